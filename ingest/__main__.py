@@ -1,0 +1,5 @@
+"""`python -m ingest` is `voltkeeper`."""
+
+from ingest.cli import main
+
+main()

@@ -1,0 +1,122 @@
+"""The ingest process: every reader of the config in one event loop, one thread that writes."""
+
+import asyncio
+import fcntl
+import logging
+import os
+import signal
+import sys
+import time
+from types import SimpleNamespace
+
+from ingest.database import connect, migrate
+from ingest.mysensors.gateway import Gateway
+from ingest.mysensors.known import what_is_known
+from ingest.mysensors.outbox import Outbox
+from ingest.mysensors.replay import replay
+from ingest.mysensors.registry import number_gateways
+from ingest.mysensors.store import Store
+from ingest.mysensors.transport import run_gateway
+from ingest.mysensors.watch import Watch
+from ingest.status import Health, StatusSink
+from ingest.writer import Writer
+
+log = logging.getLogger(__name__)
+
+SWITCH_S = 0.0005  # the loop gets the interpreter back from the writer this soon: an OTA answer must not wait
+
+
+def run_ingest(config, names=()):
+    """Read the sources of the config, or those named, until SIGTERM or SIGINT. Returns an exit code."""
+    unknown = set(names) - {gateway.name for gateway in config.gateways}
+    if unknown:
+        known = ", ".join(gateway.name for gateway in config.gateways) or "none"
+        print(f"No source named {', '.join(sorted(unknown))}; the config has: {known}", file=sys.stderr)
+        return 2
+    os.environ["TZ"] = config.timezone
+    time.tzset()
+    sys.setswitchinterval(SWITCH_S)
+    migrate(config.database)
+    return asyncio.run(_run(config, [g for g in config.gateways if not names or g.name in names]))
+
+
+async def _run(config, gateway_configs):
+    connection = connect(config.database)
+    numbers = number_gateways(connection, [(gateway.name, gateway.address) for gateway in config.gateways])
+    locks = [_lock(config.database, numbers[gateway.name]) for gateway in gateway_configs]
+    if None in locks:
+        taken = gateway_configs[locks.index(None)].name
+        log.error("Gateway %s is read by another voltkeeper that runs on %s: stop that one first", taken, config.database)
+        return 1
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    failed = []
+
+    def fail():
+        failed.append(True)
+        loop.call_soon_threadsafe(stop.set)
+
+    healths = [Health(gateway.name, "mysensors", gateway.address) for gateway in gateway_configs]
+    for health in healths:
+        health.resume(connection)
+    gateways = {}
+    store = Store(connection, config.timezone)
+    sinks = SimpleNamespace(
+        store=store,
+        watch=Watch(connection, store),
+        outbox=Outbox(
+            {numbers[gateway.name]: not gateway.controller for gateway in gateway_configs},
+            lambda number, orders: loop.call_soon_threadsafe(gateways[number].take_orders, orders),
+        ),
+        status=StatusSink(healths),
+    )
+    writer = Writer(connection, config.commit_s, fail)
+    for sink in (sinks.store, sinks.watch, sinks.outbox, sinks.status):
+        writer.add(sink)
+    for gateway_config, health in zip(gateway_configs, healths):
+        number = numbers[gateway_config.name]
+        known = what_is_known(connection, number)
+        gateways[number] = Gateway(gateway_config, number, config.timezone, writer, sinks, health, known)
+    writer.start()
+    tasks = [asyncio.create_task(run_gateway(gateway)) for gateway in gateways.values()]
+    log.info("Reading %s into %s", ", ".join(g.name for g in gateway_configs) or "no source", config.database)
+    await stop.wait()
+    for gateway in gateways.values():
+        gateway.stop()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for health in healths:
+        health.turn("stopped", "ingest was stopped")
+    await asyncio.to_thread(writer.stop)
+    connection.close()
+    log.info("Stopped; everything received is stored")
+    return 1 if failed else 0
+
+
+def _lock(database, number):
+    """Take the place of the one reader of a gateway; None when it is taken. Held until the process ends."""
+    file = os.open(f"{database}.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
+    except OSError:
+        os.close(file)
+        return None
+    return file
+
+
+def replay_file(config, name, path):
+    """Store the lines of a recording as if gateway `name` said them now. Returns an exit code."""
+    gateway = next((gateway for gateway in config.gateways if gateway.name == name), None)
+    if gateway is None:
+        print(f"No gateway named {name} in the config", file=sys.stderr)
+        return 2
+    migrate(config.database)
+    with open(path, "rb") as lines:
+        total = replay(
+            config.database, name, gateway.address, ((time.time(), line.rstrip(b"\n")) for line in lines), config.timezone
+        )
+    print(f"{total:,} lines of {path} stored as gateway {name}")
+    return 0

@@ -1,0 +1,95 @@
+"""The SQLite file: how it is made, migrated and opened. Nothing here knows what the rows mean."""
+
+import fcntl
+import sqlite3
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from ingest.schema import migrations
+from ingest.views import VIEWS
+
+PAGE_SIZE = 1024  # a small commit then writes a third of what it writes with pages of 4096
+BUSY_TIMEOUT_S = 15
+
+
+def utc(seconds):
+    """Unix seconds as the text that every `*_at` column holds: `2026-11-20T23:19:40.123Z`.
+
+    Milliseconds are cut, not rounded, so that a time is never in the future.
+    """
+    whole = int(seconds // 1)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{int((seconds - whole) * 1000):03d}Z"
+
+
+def connect(path, readonly=False):
+    """A connection in autocommit mode with the pragmas that every program of the house uses.
+
+    Raises sqlite3.OperationalError when the file cannot be opened.
+    """
+    uri = f"{Path(path).absolute().as_uri()}?mode={'ro' if readonly else 'rwc'}"
+    connection = sqlite3.connect(
+        uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+    )
+    connection.execute("pragma synchronous = full")
+    connection.execute("pragma wal_autocheckpoint = 4000")
+    return connection
+
+
+def migrate(path):
+    """Make the file if there is none and bring tables and views up to date.
+
+    Safe to call from several programs at once: a lock file beside the database lets one at a time in.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(path.with_name(path.name + ".lock")):
+        connection = connect(path)
+        try:
+            if connection.execute("pragma page_count").fetchone()[0] == 0:
+                connection.execute(f"pragma page_size = {PAGE_SIZE}")
+                connection.execute("pragma auto_vacuum = incremental")
+            if connection.execute("pragma journal_mode").fetchone()[0] != "wal":
+                connection.execute("pragma journal_mode = wal")
+            migrations.apply(Database(connection))
+            _refresh_views(connection)
+        finally:
+            connection.close()
+
+
+def _refresh_views(connection):
+    """Make the views of `VIEWS` again where the file holds other ones; drop those that are no more."""
+    wanted = {name: f"create view {name} as {sql.strip()}" for name, sql in VIEWS.items()}
+    held = dict(connection.execute("select name, sql from sqlite_master where type = 'view'"))
+    if {name: _squeeze(sql) for name, sql in held.items()} == {n: _squeeze(sql) for n, sql in wanted.items()}:
+        return
+    with transaction(connection):
+        for name in held:
+            connection.execute(f"drop view [{name}]")
+        for sql in wanted.values():
+            connection.execute(sql)
+
+
+def _squeeze(sql):
+    return " ".join(sql.lower().split())
+
+
+@contextmanager
+def transaction(connection):
+    """BEGIN IMMEDIATE ... COMMIT, rolled back on any exception: a deferred BEGIN cannot wait for its turn."""
+    connection.execute("begin immediate")
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
+
+
+@contextmanager
+def _locked(path):
+    with open(path, "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

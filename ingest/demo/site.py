@@ -1,0 +1,55 @@
+"""The demo house as a config and a past: what `voltkeeper up` runs where nothing is configured."""
+
+import time
+from pathlib import Path
+
+from ingest.config import Access, Config, Gateway, Person, Web, machine_timezone
+from ingest.database import migrate
+from ingest.demo.history import history
+from ingest.mysensors.replay import replay
+
+FOLDER = Path("data/demo")
+DAYS = 28
+NAME = PASSWORD = "demo"
+# Of the password above, which the pages of the demo show: it guards nothing.
+PASSWORD_HASH = "pbkdf2_sha256$480000$93faa53e2feb9fd6018b37643ba3a462$vvWCMky4L1/E9hcdtOTKooW9y+T7+aHKFT0f6R+rQpE="
+RIGHTS = frozenset({"edit", "order", "upload", "maintain"})
+
+
+def demo_config(gateway_port, web=Web(), folder=FOLDER):
+    """The config of the demo house whose gateway listens on that local port."""
+    return Config(
+        title="Demo house",
+        timezone=machine_timezone(),
+        database=folder.absolute() / "telemetry.db",
+        gateways=(Gateway("main", tcp=f"127.0.0.1:{gateway_port}"),),
+        web=web,
+        access=Access(people=(Person(NAME, PASSWORD_HASH, RIGHTS),)),
+        demo=True,
+    )
+
+
+def make_past(config, say=print):
+    """Some weeks of history, made once by the nodes that go on living in the demo. Returns when they began to live.
+
+    The file `began` beside the database says that it is done; without it the database is made anew.
+    """
+    database = config.database
+    began = database.with_name("began")
+    if began.is_file() and database.is_file():
+        return float(began.read_text())
+    for path in database.parent.glob(database.name + "*"):
+        path.unlink()
+    migrate(database)
+    say(f"Making {DAYS} days of history for the demo house ...")
+    start, now = time.monotonic(), time.time()
+    lines = replay(database, "main", config.gateways[0].address, history(days=DAYS, until=now), config.timezone)
+    began.write_text(f"{now:.3f}\n")
+    say(f"{lines:,} messages in {time.monotonic() - start:.0f} s, in {database}")
+    return now
+
+
+def anchor(folder=FOLDER):
+    """When the demo's nodes began to live, for the program that lets them; None before they did."""
+    began = folder / "began"
+    return float(began.read_text()) if began.is_file() else None

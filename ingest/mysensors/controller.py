@@ -1,0 +1,62 @@
+"""What a good controller answers. Pure: a request and what is known in, the line to send out, or None.
+
+What happens to a node without these answers: `facts` of the library are in core/MyTransport.cpp (ids: a node starts
+only with one) and core/MySensorsCore.cpp (configuration: it waits 2 s at each presentation).
+"""
+
+from ingest.mysensors.protocol import (
+    BROADCAST,
+    MAX_PAYLOAD,
+    NODE_CHILD,
+    Command,
+    Header,
+    Internal,
+    format_line,
+)
+
+FIRST_ID, LAST_ID = 1, 254
+TOKEN_PAYLOADS = ("", "0")  # the library sends nothing, MYSBootloader a byte of length 0 that reads "0"
+
+
+def free_id(taken):
+    """The lowest id that no node has, had or was given; None when all 254 are taken."""
+    return next((number for number in range(FIRST_ID, LAST_ID + 1) if number not in taken), None)
+
+
+def is_id_request(header):
+    return (header.node, header.command, header.type) == (BROADCAST, Command.internal, Internal.I_ID_REQUEST)
+
+
+def answer_id(header, node_id):
+    """I_ID_RESPONSE: the child is the token of the request, which a node of 2.2 and later insists on."""
+    return format_line(BROADCAST, header.child, Command.internal, 0, Internal.I_ID_RESPONSE, node_id)
+
+
+def answer_config(header, metric):
+    """I_CONFIG: `M` for metric units, `I` for imperial ones."""
+    return format_line(header.node, NODE_CHILD, Command.internal, 0, Internal.I_CONFIG, "M" if metric else "I")
+
+
+def answer_time(header, wall_seconds):
+    """I_TIME: local time in seconds, counted as if it were UTC, as sketches expect."""
+    return format_line(header.node, header.child, Command.internal, 0, Internal.I_TIME, wall_seconds)
+
+
+def answer_request(header, values):
+    """C_REQ: the last value of the channel (`values` by Header of its set message), as C_SET; None if unknown.
+
+    A value that the gateway would cut in silence is not sent at all.
+    """
+    value = values.get(Header(header.node, header.child, Command.set, 0, header.type))
+    if not value or ";" in value or len(value.encode()) > MAX_PAYLOAD:
+        return None
+    return format_line(header.node, header.child, Command.set, 0, header.type, value)
+
+
+def ask_version():
+    """I_VERSION to the gateway, which answers it whatever else it can do: the sign of life that is asked for."""
+    return format_line(0, NODE_CHILD, Command.internal, 0, Internal.I_VERSION)
+
+
+def ask_presentation(node_id):
+    return format_line(node_id, NODE_CHILD, Command.internal, 0, Internal.I_PRESENTATION)

@@ -1,0 +1,281 @@
+"""The dialogue with one gateway: what it says goes to the writer, what it asks is answered at once from memory.
+
+An asyncio.Protocol: a transport (TCP or serial) feeds it. It never waits for the disk, except for an id: that one
+is on disk before a node hears of it.
+"""
+
+import asyncio
+import logging
+import time
+
+from ingest.clock import LocalTime
+from ingest.database import utc
+from ingest.mysensors import controller
+from ingest.mysensors.gate import Gate
+from ingest.mysensors.lines import Lines
+from ingest.mysensors.orders import Orders
+from ingest.mysensors.protocol import (
+    BROADCAST,
+    GATEWAY_NODE,
+    NODE_CHILD,
+    Command,
+    Header,
+    Internal,
+    parse_number,
+)
+from ingest.mysensors.store import Asked, Block, IdGiven
+from ingest.mysensors.watch import Connected, Lost
+
+log = logging.getLogger(__name__)
+
+KEEPALIVE_S = 10.0  # of silence before the gateway is asked for a sign of life
+SILENT_S = 20.0  # of silence after which the connection is given up
+ASK_AGAIN_S = 3600.0  # before a node that never presented itself is asked again
+PAUSE_BACKLOG, GO_BACKLOG = 60_000, 20_000  # lines that wait for the disk: stop reading, read on
+WINDOW_MS = 500  # of a smart-sleeping node, where it does not say
+# Libraries 2.0 and 2.1 announce their window by a heartbeat instead of I_PRE_SLEEP_NOTIFICATION.
+HEARTBEAT_WINDOWS = ("2.0", "2.1")
+
+
+class Gateway(asyncio.Protocol):
+    """One gateway of the config, for as long as the daemon runs; connections come and go."""
+
+    def __init__(self, config, number, timezone, writer, sinks, health, known):
+        self.config, self.number, self.health = config, number, health
+        self.gate = Gate()
+        self.orders = Orders(self.gate, self._sleeps, self._report, self._asked)
+        self.gate.on_release = lambda node_id: self._tick_orders()
+        self._writer, self._sinks = writer, sinks
+        self._clock = LocalTime(timezone)
+        self._transport = None
+        self._lines = Lines()
+        self._epoch = 0
+        self._values = known.values  # Header -> payload: the last word of each channel, for C_REQ
+        self._heard = known.heard  # node ids in use, heard or given away
+        self._presented = known.presented  # node ids
+        self._sleepers = known.sleepers  # node ids
+        self._protocols = known.protocols  # node id -> version of its library
+        self._asked_at = {}  # node id -> when it was last asked for a presentation
+        self._streaming = set()  # node ids whose last word was a stream message
+        self._last_data = 0.0
+        self._spoke = False
+        self._stopping = False
+        self._timer = None
+        self.lost = None  # a future of the present connection, done when it ends
+
+    # The connection.
+
+    def connection_made(self, transport):
+        self._transport = transport
+        self._lines = Lines(getattr(transport, "suspect", False))
+        self._epoch += 1
+        self._spoke = False
+        self._last_data = time.monotonic()
+        self.lost = asyncio.get_running_loop().create_future()
+        if self.config.controller:
+            self.gate.write = transport.write
+        self.health.connects += 1
+        self.health.turn("connecting", "connected, waiting for the first word")
+        self._writer.put(self._sinks.watch, Connected(self.number, time.time(), time.monotonic()))
+        if self.config.controller and self.config.answers.keepalive:
+            self._keep_alive()
+        self._tick_orders()
+
+    def connection_lost(self, error):
+        if self.lost is None or self.lost.done():
+            return
+        self.gate.write = None
+        self._put([], self._lines.end())
+        self._streaming.clear()
+        self._transport = None
+        reason = str(error) if error else "the other side closed the connection"
+        if not self._stopping:
+            self._writer.put(self._sinks.watch, Lost(self.number, time.time(), reason))
+        self.lost.set_result((reason, self._spoke))
+
+    def drop(self, reason):
+        """End the connection from our side, because it is dead."""
+        transport = self._transport
+        if transport is not None:
+            self.connection_lost(OSError(reason))
+            transport.abort()
+
+    def stop(self):
+        """The daemon ends: hang up. That is no loss of the gateway."""
+        self._stopping = True
+        self.drop("stopped")
+
+    def _keep_alive(self):
+        """Ask for a sign of life after a silence; give up on a gateway that has spoken and speaks no more."""
+        if self.lost.done():
+            return
+        silent = time.monotonic() - self._last_data
+        if silent >= SILENT_S:
+            words = f"no answer for {silent:.0f} s: the gateway is off, or the way to it is cut"
+            if self._spoke or self.config.tcp:
+                return self.drop(words)
+            self.health.fail("silent", f"the port is open but the gateway says nothing: is the baud rate {self.config.baudrate} right?")
+        if silent >= KEEPALIVE_S or not self._spoke:
+            line = controller.ask_version()
+            self.gate.send(line, Header(GATEWAY_NODE, NODE_CHILD, Command.internal, 0, Internal.I_VERSION))
+        asyncio.get_running_loop().call_later(KEEPALIVE_S / 2, self._keep_alive)
+
+    # What comes in.
+
+    def data_received(self, data):
+        items, rejects = self._lines.feed(data)
+        self._last_data = time.monotonic()
+        self._put(items, rejects)
+        if not items:
+            return
+        if not self._spoke:
+            self._spoke = True
+            self.health.turn("connected", "connected")
+            log.info("Gateway %s: connected (%s)", self.config.name, self.config.address)
+        self._values.update(items)
+        if self._streaming:
+            for header, _ in items:
+                if header.command != Command.stream:
+                    self._streaming.discard(header.node)
+        for header, payload in items:
+            if header.command != Command.set or header.echo:
+                self._hear(header, payload)
+        nodes = {header.node for header, _ in items}
+        self._heard |= nodes
+        strangers = nodes - self._presented
+        if strangers:
+            self._ask_strangers(strangers)
+        if self._writer.backlog > PAUSE_BACKLOG:
+            self._pause()
+
+    def _put(self, items, rejects):
+        health = self.health
+        health.received += len(items)
+        health.rejected += len(rejects)
+        now = time.time()
+        if items:
+            health.last_data = now
+        if rejects:
+            log.debug("Gateway %s: %d lines refused, the last: %s", self.config.name, len(rejects), rejects[-1])
+        if items or rejects:
+            block = Block(
+                self.number, self.config.name, now, self._last_data, (self.number, self._epoch), items, rejects,
+                self.config.repeat_window_s,
+            )  # fmt: skip
+            self._writer.put(self._sinks.store, block, len(items) + len(rejects))
+
+    def _hear(self, header, payload):
+        node, command, type = header.node, header.command, header.type
+        now_at = utc(time.time())
+        if header.echo:
+            self.orders.echoed(header, now_at)
+            return
+        if command == Command.stream:
+            self._streaming.add(node)
+        elif command == Command.presentation:
+            if header.child == NODE_CHILD:
+                self._presented.add(node)
+                self._protocols[node] = payload
+                self.orders.answered(header, now_at)
+        elif command == Command.req:
+            if self.config.answers.requests:
+                self._answer(header, controller.answer_request(header, self._values))
+        elif command == Command.internal:
+            self._hear_internal(header, payload, type, node, now_at)
+
+    def _hear_internal(self, header, payload, type, node, now_at):
+        answers = self.config.answers
+        if controller.is_id_request(header):
+            if answers.ids and payload in controller.TOKEN_PAYLOADS:
+                self._give_id(header)
+        elif type == Internal.I_CONFIG and answers.config and node != GATEWAY_NODE:
+            self._answer(header, controller.answer_config(header, self.config.metric))
+        elif type == Internal.I_TIME and answers.time:
+            self._answer(header, controller.answer_time(header, self._clock.wall_seconds(time.time())))
+        elif type == Internal.I_PRE_SLEEP_NOTIFICATION:
+            window_ms = parse_number(payload) or WINDOW_MS
+            self._open_window(node, window_ms / 1000)
+        elif type in (Internal.I_HEARTBEAT_RESPONSE, Internal.I_SIGNAL_REPORT_RESPONSE):
+            self.orders.answered(header, now_at)
+            if type == Internal.I_HEARTBEAT_RESPONSE and self._protocols.get(node, "").startswith(HEARTBEAT_WINDOWS):
+                self._open_window(node, WINDOW_MS / 1000)
+
+    def _open_window(self, node, window_s):
+        self._sleepers.add(node)
+        self.orders.window(node, window_s, time.monotonic())
+        self._tick_orders()
+
+    # What goes out.
+
+    def _answer(self, header, line):
+        if line is not None and self.config.controller and header.node != BROADCAST:
+            self.gate.send(line, header)
+
+    def _give_id(self, header):
+        if not self.config.controller:
+            return
+        node_id = controller.free_id(self._heard)
+        if node_id is None:
+            log.error("Gateway %s: a node asks for an id, but all of 1 to 254 are taken", self.config.name)
+            self.health.last_error, self.health.last_error_time = "a node got no id: all are taken", time.time()
+            return
+        self._heard.add(node_id)
+        log.info("Gateway %s: id %d goes to a new node", self.config.name, node_id)
+        loop, epoch = asyncio.get_running_loop(), self._epoch
+
+        def send():
+            if epoch == self._epoch:
+                self.gate.send(controller.answer_id(header, node_id), header)
+
+        self._writer.put(self._sinks.store, IdGiven(self.number, node_id, time.time()))
+        self._writer.flush(lambda: loop.call_soon_threadsafe(send))
+
+    def _ask_strangers(self, nodes):
+        """Ask nodes that never presented themselves, once an hour; a node in its bootloader is left alone."""
+        if not (self.config.controller and self.config.answers.presentation):
+            return
+        now = time.monotonic()
+        for node in sorted(nodes - self._streaming - {BROADCAST}):
+            last = self._asked_at.get(node)
+            if last is None or now - last >= ASK_AGAIN_S:
+                header = Header(node, NODE_CHILD, Command.internal, 0, Internal.I_PRESENTATION)
+                if self.gate.send(controller.ask_presentation(node), header):
+                    self._asked_at[node] = now
+                    self._asked(node)
+
+    def take_orders(self, orders):
+        """Orders from the outbox."""
+        for order in orders:
+            self.orders.add(order)
+        self._tick_orders()
+
+    def _tick_orders(self):
+        if self._timer is not None:
+            self._timer.cancel()
+        again = self.orders.tick(time.monotonic(), time.time())
+        self._timer = asyncio.get_running_loop().call_later(again, self._tick_orders) if again is not None else None
+
+    def _sleeps(self, node_id):
+        return node_id in self._sleepers
+
+    def _report(self, update):
+        self._writer.put(self._sinks.outbox, update)
+
+    def _asked(self, node_id):
+        self._writer.put(self._sinks.store, Asked(256 * self.number + node_id, time.monotonic()))
+
+    # The disk is slower than the radio.
+
+    def _pause(self):
+        transport = self._transport
+        transport.pause_reading()
+
+        def go_on():
+            if transport is not self._transport or transport.is_closing():
+                return
+            if self._writer.backlog > GO_BACKLOG:
+                asyncio.get_running_loop().call_later(0.01, go_on)
+            else:
+                transport.resume_reading()
+
+        asyncio.get_running_loop().call_later(0.01, go_on)

@@ -1,0 +1,79 @@
+"""What is strange about a value or a message. Pure rules; each answer is a reason in words, or None."""
+
+from ingest.mysensors.protocol import SetReq
+
+WARM_UP = 30  # readings before a channel has a usual range
+MEMORY = 200  # readings that the usual value and its spread remember
+FAR = 10.0  # times the usual deviation
+NEW_NORMAL = 10  # readings far outside, one after the other, that make a new usual range
+BURST_S, BURST = 10, 50  # more messages of one node in that time are a burst
+
+# States, texts and settings have no usual range, and counters leave theirs by growing.
+UNRANGED = frozenset(
+    f"V_{name}"
+    for name in (
+        "STATUS FORECAST ARMED TRIPPED KWH SCENE_ON SCENE_OFF HVAC_FLOW_STATE HVAC_SPEED VAR1 VAR2 VAR3 VAR4 VAR5 "
+        "UP DOWN STOP IR_SEND IR_RECEIVE VOLUME LOCK_STATUS RAIN RGB RGBW ID UNIT_PREFIX HVAC_SETPOINT_COOL "
+        "HVAC_SETPOINT_HEAT HVAC_FLOW_MODE TEXT CUSTOM POSITION IR_RECORD WATT RAINRATE LIGHT_LEVEL"
+    ).split()
+)
+# What the quantity itself cannot be, whatever the channel said before.
+POSSIBLE = {
+    SetReq.V_TEMP: (-100, 1000),
+    SetReq.V_HUM: (0, 100),
+    SetReq.V_PERCENTAGE: (0, 100),
+    SetReq.V_PRESSURE: (0, 1500),
+    SetReq.V_UV: (0, 50),
+    SetReq.V_DIRECTION: (0, 360),
+    SetReq.V_PH: (0, 14),
+}
+
+
+class Usual:
+    """The usual value of one channel and its spread (mean absolute deviation), both in the channel's unit."""
+
+    __slots__ = ("value", "spread", "count", "_far")
+
+    def __init__(self, value=None, spread=None, count=0):
+        self.value, self.spread, self.count = value, spread or 0.0, count if value is not None else 0
+        self._far = 0
+
+    def judge(self, number):
+        """Take a reading; return True when it is far outside the usual range. Such a one does not widen the range."""
+        if self.value is None:
+            self.value, self.count = number, 1
+            return False
+        deviation = abs(number - self.value)
+        if self.count >= WARM_UP and deviation > FAR * self.spread + abs(self.value) / 2 + 1:
+            self._far += 1
+            if self._far >= NEW_NORMAL:
+                self.value, self.spread, self.count, self._far = number, 0.0, 1, 0
+            return True
+        self._far = 0
+        self.count += 1
+        weight = 1 / min(self.count, MEMORY)
+        self.value += weight * (number - self.value)
+        self.spread += weight * (deviation - self.spread)
+        return False
+
+
+def odd_value(type, type_name, usual, number, text):
+    """Why a reading is strange: beyond what is possible, far outside the usual range, or no number any more."""
+    if type_name in UNRANGED:
+        return None
+    if number is None:
+        return f"{text!r} where numbers are usual" if usual.count >= WARM_UP else None
+    low, high = POSSIBLE.get(type, (None, None))
+    if low is not None and not low <= number <= high:
+        return f"{text} is impossible for {type_name}: {low} to {high} is possible"
+    before = usual.value
+    if usual.judge(number):
+        return f"{text} is far outside the usual range, about {before:.4g}"
+    return None
+
+
+def odd_battery(text, level):
+    """Why a battery level (a number, or None) is impossible."""
+    if level is None or not 0 <= level <= 100:
+        return f"battery level {text!r}: 0 to 100 per cent is possible"
+    return None

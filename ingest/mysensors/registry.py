@@ -1,0 +1,31 @@
+"""Gateways and their numbers: a gateway keeps its number whatever happens to the config around it."""
+
+from ingest.database import transaction
+
+
+def number_gateways(connection, gateways):
+    """Give each configured gateway its row and return its number by name.
+
+    `gateways` are (name, address) pairs in the order of the config. A known name keeps its number; a new name at the
+    address of a gateway that is no longer in the config is that one, renamed; any other one gets the next number.
+    """
+    with transaction(connection):
+        known = {name: (number, address) for number, name, address in connection.execute(
+            "select id, name, address from gateways order by id"
+        )}
+        wanted = {name for name, _ in gateways}
+        left = {address: name for name, (_, address) in known.items() if name not in wanted}
+        connection.execute("update gateways set configured = 0")
+        numbers = {}
+        for name, address in gateways:
+            if name not in known and address in left:
+                known[name] = known.pop(left.pop(address))
+            number = known[name][0] if name in known else 1 + max((n for n, _ in known.values()), default=-1)
+            known[name] = (number, address)
+            numbers[name] = number
+            connection.execute(
+                "insert into gateways (id, name, address) values (?, ?, ?) "
+                "on conflict (id) do update set name = excluded.name, address = excluded.address, configured = 1",
+                (number, name, address),
+            )
+    return numbers

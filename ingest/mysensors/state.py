@@ -1,0 +1,160 @@
+"""What is known now of a node, a sensor, a channel: in memory while the daemon runs, in the tables of that name.
+
+Ingest writes these columns and no others: `location` and `battery_changed_at` belong to people, `name` to triggers.
+"""
+
+from collections import deque
+from statistics import median
+
+from ingest.mysensors.oddities import BURST, BURST_S, Usual
+
+SAME_BURST_S = 3.0  # messages this close belong to one waking of a node
+PAUSES, FEWEST = 31, 3  # pauses that the usual one is the median of, and how many it takes
+
+
+class State:
+    """A row that is upserted when dirty. Subclasses name their table and columns."""
+
+    TABLE = ""
+    FIXED = ()  # the key and what never changes
+    COLUMNS = ()  # what ingest keeps up to date
+
+    def __init__(self, *fixed):
+        for name, value in zip(self.FIXED, fixed):
+            setattr(self, name, value)
+        for name in self.COLUMNS:
+            setattr(self, name, None)
+
+    @classmethod
+    def load(cls, connection):
+        """Every row of the table as objects, by key."""
+        names = cls.FIXED + cls.COLUMNS
+        states = {}
+        for row in connection.execute(f"select {', '.join(names)} from {cls.TABLE}"):
+            state = cls(*row[: len(cls.FIXED)])
+            for name, value in zip(cls.COLUMNS, row[len(cls.FIXED) :]):
+                setattr(state, name, value)
+            state.loaded()
+            states[state.id] = state
+        return states
+
+    def loaded(self):
+        """Called when the columns have been read from the file."""
+
+    @classmethod
+    def upsert(cls):
+        """The statement that takes `values()`; the name at insert is a placeholder that a trigger replaces."""
+        names = cls.FIXED + cls.COLUMNS
+        return (
+            f"insert into {cls.TABLE} (name, {', '.join(names)}) values ('', {', '.join('?' * len(names))}) "
+            f"on conflict (id) do update set {', '.join(f'{name} = excluded.{name}' for name in cls.COLUMNS)}"
+        )
+
+    def values(self):
+        return tuple([getattr(self, name) for name in self.FIXED + self.COLUMNS])
+
+
+class Node(State):
+    TABLE = "nodes"
+    FIXED = ("id", "gateway", "node_id")
+    COLUMNS = (
+        "role", "sketch_name", "sketch_version", "sketch_revision", "protocol_version", "parent_node_id", "arc",
+        "signal", "battery_level", "battery_level_at", "smart_sleep_ms", "usual_interval_s", "id_given_at",
+        "presented_at", "first_seen_at", "last_seen_at",
+    )  # fmt: skip
+
+    def __init__(self, *fixed):
+        super().__init__(*fixed)
+        self.role = "gateway" if self.node_id == 0 else "node"
+        self._burst, self._epoch, self._last = 0.0, None, None
+        self._pauses = deque(maxlen=PAUSES)
+        self._slot, self._in_slot = None, 0
+
+    def loaded(self):
+        if self.usual_interval_s is not None:  # what was usual before a restart counts for some pauses
+            self._pauses.extend([self.usual_interval_s] * (PAUSES // 3))
+
+    def heard(self, at, epoch):
+        """The node spoke `at` (monotonic seconds): learn its usual pause from the start of one burst to the next."""
+        self._last = at
+        if self._epoch != epoch:
+            self._burst, self._epoch = at, epoch
+        elif at - self._burst > SAME_BURST_S:
+            self._pauses.append(at - self._burst)
+            self._burst = at
+            if len(self._pauses) >= FEWEST:
+                self.usual_interval_s = round(median(self._pauses), 1)
+
+    def heard_since(self, since):
+        """When it last spoke (monotonic seconds), if that was after `since`; else None."""
+        return self._last if self._last is not None and self._last >= since else None
+
+    def bursts(self, number, at):
+        """`number` messages came `at` (monotonic seconds): True once in each stretch of time with too many."""
+        slot = at // BURST_S
+        if slot != self._slot:
+            self._slot, self._in_slot = slot, 0
+        before, self._in_slot = self._in_slot, self._in_slot + number
+        return before <= BURST < self._in_slot
+
+
+class Sensor(State):
+    TABLE = "sensors"
+    FIXED = ("id", "node", "child_id")
+    COLUMNS = ("type", "type_name", "description", "first_seen_at", "last_seen_at")
+
+
+class Channel(State):
+    TABLE = "channels"
+    FIXED = ("id", "node", "sensor", "type", "type_name")
+    COLUMNS = ("value", "text", "usual", "spread", "readings", "first_at", "last_at")
+
+    def __init__(self, *fixed):
+        super().__init__(*fixed)
+        self.readings = 0
+        self.habit = Usual()
+        self.hours = {}  # start of the hour -> [count, numbers, low, total, high] since the last commit
+
+    def loaded(self):
+        self.habit = Usual(self.usual, self.spread, self.readings)
+
+    def values(self):
+        self.usual, self.spread = self.habit.value, self.habit.spread
+        return super().values()
+
+    def take(self, number, text, at, hour):
+        """A reading `at` (UTC text) in the hour that starts at `hour`."""
+        self.value, self.text, self.last_at = number, text, at
+        if self.first_at is None:
+            self.first_at = at
+        self.readings += 1
+        sums = self.hours.get(hour)
+        if sums is None:
+            sums = self.hours[hour] = [0, 0, None, 0.0, None]
+        sums[0] += 1
+        if number is not None:
+            sums[1] += 1
+            sums[3] += number
+            if sums[2] is None or number < sums[2]:
+                sums[2] = number
+            if sums[4] is None or number > sums[4]:
+                sums[4] = number
+
+    def hourly(self):
+        """Rows to merge into `readings_hourly`."""
+        for hour, (count, numbers, low, total, high) in self.hours.items():
+            yield self.id, hour, count, low, total / numbers if numbers else None, high, numbers
+
+    def committed(self):
+        """The sums are in the file: start new ones."""
+        self.hours = {}
+
+
+MERGE_HOURS = """insert into readings_hourly (channel, hour_at, count, min, avg, max, numbers) values (?, ?, ?, ?, ?, ?, ?)
+on conflict (channel, hour_at) do update set
+ count = count + excluded.count,
+ min = min(coalesce(min, excluded.min), coalesce(excluded.min, min)),
+ max = max(coalesce(max, excluded.max), coalesce(excluded.max, max)),
+ avg = case when numbers + excluded.numbers = 0 then null else
+   (coalesce(avg, 0) * numbers + coalesce(excluded.avg, 0) * excluded.numbers) / (numbers + excluded.numbers) end,
+ numbers = numbers + excluded.numbers"""

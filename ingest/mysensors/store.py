@@ -1,0 +1,331 @@
+"""Rows of everything that gateways say: a sink of the writer, the only place that writes MySensors tables.
+
+Messages, readings and what happened are inserted; nodes, sensors, channels and daily figures are merged once a commit.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from operator import itemgetter
+
+from ingest.clock import LocalTime
+from ingest.database import utc
+from ingest.mysensors import oddities
+from ingest.mysensors.facts import teller
+from ingest.mysensors.protocol import (
+    BROADCAST,
+    GATEWAY_NODE,
+    NODE_CHILD,
+    Command,
+    Internal,
+    is_known,
+    parse_number,
+    type_name,
+)
+from ingest.mysensors.state import MERGE_HOURS, Channel, Node, Sensor
+from ingest.mysensors.tally import MERGE_DAYS, Tally, series
+from ingest.rows import Insert
+
+MESSAGES = Insert(
+    "messages",
+    "id received_at gateway node node_id child_id command echo type type_name payload repeat".split(),
+)
+READINGS = Insert("readings", ["received_at", "channel", "value", "text"])
+REJECTS = Insert("rejects", ["received_at", "source", "raw", "reason"])
+BATTERY_LEVELS = Insert("battery_levels", ["received_at", "node", "level"])
+ODDITIES = Insert("oddities", ["at", "message", "node", "channel", "reason"])
+HEARD = """update gateways set version = coalesce(?, version), first_seen_at = coalesce(first_seen_at, ?),
+last_seen_at = ? where id = ?"""
+KNOWN_NUMBERS = 50_000  # texts whose number is remembered; memories are wiped when they are full
+KNOWN_ROUTES = 100_000
+KNOWN_RECENT = 10_000
+ASKED_S = 60  # a presentation this long after one was asked for is no surprise
+
+
+@dataclass
+class Block:
+    """What one read of a gateway's connection brought. Times in seconds: the wall clock and the monotonic one."""
+
+    gateway: int
+    source: str
+    at: float
+    monotonic: float
+    epoch: object  # the same for all blocks of one connection
+    items: list = field(default_factory=list)  # (Header, payload)
+    rejects: list = field(default_factory=list)  # (raw, reason)
+    window_s: float = 0.0  # in which the same text again is a radio repeat; 0: never
+
+
+@dataclass
+class IdGiven:
+    """A free id was handed to a node that asked for one."""
+
+    gateway: int
+    node_id: int
+    at: float
+
+
+@dataclass
+class Asked:
+    """A node was asked to present itself or to restart, so that its presentation is no surprise."""
+
+    node: int
+    monotonic: float
+
+
+class Route:
+    """What becomes of every message with one Header of one gateway: looked up once, used for all of them."""
+
+    __slots__ = ("fixed", "node", "sensor", "channel", "tallies", "tell", "about", "odd", "plain")
+
+
+class Store:
+    """Sink for `Block`, `IdGiven` and `Asked` items of any number of gateways."""
+
+    def __init__(self, connection, timezone):
+        self.nodes = Node.load(connection)
+        self.sensors = Sensor.load(connection)
+        self.channels = Channel.load(connection)
+        self._clock = LocalTime(timezone)
+        self._routes = {}  # gateway -> {Header: Route}
+        self._tallies = {}  # series -> Tally
+        self._numbers = {}  # text -> number or None
+        self._recent = {}  # (gateway, Header, payload) -> when it was last heard; only where repeats are looked for
+        self._asked = {}  # node -> when it was asked for a presentation
+        self._day = ""
+        self._forget()
+
+    def committed(self):
+        for channel in self._dirty[Channel]:
+            channel.committed()
+        self._forget()
+
+    def _forget(self):
+        self._messages, self._readings, self._rejects = [], [], []
+        self._battery_levels, self._oddities, self._daily = [], [], []
+        self._dirty = {Node: set(), Sensor: set(), Channel: set()}
+        self._gateways = {}
+
+    # Step one: items into memory.
+
+    def absorb(self, item):
+        if isinstance(item, Block):
+            self._absorb_block(item)
+        elif isinstance(item, IdGiven):
+            node = self._node(item.gateway, item.node_id)
+            node.id_given_at = utc(item.at)
+            self._dirty[Node].add(node)
+        else:
+            self._asked[item.node] = item.monotonic
+
+    def poll(self, connection, changed):
+        return False
+
+    def _absorb_block(self, block):
+        at = utc(block.at)
+        for raw, reason in block.rejects:
+            self._rejects += (at, block.source, raw, reason)
+        if not block.items:
+            return
+        day, hour = self._clock.day_and_hour(block.at)
+        if day != self._day:
+            self._drain_tallies()
+            self._day = day
+        self._gateways[block.gateway] = at
+        counts = Counter(map(itemgetter(0), block.items))
+        routes = self._find_routes(block.gateway, counts)
+        repeats = self._find_repeats(block) if block.window_s else ()
+        first = len(self._messages)
+        self._messages += [(at, *routes[header].fixed, payload, 0) for header, payload in block.items]
+        self._count(counts, routes, block, at, first)
+        for position, (header, payload) in enumerate(block.items, first):
+            route = routes[header]
+            if route.plain:
+                continue
+            if position - first in repeats:
+                self._messages[position] = (*self._messages[position][:-1], 1)
+                continue
+            if route.channel is not None:
+                self._read(route, at, hour, header, payload, position)
+            if route.tell is not None:
+                self._tell(route, at, block, header, payload, position)
+            if route.odd is not None:
+                self._add_oddity(at, position, route, route.odd)
+
+    def _find_routes(self, gateway, headers):
+        routes = self._routes.setdefault(gateway, {})
+        if len(routes) > KNOWN_ROUTES:
+            routes.clear()
+        for header in headers:
+            if header not in routes:
+                routes[header] = self._route(gateway, header)
+        return routes
+
+    def _route(self, gateway, header):
+        node_id, child, command, echo, type = header
+        name = type_name(command, type)
+        route = Route()
+        route.node = route.sensor = route.channel = None
+        route.tallies = ()
+        if node_id != BROADCAST:
+            node = route.node = self._node(gateway, node_id)
+            fresh = not echo and command in (Command.presentation, Command.set, Command.req)
+            if fresh and (child != NODE_CHILD or command == Command.set):
+                route.sensor = self._sensor(node, child)
+                if command == Command.set:
+                    route.channel = self._channel(route.sensor, type, name)
+            sensor_id = 256 * node.id + child
+            sensor = sensor_id if sensor_id in self.sensors else None
+            route.tallies = (
+                self._tally(series(node.id), node.id, None, None, None, None, None),
+                self._tally(series(node.id, child), node.id, sensor, child, None, None, None),
+                self._tally(series(node.id, *header[1:3], type), node.id, sensor, child, command, type, name),
+            )
+        route.fixed = (gateway, route.node and route.node.id, node_id, child, command, echo, type, name)
+        route.tell = teller(header) if route.node is not None else None
+        presents_child = command == Command.presentation and child != NODE_CHILD
+        route.about = route.sensor if presents_child else route.node
+        route.odd = None if is_known(command, type) else f"unknown type {type} of {Command(command).name}"
+        route.plain = route.channel is None and route.tell is None and route.odd is None
+        return route
+
+    def _node(self, gateway, node_id):
+        key = 256 * gateway + node_id
+        node = self.nodes.get(key)
+        if node is None:
+            node = self.nodes[key] = Node(key, gateway, node_id)
+        return node
+
+    def _sensor(self, node, child):
+        key = 256 * node.id + child
+        sensor = self.sensors.get(key)
+        if sensor is None:
+            sensor = self.sensors[key] = Sensor(key, node.id, child)
+        return sensor
+
+    def _channel(self, sensor, type, name):
+        key = 256 * sensor.id + type
+        channel = self.channels.get(key)
+        if channel is None:
+            channel = self.channels[key] = Channel(key, sensor.node, sensor.id, type, name)
+        return channel
+
+    def _tally(self, key, *row):
+        tally = self._tallies.get(key)
+        if tally is None:
+            tally = self._tallies[key] = Tally((key, *row))
+        return tally
+
+    def _find_repeats(self, block):
+        """Positions of items that say what the same gateway said less than `window_s` ago; stream messages never."""
+        repeats = set()
+        for position, (header, payload) in enumerate(block.items):
+            if header.command == Command.stream:
+                continue
+            key = (block.gateway, header, payload)
+            last = self._recent.get(key)
+            if last is not None and block.monotonic - last <= block.window_s:
+                repeats.add(position)
+            else:
+                self._recent[key] = block.monotonic
+        if len(self._recent) > KNOWN_RECENT:
+            self._recent = {
+                key: last for key, last in self._recent.items() if block.monotonic - last <= block.window_s
+            }
+        return repeats
+
+    def _count(self, counts, routes, block, at, first):
+        """Daily figures, last seen, usual interval and bursts: once for each header and node of a block."""
+        heard = {}  # node -> number of messages that are no firmware
+        for header, number in counts.items():
+            route = routes[header]
+            if route.node is None:
+                continue
+            heard[route.node] = heard.get(route.node, 0) + (number if header.command != Command.stream else 0)
+            for tally in route.tallies:
+                tally.add(number, block.monotonic, block.epoch)
+            if route.sensor is not None:
+                sensor = route.sensor
+                sensor.first_seen_at = sensor.first_seen_at or at
+                sensor.last_seen_at = at
+                self._dirty[Sensor].add(sensor)
+        for node, number in heard.items():
+            node.first_seen_at = node.first_seen_at or at
+            node.last_seen_at = at
+            node.heard(block.monotonic, block.epoch)
+            self._dirty[Node].add(node)
+            if node.bursts(number, block.monotonic):
+                last = max(position for position, (header, _) in enumerate(block.items) if header.node == node.node_id)
+                reason = f"burst: more than {oddities.BURST} messages in {oddities.BURST_S} s"
+                self._oddities.append((at, first + last, node.id, None, reason))
+
+    def _read(self, route, at, hour, header, payload, position):
+        number = self._numbers.get(payload, self)
+        if number is self:
+            if len(self._numbers) >= KNOWN_NUMBERS:
+                self._numbers.clear()
+            number = self._numbers[payload] = parse_number(payload)
+        channel = route.channel
+        self._readings += (at, channel.id, number, payload)
+        channel.take(number, payload, at, hour)
+        self._dirty[Channel].add(channel)
+        reason = oddities.odd_value(header.type, channel.type_name, channel.habit, number, payload)
+        if reason is not None:
+            self._add_oddity(at, position, route, reason)
+
+    def _tell(self, route, at, block, header, payload, position):
+        node = route.node
+        if header.command == Command.presentation and header.child == NODE_CHILD:
+            asked = self._asked.pop(node.id, None)
+            unasked = asked is None or block.monotonic - asked > ASKED_S
+            if node.presented_at is not None and unasked and node.node_id != GATEWAY_NODE:
+                self._add_oddity(at, position, route, "presents itself out of the blue: it has restarted")
+        reason = route.tell(route.about, payload, at)
+        if reason is not None:
+            self._add_oddity(at, position, route, reason)
+        elif header.command == Command.internal and header.type == Internal.I_BATTERY_LEVEL:
+            self._battery_levels += (at, node.id, node.battery_level)
+
+    def _add_oddity(self, at, position, route, reason):
+        channel = route.channel.id if route.channel is not None else None
+        self._oddities.append((at, position, route.node.id if route.node is not None else None, channel, reason))
+
+    def _drain_tallies(self):
+        for tally in self._tallies.values():
+            if tally.messages:
+                self._daily.append(tally.values(self._day))
+                tally.clear()
+
+    # Step two: memory into the open transaction.
+
+    def write(self, connection):
+        """Write what is pending; the topics that changed are returned."""
+        self._drain_tallies()
+        topics = set()
+        for kind, states in self._dirty.items():
+            if states:
+                connection.executemany(kind.upsert(), [state.values() for state in states])
+                topics.add(kind.TABLE)
+        connection.executemany(HEARD, [
+            (self.nodes[256 * gateway].protocol_version if 256 * gateway in self.nodes else None, at, at, gateway)
+            for gateway, at in self._gateways.items()
+        ])
+        first = connection.execute("select coalesce(max(id), 0) + 1 from messages").fetchone()[0]
+        flat = []
+        for number, row in enumerate(self._messages, first):
+            flat.append(number)
+            flat += row
+        odd = [value for at, position, *rest in self._oddities for value in (at, first + position, *rest)]
+        for insert, values in (
+            (MESSAGES, flat),
+            (READINGS, self._readings),
+            (BATTERY_LEVELS, self._battery_levels),
+            (ODDITIES, odd),
+            (REJECTS, self._rejects),
+        ):
+            if values:
+                insert(connection, values)
+                topics.add(insert.table)
+        hours = [row for channel in self._dirty[Channel] for row in channel.hourly()]
+        connection.executemany(MERGE_HOURS, hours)
+        connection.executemany(MERGE_DAYS, self._daily)
+        return topics

@@ -1,0 +1,301 @@
+"""The shape of telemetry.db: tables as migrations, views as data.
+
+Tables are made by sqlite-utils Migrations and never change under a reader's feet. Views carry no
+data (`ingest/views.py`), so they are compared with the file at every start and made again when they differ.
+
+Keys are computed, so that ingest never looks one up (all ids may be 0):
+    nodes.id    = 256 * gateways.id + node_id
+    sensors.id  = 256 * nodes.id + child_id
+    channels.id = 256 * sensors.id + V_ type
+Times are UTC text, ISO 8601 with milliseconds and Z; durations end in _s and are seconds.
+"""
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("voltkeeper")
+
+NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
+
+MYSENSORS = f"""
+create table gateways (
+  id integer primary key,
+  name text not null unique,
+  address text not null,
+  configured integer not null default 1,
+  version text,
+  first_seen_at text,
+  last_seen_at text
+);
+
+create table nodes (
+  id integer primary key,
+  name text not null,
+  gateway integer not null references gateways(id),
+  node_id integer not null,
+  role text not null default 'node',
+  sketch_name text,
+  sketch_version text,
+  sketch_revision integer,
+  protocol_version text,
+  location text not null default '',
+  parent_node_id integer,
+  arc integer,
+  signal integer,
+  battery_level real,
+  battery_level_at text,
+  battery_changed_at text,
+  smart_sleep_ms integer,
+  usual_interval_s real,
+  id_given_at text,
+  presented_at text,
+  first_seen_at text,
+  last_seen_at text
+);
+create index nodes_gateway on nodes (gateway);
+
+create table sensors (
+  id integer primary key,
+  name text not null,
+  node integer not null references nodes(id),
+  child_id integer not null,
+  type integer,
+  type_name text,
+  description text,
+  first_seen_at text,
+  last_seen_at text
+);
+create index sensors_node on sensors (node);
+
+create table channels (
+  id integer primary key,
+  name text not null,
+  node integer not null references nodes(id),
+  sensor integer not null references sensors(id),
+  type integer not null,
+  type_name text not null,
+  value real,
+  text text,
+  usual real,
+  spread real,
+  readings integer not null default 0,
+  first_at text,
+  last_at text
+);
+create index channels_sensor on channels (sensor);
+create index channels_node on channels (node);
+
+create table commands (
+  id integer primary key,
+  name text not null
+);
+
+create table messages (
+  id integer primary key,
+  received_at text not null,
+  gateway integer not null,
+  node integer references nodes(id),
+  node_id integer not null,
+  child_id integer not null,
+  command integer not null references commands(id),
+  echo integer not null,
+  type integer not null,
+  type_name text not null,
+  payload text not null,
+  repeat integer not null default 0
+);
+create index messages_node on messages (node);
+
+create table readings (
+  id integer primary key,
+  received_at text not null,
+  channel integer not null references channels(id),
+  value real,
+  text text not null
+);
+create index readings_channel_received_at on readings (channel, received_at);
+
+create table readings_hourly (
+  channel integer not null references channels(id),
+  hour_at text not null,
+  count integer not null,
+  min real,
+  avg real,
+  max real,
+  numbers integer not null default 0,
+  primary key (channel, hour_at)
+) without rowid;
+
+create table node_daily (
+  day text not null,
+  series integer not null,
+  node integer not null references nodes(id),
+  sensor integer references sensors(id),
+  child_id integer,
+  command integer references commands(id),
+  type integer,
+  type_name text,
+  messages integer not null,
+  intervals integer not null,
+  min_interval_s real,
+  avg_interval_s real,
+  max_interval_s real,
+  primary key (day, series)
+) without rowid;
+create index node_daily_node on node_daily (node, day);
+
+create table battery_levels (
+  id integer primary key,
+  received_at text not null,
+  node integer not null references nodes(id),
+  level real not null
+);
+create index battery_levels_node on battery_levels (node, received_at);
+
+create table battery_changes (
+  id integer primary key,
+  node integer not null references nodes(id),
+  changed_at text not null,
+  recorded_at text not null default ({NOW}),
+  recorded_by text
+);
+create index battery_changes_node on battery_changes (node, changed_at);
+
+create table rejects (
+  id integer primary key,
+  received_at text not null,
+  source text not null,
+  raw text not null,
+  reason text not null
+);
+
+create table oddities (
+  id integer primary key,
+  at text not null,
+  message integer references messages(id),
+  node integer references nodes(id),
+  channel integer references channels(id),
+  reason text not null
+);
+create index oddities_node on oddities (node);
+
+create table events (
+  id integer primary key,
+  event text not null,
+  gateway integer references gateways(id),
+  node integer references nodes(id),
+  started_at text not null,
+  ended_at text,
+  complete integer not null default 1,
+  detail text not null default '',
+  figures text not null default '{{}}'
+);
+create index events_open on events (event) where ended_at is null;
+
+create table outbox (
+  id integer primary key,
+  node integer not null references nodes(id),
+  "order" text,
+  line text,
+  state text not null default 'queued',
+  reason text not null default '',
+  created_at text not null default ({NOW}),
+  created_by text,
+  expires_at text not null default (strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+1 day')),
+  sent_at text,
+  done_at text
+);
+create index outbox_waiting on outbox (node) where state in ('queued', 'sent');
+
+create table audit (
+  id integer primary key,
+  at text not null default ({NOW}),
+  actor text,
+  action text not null,
+  subject text not null default '',
+  detail text not null default '',
+  outcome text not null
+);
+
+create table ingest_status (
+  source text primary key,
+  kind text not null,
+  address text not null,
+  state text not null,
+  detail text not null default '',
+  since_at text not null,
+  heartbeat_at text not null,
+  last_data_at text,
+  last_error text not null default '',
+  last_error_at text,
+  connects integer not null default 0,
+  received integer not null default 0,
+  rejected integer not null default 0,
+  pid integer
+);
+
+create table changes (
+  topic text primary key,
+  seq integer not null default 0,
+  at text not null
+);
+"""
+
+COMMANDS = ("presentation", "set", "req", "internal", "stream")
+
+# A label is never null and is defined here alone; ingest inserts any name and these triggers set it.
+NAMES = {
+    "nodes": (
+        "location, sketch_name",
+        """case
+          when location <> '' then location
+          when node_id = 0 then 'Gateway ' || (select name from gateways where id = gateway)
+          else coalesce(nullif(sketch_name, ''), 'Node') || ' ' || node_id
+            || case when gateway = 0 then '' else ' @ ' || (select name from gateways where id = gateway) end
+        end""",
+        "sensors where node",
+    ),
+    "sensors": (
+        "name, description, type_name",
+        """(select name from nodes where id = node) || ' · '
+          || coalesce(nullif(description, ''), coalesce(type_name, 'child') || ' ' || child_id)""",
+        "channels where sensor",
+    ),
+    "channels": ("name", "(select name from sensors where id = sensor) || ' · ' || type_name", None),
+}
+
+
+def name_triggers():
+    """The SQL of every trigger that keeps a `name`: at insert, at a change, and down to what bears it."""
+    for table, (columns, name, below) in NAMES.items():
+        rename = f"update {table} set name = {name} where id = new.id;"
+        yield f"create trigger {table}_named after insert on {table} begin {rename} end"
+        changed = " or ".join(f"new.{column} is not old.{column}" for column in columns.split(", "))
+        if below is None:
+            continue
+        lower, key = below.split(" where ")
+        yield (
+            f"create trigger {table}_renamed after update of {columns} on {table} when {changed} begin {rename} "
+            f"update {lower} set name = {NAMES[lower][1]} where {key} = new.id; "
+            + (
+                f"update channels set name = {NAMES['channels'][1]} where node = new.id; "
+                if table == "nodes"
+                else ""
+            )
+            + "end"
+        )
+
+
+@migrations()
+def mysensors(db: Database):
+    """Gateways, nodes, sensors, channels and everything they say."""
+    for statement in MYSENSORS.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+    for trigger in name_triggers():
+        db.execute(trigger)
+    db.execute(
+        """create trigger battery_changes_recorded after insert on battery_changes begin
+        update nodes set battery_changed_at =
+          (select max(changed_at) from battery_changes where node = new.node) where id = new.node; end"""
+    )
+    db["commands"].insert_all({"id": number, "name": name} for number, name in enumerate(COMMANDS))

@@ -1,0 +1,168 @@
+"""What YAML gave as frozen dataclasses: the generic reader under `ingest/config.py`.
+
+A section is a dataclass whose fields are its keys; types are what the hints say: a scalar, another section, `X | None`,
+`tuple[X, ...]`, `frozenset[X]`, `dict[str, X]`. A section's `check()` yields (key, words) for what types cannot say.
+Every error of a file is collected, each with its place, so that one reading shows them all.
+"""
+
+import difflib
+import math
+import os
+import types
+import typing
+from dataclasses import MISSING, field, fields, is_dataclass
+from pathlib import Path
+
+import yaml
+
+
+class ConfigError(ValueError):
+    """What is wrong with a config, one line each: file, key, what is wrong, what to do."""
+
+
+def secret(**options):
+    """A field that never shows in a repr, nor in an error."""
+    return field(repr=False, **options)
+
+
+def unlisted(default):
+    """A field that the program sets; it is no key of the file."""
+    return field(default=default, metadata={"unlisted": True})
+
+
+def nearest(word, known):
+    """The known word that was probably meant, as a question; else all of them."""
+    close = difflib.get_close_matches(str(word).lower(), known, 1, 0.6)
+    return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML that refuses a key given twice instead of forgetting the first."""
+
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if str(key) in seen:
+                mark = key_node.start_mark
+                raise yaml.constructor.ConstructorError(
+                    problem=f"the key {key!r} is given twice", problem_mark=mark
+                )
+            seen.add(str(key))
+        return super().construct_mapping(node, deep)
+
+
+def parse_yaml(text, name):
+    """The text as Python values. Raises ConfigError that tells the line."""
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{name}, line {mark.line + 1}" if mark else name
+        words = getattr(error, "problem", None) or "a character that YAML does not allow"
+        raise ConfigError(f"{place}: cannot be read as YAML: {words}") from error
+
+
+class Reader:
+    """Builds sections from values, collecting `errors`; `literals` names the secrets that stand in the file itself."""
+
+    def __init__(self, folder, environment=os.environ):
+        self.errors = []
+        self.literals = []
+        self._folder = Path(folder)
+        self._environment = environment
+
+    def section(self, kind, value, place=""):
+        """A mapping as the dataclass `kind`; None where something is wrong with it."""
+        value = {} if value is None else value
+        if not isinstance(value, dict):
+            return self._fail(place, f"has to be a mapping with the keys {', '.join(_keys(kind))}")
+        keys, hints, before = _keys(kind), typing.get_type_hints(kind), len(self.errors)
+        for key in value:
+            if key not in keys:
+                self._fail(place, f"unknown key {str(key)!r}: {nearest(key, keys)}")
+        given = {}
+        for name, one in keys.items():
+            inner = f"{place}.{name}" if place else name
+            if name in value:
+                given[name] = self._build(hints[name], value[name], inner, hidden=not one.repr)
+            elif one.default is MISSING and one.default_factory is MISSING:
+                self._fail(inner, "is missing, and needed")
+            elif isinstance(one.default, Path):
+                given[name] = self._folder / one.default
+        if len(self.errors) > before:
+            return None
+        built = kind(**given)
+        for key, words in built.check() if hasattr(built, "check") else ():
+            self._fail(".".join(filter(None, (place, key))), words)
+        return built
+
+    def _fail(self, place, words):
+        self.errors.append(f"{place}: {words}" if place else words)
+
+    def _build(self, kind, value, place, hidden=False):
+        if isinstance(value, dict) and set(value) == {"$env"}:
+            return self._build(kind, self._from_environment(value["$env"], place), place)
+        if hidden:
+            self.literals.append(place)
+        origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+        if origin in (types.UnionType, typing.Union):
+            inner = next(one for one in arguments if one is not type(None))
+            return None if value is None else self._build(inner, value, place, hidden)
+        if is_dataclass(kind):
+            return self.section(kind, value, place)
+        if origin in (tuple, frozenset):
+            if not isinstance(value, (list, type(None))):
+                return self._fail(place, "has to be a list: [one, another], or a line with a dash for each")
+            return origin([self._build(arguments[0], one, _item(place, n, one)) for n, one in enumerate(value or ())])
+        if origin is dict:
+            if not isinstance(value, (dict, type(None))):
+                return self._fail(place, "has to be a mapping of names to settings")
+            return {str(key): self._build(arguments[1], one, f"{place}.{key}") for key, one in (value or {}).items()}
+        return self._scalar(kind, value, place, "what is there" if hidden else repr(value))
+
+    def _from_environment(self, name, place):
+        value = self._environment.get(str(name))
+        if not value:
+            state = "is not set" if value is None else "is empty"
+            self._fail(place, f"the environment variable {name} {state}: set it before the start")
+        return _UNSET if not value else value
+
+    def _scalar(self, kind, value, place, shown):
+        if value is _UNSET:
+            return None
+        if value is None:
+            return self._fail(place, "has no value: give one, or take the key out")
+        if kind is bool:
+            return value if isinstance(value, bool) else self._fail(place, f"has to be true or false, not {shown}")
+        if kind in (int, float):
+            return self._number(kind, value, place, shown)
+        if isinstance(value, bool):
+            return self._fail(place, "reads as yes or no in YAML: put the word in quotes")
+        if isinstance(value, (dict, list)):
+            return self._fail(place, f"has to be text, not {shown}")
+        return self._folder / Path(str(value)).expanduser() if kind is Path else str(value)
+
+    def _number(self, kind, value, place, shown):
+        words = f"has to be a {'whole ' if kind is int else ''}number, not {shown}"
+        if isinstance(value, str):
+            try:
+                value = float(value) if "_" not in value else None
+            except ValueError:
+                return self._fail(place, words)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            return self._fail(place, words)
+        return kind(value) if kind(value) == value else self._fail(place, words)
+
+
+_UNSET = object()  # a secret whose environment variable is missing; the error is noted already
+
+
+def _keys(kind):
+    return {one.name: one for one in fields(kind) if not one.metadata.get("unlisted")}
+
+
+def _item(place, n, value):
+    """The place of an item of a list: by its name where it has one, else by its number, counted from 1."""
+    name = value.get("name") if isinstance(value, dict) else None
+    return f"{place}[{name if isinstance(name, str) else n + 1}]"
