@@ -17,11 +17,11 @@ BARE = """create table messages (id integer primary key, received_at text, gatew
 child_id integer, command integer, echo integer, type integer, payload text)"""
 
 
-def traffic(count, seed=1):
+def traffic(count, seed=1, nodes=NODES):
     """`count` lines: 20 nodes x 6 sensors, 70 % set, 10 % internal, 5 % req, 5 % presentation, 10 % other."""
     rnd = random.Random(seed)
     for number in range(count):
-        node, child, kind = rnd.randint(1, NODES), rnd.randrange(SENSORS), rnd.random()
+        node, child, kind = rnd.randint(1, nodes), rnd.randrange(SENSORS), rnd.random()
         if kind < 0.70:
             yield f"{node};{child};1;0;{child % 2};{20 + child + rnd.gauss(0, 1):.1f}\n"
         elif kind < 0.80:
@@ -98,3 +98,9 @@ def scalar(path, sql):
         return 0
     finally:
         connection.close()
+
+
+def free_port():
+    """A port of this machine that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]

@@ -1,34 +1,38 @@
-"""`voltkeeper check` and `voltkeeper status`: each setting and source as one line, each failure with its remedy."""
+"""`voltkeeper check`: every setting and source as one line, each failure with its remedy."""
 
-import errno
-import json
 import os
 import shutil
-import socket
 import sqlite3
+import stat
 import time
-import urllib.error
-import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
-from ingest.database import connect, utc
-from ingest.mysensors.transport import REMEDIES
-from ingest.status import LATE_S
+from sqlite_utils import Database
+
+from ingest.choose import choose_config, named_file
+from ingest.config import ConfigError, load_with_secrets
+from ingest.database import connect
+from ingest.probe import probe
+from ingest.routes import PULSE, fetch
+from ingest.running import describe, read_sources
+from ingest.schema import migrations
+from ingest.up import PortError, claim, site_url
 
 LOW_DISK_MB = 500
-SPEAK_S = 5.0
-ROUTES = (
-    "/", "/nodes", "/telemetry", "/telemetry/nodes.json", "/telemetry/stale_nodes.json", "/telemetry/battery_age.json",
-    "/telemetry/strange_messages.json", "/telemetry/message_statistics.json", "/-/pulse.json",
-)  # fmt: skip
+LOOK_S = 10.0  # at a file's pages, at most
+LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
 class Report:
-    """Prints a line for each thing that was looked at and remembers whether one failed."""
+    """Says a line for each thing that was looked at; `failed` counts what is wrong."""
 
     def __init__(self, say):
         self._say = say
-        self.failed = False
+        self.failed = 0
 
     def good(self, what, words):
         self._say(f"ok      {what}: {words}")
@@ -36,191 +40,167 @@ class Report:
     def note(self, what, words):
         self._say(f"note    {what}: {words}")
 
-    def bad(self, what, words, remedy=""):
-        self.failed = True
-        self._say(f"FAILED  {what}: {words}" + (f". {remedy}" if remedy else ""))
+    def bad(self, what, words):
+        self.failed += 1
+        self._say(f"FAILED  {what}: {words}")
+
+    def tell(self, good, what, words):
+        (self.good if good else self.bad)(what, words)
 
 
-def check_config(config, say):
-    """Look at every setting and source of the config. Returns the exit code."""
+def run_check(path, gateway, port, say=print):
+    """Look at everything that the options of the command line mean. Returns 0 when all is right, else 1."""
     report = Report(say)
-    report.good("timezone", f"{config.timezone}, now {datetime.now(UTC).astimezone():%Y-%m-%d %H:%M %Z}")
-    rows = _check_database(report, config.database)
-    for gateway in config.gateways:
-        row = rows.get(gateway.name)
-        if row and _is_fresh(row["heartbeat_at"]):
-            _check_row(report, gateway, row)
-        elif gateway.tcp:
-            _check_tcp(report, gateway)
-        else:
-            _check_serial(report, gateway)
-    if not config.gateways:
-        report.note("gateways", "none configured; add one under gateways:")
-    _check_web(report, config.web)
-    access = config.access
-    if access.people or access.tokens:
-        names = [one.name for one in (*access.people, *access.tokens)]
-        report.good("access", f"reading: {access.read}; writing: {', '.join(names)}")
-    elif access.read == "signed-in":
-        report.bad("access", "reading needs a sign-in but nobody can sign in", "Add a person under access: people:")
+    config = _check_config(report, path, gateway, port)
+    if config is None:
+        return 1
+    here = datetime.now(UTC).astimezone(ZoneInfo(config.timezone))
+    report.good("timezone", f"{config.timezone}, where it is {here:%Y-%m-%d %H:%M}")
+    _check_database(report, config.database)
+    _check_gateways(report, config)
+    _check_site(report, config.web)
+    _check_access(report, config)
+    _check_secrets(report, config)
+    _check_log(report, config.log)
+    return 1 if report.failed else 0
+
+
+def _check_config(report, path, gateway, port):
+    file = named_file(path)
+    try:
+        config = choose_config(path, gateway, port, looking=True)
+    except ConfigError as error:
+        for line in str(error).splitlines():
+            report.bad("config", line)
+        return None
+    if file:
+        report.good("config", f"{file} is understood; {len(config.gateways)} gateways")
+    elif gateway:
+        report.good("config", "no file: the options of the command line")
     else:
-        report.note("access", "nobody may write: add people and tokens under access: to turn writing on")
-    return int(report.failed)
+        what = "the demo house, which `voltkeeper up` runs" if config.demo else "what `voltkeeper up --gateway` made"
+        report.note("config", f"there is no config.yml; this is {what}. Copy config.example.yml to connect a gateway")
+    return config
 
 
 def _check_database(report, path):
-    """Returns the rows of ingest_status by source."""
     what = f"database {path}"
     folder = next(parent for parent in path.parents if parent.exists())
-    if not os.access(folder, os.W_OK | os.X_OK) or (path.exists() and not os.access(path, os.W_OK)):
-        report.bad(what, f"{folder} cannot be written to", "Change its owner, or run as the user that owns it")
-        return {}
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return report.bad(what, f"the folder {folder} cannot be written: change its owner, or run as its owner")
     free_mb = shutil.disk_usage(folder).free / 1e6
-    if free_mb < LOW_DISK_MB:
-        report.bad("disk", f"{free_mb:.0f} MB free", "Make room: a full disk stops recording")
-    else:
-        report.good("disk", f"{free_mb / 1000:.1f} GB free")
+    room = f"{free_mb / 1000:,.1f} GB free in {folder}"
+    report.tell(free_mb >= LOW_DISK_MB, "disk", room if free_mb >= LOW_DISK_MB else f"{room}: make room, nothing is stored on a full disk")
     if not path.exists():
-        report.note(what, "is not there yet; ingest or the web site makes it")
-        return {}
+        return report.note(what, "not made yet; `voltkeeper up` makes it")
+    if not os.access(path, os.R_OK | os.W_OK):
+        return report.bad(what, "cannot be read and written by this user: change its owner, or run as its owner")
     try:
-        connection = connect(path, readonly=True)
-        whole = connection.execute("pragma quick_check(1)").fetchone()[0]
-        connection.row_factory = sqlite3.Row
-        rows = {row["source"]: row for row in connection.execute("select * from ingest_status")}
-        connection.close()
-    except sqlite3.DatabaseError as error:
-        report.bad(what, f"cannot be read: {error}", "Restore a copy, or move it away: a new one is made")
-        return {}
-    if whole != "ok":
-        report.bad(what, f"is damaged: {whole}", "Restore a copy")
+        with closing(connect(path, readonly=True)) as connection:
+            report.tell(*_whole(connection, path, what))
+            report.tell(*_current(connection))
+    except sqlite3.Error as error:
+        report.bad(what, f"cannot be read ({error}): restore a copy, or move the file away and a new one is made")
+
+
+def _whole(connection, path, what):
+    """(good, what, words) of the file's pages. A large file is looked at for LOOK_S."""
+    until = time.monotonic() + LOOK_S
+    connection.set_progress_handler(lambda: time.monotonic() > until, 100_000)
+    size = f"{path.stat().st_size / 1e6:,.1f} MB"
+    try:
+        (words,) = connection.execute("pragma quick_check(1)").fetchone()
+    except sqlite3.OperationalError as error:
+        if "interrupted" not in str(error):
+            raise
+        return True, what, f"{size}; no fault seen in {LOOK_S:.0f} s, it is too large to look at all of it"
+    finally:
+        connection.set_progress_handler(None, 0)
+    return words == "ok", what, f"whole, {size}" if words == "ok" else f"is damaged ({words}): restore a copy"
+
+
+def _current(connection):
+    """(good, what, words): are the tables those of this version."""
+    database = Database(connection)
+    applied = {migration.name for migration in migrations.applied(database)}
+    pending = migrations.pending(database)
+    known = {migration.name for migration in migrations.pending(Database(memory=True))}
+    if applied - known:
+        return False, "tables", f"of a newer version ({', '.join(sorted(applied - known))}): update Voltkeeper"
+    if pending:
+        return True, "tables", f"{len(pending)} changes behind; the next start of `voltkeeper up` makes them"
+    return True, "tables", "up to date"
+
+
+def _check_gateways(report, config):
+    if not config.gateways:
+        report.note("gateways", "none; name one under gateways: in config.yml")
+    try:
+        sources = read_sources(config.database)
+    except sqlite3.Error:
+        sources = {}  # the database's own line tells what is wrong with it
+    idle = [gateway for gateway in config.gateways if not _is_alive(sources, gateway)]
+    with ThreadPoolExecutor(max(len(idle), 1)) as pool:
+        tried = dict(zip([gateway.name for gateway in idle], pool.map(lambda one: _try(one, config.demo), idle)))
+    for gateway in config.gateways:
+        if gateway.name in tried:
+            good, words = tried[gateway.name]
+            report.tell(good, f"gateway {gateway.name} ({gateway.address})", words)
+        else:
+            source = sources[gateway.name]
+            good = source.state == "connected" and not source.late
+            report.tell(good, f"gateway {gateway.name} ({source.address})", describe(source))
+
+
+def _is_alive(sources, gateway):
+    return gateway.name in sources and sources[gateway.name].alive
+
+
+def _try(gateway, demo):
+    return (True, "part of the demo house, which does not run now") if demo else probe(gateway)
+
+
+def _check_site(report, web):
+    what, url = f"site {web.host}:{web.port}", site_url(web.host, web.port)
+    try:
+        claim(web.host, web.port).close()
+    except PortError as error:
+        fault, body, _ = fetch(url.rstrip("/") + PULSE)
+        if b'"changes"' in body or (fault and "signing in" in fault):
+            report.good(what, f"answers at {url}")
+        else:
+            report.bad(what, " ".join(str(error).split()))
     else:
-        report.good(what, f"whole, {path.stat().st_size / 1e6:.1f} MB")
-    return rows
+        report.good(what, "the port is free; the site does not run now")
 
 
-def _check_row(report, gateway, row):
-    """Ingest runs and says how the gateway fares: asking it ourselves could take its only place for a client."""
-    what = f"gateway {gateway.name} ({gateway.address})"
-    since = f"since {row['since_at']}"
-    if row["state"] == "connected":
-        report.good(what, f"connected {since}, {row['received']:,} lines, {row['rejected']:,} refused")
+def _check_access(report, config):
+    access = config.access
+    writers = [one.name for one in (*access.people, *access.tokens) if one.may]
+    if writers:
+        report.good("access", f"{access.read} may read; {', '.join(writers)} may write")
     else:
-        report.bad(what, f"{row['state']} {since}: {row['detail']}")
+        report.note("access", f"{access.read} may read, nobody may write: access: in config.yml turns writing on")
+    if config.web.host not in LOCAL and access.read == "anyone":
+        report.note("access", f"whoever reaches this machine's port {config.web.port} may read; access: {{read: signed-in}} ends that")
 
 
-def _check_tcp(report, gateway):
-    what = f"gateway {gateway.name} ({gateway.address})"
-    host, _, port = gateway.tcp.rpartition(":")
-    try:
-        connection = socket.create_connection((host.strip("[]"), int(port)), SPEAK_S)
-    except TimeoutError:
-        return report.bad(what, f"no answer within {SPEAK_S:.0f} s", "Is the gateway on, is the address right?")
-    except OSError as error:
-        return report.bad(what, error.strerror or str(error), REMEDIES.get(error.errno, ""))
-    with connection:
-        connection.settimeout(SPEAK_S)
-        try:
-            if gateway.controller:
-                connection.sendall(b"0;255;3;0;2;\n")
-            data = connection.recv(4096)
-        except TimeoutError:
-            return report.bad(what, f"open, but it says nothing within {SPEAK_S:.0f} s", "Is it a MySensors gateway?")
-        except OSError:  # reset: hung up on us, as below
-            data = b""
-    if not data:
-        return report.bad(
-            what, "closed the connection at once", "Another program holds its only place for a client: stop that one"
-        )
-    report.good(what, f"speaks: {data.splitlines()[0].decode(errors='replace')}")
+def _check_secrets(report, config):
+    if config.path and (literals := load_with_secrets(config.path)[1]):
+        if config.path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+            report.bad("secrets", f"{', '.join(literals)} can be read by others: chmod 600 {config.path}")
+        else:
+            report.good("secrets", f"{', '.join(literals)} stand in {config.path.name}, which only its owner reads")
+    elif config.path and (config.access.people or config.access.tokens):
+        report.good("secrets", "all come from the environment, and are there")
+    key = Path(f"{config.database}.secret")
+    if key.exists() and key.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        report.bad("secrets", f"the key that signs cookies can be read by others: chmod 600 {key}")
 
 
-def _check_serial(report, gateway):
-    import serial
-
-    what = f"gateway {gateway.name} ({gateway.address})"
-    if not os.path.exists(gateway.serial):
-        return report.bad(what, "no such device", REMEDIES[errno.ENOENT].capitalize())
-    if not os.access(gateway.serial, os.R_OK | os.W_OK):
-        return report.bad(what, "permission denied", "Add the user to the group dialout and sign in again")
-    try:
-        with serial.Serial(gateway.serial, gateway.baudrate, timeout=SPEAK_S, exclusive=True) as port:
-            if gateway.controller:
-                port.write(b"0;255;3;0;2;\n")
-            line = port.readline()
-    except OSError as error:
-        return report.bad(what, str(error), "Stop the other program that has the port open")
-    if not line:
-        return report.bad(what, f"open, but it says nothing within {SPEAK_S:.0f} s", "Is the baud rate right?")
-    report.good(what, f"speaks: {line.decode(errors='replace').strip()}")
-
-
-def _check_web(report, web):
-    what = f"web {web.host}:{web.port}"
-    try:
-        socket.create_server((web.host, web.port)).close()
-    except OSError as error:
-        if _answers(f"http://{web.host}:{web.port}") is None:
-            return report.bad(what, f"{error.strerror}, by a program that is not ours", "Choose another web: port:")
-        return report.good(what, "the site is running")
-    report.good(what, "free")
-    if web.host not in ("127.0.0.1", "::1", "localhost"):
-        report.note(what, "reachable from other machines")
-
-
-def _answers(url):
-    """The pulse of a running site, or None."""
-    try:
-        with urllib.request.urlopen(f"{url}/-/pulse.json", timeout=SPEAK_S) as answer:
-            return json.load(answer)
-    except urllib.error.HTTPError as error:
-        return {} if error.code == 403 else None
-    except (OSError, ValueError):
-        return None
-
-
-def check_url(url, say):
-    """Ask the routes of a running site. Returns the exit code."""
-    report = Report(say)
-    for route in ROUTES:
-        start = time.perf_counter()
-        try:
-            with urllib.request.urlopen(url.rstrip("/") + route, timeout=30) as answer:
-                size = len(answer.read())
-            report.good(route, f"{size:,} bytes in {1000 * (time.perf_counter() - start):.0f} ms")
-        except urllib.error.HTTPError as error:
-            report.bad(route, f"{error.code} {error.reason}", "Reading needs a sign-in here" if error.code == 403 else "")
-        except OSError as error:
-            report.bad(route, str(getattr(error, "reason", error)), "Is the site running, is the address right?")
-    return int(report.failed)
-
-
-def show_status(config, say):
-    """What runs, since when, how fresh. Returns 0 when ingest runs, else 1."""
-    pulse = _answers(f"http://{config.web.host}:{config.web.port}")
-    say(f"web     {'running' if pulse is not None else 'not running'} at http://{config.web.host}:{config.web.port}/")
-    rows = []
-    if config.database.exists():
-        connection = connect(config.database, readonly=True)
-        connection.row_factory = sqlite3.Row
-        try:
-            rows = connection.execute("select * from ingest_status order by source").fetchall()
-        except sqlite3.OperationalError:
-            rows = []
-        finally:
-            connection.close()
-    running = False
-    for row in rows:
-        fresh = _is_fresh(row["heartbeat_at"]) and row["state"] != "stopped"
-        running = running or fresh
-        state = f"{row['state']} since {row['since_at']}" if fresh else f"not read since {row['heartbeat_at']}"
-        data = f"last data {row['last_data_at']}" if row["last_data_at"] else "no data yet"
-        error = f"; {row['detail']}" if fresh and row["state"] != "connected" else ""
-        say(f"ingest  {row['source']} ({row['address']}): {state}, {data}{error}")
-    if not rows:
-        say(f"ingest  never ran on {config.database}")
-    return 0 if running else 1
-
-
-def _is_fresh(at):
-    return at >= utc(time.time() - LATE_S)
+def _check_log(report, log):
+    if log.file:
+        folder = next(parent for parent in log.file.parents if parent.exists())
+        target = log.file if log.file.exists() else folder
+        good = os.access(target, os.W_OK)
+        report.tell(good, "log", f"{log.file}" if good else f"{log.file} cannot be written: change the owner of {target}")

@@ -1,224 +1,206 @@
-"""The `voltkeeper` command. Thin: each command reads its options and calls the module that does the work."""
+"""The command line, `voltkeeper`: thin; what a command does lives in the module that it imports when it is used."""
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from ingest.config import Config, ConfigError, Gateway, Web, is_host_port, load_config, machine_timezone
+from ingest.parent import follow_parent, supervised
 
-DEFAULT_CONFIG = "config.yml"
+WRONG_USE = 2
 
-
-def config_options(command):
-    """The options that say what to run on: a file, or a gateway and no file."""
-    for option in reversed(
-        [
-            click.option(
-                "--config", "file", type=click.Path(dir_okay=False, path_type=Path), envvar="VOLTKEEPER_CONFIG",
-                help=f"The configuration file.  [default: {DEFAULT_CONFIG}]",
-            ),
-            click.option("--gateway", metavar="HOST:PORT", help="Read this MySensors gateway, without a file."),
-            click.option("--port", type=click.IntRange(1, 65535), help="The port of the web site."),
-            click.option("--demo-gateway", type=int, hidden=True),
-        ]
-    ):  # fmt: skip
-        command = option(command)
-    return command
+CONFIG = click.option(
+    "--config", metavar="FILE", help="The config; default: config.yml, or what VOLTKEEPER_CONFIG names."
+)
+GATEWAY = click.option("--gateway", metavar="HOST:PORT", help="A MySensors gateway; runs without a config file.")
+PORT = click.option("--port", type=click.IntRange(0, 65535), help="Port of the site; default 8001. 0: any free one.")
+DEMO = click.option("--demo", is_flag=True, hidden=True)
 
 
-def read_config(file, gateway, port, demo_gateway):
-    """The config that the options mean, or None where they name none. Raises ConfigError."""
-    if demo_gateway:
-        from ingest.demo.site import demo_config
-
-        config = demo_config(demo_gateway)
-    elif gateway:
-        if not is_host_port(gateway):
-            raise ConfigError(f"--gateway is {gateway!r}: HOST:PORT is needed, such as 192.168.1.20:5003")
-        config = Config(
-            timezone=machine_timezone(),
-            database=Path("data/telemetry.db").absolute(),
-            gateways=(Gateway("main", tcp=gateway),),
-        )
-    elif file is not None or Path(DEFAULT_CONFIG).is_file():
-        config = load_config(file or DEFAULT_CONFIG)
-    else:
-        return None
-    return replace(config, web=Web(config.web.host, port)) if port else config
+def where(command):
+    """The options that say which config a command runs with."""
+    return CONFIG(GATEWAY(PORT(command)))
 
 
-def need_config(**options):
-    """The config, or the end of the program in words."""
-    try:
-        config = read_config(**options)
-    except ConfigError as error:
-        fail(error)
-    if config is None:
-        fail(
-            f"There is no {DEFAULT_CONFIG} here. Copy config.example.yml to {DEFAULT_CONFIG} and edit it, name another "
-            "file with --config, or give --gateway HOST:PORT. `voltkeeper up` alone runs a demo house."
-        )
-    return config
-
-
-def fail(words, code=2):
-    click.echo(str(words), err=True)
-    sys.exit(code)
-
-
-def start(config):
-    """What every long-running command does first."""
-    from ingest.lifeline import hold_lifeline
-    from ingest.log import configure_logging
-
-    configure_logging(config.log)
-    hold_lifeline()
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog="Exit codes: 0 right, 1 failed, 2 wrong usage.")
 @click.version_option(package_name="voltkeeper")
 def main():
-    """Voltkeeper keeps what everything at home that lives on a battery says, and publishes it with Datasette.
+    """MySensors nodes in one SQLite file, published with Datasette.
 
-    Exit codes: 0 right, 1 failed, 2 wrong usage.
+    Start with `voltkeeper up`: without a config.yml it shows a demo house. To connect your gateway, copy
+    config.example.yml to config.yml, or try `voltkeeper up --gateway HOST:PORT`.
     """
+    follow_parent()
 
 
 @main.command()
-@config_options
-def up(**options):
-    """Run ingest and the web site together; without a config, a demo house."""
-    from ingest.log import configure_logging
-    from ingest.up import Supervisor, say_when_open, voltkeeper
+@where
+def up(config, gateway, port):
+    """Run ingest and the site together.
 
-    try:
-        config = read_config(**options)
-    except ConfigError as error:
-        fail(error)
-    arguments = _arguments(options)
-    programs = ["ingest", "web"]
-    if config is None:
-        from ingest.demo.site import demo_config, make_past
+    What ends is started again. Without config.yml and options it is the demo house, in a database of its own.
+    Ctrl-C ends it.
+    """
+    chosen = chosen_config(config, gateway, port)
+    log_as(chosen, "up")
+    from ingest.up import run_up
 
-        port = options["demo_gateway"] = free_port()
-        config = replace(demo_config(port), web=Web(port=options["port"] or Web().port))
-        arguments = _arguments(options)
-        programs = ["demo", "ingest", "web"]
-    configure_logging(config.log)
-    check_port(config.web)
-    if config.demo:
-        from ingest.demo.site import make_past
-
-        make_past(config, click.echo)
-    url = f"http://{'127.0.0.1' if config.web.host in ('0.0.0.0', '::') else config.web.host}:{config.web.port}"
-    say_when_open(url, config.title)
-    sys.exit(Supervisor([(name, voltkeeper(name, *arguments)) for name in programs]).run())
-
-
-def _arguments(options):
-    names = {"file": "--config", "gateway": "--gateway", "port": "--port", "demo_gateway": "--demo-gateway"}
-    return [text for key, name in names.items() if options[key] for text in (name, str(options[key]))]
-
-
-def free_port():
-    """A port of this machine that nobody listens on."""
-    import socket
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-def check_port(web):
-    """End in words when the web site's address is taken."""
-    import socket
-
-    try:
-        socket.create_server((web.host, web.port)).close()
-    except OSError as error:
-        fail(
-            f"Cannot listen on {web.host}:{web.port}: {error.strerror}. Stop the program that does (is Voltkeeper "
-            "running already?), or choose another port with --port or web: {port: ...}."
-        )
+    sys.exit(run_up(chosen))
 
 
 @main.command()
-@config_options
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@where
+@DEMO
 @click.option(
-    "--replay", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Store the lines of this file as if the one named gateway said them now, and end.",
-)  # fmt: skip
-@click.argument("names", metavar="[NAME]...", nargs=-1)
-def ingest(names, replay, **options):
-    """Read the sources of the config, or only those named, into the database."""
-    config = need_config(**options)
-    start(config)
-    from ingest.daemon import replay_file, run_ingest
+    "--replay",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Lines of a gateway, one a line, read instead of the connection of the gateway NAME.",
+)
+def ingest(names, config, gateway, port, demo, replay):
+    """Read gateways into the database.
 
-    if replay is not None:
-        if len(names) != 1:
-            fail("--replay needs the name of one gateway of the config")
-        sys.exit(replay_file(config, names[0], replay))
-    sys.exit(run_ingest(config, names))
+    All of the config, or only those that are NAMEd; until Ctrl-C or SIGTERM.
+    """
+    chosen = chosen_config(config, gateway, port, demo, needs_source=True)
+    log_as(chosen, "ingest")
+    from ingest.daemon import run_ingest
+
+    sys.exit(run_ingest(chosen, names, replay=replay))
 
 
 @main.command()
-@config_options
-def web(**options):
-    """Serve the database with Datasette."""
-    config = need_config(**options)
-    start(config)
+@where
+@DEMO
+def web(config, gateway, port, demo):
+    """Run the site alone.
+
+    It makes the database where there is none, and shows what others read into it.
+    """
+    chosen = chosen_config(config, gateway, port, demo, needs_source=True)
+    log_as(chosen, "web")
+    if not supervised():
+        from ingest.up import PortError, claim
+
+        try:
+            claim(chosen.web.host, chosen.web.port).close()
+        except PortError as error:
+            wrong_use(error)
     from ingest.site.server import run_web
 
-    sys.exit(run_web(config))
+    sys.exit(run_web(chosen))
 
 
 @main.command()
-@config_options
-@click.option("--url", metavar="URL", help="Ask the routes of a running site instead, such as http://127.0.0.1:8001")
-def check(url, **options):
-    """Try every setting and every source; say for each failure what to do about it."""
-    from ingest.check import check_config, check_url
+@where
+@click.option("--url", metavar="http://HOST:PORT", help="Ask the routes of this running site instead.")
+def check(config, gateway, port, url):
+    """Look at every source and setting.
 
+    One line each, with the remedy where something is wrong. A running ingest is asked how its gateways are; otherwise each gateway is tried. Exit code 1 if anything failed.
+    """
     if url:
-        sys.exit(check_url(url, click.echo))
-    sys.exit(check_config(need_config(**options), click.echo))
+        from ingest.routes import check_site
+
+        sys.exit(check_site(url))
+    from ingest.check import run_check
+
+    sys.exit(run_check(config, gateway, port))
 
 
 @main.command()
-@config_options
-def status(**options):
-    """Is it running, since when, and how fresh is what each source says?"""
-    from ingest.check import show_status
+@where
+def status(config, gateway, port):
+    """Say what runs, since when, how fresh.
 
-    sys.exit(show_status(need_config(**options), click.echo))
+    Exit code 1 when ingest does not run.
+    """
+    from ingest.running import run_status
+
+    sys.exit(run_status(chosen_config(config, gateway, port, looking=True)))
 
 
 @main.command()
-@click.option("--demo-gateway", "gateway_port", type=int, default=5003, show_default=True, help="Port of the gateway.")
-@click.option("--config", hidden=True)
-@click.option("--port", hidden=True)
-@click.option("--gateway", hidden=True)
-def demo(gateway_port, **_):
-    """Run the demo house alone: a MySensors gateway with its nodes, for any controller to connect to."""
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=5003, show_default=True, type=click.IntRange(0, 65535), help="TCP port; 0: any free one.")
+@click.option("--serial", type=click.Path(path_type=Path), help="Be a serial gateway at this path instead.")
+@click.option("--speed", default=1.0, show_default=True, type=click.FloatRange(0.1, 10_000), help="House seconds in a second.")
+def demo(host, port, serial, speed):
+    """Run the demo house alone.
+
+    It is a MySensors gateway with a dozen nodes; any controller may connect to it.
+    """
     import asyncio
 
+    from ingest.config import Log
     from ingest.demo.gateway import run_demo
     from ingest.demo.site import anchor
+    from ingest.log import set_up
 
-    start(Config())
-    asyncio.run(run_demo("127.0.0.1", gateway_port, anchor=anchor()))
+    set_up(Log(), "demo")
+    options = {"ready": lambda gateway: None} if supervised() else {}
+    try:
+        asyncio.run(until_signal(run_demo(host, port, serial=serial, speed=speed, anchor=anchor(), **options)))
+    except OSError as error:
+        wrong_use(f"The demo gateway cannot listen on {serial or f'{host}:{port}'}: {error.strerror}. Choose another --port.")
 
 
 @main.command("hash-password")
 def hash_password():
-    """Ask for a password and print its hash, for `password_hash:` of a person in the config."""
-    from datasette_auth_passwords.utils import hash_password as make_hash
+    """Print the hash of a password.
 
-    stream = sys.stdin
-    password = click.prompt("Password", hide_input=True, confirmation_prompt=True) if stream.isatty() else stream.readline()
-    password = password.rstrip("\n")
+    It is for password_hash: under access: in config.yml. The password is asked for, twice. Reads one line from stdin when that is no terminal.
+    """
+    if sys.stdin.isatty():
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
     if not password:
-        fail("An empty password protects nothing")
-    click.echo(make_hash(password))
+        wrong_use("The password is empty.")
+    from datasette_auth_passwords.utils import hash_password as hashed
+
+    click.echo(hashed(password))
+
+
+async def until_signal(work):
+    """Await something until SIGTERM or SIGINT."""
+    import asyncio
+    import signal
+
+    task = asyncio.ensure_future(work)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    await asyncio.wait((task,))
+    if not task.cancelled():
+        task.result()
+
+
+def chosen_config(path, gateway, port, demo=False, needs_source=False, looking=False):
+    """The Config of a command's options; ends with exit code 2, in words, where there is none."""
+    from ingest.choose import choose_config, named_file
+    from ingest.config import ConfigError
+
+    try:
+        if needs_source and not (demo or gateway or named_file(path)):
+            raise ConfigError(
+                "There is no config.yml here: copy config.example.yml to it, or give --gateway HOST:PORT."
+                " `voltkeeper up` alone runs the demo house."
+            )
+        return choose_config(path, gateway, port, demo, looking)
+    except ConfigError as error:
+        wrong_use(error)
+
+
+def log_as(config, program):
+    """Log as the config says; ends with exit code 2 where its file cannot be written."""
+    from ingest.log import set_up
+
+    try:
+        set_up(config.log, program)
+    except OSError as error:
+        wrong_use(f"log.file: {config.log.file} cannot be written: {error.strerror}")
+
+
+def wrong_use(words):
+    click.echo(str(words), err=True)
+    sys.exit(WRONG_USE)

@@ -32,7 +32,7 @@ class Log:
 
     def check(self):
         if self.level not in LEVELS:
-            yield "level", f"{self.level!r} is no level: {nearest_choice(self.level.upper(), LEVELS)}"
+            yield "level", f"{self.level!r} is no level: {nearest_choice(self.level, LEVELS)}"
         if self.rotate_mb <= 0:
             yield "rotate_mb", "has to be more than 0 MB"
         if self.keep < 1:
@@ -108,8 +108,9 @@ class Person:
     def check(self):
         yield from check_name(self.name)
         yield from check_rights(self.may)
-        if not PASSWORD_HASH.fullmatch(self.password_hash):
-            yield "password_hash", "is no hash of a password: `voltkeeper hash-password` makes one"
+        if not PASSWORD_HASH.fullmatch(self.password_hash.strip()):
+            words = "is no hash of a password: `voltkeeper hash-password` makes one; in a shell it needs 'single quotes'"
+            yield "password_hash", words
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from ingest.database import connect, migrate
 from ingest.mysensors.gateway import Gateway
 from ingest.mysensors.known import what_is_known
 from ingest.mysensors.outbox import Outbox
-from ingest.mysensors.replay import replay
+from ingest.mysensors.replay import replay as replay_lines
 from ingest.mysensors.registry import number_gateways
 from ingest.mysensors.store import Store
 from ingest.mysensors.transport import run_gateway
@@ -26,8 +26,11 @@ log = logging.getLogger(__name__)
 SWITCH_S = 0.0005  # the loop gets the interpreter back from the writer this soon: an OTA answer must not wait
 
 
-def run_ingest(config, names=()):
-    """Read the sources of the config, or those named, until SIGTERM or SIGINT. Returns an exit code."""
+def run_ingest(config, names=(), replay=None):
+    """Read the sources of the config, or those named, until SIGTERM or SIGINT. Returns an exit code.
+
+    `replay` is a file of lines: it is stored as if the one gateway that is named said them now.
+    """
     unknown = set(names) - {gateway.name for gateway in config.gateways}
     if unknown:
         known = ", ".join(gateway.name for gateway in config.gateways) or "none"
@@ -37,6 +40,8 @@ def run_ingest(config, names=()):
     time.tzset()
     sys.setswitchinterval(SWITCH_S)
     migrate(config.database)
+    if replay is not None:
+        return _replay(config, names, replay)
     return asyncio.run(_run(config, [g for g in config.gateways if not names or g.name in names]))
 
 
@@ -107,16 +112,13 @@ def _lock(database, number):
     return file
 
 
-def replay_file(config, name, path):
-    """Store the lines of a recording as if gateway `name` said them now. Returns an exit code."""
-    gateway = next((gateway for gateway in config.gateways if gateway.name == name), None)
-    if gateway is None:
-        print(f"No gateway named {name} in the config", file=sys.stderr)
+def _replay(config, names, path):
+    chosen = [gateway for gateway in config.gateways if not names or gateway.name in names]
+    if len(chosen) != 1:
+        print("A recording is of one gateway: name it", file=sys.stderr)
         return 2
-    migrate(config.database)
     with open(path, "rb") as lines:
-        total = replay(
-            config.database, name, gateway.address, ((time.time(), line.rstrip(b"\n")) for line in lines), config.timezone
-        )
-    print(f"{total:,} lines of {path} stored as gateway {name}")
+        recording = ((time.time(), line.rstrip(b"\n")) for line in lines)
+        total = replay_lines(config.database, chosen[0].name, chosen[0].address, recording, config.timezone)
+    print(f"{total:,} lines of {path} are stored as said by gateway {chosen[0].name}")
     return 0

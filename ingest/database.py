@@ -4,6 +4,7 @@ import fcntl
 import sqlite3
 import time
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -22,6 +23,11 @@ def utc(seconds):
     """
     whole = int(seconds // 1)
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{int((seconds - whole) * 1000):03d}Z"
+
+
+def seconds(text):
+    """The unix seconds of a text that `utc()` made. Raises ValueError."""
+    return datetime.fromisoformat(text).timestamp()
 
 
 def connect(path, readonly=False):
@@ -82,10 +88,10 @@ def transaction(connection):
     connection.execute("begin immediate")
     try:
         yield
-    except BaseException:
+        connection.commit()
+    except BaseException:  # a COMMIT that fails (a full disk) leaves the transaction open, too
         connection.rollback()
         raise
-    connection.commit()
 
 
 @contextmanager

@@ -285,13 +285,24 @@ def name_triggers():
         )
 
 
+def gateway_trigger():
+    """The SQL of the trigger that carries a gateway's new name into the names of its nodes and of all below."""
+    nodes = "(select id from nodes where gateway = new.id)"
+    return (
+        "create trigger gateways_renamed after update of name on gateways when new.name is not old.name begin "
+        f"update nodes set name = {NAMES['nodes'][1]} where gateway = new.id; "
+        f"update sensors set name = {NAMES['sensors'][1]} where node in {nodes}; "
+        f"update channels set name = {NAMES['channels'][1]} where node in {nodes}; end"
+    )
+
+
 @migrations()
 def mysensors(db: Database):
     """Gateways, nodes, sensors, channels and everything they say."""
     for statement in MYSENSORS.split(";\n"):
         if statement.strip():
             db.execute(statement)
-    for trigger in name_triggers():
+    for trigger in (*name_triggers(), gateway_trigger()):
         db.execute(trigger)
     db.execute(
         """create trigger battery_changes_recorded after insert on battery_changes begin

@@ -32,8 +32,9 @@ def unlisted(default):
 
 def nearest(word, known):
     """The known word that was probably meant, as a question; else all of them."""
-    close = difflib.get_close_matches(str(word).lower(), known, 1, 0.6)
-    return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
+    lower = {str(one).lower(): one for one in known}
+    close = difflib.get_close_matches(str(word).lower(), lower, 1, 0.6)
+    return f"did you mean {lower[close[0]]!r}?" if close else f"known here: {', '.join(known)}"
 
 
 class _Loader(yaml.SafeLoader):
@@ -102,8 +103,10 @@ class Reader:
 
     def _build(self, kind, value, place, hidden=False):
         if isinstance(value, dict) and set(value) == {"$env"}:
-            return self._build(kind, self._from_environment(value["$env"], place), place)
-        if hidden:
+            value = self._from_environment(value["$env"], place)
+            if value is None:
+                return None
+        elif hidden:
             self.literals.append(place)
         origin, arguments = typing.get_origin(kind), typing.get_args(kind)
         if origin in (types.UnionType, typing.Union):
@@ -126,11 +129,9 @@ class Reader:
         if not value:
             state = "is not set" if value is None else "is empty"
             self._fail(place, f"the environment variable {name} {state}: set it before the start")
-        return _UNSET if not value else value
+        return value or None
 
     def _scalar(self, kind, value, place, shown):
-        if value is _UNSET:
-            return None
         if value is None:
             return self._fail(place, "has no value: give one, or take the key out")
         if kind is bool:
@@ -153,9 +154,6 @@ class Reader:
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             return self._fail(place, words)
         return kind(value) if kind(value) == value else self._fail(place, words)
-
-
-_UNSET = object()  # a secret whose environment variable is missing; the error is noted already
 
 
 def _keys(kind):

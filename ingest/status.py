@@ -4,7 +4,7 @@ import os
 import time
 from dataclasses import dataclass, field
 
-from ingest.database import utc
+from ingest.database import seconds, utc
 
 HEARTBEAT_S = 30  # a row is written with the data's commit, otherwise this often
 LATE_S = 90  # a heartbeat older than this says that nobody reads the source
@@ -31,10 +31,13 @@ class Health:
     def resume(self, connection):
         """Go on counting where the row in the file stands."""
         row = connection.execute(
-            "select connects, received, rejected, last_error from ingest_status where source = ?", (self.source,)
+            "select connects, received, rejected, last_error, last_error_at, last_data_at from ingest_status "
+            "where source = ?", (self.source,)
         ).fetchone()
         if row:
-            self.connects, self.received, self.rejected, self.last_error = row
+            self.connects, self.received, self.rejected, self.last_error, error_at, data_at = row
+            self.last_error_time = error_at and seconds(error_at)
+            self.last_data = data_at and seconds(data_at)
 
     def turn(self, state, detail):
         """Enter a state, described in words. The same state and words again change nothing."""

@@ -1,122 +1,108 @@
-"""`voltkeeper up`: the programs of the house as children of one process, restarted when they die, ended together."""
+"""`voltkeeper up`: ingest and site together, and the demo house where nothing else is set up."""
 
+import asyncio
+import errno
+import http.client
 import logging
-import os
-import signal
-import subprocess
+import socket
 import sys
-import threading
-import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import replace
 
-from ingest.lifeline import VARIABLE
+from ingest.choose import child_arguments
+from ingest.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
-FIRST_BACKOFF_S, LAST_BACKOFF_S = 1.0, 60.0
-SETTLED_S = 60.0  # a child that ran this long starts again without a back-off
-GRACE_S = 10.0  # from SIGTERM to SIGKILL
-WRONG_USAGE = 2  # a child that ends with it would do so again: everything ends
+ASK_S = 0.2  # between looks whether the site answers
 
 
-@dataclass
-class Child:
-    """One program: its name, its command line, and how it fares."""
-
-    name: str
-    command: list
-    process: subprocess.Popen | None = None
-    started: float = 0.0
-    backoff: float = FIRST_BACKOFF_S
-    due: float = 0.0
+class PortError(ValueError):
+    """The site's port cannot be had; says why and what to do."""
 
 
-class Supervisor:
-    """Runs commands until SIGTERM, SIGINT or a child that says that its usage is wrong."""
-
-    def __init__(self, commands):
-        self._children = [Child(name, command) for name, command in commands]
-        self._stop = threading.Event()
-
-    def run(self):
-        """Returns the exit code: 0 after a signal, 2 when a child ended with 2."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._stop.set())
-        reading, writing = os.pipe()
-        code = 0
-        try:
-            while not self._stop.wait(0.1):
-                for child in self._children:
-                    code = self._tend(child, reading)
-                    if code == WRONG_USAGE:
-                        return code
-        finally:
-            self._end()
-            os.close(writing)
-            os.close(reading)
-        return 0
-
-    def _tend(self, child, lifeline):
-        now = time.monotonic()
-        if child.process is None:
-            if now >= child.due:
-                child.process = subprocess.Popen(
-                    child.command, pass_fds=(lifeline,), env={**os.environ, VARIABLE: str(lifeline)}
-                )
-                child.started = now
-            return 0
-        code = child.process.poll()
-        if code is None:
-            return 0
-        child.process = None
-        if code == WRONG_USAGE:
-            log.error("%s cannot run as it is told to; ending", child.name)
-            return code
-        if now - child.started >= SETTLED_S:
-            child.backoff = FIRST_BACKOFF_S
-        child.due = now + child.backoff
-        log.error("%s ended with %s; starting it again in %.0f s", child.name, _words(code), child.backoff)
-        child.backoff = min(child.backoff * 2, LAST_BACKOFF_S)
-        return 0
-
-    def _end(self):
-        running = [child for child in self._children if child.process is not None]
-        for child in running:
-            child.process.terminate()
-        deadline = time.monotonic() + GRACE_S
-        for child in running:
-            try:
-                child.process.wait(max(0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                log.error("%s does not end by itself; killing it", child.name)
-                child.process.kill()
-                child.process.wait()
+def run_up(config):
+    """Run everything of the config until a signal or exit code 2 of a part. Returns the exit code."""
+    try:
+        with claim(config.web.host, config.web.port) as site:  # held while the past of the demo house is made
+            config = replace(config, web=replace(config.web, port=site.getsockname()[1]))
+            commands = _demo_commands(config) if config.demo else _commands(config)
+    except PortError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return asyncio.run(_run(commands, config))
 
 
-def _words(code):
-    return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+def _commands(config):
+    arguments = child_arguments(config)
+    return {"ingest": _command("ingest", *arguments), "web": _command("web", *arguments)}
 
 
-def say_when_open(url, name):
-    """Print the address once the site really answers; in a thread, so that nothing waits for it."""
+def _demo_commands(config):
+    from ingest.demo.site import make_past
 
-    def wait():
-        while True:
-            try:
-                urllib.request.urlopen(url + "/-/pulse.json", timeout=5).close()
-            except urllib.error.HTTPError:
-                break  # an answer, if not for everybody
-            except OSError:
-                time.sleep(0.2)
-                continue
-            break
-        print(f"{name} is open at {url}/", flush=True)
-
-    threading.Thread(target=wait, daemon=True).start()
+    with claim("127.0.0.1", 0) as gateway:
+        port = gateway.getsockname()[1]
+    config = replace(config, gateways=(replace(config.gateways[0], tcp=f"127.0.0.1:{port}"),))
+    make_past(config)
+    return {"demo": _command("demo", "--port", str(port)), **_commands(config)}
 
 
-def voltkeeper(*arguments):
-    """The command line of one of our own programs."""
-    return [sys.executable, "-m", "ingest", *arguments]
+def _command(name, *arguments):
+    return [sys.executable, "-m", "ingest", name, *arguments]
+
+
+async def _run(commands, config):
+    announcing = asyncio.create_task(_announce(config))
+    try:
+        return await Supervisor(commands).run()
+    finally:
+        announcing.cancel()
+
+
+async def _announce(config):
+    """Print where the site is, once it answers."""
+    while not await asyncio.to_thread(answers, site_url(config.web.host, config.web.port)):
+        await asyncio.sleep(ASK_S)
+    what = "the demo house: no config.yml here" if config.demo else "Ctrl-C ends it"
+    print(f"Voltkeeper is at {site_url(config.web.host, config.web.port)} ({what})", flush=True)
+
+
+def site_url(host, port):
+    """The address to type into a browser: of a site that listens everywhere, the one on this machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def answers(url):
+    """True when the site at the URL answers, if only that one has to sign in."""
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except urllib.error.HTTPError as error:
+        return error.code < 500
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def claim(host, port):
+    """A socket that holds the port, for 0 any free one, until it is closed. Raises PortError in words."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise PortError(f"The site cannot listen on {host}:{port}: {_remedy(error, port)}") from error
+
+
+def _remedy(error, port):
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"port {port} is taken by another program, perhaps by another Voltkeeper.\n"
+            f"Stop that one, or choose another port: voltkeeper up --port {port + 1} (or web: {{port: {port + 1}}} in config.yml)."
+        )
+    if error.errno == errno.EACCES:
+        return "ports below 1024 are for root. Choose a higher one, such as 8001."
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return "this machine has no such address. Use 127.0.0.1 for this machine alone, 0.0.0.0 for the network."
+    return f"{error.strerror or error}."

@@ -50,6 +50,7 @@ class Writer(threading.Thread):
         self._commit_s = commit_s
         self._failed = failed
         self._sinks = []
+        self._version = None  # of the file, as far as other programs write it
         self._queue = deque()
         self._flushes = deque()
         self._wake = threading.Event()
@@ -89,25 +90,33 @@ class Writer(threading.Thread):
 
     def _loop(self):
         due = None  # when the next commit is due, on the monotonic clock
-        version, next_poll = None, 0.0
+        next_poll = 0.0
         while True:
             self._wake.wait(max(0.0, min(due or next_poll, next_poll) - time.monotonic()))
             self._wake.clear()
             stopping = self._stopping  # read before the queue: nothing handed in before stop() stays behind
             now = time.monotonic()
             if now >= next_poll or stopping:
-                seen, version = version, self._connection.execute("pragma data_version").fetchone()[0]
-                pending = [sink.poll(self._connection, seen != version) for sink in self._sinks]
-                if any(pending):
+                if self._poll():
                     due = due or now + self._commit_s
                 next_poll = now + POLL_S
             if self._queue:
                 due = due or now + self._commit_s
             if self.backlog >= BATCH or self._flushes or stopping or (due is not None and now >= due):
                 self._commit()
-                due = None
+                due = time.monotonic() + self._commit_s if self._queue else None
             if stopping and not self._queue:
                 return
+
+    def _poll(self):
+        try:
+            seen, self._version = self._version, self._connection.execute("pragma data_version").fetchone()[0]
+            changed = seen != self._version
+            return any([sink.poll(self._connection, changed) for sink in self._sinks])
+        except sqlite3.OperationalError as error:
+            self._version = None  # what could not be read now counts as changed the next time
+            log.error("Cannot read the database (%s), trying again", error)
+            return False
 
     def _commit(self):
         flushes = [self._flushes.popleft() for _ in range(len(self._flushes))]

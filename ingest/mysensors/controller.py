@@ -45,10 +45,10 @@ def answer_time(header, wall_seconds):
 def answer_request(header, values):
     """C_REQ: the last value of the channel (`values` by Header of its set message), as C_SET; None if unknown.
 
-    A value that the gateway would cut in silence is not sent at all.
+    A value that the gateway would cut in silence, or read as two lines, is not sent at all.
     """
     value = values.get(Header(header.node, header.child, Command.set, 0, header.type))
-    if not value or ";" in value or len(value.encode()) > MAX_PAYLOAD:
+    if not value or ";" in value or not value.isprintable() or len(value.encode()) > MAX_PAYLOAD:
         return None
     return format_line(header.node, header.child, Command.set, 0, header.type, value)
 

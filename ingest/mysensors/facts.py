@@ -16,10 +16,12 @@ from ingest.mysensors.protocol import (
     type_name,
 )
 
-REVISION = re.compile(r"\$Rev(?:ision)?: *(\d+) *\$|(\d+)")
+REVISION = re.compile(r"\$Rev(?:ision)?: *(\d{1,18}) *\$|(\d{1,18})", re.ASCII)  # 19 digits overflow an INTEGER
 ARC_REPORT = re.compile(r"\{.*\bS: *(\d+).*\}")
 USUAL_WINDOW_MS = 500  # MY_SMART_SLEEP_WAIT_DURATION_MS of MyConfig.h
+LONGEST_WINDOW_MS = 3_600_000
 NO_SIGNAL = -256  # "not available", core/MyTransport.h
+LEAST_SIGNAL, MOST_SIGNAL = -32768, 32767  # the report is a 16-bit number
 
 
 def tell_version(node, payload, at):
@@ -44,7 +46,7 @@ def tell_sketch_name(node, payload, at):
 def tell_sketch_version(node, payload, at):
     """The revision stands in a keyword of a version control system, `$Rev: 826 $`, or is the whole text."""
     node.sketch_version = payload
-    revision = REVISION.fullmatch(payload.strip()) or re.search(r"\$Rev(?:ision)?: *(\d+)()", payload)
+    revision = REVISION.fullmatch(payload.strip()) or re.search(r"\$Rev(?:ision)?: *(\d{1,18})(?!\d)()", payload)
     node.sketch_revision = int(next(filter(None, revision.groups()))) if revision else None
 
 
@@ -64,14 +66,20 @@ def tell_battery(node, payload, at):
 
 
 def tell_sleep(node, payload, at):
-    """I_PRE_SLEEP_NOTIFICATION: the node listens for this many milliseconds and sleeps then (library 2.2+)."""
+    """I_PRE_SLEEP_NOTIFICATION: the node listens for this long and sleeps then (library 2.2+)."""
+    node.smart_sleep_ms = sleep_window_ms(payload)
+
+
+def sleep_window_ms(payload):
+    """The milliseconds that an I_PRE_SLEEP_NOTIFICATION promises; the usual 500 where it says nothing that can be."""
     window = parse_number(payload)
-    node.smart_sleep_ms = int(window) if window and 0 < window < 3_600_000 else USUAL_WINDOW_MS
+    return int(window) if window and 1 <= window < LONGEST_WINDOW_MS else USUAL_WINDOW_MS
 
 
 def tell_signal(node, payload, at):
     signal = parse_number(payload)
-    node.signal = int(signal) if signal is not None and signal != NO_SIGNAL else None
+    possible = signal is not None and LEAST_SIGNAL <= signal <= MOST_SIGNAL and signal != NO_SIGNAL
+    node.signal = int(signal) if possible else None
 
 
 def tell_gateway_version(node, payload, at):

@@ -11,6 +11,7 @@ import time
 from ingest.clock import LocalTime
 from ingest.database import utc
 from ingest.mysensors import controller
+from ingest.mysensors.facts import USUAL_WINDOW_MS, sleep_window_ms
 from ingest.mysensors.gate import Gate
 from ingest.mysensors.lines import Lines
 from ingest.mysensors.orders import Orders
@@ -21,7 +22,6 @@ from ingest.mysensors.protocol import (
     Command,
     Header,
     Internal,
-    parse_number,
 )
 from ingest.mysensors.store import Asked, Block, IdGiven
 from ingest.mysensors.watch import Connected, Lost
@@ -32,7 +32,6 @@ KEEPALIVE_S = 10.0  # of silence before the gateway is asked for a sign of life
 SILENT_S = 20.0  # of silence after which the connection is given up
 ASK_AGAIN_S = 3600.0  # before a node that never presented itself is asked again
 PAUSE_BACKLOG, GO_BACKLOG = 60_000, 20_000  # lines that wait for the disk: stop reading, read on
-WINDOW_MS = 500  # of a smart-sleeping node, where it does not say
 # Libraries 2.0 and 2.1 announce their window by a heartbeat instead of I_PRE_SLEEP_NOTIFICATION.
 HEARTBEAT_WINDOWS = ("2.0", "2.1")
 
@@ -60,6 +59,7 @@ class Gateway(asyncio.Protocol):
         self._last_data = 0.0
         self._spoke = False
         self._stopping = False
+        self._paused = False
         self._timer = None
         self.lost = None  # a future of the present connection, done when it ends
 
@@ -69,16 +69,15 @@ class Gateway(asyncio.Protocol):
         self._transport = transport
         self._lines = Lines(getattr(transport, "suspect", False))
         self._epoch += 1
-        self._spoke = False
+        self._spoke = self._paused = False
         self._last_data = time.monotonic()
         self.lost = asyncio.get_running_loop().create_future()
         if self.config.controller:
             self.gate.write = transport.write
         self.health.connects += 1
         self.health.turn("connecting", "connected, waiting for the first word")
-        self._writer.put(self._sinks.watch, Connected(self.number, time.time(), time.monotonic()))
         if self.config.controller and self.config.answers.keepalive:
-            self._keep_alive()
+            self._keep_alive(self.lost)
         self._tick_orders()
 
     def connection_lost(self, error):
@@ -105,10 +104,15 @@ class Gateway(asyncio.Protocol):
         self._stopping = True
         self.drop("stopped")
 
-    def _keep_alive(self):
-        """Ask for a sign of life after a silence; give up on a gateway that has spoken and speaks no more."""
-        if self.lost.done():
+    def _keep_alive(self, lost):
+        """Ask for a sign of life after a silence; give up on a gateway that has spoken and speaks no more.
+
+        Each connection has its own round, which ends with it: `lost` is that connection's.
+        """
+        if lost.done():
             return
+        if self._paused:  # nobody listens: that silence is ours
+            self._last_data = time.monotonic()
         silent = time.monotonic() - self._last_data
         if silent >= SILENT_S:
             words = f"no answer for {silent:.0f} s: the gateway is off, or the way to it is cut"
@@ -118,30 +122,30 @@ class Gateway(asyncio.Protocol):
         if silent >= KEEPALIVE_S or not self._spoke:
             line = controller.ask_version()
             self.gate.send(line, Header(GATEWAY_NODE, NODE_CHILD, Command.internal, 0, Internal.I_VERSION))
-        asyncio.get_running_loop().call_later(KEEPALIVE_S / 2, self._keep_alive)
+        asyncio.get_running_loop().call_later(KEEPALIVE_S / 2, self._keep_alive, lost)
 
     # What comes in.
 
     def data_received(self, data):
         items, rejects = self._lines.feed(data)
         self._last_data = time.monotonic()
+        if items and not self._spoke:
+            self._spoke = True
+            self.health.turn("connected", "connected")
+            self._writer.put(self._sinks.watch, Connected(self.number, time.time(), self._last_data))
+            log.info("Gateway %s: connected (%s)", self.config.name, self.config.address)
         self._put(items, rejects)
         if not items:
             return
-        if not self._spoke:
-            self._spoke = True
-            self.health.turn("connected", "connected")
-            log.info("Gateway %s: connected (%s)", self.config.name, self.config.address)
         self._values.update(items)
-        if self._streaming:
-            for header, _ in items:
-                if header.command != Command.stream:
-                    self._streaming.discard(header.node)
+        last_words = {header.node: header.command for header, _ in items}
+        nodes = set(last_words)
+        self._heard |= nodes  # before anybody in the same read is given an id
         for header, payload in items:
             if header.command != Command.set or header.echo:
                 self._hear(header, payload)
-        nodes = {header.node for header, _ in items}
-        self._heard |= nodes
+        self._streaming -= nodes
+        self._streaming |= {node for node, command in last_words.items() if command == Command.stream}
         strangers = nodes - self._presented
         if strangers:
             self._ask_strangers(strangers)
@@ -170,9 +174,7 @@ class Gateway(asyncio.Protocol):
         if header.echo:
             self.orders.echoed(header, now_at)
             return
-        if command == Command.stream:
-            self._streaming.add(node)
-        elif command == Command.presentation:
+        if command == Command.presentation:
             if header.child == NODE_CHILD:
                 self._presented.add(node)
                 self._protocols[node] = payload
@@ -193,12 +195,12 @@ class Gateway(asyncio.Protocol):
         elif type == Internal.I_TIME and answers.time:
             self._answer(header, controller.answer_time(header, self._clock.wall_seconds(time.time())))
         elif type == Internal.I_PRE_SLEEP_NOTIFICATION:
-            window_ms = parse_number(payload) or WINDOW_MS
-            self._open_window(node, window_ms / 1000)
+            self._open_window(node, sleep_window_ms(payload) / 1000)
         elif type in (Internal.I_HEARTBEAT_RESPONSE, Internal.I_SIGNAL_REPORT_RESPONSE):
-            self.orders.answered(header, now_at)
-            if type == Internal.I_HEARTBEAT_RESPONSE and self._protocols.get(node, "").startswith(HEARTBEAT_WINDOWS):
-                self._open_window(node, WINDOW_MS / 1000)
+            asked = self.orders.answered(header, now_at)
+            unasked_beat = type == Internal.I_HEARTBEAT_RESPONSE and not asked
+            if unasked_beat and self._protocols.get(node, "").startswith(HEARTBEAT_WINDOWS):
+                self._open_window(node, USUAL_WINDOW_MS / 1000)
 
     def _open_window(self, node, window_s):
         self._sleepers.add(node)
@@ -269,6 +271,7 @@ class Gateway(asyncio.Protocol):
     def _pause(self):
         transport = self._transport
         transport.pause_reading()
+        self._paused = True
 
         def go_on():
             if transport is not self._transport or transport.is_closing():
@@ -276,6 +279,8 @@ class Gateway(asyncio.Protocol):
             if self._writer.backlog > GO_BACKLOG:
                 asyncio.get_running_loop().call_later(0.01, go_on)
             else:
+                self._paused = False
+                self._last_data = time.monotonic()
                 transport.resume_reading()
 
         asyncio.get_running_loop().call_later(0.01, go_on)

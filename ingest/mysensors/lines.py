@@ -37,10 +37,10 @@ class Lines:
         if not newline:
             return [], rejects
         try:
-            lines = block.decode().split("\n")
+            items = _parse(block.decode().split("\n"), rejects)
         except UnicodeDecodeError:
-            lines = _decode_each(block, rejects)
-        return _parse(lines, rejects), rejects
+            items = _parse_each(block, rejects)
+        return items, rejects
 
     def end(self):
         """The connection is gone: the rejects of a line that was cut in half."""
@@ -85,14 +85,16 @@ def _parse(lines, rejects):
     return items
 
 
-def _decode_each(block, rejects):
-    lines = []
+def _parse_each(block, rejects):
+    items = []
     for raw in block.split(b"\n"):
         try:
-            lines.append(raw.decode())
+            line = raw.decode()
         except UnicodeDecodeError as error:
-            rejects.append((_text(raw[:KEEP_RAW]), f"byte {error.start + 1} is no UTF-8: {error.reason}"))
-    return lines
+            rejects.append((_text(raw), f"byte {error.start + 1} is no UTF-8: {error.reason}"))
+        else:
+            items += _parse([line], rejects)
+    return items
 
 
 def _text(raw):

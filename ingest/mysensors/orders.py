@@ -113,12 +113,16 @@ class Orders:
         return len(self._waiting) + len(self._sent)
 
     def add(self, order):
-        """Take an order; a newer value for the same channel replaces one that still waits."""
+        """Take an order; a newer value for the same channel replaces one that still waits or would be tried again."""
         if order.header.command == Command.set:
-            for other in [o for o in self._waiting if o.header[:3] + o.header[4:] == order.header[:3] + order.header[4:]]:
-                self._waiting.remove(other)
-                self._report(Update(other.id, "expired", reason=f"replaced by order {order.id}"))
+            for other in [o for o in (*self._waiting, *self._sent.values()) if _same_channel(o.header, order.header)]:
+                self._forget(other)
+                self._report(Update(other.id, "expired", other.sent_at, reason=f"replaced by order {order.id}"))
         self._waiting.append(order)
+
+    def _forget(self, order):
+        if self._sent.pop(order.id, None) is None:
+            self._waiting.remove(order)
 
     def window(self, node_id, window_s, now):
         """The node said that it listens for `window_s` and sleeps then."""
@@ -136,12 +140,14 @@ class Orders:
                 return
 
     def answered(self, header, now_at):
-        """A message that a node sends on such an order only came: as good as an echo."""
+        """A message that a node sends on such an order came: as good as an echo. Returns whether one was waiting."""
         asked = ANSWERS.get((header.command, header.type), ())
+        before = len(self._sent)
         for order in list(self._sent.values()):
             if order.node_id == header.node and order.header.command == Command.internal and order.header.type in asked:
                 del self._sent[order.id]
                 self._report(Update(order.id, "echoed", order.sent_at, now_at))
+        return len(self._sent) < before
 
     def tick(self, now, wall):
         """Send what may go now; returns the seconds until it wants to be called again, or None."""
@@ -193,5 +199,11 @@ class Orders:
     def _expire(self, at):
         for order in [order for order in self._waiting if order.expires_at <= at]:
             self._waiting.remove(order)
-            reason = self._gate.why_shut(order.node_id) or "the node opened no window in which it hears"
+            reason = self._gate.why_shut(order.node_id) or (
+                "the node opened no window in which it hears" if self._sleeps(order.node_id) else "its time was over"
+            )
             self._report(Update(order.id, "expired", order.sent_at, at, f"expired: {reason}"))
+
+
+def _same_channel(one, other):
+    return (one.node, one.child, one.command, one.type) == (other.node, other.child, other.command, other.type)

@@ -4,7 +4,8 @@ from ingest.mysensors.orders import Update, read_order
 from ingest.mysensors.protocol import LineError
 
 WAITING = """select outbox.id, nodes.node_id, "order", line, expires_at, nodes.gateway
-from outbox join nodes on nodes.id = outbox.node where outbox.state in ('queued', 'sent') order by outbox.id"""
+from outbox join nodes on nodes.id = outbox.node
+where outbox.state in ('queued', 'sent') and done_at is null order by outbox.id"""
 UPDATE = """update outbox set state = ?, sent_at = coalesce(?, sent_at), done_at = ?, reason = ?,
 line = coalesce(?, line) where id = ?"""
 
@@ -27,7 +28,7 @@ class Outbox:
         if not changed:
             return False
         fresh = {}
-        for *row, gateway in connection.execute(WAITING):
+        for *row, gateway in connection.execute(WAITING).fetchall():
             if gateway not in self._gateways or row[0] in self._known:
                 continue
             self._known.add(row[0])

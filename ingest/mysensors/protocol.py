@@ -68,6 +68,7 @@ TYPES = {
 # What a strict reading of a number accepts: no sign, blank, underscore or leading zero.
 BYTES = {str(number): number for number in range(256)}
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+BIGGEST = 1e300  # sums of many numbers below it are still finite
 FIELDS = ("node", "child", "command", "echo", "type")
 LIMITS = (255, 255, 4, 1, 255)
 
@@ -120,8 +121,12 @@ def parse_line(line):
 
 
 def parse_number(text):
-    """The number that a decimal pattern reads in `text`, else None: `nan`, `inf` and `1_000` are no numbers."""
-    return float(text) if NUMBER.fullmatch(text) else None
+    """The number that a decimal pattern reads in `text`, else None: `nan`, `inf` and `1_000` are no numbers.
+
+    `1e999` is none either: a float holds it as infinity, which JSON cannot carry and no sum survives.
+    """
+    number = float(text) if NUMBER.fullmatch(text) else None
+    return number if number is not None and abs(number) < BIGGEST else None
 
 
 def format_line(node, child, command, echo, type, payload=""):

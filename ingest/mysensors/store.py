@@ -138,11 +138,11 @@ class Store:
         self._messages += [(at, *routes[header].fixed, payload, 0) for header, payload in block.items]
         self._count(counts, routes, block, at, first)
         for position, (header, payload) in enumerate(block.items, first):
+            if repeats and position - first in repeats:
+                self._messages[position] = (*self._messages[position][:-1], 1)
+                continue
             route = routes[header]
             if route.plain:
-                continue
-            if position - first in repeats:
-                self._messages[position] = (*self._messages[position][:-1], 1)
                 continue
             if route.channel is not None:
                 self._read(route, at, hour, header, payload, position)
@@ -173,8 +173,7 @@ class Store:
                 route.sensor = self._sensor(node, child)
                 if command == Command.set:
                     route.channel = self._channel(route.sensor, type, name)
-            sensor_id = 256 * node.id + child
-            sensor = sensor_id if sensor_id in self.sensors else None
+            sensor = 256 * node.id + child
             route.tallies = (
                 self._tally(series(node.id), node.id, None, None, None, None, None),
                 self._tally(series(node.id, child), node.id, sensor, child, None, None, None),
@@ -292,7 +291,7 @@ class Store:
     def _drain_tallies(self):
         for tally in self._tallies.values():
             if tally.messages:
-                self._daily.append(tally.values(self._day))
+                self._daily.append(tally.values(self._day, self.sensors))
                 tally.clear()
 
     # Step two: memory into the open transaction.

@@ -10,7 +10,7 @@ class Tally:
     __slots__ = ("row", "messages", "intervals", "low", "total", "high", "_last", "_epoch")
 
     def __init__(self, row):
-        self.row = row  # series, node, sensor, child_id, command, type, type_name
+        self.row = row  # series, node, sensor if the child is one, child_id, command, type, type_name
         self._last, self._epoch = 0.0, None
         self.clear()
 
@@ -39,10 +39,12 @@ class Tally:
             self.high = self.high or 0.0
         self._last, self._epoch = at, epoch
 
-    def values(self, day):
-        """The row to merge into `node_daily`."""
+    def values(self, day, sensors):
+        """The row to merge into `node_daily`; `sensors` are the ids of those that there are by now."""
+        series, node, sensor, *rest = self.row
         average = self.total / self.intervals if self.intervals else None
-        return (day, *self.row, self.messages, self.intervals, self.low, average, self.high)
+        known = sensor if sensor in sensors else None
+        return (day, series, node, known, *rest, self.messages, self.intervals, self.low, average, self.high)
 
 
 def series(node, child=-1, command=-1, type=-1):

@@ -130,11 +130,12 @@ async def run_gateway(gateway):
     """Keep the gateway connected until cancelled; say in words, once for each change, what is wrong."""
     config, health = gateway.config, gateway.health
     backoff = FIRST_BACKOFF_S
+    said = None
     while True:
         spoke = False
         try:
             transport = await (open_tcp if config.tcp else open_serial)(gateway)
-        except (OSError, TimeoutError) as error:
+        except (OSError, ValueError) as error:  # ValueError: a baud rate or a host name that cannot be
             reason = explain(error)
         else:
             try:
@@ -144,9 +145,10 @@ async def run_gateway(gateway):
             if not spoke and config.tcp:
                 reason += "; it said nothing: another program may hold the gateway's only place for a client"
         if spoke:
-            backoff = FIRST_BACKOFF_S
-        if reason != health.last_error or health.state not in ("lost",):
+            backoff, said = FIRST_BACKOFF_S, None
+        if reason != said:
             log.warning("Gateway %s (%s): %s; trying again for ever", config.name, config.address, reason)
+            said = reason
         health.fail("lost", reason)
         await asyncio.sleep(backoff)
         backoff = min(backoff * 2, LAST_BACKOFF_S)
@@ -156,8 +158,10 @@ def explain(error):
     """What went wrong when opening, with the remedy where there is one."""
     if isinstance(error, TimeoutError):
         return f"no answer within {CONNECT_S:.0f} s: is the gateway on, is the address right?"
-    number = error.errno
-    if number is None and isinstance(error, serial.SerialException):  # pyserial keeps the number in its text
+    number = getattr(error, "errno", None)
+    if number is None:  # pyserial, and asyncio where a name has several addresses, keep the number in the text
         number = next((n for n in REMEDIES if f"[Errno {n}]" in str(error)), None)
+    if isinstance(error, socket.gaierror):  # its numbers are of a kind of their own
+        return f"{error.strerror}: is the name of the gateway right?"
     text = os.strerror(number) if number else str(error)
     return f"{text}: {REMEDIES[number]}" if number in REMEDIES else text

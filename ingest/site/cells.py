@@ -1,0 +1,54 @@
+"""What cells of views and queries lead to, and what the parameters of canned queries can be."""
+
+from markupsafe import Markup
+
+from ingest.site.pages import select
+from ingest.site.words import STATES, state_pill
+from ingest.views import VIEWS
+
+MOST = 500  # choices in a list; more are typed
+CHART = "g.mark=line&g.x_column=at&g.x_type=temporal&g.y_column=value&g.y_type=quantitative&g.color_column=name"
+TARGETS = {
+    "node": "/telemetry/nodes/{}",
+    "sensor": "/telemetry/value_latest?sensor={}",
+    "channel": "/telemetry/channel_history?channel={}#" + CHART,
+    "message": "/telemetry/messages/{}",
+    "gateway": "/nodes?gateway={}",
+}
+QUERIES = {
+    "node": "select id as value, name || ' (' || id || ')' as label from nodes order by id",
+    "sensor": "select id as value, name || ' (' || id || ')' as label from sensors order by id",
+    "channel": "select id as value, name as label from channels order by id",
+    "command": "select name as value, name as label from commands order by id",
+}
+LISTS = {
+    "range": ("6 h", "24 h", "2 d", "7 d", "30 d", "90 d", "1 y"),
+    "per": ("node", "sensor", "type"),
+}
+
+
+def link(row, value, column, table):
+    """The cell as Markup, or None to leave it as it is. Tables keep their own links, made from foreign keys."""
+    if value in (None, "") or isinstance(value, dict):
+        return None
+    if column in ("state", "severity", "verdict") and value in STATES:
+        return state_pill(value)
+    if table is not None and table not in VIEWS:
+        return None
+    if column == "href" and str(value).startswith("/"):
+        return Markup('<a href="{0}">{0}</a>').format(value)
+    if column in ("name", "subject") and "href" in row.keys() and str(row["href"] or "").startswith("/"):
+        return Markup('<a href="{}">{}</a>').format(row["href"], value)
+    if column in TARGETS:
+        return Markup('<a href="{}">{}</a>').format(TARGETS[column].format(value), value)
+    return None
+
+
+async def choices(datasette, name):
+    """(value, label) pairs for the parameter `name` of a canned query, or None where it is typed."""
+    if name in LISTS:
+        return [(value, value) for value in LISTS[name]]
+    if name not in QUERIES:
+        return None
+    rows = await select(datasette, f"{QUERIES[name]} limit {MOST + 1}")
+    return [(row["value"], row["label"]) for row in rows] if rows and len(rows) <= MOST else None

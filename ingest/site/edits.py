@@ -1,0 +1,80 @@
+"""Writable canned queries: their SQL stands in metadata.yml, their parameters are checked and cleaned here."""
+
+import re
+from datetime import UTC, date, datetime, time
+from zoneinfo import ZoneInfo
+
+from ingest.database import utc
+from ingest.site.deeds import DATABASE, Done, Refused, find_node, perform, raise_topic
+
+LONGEST_LOCATION = 60
+FIRST_YEAR = 2000
+
+
+def set_location(connection, fields, timezone):
+    """Fields `node`, `location` (empty takes it away) as the parameters of the query, with a sentence."""
+    node = find_node(connection, fields.get("node", ""))
+    if "location" not in fields:
+        raise Refused(400, "location is needed; an empty one takes it away", subject=_subject(node))
+    location = " ".join(fields["location"].split())
+    if len(location) > LONGEST_LOCATION or not location.isprintable():
+        raise Refused(
+            400, f"location is a line of at most {LONGEST_LOCATION} characters", subject=_subject(node)
+        )
+    done = f"{_subject(node)} is in: {location}" if location else f"{_subject(node)} has no location any more"
+    return {"node": node["id"], "location": location}, node, done
+
+
+def battery_changed(connection, fields, timezone):
+    """Fields `node`, `date` (local, YYYY-MM-DD; empty: now) as the parameters of the query, with a sentence."""
+    node = find_node(connection, fields.get("node", ""))
+    try:
+        at, day = parse_day(fields.get("date", "").strip(), timezone)
+    except ValueError as error:
+        raise Refused(400, str(error), subject=_subject(node)) from None
+    return {"node": node["id"], "date": at}, node, f"Battery of {_subject(node)} changed on {day}"
+
+
+def parse_day(text, timezone, now=None):
+    """A local date as (UTC text of its start, date); an empty text or today is now. Raises ValueError in words."""
+    zone = ZoneInfo(timezone)
+    now = now or datetime.now(UTC)
+    today = now.astimezone(zone).date()
+    if not text:
+        return utc(now.timestamp()), today
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
+        raise ValueError(f"date is {text!r}, a date such as {today} is needed, or nothing for today")
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"date is {text!r}: there is no such day") from None
+    if day > today:
+        raise ValueError(f"date is {day}, which lies in the future: today is {today}")
+    if day.year < FIRST_YEAR:
+        raise ValueError(f"date is {day}, before {FIRST_YEAR}")
+    if day == today:
+        return utc(now.timestamp()), day
+    return utc(datetime.combine(day, time(), zone).timestamp()), day
+
+
+def _subject(node):
+    return f"{node['name']} ({node['gateway']}/{node['node_id']})"
+
+
+EDITS = {"set_location": set_location, "battery_changed": battery_changed}
+
+
+async def run_edit(datasette, request, name):
+    """POST to a writable canned query of metadata.yml."""
+    query = await datasette.get_canned_query(DATABASE, name, request.actor)
+
+    def deed(connection, fields, actor):
+        wrong = [field for field, value in fields.items() if not isinstance(value, str)]
+        if wrong:
+            raise Refused(400, f"{wrong[0]} is a text, not a file")
+        params, node, message = EDITS[name](connection, fields, datasette.timezone)
+        connection.execute(query["sql"], {**params, "_actor_id": actor})
+        raise_topic(connection, "nodes")
+        return Done(message, _subject(node), {"node": node["id"]})
+
+    return await perform(datasette, request, name, query["right"], deed, after="/nodes")

@@ -1,0 +1,187 @@
+"""What the pages show: rows of views, read for one request. Templates format, nothing here writes."""
+
+from datasette import Response
+from datasette.database import QueryInterrupted
+
+from ingest.site.access import may, refusal, writing_is_set_up
+from ingest.site.deeds import DATABASE
+from ingest.site.words import parse_time, sparkline
+
+MESSAGES = 50  # of the log on a node's page
+LEVELS = 500  # battery reports that the line on a node's page looks at
+HEARD = 40  # node ids that a 404 lists
+WORST = {"Critical": 0, "Stale": 1, "Warning": 2, "No data": 3, "OK": 4}
+FACETS = ("state", "gateway", "sketch_name", "location", "role")
+
+
+async def select(datasette, sql, params=None):
+    """Rows as dicts; None when the query took too long, so that the page can say so and show the rest."""
+    try:
+        results = await datasette.get_database(DATABASE).execute(sql, params)
+    except QueryInterrupted:
+        return None
+    return [dict(row) for row in results.rows]
+
+
+async def shell(datasette, actor):
+    """What every page carries: title, demo, lost readers, who is signed in."""
+    config = getattr(datasette, "config", None)
+    blind = []
+    if DATABASE in datasette.databases and await may(datasette, actor, "read"):
+        blind = await select(
+            datasette,
+            """select source, state, detail, verdict, since_at, heartbeat_at from readers
+            where verdict in ('Critical', 'Stale') and kind = 'mysensors'
+            and source in (select name from gateways where configured)""",
+        )
+    return {
+        "title": config.title if config else "Voltkeeper",
+        "demo": bool(config and config.demo),
+        "blind": blind or [],
+        "can_sign_in": bool(getattr(datasette, "cookie_keys", None)),
+        "read": await may(datasette, actor, "read"),
+    }
+
+
+async def permissions(datasette, actor):
+    """Which rights the actor has and, for the others, why not."""
+    return {
+        right: {"allowed": await may(datasette, actor, right), "why": (await refusal(datasette, actor, right) or "  ")[1]}
+        for right in ("edit", "order")
+    } | {"set_up": writing_is_set_up(datasette)}
+
+
+async def page(datasette, request, template, context):
+    """Render one of our own pages."""
+    context |= {"rights": await permissions(datasette, request.actor), "own_page": True}
+    return Response.html(await datasette.render_template(template, context, request=request, view_name="page"))
+
+
+async def home(datasette, request):
+    """GET /"""
+    nodes = await select(datasette, "select * from node_overview")
+    heard = [node for node in nodes or [] if node["last_seen_at"]]
+    context = {
+        "attention": await select(datasette, "select * from attention"),
+        "readers": await select(datasette, "select * from readers where source in (select name from gateways where configured)"),
+        "nodes": nodes,
+        "counts": {state: sum(node["state"] == state for node in nodes or []) for state in WORST},
+        "heard": len(heard),
+        "low": sum((node["battery_level"] if node["battery_level"] is not None else 100) < 20 for node in nodes or []),
+        "values": await select(
+            datasette, "select * from value_latest where last_at is not null order by last_at desc limit 12"
+        ),
+        "messages": await select(datasette, "select * from recent_messages limit 10"),
+        "metric": metric(datasette),
+    }
+    return await page(datasette, request, "index.html", context)
+
+
+async def nodes(datasette, request):
+    """GET /nodes, filtered by the columns in FACETS and by `q`."""
+    rows = await select(datasette, "select * from node_overview")
+    chosen = {name: request.args.get(name) for name in FACETS if request.args.get(name) is not None}
+    word = (request.args.get("q") or "").strip()
+    shown = [
+        row
+        for row in rows or []
+        if all(str(row[name] or "") == value for name, value in chosen.items())
+        and all(part in _text(row) for part in word.lower().split())
+    ]
+    shown.sort(key=lambda row: (WORST[row["state"]], -(row["silent_s"] or 0), row["id"]))
+    context = {
+        "all": rows, "nodes": shown, "chosen": chosen, "word": word,
+        "facets": {name: _counted(rows or [], name) for name in FACETS},
+    }  # fmt: skip
+    return await page(datasette, request, "pages/nodes.html", context)
+
+
+def _text(row):
+    return " ".join(str(row[name] or "") for name in ("name", "node_id", "sketch_name", "location", "gateway")).lower()
+
+
+def _counted(rows, name):
+    """(value, count) of a column, most frequent first; nothing when all rows agree or no two do."""
+    counts = {}
+    for row in rows:
+        counts[str(row[name] or "")] = counts.get(str(row[name] or ""), 0) + 1
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0])) if 1 < len(counts) < len(rows) else []
+
+
+async def node(datasette, request):
+    """GET /nodes/GATEWAY/NODE_ID"""
+    gateway, number = request.url_vars["gateway"], request.url_vars["node_id"]
+    row, missing = await _find(datasette, gateway, number)
+    if row is None:
+        context = {"title": "Not found", "errors": [missing], "status": 404}
+        return Response.html(await datasette.render_template("error.html", context, request=request), status=404)
+    given = {"node": row["id"]}
+    levels = await select(
+        datasette,
+        f"""select received_at, level from (select received_at, level from battery_levels where node = :node
+        order by received_at desc limit {LEVELS}) order by received_at""",
+        given,
+    )
+    context = {
+        "node": row,
+        "values": await select(datasette, "select * from value_latest where node = :node order by child_id, type", given),
+        "silent_sensors": await select(
+            datasette, "select * from sensor_latest where node = :node and channel is null order by child_id", given
+        ),
+        "battery_line": sparkline(
+            [(parse_time(level["received_at"]).timestamp(), level["level"]) for level in levels or []], low=0, high=100
+        ),
+        "battery_levels": levels,
+        "battery_changes": await select(
+            datasette, "select * from battery_changes where node = :node order by changed_at desc limit 10", given
+        ),
+        "messages": await select(
+            datasette,
+            f"""select m.*, c.name as command_name from messages m join commands c on c.id = m.command
+            where m.id in (select id from messages where node = :node order by id desc limit {MESSAGES})
+            order by m.id desc""",
+            given,
+        ),
+        "orders": await select(
+            datasette,
+            """select * from (select * from outbox order by id desc limit 1000) where node = :node
+            order by id desc limit 10""",
+            given,
+        ),
+        "metric": metric(datasette),
+    }
+    return await page(datasette, request, "pages/nodes/{gateway}/{node_id}.html", context)
+
+
+async def _find(datasette, gateway, number):
+    """(row of node_overview, None), or (None, why there is none)."""
+    known = {row["name"]: row["id"] for row in await select(datasette, "select id, name from gateways order by id") or []}
+    if gateway not in known:
+        there_are = f"There are: {', '.join(known)}." if known else "None was configured yet."
+        return None, f"No gateway {gateway}. {there_are}"
+    if number.isascii() and number.isdigit() and len(number) <= 3:
+        key = 256 * known[gateway] + int(number)
+        rows = await select(datasette, "select * from node_overview where id = ? and gateway = ?", [key, gateway])
+        if rows:
+            return rows[0], None
+    ids = await select(
+        datasette, "select node_id from nodes where gateway = ? order by node_id", [known[gateway]]
+    )
+    heard = ", ".join(str(row["node_id"]) for row in ids[:HEARD]) + (" ..." if len(ids) > HEARD else "")
+    return None, f"No node {number} on gateway {gateway}. Heard so far: {heard or 'none'}"
+
+
+def metric(datasette):
+    """Gateway name -> does it work in metric units."""
+    config = getattr(datasette, "config", None)
+    return {gateway.name: gateway.metric for gateway in config.gateways} if config else {}
+
+
+async def pulse(datasette):
+    """GET /-/pulse.json: the server's time and a counter per topic, which rises when rows of the topic change."""
+    rows = await select(
+        datasette, "select strftime('%Y-%m-%dT%H:%M:%fZ', 'now') as now, topic, seq, at from changes order by topic"
+    )
+    now = await select(datasette, "select strftime('%Y-%m-%dT%H:%M:%fZ', 'now') as now")
+    changes = {row["topic"]: {"seq": row["seq"], "at": row["at"]} for row in rows or []}
+    return Response.json({"ok": True, "now": now[0]["now"], "changes": changes}, headers={"cache-control": "no-store"})

@@ -1,0 +1,18 @@
+"""Links and states in the cells of views and queries, and the choices that the parameters of queries offer."""
+
+from datasette import hookimpl
+
+from ingest.site.cells import choices, link
+
+
+@hookimpl
+def render_cell(row, value, column, table):
+    return link(row, value, column, table)
+
+
+@hookimpl
+def extra_template_vars(datasette):
+    async def offered(name):
+        return await choices(datasette, name)
+
+    return {"choices": offered}

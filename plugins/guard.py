@@ -1,0 +1,57 @@
+"""Who may read and write what Datasette itself serves; refusals in words."""
+
+from datasette import Response, hookimpl
+
+from ingest.site import access
+from ingest.site.forms import json_errors, wants_page
+from ingest.site.guard import guard
+
+
+@hookimpl
+def asgi_wrapper(datasette):
+    def wrap(app):
+        return guard(app, datasette) if hasattr(datasette, "rights") else app
+
+    return wrap
+
+
+@hookimpl
+def permission_allowed(datasette, actor, action, resource):
+    async def inner():
+        if action == "view-instance":
+            return await access.may(datasette, actor, "read")
+        if action == "view-database" and resource == "_internal":
+            return False
+        if action in ("permissions-debug", "debug-menu"):
+            return await access.may(datasette, actor, "maintain")
+        if action == "view-query":
+            query = await datasette.get_canned_query(*resource, actor)
+            if query and query.get("write"):
+                return await access.may(datasette, actor, query["right"])
+        return None
+
+    return inner
+
+
+@hookimpl
+def forbidden(datasette, request, message):
+    async def inner():
+        words = await _words(datasette, request, message)
+        status = 403 if request.actor else 401
+        if not wants_page(request) and ("application/json" in request.headers.get("accept", "") or ".json" in request.path):
+            return json_errors(status, words)
+        context = {"title": "Not allowed", "errors": [words], "status": 403}
+        return Response.html(await datasette.render_template("error.html", context, request=request), status=403)
+
+    return inner
+
+
+async def _words(datasette, request, message):
+    """Why not: for a writable query in the words of the right that is missing."""
+    parts = request.path.strip("/").partition(".")[0].split("/")
+    if len(parts) == 2 and parts[0] in datasette.databases:
+        query = await datasette.get_canned_query(*parts, request.actor)
+        if query and query.get("write"):
+            refused = await access.refusal(datasette, request.actor, query["right"])
+            return refused[1] if refused else message
+    return message

@@ -1,0 +1,51 @@
+"""The pages of the house and what every page carries."""
+
+from datasette import hookimpl
+
+from ingest.site import pages, words
+from ingest.site.assets import asset
+
+
+@hookimpl
+def register_routes():
+    return [
+        (r"^/$", home),
+        (r"^/nodes$", nodes),
+        (r"^/nodes/(?P<gateway>[^/]+)/(?P<node_id>[^/]+)$", node),
+        (r"^/-/pulse\.json$", pulse),
+    ]
+
+
+async def home(datasette, request):
+    return await pages.home(datasette, request)
+
+
+async def nodes(datasette, request):
+    return await pages.nodes(datasette, request)
+
+
+async def node(datasette, request):
+    return await pages.node(datasette, request)
+
+
+async def pulse(datasette):
+    return await pages.pulse(datasette)
+
+
+@hookimpl
+def prepare_jinja2_environment(env, datasette):
+    words.register(env, getattr(datasette, "timezone", "UTC"))
+    env.globals["asset"] = asset
+
+
+@hookimpl
+def extra_template_vars(datasette, request, view_name, template):
+    async def inner():
+        actor = request.actor if request else None
+        extra = {"house": await pages.shell(datasette, actor)}
+        native = request is not None and request.path.startswith("/telemetry") and not template.endswith("error.html")
+        if not native:  # the charts' megabyte of script is for tables and queries alone
+            extra |= {"extra_js_urls": [], "extra_css_urls": []}
+        return extra
+
+    return inner

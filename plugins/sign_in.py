@@ -1,0 +1,21 @@
+"""/-/login and /-/logout: passwords of datasette-auth-passwords, checked without stalling other pages."""
+
+from datasette import hookimpl
+
+from ingest.site import login
+from ingest.site.forms import post_route
+
+
+@hookimpl
+def register_routes(datasette):
+    if not hasattr(datasette, "rights"):
+        return []
+    return [post_route(r"^/-/login$", sign_in), post_route(r"^/-/logout$", sign_out)]
+
+
+async def sign_in(datasette, request):
+    return await login.login(datasette, request)
+
+
+async def sign_out(datasette, request):
+    return await login.logout(datasette, request)

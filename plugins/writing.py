@@ -1,0 +1,35 @@
+"""Everything that writes: writable canned queries and orders to nodes."""
+
+from datasette import hookimpl
+from datasette.views.table import TableView
+
+from ingest.site.deeds import DATABASE
+from ingest.site.edits import run_edit
+from ingest.site.forms import post_route, takes_post
+from ingest.site.orders import post_orders
+
+
+@hookimpl
+def register_routes(datasette):
+    if not hasattr(datasette, "rights"):
+        return []
+    queries = datasette.metadata("queries", database=DATABASE, fallback=False) or {}
+    writable = "|".join(name for name, query in queries.items() if isinstance(query, dict) and query.get("write"))
+    pattern = rf"^/(?P<database>{DATABASE})/(?P<table>{writable})(\.(?P<format>json))?$"
+    return [post_route(pattern, edit), post_route(r"^/-/orders$", orders)]
+
+
+@hookimpl
+def skip_csrf(scope):
+    """`read_form` checks the token of these itself: it reads multipart and JSON too."""
+    return scope["method"] == "POST" and takes_post(scope["path"])
+
+
+async def edit(datasette, request, send):
+    if request.method == "POST":
+        return await run_edit(datasette, request, request.url_vars["table"])
+    return await TableView.as_view(datasette)(request, send)
+
+
+async def orders(datasette, request):
+    return await post_orders(datasette, request)

@@ -1,0 +1,322 @@
+"""The daemon in dialogue with a gateway over TCP: what it answers, what it asks, what it leaves alone."""
+
+import re
+import socket
+import threading
+import time
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+PRESENT = "12;255;0;0;17;2.4.0-alpha"  # so that the node is no stranger
+
+
+def ask(house, tiny, *lines, settle=0.3, **keys):
+    """Let the gateway say the lines; everything that the daemon sends meanwhile, without its keepalive."""
+
+    def play():
+        tiny.connected()
+        tiny.say(PRESENT, *lines)
+        house.wait("select 1 where (select count(*) from messages where node_id <> 0) > ?", len(lines))
+        time.sleep(settle)
+        return tiny.heard()
+
+    return house.live(house.config({"tcp": tiny.address, **keys}), play)
+
+
+def test_everything_that_nodes_ask_is_answered(house, tiny):
+    lines = ("12;255;3;0;6;0", "12;3;3;0;1;", "12;1;1;0;0;21.5", "12;1;2;0;0;", "255;79;3;0;3;")
+    got = ask(house, tiny, *lines)
+    assert [re.sub(r"(;1;)\d{9,}", r"\1N", line) for line in got] == [
+        "12;255;3;0;6;M", "12;3;3;0;1;N", "12;1;1;0;0;21.5", "255;79;3;0;4;1",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("switch", "request_line", "answer"),
+    [
+        ("config", "12;255;3;0;6;0", "12;255;3;0;6;M"),
+        ("time", "12;255;3;0;1;", r"12;255;3;0;1;\d+"),
+        ("requests", "12;1;2;0;0;", "12;1;1;0;0;21.5"),
+        ("ids", "255;79;3;0;3;", "255;79;3;0;4;1"),
+        ("presentation", "13;255;3;0;22;1", "13;255;3;0;19;"),
+    ],
+)
+def test_each_answer_can_be_switched_off(house, tiny, tiny_gateway, switch, request_line, answer):
+    second = tiny_gateway()
+
+    def play():
+        for gateway in (tiny, second):
+            gateway.connected()
+            gateway.say(PRESENT, "12;1;1;0;0;21.5", request_line)
+        tiny.wait(answer)
+        time.sleep(0.2)
+        return second.heard()
+
+    off = {"name": "off", "tcp": second.address, "answers": {switch: False}}
+    assert house.live(house.config({"tcp": tiny.address}, off), play) == []
+
+
+def test_imperial_units(house, tiny):
+    assert ask(house, tiny, "12;255;3;0;6;0", metric=False) == ["12;255;3;0;6;I"]
+
+
+def test_an_echo_is_not_taken_for_a_request(house, tiny):
+    assert ask(house, tiny, "12;255;3;1;6;0", "12;255;3;1;1;0", "12;1;1;0;0;7", "12;1;2;1;0;0", "255;79;3;1;3;") == []
+
+
+def test_time_is_local_time(house, tiny):
+    def play():
+        tiny.connected()
+        tiny.say(PRESENT, "12;255;3;0;1;")
+        return int(tiny.wait("12;255;3;0;1;.*")[0].split(";")[5])
+
+    said = house.live(house.config({"tcp": tiny.address}, timezone="Asia/Kolkata"), play)
+    wall = datetime.now(ZoneInfo("Asia/Kolkata")).replace(tzinfo=ZoneInfo("UTC"))
+    assert abs(said - wall.timestamp()) < 10
+
+
+@pytest.mark.parametrize("value", ["55.7;13.0;18", "x" * 26, "a\r0;255;3;0;13;"])
+def test_a_value_that_does_not_fit_is_not_sent(house, tiny, value):
+    assert ask(house, tiny, f"12;1;1;0;47;{value}", "12;1;2;0;47;") == []
+
+
+def test_a_request_is_answered_from_before_a_restart(house, tiny):
+    ask(house, tiny, "12;1;1;0;0;18.25", settle=0)
+    tiny.received.clear()
+    assert ask(house, tiny, "12;1;2;0;0;", "12;2;2;0;0;") == ["12;1;1;0;0;18.25"]
+
+
+# Ids.
+
+
+def test_ids_fill_gaps_and_none_is_given_twice_or_taken_from_a_node_that_was_heard(house, tiny):
+    def play():
+        tiny.connected()
+        tiny.say("1;255;3;0;22;1", "3;1;1;0;0;1", "255;7;3;0;3;")
+        tiny.wait("255;.*")
+        tiny.say("4;255;3;0;22;1", "255;8;3;0;3;0", "255;9;3;0;3;junk", "255;10;3;0;3;")
+        tiny.wait("255;.*", 3)
+        return tiny.heard("255;.*")
+
+    config = house.config({"tcp": tiny.address, "answers": {"presentation": False}})
+    assert house.live(config, play) == ["255;7;3;0;4;2", "255;8;3;0;4;5", "255;10;3;0;4;6"]
+    tiny.received.clear()
+
+    def again():
+        tiny.connected(2)
+        tiny.say("255;11;3;0;3;")
+        return tiny.wait("255;.*")
+
+    assert house.live(config, again) == ["255;11;3;0;4;7"]  # 2, 5 and 6 were given, though never heard
+
+
+def test_an_id_is_on_disk_before_the_node_hears_of_it(house, tiny):
+    def play():
+        tiny.connected()
+        tiny.say("255;79;3;0;3;")
+        tiny.wait("255;79;3;0;4;1", seconds=3)  # long before the next commit is due
+        return house.rows("select node_id, id_given_at is not null, last_seen_at from nodes where node_id = 1")
+
+    assert house.live(house.config({"tcp": tiny.address}, commit_s=60), play) == [(1, 1, None)]
+
+
+def test_two_gateways_give_ids_of_their_own(house, tiny, tiny_gateway):
+    second = tiny_gateway()
+
+    def play():
+        for gateway in (tiny, second):
+            gateway.connected()
+            gateway.say("255;79;3;0;3;")
+        return tiny.wait("255;.*") + second.wait("255;.*")
+
+    config = house.config({"tcp": tiny.address}, {"name": "shed", "tcp": second.address})
+    assert house.live(config, play) == ["255;79;3;0;4;1"] * 2
+    assert house.column("select id from nodes where node_id = 1 order by id") == [1, 257]
+
+
+def test_when_all_ids_are_taken_nothing_is_sent_and_it_is_said(house, tiny):
+    def play():
+        tiny.connected()
+        tiny.say(*(f"{node};255;3;0;22;1" for node in range(1, 255)), "255;79;3;0;3;")
+        house.wait("select 1 from messages where node_id = 255")
+        house.wait("select 1 from ingest_status where last_error = 'a node got no id: all are taken'")
+        return tiny.heard("255;.*")
+
+    assert house.live(house.config({"tcp": tiny.address, "answers": {"presentation": False}}), play) == []
+
+
+# Strangers.
+
+
+def test_a_stranger_is_asked_once(house, tiny):
+    assert ask(house, tiny, "13;1;1;0;0;1", "13;1;1;0;0;2", "13;255;3;0;22;1") == ["13;255;3;0;19;"]
+
+
+def test_a_stranger_is_asked_again_after_an_hour(house, tiny, monkeypatch):
+    monkeypatch.setattr("ingest.mysensors.gateway.ASK_AGAIN_S", 0.2)
+
+    def play():
+        tiny.connected()
+        tiny.say("13;1;1;0;0;1")
+        tiny.wait("13;.*")
+        time.sleep(0.3)
+        tiny.say("13;1;1;0;0;1")
+        return tiny.wait("13;.*", 2)
+
+    assert house.live(house.config({"tcp": tiny.address}), play) == ["13;255;3;0;19;"] * 2
+
+
+def test_a_node_is_left_alone_while_its_last_word_is_a_stream_message(house, tiny):
+    def play():
+        tiny.connected()
+        tiny.say("13;255;4;0;0;0A0003002000D7950103")
+        house.wait("select 1 from messages where node_id = 13")
+        time.sleep(0.1)
+        before = tiny.heard("13;.*")
+        tiny.say("13;255;4;0;2;0A0003000000", "13;1;1;0;0;1")  # together: the last word counts
+        return before, tiny.wait("13;.*")
+
+    assert house.live(house.config({"tcp": tiny.address}), play) == ([], ["13;255;3;0;19;"])
+
+
+def test_the_answer_to_a_question_is_no_surprise(house, tiny):
+    ask(house, tiny, "13;255;3;0;22;1", "13;255;0;0;17;2.3.2")
+    assert house.column("select reason from oddities") == []
+
+
+# Silence, the slot, listening only.
+
+
+def test_a_gateway_that_is_listened_to_gets_not_one_byte(house, tiny):
+    lines = ("12;255;3;0;6;0", "12;255;3;0;1;", "12;1;1;0;0;1", "12;1;2;0;0;", "255;79;3;0;3;", "13;255;3;0;22;1")
+
+    def play():
+        tiny.connected()
+        tiny.say(PRESENT, *lines)
+        house.wait("select 1 from nodes where id = 13")
+        order = house.order(12, "reboot")
+        house.wait("select 1 from outbox where id = ? and state = 'failed' and reason like '%listened to only%'", order)
+        return [line for _, line in tiny.received]
+
+    assert house.live(house.config({"tcp": tiny.address, "controller": False}), play) == []
+    assert house.column("select id_given_at from nodes where id_given_at is not null") == []
+
+
+def test_a_half_open_gateway_is_noticed(house, tiny, monkeypatch):
+    monkeypatch.setattr("ingest.mysensors.gateway.KEEPALIVE_S", 0.2)
+    monkeypatch.setattr("ingest.mysensors.gateway.SILENT_S", 0.4)
+
+    def play():
+        tiny.connected()
+        tiny.say("12;255;3;0;22;1")
+        house.wait("select 1 from ingest_status where state = 'connected'")
+        tiny.mute = True
+        began = time.monotonic()
+        tiny.connected(2)
+        taken = time.monotonic() - began
+        return taken, house.column("select detail from events where event = 'GATEWAY_LOST'")
+
+    taken, said = house.live(house.config({"tcp": tiny.address}), play)
+    assert taken < 0.4 + 0.2 + 1.0 + 0.5  # the silence, one round, the back-off
+    assert said == ["no answer for 0 s: the gateway is off, or the way to it is cut"]
+
+
+def test_the_constants_notice_it_within_30_seconds():
+    from ingest.mysensors import gateway
+
+    assert gateway.SILENT_S + gateway.KEEPALIVE_S / 2 <= 30
+    assert gateway.KEEPALIVE_S < gateway.SILENT_S
+
+
+def test_a_gateway_that_answers_is_kept_and_asked_at_one_pace_after_reconnects(house, tiny, monkeypatch):
+    monkeypatch.setattr("ingest.mysensors.gateway.KEEPALIVE_S", 0.2)
+    monkeypatch.setattr("ingest.mysensors.gateway.SILENT_S", 0.6)
+    monkeypatch.setattr("ingest.mysensors.transport.FIRST_BACKOFF_S", 0.02)
+
+    def play():
+        for times in range(1, 6):
+            tiny.connected(times)
+            time.sleep(0.05)
+            tiny.drop()
+        tiny.connected(6)
+        tiny.received.clear()
+        time.sleep(1.5)
+        return len(tiny.received), tiny.connects
+
+    asked, connects = house.live(house.config({"tcp": tiny.address}), play)
+    assert connects == 6
+    assert 4 <= asked <= 9  # every 0.2 s at most, however many connections there were before
+
+
+def test_without_keepalive_nothing_is_asked(house, tiny):
+    def play():
+        tiny.connected()
+        tiny.say(PRESENT)
+        house.wait("select 1 from nodes where id = 12")
+        return [line for _, line in tiny.received]
+
+    assert house.live(house.config({"tcp": tiny.address, "answers": {"keepalive": False}}), play) == []
+
+
+def test_tcp_keepalive_guards_a_connection_on_which_nothing_is_sent(house, monkeypatch):
+    server = socket.create_server(("127.0.0.1", 0))
+    port = server.getsockname()[1]
+    accepted = []
+    threading.Thread(target=lambda: accepted.append(server.accept()), daemon=True).start()
+
+    def play():
+        while not accepted:
+            time.sleep(0.01)
+        ours = accepted[0][0].getpeername()[1]
+        # /proc/net/tcp: local port, remote port, state, queues, and "timer:when"; timer 2 is the keepalive
+        for line in open("/proc/net/tcp"):
+            fields = line.split()
+            if fields[1].endswith(f":{ours:04X}") and fields[2].endswith(f":{port:04X}"):
+                timer, when = fields[5].split(":")
+                return timer, int(when, 16)
+
+    timer, when = house.live(house.config({"tcp": f"127.0.0.1:{port}", "controller": False}), play)
+    server.close()
+    assert timer == "02" and when <= 1000  # hundredths of a second: the first probe within 10 s
+
+
+# Repeats.
+
+
+@pytest.mark.parametrize(("window", "marked", "readings"), [(0.0, [0, 0, 0, 0, 0, 0, 0], 3), (5.0, [0, 1, 0, 0, 0, 0, 1], 2)])
+def test_repeats_are_marked_only_where_a_window_is_set(house, tiny, window, marked, readings):
+    stream = "12;255;4;0;2;0A0003000000"
+    ask(house, tiny, "12;1;1;0;0;1", "12;1;1;0;0;1", "12;1;1;0;0;2", stream, stream, "12;255;3;0;22;9", "12;255;3;0;22;9",
+        repeat_window_s=window)  # fmt: skip
+    assert house.column("select repeat from messages where node_id = 12 and command <> 0 order by id") == marked
+    assert house.rows("select count(*) from readings") == [(readings,)]
+    assert house.rows("select readings from channels") == [(readings,)]
+    assert house.rows("select sum(count) from readings_hourly") == [(readings,)]
+
+
+def test_the_same_text_after_the_window_is_no_repeat(house, tiny):
+    def play():
+        tiny.connected()
+        for _ in range(2):
+            tiny.say("12;1;1;0;0;1")
+            time.sleep(0.3)
+        house.wait("select 1 where (select count(*) from readings) = 2")
+
+    house.live(house.config({"tcp": tiny.address, "repeat_window_s": 0.1}), play)
+    assert house.column("select repeat from messages where node_id = 12") == [0, 0]
+
+
+def test_the_same_text_from_two_gateways_is_no_repeat(house, tiny, tiny_gateway):
+    second = tiny_gateway()
+
+    def play():
+        for gateway in (tiny, second):
+            gateway.connected()
+            gateway.say("12;1;1;0;0;1")
+        house.wait("select 1 where (select count(*) from readings) = 2")
+
+    both = [{"name": name, "tcp": gateway.address, "repeat_window_s": 60} for name, gateway in (("a", tiny), ("b", second))]
+    house.live(house.config(*both), play)
+    assert house.rows("select count(*) from messages where repeat") == [(0,)]

@@ -1,0 +1,166 @@
+"""Connections come and go: restart of the gateway, nobody there, the slot taken; what the status row says of it."""
+
+import asyncio
+import errno
+import socket
+import time
+
+import pytest
+import serial
+
+from ingest.mysensors.transport import explain
+
+STATE = "select 1 from ingest_status where source = 'main' and state = ? and detail like ?"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr("ingest.mysensors.transport.FIRST_BACKOFF_S", 0.05)
+    monkeypatch.setattr("ingest.mysensors.transport.LAST_BACKOFF_S", 0.2)
+
+
+def test_a_gateway_that_restarts_is_found_again_and_no_line_is_glued(house, tiny):
+    def play():
+        tiny.connected()
+        tiny.write(b"12;1;1;0;0;20\n12;1;1;0;0;2")
+        house.wait("select 1 from readings")
+        tiny.close()
+        house.wait(STATE, "lost", "%nothing listens there: is the gateway on, is the port right?")
+        tiny.open()
+        tiny.connected(2)
+        tiny.write(b"1.5\n12;1;1;0;0;22\n")
+        house.wait("select 1 where (select count(*) from readings) = 2")
+        house.wait(STATE, "connected", "%")
+
+    house.live(house.config({"tcp": tiny.address}), play)
+    assert house.column("select text from readings order by id") == ["20", "22"]
+    rejects = house.rows("select raw, reason from rejects where source = 'main' order by id")
+    assert rejects == [("12;1;1;0;0;2", "cut off: the connection was lost in the middle of the line")]
+
+
+def test_the_tail_of_a_cut_line_is_a_line_of_its_own(house, tiny):
+    def play():
+        tiny.greeting = ()
+        tiny.connected()
+        tiny.drop()
+        tiny.connected(2)
+        tiny.write(b"1.5\n12;1;1;0;0;22\n")
+        house.wait("select 1 from readings")
+
+    tiny.greeting = ()
+    house.live(house.config({"tcp": tiny.address}), play)
+    assert house.column("select raw from rejects") == ["1.5"]
+
+
+def test_a_taken_slot_is_said_in_words_and_makes_no_events(house, tiny):
+    tiny.full = True
+
+    def play():
+        tiny.connected(5)
+        house.wait(STATE, "lost", "%another program may hold the gateway's only place for a client")
+        events = house.rows("select * from events")
+        tiny.full = False
+        house.wait(STATE, "connected", "connected")
+        return events
+
+    assert house.live(house.config({"tcp": tiny.address}), play) == []
+    assert house.rows("select connects > 5, last_error like '%only place%', last_error_at is not null from ingest_status") == [(1, 1, 1)]
+
+
+def test_the_same_trouble_is_logged_once(house, tiny, caplog):
+    tiny.full = True
+    house.live(house.config({"tcp": tiny.address}), lambda: tiny.connected(6))
+    assert [record.levelname for record in caplog.records if "for ever" in record.message] == ["WARNING"]
+
+
+def test_a_loss_is_an_event_that_ends_with_the_first_word(house, tiny):
+    def play():
+        tiny.connected()
+        house.wait(STATE, "connected", "%")
+        tiny.mute = True
+        tiny.drop()
+        tiny.connected(2)
+        open_ones = house.wait("select event, detail, ended_at from events")
+        time.sleep(0.3)
+        still = house.rows("select event, detail, ended_at from events")
+        tiny.mute = False
+        tiny.say("12;255;3;0;22;1")
+        house.wait("select 1 from events where ended_at >= started_at")
+        return open_ones, still
+
+    lost = [("GATEWAY_LOST", "the other side closed the connection", None)]
+    assert house.live(house.config({"tcp": tiny.address}), play) == (lost, lost)
+
+
+def test_stopping_is_no_loss(house, tiny):
+    house.live(house.config({"tcp": tiny.address}), lambda: house.wait(STATE, "connected", "%"))
+    assert house.rows("select * from events") == []
+    assert house.rows("select state, detail from ingest_status") == [("stopped", "ingest was stopped")]
+
+
+def test_the_status_goes_on_counting_after_a_restart(house, tiny):
+    def play():
+        tiny.connected()
+        tiny.say("12;255;3;0;22;1", "junk")
+        house.wait("select 1 from rejects")
+        tiny.drop()
+        house.wait(STATE, "lost", "%")
+
+    house.live(house.config({"tcp": tiny.address}), play)
+    kept = "select received >= 3, rejected, connects >= 1, last_error, last_error_at, last_data_at from ingest_status"
+    before = house.rows(kept)
+    assert None not in before[0]
+    tiny.close()
+    house.live(house.config({"tcp": "127.0.0.1:1"}), lambda: house.wait(STATE, "lost", "%"))
+    after = house.rows("select received >= 3, rejected, connects >= 1, last_data_at from ingest_status")
+    assert after == [(*before[0][:3], before[0][5])]
+    tiny.open()
+
+
+def test_one_gateway_out_of_order_does_not_hold_up_another(house, tiny):
+    nobody = socket.create_server(("127.0.0.1", 0))
+    address = "127.0.0.1:{}".format(nobody.getsockname()[1])
+    nobody.close()
+
+    def play():
+        tiny.connected()
+        house.wait("select 1 from ingest_status where source = 'shed' and state = 'lost'")
+        house.wait(STATE, "connected", "%")
+
+    house.live(house.config({"tcp": tiny.address}, {"name": "shed", "tcp": address}), play)
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"tcp": "a..b:5003"}, "%"),
+        ({"tcp": "no-such-gateway.invalid:5003"}, "%: is the name of the gateway right?"),
+        ({"serial": "/dev/no-such-port"}, "%is it plugged in?%"),
+        ({"serial": "/dev/null"}, "%"),
+    ],
+)
+def test_what_cannot_be_opened_is_tried_again_and_said(house, keys, said):
+    def play():
+        house.wait(STATE, "lost", said)
+        began = time.time()
+        house.wait("select 1 from ingest_status where heartbeat_at is not null")
+        return began
+
+    house.live(house.config(keys), play)
+    assert "Unknown error" not in house.column("select last_error from ingest_status")[0]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ConnectionRefusedError(errno.ECONNREFUSED, "x"), "nothing listens there"),
+        (OSError("Multiple exceptions: [Errno 111] Connect call failed ('::1', 1), [Errno 111] ..."), "nothing listens there"),
+        (serial.SerialException("could not open port: [Errno 13] Permission denied: '/dev/ttyUSB0'"), "group dialout"),
+        (serial.SerialException(errno.EBUSY, "x"), "another program has the port open"),
+        (TimeoutError(), "no answer within 10 s"),
+        (asyncio.TimeoutError(), "no answer within 10 s"),
+        (ValueError("Not a valid baudrate: -1"), "Not a valid baudrate"),
+    ],
+)
+def test_errors_are_explained_with_their_remedy(error, said):
+    assert said in explain(error)

@@ -1,0 +1,140 @@
+"""A serial gateway on a pty: reading, answering, unplugging, plugging in again, the line in the middle of which it opens."""
+
+import os
+import threading
+import tty
+
+import pytest
+
+
+class Plug:
+    """A pty behind a symlink that stays the same, as a name under /dev/serial/by-id does."""
+
+    def __init__(self, path):
+        self.path = path
+        self.heard = b""
+
+    def plug(self, before=b""):
+        """Plug in; `before` waits in the port when it is opened."""
+        self.ours, self.theirs = os.openpty()
+        tty.setraw(self.theirs)
+        os.write(self.ours, before)
+        self.path.unlink(missing_ok=True)
+        self.path.symlink_to(os.ttyname(self.theirs))
+        threading.Thread(target=self._read, args=(self.ours,), daemon=True).start()
+
+    def unplug(self):
+        """Pull it out: whoever has it open gets an error."""
+        self.path.unlink(missing_ok=True)
+        os.close(self.theirs)
+        os.close(self.ours)
+
+    def _read(self, ours):
+        while True:
+            try:
+                self.heard += os.read(ours, 4096)
+            except OSError:
+                return
+
+    def say(self, *lines):
+        os.write(self.ours, "".join(line + "\n" for line in lines).encode())
+
+
+@pytest.fixture
+def plug(tmp_path, monkeypatch):
+    monkeypatch.setattr("ingest.mysensors.transport.FIRST_BACKOFF_S", 0.05)
+    monkeypatch.setattr("ingest.mysensors.transport.LAST_BACKOFF_S", 0.2)
+    return Plug(tmp_path / "usb-1a86")
+
+
+STATE = "select 1 from ingest_status where state = ?"
+
+
+def test_a_serial_gateway_is_read_and_answered(house, plug, eventually):
+    plug.plug()
+
+    def play():
+        eventually(lambda: b"0;255;3;0;2;\n" in plug.heard)
+        plug.say("0;255;3;0;2;2.4.0-alpha", "0;255;0;0;17;2.4.0-alpha", "12;255;0;0;17;2.3.2", "12;255;3;0;6;0", "12;1;1;0;0;21.5")
+        eventually(lambda: plug.heard.endswith(b"12;255;3;0;6;M\n"))
+        house.wait("select 1 from readings where value = 21.5")
+        house.wait(STATE, "connected")
+
+    house.live(house.config({"serial": str(plug.path)}), play)
+    plug.unplug()
+    assert b"\r" not in plug.heard
+    assert house.column("select version from gateways") == ["2.4.0-alpha"]
+    assert house.column("select raw from rejects") == []
+
+
+def test_unplugged_and_plugged_in_again_at_the_same_name(house, plug, eventually):
+    plug.plug()
+
+    def play():
+        for value in (1, 2, 3):
+            if value > 1:
+                plug.plug()
+            eventually(lambda: b"0;255;3;0;2;\n" in plug.heard)
+            plug.say(f"12;1;1;0;0;{value}")
+            house.wait("select 1 from readings where value = ?", value)
+            plug.heard = b""
+            plug.unplug()
+            house.wait(STATE, "lost")
+            house.wait("select 1 from ingest_status where detail like '%is it plugged in?%'")
+
+    house.live(house.config({"serial": str(plug.path)}), play)
+    assert house.column("select value from readings order by id") == [1, 2, 3]
+    assert house.rows("select count(*), sum(ended_at is null) from events where event = 'GATEWAY_LOST'") == [(3, 1)]
+
+
+def test_the_first_line_is_refused_where_it_may_have_begun_before(house, plug, eventually):
+    plug.plug(before=b"12;1;1;0;0;99\n12;1;1;0;0;20\n")  # could be the end of 112;1;1;0;0;99
+
+    def play():
+        house.wait("select 1 from readings")
+        plug.say("12;1;1;0;0;21")
+        house.wait("select 1 from readings where value = 21")
+
+    house.live(house.config({"serial": str(plug.path)}), play)
+    plug.unplug()
+    assert house.column("select value from readings order by id") == [20, 21]
+    assert house.rows("select raw, reason like '%beginning may be missing' from rejects") == [("12;1;1;0;0;99", 1)]
+
+
+def test_a_gateway_that_is_listened_to_gets_not_one_byte(house, plug):
+    plug.plug()
+
+    def play():
+        house.wait("select 1 from ingest_status where detail like 'connected, waiting%'")
+        plug.say("12;255;3;0;6;0", "13;1;1;0;0;1", "255;79;3;0;3;")
+        house.wait("select 1 from messages where node_id = 255")
+
+    house.live(house.config({"serial": str(plug.path), "controller": False}), play)
+    plug.unplug()
+    assert plug.heard == b""
+
+
+def test_an_open_port_that_says_nothing_is_said_in_words(house, plug, monkeypatch):
+    monkeypatch.setattr("ingest.mysensors.gateway.KEEPALIVE_S", 0.1)
+    monkeypatch.setattr("ingest.mysensors.gateway.SILENT_S", 0.2)
+    plug.plug()
+    house.live(
+        house.config({"serial": str(plug.path), "baudrate": 57600}),
+        lambda: house.wait("select 1 from ingest_status where state = 'silent' and detail like '%is the baud rate 57600 right?'"),
+    )
+    plug.unplug()
+
+
+def test_a_port_that_another_program_holds_is_said_in_words(house, plug):
+    import serial
+
+    plug.plug()
+    other = serial.Serial(str(plug.path), exclusive=True)
+
+    def play():
+        house.wait("select 1 from ingest_status where state = 'lost' and detail like '%another program has the port open'")
+        other.close()
+        house.wait("select 1 from ingest_status where detail like 'connected, waiting%'")
+
+    house.live(house.config({"serial": str(plug.path)}), play)
+    plug.unplug()

@@ -1,0 +1,161 @@
+"""`voltkeeper up` as a user runs it: the demo house, a gateway without a file, a config, a taken port, kill -9."""
+
+import os
+import signal
+import socket
+import sqlite3
+import time
+import urllib.request
+
+import pytest
+
+from ingest.demo.threaded import running
+
+
+def get(port, path="/"):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+        return answer.read().decode()
+
+
+def is_open(program, port):
+    return f"Voltkeeper is at http://127.0.0.1:{port}/" in program.text
+
+
+def count(database, table):
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+    try:
+        return connection.execute(f"select count(*) from {table}").fetchone()[0]
+    finally:
+        connection.close()
+
+
+def test_the_demo_house_without_config_and_arguments(voltkeeper, wait_for, free_port, tmp_path):
+    port = free_port()
+    program = voltkeeper("up", "--port", port)
+    wait_for(lambda: is_open(program, port), timeout=60)
+    assert program.text.count("Voltkeeper is at") == 1
+    database = tmp_path / "data/demo/telemetry.db"
+    history = count(database, "messages")
+    assert history > 10_000
+    wait_for(lambda: count(database, "messages") > history, timeout=30)
+    for path in ("/", "/nodes", "/telemetry/nodes"):
+        assert "demo" in get(port, path).lower(), path
+    checked = voltkeeper("check", "--url", f"http://127.0.0.1:{port}")
+    assert checked.wait(60) == 0, checked.text
+    assert "ok      /telemetry/stale_nodes.json" in checked.text
+    status = voltkeeper("status", "--port", port)
+    assert status.wait() == 0, status.text
+    assert f"site     answers at http://127.0.0.1:{port}/" in status.text
+    began = time.monotonic()
+    assert program.end() == 0
+    assert time.monotonic() - began < 12
+    assert program.family() == []
+    assert voltkeeper("status", "--port", port).wait() == 1
+
+    again = voltkeeper("up", "--port", port)
+    wait_for(lambda: is_open(again, port), timeout=30)
+    assert "history" not in again.text
+    assert count(database, "messages") >= history
+    assert again.end(signal.SIGINT) == 0
+
+
+def test_a_gateway_without_a_file(voltkeeper, wait_for, free_port, tmp_path):
+    port = free_port()
+    with running(port=0, boot=True) as gateway:
+        program = voltkeeper("up", "--gateway", f"127.0.0.1:{gateway.port}", "--port", port)
+        wait_for(lambda: is_open(program, port), timeout=30)
+        wait_for(lambda: count(tmp_path / "data/telemetry.db", "nodes") > 3, timeout=20)
+        assert program.end() == 0
+    assert not (tmp_path / "data/demo").exists()
+
+
+def test_kill_9_of_the_parent_takes_the_children_along(voltkeeper, wait_for, free_port, write_config, tmp_path):
+    port = free_port()
+    with running(port=0, boot=True) as gateway:
+        write_config(f"gateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\nweb: {{port: {port}}}")
+        program = voltkeeper("up")
+        wait_for(lambda: is_open(program, port), timeout=30)
+        wait_for(lambda: count(tmp_path / "data/telemetry.db", "nodes") > 3, timeout=20)
+        assert len(program.family()) == 3
+        program.end(signal.SIGKILL)
+        wait_for(lambda: program.family() == [], timeout=12)
+    assert "everything received is stored" in program.text
+    connection = sqlite3.connect(tmp_path / "data/telemetry.db")
+    assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
+    connection.close()
+
+
+def test_a_killed_site_comes_back(voltkeeper, wait_for, free_port, write_config):
+    port = free_port()
+    write_config(f"web: {{port: {port}}}")
+    program = voltkeeper("up")
+    wait_for(lambda: is_open(program, port), timeout=30)
+    (site,) = [pid for pid in program.family() if b"\0web\0" in open(f"/proc/{pid}/cmdline", "rb").read()]
+    os.kill(site, signal.SIGKILL)
+    wait_for(lambda: "web ended (signal SIGKILL); starting it again in 1 s" in program.text)
+
+    def back():
+        try:
+            return get(port)
+        except OSError:
+            return ""
+
+    assert wait_for(back, timeout=20)
+    assert program.end() == 0
+
+
+@pytest.mark.parametrize("command", ["up", "web"])
+def test_a_taken_port_is_told_in_words(voltkeeper, write_config, command, tmp_path):
+    if command == "web":
+        write_config("")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        program = voltkeeper(command, "--port", port)
+        assert program.wait() == 2
+    assert f"port {port} is taken by another program" in program.text
+    assert f"--port {port + 1}" in program.text
+    assert "Traceback" not in program.text
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["up", "--gateway", "nonsense"], "--gateway: gateways[main].tcp: 'nonsense' is no HOST:PORT"),
+        (["up", "--config", "none.yml"], "copy config.example.yml"),
+        (["ingest"], "There is no config.yml here"),
+        (["web"], "There is no config.yml here"),
+        (["status", "--config", "none.yml"], "copy config.example.yml"),
+        (["up", "--port", "99999"], "99999 is not in the range"),
+        (["frobnicate"], "No such command"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2_in_words(voltkeeper, arguments, words):
+    program = voltkeeper(*arguments)
+    assert program.wait() == 2
+    assert words in program.text
+    assert "Traceback" not in program.text
+
+
+def test_a_mistake_in_the_config_ends_up_at_once(voltkeeper, write_config):
+    write_config("gatways: []\nweb: {port: x}")
+    program = voltkeeper("up")
+    assert program.wait() == 2
+    assert program.text.splitlines() == [
+        "config.yml: unknown key 'gatways': did you mean 'gateways'?",
+        "config.yml: web.port: has to be a whole number, not 'x'",
+    ]
+
+
+def test_voltkeeper_config_names_the_file(voltkeeper, tmp_path):
+    (tmp_path / "other.yml").write_text("titel: x")
+    program = voltkeeper("up", VOLTKEEPER_CONFIG=str(tmp_path / "other.yml"))
+    assert program.wait() == 2
+    assert "other.yml: unknown key 'titel'" in program.text
+
+
+def test_a_gateway_beside_a_config_is_refused(voltkeeper, write_config):
+    write_config("")
+    program = voltkeeper("up", "--gateway", "127.0.0.1:5003")
+    assert program.wait() == 2
+    assert "write it there, under gateways:" in program.text

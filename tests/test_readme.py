@@ -1,0 +1,129 @@
+"""Every command of the README works, against the demo house."""
+
+import json
+import os
+import re
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+COMMANDS = [
+    command
+    for block in re.findall(r"```sh\n(.*?)```", README, re.S)
+    for command in re.sub(r"\\\n\s*", "", block).strip().split("\n")
+]
+CURLS = [command for command in COMMANDS if command.startswith("curl ")]
+TOKEN = "readme-token-0123456789"
+
+
+def env(folder):
+    venv = Path(os.sys.executable).parent
+    return {**os.environ, "PATH": f"{venv}:{os.environ['PATH']}", "CI_TOKEN": TOKEN, "PWD": str(folder)}
+
+
+def run(command, folder, timeout=60, text=None):
+    return subprocess.run(
+        ["sh", "-ec", command], cwd=folder, env=env(folder), input=text, capture_output=True, text=True, timeout=timeout
+    )
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    """A house with the README's access section around a demo gateway: (folder, URL of its site, its gateway)."""
+    from ingest.demo.threaded import running
+
+    folder = tmp_path_factory.mktemp("readme")
+    with running(boot=True) as gateway:
+        (folder / "config.yml").write_text(
+            f"timezone: Europe/Rome\ndatabase: telemetry.db\nweb: {{port: 0}}\n"
+            f"gateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\n"
+            "access: {tokens: [{name: ci, token: {$env: CI_TOKEN}, may: [edit, order]}]}\n"
+        )
+        process = subprocess.Popen(
+            ["voltkeeper", "up", "--config", "config.yml"], cwd=folder, env=env(folder), stdout=subprocess.PIPE, text=True
+        )
+        try:
+            url = next(found[0] for line in process.stdout if (found := re.findall(r"http://127\.0\.0\.1:\d+", line)))
+            wait_for_node(url, 4)
+            yield folder, url, gateway
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def wait_for_node(url, node):
+    for _ in range(300):
+        with urllib.request.urlopen(f"{url}/telemetry/nodes.json?_shape=array&id={node}") as answer:
+            if json.load(answer):
+                return
+        time.sleep(0.1)
+    raise AssertionError(f"node {node} was never heard")
+
+
+def test_every_command_is_of_a_kind_that_is_run_here():
+    known = ("curl ", "voltkeeper ", "script/server", "script/test", "export PATH")
+    assert COMMANDS and all(command.startswith(known) for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", CURLS)
+def test_questions_and_writes(command, house):
+    folder, url, _ = house
+    done = run(command.replace("http://127.0.0.1:8001", url).replace("curl ", "curl -f ", 1), folder)
+    assert done.returncode == 0, done.stderr + done.stdout
+    if "Bearer" in command:
+        assert json.loads(done.stdout)["ok"] is True
+    elif ".csv" in command:
+        assert "," in done.stdout.splitlines()[0]
+    else:
+        assert isinstance(json.loads(done.stdout), list)
+
+
+@pytest.mark.parametrize("command", ["voltkeeper --help", "voltkeeper check", "voltkeeper status"])
+def test_commands_that_answer(command, house):
+    assert command in COMMANDS
+    done = run(command, house[0])
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert len(done.stdout.splitlines()) > 1
+
+
+def test_a_gateway_on_the_command_line(house, tmp_path):
+    command = next(command for command in COMMANDS if command.startswith("voltkeeper up --gateway"))
+    command = re.sub(r"\d+\.\d+\.\d+\.\d+:\d+", f"127.0.0.1:{house[2].port}", command) + " --port 0"
+    process = subprocess.Popen(["sh", "-c", f"exec {command}"], cwd=tmp_path, env=env(tmp_path), stdout=subprocess.PIPE, text=True)
+    try:
+        url = next(found[0] for line in process.stdout if (found := re.findall(r"http://127\.0\.0\.1:\d+", line)))
+        wait_for_node(url, 0)
+    finally:
+        process.terminate()
+        process.wait(30)
+    assert (tmp_path / "data/telemetry.db").is_file()
+
+
+def test_hash_password(tmp_path):
+    done = run("voltkeeper hash-password", tmp_path, text="correct horse\n")
+    assert done.returncode == 0 and done.stdout.startswith("pbkdf2_sha256$")
+
+
+def test_configuration_examples_load(tmp_path, monkeypatch):
+    from ingest.config import load_config
+    from ingest.demo.site import PASSWORD_HASH
+
+    monkeypatch.setenv("CI_TOKEN", TOKEN)
+    monkeypatch.setenv("OWNER_PASSWORD_HASH", PASSWORD_HASH)
+    blocks = [block for block in re.findall(r"```yaml\n(.*?)```", README, re.S) if not block.startswith("warm_rooms")]
+    path = tmp_path / "config.yml"
+    path.write_text("".join(blocks))
+    config = load_config(path)
+    assert [gateway.name for gateway in config.gateways] == ["main", "shed"]
+    assert config.access.people[0].may and config.access.tokens[0].may
+
+
+def test_the_question_of_ones_own_is_a_query_of_metadata():
+    block = next(block for block in re.findall(r"```yaml\n(.*?)```", README, re.S) if block.startswith("warm_rooms"))
+    assert set(yaml.safe_load(block)["warm_rooms"]) == {"title", "sql", "fragment"}
