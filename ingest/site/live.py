@@ -2,7 +2,9 @@
 
 from datasette.database import Database
 
-GROWING = frozenset("messages readings value_messages readings_hourly node_daily oddities battery_levels rejects".split())
+GROWING = frozenset(
+    "messages readings value_messages readings_hourly node_daily oddities battery_levels rejects".split()
+)
 
 
 class LiveDatabase(Database):
