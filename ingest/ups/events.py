@@ -34,7 +34,6 @@ class Machine:
         self._test = SelfTest(*test)
         self._last = None  # the last good look
         self._figures = {}  # of the last full one
-        self._sampled = None  # its moment
         self._failures = []
         self._replace_since, self._replace_samples = None, 0
         self._strayed = []  # full looks with a voltage out of range, one after the other
@@ -53,8 +52,7 @@ class Machine:
             self._fail(poll)
         elif status_words(poll.status) or (poll.variables is not None and not poll.status):
             self._look(poll, status_words(poll.status))
-        changes, self._changes = self._changes, []
-        return changes
+        return self._take()
 
     def order(self, at, monotonic, command, by):
         """We sent an instant command; one that starts a test opens TEST."""
@@ -62,8 +60,7 @@ class Machine:
             self._test.order(monotonic)
             if "TEST" not in self.open:
                 self._open("TEST", at, figures={"started_by": by, "command": command} | self._before_test())
-        changes, self._changes = self._changes, []
-        return changes
+        return self._take()
 
     def retire(self, at, words):
         """The UPS is gone for good: whatever is open ends here, unseen."""
@@ -72,6 +69,9 @@ class Machine:
             event.detail = "; ".join(filter(None, (event.detail, words)))
             self._close(event.event, at)
         self._outage = None
+        return self._take()
+
+    def _take(self):
         changes, self._changes = self._changes, []
         return changes
 
@@ -114,9 +114,7 @@ class Machine:
             self._lose_sight(moment)
         self._failures = []
         self._close("COMMBAD", poll.at)
-        if poll.variables is not None:
-            self._test_of(poll, words)
-        elif "TEST" in words:
+        if poll.variables is not None or "TEST" in words:
             self._test_of(poll, words)
         if words:
             self._mains(poll, moment, seamless)
@@ -162,8 +160,7 @@ class Machine:
         if event is None:
             if not on_battery or moment.words & {"CAL", "TEST"}:
                 return
-            fresh = self._sampled is not None and seamless
-            self._outage = Outage.begin(moment, self._figures if fresh else {})
+            self._outage = Outage.begin(moment, self._figures if seamless else {})
             event = self._open("ONBATT", poll.at, figures=self._outage.figures, complete=seamless)
             if "TEST" in self.open:
                 event.figures["during_test"] = 1
@@ -237,8 +234,7 @@ class Machine:
         if event is not None and self._on_battery(words, figures) is not False:
             self._outage.see(moment, figures, event.started, poll.watts_rule)
             self._changes.append((UPDATED, event))
-        if words or not poll.status:
-            self._figures, self._sampled = figures, moment
+        self._figures = figures
 
     def _watch(self, threshold, poll, seamless):
         value = threshold.value(poll.figures)
