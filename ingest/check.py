@@ -49,10 +49,10 @@ class Report:
         (self.good if good else self.bad)(what, words)
 
 
-def run_check(path, gateway, port, say=print):
+def run_check(path, sources, port, say=print):
     """Look at everything that the options of the command line mean. Returns 0 when all is right, else 1."""
     report = Report(say)
-    config = _check_config(report, path, gateway, port)
+    config = _check_config(report, path, sources, port)
     if config is None:
         return 1
     here = datetime.now(UTC).astimezone(ZoneInfo(config.timezone))
@@ -66,17 +66,17 @@ def run_check(path, gateway, port, say=print):
     return 1 if report.failed else 0
 
 
-def _check_config(report, path, gateway, port):
+def _check_config(report, path, sources, port):
     file = named_file(path)
     try:
-        config = choose_config(path, gateway, port, looking=True)
+        config = choose_config(path, sources, port, looking=True)
     except ConfigError as error:
         for line in str(error).splitlines():
             report.bad("config", line)
         return None
     if file:
         report.good("config", f"{file} is understood; {sources_in(config)}")
-    elif gateway:
+    elif sources:
         report.good("config", "no file: the options of the command line")
     else:
         what = "the demo house, which `voltkeeper up` runs" if config.demo else "what `voltkeeper up --gateway` made"
