@@ -2,7 +2,10 @@
 
 from datasette.database import Database
 
-GROWING = frozenset("messages readings value_messages readings_hourly node_daily oddities battery_levels rejects".split())
+GROWING = frozenset(
+    "messages readings value_messages readings_hourly node_daily oddities battery_levels rejects "
+    "ups_samples ups_samples_hourly polls".split()
+)
 
 
 class LiveDatabase(Database):
