@@ -17,15 +17,17 @@ STEPS = (60, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 17
 TICKS = 6
 
 
-def chart(title, unit, series, since, until, timezone, shaded=(), lines=(), floor=None):
+def chart(title, unit, series, since, until, timezone, shaded=(), lines=(), floor=None, mains=False):
     """The context of one figure, None where no series has a point.
 
     `series`: (label, points); `shaded`: (start, end); `lines`: (label, value); `floor`: the axis begins there at the latest.
+    `mains`: values near 0 are those of an outage and do not stretch the axis.
     """
     series = [(label, points) for label, points in series if points]
     if not series:
         return None
-    low, high = _range(series, [value for _, value in lines], floor)
+    usual = _usual if mains else list
+    low, high = _range(series, [value for _, value in lines], floor, usual)
 
     def x(at):
         return round((at - since) / (until - since) * WIDTH, 1)
@@ -34,7 +36,7 @@ def chart(title, unit, series, since, until, timezone, shaded=(), lines=(), floo
         return round((high - value) / (high - low) * HEIGHT, 2)
 
     return {
-        "title": title, "unit": unit, "caption": _caption(series, unit, shaded, since, until),
+        "title": title, "unit": unit, "caption": _caption(series, unit, shaded, since, until, usual),
         "series": [_line(number, label, points, x, y) for number, (label, points) in enumerate(series, 1)],
         "shaded": [_shade(start, end, x) for start, end in shaded if end > since and start < until],
         "lines": [{"label": label, "y": y(value), "down": _down(y(value))} for label, value in lines if low <= value <= high],
@@ -53,8 +55,8 @@ def _usual(points):
     return [point for point in points if point[2] >= middle / 2] or points
 
 
-def _range(series, values, floor):
-    low = min([min(point[2] for point in _usual(points)) for _, points in series] + values)
+def _range(series, values, floor, usual):
+    low = min([min(point[2] for point in usual(points)) for _, points in series] + values)
     high = max([max(point[3] for point in points) for _, points in series] + values)
     margin = (high - low) * 0.06 or max(abs(high) * 0.02, 0.5)
     low, high = low - margin, high + margin
@@ -134,14 +136,14 @@ def _times(since, until, timezone):
     return found
 
 
-def _caption(series, unit, shaded, since, until):
+def _caption(series, unit, shaded, since, until, usual):
     """What the chart says, in a sentence."""
     told = []
     for label, points in series:
-        usual = _usual(points)
-        low, high = min(point[2] for point in usual), max(point[3] for point in usual)
+        kept = usual(points)
+        low, high = min(point[2] for point in kept), max(point[3] for point in kept)
         span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-        told.append(f"{label} {span}\u202f{unit}" + (" but for outages" if len(usual) < len(points) else ""))
+        told.append(f"{label} {span}\u202f{unit}" + (" but for outages" if len(kept) < len(points) else ""))
     within = [(max(start, since), min(end, until)) for start, end in shaded if end > since and start < until]
     if within:
         total = sum(end - start for start, end in within)

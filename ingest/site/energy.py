@@ -31,7 +31,7 @@ async def energy(datasette, request):
     periods = by_period(rows or [])
     context = {
         "upses": upses, "per": per, "pers": PERS, "span": span, "ranges": RANGES[per], "slow": rows is None,
-        "names": list(dict.fromkeys(row["name"] for row in reversed(rows or []) if row["ups"] is not None)),
+        "names": list(dict.fromkeys(row["name"] for row in rows or [] if row["ups"] is not None)),
         "periods": periods, "totals": totals(rows or []),
         "bars": bars([
             (one["period"], one["house"]["kwh"], f"{one['period']}: {format_figure(one['house']['kwh'], 'kWh')}")

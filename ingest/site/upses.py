@@ -16,13 +16,14 @@ CHARTS = (  # title, unit, (figure, label) ..., (variable, label) of lines, the 
     ("Voltage", "V", (("input_voltage", "input"), ("output_voltage", "output")),
      (("input.transfer.low", "to battery below"), ("input.transfer.high", "to battery above")), None),
     ("Load", "W", (("watts", "load"),), (), 0),
-    ("Load", "%", (("ups_load", "load"),), (), 0),
+    ("Load", "%", (("ups_load", "load"),), (), 0),  # where no watts are known
     ("Battery charge", "%", (("battery_charge", "charge"),),
      (("battery.charge.low", "low"), ("battery.charge.warning", "warning")), None),
     ("Battery voltage", "V", (("battery_voltage", "battery"),), (), None),
     ("Temperature", "°C", (("ups_temperature", "temperature"),), (), None),
     ("Frequency", "Hz", (("input_frequency", "input"),), (), None),
 )  # fmt: skip
+MAINS = ("Voltage", "Frequency")
 
 
 async def wrong(datasette, request, title, words, status):
@@ -46,7 +47,7 @@ async def side_by_side(datasette, request):
     for figure, title, unit, floor in (("ups_load", "Load", "%", 0), ("input_voltage", "Input voltage", "V", None)):
         points = found.get(figure) or {}
         series = [(row["label"], points.get(row["name"], [])) for row in shown]
-        drawn = chart(title, unit, series, span.since, span.until, datasette.timezone, floor=floor)
+        drawn = chart(title, unit, series, span.since, span.until, datasette.timezone, floor=floor, mains=figure == "input_voltage")
         if drawn:
             charts.append(drawn | {"href": _as_table(figure, "", span)})
     context = {
@@ -126,6 +127,8 @@ async def _charts(datasette, ups, variables, span):
     shaded = await on_battery(datasette, ups["id"], span)
     charts = []
     for title, unit, series, lines, floor in CHARTS:
+        if title in [one["title"] for one in charts]:
+            continue
         if figures_slow := [figure for figure, _ in series if found[figure] is None]:
             charts.append({"title": title, "slow": _as_table(figures_slow[0], ups["name"], span)})
             continue
@@ -133,6 +136,7 @@ async def _charts(datasette, ups, variables, span):
             title, unit, [(label, found[figure].get(ups["name"], [])) for figure, label in series],
             span.since, span.until, datasette.timezone, shaded,
             [(f"{label} {numbers[name]:g}", numbers[name]) for name, label in lines if numbers.get(name) is not None], floor,
+            mains=title in MAINS,
         )  # fmt: skip
         if drawn:
             charts.append(drawn | {"href": _as_table(series[0][0], ups["name"], span)})

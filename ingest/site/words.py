@@ -83,6 +83,11 @@ def format_watts(value):
     return "–" if value is None else format_figure(round(value, None if value >= 10 else 1), "W")
 
 
+def format_kwh(value):
+    """kWh with three decimals, so that a column lines up."""
+    return "–" if value is None else f"{value:,.3f}\u202fkWh"
+
+
 def format_months(months):
     """`8 months`, `2 y 4 months`."""
     whole = round(months)
@@ -185,6 +190,7 @@ def register(env, timezone):
         number=format_number,
         length_of=format_length,
         watt=format_watts,
+        kwh=format_kwh,
         months=format_months,
         hours=format_hours,
         fig=format_figure,

@@ -53,7 +53,7 @@ select id, name, label,
   case
     when status_at is null then coalesce('never answered: ' || trouble, 'not heard yet')
     when not configured then 'not in the config any more'
-    when lost then coalesce(trouble, 'no data')
+    when lost then 'no data for ' || {words("age_s")} || coalesce(': ' || trouble, '')
     else coalesce(status_words, 'no status') || coalesce(', ' || limits, '')
   end as reason,
   case state_since when 'lost' then status_at when 'battery' then outage_at else limits_since end as since_at,

@@ -3,6 +3,7 @@
 import json
 import random
 import time
+from datetime import datetime
 
 from ingest.clock import LocalTime
 from ingest.database import connect, utc
@@ -39,6 +40,7 @@ class House:
         self.now = now or time.time()
         self.start = self.now - days * 86_400
         self.step, self.clock, self.random = step, LocalTime(timezone), random.Random(seed)
+        self.events = []
         self.samples = {}  # ups -> [(at, watts, status)]
 
     def write(self, outages=(), gaps=(), stale=(), lost=(), open_outage=None):
@@ -53,6 +55,10 @@ class House:
             )
         for number, name in enumerate(UPSES, 1):
             self._write_ups(number, name, outages, gaps, name in stale, lost, open_outage)
+        self.connection.executemany(
+            "insert into events (started_at, event, ups, ended_at, detail, figures, complete) values (?, ?, ?, ?, ?, ?, ?)",
+            sorted(self.events),
+        )
         self.connection.execute("commit")
         self.connection.close()
         return self
@@ -110,8 +116,6 @@ class House:
         )
 
     def _times(self, rows):
-        from datetime import datetime
-
         for row in rows:
             yield {**row, "at_s": datetime.fromisoformat(row["sampled_at"]).timestamp()}
 
@@ -161,10 +165,7 @@ class House:
             self.connection.execute(f"insert into ups_samples_hourly values ({', '.join('?' * len(row))})", row)
 
     def _event(self, number, event, start, end, detail="", figures=None, complete=1):
-        self.connection.execute(
-            "insert into events (event, ups, started_at, ended_at, detail, figures, complete) values (?, ?, ?, ?, ?, ?, ?)",
-            (event, number, utc(start), end and utc(end), detail, json.dumps(figures or {}), complete),
-        )
+        self.events.append((utc(start), event, number, end and utc(end), detail, json.dumps(figures or {}), complete))
 
     def _outage(self, number, name, start, seconds, open_):
         charge = round(max(4.0, 100 - seconds / 40))
