@@ -424,6 +424,7 @@ create index ups_battery_changes_ups on ups_battery_changes (ups, changed_at);
 
 alter table events add column ups integer references ups(id);
 create index events_ups on events (ups) where ups is not null;
+create index events_event on events (event, started_at);
 """
 
 
