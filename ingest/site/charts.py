@@ -36,7 +36,8 @@ def chart(title, unit, series, since, until, timezone, shaded=(), lines=(), floo
         return round((high - value) / (high - low) * HEIGHT, 2)
 
     return {
-        "title": title, "unit": unit, "caption": _caption(series, unit, shaded, since, until, usual),
+        "title": title, "unit": unit, "since": since, "until": until, "low": low, "high": high,
+        "caption": _caption(series, unit, shaded, since, until, usual),
         "series": [_line(number, label, points, x, y) for number, (label, points) in enumerate(series, 1)],
         "shaded": [_shade(start, end, x) for start, end in shaded if end > since and start < until],
         "lines": [{"label": label, "y": y(value), "down": _down(y(value))} for label, value in lines if low <= value <= high],

@@ -38,7 +38,8 @@ def event_words(column):
 
 _LIMITS = ", ".join(f"'{name}'" for name in LIMITS)
 _OPEN_LIMITS = f"""from events e indexed by events_open
-      where e.ups = u.id and e.ended_at is null and e.event in ({_LIMITS})"""
+      where e.ups = u.id and e.ended_at is null and e.event in ({_LIMITS})
+        and not (e.event in ('INPUT_LOW', 'VOLTAGE') and {has("OB", "u.status")})"""
 
 UPS_OVERVIEW = f"""
 select id, name, label,

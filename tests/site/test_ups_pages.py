@@ -158,6 +158,14 @@ def test_a_threshold_that_is_crossed_needs_a_look(house, event, detail):
     assert (detail or "battery to be replaced") in html.unescape(site.page("/ups/garage"))
 
 
+def test_low_mains_are_not_told_beside_an_outage(house):
+    site = house(open_outage=(900, ("garage",)))
+    write(site, "insert into events (event, ups, started_at, detail) values ('INPUT_LOW', 3, ?, 'input voltage below 180 V')", utc(time.time()))
+    assert "180" not in site.get("/telemetry/attention.json?_shape=array").json()[0]["text"]
+    write(site, "update ups set status = 'OL' where id = 3")
+    assert "180" in site.get("/telemetry/attention.json?_shape=array").json()[0]["text"]
+
+
 def test_a_ups_that_never_answered(house):
     site = house()
     write(site, "insert into ups (name, driver, source, label, outcome) values ('new@closet', 'nut', 'closet', 'new', 'unknown_ups')")
