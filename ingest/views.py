@@ -5,6 +5,8 @@ index, so that a view costs the same at a hundred thousand messages and at ten m
 `cast(... as integer)` where they are whole numbers: facets on them find nothing otherwise.
 """
 
+from ingest.views_ota import OTA_ATTENTION, OTA_VIEWS
+
 LATE_S = 90  # a reader's heartbeat older than this: nobody reads the source
 LEAST_STALE_S = 600  # no node counts as stale before this
 UNKNOWN_STALE_S = 86_400  # a node whose usual interval is not known yet
@@ -163,6 +165,7 @@ union all
     coalesce(x.done_at, x.created_at), '/telemetry/outbox/' || x.id
   from (select * from outbox order by id desc limit {NEWEST}) x join nodes n on n.id = x.node
   where x.state in ('failed', 'expired') and x.created_at > {DAY_AGO}
+{OTA_ATTENTION}
 ) order by rank, since
 """
 
@@ -174,4 +177,5 @@ VIEWS = {
     "value_messages": VALUE_MESSAGES,
     "recent_messages": RECENT_MESSAGES,
     "attention": ATTENTION,
+    **OTA_VIEWS,
 }

@@ -61,6 +61,14 @@ class BootloaderCommand(IntEnum):
     SET_PARENT = 3
 
 
+# What people call them.
+COMMANDS_TAKEN = {
+    "erase_eeprom": BootloaderCommand.ERASE_EEPROM,
+    "set_node_id": BootloaderCommand.SET_NODE_ID,
+    "set_parent": BootloaderCommand.SET_PARENT,
+}
+
+
 class WireError(ValueError):
     """A stream payload that cannot be read; its text says why, in words."""
 

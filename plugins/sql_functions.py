@@ -2,6 +2,7 @@
 
 from datasette import hookimpl
 
+from ingest.site.images import guard_images
 from ingest.site.sql import ago
 
 
@@ -12,3 +13,4 @@ def prepare_connection(conn):
     conn.execute("pragma foreign_keys = on")
     conn.execute("pragma synchronous = full")
     conn.create_function("ago", 1, ago)
+    guard_images(conn)

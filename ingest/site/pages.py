@@ -47,7 +47,7 @@ async def permissions(datasette, actor):
     """Which rights the actor has and, for the others, why not."""
     return {
         right: {"allowed": await may(datasette, actor, right), "why": (await refusal(datasette, actor, right) or "  ")[1]}
-        for right in ("edit", "order")
+        for right in ("edit", "order", "upload")
     } | {"set_up": writing_is_set_up(datasette)}
 
 
