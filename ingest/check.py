@@ -74,7 +74,7 @@ def _check_config(report, path, gateway, port):
             report.bad("config", line)
         return None
     if file:
-        report.good("config", f"{file} is understood; {len(config.gateways)} gateways")
+        report.good("config", f"{file} is understood; gateways: {len(config.gateways)}")
     elif gateway:
         report.good("config", "no file: the options of the command line")
     else:
@@ -89,8 +89,8 @@ def _check_database(report, path):
     if not os.access(folder, os.W_OK | os.X_OK):
         return report.bad(what, f"the folder {folder} cannot be written: change its owner, or run as its owner")
     free_mb = shutil.disk_usage(folder).free / 1e6
-    room = f"{free_mb / 1000:,.1f} GB free in {folder}"
-    report.tell(free_mb >= LOW_DISK_MB, "disk", room if free_mb >= LOW_DISK_MB else f"{room}: make room, nothing is stored on a full disk")
+    full = "" if free_mb >= LOW_DISK_MB else ": make room, nothing is stored on a full disk"
+    report.tell(not full, "disk", f"{free_mb / 1000:,.1f} GB free in {folder}{full}")
     if not path.exists():
         return report.note(what, "not made yet; `voltkeeper up` makes it")
     if not os.access(path, os.R_OK | os.W_OK):
@@ -182,7 +182,8 @@ def _check_access(report, config):
     else:
         report.note("access", f"{access.read} may read, nobody may write: access: in config.yml turns writing on")
     if config.web.host not in LOCAL and access.read == "anyone":
-        report.note("access", f"whoever reaches this machine's port {config.web.port} may read; access: {{read: signed-in}} ends that")
+        words = f"whoever reaches port {config.web.port} of this machine may read"
+        report.note("access", f"{words}; access: {{read: signed-in}} ends that")
 
 
 def _check_secrets(report, config):
@@ -202,5 +203,5 @@ def _check_log(report, log):
     if log.file:
         folder = next(parent for parent in log.file.parents if parent.exists())
         target = log.file if log.file.exists() else folder
-        good = os.access(target, os.W_OK)
-        report.tell(good, "log", f"{log.file}" if good else f"{log.file} cannot be written: change the owner of {target}")
+        fault = "" if os.access(target, os.W_OK) else f" cannot be written: change the owner of {target}"
+        report.tell(not fault, "log", f"{log.file}{fault}")

@@ -22,7 +22,9 @@ def where(command):
     return CONFIG(GATEWAY(PORT(command)))
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog="Exit codes: 0 right, 1 failed, 2 wrong usage.")
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]}, epilog="Exit codes: 0 right, 1 failed, 2 wrong usage."
+)
 @click.version_option(package_name="voltkeeper")
 def main():
     """MySensors nodes in one SQLite file, published with Datasette.
@@ -97,7 +99,8 @@ def web(config, gateway, port, demo):
 def check(config, gateway, port, url):
     """Look at every source and setting.
 
-    One line each, with the remedy where something is wrong. A running ingest is asked how its gateways are; otherwise each gateway is tried. Exit code 1 if anything failed.
+    One line each, with the remedy where something is wrong. A running ingest is asked how its gateways are; otherwise
+    each gateway is tried. Exit code 1 if anything failed.
     """
     if url:
         from ingest.routes import check_site
@@ -122,9 +125,11 @@ def status(config, gateway, port):
 
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=5003, show_default=True, type=click.IntRange(0, 65535), help="TCP port; 0: any free one.")
+@click.option("--port", default=5003, show_default=True, type=click.IntRange(0, 65535), help="0: any free one.")
 @click.option("--serial", type=click.Path(path_type=Path), help="Be a serial gateway at this path instead.")
-@click.option("--speed", default=1.0, show_default=True, type=click.FloatRange(0.1, 10_000), help="House seconds in a second.")
+@click.option(
+    "--speed", default=1.0, show_default=True, type=click.FloatRange(0.1, 10_000), help="House seconds in a second."
+)
 def demo(host, port, serial, speed):
     """Run the demo house alone.
 
@@ -142,14 +147,16 @@ def demo(host, port, serial, speed):
     try:
         asyncio.run(until_signal(run_demo(host, port, serial=serial, speed=speed, anchor=anchor(), **options)))
     except OSError as error:
-        wrong_use(f"The demo gateway cannot listen on {serial or f'{host}:{port}'}: {error.strerror}. Choose another --port.")
+        where_to = serial or f"{host}:{port}"
+        wrong_use(f"The demo gateway cannot listen on {where_to}: {error.strerror}. Choose another one.")
 
 
 @main.command("hash-password")
 def hash_password():
     """Print the hash of a password.
 
-    It is for password_hash: under access: in config.yml. The password is asked for, twice. Reads one line from stdin when that is no terminal.
+    It is for password_hash: under access: in config.yml. The password is asked for, twice; it is one line of stdin
+    where that is no terminal.
     """
     if sys.stdin.isatty():
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)

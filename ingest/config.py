@@ -110,8 +110,8 @@ class Person:
         yield from check_name(self.name)
         yield from check_rights(self.may)
         if not PASSWORD_HASH.fullmatch(self.password_hash.strip()):
-            words = "is no hash of a password: `voltkeeper hash-password` makes one; in a shell it needs 'single quotes'"
-            yield "password_hash", words
+            words = "is no hash of a password: `voltkeeper hash-password` makes one"
+            yield "password_hash", f"{words}; in a shell it needs 'single quotes'"
 
 
 @dataclass(frozen=True)

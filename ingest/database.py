@@ -21,8 +21,8 @@ def utc(seconds):
 
     Milliseconds are cut, not rounded, so that a time is never in the future.
     """
-    whole = int(seconds // 1)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{int((seconds - whole) * 1000):03d}Z"
+    whole, milliseconds = divmod(round(seconds * 1e6) // 1000, 1000)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{milliseconds:03d}Z"
 
 
 def seconds(text):

@@ -108,7 +108,7 @@ def run_status(config):
         print(f"ingest   {'runs' if alive else 'does not run: `voltkeeper up` starts it'}")
     for name in names:
         source = sources.get(name)
-        print(f"gateway  {name} ({source.address}): {describe(source)}" if source else f"gateway  {name}: never read yet")
+        print(f"gateway  {name}" + (f" ({source.address}): {describe(source)}" if source else ": never read yet"))
     print(f"site     {f'answers at {url}' if site else f'does not answer at {url}'}")
     print(f"database {config.database}{'' if config.database.exists() else ' (not made yet)'}")
     return 0 if alive or (not names and site) else 1

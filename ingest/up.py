@@ -99,7 +99,8 @@ def _remedy(error, port):
     if error.errno == errno.EADDRINUSE:
         return (
             f"port {port} is taken by another program, perhaps by another Voltkeeper.\n"
-            f"Stop that one, or choose another port: voltkeeper up --port {port + 1} (or web: {{port: {port + 1}}} in config.yml)."
+            f"Stop that one, or choose another port: voltkeeper up --port {port + 1}"
+            f" (or web: {{port: {port + 1}}} in config.yml)."
         )
     if error.errno == errno.EACCES:
         return "ports below 1024 are for root. Choose a higher one, such as 8001."

@@ -38,7 +38,8 @@ def forbidden(datasette, request, message):
     async def inner():
         words = await _words(datasette, request, message)
         status = 403 if request.actor else 401
-        if not wants_page(request) and ("application/json" in request.headers.get("accept", "") or ".json" in request.path):
+        asks_json = "application/json" in request.headers.get("accept", "") or ".json" in request.path
+        if asks_json and not wants_page(request):
             return json_errors(status, words)
         context = {"title": "Not allowed", "errors": [words], "status": 403}
         return Response.html(await datasette.render_template("error.html", context, request=request), status=403)

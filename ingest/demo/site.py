@@ -4,12 +4,15 @@ import time
 from pathlib import Path
 
 from ingest.config import Access, Config, Gateway, Person, Web, machine_timezone
-from ingest.database import migrate
+from ingest.database import connect, migrate, transaction, utc
 from ingest.demo.history import history
+from ingest.demo.nodes import HOUSE
 from ingest.mysensors.replay import replay
 
 FOLDER = Path("data/demo")
 DAYS = 28
+DAY_S = 86400
+PLACES = {2: "Living room", 4: "Front door", 6: "Bathroom", 7: "Greenhouse", 11: "Wine cellar", 12: "Garage"}
 NAME = PASSWORD = "demo"
 # Of the password above, which the pages of the demo show: it guards nothing.
 PASSWORD_HASH = "pbkdf2_sha256$480000$93faa53e2feb9fd6018b37643ba3a462$vvWCMky4L1/E9hcdtOTKooW9y+T7+aHKFT0f6R+rQpE="
@@ -44,9 +47,27 @@ def make_past(config, say=print):
     say(f"Making {DAYS} days of history for the demo house ...")
     start, now = time.monotonic(), time.time()
     lines = replay(database, "main", config.gateways[0].address, history(days=DAYS, until=now), config.timezone)
+    _note(database, now)
     began.write_text(f"{now:.3f}\n")
     say(f"{lines:,} messages in {time.monotonic() - start:.0f} s, in {database}")
     return now
+
+
+def _note(database, now):
+    """What the people of the demo house wrote down: where nodes are, and when a battery was changed."""
+    connection = connect(database)
+    with transaction(connection):
+        connection.executemany("update nodes set location = ? where id = ?", [(place, id) for id, place in PLACES.items()])
+        connection.executemany(
+            "insert into battery_changes (node, changed_at, recorded_at, recorded_by) values (?, ?, ?, ?)",
+            [
+                (node.node_id, at, at, NAME)
+                for node in HOUSE
+                if getattr(node, "battery", None) and node.battery.changed_days_ago
+                for at in [utc(now - node.battery.changed_days_ago * DAY_S)]
+            ],
+        )
+    connection.close()
 
 
 def anchor(folder=FOLDER):

@@ -91,7 +91,10 @@ class Gateway(asyncio.Protocol):
         self._put([], self._lines.end())
         self._streaming.clear()
         self._transport = None
-        reason = str(error) if error else "the other side closed the connection"
+        if error is None or isinstance(error, ConnectionError):  # a reset is how it closes while we are writing
+            reason = "the other side closed the connection"
+        else:
+            reason = getattr(error, "strerror", None) or str(error)
         if not self._stopping:
             self._writer.put(self._sinks.watch, Lost(self.number, time.time(), reason))
         self.lost.set_result((reason, self._spoke))

@@ -106,9 +106,10 @@ class SerialTransport:
 
 
 async def open_serial(gateway):
-    """Open the port alone, without touching what waits in it. Raises OSError (SerialException is one).
+    """Open the port for us alone. Raises OSError (SerialException is one) or ValueError.
 
-    Bytes that come right at the start may belong to a line that began before: the transport is `suspect` then.
+    pyserial throws away what waited in it. Bytes that come right after may belong to a line that began before: the
+    transport is `suspect` then.
     """
     config = gateway.config
     try:

@@ -40,9 +40,9 @@ class Watch:
         self._store = store
         self._rows = []
         self._listening = {}  # gateway -> monotonic seconds since when it is heard
-        self._silent = {row[0] for row in connection.execute(
+        self._silent = {row[0]: -1.0 for row in connection.execute(
             "select node from events where event = 'NODE_SILENT' and ended_at is null"
-        )}  # fmt: skip
+        )}  # node -> monotonic seconds when it was called silent  # fmt: skip
         self._next_look = 0.0
         self._ahead = time.time() - time.monotonic()
 
@@ -73,11 +73,11 @@ class Watch:
             heard = node.heard_since(since)
             limit = max(LEAST_SILENCE_S, SILENCES * (node.usual_interval_s or 0))
             if node.id in self._silent:
-                if heard is not None:
-                    self._silent.discard(node.id)
+                if heard is not None and heard > self._silent[node.id]:
+                    del self._silent[node.id]
                     self._rows.append((CLOSE, (node.last_seen_at, "NODE_SILENT", None, node.id)))
             elif now - (heard or since) > limit:
-                self._silent.add(node.id)
+                self._silent[node.id] = now
                 words = f"silent for more than {limit:.0f} s"
                 self._rows.append((OPEN, (
                     "NODE_SILENT", None, node.id, node.last_seen_at, None, int(heard is not None), words, "{}",

@@ -84,13 +84,19 @@ async def transact(datasette, function):
         connection.execute("begin immediate")
         try:
             result = function(connection)
+        except Refused as refused:  # handed over as a value: the writing thread prints what is raised
+            connection.rollback()
+            return refused
         except BaseException:
             connection.rollback()
             raise
         connection.commit()
         return result
 
-    return await datasette.get_database(DATABASE).execute_write_fn(inner)
+    result = await datasette.get_database(DATABASE).execute_write_fn(inner)
+    if isinstance(result, Refused):
+        raise result
+    return result
 
 
 def audit(connection, actor, action, subject, detail, outcome):

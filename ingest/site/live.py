@@ -4,7 +4,9 @@ from datasette.database import Database
 
 from ingest.site.images import TABLE as IMAGES
 
-GROWING = frozenset("messages readings value_messages readings_hourly node_daily oddities battery_levels rejects".split())
+GROWING = frozenset(
+    "messages readings value_messages readings_hourly node_daily oddities battery_levels rejects".split()
+)
 
 
 class LiveDatabase(Database):

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 class Throttle:
-    """Counts wrong passwords and tokens by key (`name X`, `address X`, `token X`) and says how long a key has to wait."""
+    """Counts wrong passwords and tokens by key (`name X`, `address X`, `token X`); says how long a key has to wait."""
 
     def __init__(self, clock=time.monotonic):
         self._clock = clock
@@ -137,10 +137,9 @@ async def _sign_in(datasette, request, name, password, wanted):
         passwords.waiting -= 1
     known = name in datasette.cookie_keys
     outcome = "done" if right else "refused: wrong password" if known else "refused: unknown name"
-    # The text of an unknown name is not kept: it may be a password that went into the wrong field.
-    await transact(
-        datasette, lambda conn: audit(conn, name if known else None, "sign-in", "", keys[1], outcome)
-    )
+    # The text of an unknown name is not kept: it may be a password that went into the wrong field. Everybody who
+    # reads the site reads the audit, so addresses stand in the log alone.
+    await transact(datasette, lambda conn: audit(conn, name if known else None, "sign-in", "", "", outcome))
     log.log(logging.INFO if right else logging.WARNING, "sign-in from %s: %s", keys[1], outcome)
     if not right:
         raise Refused(401, "The name or the password is wrong")

@@ -1,4 +1,4 @@
-"""POST /-/orders: orders to nodes as rows of `outbox`; the reader of the gateway sends them and notes what came of it."""
+"""POST /-/orders: orders to nodes as rows of `outbox`; the gateway's reader sends them and notes what came of it."""
 
 from ingest.mysensors.orders import ORDERS
 from ingest.mysensors.protocol import BROADCAST, GATEWAY_NODE, validate_outgoing

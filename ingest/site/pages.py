@@ -3,7 +3,7 @@
 from datasette import Response
 from datasette.database import QueryInterrupted
 
-from ingest.site.access import may, refusal, writing_is_set_up
+from ingest.site.access import may, refusal
 from ingest.site.deeds import DATABASE
 from ingest.site.words import parse_time, sparkline
 
@@ -45,10 +45,11 @@ async def shell(datasette, actor):
 
 async def permissions(datasette, actor):
     """Which rights the actor has and, for the others, why not."""
-    return {
-        right: {"allowed": await may(datasette, actor, right), "why": (await refusal(datasette, actor, right) or "  ")[1]}
-        for right in ("edit", "order", "upload")
-    } | {"set_up": writing_is_set_up(datasette)}
+    answers = {}
+    for right in ("edit", "order", "upload"):
+        refused = await refusal(datasette, actor, right)
+        answers[right] = {"allowed": refused is None, "why": refused[1] if refused else ""}
+    return answers
 
 
 async def page(datasette, request, template, context):
@@ -63,7 +64,9 @@ async def home(datasette, request):
     heard = [node for node in nodes or [] if node["last_seen_at"]]
     context = {
         "attention": await select(datasette, "select * from attention"),
-        "readers": await select(datasette, "select * from readers where source in (select name from gateways where configured)"),
+        "readers": await select(
+            datasette, "select * from readers where source in (select name from gateways where configured)"
+        ),
         "nodes": nodes,
         "counts": {state: sum(node["state"] == state for node in nodes or []) for state in WORST},
         "heard": len(heard),
@@ -124,7 +127,9 @@ async def node(datasette, request):
     )
     context = {
         "node": row,
-        "values": await select(datasette, "select * from value_latest where node = :node order by child_id, type", given),
+        "values": await select(
+            datasette, "select * from value_latest where node = :node order by child_id, type", given
+        ),
         "silent_sensors": await select(
             datasette, "select * from sensor_latest where node = :node and channel is null order by child_id", given
         ),
@@ -155,7 +160,8 @@ async def node(datasette, request):
 
 async def _find(datasette, gateway, number):
     """(row of node_overview, None), or (None, why there is none)."""
-    known = {row["name"]: row["id"] for row in await select(datasette, "select id, name from gateways order by id") or []}
+    gateways = await select(datasette, "select id, name from gateways order by id")
+    known = {row["name"]: row["id"] for row in gateways or []}
     if gateway not in known:
         there_are = f"There are: {', '.join(known)}." if known else "None was configured yet."
         return None, f"No gateway {gateway}. {there_are}"
@@ -167,6 +173,7 @@ async def _find(datasette, gateway, number):
     ids = await select(
         datasette, "select node_id from nodes where gateway = ? order by node_id", [known[gateway]]
     )
+    ids = ids or []
     heard = ", ".join(str(row["node_id"]) for row in ids[:HEARD]) + (" ..." if len(ids) > HEARD else "")
     return None, f"No node {number} on gateway {gateway}. Heard so far: {heard or 'none'}"
 

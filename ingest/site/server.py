@@ -134,7 +134,7 @@ def run_web(config):
     log.info("the site is at http://%s:%d/", host, listener.getsockname()[1])
     server = uvicorn.Server(
         uvicorn.Config(
-            house.app(), lifespan="on", timeout_graceful_shutdown=STOP_S, log_config=None, access_log=False,
+            house.app(), lifespan="on", timeout_graceful_shutdown=STOP_S, log_config=None,
             server_header=False,
         )
     )  # fmt: skip

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -73,8 +74,11 @@ class TinyGateway:
     def drop(self):
         """Cut the client off."""
         client, self._client = self._client, None
-        if client is not None:
-            client.close()
+        if client is None:
+            return
+        with suppress(OSError):  # it may have hung up already
+            client.shutdown(socket.SHUT_RDWR)
+        client.close()
 
     def _accept(self, server):
         while True:
@@ -217,7 +221,8 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path):
+def house(tmp_path, monkeypatch):
+    monkeypatch.setattr("ingest.writer.POLL_S", 0.05)
     switch, zone = sys.getswitchinterval(), os.environ.get("TZ")
     house = House(tmp_path)
     yield house

@@ -1,10 +1,13 @@
 """A serial gateway on a pty: reading, answering, unplugging, plugging in again, the line in the middle of which it opens."""
 
 import os
+import select
 import threading
+import time
 import tty
 
 import pytest
+import serial
 
 
 class Plug:
@@ -14,27 +17,33 @@ class Plug:
         self.path = path
         self.heard = b""
 
-    def plug(self, before=b""):
-        """Plug in; `before` waits in the port when it is opened."""
+    def plug(self):
         self.ours, self.theirs = os.openpty()
         tty.setraw(self.theirs)
-        os.write(self.ours, before)
         self.path.unlink(missing_ok=True)
         self.path.symlink_to(os.ttyname(self.theirs))
-        threading.Thread(target=self._read, args=(self.ours,), daemon=True).start()
+        self.plugged = True
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
 
     def unplug(self):
         """Pull it out: whoever has it open gets an error."""
         self.path.unlink(missing_ok=True)
+        self.plugged = False
+        self.reader.join()
         os.close(self.theirs)
         os.close(self.ours)
 
-    def _read(self, ours):
-        while True:
-            try:
-                self.heard += os.read(ours, 4096)
-            except OSError:
-                return
+    def _read(self):
+        while self.plugged:
+            if select.select([self.ours], [], [], 0.02)[0]:
+                self.heard += os.read(self.ours, 4096)
+
+    def is_open(self):
+        """True while this process has the port open beside the plug itself."""
+        name = os.ttyname(self.theirs)
+        links = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]
+        return sum(os.path.islink(link) and os.readlink(link) == name for link in links) > 1
 
     def say(self, *lines):
         os.write(self.ours, "".join(line + "\n" for line in lines).encode())
@@ -87,10 +96,14 @@ def test_unplugged_and_plugged_in_again_at_the_same_name(house, plug, eventually
     assert house.rows("select count(*), sum(ended_at is null) from events where event = 'GATEWAY_LOST'") == [(3, 1)]
 
 
-def test_the_first_line_is_refused_where_it_may_have_begun_before(house, plug, eventually):
-    plug.plug(before=b"12;1;1;0;0;99\n12;1;1;0;0;20\n")  # could be the end of 112;1;1;0;0;99
+def test_the_first_line_is_refused_where_it_may_have_begun_before(house, plug, eventually, monkeypatch):
+    monkeypatch.setattr("ingest.mysensors.transport.QUIET_S", 0.4)
+    plug.plug()
 
     def play():
+        eventually(plug.is_open)
+        time.sleep(0.1)
+        plug.say("12;1;1;0;0;99", "12;1;1;0;0;20")  # the first one could be the end of 112;1;1;0;0;99
         house.wait("select 1 from readings")
         plug.say("12;1;1;0;0;21")
         house.wait("select 1 from readings where value = 21")
@@ -126,8 +139,6 @@ def test_an_open_port_that_says_nothing_is_said_in_words(house, plug, monkeypatc
 
 
 def test_a_port_that_another_program_holds_is_said_in_words(house, plug):
-    import serial
-
     plug.plug()
     other = serial.Serial(str(plug.path), exclusive=True)
 

@@ -68,7 +68,7 @@ def test_a_house_that_is_right(check, tmp_path):
     with running(port=0) as gateway:
         code, lines = check(f"timezone: Asia/Kolkata\n{gateways(gateway.port)}")
     assert code == 0
-    assert of(lines, "config").endswith("is understood; 1 gateways")
+    assert of(lines, "config").endswith("is understood; gateways: 1")
     assert of(lines, "timezone").startswith("ok      timezone: Asia/Kolkata, where it is 2")
     assert of(lines, "database").startswith("ok") and "whole" in of(lines, "database")
     assert of(lines, "tables") == "ok      tables: up to date"
@@ -87,7 +87,8 @@ def test_a_config_with_mistakes(check):
 def test_a_gateway_that_is_off(check, free_port):
     code, lines = check(gateways(free_port()))
     assert code == 1
-    assert of(lines, "gateway").startswith("FAILED") and "nothing listens there: is the gateway on" in of(lines, "gateway")
+    assert of(lines, "gateway").startswith("FAILED")
+    assert "nothing listens there: is the gateway on" in of(lines, "gateway")
 
 
 def test_a_gateway_whose_name_nobody_knows(check):
@@ -177,7 +178,7 @@ def test_a_database_of_a_newer_version(check, tmp_path):
     migrate(tmp_path / "data/telemetry.db")
     with sqlite3.connect(tmp_path / "data/telemetry.db") as connection:
         connection.execute(
-            "insert into _sqlite_migrations (migration_set, name, applied_at) values ('voltkeeper', 'from_tomorrow', '')"
+            "insert into _sqlite_migrations (migration_set, name, applied_at) values ('voltkeeper', 'from_tomorrow', 1)"
         )
     connection.close()
     code, lines = check()
@@ -286,7 +287,9 @@ def test_a_site_that_is_another():
     assert all(line.startswith("FAILED") and "is this Voltkeeper's site?" in line for line in lines)
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (3 * 86400, "3 days")])
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (3 * 86400, "3 days")]
+)
 def test_spans_in_words(seconds, words):
     assert ago(seconds) == words
 

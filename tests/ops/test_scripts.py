@@ -1,0 +1,63 @@
+"""The scripts on machines that lack something, with stand-ins for the Python found there."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+OLD = "#!/bin/sh\n[ \"$1\" = -V ] && echo 'Python 3.9.2' && exit\nexit 1\n"
+SHIM = "#!/bin/sh\necho 'pyenv: command not found' >&2\nexit 127\n"
+BARE = f"#!/bin/sh\ncase \"$2\" in *ensurepip*) exit 1 ;; esac\nexec {sys.executable} \"$@\"\n"
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """A folder with the scripts alone, whose PATH can be given Pythons."""
+    shutil.copytree(ROOT / "script", tmp_path / "clone/script")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path / "clone")
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in ("sh", "dirname", "cat", "sha256sum", "flock", "rm", "mv"):
+        (tools / name).symlink_to(shutil.which(name))
+    return tmp_path / "clone"
+
+
+def run(clone, script, pythons):
+    for name, text in pythons.items():
+        path = clone.parent / "bin" / name
+        path.write_text(text)
+        path.chmod(0o755)
+    environment = {"PATH": str(clone.parent / "bin"), "HOME": str(clone)}
+    return subprocess.run([clone / "script" / script], env=environment, capture_output=True, text=True, timeout=30)
+
+
+@pytest.mark.parametrize("script", ["bootstrap", "server", "test"])
+@pytest.mark.parametrize("pythons", [{"python3": OLD}, {"python3": OLD, "python3.12": SHIM}])
+def test_a_python_that_is_too_old(clone, script, pythons):
+    answer = run(clone, script, pythons)
+    assert answer.returncode == 1
+    assert "Voltkeeper needs Python 3.11, 3.12 or 3.13; here is: Python 3.9.2" in answer.stderr
+    assert not (clone / ".venv").exists()
+
+
+@pytest.mark.parametrize("script", ["bootstrap", "server", "test"])
+def test_a_python_without_its_venv_module(clone, script):
+    answer = run(clone, script, {"python3": BARE})
+    assert answer.returncode == 1
+    assert "sudo apt install python3-venv" in answer.stderr
+    assert not (clone / ".venv").exists()
+
+
+@pytest.mark.skipif(not Path(sys.prefix, "installed").exists(), reason="not in an environment of script/bootstrap")
+def test_bootstrap_is_quick_and_silent_when_nothing_changed():
+    began = time.monotonic()
+    answer = subprocess.run(
+        [ROOT / "script/bootstrap"], env={**os.environ, "VENV": sys.prefix}, capture_output=True, text=True, timeout=60
+    )
+    assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
+    assert time.monotonic() - began < 1
