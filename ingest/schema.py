@@ -329,7 +329,7 @@ create table firmware (
 );
 
 create table firmware_images (
-  firmware integer primary key references firmware(id) on delete cascade,
+  firmware integer primary key,
   data blob not null
 );
 

@@ -4,7 +4,7 @@ import sqlite3
 import threading
 from contextlib import contextmanager
 
-TABLE = "firmware_images"
+IMAGES = ("firmware_images", "data")
 _thread = threading.local()
 
 
@@ -14,14 +14,14 @@ def guard_images(connection):
 
 
 def _authorize(action, table, column, database, trigger):
-    if action == sqlite3.SQLITE_READ and table == TABLE and not getattr(_thread, "open", False):
+    if action == sqlite3.SQLITE_READ and (table, column) == IMAGES and not getattr(_thread, "open", False):
         return sqlite3.SQLITE_DENY
     return sqlite3.SQLITE_OK
 
 
 def is_guarded(error):
     """True for the error of a statement that `guard_images` refused."""
-    return error.args == ("not authorized",) or f"access to {TABLE}." in str(error)
+    return f"access to {'.'.join(IMAGES)} is prohibited" in str(error)
 
 
 @contextmanager

@@ -2,8 +2,6 @@
 
 from datasette.database import Database
 
-from ingest.site.images import TABLE as IMAGES
-
 GROWING = frozenset(
     "messages readings value_messages readings_hourly node_daily oddities battery_levels rejects".split()
 )
@@ -16,6 +14,6 @@ class LiveDatabase(Database):
         counts = {}
         for table in await self.table_names():
             counts[table] = None
-            if table not in GROWING and table != IMAGES:
+            if table not in GROWING:
                 counts[table] = (await self.execute(f"select count(*) from [{table}]")).rows[0][0]
         return counts

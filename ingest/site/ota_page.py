@@ -5,7 +5,6 @@ from ota.row import OPEN
 
 HISTORY = 30  # updates that have ended
 SAMPLE = "/static/sample.hex"
-STEPS = ("requested", "rebooting", "offered", "transferring", "verifying")
 
 
 async def ota(datasette, request):
@@ -23,13 +22,15 @@ async def ota(datasette, request):
         "able": [node for node in nodes or [] if node["bootloader"]],
         "sketches": counted(nodes, lambda node: node["sketch_name"]),
         "running": counted(nodes, lambda node: f"{node['type']}/{node['version']}" if node["type"] is not None else None),
-        "open": [update for update in updates or [] if update["state"] in OPEN],
+        "open": sorted(
+            (update for update in updates or [] if update["state"] in OPEN),
+            key=lambda update: (-OPEN.index(update["state"]), update["released_at"] is None, update["id"]),
+        ),
         "closed": [update for update in updates or [] if update["state"] not in OPEN][:HISTORY],
         "slow": updates is None,
         "commands": commands,
         "chosen": int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 9 else None,
         "sample": SAMPLE if datasette.config.demo else None,
-        "steps": STEPS,
     }
     return await page(datasette, request, "pages/-/ota.html", context)
 
