@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from ingest.ota_settings import Ota
 from ingest.sections import ConfigError, Reader, keyed, nearest, parse_yaml, secret, unlisted
 from ingest.ups.limits import Limits
 from ingest.ups.tariffs import parse_days, parse_hours
@@ -269,6 +270,7 @@ class Config:
     energy: tuple[Tariff, ...] = ()
     web: Web = Web()
     access: Access = Access()
+    ota: Ota = Ota()
     demo: bool = unlisted(False)
     path: Path | None = unlisted(None)
 

@@ -10,6 +10,8 @@ import time
 from types import SimpleNamespace
 
 from ingest.database import connect, migrate
+from ingest.mysensors.firmware import Firmware
+from ingest.mysensors.firmware_store import FirmwareSink, load
 from ingest.mysensors.gateway import Gateway
 from ingest.mysensors.known import what_is_known
 from ingest.mysensors.outbox import Outbox
@@ -75,22 +77,37 @@ async def _run(config, names):
         health.resume(connection)
     gateways = {}
     store = Store(connection, config.timezone)
+    listen_only = {numbers[gateway.name]: not gateway.controller for gateway in gateway_configs}
+    kept = load(connection, listen_only)
+    firmware_sink = FirmwareSink(
+        listen_only,
+        config.ota.rollout_settings(),
+        kept,
+        lambda news: loop.call_soon_threadsafe(sinks.firmware.take, news),
+    )
+    writer = Writer(connection, config.commit_s, fail)
     sinks = SimpleNamespace(
         store=store,
         watch=Watch(connection, store),
         outbox=Outbox(
-            {numbers[gateway.name]: not gateway.controller for gateway in gateway_configs},
+            listen_only,
             lambda number, orders: loop.call_soon_threadsafe(gateways[number].take_orders, orders),
         ),
         status=StatusSink([*healths, *upses.healths]),
+        firmware=Firmware(
+            config.ota.settings(),
+            config.ota.at_once,
+            lambda item: writer.put(firmware_sink, item),
+            lambda: writer.flush(lambda: None),
+        ),
     )
-    writer = Writer(connection, config.commit_s, fail)
-    for sink in (sinks.store, sinks.watch, sinks.outbox, upses.store, sinks.status):
+    for sink in (sinks.store, sinks.watch, sinks.outbox, firmware_sink, upses.store, sinks.status):
         writer.add(sink)
     for gateway_config, health in zip(gateway_configs, healths):
         number = numbers[gateway_config.name]
         known = what_is_known(connection, number)
         gateways[number] = Gateway(gateway_config, number, config.timezone, writer, sinks, health, known)
+    sinks.firmware.restore(kept)
     writer.start()
     upses.start(writer)
     tasks = [asyncio.create_task(run_gateway(gateway)) for gateway in gateways.values()]
@@ -102,6 +119,7 @@ async def _run(config, names):
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     await asyncio.to_thread(upses.stop)
+    sinks.firmware.stop()
     for health in (*healths, *upses.healths):
         health.turn("stopped", "ingest was stopped")
     await asyncio.to_thread(writer.stop)

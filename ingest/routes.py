@@ -8,7 +8,7 @@ import urllib.request
 
 TIMEOUT_S = 20
 PULSE = "/-/pulse.json"
-PAGES = ("/", "/nodes", "/telemetry.json", PULSE)
+PAGES = ("/", "/nodes", "/-/ota", "/telemetry.json", PULSE)
 SLOW_S = 3.0
 
 

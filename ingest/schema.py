@@ -439,3 +439,105 @@ def ups(db: Database):
         update ups set battery_changed_at =
           (select max(changed_at) from ups_battery_changes where ups = new.ups) where id = new.ups; end"""
     )
+
+
+OTA = """
+create table firmware (
+  id integer primary key,
+  name text not null,
+  type integer not null,
+  version integer not null,
+  blocks integer not null,
+  crc integer not null,
+  sha256 text not null,
+  filename text not null,
+  size integer not null,
+  uploaded_at text not null,
+  uploaded_by text,
+  unique (type, version)
+);
+
+create table firmware_images (
+  firmware integer primary key,
+  data blob not null
+);
+
+create table node_firmware (
+  node integer primary key references nodes(id),
+  type integer,
+  version integer,
+  blocks integer,
+  crc integer,
+  bootloader integer,
+  block_size integer,
+  committed integer,
+  reported_at text,
+  attention text not null default '',
+  attention_at text
+);
+
+create table ota_updates (
+  id integer primary key,
+  node integer not null references nodes(id),
+  firmware integer references firmware(id) on delete set null,
+  type integer not null,
+  version integer not null,
+  state text not null default 'requested',
+  requested_at text not null,
+  requested_by text,
+  reason text not null default '',
+  block integer,
+  blocks integer,
+  block_size integer,
+  bootloader integer,
+  rate real,
+  repeats integer not null default 0,
+  restarts integer not null default 0,
+  crc_failures integer not null default 0,
+  reboots integer not null default 0,
+  boots integer not null default 0,
+  offers integer not null default 0,
+  old_type integer,
+  old_version integer,
+  old_blocks integer,
+  old_crc integer,
+  owed integer not null default 0,
+  rollout integer,
+  reboot_at text,
+  offered_at text,
+  started_at text,
+  last_request_at text,
+  sent_at text,
+  asked_at text,
+  matched_at text,
+  presented_at text,
+  finished_at text,
+  released_at text,
+  cancel_by text,
+  cancel_at text
+);
+create index ota_updates_node on ota_updates (node);
+create index ota_updates_state on ota_updates (state);
+
+create table ota_commands (
+  id integer primary key,
+  node integer not null references nodes(id),
+  command text not null,
+  value integer not null default 0,
+  state text not null default 'queued',
+  reason text not null default '',
+  reboots integer not null default 0,
+  requested_at text not null,
+  requested_by text,
+  changed_at text
+);
+create index ota_commands_node on ota_commands (node);
+"""
+
+
+@migrations()
+def ota(db: Database):
+    """Firmware, what nodes report of theirs, updates over the air, commands to bootloaders."""
+    for statement in OTA.split(";\n"):
+        if statement.strip():
+            db.execute(statement)

@@ -1,1 +1,1 @@
-"""Firmware for nodes, over the air: images, the dialogue with bootloaders, updates. No sockets, no Datasette."""
+"""Firmware over the air: images, stream payloads, the state of an update, rollouts. No sockets, no database."""

@@ -2,6 +2,7 @@
 
 from datasette import hookimpl
 
+from ingest.site.images import guard_images
 from ingest.site.sql import register
 
 
@@ -12,3 +13,4 @@ def prepare_connection(conn, datasette):
     conn.execute("pragma foreign_keys = on")
     conn.execute("pragma synchronous = full")
     register(conn, getattr(datasette, "timezone", "UTC"))
+    guard_images(conn)

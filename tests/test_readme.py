@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import time
 import urllib.request
@@ -45,7 +46,7 @@ def house(tmp_path_factory):
             f"timezone: Europe/Rome\ndatabase: telemetry.db\nweb: {{port: 0}}\n"
             f"gateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\n"
             f"nut: [{{name: closet, port: {upsd.port}, poll_s: 2}}]\n"
-            "access: {tokens: [{name: ci, token: {$env: CI_TOKEN}, may: [edit, order]}]}\n"
+            "access: {tokens: [{name: ci, token: {$env: CI_TOKEN}, may: [edit, order, upload]}]}\n"
         )
         process = subprocess.Popen(
             ["voltkeeper", "up", "--config", "config.yml"], cwd=folder, env=env(folder), stdout=subprocess.PIPE, text=True
@@ -53,6 +54,9 @@ def house(tmp_path_factory):
         try:
             url = next(found[0] for line in process.stdout if (found := re.findall(r"http://127\.0\.0\.1:\d+", line)))
             wait_for_node(url, 4)
+            wait_for_node(url, 8)
+            (folder / "build").mkdir()
+            shutil.copy(ROOT / "static/sample.hex", folder / "build/sketch.hex")
             yield folder, url, gateway
         finally:
             process.terminate()

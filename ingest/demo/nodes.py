@@ -4,11 +4,13 @@ Node 3 repeats for the greenhouse, the rain gauge and the bathroom. The numbers 
 seen nodes come and go.
 """
 
+from ingest.demo.firmware import WithBootloader, WithLibrary, WithLibrary31, updatable
 from ingest.demo.mains import Bathroom, Boiler, GardenLight, LandingRepeater, LivingRoom, PowerMeter
 from ingest.demo.odd import Attic, CarTracker
 from ingest.demo.sleepers import Cellar, FrontDoor, Garage, Greenhouse, RainGauge
 
 HOUSE = (
-    LivingRoom, LandingRepeater, FrontDoor, PowerMeter, Bathroom, Greenhouse, Boiler, RainGauge, Cellar, Garage,
-    CarTracker, Attic, GardenLight,
+    updatable(WithBootloader, LivingRoom), LandingRepeater, FrontDoor, updatable(WithBootloader, PowerMeter), Bathroom,
+    updatable(WithBootloader, Greenhouse), updatable(WithLibrary, Boiler), updatable(WithLibrary, RainGauge), Cellar,
+    Garage, CarTracker, Attic, updatable(WithLibrary31, GardenLight),
 )  # fmt: skip

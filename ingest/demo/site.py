@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ingest.config import Access, Config, Gateway, Must, NutServer, Person, Tariff, Web, machine_timezone
 from ingest.database import connect, migrate, transaction, utc
+from ingest.demo.firmware import reports
 from ingest.demo.history import history
 from ingest.demo.nodes import HOUSE
 from ingest.demo.ups_history import make_ups_past
@@ -54,6 +55,7 @@ def make_past(config, say=print):
     lines = replay(database, "main", config.gateways[0].address, history(days=DAYS, until=now), config.timezone)
     samples = make_ups_past(config, DAYS, now)
     _note(database, now)
+    _report_firmware(database, now)
     began.write_text(f"{now:.3f}\n")
     say(f"{lines:,} messages and {samples:,} samples of UPSes in {time.monotonic() - start:.0f} s, in {database}")
     return now
@@ -73,6 +75,17 @@ def _note(database, now):
                 for at in [utc(now - node.battery.changed_days_ago * DAY_S)]
             ],
         )
+    connection.close()
+
+
+def _report_firmware(database, now):
+    """What the nodes said of their firmware when they were switched on."""
+    connection = connect(database)
+    connection.executemany(
+        "insert or replace into node_firmware (node, type, version, blocks, crc, bootloader, block_size, reported_at) "
+        "values (?, ?, ?, ?, ?, ?, 16, ?)",
+        [(*report, utc(now - DAYS * 86_400)) for report in reports(HOUSE)],
+    )
     connection.close()
 
 

@@ -13,6 +13,7 @@ class Gate:
     def __init__(self):
         self.write = None
         self.on_release = lambda node_id: None
+        self.forbids = lambda header: False  # what else must wait, for now: set by who updates firmware
         self._held = {}  # node id -> why
 
     def hold(self, node_id, reason):
@@ -27,6 +28,10 @@ class Gate:
     def is_open(self, node_id):
         return self.write is not None and node_id not in self._held
 
+    def lets(self, header):
+        """True when somebody's message with this header may go out now."""
+        return self.is_open(header.node) and not self.forbids(header)
+
     def why_shut(self, node_id):
         """In words: why nothing goes to this node now."""
         return self._held.get(node_id, "the gateway is not connected" if self.write is None else "")
@@ -35,5 +40,12 @@ class Gate:
         """Send a formatted line; returns False where the bar is down or nobody is connected."""
         if self.write is None or (header.node in self._held and header.command != Command.stream):
             return False
+        if self.forbids(header):
+            return False
         self.write(line.encode())
         return True
+
+    def order(self, line):
+        """Send a line past the bar: for who let it down and knows that the node's sketch runs."""
+        if self.write is not None:
+            self.write(line.encode())

@@ -22,6 +22,7 @@ from ingest.mysensors.protocol import (
     Command,
     Header,
     Internal,
+    format_line,
 )
 from ingest.mysensors.store import Asked, Block, IdGiven
 from ingest.mysensors.watch import Connected, Lost
@@ -43,8 +44,9 @@ class Gateway(asyncio.Protocol):
     def __init__(self, config, number, timezone, writer, sinks, health, known):
         self.config, self.number, self.health = config, number, health
         self.gate = Gate()
-        self.orders = Orders(self.gate, self._sleeps, self._report, self._asked)
+        self.orders = Orders(self.gate, self.sleeps, self._report, self._asked)
         self.gate.on_release = lambda node_id: self._tick_orders()
+        self.firmware = sinks.firmware.join(self)
         self._writer, self._sinks = writer, sinks
         self._clock = LocalTime(timezone)
         self._transport = None
@@ -76,6 +78,7 @@ class Gateway(asyncio.Protocol):
         self.lost = asyncio.get_running_loop().create_future()
         if self.config.controller:
             self.gate.write = transport.write
+        self.firmware.connected()
         self.health.connects += 1
         self.health.turn("connecting", "connected, waiting for the first word")
         if self.config.controller and self.config.answers.keepalive:
@@ -86,6 +89,7 @@ class Gateway(asyncio.Protocol):
         if self.lost is None or self.lost.done():
             return
         self.gate.write = None
+        self.firmware.lost()
         self._put([], self._lines.end())
         self._streaming.clear()
         self._transport = None
@@ -136,6 +140,8 @@ class Gateway(asyncio.Protocol):
 
     def data_received(self, data):
         items, rejects = self._lines.feed(data)
+        if items:
+            self.firmware.hear(items)  # before everything else: a node in its bootloader waits for its answer
         self._last_data = time.monotonic()
         if items and not self._spoke:
             self._spoke = True
@@ -270,13 +276,25 @@ class Gateway(asyncio.Protocol):
         again = self.orders.tick(time.monotonic(), time.time())
         self._timer = asyncio.get_running_loop().call_later(again, self._tick_orders) if again is not None else None
 
-    def _sleeps(self, node_id):
+    def sleeps(self, node_id):
         return node_id in self._sleepers
+
+    def opens_window(self, node_id):
+        """True for a sleeping node that announces its window by a heartbeat."""
+        return node_id in self._sleepers and self._protocols.get(node_id, "").startswith(HEARTBEAT_WINDOWS)
+
+    def ask_heartbeat(self, node_id):
+        """Ask an awake node for a sign of life; not one of a library whose heartbeat means a window."""
+        if node_id in self._sleepers or self._protocols.get(node_id, "").startswith(HEARTBEAT_WINDOWS):
+            return
+        header = Header(node_id, NODE_CHILD, Command.internal, 0, Internal.I_HEARTBEAT_REQUEST)
+        self.gate.send(format_line(*header), header)
 
     def _report(self, update):
         self._writer.put(self._sinks.outbox, update)
 
     def _asked(self, node_id):
+        self.firmware.asked(node_id)
         self._writer.put(self._sinks.store, Asked(256 * self.number + node_id, time.monotonic()))
 
     # The disk is slower than the radio.

@@ -165,7 +165,7 @@ class Orders:
         return max(0.01, self._next - now) if any(map(self._may_go, self._waiting)) else 0.5
 
     def _may_go(self, order):
-        if not self._gate.is_open(order.node_id):
+        if not (self._gate.is_open(order.node_id) and self._gate.lets(order.header)):
             return False
         window = self._windows.get(order.node_id)
         if self._sleeps(order.node_id):

@@ -17,15 +17,19 @@ log = logging.getLogger(__name__)
 
 
 class Done(NamedTuple):
-    """What a deed answers: a sentence, what it was done to, and data for programs."""
+    """What a deed answers: a sentence, what it was done to, data for programs, a status other than the usual one."""
 
     message: str
     subject: str
     data: dict
+    status: int | None = None
 
 
-async def perform(datasette, request, action, right, deed, status=200, limit=LIMIT, after="/"):
-    """Do `deed(connection, fields, actor) -> Done` for who may. It raises Refused and writes nothing then."""
+async def perform(datasette, request, action, right, deed, status=200, limit=LIMIT, after="/", prepare=None):
+    """Do `deed(connection, fields, actor) -> Done` for who may. It raises Refused and writes nothing then.
+
+    What takes long is done by `await prepare(fields)`, before the database is locked; it may raise Refused too.
+    """
     actor, fields = request.actor, {}
     try:
         if request.method != "POST":
@@ -35,6 +39,8 @@ async def perform(datasette, request, action, right, deed, status=200, limit=LIM
             raise Refused(*refused)
         fields = await read_form(request, limit)
         wanted = fields.pop("next", None)
+        if prepare is not None:
+            await prepare(fields)
         done = await _write(datasette, actor["id"], action, deed, fields)
     except Refused as error:
         if actor and request.method == "POST":
@@ -46,7 +52,7 @@ async def perform(datasette, request, action, right, deed, status=200, limit=LIM
         return await refuse(datasette, request, Refused(503, text))
     log.info("%s by %s: %s", action, actor["id"], done.message)
     if not wants_page(request):
-        return Response.json({"ok": True, "message": done.message, **done.data}, status=status)
+        return Response.json({"ok": True, "message": done.message, **done.data}, status=done.status or status)
     datasette.add_message(request, done.message, datasette.INFO)
     return Response.redirect(back(request, after, wanted))
 

@@ -21,6 +21,7 @@ from datasette_auth_passwords.utils import ALGORITHM
 from ingest.config import ConfigError
 from ingest.database import migrate
 from ingest.site.access import cookie_key
+from ingest.site.images import is_guarded
 from ingest.site.live import LiveDatabase
 from ingest.site.login import Passwords, Throttle
 from ingest.site.secret import kept_secret
@@ -69,7 +70,12 @@ class House(Datasette):
             check_spans(sql, params, self.timezone)
         except ValueError as error:
             raise sqlite3.OperationalError(str(error)) from error
-        return await super().execute(db_name, sql, params, **{**options, "log_sql_errors": False})
+        try:
+            return await super().execute(db_name, sql, params, **{**options, "log_sql_errors": False})
+        except sqlite3.DatabaseError as error:
+            if is_guarded(error):
+                raise sqlite3.OperationalError("the bytes of firmware images are not shown") from error
+            raise
 
 
 def build(config):

@@ -178,14 +178,15 @@ def test_a_stranger_is_asked_again_after_an_hour(house, tiny, monkeypatch):
 def test_a_node_is_left_alone_while_its_last_word_is_a_stream_message(house, tiny):
     def play():
         tiny.connected()
-        tiny.say("13;255;4;0;0;0A0003002000D7950103")
+        tiny.say("13;255;4;0;0;0A0003002000D7950003")
         house.wait("select 1 from messages where node_id = 13")
         time.sleep(0.1)
         before = tiny.heard("13;.*")
         tiny.say("13;255;4;0;2;0A0003000000", "13;1;1;0;0;1")  # together: the last word counts
-        return before, tiny.wait("13;.*")
+        return before, tiny.wait("13;.*;3;0;19;")
 
-    assert house.live(house.config({"tcp": tiny.address}), play) == ([], ["13;255;3;0;19;"])
+    answer = "13;255;4;0;1;0A0003002000D795"  # its own configuration
+    assert house.live(house.config({"tcp": tiny.address}), play) == ([answer], ["13;255;3;0;19;"])
 
 
 # Silence, the slot, listening only.

@@ -1,0 +1,205 @@
+"""Intel HEX text to a firmware image, with every reason to refuse one in words. Pure.
+
+An image starts at address 0, its gaps are 0xFF and it is padded with 0xFF to a multiple of 128 bytes (one flash page
+of an ATmega328P), as every known server does: the padding is part of the block count and of the CRC.
+"""
+
+from binascii import Error as HexError
+from binascii import unhexlify
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from io import StringIO
+import re
+
+from crcmod.predefined import mkPredefinedCrcFun
+from intelhex import AddressOverlapError, HexReaderError, IntelHex
+
+from ota.wire import BLOCK_SIZE, Config, Kind, bootloader_kind, bootloader_words
+
+PAGE = 128  # bytes
+MAX_BLOCKS = 2047  # of 16 bytes: the 32 KiB that a library node erases, less the header
+MYSBOOTLOADER_BLOCKS = 1912  # the bootloader refuses 1920 (0x7800 / 16); whole pages end at 1912
+BOOTLOADER_SECTION = 0x7800  # where a bootloader of an ATmega328P may start
+MAX_HEX = 1 << 20  # characters; an image of 2047 blocks with one byte a record has half of that
+BLOCK_SIZES = (8, 16)
+
+# Fixed payload lengths and names by record type (Intel "Hexadecimal Object File Format", 1988).
+RECORDS = {
+    0: (None, "data"),
+    1: (0, "end of file"),
+    2: (2, "extended segment address"),
+    3: (4, "start segment address"),
+    4: (2, "extended linear address"),
+    5: (4, "start linear address"),
+}
+
+crc16 = mkPredefinedCrcFun("modbus")
+
+
+class ImageError(ValueError):
+    """A HEX file that is refused; its text names the line or the address, and the cause."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """A padded firmware. `size` is the number of bytes before the padding, gaps included."""
+
+    data: bytes
+    size: int
+
+    @property
+    def blocks(self):
+        """Blocks of 16 bytes."""
+        return len(self.data) // BLOCK_SIZE
+
+    @cached_property
+    def crc(self):
+        """CRC-16/MODBUS over all blocks."""
+        return crc16(self.data)
+
+    @cached_property
+    def sha256(self):
+        """SHA-256 of the padded bytes, in hex: two HEX files that flash the same have the same one."""
+        return sha256(self.data).hexdigest()
+
+    def config(self, type, version, block_size=BLOCK_SIZE):
+        """The 8 bytes that name this image to a node that counts blocks of `block_size` bytes."""
+        return Config(type, version, len(self.data) // block_size, self.crc)
+
+    def block(self, number, block_size=BLOCK_SIZE):
+        """The bytes of a block. Raises IndexError beyond the last."""
+        if not 0 <= number < len(self.data) // block_size:
+            raise IndexError(f"block {number} of {len(self.data) // block_size}")
+        return self.data[number * block_size : (number + 1) * block_size]
+
+    def runs(self, block_size=BLOCK_SIZE):
+        """For each block: how many blocks, from it downwards, hold one and the same byte; 0 where it holds several."""
+        runs = []
+        before = None  # the byte that fills the block below
+        for start in range(0, len(self.data), block_size):
+            block = self.data[start : start + block_size]
+            if block.count(block[0]) < block_size:
+                runs.append(0)
+                before = None
+            else:
+                runs.append(runs[-1] + 1 if before == block[0] else 1)
+                before = block[0]
+        return tuple(runs)
+
+
+def make_image(data):
+    """An Image of bytes that start at address 0. Raises ImageError when there are none or too many."""
+    if not data:
+        raise ImageError("the file holds no data")
+    check_end(len(data))
+    return Image(bytes(data) + b"\xff" * (-len(data) % PAGE), len(data))
+
+
+def check_end(end):
+    """Raises ImageError when an image that ends before this address has too many blocks."""
+    blocks = -(-end // PAGE) * (PAGE // BLOCK_SIZE)
+    if blocks > MAX_BLOCKS:
+        raise ImageError(
+            f"the data end at 0x{end - 1:04X}: {blocks} blocks of {BLOCK_SIZE} bytes, "
+            f"no bootloader takes more than {MAX_BLOCKS}"
+        )
+
+
+def read_hex(source):
+    """The Image in an Intel HEX file given as bytes or text. Raises ImageError."""
+    lines = list(split_lines(source))
+    ended = None
+    for number, line in lines:
+        if ended is not None:
+            raise ImageError(f"line {number}: a record behind the end of file record in line {ended}")
+        if check_record(number, line) == 1:
+            ended = number
+    if not lines:
+        raise ImageError("the file is empty")
+    if ended is None:
+        raise ImageError(f"line {lines[-1][0]}: the file ends without an end of file record, it may be cut off")
+    return make_image(assemble(lines))
+
+
+def split_lines(source):
+    """(line number, text) of every line that is not empty. Raises ImageError when the source is not plain text."""
+    if len(source) > MAX_HEX:
+        raise ImageError(f"{len(source)} characters, an image of {MAX_BLOCKS} blocks needs {MAX_HEX} at most")
+    if isinstance(source, str):
+        source = source.encode("utf-8", "surrogatepass")
+    for number, line in enumerate(re.split(rb"\r\n|\n|\r", source), 1):
+        odd = next((byte for byte in line if byte != 9 and not 32 <= byte < 127), None)
+        if odd is not None:
+            raise ImageError(f"line {number}: byte 0x{odd:02X} is not text, an Intel HEX file is needed")
+        if line:
+            yield number, line.decode("ascii")
+
+
+def check_record(number, line):
+    """The type of the record in a line. Raises ImageError with the number of the line and the cause."""
+    if line[0] != ":":
+        raise ImageError(f"line {number}: starts with {line[0]!r}, a record starts with ':'")
+    try:
+        record = unhexlify(line[1:])
+    except (HexError, ValueError):
+        odd = re.search(r"[^0-9A-Fa-f]", line[1:])
+        if odd:
+            raise ImageError(f"line {number}: {odd[0]!r} in column {odd.start() + 2} is no hex digit") from None
+        raise ImageError(f"line {number}: {len(line) - 1} hex digits, an even number is needed") from None
+    if len(record) < 5:
+        raise ImageError(f"line {number}: {len(record)} bytes, the shortest record has 5")
+    if len(record) != record[0] + 5:
+        raise ImageError(f"line {number}: {len(record) - 5} bytes of data, the record promises {record[0]}")
+    expected = -sum(record[:-1]) & 0xFF
+    if record[-1] != expected:
+        raise ImageError(f"line {number}: checksum {record[-1]:02X}, expected {expected:02X}")
+    kind = record[3]
+    if kind not in RECORDS:
+        raise ImageError(f"line {number}: record type {kind:02X} is unknown")
+    length, name = RECORDS[kind]
+    if length is not None and record[0] != length:
+        raise ImageError(f"line {number}: {name} record with {record[0]} bytes of data, it has {length}")
+    if kind > 1 and record[1:3] != b"\0\0":
+        raise ImageError(f"line {number}: {name} record with address {record[1:3].hex().upper()}, it has 0000")
+    return kind
+
+
+def assemble(lines):
+    """The bytes from address 0 to the last one, gaps filled with 0xFF. Raises ImageError."""
+    reader = IntelHex()
+    try:
+        reader.loadhex(StringIO("\n".join(line for _, line in lines)))
+    except AddressOverlapError as error:
+        raise ImageError(f"line {lines[error.line - 1][0]}: address 0x{error.address:04X} is given twice") from None
+    except HexReaderError as error:
+        raise ImageError(f"line {lines[error.line - 1][0]}: {error}") from None
+    segments = reader.segments()  # (first address, address behind the last)
+    if not segments:
+        raise ImageError("the file holds no data")
+    start = segments[0][0]
+    if start:
+        raise ImageError(f"the data start at 0x{start:04X}, a firmware starts at 0x0000")
+    for (_, gap), (first, end) in zip(segments, segments[1:]):
+        if end > BOOTLOADER_SECTION:
+            raise ImageError(
+                f"data up to 0x{end - 1:04X} behind a gap at 0x{gap:04X}-0x{first - 1:04X}: a bootloader is inside; "
+                "use the file without the bootloader"
+            )
+    check_end(segments[-1][1])
+    return reader.tobinstr(start=0, end=segments[-1][1] - 1)
+
+
+def block_limit(bootloader):
+    """Blocks of 16 bytes that a bootloader takes; for an unknown one (None or another major) the general limit."""
+    return MYSBOOTLOADER_BLOCKS if bootloader_kind(bootloader) is Kind.MYSBOOTLOADER else MAX_BLOCKS
+
+
+def refusal(image, bootloader, block_size=None):
+    """Why a node with this BLVersion cannot take the image, in words, or None when it can."""
+    limit = block_limit(bootloader)
+    if image.blocks > limit:
+        return f"the image has {image.blocks} blocks, {bootloader_words(bootloader)} takes {limit} at most"
+    if block_size is not None and block_size not in BLOCK_SIZES:
+        return f"the node asks for blocks of {block_size} bytes, 8 and 16 are known"
+    return None

@@ -1,0 +1,171 @@
+"""Intel HEX to image: right images, and every refusal with its line or address."""
+
+from hashlib import sha256
+from io import StringIO
+from random import Random
+
+import pytest
+from intelhex import IntelHex
+
+from tests.ota.hex_files import hex_file, mutate, record, slow_crc
+from ota.image import ImageError, Image, block_limit, crc16, make_image, read_hex, refusal
+from tests.ota.ota_world import pattern
+
+END = ":00000001FF"
+
+
+@pytest.mark.parametrize(
+    "size, blocks, crc",
+    [(127, 8, 0x102E), (128, 8, None), (129, 16, None), (256, 16, None), (30592, 1912, None), (32640, 2040, None)],
+)
+def test_padding_and_crc(size, blocks, crc):
+    data = bytes((7 * i + 3) & 255 for i in range(size))
+    image = read_hex(hex_file({0: data}))
+    padded = data + b"\xff" * (-size % 128)
+    assert image.data == padded and image.size == size and image.blocks == blocks
+    assert image.crc == slow_crc(padded) and crc in (None, image.crc)
+    assert image.sha256 == sha256(padded).hexdigest()
+    assert b"".join(image.block(n) for n in range(blocks)) == padded
+    assert b"".join(image.block(n, 8) for n in range(2 * blocks)) == padded
+    assert image.config(10, 3, 8) == (10, 3, 2 * blocks, image.crc)
+    with pytest.raises(IndexError):
+        image.block(blocks)
+
+
+def test_known_crcs():
+    assert crc16(b"123456789") == 0x4B37 and crc16(b"") == 0xFFFF
+    assert make_image(b"\x03").crc == 0xDFB0
+
+
+def test_known_file():
+    image = read_hex(":100000000C94AC030C9491240C94B8240C94D40359\n:00000001FF\n")
+    assert (image.blocks, image.crc, image.size) == (8, 0x016A, 16)
+
+
+@pytest.mark.parametrize("width", [1, 7, 16, 32, 255])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\n\n"])
+def test_record_widths_and_line_ends(width, end):
+    data = pattern(700)
+    text = hex_file({0: data}, width, end)
+    assert read_hex(text).data[:700] == read_hex(text.encode()).data[:700] == data
+    assert read_hex(text.lower()).data[:700] == data
+
+
+def test_gaps_are_ff_and_order_is_free():
+    image = read_hex(hex_file({0x100: b"\1\2\3", 0: b"\7"}))
+    assert image.data == b"\7" + b"\xff" * 255 + b"\1\2\3" + b"\xff" * 125
+
+
+def test_start_addresses_and_segments_are_read():
+    text = "\n".join([record(0, [0, 0], 4), record(0, [0, 0, 0, 0], 5), record(0, [0, 16], 2), record(0, b"\2"),
+                      record(0, [0, 0], 2), record(0, b"\1"), END])
+    assert read_hex(text).data[:257] == b"\1" + b"\xff" * 255 + b"\2"
+
+
+FIRST = record(0, b"\1\2\3")
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("", "the file is empty"),
+        ("\n\n", "the file is empty"),
+        (END, "holds no data"),
+        (record(0, b"") + "\n" + END, "holds no data"),
+        (FIRST, "line 1: the file ends without an end of file record"),
+        (FIRST + "\n" + END + "\n" + FIRST, "line 3: a record behind the end of file record in line 2"),
+        (FIRST + "\n" + END + "\n" + END, "line 3: a record behind"),
+        (FIRST + "\n\n:03000300040506EA\n" + END, "line 3: checksum EA, expected EB"),
+        (FIRST[:-1] + "0" + "\n" + END, "line 1: checksum F0, expected F7"),
+        ("x" + FIRST + "\n" + END, "line 1: starts with 'x'"),
+        (" " + FIRST + "\n" + END, "line 1: starts with ' '"),
+        (FIRST + "\n:0300G3000405\n" + END, "line 2: 'G' in column 6 is no hex digit"),
+        (FIRST + " \n" + END, "line 1: ' ' in column 18 is no hex digit"),
+        (FIRST + "A\n" + END, "line 1: 17 hex digits"),
+        (":00\n" + END, "line 1: 1 bytes, the shortest record has 5"),
+        (":0400000001020304\n" + END, "line 1: 3 bytes of data, the record promises 4"),
+        (record(0, b"", 6) + "\n" + END, "line 1: record type 06 is unknown"),
+        (FIRST + "\n" + record(0, b"\1", 1), "line 2: end of file record with 1 bytes of data, it has 0"),
+        (record(0, b"\1", 4) + "\n" + END, "line 1: extended linear address record with 1 bytes"),
+        (record(4, b"\0\1", 2) + "\n" + END, "line 1: extended segment address record with address 0004"),
+        (FIRST + "\n\n" + record(2, b"\1") + "\n" + END, "line 3: address 0x0002 is given twice"),
+        (record(0x100, b"\1") + "\n" + END, "start at 0x0100"),
+        (record(0, [0, 1], 4) + "\n" + FIRST + "\n" + END, "start at 0x10000"),
+        (FIRST + "\n" + record(0, [0, 1], 4) + "\n" + record(0, b"\1") + "\n" + END, "behind a gap at 0x0003-0xFFFF"),
+        (FIRST + "\nMZ\0\n" + END, "line 2: byte 0x00 is not text"),
+        ("\ufeff" + FIRST + "\n" + END, "line 1: byte 0xEF is not text"),
+        (record(0, [0] * 4, 3) + "\n" + record(0, [0] * 4, 3) + "\n" + FIRST + "\n" + END, "line 2: "),
+    ],
+)
+def test_refusals_in_words(text, words):
+    with pytest.raises(ImageError) as error:
+        read_hex(text)
+    assert words in str(error.value)
+
+
+def test_refusals_of_whole_files():
+    for chunks, words in [
+        ({0: pattern(1000), 0x7800: pattern(2048)}, "a bootloader is inside"),
+        ({0: pattern(1000), 0x7E00: pattern(512)}, "behind a gap at 0x03E8-0x7DFF"),
+        ({0: pattern(1000), 0x7000: pattern(0x900)}, "a bootloader is inside"),
+        ({0: pattern(32641)}, "2048 blocks"),
+        ({0: pattern(32768)}, "0x7FFF"),
+        ({0: pattern(50000)}, "0xC34F"),
+    ]:
+        with pytest.raises(ImageError, match=words):
+            read_hex(hex_file(chunks))
+    assert read_hex(hex_file({0: pattern(1000), 0x7000: pattern(0x800)})).blocks == 1920
+    assert read_hex(hex_file({0: pattern(0x7900)})).blocks == 1936
+    with pytest.raises(ImageError, match="characters"):
+        read_hex("\n" * (1 << 21))
+    with pytest.raises(ImageError, match="not text"):
+        read_hex(bytes(range(256)))
+
+
+def test_limits_of_bootloaders():
+    assert block_limit(0x0301) == 1912 and block_limit(0x0003) == block_limit(0x0103) == block_limit(None) == 2047
+    largest, too_large = make_image(bytes(30592)), make_image(bytes(30593))
+    assert refusal(largest, 0x0301) is None and "1912" in refusal(too_large, 0x0301)
+    assert refusal(too_large, 0x0003) is None and refusal(too_large, None) is None
+    assert "12 bytes" in refusal(largest, 0x0103, 12) and refusal(largest, 0x0103, 8) is None
+
+
+@pytest.mark.parametrize("block_size", [8, 16])
+def test_runs(block_size):
+    data = b"\xff" * 64 + pattern(40) + b"\0" * 88 + b"\xff" * 64
+    image = make_image(data)
+    runs = image.runs(block_size)
+    blocks = [image.block(n, block_size) for n in range(len(runs))]
+    for number, run in enumerate(runs):
+        same = 0
+        while same <= number and blocks[number - same] == bytes([blocks[number][0]]) * block_size:
+            same += 1
+        assert run == same
+    assert max(runs) > 3 and 0 in runs
+
+
+def test_a_thousand_mutated_files():
+    random = Random(7)
+    refused = 0
+    for number in range(1000):
+        size = random.choice([1, 40, 128, 300, 2000])
+        chunks = {0: random.randbytes(size)}
+        if random.random() < 0.3:
+            chunks[size + random.randrange(1, 400)] = random.randbytes(50)
+        text = mutate(hex_file(chunks, random.choice([8, 16, 32]), random.choice(["\n", "\r\n"])), random)
+        try:
+            image = read_hex(text)
+        except ImageError as error:
+            refused += 1
+            assert str(error)[0].islower() or str(error)[0].isdigit()
+            assert "line " in str(error) or "0x" in str(error) or "file" in str(error) or "character" in str(error)
+            continue
+        assert isinstance(image, Image)
+        theirs = IntelHex()
+        theirs.loadhex(StringIO(text.replace("\r\n", "\n").replace("\r", "\n")))
+        assert theirs.minaddr() == 0 and END in text.upper()
+        flat = bytearray(b"\xff" * (-(-(theirs.maxaddr() + 1) // 128) * 128))
+        for address in theirs.addresses():
+            flat[address] = theirs[address]
+        assert image.data == flat and image.crc == slow_crc(flat) and image.blocks == len(flat) // 16
+    assert 500 < refused < 1000
