@@ -8,6 +8,7 @@ index, so that a view costs the same at a hundred thousand messages and at ten m
 from ingest.sqltext import DAY_AGO, LATE_S, age, months_since, words
 from ingest.ups import views as ups_views
 from ingest.views_ota import OTA_ATTENTION, OTA_VIEWS
+
 LEAST_STALE_S = 600  # no node counts as stale before this
 UNKNOWN_STALE_S = 86_400  # a node whose usual interval is not known yet
 LOW, EMPTY = 20, 10  # battery level, per cent: warning, critical
