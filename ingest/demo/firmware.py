@@ -86,11 +86,11 @@ class Updatable:
 
     def take_sent(self):
         """What the chip has sent since, as messages of the node."""
-        for line in self.chip.sent:
+        sent, self.chip.sent = self.chip.sent, []
+        for line in sent:
             node, child, command, echo, type, payload = line.rstrip("\n").split(";", 5)
             data = bytes.fromhex(payload) if int(command) == Command.stream else payload.encode()
             yield Outgoing(int(node), int(child), int(command), int(echo), int(type), data)
-        self.chip.sent.clear()
 
     def pump(self):
         """Let the chip work until it has nothing more to do."""
@@ -98,6 +98,8 @@ class Updatable:
         while True:
             self.chip.advance(self.chip_now())
             yield from self.take_sent()
+            if self.chip.sent:  # the answer came while that was on its way
+                continue
             if "reset" in self.chip.timers:
                 self.chip.timers = {}
                 self.reboot(self.now)
@@ -164,6 +166,7 @@ class WithLibrary(Updatable):
         return message.command == Command.stream
 
     def present(self):
+        self.presenting = True
         if not self.answered:
             self.chip.present()
             yield from self.take_sent()

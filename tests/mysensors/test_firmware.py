@@ -96,7 +96,7 @@ class Field:
 
     def heard(self, *nodes):
         for node in nodes:
-            self.house.wait("select 1 from nodes where id = ? and presented_at is not null", node, seconds=20)
+            self.house.wait("select 1 from nodes where id = ? and last_seen_at is not null", node, seconds=20)
 
     def check(self, node, data):
         assert installed(node)[: len(data)] == data
