@@ -13,7 +13,7 @@ from ingest.schema import migrations
 from ingest.views import VIEWS
 
 PAGE_SIZE = 1024  # a small commit then writes a third of what it writes with pages of 4096
-CACHE_KB = 12_000  # a batch of 20,000 messages changes this much: a smaller cache writes the same pages again and again
+CACHE_KB = 8_000  # a batch of 20,000 messages changes this much: a smaller cache writes the same pages again and again
 BUSY_TIMEOUT_S = 15
 
 

@@ -5,6 +5,7 @@ index, so that a view costs the same at a hundred thousand messages and at ten m
 `cast(... as integer)` where they are whole numbers: facets on them find nothing otherwise.
 """
 
+from ingest.mysensors.tally import series
 from ingest.sqltext import DAY_AGO, LATE_S, age, months_since, words
 from ingest.ups import views as ups_views
 from ingest.views_ota import OTA_ATTENTION, OTA_VIEWS
@@ -63,8 +64,8 @@ from (
     cast(coalesce(max({LEAST_STALE_S}, 3 * n.usual_interval_s), {UNKNOWN_STALE_S}) as integer) as stale_after_s,
     {months_since("n.battery_changed_at")} as battery_months,
     (select name from nodes p where p.id = 256 * n.gateway + n.parent_node_id) as parent,
-    cast(coalesce((select d.messages from node_daily d where d.node = n.id and d.day = date('now', 'localtime')
-      and d.child_id is null and d.command is null and d.type is null), 0) as integer) as messages_today,
+    cast(coalesce((select d.messages from node_daily d where d.day = date('now', 'localtime')
+      and d.series = n.id * {series(1)}), 0) as integer) as messages_today,
     (select o.at from oddities o where o.node = n.id order by o.id desc limit 1) as odd_at,
     (select o.reason from oddities o where o.node = n.id order by o.id desc limit 1) as odd_reason,
     '/nodes/' || g.name || '/' || n.node_id as href

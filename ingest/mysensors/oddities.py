@@ -27,6 +27,7 @@ POSSIBLE = {
     SetReq.V_DIRECTION: (0, 360),
     SetReq.V_PH: (0, 14),
 }
+ANYTHING = (float("-inf"), float("inf"))
 
 
 class Usual:
@@ -58,13 +59,11 @@ class Usual:
 
 
 def odd_value(type, type_name, usual, number, text):
-    """Why a reading is strange: beyond what is possible, far outside the usual range, or no number any more."""
-    if type_name in UNRANGED:
-        return None
+    """Why a reading of a type with a usual range is strange: impossible, far outside that range, or no number any more."""
     if number is None:
         return f"{text!r} where numbers are usual" if usual.count >= WARM_UP else None
-    low, high = POSSIBLE.get(type, (None, None))
-    if low is not None and not low <= number <= high:
+    low, high = POSSIBLE.get(type, ANYTHING)
+    if not low <= number <= high:
         return f"{text} is impossible for {type_name}: {low} to {high} is possible"
     before = usual.value
     if usual.judge(number):

@@ -6,7 +6,7 @@ Ingest writes these columns and no others: `location` and `battery_changed_at` b
 from collections import deque
 from statistics import median
 
-from ingest.mysensors.oddities import BURST, BURST_S, Usual
+from ingest.mysensors.oddities import BURST, BURST_S, UNRANGED, Usual
 
 SAME_BURST_S = 3.0  # messages this close belong to one waking of a node
 PAUSES, FEWEST = 31, 3  # pauses that the usual one is the median of, and how many it takes
@@ -113,6 +113,7 @@ class Channel(State):
         super().__init__(*fixed)
         self.readings = 0
         self.habit = Usual()
+        self.ranged = self.type_name not in UNRANGED
         self.hours = {}  # start of the hour -> [count, numbers, low, total, high] since the last commit
 
     def loaded(self):

@@ -27,8 +27,9 @@ from ingest.rows import Insert
 
 MESSAGES = Insert(
     "messages",
-    "id received_at gateway node node_id child_id command echo type type_name payload repeat".split(),
+    "received_at gateway node node_id child_id command echo type type_name payload repeat".split(),
 )
+MESSAGE = 11  # values of a row above; the last one says whether it is a repeat
 READINGS = Insert("readings", ["received_at", "channel", "value", "text"])
 REJECTS = Insert("rejects", ["received_at", "source", "raw", "reason"])
 BATTERY_LEVELS = Insert("battery_levels", ["received_at", "node", "level"])
@@ -134,12 +135,14 @@ class Store:
         counts = Counter(map(itemgetter(0), block.items))
         routes = self._find_routes(block.gateway, counts)
         repeats = self._find_repeats(block) if block.window_s else ()
-        first = len(self._messages)
-        self._messages += [(at, *routes[header].fixed, payload, 0) for header, payload in block.items]
+        first = len(self._messages) // MESSAGE
+        add = self._messages.extend
+        for header, payload in block.items:
+            add((at, *routes[header].fixed, payload, 0))
         self._count(counts, routes, block, at, first)
         for position, (header, payload) in enumerate(block.items, first):
             if repeats and position - first in repeats:
-                self._messages[position] = (*self._messages[position][:-1], 1)
+                self._messages[(position + 1) * MESSAGE - 1] = 1
                 continue
             route = routes[header]
             if route.plain:
@@ -267,9 +270,10 @@ class Store:
         self._readings += (at, channel.id, number, payload)
         channel.take(number, payload, at, hour)
         self._dirty[Channel].add(channel)
-        reason = oddities.odd_value(header.type, channel.type_name, channel.habit, number, payload)
-        if reason is not None:
-            self._add_oddity(at, position, route, reason)
+        if channel.ranged:
+            reason = oddities.odd_value(header[4], channel.type_name, channel.habit, number, payload)
+            if reason is not None:
+                self._add_oddity(at, position, route, reason)
 
     def _tell(self, route, at, block, header, payload, position):
         node = route.node
@@ -308,14 +312,11 @@ class Store:
             (self.nodes[256 * gateway].protocol_version if 256 * gateway in self.nodes else None, at, at, gateway)
             for gateway, at in self._gateways.items()
         ])
+        # SQLite numbers the rows on from the highest id, and nobody else writes while this transaction is open.
         first = connection.execute("select coalesce(max(id), 0) + 1 from messages").fetchone()[0]
-        flat = []
-        for number, row in enumerate(self._messages, first):
-            flat.append(number)
-            flat += row
         odd = [value for at, position, *rest in self._oddities for value in (at, first + position, *rest)]
         for insert, values in (
-            (MESSAGES, flat),
+            (MESSAGES, self._messages),
             (READINGS, self._readings),
             (BATTERY_LEVELS, self._battery_levels),
             (ODDITIES, odd),

@@ -48,7 +48,10 @@ class Tally:
 
 
 def series(node, child=-1, command=-1, type=-1):
-    """The key of a series: of a node, of one of its children, or of one type of one command of a child."""
+    """The key of a series: of a node, of one of its children, or of one type of one command of a child.
+
+    That of a node is `node * series(1)`.
+    """
     return ((node * 257 + child + 1) * 6 + command + 1) * 257 + type + 1
 
 
