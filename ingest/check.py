@@ -21,6 +21,7 @@ from ingest.routes import PULSE, fetch
 from ingest.running import describe, read_sources
 from ingest.schema import migrations
 from ingest.up import PortError, claim, site_url
+from ingest.ups.probe import probe_must, probe_nut
 
 LOW_DISK_MB = 500
 LOOK_S = 10.0  # at a file's pages, at most
@@ -48,16 +49,16 @@ class Report:
         (self.good if good else self.bad)(what, words)
 
 
-def run_check(path, gateway, port, say=print):
+def run_check(path, sources, port, say=print):
     """Look at everything that the options of the command line mean. Returns 0 when all is right, else 1."""
     report = Report(say)
-    config = _check_config(report, path, gateway, port)
+    config = _check_config(report, path, sources, port)
     if config is None:
         return 1
     here = datetime.now(UTC).astimezone(ZoneInfo(config.timezone))
     report.good("timezone", f"{config.timezone}, where it is {here:%Y-%m-%d %H:%M}")
     _check_database(report, config.database)
-    _check_gateways(report, config)
+    _check_sources(report, config)
     _check_site(report, config.web)
     _check_access(report, config)
     _check_secrets(report, config)
@@ -65,22 +66,28 @@ def run_check(path, gateway, port, say=print):
     return 1 if report.failed else 0
 
 
-def _check_config(report, path, gateway, port):
+def _check_config(report, path, sources, port):
     file = named_file(path)
     try:
-        config = choose_config(path, gateway, port, looking=True)
+        config = choose_config(path, sources, port, looking=True)
     except ConfigError as error:
         for line in str(error).splitlines():
             report.bad("config", line)
         return None
     if file:
-        report.good("config", f"{file} is understood; gateways: {len(config.gateways)}")
-    elif gateway:
+        report.good("config", f"{file} is understood; {sources_in(config)}")
+    elif sources:
         report.good("config", "no file: the options of the command line")
     else:
         what = "the demo house, which `voltkeeper up` runs" if config.demo else "what `voltkeeper up --gateway` made"
         report.note("config", f"there is no config.yml; this is {what}. Copy config.example.yml to connect a gateway")
     return config
+
+
+def sources_in(config):
+    """How many sources a config has, in words."""
+    counted = (("gateways", config.gateways), ("NUT servers", config.nut), ("EP20s", config.must))
+    return ", ".join(f"{what}: {len(some)}" for what, some in counted if some or what == "gateways")
 
 
 def _check_database(report, path):
@@ -132,32 +139,36 @@ def _current(connection):
     return True, "tables", "up to date"
 
 
-def _check_gateways(report, config):
-    if not config.gateways:
-        report.note("gateways", "none; name one under gateways: in config.yml")
+def _check_sources(report, config):
+    every = [(f"gateway {one.name}", one, probe) for one in config.gateways]
+    every += [(f"NUT server {one.name}", one, probe_nut) for one in config.nut]
+    every += [(f"EP20 {one.name}", one, probe_must) for one in config.must]
+    if not every:
+        report.note("sources", "none; name one under gateways:, nut: or must: in config.yml")
     try:
         sources = read_sources(config.database)
     except sqlite3.Error:
         sources = {}  # the database's own line tells what is wrong with it
-    idle = [gateway for gateway in config.gateways if not _is_alive(sources, gateway)]
+    idle = [(one, trying) for _, one, trying in every if not _is_alive(sources, one)]
     with ThreadPoolExecutor(max(len(idle), 1)) as pool:
-        tried = dict(zip([gateway.name for gateway in idle], pool.map(lambda one: _try(one, config.demo), idle)))
-    for gateway in config.gateways:
-        if gateway.name in tried:
-            good, words = tried[gateway.name]
-            report.tell(good, f"gateway {gateway.name} ({gateway.address})", words)
+        words = pool.map(lambda pair: _try(*pair, config.demo), idle)
+        tried = dict(zip([one.name for one, _ in idle], words))
+    for what, one, _ in every:
+        if one.name in tried:
+            good, words = tried[one.name]
+            report.tell(good, f"{what} ({one.address})", words)
         else:
-            source = sources[gateway.name]
-            good = source.state == "connected" and not source.late
-            report.tell(good, f"gateway {gateway.name} ({source.address})", describe(source))
+            source = sources[one.name]
+            good = source.state == "connected" and not source.late and not source.faulty
+            report.tell(good, f"{what} ({source.address})", describe(source))
 
 
-def _is_alive(sources, gateway):
-    return gateway.name in sources and sources[gateway.name].alive
+def _is_alive(sources, one):
+    return one.name in sources and sources[one.name].alive
 
 
-def _try(gateway, demo):
-    return (True, "part of the demo house, which does not run now") if demo else probe(gateway)
+def _try(one, trying, demo):
+    return (True, "part of the demo house, which does not run now") if demo else trying(one)
 
 
 def _check_site(report, web):

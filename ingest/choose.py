@@ -1,7 +1,7 @@
 """Which config a command runs with: a file, the options of the command line, or the demo house."""
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ingest.config import ConfigError, load_config, read_config
@@ -15,37 +15,71 @@ def named_file(path):
     return Path(path) if path else Path(DEFAULT) if Path(DEFAULT).exists() else None
 
 
-def choose_config(path=None, gateway=None, port=None, demo=False, looking=False):
-    """The Config for these options; without a file and a gateway it is the demo house's. Raises ConfigError.
+@dataclass(frozen=True)
+class Sources:
+    """What the options of the command line say to read, in place of a file."""
 
-    `gateway` is HOST:PORT, `port` that of the site, `demo` asks for the demo house whatever files there are. Who is
-    `looking` means, without a file and a gateway, what ran last without a file.
+    gateway: str | None = None  # HOST:PORT
+    nut: str | None = None  # HOST or HOST:PORT
+    must: str | None = None  # a device
+    poll: float | None = None  # seconds between two samples of a UPS
+
+    def __bool__(self):
+        return any((self.gateway, self.nut, self.must))
+
+    def values(self):
+        """The sections of a config that mean the same."""
+        pace = {} if self.poll is None else {"poll_s": self.poll}
+        values = {}
+        if self.gateway:
+            values["gateways"] = [{"name": "main", "tcp": self.gateway}]
+        if self.nut:
+            host, port = split_host_port(self.nut)
+            values["nut"] = [{"name": "nut", "host": host, **({"port": port} if port else {}), **pace}]
+        if self.must:
+            values["must"] = [{"name": "must", "serial": str(Path(self.must).absolute()), **pace}]
+        return values
+
+
+def split_host_port(text):
+    """HOST or HOST:PORT as (host, port or None); an IPv6 address with a port stands in brackets."""
+    host, colon, port = text.rpartition(":")
+    return (host.strip("[]"), int(port)) if colon and port.isdigit() and (":" not in host or host.endswith("]")) else (text, None)
+
+
+def choose_config(path=None, sources=Sources(), port=None, demo=False, looking=False):
+    """The Config for these options; without a file and sources it is the demo house's. Raises ConfigError.
+
+    `port` is that of the site, `demo` asks for the demo house whatever files there are. Who is `looking` means, without
+    a file and sources, what ran last without a file.
     """
     file = None if demo else named_file(path)
-    if file and gateway:
-        raise ConfigError(f"--gateway runs without a config, but there is {file}: write it there, under gateways:")
+    if file and sources:
+        raise ConfigError(
+            f"--gateway, --nut and --must run without a config, but there is {file}: write it there, under gateways:, "
+            "nut: or must:"
+        )
     if file:
         config = load_config(file)
-    elif gateway and not demo:
-        config = without_file(gateway)
+    elif sources and not demo:
+        config = without_file(sources)
     elif looking and not demo:
         config = last_used()
     else:
-        config = demo_house(gateway)
+        config = demo_house(sources)
     return config if port is None else replace(config, web=replace(config.web, port=port))
 
 
-def without_file(gateway=None):
-    """The Config of one gateway, HOST:PORT, and defaults for the rest. Raises ConfigError."""
-    values = {"gateways": [{"name": "main", "tcp": gateway}]} if gateway else {}
-    return read_config(values, Path.cwd(), "--gateway")[0]
+def without_file(sources=Sources()):
+    """The Config of these sources and defaults for the rest. Raises ConfigError."""
+    return read_config(sources.values(), Path.cwd(), "command line")[0]
 
 
-def demo_house(gateway=None):
-    """The Config of the demo house, whose gateway is at HOST:PORT."""
+def demo_house(sources=Sources()):
+    """The Config of the demo house, whose gateway and NUT server are at these addresses."""
     from ingest.demo.site import demo_config
 
-    return demo_config((gateway or ":0").rpartition(":")[2])
+    return demo_config(sources.gateway or "127.0.0.1:0", split_host_port(sources.nut or "127.0.0.1:3493")[1])
 
 
 def last_used():
@@ -63,5 +97,10 @@ def child_arguments(config):
     port = ["--port", str(config.web.port)]
     if config.path:
         return ["--config", str(config.path), *port]
-    gateways = [word for gateway in config.gateways for word in ("--gateway", gateway.tcp)]
-    return [*gateways, *(["--demo"] if config.demo else []), *port]
+    words = [word for gateway in config.gateways for word in ("--gateway", gateway.tcp)]
+    words += [word for server in config.nut for word in ("--nut", f"[{server.host}]:{server.port}")]
+    words += [word for device in config.must for word in ("--must", device.serial)]
+    polls = [source.poll_s for source in (*config.nut, *config.must)]
+    if polls and not config.demo:
+        words += ["--poll", str(polls[0])]
+    return [*words, *(["--demo"] if config.demo else []), *port]

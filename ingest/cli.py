@@ -13,13 +13,20 @@ CONFIG = click.option(
     "--config", metavar="FILE", help="The config; default: config.yml, or what VOLTKEEPER_CONFIG names."
 )
 GATEWAY = click.option("--gateway", metavar="HOST:PORT", help="A MySensors gateway; runs without a config file.")
+NUT = click.option("--nut", metavar="HOST[:PORT]", help="A NUT server (upsd) and all its UPSes; without a file.")
+MUST = click.option("--must", metavar="DEVICE", help="A MUST EP20 on a serial port, such as /dev/ttyUSB0; without a file.")
+POLL = click.option(
+    "--poll", metavar="S", type=click.FloatRange(1, 3600), help="Seconds between two samples, for --nut and --must."
+)
 PORT = click.option("--port", type=click.IntRange(0, 65535), help="Port of the site; default 8001. 0: any free one.")
 DEMO = click.option("--demo", is_flag=True, hidden=True)
 
 
 def where(command):
     """The options that say which config a command runs with."""
-    return CONFIG(GATEWAY(PORT(command)))
+    for option in (PORT, POLL, MUST, NUT, GATEWAY, CONFIG):
+        command = option(command)
+    return command
 
 
 @click.group(
@@ -27,23 +34,23 @@ def where(command):
 )
 @click.version_option(package_name="voltkeeper")
 def main():
-    """MySensors nodes in one SQLite file, published with Datasette.
+    """MySensors nodes and UPSes in one SQLite file, published with Datasette.
 
-    Start with `voltkeeper up`: without a config.yml it shows a demo house. To connect your gateway, copy
-    config.example.yml to config.yml, or try `voltkeeper up --gateway HOST:PORT`.
+    Start with `voltkeeper up`: without a config.yml it shows a demo house. To connect what you have, copy
+    config.example.yml to config.yml, or try `voltkeeper up --gateway HOST:PORT` or `--nut HOST`.
     """
     follow_parent()
 
 
 @main.command()
 @where
-def up(config, gateway, port):
+def up(**options):
     """Run ingest and the site together.
 
     What ends is started again. Without config.yml and options it is the demo house, in a database of its own.
     Ctrl-C ends it.
     """
-    chosen = chosen_config(config, gateway, port)
+    chosen = chosen_config(**options)
     log_as(chosen, "up")
     from ingest.up import run_up
 
@@ -59,12 +66,12 @@ def up(config, gateway, port):
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Lines of a gateway, one a line, read instead of the connection of the gateway NAME.",
 )
-def ingest(names, config, gateway, port, demo, replay):
-    """Read gateways into the database.
+def ingest(names, replay, **options):
+    """Read the sources into the database.
 
     All of the config, or only those that are NAMEd; until Ctrl-C or SIGTERM.
     """
-    chosen = chosen_config(config, gateway, port, demo, needs_source=True)
+    chosen = chosen_config(**options, needs_source=True)
     log_as(chosen, "ingest")
     from ingest.daemon import run_ingest
 
@@ -74,12 +81,12 @@ def ingest(names, config, gateway, port, demo, replay):
 @main.command()
 @where
 @DEMO
-def web(config, gateway, port, demo):
+def web(**options):
     """Run the site alone.
 
     It makes the database where there is none, and shows what others read into it.
     """
-    chosen = chosen_config(config, gateway, port, demo, needs_source=True)
+    chosen = chosen_config(**options, needs_source=True)
     log_as(chosen, "web")
     if not supervised():
         from ingest.up import PortError, claim
@@ -96,31 +103,32 @@ def web(config, gateway, port, demo):
 @main.command()
 @where
 @click.option("--url", metavar="http://HOST:PORT", help="Ask the routes of this running site instead.")
-def check(config, gateway, port, url):
+def check(url, config, port, **sources):
     """Look at every source and setting.
 
-    One line each, with the remedy where something is wrong. A running ingest is asked how its gateways are; otherwise
-    each gateway is tried. Exit code 1 if anything failed.
+    One line each, with the remedy where something is wrong. A running ingest is asked how its sources are; otherwise
+    each one is tried. Exit code 1 if anything failed.
     """
     if url:
         from ingest.routes import check_site
 
         sys.exit(check_site(url))
     from ingest.check import run_check
+    from ingest.choose import Sources
 
-    sys.exit(run_check(config, gateway, port))
+    sys.exit(run_check(config, Sources(**sources), port))
 
 
 @main.command()
 @where
-def status(config, gateway, port):
+def status(**options):
     """Say what runs, since when, how fresh.
 
     Exit code 1 when ingest does not run.
     """
     from ingest.running import run_status
 
-    sys.exit(run_status(chosen_config(config, gateway, port, looking=True)))
+    sys.exit(run_status(chosen_config(**options, looking=True)))
 
 
 @main.command()
@@ -130,25 +138,30 @@ def status(config, gateway, port):
 @click.option(
     "--speed", default=1.0, show_default=True, type=click.FloatRange(0.1, 10_000), help="House seconds in a second."
 )
-def demo(host, port, serial, speed):
+@click.option("--nut-port", default=3493, show_default=True, type=click.IntRange(0, 65535), help="0: any free one.")
+@click.option("--ep20", type=click.Path(path_type=Path), help="Where the port of the EP20 appears; without it, nowhere.")
+def demo(host, port, serial, speed, nut_port, ep20):
     """Run the demo house alone.
 
-    It is a MySensors gateway with a dozen nodes; any controller may connect to it.
+    It is a MySensors gateway with a dozen nodes, a NUT server with some UPSes, and a MUST EP20; any program that speaks
+    their protocols may connect.
     """
     import asyncio
 
     from ingest.config import Log
     from ingest.demo.gateway import run_demo
     from ingest.demo.site import anchor
+    from ingest.demo.ups_history import live_upses
     from ingest.log import set_up
 
     set_up(Log(), "demo")
     options = {"ready": lambda gateway: None} if supervised() else {}
     try:
-        asyncio.run(until_signal(run_demo(host, port, serial=serial, speed=speed, anchor=anchor(), **options)))
+        with live_upses(nut_port, ep20, until=anchor()):
+            asyncio.run(until_signal(run_demo(host, port, serial=serial, speed=speed, anchor=anchor(), **options)))
     except OSError as error:
-        where_to = serial or f"{host}:{port}"
-        wrong_use(f"The demo gateway cannot listen on {where_to}: {error.strerror}. Choose another one.")
+        where_to = f"{serial or f'{host}:{port}'} and 127.0.0.1:{nut_port}"
+        wrong_use(f"The demo house cannot listen on {where_to}: {error.strerror}. Choose others.")
 
 
 @main.command("hash-password")
@@ -182,18 +195,19 @@ async def until_signal(work):
         task.result()
 
 
-def chosen_config(path, gateway, port, demo=False, needs_source=False, looking=False):
+def chosen_config(config, port, demo=False, needs_source=False, looking=False, **options):
     """The Config of a command's options; ends with exit code 2, in words, where there is none."""
-    from ingest.choose import choose_config, named_file
+    from ingest.choose import Sources, choose_config, named_file
     from ingest.config import ConfigError
 
+    sources = Sources(**options)
     try:
-        if needs_source and not (demo or gateway or named_file(path)):
+        if needs_source and not (demo or sources or named_file(config)):
             raise ConfigError(
-                "There is no config.yml here: copy config.example.yml to it, or give --gateway HOST:PORT."
+                "There is no config.yml here: copy config.example.yml to it, or give --gateway, --nut or --must."
                 " `voltkeeper up` alone runs the demo house."
             )
-        return choose_config(path, gateway, port, demo, looking)
+        return choose_config(config, sources, port, demo, looking)
     except ConfigError as error:
         wrong_use(error)
 

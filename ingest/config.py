@@ -6,16 +6,23 @@ environment, so that secrets stay out of the file. `config.example.yml` explains
 
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from ingest.ota_settings import Ota
-from ingest.sections import ConfigError, Reader, nearest, parse_yaml, secret, unlisted
+from ingest.sections import ConfigError, Reader, keyed, nearest, parse_yaml, secret, unlisted
+from ingest.ups.limits import Limits
+from ingest.ups.tariffs import parse_days, parse_hours
 
-__all__ = ["Access", "Answers", "Config", "ConfigError", "Gateway", "Log", "Person", "Token", "Web", "load_config"]
+__all__ = [
+    "Access", "Answers", "Config", "ConfigError", "Gateway", "Limits", "Log", "Must", "NutServer", "Person", "Tariff", "Token",
+    "UpsSettings", "Web", "load_config",
+]  # fmt: skip
 
 NAME = re.compile(r"[a-z0-9_-]+")
+UPS_NAME = re.compile(r"[^\s@\"\\\x00-\x1f\x7f]+")  # what upsd takes for one
 RIGHTS = ("edit", "order", "upload", "maintain")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 PASSWORD_HASH = re.compile(r"pbkdf2_sha256\$\d+\$[^$]+\$[^$]+")
@@ -82,6 +89,106 @@ class Gateway:
             yield "baudrate", "has to be more than 0; MySensors gateways use 115200 unless built otherwise"
         if self.repeat_window_s < 0:
             yield "repeat_window_s", "has to be 0 (off) or more seconds"
+
+
+@dataclass(frozen=True)
+class NutServer:
+    """A NUT server and the UPSes to read of it; without `ups`, all that it lists."""
+
+    name: str
+    host: str = "127.0.0.1"
+    port: int = 3493
+    ups: tuple[str, ...] = ()
+    poll_s: float = 10.0
+    status_s: float = 2.0
+    username: str | None = None
+    password: str | None = secret(default=None)
+    command_username: str | None = None
+    command_password: str | None = secret(default=None)
+
+    @property
+    def address(self):
+        """Where it is, in words."""
+        return f"tcp {self.host}:{self.port}"
+
+    def check(self):
+        yield from check_name(self.name)
+        if not self.host.strip():
+            yield "host", "is empty: the name or address of the machine that upsd runs on"
+        if not 0 < self.port <= 65535:
+            yield "port", f"{self.port} is no port; upsd listens on 3493 unless told otherwise"
+        for ups in self.ups:
+            if not UPS_NAME.fullmatch(ups):
+                yield "ups", f"{ups!r} is no name of a UPS: it stands in [brackets] in upsd's ups.conf"
+        yield from check_unique(list(self.ups), "ups")
+        yield from check_pace(self)
+        for user, word in (("username", "password"), ("command_username", "command_password")):
+            if (getattr(self, user) is None) != (getattr(self, word) is None):
+                yield user, f"needs {word}, and {word} needs it"
+
+
+@dataclass(frozen=True)
+class Must:
+    """A MUST EP20 on a serial port."""
+
+    name: str
+    serial: str
+    poll_s: float = 30.0
+    status_s: float = 5.0
+
+    @property
+    def address(self):
+        """Where it is, in words."""
+        return f"serial {self.serial}"
+
+    def check(self):
+        yield from check_name(self.name)
+        if not self.serial.startswith("/"):
+            yield "serial", f"{self.serial!r} is no device, such as /dev/ttyUSB0; see /dev/serial/by-id"
+        yield from check_pace(self)
+
+
+@dataclass(frozen=True)
+class UpsSettings:
+    """What a UPS does not say of itself, and what may be done with it."""
+
+    label: str = ""
+    location: str = ""
+    realpower_nominal: float | None = None
+    power_factor: float | None = None
+    discharging_is_outage: bool = False
+    limits: Limits = Limits()
+    commands: tuple[str, ...] = ()
+
+    def check(self):
+        if self.realpower_nominal is not None and self.realpower_nominal <= 0:
+            yield "realpower_nominal", "has to be more than 0 W"
+        if self.power_factor is not None and not 0 < self.power_factor <= 1:
+            yield "power_factor", "has to be more than 0 and at most 1"
+
+
+@dataclass(frozen=True)
+class Tariff:
+    """What a kWh costs from one local day to another, both included, at some hours and days or at all."""
+
+    price_per_kwh: float
+    currency: str
+    valid_from: str = keyed("from", default="")
+    valid_to: str = keyed("to", default="")
+    hours: str = ""
+    days: str = ""
+
+    def check(self):
+        for key, text in (("from", self.valid_from), ("to", self.valid_to)):
+            if text and not is_date(text):
+                yield key, f"{text!r} is no date, such as 2026-01-01"
+        if self.valid_from and self.valid_to and self.valid_from > self.valid_to:
+            yield "to", "is before from"
+        for key, parse in (("hours", parse_hours), ("days", parse_days)):
+            try:
+                parse(getattr(self, key))
+            except ValueError as error:
+                yield key, str(error)
 
 
 @dataclass(frozen=True)
@@ -157,6 +264,10 @@ class Config:
     commit_s: float = 1.0
     log: Log = Log()
     gateways: tuple[Gateway, ...] = ()
+    nut: tuple[NutServer, ...] = ()
+    must: tuple[Must, ...] = ()
+    ups: dict[str, UpsSettings] = field(default_factory=dict)
+    energy: tuple[Tariff, ...] = ()
     web: Web = Web()
     access: Access = Access()
     ota: Ota = Ota()
@@ -168,13 +279,38 @@ class Config:
             yield "timezone", f"{self.timezone!r} is no time zone; they look like Europe/Rome, America/New_York, UTC"
         if not 0 < self.commit_s <= 600:
             yield "commit_s", "has to be more than 0 and at most 600 seconds"
-        yield from check_unique([gateway.name for gateway in self.gateways], "gateways")
-        yield from check_unique([gateway.address for gateway in self.gateways], "gateways", "address")
+        sections = {"gateways": self.gateways, "nut": self.nut, "must": self.must}
+        for what in ("name", "address"):
+            for section, sources in sections.items():
+                yield from check_unique([getattr(source, what) for source in sources], section, what)
+            once = [word for sources in sections.values() for word in {getattr(source, what) for source in sources}]
+            yield from check_unique(once, "gateways, nut and must", what)
+        for name in self.ups:
+            words = self.unknown_ups(name)
+            if words:
+                yield f"ups.{name}", words
+
+    def unknown_ups(self, name):
+        """What is wrong with the name of a UPS under `ups:`; None where it can be one of the sources' UPSes."""
+        listed = [f"{ups}@{server.name}" for server in self.nut for ups in server.ups] + [one.name for one in self.must]
+        whole = [server.name for server in self.nut if not server.ups]
+        ups, _, server = name.partition("@")
+        if name in listed or (server in whole and UPS_NAME.fullmatch(ups)):
+            return None
+        known = [*listed, *(f"NAME@{server}" for server in whole)]
+        return f"no source has this UPS: {nearest(name, known)}" if known else "there is no source of UPSes: add nut: or must:"
 
 
 def check_name(name):
     if not NAME.fullmatch(name):
         yield "name", f"{name!r} is no name: use small letters, digits, - and _"
+
+
+def check_pace(source):
+    if not 0.5 <= source.poll_s <= 3600:
+        yield "poll_s", "has to be 0.5 to 3600 seconds"
+    if source.status_s < 0.5:
+        yield "status_s", "has to be 0.5 or more seconds"
 
 
 def check_rights(may):
@@ -197,6 +333,13 @@ def is_host_port(text):
     bracketed = host.startswith("[") and host.endswith("]")
     good_host = len(host) > 2 if bracketed else bool(host) and not set(host) & set(":/[] \t")
     return good_host and port.isascii() and port.isdigit() and 0 < int(port) < 65536
+
+
+def is_date(text):
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def is_timezone(name):

@@ -21,6 +21,8 @@ from ingest.mysensors.store import Store
 from ingest.mysensors.transport import run_gateway
 from ingest.mysensors.watch import Watch
 from ingest.status import Health, StatusSink
+from ingest.ups.places import lock_offset
+from ingest.ups.sources import UpsSources
 from ingest.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -33,9 +35,10 @@ def run_ingest(config, names=(), replay=None):
 
     `replay` is a file of lines: it is stored as if the one gateway that is named said them now.
     """
-    unknown = set(names) - {gateway.name for gateway in config.gateways}
+    every = [source.name for source in (*config.gateways, *config.nut, *config.must)]
+    unknown = set(names) - set(every)
     if unknown:
-        known = ", ".join(gateway.name for gateway in config.gateways) or "none"
+        known = ", ".join(every) or "none"
         print(f"No source named {', '.join(sorted(unknown))}; the config has: {known}", file=sys.stderr)
         return 2
     os.environ["TZ"] = config.timezone
@@ -44,16 +47,20 @@ def run_ingest(config, names=(), replay=None):
     migrate(config.database)
     if replay is not None:
         return _replay(config, names, replay)
-    return asyncio.run(_run(config, [g for g in config.gateways if not names or g.name in names]))
+    return asyncio.run(_run(config, names or every))
 
 
-async def _run(config, gateway_configs):
+async def _run(config, names):
+    gateway_configs = [gateway for gateway in config.gateways if gateway.name in names]
     connection = connect(config.database)
     numbers = number_gateways(connection, [(gateway.name, gateway.address) for gateway in config.gateways])
-    locks = [_lock(config.database, numbers[gateway.name]) for gateway in gateway_configs]
+    upses = UpsSources(config, names, connection)
+    places = [(f"Gateway {gateway.name}", numbers[gateway.name]) for gateway in gateway_configs]
+    places += [(f"Source {name}", lock_offset(name)) for name in upses.names]
+    locks = [_lock(config.database, number) for _, number in places]
     if None in locks:
-        taken = gateway_configs[locks.index(None)].name
-        log.error("Gateway %s is read by another voltkeeper that runs on %s: stop that one first", taken, config.database)
+        taken = places[locks.index(None)][0]
+        log.error("%s is read by another voltkeeper that runs on %s: stop that one first", taken, config.database)
         return 1
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -86,7 +93,7 @@ async def _run(config, gateway_configs):
             listen_only,
             lambda number, orders: loop.call_soon_threadsafe(gateways[number].take_orders, orders),
         ),
-        status=StatusSink(healths),
+        status=StatusSink([*healths, *upses.healths]),
         firmware=Firmware(
             config.ota.settings(),
             config.ota.at_once,
@@ -94,7 +101,7 @@ async def _run(config, gateway_configs):
             lambda: writer.flush(lambda: None),
         ),
     )
-    for sink in (sinks.store, sinks.watch, sinks.outbox, firmware_sink, sinks.status):
+    for sink in (sinks.store, sinks.watch, sinks.outbox, firmware_sink, upses.store, sinks.status):
         writer.add(sink)
     for gateway_config, health in zip(gateway_configs, healths):
         number = numbers[gateway_config.name]
@@ -102,8 +109,9 @@ async def _run(config, gateway_configs):
         gateways[number] = Gateway(gateway_config, number, config.timezone, writer, sinks, health, known)
     sinks.firmware.restore(kept)
     writer.start()
+    upses.start(writer)
     tasks = [asyncio.create_task(run_gateway(gateway)) for gateway in gateways.values()]
-    log.info("Reading %s into %s", ", ".join(g.name for g in gateway_configs) or "no source", config.database)
+    log.info("Reading %s into %s", ", ".join(names) or "no source", config.database)
     await stop.wait()
     for gateway in gateways.values():
         gateway.stop()
@@ -111,7 +119,8 @@ async def _run(config, gateway_configs):
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     sinks.firmware.stop()
-    for health in healths:
+    await asyncio.to_thread(upses.stop)
+    for health in (*healths, *upses.healths):
         health.turn("stopped", "ingest was stopped")
     await asyncio.to_thread(writer.stop)
     connection.close()
@@ -120,7 +129,7 @@ async def _run(config, gateway_configs):
 
 
 def _lock(database, number):
-    """Take the place of the one reader of a gateway; None when it is taken. Held until the process ends."""
+    """Take the place of the one reader of a source; None when it is taken. Held until the process ends."""
     file = os.open(f"{database}.lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)

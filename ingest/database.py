@@ -13,6 +13,7 @@ from ingest.schema import migrations
 from ingest.views import VIEWS
 
 PAGE_SIZE = 1024  # a small commit then writes a third of what it writes with pages of 4096
+CACHE_KB = 12_000  # a batch of 20,000 messages changes this much: a smaller cache writes the same pages again and again
 BUSY_TIMEOUT_S = 15
 
 
@@ -41,6 +42,7 @@ def connect(path, readonly=False):
     )
     connection.execute("pragma synchronous = full")
     connection.execute("pragma wal_autocheckpoint = 4000")
+    connection.execute(f"pragma cache_size = -{CACHE_KB}")
     return connection
 
 

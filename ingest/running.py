@@ -10,13 +10,17 @@ from datetime import UTC, datetime
 
 from ingest.database import connect
 from ingest.status import LATE_S
+from ingest.ups.places import lock_offset
 
 FLOCK = "hhqqi"  # struct flock of fcntl(2), in the machine's own sizes: type, whence, start, length, pid
 
 
 @dataclass(frozen=True)
 class Source:
-    """A row of `ingest_status`. `alive`: a reader of it runs now. Ages are seconds, None where nothing happened."""
+    """A row of `ingest_status`. `alive`: a reader of it runs now. `faulty`: `detail` tells of something that is wrong.
+
+    Ages are seconds, None where nothing happened.
+    """
 
     name: str
     address: str
@@ -26,6 +30,7 @@ class Source:
     since_s: float
     heartbeat_s: float
     data_s: float | None
+    faulty: bool = False
 
     @property
     def late(self):
@@ -41,20 +46,23 @@ def read_sources(database):
         if not connection.execute("select 1 from sqlite_master where name = 'ingest_status'").fetchone():
             return {}
         rows = connection.execute(
-            """select s.source, s.address, s.state, s.detail, s.since_at, s.heartbeat_at, s.last_data_at, g.id
+            """select s.source, s.address, s.state, s.detail, s.since_at, s.heartbeat_at, s.last_data_at, g.id,
+              s.kind, s.detail <> '' and s.detail = s.last_error
             from ingest_status s left join gateways g on g.name = s.source order by s.source"""
         ).fetchall()
     return {row[0]: _source(database, *row) for row in rows}
 
 
-def _source(database, name, address, state, detail, since_at, heartbeat_at, data_at, number):
+def _source(database, name, address, state, detail, since_at, heartbeat_at, data_at, number, kind, faulty):
+    if kind != "mysensors":
+        number = lock_offset(name)
     alive = is_read(database, number) if number is not None else _age_s(heartbeat_at) <= LATE_S
     ages = (_age_s(since_at), _age_s(heartbeat_at), data_at and _age_s(data_at))
-    return Source(name, address, alive, state, detail, *ages)
+    return Source(name, address, alive, state, detail, *ages, bool(faulty))
 
 
 def is_read(database, number):
-    """True while an ingest holds the place of the one reader of gateway `number`: a lock that dies with it."""
+    """True while an ingest holds place `number`, of the one reader of a source: a lock that dies with it."""
     try:
         file = os.open(f"{database}.lock", os.O_RDWR)
     except OSError:
@@ -98,7 +106,9 @@ def run_status(config):
     except sqlite3.Error as error:
         print(f"{config.database} cannot be read: {error}; `voltkeeper check` tells more")
         return 1
-    names = [gateway.name for gateway in config.gateways] or ([*sources] if config.path is None else [])
+    kinds = {one.name: "gateway" for one in config.gateways}
+    kinds |= {one.name: "NUT" for one in config.nut} | {one.name: "EP20" for one in config.must}
+    names = [*kinds] or ([*sources] if config.path is None else [])
     alive = [name for name in names if name in sources and sources[name].alive]
     url = site_url(config.web.host, config.web.port)
     site = answers(url)
@@ -108,7 +118,7 @@ def run_status(config):
         print(f"ingest   {'runs' if alive else 'does not run: `voltkeeper up` starts it'}")
     for name in names:
         source = sources.get(name)
-        print(f"gateway  {name}" + (f" ({source.address}): {describe(source)}" if source else ": never read yet"))
+        print(f"{kinds.get(name, 'gateway'):8} {name}" + (f" ({source.address}): {describe(source)}" if source else ": never read yet"))
     print(f"site     {f'answers at {url}' if site else f'does not answer at {url}'}")
     print(f"database {config.database}{'' if config.database.exists() else ' (not made yet)'}")
     return 0 if alive or (not names and site) else 1

@@ -30,6 +30,11 @@ def unlisted(default):
     return field(default=default, metadata={"unlisted": True})
 
 
+def keyed(key, **options):
+    """A field whose key in the file is a word of Python, such as `from`."""
+    return field(metadata={"key": key}, **options)
+
+
 def nearest(word, known):
     """The known word that was probably meant, as a question; else all of them."""
     lower = {str(one).lower(): one for one in known}
@@ -38,7 +43,12 @@ def nearest(word, known):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML that refuses a key given twice instead of forgetting the first."""
+    """YAML that refuses a key given twice instead of forgetting the first, and leaves dates as the text that they are."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def construct_mapping(self, node, deep=False):
         seen = set()
@@ -83,10 +93,10 @@ class Reader:
             if key not in keys:
                 self._fail(place, f"unknown key {str(key)!r}: {nearest(key, keys)}")
         given = {}
-        for name, one in keys.items():
-            inner = f"{place}.{name}" if place else name
-            if name in value:
-                given[name] = self._build(hints[name], value[name], inner, hidden=not one.repr)
+        for key, one in keys.items():
+            name, inner = one.name, f"{place}.{key}" if place else key
+            if key in value:
+                given[name] = self._build(hints[name], value[key], inner, hidden=not one.repr)
             elif one.default is MISSING and one.default_factory is MISSING:
                 self._fail(inner, "is missing, and needed")
             elif isinstance(one.default, Path):
@@ -157,7 +167,7 @@ class Reader:
 
 
 def _keys(kind):
-    return {one.name: one for one in fields(kind) if not one.metadata.get("unlisted")}
+    return {one.metadata.get("key", one.name): one for one in fields(kind) if not one.metadata.get("unlisted")}
 
 
 def _item(place, n, value):

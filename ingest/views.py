@@ -5,31 +5,14 @@ index, so that a view costs the same at a hundred thousand messages and at ten m
 `cast(... as integer)` where they are whole numbers: facets on them find nothing otherwise.
 """
 
+from ingest.sqltext import DAY_AGO, LATE_S, age, months_since, words
+from ingest.ups import views as ups_views
 from ingest.views_ota import OTA_ATTENTION, OTA_VIEWS
 
-LATE_S = 90  # a reader's heartbeat older than this: nobody reads the source
 LEAST_STALE_S = 600  # no node counts as stale before this
 UNKNOWN_STALE_S = 86_400  # a node whose usual interval is not known yet
 LOW, EMPTY = 20, 10  # battery level, per cent: warning, critical
 NEWEST = 100  # rows of a growing table that a view looks at, newest first
-MONTH_DAYS = 30.44
-
-DAY_AGO = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-1 day')"
-
-
-def age(column):
-    """Whole seconds since the time in `column`; null where there is none, 0 where it lies ahead."""
-    return f"max(0, cast(strftime('%s', 'now') as integer) - cast(strftime('%s', {column}) as integer))"
-
-
-def words(seconds):
-    """A duration for people: `45 s`, `12 min`, `5 h`, `3 d`."""
-    return f"""case
-      when {seconds} < 120 then cast(round({seconds}) as integer) || ' s'
-      when {seconds} < 7200 then cast(round({seconds} / 60.0) as integer) || ' min'
-      when {seconds} < 172800 then cast(round({seconds} / 3600.0) as integer) || ' h'
-      else cast(round({seconds} / 86400.0) as integer) || ' d' end"""
-
 
 READERS = f"""
 select s.source, s.kind, s.address, s.state, s.detail, s.since_at, s.heartbeat_at,
@@ -43,7 +26,6 @@ select s.source, s.kind, s.address, s.state, s.detail, s.since_at, s.heartbeat_a
   case
     when {age("s.heartbeat_at")} > {LATE_S}
       then 'no reader is running: its last sign of life is ' || {words(age("s.heartbeat_at"))} || ' old'
-    when s.state = 'connected' then 'connected'
     else s.state || coalesce(' (' || nullif(s.detail, '') || ')', '')
   end as words,
   s.last_data_at, s.last_error, s.last_error_at, s.connects, s.received, s.rejected
@@ -79,7 +61,7 @@ from (
   select n.*, g.name as gateway_name, g.configured, r.verdict, r.words,
     {age("n.last_seen_at")} as silent_s,
     cast(coalesce(max({LEAST_STALE_S}, 3 * n.usual_interval_s), {UNKNOWN_STALE_S}) as integer) as stale_after_s,
-    round((julianday('now') - julianday(n.battery_changed_at)) / {MONTH_DAYS}, 1) as battery_months,
+    {months_since("n.battery_changed_at")} as battery_months,
     (select name from nodes p where p.id = 256 * n.gateway + n.parent_node_id) as parent,
     cast(coalesce((select d.messages from node_daily d where d.node = n.id and d.day = date('now', 'localtime')
       and d.child_id is null and d.command is null and d.type is null), 0) as integer) as messages_today,
@@ -122,7 +104,7 @@ from messages m join commands c on c.id = m.command left join nodes n on n.id = 
 order by m.id desc limit 1000
 """
 
-# Worst first. A node that is silent because its gateway is lost is told by the gateway's line alone.
+# Worst first. A node or UPS that is silent because its source is lost is told by the source's line alone.
 ATTENTION = f"""
 select severity, subject, text, since, href from (
   select 1 as rank, verdict as severity, 'Gateway ' || source as subject, words || ' · ' || address as text,
@@ -160,6 +142,8 @@ union all
     max(received_at), '/telemetry/strange_messages'
   from (select * from rejects order by id desc limit {NEWEST}) where received_at > {DAY_AGO} group by source
 union all
+{ups_views.ATTENTION}
+union all
   select 8, 'Warning', n.name, 'order ' || coalesce(x."order", x.line) || ' ' || x.state
       || coalesce(': ' || nullif(x.reason, ''), ''),
     coalesce(x.done_at, x.created_at), '/telemetry/outbox/' || x.id
@@ -176,6 +160,7 @@ VIEWS = {
     "value_latest": VALUE_LATEST,
     "value_messages": VALUE_MESSAGES,
     "recent_messages": RECENT_MESSAGES,
+    **ups_views.VIEWS,
     "attention": ATTENTION,
     **OTA_VIEWS,
 }

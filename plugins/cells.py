@@ -12,7 +12,7 @@ def render_cell(row, value, column, table):
 
 @hookimpl
 def extra_template_vars(datasette):
-    async def offered(name):
-        return await choices(datasette, name)
+    async def offered(name, query=None):
+        return await choices(datasette, name, query)
 
     return {"choices": offered}

@@ -38,12 +38,14 @@ def run(command, folder, timeout=60, text=None):
 def house(tmp_path_factory):
     """A house with the README's access section around a demo gateway: (folder, URL of its site, its gateway)."""
     from ingest.demo.threaded import running
+    from ingest.demo.ups_history import live_upses
 
     folder = tmp_path_factory.mktemp("readme")
-    with running(boot=True) as gateway:
+    with running(boot=True) as gateway, live_upses() as (upsd, _):
         (folder / "config.yml").write_text(
             f"timezone: Europe/Rome\ndatabase: telemetry.db\nweb: {{port: 0}}\n"
             f"gateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\n"
+            f"nut: [{{name: closet, port: {upsd.port}, poll_s: 2}}]\n"
             "access: {tokens: [{name: ci, token: {$env: CI_TOKEN}, may: [edit, order, upload]}]}\n"
         )
         process = subprocess.Popen(
@@ -82,6 +84,10 @@ def test_questions_and_writes(command, house):
     assert done.returncode == 0, done.stderr + done.stdout
     if "Bearer" in command:
         assert json.loads(done.stdout)["ok"] is True
+    elif "/api/" in command:
+        assert isinstance(json.loads(done.stdout), dict)
+    elif "/metrics" in command:
+        assert "# HELP" in done.stdout
     elif ".csv" in command:
         assert "," in done.stdout.splitlines()[0]
     else:
@@ -109,6 +115,45 @@ def test_a_gateway_on_the_command_line(house, tmp_path):
     assert (tmp_path / "data/telemetry.db").is_file()
 
 
+@pytest.mark.parametrize(
+    ("option", "fake"), [("--nut 127.0.0.1", lambda upsd, ep20: f"--nut 127.0.0.1:{upsd.port}"),
+                         ("--must /dev/ttyUSB0", lambda upsd, ep20: f"--must {ep20.device}")],
+)  # fmt: skip
+def test_a_ups_on_the_command_line(option, fake, tmp_path):
+    from ingest.demo.ups_history import live_upses
+
+    command = next(command for command in COMMANDS if command == f"voltkeeper up {option}")
+    with live_upses() as devices:
+        command = command.replace(option, fake(*devices)) + " --port 0"
+        process = subprocess.Popen(
+            ["sh", "-c", f"exec {command}"], cwd=tmp_path, env=env(tmp_path), stdout=subprocess.PIPE, text=True
+        )
+        try:
+            url = next(found[0] for line in process.stdout if (found := re.findall(r"http://127\.0\.0\.1:\d+", line)))
+            for _ in range(200):
+                with urllib.request.urlopen(f"{url}/telemetry/ups_samples.json?_shape=array") as answer:
+                    if json.load(answer):
+                        return
+                time.sleep(0.1)
+            raise AssertionError("no sample within 20 s")
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def test_the_ups_conf_is_one_that_upsd_takes(tmp_path):
+    from tests.nut.lab import Lab
+
+    lab = Lab({}, start=False)
+    try:
+        (lab.etc / "ups.conf").write_text(next(iter(re.findall(r"```ini\n(.*?)```", README, re.S))))
+        lab.start_upsd()
+        with lab.client() as client:
+            assert client.list_ups() == {"rack": "Rack in the closet"}
+    finally:
+        lab.stop()
+
+
 def test_hash_password(tmp_path):
     done = run("voltkeeper hash-password", tmp_path, text="correct horse\n")
     assert done.returncode == 0 and done.stdout.startswith("pbkdf2_sha256$")
@@ -126,6 +171,8 @@ def test_configuration_examples_load(tmp_path, monkeypatch):
     config = load_config(path)
     assert [gateway.name for gateway in config.gateways] == ["main", "shed"]
     assert config.access.people[0].may and config.access.tokens[0].may
+    assert [server.name for server in config.nut] == ["closet", "nas"]
+    assert config.must[0].name == "garage" and config.ups["rack@closet"].label == "Rack" and config.energy
 
 
 def test_the_question_of_ones_own_is_a_query_of_metadata():

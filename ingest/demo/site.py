@@ -3,11 +3,12 @@
 import time
 from pathlib import Path
 
-from ingest.config import Access, Config, Gateway, Person, Web, machine_timezone
+from ingest.config import Access, Config, Gateway, Must, NutServer, Person, Tariff, Web, machine_timezone
 from ingest.database import connect, migrate, transaction, utc
 from ingest.demo.firmware import reports
 from ingest.demo.history import history
 from ingest.demo.nodes import HOUSE
+from ingest.demo.ups_history import make_ups_past
 from ingest.mysensors.replay import replay
 
 FOLDER = Path("data/demo")
@@ -17,16 +18,20 @@ PLACES = {2: "Living room", 4: "Front door", 6: "Bathroom", 7: "Greenhouse", 11:
 NAME = PASSWORD = "demo"
 # Of the password above, which the pages of the demo show: it guards nothing.
 PASSWORD_HASH = "pbkdf2_sha256$480000$93faa53e2feb9fd6018b37643ba3a462$vvWCMky4L1/E9hcdtOTKooW9y+T7+aHKFT0f6R+rQpE="
+TARIFFS = (Tariff(0.34, "EUR", hours="07:00-23:00"), Tariff(0.22, "EUR", hours="23:00-07:00"))
 RIGHTS = frozenset({"edit", "order", "upload", "maintain"})
 
 
-def demo_config(gateway_port, web=Web(), folder=FOLDER):
-    """The config of the demo house whose gateway listens on that local port."""
+def demo_config(gateway, nut_port, web=Web(), folder=FOLDER):
+    """The config of the demo house: its gateway at HOST:PORT, its NUT server on a local port, its EP20 beside the file."""
     return Config(
         title="Demo house",
         timezone=machine_timezone(),
         database=folder.absolute() / "telemetry.db",
-        gateways=(Gateway("main", tcp=f"127.0.0.1:{gateway_port}"),),
+        gateways=(Gateway("main", tcp=gateway),),
+        nut=(NutServer("closet", port=nut_port),),
+        must=(Must("garage", str(folder.absolute() / "ep20")),),
+        energy=TARIFFS,
         web=web,
         access=Access(people=(Person(NAME, PASSWORD_HASH, RIGHTS),)),
         demo=True,
@@ -48,10 +53,11 @@ def make_past(config, say=print):
     say(f"Making {DAYS} days of history for the demo house ...")
     start, now = time.monotonic(), time.time()
     lines = replay(database, "main", config.gateways[0].address, history(days=DAYS, until=now), config.timezone)
+    samples = make_ups_past(config, DAYS, now)
     _note(database, now)
     _report_firmware(database, now)
     began.write_text(f"{now:.3f}\n")
-    say(f"{lines:,} messages in {time.monotonic() - start:.0f} s, in {database}")
+    say(f"{lines:,} messages and {samples:,} samples of UPSes in {time.monotonic() - start:.0f} s, in {database}")
     return now
 
 

@@ -15,12 +15,22 @@ from ingest.mysensors.protocol import (
 )
 
 FIRST_ID, LAST_ID = 1, 254
+UNHEARD_S = 86400
 TOKEN_PAYLOADS = ("", "0")  # the library sends nothing, MYSBootloader a byte of length 0 that reads "0"
 
 
-def free_id(taken):
-    """The lowest id that no node has, had or was given; None when all 254 are taken."""
-    return next((number for number in range(FIRST_ID, LAST_ID + 1) if number not in taken), None)
+def free_id(taken, given, now):
+    """The lowest id that no node has, had or was given; None when all 254 are taken.
+
+    An answer may be lost on the air. So when none is free, the id that was given away first (`given`: id -> unix
+    seconds) is given once more, if nobody was heard with it for a day.
+    """
+    free = next((number for number in range(FIRST_ID, LAST_ID + 1) if number not in taken), None)
+    if free is None and given:
+        oldest = min(given, key=given.get)
+        if now - given[oldest] > UNHEARD_S:
+            return oldest
+    return free
 
 
 def is_id_request(header):

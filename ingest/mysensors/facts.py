@@ -28,6 +28,7 @@ def tell_version(node, payload, at):
     """Presentation of the node itself (child 255): payload is the version of its MySensors library."""
     node.protocol_version = payload
     node.presented_at = at
+    node.smart_sleep_ms = None  # it has started anew, perhaps with a sketch that does not sleep
     if node.node_id != GATEWAY_NODE:
         node.role = "node"
 

@@ -29,6 +29,7 @@ from ingest.mysensors.watch import Connected, Lost
 
 log = logging.getLogger(__name__)
 
+SET = int(Command.set)
 KEEPALIVE_S = 10.0  # of silence before the gateway is asked for a sign of life
 SILENT_S = 20.0  # of silence after which the connection is given up
 ASK_AGAIN_S = 3600.0  # before a node that never presented itself is asked again
@@ -53,6 +54,7 @@ class Gateway(asyncio.Protocol):
         self._epoch = 0
         self._values = known.values  # Header -> payload: the last word of each channel, for C_REQ
         self._heard = known.heard  # node ids in use, heard or given away
+        self._given = known.given  # of these, node id that was never heard -> when it was given away
         self._presented = known.presented  # node ids
         self._sleepers = known.sleepers  # node ids
         self._protocols = known.protocols  # node id -> version of its library
@@ -125,11 +127,14 @@ class Gateway(asyncio.Protocol):
             words = f"no answer for {silent:.0f} s: the gateway is off, or the way to it is cut"
             if self._spoke or self.config.tcp:
                 return self.drop(words)
-            self.health.fail("silent", f"the port is open but the gateway says nothing: is the baud rate {self.config.baudrate} right?")
+            self.health.fail("silent", f"the port is open but the gateway says nothing: {self._hint()}")
         if silent >= KEEPALIVE_S or not self._spoke:
             line = controller.ask_version()
             self.gate.send(line, Header(GATEWAY_NODE, NODE_CHILD, Command.internal, 0, Internal.I_VERSION))
         asyncio.get_running_loop().call_later(KEEPALIVE_S / 2, self._keep_alive, lost)
+
+    def _hint(self):
+        return f"is the baud rate {self.config.baudrate} right?" if self.config.serial else "is it a MySensors gateway?"
 
     # What comes in.
 
@@ -145,13 +150,17 @@ class Gateway(asyncio.Protocol):
             log.info("Gateway %s: connected (%s)", self.config.name, self.config.address)
         self._put(items, rejects)
         if not items:
+            if rejects and not self._spoke:
+                self.health.fail("silent", f"nothing that it says can be read: {self._hint()}")
             return
         self._values.update(items)
         last_words = {header.node: header.command for header, _ in items}
         nodes = set(last_words)
         self._heard |= nodes  # before anybody in the same read is given an id
+        for node in nodes & self._given.keys():
+            del self._given[node]
         for header, payload in items:
-            if header.command != Command.set or header.echo:
+            if header[2] != SET or header[3]:  # by position: this runs for every message
                 self._hear(header, payload)
         self._streaming -= nodes
         self._streaming |= {node for node, command in last_words.items() if command == Command.stream}
@@ -178,23 +187,23 @@ class Gateway(asyncio.Protocol):
             self._writer.put(self._sinks.store, block, len(items) + len(rejects))
 
     def _hear(self, header, payload):
-        node, command, type = header.node, header.command, header.type
-        now_at = utc(time.time())
-        if header.echo:
-            self.orders.echoed(header, now_at)
+        node, _, command, echo, type = header
+        if echo:
+            self.orders.echoed(header, utc(time.time()))
             return
         if command == Command.presentation:
             if header.child == NODE_CHILD:
                 self._presented.add(node)
+                self._sleepers.discard(node)  # it has started anew, perhaps with another sketch
                 self._protocols[node] = payload
-                self.orders.answered(header, now_at)
+                self.orders.answered(header, utc(time.time()))
         elif command == Command.req:
             if self.config.answers.requests:
                 self._answer(header, controller.answer_request(header, self._values))
         elif command == Command.internal:
-            self._hear_internal(header, payload, type, node, now_at)
+            self._hear_internal(header, payload, type, node)
 
-    def _hear_internal(self, header, payload, type, node, now_at):
+    def _hear_internal(self, header, payload, type, node):
         answers = self.config.answers
         if controller.is_id_request(header):
             if answers.ids and payload in controller.TOKEN_PAYLOADS:
@@ -206,7 +215,7 @@ class Gateway(asyncio.Protocol):
         elif type == Internal.I_PRE_SLEEP_NOTIFICATION:
             self._open_window(node, sleep_window_ms(payload) / 1000)
         elif type in (Internal.I_HEARTBEAT_RESPONSE, Internal.I_SIGNAL_REPORT_RESPONSE):
-            asked = self.orders.answered(header, now_at)
+            asked = self.orders and self.orders.answered(header, utc(time.time()))
             unasked_beat = type == Internal.I_HEARTBEAT_RESPONSE and not asked
             if unasked_beat and self._protocols.get(node, "").startswith(HEARTBEAT_WINDOWS):
                 self._open_window(node, USUAL_WINDOW_MS / 1000)
@@ -225,12 +234,13 @@ class Gateway(asyncio.Protocol):
     def _give_id(self, header):
         if not self.config.controller:
             return
-        node_id = controller.free_id(self._heard)
+        node_id = controller.free_id(self._heard, self._given, time.time())
         if node_id is None:
             log.error("Gateway %s: a node asks for an id, but all of 1 to 254 are taken", self.config.name)
             self.health.last_error, self.health.last_error_time = "a node got no id: all are taken", time.time()
             return
         self._heard.add(node_id)
+        self._given[node_id] = time.time()
         log.info("Gateway %s: id %d goes to a new node", self.config.name, node_id)
         loop, epoch = asyncio.get_running_loop(), self._epoch
 

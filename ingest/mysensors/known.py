@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ingest.database import seconds
 from ingest.mysensors.protocol import Command, Header
 
 
@@ -11,6 +12,7 @@ class Known:
 
     values: dict  # Header of the set message of a channel -> its last text
     heard: set  # ids in use, heard or given away
+    given: dict  # id that was given away and never heard since -> unix seconds
     presented: set
     sleepers: set
     protocols: dict  # id -> version of its library
@@ -18,11 +20,15 @@ class Known:
 
 def what_is_known(connection, gateway):
     """Read it for the gateway with this number."""
-    known = Known({}, set(), set(), set(), {})
-    for node_id, presented_at, smart_sleep_ms, version in connection.execute(
-        "select node_id, presented_at, smart_sleep_ms, protocol_version from nodes where gateway = ?", (gateway,)
+    known = Known({}, set(), {}, set(), set(), {})
+    for node_id, presented_at, smart_sleep_ms, version, id_given_at, last_seen_at in connection.execute(
+        "select node_id, presented_at, smart_sleep_ms, protocol_version, id_given_at, last_seen_at "
+        "from nodes where gateway = ?",
+        (gateway,),
     ):
         known.heard.add(node_id)
+        if id_given_at is not None and last_seen_at is None:
+            known.given[node_id] = seconds(id_given_at)
         if presented_at is not None:
             known.presented.add(node_id)
         if smart_sleep_ms is not None:

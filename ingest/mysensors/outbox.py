@@ -1,9 +1,13 @@
 """The `outbox` table between people's orders and the gateways: a sink that reads orders and writes what became of them."""
 
+import time
+
+from ingest.database import utc
 from ingest.mysensors.orders import Update, read_order
 from ingest.mysensors.protocol import LineError
 
-WAITING = """select outbox.id, nodes.node_id, "order", line, expires_at, nodes.gateway
+WAITING = """select outbox.id, nodes.node_id, "order", line, expires_at, nodes.gateway,
+outbox.state = 'sent' and nodes.smart_sleep_ms is null as unsure
 from outbox join nodes on nodes.id = outbox.node
 where outbox.state in ('queued', 'sent') and done_at is null order by outbox.id"""
 UPDATE = """update outbox set state = ?, sent_at = coalesce(?, sent_at), done_at = ?, reason = ?,
@@ -28,10 +32,14 @@ class Outbox:
         if not changed:
             return False
         fresh = {}
-        for *row, gateway in connection.execute(WAITING).fetchall():
+        for *row, gateway, unsure in connection.execute(WAITING).fetchall():
             if gateway not in self._gateways or row[0] in self._known:
                 continue
             self._known.add(row[0])
+            if unsure:  # sent by a run before this one: once more could reboot a node twice
+                reason = "ingest was restarted before the node's echo came"
+                self._updates.append(Update(row[0], "failed", done_at=utc(time.time()), reason=reason))
+                continue
             try:
                 fresh.setdefault(gateway, []).append(read_order(row, self._gateways[gateway]))
             except LineError as error:

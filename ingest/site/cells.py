@@ -3,10 +3,15 @@
 from markupsafe import Markup
 
 from ingest.site.pages import select
+from ingest.site.periods import PERS
 from ingest.site.words import STATES, state_pill
 from ingest.views import VIEWS
 
 MOST = 500  # choices in a list; more are typed
+HISTORY = (
+    "input_voltage", "output_voltage", "ups_load", "watts", "battery_charge", "battery_voltage", "battery_runtime",
+    "ups_temperature", "input_frequency",
+)  # fmt: skip
 CHART = "g.mark=line&g.x_column=at&g.x_type=temporal&g.y_column=value&g.y_type=quantitative&g.color_column=name"
 TARGETS = {
     "node": "/telemetry/nodes/{}",
@@ -14,17 +19,22 @@ TARGETS = {
     "channel": "/telemetry/channel_history?channel={}#" + CHART,
     "message": "/telemetry/messages/{}",
     "gateway": "/nodes?gateway={}",
+    "ups": "/telemetry/ups/{}",
 }
 QUERIES = {
     "node": "select id as value, name || ' (' || id || ')' as label from nodes order by id",
     "sensor": "select id as value, name || ' (' || id || ')' as label from sensors order by id",
     "channel": "select id as value, name as label from channels order by id",
+    "ups": "select name as value, case label when name then name else label || ' (' || name || ')' end as label from ups order by id",
     "command": "select name as value, name as label from commands order by id",
 }
 LISTS = {
     "range": ("6 h", "24 h", "2 d", "7 d", "30 d", "90 d", "1 y"),
-    "per": ("node", "sensor", "type"),
+    "per": PERS,
+    "figure": HISTORY,
+    "differing": ("1",),
 }
+OF_QUERIES = {("message_statistics", "per"): ("node", "sensor", "type")}
 
 
 def link(row, value, column, table):
@@ -44,10 +54,11 @@ def link(row, value, column, table):
     return None
 
 
-async def choices(datasette, name):
+async def choices(datasette, name, query=None):
     """(value, label) pairs for the parameter `name` of a canned query, or None where it is typed."""
-    if name in LISTS:
-        return [(value, value) for value in LISTS[name]]
+    listed = OF_QUERIES.get((query, name)) or LISTS.get(name)
+    if listed:
+        return [(value, value) for value in listed]
     if name not in QUERIES:
         return None
     rows = await select(datasette, f"{QUERIES[name]} limit {MOST + 1}")

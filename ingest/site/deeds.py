@@ -137,3 +137,16 @@ def find_node(connection, text):
     if row is None:
         raise Refused(404, f"No node {text}: the table nodes has no such id")
     return row
+
+
+def find_ups(connection, text):
+    """The row of `ups` (id, name) for a name or an id. Raises Refused."""
+    text = str(text).strip()
+    if not text:
+        raise Refused(400, "ups is needed: a name such as rack@closet, or an id of the table ups")
+    row = connection.execute("select id, name from ups where name = ?", (text,)).fetchone()
+    if row is None and text.isascii() and text.isdigit() and len(text) <= 9:
+        row = connection.execute("select id, name from ups where id = ?", (int(text),)).fetchone()
+    if row is None:
+        raise Refused(404, f"No UPS {text}: the table ups has no such name or id")
+    return row

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 from ingest.database import utc
-from ingest.site.deeds import DATABASE, Done, Refused, find_node, perform, raise_topic
+from ingest.site.deeds import DATABASE, Done, Refused, find_node, find_ups, perform, raise_topic
 
 LONGEST_LOCATION = 60
 FIRST_YEAR = 2000
@@ -22,17 +22,28 @@ def set_location(connection, fields, timezone):
             400, f"location is a line of at most {LONGEST_LOCATION} characters", subject=_subject(node)
         )
     done = f"{_subject(node)} is in: {location}" if location else f"{_subject(node)} has no location any more"
-    return {"node": node["id"], "location": location}, node, done
+    return {"node": node["id"], "location": location}, _subject(node), done
 
 
 def battery_changed(connection, fields, timezone):
     """Fields `node`, `date` (local, YYYY-MM-DD; empty: now) as the parameters of the query, with a sentence."""
     node = find_node(connection, fields.get("node", ""))
+    at, day = _day(fields, timezone, _subject(node))
+    return {"node": node["id"], "date": at}, _subject(node), f"Battery of {_subject(node)} changed on {day}"
+
+
+def ups_battery_changed(connection, fields, timezone):
+    """Fields `ups`, `date` (local, YYYY-MM-DD; empty: now) as the parameters of the query, with a sentence."""
+    ups = find_ups(connection, fields.get("ups", ""))
+    at, day = _day(fields, timezone, ups["name"])
+    return {"ups": ups["id"], "date": at}, ups["name"], f"Battery of {ups['name']} changed on {day}"
+
+
+def _day(fields, timezone, subject):
     try:
-        at, day = parse_day(fields.get("date", "").strip(), timezone)
+        return parse_day(fields.get("date", "").strip(), timezone)
     except ValueError as error:
-        raise Refused(400, str(error), subject=_subject(node)) from None
-    return {"node": node["id"], "date": at}, node, f"Battery of {_subject(node)} changed on {day}"
+        raise Refused(400, str(error), subject=subject) from None
 
 
 def parse_day(text, timezone, now=None):
@@ -61,20 +72,27 @@ def _subject(node):
     return f"{node['name']} ({node['gateway']}/{node['node_id']})"
 
 
-EDITS = {"set_location": set_location, "battery_changed": battery_changed}
+# Query -> what reads its form, the key that it answers, the page to go back to.
+EDITS = {
+    "set_location": (set_location, "node", "/nodes"),
+    "battery_changed": (battery_changed, "node", "/nodes"),
+    "ups_battery_changed": (ups_battery_changed, "ups", "/ups"),
+}
+TOPICS = {"node": "nodes", "ups": "ups"}
 
 
 async def run_edit(datasette, request, name):
     """POST to a writable canned query of metadata.yml."""
     query = await datasette.get_canned_query(DATABASE, name, request.actor)
+    read, key, after = EDITS[name]
 
     def deed(connection, fields, actor):
         wrong = [field for field, value in fields.items() if not isinstance(value, str)]
         if wrong:
             raise Refused(400, f"{wrong[0]} is a text, not a file")
-        params, node, message = EDITS[name](connection, fields, datasette.timezone)
+        params, subject, message = read(connection, fields, datasette.timezone)
         connection.execute(query["sql"], {**params, "_actor_id": actor})
-        raise_topic(connection, "nodes")
-        return Done(message, _subject(node), {"node": node["id"]})
+        raise_topic(connection, TOPICS[key])
+        return Done(message, subject, {key: params[key]})
 
-    return await perform(datasette, request, name, query["right"], deed, after="/nodes")
+    return await perform(datasette, request, name, query["right"], deed, after=after)

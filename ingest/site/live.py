@@ -3,7 +3,8 @@
 from datasette.database import Database
 
 GROWING = frozenset(
-    "messages readings value_messages readings_hourly node_daily oddities battery_levels rejects".split()
+    "messages readings value_messages readings_hourly node_daily oddities battery_levels rejects "
+    "ups_samples ups_samples_hourly polls".split()
 )
 
 

@@ -6,11 +6,15 @@ from datasette.database import QueryInterrupted
 from ingest.site.access import may, refusal
 from ingest.site.deeds import DATABASE
 from ingest.site.words import parse_time, sparkline
+from ingest.ups import views as ups_views
 
 MESSAGES = 50  # of the log on a node's page
 LEVELS = 500  # battery reports that the line on a node's page looks at
 HEARD = 40  # node ids that a 404 lists
 WORST = {"Critical": 0, "Stale": 1, "Warning": 2, "No data": 3, "OK": 4}
+KINDS = {"mysensors": "MySensors gateway", **ups_views.KINDS}
+CONFIGURED = f"""kind = 'mysensors' and source in (select name from gateways where configured)
+            or kind <> 'mysensors' and {ups_views.CONFIGURED}"""
 FACETS = ("state", "gateway", "sketch_name", "location", "role")
 
 
@@ -30,10 +34,10 @@ async def shell(datasette, actor):
     if DATABASE in datasette.databases and await may(datasette, actor, "read"):
         blind = await select(
             datasette,
-            """select source, state, detail, verdict, since_at, heartbeat_at from readers
-            where verdict in ('Critical', 'Stale') and kind = 'mysensors'
-            and source in (select name from gateways where configured)""",
+            f"""select source, kind, state, detail, verdict, since_at, heartbeat_at from readers
+            where verdict in ('Critical', 'Stale') and ({CONFIGURED})""",
         )
+        blind = [reader | {"what": KINDS.get(reader["kind"], reader["kind"])} for reader in blind or []]
     return {
         "title": config.title if config else "Voltkeeper",
         "demo": bool(config and config.demo),
@@ -62,11 +66,14 @@ async def home(datasette, request):
     """GET /"""
     nodes = await select(datasette, "select * from node_overview")
     heard = [node for node in nodes or [] if node["last_seen_at"]]
+    upses = await select(datasette, "select * from ups_overview where configured order by id")
     context = {
+        "well": sum(ups["state"] == "OK" and not ups["on_battery_since"] for ups in upses or []),
+        "upses": upses,
         "attention": await select(datasette, "select * from attention"),
-        "readers": await select(
-            datasette, "select * from readers where source in (select name from gateways where configured)"
-        ),
+        "readers": await select(datasette, f"select * from readers where {CONFIGURED} order by kind, source"),
+        "events": await select(datasette, "select * from ups_events order by id desc limit 8"),
+        "kinds": KINDS,
         "nodes": nodes,
         "counts": {state: sum(node["state"] == state for node in nodes or []) for state in WORST},
         "heard": len(heard),

@@ -40,6 +40,7 @@ class House(Datasette):
         access = config.access
         self.config = config
         self.timezone = config.timezone
+        self.started = time.monotonic()
         self.open_to_read = access.read == "anyone"
         self.rights = {one.name: frozenset(one.may) for one in (*access.people, *access.tokens)}
         self.tokens = [(one.token.encode(), one.name) for one in access.tokens]
@@ -66,7 +67,7 @@ class House(Datasette):
     async def execute(self, db_name, sql, params=None, **options):
         """As Datasette's, with the errors of people's queries told to them alone."""
         try:
-            check_spans(sql, params)
+            check_spans(sql, params, self.timezone)
         except ValueError as error:
             raise sqlite3.OperationalError(str(error)) from error
         try:

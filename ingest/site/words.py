@@ -57,6 +57,58 @@ def format_duration(seconds):
     return f"{seconds / 86_400:.0f} d"
 
 
+def format_length(seconds):
+    """A length with its two greatest units: `12 s`, `2 min 05 s`, `1 h 02 min`, `3 d 4 h`; `–` for None."""
+    if seconds is None:
+        return "–"
+    whole = round(max(0, seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min" + (f" {whole % 60:02d} s" if whole % 60 else "")
+    if whole < 86_400:
+        return f"{whole // 3600} h" + (f" {whole % 3600 // 60:02d} min" if whole % 3600 >= 60 else "")
+    return f"{whole // 86_400} d" + (f" {whole % 86_400 // 3600} h" if whole % 86_400 >= 3600 else "")
+
+
+def format_figure(value, unit=""):
+    """A number with no more digits than it has, and its unit behind a narrow space; `–` for None."""
+    if value is None:
+        return "–"
+    return f"{value:.10g}\u202f{unit}" if unit else f"{value:.10g}"
+
+
+def format_watts(value):
+    """Watts without a fraction from 10 W on."""
+    return "–" if value is None else format_figure(round(value, None if value >= 10 else 1), "W")
+
+
+def format_kwh(value):
+    """kWh with three decimals, so that a column lines up."""
+    return "–" if value is None else f"{value:,.3f}\u202fkWh"
+
+
+def format_months(months):
+    """`8 months`, `2 y 4 months`."""
+    whole = round(months)
+    years, rest = divmod(whole, 12)
+    text = f"{rest} month{'' if rest == 1 else 's'}"
+    return f"{years} y {text}" if years and rest else f"{years} y" if years else text
+
+
+def format_hours(text):
+    """The hours of a tariff, `22,23,00,01`, as spans: `22:00–02:00`."""
+    hours = sorted({int(hour) for hour in text.split(",")})
+    starts = [hour for hour in hours if (hour - 1) % 24 not in hours]
+    spans = []
+    for start in starts:
+        end = start
+        while end % 24 in hours:
+            end += 1
+        spans.append(f"{start:02d}:00–{end % 24 or 24:02d}:00")
+    return ", ".join(spans) or "all"
+
+
 def format_local(text, timezone):
     """A UTC text as local time without seconds: `20 Nov 2026 23:19`; `–` where there is none."""
     at = parse_time(text)
@@ -136,6 +188,12 @@ def register(env, timezone):
         clock=lambda text: clock(text, timezone),
         state=state_pill,
         number=format_number,
+        length_of=format_length,
+        watt=format_watts,
+        kwh=format_kwh,
+        months=format_months,
+        hours=format_hours,
+        fig=format_figure,
         sensor_words=sensor_words,
     )
     env.globals["format_value"] = format_value

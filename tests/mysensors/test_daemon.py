@@ -43,7 +43,7 @@ def test_sigterm_stores_what_was_received(house, tiny, eventually):
 def test_kill_9_in_a_stream_leaves_a_whole_file_and_takes_the_uncommitted_part_at_most(house, tiny):
     chance = random.Random(9)
     sent = 0
-    for _ in range(5):
+    for _ in range(4):
         daemon = house.start(gateway_text(("main", tiny.address), commit_s=0.2))
         before = tiny.connects
         tiny.connected(before + 1)
@@ -138,7 +138,7 @@ def test_200_000_lines_in_one_go_are_all_stored_in_bounded_memory(house, tiny):
     assert grown < 120
 
 
-def test_a_pause_of_ours_is_not_taken_for_a_silence_of_the_gateway(house, tiny, monkeypatch):
+def test_while_the_disk_is_behind_the_gateway_waits_and_is_not_taken_for_silent(house, tiny, monkeypatch):
     monkeypatch.setattr("ingest.database.BUSY_TIMEOUT_S", 0.05)
     monkeypatch.setattr("ingest.writer.RETRY_S", 0.05)
     monkeypatch.setattr("ingest.mysensors.gateway.PAUSE_BACKLOG", 500)
@@ -151,16 +151,21 @@ def test_a_pause_of_ours_is_not_taken_for_a_silence_of_the_gateway(house, tiny, 
         house.wait("select 1 from messages")
         holder = connect(house.path)
         holder.execute("begin immediate")
-        for first in range(0, 4000, 100):
-            tiny.write(lines(first, 100))
-            time.sleep(0.005)
+        thread = threading.Thread(target=tiny.write, args=(lines(0, 60_000),))
+        thread.start()
         time.sleep(1)
+        [writer] = [thread for thread in threading.enumerate() if thread.name == "writer"]
+        backlog = writer.backlog
         holder.rollback()
         holder.close()
-        house.wait("select 1 where (select count(*) from readings) = 4000")
-        return tiny.connects
+        house.wait("select 1 from messages where payload = '59999'")
+        thread.join()
+        return tiny.connects, backlog
 
-    assert house.live(house.config({"tcp": tiny.address}), play) == 1
+    connects, backlog = house.live(house.config({"tcp": tiny.address}), play)
+    assert connects == 1
+    assert 500 < backlog < 30_000  # one read beyond the mark at most
+    assert numbers(house) == list(range(60_000))
 
 
 def test_two_daemons_do_not_read_one_gateway(house, tiny):

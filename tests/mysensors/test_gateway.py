@@ -151,7 +151,14 @@ def test_when_all_ids_are_taken_nothing_is_sent_and_it_is_said(house, tiny):
 
 
 def test_a_stranger_is_asked_once(house, tiny):
-    assert ask(house, tiny, "13;1;1;0;0;1", "13;1;1;0;0;2", "13;255;3;0;22;1") == ["13;255;3;0;19;"]
+    def play():
+        tiny.connected()
+        for value in (1, 2, 3):
+            tiny.say(f"13;1;1;0;0;{value}")
+            house.wait("select 1 from readings where value = ?", value)
+        return tiny.wait("13;.*")
+
+    assert house.live(house.config({"tcp": tiny.address}), play) == ["13;255;3;0;19;"]
 
 
 def test_a_stranger_is_asked_again_after_an_hour(house, tiny, monkeypatch):
@@ -180,11 +187,6 @@ def test_a_node_is_left_alone_while_its_last_word_is_a_stream_message(house, tin
 
     answer = "13;255;4;0;1;0A0003002000D795"  # its own configuration
     assert house.live(house.config({"tcp": tiny.address}), play) == ([answer], ["13;255;3;0;19;"])
-
-
-def test_the_answer_to_a_question_is_no_surprise(house, tiny):
-    ask(house, tiny, "13;255;3;0;22;1", "13;255;0;0;17;2.3.2")
-    assert house.column("select reason from oddities") == []
 
 
 # Silence, the slot, listening only.

@@ -124,6 +124,13 @@ def test_nothing_is_sent_at_the_end_of_a_window(desk):
     assert max(update.sent_at for update in desk.updates) < utc(WALL + start + 0.4)
 
 
+def test_in_a_long_window_an_order_is_sent_once(desk):
+    desk.sleepers.add(12)
+    desk.order(1, ON)
+    desk.orders.window(12, 30, desk.now)
+    assert desk.run(29) == [ON]
+
+
 def test_the_window_of_one_node_is_not_that_of_another(desk):
     desk.sleepers |= {12, 13}
     desk.order(1, ON)

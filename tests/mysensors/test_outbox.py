@@ -273,3 +273,45 @@ def test_an_order_goes_to_the_gateway_of_its_node(house, tiny, tiny_gateway):
 
     both = house.config({"tcp": tiny.address}, {"name": "shed", "tcp": second.address})
     assert house.live(both, play) == ([ON], [])
+
+
+def test_an_order_for_a_gateway_that_is_not_read_waits_and_disturbs_no_other(house, tiny, tiny_gateway):
+    second = tiny_gateway()
+
+    def begin_both():
+        for gateway in (tiny, second):
+            gateway.connected()
+            gateway.say(PRESENT)
+        house.wait("select 1 from nodes where id = 268")
+
+    house.live(house.config({"tcp": tiny.address}, {"name": "shed", "tcp": second.address}), begin_both)
+    waiting = house.order(268, line=ON)
+
+    def play():
+        house.order(12, line=ON)
+        tiny.wait(ON)
+        return house.column("select state from outbox where id = ?", waiting)
+
+    assert house.live(house.config({"tcp": tiny.address}), play) == ["queued"]
+
+
+def test_an_order_whose_echo_is_outstanding_is_not_sent_again_after_a_restart(house, tiny, monkeypatch):
+    monkeypatch.setattr("ingest.mysensors.orders.ECHO_S", 60)
+    number = None
+
+    def first():
+        nonlocal number
+        begin(house, tiny)
+        number = house.order(12, "reboot")
+        tiny.wait("12;255;3;1;13;")
+        state(house, number, "sent")
+
+    house.live(house.config({"tcp": tiny.address}), first)
+    before = len(tiny.received)
+
+    def second():
+        row = state(house, number, "failed")
+        assert "restarted" in row[5]
+
+    house.live(house.config({"tcp": tiny.address}), second)
+    assert "12;255;3;1;13;" not in [line for _, line in tiny.received[before:]]

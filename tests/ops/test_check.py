@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 import serial
 
+from ingest.choose import Sources
 from ingest.check import run_check
 from ingest.database import connect, migrate
 from ingest.demo.threaded import running
@@ -26,7 +27,7 @@ def check(write_config, free_port):
     def run(text=""):
         lines = []
         path = write_config(f"web: {{port: {free_port()}}}\n{text}" if "web:" not in text else text)
-        code = run_check(path, None, None, lines.append)
+        code = run_check(path, Sources(), None, lines.append)
         return code, lines
 
     return run

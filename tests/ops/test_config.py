@@ -196,8 +196,9 @@ def keys_of(section):
     for one in fields(section):
         value = getattr(section, one.name)
         if not one.metadata.get("unlisted"):
-            yield one.name
-        for inner in value if isinstance(value, tuple) else (value,):
+            yield one.metadata.get("key", one.name)
+        inners = value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else (value,)
+        for inner in inners:
             if is_dataclass(inner):
                 yield from keys_of(inner)
 
@@ -207,10 +208,11 @@ def test_the_example_can_be_loaded_and_explains_every_key():
     assert [gateway.name for gateway in load_config(path).gateways] == ["main"]
     text = path.read_text()
     uncommented = re.sub(r"^( *)# (?=- |  )", r"\1", text, flags=re.MULTILINE).replace(": []", ":")
-    reader = Reader("/", {"OWNER_PASSWORD_HASH": HASH, "CI_TOKEN": TOKEN})
+    reader = Reader("/", {"OWNER_PASSWORD_HASH": HASH, "CI_TOKEN": TOKEN, "NUT_PASSWORD": "a", "NUT_COMMAND_PASSWORD": "b"})
     full = reader.section(Config, yaml.safe_load(uncommented))
     assert reader.errors == []
     assert [gateway.name for gateway in full.gateways] == ["main", "shed"]
     assert [one.name for one in (*full.access.people, *full.access.tokens)] == ["owner", "ci"]
+    assert [one.name for one in (*full.nut, *full.must)] == ["closet", "garage"] and [*full.ups] == ["rack@closet"]
     for key in keys_of(full):
         assert re.search(rf"^[ #-]*\b{key}:", text, re.MULTILINE), f"{key} is not explained"

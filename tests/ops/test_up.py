@@ -121,7 +121,7 @@ def test_a_taken_port_is_told_in_words(voltkeeper, write_config, command, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["up", "--gateway", "nonsense"], "--gateway: gateways[main].tcp: 'nonsense' is no HOST:PORT"),
+        (["up", "--gateway", "nonsense"], "command line: gateways[main].tcp: 'nonsense' is no HOST:PORT"),
         (["up", "--config", "none.yml"], "copy config.example.yml"),
         (["ingest"], "There is no config.yml here"),
         (["web"], "There is no config.yml here"),

@@ -1,0 +1,75 @@
+"""20 UPSes on 5 NUT servers, asked every 2 s for status and for all variables: CPU and memory of the ingest process.
+
+    python benchmarks/ups_poll.py [SECONDS] [POLL_S]
+
+POLL_S (2) is how often every variable is asked for; 10 is the default of the config. The servers are another process.
+"""
+
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from time import sleep
+
+from common import ROOT, cost, scalar
+
+SERVERS, UPSES = 5, 4
+SERVE = f"""
+import sys, threading
+sys.path.insert(0, {str(ROOT)!r})
+from ingest.demo.ups_models import demo_house
+from ingest.demo.upsd import DemoUpsd
+models = list(demo_house().values())
+servers = [DemoUpsd({{f"ups{{n}}": models[n % len(models)] for n in range({UPSES})}}) for _ in range({SERVERS})]
+print(*[server.port for server in servers], flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def reading(folder):
+    """The real ingest process, its log in a file: a line for each sample would fill a pipe that nobody reads."""
+    with open(folder / "ingest.log", "w") as log:
+        command = [sys.executable, "-m", "ingest", "ingest", "--config", str(folder / "config.yml")]
+        process = subprocess.Popen(command, cwd=ROOT, stderr=log)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def main(seconds=60, poll_s=2):
+    serving = subprocess.Popen([sys.executable, "-c", SERVE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        ports = serving.stdout.readline().split()
+        entries = "\n".join(
+            f"  - {{name: server{n}, port: {port}, poll_s: {poll_s}, status_s: 2}}" for n, port in enumerate(ports)
+        )
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            (folder / "config.yml").write_text(f"database: telemetry.db\nnut:\n{entries}\n")
+            with reading(folder) as process:
+                sleep(6)
+                database = folder / "telemetry.db"
+                samples, polls = scalar(database, "select count(*) from ups_samples"), scalar(database, "select sum(count) from polls")
+                before = cost(process.pid)
+                sleep(seconds)
+                after = cost(process.pid)
+                samples = scalar(database, "select count(*) from ups_samples") - samples
+                polls = scalar(database, "select sum(count) from polls") - polls
+                failed = scalar(database, "select count(*) from polls where outcome <> 'ok'")
+        upses = SERVERS * UPSES
+        print(f"{upses} UPSes on {SERVERS} servers, all variables every {poll_s} s, status every 2 s, for {seconds} s")
+        print(f"CPU {100 * (after[0] - before[0]) / seconds:.1f} % of a core (less than 5)")
+        print(f"RSS {after[2]:.0f} MiB at the most (less than 70)")
+        print(f"samples {samples / seconds:.1f} a second, polls {polls / seconds:.1f}, runs of failed polls {failed}")
+        print(f"written {(after[1] - before[1]) / max(samples, 1):,.0f} bytes a sample")
+    finally:
+        serving.stdin.close()
+        serving.wait(10)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

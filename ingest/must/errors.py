@@ -1,0 +1,111 @@
+"""What can go wrong between us and a MUST EP20: one family, one class per cause, the raw bytes always at hand."""
+
+
+class MustError(Exception):
+    """Root of the family.
+
+    `outcome` is the short word kept in `polls`, `words` say what happened and what to do, `raw` is what was received.
+    """
+
+    outcome = "error"
+    final = False  # True: asking again cannot help
+
+    def __init__(self, words: str, raw: bytes = b"") -> None:
+        super().__init__(words)
+        self.words = words
+        self.raw = bytes(raw)
+
+    def add_words(self, more: str) -> None:
+        """Say more about what happened."""
+        self.words = f"{self.words} {more}"
+        self.args = (self.words,)
+
+
+class PortError(MustError):
+    """The serial port cannot be opened, or it went away."""
+
+    outcome = "port"
+    final = True
+
+
+class PortClosed(MustError):
+    """`close()` was called while, or before, the port was asked."""
+
+    outcome = "closed"
+    final = True
+
+
+class NoAnswer(MustError):
+    """Not one byte came in time."""
+
+    outcome = "timeout"
+
+
+class ShortAnswer(MustError):
+    """Fewer bytes than the request calls for."""
+
+    outcome = "short"
+
+
+class LongAnswer(MustError):
+    """More bytes than the request calls for."""
+
+    outcome = "long"
+
+
+class CrcMismatch(MustError):
+    """The check sum does not fit the bytes."""
+
+    outcome = "crc"
+
+
+class WrongUnit(MustError):
+    """A sound frame of another unit than the one asked."""
+
+    outcome = "unit"
+
+
+class WrongFunction(MustError):
+    """A sound frame that answers another function."""
+
+    outcome = "function"
+
+
+class WrongCount(MustError):
+    """A sound frame with another number of registers: the answer to another request."""
+
+    outcome = "count"
+
+
+class WrongEcho(MustError):
+    """A sound answer to a write that names another register than the one written."""
+
+    outcome = "echo"
+
+
+class ZeroAnswer(MustError):
+    """A sound frame without a work state or rated power: the EP20 sends all zeros now and then."""
+
+    outcome = "zeros"
+
+
+EXCEPTIONS = {
+    1: "illegal function",
+    2: "illegal data address",
+    3: "illegal data value",
+    4: "device failure",
+    5: "acknowledged, still working",
+    6: "device busy",
+}
+
+
+class ExceptionAnswer(MustError):
+    """The device refuses the request; `code` is the Modbus exception code."""
+
+    outcome = "exception"
+
+    def __init__(self, code: int, raw: bytes) -> None:
+        reason = EXCEPTIONS.get(code, "unknown reason")
+        super().__init__(f"the device refuses the request: exception {code}, {reason}", raw)
+        self.code = code
+        self.final = code in (1, 2, 3)

@@ -1,0 +1,97 @@
+"""Frames of the MUST EP20: Modbus RTU, unit 10, function 3 (read) and 16 (write), CRC-16/MODBUS low byte first.
+
+Pure: bytes in, values out. Register numbers and their meaning are in `registers`.
+"""
+
+import struct
+
+import crcmod.predefined
+
+from ingest.must import errors
+
+UNIT = 10
+READ = 3
+WRITE = 16
+EXCEPTION_BIT = 0x80
+EXCEPTION_LENGTH = 5
+WRITE_ANSWER_LENGTH = 8
+
+_crc = crcmod.predefined.mkPredefinedCrcFun("modbus")
+
+
+def add_crc(body: bytes) -> bytes:
+    """The body followed by its check sum."""
+    return body + struct.pack("<H", _crc(body))
+
+
+def crc_fits(frame: bytes) -> bool:
+    """Whether a whole frame, check sum included, is sound (the CRC over all of it is 0 then)."""
+    return len(frame) >= 4 and _crc(frame) == 0
+
+
+def format_read(address: int, count: int, unit: int = UNIT) -> bytes:
+    """A request for `count` registers from `address` on: 0A 03 75 30 00 1B 1E B9 asks for 30000-30026."""
+    if not 1 <= count <= 125:
+        raise ValueError(f"{count} registers cannot be read at once")
+    return add_crc(struct.pack(">BBHH", unit, READ, address, count))
+
+
+def format_write(address: int, values: list[int], unit: int = UNIT) -> bytes:
+    """A request that writes registers; single ones too go by function 16, the EP20 has no function 6."""
+    head = struct.pack(">BBHHB", unit, WRITE, address, len(values), 2 * len(values))
+    return add_crc(head + struct.pack(f">{len(values)}H", *values))
+
+
+def read_answer_length(count: int) -> int:
+    """Bytes of the answer to a read of `count` registers: 59 for 27 of them."""
+    return 5 + 2 * count
+
+
+def is_exception(head: bytes) -> bool:
+    """Whether an answer that begins so is an exception, five bytes long."""
+    return len(head) >= 2 and bool(head[1] & EXCEPTION_BIT)
+
+
+def parse_read(frame: bytes, count: int, unit: int = UNIT) -> tuple[int, ...]:
+    """The registers in an answer to a read of `count` of them, unsigned. Raises a MustError that says what is wrong."""
+    _check(frame, READ, read_answer_length(count), unit)
+    if frame[2] != 2 * count:
+        raise errors.WrongCount(f"{frame[2] // 2} registers in an answer to a request for {count}", frame)
+    return struct.unpack(f">{count}H", frame[3:-2])
+
+
+def parse_write(frame: bytes, address: int, count: int, unit: int = UNIT) -> None:
+    """Check the answer to a write, which repeats the request's first six bytes."""
+    _check(frame, WRITE, WRITE_ANSWER_LENGTH, unit)
+    told = struct.unpack(">HH", frame[2:6])
+    if told != (address, count):
+        raise errors.WrongEcho(f"the answer to a write of {count} at {address} names {told[1]} at {told[0]}", frame)
+
+
+def _own_length(frame: bytes) -> int:
+    """How long a frame says it is. (A check sum alone does not tell: it fits on with zeros behind the frame.)"""
+    return 5 + frame[2] if frame[1] == READ else WRITE_ANSWER_LENGTH
+
+
+def _check(frame: bytes, function: int, length: int, unit: int) -> None:
+    """Exact length, check sum, unit and function, in the order that names the cause best.
+
+    A damaged frame is a matter of the CRC whichever byte is hurt; only a sound one can be somebody else's.
+    """
+    sound = crc_fits(frame)
+    if sound and len(frame) == EXCEPTION_LENGTH and frame[1] == function | EXCEPTION_BIT and frame[0] == unit:
+        raise errors.ExceptionAnswer(frame[2], frame)
+    if not sound and len(frame) < length:
+        if len(frame) == EXCEPTION_LENGTH and is_exception(frame):
+            raise errors.CrcMismatch("an exception answer with a wrong check sum", frame)
+        raise errors.ShortAnswer(f"the answer ends after {len(frame)} of {length} bytes", frame)
+    if len(frame) > length and (not sound or len(frame) != _own_length(frame)):
+        raise errors.LongAnswer(f"the answer has {len(frame)} bytes instead of {length}", frame)
+    if not sound:
+        raise errors.CrcMismatch(f"wrong check sum in {len(frame)} bytes: the line disturbs, or two speak at once", frame)
+    if frame[0] != unit:
+        raise errors.WrongUnit(f"an answer of unit {frame[0]}, asked was unit {unit}", frame)
+    if frame[1] != function:
+        raise errors.WrongFunction(f"an answer to function {frame[1]}, asked was function {function}", frame)
+    if len(frame) != length:
+        raise errors.WrongCount(f"a sound answer of {len(frame)} bytes to a request for {length}", frame)

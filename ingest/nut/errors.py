@@ -1,0 +1,49 @@
+"""What can go wrong between us and a NUT server: one error, told apart by `outcome`, in words that say what to do."""
+
+from ingest.nut.transport import PyNUTError
+
+# ERR words of the protocol (RFC 9271; docs/net-protocol.txt of NUT) -> outcome, what it means and what helps.
+ERR_WORDS = {
+    "DATA-STALE": ("stale", "the driver runs but has lost the UPS: look at its USB or serial cable"),
+    "DRIVER-NOT-CONNECTED": ("driver", "upsd runs but the driver of this UPS does not: start it with upsdrvctl"),
+    "ACCESS-DENIED": ("denied", "wrong user or password, or a user without this right: compare with upsd.users"),
+    "INVALID-USERNAME": ("denied", "the server does not take this user name"),
+    "INVALID-PASSWORD": ("denied", "the server does not take this password"),
+    "USERNAME-REQUIRED": ("denied", "this needs a user name and a password: set them in the config"),
+    "PASSWORD-REQUIRED": ("denied", "this needs a user name and a password: set them in the config"),
+    "UNKNOWN-UPS": ("unknown_ups", "the server knows no UPS of this name: LIST UPS tells the names"),
+    "VAR-NOT-SUPPORTED": ("unsupported", "the UPS has no such variable"),
+    "CMD-NOT-SUPPORTED": ("unsupported", "the UPS has no such command"),
+    "FEATURE-NOT-SUPPORTED": ("unsupported", "the server is built without this"),
+    "FEATURE-NOT-CONFIGURED": ("unsupported", "the server is not configured for this"),
+    "UNKNOWN-COMMAND": ("unsupported", "the server does not know this request"),
+    "READONLY": ("readonly", "the variable cannot be set"),
+    "INVALID-ARGUMENT": ("invalid", "the server does not take this argument"),
+    "INVALID-VALUE": ("invalid", "the value is not one of those allowed"),
+    "TOO-LONG": ("invalid", "the value is too long"),
+    "SET-FAILED": ("failed", "upsd could not hand the setting to the driver"),
+    "INSTCMD-FAILED": ("failed", "upsd could not hand the command to the driver"),
+}
+
+
+class NutError(PyNUTError):
+    """A request to a NUT server failed.
+
+    `outcome` is the short word kept in `polls`: an answer ERR gives one of ERR_WORDS' or 'error'; the connection itself gives
+    'name', 'refused', 'unreachable', 'timeout', 'closed' or 'protocol'. `words` are for people, `raw` is the answer as it came.
+    `answered` is True for an answer ERR: only then the connection can still be used.
+    """
+
+    def __init__(self, outcome: str, words: str, raw: str = "", answered: bool = False) -> None:
+        super().__init__(words)
+        self.outcome = outcome
+        self.words = words
+        self.raw = raw
+        self.answered = answered
+
+
+def from_answer(line: str, request: str, server: str) -> NutError:
+    """The error behind an answer `ERR <message> [<extra>...]` to a request whose secrets are already hidden."""
+    message = line.split()[1] if len(line.split()) > 1 else ""
+    outcome, meaning = ERR_WORDS.get(message, ("error", "the server gives a reason that is not in the protocol"))
+    return NutError(outcome, f"{server} answers {line} to {request}: {meaning}", line, answered=True)

@@ -1,0 +1,157 @@
+"""One NUT server, read for ever: a thread with one connection that asks for its UPSes in turn."""
+
+import logging
+import time
+
+from ingest.nut.client import NutClient
+from ingest.nut.errors import NutError
+from ingest.ups.polls import Found, Gone, Poll
+from ingest.ups.reader import Reader, SourceError, UpsError
+
+log = logging.getLogger(__name__)
+
+LIST_S = 60.0  # how often a server whose UPSes the config leaves open is asked what it has
+WRITABLE_S = 900.0  # how often it is asked what can be set
+TIMEOUT_S = 5.0
+LEAST_TIMEOUT_S = 2.0
+DRIVER, DEVICE = ("driver",), ("stale",)
+ABOUT_ONE = ("stale", "driver", "unknown_ups", "unsupported", "denied", "error", "invalid")
+
+
+class NutReader(Reader):
+    """Reads the server of a config's `nut:` entry. `known`: the UPSes it had before, asked until it says what it has."""
+
+    def __init__(self, server, health, hand, known=()):
+        super().__init__(server.name, server.status_s, server.poll_s, health, hand)
+        self._server = server
+        self._chosen = tuple(f"{ups}@{server.name}" for ups in server.ups)
+        self._found = dict.fromkeys(known)
+        self._missing = set()
+        self._client = None
+        self._list_due = 0.0
+        self._writable = {}  # name -> (monotonic seconds when it was asked for, names)
+        self._refused = None  # words about a user that the server refuses; '' once it is known to be right
+        self._version = ""
+
+    def _open(self):
+        server = self._server
+        timeout = max(LEAST_TIMEOUT_S, min(TIMEOUT_S, server.poll_s))
+        self._client = NutClient(
+            server.host, server.port, server.username, server.password, timeout=timeout, connect=False
+        )
+        if self._stopping.is_set():
+            self._client.close()
+        try:
+            self._client.connect()
+            self._version = self._client.ver()
+        except NutError as error:
+            if not error.answered:
+                raise SourceError(error.outcome, error.words) from error
+            log.debug("%s does not tell its version: %s", self.source, error)
+        self._list_due = 0.0
+        self._list()
+        self._check_user()
+
+    def _close(self):
+        if self._client is not None:
+            self._client.close()
+
+    def _names(self):
+        return self._chosen or tuple(self._found)
+
+    def _where(self, outcome):
+        return "driver" if outcome in DRIVER else "device" if outcome in DEVICE else "server"
+
+    def _good_words(self, number):
+        return f"{number} UPS{'es' if number != 1 else ''}; {self._version}" if self._version else ""
+
+    def _remarks(self):
+        return (self._refused,) if self._refused else ()
+
+    def _rounds(self):
+        for _ in super()._rounds():
+            yield
+            if time.monotonic() >= self._list_due:
+                self._list()
+
+    def _list(self):
+        """Which UPSes the server has, where the config does not choose."""
+        self._list_due = time.monotonic() + LIST_S
+        if self._chosen:
+            return
+        listed = self._guard(self._client.list_ups)
+        names = {f"{ups}@{self.source}": words for ups, words in listed.items()}
+        for name, words in names.items():
+            self._missing.discard(name)
+            address = f"{self._server.host}:{self._server.port}/{name.partition('@')[0]}"
+            if name not in self._found:
+                log.info("%s has the UPS %s", self.source, name)
+            self._found[name] = words
+            self._hand(Found(name, self.source, address, words if words != "Unavailable" else ""))
+        for name in [name for name in self._found if name not in names]:
+            if name not in self._missing:  # it has to be missing twice: upsd may be reading its files
+                self._missing.add(name)
+                continue
+            log.info("%s lists %s no more", self.source, name)
+            del self._found[name]
+            self._patients.pop(name, None)
+            self._hand(Gone(name, time.time()))
+
+    def _check_user(self):
+        """upsd takes any password and refuses only what needs one, so user and password are tried on something harmless."""
+        if self._refused == "" or self._server.username is None or not self._names():
+            return
+        ups = self._names()[0].partition("@")[0]
+        try:
+            allowed = self._client.may_set(ups) or self._may_log_in(ups)
+            if allowed is not False:
+                self._refused = "" if allowed else None
+                return
+        except NutError as error:
+            if not error.answered:
+                raise SourceError(error.outcome, error.words) from error
+            log.debug("%s: whether the user is right cannot be told: %s", self.source, error)
+            return
+        words = (
+            f"denied: {self._client.server} refuses the user {self._server.username}: wrong password, or no right at all in "
+            "upsd.users; reading goes on without it"
+        )
+        if self._refused is None:
+            now, monotonic = time.time(), time.monotonic()
+            for name in self._names():
+                self._hand(Poll(name, now, monotonic, self.poll_s, outcome="denied", where="server", words=words, noted=True))
+        self._refused = words
+
+    def _may_log_in(self, ups):
+        """LOGIN, on a connection that ends at once: a user for upsmon has this right and no other. None: it cannot be told."""
+        server = self._server
+        try:
+            with NutClient(server.host, server.port, server.username, server.password, timeout=LEAST_TIMEOUT_S) as client:
+                client.login(ups)
+        except NutError as error:
+            if error.outcome == "denied":
+                return False
+            log.debug("%s: LOGIN: %s", self.source, error)
+            return None
+        return True
+
+    def _read_status(self, name):
+        return self._guard(self._client.get_var, name.partition("@")[0], "ups.status")
+
+    def _read_all(self, name):
+        ups = name.partition("@")[0]
+        variables = self._guard(self._client.list_vars, ups)
+        asked, writable = self._writable.get(name, (None, None))
+        if asked is None or time.monotonic() - asked > WRITABLE_S:
+            writable = frozenset(self._guard(self._client.list_rw_vars, ups))
+            self._writable[name] = (time.monotonic(), writable)
+        return variables, writable, None
+
+    def _guard(self, call, *arguments):
+        """The call's answer; what fails for one UPS raises UpsError, what ends the connection SourceError."""
+        try:
+            return call(*arguments)
+        except NutError as error:
+            if error.answered and error.outcome in ABOUT_ONE and arguments:
+                raise UpsError(error.outcome, error.words) from error
+            raise SourceError(error.outcome, error.words) from error

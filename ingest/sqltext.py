@@ -1,0 +1,31 @@
+"""Pieces of SQL that views share."""
+
+LATE_S = 90  # a reader's heartbeat older than this: nobody reads the source
+MONTH_DAYS = 30.44
+
+NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
+DAY_AGO = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-1 day')"
+
+
+def age(column):
+    """Whole seconds since the time in `column`; null where there is none, 0 where it lies ahead."""
+    return f"max(0, cast(strftime('%s', 'now') as integer) - cast(strftime('%s', {column}) as integer))"
+
+
+def seconds_between(start, end):
+    """Seconds from one time to another, to the millisecond."""
+    return f"round((julianday({end}) - julianday({start})) * 86400, 3)"
+
+
+def months_since(column):
+    """Months since the time in `column`, with one decimal."""
+    return f"round((julianday('now') - julianday({column})) / {MONTH_DAYS}, 1)"
+
+
+def words(seconds):
+    """A duration for people: `45 s`, `12 min`, `5 h`, `3 d`."""
+    return f"""case
+      when {seconds} < 120 then cast(round({seconds}) as integer) || ' s'
+      when {seconds} < 7200 then cast(round({seconds} / 60.0) as integer) || ' min'
+      when {seconds} < 172800 then cast(round({seconds} / 3600.0) as integer) || ' h'
+      else cast(round({seconds} / 86400.0) as integer) || ' d' end"""

@@ -1,0 +1,24 @@
+"""What each event of a UPS says to people. The names are upsmon's; the last five are ours."""
+
+EVENT_WORDS = {
+    "ONBATT": "on battery",
+    "LOWBATT": "battery low",
+    "REPLBATT": "battery to be replaced",
+    "OVER": "overloaded",
+    "COMMBAD": "no data",
+    "FSD": "shutting down on order",
+    "OFF": "not feeding the load",
+    "BYPASS": "on bypass, not protected",
+    "ALARM": "alarm",
+    "CAL": "calibrating its runtime",
+    "TEST": "self-test",
+    "TRIM": "lowering the mains voltage",
+    "BOOST": "raising the mains voltage",
+    "VOLTAGE": "input voltage out of range",
+    "INPUT_LOW": "input voltage low",
+    "CHARGE_LOW": "charge low",
+    "HOT": "too hot",
+    "LOAD_HIGH": "load high",
+}
+# While one of these goes on, the UPS needs a look; the status itself tells the others.
+LIMITS = ("REPLBATT", "ALARM", "VOLTAGE", "INPUT_LOW", "CHARGE_LOW", "HOT", "LOAD_HIGH")
