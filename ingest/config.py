@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from ingest.retention_settings import Backup, Retention
 from ingest.sections import ConfigError, Reader, nearest, parse_yaml, secret, unlisted
 
 __all__ = ["Access", "Answers", "Config", "ConfigError", "Gateway", "Log", "Person", "Token", "Web", "load_config"]
@@ -158,6 +159,8 @@ class Config:
     gateways: tuple[Gateway, ...] = ()
     web: Web = Web()
     access: Access = Access()
+    retention: Retention = Retention()
+    backup: Backup = Backup()
     demo: bool = unlisted(False)
     path: Path | None = unlisted(None)
 

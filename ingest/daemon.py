@@ -67,7 +67,12 @@ async def _run(config, gateway_configs):
     for health in healths:
         health.resume(connection)
     gateways = {}
-    store = Store(connection, config.timezone)
+
+    def deleted(number, node_id, child):
+        if number in gateways:
+            loop.call_soon_threadsafe(gateways[number].forget, node_id, child)
+
+    store = Store(connection, config.timezone, deleted)
     sinks = SimpleNamespace(
         store=store,
         watch=Watch(connection, store),
