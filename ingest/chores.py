@@ -207,7 +207,8 @@ def run_due(config, stop=None):
         for chore in CHORES.values():
             by = why_due(chore, rows.get(chore.name), config, now, settled)
             if by is not None:
-                do(config, connection, chore, by, stop)
+                outcome, detail = do(config, connection, chore, by, stop)
+                log.log(logging.INFO if outcome == "done" else logging.ERROR, "%s %s: %s", chore.name, outcome, detail)
                 done.append(chore.name)
     return done
 
@@ -223,12 +224,10 @@ def do(config, connection, chore, by, stop=None):
         )
     try:
         outcome, detail = "done", chore.run(config, by, stop)
-        log.info("%s: %s", chore.name, detail)
     except Stopped:
         _note(connection, chore, "stopped", "it goes on at the next start")
         raise
     except (BackupError, OSError, sqlite3.Error) as error:
-        log.error("%s failed: %s", chore.name, error)
         outcome, detail = "failed", str(error)
     _note(connection, chore, outcome, detail)
     return outcome, detail

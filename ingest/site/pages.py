@@ -46,7 +46,7 @@ async def shell(datasette, actor):
 async def permissions(datasette, actor):
     """Which rights the actor has and, for the others, why not."""
     answers = {}
-    for right in ("edit", "order"):
+    for right in ("edit", "order", "maintain"):
         refused = await refusal(datasette, actor, right)
         answers[right] = {"allowed": refused is None, "why": refused[1] if refused else ""}
     return answers
