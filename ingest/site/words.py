@@ -109,9 +109,11 @@ def format_number(value):
 
 
 def format_bytes(number):
-    """`0.4 MB`, `12 MB`, `1.3 GB`, smaller ones in kB; `–` for None."""
+    """`0.4 kB`, `12 MB`, `1.3 GB`; `–` for None."""
     if number is None:
         return "–"
+    if not number:
+        return "0"
     for limit, divisor, unit in ((1e6, 1e3, "kB"), (1e9, 1e6, "MB")):
         if number < limit:
             return f"{number / divisor:.{1 if number / divisor < 10 else 0}f} {unit}"
