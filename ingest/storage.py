@@ -8,7 +8,7 @@ import sqlite3
 import time
 from dataclasses import dataclass
 
-from ingest.arrival import first_since
+from ingest.arrival import ends, first_since
 from ingest.database import seconds, transaction, utc
 from ingest.pace import Stopped
 
@@ -138,7 +138,7 @@ def _guessed(connection, name):
 def count(connection, table):
     """(rows, whether that is an estimate): counted where the table is short, else by its ids."""
     if table.rowid and table.at:  # ids rise with arrival; other keys are computed
-        low, high = connection.execute(f"select min(id), max(id) from [{table.name}]").fetchone()
+        low, high = ends(connection, table.name)
         if low is None:
             return 0, False
         if high - low >= SMALL:

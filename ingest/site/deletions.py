@@ -20,6 +20,7 @@ from ingest.site.maintenance import wake
 from ingest.site.pages import page
 
 HELP = "what is one of node, sensor, requests (with node or sensor) and before (with a date, YYYY-MM-DD)"
+COUNT_S, STEPS = 3.0, 10_000  # time that counting may take, looked at every so many steps of SQLite's machine
 TRUE = ("1", "true", "on", "yes")
 
 
@@ -49,7 +50,12 @@ def read_plan(datasette, fields):
     connection.row_factory = sqlite3.Row
     try:
         wanted = read_wanted(connection, fields, datasette.timezone)
-        rows = _counts(connection, wanted)
+        deadline = time.monotonic() + COUNT_S
+        connection.set_progress_handler(lambda: time.monotonic() > deadline, STEPS)
+        try:
+            rows = _counts(connection, wanted)
+        except sqlite3.OperationalError:  # the plan then says that it could not count
+            rows = None
     finally:
         connection.close()
     shown = {name: value for name, value in fields.items() if value}
