@@ -1,7 +1,7 @@
-"""Deleting without stalling who else writes: short transactions, and a pause as long as each took.
+"""Deleting without stalling who else writes: short transactions, each with a pause twice as long after it.
 
-SQLite's busy handler is not fair: a program that writes without a pause keeps others waiting for as long as it likes.
-Beside these pauses ingest waits for one chunk at the most.
+SQLite's busy handler is not fair: who waits looks again after 1, 3, 8, 18, 33 ms ... and a program that writes without
+a pause is always there first. A pause of twice the time that the lock was held holds one of those looks.
 """
 
 import threading
@@ -9,11 +9,11 @@ import time
 
 from ingest.database import connect, transaction
 
-TARGET_S = 0.012  # the write lock is held about this long at a time
+TARGET_S = 0.008  # the write lock is held about this long at a time
 FEWEST, MOST = 50, 5_000  # rows a chunk
 PAGES = 200  # given back at a time
-LONGEST_PAUSE_S = 2.0
-CHECKPOINT_PAGES = 1_000  # sooner than ingest, so that its commits need not copy what deleting wrote
+PAUSE, LONGEST_PAUSE_S = 2, 2.0  # times as long as the lock was held
+CHECKPOINT_S = 0.02  # of writing: sooner than ingest, so that its commits need not copy what deleting wrote
 
 
 class Stopped(Exception):
@@ -27,6 +27,7 @@ class Pace:
         self.connection, self.stop = connection, stop or threading.Event()
         self.longest_s = 0.0
         self._target_s = target_s
+        self._written_s = 0.0  # since the log was copied into the database
 
     def run(self, chunk, size=FEWEST, most=MOST):
         """Call `chunk(size)` until it returns None; it calls `locked()` for what it writes. Raises Stopped."""
@@ -40,7 +41,15 @@ class Pace:
                 size = max(FEWEST, int(size * self._target_s / self._took_s))
             elif self._took_s < self._target_s / 2:
                 size = min(most, size * 2)
-            self.stop.wait(min(self._took_s, LONGEST_PAUSE_S))
+            self._copy_back()
+            self.stop.wait(min(PAUSE * self._took_s, LONGEST_PAUSE_S))
+
+    def _copy_back(self):
+        """Copy the log into the database now and then, without a lock that anybody waits for."""
+        self._written_s += self._took_s
+        if self._written_s >= CHECKPOINT_S:
+            self.connection.execute("pragma wal_checkpoint(passive)").fetchone()
+            self._written_s = 0.0
 
     def locked(self, write):
         """`write()` in a transaction of its own; returns what it returns."""
@@ -60,7 +69,7 @@ def open_paced(path):
     """A connection for deleting. What a power cut takes back of it is deleted once more: no need to wait for the disk."""
     connection = connect(path)
     connection.execute("pragma synchronous = normal")
-    connection.execute(f"pragma wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    connection.execute("pragma wal_autocheckpoint = 0")  # Pace does that outside its transactions
     return connection
 
 
