@@ -157,7 +157,7 @@ def test_charts_and_statistics_are_the_same_after_a_prune(make_site, tmp_path):
     assert site.rows("select count(*) from readings")[0][0] < 200
     assert [site.get(path).json() for path in paths] == before
     two_days = site.get(f"/telemetry/channel_history.json?_shape=array&channel={channel}&range=2+d").json()
-    assert sum(row["readings"] for row in two_days) >= 170  # raw values of one day alone would be half of that
+    assert sum(row["readings"] for row in two_days) > 150  # raw values of one day alone would be half of that
 
 
 def test_the_site_prunes_by_itself(kept):
