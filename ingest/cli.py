@@ -132,6 +132,37 @@ def status(**options):
 
 
 @main.command()
+@where
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+def prune(config, gateway, port, dry_run):
+    """Delete what is older than `retention:` allows.
+
+    It says first what goes. The site does this daily by itself. Ingest and the site may go on meanwhile; cut off, it
+    goes on the next time.
+    """
+    chosen = chosen_config(config, gateway, port, looking=True)
+    log_as(chosen, "prune")
+    from ingest.upkeep import run_prune
+
+    sys.exit(run_prune(chosen, dry_run))
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@where
+def backup(file, config, gateway, port):
+    """Copy the database to FILE.
+
+    Everything may go on meanwhile. FILE appears, or is replaced, only when the copy is whole and checked.
+    """
+    chosen = chosen_config(config, gateway, port, looking=True)
+    log_as(chosen, "backup")
+    from ingest.upkeep import run_backup
+
+    sys.exit(run_backup(chosen, file))
+
+
+@main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=5003, show_default=True, type=click.IntRange(0, 65535), help="0: any free one.")
 @click.option("--serial", type=click.Path(path_type=Path), help="Be a serial gateway at this path instead.")

@@ -12,6 +12,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from ingest.ota_settings import Ota
+from ingest.retention_settings import Backup, Retention
 from ingest.sections import ConfigError, Reader, keyed, nearest, parse_yaml, secret, unlisted
 from ingest.ups.limits import Limits
 from ingest.ups.tariffs import parse_days, parse_hours
@@ -271,6 +272,8 @@ class Config:
     web: Web = Web()
     access: Access = Access()
     ota: Ota = Ota()
+    retention: Retention = Retention()
+    backup: Backup = Backup()
     demo: bool = unlisted(False)
     path: Path | None = unlisted(None)
 

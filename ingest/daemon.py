@@ -76,7 +76,12 @@ async def _run(config, names):
     for health in healths:
         health.resume(connection)
     gateways = {}
-    store = Store(connection, config.timezone)
+
+    def deleted(number, node_id, child):
+        if number in gateways:
+            loop.call_soon_threadsafe(gateways[number].forget, node_id, child)
+
+    store = Store(connection, config.timezone, deleted)
     listen_only = {numbers[gateway.name]: not gateway.controller for gateway in gateway_configs}
     kept = load(connection, listen_only)
     firmware_sink = FirmwareSink(

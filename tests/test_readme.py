@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import time
 import urllib.request
@@ -46,7 +47,7 @@ def house(tmp_path_factory):
             f"timezone: Europe/Rome\ndatabase: telemetry.db\nweb: {{port: 0}}\n"
             f"gateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\n"
             f"nut: [{{name: closet, port: {upsd.port}, poll_s: 2}}]\n"
-            "access: {tokens: [{name: ci, token: {$env: CI_TOKEN}, may: [edit, order, upload]}]}\n"
+            "access: {tokens: [{name: ci, token: {$env: CI_TOKEN}, may: [edit, order, upload, maintain]}]}\n"
         )
         process = subprocess.Popen(
             ["voltkeeper", "up", "--config", "config.yml"], cwd=folder, env=env(folder), stdout=subprocess.PIPE, text=True
@@ -94,12 +95,33 @@ def test_questions_and_writes(command, house):
         assert isinstance(json.loads(done.stdout), list)
 
 
-@pytest.mark.parametrize("command", ["voltkeeper --help", "voltkeeper check", "voltkeeper status"])
+@pytest.mark.parametrize("command", ["voltkeeper --help", "voltkeeper check", "voltkeeper status", "voltkeeper prune --dry-run", "voltkeeper prune"])
 def test_commands_that_answer(command, house):
     assert command in COMMANDS
     done = run(command, house[0])
     assert done.returncode == 0, done.stderr + done.stdout
     assert len(done.stdout.splitlines()) > 1
+
+
+def test_a_copy_is_restored_and_is_the_same_house(house, tmp_path):
+    folder = house[0]
+    assert "voltkeeper backup telemetry-copy.db" in COMMANDS
+    done = run("voltkeeper backup telemetry-copy.db", folder)
+    assert done.returncode == 0 and "whole and checked" in done.stdout, done.stderr
+    (restore,) = re.findall(r"```bash\n(.*?)```", README, re.S)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/telemetry.db").write_bytes(b"a file that broke")
+    (tmp_path / "data/telemetry.db-wal").write_bytes(b"its log")
+    (tmp_path / "telemetry-copy.db").write_bytes((folder / "telemetry-copy.db").read_bytes())
+    (tmp_path / "config.yml").write_text("database: data/telemetry.db\n")
+    done = run(restore, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    copies = []
+    for path in (folder / "telemetry-copy.db", tmp_path / "data/telemetry.db"):
+        connection = sqlite3.connect(path)
+        copies.append(list(connection.iterdump()))
+        connection.close()
+    assert copies[0] == copies[1] and any("INTO \"messages\"" in line for line in copies[0])
 
 
 def test_a_gateway_on_the_command_line(house, tmp_path):

@@ -225,6 +225,18 @@ class Gateway(asyncio.Protocol):
         self.orders.window(node, window_s, time.monotonic())
         self._tick_orders()
 
+    def forget(self, node_id, child):
+        """People deleted a node, or one child of it: what speaks again is a stranger."""
+        self._values = {
+            header: value for header, value in self._values.items()
+            if header.node != node_id or child not in (None, header.child)
+        }  # fmt: skip
+        if child is None:
+            for known in (self._presented, self._sleepers, self._streaming):
+                known.discard(node_id)
+            self._protocols.pop(node_id, None)
+            self._asked_at.pop(node_id, None)
+
     # What goes out.
 
     def _answer(self, header, line):

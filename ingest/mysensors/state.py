@@ -41,6 +41,12 @@ class State:
     def loaded(self):
         """Called when the columns have been read from the file."""
 
+    def begin_anew(self):
+        """The row was deleted while something of it waits to be written: what was known before is forgotten."""
+        fresh = type(self)(*[getattr(self, name) for name in self.FIXED])
+        fresh.first_seen_at = fresh.last_seen_at = self.last_seen_at
+        vars(self).update(vars(fresh))
+
     @classmethod
     def upsert(cls):
         """The statement that takes `values()`; the name at insert is a placeholder that a trigger replaces."""
@@ -118,6 +124,10 @@ class Channel(State):
 
     def loaded(self):
         self.habit = Usual(self.usual, self.spread, self.readings)
+
+    def begin_anew(self):
+        self.habit, self.first_at = Usual(), self.last_at
+        self.readings = sum(sums[0] for sums in self.hours.values())
 
     def values(self):
         self.usual, self.spread = self.habit.value, self.habit.spread

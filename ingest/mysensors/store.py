@@ -10,6 +10,7 @@ from operator import itemgetter
 from ingest.clock import LocalTime
 from ingest.database import utc
 from ingest.mysensors import oddities
+from ingest.mysensors.deleted import last_deletion, read_deletions
 from ingest.mysensors.facts import teller
 from ingest.mysensors.protocol import (
     BROADCAST,
@@ -82,7 +83,10 @@ class Route:
 class Store:
     """Sink for `Block`, `IdGiven` and `Asked` items of any number of gateways."""
 
-    def __init__(self, connection, timezone):
+    def __init__(self, connection, timezone, deleted=lambda gateway, node_id, child: None):
+        """`deleted(gateway, node_id, child)` is told what people delete; child is None for a whole node."""
+        self._deleted = deleted
+        self._deletions = last_deletion(connection)
         self.nodes = Node.load(connection)
         self.sensors = Sensor.load(connection)
         self.channels = Channel.load(connection)
@@ -119,7 +123,9 @@ class Store:
             self._asked[item.node] = item.monotonic
 
     def poll(self, connection, changed):
-        return False
+        if not changed:
+            return False
+        return bool(list(read_deletions(connection, self._deletions)))  # a commit follows, which begins with them
 
     def _absorb_block(self, block):
         at = utc(block.at)
@@ -298,10 +304,36 @@ class Store:
                 self._daily.append(tally.values(self._day, self.sensors))
                 tally.clear()
 
+    def _delete(self, node, child):
+        """A node, or one child of it, is gone from the file: forget it, or begin anew with what is pending of it."""
+        key = 256 * node + child if child is not None else None
+        gone = {
+            Node: [node] if child is None else [],
+            Sensor: [sensor.id for sensor in self.sensors.values() if sensor.node == node and key in (None, sensor.id)],
+            Channel: [channel.id for channel in self.channels.values() if channel.node == node and key in (None, channel.sensor)],
+        }  # fmt: skip
+        for kind, held in ((Node, self.nodes), (Sensor, self.sensors), (Channel, self.channels)):
+            for id in gone[kind]:
+                state = held.get(id)
+                if state in self._dirty[kind]:
+                    state.begin_anew()
+                else:
+                    held.pop(id, None)
+        gateway, node_id = divmod(node, 256)
+        self._routes.pop(gateway, None)
+        for tally in self._tallies.values():
+            if tally.row[1] == node and child in (None, tally.row[3]):
+                tally.forget_last()
+        self._daily = [(*row[:3], row[3] if row[3] in self.sensors else None, *row[4:]) for row in self._daily]
+        self._deleted(gateway, node_id, child)
+
     # Step two: memory into the open transaction.
 
     def write(self, connection):
         """Write what is pending; the topics that changed are returned."""
+        for number, node_id, child in read_deletions(connection, self._deletions):
+            self._delete(node_id, child)
+            self._deletions = number
         self._drain_tallies()
         topics = set()
         for kind, states in self._dirty.items():

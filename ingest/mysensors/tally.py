@@ -20,6 +20,10 @@ class Tally:
         self.low = self.high = None
         self.total = 0.0
 
+    def forget_last(self):
+        """The node was deleted: the next message is the first one."""
+        self._epoch = None
+
     def add(self, count, at, epoch):
         """`count` messages were read together `at` (monotonic seconds) in the connection numbered `epoch`."""
         self.messages += count

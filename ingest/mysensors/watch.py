@@ -11,7 +11,8 @@ SILENCES = 3  # times its own usual interval
 LOOK_S = 30
 STEP_S = 5.0  # the wall clock and the monotonic one part by more: somebody set the clock
 
-OPEN = "insert into events (event, gateway, node, started_at, ended_at, complete, detail, figures) values (?, ?, ?, ?, ?, ?, ?, ?)"
+OPEN = """insert into events (event, gateway, node, started_at, ended_at, complete, detail, figures)
+select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 where ?3 is null or exists (select 1 from nodes where id = ?3)"""
 CLOSE = "update events set ended_at = ? where event = ? and gateway is ? and node is ? and ended_at is null"
 
 

@@ -50,7 +50,7 @@ async def shell(datasette, actor):
 async def permissions(datasette, actor):
     """Which rights the actor has and, for the others, why not."""
     answers = {}
-    for right in ("edit", "order", "upload"):
+    for right in ("edit", "order", "upload", "maintain"):
         refused = await refusal(datasette, actor, right)
         answers[right] = {"allowed": refused is None, "why": refused[1] if refused else ""}
     return answers

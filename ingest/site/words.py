@@ -160,6 +160,18 @@ def format_number(value):
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
 
 
+def format_bytes(number):
+    """`0.4 kB`, `12 MB`, `1.3 GB`; `–` for None."""
+    if number is None:
+        return "–"
+    if not number:
+        return "0"
+    for limit, divisor, unit in ((1e6, 1e3, "kB"), (1e9, 1e6, "MB")):
+        if number < limit:
+            return f"{number / divisor:.{1 if number / divisor < 10 else 0}f} {unit}"
+    return f"{number / 1e9:.1f} GB"
+
+
 def sensor_words(type_name):
     """What kind of sensor an S_ symbol is."""
     return SENSORS.get(type_name, "unknown kind" if type_name else "not presented")
@@ -194,6 +206,7 @@ def register(env, timezone):
         months=format_months,
         hours=format_hours,
         fig=format_figure,
+        megabytes=format_bytes,
         sensor_words=sensor_words,
     )
     env.globals["format_value"] = format_value

@@ -1,0 +1,27 @@
+"""Where in a table some time lies, found without an index on time: ids rise in order of arrival."""
+
+
+def ends(connection, table):
+    """The lowest and the highest id; None, None for an empty table. Both in one SELECT would read the whole table."""
+    return connection.execute(f"select (select min(id) from [{table}]), (select max(id) from [{table}])").fetchone()
+
+
+def first_since(connection, table, column, at, now):
+    """The id of the first row that is not older than `at`, found by halving; that of the newest row at the most.
+
+    Rows from a clock that was ahead of `now` tell nothing and are passed over. Ids may have gaps. 0: no rows.
+    """
+    low, high = ends(connection, table)
+    if low is None:
+        return 0
+    while low < high:
+        middle = (low + high) // 2
+        row = connection.execute(
+            f"select id, {column} from {table} where id >= ? and id < ? and {column} <= ? order by id limit 1",
+            (middle, high, now),
+        ).fetchone()
+        if row is None or row[1] >= at:
+            high = middle
+        else:
+            low = row[0] + 1
+    return high

@@ -1,0 +1,104 @@
+"""A copy is whole or not there, and restored it is the house again."""
+
+import signal
+import sqlite3
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from ingest.backup import BackupError, back_up
+from ingest.chores import run_due, want
+from ingest.database import connect, migrate, transaction, utc
+from ingest.retention_settings import Backup
+
+
+def everything(path):
+    connection = sqlite3.connect(path)
+    tables = [row[0] for row in connection.execute("select name from sqlite_master where type = 'table' order by name")]
+    found = {table: connection.execute(f"select * from [{table}]").fetchall() for table in tables}
+    connection.close()
+    return found
+
+
+def test_restored_it_is_the_same_house(house, tmp_path, voltkeeper, write_config):
+    config = write_config(f"database: {house.database}\n")
+    program = voltkeeper("backup", "copy.db", "--config", config)
+    assert program.wait() == 0 and "whole and checked" in program.text
+    assert everything(tmp_path / "copy.db") == everything(house.database)
+    restored = tmp_path / "restored" / "house.db"
+    restored.parent.mkdir()
+    (tmp_path / "copy.db").rename(restored)
+    migrate(restored)
+    assert everything(restored) == everything(house.database)
+    connection = connect(restored)
+    assert [connection.execute(f"pragma {name}").fetchone()[0] for name in ("page_size", "auto_vacuum", "journal_mode")] == [1024, 2, "wal"]
+    connection.close()
+
+
+def test_it_is_one_moment_of_a_file_that_is_written(house, tmp_path):
+    stop = threading.Event()
+
+    def write():
+        connection = connect(house.database)
+        while not stop.is_set():
+            with transaction(connection):  # both or neither
+                connection.execute("insert into audit (action, outcome) values ('pair', 'done')")
+                connection.execute("insert into rejects (received_at, source, raw, reason) values (?, 'pair', '', '')", (utc(time.time()),))
+        connection.close()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for number in range(3):
+            back_up(house.database, tmp_path / f"{number}.db")
+    finally:
+        stop.set()
+        writer.join()
+    for number in range(3):
+        copy = sqlite3.connect(tmp_path / f"{number}.db")
+        one, other = copy.execute(
+            "select (select count(*) from audit where action = 'pair'), (select count(*) from rejects where source = 'pair')"
+        ).fetchone()
+        assert one == other and copy.execute("pragma integrity_check").fetchone() == ("ok",)
+        copy.close()
+
+
+def test_killed_it_leaves_the_old_copy_and_the_next_one_clears_away(house, tmp_path, voltkeeper, write_config, wait_for):
+    config = write_config(f"database: {house.database}\n")
+    target = tmp_path / "copy.db"
+    target.write_bytes(b"the old copy")
+    for _ in range(3):
+        program = voltkeeper("backup", target, "--config", config)
+        wait_for(lambda: list(tmp_path.glob(".copy.db.partial-*")) or program.process.poll() is not None, every=0.001)
+        program.process.send_signal(signal.SIGKILL)
+        program.wait()
+        assert target.read_bytes() == b"the old copy" or sqlite3.connect(target).execute("pragma integrity_check").fetchone() == ("ok",)
+    assert voltkeeper("backup", target, "--config", config).wait() == 0
+    assert list(tmp_path.glob(".copy.db.partial-*")) == []
+    assert sqlite3.connect(target).execute("pragma integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("name", ["house.db", ".", "nowhere/copy.db"])
+def test_it_refuses_in_words(house, tmp_path, name):
+    before = everything(house.database)
+    with pytest.raises(BackupError):
+        back_up(house.database, tmp_path / name)
+    assert everything(house.database) == before
+
+
+def test_daily_copies_of_which_the_newest_stay(house, tmp_path):
+    house = replace(house, backup=Backup(tmp_path / "copies", keep=2))
+    connection = connect(house.database)
+    mine = tmp_path / "copies" / "house-of-cards.db"
+    assert "backup" in run_due(house)
+    mine.write_bytes(b"not a copy of ours")
+    for number in range(2):
+        time.sleep(1.05)
+        with transaction(connection):
+            want(connection, "backup", "owner")
+        assert run_due(house) == ["backup"]
+    connection.close()
+    copies = sorted(path.name for path in (tmp_path / "copies").iterdir())
+    assert len(copies) == 3 and mine.name in copies
