@@ -18,6 +18,7 @@ from ingest.mysensors.registry import number_gateways
 from ingest.mysensors.store import Store
 from ingest.mysensors.transport import run_gateway
 from ingest.mysensors.watch import Watch
+from ingest.notify import READY, STOPPING, feed_watchdog, notify
 from ingest.status import Health, StatusSink
 from ingest.writer import Writer
 
@@ -87,7 +88,11 @@ async def _run(config, gateway_configs):
     writer.start()
     tasks = [asyncio.create_task(run_gateway(gateway)) for gateway in gateways.values()]
     log.info("Reading %s into %s", ", ".join(g.name for g in gateway_configs) or "no source", config.database)
+    feeding = asyncio.create_task(feed_watchdog(writer.lives))
+    notify(READY)
     await stop.wait()
+    notify(STOPPING)
+    feeding.cancel()
     for gateway in gateways.values():
         gateway.stop()
     for task in tasks:

@@ -15,14 +15,17 @@ import uvicorn
 import yaml
 from datasette.app import Datasette
 from datasette.cli import check_databases
+from datasette.database import QueryInterrupted
 from datasette.plugins import pm
 from datasette_auth_passwords.utils import ALGORITHM
 
 from ingest.config import ConfigError
 from ingest.database import migrate
+from ingest.notify import READY, STOPPING, feed_watchdog, notify
 from ingest.site.access import cookie_key
 from ingest.site.live import LiveDatabase
 from ingest.site.login import Passwords, Throttle
+from ingest.site.prefix import root_of, under_prefix
 from ingest.site.secret import kept_secret
 from ingest.site.sql import check_spans
 
@@ -39,6 +42,7 @@ class House(Datasette):
         access = config.access
         self.config = config
         self.timezone = config.timezone
+        self.root = root_of(config.web.base_url)
         self.open_to_read = access.read == "anyone"
         self.rights = {one.name: frozenset(one.may) for one in (*access.people, *access.tokens)}
         self.tokens = [(one.token.encode(), one.name) for one in access.tokens]
@@ -62,6 +66,9 @@ class House(Datasette):
             return self._private[plugin_name]
         return super().plugin_config(plugin_name, database, table, fallback)
 
+    def app(self):
+        return under_prefix(super().app(), self.root)
+
     async def execute(self, db_name, sql, params=None, **options):
         """As Datasette's, with the errors of people's queries told to them alone."""
         try:
@@ -69,6 +76,38 @@ class House(Datasette):
         except ValueError as error:
             raise sqlite3.OperationalError(str(error)) from error
         return await super().execute(db_name, sql, params, **{**options, "log_sql_errors": False})
+
+
+class Server(uvicorn.Server):
+    """uvicorn that tells systemd when the site answers, that it lives, and when it stops."""
+
+    def __init__(self, house, config):
+        super().__init__(config)
+        self._house = house
+        self._feeding = None
+
+    async def startup(self, sockets=None):
+        await super().startup(sockets)
+        if self.started:
+            self._feeding = asyncio.create_task(feed_watchdog(self._lives))
+            notify(READY)
+
+    async def shutdown(self, sockets=None):
+        notify(STOPPING)
+        if self._feeding:
+            self._feeding.cancel()
+        await super().shutdown(sockets)
+
+    async def _lives(self, seconds):
+        """True when the threads that read the database answer in time."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._house.get_database("telemetry").execute("select 1")
+        except TimeoutError:
+            return False
+        except (sqlite3.Error, QueryInterrupted) as error:
+            log.error("the database cannot be read: %s", error)
+        return True
 
 
 def build(config):
@@ -84,7 +123,7 @@ def build(config):
         config,
         kept_secret(path),
         metadata=metadata,
-        settings=json.loads((ROOT / "settings.json").read_text(encoding="utf-8")),
+        settings={**json.loads((ROOT / "settings.json").read_text(encoding="utf-8")), "base_url": config.web.base_url},
         plugins_dir=str(ROOT / "plugins"),
         template_dir=str(ROOT / "templates"),
         static_mounts=[("static", str(ROOT / "static"))],
@@ -126,7 +165,8 @@ def run_web(config):
         signal.signal(number, lambda *_: None)
     host = f"[{config.web.host}]" if ":" in config.web.host else config.web.host
     log.info("the site is at http://%s:%d/", host, listener.getsockname()[1])
-    server = uvicorn.Server(
+    server = Server(
+        house,
         uvicorn.Config(
             house.app(), lifespan="on", timeout_graceful_shutdown=STOP_S, log_config=None,
             server_header=False,
