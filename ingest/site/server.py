@@ -23,6 +23,7 @@ from ingest.config import ConfigError
 from ingest.database import migrate
 from ingest.notify import READY, STOPPING, feed_watchdog, notify
 from ingest.site.access import cookie_key
+from ingest.site.drain import drained
 from ingest.site.live import LiveDatabase
 from ingest.site.login import Passwords, Throttle
 from ingest.site.prefix import root_of, under_prefix
@@ -67,7 +68,7 @@ class House(Datasette):
         return super().plugin_config(plugin_name, database, table, fallback)
 
     def app(self):
-        return under_prefix(super().app(), self.root)
+        return drained(under_prefix(super().app(), self.root))
 
     async def execute(self, db_name, sql, params=None, **options):
         """As Datasette's, with the errors of people's queries told to them alone."""
