@@ -15,19 +15,18 @@ import uvicorn
 import yaml
 from datasette.app import Datasette
 from datasette.cli import check_databases
-from datasette.database import QueryInterrupted
 from datasette.plugins import pm
 from datasette_auth_passwords.utils import ALGORITHM
 
 from ingest.config import ConfigError
 from ingest.database import migrate
-from ingest.notify import READY, STOPPING, feed_watchdog, notify
 from ingest.site.access import cookie_key
 from ingest.site.drain import drained
 from ingest.site.live import LiveDatabase
 from ingest.site.login import Passwords, Throttle
 from ingest.site.prefix import root_of, under_prefix
 from ingest.site.secret import kept_secret
+from ingest.site.serving import Server
 from ingest.site.sql import check_spans
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,38 +76,6 @@ class House(Datasette):
         except ValueError as error:
             raise sqlite3.OperationalError(str(error)) from error
         return await super().execute(db_name, sql, params, **{**options, "log_sql_errors": False})
-
-
-class Server(uvicorn.Server):
-    """uvicorn that tells systemd when the site answers, that it lives, and when it stops."""
-
-    def __init__(self, house, config):
-        super().__init__(config)
-        self._house = house
-        self._feeding = None
-
-    async def startup(self, sockets=None):
-        await super().startup(sockets)
-        if self.started:
-            self._feeding = asyncio.create_task(feed_watchdog(self._lives))
-            notify(READY)
-
-    async def shutdown(self, sockets=None):
-        notify(STOPPING)
-        if self._feeding:
-            self._feeding.cancel()
-        await super().shutdown(sockets)
-
-    async def _lives(self, seconds):
-        """True when the threads that read the database answer in time."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._house.get_database("telemetry").execute("select 1")
-        except TimeoutError:
-            return False
-        except (sqlite3.Error, QueryInterrupted) as error:
-            log.error("the database cannot be read: %s", error)
-        return True
 
 
 def build(config):
