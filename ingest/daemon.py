@@ -20,6 +20,7 @@ from ingest.mysensors.registry import number_gateways
 from ingest.mysensors.store import Store
 from ingest.mysensors.transport import run_gateway
 from ingest.mysensors.watch import Watch
+from ingest.notify import READY, STOPPING, feed_watchdog, notify
 from ingest.status import Health, StatusSink
 from ingest.ups.places import lock_offset
 from ingest.ups.sources import UpsSources
@@ -117,7 +118,11 @@ async def _run(config, names):
     upses.start(writer)
     tasks = [asyncio.create_task(run_gateway(gateway)) for gateway in gateways.values()]
     log.info("Reading %s into %s", ", ".join(names) or "no source", config.database)
+    feeding = asyncio.create_task(feed_watchdog(writer.lives))
+    notify(READY)
     await stop.wait()
+    notify(STOPPING)
+    feeding.cancel()
     for gateway in gateways.values():
         gateway.stop()
     for task in tasks:

@@ -46,6 +46,7 @@ class Writer(threading.Thread):
     def __init__(self, connection, commit_s, failed=lambda: None):
         super().__init__(name="writer", daemon=True)
         self.backlog = 0  # units of work handed in and not yet committed
+        self.beat = time.monotonic()  # when its thread last went round: it hangs when this grows old
         self._connection = connection
         self._commit_s = commit_s
         self._failed = failed
@@ -75,6 +76,10 @@ class Writer(threading.Thread):
         self._flushes.append(done)
         self._wake.set()
 
+    async def lives(self, seconds):
+        """True when the thread went round in the last seconds."""
+        return self.is_alive() and time.monotonic() - self.beat < seconds
+
     def stop(self):
         """Commit what is there and end; returns when that is done."""
         self._stopping = True
@@ -94,6 +99,7 @@ class Writer(threading.Thread):
         while True:
             self._wake.wait(max(0.0, min(due or next_poll, next_poll) - time.monotonic()))
             self._wake.clear()
+            self.beat = time.monotonic()
             stopping = self._stopping  # read before the queue: nothing handed in before stop() stays behind
             now = time.monotonic()
             if now >= next_poll or stopping:
@@ -137,6 +143,7 @@ class Writer(threading.Thread):
     def _write(self):
         tries = 0
         while True:
+            self.beat = time.monotonic()  # a file that is locked or full is no reason to be started again
             try:
                 with transaction(self._connection):
                     topics = set()

@@ -3,11 +3,12 @@
 from datasette import hookimpl
 
 from ingest.site.cells import choices, link
+from ingest.site.prefix import rooted_cell
 
 
 @hookimpl
-def render_cell(row, value, column, table):
-    return link(row, value, column, table)
+def render_cell(row, value, column, table, datasette):
+    return rooted_cell(getattr(datasette, "root", ""), link(row, value, column, table))
 
 
 @hookimpl

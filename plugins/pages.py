@@ -4,6 +4,7 @@ from datasette import hookimpl
 
 from ingest.site import pages, words
 from ingest.site.assets import asset
+from ingest.site.prefix import prefix_templates
 
 
 @hookimpl
@@ -36,6 +37,7 @@ async def pulse(datasette):
 def prepare_jinja2_environment(env, datasette):
     words.register(env, getattr(datasette, "timezone", "UTC"))
     env.globals["asset"] = asset
+    prefix_templates(env, getattr(datasette, "root", ""))
 
 
 @hookimpl

@@ -1,6 +1,7 @@
 // The page /-/ota: progress that moves by itself, and a look at a HEX file before it is sent.
 // Without this file the page shows the same, as it was when it was loaded.
 
+const PULSE = new URL("../-/pulse.json", document.currentScript.src); // right below a path prefix too
 const seen = {};
 const button = document.getElementById("live");
 let running = true, failures = 0, since = null, last = null, timer = null;
@@ -38,7 +39,7 @@ async function look() {
   clearTimeout(timer);
   if (!running || document.hidden) return;
   try {
-    const response = await fetch("/-/pulse.json", { cache: "no-store" });
+    const response = await fetch(PULSE, { cache: "no-store" });
     if (!response.ok) throw new Error(response.status);
     const { changes } = await response.json();
     const changed = new Set(Object.keys(changes).filter((topic) => last && seen[topic] !== changes[topic].seq));

@@ -21,10 +21,13 @@ from datasette_auth_passwords.utils import ALGORITHM
 from ingest.config import ConfigError
 from ingest.database import migrate
 from ingest.site.access import cookie_key
+from ingest.site.drain import drained
 from ingest.site.images import is_guarded
 from ingest.site.live import LiveDatabase
 from ingest.site.login import Passwords, Throttle
+from ingest.site.prefix import root_of, under_prefix
 from ingest.site.secret import kept_secret
+from ingest.site.serving import Server
 from ingest.site.sql import check_spans
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,6 +44,7 @@ class House(Datasette):
         self.config = config
         self.timezone = config.timezone
         self.started = time.monotonic()
+        self.root = root_of(config.web.base_url)
         self.open_to_read = access.read == "anyone"
         self.rights = {one.name: frozenset(one.may) for one in (*access.people, *access.tokens)}
         self.tokens = [(one.token.encode(), one.name) for one in access.tokens]
@@ -63,6 +67,9 @@ class House(Datasette):
         if plugin_name in self._private:
             return self._private[plugin_name]
         return super().plugin_config(plugin_name, database, table, fallback)
+
+    def app(self):
+        return drained(under_prefix(super().app(), self.root))
 
     async def execute(self, db_name, sql, params=None, **options):
         """As Datasette's, with the errors of people's queries told to them alone."""
@@ -91,7 +98,7 @@ def build(config):
         config,
         kept_secret(path),
         metadata=metadata,
-        settings=json.loads((ROOT / "settings.json").read_text(encoding="utf-8")),
+        settings={**json.loads((ROOT / "settings.json").read_text(encoding="utf-8")), "base_url": config.web.base_url},
         plugins_dir=str(ROOT / "plugins"),
         template_dir=str(ROOT / "templates"),
         static_mounts=[("static", str(ROOT / "static"))],
@@ -133,7 +140,8 @@ def run_web(config):
         signal.signal(number, lambda *_: None)
     host = f"[{config.web.host}]" if ":" in config.web.host else config.web.host
     log.info("the site is at http://%s:%d/", host, listener.getsockname()[1])
-    server = uvicorn.Server(
+    server = Server(
+        house,
         uvicorn.Config(
             house.app(), lifespan="on", timeout_graceful_shutdown=STOP_S, log_config=None,
             server_header=False,

@@ -76,3 +76,13 @@ def test_a_port_that_is_taken_ends_the_start_in_words(process, tmp_path):
     second = start(tmp_path / "other.db", port)
     _, errors = second.communicate(timeout=30)
     assert second.returncode == 1 and f"cannot listen on 127.0.0.1:{port}" in errors
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/telemetry/set_location", 401), ("/-/login", 413), ("/nodes", 405), ("/none", 405)]
+)
+def test_a_refusal_reaches_who_sends_much(process, path, status):
+    url = address(process)
+    sent = b"username=x&password=" + b"x" * 5_000_000
+    got, text = fetch(url + path, sent)
+    assert got == status and json.loads(text)["ok"] is False

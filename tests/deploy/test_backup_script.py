@@ -1,0 +1,79 @@
+"""deploy/backup: a whole copy beside a running ingest, the newest ones stay, nothing half-made is left."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ingest.cli import main
+from ingest.demo.threaded import running
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def back_up(tmp_path):
+    """A function that runs the script with the `voltkeeper` of this Python."""
+    command = tmp_path / "voltkeeper"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m ingest "$@"\n')
+    command.chmod(0o755)
+
+    def run(*arguments, config="config.yml"):
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "VOLTKEEPER": str(command), "VOLTKEEPER_CONFIG": config}
+        return subprocess.run(
+            [ROOT / "deploy/backup", *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+        )
+
+    return run
+
+
+@pytest.mark.skipif("backup" not in main.commands, reason="this voltkeeper has no command backup")
+def test_a_copy_while_ingest_runs(back_up, voltkeeper, write_config, wait_for, tmp_path):
+    with running(port=0, boot=True) as gateway:
+        write_config(f"database: house.db\ngateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]")
+        program = voltkeeper("ingest")
+        wait_for(lambda: (tmp_path / "house.db").exists() and count(tmp_path / "house.db") > 20, timeout=30)
+        folder = tmp_path / "backups"
+        folder.mkdir()
+        old = [folder / f"telemetry-2026010{day}T000000Z.db" for day in range(1, 4)]
+        for path in (*old, folder / "telemetry-20260104T000000Z.part", folder / "mine.db"):
+            path.write_text("")
+        done = back_up(folder, "2")
+        assert done.returncode == 0, done.stderr
+        assert program.process.poll() is None
+        program.end()
+    left = sorted(path.name for path in folder.iterdir())
+    assert left[:2] == ["mine.db", old[2].name] and len(left) == 3
+    copy = folder / left[2]
+    assert copy.stat().st_mode & 0o077 == 0
+    connection = sqlite3.connect(copy)
+    assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
+    connection.close()
+    assert 20 < count(copy) <= count(tmp_path / "house.db")
+
+
+def count(path):
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute("select count(*) from messages").fetchone()[0]
+    except sqlite3.OperationalError:  # it has no tables yet
+        return 0
+    finally:
+        connection.close()
+
+
+def test_a_failure_keeps_the_old_copies(back_up, tmp_path):
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    (folder / "telemetry-20260101T000000Z.db").write_text("")
+    done = back_up(folder, "1", config="none.yml")
+    assert done.returncode != 0 and done.stderr
+    assert [path.name for path in folder.iterdir()] == ["telemetry-20260101T000000Z.db"]
+
+
+def test_without_a_folder_it_says_what_it_wants(back_up):
+    done = back_up()
+    assert done.returncode != 0 and "deploy/backup FOLDER [KEEP]" in done.stderr

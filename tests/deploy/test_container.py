@@ -1,0 +1,201 @@
+"""Dockerfile and compose.yml without a Docker engine: the steps are done in a folder of their own, then what they made
+runs as the file says, and is asked by its healthcheck."""
+
+import fnmatch
+import json
+import os
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ingest.demo.threaded import running
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE = yaml.safe_load((ROOT / "deploy/compose.yml").read_text())
+NUT = shutil.which("upsd", path="/lib/nut")
+
+
+def steps(path):
+    """(instruction, arguments) of a Dockerfile, in order."""
+    text = re.sub(r"\\\n", " ", path.read_text())
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return [tuple(line.split(None, 1)) for line in lines]
+
+
+DOCKERFILE = steps(ROOT / "deploy/Dockerfile")
+NUT_DOCKERFILE = steps(ROOT / "deploy/nut/Dockerfile")
+LEFT_OUT = (ROOT / ".dockerignore").read_text().split()
+
+
+def value(instruction, dockerfile=DOCKERFILE):
+    return next(arguments for name, arguments in reversed(dockerfile) if name == instruction)
+
+
+def is_left_out(path):
+    """As .dockerignore has it: a pattern is for the top folder, with **/ for every one."""
+    top, *below = path.split("/")
+    return any(
+        any(fnmatch.fnmatch(part, one[3:]) for part in (top, *below)) if one.startswith("**/") else fnmatch.fnmatch(top, one)
+        for one in LEFT_OUT
+    )
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory):
+    """A folder in the place of the image's root, in which the steps of the Dockerfile were done."""
+    root = tmp_path_factory.mktemp("image")
+    environment = {"PATH": f"{Path(sys.executable).resolve().parent}:/usr/bin:/bin", "HOME": os.environ.get("HOME", "/")}
+    folder = root
+    for instruction, arguments in DOCKERFILE:
+        if instruction == "ENV":
+            environment |= dict(pair.split("=", 1) for pair in shlex.split(arguments))
+            environment.pop("PIP_NO_CACHE_DIR", None)  # the wheels of the tests before serve here
+        elif instruction == "WORKDIR":
+            folder = root / arguments.lstrip("/")
+            folder.mkdir(parents=True, exist_ok=True)
+        elif instruction == "COPY":
+            assert arguments == ". ."
+            for path in subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, text=True).splitlines():
+                if not is_left_out(path) and (ROOT / path).is_file():
+                    (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy(ROOT / path, folder / path)
+        elif instruction == "RUN":
+            command = re.sub(r"(?<![\w.])/(?=data|opt)", f"{root}/", arguments)
+            if os.geteuid() != 0:
+                command = command.replace("-o 10001 -g 10001", "")
+            done = subprocess.run(
+                ["sh", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=400
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+    return root
+
+
+def command_of(arguments, root):
+    """The words of a CMD, in the folder that stands for the image's root."""
+    return [re.sub(r"^/(?=data|opt)", f"{root}/", word) for word in json.loads(arguments)]
+
+
+def test_what_the_dockerfile_makes_runs_and_is_well(image, start, wait_for, free_port):
+    port = free_port()
+    with running(port=0, boot=True) as gateway:
+        (image / "data/config.yml").write_text(
+            f"title: Hill house\ndatabase: telemetry.db\nweb: {{host: 0.0.0.0, port: {port}}}\n"
+            f"gateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\n"
+        )
+        check = command_of(value("HEALTHCHECK").partition("CMD ")[2], image)
+        assert Path(check[1]).is_file()
+        check += [image / "data/config.yml"]
+
+        def well(code):
+            done = subprocess.run(check, cwd=image / "data", capture_output=True, text=True, timeout=30)
+            return done.stdout.strip() if done.returncode == code else ""
+
+        assert well(1) == f"the site does not answer at http://127.0.0.1:{port}/"
+        program = start(*command_of(value("CMD"), image), PYTHONPATH="")
+        assert wait_for(lambda: well(0), timeout=60, every=0.5) == "well"
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+            assert "Hill house" in answer.read().decode()
+        site = [pid for pid in program.family() if b"\0web\0" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        os.kill(site[0], 19)
+        assert "does not answer" in wait_for(lambda: well(1), timeout=20, every=0.5)
+        os.kill(site[0], 18)
+        assert program.end() == 0
+    assert (image / "data/telemetry.db").is_file()
+
+
+def test_nothing_private_gets_into_the_image(image):
+    inside = {str(path.relative_to(image / "opt/voltkeeper")) for path in (image / "opt/voltkeeper").iterdir()}
+    assert {"ingest", "plugins", "templates", "static", "metadata.yml", "deploy"} <= inside
+    for private in ("config.yml", ".env", "data/telemetry.db", "house/secrets.env", ".git/config", "x/house.db-wal"):
+        assert is_left_out(private), private
+    assert not is_left_out("ingest/database.py") and not is_left_out("config.example.yml")
+
+
+def test_the_image_does_not_run_as_root():
+    assert value("USER") == "10001:10001"
+    names = [name for name, _ in DOCKERFILE]
+    assert names.index("USER") > max(position for position, name in enumerate(names) if name == "RUN")
+    assert value("USER", NUT_DOCKERFILE) == "nut"
+
+
+@pytest.mark.parametrize("name", COMPOSE["services"])
+def test_a_container_has_no_root_and_no_privilege(name):
+    service = COMPOSE["services"][name]
+    assert service["cap_drop"] == ["ALL"] and service["read_only"] is True
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service.get("user", "nut") in ("10001:10001", "nut")
+    assert not {"privileged", "cap_add", "network_mode", "pid", "ipc"} & set(service)
+    for port in service.get("ports", []):
+        assert port.startswith("127.0.0.1:"), "a container's port is past the machine's firewall"
+    build = service["build"]
+    assert (ROOT / "deploy" / build["context"] / build.get("dockerfile", "Dockerfile")).resolve().is_file()
+
+
+def test_the_serial_device_and_nut_are_there_for_who_has_them():
+    house, nut = COMPOSE["services"]["voltkeeper"], COMPOSE["services"]["nut"]
+    assert house["devices"] == ["${VOLTKEEPER_SERIAL:-/dev/null}:/dev/ttyGateway"]
+    assert house["group_add"] == ["20"]
+    assert "profiles" not in house and nut["profiles"] == ["nut"]
+    assert house["volumes"] == ["../house:/data"] and value("CMD").count("/data/config.yml") == 1
+    assert any(name == "HEALTHCHECK" for name, _ in DOCKERFILE)
+
+
+def has_compose():
+    return bool(shutil.which("docker")) and subprocess.run(["docker", "compose", "version"], capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(not has_compose(), reason="no docker compose on this machine to ask what it makes of compose.yml")
+def test_docker_takes_the_compose_file():
+    done = subprocess.run(
+        ["docker", "compose", "-f", ROOT / "deploy/compose.yml", "--profile", "nut", "config", "-q"],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(NUT is None, reason="no upsd on this machine: apt install nut-server")
+def test_the_command_of_the_nut_image_serves_a_ups_as_an_ordinary_user(start, free_port):
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:  # where another user than root may look
+        for name, text in {
+            "ups.conf": f"[rack]\n  driver = dummy-ups\n  mode = dummy-loop\n  port = {folder}/rack.dev\n",
+            "rack.dev": "ups.status: OL\nbattery.charge: 97\n",
+            "upsd.conf": f"LISTEN 127.0.0.1 {port}\n",
+            "upsd.users": "",
+        }.items():
+            Path(folder, name).write_text(text)
+        as_nut = []
+        if os.geteuid() == 0:
+            as_nut = ["setpriv", "--reuid=nut", "--regid=nut", "--clear-groups"]
+            for path in (Path(folder), *Path(folder).iterdir()):
+                shutil.chown(path, "nut", "nut")
+        where = {"NUT_CONFPATH": folder, "NUT_STATEPATH": folder, "NUT_ALTPIDPATH": folder}
+        where["PATH"] = "/usr/sbin:/usr/bin:/sbin:/bin"
+        program = start(*as_nut, *json.loads(value("CMD", NUT_DOCKERFILE)), **where)
+        try:
+            until = time.monotonic() + 20
+            while not (told := charge(port)).startswith("VAR") and time.monotonic() < until:
+                time.sleep(0.1)  # the driver and the server start side by side
+            assert told == 'VAR rack battery.charge "97"', program.text
+        finally:  # a driver leaves the session of what started it
+            subprocess.run([*as_nut, "upsdrvctl", "stop"], env=where, capture_output=True, timeout=20)
+
+
+def charge(port):
+    """What the server says of the UPS; nothing while it does not listen."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=2) as client:
+            client.sendall(b"GET VAR rack battery.charge\n")
+            return client.recv(200).decode().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,150 @@
+"""What ingest and web tell systemd, on a real socket: ready, alive while both halves live, stopping."""
+
+import asyncio
+import os
+import signal
+import sqlite3
+import time
+import urllib.request
+
+import pytest
+
+from ingest import notify
+from ingest.parent import PIPE
+from tests.deploy.conftest import Manager
+
+PORT_LINE = "the site is at http://127.0.0.1:"
+
+
+def watched(manager, seconds):
+    return {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": str(int(seconds * 1e6))}
+
+
+def test_ingest_tells_that_it_is_ready_lives_and_stops(voltkeeper, write_config, manager):
+    write_config("")
+    program = voltkeeper("ingest", **watched(manager, 0.8))
+    assert manager.told(20) == "READY=1"
+    assert [manager.told(5) for _ in range(5)] == ["WATCHDOG=1"] * 5
+    program.process.send_signal(signal.SIGTERM)
+    while (told := manager.told(5)) == "WATCHDOG=1":
+        continue
+    assert told == "STOPPING=1"
+    assert program.wait() == 0
+    assert manager.told(0.5) is None
+
+
+def test_ingest_whose_writer_hangs_tells_nothing_until_it_goes_on(voltkeeper, write_config, manager, tmp_path):
+    write_config("database: house.db\ncommit_s: 0.1\ngateways: [{name: main, tcp: '127.0.0.1:1'}]")
+    program = voltkeeper("ingest", **watched(manager, 2))
+    assert manager.told(20) == "READY=1"
+    assert manager.told(5) == "WATCHDOG=1"
+    other = sqlite3.connect(tmp_path / "house.db", isolation_level=None)
+    other.execute("begin exclusive")  # the writer's next commit waits for this, as for a disk that does not answer
+    manager.wait_until_quiet(2.2, timeout=40)
+    assert program.process.poll() is None
+    assert "No sign of life for 1 s" in program.text
+    other.execute("rollback")
+    other.close()
+    assert manager.told(20) == "WATCHDOG=1"
+    assert program.end() == 0
+
+
+def test_the_site_tells_that_it_is_ready_when_it_answers(voltkeeper, write_config, manager):
+    write_config("web: {port: 0}")
+    program = voltkeeper("web", **watched(manager, 0.8))
+    assert manager.told(30) == "READY=1"
+    port = program.text.partition(PORT_LINE)[2].partition("/")[0]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+        assert answer.status == 200
+    assert [manager.told(5) for _ in range(3)] == ["WATCHDOG=1"] * 3
+    os.kill(program.pid, signal.SIGSTOP)
+    manager.wait_until_quiet(1.0)
+    os.kill(program.pid, signal.SIGCONT)
+    assert manager.told(5) == "WATCHDOG=1"
+    program.process.send_signal(signal.SIGTERM)
+    while (told := manager.told(5)) == "WATCHDOG=1":
+        continue
+    assert told == "STOPPING=1"
+    assert program.wait() == 0
+
+
+def test_children_of_up_tell_nothing(voltkeeper, write_config, manager, wait_for, free_port):
+    port = free_port()
+    write_config(f"web: {{port: {port}}}")
+    program = voltkeeper("up", **watched(manager, 0.8))
+    wait_for(lambda: f"Voltkeeper is at http://127.0.0.1:{port}/" in program.text, timeout=30)
+    assert manager.told(0.5) is None
+    assert program.end() == 0
+
+
+async def yes(seconds):
+    return True
+
+
+async def no(seconds):
+    return False
+
+
+def feed(alive, seconds, monkeypatch, manager, blocked_s=0.0):
+    for name, value in watched(manager, seconds).items():
+        monkeypatch.setenv(name, value)
+
+    async def run():
+        feeding = asyncio.create_task(notify.feed_watchdog(alive))
+        await asyncio.sleep(seconds * 0.6)
+        time.sleep(blocked_s)
+        feeding.cancel()
+
+    asyncio.run(run())
+    states = []
+    while state := manager.told(0.05):
+        states.append(state)
+    return states
+
+
+def test_a_quarter_of_the_time_lies_between_two_signs_of_life(monkeypatch, manager):
+    assert feed(yes, 0.8, monkeypatch, manager) == ["WATCHDOG=1"] * 3
+
+
+def test_a_loop_that_hangs_tells_nothing(monkeypatch, manager):
+    assert feed(yes, 0.8, monkeypatch, manager, blocked_s=1.0) == ["WATCHDOG=1"] * 3
+
+
+def test_what_does_not_live_is_logged_once_and_not_told(monkeypatch, manager, caplog):
+    assert feed(no, 0.8, monkeypatch, manager) == []
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+@pytest.mark.parametrize(
+    ("usec", "pid", "seconds"),
+    [("2000000", None, 2.0), ("2000000", str(os.getpid()), 2.0), ("2000000", "1", 0.0), (None, None, 0.0), ("x", None, 0.0)],
+)
+def test_the_watchdog_is_for_the_process_that_it_names(monkeypatch, usec, pid, seconds):
+    for name, value in (("WATCHDOG_USEC", usec), ("WATCHDOG_PID", pid)):
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    assert notify.watchdog_s() == seconds
+
+
+def test_the_abstract_namespace(monkeypatch):
+    one = Manager(f"@voltkeeper-test-{os.getpid()}")
+    monkeypatch.setenv("NOTIFY_SOCKET", one.address)
+    try:
+        assert notify.notify(notify.READY)
+        assert one.told(1) == "READY=1"
+    finally:
+        one.close()
+
+
+def test_nobody_listens(monkeypatch, tmp_path, caplog):
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    assert not notify.notify(notify.READY)
+    assert caplog.text == ""
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
+    assert not notify.notify(notify.READY)
+    assert "systemd was not told READY=1" in caplog.text
+    monkeypatch.setenv(PIPE, "0")
+    caplog.clear()
+    assert not notify.notify(notify.READY)
+    assert caplog.text == ""
