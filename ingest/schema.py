@@ -310,3 +310,131 @@ def mysensors(db: Database):
           (select max(changed_at) from battery_changes where node = new.node) where id = new.node; end"""
     )
     db["commands"].insert_all({"id": number, "name": name} for number, name in enumerate(COMMANDS))
+
+
+UPS_FIGURES = (
+    "input_voltage", "input_frequency", "output_voltage", "output_frequency", "output_current", "battery_charge",
+    "battery_voltage", "battery_current", "battery_runtime", "battery_temperature", "ups_load", "ups_realpower",
+    "ups_power", "ups_temperature", "ups_efficiency",
+)  # fmt: skip
+UPS_HOURLY = (
+    "input_voltage", "input_frequency", "output_voltage", "battery_charge", "battery_voltage", "battery_runtime",
+    "ups_load", "watts", "ups_temperature",
+)  # fmt: skip
+UPS = f"""
+create table ups (
+  id integer primary key,
+  name text not null unique,
+  driver text not null,
+  source text not null,
+  address text not null default '',
+  label text not null,
+  location text not null default '',
+  configured integer not null default 1,
+  mfr text,
+  model text,
+  serial text,
+  firmware text,
+  realpower_nominal real,
+  power_nominal real,
+  power_factor real,
+  status text,
+  status_at text,
+  outcome text,
+  outcome_at text,
+  battery_changed_at text,
+  first_seen_at text,
+  last_sample_at text
+);
+
+create table ups_variables (
+  ups integer not null references ups(id),
+  variable text not null,
+  value text not null,
+  number real,
+  writable integer not null default 0,
+  changed_at text not null,
+  primary key (ups, variable)
+) without rowid;
+
+create table ups_variable_changes (
+  id integer primary key,
+  ups integer not null references ups(id),
+  variable text not null,
+  old text,
+  value text not null,
+  changed_at text not null
+);
+create index ups_variable_changes_ups on ups_variable_changes (ups);
+
+create table ups_samples (
+  id integer primary key,
+  sampled_at text not null,
+  ups integer not null references ups(id),
+  ups_status text not null,
+  {" real, ".join(UPS_FIGURES)} real,
+  watts real,
+  watts_rule text
+);
+create index ups_samples_ups_sampled_at on ups_samples (ups, sampled_at);
+
+create table ups_samples_hourly (
+  ups integer not null references ups(id),
+  hour_at text not null,
+  samples integer not null,
+  covered_s real not null,
+  on_battery_s real not null,
+  trim_s real not null,
+  boost_s real not null,
+  wh real,
+  watts_rule text,
+  {", ".join(f"{figure}_{part} real" for figure in UPS_HOURLY for part in ("min", "avg", "max"))},
+  primary key (ups, hour_at)
+) without rowid;
+
+create table polls (
+  id integer primary key,
+  ups integer not null references ups(id),
+  started_at text not null,
+  ended_at text not null,
+  count integer not null,
+  outcome text not null,
+  detail text not null default ''
+);
+create index polls_ups on polls (ups, started_at);
+
+create table tariffs (
+  id integer primary key,
+  valid_from text,
+  valid_to text,
+  hours text not null default '',
+  days text not null default '',
+  price_per_kwh real not null,
+  currency text not null
+);
+
+create table ups_battery_changes (
+  id integer primary key,
+  ups integer not null references ups(id),
+  changed_at text not null,
+  recorded_at text not null default ({NOW}),
+  recorded_by text
+);
+create index ups_battery_changes_ups on ups_battery_changes (ups, changed_at);
+
+alter table events add column ups integer references ups(id);
+create index events_ups on events (ups) where ups is not null;
+"""
+
+
+@migrations()
+def ups(db: Database):
+    """UPSes: what they say, what it sums up to, how polling them went."""
+    for statement in UPS.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+    db.execute(
+        """create trigger ups_battery_changes_recorded after insert on ups_battery_changes begin
+        update ups set battery_changed_at =
+          (select max(changed_at) from ups_battery_changes where ups = new.ups) where id = new.ups; end"""
+    )

@@ -1,0 +1,48 @@
+"""The standard figures of a UPS: which variables make a sample, and how their text becomes numbers."""
+
+import re
+
+# A sample's columns, by NUT's names; the dot becomes an underscore. Units: V, Hz, A, %, s, degrees C, W, VA.
+FIGURES = (
+    "input.voltage",
+    "input.frequency",
+    "output.voltage",
+    "output.frequency",
+    "output.current",
+    "battery.charge",
+    "battery.voltage",
+    "battery.current",
+    "battery.runtime",
+    "battery.temperature",
+    "ups.load",
+    "ups.realpower",
+    "ups.power",
+    "ups.temperature",
+    "ups.efficiency",
+)
+RATINGS = ("ups.realpower.nominal", "ups.power.nominal", "output.powerfactor", "input.voltage.nominal")
+TRANSFERS = ("input.transfer.low", "input.transfer.high")
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d{1,2})?")
+_BIGGEST = 1e15
+
+
+def column(variable):
+    """`battery.charge` as the name of a column."""
+    return variable.replace(".", "_")
+
+
+def parse_value(text):
+    """The number in a variable's text, else None. NUT's own list has '21,52': a comma counts as a point."""
+    text = text.strip()
+    number = float(text.replace(",", ".")) if _NUMBER.fullmatch(text) else None
+    return number if number is not None and abs(number) < _BIGGEST else None
+
+
+def parse_figures(variables):
+    """Variable -> number for everything here that is there and is a number."""
+    found = {}
+    for name in (*FIGURES, *RATINGS, *TRANSFERS):
+        number = parse_value(variables[name]) if name in variables else None
+        if number is not None:
+            found[name] = number
+    return found

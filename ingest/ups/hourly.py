@@ -1,0 +1,92 @@
+"""One UPS's hour as a row of `ups_samples_hourly`: kept in memory as absolute values, so that writing it twice is harmless."""
+
+from datetime import datetime
+
+from ingest.database import utc
+from ingest.ups.figures import column
+
+FIGURES = (
+    "input.voltage", "input.frequency", "output.voltage", "battery.charge", "battery.voltage", "battery.runtime",
+    "ups.load", "watts", "ups.temperature",
+)  # fmt: skip
+SUMS = ("samples", "covered_s", "on_battery_s", "trim_s", "boost_s", "wh", "watts_rule")
+COLUMNS = ("ups", "hour_at", *SUMS, *(f"{column(name)}_{part}" for name in FIGURES for part in ("min", "avg", "max")))
+UPSERT = (
+    f"insert into ups_samples_hourly ({', '.join(COLUMNS)}) values ({', '.join('?' * len(COLUMNS))}) "
+    f"on conflict (ups, hour_at) do update set {', '.join(f'{name} = excluded.{name}' for name in COLUMNS[2:])}"
+)
+
+
+class Hour:
+    """Count, lowest, sum and highest of each figure, and the seconds that are covered."""
+
+    __slots__ = ("hour_at", "samples", "covered", "on_battery", "trim", "boost", "wh", "rule", "sums")
+
+    def __init__(self, hour_at):
+        self.hour_at = hour_at
+        self.samples = 0
+        self.covered = self.on_battery = self.trim = self.boost = 0.0
+        self.wh = self.rule = None
+        self.sums = {}  # figure -> [count, lowest, sum, highest]
+
+    @classmethod
+    def load(cls, connection, ups, hour_at):
+        """The hour as far as the file has it."""
+        hour = cls(hour_at)
+        row = connection.execute(
+            f"select {', '.join(SUMS)} from ups_samples_hourly where ups = ? and hour_at = ?", (ups, hour_at)
+        ).fetchone()
+        if row is None:
+            return hour
+        hour.samples, hour.covered, hour.on_battery, hour.trim, hour.boost, hour.wh, hour.rule = row
+        end = utc(datetime.fromisoformat(hour_at).timestamp() + 3600)
+        parts = ", ".join(f"count({c}), min({c}), total({c}), max({c})" for c in map(column, FIGURES))
+        found = connection.execute(
+            f"select {parts} from ups_samples where ups = ? and sampled_at >= ? and sampled_at < ?", (ups, hour_at, end)
+        ).fetchone()
+        for number, name in enumerate(FIGURES):
+            if found[4 * number]:
+                hour.sums[name] = list(found[4 * number : 4 * number + 4])
+        return hour
+
+    def add_sample(self, figures, watts, rule):
+        """A full sample within the hour."""
+        self.samples += 1
+        self.rule = rule or self.rule
+        for name in FIGURES:
+            value = watts if name == "watts" else figures.get(name)
+            if value is None:
+                continue
+            sums = self.sums.get(name)
+            if sums is None:
+                self.sums[name] = [1, value, value, value]
+                continue
+            sums[0] += 1
+            sums[2] += value
+            if value < sums[1]:
+                sums[1] = value
+            if value > sums[3]:
+                sums[3] = value
+
+    def add_stretch(self, stretch):
+        """Covered time within the hour."""
+        self.covered += stretch.seconds
+        if stretch.wh is not None:
+            self.wh = (self.wh or 0.0) + stretch.wh
+        if "OB" in stretch.words:
+            self.on_battery += stretch.seconds
+        if "TRIM" in stretch.words:
+            self.trim += stretch.seconds
+        if "BOOST" in stretch.words:
+            self.boost += stretch.seconds
+
+    def values(self, ups):
+        """The row, for UPSERT."""
+        parts = []
+        for name in FIGURES:
+            count, low, total, high = self.sums.get(name, (0, None, 0.0, None))
+            parts += (low, round(total / count, 4) if count else None, high)
+        return (
+            ups, self.hour_at, self.samples, round(self.covered, 3), round(self.on_battery, 3), round(self.trim, 3),
+            round(self.boost, 3), None if self.wh is None else round(self.wh, 5), self.rule, *parts,
+        )  # fmt: skip
