@@ -41,6 +41,12 @@ def without_file(gateway=None):
     return read_config(values, Path.cwd(), "--gateway")[0]
 
 
+def own_config(path=None):
+    """The Config of the house itself, never that of the demo: a file, or the defaults. Raises ConfigError."""
+    file = named_file(path)
+    return load_config(file) if file else without_file()
+
+
 def demo_house(gateway=None):
     """The Config of the demo house, whose gateway is at HOST:PORT."""
     from ingest.demo.site import demo_config

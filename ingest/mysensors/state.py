@@ -41,6 +41,15 @@ class State:
     def loaded(self):
         """Called when the columns have been read from the file."""
 
+    def learn(self, filed, pending):
+        """Another program wrote the row, read as `filed`. Where nothing is `pending` here it says all there is."""
+        for name in self.COLUMNS:
+            found, held = getattr(filed, name), getattr(self, name)
+            if held is None or not pending:
+                setattr(self, name, found)
+            elif name.startswith("first_") and found is not None:
+                setattr(self, name, min(found, held))
+
     @classmethod
     def upsert(cls):
         """The statement that takes `values()`; the name at insert is a placeholder that a trigger replaces."""
@@ -111,12 +120,24 @@ class Channel(State):
 
     def __init__(self, *fixed):
         super().__init__(*fixed)
-        self.readings = 0
+        self.readings = self._filed = 0
         self.habit = Usual()
         self.hours = {}  # start of the hour -> [count, numbers, low, total, high] since the last commit
 
     def loaded(self):
         self.habit = Usual(self.usual, self.spread, self.readings)
+        self._filed = self.readings
+
+    def learn(self, filed, pending):
+        """Readings are counted here and there: both counts stay."""
+        value, readings = self.value, self.readings + filed.readings - self._filed
+        fresh = self.habit.value is None
+        super().learn(filed, pending)
+        self.readings, self._filed = readings, filed.readings
+        if pending:
+            self.value = value
+        if fresh:
+            self.habit = Usual(filed.usual, filed.spread, filed.readings)
 
     def values(self):
         self.usual, self.spread = self.habit.value, self.habit.spread
@@ -148,6 +169,7 @@ class Channel(State):
     def committed(self):
         """The sums are in the file: start new ones."""
         self.hours = {}
+        self._filed = self.readings
 
 
 MERGE_HOURS = """insert into readings_hourly (channel, hour_at, count, min, avg, max, numbers) values (?, ?, ?, ?, ?, ?, ?)

@@ -38,6 +38,9 @@ last_seen_at = ? where id = ?"""
 KNOWN_NUMBERS = 50_000  # texts whose number is remembered; memories are wiped when they are full
 KNOWN_ROUTES = 100_000
 KNOWN_RECENT = 10_000
+# An import holds the ids of the messages that it has yet to write.
+NEXT_MESSAGE = """select 1 + max(coalesce((select max(id) from messages), 0),
+coalesce((select max(last_id) from imports), 0))"""
 ASKED_S = 60  # a presentation this long after one was asked for is no surprise
 
 
@@ -91,6 +94,8 @@ class Store:
         self._numbers = {}  # text -> number or None
         self._recent = {}  # (gateway, Header, payload) -> when it was last heard; only where repeats are looked for
         self._asked = {}  # node -> when it was asked for a presentation
+        self._imports = imports_seen(connection)
+        self.on_import = lambda nodes: None  # told of the nodes that an import knows
         self._day = ""
         self._forget()
 
@@ -296,8 +301,22 @@ class Store:
 
     # Step two: memory into the open transaction.
 
+    def _learn(self, connection):
+        """Take in what an import wrote since the last commit: memory must not overwrite it."""
+        seen = imports_seen(connection)
+        if seen == self._imports:
+            return
+        self._imports = seen
+        for kind, held in ((Node, self.nodes), (Sensor, self.sensors), (Channel, self.channels)):
+            for key, filed in kind.load(connection).items():
+                state = held.setdefault(key, filed)
+                if state is not filed:
+                    state.learn(filed, state in self._dirty[kind])
+        self.on_import(list(self.nodes.values()))
+
     def write(self, connection):
         """Write what is pending; the topics that changed are returned."""
+        self._learn(connection)
         self._drain_tallies()
         topics = set()
         for kind, states in self._dirty.items():
@@ -308,7 +327,7 @@ class Store:
             (self.nodes[256 * gateway].protocol_version if 256 * gateway in self.nodes else None, at, at, gateway)
             for gateway, at in self._gateways.items()
         ])
-        first = connection.execute("select coalesce(max(id), 0) + 1 from messages").fetchone()[0]
+        first = connection.execute(NEXT_MESSAGE).fetchone()[0]
         flat = []
         for number, row in enumerate(self._messages, first):
             flat.append(number)
@@ -328,3 +347,8 @@ class Store:
         connection.executemany(MERGE_HOURS, hours)
         connection.executemany(MERGE_DAYS, self._daily)
         return topics
+
+
+def imports_seen(connection):
+    """A value that changes with every commit of an import."""
+    return connection.execute("select seq from changes where topic = 'imports'").fetchone()

@@ -1,0 +1,31 @@
+"""What logs of UPSes have in common: one line one sample, the interval learned from the lines themselves."""
+
+from ingest.moving.samples import Samples, find_intervals
+from ingest.moving.streams import TextStream
+
+
+class LogSource:
+    """A text file of samples; subclasses give `kind`, `head` and `parser()`."""
+
+    kind = ""
+    head = 0  # lines before the first one that counts
+
+    def __init__(self, path, options):
+        self._path, self._options = path, options
+        self.target = options.ups or ""
+
+    def parser(self):
+        """A function that turns a line into a Sample, a Skip or None; each call begins anew."""
+        raise NotImplementedError
+
+    def streams(self):
+        looked = TextStream(self._path, "lines", self.parser(), self.head)
+        intervals = find_intervals(looked.items())
+        stream = TextStream(self._path, "lines", self.parser(), self.head)
+        yield stream, Samples(self._options.timezone, self._options, intervals)
+
+    def states(self):
+        return ()
+
+    def close(self):
+        """A text file is open only while it is read."""
