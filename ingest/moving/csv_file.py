@@ -88,8 +88,7 @@ class Source(LogSource):
         variables = {VARIABLES[name]: text for name, text in row.items() if name in VARIABLES and text != ""}
         if not variables:
             return Skip("no figures")
-        name = self._options.ups or row.get("ups") or NAME
-        return Sample(stamps.seconds(row["sampled_at"]), name, row.get("ups_status", ""), variables)
+        return Sample(stamps.seconds(row["sampled_at"]), self._options.ups_for(row.get("ups") or NAME), row.get("ups_status", ""), variables)
 
     def _message(self, row, stamps):
         command = _number(row["command"], {c.name: c.value for c in Command}) if "command" in row else Command.set.value

@@ -35,7 +35,7 @@ class Source(LogSource):
     kind = "ep20-log"
 
     def parser(self):
-        stamps, name = Stamps(self._options.timezone), self._options.ups or NAME
+        stamps, name = Stamps(self._options.timezone), self._options.ups_for(NAME)
 
         def parse(line):
             found = LINE.fullmatch(line)

@@ -14,7 +14,7 @@ import json
 
 from ingest.database import utc
 from ingest.moving import nutify_events
-from ingest.moving.records import Sample, Skip
+from ingest.moving.records import MoveError, Sample, Skip
 from ingest.moving.samples import Samples, find_intervals
 from ingest.moving.streams import TableStream, open_source, peek_tables, tables_of
 from ingest.moving.times import Stamps
@@ -52,6 +52,9 @@ class Source:
         if "ups_monitor_targets" in self._tables:
             for number, name, host in self._source.execute("select id, ups_name, host from ups_monitor_targets order by id"):
                 names[number] = f"{name}@{host}" if name in {n.partition("@")[0] for n in names.values()} else f"{name}@nutify"
+        if len(names) > 1 and self._options.ups and not self._options.ups.startswith("@"):
+            found = ", ".join(name.partition("@")[0] for name in names.values())
+            raise MoveError(f"--ups names one UPS, the file holds {found}: --ups @closet makes each NAME@closet")
         names[None] = f"{self._only_name()}@nutify"
         return names
 
@@ -66,7 +69,7 @@ class Source:
         return [name for name in ("ups_events", "ups_events_socket") if "event_type" in self._tables.get(name, ())]
 
     def _name(self, target):
-        return self._options.ups or self._names.get(target) or f"target-{target}@nutify"
+        return self._options.ups_for(self._names.get(target) or f"target-{target}@nutify")
 
     def _stamps(self, table):
         """(how its times read, their column)."""
@@ -111,7 +114,7 @@ class Source:
 
     def states(self):
         for table in self._event_tables():
-            yield "events of UPSes", lambda connection, table=table: self._save_events(connection, table)
+            yield "events of UPSes", "stored", lambda connection, table=table: self._save_events(connection, table)
 
     def _save_events(self, connection, table):
         stamps, time = self._stamps(table)

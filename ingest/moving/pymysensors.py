@@ -47,7 +47,7 @@ class Source:
         return ()
 
     def states(self):
-        yield "nodes, sensors and values", self._save
+        yield "nodes, sensors and values", "merged with what is known", self._save
 
     def _save(self, connection):
         states, skipped = [], Counter()

@@ -37,6 +37,12 @@ class Options:
     format: str | None = None
     configured_upses: tuple[str, ...] = ()
 
+    def ups_for(self, name):
+        """The name that `--ups` gives the UPS that a file calls `name`; `--ups @closet` says the server alone."""
+        if self.ups is None:
+            return name
+        return name.partition("@")[0] + self.ups if self.ups.startswith("@") else self.ups
+
     @property
     def gateway_words(self):
         """What a gateway is called in `imports`: its name may change, its number stays."""
@@ -51,6 +57,7 @@ class Outcome:
     stored: int
     skipped: Counter
     earlier: int = 0  # rows that an import before this one has read
+    verb: str = "stored"
 
 
 def run_import(config, path, timezone=None, gateway=None, ups=None, format=None, bar=click.progressbar):
@@ -65,11 +72,11 @@ def run_import(config, path, timezone=None, gateway=None, ups=None, format=None,
             outcomes = []
             for stream, sink in source.streams():
                 outcomes.append(_carry(connection, source, stream, sink, path, bar))
-            for what, save in source.states():
+            for what, verb, save in source.states():
                 with transaction(connection):
                     stored, skipped = save(connection)
                     raise_topics(connection, {"nodes", "sensors", "channels", "events", "ups"})
-                outcomes.append(Outcome(what, stored, skipped))
+                outcomes.append(Outcome(what, stored, skipped, verb=verb))
     return kind.TITLE, outcomes
 
 
@@ -202,7 +209,7 @@ def import_file(config, path, **options):
     click.echo(f"{path}: {title}, imported into {config.database}")
     for outcome in outcomes:
         earlier = f" ({outcome.earlier:,} rows were read before)" if outcome.earlier else ""
-        click.echo(f"  {outcome.what}: {outcome.stored:,} stored{earlier}")
+        click.echo(f"  {outcome.what}: {outcome.stored:,} {outcome.verb}{earlier}")
         for reason, number in sorted(outcome.skipped.items()):
             click.echo(f"    {number:,} left out: {reason}")
     return 0

@@ -26,6 +26,7 @@ NEEDED = {
     "message": {"id", "nid_id", "cid", "cmd", "typ", "payload", "received"},
 }
 MESSAGES = "select id, nid_id, cid, cmd, typ, payload, received from message"
+MERGED = "merged with what is known"
 NO_NUMBER = "node or child is no number from 0 to 255"
 
 
@@ -63,14 +64,14 @@ class Source:
         yield stream, Messages(self._options.timezone, self._options.gateway)
 
     def states(self):
-        """(what, function of the open transaction that gives (rows stored, Counter of reasons for the others))."""
-        yield "nodes", self._save_nodes
-        yield "battery changes", self._save_battery_changes
-        yield "sensors", self._save_sensors
+        """(what, what is done with it, function of the open transaction that gives (rows stored, Counter of reasons for the others))."""
+        yield "nodes", MERGED, self._save_nodes
+        yield "battery changes", "stored", self._save_battery_changes
+        yield "sensors", MERGED, self._save_sensors
         if "valuetype" in self._tables:
-            yield "last values", self._save_values
+            yield "last values", MERGED, self._save_values
         if "firmware" in self._tables:
-            yield "firmware", lambda connection: tracker_firmware.save(connection, self._source, self._at)
+            yield "firmware", "stored", lambda connection: tracker_firmware.save(connection, self._source, self._at)
 
     def _rows(self, table, *columns):
         """Rows of a table as dicts; a column that this version lacks is None."""

@@ -4,11 +4,11 @@ from ingest.moving.records import MoveError
 
 
 def find_ups(connection, name, options):
-    """The number of our UPS for the one that the file calls `name`; made where there is none. Raises MoveError.
+    """The number of our UPS for `name`, which is the file's or what `--ups` made of it. Raises MoveError.
 
-    `--ups` names it. Otherwise it is the one of that name, or the only one whose name before the `@` is that.
+    It is the one of that name; without `--ups` also the only one whose name before the `@` is that; else it is made.
     """
-    wanted = options.ups or name
+    wanted = name
     names = dict(connection.execute("select name, id from ups"))
     names = {**dict.fromkeys(options.configured_upses), **names}
     if wanted not in names:

@@ -84,7 +84,7 @@ class Source(LogSource):
     kind = "upslog"
 
     def parser(self):
-        form, stamps, name = Format(self._options.format or DEFAULT), Stamps(self._options.timezone), self._options.ups or NAME
+        form, stamps, name = Format(self._options.format or DEFAULT), Stamps(self._options.timezone), self._options.ups_for(NAME)
 
         def parse(line):
             try:
