@@ -51,11 +51,11 @@ def open_entry(connection, kind, stream, target, file, after=None):
     # One that was made and killed before its first row is of no use to anybody.
     connection.execute(
         "delete from imports where kind = ? and stream = ? and target = ? and position = 0 and file = ?",
-        (kind, stream.name, target, str(file)),
+        (kind, stream.name, target, file),
     )
     number = connection.execute(
         "insert into imports (kind, stream, target, file, started_at) values (?, ?, ?, ?, ?)",
-        (kind, stream.name, target, str(file), utc(time.time())),
+        (kind, stream.name, target, file, utc(time.time())),
     ).lastrowid
     entry = Entry(number, kind, stream.name, target)
     if after is not None:

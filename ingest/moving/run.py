@@ -127,7 +127,7 @@ def _carry(connection, source, stream, sink, path, bar):
         if not left:
             return Outcome(stream.name, 0, Counter(), _rows_before(connection, entry))
         with transaction(connection):
-            entry = open_entry(connection, source.kind, stream, source.target, path, earlier)
+            entry = open_entry(connection, source.kind, stream, source.target, path.name, earlier)
             sink.begin(connection, entry, left)
             save_entry(connection, entry)
             raise_topics(connection, ())

@@ -177,6 +177,24 @@ def test_beside_a_running_ingest_nothing_is_lost_on_either_side(tmp_path, make_h
     assert house.one("select count(*) from nodes where sketch_name like 'Room %'") > 20
 
 
+def test_firmware_is_read_anew_from_its_hex_text(house, tracker):
+    path, db = tracker
+    for version, text in ((1, ":0400000001020304F2\n:00000001FF\n"), (2, ":rubbish\n")):
+        db.execute(
+            "insert into firmware (fw_type, fw_ver, blocks, crc, filename, hex_data, uploaded) "
+            "values (10, ?, 99, 1, 'a.hex', ?, '2026-10-01 10:00:00')", (version, text),
+        )  # fmt: skip
+    db.commit()
+    first, again = house.take(path)["firmware"], house.take(path)["firmware"]
+    if not house.rows("select 1 from sqlite_master where name = 'firmware_images'"):
+        assert first.skipped == {"this database keeps no firmware": 2}
+        return
+    assert first.stored == 1 and len(first.skipped) == 1 and again.stored == 0
+    assert house.rows("select type, version, blocks, size, filename, uploaded_at, uploaded_by from firmware") == [
+        (10, 1, 8, 4, "a.hex", "2026-10-01T08:00:00.000Z", "import")
+    ]
+
+
 def test_the_gateway_is_named_or_the_first(house, tracker):
     with pytest.raises(MoveError, match="no gateway 'shed'; there are: main"):
         house.take(tracker[0], gateway="shed")

@@ -11,7 +11,7 @@ import pytest
 from datasette_auth_passwords.utils import verify_password
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("up", "ingest", "web", "check", "status", "demo", "hash-password")
+COMMANDS = ("up", "ingest", "web", "check", "status", "demo", "import", "export", "hash-password")
 
 
 def run(*arguments, **options):
