@@ -84,6 +84,7 @@ async def _run(config, gateway_configs):
         number = numbers[gateway_config.name]
         known = what_is_known(connection, number)
         gateways[number] = Gateway(gateway_config, number, config.timezone, writer, sinks, health, known)
+    writer.start()
 
     def meet(nodes):
         for node in nodes:
@@ -91,7 +92,6 @@ async def _run(config, gateway_configs):
                 gateways[node.gateway].meet(node.node_id, node.presented_at is not None)
 
     sinks.store.on_import = lambda nodes: loop.call_soon_threadsafe(meet, nodes)
-    writer.start()
     tasks = [asyncio.create_task(run_gateway(gateway)) for gateway in gateways.values()]
     log.info("Reading %s into %s", ", ".join(g.name for g in gateway_configs) or "no source", config.database)
     await stop.wait()
