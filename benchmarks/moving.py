@@ -97,8 +97,8 @@ def main(count=100_000, kills=10):
         source = sqlite3.connect(tracker)
         for ours, theirs in (("nodes", "node"), ("sensors", "sensor where cid <> 255"), ("messages", "message"),
                              ("channels", "valuetype where cid <> 255")):  # fmt: skip
-            numbers = scalar(whole / "telemetry.db", f"select count(*) from {ours}"), source.execute(f"select count(*) from {theirs}").fetchone()[0]
-            print(f"{ours}: {numbers[0]:,} of {numbers[1]:,}")
+            number = scalar(whole / "telemetry.db", f"select count(*) from {ours}")
+            print(f"{ours}: {number:,} of {source.execute(f'select count(*) from {theirs}').fetchone()[0]:,}")
         values = set(source.execute("select nid_id, cid, typ, value from valuetype where cid <> 255"))
         source.close()
         database = sqlite3.connect(whole / "telemetry.db")

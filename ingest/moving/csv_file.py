@@ -26,7 +26,8 @@ LOOKED_FOR = (
 TITLE = "CSV file"
 MESSAGE = {"received_at", "node_id", "child_id", "command", "type", "payload"}
 VALUE = {"received_at", "node_id", "child_id", "type"}
-VARIABLES = {column(name): name for name in (*FIGURES, *RATINGS, "device.mfr", "device.model", "device.serial", "ups.firmware")}
+IDENTITY = ("device.mfr", "device.model", "device.serial", "ups.firmware")
+VARIABLES = {column(name): name for name in (*FIGURES, *RATINGS, *IDENTITY)}
 NAME = "ups"
 
 
@@ -91,11 +92,12 @@ class Source(LogSource):
         return Sample(stamps.seconds(row["sampled_at"]), self._options.ups_for(row.get("ups") or NAME), row.get("ups_status", ""), variables)
 
     def _message(self, row, stamps):
-        command = _number(row["command"], {c.name: c.value for c in Command}) if "command" in row else Command.set.value
+        commands = {command.name: command.value for command in Command}
+        command = _number(row.get("command", "set"), commands)
         names = TYPES[Command(command)][1].__members__ if command in list(Command) else {}
         text = row.get("payload") or row.get("text") or row.get("value") or ""
-        numbers = (_number(row["node_id"]), _number(row["child_id"]), command, _number(row.get("echo") or "0"))
-        return make_message(stamps.seconds(row["received_at"]), *numbers, _number(row["type"], names), text)
+        node, child, echo = map(_number, (row["node_id"], row["child_id"], row.get("echo") or "0"))
+        return make_message(stamps.seconds(row["received_at"]), node, child, command, echo, _number(row["type"], names), text)
 
 
 def _number(text, names=()):

@@ -5,7 +5,7 @@ from ingest.moving.streams import TextStream
 
 
 class LogSource:
-    """A text file of samples; subclasses give `kind`, `head` and `parser()`."""
+    """A text file of samples. Subclasses give `kind` and `parser()`, a function that turns lines into items, made anew."""
 
     kind = ""
     head = 0  # lines before the first one that counts
@@ -13,10 +13,6 @@ class LogSource:
     def __init__(self, path, options):
         self._path, self._options = path, options
         self.target = options.ups or ""
-
-    def parser(self):
-        """A function that turns a line into a Sample, a Skip or None; each call begins anew."""
-        raise NotImplementedError
 
     def streams(self):
         looked = TextStream(self._path, "lines", self.parser(), self.head)

@@ -12,7 +12,7 @@ from ingest.moving.records import MoveError
 TYPES = {"integer": "BIGINT", "real": "DOUBLE", "text": "VARCHAR"}
 MISSING = (
     "Parquet files are written by DuckDB, which is not installed: .venv/bin/pip install 'duckdb>=1.1' "
-    "(or voltkeeper[export]). There is no package of it for 32-bit systems: export there from a copy of the database on another machine."
+    "(or voltkeeper[export]). There is no package of it for 32-bit systems: export a copy of the database on another machine."
 )
 
 

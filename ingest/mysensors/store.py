@@ -123,7 +123,7 @@ class Store:
             self._asked[item.node] = item.monotonic
 
     def poll(self, connection, changed):
-        return False
+        return changed and imports_seen(connection) != self._imports
 
     def _absorb_block(self, block):
         at = utc(block.at)

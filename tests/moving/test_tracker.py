@@ -1,10 +1,14 @@
 """A tracker's database moves in: nothing is lost, nothing comes twice, what is known only moves forward."""
 
+import socket
 import sqlite3
+import sys
+import time
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from moving_house import KILLED, ROOT
 from tracker_file import BEGIN, make_tracker
 
 from ingest.database import migrate
@@ -12,6 +16,8 @@ from ingest.demo.threaded import running
 from ingest.moving import run
 from ingest.moving.records import MoveError
 from ingest.mysensors.replay import replay
+
+README = (ROOT / "README.md").read_text()
 
 
 @pytest.fixture
@@ -84,7 +90,8 @@ def test_the_hour_that_comes_twice_is_told_apart(make_house, tmp_path):
 
 def test_older_files_lack_columns_and_tables(house, tracker):
     path, db = tracker
-    db.executescript("drop table valuetype; drop table firmware; alter table node drop column parent; alter table node drop column arc")
+    db.executescript("drop table valuetype; drop table firmware")
+    db.executescript("alter table node drop column parent; alter table node drop column arc")
     assert set(house.take(path)) == {"message", "nodes", "battery changes", "sensors"}
     assert house.one("select count(*) from channels") == 60  # from the messages
 
@@ -177,6 +184,34 @@ def test_beside_a_running_ingest_nothing_is_lost_on_either_side(tmp_path, make_h
     assert house.one("select count(*) from nodes where sketch_name like 'Room %'") > 20
 
 
+def test_an_id_that_an_import_knows_is_given_to_nobody(make_house, tracker, voltkeeper, wait_for):
+    house = make_house("ids")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        house.path.write_text(house.path.read_text().replace("127.0.0.1:1'", f"127.0.0.1:{server.getsockname()[1]}'"))
+        program = voltkeeper("ingest", "--config", house.path)
+        client, _ = server.accept()
+        with client, client.makefile("rw") as lines:
+            lines.write("0;255;3;0;14;Gateway startup complete.\n")
+            lines.flush()
+            wait_for(lambda: "connected" in program.text)
+            house.take(tracker[0])
+            time.sleep(2.5)  # ingest looks twice a second and commits once
+            lines.write("255;255;3;0;3;\n")
+            lines.flush()
+            given = next(line for line in lines if line.startswith("255;255;3;0;4;"))
+        assert given.strip() == "255;255;3;0;4;13"
+        assert program.end() == 0, program.text
+    assert house.rows("select id_given_at is null, sketch_name from nodes where id = 12") == [(1, "Room 12")]
+
+
+def test_a_second_import_waits(house, tracker, voltkeeper, wait_for, start):
+    migrate(house.database)
+    start(sys.executable, "-c", KILLED, house.path, tracker[0])
+    wait_for(lambda: house.one("select count(*) from messages") > 0)
+    program = voltkeeper("import", tracker[0], "--config", house.path)
+    assert program.wait() == 1 and "Another import" in program.text
+
+
 def test_firmware_is_read_anew_from_its_hex_text(house, tracker):
     path, db = tracker
     for version, text in ((1, ":0400000001020304F2\n:00000001FF\n"), (2, ":rubbish\n")):
@@ -193,6 +228,13 @@ def test_firmware_is_read_anew_from_its_hex_text(house, tracker):
     assert house.rows("select type, version, blocks, size, filename, uploaded_at, uploaded_by from firmware") == [
         (10, 1, 8, 4, "a.hex", "2026-10-01T08:00:00.000Z", "import")
     ]
+
+
+def test_the_command_of_the_readme(house, tracker, voltkeeper):
+    command = next(line for line in README.splitlines() if line.startswith("voltkeeper import"))
+    program = voltkeeper(*command.split()[1:], VOLTKEEPER_CONFIG=str(house.path))  # it runs where mysensors.db is
+    assert program.wait() == 0, program.text
+    assert "mysensors.db: MySensorsTracker database" in program.text and "message: 2,000 stored" in program.text
 
 
 def test_the_gateway_is_named_or_the_first(house, tracker):
