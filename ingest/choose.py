@@ -75,6 +75,12 @@ def without_file(sources=Sources()):
     return read_config(sources.values(), Path.cwd(), "command line")[0]
 
 
+def own_config(path=None):
+    """The Config of the house itself, never that of the demo: a file, or the defaults. Raises ConfigError."""
+    file = named_file(path)
+    return load_config(file) if file else without_file()
+
+
 def demo_house(sources=Sources()):
     """The Config of the demo house, whose gateway and NUT server are at these addresses."""
     from ingest.demo.site import demo_config

@@ -134,13 +134,13 @@ def status(**options):
 @main.command()
 @where
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
-def prune(config, gateway, port, dry_run):
+def prune(dry_run, **options):
     """Delete what is older than `retention:` allows.
 
     It says first what goes. The site does this daily by itself. Ingest and the site may go on meanwhile; cut off, it
     goes on the next time.
     """
-    chosen = chosen_config(config, gateway, port, looking=True)
+    chosen = chosen_config(**options, looking=True)
     log_as(chosen, "prune")
     from ingest.upkeep import run_prune
 
@@ -150,12 +150,12 @@ def prune(config, gateway, port, dry_run):
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @where
-def backup(file, config, gateway, port):
+def backup(file, **options):
     """Copy the database to FILE.
 
     Everything may go on meanwhile. FILE appears, or is replaced, only when the copy is whole and checked.
     """
-    chosen = chosen_config(config, gateway, port, looking=True)
+    chosen = chosen_config(**options, looking=True)
     log_as(chosen, "backup")
     from ingest.upkeep import run_backup
 
@@ -195,6 +195,44 @@ def demo(host, port, serial, speed, nut_port, ep20):
         wrong_use(f"The demo house cannot listen on {where_to}: {error.strerror}. Choose others.")
 
 
+@main.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@CONFIG
+@click.option("--timezone", metavar="TZ", help="Of local times in the file, such as Europe/Rome; default: the config's.")
+@click.option("--format", help="Of an upslog file, as its -f option had it; default: upslog's own.")
+@click.option("--gateway", metavar="NAME", help="The gateway that messages go to; default: the first one.")
+@click.option("--ups", metavar="NAME", help="The UPS that samples go to, such as rack@closet.")
+def import_(file, config, timezone, format, gateway, ups):
+    """Bring the history of another program along.
+
+    FILE is a MySensorsTracker database, a Nutify database, the log of an EP20 monitor, an upslog file, pymysensors'
+    JSON, or CSV whose header names our columns. Nothing comes twice, however often it is run, and ingest may go on.
+    """
+    from ingest.config import is_timezone
+    from ingest.moving.run import import_file
+
+    chosen = chosen_config(config, None, own=True)
+    if timezone is not None and not is_timezone(timezone):
+        wrong_use(f"--timezone {timezone!r} is no time zone; they look like Europe/Rome, America/New_York, UTC")
+    if not file.is_file():
+        wrong_use(f"{file} is no file that is there")
+    sys.exit(import_file(chosen, file, timezone=timezone, format=format, gateway=gateway, ups=ups))
+
+
+@main.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@CONFIG
+@click.option("--house", metavar="NAME", help="Name of the house in the files; default: from the config's title.")
+def export(folder, config, house):
+    """Write tables as Parquet files to DIR.
+
+    What has come since the last time is added. Several houses may share a DIR. It needs DuckDB, an optional part.
+    """
+    from ingest.moving.export import export_tables
+
+    sys.exit(export_tables(chosen_config(config, None, looking=True), folder, house))
+
+
 @main.command("hash-password")
 def hash_password():
     """Print the hash of a password.
@@ -226,9 +264,9 @@ async def until_signal(work):
         task.result()
 
 
-def chosen_config(config, port, demo=False, needs_source=False, looking=False, **options):
+def chosen_config(config, port, demo=False, needs_source=False, looking=False, own=False, **options):
     """The Config of a command's options; ends with exit code 2, in words, where there is none."""
-    from ingest.choose import Sources, choose_config, named_file
+    from ingest.choose import Sources, choose_config, named_file, own_config
     from ingest.config import ConfigError
 
     sources = Sources(**options)
@@ -238,7 +276,7 @@ def chosen_config(config, port, demo=False, needs_source=False, looking=False, *
                 "There is no config.yml here: copy config.example.yml to it, or give --gateway, --nut or --must."
                 " `voltkeeper up` alone runs the demo house."
             )
-        return choose_config(config, sources, port, demo, looking)
+        return own_config(config) if own else choose_config(config, sources, port, demo, looking)
     except ConfigError as error:
         wrong_use(error)
 

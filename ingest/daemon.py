@@ -116,6 +116,13 @@ async def _run(config, names):
     sinks.firmware.restore(kept)
     writer.start()
     upses.start(writer)
+
+    def meet(nodes):
+        for node in nodes:
+            if node.gateway in gateways:
+                gateways[node.gateway].meet(node.node_id, node.presented_at is not None)
+
+    sinks.store.on_import = lambda nodes: loop.call_soon_threadsafe(meet, nodes)
     tasks = [asyncio.create_task(run_gateway(gateway)) for gateway in gateways.values()]
     log.info("Reading %s into %s", ", ".join(names) or "no source", config.database)
     feeding = asyncio.create_task(feed_watchdog(writer.lives))

@@ -602,3 +602,32 @@ def keeping(db: Database):
     for statement in KEEPING.split(";\n"):
         if statement.strip():
             db.execute(statement)
+
+
+IMPORTS = """
+create table imports (
+  id integer primary key,
+  kind text not null,
+  stream text not null,
+  target text not null,
+  file text not null,
+  position integer not null default 0,
+  mark text not null default '',
+  last_at text,
+  rows integer not null default 0,
+  stored integer not null default 0,
+  skipped text not null default '{}',
+  first_id integer,
+  next_id integer,
+  last_id integer,
+  own text not null default '{}',
+  started_at text not null,
+  finished_at text
+)
+"""
+
+
+@migrations()
+def imports(db: Database):
+    """What was moved in from other programs, and how far each file has been read."""
+    db.execute(IMPORTS)

@@ -186,6 +186,12 @@ class Gateway(asyncio.Protocol):
             )  # fmt: skip
             self._writer.put(self._sinks.store, block, len(items) + len(rejects))
 
+    def meet(self, node_id, presented):
+        """An import knows this node: its id is nobody else's."""
+        self._heard.add(node_id)
+        if presented:
+            self._presented.add(node_id)
+
     def _hear(self, header, payload):
         node, _, command, echo, type = header
         if echo:

@@ -47,6 +47,15 @@ class State:
         fresh.first_seen_at = fresh.last_seen_at = self.last_seen_at
         vars(self).update(vars(fresh))
 
+    def learn(self, filed, pending):
+        """Another program wrote the row, read as `filed`. Where nothing is `pending` here it says all there is."""
+        for name in self.COLUMNS:
+            found, held = getattr(filed, name), getattr(self, name)
+            if held is None or not pending:
+                setattr(self, name, found)
+            elif name.startswith("first_") and found is not None:
+                setattr(self, name, min(found, held))
+
     @classmethod
     def upsert(cls):
         """The statement that takes `values()`; the name at insert is a placeholder that a trigger replaces."""
@@ -117,13 +126,25 @@ class Channel(State):
 
     def __init__(self, *fixed):
         super().__init__(*fixed)
-        self.readings = 0
+        self.readings = self._filed = 0
         self.habit = Usual()
         self.ranged = self.type_name not in UNRANGED
         self.hours = {}  # start of the hour -> [count, numbers, low, total, high] since the last commit
 
     def loaded(self):
         self.habit = Usual(self.usual, self.spread, self.readings)
+        self._filed = self.readings
+
+    def learn(self, filed, pending):
+        """Readings are counted here and there: both counts stay."""
+        value, readings = self.value, self.readings + filed.readings - self._filed
+        fresh = self.habit.value is None
+        super().learn(filed, pending)
+        self.readings, self._filed = readings, filed.readings
+        if pending:
+            self.value = value
+        if fresh:
+            self.habit = Usual(filed.usual, filed.spread, filed.readings)
 
     def begin_anew(self):
         self.habit, self.first_at = Usual(), self.last_at
@@ -159,6 +180,7 @@ class Channel(State):
     def committed(self):
         """The sums are in the file: start new ones."""
         self.hours = {}
+        self._filed = self.readings
 
 
 MERGE_HOURS = """insert into readings_hourly (channel, hour_at, count, min, avg, max, numbers) values (?, ?, ?, ?, ?, ?, ?)

@@ -26,11 +26,10 @@ from ingest.mysensors.state import MERGE_HOURS, Channel, Node, Sensor
 from ingest.mysensors.tally import MERGE_DAYS, Tally, series
 from ingest.rows import Insert
 
-MESSAGES = Insert(
-    "messages",
-    "received_at gateway node node_id child_id command echo type type_name payload repeat".split(),
-)
-MESSAGE = 11  # values of a row above; the last one says whether it is a repeat
+MESSAGE_COLUMNS = "received_at gateway node node_id child_id command echo type type_name payload repeat".split()
+MESSAGE = len(MESSAGE_COLUMNS)  # values of a row; the last one says whether it is a repeat
+FIRST_MESSAGE = Insert("messages", ["id", *MESSAGE_COLUMNS])
+MESSAGES = Insert("messages", MESSAGE_COLUMNS)
 READINGS = Insert("readings", ["received_at", "channel", "value", "text"])
 REJECTS = Insert("rejects", ["received_at", "source", "raw", "reason"])
 BATTERY_LEVELS = Insert("battery_levels", ["received_at", "node", "level"])
@@ -40,6 +39,9 @@ last_seen_at = ? where id = ?"""
 KNOWN_NUMBERS = 50_000  # texts whose number is remembered; memories are wiped when they are full
 KNOWN_ROUTES = 100_000
 KNOWN_RECENT = 10_000
+# An import holds the ids of the messages that it has yet to write.
+NEXT_MESSAGE = """select 1 + max(coalesce((select max(id) from messages), 0),
+coalesce((select max(last_id) from imports), 0))"""
 ASKED_S = 60  # a presentation this long after one was asked for is no surprise
 
 
@@ -96,6 +98,8 @@ class Store:
         self._numbers = {}  # text -> number or None
         self._recent = {}  # (gateway, Header, payload) -> when it was last heard; only where repeats are looked for
         self._asked = {}  # node -> when it was asked for a presentation
+        self._imports = imports_seen(connection)
+        self.on_import = lambda nodes: None  # told of the nodes that an import knows
         self._day = ""
         self._forget()
 
@@ -125,7 +129,8 @@ class Store:
     def poll(self, connection, changed):
         if not changed:
             return False
-        return bool(list(read_deletions(connection, self._deletions)))  # a commit follows, which begins with them
+        waiting = bool(list(read_deletions(connection, self._deletions)))  # a commit follows, which begins with them
+        return waiting or imports_seen(connection) != self._imports
 
     def _absorb_block(self, block):
         at = utc(block.at)
@@ -329,8 +334,22 @@ class Store:
 
     # Step two: memory into the open transaction.
 
+    def _learn(self, connection):
+        """Take in what an import wrote since the last commit: memory must not overwrite it."""
+        seen = imports_seen(connection)
+        if seen == self._imports:
+            return
+        self._imports = seen
+        for kind, held in ((Node, self.nodes), (Sensor, self.sensors), (Channel, self.channels)):
+            for key, filed in kind.load(connection).items():
+                state = held.setdefault(key, filed)
+                if state is not filed:
+                    state.learn(filed, state in self._dirty[kind])
+        self.on_import(list(self.nodes.values()))
+
     def write(self, connection):
         """Write what is pending; the topics that changed are returned."""
+        self._learn(connection)
         for number, node_id, child in read_deletions(connection, self._deletions):
             self._delete(node_id, child)
             self._deletions = number
@@ -344,11 +363,13 @@ class Store:
             (self.nodes[256 * gateway].protocol_version if 256 * gateway in self.nodes else None, at, at, gateway)
             for gateway, at in self._gateways.items()
         ])
-        # SQLite numbers the rows on from the highest id, and nobody else writes while this transaction is open.
-        first = connection.execute("select coalesce(max(id), 0) + 1 from messages").fetchone()[0]
+        first = connection.execute(NEXT_MESSAGE).fetchone()[0]
+        if self._messages:  # SQLite numbers rows on from the highest id; the first one is told its own
+            FIRST_MESSAGE(connection, [first, *self._messages[:MESSAGE]])
+            MESSAGES(connection, self._messages[MESSAGE:])
+            topics.add("messages")
         odd = [value for at, position, *rest in self._oddities for value in (at, first + position, *rest)]
         for insert, values in (
-            (MESSAGES, self._messages),
             (READINGS, self._readings),
             (BATTERY_LEVELS, self._battery_levels),
             (ODDITIES, odd),
@@ -361,3 +382,8 @@ class Store:
         connection.executemany(MERGE_HOURS, hours)
         connection.executemany(MERGE_DAYS, self._daily)
         return topics
+
+
+def imports_seen(connection):
+    """A value that changes with every commit of an import."""
+    return connection.execute("select seq from changes where topic = 'imports'").fetchone()

@@ -64,7 +64,7 @@ MERGE_DAYS = """insert into node_daily
  messages, intervals, min_interval_s, avg_interval_s, max_interval_s)
 values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 on conflict (day, series) do update set
- sensor = excluded.sensor,
+ sensor = coalesce(excluded.sensor, sensor),
  messages = messages + excluded.messages,
  min_interval_s = min(coalesce(min_interval_s, excluded.min_interval_s),
                       coalesce(excluded.min_interval_s, min_interval_s)),

@@ -11,7 +11,9 @@ import pytest
 from datasette_auth_passwords.utils import verify_password
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("up", "ingest", "web", "check", "status", "demo", "hash-password", "prune", "backup")
+COMMANDS = (
+    "up", "ingest", "web", "check", "status", "demo", "import", "export", "hash-password", "prune", "backup"
+)  # fmt: skip
 
 
 def run(*arguments, **options):

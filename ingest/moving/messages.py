@@ -1,0 +1,95 @@
+"""Messages of another program as our rows, by way of the store that the daemon uses: same parser, same figures.
+
+The store works on an empty memory of its own, so that what it learns is what the file tells; `states` merges that. It marks
+no oddities: they belong to the moment of receiving.
+"""
+
+import sqlite3
+from contextlib import closing
+
+from sqlite_utils import Database
+
+from ingest.moving.ledger import reserve_messages
+from ingest.moving.own import heard, within
+from ingest.moving.states import save_heard, save_states
+from ingest.mysensors.state import MERGE_HOURS, Channel
+from ingest.mysensors.store import BATTERY_LEVELS, MESSAGES, READINGS, Block, Store
+from ingest.mysensors.tally import MERGE_DAYS
+from ingest.schema import migrations
+
+HEARD_HERE = "Voltkeeper heard the gateway itself at that time"
+
+
+class Messages:
+    """Sink of an import for the messages of one gateway."""
+
+    def __init__(self, timezone, gateway):
+        self._gateway = gateway
+        self._history = History(timezone)
+        self._latest = 0.0
+        self._entry = None
+
+    def begin(self, connection, entry, number):
+        """Inside the open transaction: `number` more rows may come."""
+        self._entry = entry
+        reserve_messages(connection, entry, number)
+        entry.own = {"messages": heard(connection, self._gateway)}
+
+    def resume(self, connection, entry):
+        self._entry = entry
+
+    def absorb(self, message, fresh):
+        """Take a message; the reason why it is left out, or None."""
+        if within(self._entry.own["messages"], message.at):
+            return HEARD_HERE
+        self._latest = max(self._latest, message.at)
+        self._history.absorb(Block(self._gateway, "", message.at, self._latest, "import", [(message.header, message.payload)]))
+        return None
+
+    def write(self, connection):
+        topics, self._entry.next_id = self._history.save(connection, self._entry.next_id)
+        return topics
+
+    def committed(self):
+        self._history.committed()
+
+    def forget(self):
+        """What was absorbed is stored since an earlier import: keep what it taught, write nothing."""
+        self._history.forget()
+
+
+class History(Store):
+    """The daemon's store, which writes behind what is there instead of over it."""
+
+    def __init__(self, timezone):
+        with closing(sqlite3.connect(":memory:")) as memory:
+            migrations.apply(Database(memory))
+            super().__init__(memory, timezone)
+
+    def save(self, connection, first):
+        """Write what is pending, messages from the id `first` on. Returns (topics, the next id)."""
+        self._drain_tallies()
+        totals = {}
+        for channel in self._dirty[Channel]:
+            totals[channel] = channel.readings
+            channel.readings = sum(sums[0] for sums in channel.hours.values())
+        topics = save_states(connection, [state for states in self._dirty.values() for state in states])
+        for channel, total in totals.items():
+            channel.readings = total
+        flat = [value for number, row in enumerate(self._messages, first) for value in (number, *row)]
+        for insert, values in ((MESSAGES, flat), (READINGS, self._readings), (BATTERY_LEVELS, self._battery_levels)):
+            if values:
+                insert(connection, values)
+                topics.add(insert.table)
+        connection.executemany(MERGE_HOURS, [row for channel in self._dirty[Channel] for row in channel.hourly()])
+        connection.executemany(MERGE_DAYS, self._daily)
+        if self._messages:
+            gateway, times = self._messages[0][1], [row[0] for row in self._messages]
+            own = self.nodes.get(256 * gateway)
+            save_heard(connection, gateway, min(times), max(times), own and own.protocol_version)
+        return topics, first + len(self._messages)
+
+    def forget(self):
+        """Drop the rows that are pending."""
+        self._drain_tallies()
+        self.committed()

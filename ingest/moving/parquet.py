@@ -1,0 +1,65 @@
+"""Rows as a Parquet file, by DuckDB: one wheel without dependencies, and what most people ask the files with.
+
+It is optional (`pip install 'voltkeeper[export]'`): there is no wheel of it for 32-bit machines.
+"""
+
+import json
+import tempfile
+from pathlib import Path
+
+from ingest.moving.records import MoveError
+
+TYPES = {"integer": "BIGINT", "real": "DOUBLE", "text": "VARCHAR"}
+MISSING = (
+    "Parquet files are written by DuckDB, which is not installed: .venv/bin/pip install 'duckdb>=1.1' "
+    "(or voltkeeper[export]). There is no package of it for 32-bit systems: export a copy of the database on another machine."
+)
+
+
+class ParquetWriter:
+    """A context that holds DuckDB in memory and a folder for the rows on their way. `rows` counts those of the last file."""
+
+    def __init__(self):
+        try:
+            import duckdb
+        except ImportError as error:
+            raise MoveError(MISSING) from error
+        self._duck = duckdb.connect()
+        self._duck.execute("set threads = 1")
+        self._folder = tempfile.TemporaryDirectory(prefix="voltkeeper-")
+        self.rows = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self._duck.close()
+        self._folder.cleanup()
+
+    def write(self, path, house, cursor, types):
+        """Write the rows of a cursor; `types` are SQLite's, by column. Times (`*_at`, `at`) become UTC timestamps."""
+        names = [column[0] for column in cursor.description]
+        lines = Path(self._folder.name) / "rows.json"
+        self.rows = 0
+        with lines.open("w", encoding="utf-8") as file:
+            for row in cursor:
+                file.write(json.dumps(dict(zip(names, row))) + "\n")
+                self.rows += 1
+        columns = ", ".join(f"{_text(name)}: {_text(TYPES.get(types[name], 'VARCHAR'))}" for name in names)
+        # A partition has the day in its name already.
+        wanted = ", ".join(_cast(name, types[name]) for name in names if name != "day")
+        self._duck.execute(
+            f"copy (select {_text(house)} as house, {wanted} from read_json({_text(lines)}, "
+            f"format = 'newline_delimited', maximum_object_size = 67108864, columns = {{{columns}}})) "
+            f"to {_text(path)} (format parquet, compression zstd)"
+        )
+
+
+def _cast(name, type):
+    quoted = f'"{name}"'
+    is_time = type == "text" and (name == "at" or name.endswith("_at"))
+    return f"try_cast({quoted} as timestamp) as {quoted}" if is_time else quoted
+
+
+def _text(value):
+    return "'" + str(value).replace("'", "''") + "'"

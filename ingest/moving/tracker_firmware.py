@@ -1,0 +1,35 @@
+"""Firmware of a tracker's database: its HEX text is read anew, because its block counts and CRCs may be wrong."""
+
+from collections import Counter
+
+NO_TABLE = "this database keeps no firmware"
+
+
+def save(connection, source, at):
+    """Store what is not there yet; `at` turns its times into ours. Returns (rows stored, Counter of the reasons)."""
+    rows = source.execute("select fw_type, fw_ver, filename, hex_data, uploaded from firmware order by id").fetchall()
+    if not connection.execute("select 1 from sqlite_master where name = 'firmware_images'").fetchone():
+        return 0, Counter({NO_TABLE: len(rows)} if rows else {})
+    from ota.image import ImageError, read_hex
+
+    stored, skipped = 0, Counter()
+    for type, version, filename, text, uploaded in rows:
+        try:
+            image = read_hex(text)
+        except ImageError as error:
+            skipped[f"{type}/{version}: {error}"] += 1
+            continue
+        if connection.execute("select 1 from firmware where type = ? and version = ?", (type, version)).fetchone():
+            skipped["stored already under the same type and version"] += 1
+            continue
+        number = connection.execute(
+            "insert into firmware (name, type, version, blocks, crc, sha256, filename, size, uploaded_at, uploaded_by) "
+            "values (?, ?, ?, ?, ?, ?, ?, ?, coalesce(?, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')), 'import')",
+            (
+                f"{type}/{version}", type, version, image.blocks, image.crc, image.sha256, filename or "unnamed.hex",
+                image.size, at(uploaded),
+            ),
+        ).lastrowid  # fmt: skip
+        connection.execute("insert into firmware_images (firmware, data) values (?, ?)", (number, image.data))
+        stored += 1
+    return stored, skipped

@@ -1,0 +1,80 @@
+"""pymysensors' file and CSV move in; anything else is refused in words; the command line."""
+
+import json
+
+import pytest
+
+from ingest.moving.records import MoveError
+
+NETWORK = {
+    "0": {"sensor_id": 0, "children": {}, "type": 18, "sketch_name": None, "sketch_version": None, "battery_level": 0,
+          "protocol_version": "2.3.2", "heartbeat": 0},
+    "5": {"sensor_id": 5, "type": 18, "sketch_name": "Shed", "sketch_version": "1.2", "battery_level": 77, "protocol_version": "2.2",
+          "heartbeat": 0, "children": {"1": {"id": 1, "type": 6, "description": "Air", "values": {"0": "21.5", "47": "ok"}}}},
+}  # fmt: skip
+
+
+@pytest.fixture
+def network(tmp_path):
+    path = tmp_path / "mysensors.json"
+    path.write_text(json.dumps(NETWORK, indent=4))
+    return path
+
+
+def test_a_network_of_pymysensors(house, network):
+    for _ in range(2):
+        assert house.take(network)["nodes, sensors and values"].stored == 5
+        assert house.rows("select id, sketch_name, battery_level, protocol_version, role, last_seen_at from nodes") == [
+            (0, None, None, "2.3.2", "gateway", None), (5, "Shed", 77.0, "2.2", "repeater", None)
+        ]  # fmt: skip
+        assert house.rows("select name, type_name, value, text, readings from channels") == [
+            ("Shed 5 · Air · V_TEMP", "V_TEMP", 21.5, "21.5", 0), ("Shed 5 · Air · V_TEXT", "V_TEXT", None, "ok", 0)
+        ]  # fmt: skip
+
+
+def test_csv_of_messages(house, tmp_path):
+    path = tmp_path / "messages.csv"
+    path.write_text(
+        "id,received_at,node_id,child_id,command,type,payload\n"
+        '1,2026-06-01T12:00:00Z,5,1,set,V_TEMP,21.5\n2,1780315201.5,5,255,3,0,80\n3,2026-06-01 14:00:02,5,1,1,0,"1,5"\n'
+        "4,2026-06-01T12:00:03Z,5,1,shout,V_TEMP,1\n"
+    )
+    outcome = house.take(path)["message"]
+    assert outcome.stored == 3 and outcome.skipped == {"command is no whole number from 0 to 4": 1}
+    assert house.rows("select received_at, type_name, payload from messages order by id") == [
+        ("2026-06-01T12:00:00.000Z", "V_TEMP", "21.5"),
+        ("2026-06-01T12:00:01.500Z", "I_BATTERY_LEVEL", "80"),
+        ("2026-06-01T12:00:02.000Z", "V_TEMP", "1,5"),
+    ]
+    assert house.one("select battery_level from nodes where id = 5") == 80.0
+    assert house.take(path)["message"].stored == 0
+
+
+def test_csv_of_values(house, tmp_path):
+    path = tmp_path / "values.csv"
+    path.write_text("received_at,node_id,child_id,type,value\n2026-06-01T12:00:00Z,5,1,V_HUM,61\n")
+    assert house.take(path)["value"].stored == 1
+    assert house.rows("select c.type_name, r.value from readings r join channels c on c.id = r.channel") == [("V_HUM", 61.0)]
+
+
+@pytest.mark.parametrize("content", [b"", b"hello\n", b"{}", b"SQLite format 3\0", b"a,b\n1,2\n", b"\xff\xfe\x00" * 50])
+def test_anything_else_is_refused_with_what_was_looked_for(house, tmp_path, content):
+    path = tmp_path / "what"
+    path.write_bytes(content)
+    with pytest.raises(MoveError) as error:
+        house.take(path)
+    assert content[:6] == b"SQLite" or all(
+        word in str(error.value) for word in ("MySensorsTracker", "Nutify", "pymysensors", "EP20", "upslog", "CSV")
+    )
+    assert not house.database.exists()
+
+
+def test_the_command_line_says_what_became_of_it(house, network, voltkeeper):
+    program = voltkeeper("import", network, "--config", house.path)
+    assert program.wait() == 0
+    assert "pymysensors file, imported into" in program.text and "5 merged with what is known" in program.text
+    assert voltkeeper("import", house.path, "--config", house.path).wait() == 1
+    program = voltkeeper("import", "nowhere", "--config", house.path)
+    assert program.wait() == 2 and "no file that is there" in program.text
+    program = voltkeeper("import", network, "--config", house.path, "--timezone", "Mars")
+    assert program.wait() == 2 and "no time zone" in program.text
