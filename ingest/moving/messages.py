@@ -13,7 +13,7 @@ from ingest.moving.ledger import reserve_messages
 from ingest.moving.own import heard, within
 from ingest.moving.states import save_heard, save_states
 from ingest.mysensors.state import MERGE_HOURS, Channel
-from ingest.mysensors.store import BATTERY_LEVELS, MESSAGES, READINGS, Block, Store
+from ingest.mysensors.store import BATTERY_LEVELS, MESSAGE, NUMBERED_MESSAGES, READINGS, Block, Store
 from ingest.mysensors.tally import MERGE_DAYS
 from ingest.schema import migrations
 
@@ -76,18 +76,19 @@ class History(Store):
         topics = save_states(connection, [state for states in self._dirty.values() for state in states])
         for channel, total in totals.items():
             channel.readings = total
-        flat = [value for number, row in enumerate(self._messages, first) for value in (number, *row)]
-        for insert, values in ((MESSAGES, flat), (READINGS, self._readings), (BATTERY_LEVELS, self._battery_levels)):
+        rows = [self._messages[start : start + MESSAGE] for start in range(0, len(self._messages), MESSAGE)]
+        flat = [value for number, row in enumerate(rows, first) for value in (number, *row)]
+        for insert, values in ((NUMBERED_MESSAGES, flat), (READINGS, self._readings), (BATTERY_LEVELS, self._battery_levels)):
             if values:
                 insert(connection, values)
                 topics.add(insert.table)
         connection.executemany(MERGE_HOURS, [row for channel in self._dirty[Channel] for row in channel.hourly()])
         connection.executemany(MERGE_DAYS, self._daily)
-        if self._messages:
-            gateway, times = self._messages[0][1], [row[0] for row in self._messages]
+        if rows:
+            gateway, times = rows[0][1], [row[0] for row in rows]
             own = self.nodes.get(256 * gateway)
             save_heard(connection, gateway, min(times), max(times), own and own.protocol_version)
-        return topics, first + len(self._messages)
+        return topics, first + len(rows)
 
     def forget(self):
         """Drop the rows that are pending."""

@@ -28,7 +28,7 @@ from ingest.rows import Insert
 
 MESSAGE_COLUMNS = "received_at gateway node node_id child_id command echo type type_name payload repeat".split()
 MESSAGE = len(MESSAGE_COLUMNS)  # values of a row; the last one says whether it is a repeat
-FIRST_MESSAGE = Insert("messages", ["id", *MESSAGE_COLUMNS])
+NUMBERED_MESSAGES = Insert("messages", ["id", *MESSAGE_COLUMNS])
 MESSAGES = Insert("messages", MESSAGE_COLUMNS)
 READINGS = Insert("readings", ["received_at", "channel", "value", "text"])
 REJECTS = Insert("rejects", ["received_at", "source", "raw", "reason"])
@@ -365,7 +365,7 @@ class Store:
         ])
         first = connection.execute(NEXT_MESSAGE).fetchone()[0]
         if self._messages:  # SQLite numbers rows on from the highest id; the first one is told its own
-            FIRST_MESSAGE(connection, [first, *self._messages[:MESSAGE]])
+            NUMBERED_MESSAGES(connection, [first, *self._messages[:MESSAGE]])
             MESSAGES(connection, self._messages[MESSAGE:])
             topics.add("messages")
         odd = [value for at, position, *rest in self._oddities for value in (at, first + position, *rest)]
