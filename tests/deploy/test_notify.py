@@ -118,6 +118,7 @@ def test_what_does_not_live_is_logged_once_and_not_told(monkeypatch, manager, ca
 @pytest.mark.parametrize(
     ("usec", "pid", "seconds"),
     [("2000000", None, 2.0), ("2000000", str(os.getpid()), 2.0), ("2000000", "1", 0.0), (None, None, 0.0), ("x", None, 0.0)],
+    ids=["any process", "this process", "another process", "no watchdog", "no number"],
 )
 def test_the_watchdog_is_for_the_process_that_it_names(monkeypatch, usec, pid, seconds):
     for name, value in (("WATCHDOG_USEC", usec), ("WATCHDOG_PID", pid)):
