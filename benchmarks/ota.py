@@ -2,7 +2,8 @@
 
     python benchmarks/ota.py [REQUESTS]
 
-Idle; with 10 ordinary lines just before each request; the same while messages are deleted in chunks beside it.
+Idle; with 10 ordinary lines just before each request; the same while messages are deleted in chunks beside it. Three
+UPSes are polled meanwhile, everything every 2 s.
 """
 
 import asyncio
@@ -18,9 +19,13 @@ from common import ROOT, house, ingest, traffic
 sys.path.insert(0, str(ROOT))
 
 from ingest.database import connect, migrate, utc  # noqa: E402
+from ingest.demo.supply import Mains  # noqa: E402
+from ingest.demo.ups_models import demo_house  # noqa: E402
+from ingest.demo.upsd import DemoUpsd  # noqa: E402
 from ota.image import make_image  # noqa: E402
 
 NODE = 200
+NUT = "nut: [{{name: closet, port: {}, poll_s: 2}}]\n"
 IMAGE = make_image(bytes(range(256)) * 112)
 MESSAGES = 300_000
 CHUNK, PAUSE_S = 1000, 0.05
@@ -29,7 +34,7 @@ PAUSE_BETWEEN_S = 0.002
 
 
 def main(count=600):
-    with house() as (folder, server):
+    with DemoUpsd(demo_house(Mains(quiet=True))) as upsd, house(extra=NUT.format(upsd.port)) as (folder, server):
         server.settimeout(20)
         database = folder / "telemetry.db"
         prepare(database)

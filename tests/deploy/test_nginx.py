@@ -182,6 +182,14 @@ def test_signing_in_forms_and_csv_through_nginx(proxied, wait_for):
     large = browser.send_multipart(action, csrftoken=token(page), node=number, location="x" * 200_000)
     assert large.status == 413 and "body is larger than" in html.unescape(large.text)
 
+    # A firmware, from the page that uploads it.
+    ota = browser.get(f"{prefix}/-/ota")
+    action = re.search(r'action="([^"]*/-/ota/firmware)"', ota.text)[1]
+    image = ((ROOT / "static/sample.hex").read_text().replace("\n", "\r\n"), '; filename="sample.hex"')
+    done = browser.send_multipart(action, csrftoken=token(ota), type="10", version="4", file=image)
+    assert (done.status, urllib.parse.urlsplit(done.headers["location"]).path) == (302, f"{prefix}/-/ota")
+    assert "sample.hex" in browser.get(f"{prefix}/-/ota").text
+
     for path in (f"{prefix}/", f"{prefix}/nodes", node, f"{prefix}/telemetry/nodes", f"{prefix}/telemetry/node_overview"):
         links = browser.links(path)
         assert [link for link in links if not link.startswith(f"{prefix}/")] == []

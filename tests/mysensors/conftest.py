@@ -49,6 +49,7 @@ class TinyGateway:
     def __init__(self, greeting=GREETING):
         self.greeting = greeting
         self.mute = self.full = False
+        self.answers = True  # a question for its version
         self.received = []  # (monotonic seconds, line)
         self.connects = 0
         self.port = 0
@@ -108,7 +109,7 @@ class TinyGateway:
             *lines, rest = (rest + data).split(b"\n")
             for line in map(bytes.decode, lines):
                 self.received.append((time.monotonic(), line))
-                if re.fullmatch("0;255;3;0;2;", line):
+                if self.answers and line == "0;255;3;0;2;":
                     self.say("0;255;3;0;2;2.4.0-alpha")
 
     def say(self, *lines):
