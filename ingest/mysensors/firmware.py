@@ -19,6 +19,8 @@ from ota.wire import StreamType, WireError, comes_from_sketch, parse_config_requ
 
 log = logging.getLogger(__name__)
 
+STREAM = int(Command.stream)
+
 TICK_S = 1.0
 HELD = "its firmware is being updated"
 
@@ -211,7 +213,7 @@ class Desk:
         """(Header, payload) pairs as they came. Stream messages are answered at once, each of them."""
         watched = self.watched
         for header, payload in items:
-            if header.command == Command.stream or header.node in watched:
+            if header[2] == STREAM or header[0] in watched:  # by position: this runs for every message
                 self._hear(header, payload)
 
     def _hear(self, header, payload):
@@ -221,7 +223,7 @@ class Desk:
         key, server = 256 * self.number + node, self._server
         if not self._answers:
             self._overhear(key, command, type, payload)
-        elif command == Command.stream:
+        elif command == STREAM:
             reply = server.answer(key, type, payload, self._firmware.now())
             if reply is not None:
                 self._gate.order(f"{node};255;4;0;{reply[0]:d};{reply[1]}\n")

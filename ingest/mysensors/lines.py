@@ -37,7 +37,7 @@ class Lines:
         if not newline:
             return [], rejects
         try:
-            items = _parse(block.decode().split("\n"), rejects)
+            items = _parse(block.decode(), rejects)
         except UnicodeDecodeError:
             items = _parse_each(block, rejects)
         return items, rejects
@@ -60,10 +60,10 @@ class Lines:
         return _text(first), "the first line after the port was opened: its beginning may be missing"
 
 
-def _parse(lines, rejects):
-    items = []
+def _parse(text, rejects):
+    lines, items = text.split("\n"), []
     add, known = items.append, _heads.get
-    odd = max(map(len, lines), default=0) > MAX_LINE or any("\r" in line for line in lines)
+    odd = "\r" in text or (len(text) > MAX_LINE and max(map(len, lines)) > MAX_LINE)
     for line in lines:
         if odd:
             line = line.removesuffix("\r")
@@ -93,7 +93,7 @@ def _parse_each(block, rejects):
         except UnicodeDecodeError as error:
             rejects.append((_text(raw), f"byte {error.start + 1} is no UTF-8: {error.reason}"))
         else:
-            items += _parse([line], rejects)
+            items += _parse(line, rejects)
     return items
 
 

@@ -1,6 +1,6 @@
 """Figure 3: from a firmware block request to its answer, as ratios to a bare asyncio program in the same run.
 
-    python benchmarks/ota.py [REQUESTS]
+    python benchmarks/firmware.py [REQUESTS]
 
 Idle; with 10 ordinary lines just before each request; the same while messages are deleted in chunks beside it. Three
 UPSes are polled meanwhile, everything every 2 s.
