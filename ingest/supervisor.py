@@ -16,17 +16,19 @@ from ingest.parent import PIPE
 log = logging.getLogger(__name__)
 
 WRONG_USE = 2
+READY_S = 5.0
 STOP_S = 8.0  # after SIGTERM, before SIGKILL
 
 
 class Supervisor:
     """Keeps `commands` (name -> list of arguments) running; `await run()` returns the exit code of the whole.
 
+    `ready` (name -> function) says of a program whether it is up: those that stand after it wait for that, a little.
     Times are seconds: `first_s` and `last_s` bound the pause before a restart, a run of `steady_s` resets it.
     """
 
-    def __init__(self, commands, *, first_s=1.0, last_s=60.0, steady_s=60.0, stop_s=STOP_S):
-        self.commands = commands
+    def __init__(self, commands, *, ready=None, first_s=1.0, last_s=60.0, steady_s=60.0, stop_s=STOP_S):
+        self.commands, self.ready = commands, ready or {}
         self.first_s, self.last_s, self.steady_s, self.stop_s = first_s, last_s, steady_s, stop_s
         self.processes = {}  # name -> the running process
         self._code = 0
@@ -42,6 +44,7 @@ class Supervisor:
             async with asyncio.TaskGroup() as group:
                 for name, command in self.commands.items():
                     group.create_task(self._keep(name, command, reading))
+                    await self._wait_for(name)
         finally:
             os.close(writing)
             os.close(reading)
@@ -51,6 +54,11 @@ class Supervisor:
         """End everything; `code` is what `run` returns."""
         self._code = max(self._code, code)
         self._stop.set()
+
+    async def _wait_for(self, name):
+        until = time.monotonic() + READY_S
+        while name in self.ready and not self.ready[name]() and not self._stop.is_set() and time.monotonic() < until:
+            await asyncio.sleep(0.05)
 
     async def _keep(self, name, command, pipe):
         pause = self.first_s

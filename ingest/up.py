@@ -27,11 +27,11 @@ def run_up(config):
     try:
         with claim(config.web.host, config.web.port) as site:  # held while the past of the demo house is made
             config = replace(config, web=replace(config.web, port=site.getsockname()[1]))
-            commands = _demo_commands(config) if config.demo else _commands(config)
+            commands, ready = _demo_commands(config) if config.demo else (_commands(config), {})
     except PortError as error:
         print(error, file=sys.stderr)
         return 2
-    return asyncio.run(_run(commands, config))
+    return asyncio.run(_run(commands, ready, config))
 
 
 def _commands(config):
@@ -47,17 +47,22 @@ def _demo_commands(config):
     config = demo_config(f"127.0.0.1:{port}", nut_port, config.web)
     make_past(config)
     house = _command("demo", "--port", str(port), "--nut-port", str(nut_port), "--ep20", config.must[0].serial)
-    return {"demo": house, **_commands(config)}
+    return {"demo": house, **_commands(config)}, {"demo": lambda: _listens(port) and _listens(nut_port)}
+
+
+def _listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _command(name, *arguments):
     return [sys.executable, "-m", "ingest", name, *arguments]
 
 
-async def _run(commands, config):
+async def _run(commands, ready, config):
     announcing = asyncio.create_task(_announce(config))
     try:
-        return await Supervisor(commands).run()
+        return await Supervisor(commands, ready=ready).run()
     finally:
         announcing.cancel()
 
