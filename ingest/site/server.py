@@ -135,11 +135,6 @@ def run_web(config):
     except OSError as error:
         log.error("cannot listen on %s:%s: %s", config.web.host, config.web.port, error.strerror or error)
         return 1
-    # uvicorn raises the signal that ended it once more; the exit code is ours.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
-    host = f"[{config.web.host}]" if ":" in config.web.host else config.web.host
-    log.info("the site is at http://%s:%d/", host, listener.getsockname()[1])
     server = Server(
         house,
         uvicorn.Config(
@@ -147,6 +142,15 @@ def run_web(config):
             server_header=False,
         )
     )  # fmt: skip
+
+    def leave(*_):
+        """A signal before uvicorn listens for signals counts, too; one that it raises once more changes nothing."""
+        server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, leave)
+    host = f"[{config.web.host}]" if ":" in config.web.host else config.web.host
+    log.info("the site is at http://%s:%d/", host, listener.getsockname()[1])
     server.run(sockets=[listener])
     return 0 if server.started else 1
 
