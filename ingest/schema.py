@@ -296,12 +296,17 @@ def gateway_trigger():
     )
 
 
+def run_script(db, script):
+    """Execute the statements one by one: executescript would commit what the migration has begun."""
+    for statement in script.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+
+
 @migrations()
 def mysensors(db: Database):
     """Gateways, nodes, sensors, channels and everything they say."""
-    for statement in MYSENSORS.split(";\n"):
-        if statement.strip():
-            db.execute(statement)
+    run_script(db, MYSENSORS)
     for trigger in (*name_triggers(), gateway_trigger()):
         db.execute(trigger)
     db.execute(
@@ -431,9 +436,7 @@ create index events_event on events (event, started_at);
 @migrations()
 def ups(db: Database):
     """UPSes: what they say, what it sums up to, how polling them went."""
-    for statement in UPS.split(";\n"):
-        if statement.strip():
-            db.execute(statement)
+    run_script(db, UPS)
     db.execute(
         """create trigger ups_battery_changes_recorded after insert on ups_battery_changes begin
         update ups set battery_changed_at =
@@ -538,9 +541,7 @@ create index ota_commands_node on ota_commands (node);
 @migrations()
 def ota(db: Database):
     """Firmware, what nodes report of theirs, updates over the air, commands to bootloaders."""
-    for statement in OTA.split(";\n"):
-        if statement.strip():
-            db.execute(statement)
+    run_script(db, OTA)
 
 
 KEEPING = f"""
@@ -599,9 +600,7 @@ create index oddities_message on oddities (message);
 @migrations()
 def keeping(db: Database):
     """How long things are kept: runs of the retention, deletions by people, daily work, what takes how much room."""
-    for statement in KEEPING.split(";\n"):
-        if statement.strip():
-            db.execute(statement)
+    run_script(db, KEEPING)
 
 
 IMPORTS = """
