@@ -69,14 +69,14 @@ def report(name, floor, ours, count, before):
     print(f"{name:31} p50 {p50:.3f} ms, p99 {p99:.3f} ms; bare {bare50:.3f}, {bare99:.3f}; p50 ratio {ratio:.2f}")
 
 
-def prepare(database):
+def prepare(database, node=NODE, gateway="main", messages=MESSAGES):
     """A node in mid-transfer, and messages to delete."""
     migrate(database)
     connection = connect(database)
     now = utc(time.time())
     connection.execute("begin immediate")
-    connection.execute("insert into gateways (id, name, address) values (0, 'main', 'x')")
-    connection.execute("insert into nodes (id, name, gateway, node_id) values (?, '', 0, ?)", (NODE, NODE))
+    connection.execute("insert into gateways (id, name, address) values (?, ?, 'x')", (node // 256, gateway))
+    connection.execute("insert into nodes (id, name, gateway, node_id) values (?, '', ?, ?)", (node, node // 256, NODE))
     connection.execute(
         "insert into firmware (id, name, type, version, blocks, crc, sha256, filename, size, uploaded_at) "
         "values (1, '10/3', 10, 3, ?, ?, ?, 'x.hex', ?, ?)",
@@ -86,12 +86,12 @@ def prepare(database):
     connection.execute(
         "insert into ota_updates (node, firmware, type, version, state, requested_at, released_at, bootloader, block_size, owed) "
         "values (?, 1, 10, 3, 'transferring', ?, ?, 769, 16, 1)",
-        (NODE, now, now),
+        (node, now, now),
     )
     connection.executemany(
         "insert into messages (received_at, gateway, node_id, child_id, command, echo, type, type_name, payload) "
         "values (?, 0, 1, 1, 1, 0, 0, 'V_TEMP', ?)",
-        ((now, f"{n % 40}.5") for n in range(MESSAGES)),
+        ((now, f"{n % 40}.5") for n in range(messages)),
     )
     connection.commit()
     connection.close()

@@ -1,11 +1,18 @@
-"""Figure 5: half of a file pruned beside ingest at 50 messages a second and page loads.
+"""Figure 5: half of a file pruned beside ingest at 50 messages a second, UPS polls, page loads and firmware requests.
 
-    python benchmarks/prune.py [MESSAGES] [UPS_SAMPLES]
+    python benchmarks/prune.py [MESSAGES] [UPS_SAMPLES] [FILE]
 
-Half of the messages are older than the retention, half are not. Prints the longest time until something was committed,
-seen from a second writer that commits ten times a second as well, what was lost, and the size of the file before and after.
+Half of the messages, of their readings and of the UPS samples are older than the retention. Prints the longest time until
+something was committed, seen from a second writer that commits ten times a second; what was lost; whether charts and
+energy totals are what they were; how long firmware requests wait; the size of the file before and after. With FILE, the
+file to prune is a copy of that one, which is built first where it is not there.
 """
 
+import json
+import multiprocessing
+import random
+import shutil
+import socket
 import sqlite3
 import statistics
 import subprocess
@@ -13,17 +20,46 @@ import sys
 import threading
 import time
 import urllib.request
+from pathlib import Path
 
+import firmware
 from common import ROOT, house, ingest, traffic
 from pages import site
 
 from ingest.database import connect, migrate, transaction, utc
+from ingest.demo.supply import Mains
+from ingest.demo.ups_models import demo_house
+from ingest.demo.upsd import DemoUpsd
 from ingest.mysensors.replay import replay
+from ingest.ups.polls import Poll
+from ingest.ups.registry import Source, register
+from ingest.ups.store import UpsStore
 
-RATE, DAYS, NODES = 50, 60, 200
-TOGETHER = 50
-QUIET_S = 5  # of ingest before the prune begins, to compare with
-PAGES = ("/", "/nodes", "/nodes/main/7", "/telemetry/stale_nodes.json")
+RATE, DAYS, KEEP_DAYS, NODES = 50, 60, 30, 200
+TOGETHER = 50  # messages with one time
+UPSES = ("rack@closet", "desk@closet", "attic@closet")
+OUTAGE_EVERY, OUTAGE = 20_000, 40  # samples of a UPS from one outage to the next, and of each
+COMMIT = 5_000
+QUIET_S = 20  # of ingest before the prune begins, to compare with
+DAY_S = 86_400
+REQUESTS = 400  # firmware blocks a round
+PAGES = ("/", "/nodes", "/nodes/main/7", "/ups/rack@closet", "/energy", "/telemetry/stale_nodes.json")
+SPANS = ((60, 1), (60, 40), (33, 27), (20, 1))  # days ago
+RANGES = (365, 60, 45, 29)  # days
+OVER_SPANS = (
+    *(f"ups_history.json?figure={figure}" for figure in ("input_voltage", "battery_charge", "watts")),
+    *(f"energy_by_day.json?per={per}" for per in ("hour", "day", "week", "month")),
+    "outages_report.json?", "power_quality.json?", "monitoring_coverage.json?",
+)  # fmt: skip
+OVER_RANGES = ("channel_history.json?channel=458752", "channel_history.json?node=7&type=V_TEMP")
+OTHERS = ("message_statistics.json?days=60&per=day", "message_statistics.json?days=60&per=day&node=7", "battery_health.json?")
+TABLES = ("messages", "readings", "ups_samples")
+CONFIG = """  - {{name: radio, tcp: '127.0.0.1:{gateway}'}}
+nut: [{{name: closet, port: {upsd}, poll_s: 2}}]
+energy: [{{price_per_kwh: 0.25, currency: EUR}}]
+retention: {{messages_days: {days}, readings_days: {days}, ups_samples_days: {days}}}
+timezone: UTC
+"""
 
 
 def build(path, count, samples):
@@ -34,128 +70,194 @@ def build(path, count, samples):
         (end - (count - number // TOGETHER * TOGETHER) * step, line.rstrip("\n").encode())
         for number, line in enumerate(traffic(count, nodes=NODES))
     )
-    replay(path, "main", "tcp 127.0.0.1:1", recording, "Europe/Rome")
+    replay(path, "main", "tcp 127.0.0.1:1", recording, "UTC")
     connection = connect(path)
-    if connection.execute("select 1 from sqlite_master where name = 'ups_samples'").fetchone():
-        connection.execute(
-            "insert into ups (id, name, driver, source, label) values (1, 'rack', 'usbhid-ups', 'closet', 'Rack')"
-        )
-        rows = ((utc(end - (samples - n) * 2 * 365 * 86400 / samples), 1, "OL", 230.0, 100.0, 27.1, 40) for n in range(samples))
-        insert = (
-            "insert into ups_samples (sampled_at, ups, ups_status, input_voltage, battery_charge, battery_voltage, ups_load) "
-            "values (?, ?, ?, ?, ?, ?, ?)"
-        )
-        with transaction(connection):
-            connection.executemany(insert, rows)
+    source = Source("closet", "nut", "127.0.0.1:1", UPSES)
+    register(connection, [source], {})
+    store = UpsStore(connection, "UTC", [source], {}, telling=False)
+    for number, poll in enumerate(polls(end, samples // len(UPSES)), 1):
+        store.absorb(poll)
+        if number % COMMIT == 0:
+            commit(connection, store)
+    commit(connection, store)
     connection.close()
 
 
-class Witness(threading.Thread):
-    """A second writer: one row ten times a second; how long each commit took."""
+def polls(end, count):
+    """`count` polls of each UPS, in order of time, with an outage now and then."""
+    rnd = random.Random(1)
+    step = DAYS * 86400 / max(1, count)
+    for number in range(count):
+        at = end - (count - number) * step
+        out = number % OUTAGE_EVERY < OUTAGE
+        for ups in UPSES:
+            yield Poll(ups, at, at, step, status="OB DISCHRG" if out else "OL", variables={
+                "ups.status": "OB DISCHRG" if out else "OL", "input.voltage": "0.0" if out else f"{rnd.gauss(230, 2):.1f}",
+                "battery.charge": str(100 - number % OUTAGE_EVERY // 2) if out else "100", "battery.voltage": "27.1",
+                "ups.load": str(rnd.randrange(30, 40)), "ups.realpower.nominal": "900", "ups.temperature": "31.5",
+            })  # fmt: skip
 
-    def __init__(self, path):
+
+def commit(connection, store):
+    with transaction(connection):
+        store.write(connection)
+    store.committed()
+
+
+class Repeated(threading.Thread):
+    """Something done every so often; `times` in seconds that each took. Its error is raised again by `end`."""
+
+    def __init__(self, deed, every_s):
         super().__init__(daemon=True)
-        self.path, self.times, self.stop = path, [], threading.Event()
+        self.times, self.done = [], 0
+        self._deed, self._every_s, self._over, self._error = deed, every_s, threading.Event(), None
 
     def run(self):
-        connection = connect(self.path)
-        connection.execute("pragma synchronous = normal")
-        while not self.stop.wait(0.1):
-            began = time.perf_counter()
-            with transaction(connection):
-                connection.execute("insert into audit (action, outcome) values ('witness', 'done')")
-            self.times.append(time.perf_counter() - began)
-        connection.close()
+        start = time.perf_counter()
+        try:
+            while not self._over.wait(max(0.0, start + self.done * self._every_s - time.perf_counter())):
+                began = time.perf_counter()
+                self._deed(self.done)
+                self.times.append(time.perf_counter() - began)
+                self.done += 1
+        except Exception as error:
+            self._error = error
+
+    def end(self):
+        self._over.set()
+        self.join()
+        if self._error:
+            raise self._error
 
 
-class Reader(threading.Thread):
-    """Somebody who looks at pages all the time."""
+def witness(path):
+    """A second writer: one row a call."""
+    connection = sqlite3.connect(path, timeout=15, isolation_level=None, check_same_thread=False)
+    connection.execute("pragma synchronous = normal")
 
-    def __init__(self, url):
-        super().__init__(daemon=True)
-        self.url, self.times, self.stop = url, [], threading.Event()
+    def write(_):
+        with transaction(connection):
+            connection.execute("insert into audit (action, outcome) values ('witness', 'done')")
 
-    def run(self):
-        number = 0
-        while not self.stop.wait(0.2):
-            began = time.perf_counter()
-            urllib.request.urlopen(self.url + PAGES[number % len(PAGES)]).read()
-            self.times.append(time.perf_counter() - began)
-            number += 1
+    return write
 
 
-class Sender(threading.Thread):
-    """50 lines a second to whoever reads the gateway."""
+def charts(url, now):
+    """Every chart and total of the past: {route: rows}. What grows meanwhile, the last day, is left out."""
+    found = {}
+    for since, until in SPANS:
+        span = "&".join(f"{name}={utc(now - days * DAY_S)[:10]}" for name, days in (("since", since), ("until", until)))
+        for route in OVER_SPANS:
+            found[f"{route}&{span}"] = fetch(url, f"{route}&{span}")
+    for days in RANGES:
+        # The range ends now, and its first hour or day is a piece of one.
+        first, last = (utc(now - ago * DAY_S) for ago in (min(days, DAYS) - 1, 1))
+        for route in OVER_RANGES:
+            found[f"{route}&range={days}+d"] = [row for row in fetch(url, f"{route}&range={days}+d") if first < row["at"] < last]
+    for route in OTHERS:
+        found[route] = [row for row in fetch(url, route) if row.get("period", "") < utc(now - DAY_S)[:10]]
+    return found
 
-    def __init__(self, connection):
-        super().__init__(daemon=True)
-        self.connection, self.sent, self.stop = connection, 0, threading.Event()
-        self.lags = []
 
-    def run(self):
-        began = time.perf_counter()
-        while not self.stop.is_set():
-            time.sleep(max(0, began + self.sent / RATE - time.perf_counter()))
-            self.connection.sendall(f"{1 + self.sent % 20};1;1;0;47;live {self.sent}\n".encode())
-            self.sent += 1
+def fetch(url, route):
+    return json.load(urllib.request.urlopen(f"{url}/telemetry/{route}&_shape=array&_size=max"))
+
+
+def count_rows(path):
+    """{table: rows} of what is pruned, and the lines that came live: (all, different ones)."""
+    connection = sqlite3.connect(path)
+    rows = {table: connection.execute(f"select count(*) from {table}").fetchone()[0] for table in TABLES}
+    live = connection.execute("select count(*), count(distinct payload) from messages where payload like 'live %'").fetchone()
+    connection.close()
+    return rows, live
+
+
+def prune(folder, server, radio, count, samples, file):
+    """Build or copy, measure before, meanwhile and after, and print it all."""
+    path, config = folder / "telemetry.db", folder / "config.yml"
+    if file and file.exists():
+        shutil.copy(file, path)
+        migrate(path)
+    else:
+        build(path, count, samples)
+        if file:
+            shutil.copy(path, file)
+    firmware.prepare(path, node=256 + firmware.NODE, gateway="radio", messages=0)
+    connection = connect(path)
+    now = time.time()
+    for chore in ("prune", "measure"):  # the site is not to do these while the program below does
+        connection.execute("insert into chores (name, started_at, outcome) values (?, ?, 'done')", (chore, utc(now)))
+    connection.close()
+    before, _ = count_rows(path)
+    size = path.stat().st_size
+    bare = multiprocessing.Process(target=firmware.run_bare, args=(radio.getsockname()[1],), daemon=True)
+    bare.start()
+    floor = radio.accept()[0]
+    with ingest(folder), site(config) as url:
+        gateway, peer = server.accept()[0], radio.accept()[0]
+        peer.sendall(b"0;255;3;0;14;Gateway startup complete.\n")
+        told = charts(url, now)
+        threads = sender, writer, reader = (
+            Repeated(lambda n: gateway.sendall(f"{1 + n % 20};1;1;0;47;live {n}\n".encode()), 1 / RATE),
+            Repeated(witness(path), 0.1),
+            Repeated(lambda n: urllib.request.urlopen(url + PAGES[n % len(PAGES)]).read(), 0.2),
+        )
+        for thread in threads:
+            thread.start()
+        time.sleep(QUIET_S)
+        quiet = ask(floor, peer)
+        edges = [len(thread.times) for thread in threads]
+        began, asked = time.perf_counter(), []
+        program = subprocess.Popen(
+            [sys.executable, "-m", "ingest", "prune", "--config", str(config)], cwd=ROOT, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        while program.poll() is None:
+            asked.append(ask(floor, peer))
+        took, output = time.perf_counter() - began, program.communicate()[0]
+        for thread in threads:
+            thread.end()
+        time.sleep(3)
+        told_after = charts(url, now)
+    bare.terminate()
+    print(output, end="")
+    connection = sqlite3.connect(path)
+    run = connection.execute("select rows, longest_s, state from retention_runs order by id desc limit 1").fetchone()
+    whole = connection.execute("pragma integrity_check").fetchone()[0]
+    connection.close()
+    after, live = count_rows(path)
+    print(f"{took:.1f} s for {run[0]:,} rows, {run[2]}; the longest it held the lock: {1000 * run[1]:.1f} ms")
+    for name, thread, edge in zip(("commits of another writer", "pages"), (writer, reader), edges[1:]):
+        print(f"{name}: before {longest(thread.times[:edge])}; meanwhile {longest(thread.times[edge:])}")
+    for name, rounds in (("before", [quiet]), ("meanwhile", asked)):
+        (p50, p99, ratio) = (statistics.median(one[part] for one in rounds) for part in range(3))
+        print(f"firmware requests {name}: p50 {p50:.3f} ms ({ratio:.2f} x bare), p99 {p99:.3f} ms, {len(rounds)} rounds")
+    print(f"live lines sent {sender.done:,}, stored {live[0]:,}, once each: {live[0] == live[1]}; lost {sender.done - live[0]}")
+    print(", ".join(f"{table} {before[table]:,} -> {after[table]:,}" for table in TABLES) + f"; integrity: {whole}")
+    differ = [route for route, rows in told.items() if rows != told_after[route]]
+    print(f"{len(told)} charts and totals, {sum(map(len, told.values())):,} rows, {len(told) - len(differ)} the same: {differ or 'all'}")
+    wal = path.with_name(path.name + "-wal")
+    print(f"file {size / 1e6:.0f} MB -> {path.stat().st_size / 1e6:.0f} MB, WAL at the end {wal.stat().st_size / 1e6 if wal.exists() else 0:.0f} MB")
+    print("to reach: no commit over 50 ms, nothing lost, everything the same; firmware p50 within 2 of bare, p99 under 2 ms")
+
+
+def ask(floor, peer):
+    """(p50 ms, p99 ms, ratio of p50 to the bare server's) of a round of firmware requests behind ordinary lines."""
+    lowest = firmware.measure(floor, REQUESTS, 10)
+    p50, p99 = firmware.measure(peer, REQUESTS, 10)
+    return p50, p99, p50 / lowest[0]
 
 
 def longest(times):
-    return f"p50 {1000 * statistics.median(times):.1f}, longest {1000 * max(times):.1f} ms"
+    return f"p50 {1000 * statistics.median(times):.1f}, p99 {1000 * sorted(times)[int(0.99 * len(times))]:.1f}, longest {1000 * max(times):.1f} ms"
 
 
-def main(count=1_000_000, samples=0):
-    with house(extra="retention: {messages_days: 30, readings_days: 30}\n") as (folder, server):
-        path, config = folder / "telemetry.db", folder / "config.yml"
-        # An hour that never comes: the site does not prune by itself while the program below does.
-        build(path, count, samples)
-        connection = connect(path)
-        connection.execute("insert into chores (name, started_at, outcome) values ('prune', ?, 'done'), ('measure', ?, 'done')", (utc(time.time()),) * 2)
-        before = connection.execute("select (select count(*) from messages), (select count(*) from readings)").fetchone()
-        past = utc(time.time() - 86400)
-        figures = connection.execute(FIGURES, (past,)).fetchall()
-        connection.close()
-        size = path.stat().st_size
-        with ingest(folder), site(config) as url:
-            gateway, _ = server.accept()
-            sender, witness, reader = Sender(gateway), Witness(path), Reader(url)
-            for thread in (sender, witness, reader):
-                thread.start()
-            time.sleep(QUIET_S)
-            quiet, quiet_pages = list(witness.times), list(reader.times)
-            witness.times.clear(), reader.times.clear()
-            began = time.perf_counter()
-            done = subprocess.run(
-                [sys.executable, "-m", "ingest", "prune", "--config", str(config)], cwd=ROOT, capture_output=True, text=True
-            )
-            took = time.perf_counter() - began
-            for thread in (reader, witness, sender):
-                thread.stop.set()
-                thread.join()
-            time.sleep(3)
-        print(done.stdout + done.stderr, end="")
-        connection = sqlite3.connect(path)
-        run = connection.execute("select rows, longest_s, state from retention_runs order by id desc limit 1").fetchone()
-        live = connection.execute("select count(*), count(distinct payload) from messages where payload like 'live %'").fetchone()
-        after = connection.execute("select (select count(*) from messages), (select count(*) from readings)").fetchone()
-        same = connection.execute(FIGURES, (past,)).fetchall() == figures
-        whole = connection.execute("pragma integrity_check").fetchone()[0]
-        connection.close()
-        print(f"{took:.1f} s for {run[0]:,} rows, {run[2]}; the longest it held the lock: {1000 * run[1]:.1f} ms")
-        print(f"commits of another writer: before {longest(quiet)}; meanwhile {longest(witness.times)} (at most 50)")
-        print(f"pages: before {longest(quiet_pages)}; meanwhile {longest(reader.times)}")
-        print(f"live lines sent {sender.sent:,}, stored {live[0]:,}, once each: {live[0] == live[1]}; lost {sender.sent - live[0]}")
-        print(f"messages {before[0]:,} -> {after[0]:,}, readings {before[1]:,} -> {after[1]:,}; "
-              f"hourly and daily figures of the past unchanged: {same}; integrity: {whole}")
-        wal = path.with_name(path.name + "-wal")
-        print(f"file {size / 1e6:.0f} MB -> {path.stat().st_size / 1e6:.0f} MB, WAL at the end {wal.stat().st_size / 1e6 if wal.exists() else 0:.0f} MB")
-
-
-FIGURES = """select 'h', count(*), sum(count), round(sum(avg * numbers), 3), min(min), max(max) from readings_hourly
-where hour_at < ?1
-union all select 'd', count(*), sum(messages), sum(intervals), round(sum(avg_interval_s * intervals)), null from node_daily
-where day < substr(?1, 1, 10)"""
+def main(count=1_000_000, samples=300_000, file=None):
+    with DemoUpsd(demo_house(Mains(quiet=True))) as upsd, socket.create_server(("127.0.0.1", 0)) as radio:
+        extra = CONFIG.format(gateway=radio.getsockname()[1], upsd=upsd.port, days=KEEP_DAYS)
+        with house(extra=extra) as (folder, server):
+            prune(folder, server, radio, count, samples, file and Path(file))
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*map(int, sys.argv[1:3]), *sys.argv[3:4])

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from ingest.backup import BackupError, daily
 from ingest.database import connect, seconds, transaction, utc
 from ingest.deletion import delete, next_deletion
-from ingest.pace import Pace, Stopped, give_back, open_paced
+from ingest.pace import Pace, Stopped, open_paced
 from ingest.retention import plan, prune
 from ingest.retention_settings import parse_at
 from ingest.storage import measure
@@ -101,7 +101,7 @@ def _compact(config, by, stop):
     with closing(open_paced(config.database)) as connection:
         if connection.execute("pragma auto_vacuum").fetchone()[0] != 2:
             return "this file was not made to give room back: stop everything and run `vacuum` in sqlite3 once"
-        freed = give_back(Pace(connection, stop))
+        freed = Pace(connection, stop).give_back() * connection.execute("pragma page_size").fetchone()[0]
     return f"{freed / 1e6:,.1f} MB given back"
 
 

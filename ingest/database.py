@@ -14,6 +14,7 @@ from ingest.views import VIEWS
 
 PAGE_SIZE = 1024  # a small commit then writes a third of what it writes with pages of 4096
 CACHE_KB = 8_000  # a batch of 20,000 messages changes this much: a smaller cache writes the same pages again and again
+LOG_BYTES = 16_000_000  # of the write-ahead log, to which it shrinks when what readers held back has been copied
 BUSY_TIMEOUT_S = 15
 
 
@@ -42,6 +43,7 @@ def connect(path, readonly=False):
     )
     connection.execute("pragma synchronous = full")
     connection.execute("pragma wal_autocheckpoint = 4000")
+    connection.execute(f"pragma journal_size_limit = {LOG_BYTES}")
     connection.execute(f"pragma cache_size = -{CACHE_KB}")
     return connection
 

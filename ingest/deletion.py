@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 
 from ingest.database import connect, seconds, transaction, utc
-from ingest.pace import Pace, Stopped, give_back, open_paced
+from ingest.pace import Pace, Stopped, open_paced
 from ingest.retention import POLICIES, Policy, plan_before, prune, references, release, tables
 from ingest.storage import bytes_per_row, shape
 
@@ -145,7 +145,7 @@ def delete(path, deletion, stop=None):
                 _delete_before(path, pace, deletion, stop)
             else:
                 _delete_thing(pace, deletion)
-                give_back(pace)
+                pace.give_back()
         except Stopped:
             raise
         except Exception as error:
@@ -255,7 +255,7 @@ def _delete_before(path, pace, deletion, stop):
         for policy in ROLLED_UP:
             if policy.table in there:
                 _delete_old(pace, deletion, policy, _since(policy, at))
-        give_back(pace)
+        pace.give_back()
     with transaction(connection):
         _done(connection, deletion, ("messages", "readings", "events", "rejects", "oddities"))
 

@@ -2,6 +2,9 @@
 
 SQLite's busy handler is not fair: who waits looks again after 1, 3, 8, 18, 33 ms ... and a program that writes without
 a pause is always there first. A pause of twice the time that the lock was held holds one of those looks.
+
+Pages that become free go back to the disk as deleting goes on, not at its end: SQLite walks the list of free pages for
+every one that it takes out of it, which is 2 ms a page where there are 500,000, and next to nothing where there are few.
 """
 
 import threading
@@ -11,7 +14,8 @@ from ingest.database import connect, transaction
 
 TARGET_S = 0.008  # the write lock is held about this long at a time
 FEWEST, MOST = 50, 5_000  # rows a chunk
-PAGES = 200  # given back at a time
+PAGES = 200  # given back at a time, at most
+SPARE = 500  # free pages that are left for what comes in meanwhile
 PAUSE, LONGEST_PAUSE_S = 2, 2.0  # times as long as the lock was held
 CHECKPOINT_S = 0.02  # of writing: sooner than ingest, so that its commits need not copy what deleting wrote
 
@@ -27,42 +31,76 @@ class Pace:
         self.connection, self.stop = connection, stop or threading.Event()
         self.longest_s = 0.0
         self._target_s = target_s
-        self._written_s = 0.0  # since the log was copied into the database
+        self._took_s = self._written_s = 0.0  # by the chunk; since the log was copied into the database
+        self._pages = PAGES  # that fit the time
+        self._returns = connection.execute("pragma auto_vacuum").fetchone()[0] == 2
+        connection.create_function("begun", 0, self._begin)
 
-    def run(self, chunk, size=FEWEST, most=MOST):
-        """Call `chunk(size)` until it returns None; it calls `locked()` for what it writes. Raises Stopped."""
-        while True:
-            self._took_s = 0.0
-            if self.stop.is_set():
-                raise Stopped
-            if chunk(size) is None:
-                return
-            if self._took_s > self._target_s:
-                size = max(FEWEST, int(size * self._target_s / self._took_s))
-            elif self._took_s < self._target_s / 2:
-                size = min(most, size * 2)
-            self._copy_back()
-            self.stop.wait(min(PAUSE * self._took_s, LONGEST_PAUSE_S))
+    def run(self, chunk):
+        """Call `chunk(rows)` until it returns None; it calls `locked()` for what it writes. Raises Stopped."""
+        size = FEWEST
+        while self._turn(chunk, size):
+            size = self._fitting(size, FEWEST, MOST)
+            self._rest()
+            self.give_back(SPARE)
 
-    def _copy_back(self):
-        """Copy the log into the database now and then, without a lock that anybody waits for."""
+    def give_back(self, spare=0):
+        """Give the free pages of the file back to the disk, all but `spare`. Returns how many. Raises Stopped."""
+        given = 0
+        while self._returns and (free := self._free()) > spare:
+            self._turn(self._vacuum, self._pages)
+            given += free - self._free()
+            self._pages = self._fitting(self._pages, 1, PAGES)
+            self._rest()
+        return given
+
+    def _turn(self, chunk, size):
+        if self.stop.is_set():
+            raise Stopped
+        self._took_s = 0.0
+        return chunk(size)
+
+    def _vacuum(self, pages):
+        # execute() steps this statement once and frees one page, in Python 3.11; executescript() runs it to its end
+        try:
+            self.connection.executescript(f"begin immediate; select begun(); pragma incremental_vacuum({pages}); commit")
+        finally:
+            if self.connection.in_transaction:
+                self.connection.rollback()
+        self._end()
+
+    def _fitting(self, size, fewest, most):
+        """The size of the next chunk: as large as fits the time."""
+        if self._took_s > self._target_s:
+            return max(fewest, int(size * self._target_s / self._took_s))
+        return min(most, size * 2) if self._took_s < self._target_s / 2 else size
+
+    def _rest(self):
+        """Copy the log into the database now and then, without a lock that anybody waits for; then let others write."""
         self._written_s += self._took_s
         if self._written_s >= CHECKPOINT_S:
             self.connection.execute("pragma wal_checkpoint(passive)").fetchone()
             self._written_s = 0.0
+        self.stop.wait(min(PAUSE * self._took_s, LONGEST_PAUSE_S))
 
     def locked(self, write):
         """`write()` in a transaction of its own; returns what it returns."""
         with transaction(self.connection):
-            began = time.perf_counter()  # the lock is ours from here until after the commit
+            self._begin()  # the lock is ours from here until after the commit
             result = write()
-        self.took(time.perf_counter() - began)
+        self._end()
         return result
 
-    def took(self, seconds):
-        """The lock was held for so long."""
-        self._took_s += seconds
-        self.longest_s = max(self.longest_s, seconds)
+    def _begin(self):
+        self._began = time.perf_counter()
+
+    def _end(self):
+        took = time.perf_counter() - self._began
+        self._took_s += took
+        self.longest_s = max(self.longest_s, took)
+
+    def _free(self):
+        return self.connection.execute("pragma freelist_count").fetchone()[0]
 
 
 def open_paced(path):
@@ -71,24 +109,3 @@ def open_paced(path):
     connection.execute("pragma synchronous = normal")
     connection.execute("pragma wal_autocheckpoint = 0")  # Pace does that outside its transactions
     return connection
-
-
-def give_back(pace):
-    """Give the free pages of the file back to the disk, some at a time. Returns how many bytes that were."""
-    connection = pace.connection
-    free, size = (connection.execute(f"pragma {name}").fetchone()[0] for name in ("freelist_count", "page_size"))
-    if connection.execute("pragma auto_vacuum").fetchone()[0] != 2:
-        return 0
-
-    def chunk(pages):
-        before = connection.execute("pragma freelist_count").fetchone()[0]
-        if not before:
-            return None
-        began = time.perf_counter()
-        # execute() steps this statement once and frees one page; executescript() runs it to its end
-        connection.executescript(f"pragma incremental_vacuum({pages})")
-        pace.took(time.perf_counter() - began)
-        return True
-
-    pace.run(chunk, PAGES, PAGES)
-    return (free - connection.execute("pragma freelist_count").fetchone()[0]) * size

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from ingest.arrival import first_since
 from ingest.database import connect, seconds, transaction, utc
-from ingest.pace import Pace, Stopped, give_back, open_paced
+from ingest.pace import Pace, Stopped, open_paced
 from ingest.storage import bytes_per_row
 
 log = logging.getLogger(__name__)
@@ -184,7 +184,7 @@ def prune(path, make_plan, by, stop=None):
         try:
             for item in reversed(items):  # what refers to messages before the messages
                 prune_table(pace, item, run.count)
-            give_back(pace)
+            pace.give_back()
         except Stopped:
             run.end("stopped", "stopped; the next run goes on", pace.longest_s)
             raise
