@@ -48,19 +48,19 @@ class Source:
         self._source.close()
 
     def streams(self):
-        stamps = Stamps(self._options.timezone)
+        def parser():
+            stamps = Stamps(self._options.timezone)
 
-        def parse(node, child, command, type, payload, received):
-            try:
-                at = stamps.seconds(received)
-            except (ValueError, TypeError, AttributeError):
-                return Skip("its time cannot be read")
-            return make_message(at, node, child, command, 0, type, "" if payload is None else str(payload))
+            def parse(node, child, command, type, payload, received):
+                try:
+                    at = stamps.seconds(received)
+                except (ValueError, TypeError, AttributeError):
+                    return Skip("its time cannot be read")
+                return make_message(at, node, child, command, 0, type, "" if payload is None else str(payload))
 
-        def at(received):
-            return utc(Stamps(self._options.timezone).seconds(received))
+            return parse
 
-        stream = TableStream(self._source, "message", MESSAGES, parse, time=6, at=at)
+        stream = TableStream(self._source, "message", MESSAGES, parser, time=6, at=self._at)
         yield stream, Messages(self._options.timezone, self._options.gateway)
 
     def states(self):
@@ -77,8 +77,7 @@ class Source:
         """Rows of a table as dicts; a column that this version lacks is None."""
         held = self._tables[table]
         wanted = ", ".join(name if name in held else f"null as {name}" for name in columns)
-        for row in self._source.execute(f"select {wanted} from {table}"):
-            yield dict(zip(columns, row))
+        return [dict(zip(columns, row)) for row in self._source.execute(f"select {wanted} from {table}")]
 
     def _at(self, text):
         try:
