@@ -1,8 +1,9 @@
 """A MySensorsTracker's database, `mysensors.db` (peewee): messages, and what its other tables know besides.
 
 Times are local and naive. Files of older versions lack `node.parent` and `node.arc`, the table `valuetype`, the table
-`firmware`; what a file lacks is left out. A sensor row with cid 255 stands for the node itself. Payloads were cut at the
-first `;`, and there is no echo field. The battery level is the valuetype of cid 255 and typ 3 (V_PERCENTAGE).
+`firmware`; what a file lacks is left out. A sensor row with cid 255 stands for the node itself. There is no echo field,
+and versions that read the gateway itself, not MQTT, cut payloads at the first `;`. The battery level is the valuetype
+of cid 255 and typ 3 (V_PERCENTAGE). `received` of a valuetype is some milliseconds later than that of its message.
 """
 
 from collections import Counter
@@ -112,16 +113,20 @@ class Source:
         return node
 
     def _save_battery_changes(self, connection):
-        stored = 0
+        stored, skipped = 0, Counter()
         for row in self._rows("node", "nid", "bat_changed"):
-            changed_at = self._at(row["bat_changed"]) if _is_byte(row["nid"]) else None
-            if changed_at is not None:
+            changed_at = self._at(row["bat_changed"])
+            if not row["bat_changed"] or not _is_byte(row["nid"]) or row["nid"] == NODE_CHILD:
+                continue
+            if changed_at is None:  # its form takes any text
+                skipped[f"{row['bat_changed']!r} is no date"] += 1
+            else:
                 stored += connection.execute(
                     "insert into battery_changes (node, changed_at, recorded_by) select ?1, ?2, 'import' "
                     "where not exists (select 1 from battery_changes where node = ?1 and changed_at = ?2)",
                     (self._key(row["nid"]), changed_at),
                 ).rowcount
-        return stored, Counter()
+        return stored, skipped
 
     def _save_sensors(self, connection):
         states, skipped = [], Counter()

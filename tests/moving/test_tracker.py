@@ -303,6 +303,15 @@ def test_a_second_import_waits(house, tracker, voltkeeper, wait_for, start):
     assert program.wait() == 1 and "Another import" in program.text
 
 
+def test_a_battery_date_that_is_none_is_left_out_in_words(house, tracker):
+    path, db = tracker
+    db.executescript("""update node set bat_changed = '30.09.2026' where nid = 2; update node set bat_changed = '' where nid = 3;
+    insert into node (nid, sk_revision, lastseen, bat_changed) values (255, 0, '2026-10-25 09:00:00', '2026-09-01')""")
+    outcome = house.take(path)["battery changes"]
+    assert (outcome.stored, outcome.skipped) == (1, {"'30.09.2026' is no date": 1})
+    assert house.rows("select node from battery_changes") == [(1,)]
+
+
 def test_firmware_is_read_anew_from_its_hex_text(house, tracker):
     path, db = tracker
     for version, text in ((1, ":0400000001020304F2\n:00000001FF\n"), (2, ":rubbish\n")):
