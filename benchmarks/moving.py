@@ -1,9 +1,11 @@
-"""A tracker's database of many messages moves in, twice, beside another writer, and killed again and again; then out.
+"""A tracker's database of many messages moves in, twice, beside another writer, and killed again and again; then all of
+it moves out; then the tracker goes on, loses rows, and moves in again.
 
     python benchmarks/moving.py [MESSAGES] [KILLS]
 
-Prints whether counts and last values agree with the tracker's file, how long another writer had to wait at most, and
-whether an import and an export that were killed end with the same rows as those that were not.
+Prints whether counts and last values agree with the tracker's file, how long another writer had to wait at most,
+whether an import and an export that were killed end with the same rows as those that were not, and whether each message
+came once after the tracker went on and deleted the node that spoke last.
 """
 
 import random
@@ -13,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 
 from common import ROOT, scalar
@@ -100,7 +103,6 @@ def main(count=100_000, kills=10):
             number = scalar(whole / "telemetry.db", f"select count(*) from {ours}")
             print(f"{ours}: {number:,} of {source.execute(f'select count(*) from {theirs}').fetchone()[0]:,}")
         values = set(source.execute("select nid_id, cid, typ, value from valuetype where cid <> 255"))
-        source.close()
         database = sqlite3.connect(whole / "telemetry.db")
         held = set(database.execute("select c.node, s.child_id, c.type, c.text from channels c join sensors s on s.id = c.sensor"))
         database.close()
@@ -117,6 +119,17 @@ def main(count=100_000, kills=10):
         ]  # fmt: skip
         print(f"exported in {export_s:.1f} s: {counts[0][0]:,} messages; killed {kills} times: {counts[1][0]:,}, each once: "
               f"{counts[0] == counts[1] and counts[1][0] == counts[1][1]}")
+        grown = count
+        for month in range(1, 4):
+            last = source.execute("select nid_id from message order by id desc limit 1").fetchone()
+            source.execute("delete from message where nid_id = ?", last)
+            source.commit()
+            make_tracker(tracker, 777, step_s=5.0, start=datetime(2030, month, 1), seed=month)
+            grown += 777
+            run(whole, "import", tracker)
+        source.close()
+        number = scalar(whole / "telemetry.db", "select count(*) from messages")
+        print(f"after it went on and deleted a node, three times: {number:,} messages of {grown:,}")
 
 
 if __name__ == "__main__":

@@ -64,11 +64,11 @@ class Source(LogSource):
 
     def streams(self):
         if self._holds == "sample":
-            intervals = find_intervals(TextStream(self._path, "sample", self.parser(), self.head).items())
+            intervals = find_intervals(TextStream(self._path, "sample", self.parser, self.head).items())
             sink = Samples(self._options.timezone, self._options, intervals)
         else:
             sink = Messages(self._options.timezone, self._options.gateway)
-        yield TextStream(self._path, self._holds, self.parser(), self.head), sink
+        yield TextStream(self._path, self._holds, self.parser, self.head), sink
 
     def parser(self):
         stamps = Stamps(self._options.timezone)

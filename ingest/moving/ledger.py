@@ -33,9 +33,10 @@ class Entry:
 
 
 def find_entry(connection, kind, stream, target):
-    """The entry that the stream goes on from: the longest one that its file still proves; None for a new file."""
+    """The entry that the stream goes on from: the latest one that its file still proves; None for a new file."""
     rows = connection.execute(
-        f"select {COLUMNS} from imports where kind = ? and stream = ? and target = ? order by position desc",
+        f"select {COLUMNS} from imports where kind = ? and stream = ? and target = ? "
+        "order by coalesce(last_at, '') desc, position desc, id desc",
         (kind, stream.name, target),
     ).fetchall()
     for row in rows:
@@ -73,6 +74,11 @@ def save_entry(connection, entry):
             entry.first_id, entry.next_id, entry.last_id, json.dumps(entry.own), entry.finished_at, entry.id,
         ),
     )  # fmt: skip
+
+
+def holds(entry, number):
+    """True where the entry has ids left for `number` rows, or needs none."""
+    return entry.last_id is None or number <= entry.last_id - entry.next_id + 1
 
 
 def reserve_messages(connection, entry, number):

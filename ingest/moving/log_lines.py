@@ -15,9 +15,9 @@ class LogSource:
         self.target = options.ups or ""
 
     def streams(self):
-        looked = TextStream(self._path, "lines", self.parser(), self.head)
+        looked = TextStream(self._path, "lines", self.parser, self.head)
         intervals = find_intervals(looked.items())
-        stream = TextStream(self._path, "lines", self.parser(), self.head)
+        stream = TextStream(self._path, "lines", self.parser, self.head)
         yield stream, Samples(self._options.timezone, self._options, intervals)
 
     def states(self):

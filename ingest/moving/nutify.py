@@ -85,24 +85,29 @@ class Source:
 
     def _stream(self, table):
         held = self._tables[table]
-        stamps, time = self._stamps(table)
+        _, time = self._stamps(table)
         variables = [name for name in VARIABLES if column(name) in held]
         extra = ["target_id", "raw_json"] if table == NEW else ["null", "null"]
         static = self._static() if table == OLD else {}
         columns = ", ".join([time, "ups_status" if "ups_status" in held else "''", *extra, *map(column, variables)])
 
-        def parse(received, status, target, raw, *values):
-            try:
-                at = stamps.seconds(received)
-            except (ValueError, TypeError, AttributeError):
-                return Skip("its time cannot be read")
-            told = {**static, **_texts(raw), **{n: str(v) for n, v in zip(variables, values) if v is not None}}
-            return Sample(at, self._name(target), status or "", told)
+        def parser():
+            stamps, _ = self._stamps(table)
+
+            def parse(received, status, target, raw, *values):
+                try:
+                    at = stamps.seconds(received)
+                except (ValueError, TypeError, AttributeError):
+                    return Skip("its time cannot be read")
+                told = {**static, **_texts(raw), **{n: str(v) for n, v in zip(variables, values) if v is not None}}
+                return Sample(at, self._name(target), status or "", told)
+
+            return parse
 
         def at(received):
             return utc(self._stamps(table)[0].seconds(received))
 
-        return TableStream(self._source, table, f"select id, {columns} from {table}", parse, time=1, at=at)
+        return TableStream(self._source, table, f"select id, {columns} from {table}", parser, time=1, at=at)
 
     def _static(self):
         held = self._tables.get("ups_static_data", set())

@@ -17,7 +17,7 @@ import click
 
 from ingest.database import connect, migrate, transaction, utc
 from ingest.moving.detect import detect
-from ingest.moving.ledger import find_entry, finish, open_entry, raise_topics, save_entry
+from ingest.moving.ledger import find_entry, finish, holds, open_entry, raise_topics, save_entry
 from ingest.moving.records import MoveError, Skip
 from ingest.mysensors.registry import number_gateways
 
@@ -118,25 +118,33 @@ def _carry(connection, source, stream, sink, path, bar):
     """Bring one stream over, from where it was left."""
     number = stream.count()
     entry = find_entry(connection, source.kind, stream, source.target)
-    known = entry.position if entry else 0
-    if entry is not None and entry.finished_at is None:
+    known, known_at = (entry.position, entry.last_at) if entry else (0, None)
+    left, before = _look(stream, known, known_at) if entry else (number, 0)
+    if entry is not None and entry.finished_at is None and holds(entry, left):
         sink.resume(connection, entry)
     else:
-        earlier = entry
-        left = _left(stream, known) if earlier else number
         if not left:
-            return Outcome(stream.name, 0, Counter(), _rows_before(connection, entry))
+            return Outcome(stream.name, 0, Counter(), before)
+        if entry is not None and entry.finished_at is None:
+            finish(connection, entry)  # the file has grown since: what is left gets ids of its own
         with transaction(connection):
-            entry = open_entry(connection, source.kind, stream, source.target, path.name, earlier)
+            entry = open_entry(connection, source.kind, stream, source.target, path.name, entry)
             sink.begin(connection, entry, left)
             save_entry(connection, entry)
             raise_topics(connection, ())
     stored, skipped, chunk, dry = 0, Counter(), 0, 0
-    before = _rows_before(connection, entry)
     at = 0.0
     with bar(length=number, label=f"{path.name}: {stream.name}") as progress:
         for position, item in stream.items():
-            fresh = position > known
+            fresh = stream.is_new(position, item, known, known_at)
+            if fresh and dry:  # what these rows taught is kept, they are stored already
+                sink.forget()
+                progress.update(dry)
+                dry = 0
+            if chunk and not fresh:
+                _commit(connection, stream, sink, entry, at)
+                progress.update(chunk)
+                chunk = 0
             reason = item.reason if isinstance(item, Skip) else None
             if item is not None and reason is None:
                 reason = sink.absorb(item, fresh)
@@ -147,12 +155,8 @@ def _carry(connection, source, stream, sink, path, bar):
                     progress.update(dry)
                     dry = 0
                 continue
-            if dry:
-                sink.forget()
-                progress.update(dry)
-                dry = 0
             chunk += 1
-            entry.position = position
+            entry.position = max(entry.position, position)
             if item is not None:
                 entry.rows += 1
                 at = max(at, getattr(item, "at", 0.0))
@@ -184,16 +188,15 @@ def _commit(connection, stream, sink, entry, at):
     time.sleep(REST * (time.monotonic() - started))
 
 
-def _left(stream, known):
-    """Rows behind the position that is known."""
-    return sum(1 for position, _ in stream.items() if position > known)
-
-
-def _rows_before(connection, entry):
-    return connection.execute(
-        "select coalesce(sum(rows), 0) from imports where kind = ? and stream = ? and target = ? and position <= ?",
-        (entry.kind, entry.stream, entry.target, entry.position),
-    ).fetchone()[0]
+def _look(stream, known, known_at):
+    """(places of the file that are new, rows of it that were read before)."""
+    left = before = 0
+    for position, item in stream.items():
+        if stream.is_new(position, item, known, known_at):
+            left += 1
+        else:
+            before += item is not None
+    return left, before
 
 
 def import_file(config, path, **options):

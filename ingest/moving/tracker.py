@@ -1,8 +1,9 @@
 """A MySensorsTracker's database, `mysensors.db` (peewee): messages, and what its other tables know besides.
 
 Times are local and naive. Files of older versions lack `node.parent` and `node.arc`, the table `valuetype`, the table
-`firmware`; what a file lacks is left out. A sensor row with cid 255 stands for the node itself. Payloads were cut at the
-first `;`, and there is no echo field. The battery level is the valuetype of cid 255 and typ 3 (V_PERCENTAGE).
+`firmware`; what a file lacks is left out. A sensor row with cid 255 stands for the node itself. There is no echo field,
+and versions that read the gateway itself, not MQTT, cut payloads at the first `;`. The battery level is the valuetype
+of cid 255 and typ 3 (V_PERCENTAGE). `received` of a valuetype is some milliseconds later than that of its message.
 """
 
 from collections import Counter
@@ -48,19 +49,19 @@ class Source:
         self._source.close()
 
     def streams(self):
-        stamps = Stamps(self._options.timezone)
+        def parser():
+            stamps = Stamps(self._options.timezone)
 
-        def parse(node, child, command, type, payload, received):
-            try:
-                at = stamps.seconds(received)
-            except (ValueError, TypeError, AttributeError):
-                return Skip("its time cannot be read")
-            return make_message(at, node, child, command, 0, type, "" if payload is None else str(payload))
+            def parse(node, child, command, type, payload, received):
+                try:
+                    at = stamps.seconds(received)
+                except (ValueError, TypeError, AttributeError):
+                    return Skip("its time cannot be read")
+                return make_message(at, node, child, command, 0, type, "" if payload is None else str(payload))
 
-        def at(received):
-            return utc(Stamps(self._options.timezone).seconds(received))
+            return parse
 
-        stream = TableStream(self._source, "message", MESSAGES, parse, time=6, at=at)
+        stream = TableStream(self._source, "message", MESSAGES, parser, time=6, at=self._at)
         yield stream, Messages(self._options.timezone, self._options.gateway)
 
     def states(self):
@@ -77,8 +78,7 @@ class Source:
         """Rows of a table as dicts; a column that this version lacks is None."""
         held = self._tables[table]
         wanted = ", ".join(name if name in held else f"null as {name}" for name in columns)
-        for row in self._source.execute(f"select {wanted} from {table}"):
-            yield dict(zip(columns, row))
+        return [dict(zip(columns, row)) for row in self._source.execute(f"select {wanted} from {table}")]
 
     def _at(self, text):
         try:
@@ -113,16 +113,20 @@ class Source:
         return node
 
     def _save_battery_changes(self, connection):
-        stored = 0
+        stored, skipped = 0, Counter()
         for row in self._rows("node", "nid", "bat_changed"):
-            changed_at = self._at(row["bat_changed"]) if _is_byte(row["nid"]) else None
-            if changed_at is not None:
+            changed_at = self._at(row["bat_changed"])
+            if not row["bat_changed"] or not _is_byte(row["nid"]) or row["nid"] == NODE_CHILD:
+                continue
+            if changed_at is None:  # its form takes any text
+                skipped[f"{row['bat_changed']!r} is no date"] += 1
+            else:
                 stored += connection.execute(
                     "insert into battery_changes (node, changed_at, recorded_by) select ?1, ?2, 'import' "
                     "where not exists (select 1 from battery_changes where node = ?1 and changed_at = ?2)",
                     (self._key(row["nid"]), changed_at),
                 ).rowcount
-        return stored, Counter()
+        return stored, skipped
 
     def _save_sensors(self, connection):
         states, skipped = [], Counter()

@@ -60,18 +60,23 @@ class House:
 
     def take_killed(self, path, table, kills, seed=1):
         """Import with `kill -9` at random moments, then to the end. Returns how many rows `table` had after each kill."""
-        rnd, counts = random.Random(seed), []
-        migrate(self.database)
-        command = [sys.executable, "-c", KILLED, str(self.path), str(path)]
-        count = f"select count(*) from {table}"
-        for _ in range(kills):
-            before = self.one(count)
-            process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-            while process.poll() is None and self.one(count) == before:
-                time.sleep(0.01)
-            time.sleep(rnd.uniform(0, 0.2))
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            counts.append(self.one(count))
-        subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True, timeout=60)
+        rnd = random.Random(seed)
+        counts = [self.begin_killed(path, table, rnd.uniform(0, 0.2)) for _ in range(kills)]
+        subprocess.run(self._slowly(path), cwd=ROOT, stdout=subprocess.DEVNULL, check=True, timeout=60)
         return counts
+
+    def begin_killed(self, path, table, after_s=0.0):
+        """Import and `kill -9` this long after the first rows of it stand in `table`. Returns how many it has then."""
+        migrate(self.database)
+        count = f"select count(*) from {table}"
+        before = self.one(count)
+        process = subprocess.Popen(self._slowly(path), cwd=ROOT, stdout=subprocess.DEVNULL)
+        while process.poll() is None and self.one(count) == before:
+            time.sleep(0.01)
+        time.sleep(after_s)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        return self.one(count)
+
+    def _slowly(self, path):
+        return [sys.executable, "-c", KILLED, str(self.path), str(path)]

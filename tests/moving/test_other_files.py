@@ -1,6 +1,9 @@
 """pymysensors' file and CSV move in; anything else is refused in words; the command line."""
 
 import json
+import shutil
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -55,6 +58,16 @@ def test_csv_of_values(house, tmp_path):
     path.write_text("received_at,node_id,child_id,type,value\n2026-06-01T12:00:00Z,5,1,V_HUM,61\n")
     assert house.take(path)["value"].stored == 1
     assert house.rows("select c.type_name, r.value from readings r join channels c on c.id = r.channel") == [("V_HUM", 61.0)]
+
+
+def test_a_file_left_in_the_middle_of_a_write_is_refused_with_the_remedy(house, tmp_path):
+    with closing(sqlite3.connect(tmp_path / "written.db", isolation_level=None)) as writer:
+        writer.executescript("create table message (text); pragma cache_size = 5; begin")
+        writer.executemany("insert into message values (?)", [("x" * 4000,)] * 50)
+        for end in ("", "-journal"):
+            shutil.copy(tmp_path / f"written.db{end}", tmp_path / f"mysensors.db{end}")
+    with pytest.raises(MoveError, match="middle of a write: start the program that made it once"):
+        house.take(tmp_path / "mysensors.db")
 
 
 @pytest.mark.parametrize("content", [b"", b"hello\n", b"{}", b"SQLite format 3\0", b"a,b\n1,2\n", b"\xff\xfe\x00" * 50])

@@ -1,10 +1,13 @@
 """A tracker's database moves in: nothing is lost, nothing comes twice, what is known only moves forward."""
 
+import shutil
 import socket
 import sqlite3
 import sys
 import time
+from contextlib import closing, contextmanager
 from datetime import datetime
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -107,6 +110,60 @@ def test_a_file_that_has_grown_brings_what_is_new(house, tracker):
     assert ids == list(range(1, 2301))
 
 
+@pytest.mark.parametrize("chunk", [7, 600, 2000])
+def test_of_a_file_that_has_grown_the_first_new_row_comes_too(house, tracker, monkeypatch, chunk):
+    path, db = tracker
+    monkeypatch.setattr(run, "CHUNK", chunk)
+    house.take(path)
+    for month in (11, 12):
+        make_tracker(path, 301, start=datetime(2026, month, 1, 8, 0), seed=month)
+        assert house.take(path)["message"].stored == 301
+        agrees(house, db)
+    assert house.one("select sum(messages) from node_daily where child_id is null") == 2602
+
+
+def test_in_the_hour_that_comes_twice_a_file_may_begin_and_grow(house, tmp_path):
+    path = tmp_path / "mysensors.db"
+    begin = datetime(2026, 10, 25, 2, 10)
+    make_tracker(path, 150, step_s=10.0, start=begin)
+    house.take(path)
+    assert house.take(path)["message"].stored == 0
+    make_tracker(path, 150, step_s=10.0, start=begin, seed=9)  # ten past two once more, an hour later
+    assert house.take(path)["message"].stored == 150
+    assert house.take(path)["message"].stored == 0
+    times = house.rows("select substr(min(received_at), 12, 5), substr(max(received_at), 12, 5) from messages group by id > 150")
+    assert times == [("00:10", "00:34"), ("01:10", "01:34")]
+
+
+@pytest.mark.parametrize("what", ["nid_id = {}", "nid_id = {} and cid = {}"])
+def test_rows_that_take_the_ids_of_deleted_ones_are_new(house, tracker, what):
+    path, db = tracker
+    house.take(path)
+    last = db.execute("select nid_id, cid, id from message order by id desc limit 1").fetchone()
+    gone = db.execute(f"delete from message where {what.format(*last)}").rowcount
+    db.commit()
+    assert (lambda told: (told.stored, told.earlier))(house.take(path)["message"]) == (0, 2000 - gone)
+    make_tracker(path, 100, start=datetime(2026, 12, 1, 8, 0), seed=9)
+    assert db.execute("select 1 from message where id = ? and received > '2026-12'", last[2:]).fetchone()
+    for stored, earlier in ((100, 2000 - gone), (0, 2100 - gone)):
+        outcome = house.take(path)["message"]
+        assert (outcome.stored, outcome.earlier) == (stored, earlier)
+    assert house.one("select count(*) from messages") == 2100
+
+
+def test_an_older_copy_of_the_file_brings_nothing(house, tracker, tmp_path):
+    path, _ = tracker
+    copy = tmp_path / "copy.db"
+    shutil.copy(path, copy)
+    make_tracker(path, 3000, start=datetime(2026, 11, 1, 8, 0), seed=9)
+    house.take(path)
+    first = house.dump()
+    outcome = house.take(copy)["message"]
+    assert (outcome.stored, outcome.earlier) == (0, 2000)
+    assert house.take(path)["message"].stored == 0
+    assert house.dump() == first
+
+
 def test_a_file_that_the_tracker_has_cleaned_brings_what_is_new(house, tracker):
     path, db = tracker
     house.take(path)
@@ -161,6 +218,18 @@ def test_killed_at_random_moments_it_ends_with_the_same_rows(make_house, tracker
     assert killed.dump() == whole.dump()
 
 
+def test_a_file_that_has_grown_since_its_import_was_killed_comes_whole(make_house, tracker):
+    path, db = tracker
+    house = make_house("grown")
+    live(house, ["1;1;1;0;0;5.5"], datetime(2026, 11, 20, 12, 0).timestamp())
+    house.begin_killed(path, "messages")
+    make_tracker(path, 300, start=datetime(2026, 11, 1, 8, 0), seed=9)
+    house.take(path)
+    assert house.one("select count(*) from messages") == 2301
+    assert house.one("select payload from messages order by id desc limit 1") == "5.5"
+    assert house.take(path)["message"].stored == 0
+
+
 def test_beside_a_running_ingest_nothing_is_lost_on_either_side(tmp_path, make_house, voltkeeper, wait_for, monkeypatch):
     monkeypatch.setattr(run, "CHUNK", 20)
     house = make_house("beside")
@@ -182,6 +251,28 @@ def test_beside_a_running_ingest_nothing_is_lost_on_either_side(tmp_path, make_h
     assert house.one("select sum(readings) from channels") == house.one("select count(*) from readings")
     assert before and set(before) <= set(house.rows("select id, sketch_name from nodes"))
     assert house.one("select count(*) from nodes where sketch_name like 'Room %'") > 20
+
+
+def test_the_tracker_goes_on_writing_while_its_file_is_read(house, tracker, monkeypatch):
+    path, db = tracker
+    monkeypatch.setattr(run, "CHUNK", 300)
+    moments = []
+
+    @contextmanager
+    def bar(length, label):
+        yield SimpleNamespace(update=write)
+
+    def write(rows):
+        moments.append(rows)
+        with closing(sqlite3.connect(path, timeout=0)) as connection, connection:
+            connection.execute(
+                "insert into message (nid_id, cid, cmd, typ, payload, received) values (1, 1, 1, 0, '1', '2026-11-02 08:00:00')"
+            )
+
+    for stored in (2000, 7):
+        assert house.take(path, bar=bar)["message"].stored == stored
+    assert len(moments) == 7 + 8
+    assert house.take(path)["message"].stored == 8
 
 
 def test_an_id_that_an_import_knows_is_given_to_nobody(make_house, tracker, voltkeeper, wait_for):
@@ -210,6 +301,15 @@ def test_a_second_import_waits(house, tracker, voltkeeper, wait_for, start):
     wait_for(lambda: house.one("select count(*) from messages") > 0)
     program = voltkeeper("import", tracker[0], "--config", house.path)
     assert program.wait() == 1 and "Another import" in program.text
+
+
+def test_a_battery_date_that_is_none_is_left_out_in_words(house, tracker):
+    path, db = tracker
+    db.executescript("""update node set bat_changed = '30.09.2026' where nid = 2; update node set bat_changed = '' where nid = 3;
+    insert into node (nid, sk_revision, lastseen, bat_changed) values (255, 0, '2026-10-25 09:00:00', '2026-09-01')""")
+    outcome = house.take(path)["battery changes"]
+    assert (outcome.stored, outcome.skipped) == (1, {"'30.09.2026' is no date": 1})
+    assert house.rows("select node from battery_changes") == [(1,)]
 
 
 def test_firmware_is_read_anew_from_its_hex_text(house, tracker):
