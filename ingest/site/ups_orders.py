@@ -67,7 +67,8 @@ def place(listed, read, connection, fields, actor):
     wanted = read(connection, fields, listed)
     subject, order = wanted["name"], {name: wanted.get(name) for name in ("command", "variable", "value")}
     if wanted["danger"] and fields.get("confirm", "").strip() not in YES:
-        raise Refused(409, f"{wanted['command']}: {wanted['danger']}. Send confirm=1 (tick the box) if that is meant", subject=subject)
+        words = f"{wanted['command']}: {wanted['danger']}. Send confirm=1 (tick the box) if that is meant"
+        raise Refused(409, words, subject=subject)
     under_way = connection.execute(
         """select id from ups_orders where ups = ? and command is ? and variable is ? and state in ('queued', 'sent')
         and (state = 'sent' or expires_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))""",
@@ -118,7 +119,8 @@ def read_command(connection, fields, listed):
         words = f"{ups['label']} has no command {command}: {nearest(command, list(told))}"
         raise Refused(409, words, subject=ups["name"])
     words = label(command, told.get(command, ""))
-    return {"ups": ups["id"], "name": ups["name"], "label": ups["label"], "command": command, "words": words, "danger": danger(command)}
+    whom = {"ups": ups["id"], "name": ups["name"], "label": ups["label"]}
+    return {**whom, "command": command, "words": words, "danger": danger(command)}
 
 
 def read_setting(connection, fields, listed):
@@ -192,5 +194,6 @@ def _field(name, now, rows):
     return {
         "name": name, "words": full_label(name), "unit": entry.unit, "value": value, "missing": now is None or not now["writable"],
         "choices": setting.choices, "number": number and not setting.choices, "longest": min(setting.longest, LONGEST),
-        "low": min((low for low, _ in ranges), key=float, default=None), "high": max((high for _, high in ranges), key=float, default=None),
+        "low": min((low for low, _ in ranges), key=float, default=None),
+        "high": max((high for _, high in ranges), key=float, default=None),
     }  # fmt: skip

@@ -54,7 +54,7 @@ class Update:
 class UpsOrders:
     """Sink for `Update` items. `deliver(source, order)` takes a new order, and says False where nobody would send it.
 
-    `sources` are the names of this program's sources, `listed(ups)` gives what the config lets be ordered of a UPS.
+    `sources` are the names of this program's sources; `settings` is the config's `ups:`, which lists what may be ordered.
     """
 
     def __init__(self, sources, settings, deliver):
