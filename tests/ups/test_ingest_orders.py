@@ -295,7 +295,7 @@ def test_what_a_ups_can_be_told_is_in_its_rows(ingest):
         ("command", QUICK): (1, "", "[]", "[]", "Start a quick battery test"),
         ("setting", "battery.charge.low"): (1, "RW STRING:10", "[]", "[]", "Battery: Low below"),
         ("setting", "input.sensitivity"): (1, "RW ENUM NUMBER", '["low", "high"]', "[]", "Input: Sensitivity"),
-        ("setting", "ups.delay.start"): (1, "RW RANGE NUMBER", "[]", '[["0", "600"]]', "UPS: Start delay"),
+        ("setting", "ups.delay.start"): (1, "RW RANGE NUMBER", "[]", '[["0", "600"]]', "Settings: Start delay"),
     }
 
 
