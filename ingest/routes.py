@@ -8,7 +8,7 @@ import urllib.request
 
 TIMEOUT_S = 20
 PULSE = "/-/pulse.json"
-PAGES = ("/", "/nodes", "/-/ota", "/telemetry.json", PULSE)
+PAGES = ("/", "/nodes", "/ups", "/-/ota", "/telemetry.json", "/telemetry/ups_controls.json", "/telemetry/ups_orders.json", PULSE)
 SLOW_S = 3.0
 
 

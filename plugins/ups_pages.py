@@ -1,13 +1,16 @@
-"""The pages about power: UPSes, events, energy."""
+"""The pages about power: UPSes and what they are told to do, events, energy."""
 
 from datasette import hookimpl
 
-from ingest.site import energy, happenings, upses
+from ingest.site import energy, happenings, ups_orders, upses
+from ingest.site.forms import post_route
 
 
 @hookimpl
-def register_routes():
+def register_routes(datasette):
+    deeds = [post_route(r"^/-/ups/commands$", commands), post_route(r"^/-/ups/settings$", settings)]
     return [
+        *(deeds if hasattr(datasette, "rights") else []),
         (r"^/ups$", overview),
         (r"^/ups/(?P<name>[^/]+)$", ups),
         (r"^/events$", events),
@@ -21,6 +24,14 @@ async def overview(datasette, request):
 
 async def ups(datasette, request):
     return await upses.one(datasette, request)
+
+
+async def commands(datasette, request):
+    return await ups_orders.commands(datasette, request)
+
+
+async def settings(datasette, request):
+    return await ups_orders.settings(datasette, request)
 
 
 async def events(datasette, request):
