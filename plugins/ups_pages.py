@@ -1,8 +1,8 @@
-"""The pages about power: UPSes, events, energy."""
+"""The pages about power: UPSes, events and their feed, energy."""
 
 from datasette import hookimpl
 
-from ingest.site import energy, happenings, upses
+from ingest.site import energy, feed, happenings, upses
 
 
 @hookimpl
@@ -11,6 +11,7 @@ def register_routes():
         (r"^/ups$", overview),
         (r"^/ups/(?P<name>[^/]+)$", ups),
         (r"^/events$", events),
+        (r"^/events\.atom$", atom),
         (r"^/energy$", power),
     ]
 
@@ -25,6 +26,10 @@ async def ups(datasette, request):
 
 async def events(datasette, request):
     return await happenings.events(datasette, request)
+
+
+async def atom(datasette, request):
+    return await feed.feed(datasette, request)
 
 
 async def power(datasette, request):
