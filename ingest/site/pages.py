@@ -131,8 +131,10 @@ async def nodes(datasette, request):
         if all(str(row[name] or "") == value for name, value in chosen.items())
         and all(part in _text(row) for part in word.lower().split())
     ]
-    shown.sort(key=by_need)
+    group = "location" if request.args.get("group") == "location" else None
+    shown.sort(key=lambda row: (not row["location"], row["location"].lower(), *by_need(row)) if group else by_need(row))
     context = {
+        "group": group, "without": lambda kept, name: {key: value for key, value in kept.items() if key != name},
         "all": rows, "nodes": shown, "chosen": chosen, "word": word,
         "facets": {name: _counted(rows or [], name) for name in FACETS},
         "levels": await sparks.battery_levels(datasette, select),
@@ -192,9 +194,19 @@ async def node(datasette, request):
             [(parse_time(level["received_at"]).timestamp(), level["level"]) for level in levels or []], low=0, high=100
         ),
         "battery_levels": levels,
+        "battery_marks": _marks(found["battery_changes"], levels),
         "metric": metric(datasette),
     }
     return await page(datasette, request, "pages/nodes/{gateway}/{node_id}.html", context)
+
+
+def _marks(changes, levels):
+    """Where on the line of battery levels the battery was changed: x in a box of 240."""
+    if not levels or len(levels) < 2:
+        return []
+    first, last = (parse_time(levels[end]["received_at"]).timestamp() for end in (0, -1))
+    times = [parse_time(change["changed_at"]).timestamp() for change in changes or []]
+    return [round((at - first) / (last - first or 1) * 240, 1) for at in times if first <= at <= last]
 
 
 async def _find(datasette, gateway, number):
