@@ -211,16 +211,20 @@ def _marks(changes, levels):
 
 async def _find(datasette, gateway, number):
     """(row of node_overview, None), or (None, why there is none)."""
+    if number.isascii() and number.isdigit() and len(number) <= 3:
+        rows = await select(
+            datasette,
+            """select * from node_overview where gateway = :gateway
+            and id = 256 * (select id from gateways where name = :gateway) + :number""",
+            {"gateway": gateway, "number": int(number)},
+        )
+        if rows:
+            return rows[0], None
     gateways = await select(datasette, "select id, name from gateways order by id")
     known = {row["name"]: row["id"] for row in gateways or []}
     if gateway not in known:
         there_are = f"There are: {', '.join(known)}." if known else "None was configured yet."
         return None, f"No gateway {gateway}. {there_are}"
-    if number.isascii() and number.isdigit() and len(number) <= 3:
-        key = 256 * known[gateway] + int(number)
-        rows = await select(datasette, "select * from node_overview where id = ? and gateway = ?", [key, gateway])
-        if rows:
-            return rows[0], None
     ids = await select(
         datasette, "select node_id from nodes where gateway = ? order by node_id", [known[gateway]]
     )
