@@ -1,8 +1,8 @@
-"""The pages about power: UPSes and what they are told to do, events, energy."""
+"""The pages about power: UPSes and what they are told to do, events and their feed, energy."""
 
 from datasette import hookimpl
 
-from ingest.site import energy, happenings, ups_orders, upses
+from ingest.site import energy, feed, happenings, ups_orders, upses
 from ingest.site.forms import post_route
 
 
@@ -14,6 +14,7 @@ def register_routes(datasette):
         (r"^/ups$", overview),
         (r"^/ups/(?P<name>[^/]+)$", ups),
         (r"^/events$", events),
+        (r"^/events\.atom$", atom),
         (r"^/energy$", power),
     ]
 
@@ -36,6 +37,10 @@ async def settings(datasette, request):
 
 async def events(datasette, request):
     return await happenings.events(datasette, request)
+
+
+async def atom(datasette, request):
+    return await feed.feed(datasette, request)
 
 
 async def power(datasette, request):
