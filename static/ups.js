@@ -3,10 +3,10 @@
 
 const ARMED_MS = 4000;
 const said = document.getElementById("order-armed");
-let armed = null, timer = null;
+let armed = null, disarming = null;
 
 function disarm() {
-  clearTimeout(timer);
+  clearTimeout(disarming);
   if (!armed) return;
   armed.textContent = armed.dataset.words;
   delete armed.dataset.keep;
@@ -23,7 +23,7 @@ function arm(button) {
   button.textContent = "Press again to confirm";
   button.classList.add("armed");
   said.textContent = `${button.dataset.words}: press again within ${ARMED_MS / 1000} seconds to confirm`;
-  timer = setTimeout(disarm, ARMED_MS);
+  disarming = setTimeout(disarm, ARMED_MS);
 }
 
 // What the form says, as a POST with the token of this page.

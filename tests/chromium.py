@@ -99,20 +99,39 @@ class Page:
 
     def run(self, script):
         """The value of an expression; a promise is waited for."""
+        value, failure = self._evaluate(script)
+        assert failure is None, (script, failure)
+        return value
+
+    def _evaluate(self, script):
         result = self.send("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True, userGesture=True)
-        assert "exceptionDetails" not in result, (script, result["exceptionDetails"])
-        return result["result"].get("value")
+        return result["result"].get("value"), result.get("exceptionDetails")
 
     def until(self, script, patience=PATIENCE_S):
-        """Wait until the expression is true; returns its value."""
+        """Wait until the expression is true; returns its value. A page that is just being left may fail it."""
         end = time.monotonic() + patience
-        while not (value := self.run(script)):
-            assert time.monotonic() < end, f"never: {script}"
+        while True:
+            value, failure = self._evaluate(script)
+            if value and not failure:
+                return value
+            assert time.monotonic() < end, f"never: {script} ({failure or value!r})"
             time.sleep(0.05)
-        return value
 
     def text(self, selector):
         return self.run(f"document.querySelector({json.dumps(selector)})?.textContent.trim()")
+
+    def press(self, selector):
+        """Press the middle of an element, as a finger does."""
+        x, y = self.run(
+            f"(e => {{ e.scrollIntoView({{block: 'center'}}); const r = e.getBoundingClientRect();"
+            f" return [r.x + r.width / 2, r.y + r.height / 2] }})(document.querySelector({json.dumps(selector)}))"
+        )
+        for kind in ("mousePressed", "mouseReleased"):
+            self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def scripts(self, on):
+        """Switch JavaScript of pages on or off, from the next page on."""
+        self.send("Emulation.setScriptExecutionDisabled", value=not on)
 
     def click(self, selector):
         self.run(f"document.querySelector({json.dumps(selector)}).click()")
