@@ -9,7 +9,7 @@ import sys
 import time
 from types import SimpleNamespace
 
-from ingest.database import connect, migrate
+from ingest.database import connect, fold_log, migrate
 from ingest.mysensors.firmware import Firmware
 from ingest.mysensors.firmware_store import FirmwareSink, load
 from ingest.mysensors.gateway import Gateway
@@ -141,6 +141,7 @@ async def _run(config, names):
         health.turn("stopped", "ingest was stopped")
     await asyncio.to_thread(writer.stop)
     connection.close()
+    fold_log(config.database)
     log.info("Stopped; everything received is stored")
     return 1 if failed else 0
 

@@ -3,7 +3,7 @@
 import fcntl
 import sqlite3
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -37,15 +37,28 @@ def connect(path, readonly=False):
 
     Raises sqlite3.OperationalError when the file cannot be opened.
     """
-    uri = f"{Path(path).absolute().as_uri()}?mode={'ro' if readonly else 'rwc'}"
     connection = sqlite3.connect(
-        uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        _uri(path, "ro" if readonly else "rwc"), uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
     )
     connection.execute("pragma synchronous = full")
     connection.execute("pragma wal_autocheckpoint = 4000")
     connection.execute(f"pragma journal_size_limit = {LOG_BYTES}")
     connection.execute(f"pragma cache_size = -{CACHE_KB}")
     return connection
+
+
+def _uri(path, mode):
+    return f"{Path(path).absolute().as_uri()}?mode={mode}"
+
+
+def fold_log(path):
+    """Bring the log into the file, as far as nobody is in the way just now.
+
+    Each program does so when it stops: the file is then whole without the log, for whoever copies or replaces it.
+    """
+    with suppress(sqlite3.Error):  # a full disk, a file that was taken away: the log counts at the next start
+        with closing(sqlite3.connect(_uri(path, "rw"), uri=True, timeout=0)) as connection:
+            connection.execute("pragma wal_checkpoint(truncate)")
 
 
 def migrate(path):

@@ -114,10 +114,14 @@ def test_a_copy_is_restored_and_is_the_same_house(house, tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data/telemetry.db").write_bytes(b"a file that broke")
     (tmp_path / "data/telemetry.db-wal").write_bytes(b"its log")
+    (tmp_path / "data/telemetry.db.secret").write_text("the key of cookies")
+    (tmp_path / "data/telemetry.db.secret").chmod(0o600)
     (tmp_path / "telemetry-copy.db").write_bytes((folder / "telemetry-copy.db").read_bytes())
     (tmp_path / "config.yml").write_text("database: data/telemetry.db\n")
     done = run(restore, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "data/before/telemetry.db-wal").read_bytes() == b"its log"
+    assert (tmp_path / "data/telemetry.db.secret").read_text() == "the key of cookies"
     copies = []
     for path in (folder / "telemetry-copy.db", tmp_path / "data/telemetry.db"):
         connection = sqlite3.connect(path)

@@ -19,7 +19,7 @@ from datasette.plugins import pm
 from datasette_auth_passwords.utils import ALGORITHM
 
 from ingest.config import ConfigError
-from ingest.database import migrate
+from ingest.database import fold_log, migrate
 from ingest.site.access import cookie_key
 from ingest.site.drain import drained
 from ingest.site.images import is_guarded
@@ -152,6 +152,7 @@ def run_web(config):
     host = f"[{config.web.host}]" if ":" in config.web.host else config.web.host
     log.info("the site is at http://%s:%d/", host, listener.getsockname()[1])
     server.run(sockets=[listener])
+    fold_log(config.database)
     return 0 if server.started else 1
 
 

@@ -69,6 +69,20 @@ def test_a_gateway_without_a_file(voltkeeper, wait_for, free_port, tmp_path):
     assert not (tmp_path / "data/demo").exists()
 
 
+@pytest.mark.parametrize("order", [("ingest", "web"), ("web", "ingest")], ids=" first, then ".join)
+def test_what_was_stopped_leaves_a_file_that_is_whole_without_its_log(voltkeeper, wait_for, write_config, order, tmp_path):
+    with running(port=0, boot=True) as gateway:
+        write_config(f"gateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\nweb: {{port: 0}}")
+        programs = {name: voltkeeper(name) for name in order}
+        wait_for(lambda: "the site is at http" in programs["web"].text, timeout=30)
+        wait_for(lambda: count(tmp_path / "data/telemetry.db", "nodes") > 3, timeout=20)
+        for name in order:
+            assert programs[name].end() == 0
+    (tmp_path / "copy.db").write_bytes((tmp_path / "data/telemetry.db").read_bytes())
+    heard = [count(tmp_path / name, "messages") for name in ("copy.db", "data/telemetry.db")]
+    assert heard[0] == heard[1] > 20
+
+
 def test_kill_9_of_the_parent_takes_the_children_along(voltkeeper, wait_for, free_port, write_config, tmp_path):
     port = free_port()
     with running(port=0, boot=True) as gateway:
