@@ -94,7 +94,8 @@ def web(**options):
         try:
             claim(chosen.web.host, chosen.web.port).close()
         except PortError as error:
-            wrong_use(error)
+            click.echo(str(error), err=True)
+            sys.exit(error.code)
     from ingest.site.server import run_web
 
     sys.exit(run_web(chosen))

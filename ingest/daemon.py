@@ -5,6 +5,7 @@ import fcntl
 import logging
 import os
 import signal
+import sqlite3
 import sys
 import time
 from types import SimpleNamespace
@@ -45,7 +46,11 @@ def run_ingest(config, names=(), replay=None):
     os.environ["TZ"] = config.timezone
     time.tzset()
     sys.setswitchinterval(SWITCH_S)
-    migrate(config.database)
+    try:
+        migrate(config.database)
+    except (OSError, sqlite3.Error) as error:
+        log.error("%s cannot be used: %s; `voltkeeper check` tells more", config.database, error)
+        return 1
     if replay is not None:
         return _replay(config, names, replay)
     return asyncio.run(_run(config, names or every))

@@ -11,7 +11,7 @@ import urllib.request
 from dataclasses import replace
 
 from ingest.choose import child_arguments
-from ingest.supervisor import Supervisor
+from ingest.supervisor import WRONG_USE, Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +19,11 @@ ASK_S = 0.2  # between looks whether the site answers
 
 
 class PortError(ValueError):
-    """The site's port cannot be had; says why and what to do."""
+    """The site's port cannot be had; says why and what to do. `code` is what a program ends with because of it."""
+
+    def __init__(self, words, code):
+        super().__init__(words)
+        self.code = code
 
 
 def run_up(config):
@@ -30,7 +34,7 @@ def run_up(config):
             commands, ready = _demo_commands(config) if config.demo else (_commands(config), {})
     except PortError as error:
         print(error, file=sys.stderr)
-        return 2
+        return error.code
     return asyncio.run(_run(commands, ready, config))
 
 
@@ -98,7 +102,9 @@ def claim(host, port):
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        raise PortError(f"The site cannot listen on {host}:{port}: {_remedy(error, port)}") from error
+        # An address of a private network may come after the start, a port be free again: that is worth another try.
+        code = WRONG_USE if error.errno == errno.EACCES else 1
+        raise PortError(f"The site cannot listen on {host}:{port}: {_remedy(error, port)}", code) from error
 
 
 def _remedy(error, port):

@@ -127,7 +127,7 @@ def run_web(config):
     except ConfigError as error:
         log.error("%s", error)
         return 2
-    except (OSError, click.ClickException) as error:
+    except (OSError, sqlite3.Error, click.ClickException) as error:
         log.error("the site cannot start: %s", getattr(error, "message", None) or error)
         return 1
     try:

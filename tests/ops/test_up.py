@@ -1,5 +1,6 @@
 """`voltkeeper up` as a user runs it: the demo house, a gateway without a file, a config, a taken port, kill -9."""
 
+import errno
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ import urllib.request
 import pytest
 
 from ingest.demo.threaded import running
+from ingest.up import PortError, claim
 
 
 def get(port, path="/"):
@@ -125,11 +127,44 @@ def test_a_taken_port_is_told_in_words(voltkeeper, write_config, command, tmp_pa
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         program = voltkeeper(command, "--port", port)
-        assert program.wait() == 2
+        assert program.wait() == 1  # it may be free later: systemd tries again
     assert f"port {port} is taken by another program" in program.text
     assert f"--port {port + 1}" in program.text
     assert "Traceback" not in program.text
     assert not (tmp_path / "data").exists()
+
+
+def test_an_address_that_is_not_here_is_worth_another_try(voltkeeper, write_config):
+    write_config("web: {host: 203.0.113.7}")
+    program = voltkeeper("web")
+    assert program.wait() == 1
+    assert "this machine has no such address" in program.text
+
+
+def test_a_port_for_root_is_wrong_usage(monkeypatch):
+    def refuse(*arguments, **options):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socket, "create_server", refuse)
+    with pytest.raises(PortError, match="below 1024") as caught:
+        claim("127.0.0.1", 80)
+    assert caught.value.code == 2
+
+
+@pytest.mark.parametrize("command", ["ingest", "web"])
+def test_a_database_that_cannot_be_used_is_told_in_words(voltkeeper, write_config, command, tmp_path):
+    write_config("database: taken/house.db\nweb: {port: 0}")
+    (tmp_path / "taken").write_text("a file in the place of the folder")
+    program = voltkeeper(command)
+    assert program.wait() == 1
+    assert str(tmp_path / "taken") in program.text
+    (tmp_path / "taken").unlink()
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken/house.db").write_text("no database at all, but long enough to be one" * 100)
+    again = voltkeeper(command)
+    assert again.wait() == 1
+    assert "file is not a database" in again.text
+    assert "Traceback" not in program.text + again.text
 
 
 @pytest.mark.parametrize(
