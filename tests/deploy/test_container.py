@@ -92,6 +92,8 @@ def test_what_the_dockerfile_makes_runs_and_is_well(image, start, wait_for, free
             f"title: Hill house\ndatabase: telemetry.db\nweb: {{host: 0.0.0.0, port: {port}}}\n"
             f"gateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\n"
         )
+        path = shlex.split(value("ENV"))[0].removeprefix("PATH=").replace("/opt", f"{image}/opt", 1)
+        assert shutil.which("voltkeeper", path=path), "`docker compose exec voltkeeper voltkeeper check` finds no command"
         check = command_of(value("HEALTHCHECK").partition("CMD ")[2], image)
         assert Path(check[1]).is_file()
         check += [image / "data/config.yml"]

@@ -3,6 +3,7 @@
 import configparser
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -79,6 +80,19 @@ def test_a_hung_service_is_started_again_and_one_with_a_wrong_config_is_not(name
     assert int(service["WatchdogSec"]) / 2 > 30  # a file may be locked for 15 s, and is asked for again after 2 s
     assert (service["User"], service["StateDirectory"]) == ("voltkeeper", "voltkeeper")
     assert set(service["RestrictAddressFamilies"].split()) == {"AF_UNIX", "AF_INET", "AF_INET6"}
+
+
+def test_a_command_by_hand_runs_as_the_services():
+    *options, command, _ = shlex.split((ROOT / "deploy/voltkeeper").read_text().partition("exec systemd-run")[2])
+    told = dict(word[2:].removeprefix("property=").partition("=")[::2] for word in options)
+    service = read("voltkeeper-ingest.service")
+    assert (told["uid"], told["gid"]) == (service["User"], service["Group"])
+    assert told["SupplementaryGroups"] == service["SupplementaryGroups"]
+    assert told["EnvironmentFile"] == service["EnvironmentFile"]
+    assert service["ExecStart"] == f"{command} ingest --config {told['setenv'].removeprefix('VOLTKEEPER_CONFIG=')}"
+    if run := shutil.which("systemd-run"):
+        known = subprocess.run([run, "--help"], capture_output=True, text=True).stdout
+        assert all(word.partition("=")[0] in known for word in options)
 
 
 def can_trace():
