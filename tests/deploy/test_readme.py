@@ -1,0 +1,198 @@
+"""Every command of deploy/README.md is run, on a machine that is a folder.
+
+What commands do to files is done, below that folder; where it takes a machine (systemctl, docker ...), a stand-in of
+machine.py looks at them. The PATH has nothing else: a command that no test knows fails.
+"""
+
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from ingest.cli import main
+from ingest.config import load_config
+from ingest.database import connect, migrate
+from ingest.demo.site import PASSWORD_HASH
+from tests.deploy.machine import here
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "deploy/README.md").read_text()
+REAL = "cat chmod cp find dirname ln ls date mkdir mv rm sed sh sort tail".split()
+STAND_INS = "apt docker git id install journalctl sudo supervisorctl systemctl systemd-run useradd".split()
+HOUSE = "var/lib/voltkeeper"
+
+
+def blocks(kind):
+    """(section, text) of the blocks of a kind, in order."""
+    found = []
+    for section in README.split("\n## ")[1:]:
+        for text in re.findall(rf"^ *```{kind}\n(.*?)^ *```", section, re.S | re.M):
+            found.append((section.partition("\n")[0], textwrap.dedent(text)))
+    return found
+
+
+def commands(section):
+    return [text for title, text in blocks("console") if title == section]
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """The folder that stands for /, with the commands of a Debian."""
+    monkeypatch.setenv("MACHINE", str(tmp_path))
+    for folder in ("bin", "etc/systemd/system", "etc/supervisor/conf.d", "opt", "var/lib", "usr/local/bin"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in REAL:
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name))
+    for name in STAND_INS:
+        script(tmp_path / "bin" / name, f"{sys.executable} {Path(__file__).with_name('machine.py')} {name}")
+    script(tmp_path / "voltkeeper", f"{sys.executable} -m ingest")  # what script/bootstrap makes
+    return tmp_path
+
+
+def script(path, command):
+    path.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
+    path.chmod(0o755)
+
+
+def run(text, machine, folder="."):
+    """Do a block as somebody who pastes it, and stop at the first command that fails."""
+    environment = {"PATH": f"{machine}/bin:{machine}/usr/local/bin", "MACHINE": str(machine), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        ["/bin/sh", "-euxc", here(text, machine)],
+        cwd=machine / folder, env=environment, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def installed(machine):
+    """A machine on which the first block was done, and what the text says after it."""
+    run(commands("systemd")[0], machine)
+    config = machine / "etc/voltkeeper/config.yml"
+    assert load_config(config).database == machine / HOUSE / "telemetry.db"
+    assert config.stat().st_mode & 0o777 == 0o640
+    people = "people: [{name: owner, password_hash: {$env: OWNER_PASSWORD_HASH}, may: [edit]}]"
+    config.write_text(config.read_text().replace("192.168.1.20:5003", "127.0.0.1:1").replace("people: []", people))
+    (machine / "etc/voltkeeper/secrets.env").write_text(f"OWNER_PASSWORD_HASH='{PASSWORD_HASH}'\n")
+    return machine
+
+
+@pytest.fixture
+def lived_in(installed):
+    """An installed machine with a house in its database, which is open as if somebody wrote it: (machine, write)."""
+    run(commands("systemd")[1], installed)
+    migrate(installed / HOUSE / "telemetry.db")
+    (installed / HOUSE / "telemetry.db.secret").write_text("the key of cookies")
+    with closing(connect(installed / HOUSE / "telemetry.db")) as connection:
+
+        def write(words):
+            connection.execute("insert into events (event, detail, started_at) values ('TEST', ?, '2026-11-20')", (words,))
+
+        yield installed, write
+
+
+def read(database):
+    with closing(connect(database)) as connection:
+        return [words for (words,) in connection.execute("select detail from events where event = 'TEST' order by id")]
+
+
+def test_every_block_is_of_a_kind_and_a_section_that_is_tried_here():
+    assert set(re.findall(r"^ *```(\w+)$", README, re.M)) == {"console", "ini", "yaml"}
+    sections = [title for title, _ in blocks("console")]
+    assert sections == [*["systemd"] * 2, "supervisor", *["Containers"] * 3, "Backup and restore", *["Update"] * 2]
+
+
+def test_a_command_that_no_test_knows_fails(installed):
+    run(commands("systemd")[1], installed)
+    for command in ("frobnicate", "sudo systemctl mask voltkeeper-web", "sudo systemctl restart voltkeeper",
+                    "journalctl -u voltkeeper", "docker compose -f deploy/compose.yml down -v"):  # fmt: skip
+        with pytest.raises(AssertionError, match="not found|no test knows"):
+            run(command, installed, "opt/voltkeeper")
+
+
+def test_systemd(installed):
+    added = (installed / "useradd").read_text()
+    for unit in (installed / "opt/voltkeeper/deploy/systemd").glob("*.service"):
+        assert f"\nUser={added.split()[-1]}\n" in unit.read_text()
+    assert "--groups dialout" in added
+    told = run(commands("systemd")[1], installed)
+    assert "ok      config: " in told and "ok      secrets: all come from the environment" in told
+    assert "ingest   does not run" in told
+
+
+def test_supervisor(installed):
+    run(commands("supervisor")[0], installed)
+
+
+def test_containers(machine):
+    run("git clone REPOSITORY /opt/voltkeeper\n/opt/voltkeeper/script/bootstrap", machine)
+    prepare, begin, serial = commands("Containers")
+    run(prepare, machine, "opt/voltkeeper")
+    config = machine / "opt/voltkeeper/house/config.yml"
+    config.write_text(config.read_text().replace("192.168.1.20:5003", "127.0.0.1:1"))
+    assert "ok      config: config.yml is understood" in run(begin, machine, "opt/voltkeeper")
+    run(serial, machine, "opt/voltkeeper")
+    variable = (machine / "opt/voltkeeper/deploy/.env").read_text().partition("=")[0]
+    assert f"${{{variable}:-" in (ROOT / "deploy/compose.yml").read_text()
+
+
+def test_a_copy_is_restored_and_nothing_is_lost(lived_in):
+    machine, write = lived_in
+    write("before the copy")
+    run("sudo systemctl start voltkeeper-backup", machine)
+    (copy,) = (machine / HOUSE / "backups").iterdir()
+    (restore,) = commands("Backup and restore")
+    copy.rename(copy.with_name(re.search(r"backups/(\S+)", restore)[1]))
+    write("after it")
+    run(restore, machine)
+    assert (machine / HOUSE / "telemetry.db.secret").read_text() == "the key of cookies"
+    assert read(machine / HOUSE / "telemetry.db") == ["before the copy"]
+    assert read(machine / HOUSE / "before/telemetry.db") == ["before the copy", "after it"]
+
+
+def test_an_update_brings_the_units_along(lived_in):
+    machine, _ = lived_in
+    services, containers = commands("Update")
+    unit = machine / "etc/systemd/system/voltkeeper-web.service"
+    unit.write_text("[Service]\n# of an older version")
+    run(services, machine)
+    assert "ExecStart=" in unit.read_text()
+    assert len(list((machine / HOUSE / "backups").iterdir())) == 1
+    run(containers, machine, "opt/voltkeeper")
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze on this machine: apt install systemd")
+def test_systemd_takes_the_other_disk(installed):
+    ((_, text),) = blocks("ini")
+    run(commands("systemd")[1], installed)
+    unit = installed / "etc/systemd/system/voltkeeper-backup.service"
+    unit.with_name("voltkeeper-backup.service.d").mkdir()
+    for more, good in (("", True), ("Nonsense=1\n", False)):
+        unit.with_name("voltkeeper-backup.service.d").joinpath("override.conf").write_text(here(text, installed) + more)
+        done = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, timeout=60)
+        assert (done.stderr == "") is good, done.stderr
+
+
+def test_the_example_of_a_config_loads(tmp_path, monkeypatch):
+    monkeypatch.setenv("OWNER_PASSWORD_HASH", PASSWORD_HASH)
+    ((_, text),) = blocks("yaml")
+    (tmp_path / "config.yml").write_text(text)
+    assert load_config(tmp_path / "config.yml").access.read == "signed-in"
+
+
+def test_what_the_text_names_is_there():
+    named = re.findall(r"`(?:sudo )?voltkeeper ([a-z-]+)`", README)
+    assert named and set(named) <= set(main.commands)
+    for unit in re.findall(r"voltkeeper-(?:ingest|web|backup)(?:\.\w+)?", README):
+        assert (ROOT / "deploy/systemd" / (unit if "." in unit else f"{unit}.service")).is_file(), unit
+    for link in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / "deploy" / link).exists(), link
