@@ -148,6 +148,7 @@ def test_the_serial_device_and_nut_are_there_for_who_has_them():
     assert house["devices"] == ["${VOLTKEEPER_SERIAL:-/dev/null}:/dev/ttyGateway"]
     assert house["group_add"] == ["20"]
     assert "profiles" not in house and nut["profiles"] == ["nut"]
+    assert nut["ulimits"]["nofile"] <= 4096, "upsd takes memory for every file that it may open, and ends without"
     assert house["volumes"] == ["../house:/data"] and value("CMD").count("/data/config.yml") == 1
     assert any(name == "HEALTHCHECK" for name, _ in DOCKERFILE)
 
