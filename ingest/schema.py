@@ -630,3 +630,9 @@ create table imports (
 def imports(db: Database):
     """What was moved in from other programs, and how far each file has been read."""
     db.execute(IMPORTS)
+
+
+@migrations()
+def sent_orders(db: Database):
+    """Orders by the time that they were sent, for the log that shows them between messages."""
+    db.execute("create index outbox_sent_at on outbox (sent_at) where sent_at is not null")

@@ -2,7 +2,7 @@
 
 from datasette import hookimpl
 
-from ingest.site import pages, words
+from ingest.site import pages, radio, words
 from ingest.site.assets import asset
 from ingest.site.prefix import prefix_templates
 
@@ -13,6 +13,7 @@ def register_routes():
         (r"^/$", home),
         (r"^/nodes$", nodes),
         (r"^/nodes/(?P<gateway>[^/]+)/(?P<node_id>[^/]+)$", node),
+        (r"^/radio$", air),
         (r"^/-/pulse\.json$", pulse),
     ]
 
@@ -29,6 +30,10 @@ async def node(datasette, request):
     return await pages.node(datasette, request)
 
 
+async def air(datasette, request):
+    return await radio.radio(datasette, request)
+
+
 async def pulse(datasette):
     return await pages.pulse(datasette)
 
@@ -37,6 +42,7 @@ async def pulse(datasette):
 def prepare_jinja2_environment(env, datasette):
     words.register(env, getattr(datasette, "timezone", "UTC"))
     env.globals["asset"] = asset
+    env.filters["lined"] = radio.lined
     prefix_templates(env, getattr(datasette, "root", ""))
 
 
