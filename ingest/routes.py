@@ -8,7 +8,7 @@ import urllib.request
 
 TIMEOUT_S = 20
 PULSE = "/-/pulse.json"
-PAGES = ("/", "/nodes", "/-/ota", "/telemetry.json", PULSE)
+PAGES = ("/", "/nodes", "/radio", "/ups", "/energy", "/events", "/api", "/-/ota", "/telemetry.json", PULSE)
 SLOW_S = 3.0
 
 

@@ -3,15 +3,27 @@
 from datasette import hookimpl
 
 from ingest.site import energy, happenings, upses
+from ingest.site.calls import Call, described
+from ingest.site.periods import PERS
+
+
+SPAN = {"range": "a span such as 24 h, 7 d or 1 y", "since": "a date or a time", "until": "a date or a time"}
 
 
 @hookimpl
 def register_routes():
     return [
-        (r"^/ups$", overview),
-        (r"^/ups/(?P<name>[^/]+)$", ups),
-        (r"^/events$", events),
-        (r"^/energy$", power),
+        described(r"^/ups$", overview, Call("UPSes side by side", answer="page")),
+        described(
+            r"^/ups/(?P<name>[^/]+)$", ups,
+            Call("A UPS: figures, charts, outages, battery", fields=SPAN, at={"NAME": "{ups}"}, answer="page"),
+        ),
+        described(
+            r"^/events$", events,
+            Call("Outages and events of UPSes", fields={"tab": "all: not the outages alone", "ups": "name", "event": "ONBATT, ...", "month": "2026-11"},
+                 answer="page"),
+        ),
+        described(r"^/energy$", power, Call("Energy and what it costs", fields={"per": ", ".join(PERS), **SPAN}, answer="page")),
     ]
 
 

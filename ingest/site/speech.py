@@ -68,13 +68,13 @@ def say(command, symbol, payload, child_id, metric=True):
         return words, f"{payload}\u2009{unit}" if unit and payload else payload
     if command == "stream":
         return _stream(symbol, payload)
-    return f"{command} {symbol}", payload
+    return "sends", payload
 
 
 def _value(symbol, payload, metric):
     pair = YES_NO.get(symbol)
     value = pair[payload == "1"] if pair and payload in ("0", "1") else format_value(payload, symbol, metric)
-    return VALUES.get(symbol, symbol), value
+    return VALUES.get(symbol, "value"), value
 
 
 def _stream(symbol, payload):
@@ -87,7 +87,7 @@ def _stream(symbol, payload):
             return f"asks for firmware {asked.type}/{asked.version}, block", str(asked.block)
     except WireError:
         pass
-    return f"stream {symbol}", payload
+    return "sends", payload
 
 
 def say_order(order, line, metric=True):
