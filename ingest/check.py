@@ -21,7 +21,7 @@ from ingest.routes import PULSE, fetch
 from ingest.running import describe, read_sources
 from ingest.schema import migrations
 from ingest.up import PortError, claim, site_url
-from ingest.ups.probe import probe_must, probe_nut
+from ingest.ups.probe import orders_of, probe_must, probe_nut, probe_orders
 
 LOW_DISK_MB = 500
 LOOK_S = 10.0  # at a file's pages, at most
@@ -59,6 +59,7 @@ def run_check(path, sources, port, say=print):
     report.good("timezone", f"{config.timezone}, where it is {here:%Y-%m-%d %H:%M}")
     _check_database(report, config.database)
     _check_sources(report, config)
+    _check_orders(report, config)
     _check_site(report, config.web)
     _check_access(report, config)
     _check_secrets(report, config)
@@ -161,6 +162,14 @@ def _check_sources(report, config):
             source = sources[one.name]
             good = source.state == "connected" and not source.late and not source.faulty
             report.tell(good, f"{what} ({source.address})", describe(source))
+
+
+def _check_orders(report, config):
+    """Whatever reads them: the servers of UPSes to which something may be ordered."""
+    for server in () if config.demo else config.nut:
+        if server.command_username is not None or orders_of(server, config.ups):
+            good, words = probe_orders(server, config.ups)
+            report.tell(good, f"orders to {server.name}", words)
 
 
 def _is_alive(sources, one):

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from ingest.ota_settings import Ota
 from ingest.retention_settings import Backup, Retention
 from ingest.sections import ConfigError, Reader, keyed, nearest, parse_yaml, secret, unlisted
+from ingest.ups.commands import misread
 from ingest.ups.limits import Limits
 from ingest.ups.tariffs import parse_days, parse_hours
 
@@ -155,7 +156,7 @@ class Must:
 
 @dataclass(frozen=True)
 class UpsSettings:
-    """What a UPS does not say of itself, and what may be done with it."""
+    """What a UPS does not say of itself; and what may be ordered: nothing but the commands and settings named here."""
 
     label: str = ""
     location: str = ""
@@ -164,8 +165,17 @@ class UpsSettings:
     discharging_is_outage: bool = False
     limits: Limits = Limits()
     commands: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
 
     def check(self):
+        for kind in ("commands", "settings"):
+            names = getattr(self, kind)
+            for name in names:
+                words = misread(name, kind)
+                if words:
+                    yield kind, words
+            for name in sorted({name for name in names if names.count(name) > 1}):
+                yield kind, f"{name!r} is named twice"
         if self.realpower_nominal is not None and self.realpower_nominal <= 0:
             yield "realpower_nominal", "has to be more than 0 W"
         if self.power_factor is not None and not 0 < self.power_factor <= 1:
@@ -301,6 +311,10 @@ class Config:
             words = self.unknown_ups(name)
             if words:
                 yield f"ups.{name}", words
+        for one in self.must:
+            own = self.ups.get(one.name)
+            if own and (own.commands or own.settings):
+                yield f"ups.{one.name}", "an EP20 takes no orders: take commands and settings out"
 
     def unknown_ups(self, name):
         """What is wrong with the name of a UPS under `ups:`; None where it can be one of the sources' UPSes."""

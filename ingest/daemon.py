@@ -107,7 +107,7 @@ async def _run(config, names):
             lambda: writer.flush(lambda: None),
         ),
     )
-    for sink in (sinks.store, sinks.watch, sinks.outbox, firmware_sink, upses.store, sinks.status):
+    for sink in (sinks.store, sinks.watch, sinks.outbox, firmware_sink, upses.store, upses.orders, sinks.status):
         writer.add(sink)
     for gateway_config, health in zip(gateway_configs, healths):
         number = numbers[gateway_config.name]

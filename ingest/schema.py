@@ -632,6 +632,46 @@ def imports(db: Database):
     db.execute(IMPORTS)
 
 
+UPS_ORDERS = f"""
+create table ups_orders (
+  id integer primary key,
+  ups integer not null references ups(id),
+  command text,
+  variable text,
+  value text,
+  old text,
+  state text not null default 'queued',
+  reason text not null default '',
+  created_at text not null default ({NOW}),
+  created_by text,
+  expires_at text not null default (strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+1 minute')),
+  sent_at text,
+  done_at text
+);
+create index ups_orders_ups on ups_orders (ups);
+create index ups_orders_waiting on ups_orders (state) where state in ('queued', 'sent');
+
+create table ups_controls (
+  ups integer not null references ups(id),
+  kind text not null,
+  name text not null,
+  description text not null default '',
+  listed integer not null default 0,
+  type text not null default '',
+  choices text not null default '[]',
+  ranges text not null default '[]',
+  checked_at text not null,
+  primary key (ups, kind, name)
+) without rowid;
+"""
+
+
+@migrations()
+def ups_orders(db: Database):
+    """Commands and settings that people ordered of UPSes, and what each UPS can be told to do."""
+    run_script(db, UPS_ORDERS)
+
+
 @migrations()
 def sent_orders(db: Database):
     """Orders by the time that they were sent, for the log that shows them between messages."""

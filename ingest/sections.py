@@ -112,16 +112,16 @@ class Reader:
         self.errors.append(f"{place}: {words}" if place else words)
 
     def _build(self, kind, value, place, hidden=False):
+        origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+        if origin in (types.UnionType, typing.Union):
+            inner = next(one for one in arguments if one is not type(None))
+            return None if value is None else self._build(inner, value, place, hidden)
         if isinstance(value, dict) and set(value) == {"$env"}:
             value = self._from_environment(value["$env"], place)
             if value is None:
                 return None
         elif hidden:
             self.literals.append(place)
-        origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-        if origin in (types.UnionType, typing.Union):
-            inner = next(one for one in arguments if one is not type(None))
-            return None if value is None else self._build(inner, value, place, hidden)
         if is_dataclass(kind):
             return self.section(kind, value, place)
         if origin in (tuple, frozenset):

@@ -33,6 +33,11 @@ def groups() -> dict[str, str]:
     return _file()["groups"] | {"other": "Other"}
 
 
+def names_of_variables() -> tuple[str, ...]:
+    """Every name that the file knows; n stands for the number of an outlet, LINE for a phase."""
+    return tuple(_file()["variables"])
+
+
 @lru_cache(maxsize=4096)
 def variable(name: str) -> Variable:
     """The entry for a variable: its own, its pattern's (`outlet.2.status` is `outlet.n.status`), or one made of its name."""
@@ -48,6 +53,12 @@ def variable(name: str) -> Variable:
         label = label.replace("LINE", line[0]) if line else label
     known = name if name in entries else pattern
     return Variable(name, label, entry.get("unit", ""), entry["group"], list(entries).index(known))
+
+
+def full_label(name: str) -> str:
+    """The label of a variable away from the others of its group: `Battery: Low below`."""
+    entry = variable(name)
+    return entry.label if entry.group == "other" else f"{groups()[entry.group]}: {entry.label}"
 
 
 def in_order(names: list[str]) -> list[Variable]:

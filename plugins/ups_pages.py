@@ -1,18 +1,35 @@
-"""The pages about power: UPSes, events, energy."""
+"""The pages about power: UPSes and what they are told to do, events, energy."""
 
 from datasette import hookimpl
 
-from ingest.site import energy, happenings, upses
+from ingest.site import energy, happenings, ups_orders, upses
 from ingest.site.calls import Call, described
+from ingest.site.forms import post_route
 from ingest.site.periods import PERS
 
-
 SPAN = {"range": "a span such as 24 h, 7 d or 1 y", "since": "a date or a time", "until": "a date or a time"}
+COMMAND = {"ups": "name, or id of the table ups", "command": "an instant command that config.yml lists for it"}
+SETTING = {"ups": "name, or id of the table ups", "variable": "one that config.yml lists under settings", "value": "what it is to be"}
 
 
 @hookimpl
-def register_routes():
+def register_routes(datasette):
+    asked = {"ups": "{commanded}", "command": "{command}"}, {"ups": "{set}", "variable": "{setting}", "value": "{value}"}
+    words = "A row of ups_orders; it goes out once, within a minute, or not at all."
+    deeds = [
+        post_route(
+            r"^/-/ups/commands$", commands,
+            Call("What a command to a UPS would do", fields=COMMAND, example=asked[0], answer="page"),
+            Call("Give a UPS a command", words, "POST", "order", COMMAND, asked[0]),
+        ),
+        post_route(
+            r"^/-/ups/settings$", settings,
+            Call("What a setting of a UPS would change", fields=SETTING, example=asked[1], answer="page"),
+            Call("Change a setting of a UPS", words, "POST", "order", SETTING, asked[1]),
+        ),
+    ]
     return [
+        *(deeds if hasattr(datasette, "rights") else []),
         described(r"^/ups$", overview, Call("UPSes side by side", answer="page")),
         described(
             r"^/ups/(?P<name>[^/]+)$", ups,
@@ -33,6 +50,14 @@ async def overview(datasette, request):
 
 async def ups(datasette, request):
     return await upses.one(datasette, request)
+
+
+async def commands(datasette, request):
+    return await ups_orders.commands(datasette, request)
+
+
+async def settings(datasette, request):
+    return await ups_orders.settings(datasette, request)
 
 
 async def events(datasette, request):

@@ -3,11 +3,11 @@
 from datasette import hookimpl
 from datasette.views.table import TableView
 
+from ingest.mysensors.orders import ORDERS
 from ingest.site.calls import BY_QUERY, Call
 from ingest.site.deeds import DATABASE
 from ingest.site.edits import run_edit
 from ingest.site.forms import post_route, takes_post
-from ingest.mysensors.orders import ORDERS
 from ingest.site.orders import post_orders
 
 

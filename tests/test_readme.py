@@ -46,9 +46,11 @@ def house(tmp_path_factory):
         (folder / "config.yml").write_text(
             f"timezone: Europe/Rome\ndatabase: telemetry.db\nweb: {{port: 0}}\n"
             f"gateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\n"
-            f"nut: [{{name: closet, port: {upsd.port}, poll_s: 2}}]\n"
+            f"nut: [{{name: closet, port: {upsd.port}, poll_s: 2, command_username: operator, command_password: demo}}]\n"
+            "ups: {rack@closet: {commands: [beeper.mute], settings: [battery.charge.low]}}\n"
             "access: {tokens: [{name: ci, token: {$env: CI_TOKEN}, may: [edit, order, upload, maintain]}]}\n"
         )
+        (folder / "config.yml").chmod(0o600)
         process = subprocess.Popen(
             ["voltkeeper", "up", "--config", "config.yml"], cwd=folder, env=env(folder), stdout=subprocess.PIPE, text=True
         )
@@ -189,7 +191,12 @@ def test_configuration_examples_load(tmp_path, monkeypatch):
     monkeypatch.setenv("OWNER_PASSWORD_HASH", PASSWORD_HASH)
     blocks = [block for block in re.findall(r"```yaml\n(.*?)```", README, re.S) if not block.startswith("warm_rooms")]
     path = tmp_path / "config.yml"
-    path.write_text("".join(blocks))
+    monkeypatch.setenv("NUT_COMMAND_PASSWORD", "secret")
+    (orders,) = [block for block in blocks if "command_username" in block]  # more of sections that stand in another block
+    path.write_text(orders)
+    config = load_config(path)
+    assert config.ups["rack@closet"].settings == ("battery.charge.low",) and config.nut[0].command_username == "operator"
+    path.write_text("".join(block for block in blocks if block != orders))
     config = load_config(path)
     assert [gateway.name for gateway in config.gateways] == ["main", "shed"]
     assert config.access.people[0].may and config.access.tokens[0].may

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from ingest.config import Access, Config, Gateway, Must, NutServer, Person, Tariff, Web, machine_timezone
+from ingest.config import Access, Config, Gateway, Must, NutServer, Person, Tariff, UpsSettings, Web, machine_timezone
 from ingest.database import connect, migrate, transaction, utc
 from ingest.demo.firmware import reports
 from ingest.demo.history import history
@@ -19,6 +19,15 @@ NAME = PASSWORD = "demo"
 # Of the password above, which the pages of the demo show: it guards nothing.
 PASSWORD_HASH = "pbkdf2_sha256$480000$93faa53e2feb9fd6018b37643ba3a462$vvWCMky4L1/E9hcdtOTKooW9y+T7+aHKFT0f6R+rQpE="
 TARIFFS = (Tariff(0.34, "EUR", hours="07:00-23:00"), Tariff(0.22, "EUR", hours="23:00-07:00"))
+TESTS = ("test.battery.start.quick", "test.battery.stop")
+BEEPER = ("beeper.enable", "beeper.disable", "beeper.mute")
+ORDERS = {  # what may be ordered of the UPSes
+    "rack@closet": UpsSettings(
+        commands=(*TESTS, *BEEPER), settings=("battery.charge.low", "input.sensitivity", "input.transfer.low")
+    ),
+    "desk@closet": UpsSettings(commands=(*BEEPER, "load.off", "load.on"), settings=("battery.charge.low", "ups.delay.start")),
+    "attic@closet": UpsSettings(commands=("test.battery.start.quick", "beeper.toggle"), settings=("ups.delay.start",)),
+}
 RIGHTS = frozenset({"edit", "order", "upload", "maintain"})
 
 
@@ -29,8 +38,9 @@ def demo_config(gateway, nut_port, web=Web(), folder=FOLDER):
         timezone=machine_timezone(),
         database=folder.absolute() / "telemetry.db",
         gateways=(Gateway("main", tcp=gateway),),
-        nut=(NutServer("closet", port=nut_port),),
+        nut=(NutServer("closet", port=nut_port, command_username="operator", command_password="demo"),),
         must=(Must("garage", str(folder.absolute() / "ep20")),),
+        ups=ORDERS,
         energy=TARIFFS,
         web=web,
         access=Access(people=(Person(NAME, PASSWORD_HASH, RIGHTS),)),

@@ -13,6 +13,7 @@ from ingest.demo.supply import Battery, Mains, wobble
 
 WEEK_S = 7 * 86400
 TEST_S = 15  # how long a self-test takes
+TEST_SAG = 0.93  # what is left of the battery's voltage while the battery carries the load
 DRIVER = {"driver.parameter.pollfreq": "30", "driver.parameter.pollinterval": "2", "driver.parameter.port": "auto"}
 
 

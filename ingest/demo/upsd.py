@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from ingest.demo.ups_models import TEST_S, DemoUps, demo_house
+from ingest.demo.ups_models import TEST_S, TEST_SAG, DemoUps, demo_house
 from ingest.demo.upsd_dialogue import Dialogue, shut
 
 FAULTS = (
@@ -27,6 +27,7 @@ FAULTS = (
     "shift",  # sends a value nobody asked for before each answer
     "denied",  # ERR ACCESS-DENIED for everything
     "crlf",  # lines end in CR LF
+    "untracked",  # does not tell what came of a command or setting, as servers before NUT 2.8
 )
 
 
@@ -52,8 +53,9 @@ class DemoUpsd:
         self.connections: set[socket.socket] = set()
         self.faults: dict[str, str | None] = {}
         self.overrides: dict[tuple[str, str], str] = {}
-        self.tests: dict[str, float] = {}
+        self.tests: dict[str, tuple[float, float | None]] = {}  # UPS -> when its last test began, and was stopped
         self.logins: dict[str, list[str]] = {}
+        self.tracked: dict[str, float] = {}  # id of a command or setting -> when its driver says that it is done
         self._server = _Server((host, port), Dialogue)
         self._server.upsd = self
         self.host, self.port = self._server.server_address[:2]
@@ -96,7 +98,12 @@ class DemoUpsd:
             values = {k: v for k, v in values.items() if k.startswith("driver.")} | {"ups.status": "WAIT"}
         values |= {var: value for (owner, var), value in self.overrides.items() if owner == ups}
         if ups in self.tests:
-            values["ups.test.result"] = "In progress" if now < self.tests[ups] + TEST_S else "Done and passed"
+            begun, ended = self.tests[ups]
+            values["ups.test.result"] = "In progress" if now < begun + TEST_S else "Done and passed"
+            if ended is not None:
+                values["ups.test.result"] = "Aborted"
+            elif now < begun + TEST_S and "battery.voltage" in values:
+                values["battery.voltage"] = f"{float(values['battery.voltage']) * TEST_SAG:.1f}"
         return values
 
     def command(self, ups: str, command: str) -> None:
@@ -108,7 +115,9 @@ class DemoUpsd:
             now = self.variables(ups).get("ups.beeper.status")
             self.overrides[ups, "ups.beeper.status"] = "disabled" if now == "enabled" else "enabled"
         elif command.startswith("test.battery.start"):
-            self.tests[ups] = self.clock()
+            self.tests[ups] = (self.clock(), None)
+        elif command == "test.battery.stop" and self.variables(ups).get("ups.test.result") == "In progress":
+            self.tests[ups] = (self.tests.get(ups, (self.clock(),))[0], self.clock())
         elif command == "load.off":
             self.overrides[ups, "ups.status"] = "OFF"
         elif command == "load.on":

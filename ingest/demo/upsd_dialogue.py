@@ -3,6 +3,7 @@
 import socket
 import socketserver
 import time
+import uuid
 from typing import TYPE_CHECKING
 
 from ingest.demo.ups_models import DemoUps
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from ingest.demo.upsd import DemoUpsd
 
 VERSION = "2.8.0"
+DRIVER_S = 0.4  # what a driver takes to do what it is told
 
 
 class Refused(Exception):
@@ -23,6 +25,7 @@ class Dialogue(socketserver.StreamRequestHandler):
 
     disable_nagle_algorithm = True
     username = password = None
+    tracking = False
 
     def setup(self) -> None:
         super().setup()
@@ -146,7 +149,7 @@ class Dialogue(socketserver.StreamRequestHandler):
         kind, *rest = arguments or [""]
         kind = kind.upper()
         if kind == "TRACKING":
-            return ["OFF"]
+            return [self._tracked(rest[0]) if rest else "ON" if self.tracking else "OFF"]
         ups = self._ups(rest, 1 if kind in ("NUMLOGINS", "UPSDESC") else 2)
         if kind == "UPSDESC":
             return [f"UPSDESC {rest[0]} {quote(ups.description)}"]
@@ -199,6 +202,11 @@ class Dialogue(socketserver.StreamRequestHandler):
 
     def _do_set(self, arguments: list[str]) -> list[str]:
         kind, *rest = arguments or [""]
+        if kind.upper() == "TRACKING" and len(rest) == 1 and not (self.upsd.has("untracked") or self.upsd.has("bare")):
+            if self.username is None or self.password is None:
+                raise Refused("USERNAME-REQUIRED")
+            self.tracking = rest[0].upper() == "ON"
+            return ["OK"]
         if kind.upper() != "VAR" or len(rest) != 3:
             raise Refused("INVALID-ARGUMENT")
         ups = self._ups(rest, 3)
@@ -216,7 +224,7 @@ class Dialogue(socketserver.StreamRequestHandler):
         if kind == "RANGE" and not (rest[2].isdigit() and limits[0] <= int(rest[2]) <= limits[1]):
             raise Refused("INVALID-VALUE")
         self.upsd.overrides[rest[0], rest[1]] = rest[2]
-        return ["OK"]
+        return [self._taken()]
 
     def _do_instcmd(self, arguments: list[str]) -> list[str]:
         ups = self._ups(arguments, 2)
@@ -225,7 +233,20 @@ class Dialogue(socketserver.StreamRequestHandler):
         if arguments[1] not in ups.commands:
             raise Refused("CMD-NOT-SUPPORTED")
         self.upsd.command(arguments[0], arguments[1])
-        return ["OK"]
+        return [self._taken()]
+
+    def _taken(self) -> str:
+        """OK, with an id where the client wants to know what comes of it."""
+        if not self.tracking:
+            return "OK"
+        id = str(uuid.uuid4()).upper()
+        self.upsd.tracked[id] = self.upsd.clock() + DRIVER_S
+        return f"OK TRACKING {id}"
+
+    def _tracked(self, id: str) -> str:
+        if id not in self.upsd.tracked:
+            raise Refused("UNKNOWN")
+        return "SUCCESS" if self.upsd.clock() >= self.upsd.tracked[id] else "PENDING"
 
 
 def shut(connection: socket.socket) -> None:

@@ -10,6 +10,7 @@ from ingest.nut.transport import name, quote
 
 __all__ = ["NutClient", "NutError"]
 
+UNTRACKED = ("invalid", "unsupported", "error", "denied")  # how servers without TRACKING refuse it
 CHECK_VARIABLE = "experimental.voltkeeper.check"  # no UPS has it: setting it tells only whether one might
 
 
@@ -96,16 +97,39 @@ class NutClient(Connection):
         return int(answer)
 
     # SET VAR su700 ups.id "My UPS" / OK   (or OK TRACKING id)
-    def set_var(self, ups: str, var: str, value: object) -> None:
-        """Hand a value to the driver. OK means accepted by upsd: read the variable back after the driver's next round."""
+    def set_var(self, ups: str, var: str, value: object) -> str:
+        """Hand a value to the driver; returns the id for `tracked()`, '' without one.
+
+        OK means accepted by upsd: read the variable back after the driver's next round.
+        """
         request = f"SET VAR {self._argument(name, ups)} {self._argument(name, var)}"
-        self._ok(f"{request} {self._argument(quote, value)}")
+        return self._ok(f"{request} {self._argument(quote, value)}")
 
     # INSTCMD su700 load.off.delay "120" / OK   (or OK TRACKING id)
-    def run_command(self, ups: str, command: str, param: object | None = None) -> None:
-        """Start an instant command, with its parameter where it takes one."""
+    def run_command(self, ups: str, command: str, param: object | None = None) -> str:
+        """Start an instant command, with its parameter where it takes one; returns the id for `tracked()`, '' without one."""
         request = f"INSTCMD {self._argument(name, ups)} {self._argument(name, command)}"
-        self._ok(request if param is None else f"{request} {self._argument(quote, param)}")
+        return self._ok(request if param is None else f"{request} {self._argument(quote, param)}")
+
+    # SET TRACKING ON / OK   (before NUT 2.8: ERR INVALID-ARGUMENT)
+    def track(self) -> bool:
+        """Have the server tell what comes of each command and setting; False where it cannot. Needs user and password."""
+        try:
+            self._ok("SET TRACKING ON")
+        except NutError as error:
+            if error.outcome not in UNTRACKED:
+                raise
+            return False
+        return True
+
+    # GET TRACKING id / PENDING, SUCCESS, ERR UNKNOWN, ERR INVALID-ARGUMENT or ERR FAILED
+    def tracked(self, id: str) -> bool:
+        """Whether it is done, False while the driver has not told. Raises NutError where it failed."""
+        request = f"GET TRACKING {self._argument(name, id)}"
+        answer = self._ask(request)
+        if answer not in ("PENDING", "SUCCESS"):
+            raise self._unexpected(request, answer)
+        return answer == "SUCCESS"
 
     # LOGIN su700 / OK
     def login(self, ups: str) -> None:

@@ -192,10 +192,13 @@ class Connection(PyNUTClient):
         raw = error.got.decode("utf-8", "replace") if isinstance(error, Closed) else ""
         return self._broken("closed", f"{self.server} closed the connection at {shown}: was it stopped?", raw)
 
-    def _ok(self, request: str) -> None:
+    def _ok(self, request: str) -> str:
+        """The id by which a server that tracks tells later what came of it, else ''."""
         answer = self._ask(request)
-        if answer.split(" ")[0] != "OK":
+        verdict, *more = answer.split() or [""]
+        if verdict != "OK":
             raise self._unexpected(request, answer)
+        return more[1] if len(more) == 2 and more[0] == "TRACKING" else ""
 
     def _unexpected(self, request: str, answer: str) -> NutError:
         return self._broken("protocol", f"{self.server} answers {answer!r} to {self._hide(request)}", answer)

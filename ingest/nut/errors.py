@@ -22,6 +22,8 @@ ERR_WORDS = {
     "INVALID-VALUE": ("invalid", "the value is not one of those allowed"),
     "TOO-LONG": ("invalid", "the value is too long"),
     "SET-FAILED": ("failed", "upsd could not hand the setting to the driver"),
+    "UNKNOWN": ("failed", "the driver of the UPS does not know it, or could not do it"),
+    "FAILED": ("failed", "the driver of the UPS could not do it"),
     "INSTCMD-FAILED": ("failed", "upsd could not hand the command to the driver"),
 }
 

@@ -4,14 +4,16 @@ import logging
 import time
 
 from ingest.nut.client import NutClient
+from ingest.nut.commander import read_setting
 from ingest.nut.errors import NutError
-from ingest.ups.polls import Found, Gone, Poll
+from ingest.ups.commands import COMMANDS
+from ingest.ups.polls import Found, Gone, Offer, Poll
 from ingest.ups.reader import Reader, SourceError, UpsError
 
 log = logging.getLogger(__name__)
 
 LIST_S = 60.0  # how often a server whose UPSes the config leaves open is asked what it has
-WRITABLE_S = 900.0  # how often it is asked what can be set
+WRITABLE_S = 900.0  # how often it is asked what can be set and ordered
 TIMEOUT_S = 5.0
 LEAST_TIMEOUT_S = 2.0
 DRIVER, DEVICE = ("driver",), ("stale",)
@@ -19,11 +21,15 @@ ABOUT_ONE = ("stale", "driver", "unknown_ups", "unsupported", "denied", "error",
 
 
 class NutReader(Reader):
-    """Reads the server of a config's `nut:` entry. `known`: the UPSes it had before, asked until it says what it has."""
+    """Reads the server of a config's `nut:` entry. `known`: the UPSes it had before, asked until it says what it has.
 
-    def __init__(self, server, health, hand, known=()):
+    `settings` is the config's `ups:`, which lists what may be ordered.
+    """
+
+    def __init__(self, server, health, hand, known=(), settings=None):
         super().__init__(server.name, server.status_s, server.poll_s, health, hand)
         self._server = server
+        self._settings = settings or {}
         self._chosen = tuple(f"{ups}@{server.name}" for ups in server.ups)
         self._found = dict.fromkeys(known)
         self._missing = set()
@@ -144,8 +150,20 @@ class NutReader(Reader):
         asked, writable = self._writable.get(name, (None, None))
         if asked is None or time.monotonic() - asked > WRITABLE_S:
             writable = frozenset(self._guard(self._client.list_rw_vars, ups))
-            self._writable[name] = (time.monotonic(), writable)
+            if variables.get("ups.status") != "WAIT":
+                self._writable[name] = (time.monotonic(), writable)
+                self._hand(self._ask_offer(name, ups, writable))
         return variables, writable, None
+
+    def _ask_offer(self, name, ups, writable):
+        """What this UPS can be told to do; the server's words only for what has none of NUT's own."""
+        client, own = self._client, self._settings.get(name)
+        commands = dict.fromkeys(self._guard(client.list_command_names, ups), "")
+        listed = [variable for variable in (own.settings if own else ()) if variable in writable]
+        for command in own.commands if own else ():
+            if command in commands and command not in COMMANDS:
+                commands[command] = self._guard(client.command_description, ups, command)
+        return Offer(name, time.time(), commands, {var: self._guard(read_setting, client, ups, var) for var in listed})
 
     def _guard(self, call, *arguments):
         """The call's answer; what fails for one UPS raises UpsError, what ends the connection SourceError."""

@@ -12,7 +12,9 @@ from urllib.parse import quote, urlencode
 from datasette import Response
 from datasette.plugins import pm
 
+from ingest.schema import COMMANDS
 from ingest.site.calls import BY_QUERY, UNTOLD, UNTOLD_POST, Call, shown_path, told
+from ingest.site.cells import LISTS, OF_QUERIES
 from ingest.site.deeds import DATABASE
 from ingest.site.pages import page, select
 
@@ -20,8 +22,13 @@ HOST = re.compile(r"[\w.\-]+(:\d+)?|\[[0-9a-fA-F:.]+\](:\d+)?", re.ASCII)
 EXAMPLES = {  # of parameters of queries that write
     "node": "{node}", "ups": "{ups}", "location": "greenhouse", "date": "{day}",
 }  # fmt: skip
-
-
+MEANINGS = {  # of parameters of queries
+    "node": "id of the table nodes", "sensor": "id of the table sensors", "channel": "id of the table channels",
+    "ups": "name, or id of the table ups", "gateway": "name of a gateway", "child": "child id", "type": "a symbol such as V_TEMP",
+    "command": ", ".join(COMMANDS), "date": "YYYY-MM-DD; today unless given", "days": "a number of days",
+    "since": "a date or a time", "until": "a date or a time", "location": "where it is", "before": "id: only older ones",
+    "range": f"a span such as {', '.join(LISTS['range'])}", "variable": "a part of its name", "reason": "a part of it",
+}  # fmt: skip
 NATIVE = (  # what Datasette answers by itself
     ("/telemetry/TABLE.json", Call(
         "Rows of a table or view", "Without `_shape=array`, `next_url` leads to the rows that follow.",
@@ -54,6 +61,12 @@ def routes(datasette):
     return found
 
 
+def meaning(param, query):
+    """What a parameter of a canned query takes, where that is known."""
+    listed = OF_QUERIES.get((query, param)) or LISTS.get(param, ())
+    return MEANINGS.get(param) or ("one of " if len(listed) > 1 else "") + ", ".join(listed)
+
+
 async def queries(datasette, actor):
     """(path, Call) of every canned query, as its metadata tells."""
     found = []
@@ -62,8 +75,8 @@ async def queries(datasette, actor):
         params = query.get("params") or re.findall(r"(?<![:\w]):([a-z]\w*)", query["sql"])
         call = Call(
             query.get("title") or name, " ".join((query.get("description") or "").split()), "POST" if writes else "GET",
-            query["right"] if writes else "read", dict.fromkeys(params, ""),
-            {name: EXAMPLES.get(name, "...") for name in params} if writes else {"_shape": "array"},
+            query["right"] if writes else "read", {param: meaning(param, name) for param in params},
+            {param: EXAMPLES.get(param, "...") for param in params} if writes else {"_shape": "array"},
         )  # fmt: skip
         found.append((f"/{DATABASE}/{name}" + ("" if writes else ".json"), call))
     return found
@@ -80,7 +93,18 @@ async def samples(datasette):
     found = {"{day}": datetime.now(UTC).date().isoformat()}
     for row in nodes or []:
         found |= {"{node}": str(row["id"]), "{node_id}": str(row["node_id"]), "{gateway}": row["gateway"]}
-    return found | {"{ups}": row["name"] for row in upses or []}
+    found |= {"{ups}": row["name"] for row in upses or []}
+    for name, ups in datasette.config.ups.items():  # what the config lets people order of UPSes
+        if ups.commands and "{command}" not in found:
+            found |= {"{commanded}": name, "{command}": ups.commands[0]}
+        if ups.settings and "{setting}" not in found:
+            values = await select(
+                datasette,
+                "select value from ups_variables where variable = ? and ups = (select id from ups where name = ?)",
+                [ups.settings[0], name],
+            )
+            found |= {"{set}": name, "{setting}": ups.settings[0]} | {"{value}": row["value"] for row in values or []}
+    return found
 
 
 def base_of(datasette, request):

@@ -11,7 +11,7 @@ class Call(NamedTuple):
     """One address and what it does. `right` is `read`, one of RIGHTS, or None for everybody.
 
     `fields` are name -> meaning; `example` and `at` (parts of the path) are values that are right on this site, where
-    {node}, {gateway}, {node_id}, {ups}, {day} stand for what there is. A value that begins with @ is a file.
+    {node}, {ups} and so on (`ingest.site.api.samples`) stand for what there is. A value that begins with @ is a file.
     """
 
     title: str

@@ -9,6 +9,7 @@ from ingest.database import seconds, utc
 from ingest.site.charts import chart
 from ingest.site.history import RANGES, histories, read_span, run
 from ingest.site.pages import WORST, page, select
+from ingest.site.ups_orders import offered
 from ingest.variables import groups, in_order
 
 OUTAGES, EVENTS = 20, 30  # rows on the page of a UPS
@@ -102,6 +103,7 @@ async def one(datasette, request):
             datasette, "select * from ups_variable_changes where ups = :ups order by id desc limit 10", given
         ),
         "number": {row["variable"]: row["number"] for row in variables},
+        "offered": await offered(datasette, ups, variables),
     }  # fmt: skip
     return await page(datasette, request, "pages/ups/{name}.html", context)
 

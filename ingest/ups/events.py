@@ -12,6 +12,7 @@ from ingest.ups.selftest import SelfTest
 from ingest.ups.status import status_words
 
 WORD_EVENTS = ("OFF", "BYPASS", "TRIM", "BOOST", "FSD", "CAL")
+TESTS = ("test.battery.start", "test.system.start")  # commands that begin so start a test
 OVERLOAD = 100.0  # % of load
 REPLACE_SAMPLES, REPLACE_S = 2, 60.0  # RB has to stay that long: some UPSes raise it for a moment
 FAILURES = 2  # failed polls one after the other are COMMBAD
@@ -54,12 +55,18 @@ class Machine:
             self._look(poll, status_words(poll.status))
         return self._take()
 
-    def order(self, at, monotonic, command, by):
-        """We sent an instant command; one that starts a test opens TEST."""
-        if command.startswith("test.battery.start") or command.startswith("test.system.start"):
+    def order(self, at, monotonic, command, by, sure=True):
+        """We sent an instant command; one that starts a test opens TEST, or tells who asked for one that is open since."""
+        if not command.startswith(TESTS):
+            return self._take()
+        event = self.open.get("TEST")
+        asked = {"started_by": by, "command": command}
+        if event is not None and event.started >= at:
+            event.figures.update(asked)
+            self._changes.append((UPDATED, event))
+        elif event is None and sure:
             self._test.order(monotonic)
-            if "TEST" not in self.open:
-                self._open("TEST", at, figures={"started_by": by, "command": command} | self._before_test())
+            self._open("TEST", at, figures=asked | self._before_test())
         return self._take()
 
     def retire(self, at, words):

@@ -33,13 +33,24 @@ class Poll:
 
 @dataclass
 class Ordered:
-    """An instant command was sent to a UPS, by whom."""
+    """An instant command was sent to a UPS, by whom. `sure` False: nobody told whether the UPS does it."""
 
     ups: str
     at: float
     monotonic: float
     command: str
     by: str
+    sure: bool = True
+
+
+@dataclass
+class Offer:
+    """What a UPS can be told to do: its commands with the server's words, and what the listed settings take."""
+
+    ups: str
+    at: float
+    commands: dict  # name -> description, '' where the server was not asked for it
+    settings: dict  # name -> Setting
 
 
 @dataclass

@@ -5,14 +5,18 @@ import json
 from ingest.database import utc
 from ingest.rows import Insert
 from ingest.ups import registry
+from ingest.ups.commands import label
 from ingest.ups.figures import FIGURES, column
 from ingest.ups.hourly import UPSERT as UPSERT_HOUR
+from ingest.variables import full_label
 
 SAMPLES = Insert("ups_samples", ["sampled_at", "ups", "ups_status", *map(column, FIGURES), "watts", "watts_rule"])
 CHANGES = Insert("ups_variable_changes", ["ups", "variable", "old", "value", "changed_at"])
 UPSERT_VARIABLE = """insert into ups_variables (ups, variable, value, number, writable, changed_at) values (?, ?, ?, ?, ?, ?)
 on conflict (ups, variable) do update set value = excluded.value, number = excluded.number, writable = excluded.writable,
 changed_at = excluded.changed_at"""
+INSERT_CONTROL = """insert into ups_controls (ups, kind, name, description, listed, type, choices, ranges, checked_at)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 INSERT_RUN = "insert into polls (ups, started_at, ended_at, count, outcome, detail) values (?, ?, ?, ?, ?, ?)"
 INSERT_EVENT = """insert into events (event, ups, started_at, ended_at, complete, detail, figures)
 values (?, ?, ?, ?, ?, ?, ?)"""
@@ -34,6 +38,7 @@ class Pending:
         self.flags = {}  # (ups, variable) -> writable
         self.history = []  # (ups, variable, old, value, changed_at)
         self.runs, self.hours, self.events = {}, {}, {}  # -> the Ups that each is of
+        self.offers = {}  # Ups -> (Offer, the settings that the config has for it)
         self._ids, self._row_ids = {}, {}
 
     def write(self, connection, sources):
@@ -50,10 +55,12 @@ class Pending:
         SAMPLES(connection, flat)
         connection.executemany(UPSERT_HOUR, [hour.values(number(ups)) for hour, ups in self.hours.items()])
         self._write_variables(connection)
+        for ups, offered in self.offers.items():
+            self._write_offer(connection, number(ups), *offered)
         self._row_ids = {**self._write_runs(connection), **self._write_events(connection)}
         told = {
             "ups": self.dirty or self.new or self.gone, "ups_samples": flat, "ups_variables": self.variables or self.flags,
-            "polls": self.runs, "events": self.events,
+            "polls": self.runs, "events": self.events, "ups_controls": self.offers,
         }  # fmt: skip
         return {topic for topic, rows in told.items() if rows}
 
@@ -86,6 +93,20 @@ class Pending:
             [(writable, number(ups), variable) for (ups, variable), writable in self.flags.items()],
         )
         CHANGES(connection, [value for ups, *rest in self.history for value in (number(ups), *rest)])
+
+    @staticmethod
+    def _write_offer(connection, ups, offer, own):
+        at = utc(offer.at)
+        rows = [
+            (ups, "command", name, label(name, words), int(own is not None and name in own.commands), "", "[]", "[]", at)
+            for name, words in offer.commands.items()
+        ]
+        rows += [
+            (ups, "setting", name, full_label(name), 1, one.type, json.dumps(one.choices), json.dumps(one.ranges), at)
+            for name, one in offer.settings.items()
+        ]
+        connection.execute("delete from ups_controls where ups = ?", (ups,))
+        connection.executemany(INSERT_CONTROL, rows)
 
     def _write_runs(self, connection):
         ids = {}

@@ -15,7 +15,7 @@ from ingest.ups.events import Machine
 from ingest.ups.figures import FIGURES, parse_figures, parse_value
 from ingest.ups.happenings import CLOSED, OPENED, UPDATED, Event, Failed, Good
 from ingest.ups.hourly import Hour
-from ingest.ups.polls import OK, WAIT, Found, Gone, Ordered, Poll, Run
+from ingest.ups.polls import OK, WAIT, Found, Gone, Offer, Ordered, Poll, Run
 from ingest.ups.saving import COLUMNS, Pending
 from ingest.ups.status import describe, status_words
 
@@ -43,12 +43,13 @@ class Ups:
         self.remembered = {}  # what a variable whose changes are history was when it was last told
         self.settings = self.writable = frozenset()
         self.run = None
+        self.offered = None  # what it could be told to do, when it was last asked
         self.hours = {}  # hour_at -> Hour, the last two
         self.machine = self.meter = None
 
 
 class UpsStore:
-    """Sink for `Poll`, `Found`, `Ordered` and `Gone` items of the sources given; `settings` is the config's `ups:`.
+    """Sink for `Poll`, `Found`, `Ordered`, `Offer` and `Gone` items of the sources given; `settings` is the config's `ups:`.
 
     `telling` False: nothing is logged, for a past that is made up.
     """
@@ -114,7 +115,9 @@ class UpsStore:
         elif item.ups in self._upses:
             ups = self._upses[item.ups]
             if isinstance(item, Ordered):
-                self._tell(ups, ups.machine.order(item.at, item.monotonic, item.command, item.by))
+                self._tell(ups, ups.machine.order(item.at, item.monotonic, item.command, item.by, item.sure))
+            elif isinstance(item, Offer):
+                self._offer(ups, item)
             elif isinstance(item, Gone):
                 self._tell(ups, ups.machine.retire(item.at, "the server lists it no more"))
                 self._pending.gone.append(ups)
@@ -122,6 +125,13 @@ class UpsStore:
 
     def poll(self, connection, changed):
         return False
+
+    def _offer(self, ups, offer):
+        """What it can be told to do, where that is news."""
+        said = (offer.commands, offer.settings)
+        if said != ups.offered:
+            ups.offered = said
+            self._pending.offers[ups] = (offer, self._settings.get(ups.name))
 
     def _find(self, found):
         if found.ups in self._upses:

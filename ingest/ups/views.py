@@ -3,7 +3,7 @@
 What is now comes from `ups`, from one sample found by index and from events that are open: never from history.
 """
 
-from ingest.sqltext import NOW, age, months_since, seconds_between, words
+from ingest.sqltext import DAY_AGO, NOW, age, months_since, seconds_between, words
 from ingest.ups.event_words import EVENT_WORDS, LIMITS
 from ingest.ups.status import STATUS_WORDS
 
@@ -162,6 +162,12 @@ union all
   where o.configured and o.state <> 'OK'
     and (o.state not in ('Stale', 'No data') or not exists
       (select 1 from readers r where r.source = o.source and r.verdict in ('Critical', 'Stale')))
+union all
+  select 8, 'Warning', 'UPS ' || u.label, 'order ' || coalesce(x.command, x.variable || ' = ' || x.value) || ' ' || x.state
+      || coalesce(': ' || nullif(x.reason, ''), ''),
+    coalesce(x.done_at, x.created_at), '/telemetry/ups_orders/' || x.id
+  from ups u join ups_orders x on x.id = (select max(id) from ups_orders where ups = u.id)
+  where u.configured and x.state in ('failed', 'expired', 'unknown') and x.created_at > {DAY_AGO}
 """
 
 VIEWS = {"ups_overview": UPS_OVERVIEW, "ups_events": UPS_EVENTS, "outages": OUTAGES}

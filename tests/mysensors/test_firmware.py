@@ -198,7 +198,7 @@ def test_scheduling_and_cancelling_in_words(field):
     assert field.house.rows("select 1 from events where event like 'OTA%'") == []
 
 
-def test_a_bootloader_command_is_given_once(field):
+def test_a_bootloader_command_is_given_once(field, wait_for):
     node = bootloader(5)
     field.gateway(node)
     field.start()
@@ -212,8 +212,8 @@ def test_a_bootloader_command_is_given_once(field):
     starts = len(node.starts)
     field.restart()
     node.reset(time.monotonic())
-    field.house.wait("select 1 from ota_commands where state = 'sent'")
-    time.sleep(2)
+    wait_for(lambda: len(node.starts) > starts, timeout=20)
+    time.sleep(1)
     assert len(node.starts) == starts + 1 and node.intruders == []
 
 

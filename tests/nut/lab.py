@@ -7,11 +7,13 @@
 Nothing outside the tree is read or written; every process is a child that `stop()` ends.
 """
 
+import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -23,6 +25,7 @@ import pytest
 from ingest.nut.client import NutClient
 from ingest.nut.errors import NutError
 
+ROOT = Path(__file__).parent.parent.parent
 DEVICES = Path(__file__).parent.parent / "devices"
 FOLDERS = ("/lib/nut", "/usr/lib/nut", "/usr/libexec/nut", "/usr/sbin", "/sbin")
 USER, PASSWORD = "admin", 'sec ret"1'
@@ -59,9 +62,12 @@ def free_port() -> int:
 
 
 class Lab:
-    """`ups`: name -> device file (.dev or .seq) to copy, or the text of one."""
+    """`ups`: name -> device file (.dev or .seq) to copy, or the text of one; a dict is for the driver in `tests/nut/driver.py`.
 
-    def __init__(self, ups: Mapping[str, Path | str], maxage: int = 5, start: bool = True) -> None:
+    `users` are further sections of upsd.users.
+    """
+
+    def __init__(self, ups: Mapping[str, Path | str | dict], maxage: int = 5, start: bool = True, users: str = "") -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="nutlab"))
         self.etc, self.run = self.folder / "etc", self.folder / "run"
         self.port = free_port()
@@ -74,7 +80,7 @@ class Lab:
             "NUT_STATEPATH": str(self.run),
             "NUT_ALTPIDPATH": str(self.run),
         }
-        self._configure(ups, maxage)
+        self._configure(ups, maxage, users)
         if start:
             for name in ups:
                 self.start_driver(name)
@@ -90,6 +96,10 @@ class Lab:
         """Start the driver of one UPS, anew if there was one."""
         for left in self.run.glob(f"dummy-ups-{name}*"):
             left.unlink()  # a stale PID file makes the driver wait for seconds
+        if self.files[name].suffix == ".json":
+            command = [sys.executable, "-m", "tests.nut.driver", str(self.run / f"dummy-ups-{name}"), str(self.files[name])]
+            self.drivers[name] = self._run(command, f"driver-{name}")
+            return
         self.drivers[name] = self._start("dummy-ups", f"driver-{name}", "-a", name)
 
     def start_upsd(self) -> None:
@@ -160,25 +170,38 @@ class Lab:
                 self.kill(process)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _start(self, program: str, log: str, *arguments: str) -> subprocess.Popen:
-        command = [nut_program(program), "-F", *arguments, *self._user]
-        with (self.folder / f"{log}.log").open("a") as output:
-            return subprocess.Popen(command, stdout=output, stderr=output, env=self._environment)
+    def told(self, name: str) -> list[str]:
+        """What the driver in `tests/nut/driver.py` was told to do, a line each."""
+        log = Path(f"{self.files[name]}.log")
+        return log.read_text().splitlines() if log.exists() else []
 
-    def _configure(self, ups: Mapping[str, Path | str], maxage: int) -> None:
+    def judge(self, name: str, verdict: str) -> None:
+        """Have that driver say this of what it is told from now on."""
+        told = json.loads(self.files[name].read_text())
+        self.files[name].write_text(json.dumps(told | {"verdict": verdict}))
+
+    def _start(self, program: str, log: str, *arguments: str) -> subprocess.Popen:
+        return self._run([nut_program(program), "-F", *arguments, *self._user], log)
+
+    def _run(self, command: list[str], log: str) -> subprocess.Popen:
+        with (self.folder / f"{log}.log").open("a") as output:
+            return subprocess.Popen(command, stdout=output, stderr=output, env=self._environment, cwd=ROOT)
+
+    def _configure(self, ups: Mapping[str, Path | str | dict], maxage: int, users: str) -> None:
         self.etc.mkdir()
         self.run.mkdir()
         (self.etc / "nut.conf").write_text("MODE=standalone\n")
         (self.etc / "upsd.conf").write_text(f"LISTEN 127.0.0.1 {self.port}\nMAXAGE {maxage}\n")
         secret = PASSWORD.replace('"', '\\"')
         (self.etc / "upsd.users").write_text(
-            f'[{USER}]\n  password = "{secret}"\n  actions = SET\n  instcmds = ALL\n  upsmon secondary\n'
+            f'[{USER}]\n  password = "{secret}"\n  actions = SET\n  instcmds = ALL\n  upsmon secondary\n{users}'
         )
         (self.etc / "upsd.users").chmod(0o640)
         sections = ["maxretry = 3", "pollinterval = 1"]
         for name, device in ups.items():
-            suffix = device.suffix if isinstance(device, Path) else ".dev"
+            suffix = device.suffix if isinstance(device, Path) else ".json" if isinstance(device, dict) else ".dev"
             self.files[name] = self.etc / f"{name}{suffix}"
-            self.files[name].write_text(device.read_text() if isinstance(device, Path) else device)
+            text = device.read_text() if isinstance(device, Path) else device
+            self.files[name].write_text(json.dumps(text) if isinstance(text, dict) else text)
             sections.append(f'[{name}]\n  driver = dummy-ups\n  port = {name}{suffix}\n  desc = "Test {name}"')
         (self.etc / "ups.conf").write_text("\n".join(sections) + "\n")

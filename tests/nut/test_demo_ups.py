@@ -5,10 +5,12 @@ import time
 
 import pytest
 
+from ingest.demo.site import ORDERS
 from ingest.demo.supply import Mains, Outage
-from ingest.demo.ups_models import MODELS, model
+from ingest.demo.ups_models import MODELS, demo_house, model
 from ingest.demo.upsd import DemoUpsd
-from tests.nut.lab import nut_program
+from ingest.nut.client import NutClient
+from tests.nut.lab import nut_program, until
 
 START = 1_800_000_000.0
 DAY = 86400
@@ -85,3 +87,31 @@ def test_a_self_test_runs_and_passes():
         assert server.variables("rack")["ups.test.result"] == "In progress"
         now[0] += 20
         assert server.variables("rack")["ups.test.result"] == "Done and passed"
+
+
+def test_a_self_test_that_is_stopped_and_a_battery_that_feels_it():
+    now = [START]
+    with DemoUpsd(clock=lambda: now[0]) as server:
+        before = float(server.variables("rack")["battery.voltage"])
+        server.command("rack", "test.battery.start.quick")
+        assert float(server.variables("rack")["battery.voltage"]) < 0.95 * before
+        server.command("rack", "test.battery.stop")
+        assert server.variables("rack")["ups.test.result"] == "Aborted"
+        assert float(server.variables("rack")["battery.voltage"]) == before
+
+
+def test_what_may_be_ordered_in_the_demo_house_is_there():
+    for name, own in ORDERS.items():
+        ups = demo_house()[name.partition("@")[0]]
+        assert set(own.commands) <= set(ups.commands) and set(own.settings) <= set(ups.writable)
+
+
+def test_the_demo_server_tells_what_came_of_a_command():
+    with DemoUpsd() as server, NutClient("127.0.0.1", server.port, "operator", "demo") as client:
+        assert client.track() is True
+        id = client.run_command("rack", "beeper.mute")
+        assert client.tracked(id) is False
+        assert until(lambda: client.tracked(id), bool, 3) is True
+        server.fail("untracked")
+        with NutClient("127.0.0.1", server.port, "operator", "demo") as old:
+            assert old.track() is False and old.run_command("rack", "beeper.mute") == ""

@@ -99,6 +99,31 @@ def test_refusals_leave_the_connection_usable(client, call, outcome):
     assert client.usable and client.get_var("apc", "ups.model") == "Back-UPS RS 1600SI"
 
 
+def test_what_came_of_a_command_is_told_later_and_ok_alone_means_little(client):
+    assert client.track() is True
+    id = client.run_command("apc", "load.off")  # dummy-ups lists it, and cannot do it
+    error = until(lambda: verdict(client, id), bool, 5)
+    assert error.outcome == "failed" and error.raw == "ERR UNKNOWN" and client.usable
+    id = client.set_var("apc", "ups.delay.shutdown", "25")
+    assert until(lambda: client.tracked(id), bool, 5) is True
+    assert client.get_var("apc", "ups.delay.shutdown") == "25"
+
+
+def verdict(client, id):
+    try:
+        client.tracked(id)
+    except NutError as error:
+        return error
+    return None
+
+
+def test_a_server_follows_up_for_users_alone(lab):
+    with lab.client(username=None, password=None) as anonymous:
+        assert anonymous.track() is False
+        assert failure(lambda: anonymous.run_command("apc", "load.off")).outcome == "denied"
+        assert anonymous.usable
+
+
 def test_a_status_set_by_set_var_arrives_with_both_words(lab, client):
     client.set_var("plain", "ups.status", "OB DISCHRG")
     assert lab.wait("plain", "OB DISCHRG", 3) == "OB DISCHRG"

@@ -14,6 +14,7 @@ from ingest.choose import Sources
 from ingest.check import run_check
 from ingest.database import connect, migrate
 from ingest.demo.threaded import running
+from ingest.demo.upsd import DemoUpsd
 from ingest.routes import check_site
 from ingest.running import ago, is_read, read_sources
 
@@ -275,6 +276,22 @@ def test_a_site_that_is_not_there(free_port):
     lines = []
     assert check_site(f"127.0.0.1:{free_port()}", lines.append) == 1
     assert lines[0].startswith("FAILED  /: no answer") and "Nothing answers" in lines[-1]
+
+
+def test_orders_are_looked_at_whoever_reads_the_server(check, monkeypatch):
+    monkeypatch.setenv("COMMAND_PASSWORD", "demo")
+    monkeypatch.setenv("WRONG", "x")
+    with DemoUpsd() as upsd:
+        nut = f"nut: [{{name: closet, port: {upsd.port}, command_username: operator, command_password: {{$env: COMMAND_PASSWORD}}}}]\n"
+        ups = "ups: {rack@closet: {commands: [beeper.mute], settings: [battery.charge.low]}}\n"
+        code, lines = check(nut + ups)
+        assert code == 0 and of(lines, "orders to closet") == "ok      orders to closet: rack@closet: 1 command, 1 setting"
+        code, lines = check(nut.replace("COMMAND_PASSWORD", "WRONG") + ups)
+        assert code == 1 and "operator is refused" in of(lines, "orders to closet")
+        code, lines = check(nut + ups.replace("beeper.mute", "beeper.toggle"))
+        assert code == 1 and "rack@closet has no command beeper.toggle: did you mean" in of(lines, "orders to closet")
+        code, lines = check(nut.partition(", command")[0] + "}]\n")
+        assert code == 0 and not [line for line in lines if "orders to" in line]
 
 
 def test_a_site_that_is_another():

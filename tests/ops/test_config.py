@@ -175,6 +175,12 @@ def test_secrets_come_from_the_environment_and_never_show(write_config, monkeypa
         assert secret not in repr(config)
 
 
+def test_a_secret_that_may_be_left_out_is_told_once_and_only_where_it_is_written(write_config, monkeypatch):
+    monkeypatch.setenv("VK_WORD", TOKEN)
+    nut = "nut: [{name: a, username: x, password: {$env: VK_WORD}, command_username: y, command_password: written}]"
+    assert load_with_secrets(write_config(nut))[1] == ["nut[a].command_password"]
+
+
 @pytest.mark.parametrize("text", ["{name: ci, token: [hunter2hunter2]}", "{name: ci, token: hunter2é-hunter2}"])
 def test_an_error_does_not_show_a_secret(text, write_config):
     with pytest.raises(ConfigError) as caught:

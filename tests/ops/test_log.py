@@ -1,13 +1,30 @@
 """The log: one line an event, nothing secret, rotated between programs."""
 
 import logging
+import re
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from ingest.config import Log
 from ingest.log import set_up
 
+ROOT = Path(__file__).parent.parent.parent
+HELD = """
+import logging, sys
+from ingest import log
+from ingest.config import Log
+log.WAITING = 50
+log.set_up(Log(), "ingest")
+for n in range(2000):
+    logging.getLogger("x").info("event %d %s", n, 200 * "x")
+print("went on", flush=True)
+sys.stdin.readline()
+logging.getLogger().handlers[0].flush()
+logging.getLogger("x").info("the last one")
+"""
 WRITER = """
 import logging, sys
 from pathlib import Path
@@ -33,11 +50,17 @@ def as_before():
     logging.captureWarnings(False)
 
 
+def logged(capsys):
+    """What was written to stderr since the last look."""
+    logging.getLogger().handlers[0].flush()
+    return capsys.readouterr().err
+
+
 def test_one_line_an_event(capsys):
     set_up(Log(), "ingest")
     logging.getLogger("ingest.x").info("node says %s", "a\nb\x1b[31m\r\n2026-01-01 00:00:00 INFO ingest: forged")
     logging.getLogger("ingest.x").debug("not shown")
-    (line,) = capsys.readouterr().err.splitlines()
+    (line,) = logged(capsys).splitlines()
     assert line.endswith("INFO ingest: node says a | b\\x1b[31m | 2026-01-01 00:00:00 INFO ingest: forged")
 
 
@@ -47,7 +70,7 @@ def test_a_traceback_follows_its_line_indented(capsys):
         raise ValueError("two\nlines")
     except ValueError:
         logging.getLogger("x").exception("it broke")
-    first, *rest = capsys.readouterr().err.splitlines()
+    first, *rest = logged(capsys).splitlines()
     assert first.endswith("ERROR web: it broke")
     assert rest and all(line.startswith("    ") for line in rest)
 
@@ -56,7 +79,7 @@ def test_what_nut2_logs_on_the_root_logger_is_not_shown(capsys, tmp_path):
     set_up(Log(level="DEBUG", file=tmp_path / "v.log"), "ingest")
     logging.debug("[connect] password hunter2")
     logging.getLogger("ingest.nut").debug("polled")
-    shown = capsys.readouterr().err + (tmp_path / "v.log").read_text()
+    shown = logged(capsys) + (tmp_path / "v.log").read_text()
     assert "hunter2" not in shown and shown.count("DEBUG ingest: polled") == 2
 
 
@@ -66,20 +89,21 @@ def test_importing_nut2_changes_nothing(capsys):
     import nut2
 
     assert nut2.__version__ and logging.getLogger().handlers == before
+    logged(capsys)
 
 
 @pytest.mark.parametrize(("level", "shown"), [("INFO", False), ("DEBUG", True)])
 def test_the_access_log_is_for_debugging(capsys, level, shown):
     set_up(Log(level=level), "web")
     logging.getLogger("uvicorn.access").info("GET / 200")
-    assert ("DEBUG web: GET / 200" in capsys.readouterr().err) == shown
+    assert ("DEBUG web: GET / 200" in logged(capsys)) == shown
 
 
 def test_setting_up_twice_logs_once(capsys):
     set_up(Log(), "up")
     set_up(Log(), "up")
     logging.getLogger("x").warning("once")
-    assert capsys.readouterr().err.count("once") == 1
+    assert logged(capsys).count("once") == 1
 
 
 def test_two_programs_share_a_rotated_file(tmp_path, start):
@@ -90,6 +114,17 @@ def test_two_programs_share_a_rotated_file(tmp_path, start):
     written = sorted(line.rpartition(" ")[2] for line in lines)
     assert written == sorted(f"{name}-{n}" for name in "ab" for n in range(200))
     assert len(files) > 3
+
+
+def test_nobody_waits_for_a_log_that_nobody_reads():
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", HELD]
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=ROOT) as program:
+        assert program.stdout.readline() == "went on\n"  # 400 KB were logged, and a pipe holds 64
+        _, log = program.communicate("\n", timeout=20)
+    shown = [line for line in log.splitlines() if " event " in line]
+    left_out = re.findall(r"WARNING ingest: (\d+) lines were left out here", log)
+    assert len(shown) + sum(map(int, left_out)) == 2000 and len(shown) > 50 and "INFO ingest: the last one" in log
 
 
 def test_a_log_file_that_cannot_be_written(voltkeeper, write_config, tmp_path):

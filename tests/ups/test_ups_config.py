@@ -12,7 +12,7 @@ nut:
 must:
   - {name: garage, serial: /dev/ttyUSB0}
 ups:
-  rack@closet: {label: Rack, location: closet, realpower_nominal: 900, power_factor: 0.6, limits: {temperature_max: 45, load_max: null}, commands: [test.battery.start]}
+  rack@closet: {label: Rack, location: closet, realpower_nominal: 900, power_factor: 0.6, limits: {temperature_max: 45, load_max: null}, commands: [test.battery.start, vendor.blink], settings: [battery.charge.low, outlet.2.desc, vendor.colour]}
   any@attic: {discharging_is_outage: true}
   garage: {label: Garage}
 energy:
@@ -56,6 +56,16 @@ def test_all_of_it():
         ("ups: {rack: {}}", "add nut: or must:"),
         ("must: [{name: a, serial: /dev/x}]\nups: {a: {limits: {temprature_max: 3}}}", "did you mean 'temperature_max'?"),
         ("must: [{name: a, serial: /dev/x}]\nups: {a: {power_factor: 2}}", "power_factor"),
+        ("nut: [{name: a}]\nups: {r@a: {command: [beeper.mute]}}", "did you mean 'commands'?"),
+        ("nut: [{name: a}]\nups: {r@a: {commands: beeper.mute}}", "ups.r@a.commands: has to be a list"),
+        ("nut: [{name: a}]\nups: {r@a: {commands: [test.batery.start]}}", "did you mean 'test.battery.start'?"),
+        ("nut: [{name: a}]\nups: {r@a: {commands: [outlet.2.load.of]}}", "did you mean 'outlet.n.load.off'?"),
+        ("nut: [{name: a}]\nups: {r@a: {settings: [battery.charge.lwo]}}", "did you mean 'battery.charge.low'?"),
+        ("nut: [{name: a}]\nups: {r@a: {settings: [beeper.mute]}}", "ups.r@a.settings: 'beeper.mute' is one for commands:"),
+        ("nut: [{name: a}]\nups: {r@a: {commands: [battery.charge.low]}}", "is one for settings:"),
+        ("nut: [{name: a}]\nups: {r@a: {commands: [load.off, load.off]}}", "'load.off' is named twice"),
+        ("nut: [{name: a}]\nups: {r@a: {commands: ['load off']}}", "'load off' is no name"),
+        ("must: [{name: a, serial: /dev/x}]\nups: {a: {commands: [beeper.mute]}}", "ups.a: an EP20 takes no orders"),
         ("energy: [{price_per_kwh: 1, currency: EUR, from: 2026-13-01}]", "energy[1].from: '2026-13-01' is no date"),
         ("energy: [{price_per_kwh: 1, currency: EUR, from: 2026-02-01, to: 2026-01-01}]", "is before from"),
         ("energy: [{price_per_kwh: 1, currency: EUR, valid_from: 2026-02-01}]", "unknown key 'valid_from'"),

@@ -290,3 +290,20 @@ def test_a_ups_that_is_gone_closes_what_is_open():
     play = Play().says("OL").says("OB")
     play.machine.retire(play.at + 5, "gone")
     assert play.event("ONBATT").ended == play.at + 5 and not play.event("ONBATT").complete
+
+
+def test_an_order_claims_the_test_that_began_since_and_no_other():
+    play = Play(ups_test_result="No test initiated").says("OL")
+    sent = play.at
+    play.says("OL", ups_test_result="In progress")
+    play.machine.order(sent, sent, "test.battery.start", "owner")
+    (event,) = play.machine.open.values()
+    assert event.figures["started_by"] == "owner" and event.figures["command"] == "test.battery.start"
+    play.machine.order(play.at + 60, play.at + 60, "test.battery.start", "another")
+    assert event.figures["started_by"] == "owner"
+
+
+def test_an_order_of_which_nobody_knows_opens_nothing():
+    play = Play(ups_test_result="No test initiated").says("OL")
+    play.machine.order(play.at, play.at, "test.battery.start", "owner", sure=False)
+    assert "TEST" not in play.machine.open

@@ -1,9 +1,9 @@
 """What `voltkeeper check` says of a NUT server and of an EP20: how they are, or what is wrong and what to do."""
 
-from ingest.config import Must, NutServer
+from ingest.config import Must, NutServer, UpsSettings
 from ingest.demo.ep20 import ON_LINE, DemoEP20
 from ingest.demo.upsd import DemoUpsd
-from ingest.ups.probe import probe_must, probe_nut
+from ingest.ups.probe import probe_must, probe_nut, probe_orders
 from tests.nut.lab import free_port
 
 
@@ -18,12 +18,41 @@ def test_a_server_tells_the_status_of_each_ups():
         assert not good and words.startswith("desk: ") and "cable" in words
 
 
-def test_a_user_who_may_not_send_commands_is_named():
+def server(upsd, user="operator", password="demo"):
+    return NutServer("a", port=upsd.port, command_username=user, command_password=password)
+
+
+def test_orders_that_would_be_taken_and_a_user_who_may_not_give_them():
+    listed = {"rack@a": UpsSettings(commands=("beeper.mute", "load.off"), settings=("battery.charge.low",))}
     with DemoUpsd() as upsd:
-        right = NutServer("a", port=upsd.port, command_username="operator", command_password="demo")
-        assert probe_nut(right)[0]
-        good, words = probe_nut(NutServer("a", port=upsd.port, command_username="operator", command_password="x"))
-        assert not good and "operator is refused" in words
+        assert probe_orders(server(upsd), listed) == (True, "rack@a: 2 commands, 1 setting")
+        for more in (listed, {}):
+            good, words = probe_orders(server(upsd, password="x"), more)
+            assert not good and "operator is refused: wrong password" in words
+        good, words = probe_orders(server(upsd, None, None), listed)
+        assert not good and "name them as command_username and command_password" in words
+        only_commands = {"rack@a": UpsSettings(commands=("beeper.mute",))}
+        good, words = probe_orders(server(upsd, password="x"), only_commands)
+        assert good and "shows with the first one" in words
+        upsd.fail("stale", "rack")
+        good, words = probe_orders(server(upsd), listed)
+        assert not good and "cable" in words
+
+
+def test_orders_that_a_ups_does_not_have():
+    listed = {
+        "rack@a": UpsSettings(commands=("beeper.toggle",), settings=("ups.delay.start",)),
+        "attic@a": UpsSettings(commands=("beeper.toggle",)), "rack@b": UpsSettings(commands=("nope",)),
+    }  # fmt: skip
+    with DemoUpsd() as upsd:
+        good, words = probe_orders(server(upsd), listed)
+        assert not good and words.count(";") == 1
+        assert "rack@a has no command beeper.toggle: did you mean 'beeper." in words
+        assert "rack@a has no setting ups.delay.start: " in words
+        upsd.fail("bare")
+        assert "the server tells of none" in probe_orders(server(upsd), listed)[1]
+    good, words = probe_orders(NutServer("a", port=free_port()), listed)
+    assert not good and "nothing listens" in words
 
 
 def test_a_server_that_is_not_there():

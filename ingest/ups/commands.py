@@ -1,0 +1,91 @@
+"""Instant commands of UPSes: what NUT's standard ones do, which of them may cost somebody the power. Pure."""
+
+import difflib
+import re
+
+from ingest.variables import names_of_variables
+
+COMMANDS = {  # NUT's docs/nut-names.txt; n is the number of an outlet
+    "test.battery.start": "Start a battery test",
+    "test.battery.start.quick": "Start a quick battery test",
+    "test.battery.start.low": "Start a battery test down to low battery",
+    "test.battery.start.deep": "Start a deep battery test",
+    "test.battery.stop": "Stop the battery test",
+    "test.panel.start": "Start a test of the panel",
+    "test.panel.stop": "Stop the test of the panel",
+    "test.failure.start": "Simulate a power failure",
+    "test.failure.stop": "Stop simulating a power failure",
+    "test.system.start": "Start a test of the system",
+    "calibrate.start": "Start a runtime calibration",
+    "calibrate.stop": "Stop the runtime calibration",
+    "beeper.enable": "Turn the beeper on",
+    "beeper.disable": "Turn the beeper off",
+    "beeper.mute": "Mute the beeper for now",
+    "beeper.toggle": "Turn the beeper on or off",
+    "bypass.start": "Go to bypass",
+    "bypass.stop": "Leave bypass",
+    "reset.input.minmax": "Forget the lowest and highest input voltage",
+    "reset.watchdog": "Restart the watchdog",
+    "load.off": "Turn the load off at once",
+    "load.off.delay": "Turn the load off after its delay",
+    "load.on": "Turn the load on at once",
+    "load.on.delay": "Turn the load on after its delay",
+    "load.cycle": "Turn the load off and on again",
+    "shutdown.default": "Shut down as its driver does",
+    "shutdown.return": "Turn the load off, and on when mains are back",
+    "shutdown.stayoff": "Turn the load off for good",
+    "shutdown.stop": "Stop a shutdown that is under way",
+    "shutdown.reboot": "Turn the load off for a moment",
+    "shutdown.reboot.graceful": "Turn the load off for a moment, after its delay",
+    "outlet.n.load.off": "Turn outlet n off",
+    "outlet.n.load.on": "Turn outlet n on",
+    "outlet.n.load.cycle": "Turn outlet n off and on again",
+    "outlet.n.shutdown.return": "Turn outlet n off, and on when mains are back",
+    "driver.killpower": "Have the driver cut the power",
+    "driver.reload": "Have the driver read its configuration",
+    "driver.reload-or-error": "Have the driver read its configuration, where it can",
+    "driver.reload-or-exit": "Have the driver read its configuration, or end",
+    "driver.exit": "End the driver",
+}
+DANGERS = (  # pattern of a command -> what it may cost
+    (r"(outlet\.(\d+\.)?)?load\.(off|cycle)(\..*)?|shutdown\.(?!stop$).*|outlet\.(\d+\.)?shutdown\..*|driver\.killpower",
+     "it takes the power from what this UPS feeds"),
+    (r"test\.failure\.start|test\.battery\.start\.(deep|low)|calibrate\.start",
+     "the battery is run down: an outage soon after meets an empty one"),
+    (r"bypass\.start", "on bypass nothing is protected"),
+    (r"driver\..*", "nobody watches this UPS while its driver is gone"),
+)  # fmt: skip
+NO_TEXT = "Description unavailable"  # upsd's words for a command that it has none for
+ALIKE = 0.94  # so alike is a word to a standard name only when it is a slip of the pen
+
+
+def label(command, described=""):
+    """What a command does, in words: ours for NUT's standard ones, else the server's `described`, else its name."""
+    number = re.search(r"(?<=^outlet\.)\d+(?=\.)", command)
+    words = COMMANDS.get(re.sub(r"^outlet\.\d+\.", "outlet.n.", command))
+    if words:
+        return re.sub(r"\bn\b", number[0], words) if number else words
+    return described if described and described != NO_TEXT else command
+
+
+def danger(command):
+    """What a command may cost, in words; '' for one that costs nothing."""
+    return next((words for pattern, words in DANGERS if re.fullmatch(pattern, command)), "")
+
+
+def misread(word, kind):
+    """What is wrong with a name under `commands:` or `settings:` (kind); None where it can be right.
+
+    UPSes have names besides the standard ones, so only what is nearly a standard name, or one of the other kind, is wrong.
+    """
+    plain = re.sub(r"(?<=\.)\d+(?=\.)", "n", word)
+    commands, variables = tuple(COMMANDS), names_of_variables()
+    right, other, there = (commands, variables, "settings") if kind == "commands" else (variables, commands, "commands")
+    if re.search(r'[\s"\\\x00-\x1f\x7f]', word) or not word:
+        return f"{word!r} is no name of NUT's"
+    if plain in right:
+        return None
+    if plain in other:
+        return f"{word!r} is one for {there}:"
+    close = difflib.get_close_matches(plain, right, 1, ALIKE)
+    return f"{word!r} is no name of NUT's: did you mean {close[0]!r}?" if close else None
