@@ -163,7 +163,12 @@ async def _reach(datasette, chosen, start):
 
 
 def _message(row, metrics):
-    words, value = say(row["command"], row["type"], row["payload"], row["child_id"], metrics.get(row["gateway"], True))
+    is_metric = metrics.get(row["gateway"], True)
+    if row["echo"]:
+        words, value, _, _ = say_order("", row["line"], is_metric)
+        words = f"has received the order: {words}"
+    else:
+        words, value = say(row["command"], row["type"], row["payload"], row["child_id"], is_metric)
     return row | {"kind": "message", "at": row["received_at"], "words": words, "value": value}
 
 

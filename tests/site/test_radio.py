@@ -273,6 +273,9 @@ def test_orders_stand_where_they_were_sent(site):
     older = text_of(site.page("/radio?before=1051"))
     assert "switch on order, failed : no echo" in older and "restart" not in older and "waits to be sent" not in older
     assert "restart" in text_of(site.page("/radio?type=I_REBOOT"))
+    write(site, ("""insert into messages (received_at, gateway, node, node_id, child_id, command, echo, type, type_name, payload)
+        values (?, 0, 12, 12, 255, 3, 1, 13, 'I_REBOOT', '')""", utc(time.time())))  # fmt: skip
+    assert "has received the order: restart internal I_REBOOT · echo" in text_of(site.page("/radio"))
     assert "restart" not in text_of(site.page("/radio?strange=1"))
     assert "restart" not in text_of(site.page("/radio?gateway=shed"))
 
