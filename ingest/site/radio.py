@@ -7,6 +7,7 @@ from ingest.site.speech import say, say_order
 
 SHOWN = 50  # messages on a page of the log
 LOOKED = 20_000  # messages that the query message_log looks through
+SCATTERED = 5_000  # the same for those of a node and strange ones, each of which lies in a page of its own
 ORDERS = 200  # orders between the messages of a page
 FILTERS = ("gateway", "node", "command", "type", "strange")
 ENDS = {  # route of radio_tree -> what stands above the nodes whose way to the gateway ends so
@@ -111,7 +112,7 @@ def _loops(nodes):
 async def read_log(datasette, chosen, before):
     """Entries of the log: messages by id, and orders where they were sent; where to go on.
 
-    `more` is the id to go on from, `looked` the time back to which 20,000 messages were looked at in vain; None: the end.
+    `more` is the id to go on from, `looked` (time, messages) how far back was looked where too few fitted; None: the end.
     """
     start = await _start(datasette, chosen, before)
     query = await datasette.get_canned_query(DATABASE, "message_log", None)
@@ -122,7 +123,7 @@ async def read_log(datasette, chosen, before):
     metrics = metric(datasette)
     entries = [_message(row, metrics) for row in rows[:SHOWN]]
     more, looked = (rows[SHOWN - 1]["id"], None) if len(rows) > SHOWN else await _reach(datasette, chosen, start)
-    oldest = entries[-1]["received_at"] if len(rows) > SHOWN else looked or ""
+    oldest = entries[-1]["received_at"] if len(rows) > SHOWN else looked[0] if looked else ""
     orders = [] if chosen.get("strange") else await _orders(datasette, chosen, before, oldest, metrics)
     return {"slow": False, "entries": _merge(entries, orders), "messages": len(entries), "more": more, "looked": looked}
 
@@ -144,7 +145,8 @@ async def _start(datasette, chosen, before):
 
 
 async def _reach(datasette, chosen, start):
-    """(id, time) of the oldest message that message_log has looked at, where there are older ones; else (None, None)."""
+    """(id, (time, messages looked at)) of where message_log has stopped looking; (None, None) where that was the end."""
+    steps = SCATTERED if {"strange", "node"} & set(chosen) else LOOKED
     if "strange" in chosen:
         sql = "select message as id from oddities where message < :start order by message desc"
     elif not {"gateway", "command", "type"} & set(chosen):
@@ -156,10 +158,10 @@ async def _reach(datasette, chosen, start):
     rows = await select(
         datasette,
         f"""select o.id, (select m.received_at from messages m where m.id <= o.id order by m.id desc limit 1) as at
-        from ({sql} limit 1 offset {LOOKED - 1}) o""",
+        from ({sql} limit 1 offset {steps - 1}) o""",
         {"start": NEWEST if start is None else start, "node": chosen.get("node", "")},
     )
-    return (rows[0]["id"], rows[0]["at"]) if rows else (None, None)
+    return (rows[0]["id"], (rows[0]["at"], steps)) if rows else (None, None)
 
 
 def _message(row, metrics):
