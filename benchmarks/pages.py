@@ -1,8 +1,9 @@
-"""Figure 4: pages and canned queries on a small and on a large file, as ratios of their times.
+"""Figure 4: pages and canned queries on small and on large files, side by side, as ratios of their times.
 
-    python benchmarks/pages.py [SMALL] [LARGE]
+    python benchmarks/pages.py [MESSAGES ...] [KEPT]
 
-Both files hold 30 days of 200 nodes and end now; the large one just holds more messages.
+Each file holds 30 days of 200 nodes and 3 UPSes, and ends now; the larger ones just hold more messages and samples. In
+KEPT, a folder, the files are kept for the next time.
 """
 
 import statistics
@@ -12,43 +13,35 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from common import ROOT, free_port, traffic
+import yaml
+from common import ROOT, free_port
+from filled import make_house
 
-from ingest.database import migrate
-from ingest.mysensors.replay import replay
-
-DAYS, NODES, ROUNDS = 30, 200, 15
-TOGETHER = 50  # lines that carry the same time, so that a large file is made in minutes
-FLAT = (  # as fast at any size: within 1.5 x, and under 100 ms
-    "/", "/nodes", "/nodes/main/7", "/telemetry/node_overview.json", "/telemetry/stale_nodes.json",
-    "/telemetry/battery_age.json",
-)  # fmt: skip
+DAYS, ROUNDS = 30, 15
+SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
+SAMPLES = 0.3  # UPS samples a message
+PAGES = ("/", "/nodes", "/nodes/main/7", "/ups", "/ups/rack@closet", "/energy", "/events", "/telemetry/node_overview.json")
 OTHERS = (
-    "/telemetry/message_statistics.json", "/telemetry/strange_messages.json", "/telemetry/node_messages.json?node=7",
-    "/telemetry/channel_history.json?channel=458752", "/telemetry/messages", "/telemetry/messages?node=7",
-    "/telemetry/readings?channel=458752",
+    "/telemetry/node_messages.json?node=7", "/telemetry/channel_history.json?channel=458752", "/telemetry/messages",
+    "/telemetry/messages?node=7", "/telemetry/readings?channel=458752",
 )  # fmt: skip
+FLAT = {*PAGES[:3], "/telemetry/node_overview.json", "/telemetry/stale_nodes.json", "/telemetry/battery_age.json"}
+CONFIG = """database: telemetry.db
+timezone: UTC
+gateways: [{name: main, tcp: "127.0.0.1:1"}]
+nut: [{name: closet, port: 2, ups: [rack, desk, attic]}]
+retention: {messages_days: 3650, readings_days: 3650, ups_samples_days: 3650}
+"""
 
 
-def build(folder, count):
-    """A house with `count` messages; returns its config."""
-    path = folder / "telemetry.db"
-    migrate(path)
-    end = time.time()
-    step = DAYS * 86400 / count
-    recording = (
-        (end - (count - number // TOGETHER * TOGETHER) * step, line.rstrip("\n").encode())
-        for number, line in enumerate(traffic(count, nodes=NODES))
-    )
-    start = time.perf_counter()
-    replay(path, "main", "tcp 127.0.0.1:1", recording, "Europe/Rome")
-    print(f"{count:,} messages in {time.perf_counter() - start:.0f} s, {path.stat().st_size / count:.0f} bytes each")
-    config = folder / "config.yml"
-    config.write_text("database: telemetry.db\ntimezone: Europe/Rome\ngateways:\n  - {name: main, tcp: '127.0.0.1:1'}\n")
-    return config
+def queries():
+    """Every canned query that reads, all of whose parameters may be empty."""
+    metadata = yaml.safe_load((ROOT / "metadata.yml").read_text())
+    known = metadata["databases"]["telemetry"]["queries"]
+    return [f"/telemetry/{name}.json" for name, query in known.items() if not query.get("write")]
 
 
 @contextmanager
@@ -71,31 +64,39 @@ def site(config):
         process.wait(30)
 
 
-def measure(config):
-    """Median milliseconds of each route."""
-    times = {}
-    with site(config) as url:
-        for route in FLAT + OTHERS:
-            taken = []
-            for _ in range(ROUNDS):
-                start = time.perf_counter()
-                urllib.request.urlopen(url + route).read()
-                taken.append(1000 * (time.perf_counter() - start))
-            times[route] = statistics.median(taken)
-    return times
+@contextmanager
+def filled_site(size, kept):
+    """The site of a house with so many messages."""
+    with tempfile.TemporaryDirectory() as folder:
+        make_house(Path(folder) / "telemetry.db", size, round(size * SAMPLES), DAYS, kept)
+        (Path(folder) / "config.yml").write_text(CONFIG)
+        with site(Path(folder) / "config.yml") as url:
+            yield url
 
 
-def main(small=100_000, large=10_000_000):
-    results = []
-    for count in (small, large):
-        with tempfile.TemporaryDirectory() as folder:
-            results.append(measure(build(Path(folder), count)))
-    print(f"{'route':52} {small:>10,} {large:>11,}  ratio")
-    for route in FLAT + OTHERS:
-        before, after = (result[route] for result in results)
-        wanted = "  (at most 1.5, under 100 ms)" if route in FLAT else "  (under 200 ms)" if route.endswith("messages") else ""
-        print(f"{route:52} {before:7.1f} ms {after:8.1f} ms  {after / before:5.2f}{wanted}")
+def measure(urls, route):
+    """Median milliseconds of a route on each site; they take turns."""
+    taken = [[] for _ in urls]
+    for _ in range(ROUNDS):
+        for url, times in zip(urls, taken):
+            start = time.perf_counter()
+            urllib.request.urlopen(url + route).read()
+            times.append(1000 * (time.perf_counter() - start))
+    return [statistics.median(times) for times in taken]
+
+
+def main(*arguments):
+    sizes = tuple(int(word) for word in arguments if word.isdigit()) or SIZES
+    kept = next((word for word in arguments if not word.isdigit()), None)
+    with ExitStack() as stack:
+        urls = [stack.enter_context(filled_site(size, kept)) for size in sizes]
+        print(f"{'route':50}" + "".join(f"{size:>12,}" for size in sizes) + "   last / first, / second")
+        for route in (*PAGES, *queries(), *OTHERS):
+            times = measure(urls, route)
+            wanted = "  (at most 1.5, under 100 ms)" if route in FLAT else "  (under 200 ms)" if route.endswith("messages") else ""
+            ratios = "".join(f"{times[-1] / time:8.2f}" for time in times[:2])
+            print(f"{route:50}" + "".join(f"{time:9.1f} ms" for time in times) + ratios + wanted, flush=True)
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*sys.argv[1:])

@@ -1,17 +1,15 @@
 """Figure 5: half of a file pruned beside ingest at 50 messages a second, UPS polls, page loads and firmware requests.
 
-    python benchmarks/prune.py [MESSAGES] [UPS_SAMPLES] [FILE]
+    python benchmarks/prune.py [MESSAGES] [UPS_SAMPLES] [KEPT]
 
 Half of the messages, of their readings and of the UPS samples are older than the retention. Prints the longest time until
 something was committed, seen from a second writer that commits ten times a second; what was lost; whether charts and
-energy totals are what they were; how long firmware requests wait; the size of the file before and after. With FILE, the
-file to prune is a copy of that one, which is built first where it is not there.
+energy totals are what they were; how long firmware requests wait; the size of the file before and after. In KEPT, a
+folder, the file as it was before is kept for the next time.
 """
 
 import json
 import multiprocessing
-import random
-import shutil
 import socket
 import sqlite3
 import statistics
@@ -20,26 +18,18 @@ import sys
 import threading
 import time
 import urllib.request
-from pathlib import Path
 
 import firmware
-from common import ROOT, house, ingest, traffic
+from common import ROOT, house, ingest
+from filled import make_house
 from pages import site
 
-from ingest.database import connect, migrate, transaction, utc
+from ingest.database import connect, transaction, utc
 from ingest.demo.supply import Mains
 from ingest.demo.ups_models import demo_house
 from ingest.demo.upsd import DemoUpsd
-from ingest.mysensors.replay import replay
-from ingest.ups.polls import Poll
-from ingest.ups.registry import Source, register
-from ingest.ups.store import UpsStore
 
-RATE, DAYS, KEEP_DAYS, NODES = 50, 60, 30, 200
-TOGETHER = 50  # messages with one time
-UPSES = ("rack@closet", "desk@closet", "attic@closet")
-OUTAGE_EVERY, OUTAGE = 20_000, 40  # samples of a UPS from one outage to the next, and of each
-COMMIT = 5_000
+RATE, DAYS, KEEP_DAYS = 50, 60, 30
 QUIET_S = 20  # of ingest before the prune begins, to compare with
 DAY_S = 86_400
 REQUESTS = 400  # firmware blocks a round
@@ -60,48 +50,6 @@ energy: [{{price_per_kwh: 0.25, currency: EUR}}]
 retention: {{messages_days: {days}, readings_days: {days}, ups_samples_days: {days}}}
 timezone: UTC
 """
-
-
-def build(path, count, samples):
-    """A house of 60 days that ends now."""
-    migrate(path)
-    end, step = time.time(), DAYS * 86400 / count
-    recording = (
-        (end - (count - number // TOGETHER * TOGETHER) * step, line.rstrip("\n").encode())
-        for number, line in enumerate(traffic(count, nodes=NODES))
-    )
-    replay(path, "main", "tcp 127.0.0.1:1", recording, "UTC")
-    connection = connect(path)
-    source = Source("closet", "nut", "127.0.0.1:1", UPSES)
-    register(connection, [source], {})
-    store = UpsStore(connection, "UTC", [source], {}, telling=False)
-    for number, poll in enumerate(polls(end, samples // len(UPSES)), 1):
-        store.absorb(poll)
-        if number % COMMIT == 0:
-            commit(connection, store)
-    commit(connection, store)
-    connection.close()
-
-
-def polls(end, count):
-    """`count` polls of each UPS, in order of time, with an outage now and then."""
-    rnd = random.Random(1)
-    step = DAYS * 86400 / max(1, count)
-    for number in range(count):
-        at = end - (count - number) * step
-        out = number % OUTAGE_EVERY < OUTAGE
-        for ups in UPSES:
-            yield Poll(ups, at, at, step, status="OB DISCHRG" if out else "OL", variables={
-                "ups.status": "OB DISCHRG" if out else "OL", "input.voltage": "0.0" if out else f"{rnd.gauss(230, 2):.1f}",
-                "battery.charge": str(100 - number % OUTAGE_EVERY // 2) if out else "100", "battery.voltage": "27.1",
-                "ups.load": str(rnd.randrange(30, 40)), "ups.realpower.nominal": "900", "ups.temperature": "31.5",
-            })  # fmt: skip
-
-
-def commit(connection, store):
-    with transaction(connection):
-        store.write(connection)
-    store.committed()
 
 
 class Repeated(threading.Thread):
@@ -172,16 +120,10 @@ def count_rows(path):
     return rows, live
 
 
-def prune(folder, server, radio, count, samples, file):
-    """Build or copy, measure before, meanwhile and after, and print it all."""
+def prune(folder, server, radio, count, samples, kept):
+    """Measure before, meanwhile and after, and print it all."""
     path, config = folder / "telemetry.db", folder / "config.yml"
-    if file and file.exists():
-        shutil.copy(file, path)
-        migrate(path)
-    else:
-        build(path, count, samples)
-        if file:
-            shutil.copy(path, file)
+    make_house(path, count, samples, DAYS, kept)
     firmware.prepare(path, node=256 + firmware.NODE, gateway="radio", messages=0)
     connection = connect(path)
     now = time.time()
@@ -252,11 +194,11 @@ def longest(times):
     return f"p50 {1000 * statistics.median(times):.1f}, p99 {1000 * sorted(times)[int(0.99 * len(times))]:.1f}, longest {1000 * max(times):.1f} ms"
 
 
-def main(count=1_000_000, samples=300_000, file=None):
+def main(count=1_000_000, samples=300_000, kept=None):
     with DemoUpsd(demo_house(Mains(quiet=True))) as upsd, socket.create_server(("127.0.0.1", 0)) as radio:
         extra = CONFIG.format(gateway=radio.getsockname()[1], upsd=upsd.port, days=KEEP_DAYS)
         with house(extra=extra) as (folder, server):
-            prune(folder, server, radio, count, samples, file and Path(file))
+            prune(folder, server, radio, count, samples, kept)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,8 @@ select s.source, s.kind, s.address, s.state, s.detail, s.since_at, s.heartbeat_a
 from ingest_status s
 """
 
+_LOST = "verdict in ('Critical', 'Stale')"  # nobody would hear a node of that gateway: what is known of it is from before
+
 NODE_OVERVIEW = f"""
 select id, name, gateway_name as gateway, node_id,
   case
@@ -41,7 +43,9 @@ select id, name, gateway_name as gateway, node_id,
     when role = 'gateway' and verdict is not null then verdict
     when silent_s > stale_after_s or not configured then 'Stale'
     when battery_level < {EMPTY} then 'Critical'
-    when battery_level < {LOW} or odd_at > {DAY_AGO} then 'Warning'
+    when battery_level < {LOW} then 'Warning'
+    when {_LOST} then 'Stale'
+    when odd_at > {DAY_AGO} then 'Warning'
     else 'OK'
   end as state,
   case
@@ -52,6 +56,7 @@ select id, name, gateway_name as gateway, node_id,
       || coalesce(', usually every ' || {words("usual_interval_s")}, '')
       || case when battery_level < {LOW} then ', battery ' || cast(battery_level as integer) || ' %' else '' end
     when battery_level < {LOW} then 'battery ' || cast(battery_level as integer) || ' %'
+    when {_LOST} then 'not known: its gateway is ' || words
     when odd_at > {DAY_AGO} then 'strange: ' || odd_reason
     else coalesce('heard every ' || {words("usual_interval_s")}, 'heard, interval not known yet')
   end as reason,

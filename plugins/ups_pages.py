@@ -1,8 +1,8 @@
-"""The pages about power: UPSes and what they are told to do, events, energy."""
+"""The pages about power: UPSes and what they are told to do, events and their feed, energy."""
 
 from datasette import hookimpl
 
-from ingest.site import energy, happenings, ups_orders, upses
+from ingest.site import energy, feed, happenings, ups_orders, upses
 from ingest.site.calls import Call, described
 from ingest.site.forms import post_route
 from ingest.site.periods import PERS
@@ -40,6 +40,10 @@ def register_routes(datasette):
             Call("Outages and events of UPSes", fields={"tab": "all: not the outages alone", "ups": "name", "event": "ONBATT, ...", "month": "2026-11"},
                  answer="page"),
         ),
+        described(
+            r"^/events\.atom$", atom,
+            Call("Events as an Atom feed", fields={"ups": "name", "event": "ONBATT, ..."}, answer="Atom"),
+        ),
         described(r"^/energy$", power, Call("Energy and what it costs", fields={"per": ", ".join(PERS), **SPAN}, answer="page")),
     ]
 
@@ -62,6 +66,10 @@ async def settings(datasette, request):
 
 async def events(datasette, request):
     return await happenings.events(datasette, request)
+
+
+async def atom(datasette, request):
+    return await feed.feed(datasette, request)
 
 
 async def power(datasette, request):

@@ -1,5 +1,5 @@
 // One cursor for all charts of a page: it tells time and values. Dragging across a chart picks that range.
-const figures = [...document.querySelectorAll("figure[data-since]")];
+const figures = () => [...document.querySelectorAll("figure[data-since]")];
 const across = (figure, event) => {
   const box = figure.querySelector("svg.chart").getBoundingClientRect();
   return Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
@@ -35,25 +35,34 @@ function tell(figure, share) {
   figure.querySelector(".readout").textContent = `${time}: ${values.join(", ")} ${figure.dataset.unit}`;
 }
 
-for (const figure of figures) {
-  const svg = figure.querySelector("svg.chart");
-  let start = null;
-  svg.addEventListener("pointermove", (event) => figures.forEach((one) => tell(one, across(figure, event))));
-  svg.addEventListener("pointerdown", (event) => { start = across(figure, event); });
-  svg.addEventListener("pointerup", (event) => {
-    const ends = [start, across(figure, event)].sort((a, b) => a - b);
-    if (start === null || ends[1] - ends[0] < 0.03) return;
-    const url = new URL(location.href);
-    url.searchParams.delete("range");
-    url.searchParams.set("since", moment(figure, ends[0]).toISOString());
-    url.searchParams.set("until", moment(figure, ends[1]).toISOString());
-    location.assign(url);
-  });
-  svg.addEventListener("pointerleave", () => {
-    start = null;
-    for (const one of figures) {
-      one.querySelector(".readout").textContent = "";
-      one.querySelector(".cursor").setAttribute("visibility", "hidden");
-    }
-  });
+function rest() {
+  start = null;
+  for (const one of figures()) {
+    one.querySelector(".readout").textContent = "";
+    one.querySelector(".cursor").setAttribute("visibility", "hidden");
+  }
 }
+
+// On the document, so that charts which come later are heard, too.
+let start = null;
+const under = (event) => event.target.closest?.("svg.chart")?.closest("figure[data-since]");
+document.addEventListener("pointermove", (event) => {
+  const figure = under(event);
+  if (figure) figures().forEach((one) => tell(one, across(figure, event)));
+  else rest();
+});
+document.addEventListener("pointerdown", (event) => { start = under(event) ? across(under(event), event) : null; });
+document.addEventListener("pointerup", (event) => {
+  const figure = under(event);
+  if (!figure || start === null) return;
+  const ends = [start, across(figure, event)].sort((a, b) => a - b);
+  start = null;
+  if (ends[1] - ends[0] < 0.03) return;
+  const url = new URL(location.href);
+  url.searchParams.delete("range");
+  url.searchParams.set("since", moment(figure, ends[0]).toISOString());
+  url.searchParams.set("until", moment(figure, ends[1]).toISOString());
+  location.assign(url);
+});
+document.documentElement.addEventListener("pointerleave", rest);
+document.addEventListener("pointercancel", rest);

@@ -4,3 +4,13 @@ document.addEventListener("click", (event) => {
     if (!menu.contains(event.target)) menu.open = false;
   }
 });
+
+// A tap on an age tells its time for a while.
+document.addEventListener("click", (event) => {
+  const time = event.target.closest?.("time[data-ago][title]");
+  if (!time || time.closest("a")) return;
+  const words = time.textContent;
+  time.removeAttribute("data-ago");
+  time.textContent = time.title;
+  setTimeout(() => { time.setAttribute("data-ago", ""); time.textContent = words; }, 4000);
+});

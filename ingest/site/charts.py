@@ -23,6 +23,7 @@ def chart(title, unit, series, since, until, timezone, shaded=(), lines=(), floo
     `series`: (label, points); `shaded`: (start, end); `lines`: (label, value); `floor`: the axis begins there at the latest.
     `mains`: values near 0 are those of an outage and do not stretch the axis.
     """
+    numbers = [number for number, (_, points) in enumerate(series, 1) if points]  # one colour on every chart of a page
     series = [(label, points) for label, points in series if points]
     if not series:
         return None
@@ -38,7 +39,7 @@ def chart(title, unit, series, since, until, timezone, shaded=(), lines=(), floo
     return {
         "title": title, "unit": unit, "since": since, "until": until, "low": low, "high": high,
         "caption": _caption(series, unit, shaded, since, until, usual),
-        "series": [_line(number, label, points, x, y) for number, (label, points) in enumerate(series, 1)],
+        "series": [_line(number, label, points, x, y) for number, (label, points) in zip(numbers, series)],
         "shaded": [_shade(start, end, x) for start, end in shaded if end > since and start < until],
         "lines": [{"label": label, "y": y(value), "down": _down(y(value))} for label, value in lines if low <= value <= high],
         "ys": [{"y": y(value), "down": _down(y(value)), "text": f"{value:g}"} for value in _nice(low, high)],

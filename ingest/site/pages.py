@@ -1,8 +1,13 @@
 """What the pages show: rows of views, read for one request. Templates format, nothing here writes."""
 
+import sqlite3
+
 from datasette import Response
 from datasette.database import QueryInterrupted
+from datasette.utils import sqlite_timelimit
 
+from ingest.database import seconds
+from ingest.site import sparks
 from ingest.site.access import may, refusal
 from ingest.site.deeds import DATABASE
 from ingest.site.words import parse_time, sparkline
@@ -10,6 +15,8 @@ from ingest.ups import views as ups_views
 
 MESSAGES = 50  # of the log on a node's page
 LEVELS = 500  # battery reports that the line on a node's page looks at
+SHOWN = 20  # nodes on the home page
+LOOKS = 10  # things that need a look on the home page; the rest can be opened
 HEARD = 40  # node ids that a 404 lists
 WORST = {"Critical": 0, "Stale": 1, "Warning": 2, "No data": 3, "OK": 4}
 KINDS = {"mysensors": "MySensors gateway", **ups_views.KINDS}
@@ -25,6 +32,24 @@ async def select(datasette, sql, params=None):
     except QueryInterrupted:
         return None
     return [dict(row) for row in results.rows]
+
+
+async def select_many(datasette, **queries):
+    """The same for several queries at once, name=(sql, params): one walk to a reading thread and back for all."""
+
+    def read(connection):
+        found = {}
+        for name, (sql, params) in queries.items():
+            try:
+                with sqlite_timelimit(connection, datasette.sql_time_limit_ms):
+                    found[name] = [dict(row) for row in connection.execute(sql, params).fetchall()]
+            except sqlite3.OperationalError as error:
+                if error.args != ("interrupted",):
+                    raise
+                found[name] = None
+        return found
+
+    return await datasette.get_database(DATABASE).execute_fn(read)
 
 
 async def shell(datasette, actor):
@@ -64,27 +89,35 @@ async def page(datasette, request, template, context):
 
 async def home(datasette, request):
     """GET /"""
-    nodes = await select(datasette, "select * from node_overview")
-    heard = [node for node in nodes or [] if node["last_seen_at"]]
-    upses = await select(datasette, "select * from ups_overview where configured order by id")
-    context = {
+    found = await select_many(
+        datasette,
+        nodes=("select * from node_overview", {}),
+        upses=("select * from ups_overview where configured order by id", {}),
+        loads=(sparks.UPS_LOADS, {}),
+        attention=("select * from attention", {}),
+        readers=(f"select * from readers where {CONFIGURED} order by kind, source", {}),
+        events=("select * from ups_events order by id desc limit 8", {}),
+        values=("select * from value_latest where last_at is not null order by last_at desc limit 12", {}),
+        messages=("select * from recent_messages limit 10", {}),
+    )
+    nodes, upses = found["nodes"], found["upses"]
+    context = found | {
         "well": sum(ups["state"] == "OK" and not ups["on_battery_since"] for ups in upses or []),
-        "upses": upses,
-        "attention": await select(datasette, "select * from attention"),
-        "readers": await select(datasette, f"select * from readers where {CONFIGURED} order by kind, source"),
-        "events": await select(datasette, "select * from ups_events order by id desc limit 8"),
+        "loads": sparks.ups_loads(found["loads"]),
         "kinds": KINDS,
-        "nodes": nodes,
+        "worst": sorted(nodes or [], key=by_need)[:SHOWN],
+        "looks": LOOKS,
         "counts": {state: sum(node["state"] == state for node in nodes or []) for state in WORST},
-        "heard": len(heard),
+        "heard": sum(bool(node["last_seen_at"]) for node in nodes or []),
         "low": sum((node["battery_level"] if node["battery_level"] is not None else 100) < 20 for node in nodes or []),
-        "values": await select(
-            datasette, "select * from value_latest where last_at is not null order by last_at desc limit 12"
-        ),
-        "messages": await select(datasette, "select * from recent_messages limit 10"),
         "metric": metric(datasette),
     }
     return await page(datasette, request, "index.html", context)
+
+
+def by_need(node):
+    """Sort key: worst first, then the longest silence."""
+    return WORST[node["state"]], -(node["silent_s"] or 0), node["id"]
 
 
 async def nodes(datasette, request):
@@ -98,10 +131,13 @@ async def nodes(datasette, request):
         if all(str(row[name] or "") == value for name, value in chosen.items())
         and all(part in _text(row) for part in word.lower().split())
     ]
-    shown.sort(key=lambda row: (WORST[row["state"]], -(row["silent_s"] or 0), row["id"]))
+    group = "location" if request.args.get("group") == "location" else None
+    shown.sort(key=lambda row: (not row["location"], row["location"].lower(), *by_need(row)) if group else by_need(row))
     context = {
+        "group": group, "without": lambda kept, name: {key: value for key, value in kept.items() if key != name},
         "all": rows, "nodes": shown, "chosen": chosen, "word": word,
         "facets": {name: _counted(rows or [], name) for name in FACETS},
+        "levels": await sparks.battery_levels(datasette, select),
     }  # fmt: skip
     return await page(datasette, request, "pages/nodes.html", context)
 
@@ -126,57 +162,69 @@ async def node(datasette, request):
         context = {"title": "Not found", "errors": [missing], "status": 404}
         return Response.html(await datasette.render_template("error.html", context, request=request), status=404)
     given = {"node": row["id"]}
-    levels = await select(
+    found = await select_many(
         datasette,
-        f"""select received_at, level from (select received_at, level from battery_levels where node = :node
-        order by received_at desc limit {LEVELS}) order by received_at""",
-        given,
-    )
-    context = {
-        "node": row,
-        "values": await select(
-            datasette, "select * from value_latest where node = :node order by child_id, type", given
+        levels=(
+            f"""select received_at, level from (select received_at, level from battery_levels where node = :node
+            order by received_at desc limit {LEVELS}) order by received_at""",
+            given,
         ),
-        "silent_sensors": await select(
-            datasette, "select * from sensor_latest where node = :node and channel is null order by child_id", given
-        ),
-        "battery_line": sparkline(
-            [(parse_time(level["received_at"]).timestamp(), level["level"]) for level in levels or []], low=0, high=100
-        ),
-        "battery_levels": levels,
-        "battery_changes": await select(
-            datasette, "select * from battery_changes where node = :node order by changed_at desc limit 10", given
-        ),
-        "messages": await select(
-            datasette,
+        values=("select * from value_latest where node = :node order by child_id, type", given),
+        day=(sparks.NODE_VALUES, given),
+        silent_sensors=("select * from sensor_latest where node = :node and channel is null order by child_id", given),
+        battery_changes=("select * from battery_changes where node = :node order by changed_at desc limit 10", given),
+        messages=(
             f"""select m.*, c.name as command_name from messages m join commands c on c.id = m.command
             where m.id in (select id from messages where node = :node order by id desc limit {MESSAGES})
             order by m.id desc""",
             given,
         ),
-        "orders": await select(
-            datasette,
+        orders=(
             """select * from (select * from outbox order by id desc limit 1000) where node = :node
             order by id desc limit 10""",
             given,
         ),
+    )
+    levels = found["levels"]
+    heard = seconds(row["last_seen_at"]) if row["state"] == "Stale" and row["last_seen_at"] else None
+    context = found | {
+        "node": row,
+        "sparks": sparks.node_values(found["day"], found["values"], heard),
+        "battery_line": sparkline(
+            [(parse_time(level["received_at"]).timestamp(), level["level"]) for level in levels or []], low=0, high=100
+        ),
+        "battery_levels": levels,
+        "battery_marks": _marks(found["battery_changes"], levels),
         "metric": metric(datasette),
     }
     return await page(datasette, request, "pages/nodes/{gateway}/{node_id}.html", context)
 
 
+def _marks(changes, levels):
+    """Where on the line of battery levels the battery was changed: x in a box of 240."""
+    if not levels or len(levels) < 2:
+        return []
+    first, last = (parse_time(levels[end]["received_at"]).timestamp() for end in (0, -1))
+    times = [parse_time(change["changed_at"]).timestamp() for change in changes or []]
+    return [round((at - first) / (last - first or 1) * 240, 1) for at in times if first <= at <= last]
+
+
 async def _find(datasette, gateway, number):
     """(row of node_overview, None), or (None, why there is none)."""
+    if number.isascii() and number.isdigit() and len(number) <= 3:
+        rows = await select(
+            datasette,
+            """select * from node_overview where gateway = :gateway
+            and id = 256 * (select id from gateways where name = :gateway) + :number""",
+            {"gateway": gateway, "number": int(number)},
+        )
+        if rows:
+            return rows[0], None
     gateways = await select(datasette, "select id, name from gateways order by id")
     known = {row["name"]: row["id"] for row in gateways or []}
     if gateway not in known:
         there_are = f"There are: {', '.join(known)}." if known else "None was configured yet."
         return None, f"No gateway {gateway}. {there_are}"
-    if number.isascii() and number.isdigit() and len(number) <= 3:
-        key = 256 * known[gateway] + int(number)
-        rows = await select(datasette, "select * from node_overview where id = ? and gateway = ?", [key, gateway])
-        if rows:
-            return rows[0], None
     ids = await select(
         datasette, "select node_id from nodes where gateway = ? order by node_id", [known[gateway]]
     )

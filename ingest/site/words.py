@@ -131,7 +131,7 @@ def ago(text, timezone):
     if at is None:
         return Markup("–")
     words = format_duration((datetime.now(UTC) - at).total_seconds())
-    return Markup('<time datetime="{}" title="{}">{} ago</time>').format(text, format_local(text, timezone), words)
+    return Markup('<time datetime="{}" title="{}" data-ago>{} ago</time>').format(text, format_local(text, timezone), words)
 
 
 def clock(text, timezone):

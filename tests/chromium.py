@@ -1,0 +1,142 @@
+"""A real Chromium in the hands of a test: pages are opened, looked at by script, used. Speaks the DevTools protocol
+through a pipe, so it needs no port and no package."""
+
+import base64
+import fcntl
+import json
+import os
+import select
+import shutil
+import subprocess
+import time
+from itertools import count
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --hide-scrollbars --remote-debugging-pipe"
+).split()
+PATIENCE_S = 30
+
+
+class Chromium:
+    """One browser with a profile of its own. Use it in a `with`."""
+
+    def __init__(self, profile):
+        self._numbers = count(1)
+        self._unread = b""
+        self.events = []
+        command_out, self._in = os.pipe()
+        self._out, answer_in = os.pipe()
+        ends = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in (command_out, answer_in)]
+
+        def wire():  # it reads commands on 3 and writes answers on 4
+            os.dup2(ends[0], 3)
+            os.dup2(ends[1], 4)
+
+        self._process = subprocess.Popen(
+            [BROWSER, *FLAGS, f"--user-data-dir={profile}", "about:blank"], preexec_fn=wire, close_fds=False,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        for end in (command_out, answer_in, *ends):
+            os.close(end)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.close(self._in)
+        os.close(self._out)
+        self._process.terminate()
+        self._process.wait(PATIENCE_S)
+
+    def open(self, url, width=1280, height=900, dark=False):
+        """A Page in a new tab."""
+        target = self.send("Target.createTarget", url="about:blank")["targetId"]
+        session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        page = Page(self, session)
+        for domain in ("Page", "Runtime", "Log"):
+            page.send(f"{domain}.enable")
+        page.size(width, height)
+        page.likes(dark)
+        page.go(url)
+        return page
+
+    def send(self, method, session=None, **params):
+        number = next(self._numbers)
+        message = {"id": number, "method": method, "params": params} | ({"sessionId": session} if session else {})
+        os.write(self._in, json.dumps(message).encode() + b"\0")
+        while (answer := self._read()).get("id") != number:
+            self.events.append(answer)
+        assert "error" not in answer, (method, answer["error"])
+        return answer["result"]
+
+    def _read(self, patience=PATIENCE_S):
+        until = time.monotonic() + patience
+        while b"\0" not in self._unread:
+            assert select.select([self._out], [], [], max(0, until - time.monotonic()))[0], "the browser says nothing"
+            more = os.read(self._out, 1 << 20)
+            assert more, "the browser is gone"
+            self._unread += more
+        message, _, self._unread = self._unread.partition(b"\0")
+        return json.loads(message)
+
+
+class Page:
+    """A tab."""
+
+    def __init__(self, browser, session):
+        self._browser, self._session = browser, session
+
+    def send(self, method, **params):
+        return self._browser.send(method, self._session, **params)
+
+    def go(self, url):
+        """Load the URL and wait until its scripts ran."""
+        self.run("window.left = true")
+        self.send("Page.navigate", url=url)
+        self.until("document.readyState === 'complete' && !window.left")
+
+    def run(self, script):
+        """The value of an expression; a promise is waited for."""
+        result = self.send("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True, userGesture=True)
+        assert "exceptionDetails" not in result, (script, result["exceptionDetails"])
+        return result["result"].get("value")
+
+    def until(self, script, patience=PATIENCE_S):
+        """Wait until the expression is true; returns its value."""
+        end = time.monotonic() + patience
+        while not (value := self.run(script)):
+            assert time.monotonic() < end, f"never: {script}"
+            time.sleep(0.05)
+        return value
+
+    def text(self, selector):
+        return self.run(f"document.querySelector({json.dumps(selector)})?.textContent.trim()")
+
+    def click(self, selector):
+        self.run(f"document.querySelector({json.dumps(selector)}).click()")
+
+    def size(self, width, height):
+        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+
+    def likes(self, dark):
+        """What the system prefers."""
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.send("Emulation.setEmulatedMedia", features=[scheme])
+
+    def complaints(self):
+        """What the console and the log said so far."""
+        self.run("0")
+        found = [event for event in self._browser.events if event.get("sessionId") == self._session]
+        return [
+            event["params"].get("entry", event["params"])
+            for event in found
+            if event["method"] in ("Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled")
+        ]
+
+    def picture(self, path, whole=True):
+        """A PNG of the page."""
+        data = self.send("Page.captureScreenshot", captureBeyondViewport=whole)["data"]
+        with open(path, "wb") as file:
+            file.write(base64.b64decode(data))
