@@ -670,3 +670,9 @@ create table ups_controls (
 def ups_orders(db: Database):
     """Commands and settings that people ordered of UPSes, and what each UPS can be told to do."""
     run_script(db, UPS_ORDERS)
+
+
+@migrations()
+def sent_orders(db: Database):
+    """Orders by the time that they were sent, for the log that shows them between messages."""
+    db.execute("create index outbox_sent_at on outbox (sent_at) where sent_at is not null")

@@ -9,6 +9,7 @@ from ingest.mysensors.tally import series
 from ingest.sqltext import DAY_AGO, LATE_S, age, months_since, words
 from ingest.ups import views as ups_views
 from ingest.views_ota import OTA_ATTENTION, OTA_VIEWS
+from ingest.views_radio import RADIO_VIEWS
 
 LEAST_STALE_S = 600  # no node counts as stale before this
 UNKNOWN_STALE_S = 86_400  # a node whose usual interval is not known yet
@@ -166,6 +167,7 @@ VIEWS = {
     "value_latest": VALUE_LATEST,
     "value_messages": VALUE_MESSAGES,
     "recent_messages": RECENT_MESSAGES,
+    **RADIO_VIEWS,
     **ups_views.VIEWS,
     "attention": ATTENTION,
     **OTA_VIEWS,

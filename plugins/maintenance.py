@@ -2,9 +2,17 @@
 
 from datasette import hookimpl
 
+from ingest.chores import CHORES
 from ingest.site import deletions
 from ingest.site import maintenance as site
+from ingest.site.calls import Call, described
 from ingest.site.forms import post_route
+
+
+DELETE = {
+    "what": "node, sensor, requests (a node's own questions) or before", "node": "id of the table nodes, or GATEWAY/NODE_ID",
+    "sensor": "id of the table sensors", "before": "a date, YYYY-MM-DD", "everything": "1: what is rolled up and events, too",
+}  # fmt: skip
 
 
 @hookimpl
@@ -12,10 +20,22 @@ def register_routes(datasette):
     if not hasattr(datasette, "rights"):
         return []
     return [
-        (r"^/-/maintenance$", maintenance),
-        (r"^/-/maintenance/backup\.db$", download),
-        post_route(r"^/-/maintenance/(?P<chore>[a-z]+)$", run_chore),
-        post_route(r"^/-/delete$", delete),
+        described(
+            r"^/-/maintenance$", maintenance,
+            Call("Maintenance: room, retention, daily work, readers", "Programs that do not ask for HTML get JSON.", answer="page"),
+        ),
+        described(r"^/-/maintenance/backup\.db$", download, Call("A consistent copy of the database", right="maintain", answer="file")),
+        post_route(
+            r"^/-/maintenance/(?P<chore>[a-z]+)$", run_chore,
+            Call("Have work done now", f"CHORE is {', '.join(CHORES)}.", "POST", "maintain", at={"CHORE": "measure"}),
+        ),
+        post_route(
+            r"^/-/delete$", delete,
+            Call("What a deletion would take away", "Programs that do not ask for HTML get JSON.", fields=DELETE,
+                 example={"what": "node", "node": "{node}"}, answer="page"),
+            Call("Delete a node, a sensor, requests or what is old", "The rows go in the background; see the table deletions.", "POST", "maintain",
+                 DELETE | {"confirm": "yes"}, {"what": "before", "before": "2020-01-01", "confirm": "yes"}),
+        ),
     ]
 
 

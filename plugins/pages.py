@@ -2,18 +2,35 @@
 
 from datasette import hookimpl
 
-from ingest.site import pages, words
+from ingest.site import api, pages, radio, words
 from ingest.site.assets import asset
+from ingest.site.calls import Call, described
 from ingest.site.prefix import prefix_templates
 
 
 @hookimpl
 def register_routes():
     return [
-        (r"^/$", home),
-        (r"^/nodes$", nodes),
-        (r"^/nodes/(?P<gateway>[^/]+)/(?P<node_id>[^/]+)$", node),
-        (r"^/-/pulse\.json$", pulse),
+        described(r"^/$", home, Call("Is everything all right?", answer="page")),
+        described(
+            r"^/nodes$", nodes,
+            Call("Nodes, worst first", fields={"q": "words to look for", **dict.fromkeys(pages.FACETS, "")}, answer="page"),
+        ),
+        described(
+            r"^/nodes/(?P<gateway>[^/]+)/(?P<node_id>[^/]+)$", node,
+            Call("A node: sensors, battery, orders, messages", at={"GATEWAY": "{gateway}", "NODE_ID": "{node_id}"}, answer="page"),
+        ),
+        described(
+            r"^/radio$", air,
+            Call("Who hears whom, and the log of messages", fields={**dict.fromkeys(radio.FILTERS, ""), "before": "id: only older messages"},
+                 answer="page"),
+        ),
+        described(r"^/api$", calls, Call("What there is to call: this page", answer="page")),
+        described(r"^/api\.json$", calls, Call("What there is to call, for programs")),
+        described(
+            r"^/-/pulse\.json$", pulse,
+            Call("What has changed", "A counter per topic, which rises when rows of the topic change: ask often, read when it rises."),
+        ),
     ]
 
 
@@ -29,6 +46,14 @@ async def node(datasette, request):
     return await pages.node(datasette, request)
 
 
+async def air(datasette, request):
+    return await radio.radio(datasette, request)
+
+
+async def calls(datasette, request):
+    return await api.api(datasette, request)
+
+
 async def pulse(datasette):
     return await pages.pulse(datasette)
 
@@ -37,6 +62,7 @@ async def pulse(datasette):
 def prepare_jinja2_environment(env, datasette):
     words.register(env, getattr(datasette, "timezone", "UTC"))
     env.globals["asset"] = asset
+    env.filters["lined"] = radio.lined
     prefix_templates(env, getattr(datasette, "root", ""))
 
 

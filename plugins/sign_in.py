@@ -3,6 +3,7 @@
 from datasette import hookimpl
 
 from ingest.site import login
+from ingest.site.calls import Call
 from ingest.site.forms import post_route
 
 
@@ -10,7 +11,15 @@ from ingest.site.forms import post_route
 def register_routes(datasette):
     if not hasattr(datasette, "rights"):
         return []
-    return [post_route(r"^/-/login$", sign_in), post_route(r"^/-/logout$", sign_out)]
+    return [
+        post_route(
+            r"^/-/login$", sign_in,
+            Call("Sign in, for people", right=None, answer="page"),
+            Call("Sign in", "Sets a cookie. Programs send a token instead.", "POST", None,
+                 {"username": "", "password": "", "next": "where a browser goes then"}, {"username": "owner", "password": "..."}),
+        ),
+        post_route(r"^/-/logout$", sign_out, Call("Sign out", method="POST", right=None)),
+    ]
 
 
 async def sign_in(datasette, request):

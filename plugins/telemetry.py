@@ -3,11 +3,19 @@
 from datasette import hookimpl
 
 from ingest.site import telemetry
+from ingest.site.calls import Call, described
 
 
 @hookimpl
 def register_routes():
-    return [(r"^/api/telemetry$", current), (r"^/api/health$", health), (r"^/metrics$", metrics)]
+    return [
+        described(
+            r"^/api/telemetry$", current,
+            Call("The figures of a UPS now", "As EP20 monitors have them.", fields={"ups": "name; the first EP20, else the first UPS unless given"}, example={"ups": "{ups}"}),
+        ),
+        described(r"^/api/health$", health, Call("Does the site run", "As EP20 monitors have it.")),
+        described(r"^/metrics$", metrics, Call("Everything for Prometheus", answer="text")),
+    ]
 
 
 async def current(datasette, request):

@@ -3,19 +3,48 @@
 from datasette import hookimpl
 
 from ingest.site import energy, feed, happenings, ups_orders, upses
+from ingest.site.calls import Call, described
 from ingest.site.forms import post_route
+from ingest.site.periods import PERS
+
+SPAN = {"range": "a span such as 24 h, 7 d or 1 y", "since": "a date or a time", "until": "a date or a time"}
+COMMAND = {"ups": "name, or id of the table ups", "command": "an instant command that config.yml lists for it"}
+SETTING = {"ups": "name, or id of the table ups", "variable": "one that config.yml lists under settings", "value": "what it is to be"}
 
 
 @hookimpl
 def register_routes(datasette):
-    deeds = [post_route(r"^/-/ups/commands$", commands), post_route(r"^/-/ups/settings$", settings)]
+    asked = {"ups": "{commanded}", "command": "{command}"}, {"ups": "{set}", "variable": "{setting}", "value": "{value}"}
+    words = "A row of ups_orders; it goes out once, within a minute, or not at all."
+    deeds = [
+        post_route(
+            r"^/-/ups/commands$", commands,
+            Call("What a command to a UPS would do", fields=COMMAND, example=asked[0], answer="page"),
+            Call("Give a UPS a command", words, "POST", "order", COMMAND, asked[0]),
+        ),
+        post_route(
+            r"^/-/ups/settings$", settings,
+            Call("What a setting of a UPS would change", fields=SETTING, example=asked[1], answer="page"),
+            Call("Change a setting of a UPS", words, "POST", "order", SETTING, asked[1]),
+        ),
+    ]
     return [
         *(deeds if hasattr(datasette, "rights") else []),
-        (r"^/ups$", overview),
-        (r"^/ups/(?P<name>[^/]+)$", ups),
-        (r"^/events$", events),
-        (r"^/events\.atom$", atom),
-        (r"^/energy$", power),
+        described(r"^/ups$", overview, Call("UPSes side by side", answer="page")),
+        described(
+            r"^/ups/(?P<name>[^/]+)$", ups,
+            Call("A UPS: figures, charts, outages, battery", fields=SPAN, at={"NAME": "{ups}"}, answer="page"),
+        ),
+        described(
+            r"^/events$", events,
+            Call("Outages and events of UPSes", fields={"tab": "all: not the outages alone", "ups": "name", "event": "ONBATT, ...", "month": "2026-11"},
+                 answer="page"),
+        ),
+        described(
+            r"^/events\.atom$", atom,
+            Call("Events as an Atom feed", fields={"ups": "name", "event": "ONBATT, ..."}, answer="Atom"),
+        ),
+        described(r"^/energy$", power, Call("Energy and what it costs", fields={"per": ", ".join(PERS), **SPAN}, answer="page")),
     ]
 
 

@@ -48,7 +48,7 @@ def browse(tmp_path):
     return open_page
 
 
-@pytest.mark.parametrize("path", ["/", "/nodes", "/nodes/main/7", "/telemetry/nodes", "/telemetry/stale_nodes"])
+@pytest.mark.parametrize("path", ["/", "/nodes", "/nodes/main/7", "/radio", "/api", "/telemetry/nodes", "/telemetry/stale_nodes"])
 def test_a_page_says_that_it_is_a_demo_and_the_console_is_quiet(path, demo, browse):
     page, console = browse(demo + path)
     assert "Demo house" in page and "nothing here is real" in page

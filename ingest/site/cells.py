@@ -26,6 +26,7 @@ QUERIES = {
     "sensor": "select id as value, name || ' (' || id || ')' as label from sensors order by id",
     "channel": "select id as value, name as label from channels order by id",
     "ups": "select name as value, case label when name then name else label || ' (' || name || ')' end as label from ups order by id",
+    "gateway": "select name as value, name as label from gateways order by id",
     "command": "select name as value, name as label from commands order by id",
 }
 LISTS = {
@@ -33,6 +34,7 @@ LISTS = {
     "per": PERS,
     "figure": HISTORY,
     "differing": ("1",),
+    "strange": ("1",),
 }
 OF_QUERIES = {("message_statistics", "per"): ("node", "sensor", "type")}
 

@@ -16,6 +16,8 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect, Request
 
+from ingest.site.calls import UNTOLD_POST, described
+
 LIMIT = 64 * 1024  # bytes of a body without a file
 FIELDS = 100
 _patterns = {}
@@ -36,10 +38,10 @@ class Refused(Exception):
         self.status, self.errors, self.subject, self.headers = status, errors, subject, headers or {}
 
 
-def post_route(pattern, handler):
-    """A route for `register_routes` that takes POST and whose handler calls `read_form`."""
+def post_route(pattern, handler, *calls):
+    """A route for `register_routes` that takes POST and whose handler calls `read_form`; `calls` say what it is."""
     _patterns[pattern] = re.compile(pattern)
-    return pattern, handler
+    return described(pattern, handler, *(calls or (UNTOLD_POST,)))
 
 
 def takes_post(path):

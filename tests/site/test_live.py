@@ -16,7 +16,7 @@ from ingest.database import connect, migrate, utc
 
 ROOT = Path(__file__).resolve().parents[2]
 DARK, LIGHT = "rgb(20, 22, 26)", "rgb(247, 247, 245)"
-PAGES = ["/", "/nodes", "/nodes/main/12", "/ups", "/energy", "/events", "/-/ota", "/-/maintenance"]
+PAGES = ["/", "/nodes", "/nodes/main/12", "/radio", "/ups", "/energy", "/events", "/-/ota", "/-/maintenance"]
 PULSES = "performance.getEntriesByType('resource').filter((one) => one.name.endsWith('/-/pulse.json')).length"
 GREENHOUSE = 12
 

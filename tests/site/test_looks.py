@@ -11,7 +11,8 @@ from ingest.database import connect, utc
 from ingest.site.charts import chart
 
 PAGES = [
-    "/", "/nodes", "/nodes?group=location", "/nodes/main/12", "/ups", "/ups/rack@closet", "/ups/garage?range=7+d", "/energy", "/events",
+    "/", "/nodes", "/nodes?group=location", "/radio", "/radio?node=12", "/api", "/nodes/main/12", "/ups",
+    "/ups/rack@closet", "/ups/garage?range=7+d", "/energy", "/events",
     "/events?tab=all", "/-/ota", "/-/maintenance", "/-/delete?what=node&node=12", "/-/login", "/telemetry/nodes", "/nope",
 ]  # fmt: skip
 
