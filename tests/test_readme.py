@@ -56,8 +56,8 @@ def house(tmp_path_factory):
         )
         try:
             url = next(found[0] for line in process.stdout if (found := re.findall(r"http://127\.0\.0\.1:\d+", line)))
-            wait_for_node(url, 4)
-            wait_for_node(url, 8)
+            wait_for_node(url, 4, gateway)
+            wait_for_node(url, 8, gateway)
             (folder / "build").mkdir()
             shutil.copy(ROOT / "static/sample.hex", folder / "build/sketch.hex")
             yield folder, url, gateway
@@ -66,12 +66,14 @@ def house(tmp_path_factory):
             process.wait(30)
 
 
-def wait_for_node(url, node):
-    for _ in range(300):
+def wait_for_node(url, node, gateway):
+    """Until it was heard: it says a word now and then, should it have started before anybody listened."""
+    for _ in range(60):
         with urllib.request.urlopen(f"{url}/telemetry/nodes.json?_shape=array&id={node}") as answer:
             if json.load(answer):
                 return
-        time.sleep(0.1)
+        time.sleep(1)
+        gateway.inject(f"{node};255;3;0;22;1")
     raise AssertionError(f"node {node} was never heard")
 
 
@@ -136,7 +138,7 @@ def test_a_gateway_on_the_command_line(house, tmp_path):
     process = subprocess.Popen(["sh", "-c", f"exec {command}"], cwd=tmp_path, env=env(tmp_path), stdout=subprocess.PIPE, text=True)
     try:
         url = next(found[0] for line in process.stdout if (found := re.findall(r"http://127\.0\.0\.1:\d+", line)))
-        wait_for_node(url, 0)
+        wait_for_node(url, 0, house[2])
     finally:
         process.terminate()
         process.wait(30)

@@ -18,22 +18,20 @@ def house(tmp_path_factory):
     database = tmp_path_factory.mktemp("past") / "t.db"
     migrate(database)
     config = Config(timezone="Europe/Rome", database=database, nut=(NutServer("closet"),), must=(Must("garage", "/dev/x"),))
-    began = time.monotonic()
     total = make_ups_past(config, 28, UNTIL)
-    took = time.monotonic() - began
     connection = connect(database, readonly=True)
-    yield connection, total, took
+    yield connection, total
     connection.close()
 
 
-def test_four_weeks_are_a_matter_of_seconds(house):
-    connection, total, took = house
-    assert total > 4 * 28 * 144 and took < 10
+def test_four_weeks_hold_a_sample_every_few_minutes(house):
+    connection, total = house
+    assert total > 4 * 28 * 144
     assert connection.execute("select count(*) from ups_samples").fetchone() == (total,)
 
 
 def test_all_of_it_is_covered_and_no_event_is_open_or_incomplete(house):
-    connection, *_ = house
+    connection, _ = house
     for name, covered in connection.execute(
         "select u.name, sum(covered_s) from ups_samples_hourly h join ups u on u.id = h.ups group by 1"
     ):
@@ -43,7 +41,7 @@ def test_all_of_it_is_covered_and_no_event_is_open_or_incomplete(house):
 
 
 def test_a_long_outage_hits_every_ups_and_one_runs_low(house):
-    connection, *_ = house
+    connection, _ = house
     rows = connection.execute(
         """select u.name, json_extract(figures, '$.seconds'), json_extract(figures, '$.wh'), json_extract(figures, '$.low_battery')
         from events e join ups u on u.id = e.ups where event = 'ONBATT' and json_extract(figures, '$.seconds') >= ?""", (LONG_S,)
@@ -55,7 +53,7 @@ def test_a_long_outage_hits_every_ups_and_one_runs_low(house):
 
 
 def test_samples_lie_in_order_of_time(house):
-    connection, *_ = house
+    connection, _ = house
     times = [at for at, in connection.execute("select sampled_at from ups_samples order by id")]
     assert times == sorted(times)
 
