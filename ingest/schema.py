@@ -630,3 +630,14 @@ create table imports (
 def imports(db: Database):
     """What was moved in from other programs, and how far each file has been read."""
     db.execute(IMPORTS)
+
+
+@migrations()
+def imports_of_samples(db: Database):
+    """Samples and readings bear ids that their import holds, as messages do; what Voltkeeper recorded is looked up anew."""
+    run_script(
+        db,
+        """alter table imports drop column own;
+        alter table imports add column numbers text not null default 'messages';
+        alter table imports add column after_at text""",
+    )

@@ -73,9 +73,7 @@ def run_import(config, path, timezone=None, gateway=None, ups=None, format=None,
             for stream, sink in source.streams():
                 outcomes.append(_carry(connection, source, stream, sink, path, bar))
             for what, verb, save in source.states():
-                with transaction(connection):
-                    stored, skipped = save(connection)
-                    raise_topics(connection, {"nodes", "sensors", "channels", "events", "ups"})
+                stored, skipped = save(connection)
                 outcomes.append(Outcome(what, stored, skipped, verb=verb))
     return kind.TITLE, outcomes
 
@@ -119,24 +117,36 @@ def _carry(connection, source, stream, sink, path, bar):
     number = stream.count()
     entry = find_entry(connection, source.kind, stream, source.target)
     known = entry.position if entry else 0
-    if entry is not None and entry.finished_at is None:
-        sink.resume(connection, entry)
-    else:
-        earlier = entry
-        left = _left(stream, known) if earlier else number
-        if not left:
-            return Outcome(stream.name, 0, Counter(), _rows_before(connection, entry))
+
+    def begin(earlier, left):
         with transaction(connection):
             entry = open_entry(connection, source.kind, stream, source.target, path.name, earlier)
             sink.begin(connection, entry, left)
             save_entry(connection, entry)
             raise_topics(connection, ())
+        return entry
+
+    sink.look(connection)
+    if entry is not None and entry.finished_at is None:
+        sink.resume(entry)
+    else:
+        left = _left(stream, known) if entry else number
+        if not left:
+            return Outcome(stream.name, 0, Counter(), _rows_before(connection, entry))
+        entry = begin(entry, left)
     stored, skipped, chunk, dry = 0, Counter(), 0, 0
     before = _rows_before(connection, entry)
     at = 0.0
     with bar(length=number, label=f"{path.name}: {stream.name}") as progress:
         for position, item in stream.items():
             fresh = position > known
+            if fresh and dry:
+                sink.forget()
+                progress.update(dry)
+                dry = 0
+            if fresh and item is not None and entry.is_full:  # the file has grown since its rows were counted
+                finish(connection, entry)
+                entry = begin(entry, stream.count())
             reason = item.reason if isinstance(item, Skip) else None
             if item is not None and reason is None:
                 reason = sink.absorb(item, fresh)
@@ -147,10 +157,6 @@ def _carry(connection, source, stream, sink, path, bar):
                     progress.update(dry)
                     dry = 0
                 continue
-            if dry:
-                sink.forget()
-                progress.update(dry)
-                dry = 0
             chunk += 1
             entry.position = position
             if item is not None:
@@ -161,7 +167,7 @@ def _carry(connection, source, stream, sink, path, bar):
                 else:
                     entry.skipped[reason] += 1
                     skipped[reason] += 1
-            if chunk == CHUNK:
+            if chunk == CHUNK or entry.is_full:
                 _commit(connection, stream, sink, entry, at)
                 progress.update(chunk)
                 chunk = 0

@@ -3,8 +3,11 @@
 The newer of the two wins, by the times that stand in the row; what ours lacks is filled in; nothing is taken away.
 """
 
+from ingest.database import transaction
+from ingest.moving.ledger import raise_topics
 from ingest.mysensors.state import Channel, Node, Sensor
 
+TOGETHER = 500  # rows merged in a transaction
 BY_TIME = {  # column -> the column with its time
     Node: {"battery_level": "battery_level_at", "battery_level_at": "battery_level_at", "role": "presented_at"},
     Channel: dict.fromkeys(("value", "text", "usual", "spread"), "last_at"),
@@ -52,6 +55,13 @@ def save_states(connection, states):
             connection.executemany(statement, chosen)
             topics.add(kind.TABLE)
     return topics
+
+
+def merge_states(connection, states):
+    """The same in transactions of its own."""
+    for start in range(0, len(states), TOGETHER):
+        with transaction(connection):
+            raise_topics(connection, save_states(connection, states[start : start + TOGETHER]))
 
 
 def save_heard(connection, gateway, first_at, last_at, version=None):

@@ -7,11 +7,12 @@ first `;`, and there is no echo field. The battery level is the valuetype of cid
 
 from collections import Counter
 
-from ingest.database import utc
+from ingest.database import transaction, utc
 from ingest.moving import tracker_firmware
+from ingest.moving.ledger import raise_topics
 from ingest.moving.messages import Messages
 from ingest.moving.records import Skip, make_message
-from ingest.moving.states import save_states
+from ingest.moving.states import merge_states
 from ingest.moving.streams import TableStream, open_source, peek_tables, tables_of
 from ingest.moving.times import Stamps
 from ingest.mysensors.facts import tell_battery, tell_sketch_version
@@ -64,7 +65,7 @@ class Source:
         yield stream, Messages(self._options.timezone, self._options.gateway)
 
     def states(self):
-        """(what, what is done with it, function of the open transaction that gives (rows stored, Counter of reasons for the others))."""
+        """(what, what is done with it, function of our connection that gives (rows stored, Counter of reasons for the others))."""
         yield "nodes", MERGED, self._save_nodes
         yield "battery changes", "stored", self._save_battery_changes
         yield "sensors", MERGED, self._save_sensors
@@ -96,10 +97,12 @@ class Source:
                 states.append(self._node(row))
             else:
                 skipped["255 is no node, it asks for an id"] += 1
-        save_states(connection, states)
+        merge_states(connection, states)
         locations = [(row["location"], self._key(row["nid"])) for row in self._rows("node", "nid", "location")
                      if row["location"] and _is_byte(row["nid"])]  # fmt: skip
-        connection.executemany("update nodes set location = ? where id = ? and location = ''", locations)
+        with transaction(connection):
+            connection.executemany("update nodes set location = ? where id = ? and location = ''", locations)
+            raise_topics(connection, {"nodes"})
         return len(states), skipped
 
     def _node(self, row):
@@ -113,15 +116,15 @@ class Source:
         return node
 
     def _save_battery_changes(self, connection):
-        stored = 0
-        for row in self._rows("node", "nid", "bat_changed"):
-            changed_at = self._at(row["bat_changed"]) if _is_byte(row["nid"]) else None
-            if changed_at is not None:
-                stored += connection.execute(
-                    "insert into battery_changes (node, changed_at, recorded_by) select ?1, ?2, 'import' "
-                    "where not exists (select 1 from battery_changes where node = ?1 and changed_at = ?2)",
-                    (self._key(row["nid"]), changed_at),
-                ).rowcount
+        changes = [(self._key(row["nid"]), self._at(row["bat_changed"])) for row in self._rows("node", "nid", "bat_changed")
+                   if _is_byte(row["nid"])]  # fmt: skip
+        with transaction(connection):
+            stored = connection.executemany(
+                "insert into battery_changes (node, changed_at, recorded_by) select ?1, ?2, 'import' "
+                "where ?2 is not null and not exists (select 1 from battery_changes where node = ?1 and changed_at = ?2)",
+                changes,
+            ).rowcount
+            raise_topics(connection, {"nodes"})
         return stored, Counter()
 
     def _save_sensors(self, connection):
@@ -138,7 +141,7 @@ class Source:
                 sensor.description = row["name"]
                 sensor.first_seen_at = sensor.last_seen_at = self._at(row["lastseen"])
                 states.append(sensor)
-        save_states(connection, states)
+        merge_states(connection, states)
         return len(states), skipped
 
     def _save_values(self, connection):
@@ -155,7 +158,7 @@ class Source:
             else:
                 states += self._channel(*numbers, str(row["value"]), self._at(row["received"]))
                 stored += 1
-        save_states(connection, states)
+        merge_states(connection, states)
         return stored, +skipped
 
     def _channel(self, nid, cid, type, text, at):
