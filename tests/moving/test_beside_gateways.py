@@ -1,6 +1,7 @@
 """A tracker's messages move in while the reader of the same gateway works on the same file."""
 
 import socket
+import sqlite3
 import threading
 import time
 from contextlib import closing
@@ -262,6 +263,25 @@ def test_a_silent_node_is_told_of_when_the_import_has_told_all(house, reader, tm
     watch._next_look = 0.0
     watch.poll(live.connection, True)
     assert [row[1][3] for row in watch._rows] == [row[0] for row in house.rows("select last_seen_at from nodes order by id")]
+
+
+def test_what_the_tracker_cut_or_knows_better_is_not_taken_for_what_was_just_heard(house, reader, tmp_path):
+    """It notes the same messages some milliseconds later."""
+    now = time.time()
+    live = reader()
+    live.hear(now - 60, "1;255;3;0;11;New sketch", "1;1;1;0;49;45.5;9.2;120", "1;98;1;0;47;parent: 3")
+    live.commit()
+    said = ["1;255;3;0;11;Old sketch", "1;2;1;0;0;19", "1;1;1;0;49;45.5;9.2;120"]
+    path = tell(tmp_path / "t.db", now - 180 + 0.004, 60, said)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("update node set api_ver = '2.3.1', parent = 7")
+    house.take(path)
+    live.hear(now, "2;1;1;0;0;5")
+    live.commit()
+    assert house.rows("select type_name, text from channels where node = 1 order by 1") == [
+        ("V_POSITION", "45.5;9.2;120"), ("V_TEMP", "19"), ("V_TEXT", "parent: 3")
+    ]  # fmt: skip
+    assert house.rows("select sketch_name, parent_node_id, protocol_version from nodes where id = 1") == [("New sketch", 3, "2.3.1")]
 
 
 def test_last_values_and_nodes_of_a_file_reach_the_dialogue(house, reader, tmp_path):
