@@ -11,8 +11,8 @@ from sqlite_utils import Database
 
 from ingest.moving.ledger import reserve
 from ingest.moving.own import Look, heard, within
-from ingest.moving.states import save_heard, save_states
-from ingest.mysensors.state import MERGE_HOURS, Channel
+from ingest.moving.states import merge_states, save_heard, save_states
+from ingest.mysensors.state import MERGE_HOURS, Channel, Node, Sensor
 from ingest.mysensors.store import BATTERY_LEVELS, MESSAGE, MESSAGES, READINGS, Block, Store
 from ingest.mysensors.tally import MERGE_DAYS
 from ingest.schema import migrations
@@ -40,6 +40,7 @@ class Messages:
 
     def resume(self, entry):
         self._entry = entry
+        self._history.resumed = True
 
     def absorb(self, message, fresh):
         """Take a message; the reason why it is left out, or None."""
@@ -60,6 +61,10 @@ class Messages:
         """What was absorbed is stored since an earlier import: keep what it taught, write nothing."""
         self._history.forget()
 
+    def end(self, connection):
+        """All has been told."""
+        merge_states(connection, list(self._history.told))
+
 
 class History(Store):
     """The daemon's store, which writes behind what is there instead of over it."""
@@ -68,6 +73,8 @@ class History(Store):
         with closing(sqlite3.connect(":memory:")) as memory:
             migrations.apply(Database(memory))
             super().__init__(memory, timezone)
+        self.told = {}  # nodes and sensors that have to be merged when all has been told
+        self.resumed = False  # also those of rows that are stored: the run before this one did not come so far
 
     def save(self, connection, first):
         """Write what is pending, messages from the id `first` on. Returns (topics, the next id)."""
@@ -76,7 +83,8 @@ class History(Store):
         for channel in self._dirty[Channel]:
             totals[channel] = channel.readings
             channel.readings = sum(sums[0] for sums in channel.hours.values())
-        topics = save_states(connection, [state for states in self._dirty.values() for state in states])
+        topics = save_states(connection, [state for states in self._dirty.values() for state in states], dated=True)
+        self._tell_at_end()
         for channel, total in totals.items():
             channel.readings = total
         rows = [self._messages[start : start + MESSAGE] for start in range(0, len(self._messages), MESSAGE)]
@@ -96,8 +104,13 @@ class History(Store):
             save_heard(connection, gateway, min(times), max(times), own and own.protocol_version)
         return topics, first + len(rows)
 
+    def _tell_at_end(self):
+        self.told |= dict.fromkeys((*self._dirty[Node], *self._dirty[Sensor]))
+
     def forget(self):
         """Drop the rows that are pending."""
+        if self.resumed:
+            self._tell_at_end()
         self._drain_tallies()
         self.committed()
 

@@ -126,13 +126,14 @@ def _carry(connection, source, stream, sink, path, bar):
             raise_topics(connection, ())
         return entry
 
-    sink.look(connection)
     if entry is not None and entry.finished_at is None:
+        sink.look(connection)
         sink.resume(entry)
     else:
         left = _left(stream, known) if entry else number
         if not left:
             return Outcome(stream.name, 0, Counter(), _rows_before(connection, entry))
+        sink.look(connection)
         entry = begin(entry, left)
     stored, skipped, chunk, dry = 0, Counter(), 0, 0
     before = _rows_before(connection, entry)
@@ -174,6 +175,7 @@ def _carry(connection, source, stream, sink, path, bar):
         if chunk:
             _commit(connection, stream, sink, entry, at)
         progress.update(chunk)
+    sink.end(connection)
     finish(connection, entry)
     return Outcome(stream.name, stored, skipped, before)
 

@@ -128,6 +128,9 @@ class Samples:
     def forget(self):
         """Only fresh samples leave anything behind."""
 
+    def end(self, connection):
+        """Each commit told all that there is."""
+
 
 def find_intervals(items):
     """UPS -> usual seconds between two samples, from the first items of a stream."""

@@ -13,6 +13,11 @@ BY_TIME = {  # column -> the column with its time
     Channel: dict.fromkeys(("value", "text", "usual", "spread"), "last_at"),
     Sensor: {},
 }
+DATED = {  # what has a time of its own; the rest is as it was when all has been told
+    Node: {"role", "presented_at", "battery_level", "battery_level_at", "first_seen_at", "last_seen_at"},
+    Sensor: {"first_seen_at", "last_seen_at"},
+    Channel: set(Channel.COLUMNS),
+}
 SEEN = {Node: "last_seen_at", Sensor: "last_seen_at", Channel: "last_at"}
 LATEST = ("last_seen_at", "last_at", "presented_at")
 EARLIEST = ("first_seen_at", "first_at")
@@ -46,11 +51,17 @@ def _statement(kind):
 STATEMENTS = {kind: _statement(kind) for kind in (Node, Sensor, Channel)}
 
 
-def save_states(connection, states):
-    """Merge State objects; a Channel's `readings` are those that come in addition. Returns the topics that changed."""
+def save_states(connection, states, dated=False):
+    """Merge State objects; a Channel's `readings` are those that come in addition. Returns the topics that changed.
+
+    `dated`: only what has a time of its own. What the file tells next is to fill in the rest, not what it told first.
+    """
     topics = set()
     for kind, statement in STATEMENTS.items():
-        chosen = [state.values() for state in states if type(state) is kind]
+        wanted = [not dated or name in kind.FIXED or name in DATED[kind] for name in kind.FIXED + kind.COLUMNS]
+        chosen = [
+            [value if keep else None for value, keep in zip(state.values(), wanted)] for state in states if type(state) is kind
+        ]
         if chosen:
             connection.executemany(statement, chosen)
             topics.add(kind.TABLE)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from moving_house import Between
 from tracker_file import Tracker, make_tracker, traffic
 
 from ingest.database import connect, migrate, transaction, utc
@@ -126,23 +127,13 @@ def test_a_file_that_grows_while_it_is_read(house, reader, tmp_path, monkeypatch
     live.commit()
     written = [50]
 
-    class Grow:
-        def __init__(self, **options):
-            pass
+    def grow():
+        with path.open("a") as file:
+            for _ in range(25 if written[0] < 200 else 0):
+                file.write(f"{1_790_000_000 + written[0]},1,1,1,47,{written[0]}\n")
+                written[0] += 1
 
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error):
-            pass
-
-        def update(self, number):
-            with path.open("a") as file:
-                for _ in range(25 if written[0] < 200 else 0):
-                    file.write(f"{1_790_000_000 + written[0]},1,1,1,47,{written[0]}\n")
-                    written[0] += 1
-
-    house.take(path, bar=Grow)
+    house.take(path, bar=Between(grow))
     payloads = [row[0] for row in house.rows("select payload from messages")]
     assert sorted(payloads) == sorted([*map(str, range(200)), "live"])
     sums_agree(house)
@@ -241,28 +232,50 @@ def test_a_silent_node_is_told_of_when_the_import_has_told_all(house, reader, tm
     watch.absorb(Connected(0, time.time(), time.monotonic() - 7200))
     watch.committed()
 
-    class Look:
-        def __init__(self, **options):
-            pass
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error):
-            pass
-
-        def update(self, number):
-            live.commit()
-            watch._next_look = 0.0
-            watch.poll(live.connection, True)
+    def look():
+        live.commit()
+        watch._next_look = 0.0
+        watch.poll(live.connection, True)
 
     path = tell(tmp_path / "t.db", time.time() - 86400, 60, [f"{1 + n // 50};1;1;0;0;{n}" for n in range(100)])
-    house.take(path, bar=Look)
+    house.take(path, bar=Between(look))
     assert watch._rows == []
     live.store.learned -= 61
     watch._next_look = 0.0
     watch.poll(live.connection, True)
     assert [row[1][3] for row in watch._rows] == [row[0] for row in house.rows("select last_seen_at from nodes order by id")]
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_of_what_a_file_told_one_after_the_other_the_last_is_known(house, reader, tmp_path, monkeypatch, cut):
+    """For a node that is heard today and has not said it; cut off in the middle, too."""
+    monkeypatch.setattr(run, "CHUNK", 10)
+    monkeypatch.setattr(run, "REST", 0.0)
+    live = reader()
+    live.hear(time.time(), "1;1;1;0;0;20")
+    live.commit()
+    said = []
+    for name, type in (("First", 6), ("Second", 7), ("Third", 8)):
+        said += [f"1,255,internal,11,{name}", f"1,1,presentation,{type},{name}'s", *["1,1,set,0,21"] * 20]
+    start = int(time.time()) - 86400
+    path = tmp_path / "messages.csv"
+    lines = [f"{start + 60 * number},{line}\n" for number, line in enumerate(said)]
+    path.write_text("received_at,node_id,child_id,command,type,payload\n" + "".join(lines))
+    if cut:
+        left = [4]
+
+        def stop():
+            left[0] -= 1
+            if not left[0]:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            house.take(path, bar=Between(stop))
+    house.take(path)
+    live.hear(time.time(), "1;1;1;0;0;20")
+    live.commit()
+    assert house.rows("select sketch_name from nodes") == [("Third",)]
+    assert house.rows("select type, description from sensors") == [(8, "Third's")]
 
 
 def test_what_the_tracker_cut_or_knows_better_is_not_taken_for_what_was_just_heard(house, reader, tmp_path):

@@ -6,6 +6,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
+from moving_house import Between
 from nutify_file import make_times
 
 from ingest.config import UpsSettings
@@ -83,25 +84,6 @@ def hours(house):
         cursor = connection.execute(HOURS)
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row)) for row in cursor.fetchall()]
-
-
-class Between:
-    """A progress bar that calls a function after each commit of the import."""
-
-    def __init__(self, call):
-        self.call = call
-
-    def __call__(self, **options):
-        return self
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        pass
-
-    def update(self, number):
-        self.call()
 
 
 def times(start, end, step):
