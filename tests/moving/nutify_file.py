@@ -93,9 +93,10 @@ def _add_events(db, table, time, more, *values):
 
 
 def make_times(path, times, told=(), on_battery=(0, 0)):
-    """A file of one UPS with a sample at each of these times (unix seconds), and events (time, type) without an end."""
+    """Make or go on with a file of one UPS with a sample at each of these times (unix seconds), and events (time, type) without an end."""
     db = sqlite3.connect(path)
-    db.executescript(OLD)
+    if not db.execute("select count(*) from sqlite_master").fetchone()[0]:
+        db.executescript(OLD)
     text = lambda at: _text(datetime.fromtimestamp(at, UTC))  # noqa: E731
     db.executemany(
         "insert into ups_dynamic_data (timestamp_utc, ups_status, ups_load, ups_realpower, ups_realpower_nominal, input_voltage, "
