@@ -225,11 +225,12 @@ def _keep(half, path):
     with half.open("rb") as file:
         os.fsync(file.fileno())
     half.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    for place in (path.parent, path.parent.parent):  # the folder may be new, too
+        folder = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def join(stretches):
@@ -255,7 +256,7 @@ def _alone(path):
 
 def run_export(config, folder, house=None, bar=click.progressbar):
     """Write what has come since the last run. Returns the Export. Raises MoveError, sqlite3.Error, OSError."""
-    from ingest.moving.parquet import ParquetWriter
+    from ingest.moving.parquet import ParquetWriter, need_duckdb
 
     house = house or house_name(config.title)
     if not HOUSE.fullmatch(house):
@@ -263,11 +264,16 @@ def run_export(config, folder, house=None, bar=click.progressbar):
     if not config.database.exists():
         raise MoveError(f"{config.database} is not there: nothing has been stored yet")
     folder = Path(folder)
-    with ParquetWriter() as writer:
-        folder.mkdir(parents=True, exist_ok=True)
-        with _alone(folder / f".voltkeeper-{house}.lock"), closing(connect(config.database, readonly=True)) as connection:
-            export = Export(connection, folder, house, writer)
-            export.run(bar)
+    need_duckdb()
+    folder.mkdir(parents=True, exist_ok=True)
+    own = f".voltkeeper-{house}"
+    with (
+        _alone(folder / f"{own}.lock"),
+        ParquetWriter(folder / f"{own}.rows") as writer,
+        closing(connect(config.database, readonly=True)) as connection,
+    ):
+        export = Export(connection, folder, house, writer)
+        export.run(bar)
     return export
 
 

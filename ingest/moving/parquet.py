@@ -4,8 +4,6 @@ It is optional (`pip install 'voltkeeper[export]'`): there is no wheel of it for
 """
 
 import json
-import tempfile
-from pathlib import Path
 
 from ingest.moving.records import MoveError
 
@@ -16,17 +14,22 @@ MISSING = (
 )
 
 
-class ParquetWriter:
-    """A context that holds DuckDB in memory and a folder for the rows on their way. `rows` counts those of the last file."""
+def need_duckdb():
+    """The module. Raises MoveError, which says how to install it."""
+    try:
+        import duckdb
+    except ImportError as error:
+        raise MoveError(MISSING) from error
+    return duckdb
 
-    def __init__(self):
-        try:
-            import duckdb
-        except ImportError as error:
-            raise MoveError(MISSING) from error
-        self._duck = duckdb.connect()
+
+class ParquetWriter:
+    """A context that holds DuckDB in memory. `lines` is a file for rows on their way, `rows` counts those of the last one."""
+
+    def __init__(self, lines):
+        self._duck = need_duckdb().connect()
         self._duck.execute("set threads = 1")
-        self._folder = tempfile.TemporaryDirectory(prefix="voltkeeper-")
+        self._lines = lines
         self.rows = 0
 
     def __enter__(self):
@@ -34,7 +37,7 @@ class ParquetWriter:
 
     def __exit__(self, *error):
         self._duck.close()
-        self._folder.cleanup()
+        self._lines.unlink(missing_ok=True)
 
     def write(self, path, house, cursor, types, old=None, key=()):
         """Write the rows of a cursor; `types` are SQLite's, by column. Times (`*_at`, `at`) become UTC timestamps.
@@ -42,9 +45,8 @@ class ParquetWriter:
         Rows of the file `old` stay where none of the cursor's has the same key.
         """
         names = [column[0] for column in cursor.description]
-        lines = Path(self._folder.name) / "rows.json"
         self.rows = 0
-        with lines.open("w", encoding="utf-8") as file:
+        with self._lines.open("w", encoding="utf-8") as file:
             for row in cursor:
                 file.write(json.dumps(dict(zip(names, row))) + "\n")
                 self.rows += 1
@@ -52,7 +54,7 @@ class ParquetWriter:
         # A partition has the day in its name already.
         wanted = ", ".join(_cast(name, types[name]) for name in names if name != "day")
         rows = (
-            f"select {_text(house)} as house, {wanted} from read_json({_text(lines)}, "
+            f"select {_text(house)} as house, {wanted} from read_json({_text(self._lines)}, "
             f"format = 'newline_delimited', maximum_object_size = 67108864, columns = {{{columns}}})"
         )
         if old is not None:
@@ -69,11 +71,9 @@ class ParquetWriter:
         return self._run(f"select id, {time} from {_files(paths)} where id between {first} and {last}").fetchall()
 
     def _run(self, sql):
-        import duckdb
-
         try:
             return self._duck.execute(sql)
-        except duckdb.Error as error:
+        except need_duckdb().Error as error:
             raise MoveError(f"DuckDB stopped: {error}") from error
 
 

@@ -20,6 +20,7 @@ from ingest.config import Config
 from ingest.database import connect, migrate, transaction
 from ingest.moving import export
 from ingest.moving.export import export_tables, house_name, join, run_export
+from ingest.moving.records import MoveError
 from ingest.mysensors.replay import replay
 from ingest.retention import plan_before, prune
 from ingest.retention_settings import Retention
@@ -371,6 +372,25 @@ def test_without_duckdb_it_says_how_to_install_it(full, tmp_path, voltkeeper):
     )
     assert program.wait() == 1
     assert "pip install 'duckdb" in program.text and not (tmp_path / "out").exists()
+
+
+def test_one_export_of_a_house_at_a_time(full, tmp_path, monkeypatch):
+    """The second one leaves alone what the first has under way."""
+    house, folder = full(count=200), tmp_path / "out"
+    keep, tried = export._keep, []
+
+    def meanwhile(half, path):
+        if not tried:
+            tried.append(path)
+            with pytest.raises(MoveError, match="Another export"):
+                run_export(house.config, folder)
+        keep(half, path)
+
+    monkeypatch.setattr(export, "_keep", meanwhile)
+    run_export(house.config, folder)
+    assert tried and ids(folder) == list(range(1, 201))
+    left = sorted(path.name for path in folder.iterdir() if path.is_file())
+    assert left == [".voltkeeper-hill-house.json", ".voltkeeper-hill-house.lock"]
 
 
 def test_the_command_line(full, tmp_path, voltkeeper):
