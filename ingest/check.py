@@ -15,16 +15,18 @@ from sqlite_utils import Database
 
 from ingest.choose import choose_config, named_file
 from ingest.config import ConfigError, load_with_secrets
-from ingest.database import connect
+from ingest.database import connect, seconds
 from ingest.probe import probe
+from ingest.retention import plan
 from ingest.routes import PULSE, fetch
-from ingest.running import describe, read_sources
+from ingest.running import ago, describe, read_sources
 from ingest.schema import migrations
 from ingest.up import PortError, claim, site_url
 from ingest.ups.probe import orders_of, probe_must, probe_nut, probe_orders
 
 LOW_DISK_MB = 500
 LOOK_S = 10.0  # at a file's pages, at most
+LATE_PRUNE_S = 3 * 86_400
 LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
@@ -58,6 +60,7 @@ def run_check(path, sources, port, say=print):
     here = datetime.now(UTC).astimezone(ZoneInfo(config.timezone))
     report.good("timezone", f"{config.timezone}, where it is {here:%Y-%m-%d %H:%M}")
     _check_database(report, config.database)
+    _check_retention(report, config)
     _check_sources(report, config)
     _check_orders(report, config)
     _check_site(report, config.web)
@@ -138,6 +141,27 @@ def _current(connection):
     if pending:
         return True, "tables", f"{len(pending)} changes behind; the next start of `voltkeeper up` makes them"
     return True, "tables", "up to date"
+
+
+def _check_retention(report, config):
+    """The site prunes once a day; where none runs, somebody has to see that a timer is missing."""
+    if not config.database.exists():
+        return
+    try:
+        with closing(connect(config.database, readonly=True)) as connection:
+            pruned = connection.execute("select max(ended_at) from retention_runs where state = 'done'").fetchone()[0]
+            made = connection.execute("select min(applied_at) from _sqlite_migrations").fetchone()[0]
+            rows = sum(item.rows for item in plan(connection, config.retention))
+        passed = time.time() - seconds(pruned or made)
+    except (sqlite3.Error, ValueError):
+        return  # the lines of the database tell what is wrong with it
+    if rows and passed > LATE_PRUNE_S:
+        report.note(
+            "retention", f"{f'last pruned {ago(passed)} ago' if pruned else 'never pruned'}, {rows:,} rows are older than it "
+            "allows: the site prunes daily; where none runs, let a timer run `voltkeeper prune`"
+        )  # fmt: skip
+    elif pruned:
+        report.good("retention", f"last pruned {ago(passed)} ago")
 
 
 def _check_sources(report, config):

@@ -119,15 +119,15 @@ async def _run(config, names):
         known = what_is_known(connection, number)
         gateways[number] = Gateway(gateway_config, number, config.timezone, writer, sinks, health, known)
     sinks.firmware.restore(kept)
+
+    def learn(connection):
+        for number, gateway in gateways.items():
+            loop.call_soon_threadsafe(gateway.learn, what_is_known(connection, number))
+
+    store.on_import = learn
     writer.start()
     upses.start(writer)
 
-    def meet(nodes):
-        for node in nodes:
-            if node.gateway in gateways:
-                gateways[node.gateway].meet(node.node_id, node.presented_at is not None)
-
-    sinks.store.on_import = lambda nodes: loop.call_soon_threadsafe(meet, nodes)
     tasks = [asyncio.create_task(run_gateway(gateway)) for gateway in gateways.values()]
     log.info("Reading %s into %s", ", ".join(names) or "no source", config.database)
     feeding = asyncio.create_task(feed_watchdog(writer.lives))

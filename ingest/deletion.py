@@ -18,6 +18,7 @@ KINDS = ("node", "sensor", "requests", "before")
 STATE = ("nodes", "sensors", "channels")  # ingest writes these again as long as they are not told to be gone
 COUNTED = 100_000  # rows of one table; more are "more than"
 REQ = 2  # command of a request
+BELOW_ALL = -(1 << 63)  # ids of what was moved in may stand below zero
 ROLLED_UP = (  # deleted with what is old only where people ask for it
     Policy("battery_levels", "received_at", ""),
     Policy("events", "started_at", "", age="ended_at"),
@@ -207,7 +208,7 @@ def _sweep(pace, deletion, sweep):
     """Delete the rows of one sweep in chunks; keys are looked up without the lock."""
     connection, table = pace.connection, shape(pace.connection, sweep.table)
     links = _outside(connection, sweep.table)
-    last = -1
+    last = BELOW_ALL
 
     def chunk(size):
         nonlocal last

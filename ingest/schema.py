@@ -676,3 +676,14 @@ def ups_orders(db: Database):
 def sent_orders(db: Database):
     """Orders by the time that they were sent, for the log that shows them between messages."""
     db.execute("create index outbox_sent_at on outbox (sent_at) where sent_at is not null")
+
+
+@migrations()
+def imports_of_samples(db: Database):
+    """Samples and readings bear ids that their import holds, as messages do; what Voltkeeper recorded is looked up anew."""
+    run_script(
+        db,
+        """alter table imports drop column own;
+        alter table imports add column numbers text not null default 'messages';
+        alter table imports add column after_at text""",
+    )

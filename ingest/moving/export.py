@@ -1,12 +1,13 @@
 """`voltkeeper export`: tables as Parquet files, for any engine that reads many houses together.
 
     DIR/table=messages/day=2026-11-20/part-hill-house.1.1-20000.parquet   happened: added to; day is UTC
-    DIR/table=readings_hourly/day=2026-11-20/part-hill-house.parquet      summed up: replaced when the day changed
-    DIR/table=nodes/part-hill-house.parquet                               is: replaced every time
+    DIR/table=readings_hourly/day=2026-11-20/part-hill-house.parquet      summed up: written anew when the day changed
+    DIR/table=nodes/part-hill-house.parquet                               is: written anew every time
 
-Every file has a column `house`. What happened is taken by row id, in stretches: the stretch is noted before its files are
-written and again when they stand, their names follow from it, and a file takes its name when it is whole. So a run that was
-killed is done over with the same names, and nothing is lost or there twice.
+Every file has a column `house`. What happened is taken by row id, in stretches: a file tells its stretch in its name, takes
+that name when it is whole, and is never changed. Ids that stand in names of files are looked up in these files before
+rows with such ids are written: so a run that was killed, ids that SQLite gives again after the newest rows were deleted,
+and a database that an older copy took the place of make nothing twice. What the house has forgotten stays in the files.
 """
 
 import fcntl
@@ -15,28 +16,31 @@ import os
 import re
 import sqlite3
 from contextlib import closing, contextmanager
+from itertools import count
 from pathlib import Path
 
 import click
 
 from ingest.database import connect
+from ingest.imports import HOLDERS
 from ingest.moving.records import MoveError
 
 HAPPENED = {  # table -> the column with its time
     "messages": "received_at", "readings": "received_at", "battery_levels": "received_at", "oddities": "at",
     "ups_samples": "sampled_at", "ups_variable_changes": "changed_at",
 }  # fmt: skip
-SUMMED = {  # table -> (its day, what changes with it)
-    "readings_hourly": ("substr(hour_at, 1, 10)", "sum(count)"),
-    "ups_samples_hourly": ("substr(hour_at, 1, 10)", "sum(samples), sum(covered_s)"),
-    "node_daily": ("day", "sum(messages)"),
-    "polls": ("substr(started_at, 1, 10)", "sum(count)"),
+SUMMED = {  # table -> (its day, what changes with it, its key)
+    "readings_hourly": ("substr(hour_at, 1, 10)", "sum(count)", ("channel", "hour_at")),
+    "ups_samples_hourly": ("substr(hour_at, 1, 10)", "sum(samples), sum(covered_s)", ("ups", "hour_at")),
+    "node_daily": ("day", "sum(messages)", ("series",)),
+    "polls": ("substr(started_at, 1, 10)", "sum(count)", ("ups", "started_at")),
 }
 PRESENT = (
     "gateways", "nodes", "sensors", "channels", "ups", "events", "battery_changes", "ups_battery_changes", "tariffs",
     "firmware", "ota_updates",
 )  # fmt: skip
 STRETCH = 100_000  # rows that are turned into files at a time
+PART = re.compile(r"\.(-?\d+)-(-?\d+)\.parquet$")
 HOUSE = re.compile(r"[a-z0-9_-]+")
 
 
@@ -52,11 +56,16 @@ class Export:
         self._db, self._folder, self._house, self._writer = connection, folder, house, writer
         self._path = folder / f".voltkeeper-{house}.json"
         self._state = json.loads(self._path.read_text()) if self._path.exists() else {}
+        self._types_of, self._files = {}, {}
         self.rows = {}  # table -> rows written in this run
+        self.notes = []  # what people should know of it
 
     def run(self, bar):
+        for half in self._folder.glob(f"table=*/**/.part-{self._house}.*half"):  # of a run that was killed
+            half.unlink()
         held = {row[0] for row in self._db.execute("select name from sqlite_master where type = 'table'")}
         happened = [table for table in HAPPENED if table in held]
+        self._look_back(happened)
         total = sum(map(self._left, happened))
         with bar(length=total, label="rows") as progress:
             for table in happened:
@@ -65,49 +74,50 @@ class Export:
         for table in (name for name in SUMMED if name in held):
             self._summed(table)
         for table in (name for name in PRESENT if name in held):
-            self._write(table, None, "", f"select * from {table}")
-
-    def _left(self, table):
-        stretches = self._state.get(table, {}).get("stretches")
-        above = f"where id > {stretches[-1][1]}" if stretches else ""
-        return self._db.execute(f"select count(*) from {table} {above}").fetchone()[0]
+            self._write(self._file(table), table, f"select * from {table}")
 
     # What happened.
 
+    def _look_back(self, tables):
+        """Where the newest row or import that was exported is not there any more, ids may be other rows' now.
+
+        A node was deleted, then, or an older copy of the database was put in its place: all rows of the table are
+        compared with the files. Where these were taken away, rows count as exported that are not newer than all that was.
+        """
+        imported = self._state.get("imported")
+        lost = imported and imported != self._import(imported[0])
+        for table in tables:
+            state = self._state.setdefault(table, {"stretches": [], "top_at": None, "last_at": ""})
+            stretches = state["stretches"]
+            if stretches and ((lost and table in HOLDERS) or self._time(table, stretches[-1][1]) != state["top_at"]):
+                state["before"], state["stretches"] = [stretches, state["last_at"]], []
+                self.notes.append(
+                    f"{table}: the newest rows that were exported are not in the database any more: they were deleted, or "
+                    "an older copy was put in its place. What is not in the files is written; what is there stays."
+                )
+        self._state["imported"] = self._import(None)
+        self._save()
+
+    def _import(self, number):
+        """[id, start] of an import that has brought something; None: of the newest one."""
+        where = "order by id desc limit 1" if number is None else f"and id = {number}"
+        row = self._db.execute(f"select id, started_at from imports where position > 0 {where}").fetchone()
+        return row and list(row)
+
+    def _left(self, table):
+        stretches = self._state[table]["stretches"]
+        above = f"where id > {stretches[-1][1]}" if stretches else ""
+        return self._db.execute(f"select count(*) from {table} {above}").fetchone()[0]
+
     def _happened(self, table):
-        state = self._state.setdefault(
-            table, {"generation": 1, "stretches": [], "pending": None, "top_at": None, "last_at": ""}
-        )
-        self._check_top(table, state)
-        while (stretch := state["pending"] or self._next(table, state["stretches"])) is not None:
-            if state["pending"] is None:
-                state["pending"] = stretch
-                self._save()
+        state = self._state[table]
+        while (stretch := self._next(table, state["stretches"])) is not None:
             yield self._write_stretch(table, state, *stretch)
             state["stretches"] = join([*state["stretches"], stretch])
             state["top_at"] = self._time(table, state["stretches"][-1][1])
-            state["pending"] = None
             self._save()
-
-    def _check_top(self, table, state):
-        """Where the newest row that was exported is gone, its id may be another row's now: go back to where that begins.
-
-        It is gone where a node was deleted, where the table was pruned until it was empty and counts from 1 again, and in
-        a file that was restored from a backup. Files written from then on are a generation of their own.
-        """
-        if not state["stretches"] or state["pending"]:
-            return
-        first, top = state["stretches"][-1]
-        if self._time(table, top) == state["top_at"]:
-            return
-        column = HAPPENED[table]
-        fresh, last = self._db.execute(
-            f"select (select min(id) from {table} where id between ?1 and ?2 and {column} > ?3), "
-            f"(select max(id) from {table} where id between ?1 and ?2)", (first, top, state["last_at"]),
-        ).fetchone()  # fmt: skip
-        known = fresh - 1 if fresh is not None else last
-        state["stretches"][-1:] = [[first, known]] if known is not None and known >= first else []
-        state["generation"] += 1
+        if state.pop("before", None):
+            self._save()
 
     def _time(self, table, number):
         row = self._db.execute(f"select {HAPPENED[table]} from {table} where id = ?", (number,)).fetchone()
@@ -115,10 +125,9 @@ class Export:
 
     def _held(self, table):
         """Stretches of ids that an import has yet to fill."""
-        if table != "messages":
-            return []
         return self._db.execute(
-            "select next_id, last_id from imports where finished_at is null and next_id <= last_id"
+            "select next_id, last_id from imports where finished_at is null and next_id <= last_id and numbers = ?",
+            (HOLDERS.get(table),),
         ).fetchall()
 
     def _next(self, table, stretches):
@@ -141,49 +150,69 @@ class Export:
         return None
 
     def _write_stretch(self, table, state, first, last):
+        """Write the rows of a stretch, by day, that stand in no file yet. Returns how many rows there are in it."""
         column = HAPPENED[table]
-        rows = f"from {table} where id between {first} and {last}"
-        days = self._db.execute(
-            f"select substr({column}, 1, 10), count(*), max({column}) {rows} group by 1 order by 1"
-        ).fetchall()
-        number = 0
-        for day, count, last_at in days:
-            name = f".{state['generation']}.{first}-{last}"
-            if not self._file(table, day, name).exists():
-                self._write(table, day, name, f"select * {rows} and substr({column}, 1, 10) = ?", day)
-            state["last_at"] = max(state["last_at"], last_at)
-            number += count
-        return number
+        files = [path for start, end, path in self._parts(table) if start <= last and end >= first]
+        held = dict(self._writer.read(files, column, self._types(table)[column], first, last)) if files else {}
+        taken, taken_at = state.get("before", [[], ""]) if not files else [[], ""]
+        self._db.execute("begin")  # what is deleted meanwhile is there to the end
+        try:
+            rows = self._db.execute(f"select id, {column} from {table} where id between ? and ?", (first, last)).fetchall()
+            days = {}
+            for number, at in rows:
+                is_taken = at <= taken_at and any(start <= number <= end for start, end in taken)
+                if held.get(number) != at and not is_taken:
+                    days.setdefault(at[:10], []).append(number)
+            for day, numbers in sorted(days.items()):
+                names = (self._file(table, day, f".{n}.{first}-{last}") for n in count(1))
+                path = next(path for path in names if not path.exists())
+                chosen = f"select * from {table} where id in (select value from json_each(?)) order by id"
+                self._write(path, table, chosen, json.dumps(numbers))
+                self._parts(table).append((first, last, path))
+        finally:
+            self._db.commit()
+        state["last_at"] = max([state["last_at"], *(at for _, at in rows)])
+        return len(rows)
+
+    def _parts(self, table):
+        """(first id, last id, path) of the files of a table."""
+        if table not in self._files:
+            found = self._folder.glob(f"table={table}/day=*/part-{self._house}.*.parquet")
+            named = ((PART.search(path.name), path) for path in found)
+            self._files[table] = [(int(name[1]), int(name[2]), path) for name, path in named if name]
+        return self._files[table]
 
     # What is summed up.
 
     def _summed(self, table):
-        day, sums = SUMMED[table]
+        day, sums, key = SUMMED[table]
         state = self._state.setdefault(table, {})
         for name, *print_ in self._db.execute(f"select {day}, count(*), {sums} from {table} group by 1 order by 1").fetchall():
             if state.get(name) != print_:
-                self._write(table, name, "", f"select * from {table} where {day} = ?", name)
+                self._write(self._file(table, name), table, f"select * from {table} where {day} = ?", name, keep=key)
                 state[name] = print_
                 self._save()
 
     # Files.
 
-    def _file(self, table, day, suffix):
+    def _file(self, table, day=None, suffix=""):
         folder = self._folder / f"table={table}"
         if day is not None:
             folder /= "day=" + re.sub("[^0-9-]", "_", day)
         return folder / f"part-{self._house}{suffix}.parquet"
 
-    def _write(self, table, day, suffix, select, *parameters):
-        path = self._file(table, day, suffix)
+    def _write(self, path, table, select, *parameters, keep=()):
         path.parent.mkdir(parents=True, exist_ok=True)
         half = path.with_name(f".{path.name}.half")
-        self._writer.write(half, self._house, self._db.execute(select, parameters), self._types(table))
+        old = path if keep and path.exists() else None
+        self._writer.write(half, self._house, self._db.execute(select, parameters), self._types(table), old, keep)
         _keep(half, path)
         self.rows[table] = self.rows.get(table, 0) + self._writer.rows
 
     def _types(self, table):
-        return {row[1]: row[2].lower() for row in self._db.execute(f"pragma table_info({table})")}
+        if table not in self._types_of:
+            self._types_of[table] = {row[1]: row[2].lower() for row in self._db.execute(f"pragma table_info({table})")}
+        return self._types_of[table]
 
     def _save(self):
         half = self._path.with_name(f"{self._path.name}.half")
@@ -196,11 +225,12 @@ def _keep(half, path):
     with half.open("rb") as file:
         os.fsync(file.fileno())
     half.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    for place in (path.parent, path.parent.parent):  # the folder may be new, too
+        folder = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def join(stretches):
@@ -225,8 +255,8 @@ def _alone(path):
 
 
 def run_export(config, folder, house=None, bar=click.progressbar):
-    """Write what has come since the last run. Returns table -> rows written. Raises MoveError, sqlite3.Error, OSError."""
-    from ingest.moving.parquet import ParquetWriter
+    """Write what has come since the last run. Returns the Export. Raises MoveError, sqlite3.Error, OSError."""
+    from ingest.moving.parquet import ParquetWriter, need_duckdb
 
     house = house or house_name(config.title)
     if not HOUSE.fullmatch(house):
@@ -234,24 +264,31 @@ def run_export(config, folder, house=None, bar=click.progressbar):
     if not config.database.exists():
         raise MoveError(f"{config.database} is not there: nothing has been stored yet")
     folder = Path(folder)
-    with ParquetWriter() as writer:
-        folder.mkdir(parents=True, exist_ok=True)
-        with _alone(folder / f".voltkeeper-{house}.lock"), closing(connect(config.database, readonly=True)) as connection:
-            export = Export(connection, folder, house, writer)
-            export.run(bar)
-    return export.rows
+    need_duckdb()
+    folder.mkdir(parents=True, exist_ok=True)
+    own = f".voltkeeper-{house}"
+    with (
+        _alone(folder / f"{own}.lock"),
+        ParquetWriter(folder / f"{own}.rows") as writer,
+        closing(connect(config.database, readonly=True)) as connection,
+    ):
+        export = Export(connection, folder, house, writer)
+        export.run(bar)
+    return export
 
 
 def export_tables(config, folder, house):
     """Export and print what was written. Returns an exit code."""
     try:
-        rows = run_export(config, folder, house)
+        export = run_export(config, folder, house)
     except MoveError as error:
         click.echo(str(error), err=True)
         return 1
     except (sqlite3.Error, OSError) as error:
         click.echo(f"The export stopped: {error}. Run it again and it goes on.", err=True)
         return 1
-    for table, number in rows.items():
+    for note in export.notes:
+        click.echo(note)
+    for table, number in export.rows.items():
         click.echo(f"{table}: {number:,} rows")
     return 0

@@ -5,15 +5,20 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
+from ingest.arrival import ends as ends_of
 from ingest.database import transaction, utc
+from ingest.imports import NUMBERED
 from ingest.writer import RAISE
 
-COLUMNS = "id, kind, stream, target, position, mark, last_at, rows, stored, skipped, first_id, next_id, last_id, own, finished_at"
+COLUMNS = (
+    "id, kind, stream, target, position, mark, last_at, after_at, rows, stored, skipped, numbers, first_id, next_id, last_id, "
+    "finished_at"
+)
 
 
 @dataclass
 class Entry:
-    """One row. `position` and `mark` belong to the last row that is stored; `own` is what Voltkeeper measured itself."""
+    """One row. `position` and `mark` belong to the last row that was read; ids from `next_id` to `last_id` are still free."""
 
     id: int
     kind: str
@@ -22,14 +27,20 @@ class Entry:
     position: int = 0
     mark: str = ""
     last_at: str | None = None
+    after_at: str | None = None
     rows: int = 0
     stored: int = 0
     skipped: Counter = field(default_factory=Counter)
+    numbers: str = "messages"
     first_id: int | None = None
     next_id: int | None = None
     last_id: int | None = None
-    own: dict = field(default_factory=dict)
     finished_at: str | None = None
+
+    @property
+    def is_full(self):
+        """True when there may be no id left for one more row."""
+        return self.rows > self.last_id - self.first_id
 
 
 def find_entry(connection, kind, stream, target):
@@ -42,7 +53,7 @@ def find_entry(connection, kind, stream, target):
     for row in rows:
         entry = Entry(*row)
         if entry.position and stream.proves(entry.position, entry.mark, entry.last_at):
-            entry.skipped, entry.own = Counter(json.loads(entry.skipped)), json.loads(entry.own)
+            entry.skipped = Counter(json.loads(entry.skipped))
             return entry
     return None
 
@@ -61,46 +72,48 @@ def open_entry(connection, kind, stream, target, file, after=None):
     entry = Entry(number, kind, stream.name, target)
     if after is not None:
         entry.position, entry.mark, entry.last_at = after.position, after.mark, after.last_at
+        entry.after_at = after.last_at
     return entry
 
 
 def save_entry(connection, entry):
     """Write the entry inside the open transaction, with the rows that it tells of."""
     connection.execute(
-        "update imports set position = ?, mark = ?, last_at = ?, rows = ?, stored = ?, skipped = ?, first_id = ?, "
-        "next_id = ?, last_id = ?, own = ?, finished_at = ? where id = ?",
+        "update imports set position = ?, mark = ?, last_at = ?, after_at = ?, rows = ?, stored = ?, skipped = ?, "
+        "numbers = ?, first_id = ?, next_id = ?, last_id = ?, finished_at = ? where id = ?",
         (
-            entry.position, entry.mark, entry.last_at, entry.rows, entry.stored, json.dumps(entry.skipped),
-            entry.first_id, entry.next_id, entry.last_id, json.dumps(entry.own), entry.finished_at, entry.id,
+            entry.position, entry.mark, entry.last_at, entry.after_at, entry.rows, entry.stored, json.dumps(entry.skipped),
+            entry.numbers, entry.first_id, entry.next_id, entry.last_id, entry.finished_at, entry.id,
         ),
     )  # fmt: skip
 
 
-def holds(entry, number):
-    """True where the entry has ids left for `number` rows, or needs none."""
-    return entry.last_id is None or number <= entry.last_id - entry.next_id + 1
+def reserve(connection, entry, numbers, number):
+    """Hold ids for `number` rows inside the open transaction, so that they stand before all that is recorded later.
 
-
-def reserve_messages(connection, entry, number):
-    """Hold ids for `number` messages inside the open transaction, so that they stand before all that is heard later.
-
-    In a file without messages they begin at 1, and ingest counts on behind them. In a used one they end where its
-    messages begin, below zero if need be: what is imported is older, and the highest id stays the last word.
+    `numbers` says of which tables. While these have no rows but imported ones, the ids begin at 1 or go on, and ingest
+    counts on behind them. In a used file they end below all that ever were in use, below zero if need be: what is
+    imported is older, and the highest id stays the last word.
     """
-    low, high = connection.execute("select min(id), max(id) from messages").fetchone()
-    held = connection.execute("select min(first_id), max(last_id) from imports where last_id is not null").fetchone()
-    if high is None or (held[1] is not None and high <= held[1]):
-        first = max(high or 0, held[1] or 0) + 1
+    ends = [ends_of(connection, table) for table in NUMBERED[numbers]]
+    lows, highs = ([end for end in some if end is not None] for some in zip(*ends))
+    low, high = connection.execute(
+        "select min(first_id), max(last_id) from imports where numbers = ? and last_id is not null", (numbers,)
+    ).fetchone()
+    if max(highs, default=0) <= (high or 0):
+        first = max(0, high or 0) + 1
     else:
-        first = min(low, held[0] if held[0] is not None else low) - number
-    entry.first_id = entry.next_id = first
-    entry.last_id = first + number - 1
+        first = min(1, *lows, 1 if low is None else low) - number
+    entry.numbers, entry.first_id, entry.next_id, entry.last_id = numbers, first, first, first + number - 1
 
 
 def finish(connection, entry):
-    """The whole file has been read."""
+    """The file has been read, or there are no ids left: those that were not needed are free again."""
     with transaction(connection):
         entry.finished_at = utc(time.time())
+        entry.last_id = entry.next_id - 1
+        if entry.last_id < entry.first_id:
+            entry.first_id = entry.next_id = entry.last_id = None
         save_entry(connection, entry)
 
 

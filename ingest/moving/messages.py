@@ -9,11 +9,11 @@ from contextlib import closing
 
 from sqlite_utils import Database
 
-from ingest.moving.ledger import reserve_messages
-from ingest.moving.own import heard, within
-from ingest.moving.states import save_heard, save_states
-from ingest.mysensors.state import MERGE_HOURS, Channel
-from ingest.mysensors.store import BATTERY_LEVELS, MESSAGE, NUMBERED_MESSAGES, READINGS, Block, Store
+from ingest.moving.ledger import reserve
+from ingest.moving.own import Look, heard, within
+from ingest.moving.states import merge_states, save_heard, save_states
+from ingest.mysensors.state import MERGE_HOURS, Channel, Node, Sensor
+from ingest.mysensors.store import BATTERY_LEVELS, MESSAGE, MESSAGES, READINGS, Block, Store
 from ingest.mysensors.tally import MERGE_DAYS
 from ingest.schema import migrations
 
@@ -27,20 +27,24 @@ class Messages:
         self._gateway = gateway
         self._history = History(timezone)
         self._latest = 0.0
-        self._entry = None
+        self._entry = self._own = None
+
+    def look(self, connection):
+        """Before anything else, outside a transaction: it may take its time."""
+        self._own = Look(lambda: heard(connection, self._gateway))
 
     def begin(self, connection, entry, number):
         """Inside the open transaction: `number` more rows may come."""
         self._entry = entry
-        reserve_messages(connection, entry, number)
-        entry.own = {"messages": heard(connection, self._gateway)}
+        reserve(connection, entry, "messages", number)
 
-    def resume(self, connection, entry):
+    def resume(self, entry):
         self._entry = entry
+        self._history.resumed = True
 
     def absorb(self, message, fresh):
         """Take a message; the reason why it is left out, or None."""
-        if within(self._entry.own["messages"], message.at):
+        if within(self._own.at(message.at), message.at):
             return HEARD_HERE
         self._latest = max(self._latest, message.at)
         self._history.absorb(Block(self._gateway, "", message.at, self._latest, "import", [(message.header, message.payload)]))
@@ -57,6 +61,10 @@ class Messages:
         """What was absorbed is stored since an earlier import: keep what it taught, write nothing."""
         self._history.forget()
 
+    def end(self, connection):
+        """All has been told."""
+        merge_states(connection, list(self._history.told))
+
 
 class History(Store):
     """The daemon's store, which writes behind what is there instead of over it."""
@@ -65,6 +73,8 @@ class History(Store):
         with closing(sqlite3.connect(":memory:")) as memory:
             migrations.apply(Database(memory))
             super().__init__(memory, timezone)
+        self.told = {}  # nodes and sensors that have to be merged when all has been told
+        self.resumed = False  # also those of rows that are stored: the run before this one did not come so far
 
     def save(self, connection, first):
         """Write what is pending, messages from the id `first` on. Returns (topics, the next id)."""
@@ -73,14 +83,18 @@ class History(Store):
         for channel in self._dirty[Channel]:
             totals[channel] = channel.readings
             channel.readings = sum(sums[0] for sums in channel.hours.values())
-        topics = save_states(connection, [state for states in self._dirty.values() for state in states])
+        topics = save_states(connection, [state for states in self._dirty.values() for state in states], dated=True)
+        self._tell_at_end()
         for channel, total in totals.items():
             channel.readings = total
         rows = [self._messages[start : start + MESSAGE] for start in range(0, len(self._messages), MESSAGE)]
-        flat = [value for number, row in enumerate(rows, first) for value in (number, *row)]
-        for insert, values in ((NUMBERED_MESSAGES, flat), (READINGS, self._readings), (BATTERY_LEVELS, self._battery_levels)):
+        for insert, values, places in (
+            (MESSAGES, self._messages, range(len(rows))),
+            (READINGS, self._readings, self._readings_of),
+            (BATTERY_LEVELS, self._battery_levels, self._levels_of),
+        ):
             if values:
-                insert(connection, values)
+                insert.numbered(connection, values, [first + place for place in places])
                 topics.add(insert.table)
         connection.executemany(MERGE_HOURS, [row for channel in self._dirty[Channel] for row in channel.hourly()])
         connection.executemany(MERGE_DAYS, self._daily)
@@ -90,7 +104,28 @@ class History(Store):
             save_heard(connection, gateway, min(times), max(times), own and own.protocol_version)
         return topics, first + len(rows)
 
+    def _tell_at_end(self):
+        self.told |= dict.fromkeys((*self._dirty[Node], *self._dirty[Sensor]))
+
     def forget(self):
         """Drop the rows that are pending."""
+        if self.resumed:
+            self._tell_at_end()
         self._drain_tallies()
         self.committed()
+
+    # Readings and battery levels get the ids of the messages that they stood in.
+
+    def _forget(self):
+        super()._forget()
+        self._readings_of, self._levels_of = [], []
+
+    def _read(self, route, at, hour, header, payload, position):
+        self._readings_of.append(position)
+        super()._read(route, at, hour, header, payload, position)
+
+    def _tell(self, route, at, block, header, payload, position):
+        levels = len(self._battery_levels)
+        super()._tell(route, at, block, header, payload, position)
+        if len(self._battery_levels) > levels:
+            self._levels_of.append(position)

@@ -15,7 +15,7 @@ import json
 from ingest.database import utc
 from ingest.moving import nutify_events
 from ingest.moving.records import MoveError, Sample, Skip
-from ingest.moving.samples import Samples, find_intervals
+from ingest.moving.samples import USUAL_S, Samples, find_intervals
 from ingest.moving.streams import TableStream, open_source, peek_tables, tables_of
 from ingest.moving.times import Stamps
 from ingest.ups.figures import FIGURES, RATINGS, column
@@ -42,6 +42,7 @@ class Source:
         self._options = options
         self.target = options.ups or ""
         self._names = self._targets()
+        self._intervals = {}
 
     def close(self):
         self._source.close()
@@ -80,8 +81,8 @@ class Source:
     def streams(self):
         for table in (OLD, NEW):
             if table in self._tables:
-                intervals = find_intervals(self._stream(table).items())
-                yield self._stream(table), Samples(self._options.timezone, self._options, intervals)
+                self._intervals = find_intervals(self._stream(table).items())
+                yield self._stream(table), Samples(self._options.timezone, self._options, self._intervals)
 
     def _stream(self, table):
         held = self._tables[table]
@@ -124,10 +125,9 @@ class Source:
     def _save_events(self, connection, table):
         stamps, time = self._stamps(table)
         target = "target_id" if "target_id" in self._tables[table] else "null"
-        end = f"{time}_end" if f"{time}_end" in self._tables[table] else "null"
-        rows = self._source.execute(f"select {time}, {end}, {target}, event_type, event_message from {table} order by {time}, id")
-        found = [(*row[:2], self._name(row[2]), *row[3:]) for row in rows]
-        return nutify_events.save(connection, found, stamps, self._options)
+        rows = self._source.execute(f"select {time}, {target}, event_type, event_message from {table} order by {time}, id")
+        found = [(row[0], self._name(row[1]), *row[2:]) for row in rows]
+        return nutify_events.save(connection, found, stamps, self._options, lambda name: self._intervals.get(name, USUAL_S))
 
 
 def _texts(raw):

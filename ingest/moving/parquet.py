@@ -4,8 +4,6 @@ It is optional (`pip install 'voltkeeper[export]'`): there is no wheel of it for
 """
 
 import json
-import tempfile
-from pathlib import Path
 
 from ingest.moving.records import MoveError
 
@@ -16,17 +14,22 @@ MISSING = (
 )
 
 
-class ParquetWriter:
-    """A context that holds DuckDB in memory and a folder for the rows on their way. `rows` counts those of the last file."""
+def need_duckdb():
+    """The module. Raises MoveError, which says how to install it."""
+    try:
+        import duckdb
+    except ImportError as error:
+        raise MoveError(MISSING) from error
+    return duckdb
 
-    def __init__(self):
-        try:
-            import duckdb
-        except ImportError as error:
-            raise MoveError(MISSING) from error
-        self._duck = duckdb.connect()
+
+class ParquetWriter:
+    """A context that holds DuckDB in memory. `lines` is a file for rows on their way, `rows` counts those of the last one."""
+
+    def __init__(self, lines):
+        self._duck = need_duckdb().connect()
         self._duck.execute("set threads = 1")
-        self._folder = tempfile.TemporaryDirectory(prefix="voltkeeper-")
+        self._lines = lines
         self.rows = 0
 
     def __enter__(self):
@@ -34,31 +37,57 @@ class ParquetWriter:
 
     def __exit__(self, *error):
         self._duck.close()
-        self._folder.cleanup()
+        self._lines.unlink(missing_ok=True)
 
-    def write(self, path, house, cursor, types):
-        """Write the rows of a cursor; `types` are SQLite's, by column. Times (`*_at`, `at`) become UTC timestamps."""
+    def write(self, path, house, cursor, types, old=None, key=()):
+        """Write the rows of a cursor; `types` are SQLite's, by column. Times (`*_at`, `at`) become UTC timestamps.
+
+        Rows of the file `old` stay where none of the cursor's has the same key.
+        """
         names = [column[0] for column in cursor.description]
-        lines = Path(self._folder.name) / "rows.json"
         self.rows = 0
-        with lines.open("w", encoding="utf-8") as file:
+        with self._lines.open("w", encoding="utf-8") as file:
             for row in cursor:
                 file.write(json.dumps(dict(zip(names, row))) + "\n")
                 self.rows += 1
         columns = ", ".join(f"{_text(name)}: {_text(TYPES.get(types[name], 'VARCHAR'))}" for name in names)
         # A partition has the day in its name already.
         wanted = ", ".join(_cast(name, types[name]) for name in names if name != "day")
-        self._duck.execute(
-            f"copy (select {_text(house)} as house, {wanted} from read_json({_text(lines)}, "
-            f"format = 'newline_delimited', maximum_object_size = 67108864, columns = {{{columns}}})) "
-            f"to {_text(path)} (format parquet, compression zstd)"
+        rows = (
+            f"select {_text(house)} as house, {wanted} from read_json({_text(self._lines)}, "
+            f"format = 'newline_delimited', maximum_object_size = 67108864, columns = {{{columns}}})"
         )
+        if old is not None:
+            same = " and ".join(f'n."{name}" is not distinct from o."{name}"' for name in key)
+            rows = (
+                f"with new as materialized ({rows}) select * from new union all by name select * from {_files([old])} o "
+                f"where not exists (select 1 from new n where {same})"
+            )
+        self._run(f"copy ({rows}) to {_text(path)} (format parquet, compression zstd)")
+
+    def read(self, paths, column, type, first, last):
+        """(id, time as SQLite has it) of the rows of these files with such ids."""
+        time = f"strftime(\"{column}\", '%Y-%m-%dT%H:%M:%S.%gZ')" if _is_time(column, type) else f'"{column}"'
+        return self._run(f"select id, {time} from {_files(paths)} where id between {first} and {last}").fetchall()
+
+    def _run(self, sql):
+        try:
+            return self._duck.execute(sql)
+        except need_duckdb().Error as error:
+            raise MoveError(f"DuckDB stopped: {error}") from error
+
+
+def _files(paths):
+    return f"read_parquet([{', '.join(map(_text, paths))}], hive_partitioning = false, union_by_name = true)"
+
+
+def _is_time(name, type):
+    return type == "text" and (name == "at" or name.endswith("_at"))
 
 
 def _cast(name, type):
     quoted = f'"{name}"'
-    is_time = type == "text" and (name == "at" or name.endswith("_at"))
-    return f"try_cast({quoted} as timestamp) as {quoted}" if is_time else quoted
+    return f"try_cast({quoted} as timestamp) as {quoted}" if _is_time(name, type) else quoted
 
 
 def _text(value):

@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from ingest.moving.states import save_states
+from ingest.moving.states import merge_states
 from ingest.mysensors.facts import tell_sketch_version
 from ingest.mysensors.protocol import NODE_CHILD, Command, Presentation, parse_number, type_name
 from ingest.mysensors.state import Channel, Node, Sensor
@@ -57,7 +57,7 @@ class Source:
                 states += self._states(number, node, skipped)
             else:
                 skipped["sensor_id is no node's number"] += 1
-        save_states(connection, states)
+        merge_states(connection, states)
         return len(states), skipped
 
     def _states(self, number, told, skipped):

@@ -17,7 +17,7 @@ import click
 
 from ingest.database import connect, migrate, transaction, utc
 from ingest.moving.detect import detect
-from ingest.moving.ledger import find_entry, finish, holds, open_entry, raise_topics, save_entry
+from ingest.moving.ledger import find_entry, finish, open_entry, raise_topics, save_entry
 from ingest.moving.records import MoveError, Skip
 from ingest.mysensors.registry import number_gateways
 
@@ -73,9 +73,7 @@ def run_import(config, path, timezone=None, gateway=None, ups=None, format=None,
             for stream, sink in source.streams():
                 outcomes.append(_carry(connection, source, stream, sink, path, bar))
             for what, verb, save in source.states():
-                with transaction(connection):
-                    stored, skipped = save(connection)
-                    raise_topics(connection, {"nodes", "sensors", "channels", "events", "ups"})
+                stored, skipped = save(connection)
                 outcomes.append(Outcome(what, stored, skipped, verb=verb))
     return kind.TITLE, outcomes
 
@@ -120,18 +118,23 @@ def _carry(connection, source, stream, sink, path, bar):
     entry = find_entry(connection, source.kind, stream, source.target)
     known, known_at = (entry.position, entry.last_at) if entry else (0, None)
     left, before = _look(stream, known, known_at) if entry else (number, 0)
-    if entry is not None and entry.finished_at is None and holds(entry, left):
-        sink.resume(connection, entry)
-    else:
-        if not left:
-            return Outcome(stream.name, 0, Counter(), before)
-        if entry is not None and entry.finished_at is None:
-            finish(connection, entry)  # the file has grown since: what is left gets ids of its own
+
+    def begin(earlier, left):
         with transaction(connection):
-            entry = open_entry(connection, source.kind, stream, source.target, path.name, entry)
+            entry = open_entry(connection, source.kind, stream, source.target, path.name, earlier)
             sink.begin(connection, entry, left)
             save_entry(connection, entry)
             raise_topics(connection, ())
+        return entry
+
+    if entry is not None and entry.finished_at is None:
+        sink.look(connection)
+        sink.resume(entry)
+    else:
+        if not left:
+            return Outcome(stream.name, 0, Counter(), before)
+        sink.look(connection)
+        entry = begin(entry, left)
     stored, skipped, chunk, dry = 0, Counter(), 0, 0
     at = 0.0
     with bar(length=number, label=f"{path.name}: {stream.name}") as progress:
@@ -145,6 +148,9 @@ def _carry(connection, source, stream, sink, path, bar):
                 _commit(connection, stream, sink, entry, at)
                 progress.update(chunk)
                 chunk = 0
+            if fresh and item is not None and entry.is_full:  # the file has grown since its rows were counted
+                finish(connection, entry)
+                entry = begin(entry, stream.count())
             reason = item.reason if isinstance(item, Skip) else None
             if item is not None and reason is None:
                 reason = sink.absorb(item, fresh)
@@ -165,13 +171,14 @@ def _carry(connection, source, stream, sink, path, bar):
                 else:
                     entry.skipped[reason] += 1
                     skipped[reason] += 1
-            if chunk == CHUNK:
+            if chunk == CHUNK or entry.is_full:
                 _commit(connection, stream, sink, entry, at)
                 progress.update(chunk)
                 chunk = 0
         if chunk:
             _commit(connection, stream, sink, entry, at)
-        progress.update(chunk)
+            progress.update(chunk)
+    sink.end(connection)
     finish(connection, entry)
     return Outcome(stream.name, stored, skipped, before)
 

@@ -5,16 +5,16 @@ from statistics import median
 
 from ingest.clock import LocalTime
 from ingest.database import utc
-from ingest.moving.own import sampled, within
+from ingest.moving.ledger import reserve
+from ingest.moving.own import Look, between, sampled, within
 from ingest.moving.records import Sample
 from ingest.moving.upses import find_ups
-from ingest.rows import Insert
 from ingest.ups.energy import Meter, Moment, find_watts, rate
-from ingest.ups.figures import FIGURES, column, parse_figures
+from ingest.ups.figures import FIGURES, parse_figures
 from ingest.ups.hourly import UPSERT, Hour
+from ingest.ups.saving import SAMPLES
 from ingest.ups.status import status_words
 
-SAMPLES = Insert("ups_samples", ["sampled_at", "ups", "ups_status", *map(column, FIGURES), "watts", "watts_rule"])
 SAMPLED_HERE = "there are samples of that time already"
 ORDER = "not later than the row before it"
 LOOK = 20_000  # rows that the interval between two samples is learned from
@@ -36,18 +36,24 @@ IDENTITY = (
 class _Ups:
     """One UPS of the file."""
 
-    def __init__(self, number, meter, interval_s):
-        self.number, self.meter, self.interval_s = number, meter, interval_s
-        self.last = float("-inf")
-        self.hours = {}  # since the last commit: hour_at -> Hour
+    def __init__(self, number, meter, interval_s, own):
+        self.number, self.meter, self.interval_s, self.own = number, meter, interval_s, own
+        self.last = None
+        self.hours = {}  # since the last commit: hour_at -> Hour, what is to be added to that of the file
         self.known = {}
+
+    def hour(self, hour_at):
+        if hour_at not in self.hours:
+            self.hours[hour_at] = Hour(hour_at)
+        return self.hours[hour_at]
 
 
 class Samples:
     """Sink of an import for samples. `intervals` tells the usual seconds between two of each UPS of the file.
 
-    Kept between two commits is nothing but the last sample: an hour is read from the file when it is needed again,
-    so that an import that was killed ends with the same figures as one that was not.
+    Kept between two commits is nothing but the last sample: an hour is read from the file when it is added to, inside
+    the transaction, so that an import that was killed ends with the same figures as one that was not, and a running
+    reader may add to the same hour.
     """
 
     def __init__(self, timezone, options, intervals):
@@ -57,19 +63,27 @@ class Samples:
         self._upses, self._rows = {}, []
         self._entry = self._connection = None
 
-    def begin(self, connection, entry, number):
-        self.resume(connection, entry)
+    def look(self, connection):
+        self._connection = connection
 
-    def resume(self, connection, entry):
-        self._entry, self._connection = entry, connection
+    def begin(self, connection, entry, number):
+        self._entry = entry
+        reserve(connection, entry, "ups_samples", number)
+
+    def resume(self, entry):
+        self._entry = entry
 
     def absorb(self, sample, fresh):
         """Take a sample; the reason why it is left out, or None."""
         ups = self._upses.get(sample.ups) or self._meet(sample.ups)
-        if sample.at <= ups.last:
+        before = ups.last
+        if before is not None and sample.at <= before:
             return ORDER
         ups.last = sample.at
-        if within(self._entry.own.get(str(ups.number), []), sample.at):
+        own = ups.own.at(sample.at)
+        if before is not None and between(own, before, sample.at):
+            ups.meter.forget()  # that time is covered already, or a part of it
+        if within(own, sample.at):
             return SAMPLED_HERE
         figures = parse_figures(sample.variables)
         rating = rate(figures)
@@ -80,8 +94,8 @@ class Samples:
         if not fresh:
             return None
         for stretch in stretches:
-            self._hour(ups, stretch.hour_at).add_stretch(stretch)
-        self._hour(ups, self._hour_at(sample.at)).add_sample(figures, watts, rule)
+            ups.hour(stretch.hour_at).add_stretch(stretch)
+        ups.hour(self._hour_at(sample.at)).add_sample(figures, watts, rule)
         at = utc(sample.at)
         self._rows += (at, ups.number, sample.status, *(figures.get(name) for name in FIGURES), watts, rule)
         known = {"realpower": rating.realpower, "power": rating.power}
@@ -92,22 +106,18 @@ class Samples:
 
     def _meet(self, name):
         number = find_ups(self._connection, name, self._options)
-        if str(number) not in self._entry.own:
-            self._entry.own[str(number)] = sampled(self._connection, number, self._entry.last_at, self._hour_at)
-        ups = self._upses[name] = _Ups(number, Meter(self._hour_at), self._intervals.get(name, USUAL_S))
+        own = Look(lambda: sampled(self._connection, number, self._entry))
+        ups = self._upses[name] = _Ups(number, Meter(self._hour_at), self._intervals.get(name, USUAL_S), own)
         return ups
 
-    def _hour(self, ups, hour_at):
-        if hour_at not in ups.hours:
-            ups.hours[hour_at] = Hour.load(self._connection, ups.number, hour_at)
-        return ups.hours[hour_at]
-
     def write(self, connection):
-        SAMPLES(connection, self._rows)
-        for ups in self._upses.values():
-            connection.executemany(UPSERT, [hour.values(ups.number) for hour in ups.hours.values()])
+        for ups in self._upses.values():  # before the samples: what the file has of them is looked up
+            hours = [Hour.load(connection, ups.number, hour_at).joined(hour) for hour_at, hour in ups.hours.items()]
+            connection.executemany(UPSERT, [hour.values(ups.number) for hour in hours])
             if ups.known:
                 connection.execute(KNOWN, {**ups.known, "id": ups.number})
+        first, self._entry.next_id = self._entry.next_id, self._entry.next_id + len(self._rows) // SAMPLES.width
+        SAMPLES.numbered(connection, self._rows, range(first, self._entry.next_id))
         return {"ups", "ups_samples"}
 
     def committed(self):
@@ -117,6 +127,9 @@ class Samples:
 
     def forget(self):
         """Only fresh samples leave anything behind."""
+
+    def end(self, connection):
+        """Each commit told all that there is."""
 
 
 def find_intervals(items):

@@ -3,12 +3,20 @@
 The newer of the two wins, by the times that stand in the row; what ours lacks is filled in; nothing is taken away.
 """
 
+from ingest.database import transaction
+from ingest.moving.ledger import raise_topics
 from ingest.mysensors.state import Channel, Node, Sensor
 
+TOGETHER = 500  # rows merged in a transaction
 BY_TIME = {  # column -> the column with its time
     Node: {"battery_level": "battery_level_at", "battery_level_at": "battery_level_at", "role": "presented_at"},
     Channel: dict.fromkeys(("value", "text", "usual", "spread"), "last_at"),
     Sensor: {},
+}
+DATED = {  # what has a time of its own; the rest is as it was when all has been told
+    Node: {"role", "presented_at", "battery_level", "battery_level_at", "first_seen_at", "last_seen_at"},
+    Sensor: {"first_seen_at", "last_seen_at"},
+    Channel: set(Channel.COLUMNS),
 }
 SEEN = {Node: "last_seen_at", Sensor: "last_seen_at", Channel: "last_at"}
 LATEST = ("last_seen_at", "last_at", "presented_at")
@@ -43,15 +51,28 @@ def _statement(kind):
 STATEMENTS = {kind: _statement(kind) for kind in (Node, Sensor, Channel)}
 
 
-def save_states(connection, states):
-    """Merge State objects; a Channel's `readings` are those that come in addition. Returns the topics that changed."""
+def save_states(connection, states, dated=False):
+    """Merge State objects; a Channel's `readings` are those that come in addition. Returns the topics that changed.
+
+    `dated`: only what has a time of its own. What the file tells next is to fill in the rest, not what it told first.
+    """
     topics = set()
     for kind, statement in STATEMENTS.items():
-        chosen = [state.values() for state in states if type(state) is kind]
+        wanted = [not dated or name in kind.FIXED or name in DATED[kind] for name in kind.FIXED + kind.COLUMNS]
+        chosen = [
+            [value if keep else None for value, keep in zip(state.values(), wanted)] for state in states if type(state) is kind
+        ]
         if chosen:
             connection.executemany(statement, chosen)
             topics.add(kind.TABLE)
     return topics
+
+
+def merge_states(connection, states):
+    """The same in transactions of its own."""
+    for start in range(0, len(states), TOGETHER):
+        with transaction(connection):
+            raise_topics(connection, save_states(connection, states[start : start + TOGETHER]))
 
 
 def save_heard(connection, gateway, first_at, last_at, version=None):

@@ -8,11 +8,13 @@ of cid 255 and typ 3 (V_PERCENTAGE). `received` of a valuetype is some milliseco
 
 from collections import Counter
 
-from ingest.database import utc
+from ingest.database import seconds, transaction, utc
 from ingest.moving import tracker_firmware
-from ingest.moving.messages import Messages
+from ingest.moving.ledger import raise_topics
+from ingest.moving.messages import HEARD_HERE, Messages
+from ingest.moving.own import heard, within
 from ingest.moving.records import Skip, make_message
-from ingest.moving.states import save_states
+from ingest.moving.states import merge_states
 from ingest.moving.streams import TableStream, open_source, peek_tables, tables_of
 from ingest.moving.times import Stamps
 from ingest.mysensors.facts import tell_battery, tell_sketch_version
@@ -44,6 +46,7 @@ class Source:
         self._tables = tables_of(self._source)
         self._options = options
         self.target = options.gateway_words
+        self._stretches = None
 
     def close(self):
         self._source.close()
@@ -65,7 +68,7 @@ class Source:
         yield stream, Messages(self._options.timezone, self._options.gateway)
 
     def states(self):
-        """(what, what is done with it, function of the open transaction that gives (rows stored, Counter of reasons for the others))."""
+        """(what, what is done with it, function of our connection that gives (rows stored, Counter of reasons for the others))."""
         yield "nodes", MERGED, self._save_nodes
         yield "battery changes", "stored", self._save_battery_changes
         yield "sensors", MERGED, self._save_sensors
@@ -87,49 +90,64 @@ class Source:
             return None
 
     def _save_nodes(self, connection):
-        states, skipped = [], Counter()
+        states, skipped, own = [], Counter(), self._own(connection)
         columns = ("nid", "sk_name", "sk_version", "sk_revision", "api_ver", "lastseen", "location", "parent", "arc")
         for row in self._rows("node", *columns):
             if not _is_byte(row["nid"]):
                 skipped[NO_NUMBER] += 1
             elif row["nid"] != NODE_CHILD:  # 255 is no node: it asks for an id
-                states.append(self._node(row))
+                states.append(self._node(row, own))
             else:
                 skipped["255 is no node, it asks for an id"] += 1
-        save_states(connection, states)
+        merge_states(connection, states)
         locations = [(row["location"], self._key(row["nid"])) for row in self._rows("node", "nid", "location")
                      if row["location"] and _is_byte(row["nid"])]  # fmt: skip
-        connection.executemany("update nodes set location = ? where id = ? and location = ''", locations)
+        with transaction(connection):
+            connection.executemany("update nodes set location = ? where id = ? and location = ''", locations)
+            raise_topics(connection, {"nodes"})
         return len(states), skipped
 
-    def _node(self, row):
+    def _own(self, connection):
+        """Stretches in which Voltkeeper heard all of it itself, and knows it better: payloads are whole there."""
+        if self._stretches is None:
+            self._stretches = heard(connection, self._options.gateway)
+        return self._stretches
+
+    def _seen(self, text, own):
+        """The time of what is known, None where it only fills in what Voltkeeper does not know."""
+        at = self._at(text)
+        return None if at and within(own, seconds(at)) else at
+
+    def _node(self, row, own):
         node = Node(self._key(row["nid"]), self._options.gateway, row["nid"])
         node.sketch_name, node.protocol_version = row["sk_name"], row["api_ver"]
         if row["sk_version"] is not None:
             tell_sketch_version(node, row["sk_version"], None)
         node.sketch_revision = node.sketch_revision or row["sk_revision"] or None
         node.parent_node_id, node.arc = row["parent"], row["arc"]
-        node.first_seen_at = node.last_seen_at = self._at(row["lastseen"])
+        node.first_seen_at = node.last_seen_at = self._seen(row["lastseen"], own)
         return node
 
     def _save_battery_changes(self, connection):
         stored, skipped = 0, Counter()
-        for row in self._rows("node", "nid", "bat_changed"):
-            changed_at = self._at(row["bat_changed"])
-            if not row["bat_changed"] or not _is_byte(row["nid"]) or row["nid"] == NODE_CHILD:
-                continue
-            if changed_at is None:  # its form takes any text
-                skipped[f"{row['bat_changed']!r} is no date"] += 1
-            else:
-                stored += connection.execute(
-                    "insert into battery_changes (node, changed_at, recorded_by) select ?1, ?2, 'import' "
-                    "where not exists (select 1 from battery_changes where node = ?1 and changed_at = ?2)",
-                    (self._key(row["nid"]), changed_at),
-                ).rowcount
+        with transaction(connection):
+            for row in self._rows("node", "nid", "bat_changed"):
+                changed_at = self._at(row["bat_changed"])
+                if not row["bat_changed"] or not _is_byte(row["nid"]) or row["nid"] == NODE_CHILD:
+                    continue
+                if changed_at is None:  # its form takes any text
+                    skipped[f"{row['bat_changed']!r} is no date"] += 1
+                else:
+                    stored += connection.execute(
+                        "insert into battery_changes (node, changed_at, recorded_by) select ?1, ?2, 'import' "
+                        "where not exists (select 1 from battery_changes where node = ?1 and changed_at = ?2)",
+                        (self._key(row["nid"]), changed_at),
+                    ).rowcount
+            raise_topics(connection, {"nodes"})
         return stored, skipped
 
     def _save_sensors(self, connection):
-        states, skipped = [], Counter()
+        states, skipped, own = [], Counter(), self._own(connection)
         for row in self._rows("sensor", "nid_id", "cid", "typ", "name", "lastseen"):
             if not (_is_byte(row["nid_id"]) and _is_byte(row["cid"])) or row["nid_id"] == NODE_CHILD:
                 skipped[NO_NUMBER] += 1
@@ -140,17 +158,19 @@ class Source:
                 if _is_byte(row["typ"]):
                     sensor.type, sensor.type_name = row["typ"], type_name(Command.presentation, row["typ"])
                 sensor.description = row["name"]
-                sensor.first_seen_at = sensor.last_seen_at = self._at(row["lastseen"])
+                sensor.first_seen_at = sensor.last_seen_at = self._seen(row["lastseen"], own)
                 states.append(sensor)
-        save_states(connection, states)
+        merge_states(connection, states)
         return len(states), skipped
 
     def _save_values(self, connection):
-        states, stored, skipped = [], 0, Counter()
+        states, stored, skipped, own = [], 0, Counter(), self._own(connection)
         for row in self._rows("valuetype", "nid_id", "cid", "typ", "value", "received"):
             numbers = (row["nid_id"], row["cid"], row["typ"])
             if not all(map(_is_byte, numbers)) or row["nid_id"] == NODE_CHILD or row["value"] is None:
                 skipped["no value, or no number from 0 to 255"] += 1
+            elif self._at(row["received"]) != self._seen(row["received"], own):
+                skipped[HEARD_HERE] += 1
             elif numbers[1:] == (NODE_CHILD, SetReq.V_PERCENTAGE):
                 node = Node(self._key(row["nid_id"]), self._options.gateway, row["nid_id"])
                 odd = tell_battery(node, str(row["value"]), self._at(row["received"]))
@@ -159,7 +179,7 @@ class Source:
             else:
                 states += self._channel(*numbers, str(row["value"]), self._at(row["received"]))
                 stored += 1
-        save_states(connection, states)
+        merge_states(connection, states)
         return stored, +skipped
 
     def _channel(self, nid, cid, type, text, at):

@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+from ingest.database import transaction
+
 NO_TABLE = "this database keeps no firmware"
 
 
@@ -19,17 +21,20 @@ def save(connection, source, at):
         except ImageError as error:
             skipped[f"{type}/{version}: {error}"] += 1
             continue
-        if connection.execute("select 1 from firmware where type = ? and version = ?", (type, version)).fetchone():
-            skipped["stored already under the same type and version"] += 1
-            continue
-        number = connection.execute(
-            "insert into firmware (name, type, version, blocks, crc, sha256, filename, size, uploaded_at, uploaded_by) "
-            "values (?, ?, ?, ?, ?, ?, ?, ?, coalesce(?, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')), 'import')",
-            (
-                f"{type}/{version}", type, version, image.blocks, image.crc, image.sha256, filename or "unnamed.hex",
-                image.size, at(uploaded),
-            ),
-        ).lastrowid  # fmt: skip
-        connection.execute("insert into firmware_images (firmware, data) values (?, ?)", (number, image.data))
-        stored += 1
-    return stored, skipped
+        with transaction(connection):
+            fresh = _insert(connection, type, version, filename or "unnamed.hex", image, at(uploaded))
+        stored += fresh
+        skipped["stored already under the same type and version"] += not fresh
+    return stored, +skipped
+
+
+def _insert(connection, type, version, filename, image, uploaded_at):
+    if connection.execute("select 1 from firmware where type = ? and version = ?", (type, version)).fetchone():
+        return False
+    number = connection.execute(
+        "insert into firmware (name, type, version, blocks, crc, sha256, filename, size, uploaded_at, uploaded_by) "
+        "values (?, ?, ?, ?, ?, ?, ?, ?, coalesce(?, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')), 'import')",
+        (f"{type}/{version}", type, version, image.blocks, image.crc, image.sha256, filename, image.size, uploaded_at),
+    ).lastrowid
+    connection.execute("insert into firmware_images (firmware, data) values (?, ?)", (number, image.data))
+    return True

@@ -186,11 +186,13 @@ class Gateway(asyncio.Protocol):
             )  # fmt: skip
             self._writer.put(self._sinks.store, block, len(items) + len(rejects))
 
-    def meet(self, node_id, presented):
-        """An import knows this node: its id is nobody else's."""
-        self._heard.add(node_id)
-        if presented:
-            self._presented.add(node_id)
+    def learn(self, known):
+        """An import wrote into the file, which now tells this: ids that are taken, and what was not known here."""
+        self._sleepers |= known.sleepers - self._heard
+        self._presented |= known.presented
+        self._heard |= known.heard
+        self._protocols = known.protocols | self._protocols
+        self._values = known.values | self._values
 
     def _hear(self, header, payload):
         node, _, command, echo, type = header

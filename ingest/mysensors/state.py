@@ -89,6 +89,15 @@ class Node(State):
         if self.usual_interval_s is not None:  # what was usual before a restart counts for some pauses
             self._pauses.extend([self.usual_interval_s] * (PAUSES // 3))
 
+    def learn(self, filed, pending):
+        """What it is by default gives way to what it said when it presented itself; its usual pause weighs as at a start."""
+        presented, usual = self.presented_at, self.usual_interval_s
+        super().learn(filed, pending)
+        if presented is None and filed.presented_at is not None:
+            self.role = filed.role
+        if usual is None:
+            self.loaded()
+
     def heard(self, at, epoch):
         """The node spoke `at` (monotonic seconds): learn its usual pause from the start of one burst to the next."""
         self._last = at

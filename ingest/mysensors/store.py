@@ -3,12 +3,14 @@
 Messages, readings and what happened are inserted; nodes, sensors, channels and daily figures are merged once a commit.
 """
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from operator import itemgetter
 
 from ingest.clock import LocalTime
 from ingest.database import utc
+from ingest.imports import imports_seen
 from ingest.mysensors import oddities
 from ingest.mysensors.deleted import last_deletion, read_deletions
 from ingest.mysensors.facts import teller
@@ -28,7 +30,6 @@ from ingest.rows import Insert
 
 MESSAGE_COLUMNS = "received_at gateway node node_id child_id command echo type type_name payload repeat".split()
 MESSAGE = len(MESSAGE_COLUMNS)  # values of a row; the last one says whether it is a repeat
-NUMBERED_MESSAGES = Insert("messages", ["id", *MESSAGE_COLUMNS])
 MESSAGES = Insert("messages", MESSAGE_COLUMNS)
 READINGS = Insert("readings", ["received_at", "channel", "value", "text"])
 REJECTS = Insert("rejects", ["received_at", "source", "raw", "reason"])
@@ -39,9 +40,6 @@ last_seen_at = ? where id = ?"""
 KNOWN_NUMBERS = 50_000  # texts whose number is remembered; memories are wiped when they are full
 KNOWN_ROUTES = 100_000
 KNOWN_RECENT = 10_000
-# An import holds the ids of the messages that it has yet to write.
-NEXT_MESSAGE = """select 1 + max(coalesce((select max(id) from messages), 0),
-coalesce((select max(last_id) from imports), 0))"""
 ASKED_S = 60  # a presentation this long after one was asked for is no surprise
 
 
@@ -99,7 +97,8 @@ class Store:
         self._recent = {}  # (gateway, Header, payload) -> when it was last heard; only where repeats are looked for
         self._asked = {}  # node -> when it was asked for a presentation
         self._imports = imports_seen(connection)
-        self.on_import = lambda nodes: None  # told of the nodes that an import knows
+        self.learned = float("-inf")  # when an import taught it something, monotonic seconds
+        self.on_import = lambda connection: None  # called when that happens, inside the open transaction
         self._day = ""
         self._forget()
 
@@ -339,13 +338,13 @@ class Store:
         seen = imports_seen(connection)
         if seen == self._imports:
             return
-        self._imports = seen
+        self._imports, self.learned = seen, time.monotonic()
         for kind, held in ((Node, self.nodes), (Sensor, self.sensors), (Channel, self.channels)):
             for key, filed in kind.load(connection).items():
                 state = held.setdefault(key, filed)
                 if state is not filed:
                     state.learn(filed, state in self._dirty[kind])
-        self.on_import(list(self.nodes.values()))
+        self.on_import(connection)
 
     def write(self, connection):
         """Write what is pending; the topics that changed are returned."""
@@ -363,27 +362,17 @@ class Store:
             (self.nodes[256 * gateway].protocol_version if 256 * gateway in self.nodes else None, at, at, gateway)
             for gateway, at in self._gateways.items()
         ])
-        first = connection.execute(NEXT_MESSAGE).fetchone()[0]
-        if self._messages:  # SQLite numbers rows on from the highest id; the first one is told its own
-            NUMBERED_MESSAGES(connection, [first, *self._messages[:MESSAGE]])
-            MESSAGES(connection, self._messages[MESSAGE:])
-            topics.add("messages")
-        odd = [value for at, position, *rest in self._oddities for value in (at, first + position, *rest)]
-        for insert, values in (
-            (READINGS, self._readings),
-            (BATTERY_LEVELS, self._battery_levels),
-            (ODDITIES, odd),
-            (REJECTS, self._rejects),
-        ):
-            if values:
-                insert(connection, values)
-                topics.add(insert.table)
+        first = MESSAGES.append(connection, self._messages)
+        READINGS.append(connection, self._readings)
+        BATTERY_LEVELS.append(connection, self._battery_levels)
+        ODDITIES(connection, [value for at, position, *rest in self._oddities for value in (at, first + position, *rest)])
+        REJECTS(connection, self._rejects)
+        told = {
+            "messages": self._messages, "readings": self._readings, "battery_levels": self._battery_levels,
+            "oddities": self._oddities, "rejects": self._rejects,
+        }  # fmt: skip
+        topics |= {topic for topic, rows in told.items() if rows}
         hours = [row for channel in self._dirty[Channel] for row in channel.hourly()]
         connection.executemany(MERGE_HOURS, hours)
         connection.executemany(MERGE_DAYS, self._daily)
         return topics
-
-
-def imports_seen(connection):
-    """A value that changes with every commit of an import."""
-    return connection.execute("select seq from changes where topic = 'imports'").fetchone()

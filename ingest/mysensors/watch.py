@@ -9,6 +9,7 @@ from ingest.database import utc
 LEAST_SILENCE_S = 600  # a node is not called silent before
 SILENCES = 3  # times its own usual interval
 LOOK_S = 30
+LEARNING_S = 60  # after a commit of an import: when a node was last seen may be told by the next one
 STEP_S = 5.0  # the wall clock and the monotonic one part by more: somebody set the clock
 
 OPEN = """insert into events (event, gateway, node, started_at, ended_at, complete, detail, figures)
@@ -72,6 +73,8 @@ class Watch:
             if since is None or node.node_id == 0 or node.last_seen_at is None:
                 continue
             heard = node.heard_since(since)
+            if heard is None and now - self._store.learned < LEARNING_S:
+                continue
             limit = max(LEAST_SILENCE_S, SILENCES * (node.usual_interval_s or 0))
             if node.id in self._silent:
                 if heard is not None and heard > self._silent[node.id]:

@@ -92,6 +92,10 @@ class Meter:
         self._hour_at = hour_at
         self._last = None
 
+    def forget(self):
+        """What comes next does not go on from what came last."""
+        self._last = None
+
     def feed(self, moment):
         """The stretches from the moment before to this one: none after a gap."""
         before, self._last = self._last, moment

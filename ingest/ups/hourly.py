@@ -1,4 +1,4 @@
-"""One UPS's hour as a row of `ups_samples_hourly`: kept in memory as absolute values, so that writing it twice is harmless."""
+"""One UPS's hour as a row of `ups_samples_hourly`: written as a whole, so that writing it twice is harmless."""
 
 from datetime import datetime
 
@@ -31,22 +31,41 @@ class Hour:
 
     @classmethod
     def load(cls, connection, ups, hour_at):
-        """The hour as far as the file has it."""
+        """The hour as far as the file has it. Where its samples are pruned, its own figures stand for them."""
         hour = cls(hour_at)
         row = connection.execute(
-            f"select {', '.join(SUMS)} from ups_samples_hourly where ups = ? and hour_at = ?", (ups, hour_at)
+            f"select {', '.join(COLUMNS[2:])} from ups_samples_hourly where ups = ? and hour_at = ?", (ups, hour_at)
         ).fetchone()
         if row is None:
             return hour
-        hour.samples, hour.covered, hour.on_battery, hour.trim, hour.boost, hour.wh, hour.rule = row
+        hour.samples, hour.covered, hour.on_battery, hour.trim, hour.boost, hour.wh, hour.rule = row[: len(SUMS)]
         end = utc(datetime.fromisoformat(hour_at).timestamp() + 3600)
         parts = ", ".join(f"count({c}), min({c}), total({c}), max({c})" for c in map(column, FIGURES))
-        found = connection.execute(
-            f"select {parts} from ups_samples where ups = ? and sampled_at >= ? and sampled_at < ?", (ups, hour_at, end)
+        held, *found = connection.execute(
+            f"select count(*), {parts} from ups_samples where ups = ? and sampled_at >= ? and sampled_at < ?",
+            (ups, hour_at, end),
         ).fetchone()
         for number, name in enumerate(FIGURES):
-            if found[4 * number]:
+            low, average, high = row[len(SUMS) + 3 * number :][:3]
+            if held < hour.samples and average is not None:
+                hour.sums[name] = [hour.samples, low, average * hour.samples, high]
+            elif found[4 * number]:
                 hour.sums[name] = list(found[4 * number : 4 * number + 4])
+        return hour
+
+    def joined(self, other):
+        """An Hour of what is in this one and in another one, which is later."""
+        hour = Hour(self.hour_at)
+        for name in ("samples", "covered", "on_battery", "trim", "boost"):
+            setattr(hour, name, getattr(self, name) + getattr(other, name))
+        hour.wh = self.wh if other.wh is None else (self.wh or 0.0) + other.wh
+        hour.rule = other.rule or self.rule
+        hour.sums = dict(self.sums)
+        for name, (count, low, total, high) in other.sums.items():
+            held = self.sums.get(name)
+            if held is not None:
+                count, low, total, high = held[0] + count, min(held[1], low), held[2] + total, max(held[3], high)
+            hour.sums[name] = [count, low, total, high]
         return hour
 
     def add_sample(self, figures, watts, rule):

@@ -8,6 +8,7 @@ from ingest.ups import registry
 from ingest.ups.commands import label
 from ingest.ups.figures import FIGURES, column
 from ingest.ups.hourly import UPSERT as UPSERT_HOUR
+from ingest.ups.hourly import Hour
 from ingest.variables import full_label
 
 SAMPLES = Insert("ups_samples", ["sampled_at", "ups", "ups_status", *map(column, FIGURES), "watts", "watts_rule"])
@@ -25,7 +26,9 @@ COLUMNS = (
     "mfr", "model", "serial", "firmware", "realpower_nominal", "power_nominal", "power_factor", "status", "status_at",
     "outcome", "outcome_at", "first_seen_at", "last_sample_at",
 )  # fmt: skip
-UPDATE_UPS = f"update ups set {', '.join(f'{name} = coalesce(?, {name})' for name in COLUMNS)} where id = ?"
+KEPT = ("first_seen_at",)  # where the file has one, an import may have told an earlier one
+SET = (f"{name} = coalesce({f'{name}, ?' if name in KEPT else f'?, {name}'})" for name in COLUMNS)
+UPDATE_UPS = f"update ups set {', '.join(SET)} where id = ?"
 
 
 class Pending:
@@ -37,9 +40,16 @@ class Pending:
         self.variables = {}  # (ups, variable) -> (value, number, writable, changed_at), None: the UPS tells it no more
         self.flags = {}  # (ups, variable) -> writable
         self.history = []  # (ups, variable, old, value, changed_at)
-        self.runs, self.hours, self.events = {}, {}, {}  # -> the Ups that each is of
+        self.hours = {}  # (ups, hour_at) -> Hour, what is to be added to that of the file
+        self.runs, self.events = {}, {}  # -> the Ups that each is of
         self.offers = {}  # Ups -> (Offer, the settings that the config has for it)
-        self._ids, self._row_ids = {}, {}
+        self._ids, self._row_ids, self._totals = {}, {}, {}
+
+    def hour(self, ups, hour_at):
+        """What is pending of an hour."""
+        if (ups, hour_at) not in self.hours:
+            self.hours[ups, hour_at] = Hour(hour_at)
+        return self.hours[ups, hour_at]
 
     def write(self, connection, sources):
         """Write all of it inside the open transaction; returns the topics that changed."""
@@ -49,11 +59,11 @@ class Pending:
         number = self._number
         connection.executemany(left_out, [(number(ups),) for ups in self.gone if ups.id is None])
         connection.executemany(UPDATE_UPS, [(*ups.columns.values(), number(ups)) for ups in self.dirty])
+        self._write_hours(connection)  # before the samples: what the file has of them is looked up
         flat = []
         for ups, at, status, figures, watts, rule in self.samples:
             flat += (at, number(ups), status, *figures, watts, rule)
-        SAMPLES(connection, flat)
-        connection.executemany(UPSERT_HOUR, [hour.values(number(ups)) for hour, ups in self.hours.items()])
+        SAMPLES.append(connection, flat)
         self._write_variables(connection)
         for ups, offered in self.offers.items():
             self._write_offer(connection, number(ups), *offered)
@@ -70,6 +80,10 @@ class Pending:
             ups.id = number
         for row, number in self._row_ids.items():
             row.id = number
+        for (ups, hour_at), hour in self._totals.items():
+            ups.hours[hour_at] = hour
+            for earlier in sorted(ups.hours)[:-2]:
+                del ups.hours[earlier]
 
     @staticmethod
     def _insert(connection, ups, source):
@@ -79,6 +93,13 @@ class Pending:
 
     def _number(self, ups):
         return self._ids[ups] if ups.id is None else ups.id
+
+    def _write_hours(self, connection):
+        self._totals = {}
+        for (ups, hour_at), fresh in self.hours.items():
+            held = ups.hours.get(hour_at) or Hour.load(connection, self._number(ups), hour_at)
+            self._totals[ups, hour_at] = held.joined(fresh)
+        connection.executemany(UPSERT_HOUR, [hour.values(self._number(ups)) for (ups, _), hour in self._totals.items()])
 
     def _write_variables(self, connection):
         number = self._number

@@ -10,11 +10,11 @@ from datetime import datetime
 
 from ingest.clock import LocalTime
 from ingest.database import utc
+from ingest.imports import imports_seen
 from ingest.ups.energy import Meter, Moment, find_watts, rate
 from ingest.ups.events import Machine
 from ingest.ups.figures import FIGURES, parse_figures, parse_value
 from ingest.ups.happenings import CLOSED, OPENED, UPDATED, Event, Failed, Good
-from ingest.ups.hourly import Hour
 from ingest.ups.polls import OK, WAIT, Found, Gone, Offer, Ordered, Poll, Run
 from ingest.ups.saving import COLUMNS, Pending
 from ingest.ups.status import describe, status_words
@@ -44,7 +44,7 @@ class Ups:
         self.settings = self.writable = frozenset()
         self.run = None
         self.offered = None  # what it could be told to do, when it was last asked
-        self.hours = {}  # hour_at -> Hour, the last two
+        self.hours = {}  # hour_at -> Hour as the file has it, the last two
         self.machine = self.meter = None
 
 
@@ -63,6 +63,7 @@ class UpsStore:
         self._hour_at = lambda at: clock.day_and_hour(at)[1]
         self._upses = {}
         self._pending = Pending()
+        self._imports = imports_seen(connection)
         self._load()
 
     def names(self, source):
@@ -203,8 +204,8 @@ class UpsStore:
         ups.columns["last_sample_at"] = at
         self._pending.samples.append((ups, at, poll.status, [figures.get(name) for name in FIGURES], watts, rule))
         for stretch in ups.meter.feed(Moment(poll.at, poll.monotonic, watts, words, poll.interval_s)):
-            self._hour(ups, stretch.hour_at).add_stretch(stretch)
-        self._hour(ups, self._hour_at(poll.at)).add_sample(figures, watts, rule)
+            self._pending.hour(ups, stretch.hour_at).add_stretch(stretch)
+        self._pending.hour(ups, self._hour_at(poll.at)).add_sample(figures, watts, rule)
         if poll.writable is not None:
             ups.writable = poll.writable
         if poll.settings is not None:
@@ -251,14 +252,6 @@ class UpsStore:
                 del held[variable]
                 self._pending.variables[ups, variable] = None
 
-    def _hour(self, ups, hour_at):
-        hour = ups.hours.get(hour_at)
-        if hour is None:
-            hour = Hour(hour_at) if ups.id is None else Hour.load(self._connection, ups.id, hour_at)
-            ups.hours[hour_at] = hour
-        self._pending.hours[hour] = ups
-        return hour
-
     def _tell(self, ups, changes):
         for verb, event in changes:
             self._pending.events[event] = ups
@@ -276,13 +269,15 @@ class UpsStore:
 
     def write(self, connection):
         """Write what is pending; the topics that changed are returned."""
+        seen = imports_seen(connection)
+        if seen != self._imports:
+            self._imports = seen
+            for ups in self._upses.values():
+                ups.hours = {}  # an import may have added to them
         return self._pending.write(connection, self._sources)
 
     def committed(self):
         self._pending.committed()
-        for ups in {*self._pending.hours.values()}:
-            for hour_at in sorted(ups.hours)[:-2]:
-                del ups.hours[hour_at]
         self._pending = Pending()
 
 

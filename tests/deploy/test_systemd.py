@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = sorted((ROOT / "deploy/systemd").iterdir())
 ANALYZE = shutil.which("systemd-analyze")
-EXPOSURE = {"voltkeeper-ingest": 25, "voltkeeper-web": 20, "voltkeeper-backup": 15}  # 100 is a service without any care
+EXPOSURE = {"voltkeeper-ingest": 25, "voltkeeper-web": 20, "voltkeeper-backup": 15, "voltkeeper-prune": 15}  # 100 is a service without any care
 
 if ANALYZE is None and os.environ.get("CI"):
     pytest.fail("CI has to install systemd", pytrace=False)

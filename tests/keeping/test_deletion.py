@@ -9,6 +9,7 @@ from ingest.chores import run_due
 from ingest.database import connect, transaction, utc
 from ingest.mysensors.lines import Lines
 from ingest.mysensors.store import Block, Store
+from ingest.pace import Pace
 from ingest.retention_settings import Retention
 
 NODE, OTHER = 1, 2
@@ -49,6 +50,26 @@ def test_a_node_goes_with_everything_that_refers_to_it(house, ask):
     assert ask("select count(*) from events where node = ?", NODE) == [(0,)] and whole(ask)
     ((state, rows),) = ask("select state, rows from deletions")
     assert state == "done" and rows > 1000
+
+
+def test_what_moved_in_goes_in_short_steps_too(house, ask, monkeypatch):
+    """Its ids may stand below zero."""
+    ask("pragma foreign_keys = off")
+    ask("update oddities set message = null")
+    ask("update messages set id = id - 100000")
+    ask("update readings set id = id - 100000")
+    changes, locked = [], Pace.locked
+
+    def counted(pace, write):
+        before = pace.connection.total_changes
+        locked(pace, write)
+        changes.append(pace.connection.total_changes - before)
+
+    monkeypatch.setattr(Pace, "locked", counted)
+    monkeypatch.setattr("ingest.pace.MOST", 200)
+    ask_for(house, "node", NODE)
+    assert not any(rows_of(ask, NODE).values()) and whole(ask)
+    assert sum(changes) > 2000 and changes[-1] < 100  # the last step takes what came meanwhile, and the node
 
 
 def test_a_sensor_goes_and_its_siblings_stay(house, ask):

@@ -1,10 +1,12 @@
 """What a prune takes and what it leaves, whatever happens in the middle of it."""
 
 import random
+import re
 import signal
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +19,7 @@ from ingest.mysensors.replay import replay
 from ingest.retention import plan, read_plan
 from ingest.retention_settings import Retention
 
+ROOT = Path(__file__).resolve().parents[2]
 DAY_S = 86_400
 ROLLED_UP = "select * from readings_hourly", "select * from node_daily", "select * from channels", "select * from events"
 
@@ -119,6 +122,24 @@ def test_killed_in_the_middle_it_goes_on(house, ask, voltkeeper, write_config, w
     assert states[-1] == "done" and "running" not in states and whole(ask)
     oldest = ask("select min(received_at) from readings")[0][0]
     assert seconds(oldest) > time.time() - 2 * DAY_S - 60
+
+
+def test_a_machine_without_a_site_prunes_by_a_timer(house, ask, write_config, voltkeeper):
+    """What the unit starts is all that is needed."""
+    unit = (ROOT / "deploy/systemd/voltkeeper-prune.service").read_text()
+    (command,) = re.findall(r"^ExecStart=\S+/voltkeeper (.*)$", unit, re.M)
+    assert "VOLTKEEPER_CONFIG=" in unit and (ROOT / "deploy/systemd/voltkeeper-prune.timer").is_file()
+    old = utc(time.time() - 31 * DAY_S)
+    assert ask("select count(*) from messages where received_at < ?", old)[0][0] > 1000
+    config = write_config(f"database: {house.database}\ntimezone: UTC\n")
+    program = voltkeeper(*command.split(), VOLTKEEPER_CONFIG=str(config))
+    assert program.wait() == 0, program.text
+    assert ask("select count(*) from messages where received_at < ?", old) == [(0,)]
+    assert ask("select state, started_by from retention_runs") == [("done", "command line")]
+    with only_one(house.database):  # a site beside it is at work just now
+        program = voltkeeper(*command.split(), VOLTKEEPER_CONFIG=str(config))
+        assert program.wait() == 1 and "another program" in program.text
+    assert "prune" not in run_due(house)  # the site finds the work done
 
 
 def test_dry_run_says_what_would_go_and_takes_nothing(house, ask, voltkeeper, write_config):

@@ -26,6 +26,25 @@ sys.exit(run.import_file(load_config(sys.argv[1]), sys.argv[2]))
 """
 
 
+class Between:
+    """A progress bar that calls a function after each commit of the import."""
+
+    def __init__(self, call):
+        self.call = call
+
+    def __call__(self, **options):
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def update(self, number):
+        self.call()
+
+
 class House:
     """A config, its database and what is in it."""
 

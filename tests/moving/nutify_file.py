@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 OLDEST = """
 create table ups_static_data (id integer primary key, timestamp datetime, device_model text, device_mfr text, device_serial text, ups_firmware text);
@@ -90,3 +90,22 @@ def _add_events(db, table, time, more, *values):
             f"values (?, ?, ?, 'rack@localhost', ?, ?{', ?' * len(values)})",
             (at, at, end, event, f"UPS rack event: {event}", *values),
         )
+
+
+def make_times(path, times, told=(), on_battery=(0, 0)):
+    """Make or go on with a file of one UPS with a sample at each of these times (unix seconds), and events (time, type) without an end."""
+    db = sqlite3.connect(path)
+    if not db.execute("select count(*) from sqlite_master").fetchone()[0]:
+        db.executescript(OLD)
+    text = lambda at: _text(datetime.fromtimestamp(at, UTC))  # noqa: E731
+    db.executemany(
+        "insert into ups_dynamic_data (timestamp_utc, ups_status, ups_load, ups_realpower, ups_realpower_nominal, input_voltage, "
+        "output_voltage, battery_charge, battery_voltage, battery_runtime) values (?, ?, 20, 180, 900, 220, 231, 90, 26.4, 1800)",
+        [(text(at), "OB" if on_battery[0] <= at < on_battery[1] else "OL") for at in times],
+    )
+    db.executemany(
+        "insert into ups_events (timestamp_utc, timestamp_utc_begin, ups_name, event_type, event_message) values (?, ?, 'rack@localhost', ?, '')",
+        [(text(at), text(at), event) for at, event in told],
+    )
+    db.commit()
+    db.close()

@@ -3,8 +3,9 @@
 import json
 
 import pytest
-from nutify_file import make_new, make_old
+from nutify_file import make_new, make_old, make_times
 
+from ingest.database import utc
 from ingest.moving import run
 from ingest.moving.records import MoveError
 
@@ -61,6 +62,21 @@ def test_what_happened_is_one_event_from_its_start_to_its_end(house, tmp_path):
     assert (figures["seconds"], figures["wh"], figures["charge_start"], figures["lowest_charge"]) == (1800.0, 90.0, 100.0, 42.0)
     assert house.take(tmp_path / "nutify.db.sqlite")["events of UPSes"].stored == 0
     assert house.one("select count(*) from events") == 3
+
+
+def test_an_outage_that_the_file_left_open_is_ended_by_what_it_tells_later(house, tmp_path):
+    start = 1_790_000_000
+    told = [(start + 600, "ONBATT"), (start + 900, "NOPARENT")]
+    make_times(tmp_path / "nutify.sqlite", range(start, start + 900, 60), told, on_battery=(start + 600, start + 900))
+    assert house.take(tmp_path / "nutify.sqlite")["events of UPSes"].stored == 1
+    sql = "select started_at, ended_at, complete, json_extract(figures, '$.covered_s') from events"
+    assert house.rows(sql) == [(utc(start + 600), utc(start + 900), 0, 240.0)]
+    make_times(
+        tmp_path / "nutify.sqlite", range(start + 900, start + 3000, 60), [(start + 1800, "ONLINE")], on_battery=(start + 900, start + 1800)
+    )
+    for stored in (1, 0):
+        assert house.take(tmp_path / "nutify.sqlite")["events of UPSes"].stored == stored
+        assert house.rows(sql) == [(utc(start + 600), utc(start + 1800), 1, 1200.0)]
 
 
 def test_a_nutify_file_of_many_upses_twice_and_killed(make_house, tmp_path, monkeypatch):

@@ -5,14 +5,14 @@ import socket
 import sqlite3
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 import serial
 
 from ingest.choose import Sources
 from ingest.check import run_check
-from ingest.database import connect, migrate
+from ingest.database import connect, migrate, utc
 from ingest.demo.threaded import running
 from ingest.demo.upsd import DemoUpsd
 from ingest.routes import check_site
@@ -160,6 +160,22 @@ def test_a_damaged_database(check, tmp_path):
     code, lines = check()
     assert code == 1
     assert of(lines, "database").startswith("FAILED") and "restore a copy" in of(lines, "database")
+
+
+def test_old_rows_that_nobody_prunes_are_noted(check, tmp_path):
+    path = tmp_path / "data/telemetry.db"
+    migrate(path)
+    with closing(connect(path)) as connection:
+        insert = "insert into rejects (received_at, source, raw, reason) values (?, 'main', '', '')"
+        connection.executemany(insert, [(utc(time.time() - days * 86400),) for days in (80, 70, 1)])
+        assert not [line for line in check()[1] if "retention" in line]  # a new file: the site has its time
+        connection.execute("update _sqlite_migrations set applied_at = '2026-01-01 00:00:00.000000+00:00'")
+        code, lines = check()
+        assert code == 0 and of(lines, "retention").startswith("note    retention: never pruned, 2 rows are older")
+        assert "voltkeeper prune" in of(lines, "retention")
+        at = utc(time.time() - 3600)
+        connection.execute("insert into retention_runs (started_at, ended_at, started_by, state, size_before) values (?, ?, 'x', 'done', 1)", (at, at))
+        assert of(check()[1], "retention") == "ok      retention: last pruned 60 min ago"
 
 
 def test_damaged_pages(check, tmp_path):
