@@ -108,7 +108,7 @@ def read(database):
 def test_every_block_is_of_a_kind_and_a_section_that_is_tried_here():
     assert set(re.findall(r"^ *```(\w+)$", README, re.M)) == {"console", "ini", "yaml"}
     sections = [title for title, _ in blocks("console")]
-    assert sections == [*["systemd"] * 2, "supervisor", *["Containers"] * 3, "Backup and restore", *["Update"] * 2]
+    assert sections == [*["systemd"] * 3, "supervisor", *["Containers"] * 3, "Backup and restore", *["Update"] * 2]
 
 
 def test_a_command_that_no_test_knows_fails(installed):
@@ -127,6 +127,14 @@ def test_systemd(installed):
     told = run(commands("systemd")[1], installed)
     assert "ok      config: " in told and "ok      secrets: all come from the environment" in told
     assert "ingest   does not run" in told
+
+
+def test_without_the_site_timers_do_the_daily_work(lived_in):
+    machine, _ = lived_in
+    run(commands("systemd")[2], machine)
+    run("sudo systemctl start voltkeeper-prune", machine)
+    with closing(connect(machine / HOUSE / "telemetry.db")) as connection:
+        assert connection.execute("select state from retention_runs").fetchall() == [("done",)]
 
 
 def test_supervisor(installed):
@@ -192,7 +200,7 @@ def test_the_example_of_a_config_loads(tmp_path, monkeypatch):
 def test_what_the_text_names_is_there():
     named = re.findall(r"`(?:sudo )?voltkeeper ([a-z-]+)`", README)
     assert named and set(named) <= set(main.commands)
-    for unit in re.findall(r"voltkeeper-(?:ingest|web|backup)(?:\.\w+)?", README):
+    for unit in re.findall(r"voltkeeper-(?:ingest|web|backup|prune)(?:\.\w+)?", README):
         assert (ROOT / "deploy/systemd" / (unit if "." in unit else f"{unit}.service")).is_file(), unit
     for link in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / "deploy" / link).exists(), link
