@@ -97,7 +97,7 @@ def prepare(database, node=NODE, gateway="main", messages=MESSAGES):
     connection.close()
 
 
-def measure(peer, count, before):
+def measure(peer, count, before, pause_s=PAUSE_BETWEEN_S):
     """(p50, p99) in ms of requests, each sent a little after the last answer, in one write behind `before` lines."""
     lines = iter(list(traffic(before * count + 1)))
     took = []
@@ -118,7 +118,7 @@ def measure(peer, count, before):
             rest += data
         took.append(1000 * (time.perf_counter() - start))
         rest = b""
-        time.sleep(PAUSE_BETWEEN_S)
+        time.sleep(pause_s)
     took.sort()
     return statistics.median(took), took[int(0.99 * len(took))]
 

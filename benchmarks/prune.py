@@ -32,7 +32,7 @@ from ingest.demo.upsd import DemoUpsd
 RATE, DAYS, KEEP_DAYS = 50, 60, 30
 QUIET_S = 20  # of ingest before the prune begins, to compare with
 DAY_S = 86_400
-REQUESTS = 400  # firmware blocks a round
+REQUESTS, PAUSE_S = 200, 0.02  # firmware blocks a round, as fast as a radio asks for them, each behind an ordinary line
 PAGES = ("/", "/nodes", "/nodes/main/7", "/ups/rack@closet", "/energy", "/telemetry/stale_nodes.json")
 SPANS = ((60, 1), (60, 40), (33, 27), (20, 1))  # days ago
 RANGES = (365, 60, 45, 29)  # days
@@ -80,7 +80,7 @@ class Repeated(threading.Thread):
 
 def witness(path):
     """A second writer: one row a call."""
-    connection = sqlite3.connect(path, timeout=15, isolation_level=None, check_same_thread=False)
+    connection = connect(path)
     connection.execute("pragma synchronous = normal")
 
     def write(_):
@@ -146,10 +146,11 @@ def prune(folder, server, radio, count, samples, kept):
         )
         for thread in threads:
             thread.start()
-        time.sleep(QUIET_S)
-        quiet = ask(floor, peer)
+        quiet, asked, began = [], [], time.perf_counter()
+        while time.perf_counter() < began + QUIET_S:
+            quiet.append(ask(floor, peer))
         edges = [len(thread.times) for thread in threads]
-        began, asked = time.perf_counter(), []
+        began = time.perf_counter()
         program = subprocess.Popen(
             [sys.executable, "-m", "ingest", "prune", "--config", str(config)], cwd=ROOT, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True,
@@ -171,7 +172,7 @@ def prune(folder, server, radio, count, samples, kept):
     print(f"{took:.1f} s for {run[0]:,} rows, {run[2]}; the longest it held the lock: {1000 * run[1]:.1f} ms")
     for name, thread, edge in zip(("commits of another writer", "pages"), (writer, reader), edges[1:]):
         print(f"{name}: before {longest(thread.times[:edge])}; meanwhile {longest(thread.times[edge:])}")
-    for name, rounds in (("before", [quiet]), ("meanwhile", asked)):
+    for name, rounds in (("before", quiet), ("meanwhile", asked)):
         (p50, p99, ratio) = (statistics.median(one[part] for one in rounds) for part in range(3))
         print(f"firmware requests {name}: p50 {p50:.3f} ms ({ratio:.2f} x bare), p99 {p99:.3f} ms, {len(rounds)} rounds")
     print(f"live lines sent {sender.done:,}, stored {live[0]:,}, once each: {live[0] == live[1]}; lost {sender.done - live[0]}")
@@ -184,9 +185,9 @@ def prune(folder, server, radio, count, samples, kept):
 
 
 def ask(floor, peer):
-    """(p50 ms, p99 ms, ratio of p50 to the bare server's) of a round of firmware requests behind ordinary lines."""
-    lowest = firmware.measure(floor, REQUESTS, 10)
-    p50, p99 = firmware.measure(peer, REQUESTS, 10)
+    """(p50 ms, p99 ms, ratio of p50 to the bare server's) of a round of firmware requests."""
+    lowest = firmware.measure(floor, REQUESTS, 1, PAUSE_S)
+    p50, p99 = firmware.measure(peer, REQUESTS, 1, PAUSE_S)
     return p50, p99, p50 / lowest[0]
 
 

@@ -1,7 +1,7 @@
-"""Deleting without stalling who else writes: short transactions, each with a pause twice as long after it.
+"""Deleting without stalling who else writes: short transactions, each with a pause three times as long after it.
 
 SQLite's busy handler is not fair: who waits looks again after 1, 3, 8, 18, 33 ms ... and a program that writes without
-a pause is always there first. A pause of twice the time that the lock was held holds one of those looks.
+a pause is always there first. A pause of three times the time that the lock was held holds one of those looks.
 
 Pages that become free go back to the disk as deleting goes on, not at its end: SQLite walks the list of free pages for
 every one that it takes out of it, which is 2 ms a page where there are 500,000, and next to nothing where there are few.
@@ -12,12 +12,11 @@ import time
 
 from ingest.database import connect, transaction
 
-TARGET_S = 0.008  # the write lock is held about this long at a time
+TARGET_S = 0.006  # the write lock is held about this long at a time
 FEWEST, MOST = 50, 5_000  # rows a chunk
 PAGES = 200  # given back at a time, at most
 SPARE = 500  # free pages that are left for what comes in meanwhile
-PAUSE, LONGEST_PAUSE_S = 2, 2.0  # times as long as the lock was held
-CHECKPOINT_S = 0.02  # of writing: sooner than ingest, so that its commits need not copy what deleting wrote
+PAUSE, LONGEST_PAUSE_S = 3, 2.0  # times as long as it was busy
 
 
 class Stopped(Exception):
@@ -31,7 +30,7 @@ class Pace:
         self.connection, self.stop = connection, stop or threading.Event()
         self.longest_s = 0.0
         self._target_s = target_s
-        self._took_s = self._written_s = 0.0  # by the chunk; since the log was copied into the database
+        self._took_s = 0.0  # by the chunk
         self._pages = PAGES  # that fit the time
         self._returns = connection.execute("pragma auto_vacuum").fetchone()[0] == 2
         connection.create_function("begun", 0, self._begin)
@@ -76,12 +75,15 @@ class Pace:
         return min(most, size * 2) if self._took_s < self._target_s / 2 else size
 
     def _rest(self):
-        """Copy the log into the database now and then, without a lock that anybody waits for; then let others write."""
-        self._written_s += self._took_s
-        if self._written_s >= CHECKPOINT_S:
-            self.connection.execute("pragma wal_checkpoint(passive)").fetchone()
-            self._written_s = 0.0
-        self.stop.wait(min(PAUSE * self._took_s, LONGEST_PAUSE_S))
+        """Copy the log into the database, without a lock that anybody waits for; then let others write.
+
+        After each chunk: whoever commits next syncs the log to the disk with the lock in his hands, and what deleting
+        has written there with it. The disk is busy meanwhile, so the copy counts for the pause.
+        """
+        began = time.perf_counter()
+        self.connection.execute("pragma wal_checkpoint(passive)").fetchone()
+        busy_s = self._took_s + time.perf_counter() - began
+        self.stop.wait(min(PAUSE * busy_s, LONGEST_PAUSE_S))
 
     def locked(self, write):
         """`write()` in a transaction of its own; returns what it returns."""
