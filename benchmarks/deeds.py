@@ -1,0 +1,242 @@
+"""Import, export, backup and prune, each killed with SIGKILL at random moments beside a live ingest, then run to the end.
+
+    python benchmarks/deeds.py [MESSAGES] [SAMPLES] [KILLS] [DEED]...
+
+After each kill: is the file whole? After the run that followed: is everything as after a run that nobody disturbed, and
+was every line of the gateway that was said meanwhile stored once? Prints a line for each deed.
+"""
+
+import hashlib
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from common import ROOT, house, ingest, scalar
+
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "moving")]
+from nutify_file import make_times  # noqa: E402
+from tracker_file import make_tracker  # noqa: E402
+
+from ingest.demo.upsd import DemoUpsd  # noqa: E402
+
+RATE = 50  # lines a second that the gateway says meanwhile
+DAY = 86_400
+OLD, NEW = (60, 46), (16, 2)  # days ago; the prune takes what is older than 30
+RETENTION = "retention: {messages_days: 30, readings_days: 30, ups_samples_days: 30, polls_days: 30, rejects_days: 30}\n"
+PAST = {  # what the deeds are about; what is live is younger
+    "messages": "select * from messages where received_at < :cut order by id",
+    "readings": "select * from readings where received_at < :cut order by id",
+    "battery_levels": "select * from battery_levels where received_at < :cut order by id",
+    "readings_hourly": "select * from readings_hourly where hour_at < :cut order by 1, 2",
+    "node_daily": "select * from node_daily where day < substr(:cut, 1, 10) order by 1, 2",
+    "ups_samples": "select * from ups_samples where sampled_at < :cut order by id",
+    "ups_samples_hourly": "select * from ups_samples_hourly where hour_at < :cut order by 1, 2",
+    "events": "select event, ups, node, started_at, ended_at, complete, figures from events where started_at < :cut order by 4, 1",
+    "ups": "select name, first_seen_at from ups order by 1",
+}
+AGREE = """select (select sum(count) from readings_hourly where hour_at >= :cut) = (select count(*) from readings where received_at >= :cut)
+and (select sum(samples) from ups_samples_hourly where hour_at >= :cut) = (select count(*) from ups_samples where sampled_at >= :cut)"""
+
+
+class Sender(threading.Thread):
+    """Says numbered values of the nodes that the imported file knows, to whoever connects."""
+
+    def __init__(self, server):
+        super().__init__(daemon=True)
+        self.connection, _ = server.accept()
+        self.name, self.sent, self.stop = f"live {time.time()}", 0, threading.Event()
+
+    def run(self):
+        while not self.stop.wait(1 / RATE):
+            node = 1 + self.sent % 12
+            self.connection.sendall(f"{node};1;1;0;47;{self.name} {self.sent}\n{node};255;3;0;0;80\n".encode())
+            self.sent += 1
+
+
+@contextmanager
+def live(folder, server):
+    """Ingest on the folder's file, with a gateway that talks; afterwards every line has to be there once."""
+    path = folder / "telemetry.db"
+    with ingest(folder):
+        sender = Sender(server)
+        sender.start()
+        until(path, f"select count(*) from messages where payload like '{sender.name} %'", 50)
+        until(path, "select count(*) from ups_samples", 1)
+        yield
+        sender.stop.set()
+        sender.join()
+        time.sleep(0.2)
+        sender.connection.close()
+    stored, different = sqlite3.connect(path).execute(
+        f"select count(*), count(distinct payload) from messages where payload like '{sender.name} %'"
+    ).fetchone()
+    note("live lines", stored == different == sender.sent)
+
+
+def until(path, sql, wanted):
+    began = time.monotonic()
+    while not path.exists() or scalar(path, sql) < wanted:
+        if time.monotonic() - began > 120:
+            raise SystemExit(f"not so within two minutes: {sql}")
+        time.sleep(0.05)
+
+
+WRONG = []
+
+
+def note(what, right):
+    if not right:
+        WRONG.append(what)
+        print(f"WRONG: {what}", flush=True)
+
+
+class Deeds:
+    """Each deed: `prepare()` makes the house as it is before, `commands()` are run, `outcome()` is what has to be equal."""
+
+    def __init__(self, top, folder, count, samples):
+        self.top, self.folder, self.path = top, folder, folder / "telemetry.db"
+        self.now = time.time()
+        zone = ZoneInfo("Europe/Rome")
+        for days, first in ((OLD, True), (NEW, False)):
+            start = self.now - days[0] * DAY
+            step = (days[0] - days[1]) * DAY / (count / 2)
+            local = datetime.fromtimestamp(start, zone).replace(tzinfo=None)
+            make_tracker(top / "mysensors.db", count // 2, step_s=step, start=local, seed=3 if first else 4)
+        times = [
+            self.now - days[0] * DAY + n * (days[0] - days[1]) * DAY / (samples / 2) for days in (OLD, NEW) for n in range(samples // 2)
+        ]
+        told = [(at, event) for day in range(50, 3, -1) for at, event in
+                ((self.now - day * DAY, "ONBATT"), (self.now - day * DAY + 900, "ONLINE"))]  # fmt: skip
+        make_times(top / "nutify.sqlite", times, told)
+        self.cut = scalar(":memory:", f"select strftime('%Y-%m-%dT%H:00:00.000Z', {self.now - DAY}, 'unixepoch')")
+
+    def clear(self):
+        for left in self.folder.glob("telemetry.db*"):
+            left.unlink()
+        for left in (self.top / "lake", self.top / "copy.db"):
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+
+    def prepare(self, deed):
+        self.clear()
+        if deed != "import":
+            shutil.copy(self.top / "full.db", self.path)
+
+    def commands(self, deed):
+        return {
+            "import": [("import", self.top / "mysensors.db"), ("import", self.top / "nutify.sqlite", "--ups", "rack@closet", "--timezone", "UTC")],
+            "export": [("export", self.top / "lake")],
+            "backup": [("backup", self.top / "copy.db")],
+            "prune": [("prune",)],
+        }[deed]  # fmt: skip
+
+    def past(self, path):
+        connection = sqlite3.connect(path)
+        note(f"{path.name} whole", connection.execute("pragma integrity_check").fetchone()[0] == "ok")
+        note(f"{path.name}: figures of today", connection.execute(AGREE, {"cut": self.cut}).fetchone()[0] in (1, None))
+        found = {
+            table: hashlib.sha256(repr(connection.execute(sql, {"cut": self.cut}).fetchall()).encode()).hexdigest()
+            for table, sql in PAST.items()
+        }
+        connection.close()
+        return found
+
+    def outcome(self, deed):
+        if deed == "export":
+            return self.lake()
+        return self.past(self.top / "copy.db" if deed == "backup" else self.path)
+
+    def lake(self):
+        """Ids and times of the past, by table; no row may be there twice, today's neither."""
+        import duckdb
+
+        found = {}
+        for table, column in (("messages", "received_at"), ("readings", "received_at"), ("ups_samples", "sampled_at"),
+                              ("readings_hourly", "hour_at")):  # fmt: skip
+            key = "channel, hour_at" if table == "readings_hourly" else "id"
+            files = f"read_parquet('{self.top}/lake/table={table}/*/*.parquet')"
+            rows, different = duckdb.execute(f"select count(*), count(distinct ({key})) from {files}").fetchone()
+            note(f"{table} in the lake once", rows == different)
+            past = duckdb.execute(f"select {key} from {files} where {column} < timestamp '{self.cut[:-1]}' order by 1, {key}")
+            found[table] = hashlib.sha256(repr(past.fetchall()).encode()).hexdigest()
+        return found
+
+
+def command(folder, words):
+    return [sys.executable, "-m", "ingest", *map(str, words), "--config", str(folder / "config.yml")]
+
+
+def run(folder, commands, kill_after=None):
+    """Run them one after the other; killed, the rest is not run. Returns whether a kill hit one of them."""
+    end = None if kill_after is None else time.monotonic() + kill_after
+    for words in commands:
+        process = subprocess.Popen(command(folder, words), cwd=ROOT, stdout=subprocess.DEVNULL)
+        try:
+            code = process.wait(None if end is None else max(0, end - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            return True
+        note(f"{words[0]} exit code {code}", code == 0)
+    return False
+
+
+def try_deed(deeds, deed, server, kills):
+    commands, rnd = deeds.commands(deed), random.Random(deed)
+    deeds.prepare(deed)
+    with live(deeds.folder, server):
+        began = time.monotonic()
+        run(deeds.folder, commands)
+        usual = time.monotonic() - began
+    wanted = deeds.outcome(deed)
+    if deed == "import":
+        connection = sqlite3.connect(deeds.path)
+        connection.execute("vacuum into ?", (str(deeds.top / "full.db"),))
+        connection.close()
+    hits = tries = equal = 0
+    while hits < kills:
+        tries += 1
+        deeds.prepare(deed)
+        with live(deeds.folder, server):
+            hits += run(deeds.folder, commands, rnd.uniform(0.1, usual))
+            connection = sqlite3.connect(deeds.path)
+            note(f"whole after a kill of {deed}", connection.execute("pragma integrity_check").fetchone()[0] == "ok")
+            connection.close()
+            if deed == "backup" and (deeds.top / "copy.db").exists():
+                deeds.past(deeds.top / "copy.db")
+            if deed == "export" and (deeds.top / "lake").exists():
+                import duckdb
+
+                for path in (deeds.top / "lake").rglob("part-*.parquet"):
+                    duckdb.execute(f"select count(*) from '{path}'").fetchone()
+            run(deeds.folder, commands)
+        found = deeds.outcome(deed)
+        equal += found == wanted
+        for table in (table for table in wanted if found[table] != wanted[table]):
+            note(f"{deed}: {table} differs", False)
+    print(f"{deed}: {usual:.1f} s undisturbed; {hits} kills before its end; as undisturbed: {equal} of {tries} times", flush=True)
+
+
+def main(count=200_000, samples=100_000, kills=30, *names):
+    with DemoUpsd() as upsd, tempfile.TemporaryDirectory() as top:
+        extra = f"timezone: Europe/Rome\nnut: [{{name: closet, port: {upsd.port}, ups: [rack], poll_s: 2}}]\n{RETENTION}"
+        with house(extra=extra) as (folder, server):
+            deeds = Deeds(Path(top), folder, count, samples)
+            for deed in ("import", "export", "backup", "prune"):
+                if not names or deed in names:
+                    try_deed(deeds, deed, server, kills)
+                elif deed == "import":
+                    try_deed(deeds, deed, server, 0)
+    print(f"anything wrong: {', '.join(sorted(set(WRONG))) or 'nothing'}")
+
+
+if __name__ == "__main__":
+    main(*(int(word) if word.isdigit() else word for word in sys.argv[1:]))
