@@ -19,7 +19,8 @@ MOMENTS = {"SHUTDOWN": "FSD", "FSD": "FSD", "REPLBATT": "REPLBATT"}
 MEANS = """select count(*) as samples, avg(watts) as watts_avg, avg(ups_load) as load_avg, min(battery_charge) as lowest_charge,
 min(battery_voltage) as lowest_battery_voltage, min(input_voltage) as lowest_input_voltage
 from ups_samples where ups = ? and sampled_at between ? and ?"""
-SEEN = "select sampled_at, battery_charge, battery_runtime from ups_samples where ups = ? and sampled_at between ? and ? order by sampled_at"
+SEEN = """select sampled_at, battery_charge, battery_runtime from ups_samples
+where ups = ? and sampled_at between ? and ? order by sampled_at"""
 INSERT = "insert into events (id, event, ups, started_at, ended_at, complete, detail, figures) values (?, ?, ?, ?, ?, ?, ?, ?)"
 STORED = "stored already"
 SEEN_HERE = "Voltkeeper watched the UPS itself at that time"
@@ -123,7 +124,9 @@ def _held(connection, after=None):
 
 def _cut(connection):
     """Key -> id of events that were not seen to their end. One of the very same start was imported when its file ended there."""
-    rows = connection.execute("select ups, event, started_at, id from events where ups is not null and not complete and ended_at is not null")
+    rows = connection.execute(
+        "select ups, event, started_at, id from events where ups is not null and not complete and ended_at is not null"
+    )
     return {tuple(key): number for *key, number in rows}
 
 

@@ -119,10 +119,10 @@ def _carry(connection, source, stream, sink, path, bar):
     known, known_at = (entry.position, entry.last_at) if entry else (0, None)
     left, before = _look(stream, known, known_at) if entry else (number, 0)
 
-    def begin(earlier, left):
+    def begin(earlier, rows):
         with transaction(connection):
             entry = open_entry(connection, source.kind, stream, source.target, path.name, earlier)
-            sink.begin(connection, entry, left)
+            sink.begin(connection, entry, rows)
             save_entry(connection, entry)
             raise_topics(connection, ())
         return entry
@@ -130,9 +130,9 @@ def _carry(connection, source, stream, sink, path, bar):
     if entry is not None and entry.finished_at is None:
         sink.look(connection)
         sink.resume(entry)
+    elif not left:
+        return Outcome(stream.name, 0, Counter(), before)
     else:
-        if not left:
-            return Outcome(stream.name, 0, Counter(), before)
         sink.look(connection)
         entry = begin(entry, left)
     stored, skipped, chunk, dry = 0, Counter(), 0, 0

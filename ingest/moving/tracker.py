@@ -68,7 +68,7 @@ class Source:
         yield stream, Messages(self._options.timezone, self._options.gateway)
 
     def states(self):
-        """(what, what is done with it, function of our connection that gives (rows stored, Counter of reasons for the others))."""
+        """(what, what is done with it, function of our connection that gives (rows stored, Counter of the reasons))."""
         yield "nodes", MERGED, self._save_nodes
         yield "battery changes", "stored", self._save_battery_changes
         yield "sensors", MERGED, self._save_sensors
@@ -129,22 +129,23 @@ class Source:
         return node
 
     def _save_battery_changes(self, connection):
-        stored, skipped = 0, Counter()
+        changes, skipped = [], Counter()
+        for row in self._rows("node", "nid", "bat_changed"):
+            changed_at = self._at(row["bat_changed"])
+            if not row["bat_changed"] or not _is_byte(row["nid"]) or row["nid"] == NODE_CHILD:
+                continue
+            if changed_at is None:  # its form takes any text
+                skipped[f"{row['bat_changed']!r} is no date"] += 1
+            else:
+                changes.append((self._key(row["nid"]), changed_at))
         with transaction(connection):
-            for row in self._rows("node", "nid", "bat_changed"):
-                changed_at = self._at(row["bat_changed"])
-                if not row["bat_changed"] or not _is_byte(row["nid"]) or row["nid"] == NODE_CHILD:
-                    continue
-                if changed_at is None:  # its form takes any text
-                    skipped[f"{row['bat_changed']!r} is no date"] += 1
-                else:
-                    stored += connection.execute(
-                        "insert into battery_changes (node, changed_at, recorded_by) select ?1, ?2, 'import' "
-                        "where not exists (select 1 from battery_changes where node = ?1 and changed_at = ?2)",
-                        (self._key(row["nid"]), changed_at),
-                    ).rowcount
+            stored = connection.executemany(
+                "insert into battery_changes (node, changed_at, recorded_by) select ?1, ?2, 'import' "
+                "where not exists (select 1 from battery_changes where node = ?1 and changed_at = ?2)",
+                changes,
+            ).rowcount
             raise_topics(connection, {"nodes"})
-        return stored, skipped
+        return max(stored, 0), skipped
 
     def _save_sensors(self, connection):
         states, skipped, own = [], Counter(), self._own(connection)
