@@ -6,7 +6,7 @@ index, so that a view costs the same at a hundred thousand messages and at ten m
 """
 
 from ingest.mysensors.tally import series
-from ingest.sqltext import DAY_AGO, LATE_S, age, months_since, words
+from ingest.sqltext import DAY_AGO, LATE_S, NOW, age, months_since, seconds_between, words
 from ingest.ups import views as ups_views
 from ingest.views_ota import OTA_ATTENTION, OTA_VIEWS
 from ingest.views_radio import RADIO_VIEWS
@@ -15,6 +15,13 @@ LEAST_STALE_S = 600  # no node counts as stale before this
 UNKNOWN_STALE_S = 86_400  # a node whose usual interval is not known yet
 LOW, EMPTY = 20, 10  # battery level, per cent: warning, critical
 NEWEST = 100  # rows of a growing table that a view looks at, newest first
+EVENT_WORDS = {  # of what is no UPS; the names are ours
+    "GATEWAY_LOST": "no contact",
+    "NODE_SILENT": "silent",
+    "CLOCK_STEP": "set anew",
+    "OTA_CONFIRMED": "runs new firmware",
+    "OTA_FAILED": "firmware update failed",
+}
 
 READERS = f"""
 select s.source, s.kind, s.address, s.state, s.detail, s.since_at, s.heartbeat_at,
@@ -111,6 +118,21 @@ from messages m join commands c on c.id = m.command left join nodes n on n.id = 
 order by m.id desc limit 1000
 """
 
+_EVENT_WORDS = " ".join(f"when '{name}' then '{text}'" for name, text in EVENT_WORDS.items())
+
+ALL_EVENTS = f"""
+select e.id, case when e.ups is not null then 'UPS' when e.node is not null then 'node'
+    when e.gateway is not null then 'gateway' else 'clock' end as kind,
+  coalesce(u.name, n.name, g.name, 'clock') as name, e.event,
+  case e.event {_EVENT_WORDS} else {ups_views.event_words("e.event")} end as words, e.started_at, e.ended_at,
+  {seconds_between("e.started_at", f"coalesce(e.ended_at, {NOW})")} as seconds, e.complete, e.detail, e.figures,
+  e.ups, e.node, e.gateway,
+  case when e.ups is not null then '/ups/' || u.name
+    when e.node is not null then '/nodes/' || (select name from gateways where id = n.gateway) || '/' || n.node_id
+    when e.gateway is not null then '/nodes?gateway=' || g.name else '/telemetry/events/' || e.id end as href
+from events e left join ups u on u.id = e.ups left join nodes n on n.id = e.node left join gateways g on g.id = e.gateway
+"""
+
 # Worst first. A node or UPS that is silent because its source is lost is told by the source's line alone.
 ATTENTION = f"""
 select severity, subject, text, since, href from (
@@ -169,6 +191,7 @@ VIEWS = {
     "recent_messages": RECENT_MESSAGES,
     **RADIO_VIEWS,
     **ups_views.VIEWS,
+    "all_events": ALL_EVENTS,
     "attention": ATTENTION,
     **OTA_VIEWS,
 }

@@ -8,6 +8,7 @@ from ingest.site.forms import post_route
 from ingest.site.periods import PERS
 
 SPAN = {"range": "a span such as 24 h, 7 d or 1 y", "since": "a date or a time", "until": "a date or a time"}
+EVENTS = {"kind": "UPS, node, gateway or clock", "event": "ONBATT, NODE_SILENT, ..."}
 COMMAND = {"ups": "name, or id of the table ups", "command": "an instant command that config.yml lists for it"}
 SETTING = {"ups": "name, or id of the table ups", "variable": "one that config.yml lists under settings", "value": "what it is to be"}
 
@@ -37,12 +38,12 @@ def register_routes(datasette):
         ),
         described(
             r"^/events$", events,
-            Call("Outages and events of UPSes", fields={"tab": "all: not the outages alone", "ups": "name", "event": "ONBATT, ...", "month": "2026-11"},
-                 answer="page"),
+            Call("Outages, and events of everything",
+                 fields={"tab": "all: not the outages alone", "ups": "name", "month": "2026-11", **EVENTS}, answer="page"),
         ),
         described(
             r"^/events\.atom$", atom,
-            Call("Events as an Atom feed", fields={"ups": "name", "event": "ONBATT, ..."}, answer="Atom"),
+            Call("Events as an Atom feed", fields={"ups": "name", **EVENTS}, answer="Atom"),
         ),
         described(r"^/energy$", power, Call("Energy and what it costs", fields={"per": ", ".join(PERS), **SPAN}, answer="page")),
     ]

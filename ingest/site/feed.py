@@ -1,4 +1,4 @@
-"""/events.atom: the newest events of UPSes for feed readers (RFC 4287)."""
+"""/events.atom: the newest events for feed readers (RFC 4287)."""
 
 import hashlib
 import uuid
@@ -8,6 +8,7 @@ from xml.sax.saxutils import escape, quoteattr
 from datasette import Response
 
 from ingest.site.forms import json_errors
+from ingest.site.happenings import CHOICES, CHOSEN, recording
 from ingest.site.pages import select
 from ingest.site.prefix import rooted
 from ingest.site.words import format_length, format_local
@@ -22,18 +23,15 @@ def entry_id(event):
 
 
 async def feed(datasette, request):
-    """GET /events.atom, filtered by `ups` (a name) and `event`."""
-    chosen = {name: request.args.get(name) for name in ("ups", "event") if request.args.get(name)}
+    """GET /events.atom, filtered by `kind`, `ups` (a name) and `event`."""
+    chosen = {name: request.args.get(name) for name in CHOICES if request.args.get(name)}
     events = await select(
-        datasette,
-        f"""select * from ups_events where ups in (select id from ups where :ups = '' or name = :ups)
-        and (:event = '' or event = :event) order by id desc limit {ENTRIES}""",
-        {"ups": "", "event": "", **chosen},
+        datasette, f"{CHOSEN} order by id desc limit {ENTRIES}", {**dict.fromkeys(CHOICES, ""), **chosen}
     )
-    began = await select(datasette, "select min(first_seen_at) as at from ups")
-    if events is None or began is None:
+    if events is None:
         return json_errors(503, "The database took too long to answer")
-    body = "".join(_document(datasette, request, chosen, events, began[0]["at"])).encode()
+    began = await recording(datasette)
+    body = "".join(_document(datasette, request, chosen, events, began["all"])).encode()
     headers = {"etag": f'"{hashlib.sha256(body).hexdigest()[:16]}"', "cache-control": "no-cache"}
     if request.headers.get("if-none-match") == headers["etag"]:
         return Response(b"", status=304, headers=headers, content_type="application/atom+xml; charset=utf-8")

@@ -1,6 +1,7 @@
-"""The page /events: outages, those at several UPSes told as one, or all events; a year of days above."""
+"""The page /events: outages, those at several UPSes told as one, or all events of everything; a year of days above."""
 
 from datetime import date, datetime, timedelta
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from ingest.database import seconds, utc
@@ -10,15 +11,20 @@ from ingest.ups.views import TOGETHER_S
 MONTH_DAYS = 30
 MOST = 300  # rows of a table
 LEVELS = (60, 600, 3600)  # seconds on battery in a day: from which on a cell is darker
+CHOICES = ("kind", "ups", "event")  # what narrows the events down: columns of `all_events`, but for `ups`, a name
+CHOSEN = """select * from all_events where (:kind = '' or kind = :kind) and (:event = '' or event = :event)
+  and (:ups = '' or ups = (select id from ups where name = :ups))"""
 
 
 async def events(datasette, request):
-    """GET /events, `tab=all` for all events, filtered by `ups` (a name), `event` and `month` (2026-11)."""
+    """GET /events, filtered by `ups` (a name) and `month` (2026-11); `tab=all` for all events, also by `kind` and `event`."""
     zone = ZoneInfo(datasette.timezone)
     now = datetime.now(zone)
-    tab = "all" if request.args.get("tab") == "all" else "outages"
-    chosen = {name: request.args.get(name) for name in ("ups", "event", "month") if request.args.get(name)}
-    began = await select(datasette, "select min(first_seen_at) as at from ups")
+    upses = await select(datasette, "select name, label from ups order by id")
+    tab = "all" if request.args.get("tab") == "all" or upses == [] else "outages"
+    choices = (*CHOICES, "month") if tab == "all" else ("ups", "month")
+    chosen = {name: request.args.get(name) for name in choices if request.args.get(name)}
+    began = await recording(datasette)
     year_ago = utc((now - timedelta(days=366)).timestamp())
     rows = await select(
         datasette,
@@ -30,16 +36,15 @@ async def events(datasette, request):
     month = await _month(chosen, zone)
     shown = [one for one in reversed(grouped) if month is None or month[0] <= one["started"] < month[1]]
     context = {
-        "tab": tab, "chosen": chosen, "slow": rows is None, "began": began and began[0]["at"],
-        "upses": await select(datasette, "select name, label from ups order by id"),
+        "tab": tab, "chosen": chosen, "slow": rows is None, "began": began["all" if tab == "all" else "ups"],
+        "upses": upses,
         "outages": shown[:MOST], "summary": summary(grouped, now.timestamp() - MONTH_DAYS * 86_400),
-        "days": MONTH_DAYS, "more": len(shown) > MOST,
-        "calendar": calendar(grouped, now.date(), zone, began and began[0]["at"]),
+        "days": MONTH_DAYS, "most": MOST, "more": len(shown) > MOST,
+        "calendar": calendar(grouped, now.date(), zone, began["ups"]),
         "months": months(grouped, now.date(), zone),
         "events": await _all_events(datasette, chosen, month) if tab == "all" else [],
-        "kinds": await select(
-            datasette, "select event, count(*) as count from events where ups is not null group by event order by 2 desc"
-        ) if tab == "all" else [],
+        "counts": await _counts(datasette) if tab == "all" else {},
+        "address": _address({"tab": "all", **chosen} if tab == "all" else chosen),
     }  # fmt: skip
     return await page(datasette, request, "pages/events.html", context)
 
@@ -55,14 +60,42 @@ async def _month(chosen, zone):
     return tuple(datetime(day.year, day.month, 1, tzinfo=zone).timestamp() for day in (first, after))
 
 
+async def recording(datasette):
+    """When it began: `ups` of the first UPS, `all` of the first UPS or node; None where there is none."""
+    rows = await select(
+        datasette,
+        """select ups, min(coalesce(ups, node), coalesce(node, ups)) as "all" from (
+        select (select min(first_seen_at) from ups) as ups, (select min(first_seen_at) from nodes) as node)""",
+    )
+    return rows[0] if rows else {"ups": None, "all": None}
+
+
 async def _all_events(datasette, chosen, month):
     start, end = (utc(month[0]), utc(month[1])) if month else ("", "9")
     return await select(
         datasette,
-        f"""select * from ups_events where ups in (select id from ups where :ups = '' or name = :ups)
-        and (:event = '' or event = :event) and started_at >= :start and started_at < :end order by id desc limit {MOST}""",
-        {"ups": chosen.get("ups", ""), "event": chosen.get("event", ""), "start": start, "end": end},
+        f"{CHOSEN} and started_at >= :start and started_at < :end order by id desc limit {MOST}",
+        {**dict.fromkeys(CHOICES, ""), **chosen, "start": start, "end": end},
     )
+
+
+async def _counts(datasette):
+    """Kind -> {event: how many there are}, most first."""
+    rows = await select(datasette, "select kind, event, count(*) as count from all_events group by 1, 2 order by 3 desc")
+    found = {}
+    for row in rows or []:
+        found.setdefault(row["kind"], {})[row["event"]] = row["count"]
+    return found
+
+
+def _address(chosen):
+    """A function: the address of this page with some choices made otherwise, or taken away by None."""
+
+    def address(**changes):
+        query = urlencode({name: value for name, value in {**chosen, **changes}.items() if value}, safe="@")
+        return f"/events?{query}" if query else "/events"
+
+    return address
 
 
 def group(rows):

@@ -96,7 +96,7 @@ async def home(datasette, request):
         loads=(sparks.UPS_LOADS, {}),
         attention=("select * from attention", {}),
         readers=(f"select * from readers where {CONFIGURED} order by kind, source", {}),
-        events=("select * from ups_events order by id desc limit 8", {}),
+        events=("select * from all_events order by id desc limit 8", {}),
         values=("select * from value_latest where last_at is not null order by last_at desc limit 12", {}),
         messages=("select * from recent_messages limit 10", {}),
     )
