@@ -177,7 +177,7 @@ def back(request, otherwise, wanted=None):
     for url in (wanted, request.headers.get("referer")):
         parts = urlsplit(url or "")
         same = not parts.netloc or parts.netloc == request.headers.get("host")
-        path = parts.path + (f"?{parts.query}" if parts.query else "")
+        path = parts._replace(scheme="", netloc="").geturl()
         if url and same and re.match(r"/(?![/\\])", path) and path.isprintable() and "\\" not in path:
             return path
     return otherwise

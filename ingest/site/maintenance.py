@@ -1,4 +1,4 @@
-"""/-/maintenance: room and growth, retention, daily work, the health of readers; and the deeds behind its buttons."""
+"""/-/maintenance: room and growth, work and retention, readers, batteries and places; and the deeds behind its buttons."""
 
 import asyncio
 import logging
@@ -50,6 +50,10 @@ async def maintenance(datasette, request):
     }
     if not wants_page(request) and (request.args.get("_json") or "application/json" in request.headers.get("accept", "")):
         return Response.json({"ok": True, **context}, headers={"cache-control": "no-store"})
+    context |= {
+        "nodes": await select(datasette, "select * from node_overview where role <> 'gateway' order by id"),
+        "upses": await select(datasette, "select * from ups_overview order by id"),
+    }
     return await page(datasette, request, "pages/-/maintenance.html", context)
 
 

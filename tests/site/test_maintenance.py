@@ -1,11 +1,13 @@
 """The page /-/maintenance, its deeds, the copy to take away, and /-/delete."""
 
 import asyncio
+import re
 import sqlite3
 import time
 
 import pytest
-from tests.site.site_helpers import BROWSER, PASSWORD, READER, bearer
+from tests.site.site_helpers import ACCESS, BROWSER, PASSWORD, READER, bearer
+from tests.site.ups_house import House
 
 from datasette_auth_passwords.utils import hash_password
 
@@ -41,6 +43,26 @@ def test_the_page_tells_room_work_retention_and_versions(kept):
     tables = {table["name"]: table for table in data["tables"]}
     assert tables["messages"]["rows"] == 19 and not tables["messages"]["about"] and tables["messages"]["bytes"] > 0
     assert {chore["name"] for chore in data["chores"]} == set(CHORES)
+
+
+def test_batteries_and_places_are_kept_on_one_page(make_site):
+    site = make_site(access=ACCESS)
+    House(site.house.config.database, days=1, step=3600).write()
+    page = site.page("/-/maintenance")
+    assert "Greenhouse 12" in page and "Log in</a> to do this" in page and 'id="node-0"' not in page
+    assert "nodes" not in site.get("/-/maintenance?_json=1").json()
+    site.login()
+    page = site.page("/-/maintenance").partition('id="batteries"')[2]
+    forms = re.findall(r'<form class="form row" method="post" action="(/telemetry/\w+)">(.*?)</form>', page, re.S)
+    assert len(forms) == 2 * 3 + 3, "place and battery of three nodes, batteries of three UPSes"
+    for number, (action, form) in enumerate(forms):
+        fields = dict(re.findall(r'name="(\w+)"(?: maxlength="60")? value="([^"]*)"', form))
+        fields |= {"location": f"Shelf {number}"} if action.endswith("location") else {"date": "2026-01-31"}
+        answer = site.post(action, data={**fields, "csrftoken": site.token()}, headers=BROWSER)
+        assert re.fullmatch(r"/-/maintenance#(node|ups)-\d+", answer.headers["location"]), answer.text
+    assert site.rows("select count(distinct location), count(battery_changed_at) from nodes where node_id <> 0") == [(3, 3)]
+    assert site.rows("select count(battery_changed_at) from ups") == [(3,)]
+    assert "Shelf 0" in site.page("/-/maintenance")
 
 
 def test_who_may_not_read_sees_nothing(make_site):
