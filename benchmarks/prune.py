@@ -139,6 +139,9 @@ def prune(folder, server, radio, count, samples, kept):
         gateway, peer = server.accept()[0], radio.accept()[0]
         peer.sendall(b"0;255;3;0;14;Gateway startup complete.\n")
         told = charts(url, now)
+        rounds, told_rounds = multiprocessing.Pipe(duplex=False)
+        asker = multiprocessing.Process(target=ask, args=(floor, peer, told_rounds), daemon=True)
+        asker.start()  # of its own: the threads below would make it wait for them
         threads = sender, writer, reader = (
             Repeated(lambda n: gateway.sendall(f"{1 + n % 20};1;1;0;47;live {n}\n".encode()), 1 / RATE),
             Repeated(witness(path), 0.1),
@@ -146,18 +149,16 @@ def prune(folder, server, radio, count, samples, kept):
         )
         for thread in threads:
             thread.start()
-        quiet, asked, began = [], [], time.perf_counter()
-        while time.perf_counter() < began + QUIET_S:
-            quiet.append(ask(floor, peer))
+        time.sleep(QUIET_S)
         edges = [len(thread.times) for thread in threads]
         began = time.perf_counter()
         program = subprocess.Popen(
             [sys.executable, "-m", "ingest", "prune", "--config", str(config)], cwd=ROOT, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
-        while program.poll() is None:
-            asked.append(ask(floor, peer))
-        took, output = time.perf_counter() - began, program.communicate()[0]
+        output = program.communicate()[0]
+        took = time.perf_counter() - began
+        asker.terminate()
         for thread in threads:
             thread.end()
         time.sleep(3)
@@ -172,9 +173,12 @@ def prune(folder, server, radio, count, samples, kept):
     print(f"{took:.1f} s for {run[0]:,} rows, {run[2]}; the longest it held the lock: {1000 * run[1]:.1f} ms")
     for name, thread, edge in zip(("commits of another writer", "pages"), (writer, reader), edges[1:]):
         print(f"{name}: before {longest(thread.times[:edge])}; meanwhile {longest(thread.times[edge:])}")
-    for name, rounds in (("before", quiet), ("meanwhile", asked)):
-        (p50, p99, ratio) = (statistics.median(one[part] for one in rounds) for part in range(3))
-        print(f"firmware requests {name}: p50 {p50:.3f} ms ({ratio:.2f} x bare), p99 {p99:.3f} ms, {len(rounds)} rounds")
+    answered = []
+    while rounds.poll():
+        answered.append(rounds.recv())
+    for name, chosen in (("before", [one for one in answered if one[0] < began]), ("meanwhile", [one for one in answered if began < one[0] < began + took])):
+        bare50, bare99, p50, p99, ratio = (statistics.median(one[part] for one in chosen) for part in range(1, 6))
+        print(f"firmware requests {name}: p50 {p50:.3f} ms ({ratio:.2f} x bare), p99 {p99:.3f} ms; bare {bare50:.3f}, {bare99:.3f}; {len(chosen)} rounds")
     print(f"live lines sent {sender.done:,}, stored {live[0]:,}, once each: {live[0] == live[1]}; lost {sender.done - live[0]}")
     print(", ".join(f"{table} {before[table]:,} -> {after[table]:,}" for table in TABLES) + f"; integrity: {whole}")
     differ = [route for route, rows in told.items() if rows != told_after[route]]
@@ -184,11 +188,12 @@ def prune(folder, server, radio, count, samples, kept):
     print("to reach: no commit over 50 ms, nothing lost, everything the same; firmware p50 within 2 of bare, p99 under 2 ms")
 
 
-def ask(floor, peer):
-    """(p50 ms, p99 ms, ratio of p50 to the bare server's) of a round of firmware requests."""
-    lowest = firmware.measure(floor, REQUESTS, 1, PAUSE_S)
-    p50, p99 = firmware.measure(peer, REQUESTS, 1, PAUSE_S)
-    return p50, p99, p50 / lowest[0]
+def ask(floor, peer, rounds):
+    """Rounds of firmware requests without end: sends (when, bare p50, bare p99, p50, p99, ratio of the p50s) in ms of each."""
+    while True:
+        bare = firmware.measure(floor, REQUESTS, 1, PAUSE_S)
+        ours = firmware.measure(peer, REQUESTS, 1, PAUSE_S)
+        rounds.send((time.perf_counter(), *bare, *ours, ours[0] / bare[0]))
 
 
 def longest(times):

@@ -12,7 +12,7 @@ import time
 
 from ingest.database import connect, transaction
 
-TARGET_S = 0.006  # the write lock is held about this long at a time
+TARGET_S = 0.004  # the write lock is held about this long at a time
 FEWEST, MOST = 50, 5_000  # rows a chunk
 PAGES = 200  # given back at a time, at most
 SPARE = 500  # free pages that are left for what comes in meanwhile

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from datasette import Response
 
+from ingest.database import begin
 from ingest.site.access import refusal
 from ingest.site.forms import LIMIT, Refused, back, read_form, refuse, wants_page
 
@@ -81,7 +82,7 @@ async def transact(datasette, function):
     """`function(connection)` in one transaction on Datasette's writing thread."""
 
     def inner(connection):
-        connection.execute("begin immediate")
+        begin(connection)
         try:
             result = function(connection)
         except Refused as refused:  # handed over as a value: the writing thread prints what is raised
