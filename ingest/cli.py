@@ -1,6 +1,8 @@
 """The command line, `voltkeeper`: thin; what a command does lives in the module that it imports when it is used."""
 
+import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -8,6 +10,7 @@ import click
 from ingest.parent import follow_parent, supervised
 
 WRONG_USE = 2
+NICE = 10  # of all but ingest
 
 CONFIG = click.option(
     "--config", metavar="FILE", help="The config; default: config.yml, or what VOLTKEEPER_CONFIG names."
@@ -87,6 +90,7 @@ def web(**options):
     It makes the database where there is none, and shows what others read into it.
     """
     chosen = chosen_config(**options, needs_source=True)
+    give_way()
     log_as(chosen, "web")
     if not supervised():
         from ingest.up import PortError, claim
@@ -142,6 +146,7 @@ def prune(dry_run, **options):
     goes on the next time.
     """
     chosen = chosen_config(**options, looking=True)
+    give_way()
     log_as(chosen, "prune")
     from ingest.upkeep import run_prune
 
@@ -157,6 +162,7 @@ def backup(file, **options):
     Everything may go on meanwhile. FILE appears, or is replaced, only when the copy is whole and checked.
     """
     chosen = chosen_config(**options, looking=True)
+    give_way()
     log_as(chosen, "backup")
     from ingest.upkeep import run_backup
 
@@ -217,6 +223,7 @@ def import_(file, config, timezone, format, gateway, ups):
         wrong_use(f"--timezone {timezone!r} is no time zone; they look like Europe/Rome, America/New_York, UTC")
     if not file.is_file():
         wrong_use(f"{file} is no file that is there")
+    give_way()
     sys.exit(import_file(chosen, file, timezone=timezone, format=format, gateway=gateway, ups=ups))
 
 
@@ -231,6 +238,7 @@ def export(folder, config, house):
     """
     from ingest.moving.export import export_tables
 
+    give_way()
     sys.exit(export_tables(chosen_config(config, None, looking=True), folder, house))
 
 
@@ -290,6 +298,16 @@ def log_as(config, program):
         set_up(config.log, program)
     except OSError as error:
         wrong_use(f"log.file: {config.log.file} cannot be written: {error.strerror}")
+
+
+def give_way():
+    """Ingest goes first: a node waits milliseconds for its firmware, and a page may take a little longer.
+
+    Before any thread starts, since each has a priority of its own.
+    """
+    with suppress(OSError):  # a service manager that sets it may let nobody else do so
+        if os.getpriority(os.PRIO_PROCESS, 0) < NICE:
+            os.setpriority(os.PRIO_PROCESS, 0, NICE)
 
 
 def wrong_use(words):

@@ -7,6 +7,7 @@ import socket
 import sqlite3
 import time
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -99,6 +100,24 @@ def test_kill_9_of_the_parent_takes_the_children_along(voltkeeper, wait_for, fre
     connection = sqlite3.connect(tmp_path / "data/telemetry.db")
     assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
     connection.close()
+
+
+def niceness(pid):
+    """Of each thread of a process."""
+    return {int(stat.read_text().rpartition(")")[2].split()[16]) for stat in Path(f"/proc/{pid}/task").glob("*/stat")}
+
+
+def test_ingest_goes_before_the_site(voltkeeper, wait_for, free_port, write_config):
+    port = free_port()
+    write_config(f"gateways: [{{name: main, tcp: '127.0.0.1:1'}}]\nweb: {{port: {port}}}")
+    program = voltkeeper("up")
+    wait_for(lambda: is_open(program, port), timeout=60)
+    get(port, "/telemetry/nodes")
+    commands = {pid: Path(f"/proc/{pid}/cmdline").read_text().split("\0") for pid in program.family()}
+    found = {name: niceness(pid) for pid, words in commands.items() for name in ("ingest", "web") if words[3:4] == [name]}
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert found == {"ingest": {own}, "web": {max(own, 10)}}
+    assert program.end() == 0
 
 
 def test_a_killed_site_comes_back(voltkeeper, wait_for, free_port, write_config):
