@@ -13,6 +13,7 @@ from ingest.database import utc
 from ingest.mysensors import controller
 from ingest.mysensors.facts import USUAL_WINDOW_MS, sleep_window_ms
 from ingest.mysensors.gate import Gate
+from ingest.mysensors.items import Asked, Block, IdGiven
 from ingest.mysensors.lines import Lines
 from ingest.mysensors.orders import Orders
 from ingest.mysensors.protocol import (
@@ -24,7 +25,6 @@ from ingest.mysensors.protocol import (
     Internal,
     format_line,
 )
-from ingest.mysensors.store import Asked, Block, IdGiven
 from ingest.mysensors.watch import Connected, Lost
 
 log = logging.getLogger(__name__)

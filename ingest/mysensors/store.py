@@ -5,7 +5,6 @@ Messages, readings and what happened are inserted; nodes, sensors, channels and 
 
 import time
 from collections import Counter
-from dataclasses import dataclass, field
 from operator import itemgetter
 
 from ingest.clock import LocalTime
@@ -14,6 +13,7 @@ from ingest.imports import imports_seen
 from ingest.mysensors import oddities
 from ingest.mysensors.deleted import last_deletion, read_deletions
 from ingest.mysensors.facts import teller
+from ingest.mysensors.items import Block, IdGiven
 from ingest.mysensors.protocol import (
     BROADCAST,
     GATEWAY_NODE,
@@ -41,37 +41,6 @@ KNOWN_NUMBERS = 50_000  # texts whose number is remembered; memories are wiped w
 KNOWN_ROUTES = 100_000
 KNOWN_RECENT = 10_000
 ASKED_S = 60  # a presentation this long after one was asked for is no surprise
-
-
-@dataclass
-class Block:
-    """What one read of a gateway's connection brought. Times in seconds: the wall clock and the monotonic one."""
-
-    gateway: int
-    source: str
-    at: float
-    monotonic: float
-    epoch: object  # the same for all blocks of one connection
-    items: list = field(default_factory=list)  # (Header, payload)
-    rejects: list = field(default_factory=list)  # (raw, reason)
-    window_s: float = 0.0  # in which the same text again is a radio repeat; 0: never
-
-
-@dataclass
-class IdGiven:
-    """A free id was handed to a node that asked for one."""
-
-    gateway: int
-    node_id: int
-    at: float
-
-
-@dataclass
-class Asked:
-    """A node was asked to present itself or to restart, so that its presentation is no surprise."""
-
-    node: int
-    monotonic: float
 
 
 class Route:

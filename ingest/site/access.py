@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import secrets
 
-from ingest.config import RIGHTS
+from ingest.access_settings import RIGHTS
 
 COOKIE_DAYS = 90
 

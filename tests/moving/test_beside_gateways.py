@@ -20,7 +20,8 @@ from ingest.mysensors.lines import Lines
 from ingest.mysensors.protocol import Header
 from ingest.mysensors.registry import number_gateways
 from ingest.mysensors.replay import replay
-from ingest.mysensors.store import Block, Store
+from ingest.mysensors.items import Block
+from ingest.mysensors.store import Store
 from ingest.mysensors.watch import Connected, Watch
 
 ROME = ZoneInfo("Europe/Rome")

@@ -8,7 +8,8 @@ import pytest
 from ingest.database import connect, migrate, transaction, utc
 from ingest.mysensors.lines import Lines
 from ingest.mysensors.registry import number_gateways
-from ingest.mysensors.store import Block, Store
+from ingest.mysensors.items import Block
+from ingest.mysensors.store import Store
 from ingest.mysensors.watch import Connected, Lost, Watch
 
 WALL = 1_790_000_000.0
