@@ -121,6 +121,7 @@ def test_nodes_can_be_filtered(site):
         ("node_messages.json?node=12&type=V_TEMP", 1),
         ("node_messages.json?sensor=3073", 2),
         ("node_messages.json?node=0&command=internal", 1),
+        ("node_messages.json?node=x", 0),
         ("message_statistics.json?node=12&per=type&type=V_TEMP", 1),
         ("message_statistics.json?node=12&child=2&per=sensor", 1),
         ("message_statistics.json?sensor=3074&per=type", 3),
