@@ -11,6 +11,7 @@ from ingest.site.pages import select
 from ingest.site.periods import parse_moment
 from ingest.site.sql import parse_span
 
+KEPT, LONGEST_KEPT_S = 200, 60  # histories
 RANGES = (("1 h", "1 h"), ("24 h", "24 h"), ("7 d", "7 d"), ("30 d", "30 d"), ("1 y", "1 y"))
 
 
@@ -54,13 +55,23 @@ async def run(datasette, name, params):
 
 
 async def histories(datasette, ups, figures, span):
-    """Figure -> {name of the UPS: points for a chart}; `ups` '' is all. A figure that took too long is None."""
+    """Figure -> {name of the UPS: points for a chart}; `ups` '' is all. A figure that took too long is None.
+
+    They are kept for a quarter of a bucket: a page that stays as it is now asks again and again for what hardly moves.
+    """
+    kept = vars(datasette).setdefault("kept_histories", {})
+    if len(kept) > KEPT:
+        kept.clear()
+    keys = {figure: (ups, figure, *span.asked.items()) for figure in figures}
+    missing = [figure for figure in figures if kept.get(keys[figure], (0, None))[0] < time.monotonic()]
     given = {"ups": ups, "since": utc(span.since), "until": utc(span.until)}
-    answers = await asyncio.gather(*(run(datasette, "ups_history", {**given, "figure": figure}) for figure in figures))
-    found = {}
-    for figure, rows in zip(figures, answers):
+    answers = await asyncio.gather(*(run(datasette, "ups_history", {**given, "figure": figure}) for figure in missing))
+    found = {figure: kept[keys[figure]][1] for figure in figures if figure not in missing}
+    for figure, rows in zip(missing, answers):
         found[figure] = None if rows is None else {}
         for row in rows or []:
             point = (seconds(row["at"]) + row["bucket_s"] / 2, row["avg"], row["min"], row["max"])
             found[figure].setdefault(row["name"], []).append(point)
+        if rows:
+            kept[keys[figure]] = (time.monotonic() + min(rows[0]["bucket_s"] / 4, LONGEST_KEPT_S), found[figure])
     return found

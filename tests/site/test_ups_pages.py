@@ -13,6 +13,7 @@ from tests.site.ups_house import UPSES, House, add_tariffs
 
 from ingest.config import Gateway
 from ingest.database import connect, migrate, seconds, utc
+from ingest.site.history import Span, histories
 from ingest.site.words import format_length
 
 PAGES = [
@@ -220,6 +221,23 @@ def test_events_are_told_as_outages_and_one_by_one(house):
     assert "1 event," in site.page("/events?tab=all&event=LOWBATT")
     assert "No such event" in site.page("/events?tab=all&event=FSD")
     assert "No outage since" in site.page("/events?month=2020-01")
+
+
+def test_what_a_chart_shows_is_kept_for_a_part_of_a_bucket(house, monkeypatch):
+    site = house()
+    until = time.time()
+
+    def highest(hours):
+        span = Span(until - hours * 3600, until, {"range": f"{hours} h"})
+        (points,) = site.run(histories(site.house, "garage", ("input_voltage",), span))["input_voltage"].values()
+        return max(point[3] for point in points)
+
+    assert highest(24) < 300
+    write(site, "update ups_samples set input_voltage = 999 where id = (select max(id) from ups_samples where ups = 3)")
+    assert highest(24) < 300 and highest(12) == 999, "another span is another history"
+    now = time.monotonic()
+    monkeypatch.setattr("ingest.site.history.time.monotonic", lambda: now + 61)
+    assert highest(24) == 999
 
 
 def test_energy_adds_up_on_its_page(house):
