@@ -10,10 +10,9 @@ import json
 import logging
 import time
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from ingest.arrival import first_since
-from ingest.database import connect, seconds, transaction, utc
+from ingest.database import connect, transaction, utc
 from ingest.pace import Pace, Stopped, open_paced
 from ingest.storage import bytes_per_row
 
@@ -106,7 +105,7 @@ def _item(connection, policy, cutoff, now):
     rows = end - first[0]
     if counted and rows:
         rows = connection.execute(
-            f"select count(*) from {table} where id < ? and ({policy.column} < ? or {policy.column} > ?)",
+            f"select count(*) from {table} where id < ? and ({policy.column} < ? or {policy.at} > ?)",
             (end, before, utc(now)),
         ).fetchone()[0]
     size = round(rows * bytes_per_row(connection, table)) if rows else 0
@@ -199,7 +198,7 @@ def prune(path, make_plan, by, stop=None):
 
 def prune_table(pace, item, count):
     """Delete the rows of one item; `count(table, rows)` is called inside each transaction."""
-    connection, table, column = pace.connection, item.table, item.policy.column
+    connection, table, policy = pace.connection, item.table, item.policy
     links = references(connection, table)
     now = utc(time.time())
     last = item.first - 1
@@ -218,7 +217,7 @@ def prune_table(pace, item, count):
 
     def delete(upto):
         between = (last + 1, upto)
-        old = f"id between ? and ? and ({column} < ? or {column} > ?)"
+        old = f"id between ? and ? and ({policy.column} < ? or {policy.at} > ?)"
         for link in links:
             release(connection, [link], f"in (select id from {table} where {old}) and [{link[1]}] between ? and ?",
                     (*between, item.before, now, *between))  # fmt: skip
@@ -236,16 +235,11 @@ def forecast(rows_a_day, bytes_a_row, rows, days, ahead_days=365):
 
 def describe(item):
     """An item in words: `messages older than 30 days: about 1,200 rows, 0.3 MB, 2026-01-01 ... 2026-02-01`."""
-    what = f"{item.table} older than {timedelta(days=item.days).days} days" if item.days else f"{item.table} before {item.before}"
+    what = f"{item.table} older than {item.days} days" if item.days else f"{item.table} before {item.before}"
     if not item.rows:
         return f"{what}: nothing"
     about = "" if item.counted else "about "
     return f"{what}: {about}{item.rows:,} rows, about {item.bytes / 1e6:,.1f} MB, from {item.from_at} to {item.to_at}"
-
-
-def age_days(at, now=None):
-    """Days since a `*_at` text."""
-    return ((time.time() if now is None else now) - seconds(at)) / DAY_S
 
 
 def read_plan(path, settings):

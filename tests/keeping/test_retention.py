@@ -215,3 +215,15 @@ def test_null_keeps_for_ever(house):
     tables = {item.table for item in plan(connection, Retention(messages_days=None))}
     assert "messages" not in tables and "rejects" in tables
     connection.close()
+
+
+def test_polls_that_go_on_are_kept_whatever_is_said_of_them_meanwhile(house, ask):
+    """Their end moves on while the prune is at work: it is ahead of the time at which that began."""
+    now = time.time()
+    ask("insert into ups (id, name, driver, source, label) values (1, 'rack', 'nut', 'closet', 'Rack')")
+    for start, end in ((200, 199), (100, -1), (99, 98), (0.1, 0.1)):
+        ask("insert into polls (ups, started_at, ended_at, count, outcome) values (1, ?, ?, 9, 'ok')",
+            utc(now - start * DAY_S), utc(now - end * DAY_S))  # fmt: skip
+    assert {item.table: item.rows for item in read_plan(house.database, house.retention)}["polls"] == 2
+    run_due(house)
+    assert ask("select id from polls order by id") == [(2,), (4,)]
