@@ -194,10 +194,12 @@ def run_due(config, stop=None):
     """Do what is due: deletions first, then chores. Returns their names. Raises Busy, Stopped."""
     done = []
     with only_one(config.database), closing(connect(config.database)) as connection:
-        while deletion := next_deletion(connection):
+        last = None
+        while (deletion := next_deletion(connection)) and deletion["id"] != last:  # one that cannot even be noted waits
+            last = deletion["id"]
             log.info("deleting %s for %s", deletion["subject"], deletion["requested_by"])
             try:
-                rows = delete(config.database, deletion, stop)
+                rows = delete(config.database, deletion, config.timezone, stop)
                 log.info("deleted %s: %d rows", deletion["subject"], rows)
             except sqlite3.Error as error:
                 log.error("deleting %s failed: %s", deletion["subject"], error)

@@ -7,12 +7,14 @@ Which tables refer to a node is read from the file.
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ingest.database import connect, seconds, transaction, utc
+from ingest.arrival import ends
+from ingest.clock import LocalTime
+from ingest.database import seconds, transaction, utc
 from ingest.pace import Pace, Stopped, open_paced
 from ingest.retention import POLICIES, Policy, plan_before, prune, references, release, tables
-from ingest.storage import bytes_per_row, shape
+from ingest.storage import bytes_per_row, columns, shape
 
 KINDS = ("node", "sensor", "requests", "before")
 STATE = ("nodes", "sensors", "channels")  # ingest writes these again as long as they are not told to be gone
@@ -30,11 +32,14 @@ ROLLED_UP = (  # deleted with what is old only where people ask for it
 
 @dataclass(frozen=True)
 class Sweep:
-    """Rows of one table that go. `ordered`: the condition leads to an index whose suffix is the id."""
+    """Rows of one table that go. `ordered`: the condition leads to an index whose suffix is the id; `refers` False: to
+    nothing that goes, and who looks for them reads other rows, too.
+    """
 
     table: str
     where: str
     ordered: bool = False
+    refers: bool = True
 
 
 @dataclass(frozen=True)
@@ -54,8 +59,8 @@ def sweeps(connection, kind, key):
     """
     key = int(key)
     if kind == "requests":
-        return [Sweep("messages", f"node = {key} and command = {REQ}", True)]
-    root = "nodes" if kind == "node" else "sensors"
+        return [Sweep("messages", f"node = {key} and command = {REQ}", True, False)]
+    root, node = ("nodes", key) if kind == "node" else ("sensors", key // 256)
     found, seen = [Sweep(root, f"id = {key}")], set()
     raw = {policy.table for policy in POLICIES} - {"polls"}
     for sweep in found:  # grows while it is walked
@@ -65,14 +70,14 @@ def sweeps(connection, kind, key):
             if (child, column) in seen:
                 continue
             seen.add((child, column))
-            if sweep.table == root:
-                found.append(Sweep(child, f"[{column}] = {key}", True))
-            else:
-                found.append(Sweep(child, f"[{column}] in (select id from [{sweep.table}] where {sweep.where})"))
+            where = f"[{column}] = {key}" if sweep.table == root else f"[{column}] in (select id from [{sweep.table}] where {sweep.where})"
+            if column != "node" and "node" in columns(connection, child):  # not every other column has an index
+                where = f"node = {node} and {where}"
+            found.append(Sweep(child, where, sweep.table == root))
     if kind == "sensor":
-        node, child = divmod(key, 256)
+        child = key % 256
         found += [
-            Sweep("messages", f"node = {node} and child_id = {child}", True),
+            Sweep("messages", f"node = {node} and child_id = {child}", True, False),
             Sweep("node_daily", f"node = {node} and child_id = {child}"),
         ]
     return found[::-1]
@@ -103,8 +108,8 @@ def open_update(connection, node):
     return row and row[0]
 
 
-def plan_everything(connection, at):
-    """Counts of what is rolled up and older than the UTC text `at`."""
+def plan_everything(connection, at, timezone):
+    """Counts of what is rolled up and older than the UTC text `at`, the start of a day in `timezone`."""
     there = tables(connection)
     found = []
     for policy in ROLLED_UP:
@@ -112,7 +117,7 @@ def plan_everything(connection, at):
             continue
         rows = connection.execute(
             f"select count(*) from (select 1 from [{policy.table}] where [{policy.column}] < ? limit {COUNTED + 1})",
-            (_since(policy, at),),
+            (_since(policy, at, timezone),),
         ).fetchone()[0]
         if rows:
             size = round(rows * bytes_per_row(connection, policy.table))
@@ -120,8 +125,8 @@ def plan_everything(connection, at):
     return found
 
 
-def _since(policy, at):
-    return at[:10] if policy.at == "day" else at
+def _since(policy, at, timezone):
+    return LocalTime(timezone).day_and_hour(seconds(at))[0] if policy.at == "day" else at
 
 
 def next_deletion(connection):
@@ -131,7 +136,7 @@ def next_deletion(connection):
     return row and dict(zip([column[0] for column in cursor.description], row))
 
 
-def delete(path, deletion, stop=None):
+def delete(path, deletion, timezone, stop=None):
     """Do one deletion; started again, it goes on. Returns the number of rows. Raises Stopped or sqlite3.Error."""
     connection = open_paced(path)
     try:
@@ -143,7 +148,7 @@ def delete(path, deletion, stop=None):
         try:
             pace = Pace(connection, stop)
             if deletion["kind"] == "before":
-                _delete_before(path, pace, deletion, stop)
+                _delete_before(path, pace, deletion, timezone, stop)
             else:
                 _delete_thing(pace, deletion)
                 pace.give_back()
@@ -177,15 +182,17 @@ def _done(connection, deletion, topics):
 
 def _delete_thing(pace, deletion):
     connection = pace.connection
-    connection.execute("pragma foreign_keys = on")  # a row that still refers to what goes is an error, not an orphan
     found = sweeps(connection, deletion["kind"], deletion["key"])
+    links = {sweep.table: _outside(connection, sweep.table) for sweep in found}
+    rest = []  # for the last transaction: what came meanwhile
     for sweep in found:
+        _, newest = ends(connection, sweep.table) if not sweep.refers else (None, None)
         if sweep.table not in STATE:
             _sweep(pace, deletion, sweep)
-    links = {sweep.table: _outside(connection, sweep.table) for sweep in found}
+        rest.append(sweep if newest is None else replace(sweep, where=f"{sweep.where} and id > {newest}"))
 
     def last():
-        for sweep in found:
+        for sweep in rest:
             _release(connection, links[sweep.table], sweep)
             rows = connection.execute(f"delete from [{sweep.table}] where {sweep.where}").rowcount
             _count(connection, deletion, rows)
@@ -246,7 +253,7 @@ def _remove(connection, table, keys, links=()):
     return connection.executemany(f"delete from [{table.name}] where {where}", keys).rowcount
 
 
-def _delete_before(path, pace, deletion, stop):
+def _delete_before(path, pace, deletion, timezone, stop):
     connection, at = pace.connection, deletion["before_at"]
     run = prune(path, lambda conn: plan_before(conn, seconds(at)), deletion["requested_by"] or "", stop)
     with transaction(connection):
@@ -255,7 +262,7 @@ def _delete_before(path, pace, deletion, stop):
         there = tables(connection)
         for policy in ROLLED_UP:
             if policy.table in there:
-                _delete_old(pace, deletion, policy, _since(policy, at))
+                _delete_old(pace, deletion, policy, _since(policy, at, timezone))
         pace.give_back()
     with transaction(connection):
         _done(connection, deletion, ("messages", "readings", "events", "rejects", "oddities"))
@@ -283,12 +290,3 @@ def _delete_old(pace, deletion, policy, at):
         return True
 
     pace.run(chunk)
-
-
-def read_count(path, kind, key):
-    """The counts of a deletion, read without a lock."""
-    connection = connect(path, readonly=True)
-    try:
-        return count(connection, kind, key)
-    finally:
-        connection.close()

@@ -67,6 +67,11 @@ def shape(connection, name):
     return Shape(name, at, key, rowid, links.get(key[0]) if key else None, indexes)
 
 
+def columns(connection, name):
+    """Names of the columns of a table."""
+    return [row[1] for row in connection.execute(f"pragma table_info([{name}])")]
+
+
 def names(connection):
     """The tables of the house, without those of SQLite itself."""
     rows = connection.execute(
@@ -83,8 +88,7 @@ def bytes_per_row(connection, name):
 
 
 def sampled_bytes(connection, table):
-    columns = [row[1] for row in connection.execute(f"pragma table_info([{table.name}])")]
-    length = " + ".join(f"coalesce(length(cast([{column}] as blob)), 0)" for column in columns)
+    length = " + ".join(f"coalesce(length(cast([{column}] as blob)), 0)" for column in columns(connection, table.name))
     order = f"order by {', '.join(f'[{column}] desc' for column in table.key)}" if table.key else ""
     average = connection.execute(
         f"select avg(bytes) from (select {length} as bytes from [{table.name}] {order} limit {SAMPLE})"

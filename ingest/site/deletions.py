@@ -14,7 +14,7 @@ from ingest.deletion import count, open_update, plan_everything
 from ingest.retention import plan_before
 from ingest.site.access import may, refusal
 from ingest.site.deeds import Done, find_node, perform
-from ingest.site.edits import parse_day
+from ingest.site.edits import parse_day, start_of
 from ingest.site.forms import Refused, refuse, wants_page
 from ingest.site.maintenance import wake
 from ingest.site.pages import page
@@ -53,7 +53,7 @@ def read_plan(datasette, fields):
         deadline = time.monotonic() + COUNT_S
         connection.set_progress_handler(lambda: time.monotonic() > deadline, STEPS)
         try:
-            rows = _counts(connection, wanted)
+            rows = _counts(connection, wanted, datasette.timezone)
         except sqlite3.OperationalError:  # the plan then says that it could not count
             rows = None
     finally:
@@ -62,7 +62,7 @@ def read_plan(datasette, fields):
     return {**wanted, "rows": rows, "fields": shown, "query": urlencode(shown)}
 
 
-def _counts(connection, wanted):
+def _counts(connection, wanted, timezone):
     if wanted["kind"] != "before":
         return [
             {"table": one.table, "rows": one.rows, "about": one.more, "bytes": one.bytes}
@@ -76,7 +76,7 @@ def _counts(connection, wanted):
     if wanted["everything"]:
         rows += [
             {"table": one.table, "rows": one.rows, "about": one.more, "bytes": one.bytes}
-            for one in plan_everything(connection, wanted["before_at"])
+            for one in plan_everything(connection, wanted["before_at"], timezone)
         ]
     return rows
 
@@ -100,11 +100,11 @@ def read_wanted(connection, fields, timezone):
         if not text:
             raise Refused(400, "before is needed: a date, YYYY-MM-DD")
         try:
-            at, day = parse_day(text, timezone)
+            _, day = parse_day(text, timezone)
         except ValueError as error:
             raise Refused(400, str(error).replace("date is", "before is")) from None
         also = ", with what is rolled up and events" if wanted["everything"] else ""
-        wanted |= {"before_at": at, "subject": f"everything before {day}{also}", "back": "/-/maintenance"}
+        wanted |= {"before_at": start_of(day, timezone), "subject": f"everything before {day}{also}", "back": "/-/maintenance"}
     else:
         raise Refused(400, HELP)
     return wanted
@@ -134,8 +134,8 @@ def place(datasette, connection, fields, actor):
     if wanted["kind"] == "node" and (update := open_update(connection, wanted["key"])):
         raise Refused(409, f"Update {update} of {subject} is under way: cancel it first", subject=subject)
     twice = connection.execute(
-        "select id from deletions where state in ('queued', 'running') and kind = ? and key is ? and before_at is ?",
-        (wanted["kind"], wanted["key"], wanted["before_at"]),
+        "select id from deletions where state in ('queued', 'running') and kind = ? and key is ? and before_at is ? and everything = ?",
+        (wanted["kind"], wanted["key"], wanted["before_at"], int(wanted["everything"])),
     ).fetchone()
     if twice:
         raise Refused(409, f"{subject} is being deleted already", subject=subject)

@@ -63,9 +63,12 @@ def parse_day(text, timezone, now=None):
         raise ValueError(f"date is {day}, which lies in the future: today is {today}")
     if day.year < FIRST_YEAR:
         raise ValueError(f"date is {day}, before {FIRST_YEAR}")
-    if day == today:
-        return utc(now.timestamp()), day
-    return utc(datetime.combine(day, time(), zone).timestamp()), day
+    return utc(now.timestamp()) if day == today else start_of(day, timezone), day
+
+
+def start_of(day, timezone):
+    """The moment at which a local day begins, as UTC text."""
+    return utc(datetime.combine(day, time(), ZoneInfo(timezone)).timestamp())
 
 
 def _subject(node):

@@ -1,5 +1,6 @@
 """What people delete is gone with all that refers to it, and comes back cleanly when it speaks again."""
 
+import threading
 import time
 from dataclasses import replace
 
@@ -156,3 +157,49 @@ def test_a_deleted_sensor_comes_back_when_it_speaks(house, ask):
     assert ask("select count(*) from sensors where node = ?", NODE) == [(1,)] and speaker.told == [(0, NODE, 1)]
     speaker.say("1;1;1;0;0;9").commit()
     assert ask("select readings from channels where sensor = ?", 256 * NODE + 1) == [(1,)] and whole(ask)
+
+
+def test_days_end_where_they_end_in_the_house(house, ask):
+    """The start of a day in Tokyo lies in the day before in UTC."""
+    house = replace(house, timezone="Asia/Tokyo")
+    day = ask("select max(day) from node_daily")[0][0]
+    at = f"{ask('select date(?, ?)', day, '-1 day')[0][0]}T15:00:00.000Z"
+    ask_for(house, "before", before_at=at, everything=1)
+    assert ask("select min(day) from node_daily") == [(day,)]
+
+
+def test_a_deletion_that_cannot_even_be_noted_is_left_for_later(house, ask):
+    """On a full disk nothing can be written: neither rows go, nor is it told that they did not."""
+    ask("""create trigger full before update on deletions begin select raise(abort, 'database or disk is full'); end""")
+    ask("insert into deletions (kind, key, subject) values ('node', 1, 'it')")
+    house = replace(house, retention=FOR_EVER)
+    worker = threading.Thread(target=run_due, args=(house,), daemon=True)
+    worker.start()
+    worker.join(20)
+    over = not worker.is_alive()
+    ask("drop trigger full")
+    worker.join(20)
+    assert over
+    run_due(house)
+    assert ask("select state from deletions") == [("done",)] and not any(rows_of(ask, NODE).values())
+
+
+@pytest.mark.parametrize("kind, key", [("requests", NODE), ("sensor", 256 * NODE + 1), ("node", OTHER)])
+def test_what_stays_is_not_read_while_others_wait(house, ask, monkeypatch, kind, key):
+    ask("""with recursive n(i) as (select 1 union all select i + 1 from n where i < 100000)
+        insert into messages (received_at, gateway, node, node_id, child_id, command, echo, type, type_name, payload)
+        select '2026-11-01T00:00:00.000Z', 0, 1, 1, 0, 1, 0, 0, 'V_TEMP', '20' from n""")
+    ask("""with recursive n(i) as (select 1 union all select i + 1 from n where i < 100000)
+        insert into node_daily (day, series, node, messages, intervals) select date('2000-01-01', i || ' days'), 7, 3, 1, 1 from n""")
+    steps, locked = [0], Pace.locked
+
+    def counted(pace, write):
+        steps.append(0)
+        pace.connection.set_progress_handler(lambda: steps.append(steps.pop() + 1), 1000)
+        locked(pace, write)
+        pace.connection.set_progress_handler(None, 0)
+
+    monkeypatch.setattr(Pace, "locked", counted)
+    ask_for(house, kind, key)
+    assert whole(ask) and ask("select state from deletions") == [("done",)]
+    assert len(steps) > 2 and max(steps) < 200, steps  # thousands of steps of SQLite's machine

@@ -4,6 +4,8 @@ import asyncio
 import re
 import sqlite3
 import time
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from tests.site.site_helpers import ACCESS, BROWSER, PASSWORD, READER, bearer
@@ -13,6 +15,7 @@ from datasette_auth_passwords.utils import hash_password
 
 from ingest.chores import CHORES, run_due
 from ingest.config import Access, Person, Token
+from ingest.database import utc
 from ingest.site.server import build
 
 KEEPER = "keeper-token-0123456789"
@@ -107,7 +110,7 @@ def test_a_copy_to_take_away(kept, tmp_path):
     assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
     assert connection.execute("select count(*) from messages").fetchone() == kept.rows("select count(*) from messages")[0]
     connection.close()
-    assert not list(tmp_path.glob(".copy-*"))
+    assert not list(tmp_path.glob(".*copy-*"))
     assert kept.rows("select actor, outcome from audit where action = 'download backup'") == [("keeper", "done")]
 
 
@@ -208,3 +211,29 @@ def kept_rows(path, sql):
         return connection.execute(sql).fetchall()
     finally:
         connection.close()
+
+
+def test_before_today_is_before_its_midnight(make_site):
+    """What came today stays, in the house's own day."""
+    for timezone in ("Asia/Tokyo", "America/New_York"):
+        site = make_site(access=MAINTAINERS, timezone=timezone)
+        today = datetime.now(ZoneInfo(timezone)).date()
+        midnight = utc(datetime.combine(today, datetime.min.time(), ZoneInfo(timezone)).timestamp())
+        since = "select count(*) from messages where received_at >= ?"
+        young = site.rows(since, midnight)
+        body = {"what": "before", "before": today.isoformat(), "confirm": True}
+        assert site.get(f"/-/delete?what=before&before={today}").json()["before_at"] == midnight
+        assert site.post("/-/delete", json=body, headers=bearer(KEEPER)).status_code == 202
+        assert site.post("/-/delete", json=body, headers=bearer(KEEPER)).status_code == 409
+        assert site.post("/-/delete", json=body | {"everything": 1}, headers=bearer(KEEPER)).status_code == 202
+        assert site.rows("select distinct before_at from deletions where state = 'queued'") == [(midnight,)]
+        run_due(site.house.config)
+        assert site.rows(since, midnight) == young
+
+
+def test_a_download_that_was_killed_leaves_nothing_for_ever(make_site, tmp_path):
+    for name in (".house.db-copy-x", ".cabin.db-copy-x"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "copy.db").write_bytes(b"half")
+    make_site(access=MAINTAINERS)
+    assert [path.name for path in tmp_path.glob(".*-copy-*")] == [".cabin.db-copy-x"]
