@@ -11,8 +11,8 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-from ingest.database import connect
-from ingest.pace import Stopped
+from ingest.database import connect, is_sqlite
+from ingest.pace import Stopped, interruptible
 
 STEP = 1_000  # pages copied between two looks whether to stop
 STAMP = "%Y-%m-%d-%H%M%S"
@@ -30,11 +30,12 @@ def back_up(database, target, stop=None, progress=lambda done, total: None):
     database, target = Path(database).absolute(), Path(target).absolute()
     if not database.exists():
         raise BackupError(f"{database} is not there: nothing has been stored yet")
-    if target.exists() and (target.is_dir() or target.samefile(database)):
-        raise BackupError(f"{target} is {'a folder' if target.is_dir() else 'the database itself'}: name another file")
+    if target.exists() and (target.samefile(database) or not _is_copy(target)):
+        what = "a folder" if target.is_dir() else "the database itself" if target.samefile(database) else "there, and no copy of a database"
+        raise BackupError(f"{target} is {what}: name another file")
     if not target.parent.is_dir():
         raise BackupError(f"{target.parent} is no folder: make it first")
-    clear_away(target)
+    clear_away(target.parent, glob_quoted(target.name))
     partial = target.with_name(f".{target.name}.partial-{os.getpid()}")
     try:
         copy(database, partial, stop, progress)
@@ -46,7 +47,8 @@ def back_up(database, target, stop=None, progress=lambda done, total: None):
 
 
 def copy(database, target, stop=None, progress=lambda done, total: None):
-    """One snapshot of `database` as the new file `target`, checked and synced."""
+    """One snapshot of `database` as the new file `target`, checked and synced. Nobody else may read it."""
+    target.touch(0o600)
     with closing(connect(database, readonly=True)) as source, closing(sqlite3.connect(target)) as copied:
         source.execute("begin")
         source.execute("select count(*) from sqlite_master").fetchone()  # the snapshot is that of now
@@ -59,18 +61,17 @@ def copy(database, target, stop=None, progress=lambda done, total: None):
         source.backup(copied, pages=STEP, progress=step, sleep=0)
         source.execute("rollback")
         copied.execute("pragma journal_mode = delete")  # one file that is complete in itself
-        wrong = copied.execute("pragma quick_check(1)").fetchone()[0]
+        with interruptible(copied, stop):
+            wrong = copied.execute("pragma quick_check(1)").fetchone()[0]
         if wrong != "ok":
             raise BackupError(f"the copy is damaged ({wrong}): so is the database; run its integrity check")
-    os.chmod(target, 0o600)
     _sync(target)
 
 
-def clear_away(target):
-    """Remove what copies that were killed left of `target`."""
-    for left in target.parent.glob(f".{glob_quoted(target.name)}.partial-*"):
-        number = left.name.rpartition("-")[2].partition(".")[0].split("-")[0]
-        if not _alive(number):
+def clear_away(folder, name):
+    """Remove what copies that were killed left in `folder`, of targets whose name has the pattern `name`."""
+    for left in folder.glob(f".{name}.partial-*"):
+        if not _alive(left.name.rpartition(".partial-")[2].partition("-")[0]):  # their journals, too
             left.unlink(missing_ok=True)
 
 
@@ -85,6 +86,11 @@ def _alive(number):
     return Path(f"/proc/{number}").exists()
 
 
+def _is_copy(path):
+    """An SQLite file, or an empty one."""
+    return path.is_file() and (not path.stat().st_size or is_sqlite(path))
+
+
 def _sync(path):
     file = os.open(path, os.O_RDONLY)
     try:
@@ -97,6 +103,7 @@ def daily(database, folder, keep, stop=None):
     """A copy with its time in the name in `folder`; of such copies the newest `keep` stay. Returns (path, bytes)."""
     folder, stem = Path(folder), Path(database).stem
     folder.mkdir(parents=True, exist_ok=True)
+    clear_away(folder, f"{glob_quoted(stem)}-*.db")
     path = folder / f"{stem}-{datetime.now().strftime(STAMP)}.db"
     size = back_up(database, path, stop)
     for old in sorted(path for path in folder.glob(f"{glob_quoted(stem)}-*.db") if _is_stamped(path, stem))[:-keep]:

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from ingest.backup import BackupError, daily
 from ingest.database import connect, seconds, transaction, utc
 from ingest.deletion import delete, next_deletion
-from ingest.pace import Pace, Stopped, open_paced
+from ingest.pace import Pace, Stopped, interruptible, open_paced
 from ingest.retention import plan, prune
 from ingest.retention_settings import parse_at
 from ingest.storage import measure
@@ -27,7 +27,6 @@ log = logging.getLogger(__name__)
 
 RETRY_S = 3600  # after a failure
 STEP_S, SETTLED_S = 86_400, 3600  # a clock that was just set so far forward may be set back: nothing is deleted yet
-STATEMENTS = 50_000  # of SQLite's machine between two looks whether to stop
 ANALYSED = 400  # rows of each index that PRAGMA optimize looks at
 
 
@@ -103,19 +102,6 @@ def _compact(config, by, stop):
             return "this file was not made to give room back: stop everything and run `vacuum` in sqlite3 once"
         freed = Pace(connection, stop).give_back() * connection.execute("pragma page_size").fetchone()[0]
     return f"{freed / 1e6:,.1f} MB given back"
-
-
-@contextmanager
-def interruptible(connection, stop):
-    """A long statement ends soon after `stop` is set, as Stopped."""
-    if stop is not None:
-        connection.set_progress_handler(stop.is_set, STATEMENTS)
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if stop is not None and stop.is_set():
-            raise Stopped from error
-        raise
 
 
 CHORES = {

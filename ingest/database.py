@@ -52,6 +52,12 @@ def _uri(path, mode):
     return f"{Path(path).absolute().as_uri()}?mode={mode}"
 
 
+def is_sqlite(path):
+    """True for a file that begins as a database does."""
+    with Path(path).open("rb") as file:
+        return file.read(16) == b"SQLite format 3\0"
+
+
 def fold_log(path):
     """Bring the log into the file, as far as nobody is in the way just now.
 

@@ -7,8 +7,10 @@ Pages that become free go back to the disk as deleting goes on, not at its end: 
 every one that it takes out of it, which is 2 ms a page where there are 500,000, and next to nothing where there are few.
 """
 
+import sqlite3
 import threading
 import time
+from contextlib import contextmanager
 
 from ingest.database import connect, transaction
 
@@ -17,6 +19,7 @@ FEWEST, MOST = 50, 5_000  # rows a chunk
 PAGES = 200  # given back at a time, at most
 SPARE = 500  # free pages that are left for what comes in meanwhile
 PAUSE, LONGEST_PAUSE_S = 3, 2.0  # times as long as it was busy
+STATEMENTS = 50_000  # of SQLite's machine between two looks whether to stop
 
 
 class Stopped(Exception):
@@ -111,3 +114,16 @@ def open_paced(path):
     connection.execute("pragma synchronous = normal")
     connection.execute("pragma wal_autocheckpoint = 0")  # Pace does that outside its transactions
     return connection
+
+
+@contextmanager
+def interruptible(connection, stop):
+    """A long statement ends soon after `stop` is set, as Stopped."""
+    if stop is not None:
+        connection.set_progress_handler(stop.is_set, STATEMENTS)
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if stop is not None and stop.is_set():
+            raise Stopped from error
+        raise

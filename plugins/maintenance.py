@@ -16,6 +16,12 @@ DELETE = {
 
 
 @hookimpl
+def startup(datasette):
+    if hasattr(datasette, "rights"):
+        site.clear_away(datasette.config.database)
+
+
+@hookimpl
 def register_routes(datasette):
     if not hasattr(datasette, "rights"):
         return []

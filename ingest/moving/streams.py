@@ -10,7 +10,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from ingest.database import utc
+from ingest.database import is_sqlite, utc
 from ingest.moving.records import MoveError, Skip
 
 BLOCK = 1 << 20
@@ -139,11 +139,6 @@ def tables_of(source):
     """Table -> names of its columns."""
     names = [row[0] for row in source.execute("select name from sqlite_master where type = 'table'")]
     return {name: {row[1] for row in source.execute(f'pragma table_info("{name}")')} for name in names}
-
-
-def is_sqlite(path):
-    with Path(path).open("rb") as file:
-        return file.read(16) == b"SQLite format 3\0"
 
 
 def peek_tables(path):

@@ -9,11 +9,12 @@ import time
 from contextlib import closing, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 
 from datasette import Response
 
-from ingest.backup import BackupError, copy
+from ingest.backup import BackupError, copy, glob_quoted
 from ingest.chores import CHORES, next_due, read_rows, want
 from ingest.database import connect, utc
 from ingest.retention import forecast, plan
@@ -202,7 +203,17 @@ async def download(datasette, request):
 
 def _copy_aside(database):
     """A copy as an open file without a name, beside the database: its disk has room for one like it, /tmp may not."""
-    with TemporaryDirectory(prefix=".copy-", dir=database.parent) as folder:
+    with TemporaryDirectory(prefix=_aside(database), dir=database.parent) as folder:
         target = Path(folder) / "copy.db"
         copy(database, target)
         return target.open("rb"), target.stat().st_size
+
+
+def _aside(database):
+    return f".{database.name}-copy-"
+
+
+def clear_away(database):
+    """Remove what downloads left beside the database when their site was killed."""
+    for left in database.parent.glob(f"{glob_quoted(_aside(database))}*"):
+        rmtree(left, ignore_errors=True)

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from ingest.cli import main
+from ingest.database import migrate
 from ingest.demo.threaded import running
 
 ROOT = Path(__file__).resolve().parents[2]
+KILLED = "import os; from ingest import backup; from ingest.cli import main; backup._sync = lambda path: os.kill(os.getpid(), 9); main()"
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def test_a_copy_while_ingest_runs(back_up, voltkeeper, write_config, wait_for, t
         folder = tmp_path / "backups"
         folder.mkdir()
         old = [folder / f"telemetry-2026010{day}T000000Z.db" for day in range(1, 4)]
-        for path in (*old, folder / "telemetry-20260104T000000Z.part", folder / "mine.db"):
+        for path in (*old, folder / ".telemetry-20260104T000000Z.db.partial-77", folder / "mine.db"):
             path.write_text("")
         done = back_up(folder, "2")
         assert done.returncode == 0, done.stderr
@@ -77,3 +79,16 @@ def test_a_failure_keeps_the_old_copies(back_up, tmp_path):
 def test_without_a_folder_it_says_what_it_wants(back_up):
     done = back_up()
     assert done.returncode != 0 and "deploy/backup FOLDER [KEEP]" in done.stderr
+
+
+def test_what_was_killed_is_cleared_away_by_the_next_one(back_up, tmp_path, write_config):
+    write_config("database: house.db")
+    migrate(tmp_path / "house.db")
+    stopped = tmp_path / "voltkeeper"
+    whole = stopped.read_text()
+    stopped.write_text(whole.replace("-m ingest", f"-c '{KILLED}'"))
+    assert back_up(tmp_path / "backups").returncode
+    assert len(list((tmp_path / "backups").iterdir())) == 1
+    stopped.write_text(whole)
+    assert back_up(tmp_path / "backups").returncode == 0
+    assert len(list((tmp_path / "backups").glob("telemetry-*.db"))) == len(list((tmp_path / "backups").iterdir())) == 1

@@ -1,5 +1,6 @@
 """A copy is whole or not there, and restored it is the house again."""
 
+import os
 import signal
 import sqlite3
 import threading
@@ -11,7 +12,11 @@ import pytest
 from ingest.backup import BackupError, back_up
 from ingest.chores import run_due, want
 from ingest.database import connect, migrate, transaction, utc
+from ingest.pace import Stopped
 from ingest.retention_settings import Backup
+
+GONE = 1 << 23  # no process has this number
+OLD = b"SQLite format 3\0 the old copy"
 
 
 def everything(path):
@@ -68,13 +73,13 @@ def test_it_is_one_moment_of_a_file_that_is_written(house, tmp_path):
 def test_killed_it_leaves_the_old_copy_and_the_next_one_clears_away(house, tmp_path, voltkeeper, write_config, wait_for):
     config = write_config(f"database: {house.database}\n")
     target = tmp_path / "copy.db"
-    target.write_bytes(b"the old copy")
+    target.write_bytes(OLD)
     for _ in range(3):
         program = voltkeeper("backup", target, "--config", config)
         wait_for(lambda: list(tmp_path.glob(".copy.db.partial-*")) or program.process.poll() is not None, every=0.001)
         program.process.send_signal(signal.SIGKILL)
         program.wait()
-        assert target.read_bytes() == b"the old copy" or sqlite3.connect(target).execute("pragma integrity_check").fetchone() == ("ok",)
+        assert target.read_bytes() == OLD or sqlite3.connect(target).execute("pragma integrity_check").fetchone() == ("ok",)
     assert voltkeeper("backup", target, "--config", config).wait() == 0
     assert list(tmp_path.glob(".copy.db.partial-*")) == []
     assert sqlite3.connect(target).execute("pragma integrity_check").fetchone() == ("ok",)
@@ -102,3 +107,64 @@ def test_daily_copies_of_which_the_newest_stay(house, tmp_path):
     connection.close()
     copies = sorted(path.name for path in (tmp_path / "copies").iterdir())
     assert len(copies) == 3 and mine.name in copies
+
+
+def test_a_daily_copy_that_was_killed_is_cleared_away_by_the_next_one(house, tmp_path):
+    house = replace(house, backup=Backup(tmp_path / "copies"))
+    (tmp_path / "copies").mkdir()
+    left = [f".house-2026-01-01-040000.db.partial-{GONE}", f".house-2026-01-01-040000.db.partial-{GONE}-journal"]
+    others = [f".cabin-2026-01-01-040000.db.partial-{GONE}", f".house-2026-01-01-040000.db.partial-{os.getppid()}"]
+    for name in (*left, *others):
+        (tmp_path / "copies" / name).write_bytes(b"half")
+    assert "backup" in run_due(house)
+    assert {path.name for path in (tmp_path / "copies").iterdir() if path.name[0] == "."} == set(others)
+
+
+def test_nobody_else_reads_a_copy_while_it_is_made(house, tmp_path):
+    modes = []
+
+    def look(done, total):
+        modes.extend(path.stat().st_mode & 0o777 for path in tmp_path.glob(".copy.db.partial-*"))
+
+    back_up(house.database, tmp_path / "copy.db", progress=look)
+    assert set(modes) == {0o600} and (tmp_path / "copy.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_only_a_copy_is_replaced(house, tmp_path):
+    (tmp_path / "config.yml").write_text("title: Hill house\n")
+    wal = tmp_path / "house.db-wal"
+    connection = connect(house.database)
+    connection.execute("insert into audit (action, outcome) values ('it', 'done')")
+    assert wal.stat().st_size
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "config.yml", wal, tmp_path / "pipe"):
+        before = path.stat()
+        with pytest.raises(BackupError, match="no copy of a database"):
+            back_up(house.database, path)
+        assert path.stat() == before
+    connection.close()
+    (tmp_path / "empty").touch()
+    assert back_up(house.database, tmp_path / "empty")
+
+
+def test_it_stops_while_the_copy_is_checked(house, tmp_path):
+    class Late:
+        """It is set when all is copied."""
+
+        copied, asked = False, 0
+
+        def look(self, done, total):
+            self.copied = done == total
+
+        def is_set(self):
+            self.asked += self.copied
+            return self.asked > 1
+
+    connection = connect(house.database)
+    connection.execute("""with recursive n(i) as (select 1 union all select i + 1 from n where i < 100000)
+        insert into audit (action, outcome) select 'it', 'done' from n""")
+    connection.close()
+    late = Late()
+    with pytest.raises(Stopped):
+        back_up(house.database, tmp_path / "copy.db", late, late.look)
+    assert not list(tmp_path.glob("*copy.db*"))
