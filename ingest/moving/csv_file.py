@@ -8,12 +8,13 @@ Commands and types are numbers or names (`set`, `V_TEMP`). Times are ISO 8601, w
 """
 
 import csv
+from itertools import islice, pairwise
 from pathlib import Path
 
 from ingest.moving.log_lines import LogSource
 from ingest.moving.messages import Messages
-from ingest.moving.records import Sample, Skip, make_message
-from ingest.moving.samples import Samples, find_intervals
+from ingest.moving.records import Message, MoveError, Sample, Skip, make_message
+from ingest.moving.samples import LOOK, Samples, find_intervals
 from ingest.moving.streams import TextStream
 from ingest.moving.times import Stamps
 from ingest.mysensors.protocol import TYPES, Command
@@ -63,19 +64,33 @@ class Source(LogSource):
         self.target = (options.ups or "") if self._holds == "sample" else options.gateway_words
 
     def streams(self):
+        self._refuse_backwards()
         if self._holds == "sample":
-            intervals = find_intervals(TextStream(self._path, "sample", self.parser, self.head).items())
-            sink = Samples(self._options.timezone, self._options, intervals)
+            intervals = find_intervals(self._stream().items())
+            sink = Samples(self._options, intervals)
         else:
-            sink = Messages(self._options.timezone, self._options.gateway)
-        yield TextStream(self._path, self._holds, self.parser, self.head), sink
+            sink = Messages(self._options)
+        yield self._stream(), sink
+
+    def _stream(self):
+        return TextStream(self._path, self._holds, self.parser, self.head)
+
+    def _refuse_backwards(self):
+        """Of rows that are listed with the newest first, the oldest would become what is known now."""
+        times = [item.at for _, item in islice(self._stream().items(), LOOK) if isinstance(item, Message | Sample)]
+        steps = [after - before for before, after in pairwise(times) if after != before]
+        if sum(step < 0 for step in steps) > len(steps) / 2:
+            raise MoveError(f"{self._path} begins with its newest rows: sort it by time, the oldest first")
 
     def parser(self):
         stamps = Stamps(self._options.timezone)
         read = self._sample if self._holds == "sample" else self._message
 
         def parse(line):
-            values = next(csv.reader([line]), [])
+            try:
+                values = next(csv.reader([line]), [])
+            except csv.Error:
+                return Skip("a line that is no CSV")
             if len(values) != len(self._names):
                 return Skip(f"another number of columns than the header's {len(self._names)}")
             try:

@@ -18,7 +18,7 @@ class LogSource:
         looked = TextStream(self._path, "lines", self.parser, self.head)
         intervals = find_intervals(looked.items())
         stream = TextStream(self._path, "lines", self.parser, self.head)
-        yield stream, Samples(self._options.timezone, self._options, intervals)
+        yield stream, Samples(self._options, intervals)
 
     def states(self):
         return ()

@@ -24,9 +24,9 @@ HEARD_HERE = "Voltkeeper heard the gateway itself at that time"
 class Messages:
     """Sink of an import for the messages of one gateway."""
 
-    def __init__(self, timezone, gateway):
-        self._gateway = gateway
-        self._history = History(timezone)
+    def __init__(self, options):
+        self._gateway = options.gateway
+        self._history = History(options.house_timezone)
         self._latest = 0.0
         self._entry = self._own = None
 

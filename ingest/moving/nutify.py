@@ -82,7 +82,7 @@ class Source:
         for table in (OLD, NEW):
             if table in self._tables:
                 self._intervals = find_intervals(self._stream(table).items())
-                yield self._stream(table), Samples(self._options.timezone, self._options, self._intervals)
+                yield self._stream(table), Samples(self._options, self._intervals)
 
     def _stream(self, table):
         held = self._tables[table]

@@ -31,7 +31,8 @@ WITHOUT_CONFIG = "main"  # what `--gateway HOST:PORT` calls its gateway
 class Options:
     """What the command line and the config say about an import."""
 
-    timezone: str
+    timezone: str  # of local times in the file
+    house_timezone: str  # of days and hours
     gateway: int = 0
     ups: str | None = None
     format: str | None = None
@@ -63,7 +64,7 @@ class Outcome:
 def run_import(config, path, timezone=None, gateway=None, ups=None, format=None, bar=click.progressbar):
     """Import a file. Returns (what it is, Outcomes). Raises MoveError."""
     path = Path(path)
-    options = Options(timezone or config.timezone, ups=ups, format=format, configured_upses=_upses(config))
+    options = Options(timezone or config.timezone, config.timezone, ups=ups, format=format, configured_upses=_upses(config))
     kind = detect(path, options)
     migrate(config.database)
     with closing(connect(config.database)) as connection, _alone(config.database):
@@ -213,7 +214,7 @@ def import_file(config, path, **options):
     except MoveError as error:
         click.echo(str(error), err=True)
         return 1
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         click.echo(f"The import stopped: {error}. What is stored stays; run it again and it goes on.", err=True)
         return 1
     click.echo(f"{path}: {title}, imported into {config.database}")

@@ -56,9 +56,9 @@ class Samples:
     reader may add to the same hour.
     """
 
-    def __init__(self, timezone, options, intervals):
+    def __init__(self, options, intervals):
         self._options, self._intervals = options, intervals
-        clock = LocalTime(timezone)
+        clock = LocalTime(options.house_timezone)
         self._hour_at = lambda at: clock.day_and_hour(at)[1]
         self._upses, self._rows = {}, []
         self._entry = self._connection = None

@@ -27,7 +27,7 @@ class TextStream:
 
     def __init__(self, path, name, parser, head=0):
         self.path, self.name, self._parser, self._head = Path(path), name, parser, head
-        self._hash = hashlib.sha256()
+        self._hash, self._start = hashlib.sha256(), 0
 
     def count(self):
         """Rows at most."""
@@ -45,7 +45,7 @@ class TextStream:
                     item = parse(text) if text.strip() else None
                 if not raw.endswith(b"\n") and (item is None or isinstance(item, Skip)):
                     return  # the program that writes it is not done with this line
-                position += len(raw)
+                self._start, position = position, position + len(raw)
                 self._hash.update(raw)
                 yield position, item
 
@@ -61,8 +61,8 @@ class TextStream:
         return not left and found.hexdigest() == mark
 
     def is_new(self, position, item, known, last_at):
-        """True for a row behind the position that is `known`."""
-        return position > known
+        """True for a row that begins behind what is `known`: the end of a line that was cut is no row of its own."""
+        return self._start >= known
 
 
 class TableStream:

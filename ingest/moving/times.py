@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 UNIX = re.compile(r"\d{9,11}(\.\d+)?", re.ASCII)
 JITTER_S = 2.0  # rows written by several threads may stand this much out of order
+END = 253_402_300_800.0  # of the year 9999: ours have four digits
 
 
 class Stamps:
@@ -27,11 +28,16 @@ class Stamps:
 
     def of(self, moment):
         """The unix seconds of a datetime, naive or not."""
-        if moment.tzinfo is None:
-            first = moment.replace(tzinfo=self._zone).timestamp()
-            second = moment.replace(tzinfo=self._zone, fold=1).timestamp()
-            at = second if second > first and first < self._last - JITTER_S else first
-        else:
-            at = moment.timestamp()
+        try:
+            at = self._naive(moment) if moment.tzinfo is None else moment.timestamp()
+        except OverflowError as error:
+            raise ValueError(f"{moment} is out of range") from error
+        if not 0 <= at < END:
+            raise ValueError(f"{moment} is before 1970 or after 9999")
         self._last = at
         return at
+
+    def _naive(self, moment):
+        first = moment.replace(tzinfo=self._zone).timestamp()
+        second = moment.replace(tzinfo=self._zone, fold=1).timestamp()
+        return second if second > first and first < self._last - JITTER_S else first

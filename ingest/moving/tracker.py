@@ -65,7 +65,7 @@ class Source:
             return parse
 
         stream = TableStream(self._source, "message", MESSAGES, parser, time=6, at=self._at)
-        yield stream, Messages(self._options.timezone, self._options.gateway)
+        yield stream, Messages(self._options)
 
     def states(self):
         """(what, what is done with it, function of our connection that gives (rows stored, Counter of the reasons))."""

@@ -64,7 +64,7 @@ class Format:
             return None
         values = dict(zip(self._names, found.groups()))
         etime, time = values.pop("etime", None), values.pop("time", None)
-        at = float(etime) if etime else stamps.of(datetime.strptime(time, self._time))
+        at = stamps.seconds(etime) if etime else stamps.of(datetime.strptime(time, self._time))
         return at, {name: text for name, text in values.items() if text not in ("", NOT_THERE)}
 
 

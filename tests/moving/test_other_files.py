@@ -91,3 +91,46 @@ def test_the_command_line_says_what_became_of_it(house, network, voltkeeper):
     assert program.wait() == 2 and "no file that is there" in program.text
     program = voltkeeper("import", network, "--config", house.path, "--timezone", "Mars")
     assert program.wait() == 2 and "no time zone" in program.text
+
+
+def test_days_are_those_of_the_house_whatever_time_the_file_is_in(house, tmp_path):
+    path = tmp_path / "messages.csv"
+    path.write_text("received_at,node_id,child_id,command,type,payload\n2026-06-01 22:30:00,5,1,set,V_TEMP,21.5\n")
+    house.take(path, timezone="UTC")
+    assert house.rows("select distinct day from node_daily") == [("2026-06-02",)]
+
+
+def test_a_line_that_was_cut_when_it_was_read_does_not_come_twice(house, tmp_path):
+    path = tmp_path / "values.csv"
+    path.write_text("received_at,node_id,child_id,type,value\n2026-06-01T12:00:00Z,5,1,V_HUM,61\n2026-06-01T12:01:00Z,5,1,V_HUM,6")
+    assert house.take(path)["value"].stored == 2
+    with path.open("a") as file:
+        file.write("2.5\n2026-06-01T12:02:00Z,5,1,V_HUM,63\n")
+    assert house.take(path)["value"].stored == 1
+    assert house.take(path)["value"].stored == 0
+    assert house.one("select count(*) from messages") == 3
+
+
+@pytest.mark.parametrize("header", ["received_at,node_id,child_id,type,value", "sampled_at,ups,ups_load,x,y"])
+def test_csv_with_the_newest_rows_first_is_refused(house, tmp_path, header):
+    """As a table of a site is downloaded. The oldest value would be the last one."""
+    path = tmp_path / "down.csv"
+    path.write_text("".join([header + "\n", *(f"2026-06-01T12:{minute}:00Z,5,1,0,20\n" for minute in range(59, 10, -1))]))
+    with pytest.raises(MoveError, match="sort it by time, the oldest first"):
+        house.take(path)
+    assert house.one("select count(*) from messages") == 0 and house.one("select count(*) from ups_samples") == 0
+
+
+def test_csv_rows_that_cannot_be_are_left_out_in_words(house, tmp_path):
+    """Times of programs that had none, milliseconds taken for a date, the end of a line of an old Mac."""
+    path = tmp_path / "values.csv"
+    times = ("0001-01-01T00:00:00", "0001-01-01T00:00:00Z", "1712011200000", "1950-01-01", "9999-12-31T23:59:59")
+    path.write_bytes(b"received_at,node_id,child_id,type,value\n" + b"".join(
+        f"{at},5,1,V_HUM,61\n".encode() for at in times) + b"2026-06-01T12:00:00Z,5\r,1,V_HUM,61\n2026-06-01T12:00:00Z,5,1,V_HUM,61\n")  # fmt: skip
+    outcome = house.take(path, timezone="America/New_York")["value"]
+    assert outcome.stored == 1 and outcome.skipped == {"its time cannot be read": 5, "a line that is no CSV": 1}
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_words(house, network, voltkeeper, write_config):
+    program = voltkeeper("import", network, "--config", write_config("database: /proc/nowhere/telemetry.db\n"))
+    assert program.wait() == 1 and "The import stopped" in program.text and "Traceback" not in program.text

@@ -1,6 +1,7 @@
 """Nutify databases and logs of UPSes move in: samples, hourly figures, what happened."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from nutify_file import make_new, make_old, make_times
@@ -173,3 +174,12 @@ def test_csv_of_samples(house, tmp_path):
     assert outcome.stored == 3
     assert outcome.skipped == {"its time cannot be read": 1, "another number of columns than the header's 6": 1}
     assert samples(house, "ups", "input_voltage", "battery_charge") == [(1, 230.1, 100.0), (1, None, 99.0), (2, 229.0, 98.0)]
+
+
+def test_hours_are_those_of_the_house_whatever_time_the_file_is_in(make_house, tmp_path):
+    """In India they begin at half past, by UTC; Nutify in a container writes local times that are UTC."""
+    house = make_house()
+    house.config = replace(house.config, timezone="Asia/Kolkata")
+    make_old(tmp_path / "nutify.db.sqlite", minutes=90, oldest=True)
+    house.take(tmp_path / "nutify.db.sqlite", timezone="UTC")
+    assert {row[0][14:16] for row in house.rows("select hour_at from ups_samples_hourly")} == {"30"}
