@@ -137,15 +137,15 @@ def status(**options):
 
 
 @main.command()
-@where
+@CONFIG
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
-def prune(dry_run, **options):
+def prune(config, dry_run):
     """Delete what is older than `retention:` allows.
 
     It says first what goes. The site does this daily by itself. Ingest and the site may go on meanwhile; cut off, it
     goes on the next time.
     """
-    chosen = chosen_config(**options, looking=True)
+    chosen = chosen_config(config, None, looking=True)
     give_way()
     log_as(chosen, "prune")
     from ingest.upkeep import run_prune
@@ -155,13 +155,13 @@ def prune(dry_run, **options):
 
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@where
-def backup(file, **options):
+@CONFIG
+def backup(file, config):
     """Copy the database to FILE.
 
     Everything may go on meanwhile. FILE appears, or is replaced, only when the copy is whole and checked.
     """
-    chosen = chosen_config(**options, looking=True)
+    chosen = chosen_config(config, None, looking=True)
     give_way()
     log_as(chosen, "backup")
     from ingest.upkeep import run_backup

@@ -33,8 +33,11 @@ def run_prune(config, dry_run=False):
     except Stopped:
         print("Stopped; the next prune goes on", file=sys.stderr)
         return 1
-    except (Busy, OSError, sqlite3.Error) as error:
+    except (Busy, OSError) as error:
         print(error, file=sys.stderr)
+        return 1
+    except sqlite3.Error as error:
+        print(f"{config.database} cannot be pruned: {error}", file=sys.stderr)
         return 1
     print(detail, file=sys.stdout if outcome == "done" else sys.stderr)
     return 0 if outcome == "done" else 1
@@ -48,8 +51,11 @@ def run_backup(config, target):
     except Stopped:
         print("Stopped: there is no copy", file=sys.stderr)
         return 1
-    except (BackupError, OSError, sqlite3.Error) as error:
+    except (BackupError, OSError) as error:
         print(f"No copy: {error}", file=sys.stderr)
+        return 1
+    except sqlite3.Error as error:
+        print(f"No copy: {config.database}: {error}", file=sys.stderr)
         return 1
     print(f"{target}: {size / 1e6:,.1f} MB in {time.monotonic() - began:.1f} s, whole and checked")
     return 0

@@ -285,7 +285,7 @@ def export_tables(config, folder, house):
         click.echo(str(error), err=True)
         return 1
     except (sqlite3.Error, OSError) as error:
-        click.echo(f"The export stopped: {error}. Run it again and it goes on.", err=True)
+        click.echo(f"The export of {config.database} stopped: {error}. Run it again and it goes on.", err=True)
         return 1
     for note in export.notes:
         click.echo(note)

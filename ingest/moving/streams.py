@@ -100,6 +100,11 @@ class TableStream:
         while rows := self._source.execute(query, (last, self._end)).fetchall():
             yield from rows
             last = rows[-1][0]
+        if last < self._end and (wrong := self._source.execute("pragma quick_check(1)").fetchone()[0]) != "ok":
+            raise MoveError(
+                f"The file is damaged behind {self.name} {last} ({wrong.splitlines()[-1]}). "
+                "Restore a copy of it; https://sqlite.org/recovery.html tells how to read what is left."
+            )
 
     def mark(self):
         return json.dumps(sorted({row[0]: _hash(row) for rows in self._kept.values() for row in rows}.items()))

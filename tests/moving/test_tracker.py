@@ -341,3 +341,14 @@ def test_the_gateway_is_named_or_the_first(house, tracker):
     with pytest.raises(MoveError, match="no gateway 'shed'; there are: main"):
         house.take(tracker[0], gateway="shed")
     assert house.one("select count(*) from messages") == 0
+
+
+def test_of_a_damaged_file_it_is_told_where_it_ends(house, tracker):
+    """SQLite may leave out what it cannot read, without a word."""
+    path, db = tracker
+    db.close()
+    pages = bytearray(path.read_bytes())
+    pages[len(pages) // 2 : len(pages) // 2 + 8192] = b"\xa5" * 8192
+    path.write_bytes(pages)
+    with pytest.raises(MoveError, match=r"damaged behind message \d+ \(.*Restore a copy"):
+        house.take(path)
