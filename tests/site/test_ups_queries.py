@@ -167,6 +167,18 @@ def test_the_seam_between_samples_and_hours_does_not_show(power):
     assert sum(r["avg"] for r in found) / len(found) == pytest.approx(sum(r["avg"] for r in hours) / len(hours), rel=0.05)
 
 
+def test_days_whose_samples_are_pruned_end_where_they_are_to_end(power):
+    house, site = power(days=6, step=60)
+    span = {"since": utc(house.now - 5 * 86400), "until": utc(house.now - 4 * 86400)}
+    before = rows(site, "ups_history", ups="garage", figure="watts", **span)
+    connection = connect(site.house.config.database)
+    connection.execute("delete from ups_samples where sampled_at < ?", (utc(house.now - 86400),))
+    connection.close()
+    found = rows(site, "ups_history", ups="garage", figure="watts", **span)
+    assert 24 <= len(found) <= 25 and found[-1]["at"] <= before[-1]["at"]
+    assert sum(r["avg"] for r in found) / len(found) == pytest.approx(sum(r["avg"] for r in before) / len(before), rel=0.05)
+
+
 def test_a_gap_leaves_no_point(power):
     house, site = power(days=2, gaps=[(10, 3600)])
     for row in rows(site, "ups_history", ups="garage", range="1 d"):
