@@ -6,12 +6,13 @@ def ends(connection, table):
     return connection.execute(f"select (select min(id) from [{table}]), (select max(id) from [{table}])").fetchone()
 
 
-def first_since(connection, table, column, at, now):
+def first_since(connection, table, column, at, now, stretch=None):
     """The id of the first row that is not older than `at`, found by halving; that of the newest row at the most.
 
-    Rows from a clock that was ahead of `now` tell nothing and are passed over. Ids may have gaps. 0: no rows.
+    Rows from a clock that was ahead of `now` tell nothing and are passed over. Ids may have gaps. 0: no rows. With a
+    `stretch` (low, high) of ids, what is found lies in it.
     """
-    low, high = ends(connection, table)
+    low, high = stretch or ends(connection, table)
     if low is None:
         return 0
     while low < high:

@@ -11,8 +11,9 @@ import logging
 import time
 from dataclasses import dataclass, replace
 
-from ingest.arrival import first_since
+from ingest.arrival import ends, first_since
 from ingest.database import connect, transaction, utc
+from ingest.imports import HOLDERS
 from ingest.pace import Pace, Stopped, open_paced
 from ingest.storage import bytes_per_row
 
@@ -95,7 +96,7 @@ def _present(connection):
 
 def _item(connection, policy, cutoff, now):
     before, table = utc(max(0, cutoff)), policy.table
-    end = first_since(connection, table, policy.at, before, utc(now))
+    end = _end(connection, policy, before, utc(now))
     first, last = (
         connection.execute(f"select id, {policy.at} from {table} where id < ? order by id {order} limit 1", (end,)).fetchone()
         or (end, None)
@@ -110,6 +111,23 @@ def _item(connection, policy, cutoff, now):
         ).fetchone()[0]
     size = round(rows * bytes_per_row(connection, table)) if rows else 0
     return Item(policy, None, before, first[0], end, first[1], last[1], rows, counted, size)
+
+
+def _end(connection, policy, before, now):
+    """The id behind the last row that may be older than `before`: times rise in what came live, and in each import."""
+    low, high = ends(connection, policy.table)
+    if low is None:
+        return 0
+    imported = connection.execute(
+        "select first_id, last_id + 1 from imports where numbers = ? and last_id is not null order by 1 desc",
+        (HOLDERS.get(policy.table),),
+    ).fetchall()
+    live = max([low, *(end for _, end in imported)])
+    for stretch in ((live, high), *imported):
+        end = first_since(connection, policy.table, policy.at, before, now, stretch)
+        if end > stretch[0]:
+            return min(end, high)
+    return low
 
 
 def references(connection, table):

@@ -180,10 +180,11 @@ def _ends(connection, table):
     if not table.rowid and table.key[:1] != (table.at,):
         return None, None
     key = "id" if table.rowid else table.at
-    return tuple(
-        connection.execute(f"select [{table.at}] from [{table.name}] order by [{key}] {order} limit 1").fetchone()[0]
+    found = (
+        connection.execute(f"select [{table.at}] from [{table.name}] order by [{key}] {order} limit 1").fetchone()
         for order in ("asc", "desc")
     )
+    return tuple(row and row[0] for row in found)  # it may be empty since it was measured
 
 
 def _growth(connection, table, now, first_at):

@@ -3,11 +3,18 @@
 import json
 import shutil
 import sqlite3
+import time
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
+from ingest.chores import run_due
+from ingest.config import Gateway
+from ingest.database import connect
 from ingest.moving.records import MoveError
+from ingest.retention import plan
+from ingest.retention_settings import Retention
 
 NETWORK = {
     "0": {"sensor_id": 0, "children": {}, "type": 18, "sketch_name": None, "sketch_version": None, "battery_level": 0,
@@ -134,3 +141,20 @@ def test_csv_rows_that_cannot_be_are_left_out_in_words(house, tmp_path):
 def test_a_folder_that_cannot_be_written_is_told_in_words(house, network, voltkeeper, write_config):
     program = voltkeeper("import", network, "--config", write_config("database: /proc/nowhere/telemetry.db\n"))
     assert program.wait() == 1 and "The import stopped" in program.text and "Traceback" not in program.text
+
+
+def test_what_moved_in_behind_younger_rows_is_pruned_too(house, tmp_path):
+    """Two gateways had a program each: the ids of one file stand behind those of the other, its times begin anew."""
+    house.config = replace(house.config, gateways=(*house.config.gateways, Gateway("shed", tcp="127.0.0.1:2")))
+    now = time.time()
+    for name, days in (("one", range(90)), ("other", range(60))):
+        lines = [f"{now - day * 86400 - 60:.0f},5,1,V_HUM,6{day}\n" for day in reversed(days)]
+        (tmp_path / name).write_text("received_at,node_id,child_id,type,value\n" + "".join(lines))
+    house.take(tmp_path / "one")
+    house.take(tmp_path / "other", gateway="shed")
+    policy = Retention(messages_days=30, readings_days=None)
+    with closing(connect(house.database)) as connection:
+        (item,) = (item for item in plan(connection, policy) if item.rows)
+    assert (item.table, item.rows) == ("messages", 90)
+    run_due(replace(house.config, retention=policy))
+    assert house.rows("select gateway, count(*) from messages group by 1") == [(0, 30), (1, 30)]

@@ -15,7 +15,7 @@ from datasette_auth_passwords.utils import hash_password
 
 from ingest.chores import CHORES, run_due
 from ingest.config import Access, Person, Token
-from ingest.database import utc
+from ingest.database import connect, utc
 from ingest.site.server import build
 
 KEEPER = "keeper-token-0123456789"
@@ -237,3 +237,11 @@ def test_a_download_that_was_killed_leaves_nothing_for_ever(make_site, tmp_path)
         (tmp_path / name / "copy.db").write_bytes(b"half")
     make_site(access=MAINTAINERS)
     assert [path.name for path in tmp_path.glob(".*-copy-*")] == [".cabin.db-copy-x"]
+
+
+def test_the_page_stays_when_a_table_is_empty_that_was_long_when_it_was_measured(make_site):
+    site = make_site(filled=False, access=MAINTAINERS)
+    connection = connect(site.house.config.database)
+    connection.execute("insert into storage (name, rows, bytes, measured_at) values ('node_daily', 200000, 9, '2026-11-01T00:00:00.000Z')")
+    connection.close()
+    assert "Storage" in site.page("/-/maintenance")
