@@ -16,10 +16,12 @@ from pathlib import Path
 import click
 
 from ingest.database import connect, migrate, transaction, utc
+from ingest.imports import HOLDERS
 from ingest.moving.detect import detect
 from ingest.moving.ledger import find_entry, finish, open_entry, raise_topics, save_entry
 from ingest.moving.records import MoveError, Skip
 from ingest.mysensors.registry import number_gateways
+from ingest.retention import describe, read_plan
 
 CHUNK = 1000  # rows of the source in a transaction
 REST = 0.5  # of the time that a transaction took is left to others before the next one
@@ -223,4 +225,8 @@ def import_file(config, path, **options):
         click.echo(f"  {outcome.what}: {outcome.stored:,} {outcome.verb}{earlier}")
         for reason, number in sorted(outcome.skipped.items()):
             click.echo(f"    {number:,} left out: {reason}")
+    for item in read_plan(config.database, config.retention):
+        if item.rows and item.table in HOLDERS:
+            setting = f"retention: {{{item.policy.setting}: null}}"
+            click.echo(f"The next prune takes {describe(item)}. `{setting}` in the config keeps them.")
     return 0

@@ -158,3 +158,13 @@ def test_what_moved_in_behind_younger_rows_is_pruned_too(house, tmp_path):
     assert (item.table, item.rows) == ("messages", 90)
     run_due(replace(house.config, retention=policy))
     assert house.rows("select gateway, count(*) from messages group by 1") == [(0, 30), (1, 30)]
+
+
+def test_what_the_retention_takes_the_next_night_is_told(house, tmp_path, voltkeeper):
+    """Once it is gone, an import brings it no more: it has been read."""
+    path = tmp_path / "values.csv"
+    path.write_text("received_at,node_id,child_id,type,value\n2020-06-01T12:00:00Z,5,1,V_HUM,61\n2020-06-01T12:01:00Z,5,1,V_HUM,62\n")
+    program = voltkeeper("import", path, "--config", house.path)
+    assert program.wait() == 0
+    assert "The next prune takes messages older than 30 days: 1 rows" in program.text, program.text
+    assert "`retention: {readings_days: null}` in the config keeps them" in program.text
