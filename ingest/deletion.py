@@ -13,7 +13,7 @@ from ingest.arrival import ends
 from ingest.clock import LocalTime
 from ingest.database import seconds, transaction, utc
 from ingest.pace import Pace, Stopped, open_paced
-from ingest.retention import POLICIES, Policy, plan_before, prune, references, release, tables
+from ingest.retention import POLICIES, Policy, plan_before, prune, references, release
 from ingest.storage import bytes_per_row, columns, shape
 
 KINDS = ("node", "sensor", "requests", "before")
@@ -100,8 +100,6 @@ def count(connection, kind, key):
 
 def open_update(connection, node):
     """The id of an update over the air that is under way for this node, or None."""
-    if "ota_updates" not in tables(connection):
-        return None
     row = connection.execute(
         "select id from ota_updates where node = ? and state not in ('confirmed', 'failed', 'cancelled')", (node,)
     ).fetchone()
@@ -110,11 +108,8 @@ def open_update(connection, node):
 
 def plan_everything(connection, at, timezone):
     """Counts of what is rolled up and older than the UTC text `at`, the start of a day in `timezone`."""
-    there = tables(connection)
     found = []
     for policy in ROLLED_UP:
-        if policy.table not in there:
-            continue
         rows = connection.execute(
             f"select count(*) from (select 1 from [{policy.table}] where [{policy.column}] < ? limit {COUNTED + 1})",
             (_since(policy, at, timezone),),
@@ -259,10 +254,8 @@ def _delete_before(path, pace, deletion, timezone, stop):
     with transaction(connection):
         _count(connection, deletion, run.rows)
     if deletion["everything"]:
-        there = tables(connection)
         for policy in ROLLED_UP:
-            if policy.table in there:
-                _delete_old(pace, deletion, policy, _since(policy, at, timezone))
+            _delete_old(pace, deletion, policy, _since(policy, at, timezone))
         pace.give_back()
     with transaction(connection):
         _done(connection, deletion, ("messages", "readings", "events", "rejects", "oddities"))

@@ -78,7 +78,7 @@ def plan(connection, settings, now=None):
     days = {policy: getattr(settings, policy.setting) for policy in POLICIES}
     return [
         replace(_item(connection, policy, now - days[policy] * DAY_S, now), days=days[policy])
-        for policy in _present(connection)
+        for policy in POLICIES
         if days[policy] is not None
     ]
 
@@ -86,12 +86,7 @@ def plan(connection, settings, now=None):
 def plan_before(connection, at, now=None):
     """Items for everything older than `at` (unix seconds), whatever the settings."""
     now = time.time() if now is None else now
-    return [_item(connection, policy, at, now) for policy in _present(connection)]
-
-
-def _present(connection):
-    there = tables(connection)
-    return [policy for policy in POLICIES if policy.table in there]
+    return [_item(connection, policy, at, now) for policy in POLICIES]
 
 
 def _item(connection, policy, cutoff, now):

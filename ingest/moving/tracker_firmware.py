@@ -4,14 +4,10 @@ from collections import Counter
 
 from ingest.database import transaction
 
-NO_TABLE = "this database keeps no firmware"
-
 
 def save(connection, source, at):
     """Store what is not there yet; `at` turns its times into ours. Returns (rows stored, Counter of the reasons)."""
     rows = source.execute("select fw_type, fw_ver, filename, hex_data, uploaded from firmware order by id").fetchall()
-    if not connection.execute("select 1 from sqlite_master where name = 'firmware_images'").fetchone():
-        return 0, Counter({NO_TABLE: len(rows)} if rows else {})
     from ota.image import ImageError, read_hex
 
     stored, skipped = 0, Counter()
