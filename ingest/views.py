@@ -35,7 +35,7 @@ select s.source, s.kind, s.address, s.state, s.detail, s.since_at, s.heartbeat_a
   case
     when {age("s.heartbeat_at")} > {LATE_S}
       then 'no reader is running: its last sign of life is ' || {words(age("s.heartbeat_at"))} || ' old'
-    else s.state || coalesce(' (' || nullif(s.detail, '') || ')', '')
+    else s.state || coalesce(' (' || nullif(nullif(s.detail, ''), s.state) || ')', '')
   end as words,
   s.last_data_at, s.last_error, s.last_error_at, s.connects, s.received, s.rejected
 from ingest_status s
@@ -160,16 +160,24 @@ union all
       || case strange when 1 then ' strange message' else ' strange messages' end || ' in a day, last: ' || reason,
     at, '/telemetry/strange_messages?node=' || id
   from (
-    select n.id, n.name, o.at, o.reason,
+    select n.id, n.name, o.reason,
       (select count(*) from (select at from oddities where node = n.id order by id desc limit {NEWEST})
-        where at > {DAY_AGO}) as strange
+        where at > {DAY_AGO}) as strange,
+      (select min(at) from (select at from oddities where node = n.id order by id desc limit {NEWEST})
+        where at > {DAY_AGO}) as at
     from nodes n join oddities o on o.id = (select id from oddities where node = n.id order by id desc limit 1)
   ) where strange > 0
 union all
   select 7, 'Warning', 'Gateway ' || source,
-    case count(*) when {NEWEST} then '{NEWEST} or more' else count(*) end || ' unreadable in a day, last: ' || reason,
-    max(received_at), '/telemetry/strange_messages'
-  from (select * from rejects order by id desc limit {NEWEST}) where received_at > {DAY_AGO} group by source
+    case lines when {NEWEST} then '{NEWEST} or more' else lines end
+      || case lines when 1 then ' unreadable line' else ' unreadable lines' end || ' in a day, last: ' || reason,
+    first_at, '/telemetry/strange_messages'
+  from (
+    select source, reason, count(*) over mine as lines, min(received_at) over mine as first_at,
+      row_number() over (partition by source order by id desc) as nth
+    from (select * from rejects order by id desc limit {NEWEST}) where received_at > {DAY_AGO}
+    window mine as (partition by source)
+  ) where nth = 1
 union all
 {ups_views.ATTENTION}
 union all

@@ -14,3 +14,10 @@ document.addEventListener("click", (event) => {
   time.textContent = time.title;
   setTimeout(() => { time.setAttribute("data-ago", ""); time.textContent = words; }, 4000);
 });
+
+// On a phone the row of pages is wider than the screen: the page that is open stands in sight.
+{
+  const open = document.querySelector("header.house nav a[aria-current]")?.getBoundingClientRect();
+  const row = document.querySelector("header.house nav");
+  if (open && row) row.scrollLeft += open.x + open.width / 2 - row.getBoundingClientRect().x - row.clientWidth / 2;
+}

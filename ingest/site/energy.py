@@ -5,6 +5,7 @@ from ingest.site.charts import bars
 from ingest.site.history import read_span, run
 from ingest.site.pages import page, select
 from ingest.site.periods import PERS
+from ingest.site.sql import parse_span
 from ingest.site.upses import wrong
 from ingest.site.words import format_figure
 
@@ -30,7 +31,8 @@ async def energy(datasette, request):
     upses = await select(datasette, "select * from ups_overview where configured order by id")
     periods = by_period(rows or [])
     context = {
-        "upses": upses, "per": per, "pers": PERS, "span": span, "ranges": RANGES[per], "slow": rows is None,
+        "upses": upses, "per": per, "pers": PERS, "span": span, "ranges": sorted(RANGES[per], key=lambda one: parse_span(one[0])),
+        "slow": rows is None,
         "names": list(dict.fromkeys(row["name"] for row in rows or [] if row["ups"] is not None)),
         "periods": periods, "totals": totals(rows or []),
         "bars": bars([

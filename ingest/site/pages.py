@@ -17,6 +17,8 @@ MESSAGES = 50  # of the log on a node's page
 LEVELS = 500  # battery reports that the line on a node's page looks at
 SHOWN = 20  # nodes on the home page
 LOOKS = 10  # things that need a look on the home page; the rest can be opened
+NEWS = "not (node_id = 0 and type = 'I_VERSION')"  # a gateway answers every 10 s that it is there
+EVENTS, SHOWN_EVENTS = 60, 8  # events that the home page looks at, and rows that tell them
 HEARD = 40  # node ids that a 404 lists
 WORST = {"Critical": 0, "Stale": 1, "Warning": 2, "No data": 3, "OK": 4}
 KINDS = {"mysensors": "MySensors gateway", **ups_views.KINDS}
@@ -59,7 +61,7 @@ async def shell(datasette, actor):
     if DATABASE in datasette.databases and await may(datasette, actor, "read"):
         blind = await select(
             datasette,
-            f"""select source, kind, state, detail, verdict, since_at, heartbeat_at from readers
+            f"""select source, kind, state, detail, verdict, since_at, heartbeat_at, last_data_at from readers
             where verdict in ('Critical', 'Stale') and ({CONFIGURED})""",
         )
         blind = [reader | {"what": KINDS.get(reader["kind"], reader["kind"])} for reader in blind or []]
@@ -96,23 +98,41 @@ async def home(datasette, request):
         loads=(sparks.UPS_LOADS, {}),
         attention=("select * from attention", {}),
         readers=(f"select * from readers where {CONFIGURED} order by kind, source", {}),
-        events=("select * from all_events order by id desc limit 8", {}),
+        events=(f"select * from all_events order by id desc limit {EVENTS}", {}),
         values=("select * from value_latest where last_at is not null order by last_at desc limit 12", {}),
-        messages=("select * from recent_messages limit 10", {}),
+        messages=(f"select * from recent_messages where {NEWS} limit 10", {}),
     )
     nodes, upses = found["nodes"], found["upses"]
     context = found | {
+        "events": found["events"] and together(found["events"])[:SHOWN_EVENTS],
         "well": sum(ups["state"] == "OK" and not ups["on_battery_since"] for ups in upses or []),
         "loads": sparks.ups_loads(found["loads"]),
         "kinds": KINDS,
         "worst": sorted(nodes or [], key=by_need)[:SHOWN],
         "looks": LOOKS,
         "counts": {state: sum(node["state"] == state for node in nodes or []) for state in WORST},
+        "fresh": sum(bool(node["last_seen_at"]) and node["state"] != "Stale" for node in nodes or []),
         "heard": sum(bool(node["last_seen_at"]) for node in nodes or []),
         "low": sum((node["battery_level"] if node["battery_level"] is not None else 100) < 20 for node in nodes or []),
         "metric": metric(datasette),
     }
     return await page(datasette, request, "index.html", context)
+
+
+def together(events):
+    """Events as rows: what began or goes on at several things at once is one row with `names` and the longest `seconds`."""
+    rows = []
+    for event in events:
+        at = seconds(event["started_at"])
+        for row in rows:
+            alike = all(row[key] == event[key] for key in ("kind", "event")) and (row["ended_at"] is None) == (event["ended_at"] is None)
+            if alike and abs(seconds(row["started_at"]) - at) <= ups_views.TOGETHER_S and event["name"] not in row["names"]:
+                row["names"].append(event["name"])
+                row["seconds"] = max(row["seconds"], event["seconds"])
+                break
+        else:
+            rows.append(event | {"names": [event["name"]]})
+    return rows
 
 
 def by_need(node):
@@ -135,7 +155,7 @@ async def nodes(datasette, request):
     shown.sort(key=lambda row: (not row["location"], row["location"].lower(), *by_need(row)) if group else by_need(row))
     context = {
         "group": group, "without": lambda kept, name: {key: value for key, value in kept.items() if key != name},
-        "all": rows, "nodes": shown, "chosen": chosen, "word": word,
+        "gateways": metric(datasette), "all": rows, "nodes": shown, "chosen": chosen, "word": word,
         "facets": {name: _counted(rows or [], name) for name in FACETS},
         "levels": await sparks.battery_levels(datasette, select),
     }  # fmt: skip

@@ -42,7 +42,7 @@ INTERNAL = {  # what a node means by it, and the unit of what it tells
     "I_DEBUG": ("debugs", ""),
     "I_SIGNAL_REPORT_RESPONSE": ("hears its parent with", "dB"),
     "I_PRE_SLEEP_NOTIFICATION": ("will sleep; it listens for", "ms"),
-    "I_POST_SLEEP_NOTIFICATION": ("has woken up", ""),
+    "I_POST_SLEEP_NOTIFICATION": ("has woken up after", "ms"),
 }
 ORDERS = {  # what people and programs ask of a node
     "I_PRESENTATION": "present yourself",

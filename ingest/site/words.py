@@ -1,9 +1,10 @@
 """How times, durations, values and states read on a page. Pure, apart from the clock."""
 
+import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 STATES = {  # state -> (icon, class)
     "OK": ("✓", "ok"),
@@ -89,8 +90,10 @@ def format_kwh(value):
 
 
 def format_months(months):
-    """`8 months`, `2 y 4 months`."""
+    """`under a month`, `8 months`, `2 y 4 months`."""
     whole = round(months)
+    if not whole:
+        return "under a month"
     years, rest = divmod(whole, 12)
     text = f"{rest} month{'' if rest == 1 else 's'}"
     return f"{years} y {text}" if years and rest else f"{years} y" if years else text
@@ -139,6 +142,11 @@ def clock(text, timezone):
     if parse_time(text) is None:
         return Markup("–")
     return Markup('<time datetime="{}">{}</time>').format(text, format_clock(text, timezone))
+
+
+def coded(text):
+    """Text whose `code` stands in <code>."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def state_pill(state):
@@ -199,6 +207,7 @@ def register(env, timezone):
         ago=lambda text: ago(text, timezone),
         clock=lambda text: clock(text, timezone),
         state=state_pill,
+        coded=coded,
         number=format_number,
         length_of=format_length,
         watt=format_watts,

@@ -102,7 +102,7 @@ def test_who_may(make_site):
     page = html.unescape(site.get("/api", headers=bearer()).text)
     assert "Whoever is signed in or sends a token may." in page
     assert "with the right <code>order</code> may; you do." in page
-    assert "bot may not do this: `may:` in config.yml does not list upload." in page
+    assert "bot may not do this: <code>may:</code> in config.yml does not list upload." in page
     assert 'curl -s -H "Authorization: Bearer $TOKEN" "http://localhost/nodes"' in page
     assert "Whoever reaches this site may." in html.unescape(make_site(access=ACCESS).page("/api"))
 

@@ -94,3 +94,17 @@ def test_the_feed_has_them_and_the_filters_of_the_page(both):
     assert titles == ["<script>alert(1)</script> 7: firmware update failed", "Greenhouse 12: silent"]
     everything = ElementTree.fromstring(both.get("/events.atom").content)
     assert len(list(everything.iter(f"{ATOM}entry"))) == both.rows("select count(*) from events")[0][0]
+
+
+def test_upses_and_events_are_there_to_choose(both):
+    outages, everything = both.page("/events"), html.unescape(both.page("/events?tab=all"))
+    assert 'href="/events?ups=rack@closet"' in outages
+    for query in ("tab=all&ups=rack@closet", "tab=all&event=ONBATT", "tab=all&event=NODE_SILENT", "tab=all&kind=node"):
+        assert f'href="/events?{query}"' in everything, query
+    assert "event=NODE_SILENT" not in html.unescape(both.page("/events?tab=all&ups=rack@closet")).partition("<table")[0]
+
+
+def test_home_tells_in_one_row_what_began_at_several_upses_at_once(both):
+    home = both.page("/")
+    card = home[home.index('id="events-title"'):].partition("</section>")[0]
+    assert card.count("on battery") == 1 and '<a href="/events?tab=all&amp;event=ONBATT">2 UPSes</a>' in card

@@ -33,7 +33,7 @@ def kept(make_site):
 def test_the_page_tells_room_work_retention_and_versions(kept):
     page = kept.page("/-/maintenance")
     for phrase in ("Storage", "messages", "for ever", "30 days", "Delete what is older", "No prune has run yet",
-                   "unreadable in a day", "Datasette".lower(), "SQLite", "keeping", "disabled"):  # fmt: skip
+                   "1 unreadable line in a day", "Datasette".lower(), "SQLite", "keeping", "disabled"):  # fmt: skip
         assert phrase in page, phrase
     assert "Download a copy" not in page
     kept.login()
@@ -52,7 +52,7 @@ def test_batteries_and_places_are_kept_on_one_page(make_site):
     site = make_site(access=ACCESS)
     House(site.house.config.database, days=1, step=3600).write()
     page = site.page("/-/maintenance")
-    assert "Greenhouse 12" in page and "Log in</a> to do this" in page and 'id="node-0"' not in page
+    assert "Greenhouse 12" in page and "Log in</a> to change them" in page and 'id="node-0"' not in page
     assert "nodes" not in site.get("/-/maintenance?_json=1").json()
     site.login()
     page = site.page("/-/maintenance").partition('id="batteries"')[2]
