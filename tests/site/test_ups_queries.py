@@ -9,6 +9,7 @@ import pytest
 from tests.site.ups_house import UPSES, House, add_tariffs
 
 from ingest.database import connect, migrate, utc
+from ingest.site.energy import totals
 from ingest.ups.status import STATUS_WORDS, describe
 
 ROME = ZoneInfo("Europe/Rome")
@@ -105,6 +106,8 @@ def test_hours_without_a_tariff_and_currencies_that_differ(power):
     assert found[str(today)]["currency"] == "CHF"
     year = [row for row in rows(site, "energy_by_day", ups="garage", per="year") if row["kwh"]]
     assert {row["currency"] for row in year} <= {"several", "EUR", "CHF"}
+    house = totals(rows(site, "energy_by_day", per="day", range="4 d"))["House"]
+    assert (house["cost"], house["currency"]) == (None, "several") and "several currencies" in site.page("/energy?range=4+d").partition("<tfoot>")[2]
 
 
 @pytest.mark.parametrize("date, hours", [("2026-10-25", 25), ("2026-03-29", 23)])
