@@ -235,6 +235,10 @@ def test_quality_of_the_mains_by_day(power):
     assert sum(row["on_battery_s"] for row in found) == pytest.approx(600, abs=70)
     hours = site.rows("select sum(boost_s) / 60 from ups_samples_hourly where ups = 2")[0][0]
     assert sum(row["boost_min"] for row in found) == pytest.approx(hours, rel=0.01)
+    whole = rows(site, "power_quality", ups="desk@closet", per="whole")[0]
+    assert whole["lowest_voltage"] == 0 and 225 < whole["lowest_on_mains"] < whole["voltage_avg"] < whole["highest_voltage"]
+    quiet = site.rows("select avg(input_voltage), min(input_voltage) from ups_samples where ups = 2 and input_voltage > 0")[0]
+    assert whole["voltage_avg"] == pytest.approx(quiet[0], abs=0.1) and whole["lowest_on_mains"] == pytest.approx(quiet[1], abs=1.5)
 
 
 def test_coverage_tells_gaps_and_polls(power):
