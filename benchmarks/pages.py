@@ -23,7 +23,7 @@ from filled import make_house
 DAYS, ROUNDS = 30, 15
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 SAMPLES = 0.3  # UPS samples a message
-PAGES = ("/", "/nodes", "/nodes/main/7", "/ups", "/ups/rack@closet", "/energy", "/events", "/telemetry/node_overview.json")
+PAGES = ("/", "/nodes", "/nodes/main/7", "/ups", "/ups/rack@closet", "/energy", "/events", "/reports", "/telemetry/node_overview.json")
 OTHERS = (
     "/telemetry/node_messages.json?node=7", "/telemetry/channel_history.json?channel=458752", "/telemetry/messages",
     "/telemetry/messages?node=7", "/telemetry/readings?channel=458752",

@@ -9,7 +9,7 @@ import urllib.request
 TIMEOUT_S = 20
 PULSE = "/-/pulse.json"
 PAGES = (
-    "/", "/nodes", "/radio", "/ups", "/energy", "/events", "/api", "/-/ota", "/telemetry.json", "/telemetry/ups_controls.json",
+    "/", "/nodes", "/radio", "/ups", "/energy", "/events", "/reports", "/api", "/-/ota", "/telemetry.json", "/telemetry/ups_controls.json",
     "/telemetry/ups_orders.json", PULSE,
 )  # fmt: skip
 SLOW_S = 3.0

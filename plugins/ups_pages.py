@@ -1,11 +1,12 @@
-"""The pages about power: UPSes and what they are told to do, events and their feed, energy."""
+"""The pages about power: UPSes and what they are told to do, events and their feed, energy; reports of all of it."""
 
 from datasette import hookimpl
 
-from ingest.site import energy, feed, happenings, ups_orders, upses
+from ingest.site import energy, feed, happenings, reports, ups_orders, upses
 from ingest.site.calls import Call, described
 from ingest.site.forms import post_route
 from ingest.site.periods import PERS
+from ingest.site.report_period import PERIODS
 
 SPAN = {"range": "a span such as 24 h, 7 d or 1 y", "since": "a date or a time", "until": "a date or a time"}
 EVENTS = {"kind": "UPS, node, gateway or clock", "event": "ONBATT, NODE_SILENT, ..."}
@@ -46,6 +47,12 @@ def register_routes(datasette):
             Call("Events as an Atom feed", fields={"ups": "name", **EVENTS}, answer="Atom"),
         ),
         described(r"^/energy$", power, Call("Energy and what it costs", fields={"per": ", ".join(PERS), **SPAN}, answer="page")),
+        described(
+            r"^/reports$", reported,
+            Call("What a day, week, month or year was like, to be printed", "The last whole month unless it is asked otherwise.",
+                 fields={"period": ", ".join(PERIODS), "of": "a day in it, 2026-11 or 2026", "since": SPAN["since"], "until": SPAN["until"]},
+                 answer="page"),
+        ),
     ]
 
 
@@ -75,3 +82,7 @@ async def atom(datasette, request):
 
 async def power(datasette, request):
     return await energy.energy(datasette, request)
+
+
+async def reported(datasette, request):
+    return await reports.report(datasette, request)

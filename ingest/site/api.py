@@ -28,6 +28,7 @@ MEANINGS = {  # of parameters of queries
     "command": ", ".join(COMMANDS), "date": "YYYY-MM-DD; today unless given", "days": "a number of days",
     "since": "a date or a time", "until": "a date or a time", "location": "where it is", "before": "id: only older ones",
     "range": f"a span such as {', '.join(LISTS['range'])}", "variable": "a part of its name", "reason": "a part of it",
+    "level": "per cent",
 }  # fmt: skip
 NATIVE = (  # what Datasette answers by itself
     ("/telemetry/TABLE.json", Call(

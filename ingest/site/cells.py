@@ -3,7 +3,7 @@
 from markupsafe import Markup
 
 from ingest.site.pages import select
-from ingest.site.periods import PERS
+from ingest.site.periods import ALL_PERS
 from ingest.site.words import STATES, state_pill
 from ingest.views import VIEWS
 
@@ -31,10 +31,12 @@ QUERIES = {
 }
 LISTS = {
     "range": ("6 h", "24 h", "2 d", "7 d", "30 d", "90 d", "1 y"),
-    "per": PERS,
+    "per": ALL_PERS,
     "figure": HISTORY,
     "differing": ("1",),
     "strange": ("1",),
+    "step": ("0.5", "1", "2", "5"),
+    "kind": ("UPS", "node", "gateway", "clock"),
 }
 OF_QUERIES = {("message_statistics", "per"): ("node", "sensor", "type")}
 

@@ -175,3 +175,28 @@ def bars(rows, width=WIDTH, height=HEIGHT):
         }
         for number, (label, value, text) in enumerate(rows)
     ]  # fmt: skip
+
+
+def histogram(title, unit, counts, low, high, step):
+    """The context of one figure: how often a value lay in which bin, as bars of the share of all hours.
+
+    `counts`: number of a bin, which begins at number x step -> hours; `low` and `high` are the first bin shown and the last.
+    """
+    total, most = sum(counts.values()), max(counts.values())
+
+    def share(hours):
+        return 100 * hours / total
+
+    def span(first, last):
+        return f"{first * step:g} to {(last + 1) * step:g}"
+
+    bins = [(number, counts.get(number, 0)) for number in range(low, high + 1)]
+    top = min(number for number, hours in counts.items() if hours == most)
+    left, width = low * step, (high + 1 - low) * step
+    return {
+        "title": title, "unit": unit,
+        "caption": f"all {span(min(counts), max(counts))}\u202f{unit}, most often {span(top, top)}\u202f{unit}: "
+        f"{share(most):.0f}\u202f% of {total} hours.",
+        "bars": bars([(None, share(hours), f"{span(number, number)} {unit}: {hours} h, {share(hours):.1f} %") for number, hours in bins]),
+        "xs": [{"across": round((value - left) / width * 100, 2), "text": f"{value:g}"} for value in _nice(left, left + width)],
+    }  # fmt: skip

@@ -71,10 +71,13 @@ def totals(rows):
         for figure in ("kwh", "cost"):
             if row[figure] is not None:
                 own[figure] = (own[figure] or 0) + row[figure]
-        own["currency"] = own["currency"] or row["currency"]
+        if row["currency"] is not None:
+            own["currency"] = row["currency"] if own["currency"] in (None, row["currency"]) else "several"
         own["covered_s"] += row["covered_s"] or 0
         own["uncovered_s"] += row["uncovered_s"] or 0
     for own in found.values():
         span = own["covered_s"] + own["uncovered_s"]
         own["coverage"] = round(100 * own["covered_s"] / span, 1) if span else None
+        if own["currency"] == "several":
+            own["cost"] = None
     return found

@@ -1,6 +1,7 @@
 """The page /events: outages, those at several UPSes told as one, or all events of everything; a year of days above."""
 
 from datetime import date, datetime, timedelta
+from math import inf
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -139,11 +140,11 @@ def merged(groups):
     return spans
 
 
-def summary(groups, since):
-    """How many outages since then, seconds on battery in all, the longest of them."""
+def summary(groups, since, until=inf):
+    """How many outages since then, seconds on battery in all until `until`, the longest of them."""
     recent = [own for own in groups if own["ended"] >= since]
     return {
-        "count": len(recent), "seconds": sum(end - max(start, since) for start, end in merged(recent)),
+        "count": len(recent), "seconds": sum(min(end, until) - max(start, since) for start, end in merged(recent)),
         "longest": max((own["seconds"] for own in recent), default=0),
     }  # fmt: skip
 

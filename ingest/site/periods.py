@@ -10,6 +10,8 @@ from ingest.database import utc
 
 LONGEST_S = {"hour": 3600, "day": 90_000, "week": 608_400, "month": 2_682_000, "year": 31_622_400}
 PERS = tuple(LONGEST_S)
+WHOLE = "whole"  # the range as one period: for queries
+ALL_PERS = (*PERS, WHOLE)
 MOST_PERIODS = 2000  # the newest ones
 WIDTHS = (
     1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 300, 600, 900, 1200, 1800, 3600, 7200, 10_800, 14_400, 21_600, 43_200,
@@ -54,9 +56,12 @@ def local_periods(per, since, until, timezone):
 
     Days of 23 and 25 hours come out as long as they are.
     """
-    if per not in PERS:
-        raise ValueError(f"{per!r} is no period: {', '.join(PERS)}")
+    if per not in ALL_PERS:
+        raise ValueError(f"{per!r} is no period: {', '.join(ALL_PERS)}")
     found, zone = [], ZoneInfo(timezone)
+    if per == WHOLE:
+        since = max(since, 0.0)
+        return [(since, until, " to ".join(f"{datetime.fromtimestamp(at, zone):%Y-%m-%d %H:%M}" for at in (since, until)))]
     since = max(since, until - MOST_PERIODS * LONGEST_S[per], 0.0)
     if per == "hour":
         found = list(_hours(since, until, zone))

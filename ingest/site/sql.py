@@ -56,8 +56,8 @@ def check_spans(sql, params, timezone="UTC"):
         ends = [periods.parse_moment(given[name], timezone) for name in ("since", "until") if given.get(name)]
         if len(ends) == 2 and ends[0] >= ends[1]:
             raise ValueError(f"since, {given['since']}, does not lie before until, {given['until']}")
-    if "local_periods(" in sql and given.get("per") and given["per"] not in periods.PERS:
-        raise ValueError(f"{given['per']!r} is no period: {', '.join(periods.PERS)}")
+    if "local_periods(" in sql and given.get("per") and given["per"] not in periods.ALL_PERS:
+        raise ValueError(f"{given['per']!r} is no period: {', '.join(periods.ALL_PERS)}")
 
 
 def local_periods(per, since, until, timezone):

@@ -85,6 +85,9 @@ def test_every_canned_query_is_listed_with_its_parameters(site):
         call = told[f"/telemetry/{name}" + ("" if query.get("write") else ".json")]
         assert list(call["fields"]) == query["params"] and call["right"] == query.get("right", "read"), name
         assert call["title"] == query["title"] and call["method"] == ("POST" if query.get("write") else "GET")
+        assert query["description"] and query["hide_sql"], name
+        named = set(re.findall(r"(?<![:\w]):([a-z]\w*)", query["sql"]))
+        assert named == set(query["params"]), name
 
 
 def test_an_empty_house_has_no_examples_of_what_it_has_not(make_site):

@@ -12,7 +12,7 @@ from ingest.site.charts import chart
 
 PAGES = [
     "/", "/nodes", "/nodes?group=location", "/radio", "/radio?node=12", "/api", "/nodes/main/12", "/ups",
-    "/ups/rack@closet", "/ups/garage?range=7+d", "/energy", "/events",
+    "/ups/rack@closet", "/ups/garage?range=7+d", "/energy", "/events", "/reports", "/reports?period=day",
     "/events?tab=all", "/-/ota", "/-/maintenance", "/-/delete?what=node&node=12", "/-/login", "/telemetry/nodes", "/nope",
 ]  # fmt: skip
 
@@ -163,3 +163,21 @@ def test_a_facet_of_the_metadata_stands_there_once(site):
 def test_a_house_without_a_gateway_says_what_to_do_on_the_page_of_nodes(make_site):
     page = make_site(filled=False, gateways=()).page("/nodes")
     assert "No gateway was configured yet" in page and "Request presentation" not in page
+
+
+def test_a_printed_page_is_black_on_white_and_has_nothing_to_press(serve, chromium):  # noqa: F811
+    house = serve()
+    House(house.database, days=2, step=600).write(outages=[(40, 640, UPSES)])
+    page = chromium.open(house.url, width=700, dark=True)
+    year = time.gmtime().tm_year
+    for path in (f"/reports?period=year&of={year}", "/energy", "/events"):
+        page.go(house.url + path)
+        page.run("document.documentElement.dataset.theme = 'dark'")
+        page.send("Emulation.setEmulatedMedia", media="print", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+        seen = "[...document.querySelectorAll('header.house, nav, button, form, .strip, .picker, footer')].filter((one) => one.checkVisibility()).length"
+        assert page.run(seen) == 0, path
+        colours = "[document.body, document.querySelector('h1'), document.querySelector('table.rows tbody a')].map((one) => getComputedStyle(one))"
+        told = page.run(f"(([body, title, link]) => [body.backgroundColor, title.color, link.color])({colours})")
+        assert told == ["rgb(255, 255, 255)", "rgb(0, 0, 0)", "rgb(0, 0, 0)"], path
+        assert page.run("document.documentElement.scrollWidth") <= 700, path
+        page.send("Emulation.setEmulatedMedia", media="", features=[{"name": "prefers-color-scheme", "value": "dark"}])

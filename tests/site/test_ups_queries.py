@@ -9,6 +9,7 @@ import pytest
 from tests.site.ups_house import UPSES, House, add_tariffs
 
 from ingest.database import connect, migrate, utc
+from ingest.site.energy import totals
 from ingest.ups.status import STATUS_WORDS, describe
 
 ROME = ZoneInfo("Europe/Rome")
@@ -105,6 +106,8 @@ def test_hours_without_a_tariff_and_currencies_that_differ(power):
     assert found[str(today)]["currency"] == "CHF"
     year = [row for row in rows(site, "energy_by_day", ups="garage", per="year") if row["kwh"]]
     assert {row["currency"] for row in year} <= {"several", "EUR", "CHF"}
+    house = totals(rows(site, "energy_by_day", per="day", range="4 d"))["House"]
+    assert (house["cost"], house["currency"]) == (None, "several") and "several currencies" in site.page("/energy?range=4+d").partition("<tfoot>")[2]
 
 
 @pytest.mark.parametrize("date, hours", [("2026-10-25", 25), ("2026-03-29", 23)])
@@ -232,6 +235,10 @@ def test_quality_of_the_mains_by_day(power):
     assert sum(row["on_battery_s"] for row in found) == pytest.approx(600, abs=70)
     hours = site.rows("select sum(boost_s) / 60 from ups_samples_hourly where ups = 2")[0][0]
     assert sum(row["boost_min"] for row in found) == pytest.approx(hours, rel=0.01)
+    whole = rows(site, "power_quality", ups="desk@closet", per="whole")[0]
+    assert whole["lowest_voltage"] == 0 and 225 < whole["lowest_on_mains"] < whole["voltage_avg"] < whole["highest_voltage"]
+    quiet = site.rows("select avg(input_voltage), min(input_voltage) from ups_samples where ups = 2 and input_voltage > 0")[0]
+    assert whole["voltage_avg"] == pytest.approx(quiet[0], abs=0.1) and whole["lowest_on_mains"] == pytest.approx(quiet[1], abs=1.5)
 
 
 def test_coverage_tells_gaps_and_polls(power):
