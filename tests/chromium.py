@@ -121,7 +121,8 @@ class Page:
         return self.run(f"document.querySelector({json.dumps(selector)})?.textContent.trim()")
 
     def press(self, selector):
-        """Press the middle of an element, as a finger does."""
+        """Press the middle of an element, as a finger does: once the page is there and nothing moves any more."""
+        self.until("document.readyState === 'complete'")
         x, y = self.run(
             f"(e => {{ e.scrollIntoView({{block: 'center'}}); const r = e.getBoundingClientRect();"
             f" return [r.x + r.width / 2, r.y + r.height / 2] }})(document.querySelector({json.dumps(selector)}))"
