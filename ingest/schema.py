@@ -8,6 +8,7 @@ Keys are computed, so that ingest never looks one up (all ids may be 0):
     sensors.id  = 256 * nodes.id + child_id
     channels.id = 256 * sensors.id + V_ type
 Times are UTC text, ISO 8601 with milliseconds and Z; durations end in _s and are seconds.
+The file is long because the whole shape stands here, a migration a capability, to be read from top to bottom.
 """
 
 from sqlite_utils import Database, Migrations
