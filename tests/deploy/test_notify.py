@@ -49,10 +49,11 @@ def test_ingest_whose_writer_hangs_tells_nothing_until_it_goes_on(voltkeeper, wr
     assert program.end() == 0
 
 
-def test_the_site_tells_that_it_is_ready_when_it_answers(voltkeeper, write_config, manager):
+def test_the_site_tells_that_it_is_ready_when_it_answers(voltkeeper, write_config, manager, wait_for):
     write_config("web: {port: 0}")
     program = voltkeeper("web", **watched(manager, 0.8))
     assert manager.told(30) == "READY=1"
+    wait_for(lambda: "/" in program.text.partition(PORT_LINE)[2], timeout=20)  # the log is written by a thread of its own
     port = program.text.partition(PORT_LINE)[2].partition("/")[0]
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
         assert answer.status == 200
