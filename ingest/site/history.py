@@ -64,9 +64,9 @@ async def histories(datasette, ups, figures, span):
         kept.clear()
     keys = {figure: (ups, figure, *span.asked.items()) for figure in figures}
     missing = [figure for figure in figures if kept.get(keys[figure], (0, None))[0] < time.monotonic()]
+    found = {figure: kept[keys[figure]][1] for figure in figures if figure not in missing}
     given = {"ups": ups, "since": utc(span.since), "until": utc(span.until)}
     answers = await asyncio.gather(*(run(datasette, "ups_history", {**given, "figure": figure}) for figure in missing))
-    found = {figure: kept[keys[figure]][1] for figure in figures if figure not in missing}
     for figure, rows in zip(missing, answers):
         found[figure] = None if rows is None else {}
         for row in rows or []:
