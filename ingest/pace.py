@@ -1,7 +1,8 @@
 """Deleting without stalling who else writes: short transactions, each with a pause three times as long after it.
 
 SQLite's busy handler is not fair: who waits looks again after 1, 3, 8, 18, 33 ms ... and a program that writes without
-a pause is always there first. A pause of three times the time that the lock was held holds one of those looks.
+a pause is always there first. A pause of three times the time that the lock was held holds one of those looks. Our own
+writers look every millisecond (`ingest.database.begin`); the pause is for those of other programs, and for the disk.
 
 Pages that become free go back to the disk as deleting goes on, not at its end: SQLite walks the list of free pages for
 every one that it takes out of it, which is 2 ms a page where there are 500,000, and next to nothing where there are few.
