@@ -44,7 +44,18 @@ def bare(count, path):
     rows = []
     for line in traffic(count):
         node, child, command, echo, type, payload = line.rstrip("\n").split(";", 5)
-        rows.append(("2026-11-20T23:19:40.123Z", 0, int(node), int(child), int(command), int(echo), int(type), payload))
+        rows.append(
+            (
+                "2026-11-20T23:19:40.123Z",
+                0,
+                int(node),
+                int(child),
+                int(command),
+                int(echo),
+                int(type),
+                payload,
+            )
+        )
     insert = "insert into messages values (null, ?, ?, ?, ?, ?, ?, ?, ?)"
     start = time.perf_counter()
     for first in range(0, count, 1000):

@@ -58,7 +58,9 @@ class Sender(threading.Thread):
     def run(self):
         while not self.stop.wait(1 / RATE):
             node = 1 + self.sent % 12
-            self.connection.sendall(f"{node};1;1;0;47;{self.name} {self.sent}\n{node};255;3;0;0;80\n".encode())
+            self.connection.sendall(
+                f"{node};1;1;0;47;{self.name} {self.sent}\n{node};255;3;0;0;80\n".encode()
+            )
             self.sent += 1
 
 
@@ -76,9 +78,13 @@ def live(folder, server):
         sender.join()
         time.sleep(0.2)
         sender.connection.close()
-    stored, different = sqlite3.connect(path).execute(
-        f"select count(*), count(distinct payload) from messages where payload like '{sender.name} %'"
-    ).fetchone()
+    stored, different = (
+        sqlite3.connect(path)
+        .execute(
+            f"select count(*), count(distinct payload) from messages where payload like '{sender.name} %'"
+        )
+        .fetchone()
+    )
     note("live lines", stored == different == sender.sent)
 
 
@@ -112,12 +118,19 @@ class Deeds:
             local = datetime.fromtimestamp(start, zone).replace(tzinfo=None)
             make_tracker(top / "mysensors.db", count // 2, step_s=step, start=local, seed=3 if first else 4)
         times = [
-            self.now - days[0] * DAY + n * (days[0] - days[1]) * DAY / (samples / 2) for days in (OLD, NEW) for n in range(samples // 2)
+            self.now - days[0] * DAY + n * (days[0] - days[1]) * DAY / (samples / 2)
+            for days in (OLD, NEW)
+            for n in range(samples // 2)
         ]
-        told = [(at, event) for day in range(50, 3, -1) for at, event in
-                ((self.now - day * DAY, "ONBATT"), (self.now - day * DAY + 900, "ONLINE"))]  # fmt: skip
+        told = [
+            (at, event)
+            for day in range(50, 3, -1)
+            for at, event in ((self.now - day * DAY, "ONBATT"), (self.now - day * DAY + 900, "ONLINE"))
+        ]
         make_times(top / "nutify.sqlite", times, told)
-        self.cut = scalar(":memory:", f"select strftime('%Y-%m-%dT%H:00:00.000Z', {self.now - DAY}, 'unixepoch')")
+        self.cut = scalar(
+            ":memory:", f"select strftime('%Y-%m-%dT%H:00:00.000Z', {self.now - DAY}, 'unixepoch')"
+        )
 
     def clear(self):
         for left in self.folder.glob("telemetry.db*"):
@@ -132,18 +145,26 @@ class Deeds:
 
     def commands(self, deed):
         return {
-            "import": [("import", self.top / "mysensors.db"), ("import", self.top / "nutify.sqlite", "--ups", "rack@closet", "--timezone", "UTC")],
+            "import": [
+                ("import", self.top / "mysensors.db"),
+                ("import", self.top / "nutify.sqlite", "--ups", "rack@closet", "--timezone", "UTC"),
+            ],
             "export": [("export", self.top / "lake")],
             "backup": [("backup", self.top / "copy.db")],
             "prune": [("prune",)],
-        }[deed]  # fmt: skip
+        }[deed]
 
     def past(self, path):
         connection = sqlite3.connect(path)
         note(f"{path.name} whole", connection.execute("pragma integrity_check").fetchone()[0] == "ok")
-        note(f"{path.name}: figures of today", connection.execute(AGREE, {"cut": self.cut}).fetchone()[0] in (1, None))
+        note(
+            f"{path.name}: figures of today",
+            connection.execute(AGREE, {"cut": self.cut}).fetchone()[0] in (1, None),
+        )
         found = {
-            table: hashlib.sha256(repr(connection.execute(sql, {"cut": self.cut}).fetchall()).encode()).hexdigest()
+            table: hashlib.sha256(
+                repr(connection.execute(sql, {"cut": self.cut}).fetchall()).encode()
+            ).hexdigest()
             for table, sql in PAST.items()
         }
         connection.close()
@@ -159,13 +180,21 @@ class Deeds:
         import duckdb
 
         found = {}
-        for table, column in (("messages", "received_at"), ("readings", "received_at"), ("ups_samples", "sampled_at"),
-                              ("readings_hourly", "hour_at")):  # fmt: skip
+        for table, column in (
+            ("messages", "received_at"),
+            ("readings", "received_at"),
+            ("ups_samples", "sampled_at"),
+            ("readings_hourly", "hour_at"),
+        ):
             key = "channel, hour_at" if table == "readings_hourly" else "id"
             files = f"read_parquet('{self.top}/lake/table={table}/*/*.parquet')"
-            rows, different = duckdb.execute(f"select count(*), count(distinct ({key})) from {files}").fetchone()
+            rows, different = duckdb.execute(
+                f"select count(*), count(distinct ({key})) from {files}"
+            ).fetchone()
             note(f"{table} in the lake once", rows == different)
-            past = duckdb.execute(f"select {key} from {files} where {column} < timestamp '{self.cut[:-1]}' order by 1, {key}")
+            past = duckdb.execute(
+                f"select {key} from {files} where {column} < timestamp '{self.cut[:-1]}' order by 1, {key}"
+            )
             found[table] = hashlib.sha256(repr(past.fetchall()).encode()).hexdigest()
         return found
 
@@ -208,7 +237,10 @@ def try_deed(deeds, deed, server, kills):
         with live(deeds.folder, server):
             hits += run(deeds.folder, commands, rnd.uniform(0.1, usual))
             connection = sqlite3.connect(deeds.path)
-            note(f"whole after a kill of {deed}", connection.execute("pragma integrity_check").fetchone()[0] == "ok")
+            note(
+                f"whole after a kill of {deed}",
+                connection.execute("pragma integrity_check").fetchone()[0] == "ok",
+            )
             connection.close()
             if deed == "backup" and (deeds.top / "copy.db").exists():
                 deeds.past(deeds.top / "copy.db")
@@ -222,7 +254,10 @@ def try_deed(deeds, deed, server, kills):
         equal += found == wanted
         for table in (table for table in wanted if found[table] != wanted[table]):
             note(f"{deed}: {table} differs", False)
-    print(f"{deed}: {usual:.1f} s undisturbed; {hits} kills before its end; as undisturbed: {equal} of {tries} times", flush=True)
+    print(
+        f"{deed}: {usual:.1f} s undisturbed; {hits} kills before its end; as undisturbed: {equal} of {tries} times",
+        flush=True,
+    )
 
 
 def main(count=200_000, samples=100_000, kills=30, *names):

@@ -63,11 +63,22 @@ def _polls(end, days, count):
         at = end - (count - number) * step
         out = number % OUTAGE_EVERY < OUTAGE
         for ups in UPSES:
-            yield Poll(ups, at, at, step, status="OB DISCHRG" if out else "OL", variables={
-                "ups.status": "OB DISCHRG" if out else "OL", "input.voltage": "0.0" if out else f"{rnd.gauss(230, 2):.1f}",
-                "battery.charge": str(100 - number % OUTAGE_EVERY // 2) if out else "100", "battery.voltage": "27.1",
-                "ups.load": str(rnd.randrange(30, 40)), "ups.realpower.nominal": "900", "ups.temperature": "31.5",
-            })  # fmt: skip
+            yield Poll(
+                ups,
+                at,
+                at,
+                step,
+                status="OB DISCHRG" if out else "OL",
+                variables={
+                    "ups.status": "OB DISCHRG" if out else "OL",
+                    "input.voltage": "0.0" if out else f"{rnd.gauss(230, 2):.1f}",
+                    "battery.charge": str(100 - number % OUTAGE_EVERY // 2) if out else "100",
+                    "battery.voltage": "27.1",
+                    "ups.load": str(rnd.randrange(30, 40)),
+                    "ups.realpower.nominal": "900",
+                    "ups.temperature": "31.5",
+                },
+            )
 
 
 def _commit(connection, store):

@@ -34,7 +34,10 @@ PAUSE_BETWEEN_S = 0.002
 
 
 def main(count=600):
-    with DemoUpsd(demo_house(Mains(quiet=True))) as upsd, house(extra=NUT.format(upsd.port)) as (folder, server):
+    with (
+        DemoUpsd(demo_house(Mains(quiet=True))) as upsd,
+        house(extra=NUT.format(upsd.port)) as (folder, server),
+    ):
         server.settimeout(20)
         database = folder / "telemetry.db"
         prepare(database)
@@ -57,7 +60,9 @@ def main(count=600):
             ours.close()
         bare.terminate()
         bare.join()
-    print(f"to reach: p50 within 2 of bare, p99 under 2 ms{' (the delete was over too soon)' if over else ''}")
+    print(
+        f"to reach: p50 within 2 of bare, p99 under 2 ms{' (the delete was over too soon)' if over else ''}"
+    )
 
 
 def report(name, floor, ours, count, before):
@@ -66,7 +71,9 @@ def report(name, floor, ours, count, before):
     ratio = statistics.median(mine[0] / bare[0] for bare, mine in rounds)
     p50, p99 = (statistics.median(mine[part] for _, mine in rounds) for part in (0, 1))
     bare50, bare99 = (statistics.median(bare[part] for bare, _ in rounds) for part in (0, 1))
-    print(f"{name:31} p50 {p50:.3f} ms, p99 {p99:.3f} ms; bare {bare50:.3f}, {bare99:.3f}; p50 ratio {ratio:.2f}")
+    print(
+        f"{name:31} p50 {p50:.3f} ms, p99 {p99:.3f} ms; bare {bare50:.3f}, {bare99:.3f}; p50 ratio {ratio:.2f}"
+    )
 
 
 def prepare(database, node=NODE, gateway="main", messages=MESSAGES):
@@ -76,7 +83,9 @@ def prepare(database, node=NODE, gateway="main", messages=MESSAGES):
     now = utc(time.time())
     connection.execute("begin immediate")
     connection.execute("insert into gateways (id, name, address) values (?, ?, 'x')", (node // 256, gateway))
-    connection.execute("insert into nodes (id, name, gateway, node_id) values (?, '', ?, ?)", (node, node // 256, NODE))
+    connection.execute(
+        "insert into nodes (id, name, gateway, node_id) values (?, '', ?, ?)", (node, node // 256, NODE)
+    )
     connection.execute(
         "insert into firmware (id, name, type, version, blocks, crc, sha256, filename, size, uploaded_at) "
         "values (1, '10/3', 10, 3, ?, ?, ?, 'x.hex', ?, ?)",

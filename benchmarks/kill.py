@@ -67,7 +67,9 @@ def main(count=1_000_000, kills=100):
         whole = connection.execute("pragma integrity_check").fetchone()[0]
         numbers = [
             int(payload)
-            for (payload,) in connection.execute("select payload from messages where type = 47 and command = 1 order by id")
+            for (payload,) in connection.execute(
+                "select payload from messages where type = 47 and command = 1 order by id"
+            )
         ]
         stored = scalar(database, "select count(*) from messages")
         readings, counted = connection.execute(
@@ -75,9 +77,13 @@ def main(count=1_000_000, kills=100):
         ).fetchone()
         days = scalar(database, "select sum(messages) from node_daily where child_id is null")
         connection.close()
-        print(f"{done} kills, {count:,} lines sent, {stored:,} stored, "
-              f"{(count - stored) / max(done, 1) / RATE:.2f} s of traffic lost a kill (at most commit_s and what was on the way)")
-        print(f"integrity: {whole}; in order: {numbers == sorted(numbers)}; once: {len(numbers) == len(set(numbers))}")
+        print(
+            f"{done} kills, {count:,} lines sent, {stored:,} stored, "
+            f"{(count - stored) / max(done, 1) / RATE:.2f} s of traffic lost a kill (at most commit_s and what was on the way)"
+        )
+        print(
+            f"integrity: {whole}; in order: {numbers == sorted(numbers)}; once: {len(numbers) == len(set(numbers))}"
+        )
         print(f"hourly figures agree: {readings == counted}; daily figures agree: {days == stored}")
 
 

@@ -23,7 +23,16 @@ from common import ROOT, scalar
 sys.path.insert(0, str(ROOT / "tests" / "moving"))
 from tracker_file import make_tracker  # noqa: E402
 
-TABLES = ("messages", "readings", "readings_hourly", "node_daily", "nodes", "sensors", "channels", "battery_levels")
+TABLES = (
+    "messages",
+    "readings",
+    "readings_hourly",
+    "node_daily",
+    "nodes",
+    "sensors",
+    "channels",
+    "battery_levels",
+)
 
 
 class OtherWriter(threading.Thread):
@@ -46,7 +55,9 @@ class OtherWriter(threading.Thread):
 
 def house(folder):
     folder.mkdir()
-    (folder / "config.yml").write_text("timezone: Europe/Rome\ndatabase: telemetry.db\ngateways: [{name: main, tcp: '127.0.0.1:1'}]\n")
+    (folder / "config.yml").write_text(
+        "timezone: Europe/Rome\ndatabase: telemetry.db\ngateways: [{name: main, tcp: '127.0.0.1:1'}]\n"
+    )
     return folder
 
 
@@ -84,8 +95,16 @@ def main(count=100_000, kills=10):
         tracker = top / "mysensors.db"
         make_tracker(tracker, count, step_s=25.0)
         whole, killed = house(top / "whole"), house(top / "killed")
-        subprocess.run([sys.executable, "-c", "import sys; from ingest.database import migrate; migrate(sys.argv[1])",
-                        str(whole / "telemetry.db")], cwd=ROOT, check=True)  # fmt: skip
+        subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "import sys; from ingest.database import migrate; migrate(sys.argv[1])",
+                str(whole / "telemetry.db"),
+            ],
+            cwd=ROOT,
+            check=True,
+        )
         other = OtherWriter(whole / "telemetry.db")
         other.start()
         import_s = run(whole, "import", tracker)
@@ -93,18 +112,28 @@ def main(count=100_000, kills=10):
         other.join()
         first = dump(whole)
         run(whole, "import", tracker)
-        print(f"{count:,} messages in {import_s:.1f} s; another writer waited {1000 * other.longest:.0f} ms at most")
+        print(
+            f"{count:,} messages in {import_s:.1f} s; another writer waited {1000 * other.longest:.0f} ms at most"
+        )
         print(f"twice in a row the same: {dump(whole) == first}")
         kill(killed, kills, import_s, "import", tracker)
         print(f"killed {kills} times, the same rows: {dump(killed) == first}")
         source = sqlite3.connect(tracker)
-        for ours, theirs in (("nodes", "node"), ("sensors", "sensor where cid <> 255"), ("messages", "message"),
-                             ("channels", "valuetype where cid <> 255")):  # fmt: skip
+        for ours, theirs in (
+            ("nodes", "node"),
+            ("sensors", "sensor where cid <> 255"),
+            ("messages", "message"),
+            ("channels", "valuetype where cid <> 255"),
+        ):
             number = scalar(whole / "telemetry.db", f"select count(*) from {ours}")
             print(f"{ours}: {number:,} of {source.execute(f'select count(*) from {theirs}').fetchone()[0]:,}")
         values = set(source.execute("select nid_id, cid, typ, value from valuetype where cid <> 255"))
         database = sqlite3.connect(whole / "telemetry.db")
-        held = set(database.execute("select c.node, s.child_id, c.type, c.text from channels c join sensors s on s.id = c.sensor"))
+        held = set(
+            database.execute(
+                "select c.node, s.child_id, c.type, c.text from channels c join sensors s on s.id = c.sensor"
+            )
+        )
         database.close()
         print(f"last values agree: {held == values}")
         export_s = run(whole, "export", top / "lake")
@@ -112,13 +141,17 @@ def main(count=100_000, kills=10):
         import duckdb
 
         counts = [
-            duckdb.connect().execute(
+            duckdb.connect()
+            .execute(
                 f"select count(*), count(distinct id), sum(id) from read_parquet('{top / lake}/table=messages/*/*.parquet')"
-            ).fetchall()[0]
+            )
+            .fetchall()[0]
             for lake in ("lake", "lake2")
-        ]  # fmt: skip
-        print(f"exported in {export_s:.1f} s: {counts[0][0]:,} messages; killed {kills} times: {counts[1][0]:,}, each once: "
-              f"{counts[0] == counts[1] and counts[1][0] == counts[1][1]}")
+        ]
+        print(
+            f"exported in {export_s:.1f} s: {counts[0][0]:,} messages; killed {kills} times: {counts[1][0]:,}, each once: "
+            f"{counts[0] == counts[1] and counts[1][0] == counts[1][1]}"
+        )
         grown = count
         for month in range(1, 4):
             last = source.execute("select nid_id from message order by id desc limit 1").fetchone()

@@ -23,12 +23,30 @@ from filled import make_house
 DAYS, ROUNDS = 30, 15
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 SAMPLES = 0.3  # UPS samples a message
-PAGES = ("/", "/nodes", "/nodes/main/7", "/ups", "/ups/rack@closet", "/energy", "/events", "/reports", "/telemetry/node_overview.json")
+PAGES = (
+    "/",
+    "/nodes",
+    "/nodes/main/7",
+    "/ups",
+    "/ups/rack@closet",
+    "/energy",
+    "/events",
+    "/reports",
+    "/telemetry/node_overview.json",
+)
 OTHERS = (
-    "/telemetry/node_messages.json?node=7", "/telemetry/channel_history.json?channel=458752", "/telemetry/messages",
-    "/telemetry/messages?node=7", "/telemetry/readings?channel=458752",
-)  # fmt: skip
-FLAT = {*PAGES[:3], "/telemetry/node_overview.json", "/telemetry/stale_nodes.json", "/telemetry/battery_age.json"}
+    "/telemetry/node_messages.json?node=7",
+    "/telemetry/channel_history.json?channel=458752",
+    "/telemetry/messages",
+    "/telemetry/messages?node=7",
+    "/telemetry/readings?channel=458752",
+)
+FLAT = {
+    *PAGES[:3],
+    "/telemetry/node_overview.json",
+    "/telemetry/stale_nodes.json",
+    "/telemetry/battery_age.json",
+}
 CONFIG = """database: telemetry.db
 timezone: UTC
 gateways: [{name: main, tcp: "127.0.0.1:1"}]
@@ -93,7 +111,13 @@ def main(*arguments):
         print(f"{'route':50}" + "".join(f"{size:>12,}" for size in sizes) + "   last / first, / second")
         for route in (*PAGES, *queries(), *OTHERS):
             times = measure(urls, route)
-            wanted = "  (at most 1.5, under 100 ms)" if route in FLAT else "  (under 200 ms)" if route.endswith("messages") else ""
+            wanted = (
+                "  (at most 1.5, under 100 ms)"
+                if route in FLAT
+                else "  (under 200 ms)"
+                if route.endswith("messages")
+                else ""
+            )
             ratios = "".join(f"{times[-1] / time:8.2f}" for time in times[:2])
             print(f"{route:50}" + "".join(f"{time:9.1f} ms" for time in times) + ratios + wanted, flush=True)
 

@@ -32,17 +32,26 @@ from ingest.demo.upsd import DemoUpsd
 RATE, DAYS, KEEP_DAYS = 50, 60, 30
 QUIET_S = 20  # of ingest before the prune begins, to compare with
 DAY_S = 86_400
-REQUESTS, PAUSE_S = 200, 0.02  # firmware blocks a round, as fast as a radio asks for them, each behind an ordinary line
+REQUESTS, PAUSE_S = (
+    200,
+    0.02,
+)  # firmware blocks a round, as fast as a radio asks for them, each behind an ordinary line
 PAGES = ("/", "/nodes", "/nodes/main/7", "/ups/rack@closet", "/energy", "/telemetry/stale_nodes.json")
 SPANS = ((60, 1), (60, 40), (33, 27), (20, 1))  # days ago
 RANGES = (365, 60, 45, 29)  # days
 OVER_SPANS = (
     *(f"ups_history.json?figure={figure}" for figure in ("input_voltage", "battery_charge", "watts")),
     *(f"energy_by_day.json?per={per}" for per in ("hour", "day", "week", "month")),
-    "outages_report.json?", "power_quality.json?", "monitoring_coverage.json?",
-)  # fmt: skip
+    "outages_report.json?",
+    "power_quality.json?",
+    "monitoring_coverage.json?",
+)
 OVER_RANGES = ("channel_history.json?channel=458752", "channel_history.json?node=7&type=V_TEMP")
-OTHERS = ("message_statistics.json?days=60&per=day", "message_statistics.json?days=60&per=day&node=7", "battery_health.json?")
+OTHERS = (
+    "message_statistics.json?days=60&per=day",
+    "message_statistics.json?days=60&per=day&node=7",
+    "battery_health.json?",
+)
 TABLES = ("messages", "readings", "ups_samples")
 CONFIG = """  - {{name: radio, tcp: '127.0.0.1:{gateway}'}}
 nut: [{{name: closet, port: {upsd}, poll_s: 2}}]
@@ -94,14 +103,18 @@ def charts(url, now):
     """Every chart and total of the past: {route: rows}. What grows meanwhile, the last day, is left out."""
     found = {}
     for since, until in SPANS:
-        span = "&".join(f"{name}={utc(now - days * DAY_S)[:10]}" for name, days in (("since", since), ("until", until)))
+        span = "&".join(
+            f"{name}={utc(now - days * DAY_S)[:10]}" for name, days in (("since", since), ("until", until))
+        )
         for route in OVER_SPANS:
             found[f"{route}&{span}"] = fetch(url, f"{route}&{span}")
     for days in RANGES:
         # The range ends now, and its first hour or day is a piece of one.
         first, last = (utc(now - ago * DAY_S) for ago in (min(days, DAYS) - 1, 1))
         for route in OVER_RANGES:
-            found[f"{route}&range={days}+d"] = [row for row in fetch(url, f"{route}&range={days}+d") if first < row["at"] < last]
+            found[f"{route}&range={days}+d"] = [
+                row for row in fetch(url, f"{route}&range={days}+d") if first < row["at"] < last
+            ]
     for route in OTHERS:
         found[route] = [row for row in fetch(url, route) if row.get("period", "") < utc(now - DAY_S)[:10]]
     return found
@@ -115,7 +128,9 @@ def count_rows(path):
     """{table: rows} of what is pruned, and the lines that came live: (all, different ones)."""
     connection = sqlite3.connect(path)
     rows = {table: connection.execute(f"select count(*) from {table}").fetchone()[0] for table in TABLES}
-    live = connection.execute("select count(*), count(distinct payload) from messages where payload like 'live %'").fetchone()
+    live = connection.execute(
+        "select count(*), count(distinct payload) from messages where payload like 'live %'"
+    ).fetchone()
     connection.close()
     return rows, live
 
@@ -128,7 +143,9 @@ def prune(folder, server, radio, count, samples, kept):
     connection = connect(path)
     now = time.time()
     for chore in ("prune", "measure"):  # the site is not to do these while the program below does
-        connection.execute("insert into chores (name, started_at, outcome) values (?, ?, 'done')", (chore, utc(now)))
+        connection.execute(
+            "insert into chores (name, started_at, outcome) values (?, ?, 'done')", (chore, utc(now))
+        )
     connection.close()
     before, _ = count_rows(path)
     size = path.stat().st_size
@@ -153,9 +170,12 @@ def prune(folder, server, radio, count, samples, kept):
         edges = [len(thread.times) for thread in threads]
         began = time.perf_counter()
         program = subprocess.Popen(
-            [sys.executable, "-m", "ingest", "prune", "--config", str(config)], cwd=ROOT, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
+            [sys.executable, "-m", "ingest", "prune", "--config", str(config)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         output = program.communicate()[0]
         took = time.perf_counter() - began
         asker.terminate()
@@ -166,7 +186,9 @@ def prune(folder, server, radio, count, samples, kept):
     bare.terminate()
     print(output, end="")
     connection = sqlite3.connect(path)
-    run = connection.execute("select rows, longest_s, state from retention_runs order by id desc limit 1").fetchone()
+    run = connection.execute(
+        "select rows, longest_s, state from retention_runs order by id desc limit 1"
+    ).fetchone()
     whole = connection.execute("pragma integrity_check").fetchone()[0]
     connection.close()
     after, live = count_rows(path)
@@ -176,16 +198,34 @@ def prune(folder, server, radio, count, samples, kept):
     answered = []
     while rounds.poll():
         answered.append(rounds.recv())
-    for name, chosen in (("before", [one for one in answered if one[0] < began]), ("meanwhile", [one for one in answered if began < one[0] < began + took])):
-        bare50, bare99, p50, p99, ratio = (statistics.median(one[part] for one in chosen) for part in range(1, 6))
-        print(f"firmware requests {name}: p50 {p50:.3f} ms ({ratio:.2f} x bare), p99 {p99:.3f} ms; bare {bare50:.3f}, {bare99:.3f}; {len(chosen)} rounds")
-    print(f"live lines sent {sender.done:,}, stored {live[0]:,}, once each: {live[0] == live[1]}; lost {sender.done - live[0]}")
-    print(", ".join(f"{table} {before[table]:,} -> {after[table]:,}" for table in TABLES) + f"; integrity: {whole}")
+    for name, chosen in (
+        ("before", [one for one in answered if one[0] < began]),
+        ("meanwhile", [one for one in answered if began < one[0] < began + took]),
+    ):
+        bare50, bare99, p50, p99, ratio = (
+            statistics.median(one[part] for one in chosen) for part in range(1, 6)
+        )
+        print(
+            f"firmware requests {name}: p50 {p50:.3f} ms ({ratio:.2f} x bare), p99 {p99:.3f} ms; bare {bare50:.3f}, {bare99:.3f}; {len(chosen)} rounds"
+        )
+    print(
+        f"live lines sent {sender.done:,}, stored {live[0]:,}, once each: {live[0] == live[1]}; lost {sender.done - live[0]}"
+    )
+    print(
+        ", ".join(f"{table} {before[table]:,} -> {after[table]:,}" for table in TABLES)
+        + f"; integrity: {whole}"
+    )
     differ = [route for route, rows in told.items() if rows != told_after[route]]
-    print(f"{len(told)} charts and totals, {sum(map(len, told.values())):,} rows, {len(told) - len(differ)} the same: {differ or 'all'}")
+    print(
+        f"{len(told)} charts and totals, {sum(map(len, told.values())):,} rows, {len(told) - len(differ)} the same: {differ or 'all'}"
+    )
     wal = path.with_name(path.name + "-wal")
-    print(f"file {size / 1e6:.0f} MB -> {path.stat().st_size / 1e6:.0f} MB, WAL at the end {wal.stat().st_size / 1e6 if wal.exists() else 0:.0f} MB")
-    print("to reach: no commit over 50 ms, nothing lost, everything the same; firmware p50 within 2 of bare, p99 under 2 ms")
+    print(
+        f"file {size / 1e6:.0f} MB -> {path.stat().st_size / 1e6:.0f} MB, WAL at the end {wal.stat().st_size / 1e6 if wal.exists() else 0:.0f} MB"
+    )
+    print(
+        "to reach: no commit over 50 ms, nothing lost, everything the same; firmware p50 within 2 of bare, p99 under 2 ms"
+    )
 
 
 def ask(floor, peer, rounds):

@@ -1,6 +1,6 @@
 """Figure 1: ingest at saturation over TCP with everything that the product stores, as a ratio to bare executemany.
 
-    python benchmarks/saturation.py [MESSAGES] [ROUNDS]
+python benchmarks/saturation.py [MESSAGES] [ROUNDS]
 """
 
 import statistics
@@ -41,8 +41,12 @@ def main(count=500_000, rounds=3):
         rate, resident = product(count)
         ratios.append(rate / floor)
         rss.append(resident)
-        print(f"round {number + 1}: bare {floor:,.0f}/s, product {rate:,.0f}/s, ratio {rate / floor:.2f}, {resident:.0f} MiB")
-    print(f"median ratio {statistics.median(ratios):.2f} (at least 0.25, aim at 0.35), RSS {max(rss):.0f} MiB (under 70)")
+        print(
+            f"round {number + 1}: bare {floor:,.0f}/s, product {rate:,.0f}/s, ratio {rate / floor:.2f}, {resident:.0f} MiB"
+        )
+    print(
+        f"median ratio {statistics.median(ratios):.2f} (at least 0.25, aim at 0.35), RSS {max(rss):.0f} MiB (under 70)"
+    )
 
 
 if __name__ == "__main__":

@@ -24,21 +24,28 @@ CHECKS = {
     "file": ("pragma integrity_check", "ok"),
     "daily figures": (
         "select (select sum(messages) from node_daily where child_id is null) = "
-        "(select count(*) from messages where node is not null)", 1,
+        "(select count(*) from messages where node is not null)",
+        1,
     ),
-    "hourly figures": ("select (select sum(count) from readings_hourly) = (select count(*) from readings)", 1),
+    "hourly figures": (
+        "select (select sum(count) from readings_hourly) = (select count(*) from readings)",
+        1,
+    ),
     "readings": (
         "select (select count(*) from messages where command = 1 and echo = 0 and node is not null and repeat = 0) "
-        "= (select count(*) from readings)", 1,
+        "= (select count(*) from readings)",
+        1,
     ),
     "last values": (
         "select count(*) from channels c where text is not "
-        "(select text from readings where channel = c.id order by id desc limit 1)", 0,
+        "(select text from readings where channel = c.id order by id desc limit 1)",
+        0,
     ),
     "order": (
-        "select count(*) from (select received_at < lag(received_at) over (order by id) as back from messages) where back", 0,
+        "select count(*) from (select received_at < lag(received_at) over (order by id) as back from messages) where back",
+        0,
     ),
-}  # fmt: skip
+}
 
 
 def main(minutes=60):
@@ -77,7 +84,9 @@ def main(minutes=60):
         stored, rejected = connection.execute(
             "select (select count(*) from messages), (select count(*) from rejects)"
         ).fetchone()
-        print(f"{minutes} min at {SPEED} x, faults {faults}: {stored:,} messages, {rejected:,} rejects, exit code {code}")
+        print(
+            f"{minutes} min at {SPEED} x, faults {faults}: {stored:,} messages, {rejected:,} rejects, exit code {code}"
+        )
         for name, (sql, wanted) in CHECKS.items():
             seen = connection.execute(sql).fetchone()[0]
             print(f"{name}: {'right' if seen == wanted else f'WRONG ({seen!r})'}")

@@ -30,7 +30,17 @@ def main(seconds=60):
         tracer = None
         if shutil.which("strace"):
             tracer = subprocess.Popen(
-                ["strace", "-f", "-c", "-e", "trace=fsync,fdatasync", "-p", str(process.pid), "-o", str(folder / "trace")]
+                [
+                    "strace",
+                    "-f",
+                    "-c",
+                    "-e",
+                    "trace=fsync,fdatasync",
+                    "-p",
+                    str(process.pid),
+                    "-o",
+                    str(folder / "trace"),
+                ]
             )
             time.sleep(1)
         sent = []
@@ -60,12 +70,16 @@ def main(seconds=60):
         lags.sort()
         print(f"CPU {100 * (after[0] - before[0]) / took:.1f} % of a core (at most 3)")
         print(f"written {(after[1] - before[1]) / count:,.0f} bytes a message (at most 4,500)")
-        print(f"lag p50 {statistics.median(lags) / COMMIT_S:.2f}, p99 {lags[int(len(lags) * 0.99)] / COMMIT_S:.2f} of the commit interval (p99 at most 1.2)")
+        print(
+            f"lag p50 {statistics.median(lags) / COMMIT_S:.2f}, p99 {lags[int(len(lags) * 0.99)] / COMMIT_S:.2f} of the commit interval (p99 at most 1.2)"
+        )
         print(f"RSS {after[2]:.0f} MiB")
         if tracer is not None:
             tracer.terminate()
             tracer.wait()
-            calls = sum(int(line.split()[3]) for line in (folder / "trace").read_text().splitlines() if "sync" in line)
+            calls = sum(
+                int(line.split()[3]) for line in (folder / "trace").read_text().splitlines() if "sync" in line
+            )
             print(f"fsyncs {calls / count:.3f} a message (at most 0.1)")
 
 

@@ -41,11 +41,14 @@ def reading(folder):
 
 
 def main(seconds=60, poll_s=2):
-    serving = subprocess.Popen([sys.executable, "-c", SERVE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    serving = subprocess.Popen(
+        [sys.executable, "-c", SERVE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     try:
         ports = serving.stdout.readline().split()
         entries = "\n".join(
-            f"  - {{name: server{n}, port: {port}, poll_s: {poll_s}, status_s: 2}}" for n, port in enumerate(ports)
+            f"  - {{name: server{n}, port: {port}, poll_s: {poll_s}, status_s: 2}}"
+            for n, port in enumerate(ports)
         )
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
@@ -53,7 +56,10 @@ def main(seconds=60, poll_s=2):
             with reading(folder) as process:
                 sleep(6)
                 database = folder / "telemetry.db"
-                samples, polls = scalar(database, "select count(*) from ups_samples"), scalar(database, "select sum(count) from polls")
+                samples, polls = (
+                    scalar(database, "select count(*) from ups_samples"),
+                    scalar(database, "select sum(count) from polls"),
+                )
                 before = cost(process.pid)
                 sleep(seconds)
                 after = cost(process.pid)
@@ -61,10 +67,14 @@ def main(seconds=60, poll_s=2):
                 polls = scalar(database, "select sum(count) from polls") - polls
                 failed = scalar(database, "select count(*) from polls where outcome <> 'ok'")
         upses = SERVERS * UPSES
-        print(f"{upses} UPSes on {SERVERS} servers, all variables every {poll_s} s, status every 2 s, for {seconds} s")
+        print(
+            f"{upses} UPSes on {SERVERS} servers, all variables every {poll_s} s, status every 2 s, for {seconds} s"
+        )
         print(f"CPU {100 * (after[0] - before[0]) / seconds:.1f} % of a core (less than 5)")
         print(f"RSS {after[2]:.0f} MiB at the most (less than 70)")
-        print(f"samples {samples / seconds:.1f} a second, polls {polls / seconds:.1f}, runs of failed polls {failed}")
+        print(
+            f"samples {samples / seconds:.1f} a second, polls {polls / seconds:.1f}, runs of failed polls {failed}"
+        )
         print(f"written {(after[1] - before[1]) / max(samples, 1):,.0f} bytes a sample")
     finally:
         serving.stdin.close()

@@ -39,7 +39,10 @@ class Token:
         yield from check_name(self.name)
         yield from check_rights(self.may)
         if not self.token.isascii() or not self.token.isprintable() or len(self.token.strip()) < TOKEN_LENGTH:
-            yield "token", f"has to be {TOKEN_LENGTH} or more ASCII characters: `openssl rand -hex 20` makes one"
+            yield (
+                "token",
+                f"has to be {TOKEN_LENGTH} or more ASCII characters: `openssl rand -hex 20` makes one",
+            )
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@
 
 def ends(connection, table):
     """The lowest and the highest id; None, None for an empty table. Both in one SELECT would read the whole table."""
-    return connection.execute(f"select (select min(id) from [{table}]), (select max(id) from [{table}])").fetchone()
+    return connection.execute(
+        f"select (select min(id) from [{table}]), (select max(id) from [{table}])"
+    ).fetchone()
 
 
 def first_since(connection, table, column, at, now, stretch=None):

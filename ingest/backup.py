@@ -31,7 +31,13 @@ def back_up(database, target, stop=None, progress=lambda done, total: None):
     if not database.exists():
         raise BackupError(f"{database} is not there: nothing has been stored yet")
     if target.exists() and (target.samefile(database) or not _is_copy(target)):
-        what = "a folder" if target.is_dir() else "the database itself" if target.samefile(database) else "there, and no copy of a database"
+        what = (
+            "a folder"
+            if target.is_dir()
+            else "the database itself"
+            if target.samefile(database)
+            else "there, and no copy of a database"
+        )
         raise BackupError(f"{target} is {what}: name another file")
     if not target.parent.is_dir():
         raise BackupError(f"{target.parent} is no folder: make it first")
@@ -106,7 +112,9 @@ def daily(database, folder, keep, stop=None):
     clear_away(folder, f"{glob_quoted(stem)}-*.db")
     path = folder / f"{stem}-{datetime.now().strftime(STAMP)}.db"
     size = back_up(database, path, stop)
-    for old in sorted(path for path in folder.glob(f"{glob_quoted(stem)}-*.db") if _is_stamped(path, stem))[:-keep]:
+    for old in sorted(path for path in folder.glob(f"{glob_quoted(stem)}-*.db") if _is_stamped(path, stem))[
+        :-keep
+    ]:
         old.unlink()
     return path, size
 

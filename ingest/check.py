@@ -83,8 +83,14 @@ def _check_config(report, path, sources, port):
     elif sources:
         report.good("config", "no file: the options of the command line")
     else:
-        what = "the demo house, which `voltkeeper up` runs" if config.demo else "what `voltkeeper up --gateway` made"
-        report.note("config", f"there is no config.yml; this is {what}. Copy config.example.yml to connect a gateway")
+        what = (
+            "the demo house, which `voltkeeper up` runs"
+            if config.demo
+            else "what `voltkeeper up --gateway` made"
+        )
+        report.note(
+            "config", f"there is no config.yml; this is {what}. Copy config.example.yml to connect a gateway"
+        )
     return config
 
 
@@ -98,20 +104,26 @@ def _check_database(report, path):
     what = f"database {path}"
     folder = next(parent for parent in path.parents if parent.exists())
     if not os.access(folder, os.W_OK | os.X_OK):
-        return report.bad(what, f"the folder {folder} cannot be written: change its owner, or run as its owner")
+        return report.bad(
+            what, f"the folder {folder} cannot be written: change its owner, or run as its owner"
+        )
     free_mb = shutil.disk_usage(folder).free / 1e6
     full = "" if free_mb >= LOW_DISK_MB else ": make room, nothing is stored on a full disk"
     report.tell(not full, "disk", f"{free_mb / 1000:,.1f} GB free in {folder}{full}")
     if not path.exists():
         return report.note(what, "not made yet; `voltkeeper up` makes it")
     if not os.access(path, os.R_OK | os.W_OK):
-        return report.bad(what, "cannot be read and written by this user: change its owner, or run as its owner")
+        return report.bad(
+            what, "cannot be read and written by this user: change its owner, or run as its owner"
+        )
     try:
         with closing(connect(path, readonly=True)) as connection:
             report.tell(*_whole(connection, path, what))
             report.tell(*_current(connection))
     except sqlite3.Error as error:
-        report.bad(what, f"cannot be read ({error}): restore a copy, or move the file away and a new one is made")
+        report.bad(
+            what, f"cannot be read ({error}): restore a copy, or move the file away and a new one is made"
+        )
 
 
 def _whole(connection, path, what):
@@ -137,7 +149,11 @@ def _current(connection):
     pending = migrations.pending(database)
     known = {migration.name for migration in migrations.pending(Database(memory=True))}
     if applied - known:
-        return False, "tables", f"of a newer version ({', '.join(sorted(applied - known))}): update Voltkeeper"
+        return (
+            False,
+            "tables",
+            f"of a newer version ({', '.join(sorted(applied - known))}): update Voltkeeper",
+        )
     if pending:
         return True, "tables", f"{len(pending)} changes behind; the next start of `voltkeeper up` makes them"
     return True, "tables", "up to date"
@@ -149,7 +165,9 @@ def _check_retention(report, config):
         return
     try:
         with closing(connect(config.database, readonly=True)) as connection:
-            pruned = connection.execute("select max(ended_at) from retention_runs where state = 'done'").fetchone()[0]
+            pruned = connection.execute(
+                "select max(ended_at) from retention_runs where state = 'done'"
+            ).fetchone()[0]
             made = connection.execute("select min(applied_at) from _sqlite_migrations").fetchone()[0]
             rows = sum(item.rows for item in plan(connection, config.retention))
         passed = time.time() - seconds(pruned or made)
@@ -157,9 +175,10 @@ def _check_retention(report, config):
         return  # the lines of the database tell what is wrong with it
     if rows and passed > LATE_PRUNE_S:
         report.note(
-            "retention", f"{f'last pruned {ago(passed)} ago' if pruned else 'never pruned'}, {rows:,} rows are older than it "
-            "allows: the site prunes daily; where none runs, let a timer run `voltkeeper prune`"
-        )  # fmt: skip
+            "retention",
+            f"{f'last pruned {ago(passed)} ago' if pruned else 'never pruned'}, {rows:,} rows are older than it "
+            "allows: the site prunes daily; where none runs, let a timer run `voltkeeper prune`",
+        )
     elif pruned:
         report.good("retention", f"last pruned {ago(passed)} ago")
 
@@ -224,7 +243,9 @@ def _check_access(report, config):
     if writers:
         report.good("access", f"{access.read} may read; {', '.join(writers)} may write")
     else:
-        report.note("access", f"{access.read} may read, nobody may write: access: in config.yml turns writing on")
+        report.note(
+            "access", f"{access.read} may read, nobody may write: access: in config.yml turns writing on"
+        )
     if config.web.host not in LOCAL and access.read == "anyone":
         words = f"whoever reaches port {config.web.port} of this machine may read"
         report.note("access", f"{words}; access: {{read: signed-in}} ends that")
@@ -235,7 +256,9 @@ def _check_secrets(report, config):
         if config.path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
             report.bad("secrets", f"{', '.join(literals)} can be read by others: chmod 600 {config.path}")
         else:
-            report.good("secrets", f"{', '.join(literals)} stand in {config.path.name}, which only its owner reads")
+            report.good(
+                "secrets", f"{', '.join(literals)} stand in {config.path.name}, which only its owner reads"
+            )
     elif config.path and (config.access.people or config.access.tokens):
         report.good("secrets", "all come from the environment, and are there")
     key = Path(f"{config.database}.secret")

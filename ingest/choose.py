@@ -44,7 +44,11 @@ class Sources:
 def split_host_port(text):
     """HOST or HOST:PORT as (host, port or None); an IPv6 address with a port stands in brackets."""
     host, colon, port = text.rpartition(":")
-    return (host.strip("[]"), int(port)) if colon and port.isdigit() and (":" not in host or host.endswith("]")) else (text, None)
+    return (
+        (host.strip("[]"), int(port))
+        if colon and port.isdigit() and (":" not in host or host.endswith("]"))
+        else (text, None)
+    )
 
 
 def choose_config(path=None, sources=Sources(), port=None, demo=False, looking=False):

@@ -26,7 +26,10 @@ from ingest.storage import measure
 log = logging.getLogger(__name__)
 
 RETRY_S = 3600  # after a failure
-STEP_S, SETTLED_S = 86_400, 3600  # a clock that was just set so far forward may be set back: nothing is deleted yet
+STEP_S, SETTLED_S = (
+    86_400,
+    3600,
+)  # a clock that was just set so far forward may be set back: nothing is deleted yet
 ANALYSED = 400  # rows of each index that PRAGMA optimize looks at
 
 
@@ -70,7 +73,9 @@ def told(run):
 
 def _backup(config, by, stop):
     if config.backup.folder is None:
-        raise BackupError("no folder is configured: set backup.folder in config.yml, or use `voltkeeper backup FILE`")
+        raise BackupError(
+            "no folder is configured: set backup.folder in config.yml, or use `voltkeeper backup FILE`"
+        )
     path, size = daily(config.database, config.backup.folder, config.backup.keep, stop)
     return f"{path.name}, {size / 1e6:,.1f} MB"
 
@@ -83,7 +88,10 @@ def _measure(config, by, stop):
 def _check(config, by, stop):
     with closing(connect(config.database, readonly=True)) as connection, interruptible(connection, stop):
         found = [row[0] for row in connection.execute("pragma integrity_check(20)")]
-        found += [f"{row[0]} row {row[1]} refers to no {row[2]}" for row in connection.execute("pragma foreign_key_check")][:20]
+        found += [
+            f"{row[0]} row {row[1]} refers to no {row[2]}"
+            for row in connection.execute("pragma foreign_key_check")
+        ][:20]
     if found != ["ok"]:
         raise BackupError("the file is damaged: " + "; ".join(one for one in found if one != "ok")[:400])
     return "the file is whole, and nothing refers to what is not there"
@@ -99,7 +107,9 @@ def _optimize(config, by, stop):
 def _compact(config, by, stop):
     with closing(open_paced(config.database)) as connection:
         if connection.execute("pragma auto_vacuum").fetchone()[0] != 2:
-            return "this file was not made to give room back: stop everything and run `vacuum` in sqlite3 once"
+            return (
+                "this file was not made to give room back: stop everything and run `vacuum` in sqlite3 once"
+            )
         freed = Pace(connection, stop).give_back() * connection.execute("pragma page_size").fetchone()[0]
     return f"{freed / 1e6:,.1f} MB given back"
 
@@ -107,7 +117,13 @@ def _compact(config, by, stop):
 CHORES = {
     chore.name: chore
     for chore in (
-        Chore("prune", "Delete what is older than the retention allows", _prune, lambda c: c.retention.at, deletes=True),
+        Chore(
+            "prune",
+            "Delete what is older than the retention allows",
+            _prune,
+            lambda c: c.retention.at,
+            deletes=True,
+        ),
         Chore("measure", "Measure how much room each table takes", _measure, lambda c: c.retention.at),
         Chore("backup", "Copy the database", _backup, lambda c: c.backup.at if c.backup.folder else None),
         Chore("check", "Check the integrity of the file", _check),
@@ -162,7 +178,8 @@ def clock_is_settled(connection, now):
     """False within an hour of a step of the clock by more than a day."""
     row = connection.execute(
         "select max(abs(json_extract(figures, '$.seconds'))) from (select * from events order by id desc limit 100) "
-        "where event = 'CLOCK_STEP' and started_at > ?", (utc(now - SETTLED_S),)
+        "where event = 'CLOCK_STEP' and started_at > ?",
+        (utc(now - SETTLED_S),),
     ).fetchone()
     return row[0] is None or row[0] < STEP_S
 
@@ -181,7 +198,9 @@ def run_due(config, stop=None):
     done = []
     with only_one(config.database), closing(connect(config.database)) as connection:
         last = None
-        while (deletion := next_deletion(connection)) and deletion["id"] != last:  # one that cannot even be noted waits
+        while (deletion := next_deletion(connection)) and deletion[
+            "id"
+        ] != last:  # one that cannot even be noted waits
             last = deletion["id"]
             log.info("deleting %s for %s", deletion["subject"], deletion["requested_by"])
             try:
@@ -196,7 +215,13 @@ def run_due(config, stop=None):
             by = why_due(chore, rows.get(chore.name), config, now, settled)
             if by is not None:
                 outcome, detail = do(config, connection, chore, by, stop)
-                log.log(logging.INFO if outcome == "done" else logging.ERROR, "%s %s: %s", chore.name, outcome, detail)
+                log.log(
+                    logging.INFO if outcome == "done" else logging.ERROR,
+                    "%s %s: %s",
+                    chore.name,
+                    outcome,
+                    detail,
+                )
                 done.append(chore.name)
     return done
 

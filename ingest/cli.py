@@ -15,13 +15,24 @@ NICE = 10  # of all but ingest
 CONFIG = click.option(
     "--config", metavar="FILE", help="The config; default: config.yml, or what VOLTKEEPER_CONFIG names."
 )
-GATEWAY = click.option("--gateway", metavar="HOST:PORT", help="A MySensors gateway; runs without a config file.")
-NUT = click.option("--nut", metavar="HOST[:PORT]", help="A NUT server (upsd) and all its UPSes; without a file.")
-MUST = click.option("--must", metavar="DEVICE", help="A MUST EP20 on a serial port, such as /dev/ttyUSB0; without a file.")
-POLL = click.option(
-    "--poll", metavar="S", type=click.FloatRange(1, 3600), help="Seconds between two samples, for --nut and --must."
+GATEWAY = click.option(
+    "--gateway", metavar="HOST:PORT", help="A MySensors gateway; runs without a config file."
 )
-PORT = click.option("--port", type=click.IntRange(0, 65535), help="Port of the site; default 8001. 0: any free one.")
+NUT = click.option(
+    "--nut", metavar="HOST[:PORT]", help="A NUT server (upsd) and all its UPSes; without a file."
+)
+MUST = click.option(
+    "--must", metavar="DEVICE", help="A MUST EP20 on a serial port, such as /dev/ttyUSB0; without a file."
+)
+POLL = click.option(
+    "--poll",
+    metavar="S",
+    type=click.FloatRange(1, 3600),
+    help="Seconds between two samples, for --nut and --must.",
+)
+PORT = click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port of the site; default 8001. 0: any free one."
+)
 DEMO = click.option("--demo", is_flag=True, hidden=True)
 
 
@@ -33,7 +44,8 @@ def where(command):
 
 
 @click.group(
-    context_settings={"help_option_names": ["-h", "--help"]}, epilog="Exit codes: 0 right, 1 failed, 2 wrong usage."
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 right, 1 failed, 2 wrong usage.",
 )
 @click.version_option(package_name="voltkeeper")
 def main():
@@ -171,13 +183,23 @@ def backup(file, config):
 
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=5003, show_default=True, type=click.IntRange(0, 65535), help="0: any free one.")
+@click.option(
+    "--port", default=5003, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
+)
 @click.option("--serial", type=click.Path(path_type=Path), help="Be a serial gateway at this path instead.")
 @click.option(
-    "--speed", default=1.0, show_default=True, type=click.FloatRange(0.1, 10_000), help="House seconds in a second."
+    "--speed",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0.1, 10_000),
+    help="House seconds in a second.",
 )
-@click.option("--nut-port", default=3493, show_default=True, type=click.IntRange(0, 65535), help="0: any free one.")
-@click.option("--ep20", type=click.Path(path_type=Path), help="Where the port of the EP20 appears; without it, nowhere.")
+@click.option(
+    "--nut-port", default=3493, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
+)
+@click.option(
+    "--ep20", type=click.Path(path_type=Path), help="Where the port of the EP20 appears; without it, nowhere."
+)
 def demo(host, port, serial, speed, nut_port, ep20):
     """Run the demo house alone.
 
@@ -196,7 +218,9 @@ def demo(host, port, serial, speed, nut_port, ep20):
     options = {"ready": lambda gateway: None} if supervised() else {}
     try:
         with live_upses(nut_port, ep20, until=anchor()):
-            asyncio.run(until_signal(run_demo(host, port, serial=serial, speed=speed, anchor=anchor(), **options)))
+            asyncio.run(
+                until_signal(run_demo(host, port, serial=serial, speed=speed, anchor=anchor(), **options))
+            )
     except OSError as error:
         where_to = f"{serial or f'{host}:{port}'} and 127.0.0.1:{nut_port}"
         wrong_use(f"The demo house cannot listen on {where_to}: {error.strerror}. Choose others.")
@@ -205,7 +229,9 @@ def demo(host, port, serial, speed, nut_port, ep20):
 @main.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
 @CONFIG
-@click.option("--timezone", metavar="TZ", help="Of local times in the file, such as Europe/Rome; default: the config's.")
+@click.option(
+    "--timezone", metavar="TZ", help="Of local times in the file, such as Europe/Rome; default: the config's."
+)
 @click.option("--format", help="Of an upslog file, as its -f option had it; default: upslog's own.")
 @click.option("--gateway", metavar="NAME", help="The gateway that messages go to; default: the first one.")
 @click.option("--ups", metavar="NAME", help="The UPS that samples go to, such as rack@closet.")
@@ -220,7 +246,9 @@ def import_(file, config, timezone, format, gateway, ups):
 
     chosen = chosen_config(config, None, own=True)
     if timezone is not None and not is_timezone(timezone):
-        wrong_use(f"--timezone {timezone!r} is no time zone; they look like Europe/Rome, America/New_York, UTC")
+        wrong_use(
+            f"--timezone {timezone!r} is no time zone; they look like Europe/Rome, America/New_York, UTC"
+        )
     if not file.is_file():
         wrong_use(f"{file} is no file that is there")
     give_way()
@@ -230,7 +258,9 @@ def import_(file, config, timezone, format, gateway, ups):
 @main.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @CONFIG
-@click.option("--house", metavar="NAME", help="Name of the house in the files; default: from the config's title.")
+@click.option(
+    "--house", metavar="NAME", help="Name of the house in the files; default: from the config's title."
+)
 def export(folder, config, house):
     """Write tables as Parquet files to DIR.
 

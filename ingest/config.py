@@ -18,9 +18,22 @@ from ingest.source_settings import UPS_NAME, Answers, Gateway, Must, NutServer, 
 from ingest.ups.limits import Limits
 
 __all__ = [
-    "Access", "Answers", "Config", "ConfigError", "Gateway", "Limits", "Log", "Must", "NutServer", "Person", "Tariff", "Token",
-    "UpsSettings", "Web", "load_config",
-]  # fmt: skip
+    "Access",
+    "Answers",
+    "Config",
+    "ConfigError",
+    "Gateway",
+    "Limits",
+    "Log",
+    "Must",
+    "NutServer",
+    "Person",
+    "Tariff",
+    "Token",
+    "UpsSettings",
+    "Web",
+    "load_config",
+]
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 BASE_URL = re.compile(r"/([A-Za-z0-9_-]+/)*")
@@ -63,7 +76,10 @@ class Web:
         if not BASE_URL.fullmatch(self.base_url):
             yield "base_url", f"{self.base_url!r} is no path with / at both ends, such as /volt/"
         elif self.base_url.split("/")[1] in OWN_PATHS:
-            yield "base_url", f"{self.base_url!r} is a path of the site itself: choose another one, such as /volt/"
+            yield (
+                "base_url",
+                f"{self.base_url!r} is a path of the site itself: choose another one, such as /volt/",
+            )
 
 
 @dataclass(frozen=True)
@@ -90,14 +106,21 @@ class Config:
 
     def check(self):
         if self.timezone and not is_timezone(self.timezone):
-            yield "timezone", f"{self.timezone!r} is no time zone; they look like Europe/Rome, America/New_York, UTC"
+            yield (
+                "timezone",
+                f"{self.timezone!r} is no time zone; they look like Europe/Rome, America/New_York, UTC",
+            )
         if not 0 < self.commit_s <= 600:
             yield "commit_s", "has to be more than 0 and at most 600 seconds"
         sections = {"gateways": self.gateways, "nut": self.nut, "must": self.must}
         for what in ("name", "address"):
             for section, sources in sections.items():
                 yield from check_unique([getattr(source, what) for source in sources], section, what)
-            once = [word for sources in sections.values() for word in {getattr(source, what) for source in sources}]
+            once = [
+                word
+                for sources in sections.values()
+                for word in {getattr(source, what) for source in sources}
+            ]
             yield from check_unique(once, "gateways, nut and must", what)
         for name in self.ups:
             words = self.unknown_ups(name)
@@ -110,13 +133,19 @@ class Config:
 
     def unknown_ups(self, name):
         """What is wrong with the name of a UPS under `ups:`; None where it can be one of the sources' UPSes."""
-        listed = [f"{ups}@{server.name}" for server in self.nut for ups in server.ups] + [one.name for one in self.must]
+        listed = [f"{ups}@{server.name}" for server in self.nut for ups in server.ups] + [
+            one.name for one in self.must
+        ]
         whole = [server.name for server in self.nut if not server.ups]
         ups, _, server = name.partition("@")
         if name in listed or (server in whole and UPS_NAME.fullmatch(ups)):
             return None
         known = [*listed, *(f"NAME@{server}" for server in whole)]
-        return f"no source has this UPS: {nearest(name, known)}" if known else "there is no source of UPSes: add nut: or must:"
+        return (
+            f"no source has this UPS: {nearest(name, known)}"
+            if known
+            else "there is no source of UPSes: add nut: or must:"
+        )
 
 
 def read_config(values, folder, name):

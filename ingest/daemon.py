@@ -66,7 +66,9 @@ async def _run(config, names):
     locks = [_lock(config.database, number) for _, number in places]
     if None in locks:
         taken = places[locks.index(None)][0]
-        log.error("%s is read by another voltkeeper that runs on %s: stop that one first", taken, config.database)
+        log.error(
+            "%s is read by another voltkeeper that runs on %s: stop that one first", taken, config.database
+        )
         return 1
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -112,7 +114,15 @@ async def _run(config, names):
             lambda: writer.flush(lambda: None),
         ),
     )
-    for sink in (sinks.store, sinks.watch, sinks.outbox, firmware_sink, upses.store, upses.orders, sinks.status):
+    for sink in (
+        sinks.store,
+        sinks.watch,
+        sinks.outbox,
+        firmware_sink,
+        upses.store,
+        upses.orders,
+        sinks.status,
+    ):
         writer.add(sink)
     for gateway_config, health in zip(gateway_configs, healths):
         number = numbers[gateway_config.name]

@@ -14,7 +14,9 @@ from ingest.views import VIEWS
 
 PAGE_SIZE = 1024  # a small commit then writes a third of what it writes with pages of 4096
 CACHE_KB = 8_000  # a batch of 20,000 messages changes this much: a smaller cache writes the same pages again and again
-LOG_BYTES = 16_000_000  # of the write-ahead log, to which it shrinks when what readers held back has been copied
+LOG_BYTES = (
+    16_000_000  # of the write-ahead log, to which it shrinks when what readers held back has been copied
+)
 BUSY_TIMEOUT_S = 15
 LOOK_S = 0.001  # whether the file can be written by now
 
@@ -39,7 +41,11 @@ def connect(path, readonly=False):
     Raises sqlite3.OperationalError when the file cannot be opened.
     """
     connection = sqlite3.connect(
-        _uri(path, "ro" if readonly else "rwc"), uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        _uri(path, "ro" if readonly else "rwc"),
+        uri=True,
+        timeout=BUSY_TIMEOUT_S,
+        isolation_level=None,
+        check_same_thread=False,
     )
     connection.execute("pragma synchronous = full")
     connection.execute("pragma wal_autocheckpoint = 4000")

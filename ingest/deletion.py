@@ -70,8 +70,14 @@ def sweeps(connection, kind, key):
             if (child, column) in seen:
                 continue
             seen.add((child, column))
-            where = f"[{column}] = {key}" if sweep.table == root else f"[{column}] in (select id from [{sweep.table}] where {sweep.where})"
-            if column != "node" and "node" in columns(connection, child):  # not every other column has an index
+            where = (
+                f"[{column}] = {key}"
+                if sweep.table == root
+                else f"[{column}] in (select id from [{sweep.table}] where {sweep.where})"
+            )
+            if column != "node" and "node" in columns(
+                connection, child
+            ):  # not every other column has an index
                 where = f"node = {node} and {where}"
             found.append(Sweep(child, where, sweep.table == root))
     if kind == "sensor":
@@ -101,7 +107,8 @@ def count(connection, kind, key):
 def open_update(connection, node):
     """The id of an update over the air that is under way for this node, or None."""
     row = connection.execute(
-        "select id from ota_updates where node = ? and state not in ('confirmed', 'failed', 'cancelled')", (node,)
+        "select id from ota_updates where node = ? and state not in ('confirmed', 'failed', 'cancelled')",
+        (node,),
     ).fetchone()
     return row and row[0]
 
@@ -126,7 +133,9 @@ def _since(policy, at, timezone):
 
 def next_deletion(connection):
     """The oldest deletion that is not done, as a dict, or None."""
-    cursor = connection.execute("select * from deletions where state in ('queued', 'running') order by id limit 1")
+    cursor = connection.execute(
+        "select * from deletions where state in ('queued', 'running') order by id limit 1"
+    )
     row = cursor.fetchone()
     return row and dict(zip([column[0] for column in cursor.description], row))
 
@@ -218,9 +227,12 @@ def _sweep(pace, deletion, sweep):
             return None
         if table.rowid:
             order = f"and id > {last} order by id" if sweep.ordered else ""
-            keys = [row[0] for row in connection.execute(
-                f"select id from [{sweep.table}] where {sweep.where} {order} limit {size}"
-            )]  # fmt: skip
+            keys = [
+                row[0]
+                for row in connection.execute(
+                    f"select id from [{sweep.table}] where {sweep.where} {order} limit {size}"
+                )
+            ]
         else:
             columns = ", ".join(f"[{column}]" for column in table.key)
             keys = connection.execute(
@@ -243,7 +255,9 @@ def _remove(connection, table, keys, links=()):
     if table.rowid:
         values = (json.dumps(keys),)
         release(connection, links, "in (select value from json_each(?))", values)
-        return connection.execute(f"delete from [{table.name}] where id in (select value from json_each(?))", values).rowcount
+        return connection.execute(
+            f"delete from [{table.name}] where id in (select value from json_each(?))", values
+        ).rowcount
     where = " and ".join(f"[{column}] = ?" for column in table.key)
     return connection.executemany(f"delete from [{table.name}] where {where}", keys).rowcount
 

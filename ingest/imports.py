@@ -9,8 +9,9 @@ def next_id(connection, table):
     """The id of the next row: behind all that are there, and behind those that an import has yet to write."""
     return connection.execute(
         f"select 1 + max(coalesce((select max(id) from {table}), 0), "
-        "coalesce((select max(last_id) from imports where numbers = ?), 0))", (HOLDERS[table],)
-    ).fetchone()[0]  # fmt: skip
+        "coalesce((select max(last_id) from imports where numbers = ?), 0))",
+        (HOLDERS[table],),
+    ).fetchone()[0]
 
 
 def imports_seen(connection):

@@ -73,7 +73,10 @@ class Unhurried(logging.Handler):
 
     def emit(self, record):
         record = copy.copy(record)
-        record.msg, record.args = record.getMessage(), None  # what it is now, whatever becomes of its arguments
+        record.msg, record.args = (
+            record.getMessage(),
+            None,
+        )  # what it is now, whatever becomes of its arguments
         try:
             self._waiting.put_nowait(record)
         except queue.Full:
@@ -98,7 +101,11 @@ class Unhurried(logging.Handler):
             self._hand(record)
             if self._left_out > told:
                 told, more = self._left_out, self._left_out - told
-                self._hand(self._words(f"{more} lines were left out here: writing them took too long", record.program))
+                self._hand(
+                    self._words(
+                        f"{more} lines were left out here: writing them took too long", record.program
+                    )
+                )
 
     def _hand(self, record):
         for handler in self._handlers:
@@ -106,7 +113,13 @@ class Unhurried(logging.Handler):
 
     def _words(self, text, program):
         level = logging.WARNING
-        about = {"name": __name__, "levelno": level, "levelname": logging.getLevelName(level), "msg": text, "program": program}
+        about = {
+            "name": __name__,
+            "levelno": level,
+            "levelname": logging.getLevelName(level),
+            "msg": text,
+            "program": program,
+        }
         return logging.makeLogRecord(about)
 
     def close(self):

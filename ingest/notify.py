@@ -58,6 +58,8 @@ async def feed_watchdog(alive):
             notify(ALIVE)
             hung = False
         elif not hung:
-            log.error("No sign of life for %g s: systemd is told nothing more and will start this anew", limit / 2)
+            log.error(
+                "No sign of life for %g s: systemd is told nothing more and will start this anew", limit / 2
+            )
             hung = True
         await asyncio.sleep(limit / 4)

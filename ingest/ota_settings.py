@@ -46,9 +46,13 @@ class Ota:
     def settings(self):
         """The times as the state machine of an update takes them."""
         return Settings(
-            effect_s=self.effect_s, stall_s=self.stall_s, verify_s=self.verify_s, lost_s=self.lost_s,
-            lost_sleeping_s=self.lost_sleeping_s, expire_s=self.expire_s,
-        )  # fmt: skip
+            effect_s=self.effect_s,
+            stall_s=self.stall_s,
+            verify_s=self.verify_s,
+            lost_s=self.lost_s,
+            lost_sleeping_s=self.lost_sleeping_s,
+            expire_s=self.expire_s,
+        )
 
     def rollout_settings(self):
         return RolloutSettings(

@@ -66,7 +66,9 @@ class Pace:
     def _vacuum(self, pages):
         # execute() steps this statement once and frees one page, in Python 3.11; executescript() runs it to its end
         try:
-            self.connection.executescript(f"begin immediate; select begun(); pragma incremental_vacuum({pages}); commit")
+            self.connection.executescript(
+                f"begin immediate; select begun(); pragma incremental_vacuum({pages}); commit"
+            )
         finally:
             if self.connection.in_transaction:
                 self.connection.rollback()

@@ -93,7 +93,9 @@ def _item(connection, policy, cutoff, now):
     before, table = utc(max(0, cutoff)), policy.table
     end = _end(connection, policy, before, utc(now))
     first, last = (
-        connection.execute(f"select id, {policy.at} from {table} where id < ? order by id {order} limit 1", (end,)).fetchone()
+        connection.execute(
+            f"select id, {policy.at} from {table} where id < ? order by id {order} limit 1", (end,)
+        ).fetchone()
         or (end, None)
         for order in ("asc", "desc")
     )
@@ -165,7 +167,8 @@ class Run:
         self.rows += rows
         self.tables[table] = self.tables.get(table, 0) + rows
         self._connection.execute(
-            "update retention_runs set rows = ?, tables = ? where id = ?", (self.rows, json.dumps(self.tables), self.id)
+            "update retention_runs set rows = ?, tables = ? where id = ?",
+            (self.rows, json.dumps(self.tables), self.id),
         )
 
     def end(self, state, detail, longest_s):
@@ -232,9 +235,16 @@ def prune_table(pace, item, count):
         between = (last + 1, upto)
         old = f"id between ? and ? and ({policy.column} < ? or {policy.at} > ?)"
         for link in links:
-            release(connection, [link], f"in (select id from {table} where {old}) and [{link[1]}] between ? and ?",
-                    (*between, item.before, now, *between))  # fmt: skip
-        count(table, connection.execute(f"delete from {table} where {old}", (*between, item.before, now)).rowcount)
+            release(
+                connection,
+                [link],
+                f"in (select id from {table} where {old}) and [{link[1]}] between ? and ?",
+                (*between, item.before, now, *between),
+            )
+        count(
+            table,
+            connection.execute(f"delete from {table} where {old}", (*between, item.before, now)).rowcount,
+        )
 
     if item.end > item.first:
         pace.run(chunk)

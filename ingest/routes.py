@@ -9,9 +9,20 @@ import urllib.request
 TIMEOUT_S = 20
 PULSE = "/-/pulse.json"
 PAGES = (
-    "/", "/nodes", "/radio", "/ups", "/energy", "/events", "/reports", "/api", "/-/ota", "/telemetry.json", "/telemetry/ups_controls.json",
-    "/telemetry/ups_orders.json", PULSE,
-)  # fmt: skip
+    "/",
+    "/nodes",
+    "/radio",
+    "/ups",
+    "/energy",
+    "/events",
+    "/reports",
+    "/api",
+    "/-/ota",
+    "/telemetry.json",
+    "/telemetry/ups_controls.json",
+    "/telemetry/ups_orders.json",
+    PULSE,
+)
 SLOW_S = 3.0
 
 
@@ -23,9 +34,13 @@ def check_site(url, say=print):
         fault, body, seconds = fetch(url + path)
         failed += _tell(path, fault, seconds, say)
         if path == "/telemetry.json" and not fault:
-            queries = [query["name"] for query in json.loads(body).get("queries", []) if not query.get("write")]
+            queries = [
+                query["name"] for query in json.loads(body).get("queries", []) if not query.get("write")
+            ]
         if fault and fault.startswith("no answer"):
-            say(f"Nothing answers at {url}: is Voltkeeper running (`voltkeeper status`), is the address right?")
+            say(
+                f"Nothing answers at {url}: is Voltkeeper running (`voltkeeper status`), is the address right?"
+            )
             return 1
     for name in queries:
         fault, _, seconds = fetch(f"{url}/telemetry/{name}.json?_shape=array")
@@ -62,7 +77,11 @@ def _http_fault(error):
 
 def _body_fault(url, body, kind):
     if not url.split("?")[0].endswith(".json"):
-        return None if b"<html" in body.lower() else f"answers with {kind}, not with a page: is this Voltkeeper's site?"
+        return (
+            None
+            if b"<html" in body.lower()
+            else f"answers with {kind}, not with a page: is this Voltkeeper's site?"
+        )
     try:
         values = json.loads(body)
     except ValueError:

@@ -18,7 +18,9 @@ class Insert:
         head = f"insert into {table} ({', '.join(columns)}) values "
         row = f"({', '.join('?' * self.width)})"
         self._statements = [(step * self.width, head + ", ".join([row] * step)) for step in STEPS]
-        self._numbered = f"insert into {table} (id, {', '.join(columns)}) values (?, {', '.join('?' * self.width)})"
+        self._numbered = (
+            f"insert into {table} (id, {', '.join(columns)}) values (?, {', '.join('?' * self.width)})"
+        )
 
     def __call__(self, connection, values):
         """Insert what the flat list `values` holds; its length is a multiple of the number of columns."""

@@ -118,7 +118,10 @@ def run_status(config):
         print(f"ingest   {'runs' if alive else 'does not run: `voltkeeper up` starts it'}")
     for name in names:
         source = sources.get(name)
-        print(f"{kinds.get(name, 'gateway'):8} {name}" + (f" ({source.address}): {describe(source)}" if source else ": never read yet"))
+        print(
+            f"{kinds.get(name, 'gateway'):8} {name}"
+            + (f" ({source.address}): {describe(source)}" if source else ": never read yet")
+        )
     print(f"site     {f'answers at {url}' if site else f'does not answer at {url}'}")
     print(f"database {config.database}{'' if config.database.exists() else ' (not made yet)'}")
     return 0 if alive or (not names and site) else 1

@@ -319,14 +319,33 @@ def mysensors(db: Database):
 
 
 UPS_FIGURES = (
-    "input_voltage", "input_frequency", "output_voltage", "output_frequency", "output_current", "battery_charge",
-    "battery_voltage", "battery_current", "battery_runtime", "battery_temperature", "ups_load", "ups_realpower",
-    "ups_power", "ups_temperature", "ups_efficiency",
-)  # fmt: skip
+    "input_voltage",
+    "input_frequency",
+    "output_voltage",
+    "output_frequency",
+    "output_current",
+    "battery_charge",
+    "battery_voltage",
+    "battery_current",
+    "battery_runtime",
+    "battery_temperature",
+    "ups_load",
+    "ups_realpower",
+    "ups_power",
+    "ups_temperature",
+    "ups_efficiency",
+)
 UPS_HOURLY = (
-    "input_voltage", "input_frequency", "output_voltage", "battery_charge", "battery_voltage", "battery_runtime",
-    "ups_load", "watts", "ups_temperature",
-)  # fmt: skip
+    "input_voltage",
+    "input_frequency",
+    "output_voltage",
+    "battery_charge",
+    "battery_voltage",
+    "battery_runtime",
+    "ups_load",
+    "watts",
+    "ups_temperature",
+)
 UPS = f"""
 create table ups (
   id integer primary key,

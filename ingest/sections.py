@@ -127,11 +127,16 @@ class Reader:
         if origin in (tuple, frozenset):
             if not isinstance(value, (list, type(None))):
                 return self._fail(place, "has to be a list: [one, another], or a line with a dash for each")
-            return origin([self._build(arguments[0], one, _item(place, n, one)) for n, one in enumerate(value or ())])
+            return origin(
+                [self._build(arguments[0], one, _item(place, n, one)) for n, one in enumerate(value or ())]
+            )
         if origin is dict:
             if not isinstance(value, (dict, type(None))):
                 return self._fail(place, "has to be a mapping of names to settings")
-            return {str(key): self._build(arguments[1], one, f"{place}.{key}") for key, one in (value or {}).items()}
+            return {
+                str(key): self._build(arguments[1], one, f"{place}.{key}")
+                for key, one in (value or {}).items()
+            }
         return self._scalar(kind, value, place, "what is there" if hidden else repr(value))
 
     def _from_environment(self, name, place):
@@ -145,7 +150,11 @@ class Reader:
         if value is None:
             return self._fail(place, "has no value: give one, or take the key out")
         if kind is bool:
-            return value if isinstance(value, bool) else self._fail(place, f"has to be true or false, not {shown}")
+            return (
+                value
+                if isinstance(value, bool)
+                else self._fail(place, f"has to be true or false, not {shown}")
+            )
         if kind in (int, float):
             return self._number(kind, value, place, shown)
         if isinstance(value, bool):
@@ -167,7 +176,9 @@ class Reader:
 
 
 def _keys(kind):
-    return {one.metadata.get("key", one.name): one for one in fields(kind) if not one.metadata.get("unlisted")}
+    return {
+        one.metadata.get("key", one.name): one for one in fields(kind) if not one.metadata.get("unlisted")
+    }
 
 
 def _item(place, n, value):

@@ -21,7 +21,11 @@ def check_unique(words, where, what="name"):
 
 def nearest_choice(word, choices):
     guess = nearest(word, choices)
-    return f"{guess} Choose from {', '.join(choices)}" if guess.endswith("?") else f"choose from {', '.join(choices)}"
+    return (
+        f"{guess} Choose from {', '.join(choices)}"
+        if guess.endswith("?")
+        else f"choose from {', '.join(choices)}"
+    )
 
 
 def is_host_port(text):

@@ -32,7 +32,8 @@ class Health:
         """Go on counting where the row in the file stands."""
         row = connection.execute(
             "select connects, received, rejected, last_error, last_error_at, last_data_at from ingest_status "
-            "where source = ?", (self.source,)
+            "where source = ?",
+            (self.source,),
         ).fetchone()
         if row:
             self.connects, self.received, self.rejected, self.last_error, error_at, data_at = row
@@ -55,9 +56,21 @@ class Health:
 
 
 COLUMNS = (
-    "source", "kind", "address", "state", "detail", "since_at", "heartbeat_at", "last_data_at", "last_error",
-    "last_error_at", "connects", "received", "rejected", "pid",
-)  # fmt: skip
+    "source",
+    "kind",
+    "address",
+    "state",
+    "detail",
+    "since_at",
+    "heartbeat_at",
+    "last_data_at",
+    "last_error",
+    "last_error_at",
+    "connects",
+    "received",
+    "rejected",
+    "pid",
+)
 UPSERT = f"""insert into ingest_status ({", ".join(COLUMNS)}) values ({", ".join("?" * len(COLUMNS))})
 on conflict (source) do update set {", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])}"""
 
@@ -91,8 +104,18 @@ class StatusSink:
     @staticmethod
     def _row(health):
         return (
-            health.source, health.kind, health.address, health.state, health.detail, utc(health.since),
-            utc(time.time()), health.last_data and utc(health.last_data), health.last_error,
-            health.last_error_time and utc(health.last_error_time), health.connects, health.received,
-            health.rejected, os.getpid(),
-        )  # fmt: skip
+            health.source,
+            health.kind,
+            health.address,
+            health.state,
+            health.detail,
+            utc(health.since),
+            utc(time.time()),
+            health.last_data and utc(health.last_data),
+            health.last_error,
+            health.last_error_time and utc(health.last_error_time),
+            health.connects,
+            health.received,
+            health.rejected,
+            os.getpid(),
+        )

@@ -18,8 +18,16 @@ SMALL = 5_000  # ids; a shorter table is counted
 LIMIT = 100_001  # rows that are counted at the most where there are no ids
 WEEK_S, DAY_S = 7 * 86_400, 86_400
 WHEN = (  # columns that tell when a row came
-    "received_at", "sampled_at", "hour_at", "day", "at", "requested_at", "created_at", "started_at", "changed_at",
-)  # fmt: skip
+    "received_at",
+    "sampled_at",
+    "hour_at",
+    "day",
+    "at",
+    "requested_at",
+    "created_at",
+    "started_at",
+    "changed_at",
+)
 
 
 @dataclass
@@ -88,7 +96,9 @@ def bytes_per_row(connection, name):
 
 
 def sampled_bytes(connection, table):
-    length = " + ".join(f"coalesce(length(cast([{column}] as blob)), 0)" for column in columns(connection, table.name))
+    length = " + ".join(
+        f"coalesce(length(cast([{column}] as blob)), 0)" for column in columns(connection, table.name)
+    )
     order = f"order by {', '.join(f'[{column}] desc' for column in table.key)}" if table.key else ""
     average = connection.execute(
         f"select avg(bytes) from (select {length} as bytes from [{table.name}] {order} limit {SAMPLE})"
@@ -121,10 +131,15 @@ def _measured(connection, name):
     """(rows, bytes with indexes): the table's own cells on leaf pages, or all of a table that is an index itself."""
     bytes_ = connection.execute(
         "select sum(s.pgsize) from sqlite_master m join dbstat s on s.name = m.name and s.aggregate = 1 "
-        "where m.tbl_name = ? and m.type in ('table', 'index')", (name,),
+        "where m.tbl_name = ? and m.type in ('table', 'index')",
+        (name,),
     ).fetchone()[0]
-    leaves = "" if not shape(connection, name).key or _without_rowid(connection, name) else "and pagetype = 'leaf'"
-    cells = connection.execute(f"select sum(ncell) from dbstat where name = ? {leaves}", (name,)).fetchone()[0]
+    leaves = (
+        "" if not shape(connection, name).key or _without_rowid(connection, name) else "and pagetype = 'leaf'"
+    )
+    cells = connection.execute(f"select sum(ncell) from dbstat where name = ? {leaves}", (name,)).fetchone()[
+        0
+    ]
     return cells or 0, bytes_ or 0
 
 
@@ -151,7 +166,9 @@ def count(connection, table):
     kept = connection.execute("select rows from storage where name = ?", (table.name,)).fetchone()
     if kept and kept[0] >= LIMIT:
         return kept[0], True
-    rows = connection.execute(f"select count(*) from (select 1 from [{table.name}] limit {LIMIT})").fetchone()[0]
+    rows = connection.execute(
+        f"select count(*) from (select 1 from [{table.name}] limit {LIMIT})"
+    ).fetchone()[0]
     return rows, rows == LIMIT
 
 
@@ -181,7 +198,9 @@ def _ends(connection, table):
         return None, None
     key = "id" if table.rowid else table.at
     found = (
-        connection.execute(f"select [{table.at}] from [{table.name}] order by [{key}] {order} limit 1").fetchone()
+        connection.execute(
+            f"select [{table.at}] from [{table.name}] order by [{key}] {order} limit 1"
+        ).fetchone()
         for order in ("asc", "desc")
     )
     return tuple(row and row[0] for row in found)  # it may be empty since it was measured
@@ -201,7 +220,8 @@ def _growth(connection, table, now, first_at):
         until = utc(now)[:10] if table.at == "day" else utc(now)
         since = since[:10] if table.at == "day" else since
         rows = connection.execute(
-            f"select count(*) from [{table.name}] where [{table.at}] >= ? and [{table.at}] < ?", (since, until)
+            f"select count(*) from [{table.name}] where [{table.at}] >= ? and [{table.at}] < ?",
+            (since, until),
         ).fetchone()[0]
         if first_at and first_at > since:
             days = max(1.0, (now - _seconds(first_at)) / DAY_S)

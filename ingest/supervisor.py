@@ -57,7 +57,12 @@ class Supervisor:
 
     async def _wait_for(self, name):
         until = time.monotonic() + READY_S
-        while name in self.ready and not self.ready[name]() and not self._stop.is_set() and time.monotonic() < until:
+        while (
+            name in self.ready
+            and not self.ready[name]()
+            and not self._stop.is_set()
+            and time.monotonic() < until
+        ):
             await asyncio.sleep(0.05)
 
     async def _keep(self, name, command, pipe):

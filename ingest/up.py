@@ -50,7 +50,9 @@ def _demo_commands(config):
         port, nut_port = gateway.getsockname()[1], upsd.getsockname()[1]
     config = demo_config(f"127.0.0.1:{port}", nut_port, config.web)
     make_past(config)
-    house = _command("demo", "--port", str(port), "--nut-port", str(nut_port), "--ep20", config.must[0].serial)
+    house = _command(
+        "demo", "--port", str(port), "--nut-port", str(nut_port), "--ep20", config.must[0].serial
+    )
     return {"demo": house, **_commands(config)}, {"demo": lambda: _listens(port) and _listens(nut_port)}
 
 
@@ -117,5 +119,7 @@ def _remedy(error, port):
     if error.errno == errno.EACCES:
         return "ports below 1024 are for root. Choose a higher one, such as 8001."
     if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-        return "this machine has no such address. Use 127.0.0.1 for this machine alone, 0.0.0.0 for the network."
+        return (
+            "this machine has no such address. Use 127.0.0.1 for this machine alone, 0.0.0.0 for the network."
+        )
     return f"{error.strerror or error}."

@@ -47,7 +47,9 @@ def run_backup(config, target):
     """Copy the database and say so. Returns the exit code."""
     began = time.monotonic()
     try:
-        size = back_up(config.database, target, _stopping(), _bar if sys.stderr.isatty() else lambda done, total: None)
+        size = back_up(
+            config.database, target, _stopping(), _bar if sys.stderr.isatty() else lambda done, total: None
+        )
     except Stopped:
         print("Stopped: there is no copy", file=sys.stderr)
         return 1
@@ -64,7 +66,12 @@ def run_backup(config, target):
 def _bar(done, total):
     filled = round(BAR * done / max(total, 1))
     end = "\n" if done >= total else ""
-    print(f"\r[{'#' * filled}{'.' * (BAR - filled)}] {100 * done // max(total, 1)} %", end=end, file=sys.stderr, flush=True)
+    print(
+        f"\r[{'#' * filled}{'.' * (BAR - filled)}] {100 * done // max(total, 1)} %",
+        end=end,
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def _stopping():

@@ -156,7 +156,11 @@ class Writer(threading.Thread):
                 tries += 1
                 if self._stopping and tries >= LAST_TRIES:
                     raise
-                log.error("Cannot write to the database (%s); %d units of work wait, trying again", error, self.backlog)
+                log.error(
+                    "Cannot write to the database (%s); %d units of work wait, trying again",
+                    error,
+                    self.backlog,
+                )
                 time.sleep(RETRY_S)
         for sink in self._sinks:
             sink.committed()

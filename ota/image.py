@@ -118,7 +118,9 @@ def read_hex(source):
     if not lines:
         raise ImageError("the file is empty")
     if ended is None:
-        raise ImageError(f"line {lines[-1][0]}: the file ends without an end of file record, it may be cut off")
+        raise ImageError(
+            f"line {lines[-1][0]}: the file ends without an end of file record, it may be cut off"
+        )
     return make_image(assemble(lines))
 
 
@@ -145,7 +147,9 @@ def check_record(number, line):
     except (HexError, ValueError):
         odd = re.search(r"[^0-9A-Fa-f]", line[1:])
         if odd:
-            raise ImageError(f"line {number}: {odd[0]!r} in column {odd.start() + 2} is no hex digit") from None
+            raise ImageError(
+                f"line {number}: {odd[0]!r} in column {odd.start() + 2} is no hex digit"
+            ) from None
         raise ImageError(f"line {number}: {len(line) - 1} hex digits, an even number is needed") from None
     if len(record) < 5:
         raise ImageError(f"line {number}: {len(record)} bytes, the shortest record has 5")
@@ -161,7 +165,9 @@ def check_record(number, line):
     if length is not None and record[0] != length:
         raise ImageError(f"line {number}: {name} record with {record[0]} bytes of data, it has {length}")
     if kind > 1 and record[1:3] != b"\0\0":
-        raise ImageError(f"line {number}: {name} record with address {record[1:3].hex().upper()}, it has 0000")
+        raise ImageError(
+            f"line {number}: {name} record with address {record[1:3].hex().upper()}, it has 0000"
+        )
     return kind
 
 
@@ -171,7 +177,9 @@ def assemble(lines):
     try:
         reader.loadhex(StringIO("\n".join(line for _, line in lines)))
     except AddressOverlapError as error:
-        raise ImageError(f"line {lines[error.line - 1][0]}: address 0x{error.address:04X} is given twice") from None
+        raise ImageError(
+            f"line {lines[error.line - 1][0]}: address 0x{error.address:04X} is given twice"
+        ) from None
     except HexReaderError as error:
         raise ImageError(f"line {lines[error.line - 1][0]}: {error}") from None
     segments = reader.segments()  # (first address, address behind the last)

@@ -51,7 +51,9 @@ def next_steps(members, settings=RolloutSettings()):
         open_ones = [m for m in members if m.state not in (CONFIRMED, FAILED, CANCELLED)]
         return Plan(done=not open_ones, waits_for=f"{len(open_ones)} nodes to finish" if open_ones else "")
     if len(failed) >= settings.failures:
-        return Plan(stop=f"the rollout stopped: the update of node {failed[0].node} failed ({failed[0].reason})")
+        return Plan(
+            stop=f"the rollout stopped: the update of node {failed[0].node} failed ({failed[0].reason})"
+        )
     good = [m for m in members if m.state == CONFIRMED and is_heard_again(m, settings)]
     unsure = [m for m in members if m.state not in (WAITING, FAILED, CANCELLED) and m not in good]
     room = settings.at_once if len(good) >= settings.first else settings.first - len(good)

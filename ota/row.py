@@ -29,7 +29,9 @@ class Settings:
     reboots: int = 10  # reboot orders in a row that show no effect
     boots: int = 4  # restarts in a row after which the node asks for no firmware
     restarts: int = 20  # transfers from the top of a library node
-    crc_failures: int = 15  # whole transfers whose CRC is wrong (a page buffer with rests of an abort costs one)
+    crc_failures: int = (
+        15  # whole transfers whose CRC is wrong (a page buffer with rests of an abort costs one)
+    )
 
 
 @dataclass

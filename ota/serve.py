@@ -107,7 +107,11 @@ class Server:
         """At start: every Update whose row is open or `owed`, oldest first. Their nodes may be in their bootloaders."""
         for update in updates:
             if update.firmware not in self.firmware:
-                update.state, update.reason, update.finished_at = FAILED, "its firmware is no longer stored", now
+                update.state, update.reason, update.finished_at = (
+                    FAILED,
+                    "its firmware is no longer stored",
+                    now,
+                )
                 self.changed[id(update)] = update
                 self.attend(self.node(update.node), "the firmware of its update is no longer stored")
                 continue
@@ -229,7 +233,9 @@ class Server:
         named = (request.config.type, request.config.version)
         stored = next((f for f in self.firmware.values() if (f.type, f.version) == named), None)
         if stored is None or request.kind is not Kind.MYSBOOTLOADER:
-            words = f"the node reports no whole image (type {named[0]}, version {named[1]}): schedule an update"
+            words = (
+                f"the node reports no whole image (type {named[0]}, version {named[1]}): schedule an update"
+            )
             self.attend(node, words)
             return None
         update = Update(node.key, stored.id, *named, requested_at=now, requested_by="voltkeeper")
@@ -285,7 +291,11 @@ class Server:
         node = self.nodes.get(key)
         if node is None:
             return
-        stale = node.reboot_at is not None and node.spoke_at < node.reboot_at and 0 <= now - node.reboot_at < STALE_S
+        stale = (
+            node.reboot_at is not None
+            and node.spoke_at < node.reboot_at
+            and 0 <= now - node.reboot_at < STALE_S
+        )
         if node.machine:
             machine = node.machine
             machine.presented(now)

@@ -37,7 +37,10 @@ WAITS = {
 WAITS_AWAKE = "waiting for the node to be heard"
 WAITS_ASLEEP = "waiting for the node to wake"
 WAITS_TURN = "waiting for its turn: another transfer is under way"
-COMMITTED, COMMITTED_DUALOPTIBOOT = 1, 2  # img_commited: mcuboot takes an image back that is not marked as good
+COMMITTED, COMMITTED_DUALOPTIBOOT = (
+    1,
+    2,
+)  # img_commited: mcuboot takes an image back that is not marked as good
 STALE_S = 0.2  # no node restarts so fast: what it presents within that was on its way before the order
 
 
@@ -141,17 +144,23 @@ class Machine:
             reason = ""
         update.owed = int(not update.kind.is_library)
         update.reboots = update.boots = 0
-        update.block = update.started_at = update.sent_at = update.matched_at = update.asked_at = update.rate = None
+        update.block = update.started_at = update.sent_at = update.matched_at = update.asked_at = (
+            update.rate
+        ) = None
         self.asked_block = None
         update.offered_at = now
         update.offers += 1
         self.enter(OFFERED, reason)
         if update.offers > self.settings.offers:
-            self.finish(now, FAILED, f"the image was offered {self.settings.offers} times, no block was asked for")
+            self.finish(
+                now, FAILED, f"the image was offered {self.settings.offers} times, no block was asked for"
+            )
         elif update.crc_failures >= self.settings.crc_failures:
             self.finish(now, FAILED, f"the CRC was wrong after {update.crc_failures} whole transfers")
         elif update.kind.is_library and update.restarts >= self.settings.restarts:
-            self.finish(now, FAILED, f"the transfer broke off {update.restarts} times: too much is lost on the air")
+            self.finish(
+                now, FAILED, f"the transfer broke off {update.restarts} times: too much is lost on the air"
+            )
 
     def block_request(self, now, type, version, block):
         """(StreamType, payload) for a block of this image, or None. Computed from memory in microseconds."""
@@ -245,11 +254,15 @@ class Machine:
             update.owed = 0  # its sketch has just spoken, and it never asked
         if update.boots >= self.settings.boots:
             return self.finish(
-                now, FAILED, f"the node restarted {update.boots} times and never asked for firmware: no OTA bootloader?"
+                now,
+                FAILED,
+                f"the node restarted {update.boots} times and never asked for firmware: no OTA bootloader?",
             )
         if update.reboots >= self.settings.reboots:
             return self.finish(
-                now, FAILED, f"{update.reboots} reboot orders had no effect (is MY_DISABLE_REMOTE_RESET defined?)"
+                now,
+                FAILED,
+                f"{update.reboots} reboot orders had no effect (is MY_DISABLE_REMOTE_RESET defined?)",
             )
         why = refusal(self.image, update.bootloader, update.block_size)
         if why:
@@ -310,7 +323,11 @@ class Machine:
     def presented(self, now):
         """The node presented itself: its sketch runs."""
         update = self.update
-        if update.reboot_at is not None and 0 <= now - update.reboot_at < STALE_S and update.state == REBOOTING:
+        if (
+            update.reboot_at is not None
+            and 0 <= now - update.reboot_at < STALE_S
+            and update.state == REBOOTING
+        ):
             return  # this presentation was on its way when the reboot order went out
         self.heard_at = self.quiet_from = update.presented_at = now
         self.last_words_at = None
@@ -329,7 +346,9 @@ class Machine:
         silent = now - self.quiet_from
         if update.state == REQUESTED:
             if silent >= settings.expire_s:
-                self.finish(now, FAILED, f"the node was not heard for {round(settings.expire_s / 86400)} days")
+                self.finish(
+                    now, FAILED, f"the node was not heard for {round(settings.expire_s / 86400)} days"
+                )
             return
         if update.kind.is_library and not self.sleeping:
             if update.state == TRANSFERRING and silent >= 2 * settings.stall_s:
@@ -342,7 +361,9 @@ class Machine:
                 self.ask(now)
             elif now - self.last_words_at >= settings.last_word_s:
                 minutes = round((settings.lost_sleeping_s if self.sleeping else settings.lost_s) / 60)
-                self.finish(now, FAILED, f"nothing was heard of the node for {minutes} minutes while {update.state}")
+                self.finish(
+                    now, FAILED, f"nothing was heard of the node for {minutes} minutes while {update.state}"
+                )
 
     def gateway_lost(self, now):
         self.gateway_up = False
@@ -369,7 +390,9 @@ class Machine:
             nothing = update.offered_at is None
             if self.committed not in (None, COMMITTED, COMMITTED_DUALOPTIBOOT):
                 self.act(Send(StreamType.ST_FIRMWARE_CONFIRM, ""))
-            self.finish(now, CONFIRMED, "the node already ran this image" if nothing else f"the node's own word{late}")
+            self.finish(
+                now, CONFIRMED, "the node already ran this image" if nothing else f"the node's own word{late}"
+            )
 
     def finish(self, now, state, reason):
         update = self.update

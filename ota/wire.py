@@ -157,7 +157,9 @@ def format_command(command, value=0):
     SET_NODE_ID takes 1 to 254, SET_PARENT 0 to 254. Raises ValueError for anything else.
     """
     command = BootloaderCommand(command)
-    low, high = {BootloaderCommand.SET_NODE_ID: (1, 254), BootloaderCommand.SET_PARENT: (0, 254)}.get(command, (0, 0))
+    low, high = {BootloaderCommand.SET_NODE_ID: (1, 254), BootloaderCommand.SET_PARENT: (0, 254)}.get(
+        command, (0, 0)
+    )
     if not low <= value <= high:
         raise ValueError(f"{command.name} takes a number from {low} to {high}, not {value}")
     return format_config(Config(command, value, 0, COMMAND_CRC))

@@ -13,7 +13,11 @@ PATHS = re.compile(rf"/telemetry/({'|'.join(sorted(GROWING))})(\.\w+)?")
 def asgi_wrapper():
     def wrap(app):
         async def inner(scope, receive, send):
-            if scope["type"] == "http" and PATHS.fullmatch(scope["path"]) and b"_nocount=" not in scope["query_string"]:
+            if (
+                scope["type"] == "http"
+                and PATHS.fullmatch(scope["path"])
+                and b"_nocount=" not in scope["query_string"]
+            ):
                 query = scope["query_string"]
                 scope = dict(scope, query_string=query + (b"&" if query else b"") + b"_nocount=1")
             await app(scope, receive, send)

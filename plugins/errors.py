@@ -28,7 +28,11 @@ def handle_exception(datasette, request, exception):
         if request.path.endswith(".json") or (request.path.startswith("/-/") and not wants_page(request)):
             body = {**extra, "ok": False, "errors": [str(message)], "error": str(message), "status": status}
             return Response.json(body, status=status)
-        context = {"title": title or ("Not found" if status == 404 else "Error"), "errors": [message], "status": status}
+        context = {
+            "title": title or ("Not found" if status == 404 else "Error"),
+            "errors": [message],
+            "status": status,
+        }
         html = await datasette.render_template("error.html", context, request=request)
         return Response.html(html, status=status)
 

@@ -42,7 +42,9 @@ def forbidden(datasette, request, message):
         if asks_json and not wants_page(request):
             return json_errors(status, words)
         context = {"title": "Not allowed", "errors": [words], "status": 403}
-        return Response.html(await datasette.render_template("error.html", context, request=request), status=403)
+        return Response.html(
+            await datasette.render_template("error.html", context, request=request), status=403
+        )
 
     return inner
 

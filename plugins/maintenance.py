@@ -10,9 +10,12 @@ from ingest.site.forms import post_route
 
 
 DELETE = {
-    "what": "node, sensor, requests (a node's own questions) or before", "node": "id of the table nodes, or GATEWAY/NODE_ID",
-    "sensor": "id of the table sensors", "before": "a date, YYYY-MM-DD", "everything": "1: what is rolled up and events, too",
-}  # fmt: skip
+    "what": "node, sensor, requests (a node's own questions) or before",
+    "node": "id of the table nodes, or GATEWAY/NODE_ID",
+    "sensor": "id of the table sensors",
+    "before": "a date, YYYY-MM-DD",
+    "everything": "1: what is rolled up and events, too",
+}
 
 
 @hookimpl
@@ -27,20 +30,48 @@ def register_routes(datasette):
         return []
     return [
         described(
-            r"^/-/maintenance$", maintenance,
-            Call("Maintenance: room, retention, daily work, readers", "Programs that do not ask for HTML get JSON.", answer="page"),
+            r"^/-/maintenance$",
+            maintenance,
+            Call(
+                "Maintenance: room, retention, daily work, readers",
+                "Programs that do not ask for HTML get JSON.",
+                answer="page",
+            ),
         ),
-        described(r"^/-/maintenance/backup\.db$", download, Call("A consistent copy of the database", right="maintain", answer="file")),
-        post_route(
-            r"^/-/maintenance/(?P<chore>[a-z]+)$", run_chore,
-            Call("Have work done now", f"CHORE is {', '.join(CHORES)}.", "POST", "maintain", at={"CHORE": "measure"}),
+        described(
+            r"^/-/maintenance/backup\.db$",
+            download,
+            Call("A consistent copy of the database", right="maintain", answer="file"),
         ),
         post_route(
-            r"^/-/delete$", delete,
-            Call("What a deletion would take away", "Programs that do not ask for HTML get JSON.", fields=DELETE,
-                 example={"what": "node", "node": "{node}"}, answer="page"),
-            Call("Delete a node, a sensor, requests or what is old", "The rows go in the background; see the table deletions.", "POST", "maintain",
-                 DELETE | {"confirm": "yes"}, {"what": "before", "before": "2020-01-01", "confirm": "yes"}),
+            r"^/-/maintenance/(?P<chore>[a-z]+)$",
+            run_chore,
+            Call(
+                "Have work done now",
+                f"CHORE is {', '.join(CHORES)}.",
+                "POST",
+                "maintain",
+                at={"CHORE": "measure"},
+            ),
+        ),
+        post_route(
+            r"^/-/delete$",
+            delete,
+            Call(
+                "What a deletion would take away",
+                "Programs that do not ask for HTML get JSON.",
+                fields=DELETE,
+                example={"what": "node", "node": "{node}"},
+                answer="page",
+            ),
+            Call(
+                "Delete a node, a sensor, requests or what is old",
+                "The rows go in the background; see the table deletions.",
+                "POST",
+                "maintain",
+                DELETE | {"confirm": "yes"},
+                {"what": "before", "before": "2020-01-01", "confirm": "yes"},
+            ),
         ),
     ]
 

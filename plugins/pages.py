@@ -13,23 +13,41 @@ def register_routes():
     return [
         described(r"^/$", home, Call("Is everything all right?", answer="page")),
         described(
-            r"^/nodes$", nodes,
-            Call("Nodes, worst first", fields={"q": "words to look for", **dict.fromkeys(pages.FACETS, "")}, answer="page"),
+            r"^/nodes$",
+            nodes,
+            Call(
+                "Nodes, worst first",
+                fields={"q": "words to look for", **dict.fromkeys(pages.FACETS, "")},
+                answer="page",
+            ),
         ),
         described(
-            r"^/nodes/(?P<gateway>[^/]+)/(?P<node_id>[^/]+)$", node,
-            Call("A node: sensors, battery, orders, messages", at={"GATEWAY": "{gateway}", "NODE_ID": "{node_id}"}, answer="page"),
+            r"^/nodes/(?P<gateway>[^/]+)/(?P<node_id>[^/]+)$",
+            node,
+            Call(
+                "A node: sensors, battery, orders, messages",
+                at={"GATEWAY": "{gateway}", "NODE_ID": "{node_id}"},
+                answer="page",
+            ),
         ),
         described(
-            r"^/radio$", air,
-            Call("Who hears whom, and the log of messages", fields={**dict.fromkeys(radio.FILTERS, ""), "before": "id: only older messages"},
-                 answer="page"),
+            r"^/radio$",
+            air,
+            Call(
+                "Who hears whom, and the log of messages",
+                fields={**dict.fromkeys(radio.FILTERS, ""), "before": "id: only older messages"},
+                answer="page",
+            ),
         ),
         described(r"^/api$", calls, Call("What there is to call: this page", answer="page")),
         described(r"^/api\.json$", calls, Call("What there is to call, for programs")),
         described(
-            r"^/-/pulse\.json$", pulse,
-            Call("What has changed", "A counter per topic, which rises when rows of the topic change: ask often, read when it rises."),
+            r"^/-/pulse\.json$",
+            pulse,
+            Call(
+                "What has changed",
+                "A counter per topic, which rises when rows of the topic change: ask often, read when it rises.",
+            ),
         ),
     ]
 
@@ -71,7 +89,11 @@ def extra_template_vars(datasette, request, view_name, template):
     async def inner():
         actor = request.actor if request else None
         extra = {"house": await pages.shell(datasette, actor)}
-        native = request is not None and request.path.startswith("/telemetry") and not template.endswith("error.html")
+        native = (
+            request is not None
+            and request.path.startswith("/telemetry")
+            and not template.endswith("error.html")
+        )
         if not native:  # the charts' megabyte of script is for tables and queries alone
             extra |= {"extra_js_urls": [], "extra_css_urls": []}
         return extra

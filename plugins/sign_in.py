@@ -13,10 +13,17 @@ def register_routes(datasette):
         return []
     return [
         post_route(
-            r"^/-/login$", sign_in,
+            r"^/-/login$",
+            sign_in,
             Call("Sign in, for people", right=None, answer="page"),
-            Call("Sign in", "Sets a cookie. Programs send a token instead.", "POST", None,
-                 {"username": "", "password": "", "next": "where a browser goes then"}, {"username": "owner", "password": "..."}),
+            Call(
+                "Sign in",
+                "Sets a cookie. Programs send a token instead.",
+                "POST",
+                None,
+                {"username": "", "password": "", "next": "where a browser goes then"},
+                {"username": "owner", "password": "..."},
+            ),
         ),
         post_route(r"^/-/logout$", sign_out, Call("Sign out", method="POST", right=None)),
     ]

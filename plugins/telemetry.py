@@ -10,8 +10,14 @@ from ingest.site.calls import Call, described
 def register_routes():
     return [
         described(
-            r"^/api/telemetry$", current,
-            Call("The figures of a UPS now", "As EP20 monitors have them.", fields={"ups": "name; the first EP20, else the first UPS unless given"}, example={"ups": "{ups}"}),
+            r"^/api/telemetry$",
+            current,
+            Call(
+                "The figures of a UPS now",
+                "As EP20 monitors have them.",
+                fields={"ups": "name; the first EP20, else the first UPS unless given"},
+                example={"ups": "{ups}"},
+            ),
         ),
         described(r"^/api/health$", health, Call("Does the site run", "As EP20 monitors have it.")),
         described(r"^/metrics$", metrics, Call("Everything for Prometheus", answer="text")),

@@ -10,22 +10,34 @@ from ingest.site.report_period import PERIODS
 
 SPAN = {"range": "a span such as 24 h, 7 d or 1 y", "since": "a date or a time", "until": "a date or a time"}
 EVENTS = {"kind": "UPS, node, gateway or clock", "event": "ONBATT, NODE_SILENT, ..."}
-COMMAND = {"ups": "name, or id of the table ups", "command": "an instant command that config.yml lists for it"}
-SETTING = {"ups": "name, or id of the table ups", "variable": "one that config.yml lists under settings", "value": "what it is to be"}
+COMMAND = {
+    "ups": "name, or id of the table ups",
+    "command": "an instant command that config.yml lists for it",
+}
+SETTING = {
+    "ups": "name, or id of the table ups",
+    "variable": "one that config.yml lists under settings",
+    "value": "what it is to be",
+}
 
 
 @hookimpl
 def register_routes(datasette):
-    asked = {"ups": "{commanded}", "command": "{command}"}, {"ups": "{set}", "variable": "{setting}", "value": "{value}"}
+    asked = (
+        {"ups": "{commanded}", "command": "{command}"},
+        {"ups": "{set}", "variable": "{setting}", "value": "{value}"},
+    )
     words = "A row of ups_orders; it goes out once, within a minute, or not at all."
     deeds = [
         post_route(
-            r"^/-/ups/commands$", commands,
+            r"^/-/ups/commands$",
+            commands,
             Call("What a command to a UPS would do", fields=COMMAND, example=asked[0], answer="page"),
             Call("Give a UPS a command", words, "POST", "order", COMMAND, asked[0]),
         ),
         post_route(
-            r"^/-/ups/settings$", settings,
+            r"^/-/ups/settings$",
+            settings,
             Call("What a setting of a UPS would change", fields=SETTING, example=asked[1], answer="page"),
             Call("Change a setting of a UPS", words, "POST", "order", SETTING, asked[1]),
         ),
@@ -34,24 +46,45 @@ def register_routes(datasette):
         *(deeds if hasattr(datasette, "rights") else []),
         described(r"^/ups$", overview, Call("UPSes side by side", answer="page")),
         described(
-            r"^/ups/(?P<name>[^/]+)$", ups,
-            Call("A UPS: figures, charts, outages, battery", fields=SPAN, at={"NAME": "{ups}"}, answer="page"),
+            r"^/ups/(?P<name>[^/]+)$",
+            ups,
+            Call(
+                "A UPS: figures, charts, outages, battery", fields=SPAN, at={"NAME": "{ups}"}, answer="page"
+            ),
         ),
         described(
-            r"^/events$", events,
-            Call("Outages, and events of everything",
-                 fields={"tab": "all: not the outages alone", "ups": "name", "month": "2026-11", **EVENTS}, answer="page"),
+            r"^/events$",
+            events,
+            Call(
+                "Outages, and events of everything",
+                fields={"tab": "all: not the outages alone", "ups": "name", "month": "2026-11", **EVENTS},
+                answer="page",
+            ),
         ),
         described(
-            r"^/events\.atom$", atom,
+            r"^/events\.atom$",
+            atom,
             Call("Events as an Atom feed", fields={"ups": "name", **EVENTS}, answer="Atom"),
         ),
-        described(r"^/energy$", power, Call("Energy and what it costs", fields={"per": ", ".join(PERS), **SPAN}, answer="page")),
         described(
-            r"^/reports$", reported,
-            Call("What a day, week, month or year was like, to be printed", "The last whole month unless it is asked otherwise.",
-                 fields={"period": ", ".join(PERIODS), "of": "a day in it, 2026-11 or 2026", "since": SPAN["since"], "until": SPAN["until"]},
-                 answer="page"),
+            r"^/energy$",
+            power,
+            Call("Energy and what it costs", fields={"per": ", ".join(PERS), **SPAN}, answer="page"),
+        ),
+        described(
+            r"^/reports$",
+            reported,
+            Call(
+                "What a day, week, month or year was like, to be printed",
+                "The last whole month unless it is asked otherwise.",
+                fields={
+                    "period": ", ".join(PERIODS),
+                    "of": "a day in it, 2026-11 or 2026",
+                    "since": SPAN["since"],
+                    "until": SPAN["until"],
+                },
+                answer="page",
+            ),
         ),
     ]
 

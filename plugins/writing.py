@@ -12,11 +12,18 @@ from ingest.site.orders import post_orders
 
 
 ORDER = Call(
-    "Place an order to a node", "A row of outbox, which says when it was sent, echoed, or why it failed.", "POST", "order",
-    {"node": "id of the table nodes, or GATEWAY/NODE_ID", "order": ", ".join(ORDERS), "line": "a line of your own in place of an order",
-     "all": "1: ask all nodes for their presentation"},
+    "Place an order to a node",
+    "A row of outbox, which says when it was sent, echoed, or why it failed.",
+    "POST",
+    "order",
+    {
+        "node": "id of the table nodes, or GATEWAY/NODE_ID",
+        "order": ", ".join(ORDERS),
+        "line": "a line of your own in place of an order",
+        "all": "1: ask all nodes for their presentation",
+    },
     {"node": "{node}", "order": "presentation"},
-)  # fmt: skip
+)
 
 
 @hookimpl
@@ -24,7 +31,9 @@ def register_routes(datasette):
     if not hasattr(datasette, "rights"):
         return []
     queries = datasette.metadata("queries", database=DATABASE, fallback=False) or {}
-    writable = "|".join(name for name, query in queries.items() if isinstance(query, dict) and query.get("write"))
+    writable = "|".join(
+        name for name, query in queries.items() if isinstance(query, dict) and query.get("write")
+    )
     pattern = rf"^/(?P<database>{DATABASE})/(?P<table>{writable})(\.(?P<format>json))?$"
     return [post_route(pattern, edit, BY_QUERY), post_route(r"^/-/orders$", orders, ORDER)]
 

@@ -35,9 +35,12 @@ class Chromium:
             os.dup2(ends[1], 4)
 
         self._process = subprocess.Popen(
-            [BROWSER, *FLAGS, f"--user-data-dir={profile}", "about:blank"], preexec_fn=wire, close_fds=False,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            [BROWSER, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+            preexec_fn=wire,
+            close_fds=False,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         for end in (command_out, answer_in, *ends):
             os.close(end)
 
@@ -64,7 +67,9 @@ class Chromium:
 
     def send(self, method, session=None, **params):
         number = next(self._numbers)
-        message = {"id": number, "method": method, "params": params} | ({"sessionId": session} if session else {})
+        message = {"id": number, "method": method, "params": params} | (
+            {"sessionId": session} if session else {}
+        )
         os.write(self._in, json.dumps(message).encode() + b"\0")
         while (answer := self._read()).get("id") != number:
             self.events.append(answer)
@@ -74,7 +79,9 @@ class Chromium:
     def _read(self, patience=PATIENCE_S):
         until = time.monotonic() + patience
         while b"\0" not in self._unread:
-            assert select.select([self._out], [], [], max(0, until - time.monotonic()))[0], "the browser says nothing"
+            assert select.select([self._out], [], [], max(0, until - time.monotonic()))[0], (
+                "the browser says nothing"
+            )
             more = os.read(self._out, 1 << 20)
             assert more, "the browser is gone"
             self._unread += more
@@ -104,7 +111,9 @@ class Page:
         return value
 
     def _evaluate(self, script):
-        result = self.send("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True, userGesture=True)
+        result = self.send(
+            "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True, userGesture=True
+        )
         return result["result"].get("value"), result.get("exceptionDetails")
 
     def until(self, script, patience=PATIENCE_S):
@@ -138,7 +147,13 @@ class Page:
         self.run(f"document.querySelector({json.dumps(selector)}).click()")
 
     def size(self, width, height):
-        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.send(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
 
     def likes(self, dark):
         """What the system prefers."""

@@ -57,9 +57,14 @@ class Program:
         self.output = folder / f"output-{time.monotonic_ns()}.txt"
         with self.output.open("w") as file:
             self.process = subprocess.Popen(
-                command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
+                command,
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
                 start_new_session=True,
-            )  # fmt: skip
+            )
         self.pid = self.process.pid
 
     @property

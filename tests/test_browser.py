@@ -28,7 +28,9 @@ def demo(tmp_path_factory):
         [sys.executable, "-m", "ingest", "up", "--port", "0"], cwd=folder, stdout=subprocess.PIPE, text=True
     )
     try:
-        yield next(found[0] for line in process.stdout if (found := re.findall(r"http://127\.0\.0\.1:\d+", line)))
+        yield next(
+            found[0] for line in process.stdout if (found := re.findall(r"http://127\.0\.0\.1:\d+", line))
+        )
     finally:
         process.terminate()
         process.wait(30)
@@ -41,14 +43,18 @@ def browse(tmp_path):
     def open_page(url, *flags):
         done = subprocess.run(
             [BROWSER, *FLAGS, *flags, f"--user-data-dir={tmp_path}/profile", "--dump-dom", url],
-            capture_output=True, text=True, timeout=60,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
         return done.stdout, re.findall(r'CONSOLE.*"(.*)"', done.stderr)
 
     return open_page
 
 
-@pytest.mark.parametrize("path", ["/", "/nodes", "/nodes/main/7", "/radio", "/api", "/telemetry/nodes", "/telemetry/stale_nodes"])
+@pytest.mark.parametrize(
+    "path", ["/", "/nodes", "/nodes/main/7", "/radio", "/api", "/telemetry/nodes", "/telemetry/stale_nodes"]
+)
 def test_a_page_says_that_it_is_a_demo_and_the_console_is_quiet(path, demo, browse):
     page, console = browse(demo + path)
     assert "Demo house" in page and "nothing here is real" in page
@@ -61,4 +67,3 @@ def test_a_question_opens_as_a_chart(demo, browse):
     page, console = browse(demo + link.replace("#", "?type=V_TEMP#"))
     assert not [words for words in console if "vega" not in words.lower()]
     assert re.search(r"<(canvas|svg)[^>]*class=\"marks", page), "no chart was drawn"
-

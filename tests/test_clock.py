@@ -36,5 +36,8 @@ def test_a_day_has_the_hours_that_it_has(day, hours):
 
 def test_wall_seconds_read_as_local_time_in_a_sketch_without_zones():
     moment = at(2026, 7, 1, 12)
-    assert datetime.fromtimestamp(LocalTime("Asia/Kolkata").wall_seconds(moment), UTC).isoformat() == "2026-07-01T17:30:00+00:00"
+    assert (
+        datetime.fromtimestamp(LocalTime("Asia/Kolkata").wall_seconds(moment), UTC).isoformat()
+        == "2026-07-01T17:30:00+00:00"
+    )
     assert LocalTime("Europe/Rome").offset_s(moment) == 7200

@@ -57,7 +57,9 @@ def test_a_new_file_is_made_with_its_folder_and_pragmas(connection):
     assert one(connection, "pragma synchronous") == 2
     assert one(connection, "pragma wal_autocheckpoint") == 4000
     assert one(connection, "pragma busy_timeout") == 15_000
-    assert {name for (name,) in connection.execute("select name from sqlite_master where type = 'view'")} == set(VIEWS)
+    assert {
+        name for (name,) in connection.execute("select name from sqlite_master where type = 'view'")
+    } == set(VIEWS)
 
 
 def test_every_view_can_be_read_when_the_file_is_empty(connection):
@@ -86,7 +88,9 @@ def test_several_programs_may_start_at_once(path):
     starts = [subprocess.Popen([sys.executable, "-c", MIGRATE, str(path)], env=environment) for _ in range(5)]
     assert [start.wait(30) for start in starts] == [0] * 5
     connection = connect(path)
-    assert one(connection, "select count(*) from _sqlite_migrations") == len(migrations.pending(Database(memory=True)))
+    assert one(connection, "select count(*) from _sqlite_migrations") == len(
+        migrations.pending(Database(memory=True))
+    )
     connection.close()
 
 
@@ -100,7 +104,9 @@ made = schema.name_triggers
 schema.name_triggers = lambda: (os.kill(os.getpid(), signal.SIGKILL), *made())
 migrate(sys.argv[1])
 """
-    killed = subprocess.run([sys.executable, "-c", half, str(path)], env={**os.environ, "PYTHONPATH": str(ROOT)})
+    killed = subprocess.run(
+        [sys.executable, "-c", half, str(path)], env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
     assert killed.returncode == -signal.SIGKILL
     migrate(path)
     connection = connect(path)
@@ -115,9 +121,12 @@ def test_views_that_differ_are_made_again_and_others_go(path, connection, monkey
     connection.execute("drop view changed")
     connection.execute("create view changed as select 'old'")
     migrate(path)
-    assert connection.execute("select name, (select two from changed) from sqlite_master where type = 'view' order by 1").fetchall() == [
-        ("changed", 2), ("fresh", 2),
-    ]  # fmt: skip
+    assert connection.execute(
+        "select name, (select two from changed) from sqlite_master where type = 'view' order by 1"
+    ).fetchall() == [
+        ("changed", 2),
+        ("fresh", 2),
+    ]
 
 
 def test_a_transaction_is_whole_or_nothing(connection):
@@ -155,16 +164,22 @@ def test_the_last_change_of_a_battery_is_kept_at_its_node(connection):
     connection.execute("insert into gateways (id, name, address) values (0, 'main', 'tcp x:1')")
     connection.execute("insert into nodes (id, name, gateway, node_id) values (0, '', 0, 0), (12, '', 0, 12)")
     for day in ("2026-03-01", "2026-05-01", "2026-04-01"):
-        connection.execute("insert into battery_changes (node, changed_at) values (0, ?)", (f"{day}T00:00:00.000Z",))
+        connection.execute(
+            "insert into battery_changes (node, changed_at) values (0, ?)", (f"{day}T00:00:00.000Z",)
+        )
     assert connection.execute("select battery_changed_at from nodes order by id").fetchall() == [
-        ("2026-05-01T00:00:00.000Z",), (None,),
-    ]  # fmt: skip
+        ("2026-05-01T00:00:00.000Z",),
+        (None,),
+    ]
 
 
 def test_the_sets_that_pages_need_are_found_by_an_index(connection):
     for sql, index in (
         ("select * from messages where node = 12 order by id desc limit 50", "messages_node"),
-        ("select * from readings where channel = 7 and received_at > '2026' order by received_at", "readings_channel_received_at"),
+        (
+            "select * from readings where channel = 7 and received_at > '2026' order by received_at",
+            "readings_channel_received_at",
+        ),
         ("select * from node_daily where node = 12 and day > '2026'", "node_daily_node"),
         ("select * from events where ended_at is null and event = 'NODE_SILENT'", "events_open"),
     ):

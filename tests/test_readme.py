@@ -31,7 +31,13 @@ def env(folder):
 
 def run(command, folder, timeout=60, text=None):
     return subprocess.run(
-        ["sh", "-ec", command], cwd=folder, env=env(folder), input=text, capture_output=True, text=True, timeout=timeout
+        ["sh", "-ec", command],
+        cwd=folder,
+        env=env(folder),
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
     )
 
 
@@ -52,10 +58,16 @@ def house(tmp_path_factory):
         )
         (folder / "config.yml").chmod(0o600)
         process = subprocess.Popen(
-            ["voltkeeper", "up", "--config", "config.yml"], cwd=folder, env=env(folder), stdout=subprocess.PIPE, text=True
+            ["voltkeeper", "up", "--config", "config.yml"],
+            cwd=folder,
+            env=env(folder),
+            stdout=subprocess.PIPE,
+            text=True,
         )
         try:
-            url = next(found[0] for line in process.stdout if (found := re.findall(r"http://127\.0\.0\.1:\d+", line)))
+            url = next(
+                found[0] for line in process.stdout if (found := re.findall(r"http://127\.0\.0\.1:\d+", line))
+            )
             wait_for_node(url, 4, gateway)
             wait_for_node(url, 8, gateway)
             (folder / "build").mkdir()
@@ -99,7 +111,16 @@ def test_questions_and_writes(command, house):
         assert isinstance(json.loads(done.stdout), list)
 
 
-@pytest.mark.parametrize("command", ["voltkeeper --help", "voltkeeper check", "voltkeeper status", "voltkeeper prune --dry-run", "voltkeeper prune"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "voltkeeper --help",
+        "voltkeeper check",
+        "voltkeeper status",
+        "voltkeeper prune --dry-run",
+        "voltkeeper prune",
+    ],
+)
 def test_commands_that_answer(command, house):
     assert command in COMMANDS
     done = run(command, house[0])
@@ -129,15 +150,19 @@ def test_a_copy_is_restored_and_is_the_same_house(house, tmp_path):
         connection = sqlite3.connect(path)
         copies.append(list(connection.iterdump()))
         connection.close()
-    assert copies[0] == copies[1] and any("INTO \"messages\"" in line for line in copies[0])
+    assert copies[0] == copies[1] and any('INTO "messages"' in line for line in copies[0])
 
 
 def test_a_gateway_on_the_command_line(house, tmp_path):
     command = next(command for command in COMMANDS if command.startswith("voltkeeper up --gateway"))
     command = re.sub(r"\d+\.\d+\.\d+\.\d+:\d+", f"127.0.0.1:{house[2].port}", command) + " --port 0"
-    process = subprocess.Popen(["sh", "-c", f"exec {command}"], cwd=tmp_path, env=env(tmp_path), stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        ["sh", "-c", f"exec {command}"], cwd=tmp_path, env=env(tmp_path), stdout=subprocess.PIPE, text=True
+    )
     try:
-        url = next(found[0] for line in process.stdout if (found := re.findall(r"http://127\.0\.0\.1:\d+", line)))
+        url = next(
+            found[0] for line in process.stdout if (found := re.findall(r"http://127\.0\.0\.1:\d+", line))
+        )
         wait_for_node(url, 0, house[2])
     finally:
         process.terminate()
@@ -146,9 +171,12 @@ def test_a_gateway_on_the_command_line(house, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("option", "fake"), [("--nut 127.0.0.1", lambda upsd, ep20: f"--nut 127.0.0.1:{upsd.port}"),
-                         ("--must /dev/ttyUSB0", lambda upsd, ep20: f"--must {ep20.device}")],
-)  # fmt: skip
+    ("option", "fake"),
+    [
+        ("--nut 127.0.0.1", lambda upsd, ep20: f"--nut 127.0.0.1:{upsd.port}"),
+        ("--must /dev/ttyUSB0", lambda upsd, ep20: f"--must {ep20.device}"),
+    ],
+)
 def test_a_ups_on_the_command_line(option, fake, tmp_path):
     from ingest.demo.ups_history import live_upses
 
@@ -156,10 +184,16 @@ def test_a_ups_on_the_command_line(option, fake, tmp_path):
     with live_upses() as devices:
         command = command.replace(option, fake(*devices)) + " --port 0"
         process = subprocess.Popen(
-            ["sh", "-c", f"exec {command}"], cwd=tmp_path, env=env(tmp_path), stdout=subprocess.PIPE, text=True
+            ["sh", "-c", f"exec {command}"],
+            cwd=tmp_path,
+            env=env(tmp_path),
+            stdout=subprocess.PIPE,
+            text=True,
         )
         try:
-            url = next(found[0] for line in process.stdout if (found := re.findall(r"http://127\.0\.0\.1:\d+", line)))
+            url = next(
+                found[0] for line in process.stdout if (found := re.findall(r"http://127\.0\.0\.1:\d+", line))
+            )
             for _ in range(200):
                 with urllib.request.urlopen(f"{url}/telemetry/ups_samples.json?_shape=array") as answer:
                     if json.load(answer):
@@ -195,13 +229,22 @@ def test_configuration_examples_load(tmp_path, monkeypatch):
 
     monkeypatch.setenv("CI_TOKEN", TOKEN)
     monkeypatch.setenv("OWNER_PASSWORD_HASH", PASSWORD_HASH)
-    blocks = [block for block in re.findall(r"```yaml\n(.*?)```", README, re.S) if not block.startswith("warm_rooms")]
+    blocks = [
+        block
+        for block in re.findall(r"```yaml\n(.*?)```", README, re.S)
+        if not block.startswith("warm_rooms")
+    ]
     path = tmp_path / "config.yml"
     monkeypatch.setenv("NUT_COMMAND_PASSWORD", "secret")
-    (orders,) = [block for block in blocks if "command_username" in block]  # more of sections that stand in another block
+    (orders,) = [
+        block for block in blocks if "command_username" in block
+    ]  # more of sections that stand in another block
     path.write_text(orders)
     config = load_config(path)
-    assert config.ups["rack@closet"].settings == ("battery.charge.low",) and config.nut[0].command_username == "operator"
+    assert (
+        config.ups["rack@closet"].settings == ("battery.charge.low",)
+        and config.nut[0].command_username == "operator"
+    )
     path.write_text("".join(block for block in blocks if block != orders))
     config = load_config(path)
     assert [gateway.name for gateway in config.gateways] == ["main", "shed"]
@@ -211,5 +254,7 @@ def test_configuration_examples_load(tmp_path, monkeypatch):
 
 
 def test_the_question_of_ones_own_is_a_query_of_metadata():
-    block = next(block for block in re.findall(r"```yaml\n(.*?)```", README, re.S) if block.startswith("warm_rooms"))
+    block = next(
+        block for block in re.findall(r"```yaml\n(.*?)```", README, re.S) if block.startswith("warm_rooms")
+    )
     assert set(yaml.safe_load(block)["warm_rooms"]) == {"title", "sql", "fragment"}

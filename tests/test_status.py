@@ -48,13 +48,19 @@ def test_since_is_when_the_state_began_and_the_last_error_stays(connection):
     assert health.since == began > 1.0
     health.turn("connected", "connected")
     write(StatusSink([health]), connection)
-    assert connection.execute("select state, last_error, last_error_at is not null from ingest_status").fetchone() == (
-        "connected", "the cable is out", 1,
-    )  # fmt: skip
+    assert connection.execute(
+        "select state, last_error, last_error_at is not null from ingest_status"
+    ).fetchone() == (
+        "connected",
+        "the cable is out",
+        1,
+    )
 
 
 def test_counts_and_last_times_go_on_after_a_restart(connection):
-    health = Health("main", "mysensors", "tcp x:1", connects=3, received=100, rejected=2, last_data=1_790_000_000.5)
+    health = Health(
+        "main", "mysensors", "tcp x:1", connects=3, received=100, rejected=2, last_data=1_790_000_000.5
+    )
     health.fail("lost", "the cable is out")
     write(StatusSink([health]), connection)
     columns = "connects, received, rejected, last_data_at, last_error, last_error_at"

@@ -25,7 +25,9 @@ class Tape:
 
     def write(self, connection):
         self.writes += 1
-        connection.executemany("insert into tape values (?, ?)", [(self.topic, item) for item in self.pending])
+        connection.executemany(
+            "insert into tape values (?, ?)", [(self.topic, item) for item in self.pending]
+        )
         return {self.topic} if self.pending else set()
 
     def committed(self):
@@ -116,7 +118,12 @@ def test_flush_commits_at_once_and_says_when_it_is_done(deck):
     done = threading.Event()
     for item in range(3 * 10):
         writer.put(tape, item, units=module.BATCH // 10)
-    writer.flush(lambda: (seen.append(connect(deck.path).execute("select count(*) from tape").fetchone()[0]), done.set()))
+    writer.flush(
+        lambda: (
+            seen.append(connect(deck.path).execute("select count(*) from tape").fetchone()[0]),
+            done.set(),
+        )
+    )
     assert done.wait(5)
     assert seen == [30]
 
@@ -148,7 +155,9 @@ def test_items_of_several_threads_are_all_stored_in_the_order_of_each(deck):
     assert deck.count() == 8000
     assert writer.backlog == 0
     for tape in tapes:
-        rows = deck.reader.execute("select item from tape where topic = ? order by rowid", (tape.topic,)).fetchall()
+        rows = deck.reader.execute(
+            "select item from tape where topic = ? order by rowid", (tape.topic,)
+        ).fetchall()
         assert rows == [(item,) for item in range(2000)]
 
 
@@ -213,7 +222,9 @@ def test_topics_are_raised_once_a_commit(deck):
         deck.until(50 * round)
     writer.put(other, 1)
     deck.until(151)
-    rows = deck.reader.execute("select topic, seq, at like '____-__-__T__:__:__.___Z' from changes order by topic")
+    rows = deck.reader.execute(
+        "select topic, seq, at like '____-__-__T__:__:__.___Z' from changes order by topic"
+    )
     assert rows.fetchall() == [("a", 3, 1), ("b", 1, 1)]
 
 

@@ -26,7 +26,9 @@ class BootloaderNode(RadioNode):
         self.flash = bytearray(flash.ljust(FLASH, b"\xff"))
         if flash:
             self.whole_images.append(bytes(flash))
-        self.config = list(config or (BLANK if not flash else (0xFFFF, 0xFFFF, len(flash) // BLOCK, crc16(flash))))
+        self.config = list(
+            config or (BLANK if not flash else (0xFFFF, 0xFFFF, len(flash) // BLOCK, crc16(flash)))
+        )
         self.parent_s = parent_s
         self.parent = 0
         self.state = "sketch"

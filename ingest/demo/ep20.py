@@ -1,6 +1,6 @@
 """A MUST EP20 on a pseudo terminal: it answers reads and writes as the device does, and fails in every way on request.
 
-    python -m ingest.demo.ep20 [--link PATH] [--fault NAME]    prints the name of the port and serves it until interrupted
+python -m ingest.demo.ep20 [--link PATH] [--fault NAME]    prints the name of the port and serves it until interrupted
 """
 
 import argparse
@@ -18,8 +18,64 @@ from ingest.demo.supply import Battery, Mains, wobble
 from ingest.must import protocol, registers
 
 # Answers captured from a device, as registers 30000-30026: on battery with 114 W, and on the line, battery full.
-ON_BATTERY = (2, 36402, 3, 12, 1000, 0, 0, 2209, 500, 7, 114, 172, 11, 0, 123, 65450, 0, 52, 32, 2, 0, 0, 0, 0, 0, 1, 1)
-ON_LINE = (2, 36402, 4, 12, 1000, 2230, 500, 2228, 500, 13, 172, 299, 17, 0, 135, 16, 0, 100, 32, 0, 0, 0, 0, 2, 1, 1, 1)
+ON_BATTERY = (
+    2,
+    36402,
+    3,
+    12,
+    1000,
+    0,
+    0,
+    2209,
+    500,
+    7,
+    114,
+    172,
+    11,
+    0,
+    123,
+    65450,
+    0,
+    52,
+    32,
+    2,
+    0,
+    0,
+    0,
+    0,
+    0,
+    1,
+    1,
+)
+ON_LINE = (
+    2,
+    36402,
+    4,
+    12,
+    1000,
+    2230,
+    500,
+    2228,
+    500,
+    13,
+    172,
+    299,
+    17,
+    0,
+    135,
+    16,
+    0,
+    100,
+    32,
+    0,
+    0,
+    0,
+    0,
+    2,
+    1,
+    1,
+    1,
+)
 SETTINGS = (0, 230, 105, 141, 135, 20, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1)  # 31000-31017 of a 12 V device
 
 FAULTS = ("silent", "zeros", "crc", "short", "noise", "late", "split", "exception", "unit", "long", "unplug")
@@ -47,10 +103,34 @@ def model(t: float, mains: Mains | None = None) -> tuple[int, ...]:
         volts = 13.5 if full else 12.6 + 1.4 * charge / 100
         amperes = 0.3 if full else 6.5 if charge < 90 else 1.8
     return (
-        2, 36402, state, 12, 1000, round(grid * 10), round(hertz * 10), round(out * 10), 500, int(volt_amperes / out * 10),
-        int(watts), int(volt_amperes), int(watts / 10), 0, round(volts * 10), round(amperes * 10) & 0xFFFF, 0, int(charge),
-        round(temperature), avr, 0, 0, 0, stage, flag, 1, 1,
-    )  # fmt: skip
+        2,
+        36402,
+        state,
+        12,
+        1000,
+        round(grid * 10),
+        round(hertz * 10),
+        round(out * 10),
+        500,
+        int(volt_amperes / out * 10),
+        int(watts),
+        int(volt_amperes),
+        int(watts / 10),
+        0,
+        round(volts * 10),
+        round(amperes * 10) & 0xFFFF,
+        0,
+        int(charge),
+        round(temperature),
+        avr,
+        0,
+        0,
+        0,
+        stage,
+        flag,
+        1,
+        1,
+    )
 
 
 class DemoEP20:
@@ -61,7 +141,11 @@ class DemoEP20:
     """
 
     def __init__(
-        self, source: Callable[[float], Sequence[int]] = model, *, link: Path | None = None, fault: str | None = None
+        self,
+        source: Callable[[float], Sequence[int]] = model,
+        *,
+        link: Path | None = None,
+        fault: str | None = None,
     ) -> None:
         self.source, self.link, self.fault = source, link, fault
         self.settings = list(SETTINGS)
@@ -204,8 +288,12 @@ class DemoEP20:
 
 def main() -> None:
     """Serve one EP20 until SIGINT or SIGTERM."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--link", type=Path, help="a symbolic link to the port, for a name that does not change")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--link", type=Path, help="a symbolic link to the port, for a name that does not change"
+    )
     parser.add_argument("--fault", choices=FAULTS)
     arguments = parser.parse_args()
     done = threading.Event()

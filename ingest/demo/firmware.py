@@ -195,5 +195,11 @@ def reports(nodes):
     for node in nodes:
         if issubclass(node, Updatable):
             image = factory_image(node.sketch)
-            kind = 0x0301 if issubclass(node, WithBootloader) else 0x0103 if issubclass(node, WithLibrary31) else 0x0003
+            kind = (
+                0x0301
+                if issubclass(node, WithBootloader)
+                else 0x0103
+                if issubclass(node, WithLibrary31)
+                else 0x0003
+            )
             yield node.node_id, TYPE, VERSION, len(image) // 16, crc16(image), kind

@@ -47,7 +47,9 @@ class DemoGateway:
         **switches,
     ):
         self.faults = Faults(**switches)
-        self.link = SerialPort(serial, self.faults) if serial else TcpPort(host, port, max_clients, self.faults)
+        self.link = (
+            SerialPort(serial, self.faults) if serial else TcpPort(host, port, max_clients, self.faults)
+        )
         self.speed = speed
         self.house_args = {"anchor": anchor, "seed": seed, "boot": boot, "nodes": nodes, "pace": speed}
         self.started_at = now
@@ -145,7 +147,11 @@ class DemoGateway:
         self.house.receive(line, self.house_time())
         self.poke()
         message = parse_incoming(line)
-        if message and message[:3:2] == (GATEWAY_NODE, Command.internal) and message.type == Internal.I_REBOOT:
+        if (
+            message
+            and message[:3:2] == (GATEWAY_NODE, Command.internal)
+            and message.type == Internal.I_REBOOT
+        ):
             self.loop.call_soon(self._reset)
 
     # -- mishaps, from any thread

@@ -45,7 +45,9 @@ class House:
         self.gateway.wake = lambda at: None
         self._push((now // DISCOVERY_S + 1) * DISCOVERY_S, None, None)
         for order, kind in enumerate(nodes):
-            self.add(kind, now + BOOT_SPREAD_S * self.pace * order / len(nodes) if boot else now, boot, booted_at)
+            self.add(
+                kind, now + BOOT_SPREAD_S * self.pace * order / len(nodes) if boot else now, boot, booted_at
+            )
 
     def add(self, kind, at, boot=True, booted_at=None):
         """Move in a node of class `kind` that starts at `at`; returns it."""

@@ -65,7 +65,15 @@ class LivingRoom(Node):
         light = min(100, round(110 * self.world.sun(self.now) + lamp))
         pressure = self.world.pressure(self.now)
         trend = pressure - self.world.pressure(self.now - 10800)
-        forecast = "stable" if abs(trend) < 1 else "sunny" if trend > 0 else "cloudy" if trend > -3 else "thunderstorm"
+        forecast = (
+            "stable"
+            if abs(trend) < 1
+            else "sunny"
+            if trend > 0
+            else "cloudy"
+            if trend > -3
+            else "thunderstorm"
+        )
         yield self.value(2, SetReq.V_PRESSURE, f"{pressure:.1f}")
         yield self.value(2, SetReq.V_FORECAST, forecast)
         yield self.value(3, SetReq.V_LIGHT_LEVEL, light)
@@ -86,7 +94,9 @@ class LandingRepeater(Node):
         return self.every(1800, self.supply), self.every(600, self.alive)
 
     def supply(self):
-        yield self.value(0, SetReq.V_VOLTAGE, f"{5.02 + 0.06 * self.noise.smooth('supply', self.now / 4000):.2f}")
+        yield self.value(
+            0, SetReq.V_VOLTAGE, f"{5.02 + 0.06 * self.noise.smooth('supply', self.now / 4000):.2f}"
+        )
 
     def alive(self):
         yield self.heartbeat()
@@ -167,7 +177,9 @@ class Bathroom(Switchable):
         success = 62 + 14 * self.noise.smooth("arc", self.now / 50_000)
         retries = round(sent * (100 - success) / success)
         yield self.value(98, SetReq.V_TEXT, f"parent: {self.parent}")
-        yield self.value(98, SetReq.V_VAR5, f"{{P:{sent},R:{retries},S:{round(100 * sent / (sent + retries))}}}")
+        yield self.value(
+            98, SetReq.V_VAR5, f"{{P:{sent},R:{retries},S:{round(100 * sent / (sent + retries))}}}"
+        )
 
 
 class Boiler(Node):

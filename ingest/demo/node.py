@@ -173,7 +173,9 @@ class Node:
         self.now = at
         answers = []
         if message.echo and message.node != BROADCAST:
-            answers.append(Outgoing(self.node_id, message.child, message.command, 1, message.type, message.payload))
+            answers.append(
+                Outgoing(self.node_id, message.child, message.command, 1, message.type, message.payload)
+            )
         if message.command == Command.internal:
             answers += self.on_internal(message.type, message.payload, message.child)
         elif message.command == Command.set:
@@ -251,7 +253,9 @@ class Node:
 
     def heartbeat(self):
         """Milliseconds since the transport became ready."""
-        return self.internal(Internal.I_HEARTBEAT_RESPONSE, int((self.now - self.booted_at) * 1000) & 0xFFFFFFFF)
+        return self.internal(
+            Internal.I_HEARTBEAT_RESPONSE, int((self.now - self.booted_at) * 1000) & 0xFFFFFFFF
+        )
 
     def version_number(self):
         """0xMMmmppRR (`core/Version.h`), RR 1 for an alpha and FF for a release; None before 2.3.1."""
@@ -266,8 +270,15 @@ class Node:
         if self.rssi is None:
             return NO_SIGNAL_REPORT
         rssi = self.rssi + round(3 * self.noise.smooth(f"rssi {self.node_id}", self.now / 900))
-        reports = {"R": rssi, "R!": rssi - 2, "S": (rssi + 100) // 4, "S!": (rssi + 98) // 4, "P": 100, "T": 5,
-                   "U": min(100, max(0, 2 * (rssi + 110)))}
+        reports = {
+            "R": rssi,
+            "R!": rssi - 2,
+            "S": (rssi + 100) // 4,
+            "S!": (rssi + 98) // 4,
+            "P": 100,
+            "T": 5,
+            "U": min(100, max(0, 2 * (rssi + 110))),
+        }
         return reports.get(what, NO_SIGNAL_REPORT)
 
     # -- when

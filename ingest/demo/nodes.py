@@ -10,7 +10,17 @@ from ingest.demo.odd import Attic, CarTracker
 from ingest.demo.sleepers import Cellar, FrontDoor, Garage, Greenhouse, RainGauge
 
 HOUSE = (
-    updatable(WithBootloader, LivingRoom), LandingRepeater, FrontDoor, updatable(WithBootloader, PowerMeter), Bathroom,
-    updatable(WithBootloader, Greenhouse), updatable(WithLibrary, Boiler), updatable(WithLibrary, RainGauge), Cellar,
-    Garage, CarTracker, Attic, updatable(WithLibrary31, GardenLight),
-)  # fmt: skip
+    updatable(WithBootloader, LivingRoom),
+    LandingRepeater,
+    FrontDoor,
+    updatable(WithBootloader, PowerMeter),
+    Bathroom,
+    updatable(WithBootloader, Greenhouse),
+    updatable(WithLibrary, Boiler),
+    updatable(WithLibrary, RainGauge),
+    Cellar,
+    Garage,
+    CarTracker,
+    Attic,
+    updatable(WithLibrary31, GardenLight),
+)

@@ -16,20 +16,29 @@ class CarTracker(Node):
     HOME, WORK = (45.46430, 9.18950, 122), (45.52120, 9.21440, 148)
 
     def tasks(self):
-        return self.every(900, self.position), self.every(3600, self.state), self.every(DAY // 2, self.ask_time)
+        return (
+            self.every(900, self.position),
+            self.every(3600, self.state),
+            self.every(DAY // 2, self.ask_time),
+        )
 
     def way(self):
         """0 at home to 1 at work; on working days alone."""
         day, hour = split_day(self.now)
         if (day + 2) % 7 > 4:  # 2020-01-01 was a Wednesday
             return 0.0
-        leaves, returns = 7.8 + 0.4 * self.noise.chance("leaves", day), 17.2 + 0.9 * self.noise.chance("returns", day)
+        leaves, returns = (
+            7.8 + 0.4 * self.noise.chance("leaves", day),
+            17.2 + 0.9 * self.noise.chance("returns", day),
+        )
         return min(1.0, max(0.0, (hour - leaves) / 0.6)) - min(1.0, max(0.0, (hour - returns) / 0.7))
 
     def position(self):
         way, shake = self.way(), 0.00004 * self.noise.smooth("gps", self.now / 200)
         place = [home + way * (work - home) for home, work in zip(self.HOME, self.WORK)]
-        yield self.value(1, SetReq.V_POSITION, f"{place[0] + shake:.5f};{place[1] - shake:.5f};{place[2]:.0f}")
+        yield self.value(
+            1, SetReq.V_POSITION, f"{place[0] + shake:.5f};{place[1] - shake:.5f};{place[2]:.0f}"
+        )
 
     def state(self):
         moving = 0 < self.way() < 1

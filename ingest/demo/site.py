@@ -3,7 +3,18 @@
 import time
 from pathlib import Path
 
-from ingest.config import Access, Config, Gateway, Must, NutServer, Person, Tariff, UpsSettings, Web, machine_timezone
+from ingest.config import (
+    Access,
+    Config,
+    Gateway,
+    Must,
+    NutServer,
+    Person,
+    Tariff,
+    UpsSettings,
+    Web,
+    machine_timezone,
+)
 from ingest.database import connect, migrate, transaction, utc
 from ingest.demo.firmware import reports
 from ingest.demo.history import history
@@ -17,7 +28,9 @@ DAY_S = 86400
 PLACES = {2: "Living room", 4: "Front door", 6: "Bathroom", 7: "Greenhouse", 11: "Wine cellar", 12: "Garage"}
 NAME = PASSWORD = "demo"
 # Of the password above, which the pages of the demo show: it guards nothing.
-PASSWORD_HASH = "pbkdf2_sha256$480000$93faa53e2feb9fd6018b37643ba3a462$vvWCMky4L1/E9hcdtOTKooW9y+T7+aHKFT0f6R+rQpE="
+PASSWORD_HASH = (
+    "pbkdf2_sha256$480000$93faa53e2feb9fd6018b37643ba3a462$vvWCMky4L1/E9hcdtOTKooW9y+T7+aHKFT0f6R+rQpE="
+)
 TARIFFS = (Tariff(0.34, "EUR", hours="07:00-23:00"), Tariff(0.22, "EUR", hours="23:00-07:00"))
 TESTS = ("test.battery.start.quick", "test.battery.stop")
 BEEPER = ("beeper.enable", "beeper.disable", "beeper.mute")
@@ -25,8 +38,12 @@ ORDERS = {  # what may be ordered of the UPSes
     "rack@closet": UpsSettings(
         commands=(*TESTS, *BEEPER), settings=("battery.charge.low", "input.sensitivity", "input.transfer.low")
     ),
-    "desk@closet": UpsSettings(commands=(*BEEPER, "load.off", "load.on"), settings=("battery.charge.low", "ups.delay.start")),
-    "attic@closet": UpsSettings(commands=("test.battery.start.quick", "beeper.toggle"), settings=("ups.delay.start",)),
+    "desk@closet": UpsSettings(
+        commands=(*BEEPER, "load.off", "load.on"), settings=("battery.charge.low", "ups.delay.start")
+    ),
+    "attic@closet": UpsSettings(
+        commands=("test.battery.start.quick", "beeper.toggle"), settings=("ups.delay.start",)
+    ),
 }
 RIGHTS = frozenset({"edit", "order", "upload", "maintain"})
 
@@ -62,12 +79,16 @@ def make_past(config, say=print):
     migrate(database)
     say(f"Making {DAYS} days of history for the demo house ...")
     start, now = time.monotonic(), time.time()
-    lines = replay(database, "main", config.gateways[0].address, history(days=DAYS, until=now), config.timezone)
+    lines = replay(
+        database, "main", config.gateways[0].address, history(days=DAYS, until=now), config.timezone
+    )
     samples = make_ups_past(config, DAYS, now)
     _note(database, now)
     _report_firmware(database, now)
     began.write_text(f"{now:.3f}\n")
-    say(f"{lines:,} messages and {samples:,} samples of UPSes in {time.monotonic() - start:.0f} s, in {database}")
+    say(
+        f"{lines:,} messages and {samples:,} samples of UPSes in {time.monotonic() - start:.0f} s, in {database}"
+    )
     return now
 
 
@@ -75,7 +96,9 @@ def _note(database, now):
     """What the people of the demo house wrote down: where nodes are, and when a battery was changed."""
     connection = connect(database)
     with transaction(connection):
-        connection.executemany("update nodes set location = ? where id = ?", [(place, id) for id, place in PLACES.items()])
+        connection.executemany(
+            "update nodes set location = ? where id = ?", [(place, id) for id, place in PLACES.items()]
+        )
         connection.executemany(
             "insert into battery_changes (node, changed_at, recorded_at, recorded_by) values (?, ?, ?, ?)",
             [

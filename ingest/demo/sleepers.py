@@ -21,9 +21,16 @@ class FrontDoor(BatteryNode):
     battery = Battery(level=94, loss=5, changed_days_ago=19)
     # Hours of the day around which somebody passes, and how many hours around.
     PASSES = (
-        (6.9, 0.5), (7.6, 0.4), (8.2, 0.5), (12.4, 0.6), (13.4, 0.6),
-        (16.3, 1.5), (17.6, 0.8), (18.4, 0.9), (20.5, 2),
-    )  # fmt: skip
+        (6.9, 0.5),
+        (7.6, 0.4),
+        (8.2, 0.5),
+        (12.4, 0.6),
+        (13.4, 0.6),
+        (16.3, 1.5),
+        (17.6, 0.8),
+        (18.4, 0.9),
+        (20.5, 2),
+    )
 
     def __init__(self, world, anchor, booted_at):
         super().__init__(world, anchor, booted_at)
@@ -36,7 +43,12 @@ class FrontDoor(BatteryNode):
             key = f"door {number}"
             if self.noise.chance(key, day) < 0.3:
                 continue
-            at = EPOCH - 3600 + day * DAY + 3600 * (hour + spread * (2 * self.noise.chance(key + " at", day) - 1))
+            at = (
+                EPOCH
+                - 3600
+                + day * DAY
+                + 3600 * (hour + spread * (2 * self.noise.chance(key + " at", day) - 1))
+            )
             found += [(at, 1), (at + 4 + 50 * self.noise.chance(key + " open", day) ** 3, 0)]
         return sorted(found)
 
@@ -79,13 +91,17 @@ class Greenhouse(SmartSleeper):
 
     def cycle(self):
         sun = self.world.sun(self.now)
-        temperature = self.world.outside(self.now) + 2.2 + 15 * sun + 0.3 * self.noise.smooth("glass", self.now / 1500)
+        temperature = (
+            self.world.outside(self.now) + 2.2 + 15 * sun + 0.3 * self.noise.smooth("glass", self.now / 1500)
+        )
         humidity = min(99.0, self.world.humidity(self.now) + 14 - 45 * sun)
         day, hour = split_day(self.now)
         dry = ((day + 1) % 3 + hour / 24 - 7 / 24) % 3  # days since the last watering, at 7 every third day
         yield self.value(1, SetReq.V_TEMP, f"{temperature:.1f}")
         yield self.value(2, SetReq.V_HUM, f"{humidity:.0f}")
-        yield self.value(3, SetReq.V_LEVEL, f"{82 - 13 * dry + 2 * self.noise.smooth('soil', self.now / 9000):.0f}")
+        yield self.value(
+            3, SetReq.V_LEVEL, f"{82 - 13 * dry + 2 * self.noise.smooth('soil', self.now / 9000):.0f}"
+        )
         if int(self.now // self.period) % 8 == 0:
             yield self.battery_level()
 
@@ -120,8 +136,12 @@ class Cellar(SmartSleeper):
     )
 
     def cycle(self):
-        yield self.value(0, SetReq.V_TEMP, f"{13.4 + 0.9 * self.noise.smooth('cellar', self.now / 90_000):.1f}")
-        yield self.value(1, SetReq.V_HUM, f"{71 + 4 * self.noise.smooth('cellar hum', self.now / 60_000):.0f}")
+        yield self.value(
+            0, SetReq.V_TEMP, f"{13.4 + 0.9 * self.noise.smooth('cellar', self.now / 90_000):.1f}"
+        )
+        yield self.value(
+            1, SetReq.V_HUM, f"{71 + 4 * self.noise.smooth('cellar hum', self.now / 60_000):.0f}"
+        )
         if int(self.now // self.period) % 8 == 0:
             yield self.battery_level()
             yield self.battery_voltage(2)

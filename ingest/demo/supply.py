@@ -88,7 +88,9 @@ class Mains:
         for slot in range(int((start - 7200) // LONG_EVERY_S), int(end // LONG_EVERY_S) + 1):
             begin = (slot + 0.2 + 0.6 * chance("long", slot)) * LONG_EVERY_S
             yield Outage(round(begin), round(begin + 2400 + 900 * chance("long length", slot)))
-        for slot in range(int((start - 7200) // TRIP_EVERY_S), int(end // TRIP_EVERY_S) + 1) if self.circuit else ():
+        for slot in (
+            range(int((start - 7200) // TRIP_EVERY_S), int(end // TRIP_EVERY_S) + 1) if self.circuit else ()
+        ):
             begin = (slot + 0.9 * chance("trip", self.circuit, slot)) * TRIP_EVERY_S
             yield Outage(round(begin), round(begin + 120 + 480 * chance("trip length", self.circuit, slot)))
 

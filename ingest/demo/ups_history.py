@@ -75,7 +75,9 @@ def polls(past, ups, name):
     for at, following in zip(times, [*times[1:], past.until]):
         variables = variables_at(name, at, mains)
         status = variables["ups.status"]
-        interval = OUTAGE_STEP_S if is_discharging(status_words(status)) else max(following - at, OUTAGE_STEP_S)
+        interval = (
+            OUTAGE_STEP_S if is_discharging(status_words(status)) else max(following - at, OUTAGE_STEP_S)
+        )
         yield Poll(ups, at, at, interval, status=status, variables=variables)
 
 
@@ -120,5 +122,8 @@ def live_upses(nut_port=0, link=None, until=None, days=28):
     `link` is a path for the EP20's port that stays the same. Raises OSError where the port is taken.
     """
     mains = Past(days, until).mains() if until is not None else Mains()
-    with DemoUpsd(demo_house(mains), port=nut_port) as upsd, DemoEP20(lambda t: ep20(t, mains), link=link) as device:
+    with (
+        DemoUpsd(demo_house(mains), port=nut_port) as upsd,
+        DemoEP20(lambda t: ep20(t, mains), link=link) as device,
+    ):
         yield upsd, device

@@ -14,7 +14,11 @@ from ingest.demo.supply import Battery, Mains, wobble
 WEEK_S = 7 * 86400
 TEST_S = 15  # how long a self-test takes
 TEST_SAG = 0.93  # what is left of the battery's voltage while the battery carries the load
-DRIVER = {"driver.parameter.pollfreq": "30", "driver.parameter.pollinterval": "2", "driver.parameter.port": "auto"}
+DRIVER = {
+    "driver.parameter.pollfreq": "30",
+    "driver.parameter.pollinterval": "2",
+    "driver.parameter.port": "auto",
+}
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,9 @@ class DemoUps:
 
     description: str
     variables: Callable[[float], dict[str, str]]
-    writable: dict[str, tuple] = field(default_factory=dict)  # ('STRING', n), ('ENUM', values...), ('RANGE', low, high)
+    writable: dict[str, tuple] = field(
+        default_factory=dict
+    )  # ('STRING', n), ('ENUM', values...), ('RANGE', low, high)
     commands: tuple[str, ...] = ()
 
 
@@ -203,7 +209,14 @@ def demo_house(mains: Mains | None = None) -> dict[str, DemoUps]:
                 "input.transfer.low": ("RANGE", 160, 184),
                 "ups.delay.shutdown": ("STRING", 10),
             },
-            (*beeper, "load.off", "load.on", "shutdown.return", "test.battery.start.quick", "test.battery.stop"),
+            (
+                *beeper,
+                "load.off",
+                "load.on",
+                "shutdown.return",
+                "test.battery.start.quick",
+                "test.battery.stop",
+            ),
         ),
         "desk": DemoUps(
             "Desk",
@@ -214,9 +227,20 @@ def demo_house(mains: Mains | None = None) -> dict[str, DemoUps]:
                 "input.transfer.low": ("STRING", 10),
                 **delays,
             },
-            (*beeper, "load.off", "load.off.delay", "load.on", "load.on.delay", "shutdown.return", "shutdown.stop"),
+            (
+                *beeper,
+                "load.off",
+                "load.off.delay",
+                "load.on",
+                "load.on.delay",
+                "shutdown.return",
+                "shutdown.stop",
+            ),
         ),
         "attic": DemoUps(
-            "Attic", partial(model, "attic", mains=mains), delays, ("beeper.toggle", "test.battery.start.quick")
+            "Attic",
+            partial(model, "attic", mains=mains),
+            delays,
+            ("beeper.toggle", "test.battery.start.quick"),
         ),
     }

@@ -1,6 +1,6 @@
 """A small NUT server: it speaks upsd's protocol for UPSes given as functions of time, and fails in every way on request.
 
-    python -m ingest.demo.upsd [--port 3493]    serves the demo house until interrupted; user operator, password demo
+python -m ingest.demo.upsd [--port 3493]    serves the demo house until interrupted; user operator, password demo
 """
 
 import argparse
@@ -53,13 +53,19 @@ class DemoUpsd:
         self.connections: set[socket.socket] = set()
         self.faults: dict[str, str | None] = {}
         self.overrides: dict[tuple[str, str], str] = {}
-        self.tests: dict[str, tuple[float, float | None]] = {}  # UPS -> when its last test began, and was stopped
+        self.tests: dict[
+            str, tuple[float, float | None]
+        ] = {}  # UPS -> when its last test began, and was stopped
         self.logins: dict[str, list[str]] = {}
-        self.tracked: dict[str, float] = {}  # id of a command or setting -> when its driver says that it is done
+        self.tracked: dict[
+            str, float
+        ] = {}  # id of a command or setting -> when its driver says that it is done
         self._server = _Server((host, port), Dialogue)
         self._server.upsd = self
         self.host, self.port = self._server.server_address[:2]
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        )
         self._thread.start()
 
     def __enter__(self) -> "DemoUpsd":
@@ -133,7 +139,9 @@ class _Server(socketserver.ThreadingTCPServer):
 
 def main() -> None:
     """Serve the demo house until SIGINT or SIGTERM."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=3493)
     arguments = parser.parse_args()

@@ -181,7 +181,9 @@ class Dialogue(socketserver.StreamRequestHandler):
         if kind == "UPS":
             rows = [f"UPS {name} {quote(ups.description)}" for name, ups in self.upsd.upses.items()]
             return ["BEGIN LIST UPS", *rows, "END LIST UPS"]
-        if kind not in ("VAR", "RW", "CMD", "CLIENT", "ENUM", "RANGE") or (kind != "VAR" and self.upsd.has("bare")):
+        if kind not in ("VAR", "RW", "CMD", "CLIENT", "ENUM", "RANGE") or (
+            kind != "VAR" and self.upsd.has("bare")
+        ):
             raise Refused("INVALID-ARGUMENT")
         ups = self._ups(rest, 2 if kind in ("ENUM", "RANGE") else 1)
         values = self._values(rest[0])
@@ -202,7 +204,11 @@ class Dialogue(socketserver.StreamRequestHandler):
 
     def _do_set(self, arguments: list[str]) -> list[str]:
         kind, *rest = arguments or [""]
-        if kind.upper() == "TRACKING" and len(rest) == 1 and not (self.upsd.has("untracked") or self.upsd.has("bare")):
+        if (
+            kind.upper() == "TRACKING"
+            and len(rest) == 1
+            and not (self.upsd.has("untracked") or self.upsd.has("bare"))
+        ):
             if self.username is None or self.password is None:
                 raise Refused("USERNAME-REQUIRED")
             self.tracking = rest[0].upper() == "ON"

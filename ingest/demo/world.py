@@ -18,9 +18,31 @@ LATITUDE = 45.5 * pi / 180
 
 # Watts that the house draws all the time, per hour of the day.
 BASE = (
-    130, 120, 120, 120, 120, 150, 320, 430, 280, 210, 200, 240,
-    330, 300, 220, 220, 260, 380, 520, 610, 560, 470, 340, 190,
-)  # fmt: skip
+    130,
+    120,
+    120,
+    120,
+    120,
+    150,
+    320,
+    430,
+    280,
+    210,
+    200,
+    240,
+    330,
+    300,
+    220,
+    220,
+    260,
+    380,
+    520,
+    610,
+    560,
+    470,
+    340,
+    190,
+)
 BASE_SUM = tuple(accumulate(BASE, initial=0))
 # Appliances that run once a day: name, start hour, spread in hours, minutes, watts, every so many days.
 APPLIANCES = (
@@ -60,7 +82,9 @@ class World:
         """Sunlight on flat ground, 0 to about 0.93."""
         day, hour = split_day(at)
         declination = -0.409 * cos(2 * pi * (day % 365.25 + 10) / 365.25)
-        height = sin(LATITUDE) * sin(declination) + cos(LATITUDE) * cos(declination) * cos(pi * (hour - 12.3) / 12)
+        height = sin(LATITUDE) * sin(declination) + cos(LATITUDE) * cos(declination) * cos(
+            pi * (hour - 12.3) / 12
+        )
         return max(0.0, height) * (1 - 0.75 * self.cloud(at))
 
     def outside(self, at):
@@ -68,13 +92,26 @@ class World:
         day, hour = split_day(at)
         season = 13 - 10.5 * cos(2 * pi * (day % 365.25 - 15) / 365.25)
         swing = 4.5 * cos(2 * pi * (hour - 15) / 24) * (1 - 0.5 * self.cloud(at))
-        return season + swing + 4 * self.noise.smooth("front", at / 200_000) + 0.4 * self.noise.smooth("air", at / 2400)
+        return (
+            season
+            + swing
+            + 4 * self.noise.smooth("front", at / 200_000)
+            + 0.4 * self.noise.smooth("air", at / 2400)
+        )
 
     def humidity(self, at):
         """Relative humidity outside in per cent."""
         hour = split_day(at)[1]
-        return min(99.0, max(25.0, 66 + 20 * self.cloud(at) - 14 * cos(2 * pi * (hour - 15) / 24)
-                             + 6 * self.noise.smooth("damp", at / 30_000)))
+        return min(
+            99.0,
+            max(
+                25.0,
+                66
+                + 20 * self.cloud(at)
+                - 14 * cos(2 * pi * (hour - 15) / 24)
+                + 6 * self.noise.smooth("damp", at / 30_000),
+            ),
+        )
 
     def pressure(self, at):
         """Air pressure in hPa."""
@@ -127,8 +164,9 @@ class World:
         energy = day * BASE_SUM[24] + BASE_SUM[whole] + BASE[whole] * (hour - whole)
         for _, _, _, minutes, watts, every in APPLIANCES:
             energy += -(-day // every) * watts * minutes / 60
-        energy += sum(watts * min(length, max(0.0, hour - start)) for watts, start, length in self.starts(day))
+        energy += sum(
+            watts * min(length, max(0.0, hour - start)) for watts, start, length in self.starts(day)
+        )
         cycles, rest = divmod(at - EPOCH, FRIDGE_PERIOD)
         energy += (cycles * FRIDGE_ON + min(rest, FRIDGE_ON)) * FRIDGE_WATTS / HOUR
         return 214 + energy / 1000
-

@@ -77,7 +77,9 @@ class Source(LogSource):
 
     def _refuse_backwards(self):
         """Of rows that are listed with the newest first, the oldest would become what is known now."""
-        times = [item.at for _, item in islice(self._stream().items(), LOOK) if isinstance(item, Message | Sample)]
+        times = [
+            item.at for _, item in islice(self._stream().items(), LOOK) if isinstance(item, Message | Sample)
+        ]
         steps = [after - before for before, after in pairwise(times) if after != before]
         if sum(step < 0 for step in steps) > len(steps) / 2:
             raise MoveError(f"{self._path} begins with its newest rows: sort it by time, the oldest first")
@@ -104,7 +106,12 @@ class Source(LogSource):
         variables = {VARIABLES[name]: text for name, text in row.items() if name in VARIABLES and text != ""}
         if not variables:
             return Skip("no figures")
-        return Sample(stamps.seconds(row["sampled_at"]), self._options.ups_for(row.get("ups") or NAME), row.get("ups_status", ""), variables)
+        return Sample(
+            stamps.seconds(row["sampled_at"]),
+            self._options.ups_for(row.get("ups") or NAME),
+            row.get("ups_status", ""),
+            variables,
+        )
 
     def _message(self, row, stamps):
         commands = {command.name: command.value for command in Command}
@@ -112,7 +119,9 @@ class Source(LogSource):
         names = TYPES[Command(command)][1].__members__ if command in list(Command) else {}
         text = row.get("payload") or row.get("text") or row.get("value") or ""
         node, child, echo = map(_number, (row["node_id"], row["child_id"], row.get("echo") or "0"))
-        return make_message(stamps.seconds(row["received_at"]), node, child, command, echo, _number(row["type"], names), text)
+        return make_message(
+            stamps.seconds(row["received_at"]), node, child, command, echo, _number(row["type"], names), text
+        )
 
 
 def _number(text, names=()):

@@ -26,9 +26,13 @@ from ingest.imports import HOLDERS
 from ingest.moving.records import MoveError
 
 HAPPENED = {  # table -> the column with its time
-    "messages": "received_at", "readings": "received_at", "battery_levels": "received_at", "oddities": "at",
-    "ups_samples": "sampled_at", "ups_variable_changes": "changed_at",
-}  # fmt: skip
+    "messages": "received_at",
+    "readings": "received_at",
+    "battery_levels": "received_at",
+    "oddities": "at",
+    "ups_samples": "sampled_at",
+    "ups_variable_changes": "changed_at",
+}
 SUMMED = {  # table -> (its day, what changes with it, its key)
     "readings_hourly": ("substr(hour_at, 1, 10)", "sum(count)", ("channel", "hour_at")),
     "ups_samples_hourly": ("substr(hour_at, 1, 10)", "sum(samples), sum(covered_s)", ("ups", "hour_at")),
@@ -36,9 +40,18 @@ SUMMED = {  # table -> (its day, what changes with it, its key)
     "polls": ("substr(started_at, 1, 10)", "sum(count)", ("ups", "started_at")),
 }
 PRESENT = (
-    "gateways", "nodes", "sensors", "channels", "ups", "events", "battery_changes", "ups_battery_changes", "tariffs",
-    "firmware", "ota_updates",
-)  # fmt: skip
+    "gateways",
+    "nodes",
+    "sensors",
+    "channels",
+    "ups",
+    "events",
+    "battery_changes",
+    "ups_battery_changes",
+    "tariffs",
+    "firmware",
+    "ota_updates",
+)
 STRETCH = 100_000  # rows that are turned into files at a time
 PART = re.compile(r"\.(-?\d+)-(-?\d+)\.parquet$")
 HOUSE = re.compile(r"[a-z0-9_-]+")
@@ -89,7 +102,9 @@ class Export:
         for table in tables:
             state = self._state.setdefault(table, {"stretches": [], "top_at": None, "last_at": ""})
             stretches = state["stretches"]
-            if stretches and ((lost and table in HOLDERS) or self._time(table, stretches[-1][1]) != state["top_at"]):
+            if stretches and (
+                (lost and table in HOLDERS) or self._time(table, stretches[-1][1]) != state["top_at"]
+            ):
                 state["before"], state["stretches"] = [stretches, state["last_at"]], []
                 self.notes.append(
                     f"{table}: the newest rows that were exported are not in the database any more: they were deleted, or "
@@ -153,11 +168,15 @@ class Export:
         """Write the rows of a stretch, by day, that stand in no file yet. Returns how many rows there are in it."""
         column = HAPPENED[table]
         files = [path for start, end, path in self._parts(table) if start <= last and end >= first]
-        held = dict(self._writer.read(files, column, self._types(table)[column], first, last)) if files else {}
+        held = (
+            dict(self._writer.read(files, column, self._types(table)[column], first, last)) if files else {}
+        )
         taken, taken_at = state.get("before", [[], ""]) if not files else [[], ""]
         self._db.execute("begin")  # what is deleted meanwhile is there to the end
         try:
-            rows = self._db.execute(f"select id, {column} from {table} where id between ? and ?", (first, last)).fetchall()
+            rows = self._db.execute(
+                f"select id, {column} from {table} where id between ? and ?", (first, last)
+            ).fetchall()
             days = {}
             for number, at in rows:
                 is_taken = at <= taken_at and any(start <= number <= end for start, end in taken)
@@ -187,9 +206,13 @@ class Export:
     def _summed(self, table):
         day, sums, key = SUMMED[table]
         state = self._state.setdefault(table, {})
-        for name, *print_ in self._db.execute(f"select {day}, count(*), {sums} from {table} group by 1 order by 1").fetchall():
+        for name, *print_ in self._db.execute(
+            f"select {day}, count(*), {sums} from {table} group by 1 order by 1"
+        ).fetchall():
             if state.get(name) != print_:
-                self._write(self._file(table, name), table, f"select * from {table} where {day} = ?", name, keep=key)
+                self._write(
+                    self._file(table, name), table, f"select * from {table} where {day} = ?", name, keep=key
+                )
                 state[name] = print_
                 self._save()
 
@@ -205,13 +228,17 @@ class Export:
         path.parent.mkdir(parents=True, exist_ok=True)
         half = path.with_name(f".{path.name}.half")
         old = path if keep and path.exists() else None
-        self._writer.write(half, self._house, self._db.execute(select, parameters), self._types(table), old, keep)
+        self._writer.write(
+            half, self._house, self._db.execute(select, parameters), self._types(table), old, keep
+        )
         _keep(half, path)
         self.rows[table] = self.rows.get(table, 0) + self._writer.rows
 
     def _types(self, table):
         if table not in self._types_of:
-            self._types_of[table] = {row[1]: row[2].lower() for row in self._db.execute(f"pragma table_info({table})")}
+            self._types_of[table] = {
+                row[1]: row[2].lower() for row in self._db.execute(f"pragma table_info({table})")
+            }
         return self._types_of[table]
 
     def _save(self):
@@ -285,7 +312,9 @@ def export_tables(config, folder, house):
         click.echo(str(error), err=True)
         return 1
     except (sqlite3.Error, OSError) as error:
-        click.echo(f"The export of {config.database} stopped: {error}. Run it again and it goes on.", err=True)
+        click.echo(
+            f"The export of {config.database} stopped: {error}. Run it again and it goes on.", err=True
+        )
         return 1
     for note in export.notes:
         click.echo(note)

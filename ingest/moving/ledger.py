@@ -82,10 +82,21 @@ def save_entry(connection, entry):
         "update imports set position = ?, mark = ?, last_at = ?, after_at = ?, rows = ?, stored = ?, skipped = ?, "
         "numbers = ?, first_id = ?, next_id = ?, last_id = ?, finished_at = ? where id = ?",
         (
-            entry.position, entry.mark, entry.last_at, entry.after_at, entry.rows, entry.stored, json.dumps(entry.skipped),
-            entry.numbers, entry.first_id, entry.next_id, entry.last_id, entry.finished_at, entry.id,
+            entry.position,
+            entry.mark,
+            entry.last_at,
+            entry.after_at,
+            entry.rows,
+            entry.stored,
+            json.dumps(entry.skipped),
+            entry.numbers,
+            entry.first_id,
+            entry.next_id,
+            entry.last_id,
+            entry.finished_at,
+            entry.id,
         ),
-    )  # fmt: skip
+    )
 
 
 def reserve(connection, entry, numbers, number):
@@ -98,7 +109,8 @@ def reserve(connection, entry, numbers, number):
     ends = [ends_of(connection, table) for table in NUMBERED[numbers]]
     lows, highs = ([end for end in some if end is not None] for some in zip(*ends))
     low, high = connection.execute(
-        "select min(first_id), max(last_id) from imports where numbers = ? and last_id is not null", (numbers,)
+        "select min(first_id), max(last_id) from imports where numbers = ? and last_id is not null",
+        (numbers,),
     ).fetchone()
     if max(highs, default=0) <= (high or 0):
         first = max(0, high or 0) + 1

@@ -48,7 +48,9 @@ class Messages:
         if within(self._own.at(message.at), message.at):
             return HEARD_HERE
         self._latest = max(self._latest, message.at)
-        self._history.absorb(Block(self._gateway, "", message.at, self._latest, "import", [(message.header, message.payload)]))
+        self._history.absorb(
+            Block(self._gateway, "", message.at, self._latest, "import", [(message.header, message.payload)])
+        )
         return None
 
     def write(self, connection):
@@ -75,7 +77,9 @@ class History(Store):
             migrations.apply(Database(memory))
             super().__init__(memory, timezone)
         self.told = {}  # nodes and sensors that have to be merged when all has been told
-        self.resumed = False  # also those of rows that are stored: the run before this one did not come so far
+        self.resumed = (
+            False  # also those of rows that are stored: the run before this one did not come so far
+        )
 
     def save(self, connection, first):
         """Write what is pending, messages from the id `first` on. Returns (topics, the next id)."""
@@ -84,7 +88,9 @@ class History(Store):
         for channel in self._dirty[Channel]:
             totals[channel] = channel.readings
             channel.readings = sum(sums[0] for sums in channel.hours.values())
-        topics = save_states(connection, [state for states in self._dirty.values() for state in states], dated=True)
+        topics = save_states(
+            connection, [state for states in self._dirty.values() for state in states], dated=True
+        )
         self._tell_at_end()
         for channel, total in totals.items():
             channel.readings = total
@@ -97,7 +103,9 @@ class History(Store):
             if values:
                 insert.numbered(connection, values, [first + place for place in places])
                 topics.add(insert.table)
-        connection.executemany(MERGE_HOURS, [row for channel in self._dirty[Channel] for row in channel.hourly()])
+        connection.executemany(
+            MERGE_HOURS, [row for channel in self._dirty[Channel] for row in channel.hourly()]
+        )
         connection.executemany(MERGE_DAYS, self._daily)
         if rows:
             gateway, times = rows[0][1], [row[0] for row in rows]

@@ -23,8 +23,16 @@ from ingest.ups.figures import FIGURES, RATINGS, column
 LOOKED_FOR = "a Nutify database: an SQLite file with the table ups_dynamic_data or ups_monitor_data"
 TITLE = "Nutify database"
 VARIABLES = (
-    *FIGURES, *RATINGS, "device.mfr", "device.model", "device.serial", "ups.mfr", "ups.model", "ups.serial", "ups.firmware",
-)  # fmt: skip
+    *FIGURES,
+    *RATINGS,
+    "device.mfr",
+    "device.model",
+    "device.serial",
+    "ups.mfr",
+    "ups.model",
+    "ups.serial",
+    "ups.firmware",
+)
 OLD, NEW = "ups_dynamic_data", "ups_monitor_data"
 NAME = "ups"  # of the one UPS of an old file without events
 
@@ -51,23 +59,35 @@ class Source:
         """target_id -> name of the UPS; None is the one UPS of an old file."""
         names = {}
         if "ups_monitor_targets" in self._tables:
-            for number, name, host in self._source.execute("select id, ups_name, host from ups_monitor_targets order by id"):
-                names[number] = f"{name}@{host}" if name in {n.partition("@")[0] for n in names.values()} else f"{name}@nutify"
+            for number, name, host in self._source.execute(
+                "select id, ups_name, host from ups_monitor_targets order by id"
+            ):
+                names[number] = (
+                    f"{name}@{host}"
+                    if name in {n.partition("@")[0] for n in names.values()}
+                    else f"{name}@nutify"
+                )
         if len(names) > 1 and self._options.ups and not self._options.ups.startswith("@"):
             found = ", ".join(name.partition("@")[0] for name in names.values())
-            raise MoveError(f"--ups names one UPS, the file holds {found}: --ups @closet makes each NAME@closet")
+            raise MoveError(
+                f"--ups names one UPS, the file holds {found}: --ups @closet makes each NAME@closet"
+            )
         names[None] = f"{self._only_name()}@nutify"
         return names
 
     def _only_name(self):
         for table in self._event_tables():
-            row = self._source.execute(f"select ups_name from {table} where ups_name <> '' order by id desc limit 1").fetchone()
+            row = self._source.execute(
+                f"select ups_name from {table} where ups_name <> '' order by id desc limit 1"
+            ).fetchone()
             if row:
                 return row[0].partition("@")[0]
         return NAME
 
     def _event_tables(self):
-        return [name for name in ("ups_events", "ups_events_socket") if "event_type" in self._tables.get(name, ())]
+        return [
+            name for name in ("ups_events", "ups_events_socket") if "event_type" in self._tables.get(name, ())
+        ]
 
     def _name(self, target):
         return self._options.ups_for(self._names.get(target) or f"target-{target}@nutify")
@@ -90,7 +110,9 @@ class Source:
         variables = [name for name in VARIABLES if column(name) in held]
         extra = ["target_id", "raw_json"] if table == NEW else ["null", "null"]
         static = self._static() if table == OLD else {}
-        columns = ", ".join([time, "ups_status" if "ups_status" in held else "''", *extra, *map(column, variables)])
+        columns = ", ".join(
+            [time, "ups_status" if "ups_status" in held else "''", *extra, *map(column, variables)]
+        )
 
         def parser():
             stamps, _ = self._stamps(table)
@@ -100,7 +122,11 @@ class Source:
                     at = stamps.seconds(received)
                 except (ValueError, TypeError, AttributeError):
                     return Skip("its time cannot be read")
-                told = {**static, **_texts(raw), **{n: str(v) for n, v in zip(variables, values) if v is not None}}
+                told = {
+                    **static,
+                    **_texts(raw),
+                    **{n: str(v) for n, v in zip(variables, values) if v is not None},
+                }
                 return Sample(at, self._name(target), status or "", told)
 
             return parse
@@ -115,19 +141,29 @@ class Source:
         names = [name for name in VARIABLES if column(name) in held]
         if not names:
             return {}
-        row = self._source.execute(f"select {', '.join(map(column, names))} from ups_static_data limit 1").fetchone()
+        row = self._source.execute(
+            f"select {', '.join(map(column, names))} from ups_static_data limit 1"
+        ).fetchone()
         return {name: str(value) for name, value in zip(names, row or ()) if value not in (None, "")}
 
     def states(self):
         for table in self._event_tables():
-            yield "events of UPSes", "stored", lambda connection, table=table: self._save_events(connection, table)
+            yield (
+                "events of UPSes",
+                "stored",
+                lambda connection, table=table: self._save_events(connection, table),
+            )
 
     def _save_events(self, connection, table):
         stamps, time = self._stamps(table)
         target = "target_id" if "target_id" in self._tables[table] else "null"
-        rows = self._source.execute(f"select {time}, {target}, event_type, event_message from {table} order by {time}, id")
+        rows = self._source.execute(
+            f"select {time}, {target}, event_type, event_message from {table} order by {time}, id"
+        )
         found = [(row[0], self._name(row[1]), *row[2:]) for row in rows]
-        return nutify_events.save(connection, found, stamps, self._options, lambda name: self._intervals.get(name, USUAL_S))
+        return nutify_events.save(
+            connection, found, stamps, self._options, lambda name: self._intervals.get(name, USUAL_S)
+        )
 
 
 def _texts(raw):

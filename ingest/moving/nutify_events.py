@@ -145,10 +145,22 @@ def _insert(connection, fresh):
         (fresh[0].started_at,),
     ).fetchone()
     first = min(1, low) - len(fresh) if newer else high + 1
-    connection.executemany(INSERT, [
-        (number, one.event, one.ups, one.started_at, one.ended_at, int(one.complete), one.text, one.figures)
-        for number, one in enumerate(fresh, first)
-    ])  # fmt: skip
+    connection.executemany(
+        INSERT,
+        [
+            (
+                number,
+                one.event,
+                one.ups,
+                one.started_at,
+                one.ended_at,
+                int(one.complete),
+                one.text,
+                one.figures,
+            )
+            for number, one in enumerate(fresh, first)
+        ],
+    )
 
 
 def _figures(connection, one, most_s):
@@ -161,10 +173,17 @@ def _figures(connection, one, most_s):
     charges = [row[1] for row in seen if row[1] is not None] or [None]
     figures |= {
         "seconds": seconds(one.ended_at) - seconds(one.started_at),
-        "covered_s": sum(later - before for before, later in zip(times, times[1:]) if later - before <= most_s),
-        "charge_start": charges[0], "charge_end": charges[-1],
+        "covered_s": sum(
+            later - before for before, later in zip(times, times[1:]) if later - before <= most_s
+        ),
+        "charge_start": charges[0],
+        "charge_end": charges[-1],
         "predicted_runtime_s": next((row[2] for row in seen if row[2] is not None), None),
-    }  # fmt: skip
+    }
     if figures["watts_avg"] is not None:
         figures["wh"] = figures["watts_avg"] * figures["covered_s"] / 3600
-    return {name: round(value, 3) if isinstance(value, float) else value for name, value in figures.items() if value is not None}
+    return {
+        name: round(value, 3) if isinstance(value, float) else value
+        for name, value in figures.items()
+        if value is not None
+    }

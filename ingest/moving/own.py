@@ -92,7 +92,11 @@ def _join(buckets):
 def _go_on(connection, spans, source):
     """The last stretch has no end while the reader of this source lives and has just been at it."""
     now = time.time()
-    if spans and spans[-1][1] > utc(now - GAP_S) and connection.execute(ALIVE, (source, utc(now - LATE_S))).fetchone():
+    if (
+        spans
+        and spans[-1][1] > utc(now - GAP_S)
+        and connection.execute(ALIVE, (source, utc(now - LATE_S))).fetchone()
+    ):
         spans[-1][1] = FOR_EVER
     return spans
 

@@ -68,7 +68,9 @@ class ParquetWriter:
     def read(self, paths, column, type, first, last):
         """(id, time as SQLite has it) of the rows of these files with such ids."""
         time = f"strftime(\"{column}\", '%Y-%m-%dT%H:%M:%S.%gZ')" if _is_time(column, type) else f'"{column}"'
-        return self._run(f"select id, {time} from {_files(paths)} where id between {first} and {last}").fetchall()
+        return self._run(
+            f"select id, {time} from {_files(paths)} where id between {first} and {last}"
+        ).fetchall()
 
     def _run(self, sql):
         try:

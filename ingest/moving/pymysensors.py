@@ -19,7 +19,9 @@ TITLE = "pymysensors file"
 
 def recognise(path, options):
     nodes = _read(path)
-    return bool(nodes) and all(isinstance(node, dict) and {"sensor_id", "children"} <= node.keys() for node in nodes.values())
+    return bool(nodes) and all(
+        isinstance(node, dict) and {"sensor_id", "children"} <= node.keys() for node in nodes.values()
+    )
 
 
 def _read(path):
@@ -83,6 +85,12 @@ class Source:
                 if not type.isdigit() or int(type) > 255 or text is None:
                     skipped["a value without a V_ type"] += 1
                     continue
-                channel = Channel(256 * sensor.id + int(type), node.id, sensor.id, int(type), type_name(Command.set, int(type)))
+                channel = Channel(
+                    256 * sensor.id + int(type),
+                    node.id,
+                    sensor.id,
+                    int(type),
+                    type_name(Command.set, int(type)),
+                )
                 channel.text, channel.value = str(text), parse_number(str(text))
                 yield channel

@@ -66,7 +66,9 @@ class Outcome:
 def run_import(config, path, timezone=None, gateway=None, ups=None, format=None, bar=click.progressbar):
     """Import a file. Returns (what it is, Outcomes). Raises MoveError."""
     path = Path(path)
-    options = Options(timezone or config.timezone, config.timezone, ups=ups, format=format, configured_upses=_upses(config))
+    options = Options(
+        timezone or config.timezone, config.timezone, ups=ups, format=format, configured_upses=_upses(config)
+    )
     kind = detect(path, options)
     migrate(config.database)
     with closing(connect(config.database)) as connection, _alone(config.database):
@@ -88,10 +90,14 @@ def choose_gateway(connection, config, name):
     known = dict(connection.execute("select name, id from gateways order by id"))
     if not known and (name in (None, WITHOUT_CONFIG)):
         with transaction(connection):
-            connection.execute("insert into gateways (id, name, address, configured) values (0, ?, '', 0)", (WITHOUT_CONFIG,))
+            connection.execute(
+                "insert into gateways (id, name, address, configured) values (0, ?, '', 0)", (WITHOUT_CONFIG,)
+            )
         return 0
     if name is not None and name not in known:
-        raise MoveError(f"There is no gateway {name!r}; there are: {', '.join(known) or 'none, name it in config.yml first'}")
+        raise MoveError(
+            f"There is no gateway {name!r}; there are: {', '.join(known) or 'none, name it in config.yml first'}"
+        )
     return min(known.values()) if name is None else known[name]
 
 
@@ -217,7 +223,9 @@ def import_file(config, path, **options):
         click.echo(str(error), err=True)
         return 1
     except (sqlite3.Error, OSError) as error:
-        click.echo(f"The import stopped: {error}. What is stored stays; run it again and it goes on.", err=True)
+        click.echo(
+            f"The import stopped: {error}. What is stored stays; run it again and it goes on.", err=True
+        )
         return 1
     click.echo(f"{path}: {title}, imported into {config.database}")
     for outcome in outcomes:

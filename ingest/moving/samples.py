@@ -28,9 +28,11 @@ firmware = coalesce(firmware, :firmware),
 realpower_nominal = coalesce(realpower_nominal, :realpower), power_nominal = coalesce(power_nominal, :power)
 where id = :id"""
 IDENTITY = (
-    ("mfr", "device.mfr", "ups.mfr"), ("model", "device.model", "ups.model"),
-    ("serial", "device.serial", "ups.serial"), ("firmware", "ups.firmware"),
-)  # fmt: skip
+    ("mfr", "device.mfr", "ups.mfr"),
+    ("model", "device.model", "ups.model"),
+    ("serial", "device.serial", "ups.serial"),
+    ("firmware", "ups.firmware"),
+)
 
 
 class _Ups:
@@ -100,8 +102,16 @@ class Samples:
         self._rows += (at, ups.number, sample.status, *(figures.get(name) for name in FIGURES), watts, rule)
         known = {"realpower": rating.realpower, "power": rating.power}
         for name, *choices in IDENTITY:
-            known[name] = next((sample.variables[choice] for choice in choices if sample.variables.get(choice)), None)
-        ups.known = {**ups.known, **known, "first": ups.known.get("first", at), "last": at, "status": sample.status}
+            known[name] = next(
+                (sample.variables[choice] for choice in choices if sample.variables.get(choice)), None
+            )
+        ups.known = {
+            **ups.known,
+            **known,
+            "first": ups.known.get("first", at),
+            "last": at,
+            "status": sample.status,
+        }
         return None
 
     def _meet(self, name):
@@ -112,11 +122,16 @@ class Samples:
 
     def write(self, connection):
         for ups in self._upses.values():  # before the samples: what the file has of them is looked up
-            hours = [Hour.load(connection, ups.number, hour_at).joined(hour) for hour_at, hour in ups.hours.items()]
+            hours = [
+                Hour.load(connection, ups.number, hour_at).joined(hour) for hour_at, hour in ups.hours.items()
+            ]
             connection.executemany(UPSERT, [hour.values(ups.number) for hour in hours])
             if ups.known:
                 connection.execute(KNOWN, {**ups.known, "id": ups.number})
-        first, self._entry.next_id = self._entry.next_id, self._entry.next_id + len(self._rows) // SAMPLES.width
+        first, self._entry.next_id = (
+            self._entry.next_id,
+            self._entry.next_id + len(self._rows) // SAMPLES.width,
+        )
         SAMPLES.numbered(connection, self._rows, range(first, self._entry.next_id))
         return {"ups", "ups_samples"}
 

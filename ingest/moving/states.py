@@ -9,7 +9,11 @@ from ingest.mysensors.state import Channel, Node, Sensor
 
 TOGETHER = 500  # rows merged in a transaction
 BY_TIME = {  # column -> the column with its time
-    Node: {"battery_level": "battery_level_at", "battery_level_at": "battery_level_at", "role": "presented_at"},
+    Node: {
+        "battery_level": "battery_level_at",
+        "battery_level_at": "battery_level_at",
+        "role": "presented_at",
+    },
     Channel: dict.fromkeys(("value", "text", "usual", "spread"), "last_at"),
     Sensor: {},
 }
@@ -58,9 +62,13 @@ def save_states(connection, states, dated=False):
     """
     topics = set()
     for kind, statement in STATEMENTS.items():
-        wanted = [not dated or name in kind.FIXED or name in DATED[kind] for name in kind.FIXED + kind.COLUMNS]
+        wanted = [
+            not dated or name in kind.FIXED or name in DATED[kind] for name in kind.FIXED + kind.COLUMNS
+        ]
         chosen = [
-            [value if keep else None for value, keep in zip(state.values(), wanted)] for state in states if type(state) is kind
+            [value if keep else None for value, keep in zip(state.values(), wanted)]
+            for state in states
+            if type(state) is kind
         ]
         if chosen:
             connection.executemany(statement, chosen)

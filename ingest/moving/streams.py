@@ -83,7 +83,9 @@ class TableStream:
         self._end = source.execute(f"select max(id) from ({select})").fetchone()[0] or 0
 
     def count(self):
-        return self._source.execute(f"select count(*) from ({self._select} where id <= ?)", (self._end,)).fetchone()[0]
+        return self._source.execute(
+            f"select count(*) from ({self._select} where id <= ?)", (self._end,)
+        ).fetchone()[0]
 
     def items(self):
         self._kept, parse = {}, self._parser()
@@ -100,27 +102,42 @@ class TableStream:
         while rows := self._source.execute(query, (last, self._end)).fetchall():
             yield from rows
             last = rows[-1][0]
-        if last < self._end and (wrong := self._source.execute("pragma quick_check(1)").fetchone()[0]) != "ok":
+        if (
+            last < self._end
+            and (wrong := self._source.execute("pragma quick_check(1)").fetchone()[0]) != "ok"
+        ):
             raise MoveError(
                 f"The file is damaged behind {self.name} {last} ({wrong.splitlines()[-1]}). "
                 "Restore a copy of it; https://sqlite.org/recovery.html tells how to read what is left."
             )
 
     def mark(self):
-        return json.dumps(sorted({row[0]: _hash(row) for rows in self._kept.values() for row in rows}.items()))
+        return json.dumps(
+            sorted({row[0]: _hash(row) for rows in self._kept.values() for row in rows}.items())
+        )
 
     def proves(self, position, mark, last_at):
         """True where a row of the mark is left, or where all that the program has left is newer."""
         hashes = dict(json.loads(mark))
         ids = ", ".join("?" * len(hashes))
-        if any(_hash(row) == hashes[row[0]] for row in self._source.execute(f"{self._select} where id in ({ids})", [*hashes])):
+        if any(
+            _hash(row) == hashes[row[0]]
+            for row in self._source.execute(f"{self._select} where id in ({ids})", [*hashes])
+        ):
             return True
         first = self._source.execute(f"{self._select} order by 1 limit 1").fetchone()
-        return first is not None and first[0] > position and last_at is not None and (self._at(first[self._time]) or "") > last_at
+        return (
+            first is not None
+            and first[0] > position
+            and last_at is not None
+            and (self._at(first[self._time]) or "") > last_at
+        )
 
     def is_new(self, position, item, known, last_at):
         """True also for a row that took the id of a deleted one: it is later than all that was read."""
-        return position > known or (last_at is not None and not isinstance(item, Skip) and utc(item.at) > last_at)
+        return position > known or (
+            last_at is not None and not isinstance(item, Skip) and utc(item.at) > last_at
+        )
 
 
 def _hash(row):
@@ -130,12 +147,16 @@ def _hash(row):
 def open_source(path):
     """Another program's SQLite file, only to be read, while that program may go on writing it. Raises MoveError."""
     try:
-        source = sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=15)
+        source = sqlite3.connect(
+            f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=15
+        )
         source.text_factory = lambda raw: raw.decode(errors="backslashreplace")
         source.execute("select 1 from sqlite_master").fetchone()
     except sqlite3.Error as error:
         if error.sqlite_errorname.startswith("SQLITE_READONLY"):
-            raise MoveError(f"{path} was left in the middle of a write: start the program that made it once, and stop it") from error
+            raise MoveError(
+                f"{path} was left in the middle of a write: start the program that made it once, and stop it"
+            ) from error
         raise MoveError(f"{path} cannot be read as an SQLite file: {error}") from error
     return source
 

@@ -60,7 +60,9 @@ class Source:
                     at = stamps.seconds(received)
                 except (ValueError, TypeError, AttributeError):
                     return Skip("its time cannot be read")
-                return make_message(at, node, child, command, 0, type, "" if payload is None else str(payload))
+                return make_message(
+                    at, node, child, command, 0, type, "" if payload is None else str(payload)
+                )
 
             return parse
 
@@ -75,7 +77,11 @@ class Source:
         if "valuetype" in self._tables:
             yield "last values", MERGED, self._save_values
         if "firmware" in self._tables:
-            yield "firmware", "stored", lambda connection: tracker_firmware.save(connection, self._source, self._at)
+            yield (
+                "firmware",
+                "stored",
+                lambda connection: tracker_firmware.save(connection, self._source, self._at),
+            )
 
     def _rows(self, table, *columns):
         """Rows of a table as dicts; a column that this version lacks is None."""
@@ -91,7 +97,17 @@ class Source:
 
     def _save_nodes(self, connection):
         states, skipped, own = [], Counter(), self._own(connection)
-        columns = ("nid", "sk_name", "sk_version", "sk_revision", "api_ver", "lastseen", "location", "parent", "arc")
+        columns = (
+            "nid",
+            "sk_name",
+            "sk_version",
+            "sk_revision",
+            "api_ver",
+            "lastseen",
+            "location",
+            "parent",
+            "arc",
+        )
         for row in self._rows("node", *columns):
             if not _is_byte(row["nid"]):
                 skipped[NO_NUMBER] += 1
@@ -100,8 +116,11 @@ class Source:
             else:
                 skipped["255 is no node, it asks for an id"] += 1
         merge_states(connection, states)
-        locations = [(row["location"], self._key(row["nid"])) for row in self._rows("node", "nid", "location")
-                     if row["location"] and _is_byte(row["nid"])]  # fmt: skip
+        locations = [
+            (row["location"], self._key(row["nid"]))
+            for row in self._rows("node", "nid", "location")
+            if row["location"] and _is_byte(row["nid"])
+        ]
         with transaction(connection):
             connection.executemany("update nodes set location = ? where id = ? and location = ''", locations)
             raise_topics(connection, {"nodes"})
@@ -175,7 +194,9 @@ class Source:
             elif numbers[1:] == (NODE_CHILD, SetReq.V_PERCENTAGE):
                 node = Node(self._key(row["nid_id"]), self._options.gateway, row["nid_id"])
                 odd = tell_battery(node, str(row["value"]), self._at(row["received"]))
-                stored, skipped[odd] = (stored + 1, skipped[odd]) if odd is None else (stored, skipped[odd] + 1)
+                stored, skipped[odd] = (
+                    (stored + 1, skipped[odd]) if odd is None else (stored, skipped[odd] + 1)
+                )
                 states.append(node)
             else:
                 states += self._channel(*numbers, str(row["value"]), self._at(row["received"]))

@@ -19,8 +19,18 @@ DEFAULT = (
     "%VAR ups.temperature% %VAR input.frequency%"
 )
 ESCAPE = re.compile(r"%(%|TIME ([^%]*)%|VAR ([^%]*)%|ETIME%|HOST%|UPSHOST%|PID%)")
-DIRECTIVES = {"Y": r"\d{4}", "y": r"\d\d", "b": r"\w{3}", "B": r"\w+", "a": r"\w{3}", "A": r"\w+", "p": "[AaPp][Mm]",
-              "s": r"\d+", "Z": r"\w+", "z": r"[+-]\d{4}"}  # fmt: skip
+DIRECTIVES = {
+    "Y": r"\d{4}",
+    "y": r"\d\d",
+    "b": r"\w{3}",
+    "B": r"\w+",
+    "a": r"\w{3}",
+    "A": r"\w+",
+    "p": "[AaPp][Mm]",
+    "s": r"\d+",
+    "Z": r"\w+",
+    "z": r"[+-]\d{4}",
+}
 SHORT = {"F": "%Y-%m-%d", "T": "%H:%M:%S", "R": "%H:%M", "D": "%m/%d/%y"}
 NOT_THERE = "NA"
 NAME = "ups"
@@ -51,7 +61,13 @@ class Format:
             self._time = re.sub("%([FTRD])", lambda short: SHORT[short[1]], time.replace("@", "%"))
             self._names.append("time")
             parts = re.split(r"%(\w)", self._time)
-            return "(" + "".join(DIRECTIVES.get(p, r"\d{1,3}") if n % 2 else re.escape(p) for n, p in enumerate(parts)) + ")"
+            return (
+                "("
+                + "".join(
+                    DIRECTIVES.get(p, r"\d{1,3}") if n % 2 else re.escape(p) for n, p in enumerate(parts)
+                )
+                + ")"
+            )
         if word == "ETIME%":
             self._names.append("etime")
             return r"(\d+)"
@@ -84,7 +100,11 @@ class Source(LogSource):
     kind = "upslog"
 
     def parser(self):
-        form, stamps, name = Format(self._options.format or DEFAULT), Stamps(self._options.timezone), self._options.ups_for(NAME)
+        form, stamps, name = (
+            Format(self._options.format or DEFAULT),
+            Stamps(self._options.timezone),
+            self._options.ups_for(NAME),
+        )
 
         def parse(line):
             try:

@@ -81,7 +81,11 @@ class MustClient:
     def set_beeper(self, enabled: bool) -> None:
         """Let the buzzer sound, or silence it; the only setting that is written."""
         request = protocol.format_write(registers.BUZZER, [0 if enabled else 1], self.unit)
-        self._ask(request, protocol.WRITE_ANSWER_LENGTH, lambda f: protocol.parse_write(f, registers.BUZZER, 1, self.unit))
+        self._ask(
+            request,
+            protocol.WRITE_ANSWER_LENGTH,
+            lambda f: protocol.parse_write(f, registers.BUZZER, 1, self.unit),
+        )
 
     def close(self) -> None:
         """Give the port back. A call that waits in another thread ends at once with PortClosed."""
@@ -93,7 +97,9 @@ class MustClient:
                 log.debug("%s: closing a port that is gone: %s", self.device, error)
 
     def _read(self, address, count, parse):
-        return self._ask(protocol.format_read(address, count, self.unit), protocol.read_answer_length(count), parse)
+        return self._ask(
+            protocol.format_read(address, count, self.unit), protocol.read_answer_length(count), parse
+        )
 
     def _ask(self, request, length, parse):
         """Ask until an answer is right, `retries` + 1 times at most, and return what `parse` makes of it."""
@@ -115,7 +121,9 @@ class MustClient:
             try:
                 return self._attempt(request, length, parse, timed_out)
             except errors.MustError as error:
-                log.debug("%s: attempt %d: %s %s", self.device, self.attempts, error.words, error.raw.hex(" "))
+                log.debug(
+                    "%s: attempt %d: %s %s", self.device, self.attempts, error.words, error.raw.hex(" ")
+                )
                 if error.final:
                     raise
                 if self.attempts > self.retries:
@@ -158,7 +166,11 @@ class MustClient:
             now = time.monotonic()
             if chunk:
                 frame, heard_at = frame + chunk, now
-            if len(frame) == protocol.EXCEPTION_LENGTH and protocol.is_exception(frame) and protocol.crc_fits(frame):
+            if (
+                len(frame) == protocol.EXCEPTION_LENGTH
+                and protocol.is_exception(frame)
+                and protocol.crc_fits(frame)
+            ):
                 break
             if now - heard_at >= (GAP_S if frame else self.timeout):
                 break

@@ -65,7 +65,9 @@ def parse_write(frame: bytes, address: int, count: int, unit: int = UNIT) -> Non
     _check(frame, WRITE, WRITE_ANSWER_LENGTH, unit)
     told = struct.unpack(">HH", frame[2:6])
     if told != (address, count):
-        raise errors.WrongEcho(f"the answer to a write of {count} at {address} names {told[1]} at {told[0]}", frame)
+        raise errors.WrongEcho(
+            f"the answer to a write of {count} at {address} names {told[1]} at {told[0]}", frame
+        )
 
 
 def _own_length(frame: bytes) -> int:
@@ -88,7 +90,9 @@ def _check(frame: bytes, function: int, length: int, unit: int) -> None:
     if len(frame) > length and (not sound or len(frame) != _own_length(frame)):
         raise errors.LongAnswer(f"the answer has {len(frame)} bytes instead of {length}", frame)
     if not sound:
-        raise errors.CrcMismatch(f"wrong check sum in {len(frame)} bytes: the line disturbs, or two speak at once", frame)
+        raise errors.CrcMismatch(
+            f"wrong check sum in {len(frame)} bytes: the line disturbs, or two speak at once", frame
+        )
     if frame[0] != unit:
         raise errors.WrongUnit(f"an answer of unit {frame[0]}, asked was unit {unit}", frame)
     if frame[1] != function:

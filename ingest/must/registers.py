@@ -17,7 +17,16 @@ SETTINGS_COUNT = 10  # up to the backlight; 18 would reach 31017, which no devic
 BUZZER = 31006
 
 BACKUP, LINE, GRID_CHARGE = 3, 4, 7
-WORK_STATES = {1: "init", 2: "self check", 3: "backup", 4: "line", 5: "stop", 6: "power off", 7: "grid charge", 8: "soft start"}
+WORK_STATES = {
+    1: "init",
+    2: "self check",
+    3: "backup",
+    4: "line",
+    5: "stop",
+    6: "power off",
+    7: "grid charge",
+    8: "soft start",
+}
 STATE_WORDS = {3: ["OB", "DISCHRG"], 4: ["OL"], 5: ["OFF"], 6: ["OFF"], 7: ["OL", "CHRG"]}
 LOAD_STATES = {0: "normal", 1: "alarm", 2: "overload"}
 AVR_STATES = {0: "bypass", 1: "trim", 2: "boost", 4: "extra boost"}

@@ -44,7 +44,9 @@ def answer_id(header, node_id):
 
 def answer_config(header, metric):
     """I_CONFIG: `M` for metric units, `I` for imperial ones."""
-    return format_line(header.node, NODE_CHILD, Command.internal, 0, Internal.I_CONFIG, "M" if metric else "I")
+    return format_line(
+        header.node, NODE_CHILD, Command.internal, 0, Internal.I_CONFIG, "M" if metric else "I"
+    )
 
 
 def answer_time(header, wall_seconds):

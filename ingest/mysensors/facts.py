@@ -16,7 +16,9 @@ from ingest.mysensors.protocol import (
     type_name,
 )
 
-REVISION = re.compile(r"\$Rev(?:ision)?: *(\d{1,18}) *\$|(\d{1,18})", re.ASCII)  # 19 digits overflow an INTEGER
+REVISION = re.compile(
+    r"\$Rev(?:ision)?: *(\d{1,18}) *\$|(\d{1,18})", re.ASCII
+)  # 19 digits overflow an INTEGER
 ARC_REPORT = re.compile(r"\{.*\bS: *(\d+).*\}")
 USUAL_WINDOW_MS = 500  # MY_SMART_SLEEP_WAIT_DURATION_MS of MyConfig.h
 LONGEST_WINDOW_MS = 3_600_000
@@ -47,7 +49,9 @@ def tell_sketch_name(node, payload, at):
 def tell_sketch_version(node, payload, at):
     """The revision stands in a keyword of a version control system, `$Rev: 826 $`, or is the whole text."""
     node.sketch_version = payload
-    revision = REVISION.fullmatch(payload.strip()) or re.search(r"\$Rev(?:ision)?: *(\d{1,18})(?!\d)()", payload)
+    revision = REVISION.fullmatch(payload.strip()) or re.search(
+        r"\$Rev(?:ision)?: *(\d{1,18})(?!\d)()", payload
+    )
     node.sketch_revision = int(next(filter(None, revision.groups()))) if revision else None
 
 

@@ -159,7 +159,13 @@ class Firmware:
             state = (update.state, update.owed)
             if update.id is None or self._saved.get(update.id) != state:
                 urgent = True
-                log.info("Update of node %d to %d/%d: %s %s", update.node, update.type, update.version, *words(update))
+                log.info(
+                    "Update of node %d to %d/%d: %s %s",
+                    update.node,
+                    update.type,
+                    update.version,
+                    *words(update),
+                )
                 if not update.is_open and update.state != self._saved.get(update.id, (None,))[0]:
                     self.desks[update.node >> 8].nudge_waiting()
             if update.id is not None:
@@ -183,7 +189,10 @@ def words(update):
 
 def is_about_ids(header):
     """True for the dialogue with a node that has no id yet: it is in its own bootloader, and waits for one."""
-    return header.command == Command.internal and header.type in (Internal.I_ID_REQUEST, Internal.I_ID_RESPONSE)
+    return header.command == Command.internal and header.type in (
+        Internal.I_ID_REQUEST,
+        Internal.I_ID_RESPONSE,
+    )
 
 
 class Desk:

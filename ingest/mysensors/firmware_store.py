@@ -91,8 +91,12 @@ class Kept(NamedTuple):
 
 def load(connection, gateways):
     """Read it; `gateways` maps the numbers of this program's gateways to whether they are only listened to."""
-    rows = dict_rows(connection, f"select * from ota_updates where state in ({MARKS}) or owed = 1 order by id")
-    taken = [row for row in rows if row["released_at"] is not None and gateways.get(row["node"] >> 8) is False]
+    rows = dict_rows(
+        connection, f"select * from ota_updates where state in ({MARKS}) or owed = 1 order by id"
+    )
+    taken = [
+        row for row in rows if row["released_at"] is not None and gateways.get(row["node"] >> 8) is False
+    ]
     nodes = [
         (row["id"], read_request(row), row["smart_sleep_ms"] is not None, row["attention"])
         for row in dict_rows(
@@ -102,11 +106,17 @@ def load(connection, gateways):
         if row["id"] >> 8 in gateways
     ]
     commands = [
-        row for row in dict_rows(connection, "select * from ota_commands where state in ('queued', 'rebooting') order by id")
+        row
+        for row in dict_rows(
+            connection, "select * from ota_commands where state in ('queued', 'rebooting') order by id"
+        )
         if gateways.get(row["node"] >> 8) is False
-    ]  # fmt: skip
+    ]
     return Kept(
-        list(read_firmware(connection)), nodes, [Update.from_row(row) for row in taken], list(map(read_command, commands))
+        list(read_firmware(connection)),
+        nodes,
+        [Update.from_row(row) for row in taken],
+        list(map(read_command, commands)),
     )
 
 
@@ -128,7 +138,9 @@ def read_request(row):
 
 
 def read_command(row):
-    order = CommandOrder(row["node"], COMMANDS_TAKEN[row["command"]], row["value"], row["id"], row["state"], row["reason"])
+    order = CommandOrder(
+        row["node"], COMMANDS_TAKEN[row["command"]], row["value"], row["id"], row["state"], row["reason"]
+    )
     order.reboots = row["reboots"]
     return order
 
@@ -194,7 +206,11 @@ class FirmwareSink:
         if changed or self._look_again:
             self._look_again = False
             self._rolling = True
-            news = [*self._news_of_firmware(connection), *self._news_of_updates(connection), *self._news_of_commands(connection)]
+            news = [
+                *self._news_of_firmware(connection),
+                *self._news_of_updates(connection),
+                *self._news_of_commands(connection),
+            ]
             if news:
                 self._deliver(news)
         if self._rolling:
@@ -205,7 +221,9 @@ class FirmwareSink:
         stored = dict(connection.execute("select id, sha256 from firmware").fetchall())
         for number, sha256 in stored.items():
             if self._stored.get(number) != sha256:
-                yield from (("firmware", *found) for found in read_firmware(connection, "where f.id = ?", (number,)))
+                yield from (
+                    ("firmware", *found) for found in read_firmware(connection, "where f.id = ?", (number,))
+                )
         for number in self._stored.keys() - stored.keys():
             yield "dropped", number
         self._stored = stored
@@ -249,18 +267,26 @@ class FirmwareSink:
         for rollout in rollouts:
             members = [
                 Member(
-                    number, node, WAITING if released_at is None and state == "requested" else state, reason,
-                    finished_at and seconds(finished_at), heard_at and seconds(heard_at),
+                    number,
+                    node,
+                    WAITING if released_at is None and state == "requested" else state,
+                    reason,
+                    finished_at and seconds(finished_at),
+                    heard_at and seconds(heard_at),
                 )
-                for number, node, state, released_at, reason, finished_at, heard_at in connection.execute(MEMBERS, (rollout,))
-            ]  # fmt: skip
+                for number, node, state, released_at, reason, finished_at, heard_at in connection.execute(
+                    MEMBERS, (rollout,)
+                )
+            ]
             plan = next_steps(members, self._rollout)
             waiting = [member for member in members if member.state == WAITING]
             if plan.stop:
                 for member in waiting:
                     self._end(member.update, "cancelled", plan.stop)
             for number in plan.start:
-                sql = "update ota_updates set released_at = ?, reason = '' where id = ? and released_at is null"
+                sql = (
+                    "update ota_updates set released_at = ?, reason = '' where id = ? and released_at is null"
+                )
                 self._pend(sql, (utc(time.time()), number), "ota_updates")
                 self._look_again = True
             words = f"the rollout waits for {plan.waits_for}"
@@ -305,9 +331,15 @@ class FirmwareSink:
         detail = f"firmware {row['type']}/{row['version']}: {row['reason']}"
         connection.execute(
             "insert into events (event, node, started_at, ended_at, detail, figures) values (?, ?, ?, ?, ?, ?)",
-            (EVENTS[row["state"]], row["node"], row["requested_at"], row["finished_at"], detail,
-             json.dumps({"update": number, **figures})),
-        )  # fmt: skip
+            (
+                EVENTS[row["state"]],
+                row["node"],
+                row["requested_at"],
+                row["finished_at"],
+                detail,
+                json.dumps({"update": number, **figures}),
+            ),
+        )
 
     def committed(self):
         for key, number in self._numbers.items():

@@ -93,7 +93,9 @@ class Gateway(asyncio.Protocol):
         self._put([], self._lines.end())
         self._streaming.clear()
         self._transport = None
-        if error is None or isinstance(error, ConnectionError):  # a reset is how it closes while we are writing
+        if error is None or isinstance(
+            error, ConnectionError
+        ):  # a reset is how it closes while we are writing
             reason = "the other side closed the connection"
         else:
             reason = getattr(error, "strerror", None) or str(error)
@@ -134,7 +136,11 @@ class Gateway(asyncio.Protocol):
         asyncio.get_running_loop().call_later(KEEPALIVE_S / 2, self._keep_alive, lost)
 
     def _hint(self):
-        return f"is the baud rate {self.config.baudrate} right?" if self.config.serial else "is it a MySensors gateway?"
+        return (
+            f"is the baud rate {self.config.baudrate} right?"
+            if self.config.serial
+            else "is it a MySensors gateway?"
+        )
 
     # What comes in.
 
@@ -178,12 +184,20 @@ class Gateway(asyncio.Protocol):
         if items:
             health.last_data = now
         if rejects:
-            log.debug("Gateway %s: %d lines refused, the last: %s", self.config.name, len(rejects), rejects[-1])
+            log.debug(
+                "Gateway %s: %d lines refused, the last: %s", self.config.name, len(rejects), rejects[-1]
+            )
         if items or rejects:
             block = Block(
-                self.number, self.config.name, now, self._last_data, (self.number, self._epoch), items, rejects,
+                self.number,
+                self.config.name,
+                now,
+                self._last_data,
+                (self.number, self._epoch),
+                items,
+                rejects,
                 self.config.repeat_window_s,
-            )  # fmt: skip
+            )
             self._writer.put(self._sinks.store, block, len(items) + len(rejects))
 
     def learn(self, known):
@@ -236,9 +250,10 @@ class Gateway(asyncio.Protocol):
     def forget(self, node_id, child):
         """People deleted a node, or one child of it: what speaks again is a stranger."""
         self._values = {
-            header: value for header, value in self._values.items()
+            header: value
+            for header, value in self._values.items()
             if header.node != node_id or child not in (None, header.child)
-        }  # fmt: skip
+        }
         if child is None:
             for known in (self._presented, self._sleepers, self._streaming):
                 known.discard(node_id)
@@ -257,7 +272,10 @@ class Gateway(asyncio.Protocol):
         node_id = controller.free_id(self._heard, self._given, time.time())
         if node_id is None:
             log.error("Gateway %s: a node asks for an id, but all of 1 to 254 are taken", self.config.name)
-            self.health.last_error, self.health.last_error_time = "a node got no id: all are taken", time.time()
+            self.health.last_error, self.health.last_error_time = (
+                "a node got no id: all are taken",
+                time.time(),
+            )
             return
         self._heard.add(node_id)
         self._given[node_id] = time.time()
@@ -294,7 +312,9 @@ class Gateway(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         again = self.orders.tick(time.monotonic(), time.time())
-        self._timer = asyncio.get_running_loop().call_later(again, self._tick_orders) if again is not None else None
+        self._timer = (
+            asyncio.get_running_loop().call_later(again, self._tick_orders) if again is not None else None
+        )
 
     def sleeps(self, node_id):
         return node_id in self._sleepers

@@ -115,9 +115,13 @@ class Orders:
     def add(self, order):
         """Take an order; a newer value for the same channel replaces one that still waits or would be tried again."""
         if order.header.command == Command.set:
-            for other in [o for o in (*self._waiting, *self._sent.values()) if _same_channel(o.header, order.header)]:
+            for other in [
+                o for o in (*self._waiting, *self._sent.values()) if _same_channel(o.header, order.header)
+            ]:
                 self._forget(other)
-                self._report(Update(other.id, "expired", other.sent_at, reason=f"replaced by order {order.id}"))
+                self._report(
+                    Update(other.id, "expired", other.sent_at, reason=f"replaced by order {order.id}")
+                )
         self._waiting.append(order)
 
     def _forget(self, order):
@@ -144,7 +148,11 @@ class Orders:
         asked = ANSWERS.get((header.command, header.type), ())
         before = len(self._sent)
         for order in list(self._sent.values()):
-            if order.node_id == header.node and order.header.command == Command.internal and order.header.type in asked:
+            if (
+                order.node_id == header.node
+                and order.header.command == Command.internal
+                and order.header.type in asked
+            ):
                 del self._sent[order.id]
                 self._report(Update(order.id, "echoed", order.sent_at, now_at))
         return len(self._sent) < before
@@ -200,10 +208,17 @@ class Orders:
         for order in [order for order in self._waiting if order.expires_at <= at]:
             self._waiting.remove(order)
             reason = self._gate.why_shut(order.node_id) or (
-                "the node opened no window in which it hears" if self._sleeps(order.node_id) else "its time was over"
+                "the node opened no window in which it hears"
+                if self._sleeps(order.node_id)
+                else "its time was over"
             )
             self._report(Update(order.id, "expired", order.sent_at, at, f"expired: {reason}"))
 
 
 def _same_channel(one, other):
-    return (one.node, one.child, one.command, one.type) == (other.node, other.child, other.command, other.type)
+    return (one.node, one.child, one.command, one.type) == (
+        other.node,
+        other.child,
+        other.command,
+        other.type,
+    )

@@ -49,10 +49,13 @@ class Outbox:
         return bool(self._updates)
 
     def write(self, connection):
-        connection.executemany(UPDATE, [
-            (update.state, update.sent_at, update.done_at, update.reason, update.line, update.id)
-            for update in self._updates
-        ])
+        connection.executemany(
+            UPDATE,
+            [
+                (update.state, update.sent_at, update.done_at, update.reason, update.line, update.id)
+                for update in self._updates
+            ],
+        )
         return {"outbox"} if self._updates else set()
 
     def committed(self):

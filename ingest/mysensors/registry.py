@@ -10,9 +10,12 @@ def number_gateways(connection, gateways):
     address of a gateway that is no longer in the config is that one, renamed; any other one gets the next number.
     """
     with transaction(connection):
-        known = {name: (number, address) for number, name, address in connection.execute(
-            "select id, name, address from gateways order by id"
-        )}
+        known = {
+            name: (number, address)
+            for number, name, address in connection.execute(
+                "select id, name, address from gateways order by id"
+            )
+        }
         wanted = {name for name, _ in gateways}
         left = {address: name for name, (_, address) in known.items() if name not in wanted}
         connection.execute("update gateways set configured = 0")

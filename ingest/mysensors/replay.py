@@ -18,7 +18,9 @@ def replay(path, gateway, address, recording, timezone):
     """
     connection = connect(path)
     try:
-        names = [tuple(row) for row in connection.execute("select name, address from gateways where configured")]
+        names = [
+            tuple(row) for row in connection.execute("select name, address from gateways where configured")
+        ]
         known = [pair for pair in names if pair[0] != gateway]
         number = number_gateways(connection, [*known, (gateway, address)])[gateway]
         store = Store(connection, timezone)

@@ -73,10 +73,23 @@ class Node(State):
     TABLE = "nodes"
     FIXED = ("id", "gateway", "node_id")
     COLUMNS = (
-        "role", "sketch_name", "sketch_version", "sketch_revision", "protocol_version", "parent_node_id", "arc",
-        "signal", "battery_level", "battery_level_at", "smart_sleep_ms", "usual_interval_s", "id_given_at",
-        "presented_at", "first_seen_at", "last_seen_at",
-    )  # fmt: skip
+        "role",
+        "sketch_name",
+        "sketch_version",
+        "sketch_revision",
+        "protocol_version",
+        "parent_node_id",
+        "arc",
+        "signal",
+        "battery_level",
+        "battery_level_at",
+        "smart_sleep_ms",
+        "usual_interval_s",
+        "id_given_at",
+        "presented_at",
+        "first_seen_at",
+        "last_seen_at",
+    )
 
     def __init__(self, *fixed):
         super().__init__(*fixed)

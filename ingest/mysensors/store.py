@@ -28,7 +28,9 @@ from ingest.mysensors.state import MERGE_HOURS, Channel, Node, Sensor
 from ingest.mysensors.tally import MERGE_DAYS, Tally, series
 from ingest.rows import Insert
 
-MESSAGE_COLUMNS = "received_at gateway node node_id child_id command echo type type_name payload repeat".split()
+MESSAGE_COLUMNS = (
+    "received_at gateway node node_id child_id command echo type type_name payload repeat".split()
+)
 MESSAGE = len(MESSAGE_COLUMNS)  # values of a row; the last one says whether it is a repeat
 MESSAGES = Insert("messages", MESSAGE_COLUMNS)
 READINGS = Insert("readings", ["received_at", "channel", "value", "text"])
@@ -97,7 +99,9 @@ class Store:
     def poll(self, connection, changed):
         if not changed:
             return False
-        waiting = bool(list(read_deletions(connection, self._deletions)))  # a commit follows, which begins with them
+        waiting = bool(
+            list(read_deletions(connection, self._deletions))
+        )  # a commit follows, which begins with them
         return waiting or imports_seen(connection) != self._imports
 
     def _absorb_block(self, block):
@@ -235,7 +239,11 @@ class Store:
             node.heard(block.monotonic, block.epoch)
             self._dirty[Node].add(node)
             if node.bursts(number, block.monotonic):
-                last = max(position for position, (header, _) in enumerate(block.items) if header.node == node.node_id)
+                last = max(
+                    position
+                    for position, (header, _) in enumerate(block.items)
+                    if header.node == node.node_id
+                )
                 reason = f"burst: more than {oddities.BURST} messages in {oddities.BURST_S} s"
                 self._oddities.append((at, first + last, node.id, None, reason))
 
@@ -269,7 +277,9 @@ class Store:
 
     def _add_oddity(self, at, position, route, reason):
         channel = route.channel.id if route.channel is not None else None
-        self._oddities.append((at, position, route.node.id if route.node is not None else None, channel, reason))
+        self._oddities.append(
+            (at, position, route.node.id if route.node is not None else None, channel, reason)
+        )
 
     def _drain_tallies(self):
         for tally in self._tallies.values():
@@ -282,9 +292,17 @@ class Store:
         key = 256 * node + child if child is not None else None
         gone = {
             Node: [node] if child is None else [],
-            Sensor: [sensor.id for sensor in self.sensors.values() if sensor.node == node and key in (None, sensor.id)],
-            Channel: [channel.id for channel in self.channels.values() if channel.node == node and key in (None, channel.sensor)],
-        }  # fmt: skip
+            Sensor: [
+                sensor.id
+                for sensor in self.sensors.values()
+                if sensor.node == node and key in (None, sensor.id)
+            ],
+            Channel: [
+                channel.id
+                for channel in self.channels.values()
+                if channel.node == node and key in (None, channel.sensor)
+            ],
+        }
         for kind, held in ((Node, self.nodes), (Sensor, self.sensors), (Channel, self.channels)):
             for id in gone[kind]:
                 state = held.get(id)
@@ -297,7 +315,9 @@ class Store:
         for tally in self._tallies.values():
             if tally.row[1] == node and child in (None, tally.row[3]):
                 tally.forget_last()
-        self._daily = [(*row[:3], row[3] if row[3] in self.sensors else None, *row[4:]) for row in self._daily]
+        self._daily = [
+            (*row[:3], row[3] if row[3] in self.sensors else None, *row[4:]) for row in self._daily
+        ]
         self._deleted(gateway, node_id, child)
 
     # Step two: memory into the open transaction.
@@ -327,19 +347,33 @@ class Store:
             if states:
                 connection.executemany(kind.upsert(), [state.values() for state in states])
                 topics.add(kind.TABLE)
-        connection.executemany(HEARD, [
-            (self.nodes[256 * gateway].protocol_version if 256 * gateway in self.nodes else None, at, at, gateway)
-            for gateway, at in self._gateways.items()
-        ])
+        connection.executemany(
+            HEARD,
+            [
+                (
+                    self.nodes[256 * gateway].protocol_version if 256 * gateway in self.nodes else None,
+                    at,
+                    at,
+                    gateway,
+                )
+                for gateway, at in self._gateways.items()
+            ],
+        )
         first = MESSAGES.append(connection, self._messages)
         READINGS.append(connection, self._readings)
         BATTERY_LEVELS.append(connection, self._battery_levels)
-        ODDITIES(connection, [value for at, position, *rest in self._oddities for value in (at, first + position, *rest)])
+        ODDITIES(
+            connection,
+            [value for at, position, *rest in self._oddities for value in (at, first + position, *rest)],
+        )
         REJECTS(connection, self._rejects)
         told = {
-            "messages": self._messages, "readings": self._readings, "battery_levels": self._battery_levels,
-            "oddities": self._oddities, "rejects": self._rejects,
-        }  # fmt: skip
+            "messages": self._messages,
+            "readings": self._readings,
+            "battery_levels": self._battery_levels,
+            "oddities": self._oddities,
+            "rejects": self._rejects,
+        }
         topics |= {topic for topic, rows in told.items() if rows}
         hours = [row for channel in self._dirty[Channel] for row in channel.hourly()]
         connection.executemany(MERGE_HOURS, hours)

@@ -13,7 +13,9 @@ log = logging.getLogger(__name__)
 
 CONNECT_S = 10.0
 FIRST_BACKOFF_S, LAST_BACKOFF_S = 1.0, 10.0
-QUIET_S = 0.05  # of silence after a serial port is opened: what comes after it begins with the beginning of a line
+QUIET_S = (
+    0.05  # of silence after a serial port is opened: what comes after it begins with the beginning of a line
+)
 REMEDIES = {
     errno.ENOENT: "is it plugged in? Names under /dev/serial/by-id stay the same",
     errno.EACCES: "add the user to the group dialout",
@@ -160,7 +162,9 @@ def explain(error):
     if isinstance(error, TimeoutError):
         return f"no answer within {CONNECT_S:.0f} s: is the gateway on, is the address right?"
     number = getattr(error, "errno", None)
-    if number is None:  # pyserial, and asyncio where a name has several addresses, keep the number in the text
+    if (
+        number is None
+    ):  # pyserial, and asyncio where a name has several addresses, keep the number in the text
         number = next((n for n in REMEDIES if f"[Errno {n}]" in str(error)), None)
     if isinstance(error, socket.gaierror):  # its numbers are of a kind of their own
         return f"{error.strerror}: is the name of the gateway right?"

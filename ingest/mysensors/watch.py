@@ -42,9 +42,12 @@ class Watch:
         self._store = store
         self._rows = []
         self._listening = {}  # gateway -> monotonic seconds since when it is heard
-        self._silent = {row[0]: -1.0 for row in connection.execute(
-            "select node from events where event = 'NODE_SILENT' and ended_at is null"
-        )}  # node -> monotonic seconds when it was called silent  # fmt: skip
+        self._silent = {
+            row[0]: -1.0
+            for row in connection.execute(
+                "select node from events where event = 'NODE_SILENT' and ended_at is null"
+            )
+        }  # node -> monotonic seconds when it was called silent
         self._next_look = 0.0
         self._ahead = time.time() - time.monotonic()
 
@@ -83,12 +86,26 @@ class Watch:
             elif now - (heard or since) > limit:
                 self._silent[node.id] = now
                 words = f"silent for more than {limit:.0f} s"
-                self._rows.append((OPEN, (
-                    "NODE_SILENT", None, node.id, node.last_seen_at, None, int(heard is not None), words, "{}",
-                )))  # fmt: skip
+                self._rows.append(
+                    (
+                        OPEN,
+                        (
+                            "NODE_SILENT",
+                            None,
+                            node.id,
+                            node.last_seen_at,
+                            None,
+                            int(heard is not None),
+                            words,
+                            "{}",
+                        ),
+                    )
+                )
 
     def _open(self, event, gateway, node, at, ended_at=None, detail="", figures=None):
-        self._rows.append((OPEN, (event, gateway, node, utc(at), ended_at, 1, detail, json.dumps(figures or {}))))
+        self._rows.append(
+            (OPEN, (event, gateway, node, utc(at), ended_at, 1, detail, json.dumps(figures or {})))
+        )
 
     def write(self, connection):
         for statement, values in self._rows:

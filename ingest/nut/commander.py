@@ -125,7 +125,12 @@ class Commander(threading.Thread):
         self._close()
         server = self._server
         client = self._client = NutClient(
-            server.host, server.port, server.command_username, server.command_password, timeout=TIMEOUT_S, connect=False
+            server.host,
+            server.port,
+            server.command_username,
+            server.command_password,
+            timeout=TIMEOUT_S,
+            connect=False,
         )
         if self._stopping.is_set():
             client.close()
@@ -222,7 +227,9 @@ class Commander(threading.Thread):
             self._sent.remove(sent)
             if error.answered:
                 return self._end(order, "failed", f"{VERDICTS.get(error.raw, error.words)} ({error.raw})")
-            return self._end(order, "unknown", f"upsd took it, then: {error.words} {NOT_KNOWN[0].upper()}{NOT_KNOWN[1:]}")
+            return self._end(
+                order, "unknown", f"upsd took it, then: {error.words} {NOT_KNOWN[0].upper()}{NOT_KNOWN[1:]}"
+            )
         if done:
             self._sent.remove(sent)
             if order.command:
@@ -232,8 +239,14 @@ class Commander(threading.Thread):
             self._sent.remove(sent)
             if order.command:
                 self._tell(order, sent.at, sent.monotonic, sure=False)
-                return self._end(order, "unknown", f"upsd took it, its driver says nothing of it for {TRACK_S:.0f} s: {NOT_KNOWN}")
-            return self._end(order, "failed", f"upsd took it, but the UPS has not taken the value within {TRACK_S:.0f} s")
+                return self._end(
+                    order,
+                    "unknown",
+                    f"upsd took it, its driver says nothing of it for {TRACK_S:.0f} s: {NOT_KNOWN}",
+                )
+            return self._end(
+                order, "failed", f"upsd took it, but the UPS has not taken the value within {TRACK_S:.0f} s"
+            )
         return None
 
     def _is_done(self, sent):

@@ -17,7 +17,12 @@ from ingest.nut.transport import Closed, Incomplete, LinePipe, PyNUTClient, name
 log = logging.getLogger(__name__)
 
 TIMEOUT_S = 5.0
-OPTIONAL_REFUSALS = ("unsupported", "invalid", "error", "denied")  # how embedded servers refuse LIST RW, CMD and the like
+OPTIONAL_REFUSALS = (
+    "unsupported",
+    "invalid",
+    "error",
+    "denied",
+)  # how embedded servers refuse LIST RW, CMD and the like
 UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN)
 
 
@@ -38,7 +43,13 @@ class Connection(PyNUTClient):
         connect: bool = True,
     ) -> None:
         # nut2's constructor is not called: it logs the password and installs a handler on the root logger.
-        self._host, self._port, self._login, self._password, self._timeout = host, port, username, password, timeout
+        self._host, self._port, self._login, self._password, self._timeout = (
+            host,
+            port,
+            username,
+            password,
+            timeout,
+        )
         self._srv_handler: LinePipe | None = None
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
@@ -94,7 +105,9 @@ class Connection(PyNUTClient):
                 sock.shutdown(socket.SHUT_RDWR)
             except OSError as error:
                 log.debug("%s: already gone: %s", self.server, error)
-        if self._lock.acquire(timeout=1):  # a thread that is still looking up a name sees `_closing` when it comes back
+        if self._lock.acquire(
+            timeout=1
+        ):  # a thread that is still looking up a name sees `_closing` when it comes back
             try:
                 if self._srv_handler is not None:
                     self._srv_handler.close()
@@ -111,12 +124,17 @@ class Connection(PyNUTClient):
 
     def _connect_error(self, error: OSError | UnicodeError) -> NutError:
         if isinstance(error, socket.gaierror | UnicodeError):
-            return NutError("name", f"the name {self._host} is not known: {getattr(error, 'strerror', error)}")
+            return NutError(
+                "name", f"the name {self._host} is not known: {getattr(error, 'strerror', error)}"
+            )
         if isinstance(error, ConnectionRefusedError):
-            return NutError("refused", f"nothing listens at {self.server}: is upsd running, with LISTEN for this address?")
+            return NutError(
+                "refused", f"nothing listens at {self.server}: is upsd running, with LISTEN for this address?"
+            )
         if isinstance(error, TimeoutError):
             return NutError(
-                "timeout", f"{self.server} does not answer within {self._timeout:g} s: is the host on, a firewall between?"
+                "timeout",
+                f"{self.server} does not answer within {self._timeout:g} s: is the host on, a firewall between?",
             )
         if error.errno in UNREACHABLE:
             return NutError("unreachable", f"there is no way to {self.server}: {error.strerror}")
@@ -152,14 +170,18 @@ class Connection(PyNUTClient):
     def _send(self, request: str) -> float:
         """Send a request and return the time by which the whole answer must be here."""
         if not self.usable or self._srv_handler is None:
-            raise self._broken("closed", f"the connection to {self.server} is not usable any more: make a new one")
+            raise self._broken(
+                "closed", f"the connection to {self.server} is not usable any more: make a new one"
+            )
         shown = self._hide(request)
         log.debug("%s <- %s", self.server, shown)
         try:
             late = self._srv_handler.unasked()
             if late:
                 text = late.decode("utf-8", "replace")
-                raise self._broken("protocol", f"{self.server} had sent something before it was asked {shown}", text)
+                raise self._broken(
+                    "protocol", f"{self.server} had sent something before it was asked {shown}", text
+                )
             self._srv_handler.write(request.encode("utf-8") + b"\n")
             self._srv_handler.hurry()
         except (Closed, OSError) as error:

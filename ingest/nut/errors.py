@@ -5,8 +5,14 @@ from ingest.nut.transport import PyNUTError
 # ERR words of the protocol (RFC 9271; docs/net-protocol.txt of NUT) -> outcome, what it means and what helps.
 ERR_WORDS = {
     "DATA-STALE": ("stale", "the driver runs but has lost the UPS: look at its USB or serial cable"),
-    "DRIVER-NOT-CONNECTED": ("driver", "upsd runs but the driver of this UPS does not: start it with upsdrvctl"),
-    "ACCESS-DENIED": ("denied", "wrong user or password, or a user without this right: compare with upsd.users"),
+    "DRIVER-NOT-CONNECTED": (
+        "driver",
+        "upsd runs but the driver of this UPS does not: start it with upsdrvctl",
+    ),
+    "ACCESS-DENIED": (
+        "denied",
+        "wrong user or password, or a user without this right: compare with upsd.users",
+    ),
     "INVALID-USERNAME": ("denied", "the server does not take this user name"),
     "INVALID-PASSWORD": ("denied", "the server does not take this password"),
     "USERNAME-REQUIRED": ("denied", "this needs a user name and a password: set them in the config"),
@@ -47,5 +53,7 @@ class NutError(PyNUTError):
 def from_answer(line: str, request: str, server: str) -> NutError:
     """The error behind an answer `ERR <message> [<extra>...]` to a request whose secrets are already hidden."""
     message = line.split()[1] if len(line.split()) > 1 else ""
-    outcome, meaning = ERR_WORDS.get(message, ("error", "the server gives a reason that is not in the protocol"))
+    outcome, meaning = ERR_WORDS.get(
+        message, ("error", "the server gives a reason that is not in the protocol")
+    )
     return NutError(outcome, f"{server} answers {line} to {request}: {meaning}", line, answered=True)

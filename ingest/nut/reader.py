@@ -125,14 +125,27 @@ class NutReader(Reader):
         if self._refused is None:
             now, monotonic = time.time(), time.monotonic()
             for name in self._names():
-                self._hand(Poll(name, now, monotonic, self.poll_s, outcome="denied", where="server", words=words, noted=True))
+                self._hand(
+                    Poll(
+                        name,
+                        now,
+                        monotonic,
+                        self.poll_s,
+                        outcome="denied",
+                        where="server",
+                        words=words,
+                        noted=True,
+                    )
+                )
         self._refused = words
 
     def _may_log_in(self, ups):
         """LOGIN, on a connection that ends at once: a user for upsmon has this right and no other. None: it cannot be told."""
         server = self._server
         try:
-            with NutClient(server.host, server.port, server.username, server.password, timeout=LEAST_TIMEOUT_S) as client:
+            with NutClient(
+                server.host, server.port, server.username, server.password, timeout=LEAST_TIMEOUT_S
+            ) as client:
                 client.login(ups)
         except NutError as error:
             if error.outcome == "denied":
@@ -163,7 +176,9 @@ class NutReader(Reader):
         for command in own.commands if own else ():
             if command in commands and command not in COMMANDS:
                 commands[command] = self._guard(client.command_description, ups, command)
-        return Offer(name, time.time(), commands, {var: self._guard(read_setting, client, ups, var) for var in listed})
+        return Offer(
+            name, time.time(), commands, {var: self._guard(read_setting, client, ups, var) for var in listed}
+        )
 
     def _guard(self, call, *arguments):
         """The call's answer; what fails for one UPS raises UpsError, what ends the connection SourceError."""

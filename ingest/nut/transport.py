@@ -14,7 +14,9 @@ _shield = logging.NullHandler()
 _root.addHandler(_shield)  # nut2 calls logging.basicConfig() on import, which does nothing where a handler is
 try:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # telnetlib is deprecated, its stand-in for 3.13 says so too
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # telnetlib is deprecated, its stand-in for 3.13 says so too
         import telnetlib
 
         from nut2 import PyNUTClient, PyNUTError

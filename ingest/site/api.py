@@ -20,35 +20,82 @@ from ingest.site.pages import page, select
 
 HOST = re.compile(r"[\w.\-]+(:\d+)?|\[[0-9a-fA-F:.]+\](:\d+)?", re.ASCII)
 EXAMPLES = {  # of parameters of queries that write
-    "node": "{node}", "ups": "{ups}", "location": "greenhouse", "date": "{day}",
-}  # fmt: skip
+    "node": "{node}",
+    "ups": "{ups}",
+    "location": "greenhouse",
+    "date": "{day}",
+}
 MEANINGS = {  # of parameters of queries
-    "node": "id of the table nodes", "sensor": "id of the table sensors", "channel": "id of the table channels",
-    "ups": "name, or id of the table ups", "gateway": "name of a gateway", "child": "child id", "type": "a symbol such as V_TEMP",
-    "command": ", ".join(COMMANDS), "date": "YYYY-MM-DD; today unless given", "days": "a number of days",
-    "since": "a date or a time", "until": "a date or a time", "location": "where it is", "before": "id: only older ones",
-    "range": f"a span such as {', '.join(LISTS['range'])}", "variable": "a part of its name", "reason": "a part of it",
+    "node": "id of the table nodes",
+    "sensor": "id of the table sensors",
+    "channel": "id of the table channels",
+    "ups": "name, or id of the table ups",
+    "gateway": "name of a gateway",
+    "child": "child id",
+    "type": "a symbol such as V_TEMP",
+    "command": ", ".join(COMMANDS),
+    "date": "YYYY-MM-DD; today unless given",
+    "days": "a number of days",
+    "since": "a date or a time",
+    "until": "a date or a time",
+    "location": "where it is",
+    "before": "id: only older ones",
+    "range": f"a span such as {', '.join(LISTS['range'])}",
+    "variable": "a part of its name",
+    "reason": "a part of it",
     "level": "per cent",
-}  # fmt: skip
+}
 NATIVE = (  # what Datasette answers by itself
-    ("/telemetry/TABLE.json", Call(
-        "Rows of a table or view", "Without `_shape=array`, `next_url` leads to the rows that follow.",
-        fields={"COLUMN": "only rows with this value; COLUMN__gt, __lt, __contains and so on compare otherwise",
-                "_sort_desc": "column to sort by, the greatest first; _sort: the least first", "_size": "rows of an answer, at most 5000",
-                "_shape": "array: the rows alone"},
-        example={"state": "OK", "_sort_desc": "last_seen_at", "_shape": "array"}, at={"TABLE": "node_overview"})),
-    ("/telemetry/TABLE.csv", Call("The same as CSV", fields={"_size": "max, or a number", "_stream": "on: all rows, however many"},
-                                  example={"_size": "max"}, at={"TABLE": "nodes"}, answer="CSV")),
-    ("/telemetry/TABLE/ID.json", Call("One row", example={"_shape": "array"}, at={"TABLE": "nodes", "ID": "{node}"})),
-    ("/telemetry.json", Call(
-        "Your own SQL", "It ends after two seconds. ago('6 hours') gives a time to compare *_at columns with.",
-        fields={"sql": "a select", "_shape": "array: the rows alone", "p": "value of a parameter :p of the SQL"},
-        example={"sql": "select name, value from channels where last_at > ago('6 hours')", "_shape": "array"})),
+    (
+        "/telemetry/TABLE.json",
+        Call(
+            "Rows of a table or view",
+            "Without `_shape=array`, `next_url` leads to the rows that follow.",
+            fields={
+                "COLUMN": "only rows with this value; COLUMN__gt, __lt, __contains and so on compare otherwise",
+                "_sort_desc": "column to sort by, the greatest first; _sort: the least first",
+                "_size": "rows of an answer, at most 5000",
+                "_shape": "array: the rows alone",
+            },
+            example={"state": "OK", "_sort_desc": "last_seen_at", "_shape": "array"},
+            at={"TABLE": "node_overview"},
+        ),
+    ),
+    (
+        "/telemetry/TABLE.csv",
+        Call(
+            "The same as CSV",
+            fields={"_size": "max, or a number", "_stream": "on: all rows, however many"},
+            example={"_size": "max"},
+            at={"TABLE": "nodes"},
+            answer="CSV",
+        ),
+    ),
+    (
+        "/telemetry/TABLE/ID.json",
+        Call("One row", example={"_shape": "array"}, at={"TABLE": "nodes", "ID": "{node}"}),
+    ),
+    (
+        "/telemetry.json",
+        Call(
+            "Your own SQL",
+            "It ends after two seconds. ago('6 hours') gives a time to compare *_at columns with.",
+            fields={
+                "sql": "a select",
+                "_shape": "array: the rows alone",
+                "p": "value of a parameter :p of the SQL",
+            },
+            example={
+                "sql": "select name, value from channels where last_at > ago('6 hours')",
+                "_shape": "array",
+            },
+        ),
+    ),
     ("/telemetry.json", Call("All tables, views and queries, with their columns")),
     ("/-/actor.json", Call("Who you are: the actor of your token or cookie, or null")),
     ("/-/versions.json", Call("Versions of Datasette, Python, SQLite")),
     ("/-/metadata.json", Call("What every table, column and query means")),
-)  # fmt: skip
+)
 
 
 def routes(datasette):
@@ -75,10 +122,13 @@ async def queries(datasette, actor):
         writes = bool(query.get("write"))
         params = query.get("params") or re.findall(r"(?<![:\w]):([a-z]\w*)", query["sql"])
         call = Call(
-            query.get("title") or name, " ".join((query.get("description") or "").split()), "POST" if writes else "GET",
-            query["right"] if writes else "read", {param: meaning(param, name) for param in params},
+            query.get("title") or name,
+            " ".join((query.get("description") or "").split()),
+            "POST" if writes else "GET",
+            query["right"] if writes else "read",
+            {param: meaning(param, name) for param in params},
             {param: EXAMPLES.get(param, "...") for param in params} if writes else {"_shape": "array"},
-        )  # fmt: skip
+        )
         found.append((f"/{DATABASE}/{name}" + ("" if writes else ".json"), call))
     return found
 
@@ -104,7 +154,9 @@ async def samples(datasette):
                 "select value from ups_variables where variable = ? and ups = (select id from ups where name = ?)",
                 [ups.settings[0], name],
             )
-            found |= {"{set}": name, "{setting}": ups.settings[0]} | {"{value}": row["value"] for row in values or []}
+            found |= {"{set}": name, "{setting}": ups.settings[0]} | {
+                "{value}": row["value"] for row in values or []
+            }
     return found
 
 
@@ -149,15 +201,21 @@ async def listed(datasette, request):
     for path, call in own:
         add(path, call, "deeds" if call.method == "POST" else "questions")
     for path, call in sorted(routes(datasette), key=lambda one: one[0]):
-        add(path, call, "deeds" if call.method == "POST" else "pages" if call.answer == "page" else "programs")
+        add(
+            path, call, "deeds" if call.method == "POST" else "pages" if call.answer == "page" else "programs"
+        )
     for path, call in NATIVE:
         add(path, call, "native")
     return groups
 
 
 TITLES = {
-    "questions": "Questions", "deeds": "Deeds", "programs": "For other programs", "pages": "Pages", "native": "The data itself",
-}  # fmt: skip
+    "questions": "Questions",
+    "deeds": "Deeds",
+    "programs": "For other programs",
+    "pages": "Pages",
+    "native": "The data itself",
+}
 
 
 async def api(datasette, request):
@@ -165,10 +223,15 @@ async def api(datasette, request):
     groups = await listed(datasette, request)
     base = base_of(datasette, request)
     if request.path.endswith(".json"):
-        return Response.json({"ok": True, "base": base, "calls": [call for calls in groups.values() for call in calls]})
+        return Response.json(
+            {"ok": True, "base": base, "calls": [call for calls in groups.values() for call in calls]}
+        )
     described = datasette.metadata("tables", database=DATABASE, fallback=False) or {}
     context = {
-        "groups": groups, "titles": TITLES, "base": base, "closed": not datasette.open_to_read,
+        "groups": groups,
+        "titles": TITLES,
+        "base": base,
+        "closed": not datasette.open_to_read,
         "tables": [(name, about) for name, about in described.items() if not about.get("hidden")],
-    }  # fmt: skip
+    }
     return await page(datasette, request, "pages/api.html", context)

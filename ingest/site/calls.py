@@ -24,7 +24,10 @@ class Call(NamedTuple):
     answer: str = "JSON"
 
 
-UNTOLD, UNTOLD_POST = Call("Not described yet", right=None), Call("Not described yet", method="POST", right=None)
+UNTOLD, UNTOLD_POST = (
+    Call("Not described yet", right=None),
+    Call("Not described yet", method="POST", right=None),
+)
 BY_QUERY = Call("A canned query that writes; each is listed by itself", method="POST", right="edit")
 
 
@@ -36,7 +39,9 @@ def described(pattern, handler, *calls):
 
 def shown_path(pattern):
     """A pattern as people read it: `^/nodes/(?P<gateway>[^/]+)$` as /nodes/GATEWAY."""
-    return GROUP.sub(lambda match: match[1].upper(), pattern.removeprefix("^").removesuffix("$")).replace("\\", "")
+    return GROUP.sub(lambda match: match[1].upper(), pattern.removeprefix("^").removesuffix("$")).replace(
+        "\\", ""
+    )
 
 
 def told(pattern):

@@ -9,10 +9,19 @@ from ingest.views import VIEWS
 
 MOST = 500  # choices in a list; more are typed
 HISTORY = (
-    "input_voltage", "output_voltage", "ups_load", "watts", "battery_charge", "battery_voltage", "battery_runtime",
-    "ups_temperature", "input_frequency",
-)  # fmt: skip
-CHART = "g.mark=line&g.x_column=at&g.x_type=temporal&g.y_column=value&g.y_type=quantitative&g.color_column=name"
+    "input_voltage",
+    "output_voltage",
+    "ups_load",
+    "watts",
+    "battery_charge",
+    "battery_voltage",
+    "battery_runtime",
+    "ups_temperature",
+    "input_frequency",
+)
+CHART = (
+    "g.mark=line&g.x_column=at&g.x_type=temporal&g.y_column=value&g.y_type=quantitative&g.color_column=name"
+)
 TARGETS = {
     "node": "/telemetry/nodes/{}",
     "sensor": "/telemetry/value_latest?sensor={}",

@@ -13,7 +13,24 @@ from ingest.site.words import format_length
 WIDTH, HEIGHT = 1000, 100
 TOP, TALL = 8, 160  # pixels
 LEAST_SHADE = 2.5  # of the width, so that a short outage is seen
-STEPS = (60, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 1_209_600, 2_678_400, 5_356_800)
+STEPS = (
+    60,
+    300,
+    600,
+    900,
+    1800,
+    3600,
+    7200,
+    10_800,
+    21_600,
+    43_200,
+    86_400,
+    172_800,
+    604_800,
+    1_209_600,
+    2_678_400,
+    5_356_800,
+)
 TICKS = 6
 
 
@@ -23,7 +40,9 @@ def chart(title, unit, series, since, until, timezone, shaded=(), lines=(), floo
     `series`: (label, points); `shaded`: (start, end); `lines`: (label, value); `floor`: the axis begins there at the latest.
     `mains`: values near 0 are those of an outage and do not stretch the axis.
     """
-    numbers = [number for number, (_, points) in enumerate(series, 1) if points]  # one colour on every chart of a page
+    numbers = [
+        number for number, (_, points) in enumerate(series, 1) if points
+    ]  # one colour on every chart of a page
     series = [(label, points) for label, points in series if points]
     if not series:
         return None
@@ -37,14 +56,26 @@ def chart(title, unit, series, since, until, timezone, shaded=(), lines=(), floo
         return round((high - value) / (high - low) * HEIGHT, 2)
 
     return {
-        "title": title, "unit": unit, "since": since, "until": until, "low": low, "high": high,
+        "title": title,
+        "unit": unit,
+        "since": since,
+        "until": until,
+        "low": low,
+        "high": high,
         "caption": _caption(series, unit, shaded, since, until, usual),
         "series": [_line(number, label, points, x, y) for number, (label, points) in zip(numbers, series)],
         "shaded": [_shade(start, end, x) for start, end in shaded if end > since and start < until],
-        "lines": [{"label": label, "y": y(value), "down": _down(y(value))} for label, value in lines if low <= value <= high],
+        "lines": [
+            {"label": label, "y": y(value), "down": _down(y(value))}
+            for label, value in lines
+            if low <= value <= high
+        ],
         "ys": [{"y": y(value), "down": _down(y(value)), "text": f"{value:g}"} for value in _nice(low, high)],
-        "xs": [{"x": x(at), "across": round(x(at) / WIDTH * 100, 2), "text": text} for at, text in _times(since, until, timezone)],
-    }  # fmt: skip
+        "xs": [
+            {"x": x(at), "across": round(x(at) / WIDTH * 100, 2), "text": text}
+            for at, text in _times(since, until, timezone)
+        ],
+    }
 
 
 def _down(y):
@@ -160,7 +191,9 @@ def _caption(series, unit, shaded, since, until, usual):
 def _missing(points, until):
     limit = gap_s(points)
     ends = [*(point[0] for point in points), until]
-    return sum(after - before for before, after in zip(ends, ends[1:]) if limit and after - before > max(limit, 60))
+    return sum(
+        after - before for before, after in zip(ends, ends[1:]) if limit and after - before > max(limit, 60)
+    )
 
 
 def bars(rows, width=WIDTH, height=HEIGHT):
@@ -169,12 +202,15 @@ def bars(rows, width=WIDTH, height=HEIGHT):
     across = width / max(1, len(rows))
     return [
         {
-            "x": round(number * across + across * 0.1, 1), "width": round(across * 0.8, 1),
-            "y": round(height - (value or 0) / most * height, 2), "height": round((value or 0) / most * height, 2),
-            "text": text, "label": label,
+            "x": round(number * across + across * 0.1, 1),
+            "width": round(across * 0.8, 1),
+            "y": round(height - (value or 0) / most * height, 2),
+            "height": round((value or 0) / most * height, 2),
+            "text": text,
+            "label": label,
         }
         for number, (label, value, text) in enumerate(rows)
-    ]  # fmt: skip
+    ]
 
 
 def histogram(title, unit, counts, low, high, step):
@@ -194,9 +230,18 @@ def histogram(title, unit, counts, low, high, step):
     top = min(number for number, hours in counts.items() if hours == most)
     left, width = low * step, (high + 1 - low) * step
     return {
-        "title": title, "unit": unit,
+        "title": title,
+        "unit": unit,
         "caption": f"all {span(min(counts), max(counts))}\u202f{unit}, most often {span(top, top)}\u202f{unit}: "
         f"{share(most):.0f}\u202f% of {total} hours.",
-        "bars": bars([(None, share(hours), f"{span(number, number)} {unit}: {hours} h, {share(hours):.1f} %") for number, hours in bins]),
-        "xs": [{"across": round((value - left) / width * 100, 2), "text": f"{value:g}"} for value in _nice(left, left + width)],
-    }  # fmt: skip
+        "bars": bars(
+            [
+                (None, share(hours), f"{span(number, number)} {unit}: {hours} h, {share(hours):.1f} %")
+                for number, hours in bins
+            ]
+        ),
+        "xs": [
+            {"across": round((value - left) / width * 100, 2), "text": f"{value:g}"}
+            for value in _nice(left, left + width)
+        ],
+    }

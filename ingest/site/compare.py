@@ -8,7 +8,8 @@ MOST = 100  # columns
 def comparison(names):
     """SQL with one column for each (id, name); `differs` is 1 where they do not all have the same value."""
     columns = "".join(
-        f"""\n    max(case when ups = {int(number)} then value end) as "{name.replace('"', '""')}",""" for number, name in names
+        f"""\n    max(case when ups = {int(number)} then value end) as "{name.replace('"', '""')}","""
+        for number, name in names
     )
     shown = "".join(f""" "{name.replace('"', '""')}",""" for _, name in names)
     return f"""select label, unit,{shown} differs, variable from (

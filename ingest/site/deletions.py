@@ -28,13 +28,21 @@ async def delete_page(datasette, request):
     """GET: the plan, as a page or JSON. POST with `confirm=yes`: 202, and the rows go in the background."""
     if request.method == "POST":
         answer = await perform(
-            datasette, request, "delete", "maintain", partial(place, datasette), status=202, after="/-/maintenance"
+            datasette,
+            request,
+            "delete",
+            "maintain",
+            partial(place, datasette),
+            status=202,
+            after="/-/maintenance",
         )
         wake(datasette)
         return answer
     if not await may(datasette, request.actor, "read"):
         return await refuse(datasette, request, Refused(*await refusal(datasette, request.actor, "read")))
-    fields = {name: request.args.get(name) or "" for name in ("what", "node", "sensor", "before", "everything")}
+    fields = {
+        name: request.args.get(name) or "" for name in ("what", "node", "sensor", "before", "everything")
+    }
     try:
         context = await asyncio.to_thread(read_plan, datasette, fields)
     except Refused as refused:
@@ -69,10 +77,17 @@ def _counts(connection, wanted, timezone):
             for one in count(connection, wanted["kind"], wanted["key"])
         ]
     rows = [
-        {"table": item.table, "rows": item.rows, "about": not item.counted, "bytes": item.bytes,
-         "from_at": item.from_at, "to_at": item.to_at}
-        for item in plan_before(connection, seconds(wanted["before_at"])) if item.rows
-    ]  # fmt: skip
+        {
+            "table": item.table,
+            "rows": item.rows,
+            "about": not item.counted,
+            "bytes": item.bytes,
+            "from_at": item.from_at,
+            "to_at": item.to_at,
+        }
+        for item in plan_before(connection, seconds(wanted["before_at"]))
+        if item.rows
+    ]
     if wanted["everything"]:
         rows += [
             {"table": one.table, "rows": one.rows, "about": one.more, "bytes": one.bytes}
@@ -87,7 +102,12 @@ def read_wanted(connection, fields, timezone):
     if wrong:
         raise Refused(400, f"{wrong[0]} is a text, not a file")
     what = fields.get("what", "").strip()
-    wanted = {"kind": what, "key": None, "before_at": None, "everything": fields.get("everything", "").strip() in TRUE}
+    wanted = {
+        "kind": what,
+        "key": None,
+        "before_at": None,
+        "everything": fields.get("everything", "").strip() in TRUE,
+    }
     if what in ("node", "requests"):
         id, name, gateway, number = tuple(find_node(connection, fields.get("node", "")))
         wanted |= {"key": id, "back": f"/nodes/{gateway}/{number}"}
@@ -104,7 +124,11 @@ def read_wanted(connection, fields, timezone):
         except ValueError as error:
             raise Refused(400, str(error).replace("date is", "before is")) from None
         also = ", with what is rolled up and events" if wanted["everything"] else ""
-        wanted |= {"before_at": start_of(day, timezone), "subject": f"everything before {day}{also}", "back": "/-/maintenance"}
+        wanted |= {
+            "before_at": start_of(day, timezone),
+            "subject": f"everything before {day}{also}",
+            "back": "/-/maintenance",
+        }
     else:
         raise Refused(400, HELP)
     return wanted
@@ -115,12 +139,17 @@ def _find_sensor(connection, text):
         raise Refused(400, "sensor is needed: an id of the table sensors")
     row = connection.execute(
         "select s.id, s.name, g.name, n.node_id from sensors s join nodes n on n.id = s.node "
-        "join gateways g on g.id = n.gateway where s.id = ?", (int(text),)
+        "join gateways g on g.id = n.gateway where s.id = ?",
+        (int(text),),
     ).fetchone()
     if row is None:
         raise Refused(404, f"No sensor {text}: the table sensors has no such id")
     id, name, gateway, number = tuple(row)
-    return {"key": id, "subject": f"sensor {name} ({gateway}/{number}/{id % 256})", "back": f"/nodes/{gateway}/{number}"}
+    return {
+        "key": id,
+        "subject": f"sensor {name} ({gateway}/{number}/{id % 256})",
+        "back": f"/nodes/{gateway}/{number}",
+    }
 
 
 def place(datasette, connection, fields, actor):
@@ -129,7 +158,9 @@ def place(datasette, connection, fields, actor):
     subject = wanted["subject"]
     if fields.get("confirm", "").strip() not in TRUE:
         raise Refused(
-            400, f"This cannot be undone: look at GET /-/delete first, then send confirm=yes to delete {subject}", subject=subject
+            400,
+            f"This cannot be undone: look at GET /-/delete first, then send confirm=yes to delete {subject}",
+            subject=subject,
         )
     if wanted["kind"] == "node" and (update := open_update(connection, wanted["key"])):
         raise Refused(409, f"Update {update} of {subject} is under way: cancel it first", subject=subject)
@@ -142,6 +173,14 @@ def place(datasette, connection, fields, actor):
     number = connection.execute(
         "insert into deletions (kind, key, before_at, everything, subject, requested_at, requested_by) "
         "values (?, ?, ?, ?, ?, ?, ?)",
-        (wanted["kind"], wanted["key"], wanted["before_at"], int(wanted["everything"]), subject, utc(time.time()), actor),
+        (
+            wanted["kind"],
+            wanted["key"],
+            wanted["before_at"],
+            int(wanted["everything"]),
+            subject,
+            utc(time.time()),
+            actor,
+        ),
     ).lastrowid
     return Done(f"{subject} is being deleted", subject, {"deletion": number})

@@ -27,27 +27,42 @@ async def energy(datasette, request):
         span = read_span(request, datasette.timezone, RANGES[per][0][0])
     except ValueError as error:
         return await wrong(datasette, request, "Not a range", str(error), 400)
-    rows = await run(datasette, "energy_by_day", {"per": per, "since": utc(span.since), "until": utc(span.until)})
+    rows = await run(
+        datasette, "energy_by_day", {"per": per, "since": utc(span.since), "until": utc(span.until)}
+    )
     upses = await select(datasette, "select * from ups_overview where configured order by id")
     periods = by_period(rows or [])
     context = {
-        "upses": upses, "per": per, "pers": PERS, "span": span, "ranges": sorted(RANGES[per], key=lambda one: parse_span(one[0])),
+        "upses": upses,
+        "per": per,
+        "pers": PERS,
+        "span": span,
+        "ranges": sorted(RANGES[per], key=lambda one: parse_span(one[0])),
         "slow": rows is None,
         "names": list(dict.fromkeys(row["name"] for row in rows or [] if row["ups"] is not None)),
-        "periods": periods, "totals": totals(rows or []),
-        "bars": bars([
-            (one["period"], one["house"]["kwh"], f"{one['period']}: {format_figure(one['house']['kwh'], 'kWh')}")
-            for one in reversed(periods)
-        ]),
+        "periods": periods,
+        "totals": totals(rows or []),
+        "bars": bars(
+            [
+                (
+                    one["period"],
+                    one["house"]["kwh"],
+                    f"{one['period']}: {format_figure(one['house']['kwh'], 'kWh')}",
+                )
+                for one in reversed(periods)
+            ]
+        ),
         "watts": sum(ups["watts"] or 0 for ups in upses or [] if ups["state"] not in ("Stale", "No data")),
-        "counted": sum(ups["watts"] is not None and ups["state"] not in ("Stale", "No data") for ups in upses or []),
+        "counted": sum(
+            ups["watts"] is not None and ups["state"] not in ("Stale", "No data") for ups in upses or []
+        ),
         "tariffs": await select(
             datasette,
             """select *, (valid_from is null or valid_from <= local_day(:now)) and (valid_to is null or valid_to >= local_day(:now))
             as in_force from tariffs order by id""",
             {"now": utc(span.until)},
         ),
-    }  # fmt: skip
+    }
     return await page(datasette, request, "pages/energy.html", context)
 
 
@@ -67,7 +82,9 @@ def totals(rows):
     """Name (`House` too) -> kWh, cost, currency and seconds seen and not seen in all periods."""
     found = {}
     for row in rows:
-        own = found.setdefault(row["name"], {"kwh": None, "cost": None, "currency": None, "covered_s": 0, "uncovered_s": 0})
+        own = found.setdefault(
+            row["name"], {"kwh": None, "cost": None, "currency": None, "covered_s": 0, "uncovered_s": 0}
+        )
         for figure in ("kwh", "cost"):
             if row[figure] is not None:
                 own[figure] = (own[figure] or 0) + row[figure]

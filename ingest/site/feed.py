@@ -45,7 +45,10 @@ def _document(datasette, request, chosen, events, began):
     query = f"?{urlencode(chosen, safe='@')}" if chosen else ""
     itself, title = address(f"/events.atom{query}"), datasette.config.title
     of = f" ({', '.join(chosen.values())})" if chosen else ""
-    updated = max([event["ended_at"] or event["started_at"] for event in events] or [began or "1970-01-01T00:00:00.000Z"])
+    updated = max(
+        [event["ended_at"] or event["started_at"] for event in events]
+        or [began or "1970-01-01T00:00:00.000Z"]
+    )
     page = address(f"/events?{urlencode({'tab': 'all', **chosen}, safe='@')}")
     yield '<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">\n'
     yield f"<title>{_text(title)}: events{_text(of)}</title>\n<id>{_text(itself)}</id>\n<updated>{updated}</updated>\n"
@@ -53,7 +56,12 @@ def _document(datasette, request, chosen, events, began):
     yield f'<link rel="self" type="application/atom+xml" href={quoteattr(itself)}/>\n<link rel="alternate" type="text/html" href={quoteattr(page)}/>\n'
     for event in events:
         length = f"lasted {format_length(event['seconds'])}" if event["ended_at"] else "goes on"
-        told = ", ".join(filter(None, [f"Began {format_local(event['started_at'], datasette.timezone)}", length, event["detail"]]))
+        told = ", ".join(
+            filter(
+                None,
+                [f"Began {format_local(event['started_at'], datasette.timezone)}", length, event["detail"]],
+            )
+        )
         yield f"<entry><title>{_text(event['name'])}: {_text(event['words'])}</title><id>{entry_id(event)}</id>\n"
         yield f"<published>{event['started_at']}</published><updated>{event['ended_at'] or event['started_at']}</updated>\n"
         yield f'<category term={quoteattr(event["event"])}/><link rel="alternate" type="text/html" href={quoteattr(address(event["href"]))}/>\n'

@@ -100,7 +100,9 @@ async def _read_multipart(scope, receive):
     try:
         async with Request(scope, receive).form(max_files=1, max_fields=FIELDS) as form:
             return {
-                name: Upload(value.filename or "", await value.read()) if isinstance(value, UploadFile) else value
+                name: Upload(value.filename or "", await value.read())
+                if isinstance(value, UploadFile)
+                else value
                 for name, value in form.multi_items()
             }
     except (MultiPartException, HTTPException) as error:
@@ -167,7 +169,12 @@ async def refuse(datasette, request, refused):
     """Answer a Refused: JSON to programs, a page in words to browsers."""
     if not wants_page(request):
         return json_errors(refused.status, *refused.errors, headers=refused.headers)
-    context = {"status": refused.status, "title": "Not done", "errors": refused.errors, "back": back(request, "/")}
+    context = {
+        "status": refused.status,
+        "title": "Not done",
+        "errors": refused.errors,
+        "back": back(request, "/"),
+    }
     body = await datasette.render_template("error.html", context, request=request)
     return Response.html(body, status=refused.status, headers=refused.headers)
 

@@ -12,7 +12,11 @@ from ingest.ups.views import TOGETHER_S
 MONTH_DAYS = 30
 MOST = 300  # rows of a table
 LEVELS = (60, 600, 3600)  # seconds on battery in a day: from which on a cell is darker
-CHOICES = ("kind", "ups", "event")  # what narrows the events down: columns of `all_events`, but for `ups`, a name
+CHOICES = (
+    "kind",
+    "ups",
+    "event",
+)  # what narrows the events down: columns of `all_events`, but for `ups`, a name
 CHOSEN = """select * from all_events where (:kind = '' or kind = :kind) and (:event = '' or event = :event)
   and (:ups = '' or ups = (select id from ups where name = :ups))"""
 
@@ -37,16 +41,22 @@ async def events(datasette, request):
     month = await _month(chosen, zone)
     shown = [one for one in reversed(grouped) if month is None or month[0] <= one["started"] < month[1]]
     context = {
-        "tab": tab, "chosen": chosen, "slow": rows is None, "began": began["all" if tab == "all" else "ups"],
+        "tab": tab,
+        "chosen": chosen,
+        "slow": rows is None,
+        "began": began["all" if tab == "all" else "ups"],
         "upses": upses,
-        "outages": shown[:MOST], "summary": summary(grouped, now.timestamp() - MONTH_DAYS * 86_400),
-        "days": MONTH_DAYS, "most": MOST, "more": len(shown) > MOST,
+        "outages": shown[:MOST],
+        "summary": summary(grouped, now.timestamp() - MONTH_DAYS * 86_400),
+        "days": MONTH_DAYS,
+        "most": MOST,
+        "more": len(shown) > MOST,
         "calendar": calendar(grouped, now.date(), zone, began["ups"]),
         "months": months(grouped, now.date(), zone),
         "events": await _all_events(datasette, chosen, month) if tab == "all" else [],
         "counts": await _counts(datasette) if tab == "all" else {},
         "address": _address({"tab": "all", **chosen} if tab == "all" else chosen),
-    }  # fmt: skip
+    }
     return await page(datasette, request, "pages/events.html", context)
 
 
@@ -82,7 +92,9 @@ async def _all_events(datasette, chosen, month):
 
 async def _counts(datasette):
     """Kind -> {event: how many there are}, most first."""
-    rows = await select(datasette, "select kind, event, count(*) as count from all_events group by 1, 2 order by 3 desc")
+    rows = await select(
+        datasette, "select kind, event, count(*) as count from all_events group by 1, 2 order by 3 desc"
+    )
     found = {}
     for row in rows or []:
         found.setdefault(row["kind"], {})[row["event"]] = row["count"]
@@ -107,7 +119,11 @@ def group(rows):
         open_ = row["ended_at"] is None
         ended = started + row["seconds"] if open_ else seconds(row["ended_at"])
         own = groups[-1] if groups else None
-        if own and started - own["started"] <= TOGETHER_S and row["name"] not in [one["name"] for one in own["rows"]]:
+        if (
+            own
+            and started - own["started"] <= TOGETHER_S
+            and row["name"] not in [one["name"] for one in own["rows"]]
+        ):
             own["rows"].append(row)
             own["ended"] = max(own["ended"], ended)
             own["open"] = own["open"] or open_
@@ -144,9 +160,10 @@ def summary(groups, since, until=inf):
     """How many outages since then, seconds on battery in all until `until`, the longest of them."""
     recent = [own for own in groups if own["ended"] >= since]
     return {
-        "count": len(recent), "seconds": sum(min(end, until) - max(start, since) for start, end in merged(recent)),
+        "count": len(recent),
+        "seconds": sum(min(end, until) - max(start, since) for start, end in merged(recent)),
         "longest": max((own["seconds"] for own in recent), default=0),
-    }  # fmt: skip
+    }
 
 
 def by_day(groups, zone):
@@ -172,10 +189,16 @@ def calendar(groups, today, zone, began):
     while day <= today:
         length = found.get(day, 0)
         level = 0 if not length else 1 + sum(length >= limit for limit in LEVELS)
-        cells.append({
-            "x": (day - monday).days // 7, "y": day.weekday(), "day": day, "seconds": length,
-            "level": level, "before": recorded is None or day < recorded,
-        })  # fmt: skip
+        cells.append(
+            {
+                "x": (day - monday).days // 7,
+                "y": day.weekday(),
+                "day": day,
+                "seconds": length,
+                "level": level,
+                "before": recorded is None or day < recorded,
+            }
+        )
         day += timedelta(days=1)
     return cells
 
@@ -188,4 +211,8 @@ def months(groups, today, zone):
     for own in groups:
         first = datetime.fromtimestamp(own["started"], zone).date().replace(day=1)
         counts[first] = counts.get(first, 0) + 1
-    return [(first, counts.get(first, 0), lengths[first]) for first in sorted(lengths, reverse=True) if first <= today]
+    return [
+        (first, counts.get(first, 0), lengths[first])
+        for first in sorted(lengths, reverse=True)
+        if first <= today
+    ]

@@ -35,7 +35,9 @@ class Span(NamedTuple):
 
 def read_span(request, timezone, usual="24 h"):
     """The Span that the URL asks for by `range`, or by `since` and `until`. Raises ValueError in words."""
-    asked = {name: request.args.get(name).strip() for name in ("range", "since", "until") if request.args.get(name)}
+    asked = {
+        name: request.args.get(name).strip() for name in ("range", "since", "until") if request.args.get(name)
+    }
     until = parse_moment(asked["until"], timezone) if "until" in asked else time.time()
     if "since" in asked:
         asked.pop("range", None)
@@ -66,12 +68,17 @@ async def histories(datasette, ups, figures, span):
     missing = [figure for figure in figures if kept.get(keys[figure], (0, None))[0] < time.monotonic()]
     found = {figure: kept[keys[figure]][1] for figure in figures if figure not in missing}
     given = {"ups": ups, "since": utc(span.since), "until": utc(span.until)}
-    answers = await asyncio.gather(*(run(datasette, "ups_history", {**given, "figure": figure}) for figure in missing))
+    answers = await asyncio.gather(
+        *(run(datasette, "ups_history", {**given, "figure": figure}) for figure in missing)
+    )
     for figure, rows in zip(missing, answers):
         found[figure] = None if rows is None else {}
         for row in rows or []:
             point = (seconds(row["at"]) + row["bucket_s"] / 2, row["avg"], row["min"], row["max"])
             found[figure].setdefault(row["name"], []).append(point)
         if rows:
-            kept[keys[figure]] = (time.monotonic() + min(rows[0]["bucket_s"] / 4, LONGEST_KEPT_S), found[figure])
+            kept[keys[figure]] = (
+                time.monotonic() + min(rows[0]["bucket_s"] / 4, LONGEST_KEPT_S),
+                found[figure],
+            )
     return found

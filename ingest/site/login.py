@@ -121,7 +121,9 @@ async def _sign_in(datasette, request, name, password, wanted):
     keys = (f"name {name[:100]}", address(request.scope))
     passwords, throttle = datasette.passwords, datasette.throttle
     if passwords.waiting >= WAITING:
-        raise Refused(429, "Many people sign in at once. Try again in some seconds.", headers={"retry-after": "5"})
+        raise Refused(
+            429, "Many people sign in at once. Try again in some seconds.", headers={"retry-after": "5"}
+        )
     passwords.waiting += 1
     try:
         async with datasette.one_sign_in:
@@ -129,7 +131,9 @@ async def _sign_in(datasette, request, name, password, wanted):
             if wait > 0:
                 seconds = int(wait) + 1
                 raise Refused(
-                    429, f"Too many wrong passwords. Try again in {seconds} s.", headers={"retry-after": str(seconds)}
+                    429,
+                    f"Too many wrong passwords. Try again in {seconds} s.",
+                    headers={"retry-after": str(seconds)},
                 )
             right = await passwords.check(name, password)
             (throttle.right if right else throttle.wrong)(*keys)
@@ -153,9 +157,13 @@ def _signed_in(datasette, request, name, wanted):
     else:
         response = Response.json({"ok": True, "actor": {"id": name}})
     response.set_cookie(
-        "ds_actor", value, max_age=COOKIE_DAYS * 86_400, httponly=True, samesite="lax",
+        "ds_actor",
+        value,
+        max_age=COOKIE_DAYS * 86_400,
+        httponly=True,
+        samesite="lax",
         secure=request.scope.get("scheme") == "https",
-    )  # fmt: skip
+    )
     return response
 
 

@@ -49,7 +49,9 @@ async def maintenance(datasette, request):
             where received_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-1 day') group by source""",
         ),
     }
-    if not wants_page(request) and (request.args.get("_json") or "application/json" in request.headers.get("accept", "")):
+    if not wants_page(request) and (
+        request.args.get("_json") or "application/json" in request.headers.get("accept", "")
+    ):
         return Response.json({"ok": True, **context}, headers={"cache-control": "no-store"})
     context |= {
         "nodes": await select(datasette, "select * from node_overview where role <> 'gateway' order by id"),
@@ -77,7 +79,10 @@ def read_figures(config):
 
 
 def _file(config, connection):
-    pragmas = {name: connection.execute(f"pragma {name}").fetchone()[0] for name in ("page_size", "page_count", "freelist_count")}
+    pragmas = {
+        name: connection.execute(f"pragma {name}").fetchone()[0]
+        for name in ("page_size", "page_count", "freelist_count")
+    }
     wal = Path(f"{config.database}-wal")
     with suppress(OSError):
         pragmas["wal"] = wal.stat().st_size
@@ -94,11 +99,16 @@ def _file(config, connection):
 def _plan(config, connection):
     return [
         {
-            "table": item.table, "days": item.days, "rows": item.rows, "about": not item.counted, "bytes": item.bytes,
-            "from_at": item.from_at, "to_at": item.to_at,
+            "table": item.table,
+            "days": item.days,
+            "rows": item.rows,
+            "about": not item.counted,
+            "bytes": item.bytes,
+            "from_at": item.from_at,
+            "to_at": item.to_at,
         }
         for item in plan(connection, config.retention)
-    ]  # fmt: skip
+    ]
 
 
 def _tables(config, connection):
@@ -107,11 +117,20 @@ def _tables(config, connection):
     for table in overview(connection):
         later = forecast(table.rows_a_day or 0, table.bytes_a_row, table.rows, days.get(table.name), YEAR)
         total += later
-        rows.append({
-            "name": table.name, "rows": table.rows, "about": table.about, "bytes": table.bytes, "first_at": table.first_at,
-            "last_at": table.last_at, "rows_a_day": table.rows_a_day, "bytes_a_day": table.bytes_a_day,
-            "days": days.get(table.name), "in_a_year": later,
-        })  # fmt: skip
+        rows.append(
+            {
+                "name": table.name,
+                "rows": table.rows,
+                "about": table.about,
+                "bytes": table.bytes,
+                "first_at": table.first_at,
+                "last_at": table.last_at,
+                "rows_a_day": table.rows_a_day,
+                "bytes_a_day": table.bytes_a_day,
+                "days": days.get(table.name),
+                "in_a_year": later,
+            }
+        )
     return rows, total
 
 
@@ -119,17 +138,30 @@ def _chores(config, connection):
     rows, now, answers = read_rows(connection), time.time(), []
     for chore in CHORES.values():
         row, at = rows.get(chore.name, {}), chore.at(config)
-        answers.append({
-            "name": chore.name, "title": chore.title, "at": at, "wanted_at": row.get("wanted_at"),
-            "next_at": utc(next_due(at, config.timezone, now)) if at else None, "outcome": row.get("outcome", ""),
-            "started_at": row.get("started_at"), "started_by": row.get("started_by"), "ended_at": row.get("ended_at"),
-            "detail": row.get("detail", ""), "ready": chore.name != "backup" or config.backup.folder is not None,
-        })  # fmt: skip
+        answers.append(
+            {
+                "name": chore.name,
+                "title": chore.title,
+                "at": at,
+                "wanted_at": row.get("wanted_at"),
+                "next_at": utc(next_due(at, config.timezone, now)) if at else None,
+                "outcome": row.get("outcome", ""),
+                "started_at": row.get("started_at"),
+                "started_by": row.get("started_by"),
+                "ended_at": row.get("ended_at"),
+                "detail": row.get("detail", ""),
+                "ready": chore.name != "backup" or config.backup.folder is not None,
+            }
+        )
     return answers
 
 
 def _versions(connection):
-    found = {"Python": platform.python_version(), "SQLite": sqlite3.sqlite_version, "machine": f"{platform.machine()} {sys.platform}"}
+    found = {
+        "Python": platform.python_version(),
+        "SQLite": sqlite3.sqlite_version,
+        "machine": f"{platform.machine()} {sys.platform}",
+    }
     for name in PACKAGES:
         with suppress(PackageNotFoundError):
             found[name] = version(name)
@@ -147,11 +179,17 @@ async def run_chore(datasette, request):
 
     def deed(connection, fields, actor):
         if name == "backup" and datasette.config.backup.folder is None:
-            raise Refused(409, "backup.folder is not set in config.yml; /-/maintenance/backup.db gives a copy at once", subject=name)
+            raise Refused(
+                409,
+                "backup.folder is not set in config.yml; /-/maintenance/backup.db gives a copy at once",
+                subject=name,
+            )
         want(connection, name, actor)
         return Done(f"{CHORES[name].title}: asked for", name, {"chore": name})
 
-    answer = await perform(datasette, request, f"run {name}", "maintain", deed, status=202, after="/-/maintenance")
+    answer = await perform(
+        datasette, request, f"run {name}", "maintain", deed, status=202, after="/-/maintenance"
+    )
     wake(datasette)
     return answer
 
@@ -171,14 +209,19 @@ class Download:
 
     async def asgi_send(self, send):
         headers = {
-            "content-type": "application/vnd.sqlite3", "content-length": str(self._size), "cache-control": "no-store",
+            "content-type": "application/vnd.sqlite3",
+            "content-length": str(self._size),
+            "cache-control": "no-store",
             "content-disposition": f'attachment; filename="{self._name}"',
-        }  # fmt: skip
+        }
         with self._file:
-            await send({
-                "type": "http.response.start", "status": 200,
-                "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-            })  # fmt: skip
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": 200,
+                    "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+                }
+            )
             while block := await asyncio.to_thread(self._file.read, CHUNK):
                 await send({"type": "http.response.body", "body": block, "more_body": True})
             await send({"type": "http.response.body", "body": b""})

@@ -21,7 +21,9 @@ async def ota(datasette, request):
         "nodes": nodes,
         "able": [node for node in nodes or [] if node["bootloader"]],
         "sketches": counted(nodes, lambda node: node["sketch_name"]),
-        "running": counted(nodes, lambda node: f"{node['type']}/{node['version']}" if node["type"] is not None else None),
+        "running": counted(
+            nodes, lambda node: f"{node['type']}/{node['version']}" if node["type"] is not None else None
+        ),
         "open": sorted(
             (update for update in updates or [] if update["state"] in OPEN),
             key=lambda update: (-OPEN.index(update["state"]), update["released_at"] is None, update["id"]),
@@ -42,4 +44,6 @@ def counted(nodes, name):
         value = name(node)
         if value:
             counts[value] = counts.get(value, 0) + 1
-    return sorted(((value, count) for value, count in counts.items() if count > 1), key=lambda item: (-item[1], item[0]))
+    return sorted(
+        ((value, count) for value, count in counts.items() if count > 1), key=lambda item: (-item[1], item[0])
+    )

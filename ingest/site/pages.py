@@ -86,7 +86,9 @@ async def permissions(datasette, actor):
 async def page(datasette, request, template, context):
     """Render one of our own pages."""
     context |= {"rights": await permissions(datasette, request.actor), "own_page": True}
-    return Response.html(await datasette.render_template(template, context, request=request, view_name="page"))
+    return Response.html(
+        await datasette.render_template(template, context, request=request, view_name="page")
+    )
 
 
 async def home(datasette, request):
@@ -113,7 +115,9 @@ async def home(datasette, request):
         "counts": {state: sum(node["state"] == state for node in nodes or []) for state in WORST},
         "fresh": sum(bool(node["last_seen_at"]) and node["state"] != "Stale" for node in nodes or []),
         "heard": sum(bool(node["last_seen_at"]) for node in nodes or []),
-        "low": sum((node["battery_level"] if node["battery_level"] is not None else 100) < 20 for node in nodes or []),
+        "low": sum(
+            (node["battery_level"] if node["battery_level"] is not None else 100) < 20 for node in nodes or []
+        ),
         "metric": metric(datasette),
     }
     return await page(datasette, request, "index.html", context)
@@ -125,8 +129,14 @@ def together(events):
     for event in events:
         at = seconds(event["started_at"])
         for row in rows:
-            alike = all(row[key] == event[key] for key in ("kind", "event")) and (row["ended_at"] is None) == (event["ended_at"] is None)
-            if alike and abs(seconds(row["started_at"]) - at) <= ups_views.TOGETHER_S and event["name"] not in row["names"]:
+            alike = all(row[key] == event[key] for key in ("kind", "event")) and (
+                row["ended_at"] is None
+            ) == (event["ended_at"] is None)
+            if (
+                alike
+                and abs(seconds(row["started_at"]) - at) <= ups_views.TOGETHER_S
+                and event["name"] not in row["names"]
+            ):
                 row["names"].append(event["name"])
                 row["seconds"] = max(row["seconds"], event["seconds"])
                 break
@@ -152,18 +162,29 @@ async def nodes(datasette, request):
         and all(part in _text(row) for part in word.lower().split())
     ]
     group = "location" if request.args.get("group") == "location" else None
-    shown.sort(key=lambda row: (not row["location"], row["location"].lower(), *by_need(row)) if group else by_need(row))
+    shown.sort(
+        key=lambda row: (
+            (not row["location"], row["location"].lower(), *by_need(row)) if group else by_need(row)
+        )
+    )
     context = {
-        "group": group, "without": lambda kept, name: {key: value for key, value in kept.items() if key != name},
-        "gateways": metric(datasette), "all": rows, "nodes": shown, "chosen": chosen, "word": word,
+        "group": group,
+        "without": lambda kept, name: {key: value for key, value in kept.items() if key != name},
+        "gateways": metric(datasette),
+        "all": rows,
+        "nodes": shown,
+        "chosen": chosen,
+        "word": word,
         "facets": {name: _counted(rows or [], name) for name in FACETS},
         "levels": await sparks.battery_levels(datasette, select),
-    }  # fmt: skip
+    }
     return await page(datasette, request, "pages/nodes.html", context)
 
 
 def _text(row):
-    return " ".join(str(row[name] or "") for name in ("name", "node_id", "sketch_name", "location", "gateway")).lower()
+    return " ".join(
+        str(row[name] or "") for name in ("name", "node_id", "sketch_name", "location", "gateway")
+    ).lower()
 
 
 def _counted(rows, name):
@@ -180,7 +201,9 @@ async def node(datasette, request):
     row, missing = await _find(datasette, gateway, number)
     if row is None:
         context = {"title": "Not found", "errors": [missing], "status": 404}
-        return Response.html(await datasette.render_template("error.html", context, request=request), status=404)
+        return Response.html(
+            await datasette.render_template("error.html", context, request=request), status=404
+        )
     given = {"node": row["id"]}
     found = await select_many(
         datasette,
@@ -191,8 +214,14 @@ async def node(datasette, request):
         ),
         values=("select * from value_latest where node = :node order by child_id, type", given),
         day=(sparks.NODE_VALUES, given),
-        silent_sensors=("select * from sensor_latest where node = :node and channel is null order by child_id", given),
-        battery_changes=("select * from battery_changes where node = :node order by changed_at desc limit 10", given),
+        silent_sensors=(
+            "select * from sensor_latest where node = :node and channel is null order by child_id",
+            given,
+        ),
+        battery_changes=(
+            "select * from battery_changes where node = :node order by changed_at desc limit 10",
+            given,
+        ),
         messages=(
             f"""select m.*, c.name as command_name from messages m join commands c on c.id = m.command
             where m.id in (select id from messages where node = :node order by id desc limit {MESSAGES})
@@ -211,7 +240,9 @@ async def node(datasette, request):
         "node": row,
         "sparks": sparks.node_values(found["day"], found["values"], heard),
         "battery_line": sparkline(
-            [(parse_time(level["received_at"]).timestamp(), level["level"]) for level in levels or []], low=0, high=100
+            [(parse_time(level["received_at"]).timestamp(), level["level"]) for level in levels or []],
+            low=0,
+            high=100,
         ),
         "battery_levels": levels,
         "battery_marks": _marks(found["battery_changes"], levels),
@@ -262,8 +293,11 @@ def metric(datasette):
 async def pulse(datasette):
     """GET /-/pulse.json: the server's time and a counter per topic, which rises when rows of the topic change."""
     rows = await select(
-        datasette, "select strftime('%Y-%m-%dT%H:%M:%fZ', 'now') as now, topic, seq, at from changes order by topic"
+        datasette,
+        "select strftime('%Y-%m-%dT%H:%M:%fZ', 'now') as now, topic, seq, at from changes order by topic",
     )
     now = await select(datasette, "select strftime('%Y-%m-%dT%H:%M:%fZ', 'now') as now")
     changes = {row["topic"]: {"seq": row["seq"], "at": row["at"]} for row in rows or []}
-    return Response.json({"ok": True, "now": now[0]["now"], "changes": changes}, headers={"cache-control": "no-store"})
+    return Response.json(
+        {"ok": True, "now": now[0]["now"], "changes": changes}, headers={"cache-control": "no-store"}
+    )

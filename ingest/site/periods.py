@@ -14,8 +14,28 @@ WHOLE = "whole"  # the range as one period: for queries
 ALL_PERS = (*PERS, WHOLE)
 MOST_PERIODS = 2000  # the newest ones
 WIDTHS = (
-    1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 300, 600, 900, 1200, 1800, 3600, 7200, 10_800, 14_400, 21_600, 43_200,
-)  # fmt: skip
+    1,
+    2,
+    5,
+    10,
+    15,
+    20,
+    30,
+    60,
+    120,
+    180,
+    300,
+    600,
+    900,
+    1200,
+    1800,
+    3600,
+    7200,
+    10_800,
+    14_400,
+    21_600,
+    43_200,
+)
 DAY_S = 86_400
 MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?)?", re.ASCII)
 MOMENTS = "2026-11-20, 2026-11-20 14:30 (local time) or 2026-11-20T13:30:00Z"
@@ -61,7 +81,13 @@ def local_periods(per, since, until, timezone):
     found, zone = [], ZoneInfo(timezone)
     if per == WHOLE:
         since = max(since, 0.0)
-        return [(since, until, " to ".join(f"{datetime.fromtimestamp(at, zone):%Y-%m-%d %H:%M}" for at in (since, until)))]
+        return [
+            (
+                since,
+                until,
+                " to ".join(f"{datetime.fromtimestamp(at, zone):%Y-%m-%d %H:%M}" for at in (since, until)),
+            )
+        ]
     since = max(since, until - MOST_PERIODS * LONGEST_S[per], 0.0)
     if per == "hour":
         found = list(_hours(since, until, zone))
@@ -132,7 +158,9 @@ def local_hour(text, timezone):
 
 def local_weekday(text, timezone):
     """SQL: the local day of the week of a UTC text, `mon` to `sun`."""
-    return ("mon", "tue", "wed", "thu", "fri", "sat", "sun")[_local(text, timezone).weekday()] if text else None
+    return (
+        ("mon", "tue", "wed", "thu", "fri", "sat", "sun")[_local(text, timezone).weekday()] if text else None
+    )
 
 
 def _local(text, timezone):

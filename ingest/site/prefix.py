@@ -61,7 +61,9 @@ def under_prefix(app, root):
 
         async def send_rooted(message):
             if message["type"] == "http.response.start":
-                message = dict(message, headers=[_rooted_header(root, *pair) for pair in message.get("headers", [])])
+                message = dict(
+                    message, headers=[_rooted_header(root, *pair) for pair in message.get("headers", [])]
+                )
             await send(message)
 
         scope = dict(scope, path=_without(root, scope["path"]))

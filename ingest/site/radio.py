@@ -36,7 +36,11 @@ async def radio(datasette, request):
     before = int(before) if before.isascii() and before.isdigit() and len(before) < 18 else None
     context = {
         "gateways": [gateway | {"tree": grow(nodes or [], gateway["name"])} for gateway in readers or []],
-        "slow": nodes is None, "nodes": nodes or [], "ends": ENDS, "chosen": chosen, "before": before,
+        "slow": nodes is None,
+        "nodes": nodes or [],
+        "ends": ENDS,
+        "chosen": chosen,
+        "before": before,
         "log": await read_log(datasette, chosen, before),
         "offers": await _offers(datasette),
         "rejects": await select(
@@ -45,9 +49,10 @@ async def radio(datasette, request):
             where id in (select max(id) from (select id, source from rejects order by id desc limit 1000) group by source)""",
         ),
         "waiting": await select(
-            datasette, f"{ASKED} x.state in ('queued', 'sent') and x.sent_at is null order by x.id limit {ORDERS}"
+            datasette,
+            f"{ASKED} x.state in ('queued', 'sent') and x.sent_at is null order by x.id limit {ORDERS}",
         ),
-    }  # fmt: skip
+    }
     return await page(datasette, request, "pages/radio.html", context)
 
 
@@ -122,10 +127,18 @@ async def read_log(datasette, chosen, before):
         return {"slow": True, "entries": []}
     metrics = metric(datasette)
     entries = [_message(row, metrics) for row in rows[:SHOWN]]
-    more, looked = (rows[SHOWN - 1]["id"], None) if len(rows) > SHOWN else await _reach(datasette, chosen, start)
+    more, looked = (
+        (rows[SHOWN - 1]["id"], None) if len(rows) > SHOWN else await _reach(datasette, chosen, start)
+    )
     oldest = entries[-1]["received_at"] if len(rows) > SHOWN else looked[0] if looked else ""
     orders = [] if chosen.get("strange") else await _orders(datasette, chosen, before, oldest, metrics)
-    return {"slow": False, "entries": _merge(entries, orders), "messages": len(entries), "more": more, "looked": looked}
+    return {
+        "slow": False,
+        "entries": _merge(entries, orders),
+        "messages": len(entries),
+        "more": more,
+        "looked": looked,
+    }
 
 
 async def _start(datasette, chosen, before):
@@ -178,19 +191,38 @@ async def _orders(datasette, chosen, before, oldest, metrics):
     """Orders sent from the time `oldest` on, up to the message `before`, that fit the filters; newest first."""
     until = "9"
     if before is not None:
-        rows = await select(datasette, "select received_at as at from messages where id >= ? order by id limit 1", [before])
+        rows = await select(
+            datasette, "select received_at as at from messages where id >= ? order by id limit 1", [before]
+        )
         until = rows[0]["at"] if rows else until
     rows = await select(
         datasette,
         f"""{ASKED} x.sent_at >= :oldest and x.sent_at < :until and (:node = '' or x.node = (select id from nodes where id = :node))
         and (:gateway = '' or g.name = :gateway) order by x.sent_at desc limit {ORDERS}""",
-        {"oldest": oldest, "until": until, "node": chosen.get("node", ""), "gateway": chosen.get("gateway", "")},
+        {
+            "oldest": oldest,
+            "until": until,
+            "node": chosen.get("node", ""),
+            "gateway": chosen.get("gateway", ""),
+        },
     )
     entries = []
     for row in rows or []:
-        words, value, command, symbol = say_order(row["order"], row["line"], metrics.get(row["gateway"], True))
+        words, value, command, symbol = say_order(
+            row["order"], row["line"], metrics.get(row["gateway"], True)
+        )
         if chosen.get("command") in (None, command) and chosen.get("type") in (None, symbol):
-            entries.append(row | {"kind": "order", "at": row["sent_at"], "words": words, "value": value, "command": command, "type": symbol})
+            entries.append(
+                row
+                | {
+                    "kind": "order",
+                    "at": row["sent_at"],
+                    "words": words,
+                    "value": value,
+                    "command": command,
+                    "type": symbol,
+                }
+            )
     return entries
 
 

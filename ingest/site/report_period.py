@@ -38,7 +38,9 @@ class Period(NamedTuple):
             return f"Week {week} of {year}, {start:%-d %B} to {last:%-d %B}"
         if self.per in PERIODS:
             return start.strftime(WORDS[self.per])
-        return " to ".join(f"{datetime.fromtimestamp(at, zone):%-d %b %Y %H:%M}" for at in (self.since, self.until))
+        return " to ".join(
+            f"{datetime.fromtimestamp(at, zone):%-d %b %Y %H:%M}" for at in (self.since, self.until)
+        )
 
     @property
     def given(self):
@@ -97,7 +99,11 @@ def _usual(per, timezone, now, began):
     """The last whole period; the present one where recording began so late that more of this one was recorded."""
     present = _around(per, now, timezone, now)
     last = _around(per, present.since - 1, timezone, now)
-    if began is None or now - max(began, present.since) > present.since - max(began, last.since) and began > last.since:
+    if (
+        began is None
+        or now - max(began, present.since) > present.since - max(began, last.since)
+        and began > last.since
+    ):
         return present
     return last
 
@@ -132,5 +138,8 @@ def _chosen(since, until, timezone, now):
     if end - start > MOST_YEARS * YEAR_S:
         raise ValueError(f"a report is of at most {MOST_YEARS} years")
     unit = "hour" if end - start <= HOURS_S else "day"
-    start, end = local_periods(unit, start, start + 1, timezone)[0][0], local_periods(unit, end - 1, end, timezone)[-1][1]
+    start, end = (
+        local_periods(unit, start, start + 1, timezone)[0][0],
+        local_periods(unit, end - 1, end, timezone)[-1][1],
+    )
     return Period("chosen", start, end, max(start, min(end, now)), timezone)

@@ -57,10 +57,20 @@ async def report(datasette, request):
     recorded = began is not None and period.since < now and period.until > began_s
     blocks = await _blocks(datasette, period, counts) if recorded else {}
     context = {
-        "period": period, "pers": PERIODS, "began": began, "partly": recorded and period.since < began_s, "ahead": period.since >= now,
-        "recorded": recorded, "counts": counts, "made_at": utc(now), "since_at": utc(period.since), "until_at": utc(period.until),
-        "beside": _beside(period, began_s, now), "timezone": datasette.timezone, **blocks,
-    }  # fmt: skip
+        "period": period,
+        "pers": PERIODS,
+        "began": began,
+        "partly": recorded and period.since < began_s,
+        "ahead": period.since >= now,
+        "recorded": recorded,
+        "counts": counts,
+        "made_at": utc(now),
+        "since_at": utc(period.since),
+        "until_at": utc(period.until),
+        "beside": _beside(period, began_s, now),
+        "timezone": datasette.timezone,
+        **blocks,
+    }
     return await page(datasette, request, "pages/reports.html", context)
 
 
@@ -77,8 +87,14 @@ async def _blocks(datasette, period, counts):
     """Figures of the blocks, one query after the other, so that each has its whole time; None for one that took too long."""
     given = {"since": utc(period.since), "until": utc(period.until)}
     blocks = wanted(period, counts)
-    found = {name: await run(datasette, query, {**params, **given}) for name, (query, params) in blocks.items()}
-    found["links"] = {name: urlencode({**params, **period.given}) for name, (_, params) in blocks.items() if name != "replace"}
+    found = {
+        name: await run(datasette, query, {**params, **given}) for name, (query, params) in blocks.items()
+    }
+    found["links"] = {
+        name: urlencode({**params, **period.given})
+        for name, (_, params) in blocks.items()
+        if name != "replace"
+    }
     if counts["upses"]:
         house = of_house(found["energy"])
         groups = group(sorted(found["outages"] or [], key=lambda row: (row["started_at"], row["ups"])))
@@ -118,12 +134,16 @@ def availability(coverage, energy):
     """Rows of monitoring_coverage with the time on battery and the shares of the time: seen, and of that on mains."""
     battery = {row["ups"]: row["on_battery_s"] for row in energy or []}
     return coverage and [
-        row | {
-            "seen": seen(row), "on_battery_s": battery.get(row["ups"]),
-            "mains": None if energy is None else share(row["covered_s"] - battery.get(row["ups"], 0), row["covered_s"], 3),
+        row
+        | {
+            "seen": seen(row),
+            "on_battery_s": battery.get(row["ups"]),
+            "mains": None
+            if energy is None
+            else share(row["covered_s"] - battery.get(row["ups"], 0), row["covered_s"], 3),
         }
         for row in coverage
-    ]  # fmt: skip
+    ]
 
 
 def energy_bars(rows, period):
@@ -135,14 +155,25 @@ def energy_bars(rows, period):
         return None
     every = ceil(len(steps) / TICKS)
     return {
-        "title": f"By the {period.step}", "unit": "kWh", "number": 1,
+        "title": f"By the {period.step}",
+        "unit": "kWh",
+        "number": 1,
         "caption": f"The house in each {period.step}; at most {most:.2f}\u202fkWh.",
-        "bars": bars([(label, known.get(label), f"{label}: {format_figure(known.get(label), 'kWh')}") for _, _, label in steps]),
+        "bars": bars(
+            [
+                (label, known.get(label), f"{label}: {format_figure(known.get(label), 'kWh')}")
+                for _, _, label in steps
+            ]
+        ),
         "xs": [
-            {"across": round((number + 0.5) / len(steps) * 100, 2), "text": f"{datetime.fromtimestamp(start, zone):{TICK[period.step]}}"}
-            for number, (start, _, _) in enumerate(steps) if number % every == 0
+            {
+                "across": round((number + 0.5) / len(steps) * 100, 2),
+                "text": f"{datetime.fromtimestamp(start, zone):{TICK[period.step]}}",
+            }
+            for number, (start, _, _) in enumerate(steps)
+            if number % every == 0
         ],
-    }  # fmt: skip
+    }
 
 
 def histograms(rows):
@@ -153,7 +184,8 @@ def histograms(rows):
     bins = [number for own in counts.values() for number in own]
     shared = bool(bins) and max(bins) - min(bins) < BINS
     return [
-        histogram(name, "V", own, min(bins if shared else own), max(bins if shared else own), VOLTS) | {"number": number % 6 + 1}
+        histogram(name, "V", own, min(bins if shared else own), max(bins if shared else own), VOLTS)
+        | {"number": number % 6 + 1}
         for number, (name, own) in enumerate(counts.items())
     ]
 
@@ -163,4 +195,6 @@ def by_volts(rows):
     found = {}
     for row in rows:
         found.setdefault((row["volts"], row["below"]), {})[row["name"]] = row
-    return list(dict.fromkeys(row["name"] for row in rows)), [(*bin, own) for bin, own in sorted(found.items())]
+    return list(dict.fromkeys(row["name"] for row in rows)), [
+        (*bin, own) for bin, own in sorted(found.items())
+    ]

@@ -98,7 +98,10 @@ def build(config):
         config,
         kept_secret(path),
         metadata=metadata,
-        settings={**json.loads((ROOT / "settings.json").read_text(encoding="utf-8")), "base_url": config.web.base_url},
+        settings={
+            **json.loads((ROOT / "settings.json").read_text(encoding="utf-8")),
+            "base_url": config.web.base_url,
+        },
         plugins_dir=str(ROOT / "plugins"),
         template_dir=str(ROOT / "templates"),
         static_mounts=[("static", str(ROOT / "static"))],
@@ -138,10 +141,13 @@ def run_web(config):
     server = Server(
         house,
         uvicorn.Config(
-            house.app(), lifespan="on", timeout_graceful_shutdown=STOP_S, log_config=None,
+            house.app(),
+            lifespan="on",
+            timeout_graceful_shutdown=STOP_S,
+            log_config=None,
             server_header=False,
-        )
-    )  # fmt: skip
+        ),
+    )
 
     def leave(*_):
         """A signal before uvicorn listens for signals counts, too; one that it raises once more changes nothing."""

@@ -53,7 +53,11 @@ def line(points, since, until, words, low=None, high=None):
 
     drawn = ""
     for piece in pieces(points):
-        ends = piece if len(piece) > 1 else [(piece[0][0] + side * (until - since) / WIDE, piece[0][1]) for side in (-1, 1)]
+        ends = (
+            piece
+            if len(piece) > 1
+            else [(piece[0][0] + side * (until - since) / WIDE, piece[0][1]) for side in (-1, 1)]
+        )
         drawn += f'<polyline points="{" ".join(place(point[0], point[1]) for point in ends)}"/>'
     return _svg(drawn, words)
 
@@ -86,8 +90,16 @@ def ups_loads(rows, now=None):
         found.setdefault(row["ups"], []).append(row)
     sparks = {}
     for ups, hours in found.items():
-        figure, unit = ("ups_load_avg", "%") if any(row["ups_load_avg"] is not None for row in hours) else ("watts_avg", "W")
-        points = [(seconds(row["at"]) + 1800, row[figure], row[figure], row[figure]) for row in hours if row[figure] is not None]
+        figure, unit = (
+            ("ups_load_avg", "%")
+            if any(row["ups_load_avg"] is not None for row in hours)
+            else ("watts_avg", "W")
+        )
+        points = [
+            (seconds(row["at"]) + 1800, row[figure], row[figure], row[figure])
+            for row in hours
+            if row[figure] is not None
+        ]
         if not points:
             continue
         drawn = line(points, now - DAY_S, now, f"{_between(points, unit, 'Load by the hour')} in 24 hours")
@@ -112,12 +124,16 @@ def node_values(rows, values, until=None):
         if not points:
             continue
         if value["type"] in SWITCHES:
-            times = sum(1 for before, after in zip([None, *points], points) if after[1] and not (before and before[1]))
+            times = sum(
+                1 for before, after in zip([None, *points], points) if after[1] and not (before and before[1])
+            )
             words = f"On {times} time{'' if times == 1 else 's'} in 24 hours"
             sparks[value["id"]] = band(points, now - DAY_S, min(now, until or now), words)
         else:
             points = [(at + 1800, *figures) for at, *figures in points]
-            sparks[value["id"]] = line(points, now - DAY_S, now, f"{_between(points, '', 'From')} in 24 hours")
+            sparks[value["id"]] = line(
+                points, now - DAY_S, now, f"{_between(points, '', 'From')} in 24 hours"
+            )
     return sparks
 
 
@@ -128,13 +144,19 @@ async def battery_levels(datasette, select):
     if now < until:
         return sparks
     ends = [now - number * STEP_S for number in range(DAYS + 1)]
-    rows = await select(datasette, LEVELS, {"days": json.dumps([[utc(start), utc(end)] for end, start in zip(ends, ends[1:])])})
+    rows = await select(
+        datasette,
+        LEVELS,
+        {"days": json.dumps([[utc(start), utc(end)] for end, start in zip(ends, ends[1:])])},
+    )
     found = {}
     for row in rows or []:
         if row["level"] is not None:
             found.setdefault(row["node"], []).append((seconds(row["at"]) + STEP_S / 2, *[row["level"]] * 3))
     sparks = {
-        node: line(points, now - DAYS * DAY_S, now, f"{_between(points, '%', 'Battery')} in {DAYS} days", 0, 100)
+        node: line(
+            points, now - DAYS * DAY_S, now, f"{_between(points, '%', 'Battery')} in {DAYS} days", 0, 100
+        )
         for node, points in found.items()
     }
     if rows is not None:

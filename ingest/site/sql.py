@@ -12,8 +12,15 @@ from ingest.variables import variable
 
 UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_557_600, "month": 2_629_800}
 NAMES = {
-    "second": "s", "sec": "s", "minute": "min", "m": "min", "hour": "h", "day": "d", "week": "w", "year": "y",
-}  # fmt: skip
+    "second": "s",
+    "sec": "s",
+    "minute": "min",
+    "m": "min",
+    "hour": "h",
+    "day": "d",
+    "week": "w",
+    "year": "y",
+}
 LITERAL = re.compile(r"\bago\(\s*'([^']*)'\s*\)")
 SPANS = "90 min, 6 hours, 7 d, 2 weeks, 1 year"
 SPAN = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*([a-z]+?)\s*", re.ASCII)
@@ -64,7 +71,9 @@ def local_periods(per, since, until, timezone):
     """SQL: local periods between two UTC texts, JSON of [start, end, label]; null where one of them is none."""
     if not since or not until:
         return None
-    found = periods.local_periods(per, periods.parse_moment(since, "UTC"), periods.parse_moment(until, "UTC"), timezone)
+    found = periods.local_periods(
+        per, periods.parse_moment(since, "UTC"), periods.parse_moment(until, "UTC"), timezone
+    )
     return json.dumps([[utc(start), utc(end), label] for start, end, label in found])
 
 
@@ -73,15 +82,27 @@ def battery_truth(outages, since):
 
     `outages` is JSON of [started_at, complete, figures], in order of time; `since` the time of the battery's change.
     """
-    truth = judge([parse_discharge(at, whole, json.loads(figures)) for at, whole, figures in json.loads(outages)], since or "")
+    truth = judge(
+        [parse_discharge(at, whole, json.loads(figures)) for at, whole, figures in json.loads(outages)],
+        since or "",
+    )
     share = lambda value: None if value is None else round(100 * value, 1)  # noqa: E731
     promise = truth.promise or (None, None, None)
-    return json.dumps({
-        "words": truth.words, "counted": truth.counted, "refused": len(truth.refused),
-        "watts": truth.watts, "first_s": truth.first_whole_s, "latest_s": truth.latest_whole_s,
-        "capacity": share(truth.capacity), "promise": share(promise[0]), "promise_min": share(promise[1]),
-        "promise_max": share(promise[2]), "why": "; ".join(f"{at[:10]}: {why}" for at, why in truth.refused[-3:]),
-    })  # fmt: skip
+    return json.dumps(
+        {
+            "words": truth.words,
+            "counted": truth.counted,
+            "refused": len(truth.refused),
+            "watts": truth.watts,
+            "first_s": truth.first_whole_s,
+            "latest_s": truth.latest_whole_s,
+            "capacity": share(truth.capacity),
+            "promise": share(promise[0]),
+            "promise_min": share(promise[1]),
+            "promise_max": share(promise[2]),
+            "why": "; ".join(f"{at[:10]}: {why}" for at, why in truth.refused[-3:]),
+        }
+    )
 
 
 def register(connection: sqlite3.Connection, timezone):

@@ -48,7 +48,9 @@ async def telemetry(datasette, request):
     """GET /api/telemetry: one UPS by `ups`, else the first EP20, else the first UPS."""
     name = request.args.get("ups")
     rows = await select(
-        datasette, "select * from ups_overview where configured or name = ? order by driver <> 'must', id", [name]
+        datasette,
+        "select * from ups_overview where configured or name = ? order by driver <> 'must', id",
+        [name],
     )
     if rows is None:
         return json_errors(503, "The database took too long to answer")
@@ -116,47 +118,82 @@ async def metrics(datasette, request):
         return Response.text("the database took too long to answer\n", status=503)
     blocks = [*_of_upses(upses), *_of_nodes(nodes), *_of_readers(readers)]
     return Response(
-        "".join(blocks), headers={"cache-control": "no-store"}, content_type="text/plain; version=0.0.4; charset=utf-8"
+        "".join(blocks),
+        headers={"cache-control": "no-store"},
+        content_type="text/plain; version=0.0.4; charset=utf-8",
     )
 
 
 def _of_upses(upses):
     fresh = [ups for ups in upses if not is_old(ups)]
     label = lambda ups: {"ups": ups["name"]}  # noqa: E731
-    yield gauge("ups_up", "1 while the figures of the UPS are of now.", [(label(ups), int(not is_old(ups))) for ups in upses])
     yield gauge(
-        "ups_sample_age_seconds", "Age of the last sample.",
+        "ups_up",
+        "1 while the figures of the UPS are of now.",
+        [(label(ups), int(not is_old(ups))) for ups in upses],
+    )
+    yield gauge(
+        "ups_sample_age_seconds",
+        "Age of the last sample.",
         [(label(ups), ups["sample_age_s"]) for ups in upses if ups["sampled_at"]],
-    )  # fmt: skip
+    )
     for name, (column, words) in GAUGES.items():
         yield gauge(name, words, [(label(ups), ups[column]) for ups in fresh if ups[column] is not None])
-    yield gauge("ups_on_battery", "1 while the UPS is on battery.", [
-        (label(ups), int("OB" in status_words(ups["status"]))) for ups in fresh
-    ])
-    yield gauge("ups_status", "1 for each word of ups.status.", [
-        (label(ups) | {"status": word}, 1) for ups in fresh for word in sorted(status_words(ups["status"]))
-    ])
+    yield gauge(
+        "ups_on_battery",
+        "1 while the UPS is on battery.",
+        [(label(ups), int("OB" in status_words(ups["status"]))) for ups in fresh],
+    )
+    yield gauge(
+        "ups_status",
+        "1 for each word of ups.status.",
+        [(label(ups) | {"status": word}, 1) for ups in fresh for word in sorted(status_words(ups["status"]))],
+    )
 
 
 def _of_nodes(nodes):
     label = lambda node: {"gateway": node["gateway"], "node_id": node["node_id"], "name": node["name"]}  # noqa: E731
-    yield gauge("node_up", "1 while the node is heard as usual.", [(label(n), int(n["state"] != "Stale")) for n in nodes])
-    yield gauge("node_age_seconds", "Time since the last message of the node.", [(label(n), n["silent_s"]) for n in nodes])
-    yield gauge("node_battery_percent", "Last reported battery level of a node that is heard.", [
-        (label(n), n["battery_level"]) for n in nodes if n["battery_level"] is not None and n["state"] != "Stale"
-    ])
+    yield gauge(
+        "node_up",
+        "1 while the node is heard as usual.",
+        [(label(n), int(n["state"] != "Stale")) for n in nodes],
+    )
+    yield gauge(
+        "node_age_seconds",
+        "Time since the last message of the node.",
+        [(label(n), n["silent_s"]) for n in nodes],
+    )
+    yield gauge(
+        "node_battery_percent",
+        "Last reported battery level of a node that is heard.",
+        [
+            (label(n), n["battery_level"])
+            for n in nodes
+            if n["battery_level"] is not None and n["state"] != "Stale"
+        ],
+    )
 
 
 def _of_readers(readers):
     label = lambda reader: {"source": reader["source"], "kind": reader["kind"]}  # noqa: E731
-    yield gauge("source_up", "1 while the source is connected.", [(label(r), int(r["verdict"] == "OK")) for r in readers])
-    yield gauge("source_age_seconds", "Time since the last sign of life of its reader.", [
-        (label(r), r["heartbeat_age_s"]) for r in readers
-    ])
-    yield counter("source_received_total", "Messages or good polls.", [(label(r), r["received"]) for r in readers])
-    yield counter("source_rejected_total", "Lines that could not be read, or failed polls.", [
-        (label(r), r["rejected"]) for r in readers
-    ])
+    yield gauge(
+        "source_up",
+        "1 while the source is connected.",
+        [(label(r), int(r["verdict"] == "OK")) for r in readers],
+    )
+    yield gauge(
+        "source_age_seconds",
+        "Time since the last sign of life of its reader.",
+        [(label(r), r["heartbeat_age_s"]) for r in readers],
+    )
+    yield counter(
+        "source_received_total", "Messages or good polls.", [(label(r), r["received"]) for r in readers]
+    )
+    yield counter(
+        "source_rejected_total",
+        "Lines that could not be read, or failed polls.",
+        [(label(r), r["rejected"]) for r in readers],
+    )
 
 
 def gauge(name, words, samples, kind="gauge"):

@@ -50,14 +50,24 @@ async def post_api_ota(datasette, request):
         number = read_number(fields, "node_id", 254)
         gateway = fields.get("gateway", "")
         if not gateway:
-            row = connection.execute("select name from gateways order by configured desc, id limit 1").fetchone()
+            row = connection.execute(
+                "select name from gateways order by configured desc, id limit 1"
+            ).fetchone()
             gateway = row["name"] if row else ""
         nodes = [find(connection, f"{gateway}/{number}")]
         firmware, _ = store(connection, sent[0], actor)
         return schedule(connection, datasette, nodes, firmware, fields, actor)
 
     return await perform(
-        datasette, request, "api_ota", "upload", deed, status=201, limit=UPLOAD_LIMIT, after="/-/ota", prepare=prepare
+        datasette,
+        request,
+        "api_ota",
+        "upload",
+        deed,
+        status=201,
+        limit=UPLOAD_LIMIT,
+        after="/-/ota",
+        prepare=prepare,
     )
 
 
@@ -90,7 +100,9 @@ def find(connection, text):
 def choose_nodes(connection, fields):
     """The nodes that a form names, one way or the other. Raises Refused."""
     named = [word for name in ("node", "nodes") for word in fields.get(name, "").replace(",", " ").split()]
-    named += [name.removeprefix("node:") for name, value in fields.items() if name.startswith("node:") and value]
+    named += [
+        name.removeprefix("node:") for name, value in fields.items() if name.startswith("node:") and value
+    ]
     sketch, current = fields.get("sketch", "").strip(), fields.get("current", "").strip()
     if bool(named) + bool(sketch) + bool(current) != 1:
         raise Refused(400, f"Which nodes? {HOW}")
@@ -144,7 +156,9 @@ def schedule(connection, datasette, nodes, firmware, fields, actor):
 
 
 def subject_of(nodes, label):
-    names = ", ".join(name_of(node) for node in nodes[:3]) + (f" and {len(nodes) - 3} more" if len(nodes) > 3 else "")
+    names = ", ".join(name_of(node) for node in nodes[:3]) + (
+        f" and {len(nodes) - 3} more" if len(nodes) > 3 else ""
+    )
     return f"{names} to {label}"
 
 
@@ -156,7 +170,9 @@ def runs(node, firmware):
     """True when the node has reported this very image."""
     size = node["block_size"] or 16
     named = (node["type"], node["version"]) == (firmware["type"], firmware["version"])
-    return named and (node["blocks"] or 0) * size == firmware["blocks"] * 16 and node["crc"] == firmware["crc"]
+    return (
+        named and (node["blocks"] or 0) * size == firmware["blocks"] * 16 and node["crc"] == firmware["crc"]
+    )
 
 
 def why_not(connection, datasette, node, firmware, confirmed):
@@ -197,7 +213,8 @@ def close_others(connection, node, firmware, actor, now):
     """The id of an open update to the same firmware, else None; one that waits in a rollout is replaced at once."""
     found = None
     for row in connection.execute(
-        f"select id, firmware, released_at, cancel_at from ota_updates where node = ? and state in ({MARKS})", (node["id"],)
+        f"select id, firmware, released_at, cancel_at from ota_updates where node = ? and state in ({MARKS})",
+        (node["id"],),
     ).fetchall():
         if row["released_at"] is None:
             end(connection, row["id"], f"replaced by {actor}", now)
@@ -210,13 +227,23 @@ def insert(connection, node, firmware, actor, now, released_at):
     return connection.execute(
         """insert into ota_updates (node, firmware, type, version, blocks, requested_at, requested_by, released_at, reason)
         values (?, ?, ?, ?, ?, ?, ?, ?, 'waiting for the reader of the gateway')""",
-        (node["id"], firmware["id"], firmware["type"], firmware["version"], firmware["blocks"], now, actor, released_at),
+        (
+            node["id"],
+            firmware["id"],
+            firmware["type"],
+            firmware["version"],
+            firmware["blocks"],
+            now,
+            actor,
+            released_at,
+        ),
     ).lastrowid
 
 
 def end(connection, number, reason, now):
     connection.execute(
-        "update ota_updates set state = 'cancelled', reason = ?, finished_at = ? where id = ?", (reason, now, number)
+        "update ota_updates set state = 'cancelled', reason = ?, finished_at = ? where id = ?",
+        (reason, now, number),
     )
 
 
@@ -243,7 +270,8 @@ async def post_cancel(datasette, request):
             end(connection, number, f"cancelled by {actor}", now)
         else:
             connection.execute(
-                "update ota_updates set cancel_by = ?, cancel_at = ? where id = ? and cancel_at is null", (actor, now, number)
+                "update ota_updates set cancel_by = ?, cancel_at = ? where id = ? and cancel_at is null",
+                (actor, now, number),
             )
         if is_yes(fields, "rollout") and row["rollout"] is not None:
             connection.execute(
@@ -252,7 +280,9 @@ async def post_cancel(datasette, request):
                 (f"cancelled by {actor}", now, row["rollout"]),
             )
         raise_topic(connection, "ota_updates")
-        return Done(f"Cancelled: {subject}", subject, {"id": number, "update": update_row(connection, number)})
+        return Done(
+            f"Cancelled: {subject}", subject, {"id": number, "update": update_row(connection, number)}
+        )
 
     return await perform(datasette, request, "cancel_update", "upload", deed, after="/-/ota")
 
@@ -265,10 +295,16 @@ async def post_retry(datasette, request):
         check_texts(fields)
         row = update_row(connection, number)
         if row["state"] in OPEN or row["state"] == CONFIRMED:
-            raise Refused(409, f"Update {number} is {row['state']}: there is nothing to retry", subject=f"update {number}")
+            raise Refused(
+                409,
+                f"Update {number} is {row['state']}: there is nothing to retry",
+                subject=f"update {number}",
+            )
         firmware = find_firmware(connection, row["type"], row["version"])
         if firmware is None:
-            raise Refused(409, f"Firmware {row['type']}/{row['version']} is no longer stored: upload it again")
+            raise Refused(
+                409, f"Firmware {row['type']}/{row['version']} is no longer stored: upload it again"
+            )
         node = find(connection, row["node"])
         return schedule(connection, datasette, [node], firmware, {"confirm": "1"}, actor)
 
@@ -299,13 +335,19 @@ async def post_command(datasette, request):
             f"select id from ota_updates where node = ? and (state in ({MARKS}) or owed = 1)", (node["id"],)
         ).fetchone()
         if busy:
-            raise Refused(409, f"Update {busy['id']} of this node is under way or unfinished", subject=subject)
+            raise Refused(
+                409, f"Update {busy['id']} of this node is under way or unfinished", subject=subject
+            )
         if connection.execute(
             "select 1 from ota_commands where node = ? and state in ('queued', 'rebooting')", (node["id"],)
         ).fetchone():
             raise Refused(409, "Another command waits for this node", subject=subject)
         if not is_yes(fields, "confirm"):
-            raise Refused(409, f"{CONSEQUENCES[command]} Send confirm=1 (tick the box) if that is meant", subject=subject)
+            raise Refused(
+                409,
+                f"{CONSEQUENCES[command]} Send confirm=1 (tick the box) if that is meant",
+                subject=subject,
+            )
         number = connection.execute(
             "insert into ota_commands (node, command, value, requested_at, requested_by) values (?, ?, ?, ?, ?)",
             (node["id"], command, value, utc(time.time()), actor),
@@ -333,7 +375,9 @@ async def post_command_cancel(datasette, request):
             raise Refused(404, f"There is no command {number}")
         if row["state"] not in ("queued", "rebooting"):
             raise Refused(409, f"Command {number} is {row['state']} already", subject=f"command {number}")
-        connection.execute("update ota_commands set state = 'cancelling', reason = ? where id = ?", (actor, number))
+        connection.execute(
+            "update ota_commands set state = 'cancelling', reason = ? where id = ?", (actor, number)
+        )
         raise_topic(connection, "ota_commands")
         return Done(f"Cancelled: command {number}", f"command {number}", {"id": number, "state": CANCELLED})
 

@@ -16,7 +16,9 @@ LIMIT = MAX_HEX + 16 * 1024  # bytes of a body with a HEX file
 LONGEST_NAME = 100
 NUMBERS = 65535
 MARKS = ", ".join(f"'{state}'" for state in OPEN)
-IN_USE = f"select id from ota_updates where firmware = ? and (state in ({MARKS}) or owed = 1) order by id limit 1"
+IN_USE = (
+    f"select id from ota_updates where firmware = ? and (state in ({MARKS}) or owed = 1) order by id limit 1"
+)
 SHOWN = "id, type, version, blocks, crc, sha256, filename, size, uploaded_at, uploaded_by"
 
 
@@ -53,7 +55,9 @@ async def read_upload(fields, type="type", version="version", file="file"):
     """The fields of an upload as Sent, by the names that they have in the form. Raises Refused, in words."""
     numbers = [read_number(fields, type), read_number(fields, version)]
     if numbers == [NUMBERS, NUMBERS]:
-        raise Refused(400, f"{type} and {version} 65535 mean that a node has no firmware: choose other numbers")
+        raise Refused(
+            400, f"{type} and {version} 65535 mean that a node has no firmware: choose other numbers"
+        )
     given = fields.get(file)
     if given is None or given == "":
         raise Refused(400, f"{file} is needed: an Intel HEX file")
@@ -94,10 +98,17 @@ def store(connection, sent, actor):
     if row is not None and row["sha256"] == image.sha256:
         return row, False
     values = {
-        "name": label, "type": sent.type, "version": sent.version, "blocks": image.blocks, "crc": image.crc,
-        "sha256": image.sha256, "filename": sent.filename, "size": image.size, "uploaded_at": utc(time.time()),
+        "name": label,
+        "type": sent.type,
+        "version": sent.version,
+        "blocks": image.blocks,
+        "crc": image.crc,
+        "sha256": image.sha256,
+        "filename": sent.filename,
+        "size": image.size,
+        "uploaded_at": utc(time.time()),
         "uploaded_by": actor,
-    }  # fmt: skip
+    }
     if row is not None:
         refuse_in_use(connection, row, "replaced")
         if not sent.replace:
@@ -126,7 +137,9 @@ def store(connection, sent, actor):
 
 def find_firmware(connection, type, version):
     """The row as a dict, or None."""
-    row = connection.execute(f"select {SHOWN} from firmware where type = ? and version = ?", (type, version)).fetchone()
+    row = connection.execute(
+        f"select {SHOWN} from firmware where type = ? and version = ?", (type, version)
+    ).fetchone()
     return dict(row) if row is not None else None
 
 
@@ -135,7 +148,9 @@ def refuse_in_use(connection, row, what):
     used = connection.execute(IN_USE, (row["id"],)).fetchone()
     if used is not None:
         label = f"{row['type']}/{row['version']}"
-        words = f"Firmware {label} cannot be {what}: update {used['id']} uses it, or a node may hold a part of it"
+        words = (
+            f"Firmware {label} cannot be {what}: update {used['id']} uses it, or a node may hold a part of it"
+        )
         raise Refused(409, words, subject=f"firmware {label}")
 
 

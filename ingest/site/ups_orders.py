@@ -40,8 +40,14 @@ async def _answer(datasette, request, read):
     try:
         if not await may(datasette, request.actor, "read"):
             raise Refused(*await refusal(datasette, request.actor, "read"))
-        fields = {name: request.args.get(name) for name in ("ups", "command", "variable", "value") if name in request.args}
-        wanted = await datasette.get_database(DATABASE).execute_fn(partial(_ask, datasette.config.ups, read, fields))
+        fields = {
+            name: request.args.get(name)
+            for name in ("ups", "command", "variable", "value")
+            if name in request.args
+        }
+        wanted = await datasette.get_database(DATABASE).execute_fn(
+            partial(_ask, datasette.config.ups, read, fields)
+        )
         if isinstance(wanted, Refused):
             raise wanted
     except Refused as refused:
@@ -75,7 +81,11 @@ def place(listed, read, connection, fields, actor):
         (wanted["ups"], order["command"], order["variable"]),
     ).fetchone()
     if under_way:
-        raise Refused(409, f"Order {under_way[0]} for the same is under way: see what becomes of it first", subject=subject)
+        raise Refused(
+            409,
+            f"Order {under_way[0]} for the same is under way: see what becomes of it first",
+            subject=subject,
+        )
     number = connection.execute(
         "insert into ups_orders (ups, command, variable, value, created_by) values (?, ?, ?, ?, ?)",
         (wanted["ups"], *order.values(), actor),
@@ -95,10 +105,18 @@ def _text(fields, name, help):
 
 def _find(connection, fields, name, kind, listed):
     """The UPS, where the config lists `name` for it. Raises Refused."""
-    found = find_ups(connection, _text(fields, "ups", "a name such as rack@closet, or an id of the table ups"))
-    ups = dict(connection.execute("select id, name, label, driver, configured from ups where id = ?", (found["id"],)).fetchone())
+    found = find_ups(
+        connection, _text(fields, "ups", "a name such as rack@closet, or an id of the table ups")
+    )
+    ups = dict(
+        connection.execute(
+            "select id, name, label, driver, configured from ups where id = ?", (found["id"],)
+        ).fetchone()
+    )
     if ups["driver"] != "nut":
-        raise Refused(409, f"{ups['name']} takes no orders: it is no UPS of a NUT server", subject=ups["name"])
+        raise Refused(
+            409, f"{ups['name']} takes no orders: it is no UPS of a NUT server", subject=ups["name"]
+        )
     if not ups["configured"]:
         raise Refused(409, f"{ups['name']} is not read any more", subject=ups["name"])
     own = listed.get(ups["name"])
@@ -112,9 +130,15 @@ def _find(connection, fields, name, kind, listed):
 
 def read_command(connection, fields, listed):
     """What the order is: `ups` (id), name, label, command, words, danger. Raises Refused."""
-    command = _text(fields, "command", "an instant command that config.yml lists, such as test.battery.start.quick")
+    command = _text(
+        fields, "command", "an instant command that config.yml lists, such as test.battery.start.quick"
+    )
     ups = _find(connection, fields, command, "commands", listed)
-    told = dict(connection.execute("select name, description from ups_controls where ups = ? and kind = 'command'", (ups["id"],)))
+    told = dict(
+        connection.execute(
+            "select name, description from ups_controls where ups = ? and kind = 'command'", (ups["id"],)
+        )
+    )
     if told and command not in told:
         words = f"{ups['label']} has no command {command}: {nearest(command, list(told))}"
         raise Refused(409, words, subject=ups["name"])
@@ -125,7 +149,9 @@ def read_command(connection, fields, listed):
 
 def read_setting(connection, fields, listed):
     """What the order is: `ups` (id), name, label, variable, value, old, unit, words, danger (none). Raises Refused."""
-    name = _text(fields, "variable", "a variable that config.yml lists under settings, such as battery.charge.low")
+    name = _text(
+        fields, "variable", "a variable that config.yml lists under settings, such as battery.charge.low"
+    )
     ups = _find(connection, fields, name, "settings", listed)
     if "value" not in fields or not isinstance(fields["value"], str):
         raise Refused(400, f"value is needed: what {name} is to be", subject=ups["name"])
@@ -133,27 +159,41 @@ def read_setting(connection, fields, listed):
     now = connection.execute(
         "select value, writable from ups_variables where ups = ? and variable = ?", (ups["id"], name)
     ).fetchone()
-    knows = connection.execute("select 1 from ups_variables where ups = ? and writable limit 1", (ups["id"],)).fetchone()
+    knows = connection.execute(
+        "select 1 from ups_variables where ups = ? and writable limit 1", (ups["id"],)
+    ).fetchone()
     if knows and not (now and now["writable"]):
         words = "cannot be set" if now else "is not there"
         raise Refused(409, f"{name} {words}: {ups['label']} has no such setting", subject=ups["name"])
     control = connection.execute(
-        "select type, choices, ranges from ups_controls where ups = ? and kind = 'setting' and name = ?", (ups["id"], name)
+        "select type, choices, ranges from ups_controls where ups = ? and kind = 'setting' and name = ?",
+        (ups["id"], name),
     ).fetchone()
     old = now["value"] if now else ""
     wrong = wrong_value(_setting(control), value, old)
     if wrong:
         raise Refused(400, f"value of {name}: {wrong}", subject=ups["name"])
     return {
-        "ups": ups["id"], "name": ups["name"], "label": ups["label"], "variable": name, "value": value, "old": old,
-        "unit": variable(name).unit, "words": f"{full_label(name)}: {value}", "danger": "",
-    }  # fmt: skip
+        "ups": ups["id"],
+        "name": ups["name"],
+        "label": ups["label"],
+        "variable": name,
+        "value": value,
+        "old": old,
+        "unit": variable(name).unit,
+        "words": f"{full_label(name)}: {value}",
+        "danger": "",
+    }
 
 
 def _setting(row):
     if row is None:
         return Setting()
-    return Setting(row["type"], tuple(json.loads(row["choices"])), tuple(tuple(pair) for pair in json.loads(row["ranges"])))
+    return Setting(
+        row["type"],
+        tuple(json.loads(row["choices"])),
+        tuple(tuple(pair) for pair in json.loads(row["ranges"])),
+    )
 
 
 async def offered(datasette, ups, variables):
@@ -161,27 +201,35 @@ async def offered(datasette, ups, variables):
     if ups["driver"] != "nut" or not ups["configured"]:
         return None
     own = datasette.config.ups.get(ups["name"])
-    rows = await select(datasette, "select * from ups_controls where ups = ? order by name", [ups["id"]]) or []
+    rows = (
+        await select(datasette, "select * from ups_controls where ups = ? order by name", [ups["id"]]) or []
+    )
     told = {row["name"]: row for row in rows if row["kind"] == "command"}
     listed = own.commands if own else ()
     values = {row["variable"]: row for row in variables}
     orders = await select(datasette, ORDERS, [ups["id"]])
     return {
         "commands": [
-            {"name": name, "words": label(name, told.get(name, {}).get("description", "")), "danger": danger(name),
-             "missing": bool(told) and name not in told}
+            {
+                "name": name,
+                "words": label(name, told.get(name, {}).get("description", "")),
+                "danger": danger(name),
+                "missing": bool(told) and name not in told,
+            }
             for name in listed
         ],
         "settings": [_field(name, values.get(name), rows) for name in (own.settings if own else ())],
         "others": [name for name in told if name not in listed],
         "orders": orders and [order | {"words": words_of(order)} for order in orders],
         "busy": any(order["state"] in ("queued", "sent") for order in orders or []),
-    }  # fmt: skip
+    }
 
 
 def words_of(order):
     """An order in words."""
-    return label(order["command"]) if order["command"] else f"{full_label(order['variable'])}: {order['value']}"
+    return (
+        label(order["command"]) if order["command"] else f"{full_label(order['variable'])}: {order['value']}"
+    )
 
 
 def _field(name, now, rows):
@@ -192,8 +240,14 @@ def _field(name, now, rows):
     ranges = [pair for pair in setting.ranges if None not in map(parse_number, pair)]
     number = bool(ranges) or (parse_number(value) is not None and "STRING" not in setting.type)
     return {
-        "name": name, "words": full_label(name), "unit": entry.unit, "value": value, "missing": now is None or not now["writable"],
-        "choices": setting.choices, "number": number and not setting.choices, "longest": min(setting.longest, LONGEST),
+        "name": name,
+        "words": full_label(name),
+        "unit": entry.unit,
+        "value": value,
+        "missing": now is None or not now["writable"],
+        "choices": setting.choices,
+        "number": number and not setting.choices,
+        "longest": min(setting.longest, LONGEST),
         "low": min((low for low, _ in ranges), key=float, default=None),
         "high": max((high for _, high in ranges), key=float, default=None),
-    }  # fmt: skip
+    }

@@ -14,23 +14,35 @@ from ingest.variables import groups, in_order
 
 OUTAGES, EVENTS = 20, 30  # rows on the page of a UPS
 CHARTS = (  # title, unit, (figure, label) ..., (variable, label) of lines, the axis begins at
-    ("Voltage", "V", (("input_voltage", "input"), ("output_voltage", "output")),
-     (("input.transfer.low", "to battery below"), ("input.transfer.high", "to battery above")), None),
+    (
+        "Voltage",
+        "V",
+        (("input_voltage", "input"), ("output_voltage", "output")),
+        (("input.transfer.low", "to battery below"), ("input.transfer.high", "to battery above")),
+        None,
+    ),
     ("Load", "W", (("watts", "load"),), (), 0),
     ("Load", "%", (("ups_load", "load"),), (), 0),  # where no watts are known
-    ("Battery charge", "%", (("battery_charge", "charge"),),
-     (("battery.charge.low", "low"), ("battery.charge.warning", "warning")), None),
+    (
+        "Battery charge",
+        "%",
+        (("battery_charge", "charge"),),
+        (("battery.charge.low", "low"), ("battery.charge.warning", "warning")),
+        None,
+    ),
     ("Battery voltage", "V", (("battery_voltage", "battery"),), (), None),
     ("Temperature", "°C", (("ups_temperature", "temperature"),), (), None),
     ("Frequency", "Hz", (("input_frequency", "input"),), (), None),
-)  # fmt: skip
+)
 MAINS = ("Voltage", "Frequency")
 
 
 async def wrong(datasette, request, title, words, status):
     """An error page in words."""
     context = {"title": title, "errors": [words], "status": status}
-    return Response.html(await datasette.render_template("error.html", context, request=request), status=status)
+    return Response.html(
+        await datasette.render_template("error.html", context, request=request), status=status
+    )
 
 
 async def side_by_side(datasette, request):
@@ -45,17 +57,34 @@ async def side_by_side(datasette, request):
     figures = ("ups_load", "input_voltage")
     found = await histories(datasette, "", figures, span) if shown else {}
     charts = []
-    for figure, title, unit, floor in (("ups_load", "Load", "%", 0), ("input_voltage", "Input voltage", "V", None)):
+    for figure, title, unit, floor in (
+        ("ups_load", "Load", "%", 0),
+        ("input_voltage", "Input voltage", "V", None),
+    ):
         points = found.get(figure) or {}
         series = [(row["label"], points.get(row["name"], [])) for row in shown]
-        drawn = chart(title, unit, series, span.since, span.until, datasette.timezone, floor=floor, mains=figure == "input_voltage")
+        drawn = chart(
+            title,
+            unit,
+            series,
+            span.since,
+            span.until,
+            datasette.timezone,
+            floor=floor,
+            mains=figure == "input_voltage",
+        )
         if drawn:
             charts.append(drawn | {"href": _as_table(figure, "", span)})
     context = {
-        "upses": rows if rows is None else shown, "gone": [row for row in rows or [] if not row["configured"]],
+        "upses": rows if rows is None else shown,
+        "gone": [row for row in rows or [] if not row["configured"]],
         "worst": sorted(shown, key=lambda row: (WORST[row["state"]], row["id"])),
-        "compared": compared, "names": [row["name"] for row in shown], "charts": charts, "span": span, "ranges": RANGES,
-    }  # fmt: skip
+        "compared": compared,
+        "names": [row["name"] for row in shown],
+        "charts": charts,
+        "span": span,
+        "ranges": RANGES,
+    }
     return await page(datasette, request, "pages/ups.html", context)
 
 
@@ -68,7 +97,9 @@ async def one(datasette, request):
     name = unquote(request.url_vars["name"])
     rows = await select(datasette, "select * from ups_overview where name = ?", [name])
     if rows is None:
-        return await wrong(datasette, request, "Too slow", "The database took too long to answer: try again.", 503)
+        return await wrong(
+            datasette, request, "Too slow", "The database took too long to answer: try again.", 503
+        )
     if not rows:
         names = [row["name"] for row in await select(datasette, "select name from ups order by id") or []]
         there_are = f"There are: {', '.join(names)}." if names else "None was configured yet."
@@ -82,7 +113,10 @@ async def one(datasette, request):
     variables = await select(datasette, "select * from ups_variables where ups = :ups", given) or []
     health = await run(datasette, "battery_health", {"ups": name})
     context = {
-        "ups": ups, "span": span, "ranges": RANGES, "groups": group(variables),
+        "ups": ups,
+        "span": span,
+        "ranges": RANGES,
+        "groups": group(variables),
         "charts": await _charts(datasette, ups, variables, span),
         "outages": await select(
             datasette, f"select * from outages where ups = :ups order by id desc limit {OUTAGES}", given
@@ -90,21 +124,26 @@ async def one(datasette, request):
         "events": await select(
             datasette, f"select * from ups_events where ups = :ups order by id desc limit {EVENTS}", given
         ),
-        "tests": _figures(await select(
-            datasette,
-            "select * from ups_events where ups = :ups and event = 'TEST' order by id desc limit 10", given
-        )),
+        "tests": _figures(
+            await select(
+                datasette,
+                "select * from ups_events where ups = :ups and event = 'TEST' order by id desc limit 10",
+                given,
+            )
+        ),
         "health": health and health[0],
         "coverage": await run(datasette, "monitoring_coverage", {"ups": name, "range": "1 d"}),
         "battery_changes": await select(
-            datasette, "select * from ups_battery_changes where ups = :ups order by changed_at desc limit 10", given
+            datasette,
+            "select * from ups_battery_changes where ups = :ups order by changed_at desc limit 10",
+            given,
         ),
         "settings": await select(
             datasette, "select * from ups_variable_changes where ups = :ups order by id desc limit 10", given
         ),
         "number": {row["variable"]: row["number"] for row in variables},
         "offered": await offered(datasette, ups, variables),
-    }  # fmt: skip
+    }
     return await page(datasette, request, "pages/ups/{name}.html", context)
 
 
@@ -135,11 +174,21 @@ async def _charts(datasette, ups, variables, span):
             charts.append({"title": title, "slow": _as_table(figures_slow[0], ups["name"], span)})
             continue
         drawn = chart(
-            title, unit, [(label, found[figure].get(ups["name"], [])) for figure, label in series],
-            span.since, span.until, datasette.timezone, shaded,
-            [(f"{label} {numbers[name]:g}", numbers[name]) for name, label in lines if numbers.get(name) is not None], floor,
+            title,
+            unit,
+            [(label, found[figure].get(ups["name"], [])) for figure, label in series],
+            span.since,
+            span.until,
+            datasette.timezone,
+            shaded,
+            [
+                (f"{label} {numbers[name]:g}", numbers[name])
+                for name, label in lines
+                if numbers.get(name) is not None
+            ],
+            floor,
             mains=title in MAINS,
-        )  # fmt: skip
+        )
         if drawn:
             charts.append(drawn | {"href": _as_table(series[0][0], ups["name"], span)})
     return charts
@@ -153,4 +202,7 @@ async def on_battery(datasette, ups, span):
         and (ended_at is null or ended_at > ?)""",
         [ups, utc(span.until), utc(span.since)],
     )
-    return [(seconds(row["started_at"]), seconds(row["ended_at"]) if row["ended_at"] else span.until) for row in rows or []]
+    return [
+        (seconds(row["started_at"]), seconds(row["ended_at"]) if row["ended_at"] else span.until)
+        for row in rows or []
+    ]

@@ -27,16 +27,47 @@ UNITS = {
     "V_VA": "VA",
 }
 SENSORS = {
-    "S_DOOR": "door or window", "S_MOTION": "motion", "S_SMOKE": "smoke", "S_BINARY": "switch", "S_DIMMER": "dimmer",
-    "S_COVER": "cover", "S_TEMP": "temperature", "S_HUM": "humidity", "S_BARO": "barometer", "S_WIND": "wind",
-    "S_RAIN": "rain", "S_UV": "UV", "S_WEIGHT": "weight", "S_POWER": "power", "S_HEATER": "heater",
-    "S_DISTANCE": "distance", "S_LIGHT_LEVEL": "light level", "S_LOCK": "lock", "S_IR": "infrared", "S_WATER": "water",
-    "S_AIR_QUALITY": "air quality", "S_CUSTOM": "custom", "S_DUST": "dust", "S_SCENE_CONTROLLER": "scene controller",
-    "S_RGB_LIGHT": "RGB light", "S_RGBW_LIGHT": "RGBW light", "S_COLOR_SENSOR": "colour", "S_HVAC": "heating",
-    "S_MULTIMETER": "multimeter", "S_SPRINKLER": "sprinkler", "S_WATER_LEAK": "water leak", "S_SOUND": "sound",
-    "S_VIBRATION": "vibration", "S_MOISTURE": "moisture", "S_INFO": "text", "S_GAS": "gas", "S_GPS": "position",
-    "S_WATER_QUALITY": "water quality", "S_ARDUINO_NODE": "node", "S_ARDUINO_REPEATER_NODE": "repeater",
-}  # fmt: skip
+    "S_DOOR": "door or window",
+    "S_MOTION": "motion",
+    "S_SMOKE": "smoke",
+    "S_BINARY": "switch",
+    "S_DIMMER": "dimmer",
+    "S_COVER": "cover",
+    "S_TEMP": "temperature",
+    "S_HUM": "humidity",
+    "S_BARO": "barometer",
+    "S_WIND": "wind",
+    "S_RAIN": "rain",
+    "S_UV": "UV",
+    "S_WEIGHT": "weight",
+    "S_POWER": "power",
+    "S_HEATER": "heater",
+    "S_DISTANCE": "distance",
+    "S_LIGHT_LEVEL": "light level",
+    "S_LOCK": "lock",
+    "S_IR": "infrared",
+    "S_WATER": "water",
+    "S_AIR_QUALITY": "air quality",
+    "S_CUSTOM": "custom",
+    "S_DUST": "dust",
+    "S_SCENE_CONTROLLER": "scene controller",
+    "S_RGB_LIGHT": "RGB light",
+    "S_RGBW_LIGHT": "RGBW light",
+    "S_COLOR_SENSOR": "colour",
+    "S_HVAC": "heating",
+    "S_MULTIMETER": "multimeter",
+    "S_SPRINKLER": "sprinkler",
+    "S_WATER_LEAK": "water leak",
+    "S_SOUND": "sound",
+    "S_VIBRATION": "vibration",
+    "S_MOISTURE": "moisture",
+    "S_INFO": "text",
+    "S_GAS": "gas",
+    "S_GPS": "position",
+    "S_WATER_QUALITY": "water quality",
+    "S_ARDUINO_NODE": "node",
+    "S_ARDUINO_REPEATER_NODE": "repeater",
+}
 
 
 def parse_time(text):
@@ -134,7 +165,9 @@ def ago(text, timezone):
     if at is None:
         return Markup("–")
     words = format_duration((datetime.now(UTC) - at).total_seconds())
-    return Markup('<time datetime="{}" title="{}" data-ago>{} ago</time>').format(text, format_local(text, timezone), words)
+    return Markup('<time datetime="{}" title="{}" data-ago>{} ago</time>').format(
+        text, format_local(text, timezone), words
+    )
 
 
 def clock(text, timezone):
@@ -152,7 +185,9 @@ def coded(text):
 def state_pill(state):
     """A state as icon, word and colour."""
     icon, name = STATES.get(state, ("–", "none"))
-    return Markup('<span class="state {}"><span aria-hidden="true">{}</span> {}</span>').format(name, icon, state)
+    return Markup('<span class="state {}"><span aria-hidden="true">{}</span> {}</span>').format(
+        name, icon, state
+    )
 
 
 def format_value(text, type_name, metric=True):
@@ -219,4 +254,3 @@ def register(env, timezone):
         sensor_words=sensor_words,
     )
     env.globals["format_value"] = format_value
-

@@ -7,7 +7,9 @@ the same battery, and the UPS's promise of runtime with what came of it. Without
 from dataclasses import dataclass, replace
 from statistics import median
 
-PEUKERT = 1.15  # of AGM batteries; used to bring two discharges to one load, never to predict from the nameplate
+PEUKERT = (
+    1.15  # of AGM batteries; used to bring two discharges to one load, never to predict from the nameplate
+)
 LEAST_START = 95.0  # % of charge at the start of a discharge that counts
 LEAST_POINTS = 20.0  # % lost, or
 LEAST_S = 300.0
@@ -55,10 +57,17 @@ class Discharge:
 def parse_discharge(started_at, complete, figures):
     """A row of `events` (ONBATT) with its figures as a Discharge."""
     return Discharge(
-        started_at, bool(complete), figures.get("covered_s", 0.0), figures.get("samples", 0), figures.get("wh"),
-        figures.get("watts_avg"), figures.get("charge_start"), figures.get("lowest_charge", figures.get("charge_end")),
-        figures.get("predicted_runtime_s"), figures.get("seconds_to_low"),
-    )  # fmt: skip
+        started_at,
+        bool(complete),
+        figures.get("covered_s", 0.0),
+        figures.get("samples", 0),
+        figures.get("wh"),
+        figures.get("watts_avg"),
+        figures.get("charge_start"),
+        figures.get("lowest_charge", figures.get("charge_end")),
+        figures.get("predicted_runtime_s"),
+        figures.get("seconds_to_low"),
+    )
 
 
 def refuse(discharge, watts=None):
@@ -137,9 +146,16 @@ def judge(discharges, since=""):
     if capacity is not None and capacity < END_OF_LIFE:
         words += f", the latest lasted {100 * capacity:.0f} % of the first"
     return Truth(
-        words, len(counted), watts, first, wholes[-1], capacity, (min(wholes), max(wholes)),
-        (median(promises), promises[0], promises[-1]) if promises else None, tuple(refused),
-    )  # fmt: skip
+        words,
+        len(counted),
+        watts,
+        first,
+        wholes[-1],
+        capacity,
+        (min(wholes), max(wholes)),
+        (median(promises), promises[0], promises[-1]) if promises else None,
+        tuple(refused),
+    )
 
 
 def pair_outages(outages, within_s=30.0):
@@ -149,7 +165,11 @@ def pair_outages(outages, within_s=30.0):
     """
     groups = []
     for row in sorted(outages, key=lambda row: row[1]):
-        if groups and row[1] - groups[-1][0][1] <= within_s and row[0] not in [other[0] for other in groups[-1]]:
+        if (
+            groups
+            and row[1] - groups[-1][0][1] <= within_s
+            and row[0] not in [other[0] for other in groups[-1]]
+        ):
             groups[-1].append(row)
         else:
             groups.append([row])

@@ -48,13 +48,17 @@ COMMANDS = {  # NUT's docs/nut-names.txt; n is the number of an outlet
     "driver.exit": "End the driver",
 }
 DANGERS = (  # pattern of a command -> what it may cost
-    (r"(outlet\.(\d+\.)?)?load\.(off|cycle)(\..*)?|shutdown\.(?!stop$).*|outlet\.(\d+\.)?shutdown\..*|driver\.killpower",
-     "it takes the power from what this UPS feeds"),
-    (r"test\.failure\.start|test\.battery\.start\.(deep|low)|calibrate\.start",
-     "the battery is run down: an outage soon after meets an empty one"),
+    (
+        r"(outlet\.(\d+\.)?)?load\.(off|cycle)(\..*)?|shutdown\.(?!stop$).*|outlet\.(\d+\.)?shutdown\..*|driver\.killpower",
+        "it takes the power from what this UPS feeds",
+    ),
+    (
+        r"test\.failure\.start|test\.battery\.start\.(deep|low)|calibrate\.start",
+        "the battery is run down: an outage soon after meets an empty one",
+    ),
     (r"bypass\.start", "on bypass nothing is protected"),
     (r"driver\..*", "nobody watches this UPS while its driver is gone"),
-)  # fmt: skip
+)
 NO_TEXT = "Description unavailable"  # upsd's words for a command that it has none for
 ALIKE = 0.94  # so alike is a word to a standard name only when it is a slip of the pen
 
@@ -80,7 +84,9 @@ def misread(word, kind):
     """
     plain = re.sub(r"(?<=\.)\d+(?=\.)", "n", word)
     commands, variables = tuple(COMMANDS), names_of_variables()
-    right, other, there = (commands, variables, "settings") if kind == "commands" else (variables, commands, "commands")
+    right, other, there = (
+        (commands, variables, "settings") if kind == "commands" else (variables, commands, "commands")
+    )
     if re.search(r'[\s"\\\x00-\x1f\x7f]', word) or not word:
         return f"{word!r} is no name of NUT's"
     if plain in right:

@@ -129,7 +129,9 @@ class Machine:
                 self._set(word, word in words, poll.at, seamless)
             self._alarm(poll, words, seamless)
             self._replace(poll, words)
-            self._set("LOWBATT", "LB" in words and ("OB" in words or "LOWBATT" in self.open), poll.at, seamless)
+            self._set(
+                "LOWBATT", "LB" in words and ("OB" in words or "LOWBATT" in self.open), poll.at, seamless
+            )
         if poll.figures is not None:
             self._sample(poll, words, moment, seamless)
         elif "OVER" in words:
@@ -195,7 +197,10 @@ class Machine:
         if self._replace_since is None:
             self._replace_since = poll
         self._replace_samples += 1
-        if self._replace_samples >= REPLACE_SAMPLES and poll.monotonic - self._replace_since.monotonic >= REPLACE_S:
+        if (
+            self._replace_samples >= REPLACE_SAMPLES
+            and poll.monotonic - self._replace_since.monotonic >= REPLACE_S
+        ):
             self._set("REPLBATT", True, self._replace_since.at, True)
 
     def _test_of(self, poll, words):
@@ -205,7 +210,9 @@ class Machine:
         if happens == "open":
             event = self._open("TEST", poll.at, figures={"started_by": "the UPS"} | self._before_test())
         elif happens == "passed by":
-            event = self._open("TEST", poll.at, figures={"started_by": "the UPS", "result": result}, complete=False)
+            event = self._open(
+                "TEST", poll.at, figures={"started_by": "the UPS", "result": result}, complete=False
+            )
             self._close("TEST", poll.at)
             return
         if event is None:
@@ -251,9 +258,13 @@ class Machine:
         event = self.open.get(threshold.event)
         words = f"{threshold.words} {limit:g} {threshold.unit}: {value:g} {threshold.unit}"
         self._set(
-            threshold.event, threshold.crossed(value, limit, event is not None), poll.at, seamless, words,
+            threshold.event,
+            threshold.crossed(value, limit, event is not None),
+            poll.at,
+            seamless,
+            words,
             {"limit": limit, "value": value, "extreme": value},
-        )  # fmt: skip
+        )
         if event is not None and threshold.event in self.open:
             extreme = event.figures.get("extreme", value)
             if (value > extreme) if threshold.above else (value < extreme):
@@ -282,9 +293,11 @@ class Machine:
             bound = f"above {high:g} V" if high is not None and volts > high else f"below {low:g} V"
             volts_seen = [look.figures["input.voltage"] for look in self._strayed]
             self._open(
-                "VOLTAGE", first.at, f"input voltage {bound}: {volts:g} V",
+                "VOLTAGE",
+                first.at,
+                f"input voltage {bound}: {volts:g} V",
                 {"low": low, "high": high, "lowest": min(volts_seen), "highest": max(volts_seen)},
-            )  # fmt: skip
+            )
         elif event is not None:
             seen = {
                 "lowest": min(event.figures.get("lowest", volts), volts),
@@ -303,7 +316,9 @@ class Machine:
             self._close(name, at)
 
     def _open(self, name, at, detail="", figures=None, complete=True):
-        event = self.open[name] = Event(name, at, detail=detail, figures={} if figures is None else figures, complete=complete)
+        event = self.open[name] = Event(
+            name, at, detail=detail, figures={} if figures is None else figures, complete=complete
+        )
         self._changes.append((OPENED, event))
         return event
 

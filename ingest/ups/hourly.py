@@ -6,11 +6,23 @@ from ingest.database import utc
 from ingest.ups.figures import column
 
 FIGURES = (
-    "input.voltage", "input.frequency", "output.voltage", "battery.charge", "battery.voltage", "battery.runtime",
-    "ups.load", "watts", "ups.temperature",
-)  # fmt: skip
+    "input.voltage",
+    "input.frequency",
+    "output.voltage",
+    "battery.charge",
+    "battery.voltage",
+    "battery.runtime",
+    "ups.load",
+    "watts",
+    "ups.temperature",
+)
 SUMS = ("samples", "covered_s", "on_battery_s", "trim_s", "boost_s", "wh", "watts_rule")
-COLUMNS = ("ups", "hour_at", *SUMS, *(f"{column(name)}_{part}" for name in FIGURES for part in ("min", "avg", "max")))
+COLUMNS = (
+    "ups",
+    "hour_at",
+    *SUMS,
+    *(f"{column(name)}_{part}" for name in FIGURES for part in ("min", "avg", "max")),
+)
 UPSERT = (
     f"insert into ups_samples_hourly ({', '.join(COLUMNS)}) values ({', '.join('?' * len(COLUMNS))}) "
     f"on conflict (ups, hour_at) do update set {', '.join(f'{name} = excluded.{name}' for name in COLUMNS[2:])}"
@@ -34,11 +46,14 @@ class Hour:
         """The hour as far as the file has it. Where its samples are pruned, its own figures stand for them."""
         hour = cls(hour_at)
         row = connection.execute(
-            f"select {', '.join(COLUMNS[2:])} from ups_samples_hourly where ups = ? and hour_at = ?", (ups, hour_at)
+            f"select {', '.join(COLUMNS[2:])} from ups_samples_hourly where ups = ? and hour_at = ?",
+            (ups, hour_at),
         ).fetchone()
         if row is None:
             return hour
-        hour.samples, hour.covered, hour.on_battery, hour.trim, hour.boost, hour.wh, hour.rule = row[: len(SUMS)]
+        hour.samples, hour.covered, hour.on_battery, hour.trim, hour.boost, hour.wh, hour.rule = row[
+            : len(SUMS)
+        ]
         end = utc(datetime.fromisoformat(hour_at).timestamp() + 3600)
         parts = ", ".join(f"count({c}), min({c}), total({c}), max({c})" for c in map(column, FIGURES))
         held, *found = connection.execute(
@@ -64,7 +79,12 @@ class Hour:
         for name, (count, low, total, high) in other.sums.items():
             held = self.sums.get(name)
             if held is not None:
-                count, low, total, high = held[0] + count, min(held[1], low), held[2] + total, max(held[3], high)
+                count, low, total, high = (
+                    held[0] + count,
+                    min(held[1], low),
+                    held[2] + total,
+                    max(held[3], high),
+                )
             hour.sums[name] = [count, low, total, high]
         return hour
 
@@ -106,6 +126,14 @@ class Hour:
             count, low, total, high = self.sums.get(name, (0, None, 0.0, None))
             parts += (low, round(total / count, 4) if count else None, high)
         return (
-            ups, self.hour_at, self.samples, round(self.covered, 3), round(self.on_battery, 3), round(self.trim, 3),
-            round(self.boost, 3), None if self.wh is None else round(self.wh, 5), self.rule, *parts,
-        )  # fmt: skip
+            ups,
+            self.hour_at,
+            self.samples,
+            round(self.covered, 3),
+            round(self.on_battery, 3),
+            round(self.trim, 3),
+            round(self.boost, 3),
+            None if self.wh is None else round(self.wh, 5),
+            self.rule,
+            *parts,
+        )

@@ -50,7 +50,15 @@ class Threshold:
 THRESHOLDS = (
     Threshold("INPUT_LOW", ("input.voltage",), "input_voltage_min", False, 1.0, "input voltage below", "V"),
     Threshold("CHARGE_LOW", ("battery.charge",), "charge_min", False, 1.0, "battery charge below", "%"),
-    Threshold("HOT", ("ups.temperature", "battery.temperature"), "temperature_max", True, 0.5, "temperature above", "°C"),
+    Threshold(
+        "HOT",
+        ("ups.temperature", "battery.temperature"),
+        "temperature_max",
+        True,
+        0.5,
+        "temperature above",
+        "°C",
+    ),
     Threshold("LOAD_HIGH", ("ups.load",), "load_max", True, 1.0, "load above", "%"),
 )
 
@@ -59,6 +67,11 @@ def limit_of(threshold, limits, figures):
     """The limit that holds for this UPS, None where it is off. That of the input follows the nominal voltage of 120 V mains."""
     limit = getattr(limits, threshold.limit)
     nominal = figures.get("input.voltage.nominal")
-    if threshold.limit == "input_voltage_min" and limit == Limits.input_voltage_min and nominal and nominal < limit:
+    if (
+        threshold.limit == "input_voltage_min"
+        and limit == Limits.input_voltage_min
+        and nominal
+        and nominal < limit
+    ):
         return round(limit * nominal / MAINS_V)
     return limit

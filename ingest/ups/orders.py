@@ -75,11 +75,21 @@ class UpsOrders:
 
     def _take(self, number, ups, source, command, variable, value, by, created_at, expires_at, state):
         now = time.time()
-        order = Order(number, ups, command, variable, value, by or "", time.monotonic() + left(created_at, expires_at, now))
+        order = Order(
+            number,
+            ups,
+            command,
+            variable,
+            value,
+            by or "",
+            time.monotonic() + left(created_at, expires_at, now),
+        )
         if state == "sent":
             self._updates.append(Update(order, "unknown", now, STOPPED))
         elif order.deadline <= time.monotonic():
-            self._updates.append(Update(order, "expired", now, "expired: ingest did not run, or its machine was started anew"))
+            self._updates.append(
+                Update(order, "expired", now, "expired: ingest did not run, or its machine was started anew")
+            )
         elif words := self._refusal(order):
             self._updates.append(Update(order, "failed", now, words))
         elif not self._deliver(source, order):
@@ -92,7 +102,9 @@ class UpsOrders:
             return "an order is either a command or a variable with a value"
         kind, name = ("commands", order.command) if order.command else ("settings", order.variable)
         if own is None or name not in getattr(own, kind):
-            return f"{name} is not listed: `ups: {order.ups}: {kind}:` in config.yml names what may be ordered"
+            return (
+                f"{name} is not listed: `ups: {order.ups}: {kind}:` in config.yml names what may be ordered"
+            )
         return None
 
     def write(self, connection):
@@ -110,7 +122,16 @@ class UpsOrders:
             if update.state != "sent":
                 level = logging.INFO if update.state == "done" else logging.WARNING
                 order, reason = update.order, f": {update.reason}" if update.reason else ""
-                log.log(level, "%s: order %d of %s, %s, %s%s", order.ups, order.id, order.by, order.words, update.state, reason)
+                log.log(
+                    level,
+                    "%s: order %d of %s, %s, %s%s",
+                    order.ups,
+                    order.id,
+                    order.by,
+                    order.words,
+                    update.state,
+                    reason,
+                )
         self._updates = []
 
 

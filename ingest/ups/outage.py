@@ -36,7 +36,9 @@ class Outage:
         self._cover(moment)
         own["seconds"] = round(moment.at - started, 3)
         own["samples"] += 1
-        charge, runtime, load = (figures.get(name) for name in ("battery.charge", "battery.runtime", "ups.load"))
+        charge, runtime, load = (
+            figures.get(name) for name in ("battery.charge", "battery.runtime", "ups.load")
+        )
         if charge is not None:
             own.setdefault("charge_start", charge)
             own["charge_end"] = charge

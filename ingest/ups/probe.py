@@ -13,7 +13,9 @@ TIMEOUT_S = 4.0
 def probe_nut(server):
     """(good, words) of a NUT server of the config: the status of each of its UPSes, or what is wrong and what to do."""
     try:
-        with NutClient(server.host, server.port, server.username, server.password, timeout=TIMEOUT_S) as client:
+        with NutClient(
+            server.host, server.port, server.username, server.password, timeout=TIMEOUT_S
+        ) as client:
             names = list(server.ups) or list(client.list_ups())
             told = [_status(client, name) for name in names]
         faults = [words for good, words in told if not good]
@@ -44,19 +46,27 @@ def probe_orders(server, settings):
     listed, user = orders_of(server, settings), server.command_username
     try:
         with NutClient(server.host, server.port, user, server.command_password, timeout=TIMEOUT_S) as client:
-            faults = [words for ups, own in listed.items() for words in _missing(client, f"{ups}@{server.name}", own)]
+            faults = [
+                words
+                for ups, own in listed.items()
+                for words in _missing(client, f"{ups}@{server.name}", own)
+            ]
             ups = next(iter(listed or server.ups or client.list_ups()), None)
             allowed = ups is None or _may_set(client, ups)
     except NutError as error:
         return False, error.words
-    told = [f"{ups}@{server.name}: {_count(own)}" for ups, own in listed.items()] or ["nothing is listed under ups:"]
+    told = [f"{ups}@{server.name}: {_count(own)}" for ups, own in listed.items()] or [
+        "nothing is listed under ups:"
+    ]
     if not allowed and user is None:
         faults.append(
             "it takes orders of users alone: add a section to upsd.users, such as `[operator]`, `password = ...`, `actions = SET`, "
             "`instcmds = ALL`, and name them as command_username and command_password"
         )
     elif not allowed and (not listed or any(own.settings for own in listed.values())):
-        faults.append(f"command_username {user} is refused: wrong password, or no `actions = SET` in upsd.users")
+        faults.append(
+            f"command_username {user} is refused: wrong password, or no `actions = SET` in upsd.users"
+        )
     elif not allowed:
         told.append(f"whether {user} may send them shows with the first one: upsd tells it of settings alone")
     return not faults, "; ".join(faults or told)

@@ -16,7 +16,9 @@ FIRST_BACKOFF_S, LAST_BACKOFF_S = 1.0, 10.0
 SHORTENED = 0.8  # of poll_s at most is waited between two attempts, so that data is back within one poll
 LEAST_LOG_S = 600.0  # the same failure is logged again after that
 ABOUT_NO_UPS = ("driver.", "server.")  # variables that a server has before its driver knows anything
-QUIET_OUTCOMES = ("closed",)  # a connection that was closed is made anew at once, before anything counts as failed
+QUIET_OUTCOMES = (
+    "closed",
+)  # a connection that was closed is made anew at once, before anything counts as failed
 
 
 class SourceError(Exception):
@@ -123,7 +125,11 @@ class Reader(threading.Thread):
         now = time.monotonic()
         if patient.status == "" and now < patient.due:
             return  # it tells no status (a PDU): all of it, now and then
-        if patient.status is not None and now < patient.due and not is_discharging(status_words(patient.status)):
+        if (
+            patient.status is not None
+            and now < patient.due
+            and not is_discharging(status_words(patient.status))
+        ):
             status = self._read_status(patient.name)
             at, monotonic = time.time(), time.monotonic()
             self._came(patient, at)
@@ -141,10 +147,19 @@ class Reader(threading.Thread):
             status = WAIT
         waiting = status != "" and not status_words(status)
         patient.trouble, patient.failures = "wait: its driver has no data yet" if waiting else "", 0
-        self._give(patient, Poll(
-            patient.name, at, monotonic, self._interval(status), status=status, variables=None if waiting else variables,
-            writable=writable, settings=settings,
-        ))  # fmt: skip
+        self._give(
+            patient,
+            Poll(
+                patient.name,
+                at,
+                monotonic,
+                self._interval(status),
+                status=status,
+                variables=None if waiting else variables,
+                writable=writable,
+                settings=settings,
+            ),
+        )
         if waiting:
             patient.status = None
 
@@ -173,10 +188,18 @@ class Reader(threading.Thread):
         if patient.failures > 1:  # a single one says nothing yet
             patient.trouble = f"{error.outcome}: {error.words}"
         self.health.rejected += 1
-        self._give(patient, Poll(
-            patient.name, time.time(), time.monotonic(), self.poll_s, outcome=error.outcome,
-            where=self._where(error.outcome), words=error.words,
-        ))  # fmt: skip
+        self._give(
+            patient,
+            Poll(
+                patient.name,
+                time.time(),
+                time.monotonic(),
+                self.poll_s,
+                outcome=error.outcome,
+                where=self._where(error.outcome),
+                words=error.words,
+            ),
+        )
 
     def _fail_all(self, error):
         names = set(self._patients) | set(self._names())

@@ -64,7 +64,8 @@ def register(connection, sources, settings):
             own = settings.get(name)
             if own is not None:
                 connection.execute(
-                    "update ups set label = ?, location = ? where name = ?", (own.label or label, own.location, name)
+                    "update ups set label = ?, location = ? where name = ?",
+                    (own.label or label, own.location, name),
                 )
 
 
@@ -74,7 +75,11 @@ def _moved(name, driver, address, sources, taken):
         if source.driver != driver:
             continue
         new = f"{name.partition('@')[0]}@{source.name}" if driver == "nut" else source.name
-        if source.address_of(new) == address and new not in taken and (not source.listed or new in source.listed):
+        if (
+            source.address_of(new) == address
+            and new not in taken
+            and (not source.listed or new in source.listed)
+        ):
             return new, source
     return name, None
 

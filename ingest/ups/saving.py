@@ -11,7 +11,9 @@ from ingest.ups.hourly import UPSERT as UPSERT_HOUR
 from ingest.ups.hourly import Hour
 from ingest.variables import full_label
 
-SAMPLES = Insert("ups_samples", ["sampled_at", "ups", "ups_status", *map(column, FIGURES), "watts", "watts_rule"])
+SAMPLES = Insert(
+    "ups_samples", ["sampled_at", "ups", "ups_status", *map(column, FIGURES), "watts", "watts_rule"]
+)
 CHANGES = Insert("ups_variable_changes", ["ups", "variable", "old", "value", "changed_at"])
 UPSERT_VARIABLE = """insert into ups_variables (ups, variable, value, number, writable, changed_at) values (?, ?, ?, ?, ?, ?)
 on conflict (ups, variable) do update set value = excluded.value, number = excluded.number, writable = excluded.writable,
@@ -23,9 +25,20 @@ INSERT_EVENT = """insert into events (event, ups, started_at, ended_at, complete
 values (?, ?, ?, ?, ?, ?, ?)"""
 UPDATE_EVENT = "update events set ended_at = ?, complete = ?, detail = ?, figures = ? where id = ?"
 COLUMNS = (
-    "mfr", "model", "serial", "firmware", "realpower_nominal", "power_nominal", "power_factor", "status", "status_at",
-    "outcome", "outcome_at", "first_seen_at", "last_sample_at",
-)  # fmt: skip
+    "mfr",
+    "model",
+    "serial",
+    "firmware",
+    "realpower_nominal",
+    "power_nominal",
+    "power_factor",
+    "status",
+    "status_at",
+    "outcome",
+    "outcome_at",
+    "first_seen_at",
+    "last_sample_at",
+)
 KEPT = ("first_seen_at",)  # where the file has one, an import may have told an earlier one
 SET = (f"{name} = coalesce({f'{name}, ?' if name in KEPT else f'?, {name}'})" for name in COLUMNS)
 UPDATE_UPS = f"update ups set {', '.join(SET)} where id = ?"
@@ -69,9 +82,13 @@ class Pending:
             self._write_offer(connection, number(ups), *offered)
         self._row_ids = {**self._write_runs(connection), **self._write_events(connection)}
         told = {
-            "ups": self.dirty or self.new or self.gone, "ups_samples": flat, "ups_variables": self.variables or self.flags,
-            "polls": self.runs, "events": self.events, "ups_controls": self.offers,
-        }  # fmt: skip
+            "ups": self.dirty or self.new or self.gone,
+            "ups_samples": flat,
+            "ups_variables": self.variables or self.flags,
+            "polls": self.runs,
+            "events": self.events,
+            "ups_controls": self.offers,
+        }
         return {topic for topic, rows in told.items() if rows}
 
     def committed(self):
@@ -99,12 +116,16 @@ class Pending:
         for (ups, hour_at), fresh in self.hours.items():
             held = ups.hours.get(hour_at) or Hour.load(connection, self._number(ups), hour_at)
             self._totals[ups, hour_at] = held.joined(fresh)
-        connection.executemany(UPSERT_HOUR, [hour.values(self._number(ups)) for (ups, _), hour in self._totals.items()])
+        connection.executemany(
+            UPSERT_HOUR, [hour.values(self._number(ups)) for (ups, _), hour in self._totals.items()]
+        )
 
     def _write_variables(self, connection):
         number = self._number
         rows = [(number(ups), variable, row) for (ups, variable), row in self.variables.items()]
-        connection.executemany(UPSERT_VARIABLE, [(ups, variable, *row) for ups, variable, row in rows if row is not None])
+        connection.executemany(
+            UPSERT_VARIABLE, [(ups, variable, *row) for ups, variable, row in rows if row is not None]
+        )
         connection.executemany(
             "delete from ups_variables where ups = ? and variable = ?",
             [(ups, variable) for ups, variable, row in rows if row is None],
@@ -119,11 +140,31 @@ class Pending:
     def _write_offer(connection, ups, offer, own):
         at = utc(offer.at)
         rows = [
-            (ups, "command", name, label(name, words), int(own is not None and name in own.commands), "", "[]", "[]", at)
+            (
+                ups,
+                "command",
+                name,
+                label(name, words),
+                int(own is not None and name in own.commands),
+                "",
+                "[]",
+                "[]",
+                at,
+            )
             for name, words in offer.commands.items()
         ]
         rows += [
-            (ups, "setting", name, full_label(name), 1, one.type, json.dumps(one.choices), json.dumps(one.ranges), at)
+            (
+                ups,
+                "setting",
+                name,
+                full_label(name),
+                1,
+                one.type,
+                json.dumps(one.choices),
+                json.dumps(one.ranges),
+                at,
+            )
             for name, one in offer.settings.items()
         ]
         connection.execute("delete from ups_controls where ups = ?", (ups,))
@@ -133,11 +174,19 @@ class Pending:
         ids = {}
         for run, ups in self.runs.items():
             if run.id is None:
-                row = (self._number(ups), utc(run.started), utc(run.ended), run.count, run.outcome, run.detail)
+                row = (
+                    self._number(ups),
+                    utc(run.started),
+                    utc(run.ended),
+                    run.count,
+                    run.outcome,
+                    run.detail,
+                )
                 ids[run] = connection.execute(INSERT_RUN, row).lastrowid
             else:
                 connection.execute(
-                    "update polls set ended_at = ?, count = ? where id = ?", (utc(run.ended), run.count, run.id)
+                    "update polls set ended_at = ?, count = ? where id = ?",
+                    (utc(run.ended), run.count, run.id),
                 )
         return ids
 

@@ -3,7 +3,9 @@
 import re
 
 RUNNING = re.compile(r"in progress|progressing|running|testing", re.I)
-NEVER = re.compile(r"no test|never|not (?:yet )?(?:performed|run|started)|^\s*(?:none|unknown|n/?a)?\s*$", re.I)
+NEVER = re.compile(
+    r"no test|never|not (?:yet )?(?:performed|run|started)|^\s*(?:none|unknown|n/?a)?\s*$", re.I
+)
 SCHEDULED = re.compile(r"scheduled|pending", re.I)
 PATIENCE_S = 900  # a test that we ordered and that shows no result by then is given up
 

@@ -37,7 +37,9 @@ class UpsSources:
         self._readers, self._writer = [], None
         self.orders = UpsOrders(self.names, config.ups, self._deliver)
         self._commanders = {
-            one.name: Commander(one, lambda update: self._writer.put(self.orders, update), self._hand, self._commit)
+            one.name: Commander(
+                one, lambda update: self._writer.put(self.orders, update), self._hand, self._commit
+            )
             for one in self._configs
             if self._drivers[one.name] == "nut"
         }

@@ -36,7 +36,9 @@ def describe(text):
     """The status for people: 'on battery, discharging'. A word that nobody explains stays as it is."""
     words = (text or "").split()
     known = [word for word in STATUS_WORDS if word in words]
-    return ", ".join([STATUS_WORDS[word] for word in known] + [word for word in words if word not in STATUS_WORDS])
+    return ", ".join(
+        [STATUS_WORDS[word] for word in known] + [word for word in words if word not in STATUS_WORDS]
+    )
 
 
 def is_discharging(words):

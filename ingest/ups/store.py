@@ -21,12 +21,25 @@ from ingest.ups.status import describe, status_words
 
 log = logging.getLogger(__name__)
 
-IDENTITY = frozenset((
-    "device.mfr", "device.model", "device.serial", "ups.mfr", "ups.model", "ups.serial", "ups.firmware", "ups.firmware.aux",
-    "battery.date", "battery.mfr.date", "battery.type",
-))  # fmt: skip
+IDENTITY = frozenset(
+    (
+        "device.mfr",
+        "device.model",
+        "device.serial",
+        "ups.mfr",
+        "ups.model",
+        "ups.serial",
+        "ups.firmware",
+        "ups.firmware.aux",
+        "battery.date",
+        "battery.mfr.date",
+        "battery.type",
+    )
+)
 # These change by themselves: a test driver lets every variable be set, and none of these is a setting.
-MEASURED = frozenset((*FIGURES, "ups.status", "ups.alarm", "ups.test.result", "ups.test.date", "input.transfer.reason"))
+MEASURED = frozenset(
+    (*FIGURES, "ups.status", "ups.alarm", "ups.test.result", "ups.test.date", "input.transfer.reason")
+)
 SELECT = f"select id, name, source, address, label, {', '.join(COLUMNS)} from ups"
 RUN_S = 30.0  # a run of polls that goes on is written this often, and with every sample
 QUIET_EVENTS = ("TEST", "CAL", "TRIM", "BOOST")  # logged as INFO, all others as WARNING
@@ -91,7 +104,8 @@ class UpsStore:
 
     def _open_events(self, number):
         for event in self._connection.execute(
-            "select id, event, started_at, complete, detail, figures from events where ups = ? and ended_at is null", (number,)
+            "select id, event, started_at, complete, detail, figures from events where ups = ? and ended_at is null",
+            (number,),
         ).fetchall():
             id, name, started_at, complete, detail, figures = event
             started = datetime.fromisoformat(started_at).timestamp()
@@ -99,7 +113,11 @@ class UpsStore:
 
     def _equip(self, ups, open_events=()):
         own = self._settings.get(ups.name)
-        told = {name: ups.variables[name][0] for name in ("ups.test.result", "ups.test.date") if name in ups.variables}
+        told = {
+            name: ups.variables[name][0]
+            for name in ("ups.test.result", "ups.test.date")
+            if name in ups.variables
+        }
         options = {"limits": own.limits, "discharging_is_outage": own.discharging_is_outage} if own else {}
         ups.machine = Machine(
             open_events=open_events, test=(told.get("ups.test.result"), told.get("ups.test.date")), **options
@@ -143,7 +161,11 @@ class UpsStore:
         else:
             ups = self._upses[found.ups] = Ups(found.ups, found.source)
             self._equip(ups)
-        ups.source, ups.address, ups.label = found.source, found.address, ups.label or found.description or found.ups
+        ups.source, ups.address, ups.label = (
+            found.source,
+            found.address,
+            ups.label or found.description or found.ups,
+        )
         self._pending.new.append(ups)
 
     def _absorb_poll(self, poll):
@@ -202,7 +224,9 @@ class UpsStore:
         words = status_words(poll.status)
         self._identify(ups, variables, rating)
         ups.columns["last_sample_at"] = at
-        self._pending.samples.append((ups, at, poll.status, [figures.get(name) for name in FIGURES], watts, rule))
+        self._pending.samples.append(
+            (ups, at, poll.status, [figures.get(name) for name in FIGURES], watts, rule)
+        )
         for stretch in ups.meter.feed(Moment(poll.at, poll.monotonic, watts, words, poll.interval_s)):
             self._pending.hour(ups, stretch.hour_at).add_stretch(stretch)
         self._pending.hour(ups, self._hour_at(poll.at)).add_sample(figures, watts, rule)
@@ -219,9 +243,11 @@ class UpsStore:
     def _identify(self, ups, variables, rating):
         columns = ups.columns
         for name, *choices in (
-            ("mfr", "device.mfr", "ups.mfr"), ("model", "device.model", "ups.model"),
-            ("serial", "device.serial", "ups.serial"), ("firmware", "ups.firmware"),
-        ):  # fmt: skip
+            ("mfr", "device.mfr", "ups.mfr"),
+            ("model", "device.model", "ups.model"),
+            ("serial", "device.serial", "ups.serial"),
+            ("firmware", "ups.firmware"),
+        ):
             told = next((variables[choice] for choice in choices if variables.get(choice)), None)
             if told is not None:
                 columns[name] = told
@@ -285,9 +311,12 @@ def sample_line(name, status, figures, watts):
     """One sample in words, for the log."""
     parts = [f"{name}: {describe(status) or 'no status'}"]
     for label, variable, unit in (
-        ("input", "input.voltage", "V"), ("charge", "battery.charge", "%"), ("battery", "battery.voltage", "V"),
-        ("runtime", "battery.runtime", "s"), ("load", "ups.load", "%"),
-    ):  # fmt: skip
+        ("input", "input.voltage", "V"),
+        ("charge", "battery.charge", "%"),
+        ("battery", "battery.voltage", "V"),
+        ("runtime", "battery.runtime", "s"),
+        ("load", "ups.load", "%"),
+    ):
         if variable in figures:
             parts.append(f"{label} {figures[variable]:g} {unit}")
     if watts is not None:

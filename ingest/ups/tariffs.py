@@ -40,11 +40,15 @@ def save_tariffs(connection, tariffs):
     """Make `tariffs` hold what the config says; nothing is written where it does."""
     wanted = [
         (
-            tariff.valid_from or None, tariff.valid_to or None, parse_hours(tariff.hours), parse_days(tariff.days),
-            tariff.price_per_kwh, tariff.currency,
+            tariff.valid_from or None,
+            tariff.valid_to or None,
+            parse_hours(tariff.hours),
+            parse_days(tariff.days),
+            tariff.price_per_kwh,
+            tariff.currency,
         )
         for tariff in tariffs
-    ]  # fmt: skip
+    ]
     held = connection.execute(f"select {', '.join(COLUMNS)} from tariffs order by id").fetchall()
     if held == wanted:
         return

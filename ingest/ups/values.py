@@ -42,7 +42,12 @@ def wrong_value(setting, value, now=""):
         told = " or ".join(f"{low:g} to {high:g}" for low, high in bounds)
         if number is None or not any(low <= number <= high for low, high in bounds):
             return f"{value!r} is not in {told}"
-    elif not setting.choices and "STRING" not in setting.type and number is None and parse_number(now) is not None:
+    elif (
+        not setting.choices
+        and "STRING" not in setting.type
+        and number is None
+        and parse_number(now) is not None
+    ):
         return f"{value!r} is no number"
     if len(value) > setting.longest:
         return f"is longer than {setting.longest} characters"

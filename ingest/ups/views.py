@@ -19,7 +19,9 @@ def has(word, column="status"):
 
 def describe(column):
     """SQL: `ups.status` for people, as `ingest.ups.status.describe` says it; words that nobody explains stay."""
-    known = ", ".join(f"('{word}', '{text}', {number})" for number, (word, text) in enumerate(STATUS_WORDS.items()))
+    known = ", ".join(
+        f"('{word}', '{text}', {number})" for number, (word, text) in enumerate(STATUS_WORDS.items())
+    )
     return f"""(with recursive split (word, rest) as (
         select '', {column} || ' '
         union all

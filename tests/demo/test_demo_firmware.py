@@ -51,9 +51,14 @@ def update(house, node_id, image, seconds):
 
 @pytest.mark.parametrize(
     ("kind", "node"),
-    [(WithBootloader, LivingRoom), (WithBootloader, Greenhouse), (WithLibrary, Boiler), (WithLibrary, RainGauge),
-     (WithLibrary31, GardenLight)],
-)  # fmt: skip
+    [
+        (WithBootloader, LivingRoom),
+        (WithBootloader, Greenhouse),
+        (WithLibrary, Boiler),
+        (WithLibrary, RainGauge),
+        (WithLibrary31, GardenLight),
+    ],
+)
 def test_a_node_takes_the_sample(kind, node):
     house = House(NOW, nodes=[updatable(kind, node)])
     image = read_hex(SAMPLE.read_bytes())
@@ -73,10 +78,14 @@ def test_half_an_image_is_no_sketch():
     node.chip.flash[:128] = bytes(128)
     node.reboot(NOW)
     said = [line for _, line in house.events(NOW + 60)]
-    assert said and all(b";4;0;0;" in line for line in said)  # it asks for firmware and crashes, again and again
+    assert said and all(
+        b";4;0;0;" in line for line in said
+    )  # it asks for firmware and crashes, again and again
 
 
 def test_what_the_house_was_delivered_with():
-    found = {number: (type, version, bootloader) for number, type, version, _, _, bootloader in reports(HOUSE)}
+    found = {
+        number: (type, version, bootloader) for number, type, version, _, _, bootloader in reports(HOUSE)
+    }
     assert set(found.values()) == {(10, 21, 0x0301), (10, 21, 0x0003), (10, 21, 0x0103)} and len(found) == 6
     assert len({factory_image(name) for name in ("Boiler room", "Greenhouse")}) == 2

@@ -69,7 +69,11 @@ def test_who_speaks_how_often(weeks):
         assert count[b"%d" % kind.node_id] > 100, kind.sketch
     last = {line.split(b";")[0]: at for at, line in weeks}
     assert UNTIL - 2 * DAY - 1200 < last[b"12"] < UNTIL - 2 * DAY
-    assert all(at > UNTIL - DAY for sender, at in last.items() if sender in (b"2", b"3", b"4", b"5", b"6", b"7", b"11"))
+    assert all(
+        at > UNTIL - DAY
+        for sender, at in last.items()
+        if sender in (b"2", b"3", b"4", b"5", b"6", b"7", b"11")
+    )
     watts = [at for at, _ in numbers(weeks, b"5;1;1;0;17;")]
     pauses = [after - before for before, after in zip(watts[1:], watts[2:])]
     assert 59 < min(pauses) and max(pauses) < 61
@@ -117,7 +121,12 @@ def test_batteries_and_the_door(weeks):
 
 def test_live_carries_on_where_history_ends(weeks):
     live = list(House(UNTIL, anchor=UNTIL).events(UNTIL + 3600))
-    for prefix, most in ((b"5;1;1;0;18;", 1.0), (b"9;1;1;0;6;", 6), (b"11;255;3;0;0;", 1), (b"2;0;1;0;0;", 1.5)):
+    for prefix, most in (
+        (b"5;1;1;0;18;", 1.0),
+        (b"9;1;1;0;6;", 6),
+        (b"11;255;3;0;0;", 1),
+        (b"2;0;1;0;0;", 1.5),
+    ):
         before = numbers(weeks, prefix)[-1][1]
         after = numbers(live, prefix) or [(0, before)]
         assert abs(after[0][1] - before) <= most

@@ -56,7 +56,9 @@ def test_an_answer_to_config_ends_the_wait():
 def test_a_node_without_id_asks_until_it_gets_one(child):
     lone = house(Kitchen, boot=True)
     requests = [said(lone, NOW + at) for at in (1, 3, 5, 7)]
-    assert all(len(lines) == 1 and lines[0].startswith("255;") and lines[0].endswith(";3;0;3;") for lines in requests)
+    assert all(
+        len(lines) == 1 and lines[0].startswith("255;") and lines[0].endswith(";3;0;3;") for lines in requests
+    )
     assert said(lone, NOW + 16) == []
     request = said(lone, NOW + 19)[0]
     token = request.split(";")[1].encode() if child == b"token" else child
@@ -223,7 +225,9 @@ def test_batteries():
     assert Battery(8, 26).at(0) == 8 and Battery(8, 26).at(-30) == 34 and Battery(8, 26).at(60) == 1
     changed = Battery(94, 5, changed_days_ago=19)
     assert changed.at(-18) > 90 and changed.at(-20) < 12
-    levels = [line for line in said(house(Cellar, boot=True), NOW + 86400) if line.startswith("11;255;3;0;0;")]
+    levels = [
+        line for line in said(house(Cellar, boot=True), NOW + 86400) if line.startswith("11;255;3;0;0;")
+    ]
     assert {"11;255;3;0;0;8", "11;255;3;0;0;7"} == set(levels)
 
 

@@ -12,7 +12,9 @@ class Manager:
     def __init__(self, address):
         self.address = str(address)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(self.address.replace("@", "\0", 1) if self.address.startswith("@") else self.address)
+        self._socket.bind(
+            self.address.replace("@", "\0", 1) if self.address.startswith("@") else self.address
+        )
 
     def told(self, seconds):
         """The next state, or None when nothing comes for so long."""

@@ -29,7 +29,9 @@ def id(option):
 
 
 def apt(verb, *packages):
-    return verb == "install" and all(package.replace("-", "").replace(".", "").isalnum() for package in packages)
+    return verb == "install" and all(
+        package.replace("-", "").replace(".", "").isalnum() for package in packages
+    )
 
 
 def useradd(*words):
@@ -83,7 +85,9 @@ def systemctl(verb, *words):
 
 
 def run_once(unit):
-    settings = dict(line.split("=", 1) for line in unit.splitlines() if "=" in line and not line.startswith("#"))
+    settings = dict(
+        line.split("=", 1) for line in unit.splitlines() if "=" in line and not line.startswith("#")
+    )
     return start(shlex.split(settings["ExecStart"]), settings, settings["Environment"]) == 0
 
 
@@ -91,7 +95,9 @@ def start(command, settings, *more):
     """Run a command with the environment that systemd gives it. Returns its exit code."""
     secrets = Path(settings["EnvironmentFile"].lstrip("-")).read_text()
     environment = dict(pair.split("=", 1) for text in (secrets, *more) for pair in shlex.split(text))
-    return subprocess.run(command, env=os.environ | environment, cwd=settings["WorkingDirectory"].lstrip("-")).returncode
+    return subprocess.run(
+        command, env=os.environ | environment, cwd=settings["WorkingDirectory"].lstrip("-")
+    ).returncode
 
 
 def journalctl(option, unit, *more):

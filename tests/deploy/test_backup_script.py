@@ -24,9 +24,19 @@ def back_up(tmp_path):
     command.chmod(0o755)
 
     def run(*arguments, config="config.yml"):
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "VOLTKEEPER": str(command), "VOLTKEEPER_CONFIG": config}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "VOLTKEEPER": str(command),
+            "VOLTKEEPER_CONFIG": config,
+        }
         return subprocess.run(
-            [ROOT / "deploy/backup", *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+            [ROOT / "deploy/backup", *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
 
     return run
@@ -91,4 +101,8 @@ def test_what_was_killed_is_cleared_away_by_the_next_one(back_up, tmp_path, writ
     assert len(list((tmp_path / "backups").iterdir())) == 1
     stopped.write_text(whole)
     assert back_up(tmp_path / "backups").returncode == 0
-    assert len(list((tmp_path / "backups").glob("telemetry-*.db"))) == len(list((tmp_path / "backups").iterdir())) == 1
+    assert (
+        len(list((tmp_path / "backups").glob("telemetry-*.db")))
+        == len(list((tmp_path / "backups").iterdir()))
+        == 1
+    )

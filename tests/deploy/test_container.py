@@ -45,7 +45,9 @@ def is_left_out(path):
     """As .dockerignore has it: a pattern is for the top folder, with **/ for every one."""
     top, *below = path.split("/")
     return any(
-        any(fnmatch.fnmatch(part, one[3:]) for part in (top, *below)) if one.startswith("**/") else fnmatch.fnmatch(top, one)
+        any(fnmatch.fnmatch(part, one[3:]) for part in (top, *below))
+        if one.startswith("**/")
+        else fnmatch.fnmatch(top, one)
         for one in LEFT_OUT
     )
 
@@ -54,7 +56,10 @@ def is_left_out(path):
 def image(tmp_path_factory):
     """A folder in the place of the image's root, in which the steps of the Dockerfile were done."""
     root = tmp_path_factory.mktemp("image")
-    environment = {"PATH": f"{Path(sys.executable).resolve().parent}:/usr/bin:/bin", "HOME": os.environ.get("HOME", "/")}
+    environment = {
+        "PATH": f"{Path(sys.executable).resolve().parent}:/usr/bin:/bin",
+        "HOME": os.environ.get("HOME", "/"),
+    }
     folder = root
     for instruction, arguments in DOCKERFILE:
         if instruction == "ENV":
@@ -65,7 +70,9 @@ def image(tmp_path_factory):
             folder.mkdir(parents=True, exist_ok=True)
         elif instruction == "COPY":
             assert arguments == ". ."
-            for path in subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, text=True).splitlines():
+            for path in subprocess.check_output(
+                ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, text=True
+            ).splitlines():
                 if not is_left_out(path) and (ROOT / path).is_file():
                     (folder / path).parent.mkdir(parents=True, exist_ok=True)
                     shutil.copy(ROOT / path, folder / path)
@@ -74,7 +81,12 @@ def image(tmp_path_factory):
             if os.geteuid() != 0:
                 command = command.replace("-o 10001 -g 10001", "")
             done = subprocess.run(
-                ["sh", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=400
+                ["sh", "-c", command],
+                cwd=folder,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=400,
             )
             assert done.returncode == 0, done.stdout + done.stderr
     return root
@@ -93,7 +105,9 @@ def test_what_the_dockerfile_makes_runs_and_is_well(image, start, wait_for, free
             f"gateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\n"
         )
         path = shlex.split(value("ENV"))[0].removeprefix("PATH=").replace("/opt", f"{image}/opt", 1)
-        assert shutil.which("voltkeeper", path=path), "`docker compose exec voltkeeper voltkeeper check` finds no command"
+        assert shutil.which("voltkeeper", path=path), (
+            "`docker compose exec voltkeeper voltkeeper check` finds no command"
+        )
         check = command_of(value("HEALTHCHECK").partition("CMD ")[2], image)
         assert Path(check[1]).is_file()
         check += [image / "data/config.yml"]
@@ -116,9 +130,18 @@ def test_what_the_dockerfile_makes_runs_and_is_well(image, start, wait_for, free
 
 
 def test_nothing_private_gets_into_the_image(image):
-    inside = {str(path.relative_to(image / "opt/voltkeeper")) for path in (image / "opt/voltkeeper").iterdir()}
+    inside = {
+        str(path.relative_to(image / "opt/voltkeeper")) for path in (image / "opt/voltkeeper").iterdir()
+    }
     assert {"ingest", "plugins", "templates", "static", "metadata.yml", "deploy"} <= inside
-    for private in ("config.yml", ".env", "data/telemetry.db", "house/secrets.env", ".git/config", "x/house.db-wal"):
+    for private in (
+        "config.yml",
+        ".env",
+        "data/telemetry.db",
+        "house/secrets.env",
+        ".git/config",
+        "x/house.db-wal",
+    ):
         assert is_left_out(private), private
     assert not is_left_out("ingest/database.py") and not is_left_out("config.example.yml")
 
@@ -148,21 +171,30 @@ def test_the_serial_device_and_nut_are_there_for_who_has_them():
     assert house["devices"] == ["${VOLTKEEPER_SERIAL:-/dev/null}:/dev/ttyGateway"]
     assert house["group_add"] == ["20"]
     assert "profiles" not in house and nut["profiles"] == ["nut"]
-    assert nut["ulimits"]["nofile"] <= 4096, "upsd takes memory for every file that it may open, and ends without"
+    assert nut["ulimits"]["nofile"] <= 4096, (
+        "upsd takes memory for every file that it may open, and ends without"
+    )
     assert house["volumes"] == ["../house:/data"] and value("CMD").count("/data/config.yml") == 1
     assert any(name == "HEALTHCHECK" for name, _ in DOCKERFILE)
 
 
 def has_compose():
-    return bool(shutil.which("docker")) and subprocess.run(["docker", "compose", "version"], capture_output=True).returncode == 0
+    return (
+        bool(shutil.which("docker"))
+        and subprocess.run(["docker", "compose", "version"], capture_output=True).returncode == 0
+    )
 
 
-@pytest.mark.skipif(not has_compose(), reason="no docker compose on this machine to ask what it makes of compose.yml")
+@pytest.mark.skipif(
+    not has_compose(), reason="no docker compose on this machine to ask what it makes of compose.yml"
+)
 def test_docker_takes_the_compose_file():
     done = subprocess.run(
         ["docker", "compose", "-f", ROOT / "deploy/compose.yml", "--profile", "nut", "config", "-q"],
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -54,7 +54,9 @@ class Browser:
 
     def ask(self, method, path, body=None, **headers):
         if self._context:
-            connection = http.client.HTTPSConnection("127.0.0.1", self._port, timeout=20, context=self._context)
+            connection = http.client.HTTPSConnection(
+                "127.0.0.1", self._port, timeout=20, context=self._context
+            )
         else:
             connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -77,17 +79,23 @@ class Browser:
     def links(self, path):
         """The addresses on the page, as the browser asks for them, with those of other sites left out."""
         page = self.get(path)
-        found = (urllib.parse.urljoin(self.origin + path, html.unescape(link)) for link in LINK.findall(page.text))
+        found = (
+            urllib.parse.urljoin(self.origin + path, html.unescape(link)) for link in LINK.findall(page.text)
+        )
         return {link.removeprefix(self.origin) for link in found if link.startswith(self.origin)}
 
     def send_multipart(self, path, **fields):
         boundary = uuid.uuid4().hex
         body = "".join(
             f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n{value}\r\n'
-            for name, (value, file) in ((name, pair if isinstance(pair, tuple) else (pair, "")) for name, pair in fields.items())
+            for name, (value, file) in (
+                (name, pair if isinstance(pair, tuple) else (pair, "")) for name, pair in fields.items()
+            )
         )
         kind = f"multipart/form-data; boundary={boundary}"
-        return self.ask("POST", path, (body + f"--{boundary}--\r\n").encode(), Content_Type=kind, Origin=self.origin)
+        return self.ask(
+            "POST", path, (body + f"--{boundary}--\r\n").encode(), Content_Type=kind, Origin=self.origin
+        )
 
 
 @pytest.fixture(params=["site", "prefix"])
@@ -111,11 +119,15 @@ def proxied(request, start, voltkeeper, write_config, wait_for, free_port, tmp_p
         else:
             make_certificate(tmp_path)
             text = re.sub(r"listen \[::\].*\n", "", text)
-            text = text.replace("listen 443", f"listen 127.0.0.1:{front}").replace("listen 80", f"listen 127.0.0.1:{plain}")
+            text = text.replace("listen 443", f"listen 127.0.0.1:{front}").replace(
+                "listen 80", f"listen 127.0.0.1:{plain}"
+            )
             text = re.sub(r"/etc/letsencrypt/live/[a-z.]+", str(tmp_path), text)
         user = "user root;" if os.geteuid() == 0 else ""
         (tmp_path / "nginx.conf").write_text(AROUND.format(folder=tmp_path, servers=text, user=user))
-        nginx = start(NGINX, "-p", tmp_path, "-c", tmp_path / "nginx.conf", "-e", tmp_path / "nginx-error.log")
+        nginx = start(
+            NGINX, "-p", tmp_path, "-c", tmp_path / "nginx.conf", "-e", tmp_path / "nginx-error.log"
+        )
         browser = Browser(front, encrypted=not below)
 
         def reached():
@@ -133,10 +145,26 @@ def proxied(request, start, voltkeeper, write_config, wait_for, free_port, tmp_p
 
 def make_certificate(folder):
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=house.example.net",
-         "-keyout", folder / "privkey.pem", "-out", folder / "fullchain.pem"],
-        check=True, capture_output=True, timeout=60,
-    )  # fmt: skip
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=house.example.net",
+            "-keyout",
+            folder / "privkey.pem",
+            "-out",
+            folder / "fullchain.pem",
+        ],
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
 
 
 def token(page):
@@ -152,9 +180,14 @@ def sign_in(browser, prefix):
     page = browser.get(f"{where.path}?{where.query}")
     action = re.search(r'<form class="card form" action="([^"]+)"', page.text)[1]
     fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]+)"', page.text))
-    fields = {name: html.unescape(value) for name, value in fields.items()} | {"username": "owner", "password": PASSWORD}
+    fields = {name: html.unescape(value) for name, value in fields.items()} | {
+        "username": "owner",
+        "password": PASSWORD,
+    }
     body = urllib.parse.urlencode(fields)
-    answer = browser.ask("POST", action, body, Content_Type="application/x-www-form-urlencoded", Origin=browser.origin)
+    answer = browser.ask(
+        "POST", action, body, Content_Type="application/x-www-form-urlencoded", Origin=browser.origin
+    )
     assert (answer.status, answer.headers["location"]) == (302, f"{prefix}/nodes")
     return answer
 
@@ -174,7 +207,9 @@ def test_signing_in_forms_and_csv_through_nginx(proxied, wait_for):
     # A form with its fields as multipart, to the address that the page gives, back to the page that sent it.
     action = re.search(r'action="([^"]+set_location)"', page.text)[1]
     number = re.search(r'name="node" value="(\d+)"', page.text)[1]
-    done = browser.send_multipart(action, csrftoken=token(page), node=number, location="green house", next=node)
+    done = browser.send_multipart(
+        action, csrftoken=token(page), node=number, location="green house", next=node
+    )
     assert (done.status, done.headers["location"]) == (302, node)
     assert "green house" in browser.get(node).text
     without = browser.send_multipart(action, node=number, location="x")
@@ -190,7 +225,13 @@ def test_signing_in_forms_and_csv_through_nginx(proxied, wait_for):
     assert (done.status, urllib.parse.urlsplit(done.headers["location"]).path) == (302, f"{prefix}/-/ota")
     assert "sample.hex" in browser.get(f"{prefix}/-/ota").text
 
-    for path in (f"{prefix}/", f"{prefix}/nodes", node, f"{prefix}/telemetry/nodes", f"{prefix}/telemetry/node_overview"):
+    for path in (
+        f"{prefix}/",
+        f"{prefix}/nodes",
+        node,
+        f"{prefix}/telemetry/nodes",
+        f"{prefix}/telemetry/node_overview",
+    ):
         links = browser.links(path)
         assert [link for link in links if not link.startswith(f"{prefix}/")] == []
         tables = sorted(link for link in links if ".csv" in link)
@@ -213,8 +254,11 @@ def test_wrong_passwords_slow_the_one_who_sends_them(proxied):
         encoded = urllib.parse.urlencode({**body, "username": f"x{number}"})
         answers.append(
             browser.ask(
-                "POST", f"{prefix}/-/login", encoded, Content_Type="application/x-www-form-urlencoded",
+                "POST",
+                f"{prefix}/-/login",
+                encoded,
+                Content_Type="application/x-www-form-urlencoded",
                 X_Forwarded_For=f"192.0.2.{number}",
             ).status
-        )  # fmt: skip
+        )
     assert set(answers[:10]) == {401} and answers[-1] == 429

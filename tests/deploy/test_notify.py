@@ -33,13 +33,17 @@ def test_ingest_tells_that_it_is_ready_lives_and_stops(voltkeeper, write_config,
     assert manager.told(0.5) is None
 
 
-def test_ingest_whose_writer_hangs_tells_nothing_until_it_goes_on(voltkeeper, write_config, manager, tmp_path):
+def test_ingest_whose_writer_hangs_tells_nothing_until_it_goes_on(
+    voltkeeper, write_config, manager, tmp_path
+):
     write_config("database: house.db\ncommit_s: 0.1\ngateways: [{name: main, tcp: '127.0.0.1:1'}]")
     program = voltkeeper("ingest", **watched(manager, 2))
     assert manager.told(20) == "READY=1"
     assert manager.told(5) == "WATCHDOG=1"
     other = sqlite3.connect(tmp_path / "house.db", isolation_level=None)
-    other.execute("begin exclusive")  # the writer's next commit waits for this, as for a disk that does not answer
+    other.execute(
+        "begin exclusive"
+    )  # the writer's next commit waits for this, as for a disk that does not answer
     manager.wait_until_quiet(2.2, timeout=40)
     assert program.process.poll() is None
     assert "No sign of life for 1 s" in program.text
@@ -53,7 +57,9 @@ def test_the_site_tells_that_it_is_ready_when_it_answers(voltkeeper, write_confi
     write_config("web: {port: 0}")
     program = voltkeeper("web", **watched(manager, 0.8))
     assert manager.told(30) == "READY=1"
-    wait_for(lambda: "/" in program.text.partition(PORT_LINE)[2], timeout=20)  # the log is written by a thread of its own
+    wait_for(
+        lambda: "/" in program.text.partition(PORT_LINE)[2], timeout=20
+    )  # the log is written by a thread of its own
     port = program.text.partition(PORT_LINE)[2].partition("/")[0]
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
         assert answer.status == 200
@@ -118,7 +124,13 @@ def test_what_does_not_live_is_logged_once_and_not_told(monkeypatch, manager, ca
 
 @pytest.mark.parametrize(
     ("usec", "pid", "seconds"),
-    [("2000000", None, 2.0), ("2000000", str(os.getpid()), 2.0), ("2000000", "1", 0.0), (None, None, 0.0), ("x", None, 0.0)],
+    [
+        ("2000000", None, 2.0),
+        ("2000000", str(os.getpid()), 2.0),
+        ("2000000", "1", 0.0),
+        (None, None, 0.0),
+        ("x", None, 0.0),
+    ],
     ids=["any process", "this process", "another process", "no watchdog", "no number"],
 )
 def test_the_watchdog_is_for_the_process_that_it_names(monkeypatch, usec, pid, seconds):

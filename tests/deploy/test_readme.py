@@ -63,11 +63,19 @@ def script(path, command):
 
 def run(text, machine, folder="."):
     """Do a block as somebody who pastes it, and stop at the first command that fails."""
-    environment = {"PATH": f"{machine}/bin:{machine}/usr/local/bin", "MACHINE": str(machine), "PYTHONPATH": str(ROOT)}
+    environment = {
+        "PATH": f"{machine}/bin:{machine}/usr/local/bin",
+        "MACHINE": str(machine),
+        "PYTHONPATH": str(ROOT),
+    }
     done = subprocess.run(
         ["/bin/sh", "-euxc", here(text, machine)],
-        cwd=machine / folder, env=environment, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        cwd=machine / folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     return done.stdout
@@ -81,7 +89,9 @@ def installed(machine):
     assert load_config(config).database == machine / HOUSE / "telemetry.db"
     assert config.stat().st_mode & 0o777 == 0o640
     people = "people: [{name: owner, password_hash: {$env: OWNER_PASSWORD_HASH}, may: [edit]}]"
-    config.write_text(config.read_text().replace("192.168.1.20:5003", "127.0.0.1:1").replace("people: []", people))
+    config.write_text(
+        config.read_text().replace("192.168.1.20:5003", "127.0.0.1:1").replace("people: []", people)
+    )
     (machine / "etc/voltkeeper/secrets.env").write_text(f"OWNER_PASSWORD_HASH='{PASSWORD_HASH}'\n")
     return machine
 
@@ -95,26 +105,42 @@ def lived_in(installed):
     with closing(connect(installed / HOUSE / "telemetry.db")) as connection:
 
         def write(words):
-            connection.execute("insert into events (event, detail, started_at) values ('TEST', ?, '2026-11-20')", (words,))
+            connection.execute(
+                "insert into events (event, detail, started_at) values ('TEST', ?, '2026-11-20')", (words,)
+            )
 
         yield installed, write
 
 
 def read(database):
     with closing(connect(database)) as connection:
-        return [words for (words,) in connection.execute("select detail from events where event = 'TEST' order by id")]
+        return [
+            words
+            for (words,) in connection.execute("select detail from events where event = 'TEST' order by id")
+        ]
 
 
 def test_every_block_is_of_a_kind_and_a_section_that_is_tried_here():
     assert set(re.findall(r"^ *```(\w+)$", README, re.M)) == {"console", "ini", "yaml"}
     sections = [title for title, _ in blocks("console")]
-    assert sections == [*["systemd"] * 3, "supervisor", *["Containers"] * 3, "Backup and restore", *["Update"] * 2]
+    assert sections == [
+        *["systemd"] * 3,
+        "supervisor",
+        *["Containers"] * 3,
+        "Backup and restore",
+        *["Update"] * 2,
+    ]
 
 
 def test_a_command_that_no_test_knows_fails(installed):
     run(commands("systemd")[1], installed)
-    for command in ("frobnicate", "sudo systemctl mask voltkeeper-web", "sudo systemctl restart voltkeeper",
-                    "journalctl -u voltkeeper", "docker compose -f deploy/compose.yml down -v"):  # fmt: skip
+    for command in (
+        "frobnicate",
+        "sudo systemctl mask voltkeeper-web",
+        "sudo systemctl restart voltkeeper",
+        "journalctl -u voltkeeper",
+        "docker compose -f deploy/compose.yml down -v",
+    ):
         with pytest.raises(AssertionError, match="not found|no test knows"):
             run(command, installed, "opt/voltkeeper")
 
@@ -178,15 +204,21 @@ def test_an_update_brings_the_units_along(lived_in):
     run(containers, machine, "opt/voltkeeper")
 
 
-@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze on this machine: apt install systemd")
+@pytest.mark.skipif(
+    not shutil.which("systemd-analyze"), reason="no systemd-analyze on this machine: apt install systemd"
+)
 def test_systemd_takes_the_other_disk(installed):
     ((_, text),) = blocks("ini")
     run(commands("systemd")[1], installed)
     unit = installed / "etc/systemd/system/voltkeeper-backup.service"
     unit.with_name("voltkeeper-backup.service.d").mkdir()
     for more, good in (("", True), ("Nonsense=1\n", False)):
-        unit.with_name("voltkeeper-backup.service.d").joinpath("override.conf").write_text(here(text, installed) + more)
-        done = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, timeout=60)
+        unit.with_name("voltkeeper-backup.service.d").joinpath("override.conf").write_text(
+            here(text, installed) + more
+        )
+        done = subprocess.run(
+            ["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, timeout=60
+        )
         assert (done.stderr == "") is good, done.stderr
 
 

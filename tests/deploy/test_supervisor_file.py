@@ -42,7 +42,7 @@ def supervisor(start, tmp_path, wait_for):
     """A running supervisord with our programs; a function that asks supervisorctl for the words of one line each."""
     text = (ROOT / "deploy/supervisor/voltkeeper.conf").read_text()
     command = tmp_path / "voltkeeper"
-    command.write_text(f"#!/bin/sh\nexec {sys.executable} -m ingest \"$@\"\n")
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m ingest "$@"\n')
     command.chmod(0o755)
     for shipped, here in (
         ("/opt/voltkeeper/.venv/bin/voltkeeper", command),
@@ -61,8 +61,10 @@ def supervisor(start, tmp_path, wait_for):
     def ask(*arguments):
         done = subprocess.run(
             [shutil.which("supervisorctl"), "-c", tmp_path / "supervisord.conf", *arguments],
-            capture_output=True, text=True, timeout=30,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
         return {line.split()[0]: line.split()[1:] for line in done.stdout.splitlines() if line.split()[1:]}
 
     yield ask
@@ -94,7 +96,10 @@ def test_both_programs_run_and_come_back(write_config, free_port, supervisor, wa
     assert "Hill house" in wait_for(page, timeout=30)
     pid = int(supervisor("status")["voltkeeper:voltkeeper-ingest"][2].rstrip(","))
     os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: f"pid {pid}," not in " ".join(supervisor("status")["voltkeeper:voltkeeper-ingest"]), timeout=20)
+    wait_for(
+        lambda: f"pid {pid}," not in " ".join(supervisor("status")["voltkeeper:voltkeeper-ingest"]),
+        timeout=20,
+    )
     wait_for(lambda: states(supervisor("status")) == RUNNING, timeout=30)
     supervisor("stop", "voltkeeper:*")
     assert set(states(supervisor("status")).values()) == {"STOPPED"}

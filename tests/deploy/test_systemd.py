@@ -13,11 +13,18 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = sorted((ROOT / "deploy/systemd").iterdir())
 ANALYZE = shutil.which("systemd-analyze")
-EXPOSURE = {"voltkeeper-ingest": 25, "voltkeeper-web": 20, "voltkeeper-backup": 15, "voltkeeper-prune": 15}  # 100 is a service without any care
+EXPOSURE = {
+    "voltkeeper-ingest": 25,
+    "voltkeeper-web": 20,
+    "voltkeeper-backup": 15,
+    "voltkeeper-prune": 15,
+}  # 100 is a service without any care
 
 if ANALYZE is None and os.environ.get("CI"):
     pytest.fail("CI has to install systemd", pytrace=False)
-with_systemd = pytest.mark.skipif(ANALYZE is None, reason="no systemd-analyze on this machine: apt install systemd")
+with_systemd = pytest.mark.skipif(
+    ANALYZE is None, reason="no systemd-analyze on this machine: apt install systemd"
+)
 
 
 @pytest.fixture
@@ -69,27 +76,42 @@ def test_ingest_may_open_serial_ports_that_are_plugged_in_later():
     service = read("voltkeeper-ingest.service")
     assert service["SupplementaryGroups"] == "dialout"
     # ProtectClock and DeviceAllow make a list of the devices there are at the start; PrivateDevices hides them all.
-    assert (service["PrivateDevices"], service["ProtectClock"], service["DevicePolicy"]) == ("no", "no", "auto")
+    assert (service["PrivateDevices"], service["ProtectClock"], service["DevicePolicy"]) == (
+        "no",
+        "no",
+        "auto",
+    )
     assert "DeviceAllow" not in service
 
 
 @pytest.mark.parametrize("name", ["voltkeeper-ingest.service", "voltkeeper-web.service"])
 def test_a_hung_service_is_started_again_and_one_with_a_wrong_config_is_not(name):
     service = read(name)
-    assert (service["Type"], service["Restart"], service["RestartPreventExitStatus"]) == ("notify", "always", "2")
-    assert int(service["WatchdogSec"]) / 2 > 30  # a file may be locked for 15 s, and is asked for again after 2 s
+    assert (service["Type"], service["Restart"], service["RestartPreventExitStatus"]) == (
+        "notify",
+        "always",
+        "2",
+    )
+    assert (
+        int(service["WatchdogSec"]) / 2 > 30
+    )  # a file may be locked for 15 s, and is asked for again after 2 s
     assert (service["User"], service["StateDirectory"]) == ("voltkeeper", "voltkeeper")
     assert set(service["RestrictAddressFamilies"].split()) == {"AF_UNIX", "AF_INET", "AF_INET6"}
 
 
 def test_a_command_by_hand_runs_as_the_services():
-    *options, command, _ = shlex.split((ROOT / "deploy/voltkeeper").read_text().partition("exec systemd-run")[2])
+    *options, command, _ = shlex.split(
+        (ROOT / "deploy/voltkeeper").read_text().partition("exec systemd-run")[2]
+    )
     told = dict(word[2:].removeprefix("property=").partition("=")[::2] for word in options)
     service = read("voltkeeper-ingest.service")
     assert (told["uid"], told["gid"]) == (service["User"], service["Group"])
     assert told["SupplementaryGroups"] == service["SupplementaryGroups"]
     assert told["EnvironmentFile"] == service["EnvironmentFile"]
-    assert service["ExecStart"] == f"{command} ingest --config {told['setenv'].removeprefix('VOLTKEEPER_CONFIG=')}"
+    assert (
+        service["ExecStart"]
+        == f"{command} ingest --config {told['setenv'].removeprefix('VOLTKEEPER_CONFIG=')}"
+    )
     if run := shutil.which("systemd-run"):
         known = subprocess.run([run, "--help"], capture_output=True, text=True).stdout
         assert all(word.partition("=")[0] in known for word in options)
@@ -97,12 +119,17 @@ def test_a_command_by_hand_runs_as_the_services():
 
 def can_trace():
     """False without strace, and in a container that does not let it look."""
-    return bool(shutil.which("strace")) and subprocess.run(["strace", "-o", os.devnull, "true"], capture_output=True).returncode == 0
+    return (
+        bool(shutil.which("strace"))
+        and subprocess.run(["strace", "-o", os.devnull, "true"], capture_output=True).returncode == 0
+    )
 
 
 @pytest.mark.skipif(not can_trace(), reason="no strace on this machine, or it may not look")
 @with_systemd
-def test_the_programs_make_no_system_call_that_the_units_forbid(tmp_path, write_config, start, wait_for, free_port):
+def test_the_programs_make_no_system_call_that_the_units_forbid(
+    tmp_path, write_config, start, wait_for, free_port
+):
     sets = analyze("syscall-filter")
     allowed = calls("@system-service", sets.stdout)
     forbidden = calls("@privileged", sets.stdout) | calls("@resources", sets.stdout)
@@ -113,7 +140,7 @@ def test_the_programs_make_no_system_call_that_the_units_forbid(tmp_path, write_
         trace = tmp_path / f"{name}.trace"
         program = start(
             "strace", "-f", "-qq", "-e", "signal=none", "-o", trace, os.sys.executable, "-m", "ingest", name
-        )  # fmt: skip
+        )
         wait_for(lambda: sign in program.text, timeout=40)
         for pid in program.family():
             if pid != program.pid:

@@ -21,7 +21,10 @@ OLD = b"SQLite format 3\0 the old copy"
 
 def everything(path):
     connection = sqlite3.connect(path)
-    tables = [row[0] for row in connection.execute("select name from sqlite_master where type = 'table' order by name")]
+    tables = [
+        row[0]
+        for row in connection.execute("select name from sqlite_master where type = 'table' order by name")
+    ]
     found = {table: connection.execute(f"select * from [{table}]").fetchall() for table in tables}
     connection.close()
     return found
@@ -38,7 +41,10 @@ def test_restored_it_is_the_same_house(house, tmp_path, voltkeeper, write_config
     migrate(restored)
     assert everything(restored) == everything(house.database)
     connection = connect(restored)
-    assert [connection.execute(f"pragma {name}").fetchone()[0] for name in ("page_size", "auto_vacuum", "journal_mode")] == [1024, 2, "wal"]
+    assert [
+        connection.execute(f"pragma {name}").fetchone()[0]
+        for name in ("page_size", "auto_vacuum", "journal_mode")
+    ] == [1024, 2, "wal"]
     connection.close()
 
 
@@ -50,7 +56,10 @@ def test_it_is_one_moment_of_a_file_that_is_written(house, tmp_path):
         while not stop.is_set():
             with transaction(connection):  # both or neither
                 connection.execute("insert into audit (action, outcome) values ('pair', 'done')")
-                connection.execute("insert into rejects (received_at, source, raw, reason) values (?, 'pair', '', '')", (utc(time.time()),))
+                connection.execute(
+                    "insert into rejects (received_at, source, raw, reason) values (?, 'pair', '', '')",
+                    (utc(time.time()),),
+                )
         connection.close()
 
     writer = threading.Thread(target=write)
@@ -70,16 +79,23 @@ def test_it_is_one_moment_of_a_file_that_is_written(house, tmp_path):
         copy.close()
 
 
-def test_killed_it_leaves_the_old_copy_and_the_next_one_clears_away(house, tmp_path, voltkeeper, write_config, wait_for):
+def test_killed_it_leaves_the_old_copy_and_the_next_one_clears_away(
+    house, tmp_path, voltkeeper, write_config, wait_for
+):
     config = write_config(f"database: {house.database}\n")
     target = tmp_path / "copy.db"
     target.write_bytes(OLD)
     for _ in range(3):
         program = voltkeeper("backup", target, "--config", config)
-        wait_for(lambda: list(tmp_path.glob(".copy.db.partial-*")) or program.process.poll() is not None, every=0.001)
+        wait_for(
+            lambda: list(tmp_path.glob(".copy.db.partial-*")) or program.process.poll() is not None,
+            every=0.001,
+        )
         program.process.send_signal(signal.SIGKILL)
         program.wait()
-        assert target.read_bytes() == OLD or sqlite3.connect(target).execute("pragma integrity_check").fetchone() == ("ok",)
+        assert target.read_bytes() == OLD or sqlite3.connect(target).execute(
+            "pragma integrity_check"
+        ).fetchone() == ("ok",)
     assert voltkeeper("backup", target, "--config", config).wait() == 0
     assert list(tmp_path.glob(".copy.db.partial-*")) == []
     assert sqlite3.connect(target).execute("pragma integrity_check").fetchone() == ("ok",)
@@ -112,8 +128,14 @@ def test_daily_copies_of_which_the_newest_stay(house, tmp_path):
 def test_a_daily_copy_that_was_killed_is_cleared_away_by_the_next_one(house, tmp_path):
     house = replace(house, backup=Backup(tmp_path / "copies"))
     (tmp_path / "copies").mkdir()
-    left = [f".house-2026-01-01-040000.db.partial-{GONE}", f".house-2026-01-01-040000.db.partial-{GONE}-journal"]
-    others = [f".cabin-2026-01-01-040000.db.partial-{GONE}", f".house-2026-01-01-040000.db.partial-{os.getppid()}"]
+    left = [
+        f".house-2026-01-01-040000.db.partial-{GONE}",
+        f".house-2026-01-01-040000.db.partial-{GONE}-journal",
+    ]
+    others = [
+        f".cabin-2026-01-01-040000.db.partial-{GONE}",
+        f".house-2026-01-01-040000.db.partial-{os.getppid()}",
+    ]
     for name in (*left, *others):
         (tmp_path / "copies" / name).write_bytes(b"half")
     assert "backup" in run_due(house)

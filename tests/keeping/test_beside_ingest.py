@@ -49,7 +49,9 @@ def test_a_node_deleted_under_a_running_ingest_comes_back_as_a_stranger(live, as
     ask("insert into deletions (kind, key, subject) values ('node', 1, 'it')")
     house = Config(database=house.database, timezone="UTC", retention=Retention(None, None, None, None, None))
     run_due(house)
-    assert ask("select (select count(*) from nodes where id = 1) + (select count(*) from messages where node = 1)") == [(0,)]
+    assert ask(
+        "select (select count(*) from nodes where id = 1) + (select count(*) from messages where node = 1)"
+    ) == [(0,)]
     time.sleep(1)
     assert b"1;255;3;0;19;" not in gateway.heard
     gateway.say("1;1;1;0;0;31")
@@ -78,14 +80,21 @@ def test_nothing_that_is_said_meanwhile_is_lost(live, ask, wait_for):
     for number in range(200):
         gateway.say(f"2;1;1;0;47;live {number}")
         if number == 50:
-            worker = threading.Thread(target=run_due, args=(Config(
-                database=house.database, timezone="UTC", retention=Retention(1, 1, 1, 1, 1)),))  # fmt: skip
+            worker = threading.Thread(
+                target=run_due,
+                args=(Config(database=house.database, timezone="UTC", retention=Retention(1, 1, 1, 1, 1)),),
+            )
             worker.start()
         time.sleep(0.005)
     worker.join()
     stop.set()
     thread.join()
-    wait_for(lambda: ask("select count(*), count(distinct payload) from messages where payload like 'live %'") == [(200, 200)])
+    wait_for(
+        lambda: (
+            ask("select count(*), count(distinct payload) from messages where payload like 'live %'")
+            == [(200, 200)]
+        )
+    )
     assert ask("select state from retention_runs") == [("done",)]
     assert max(waits) < 1, max(waits)  # chunks: a single DELETE would make others wait for all of it
     assert sqlite3.connect(house.database).execute("pragma integrity_check").fetchone() == ("ok",)

@@ -35,16 +35,29 @@ def whole(ask):
 def rows_of(ask, node):
     return {
         table: ask(f"select count(*) from {table} where {column} = ?", node)[0][0]
-        for table, column in (("messages", "node"), ("sensors", "node"), ("channels", "node"), ("node_daily", "node"),
-                              ("oddities", "node"), ("battery_changes", "node"), ("outbox", "node"), ("nodes", "id"))
-    } | {"readings": ask("select count(*) from readings where channel / 65536 = ?", node)[0][0],
-         "readings_hourly": ask("select count(*) from readings_hourly where channel / 65536 = ?", node)[0][0]}  # fmt: skip
+        for table, column in (
+            ("messages", "node"),
+            ("sensors", "node"),
+            ("channels", "node"),
+            ("node_daily", "node"),
+            ("oddities", "node"),
+            ("battery_changes", "node"),
+            ("outbox", "node"),
+            ("nodes", "id"),
+        )
+    } | {
+        "readings": ask("select count(*) from readings where channel / 65536 = ?", node)[0][0],
+        "readings_hourly": ask("select count(*) from readings_hourly where channel / 65536 = ?", node)[0][0],
+    }
 
 
 def test_a_node_goes_with_everything_that_refers_to_it(house, ask):
     ask("insert into battery_changes (node, changed_at) values (?, '2026-01-01T00:00:00.000Z')", NODE)
     ask("insert into outbox (node, line) values (?, '1;1;1;1;2;1')", NODE)
-    ask("insert into events (event, node, started_at) values ('NODE_SILENT', ?, '2026-01-01T00:00:00.000Z')", NODE)
+    ask(
+        "insert into events (event, node, started_at) values ('NODE_SILENT', ?, '2026-01-01T00:00:00.000Z')",
+        NODE,
+    )
     assert all(rows_of(ask, NODE).values())
     other = rows_of(ask, OTHER)
     ask_for(house, "node", NODE)
@@ -80,7 +93,9 @@ def test_a_sensor_goes_and_its_siblings_stay(house, ask):
     after = rows_of(ask, NODE)
     assert after["sensors"] == before["sensors"] - 1 and 0 < after["messages"] < before["messages"]
     assert ask("select count(*) from messages where node = ? and child_id = 1", NODE) == [(0,)]
-    assert ask("select count(*) from readings where channel / 256 = ?", 256 * NODE + 1) == [(0,)] and whole(ask)
+    assert ask("select count(*) from readings where channel / 256 = ?", 256 * NODE + 1) == [(0,)] and whole(
+        ask
+    )
 
 
 def test_requests_of_a_node_go_alone(house, ask):
@@ -89,7 +104,10 @@ def test_requests_of_a_node_go_alone(house, ask):
     ask_for(house, "requests", NODE)
     assert ask("select count(*) from messages where node = ? and command = 2", NODE) == [(0,)]
     assert ask("select count(*) from messages where node = ? and command <> 2", NODE) == before
-    assert ask("select count(*) from messages where node = ? and command = 2", OTHER) == requests and requests[0][0]
+    assert (
+        ask("select count(*) from messages where node = ? and command = 2", OTHER) == requests
+        and requests[0][0]
+    )
 
 
 @pytest.mark.parametrize("everything", [0, 1])
@@ -134,7 +152,9 @@ def test_a_deleted_node_that_speaks_again_is_a_new_one(house, ask):
     speaker.commit()  # a commit without news of the node does not bring it back
     assert not any(rows_of(ask, NODE).values()) and speaker.told == [(0, NODE, None)]
     speaker.say("1;255;3;0;11;Fresh", "1;1;1;0;0;33").commit()
-    assert ask("select sketch_name, first_seen_at = last_seen_at from nodes where id = ?", NODE) == [("Fresh", 1)]
+    assert ask("select sketch_name, first_seen_at = last_seen_at from nodes where id = ?", NODE) == [
+        ("Fresh", 1)
+    ]
     assert ask("select value, readings from channels where node = ?", NODE) == [(33.0, 1)]
     assert rows_of(ask, NODE)["messages"] == 2 and whole(ask)
 
@@ -154,7 +174,9 @@ def test_a_deleted_sensor_comes_back_when_it_speaks(house, ask):
     speaker = Speaker(house)
     ask_for(house, "sensor", 256 * NODE + 1)
     speaker.say("1;0;1;0;0;3").commit()
-    assert ask("select count(*) from sensors where node = ?", NODE) == [(1,)] and speaker.told == [(0, NODE, 1)]
+    assert ask("select count(*) from sensors where node = ?", NODE) == [(1,)] and speaker.told == [
+        (0, NODE, 1)
+    ]
     speaker.say("1;1;1;0;0;9").commit()
     assert ask("select readings from channels where sensor = ?", 256 * NODE + 1) == [(1,)] and whole(ask)
 
@@ -170,7 +192,9 @@ def test_days_end_where_they_end_in_the_house(house, ask):
 
 def test_a_deletion_that_cannot_even_be_noted_is_left_for_later(house, ask):
     """On a full disk nothing can be written: neither rows go, nor is it told that they did not."""
-    ask("""create trigger full before update on deletions begin select raise(abort, 'database or disk is full'); end""")
+    ask(
+        """create trigger full before update on deletions begin select raise(abort, 'database or disk is full'); end"""
+    )
     ask("insert into deletions (kind, key, subject) values ('node', 1, 'it')")
     house = replace(house, retention=FOR_EVER)
     worker = threading.Thread(target=run_due, args=(house,), daemon=True)

@@ -33,7 +33,9 @@ def delete_all(pace, seen):
     """Delete the filler, oldest first; `seen` gets (free pages, pages) before each chunk."""
 
     def chunk(size):
-        seen.append((value(pace.connection, "pragma freelist_count"), value(pace.connection, "pragma page_count")))
+        seen.append(
+            (value(pace.connection, "pragma freelist_count"), value(pace.connection, "pragma page_count"))
+        )
         delete = "delete from filler where id in (select id from filler order by id limit ?)"
         return pace.locked(lambda: pace.connection.execute(delete, (size,)).rowcount) or None
 
@@ -67,7 +69,9 @@ def test_giving_back_stops_when_it_is_told(paced):
 
 def test_a_refusal_leaves_no_transaction_open(paced):
     paced.execute("delete from filler")
-    paced.set_authorizer(lambda deed, name, *_: sqlite3.SQLITE_DENY if name == "incremental_vacuum" else sqlite3.SQLITE_OK)
+    paced.set_authorizer(
+        lambda deed, name, *_: sqlite3.SQLITE_DENY if name == "incremental_vacuum" else sqlite3.SQLITE_OK
+    )
     with pytest.raises(sqlite3.DatabaseError):
         Pace(paced).give_back()
     assert not paced.in_transaction

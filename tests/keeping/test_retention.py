@@ -21,7 +21,12 @@ from ingest.retention_settings import Retention
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY_S = 86_400
-ROLLED_UP = "select * from readings_hourly", "select * from node_daily", "select * from channels", "select * from events"
+ROLLED_UP = (
+    "select * from readings_hourly",
+    "select * from node_daily",
+    "select * from channels",
+    "select * from events",
+)
 
 
 def whole(ask):
@@ -31,10 +36,14 @@ def whole(ask):
 def test_a_prune_takes_what_its_plan_says_and_nothing_that_sums_it_up(house, ask):
     items = {item.table: item for item in read_plan(house.database, house.retention)}
     cut = utc(time.time() - 30 * DAY_S)
-    old = {table: ask(f"select count(*) from {table} where {at} < ?", cut)[0][0] for table, at in
-           (("messages", "received_at"), ("rejects", "received_at"), ("oddities", "at"))}  # fmt: skip
-    kept = {table: ask(f"select * from {table} where {at} >= ? order by id", cut) for table, at in
-            (("messages", "received_at"), ("rejects", "received_at"))}  # fmt: skip
+    old = {
+        table: ask(f"select count(*) from {table} where {at} < ?", cut)[0][0]
+        for table, at in (("messages", "received_at"), ("rejects", "received_at"), ("oddities", "at"))
+    }
+    kept = {
+        table: ask(f"select * from {table} where {at} >= ? order by id", cut)
+        for table, at in (("messages", "received_at"), ("rejects", "received_at"))
+    }
     figures = [ask(sql) for sql in ROLLED_UP]
     assert all(old.values()) and {table: items[table].rows for table in old} == old
     assert all(items[table].counted and items[table].bytes for table in old)
@@ -78,7 +87,9 @@ def test_a_clock_that_was_wrong_costs_no_row_that_is_young(house, ask, wrong):
     connection = connect(house.database)
     with transaction(connection):
         for start in rnd.sample(range(low, high), 20):
-            connection.execute("update messages set received_at = ? where id between ? and ?", (wrong, start, start + 40))
+            connection.execute(
+                "update messages set received_at = ? where id between ? and ?", (wrong, start, start + 40)
+            )
     cut = utc(time.time() - 30 * DAY_S)
     young = ask("select id from messages where received_at between ? and '2080' order by id", cut)
     run_due(house)
@@ -95,12 +106,18 @@ def test_the_cutoff_is_found_by_few_look_ups_over_gaps(ask, house):
         connection.set_progress_handler(lambda: steps.append(1) and None, 1)
         found = first_since(connection, "messages", "received_at", at, utc(time.time()))
         connection.set_progress_handler(None, 1)
-        assert len(steps) < 2000  # of SQLite's machine: a scan of these rows takes more than ten times as many
+        assert (
+            len(steps) < 2000
+        )  # of SQLite's machine: a scan of these rows takes more than ten times as many
         expected = connection.execute(
-            "select coalesce(min(id), (select max(id) from messages)) from messages where received_at >= ?", (at,)
+            "select coalesce(min(id), (select max(id) from messages)) from messages where received_at >= ?",
+            (at,),
         ).fetchone()[0]
         # ids from `found` on hold every row that is not older, ids below it none
-        assert connection.execute("select min(id) from messages where id >= ?", (found,)).fetchone()[0] == expected
+        assert (
+            connection.execute("select min(id) from messages where id >= ?", (found,)).fetchone()[0]
+            == expected
+        )
     connection.close()
 
 
@@ -110,7 +127,12 @@ def test_killed_in_the_middle_it_goes_on(house, ask, voltkeeper, write_config, w
     before = ask("select count(*) from messages")
     for pause in (0.0, 0.01, 0.03):
         program = voltkeeper("prune", "--config", config)
-        wait_for(lambda: ask("select 1 from retention_runs where state = 'running'") or program.process.poll() is not None)
+        wait_for(
+            lambda: (
+                ask("select 1 from retention_runs where state = 'running'")
+                or program.process.poll() is not None
+            )
+        )
         time.sleep(pause)
         program.process.send_signal(signal.SIGKILL)
         program.wait()
@@ -156,7 +178,9 @@ def test_it_is_due_once_a_day_and_later_where_the_machine_was_off():
     due = last_due("03:00", "Europe/Rome", at("2026-11-21T12:00:00.000Z"))
     assert utc(due) == "2026-11-21T02:00:00.000Z"
     assert utc(next_due("03:00", "Europe/Rome", due)) == "2026-11-22T02:00:00.000Z"
-    assert utc(last_due("02:30", "Europe/Rome", at("2026-03-29T12:00:00.000Z"))) == "2026-03-29T01:30:00.000Z"  # 23 hours
+    assert (
+        utc(last_due("02:30", "Europe/Rome", at("2026-03-29T12:00:00.000Z"))) == "2026-03-29T01:30:00.000Z"
+    )  # 23 hours
     row = {"started_at": "2026-11-20T02:00:01.000Z", "outcome": "done", "started_by": "schedule"}
     assert why_due(prune, row, config, at("2026-11-21T01:59:00.000Z")) is None
     assert why_due(prune, row, config, at("2026-11-21T19:00:00.000Z")) == "schedule"
@@ -173,7 +197,8 @@ def test_nothing_is_deleted_just_after_the_clock_leapt(house):
     connection = connect(house.database)
     assert clock_is_settled(connection, time.time())
     connection.execute(
-        "insert into events (event, started_at, figures) values ('CLOCK_STEP', ?, '{\"seconds\": 315360000}')", (utc(time.time()),)
+        "insert into events (event, started_at, figures) values ('CLOCK_STEP', ?, '{\"seconds\": 315360000}')",
+        (utc(time.time()),),
     )
     assert not clock_is_settled(connection, time.time())
     assert clock_is_settled(connection, time.time() + 7200)
@@ -199,12 +224,15 @@ def test_it_stops_between_chunks_and_goes_on(house, ask):
     assert ask("select outcome from chores where name = 'prune'") == [("done",)]
 
 
-@pytest.mark.parametrize("text, words", [
-    ("{messages_days: 0}", "retention.messages_days: has to be 1 or more"),
-    ("{at: 13:00}", 'write it in quotes, such as "03:00"'),
-    ("{at: noon}", "'noon' is no time of the day"),
-    ("{mesages_days: 3}", "did you mean 'messages_days'?"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("{messages_days: 0}", "retention.messages_days: has to be 1 or more"),
+        ("{at: 13:00}", 'write it in quotes, such as "03:00"'),
+        ("{at: noon}", "'noon' is no time of the day"),
+        ("{mesages_days: 3}", "did you mean 'messages_days'?"),
+    ],
+)
 def test_settings_are_checked_in_words(tmp_path, text, words):
     with pytest.raises(ConfigError, match=words.replace("?", "\\?").replace(".", "\\.")):
         parse_config(f"retention: {text}", tmp_path)
@@ -222,8 +250,11 @@ def test_polls_that_go_on_are_kept_whatever_is_said_of_them_meanwhile(house, ask
     now = time.time()
     ask("insert into ups (id, name, driver, source, label) values (1, 'rack', 'nut', 'closet', 'Rack')")
     for start, end in ((200, 199), (100, -1), (99, 98), (0.1, 0.1)):
-        ask("insert into polls (ups, started_at, ended_at, count, outcome) values (1, ?, ?, 9, 'ok')",
-            utc(now - start * DAY_S), utc(now - end * DAY_S))  # fmt: skip
+        ask(
+            "insert into polls (ups, started_at, ended_at, count, outcome) values (1, ?, ?, 9, 'ok')",
+            utc(now - start * DAY_S),
+            utc(now - end * DAY_S),
+        )
     assert {item.table: item.rows for item in read_plan(house.database, house.retention)}["polls"] == 2
     run_due(house)
     assert ask("select id from polls order by id") == [(2,), (4,)]

@@ -14,9 +14,19 @@ from ingest.moving.run import run_import
 
 ROOT = Path(__file__).parents[2]
 TABLES = (
-    "gateways", "nodes", "sensors", "channels", "messages", "readings", "readings_hourly", "node_daily", "battery_levels",
-    "ups", "ups_samples", "ups_samples_hourly",
-)  # fmt: skip
+    "gateways",
+    "nodes",
+    "sensors",
+    "channels",
+    "messages",
+    "readings",
+    "readings_hourly",
+    "node_daily",
+    "battery_levels",
+    "ups",
+    "ups_samples",
+    "ups_samples_hourly",
+)
 KILLED = """
 import sys
 from ingest.config import load_config
@@ -57,10 +67,14 @@ class House:
         )
         self.config = read_config(
             {
-                "title": title, "timezone": "Europe/Rome", "database": str(self.database),
+                "title": title,
+                "timezone": "Europe/Rome",
+                "database": str(self.database),
                 "gateways": [{"name": "main", "tcp": "127.0.0.1:1"}],
-            }, folder, "test",
-        )[0]  # fmt: skip
+            },
+            folder,
+            "test",
+        )[0]
 
     def take(self, path, **options):
         """Import a file; the outcomes by name."""

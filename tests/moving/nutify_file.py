@@ -12,8 +12,10 @@ create table ups_dynamic_data (id integer primary key autoincrement, timestamp_t
 create table ups_events_socket (id integer primary key autoincrement, timestamp_tz datetime not null, timestamp_tz_begin datetime,
   timestamp_tz_end datetime, ups_name varchar(255), event_type varchar(50), event_message text, source_ip varchar(45), acknowledged boolean default 0);
 """
-OLD = OLDEST.replace("timestamp_tz", "timestamp_utc").replace("ups_events_socket", "ups_events").replace(
-    "timestamp datetime", "timestamp_utc datetime"
+OLD = (
+    OLDEST.replace("timestamp_tz", "timestamp_utc")
+    .replace("ups_events_socket", "ups_events")
+    .replace("timestamp datetime", "timestamp_utc datetime")
 )
 NEW = """
 create table ups_monitor_targets (id integer not null, name varchar(120) not null, ups_name varchar(120) not null, host varchar(255) not null,
@@ -38,7 +40,16 @@ def _text(at):
 def _figures(minute):
     on_battery = minute in OUTAGE
     charge = 100 - 2 * (minute - OUTAGE.start) if on_battery else 100
-    return ("OB DISCHRG" if on_battery else "OL", 20.0, 180.0, 0.0 if on_battery else 230.5, 231.0, float(charge), 26.4, 1800)
+    return (
+        "OB DISCHRG" if on_battery else "OL",
+        20.0,
+        180.0,
+        0.0 if on_battery else 230.5,
+        231.0,
+        float(charge),
+        26.4,
+        1800,
+    )
 
 
 def make_old(path, minutes=600, oldest=False):
@@ -51,7 +62,17 @@ def make_old(path, minutes=600, oldest=False):
         db.execute(
             f"insert into ups_dynamic_data ({time}, ups_status, ups_load, ups_realpower, ups_realpower_nominal, input_voltage, "
             "output_voltage, battery_charge, battery_voltage, battery_runtime) values (?, ?, ?, ?, 900, ?, ?, ?, ?, ?)",
-            (_text(BEGIN + timedelta(minutes=minute)), status, load, watts, vin, vout, charge, battery, runtime),
+            (
+                _text(BEGIN + timedelta(minutes=minute)),
+                status,
+                load,
+                watts,
+                vin,
+                vout,
+                charge,
+                battery,
+                runtime,
+            ),
         )
     _add_events(db, events, time, "")
     db.commit()
@@ -61,19 +82,37 @@ def make_old(path, minutes=600, oldest=False):
 def make_new(path, minutes=600):
     db = sqlite3.connect(path)
     db.executescript(NEW)
-    db.execute("insert into ups_monitor_targets values (1, 'Rack', 'rack', '10.0.0.2', 3493), (2, 'Desk', 'desk', '10.0.0.3', 3493)")
+    db.execute(
+        "insert into ups_monitor_targets values (1, 'Rack', 'rack', '10.0.0.2', 3493), (2, 'Desk', 'desk', '10.0.0.3', 3493)"
+    )
     db.execute("insert into ups_opt_mail_config values (1, 'me', x'00ff')")
     for minute in range(minutes):
         status, load, watts, vin, vout, charge, battery, runtime = _figures(minute)
         for target in (1, 2):
-            raw = {"ups.status": status, "input.frequency": "49.9", "ups.temperature": "31", "device.model": "Smart-UPS 900"}
+            raw = {
+                "ups.status": status,
+                "input.frequency": "49.9",
+                "ups.temperature": "31",
+                "device.model": "Smart-UPS 900",
+            }
             db.execute(
                 "insert into ups_monitor_data (target_id, timestamp_utc, ups_status, ups_load, ups_realpower, ups_realpower_nominal, "
                 "battery_charge, battery_runtime, battery_voltage, input_voltage, output_voltage, device_mfr, raw_json) "
                 "values (?, ?, ?, ?, ?, 900, ?, ?, ?, ?, ?, 'APC', ?)",
-                (target, _text(BEGIN + timedelta(minutes=minute, seconds=target)), status, load, watts, charge, runtime, battery,
-                 vin, vout, json.dumps(raw)),
-            )  # fmt: skip
+                (
+                    target,
+                    _text(BEGIN + timedelta(minutes=minute, seconds=target)),
+                    status,
+                    load,
+                    watts,
+                    charge,
+                    runtime,
+                    battery,
+                    vin,
+                    vout,
+                    json.dumps(raw),
+                ),
+            )
     _add_events(db, "ups_events", "timestamp_utc", ", target_id", 1)
     db.commit()
     return db
@@ -81,8 +120,14 @@ def make_new(path, minutes=600):
 
 def _add_events(db, table, time, more, *values):
     """An outage with a low battery in it: Nutify ends each row with the next one."""
-    told = [(OUTAGE.start, "ONBATT"), (OUTAGE.stop - 5, "LOWBATT"), (OUTAGE.stop, "ONLINE"), (500, "COMMBAD"), (502, "COMMOK"),
-            (550, "NOPARENT")]  # fmt: skip
+    told = [
+        (OUTAGE.start, "ONBATT"),
+        (OUTAGE.stop - 5, "LOWBATT"),
+        (OUTAGE.stop, "ONLINE"),
+        (500, "COMMBAD"),
+        (502, "COMMOK"),
+        (550, "NOPARENT"),
+    ]
     for (minute, event), (until, _) in zip(told, [*told[1:], (551, "")]):
         at, end = _text(BEGIN + timedelta(minutes=minute)), _text(BEGIN + timedelta(minutes=until))
         db.execute(

@@ -40,7 +40,7 @@ class Reader:
             self.connection.execute(
                 "insert into ingest_status (source, kind, address, state, since_at, heartbeat_at) values ('main', 'mysensors', '', 'connected', ?, ?)",
                 (now, now),
-            )  # fmt: skip
+            )
 
     def hear(self, at, *lines):
         items, _ = Lines().feed("".join(line + "\n" for line in lines).encode())
@@ -77,7 +77,9 @@ def tell(path, start, step, lines):
 def sums_agree(house):
     assert house.one("select sum(count) from readings_hourly") == house.one("select count(*) from readings")
     assert house.one("select sum(readings) from channels") == house.one("select count(*) from readings")
-    assert house.one("select sum(messages) from node_daily where child_id is null") == house.one("select count(*) from messages")
+    assert house.one("select sum(messages) from node_daily where child_id is null") == house.one(
+        "select count(*) from messages"
+    )
 
 
 @pytest.mark.parametrize("count", [1500, 37])
@@ -87,7 +89,9 @@ def test_the_first_row_of_what_has_grown_is_stored(house, tmp_path, count):
     house.take(path)
     tell(path, 1_790_100_000, 5, [f"1;1;1;0;47;{n}" for n in range(count, count + 50)])
     assert house.take(path)["message"].stored == 50
-    assert [row[0] for row in house.rows("select payload from messages order by id")] == [str(n) for n in range(count + 50)]
+    assert [row[0] for row in house.rows("select payload from messages order by id")] == [
+        str(n) for n in range(count + 50)
+    ]
     sums_agree(house)
 
 
@@ -147,10 +151,20 @@ def test_what_both_have_just_heard_comes_once(house, reader, tmp_path):
     live.hear(now - 30, "1;1;1;0;47;a")
     live.commit()
     live.hear(now - 0.2, "1;1;1;0;47;b")
-    path = tell(tmp_path / "t.db", now - 90.1, 30, [f"1;1;1;0;47;{text}" for text in ("before", "before too", "a", "b")])
+    path = tell(
+        tmp_path / "t.db",
+        now - 90.1,
+        30,
+        [f"1;1;1;0;47;{text}" for text in ("before", "before too", "a", "b")],
+    )
     assert house.take(path)["message"].stored == 2
     live.commit()
-    assert [row[0] for row in house.rows("select payload from messages order by id")] == ["before", "before too", "a", "b"]
+    assert [row[0] for row in house.rows("select payload from messages order by id")] == [
+        "before",
+        "before too",
+        "a",
+        "b",
+    ]
     sums_agree(house)
 
 
@@ -161,9 +175,16 @@ def test_a_quiet_house_is_heard_once_though_clocks_differ(house, reader, tmp_pat
     for number in range(10):
         live.hear(start + 1200 * number, f"1;1;1;0;47;{number}")
     live.commit()
-    path = tell(tmp_path / "t.db", start - 1200 + 0.3, 1200, [f"1;1;1;0;47;{text}" for text in ("before", *range(10), "after")])
+    path = tell(
+        tmp_path / "t.db",
+        start - 1200 + 0.3,
+        1200,
+        [f"1;1;1;0;47;{text}" for text in ("before", *range(10), "after")],
+    )
     assert house.take(path)["message"].stored == 2
-    assert sorted(row[0] for row in house.rows("select payload from messages")) == sorted(["before", "after", *map(str, range(10))])
+    assert sorted(row[0] for row in house.rows("select payload from messages")) == sorted(
+        ["before", "after", *map(str, range(10))]
+    )
 
 
 def test_what_was_heard_is_known_when_its_messages_are_pruned(house, reader, tmp_path):
@@ -174,7 +195,9 @@ def test_what_was_heard_is_known_when_its_messages_are_pruned(house, reader, tmp
     live.hear(time.time(), "1;1;1;0;0;1000")
     live.commit()
     live.connection.execute("delete from messages where id <= 100")
-    path = tell(tmp_path / "t.db", start - 6000, 60, [f"1;1;1;0;0;{n}" for n in (*range(2000, 2100), *range(100))])
+    path = tell(
+        tmp_path / "t.db", start - 6000, 60, [f"1;1;1;0;0;{n}" for n in (*range(2000, 2100), *range(100))]
+    )
     assert house.take(path)["message"].stored == 100
     assert house.one("select count(*) from readings") == 201
     assert house.one("select sum(count) from readings_hourly") == 201
@@ -219,7 +242,9 @@ def test_what_a_node_is_by_default_gives_way_to_what_a_file_tells(house, reader,
     house.take(path)
     live.hear(time.time(), "1;255;3;0;0;78")
     live.commit()
-    assert house.rows("select role, sketch_name, battery_level, usual_interval_s from nodes") == [("repeater", "Attic", 78.0, 60.0)]
+    assert house.rows("select role, sketch_name, battery_level, usual_interval_s from nodes") == [
+        ("repeater", "Attic", 78.0, 60.0)
+    ]
     for number in range(4):
         live.hear(time.time() + 5 * number, "1;255;3;0;0;78")
     live.commit()
@@ -238,13 +263,17 @@ def test_a_silent_node_is_told_of_when_the_import_has_told_all(house, reader, tm
         watch._next_look = 0.0
         watch.poll(live.connection, True)
 
-    path = tell(tmp_path / "t.db", time.time() - 86400, 60, [f"{1 + n // 50};1;1;0;0;{n}" for n in range(100)])
+    path = tell(
+        tmp_path / "t.db", time.time() - 86400, 60, [f"{1 + n // 50};1;1;0;0;{n}" for n in range(100)]
+    )
     house.take(path, bar=Between(look))
     assert watch._rows == []
     live.store.learned -= 61
     watch._next_look = 0.0
     watch.poll(live.connection, True)
-    assert [row[1][3] for row in watch._rows] == [row[0] for row in house.rows("select last_seen_at from nodes order by id")]
+    assert [row[1][3] for row in watch._rows] == [
+        row[0] for row in house.rows("select last_seen_at from nodes order by id")
+    ]
 
 
 @pytest.mark.parametrize("cut", [False, True])
@@ -293,25 +322,42 @@ def test_what_the_tracker_cut_or_knows_better_is_not_taken_for_what_was_just_hea
     live.hear(now, "2;1;1;0;0;5")
     live.commit()
     assert house.rows("select type_name, text from channels where node = 1 order by 1") == [
-        ("V_POSITION", "45.5;9.2;120"), ("V_TEMP", "19"), ("V_TEXT", "parent: 3")
-    ]  # fmt: skip
-    assert house.rows("select sketch_name, parent_node_id, protocol_version from nodes where id = 1") == [("New sketch", 3, "2.3.1")]
+        ("V_POSITION", "45.5;9.2;120"),
+        ("V_TEMP", "19"),
+        ("V_TEXT", "parent: 3"),
+    ]
+    assert house.rows("select sketch_name, parent_node_id, protocol_version from nodes where id = 1") == [
+        ("New sketch", 3, "2.3.1")
+    ]
 
 
 def test_last_values_and_nodes_of_a_file_reach_the_dialogue(house, reader, tmp_path):
     live = reader()
     told = []
     live.store.on_import = lambda connection: told.append(what_is_known(connection, 0))
-    house.take(tell(tmp_path / "t.db", time.time() - 86400, 60, ["7;255;0;0;17;2.3.1", "7;1;1;0;0;21.5", "7;255;3;0;32;500"]))
+    house.take(
+        tell(
+            tmp_path / "t.db",
+            time.time() - 86400,
+            60,
+            ["7;255;0;0;17;2.3.1", "7;1;1;0;0;21.5", "7;255;3;0;32;500"],
+        )
+    )
     live.commit()
-    assert told[-1].values == {Header(7, 1, 1, 0, 0): "21.5"} and told[-1].presented == told[-1].sleepers == {7}
+    assert told[-1].values == {Header(7, 1, 1, 0, 0): "21.5"} and told[-1].presented == told[-1].sleepers == {
+        7
+    }
 
 
 def test_a_request_is_answered_with_the_value_that_was_moved_in(make_house, tmp_path, voltkeeper, wait_for):
     house = make_house("ask")
-    path = tell(tmp_path / "t.db", time.time() - 86400, 60, ["7;255;0;0;17;2.3.1", "7;1;0;0;6;Air", "7;1;1;0;0;21.5"])
+    path = tell(
+        tmp_path / "t.db", time.time() - 86400, 60, ["7;255;0;0;17;2.3.1", "7;1;0;0;6;Air", "7;1;1;0;0;21.5"]
+    )
     with socket.create_server(("127.0.0.1", 0)) as server:
-        house.path.write_text(house.path.read_text().replace("127.0.0.1:1'", f"127.0.0.1:{server.getsockname()[1]}'"))
+        house.path.write_text(
+            house.path.read_text().replace("127.0.0.1:1'", f"127.0.0.1:{server.getsockname()[1]}'")
+        )
         program = voltkeeper("ingest", "--config", house.path)
         client, _ = server.accept()
         with client, client.makefile("rw") as lines:
@@ -342,7 +388,9 @@ def test_what_was_heard_is_looked_up_while_others_write(house, tmp_path, monkeyp
     assert inside and not any(inside)
 
 
-def test_nothing_is_lost_or_twice_where_two_programs_listen(make_house, tmp_path, voltkeeper, wait_for, monkeypatch):
+def test_nothing_is_lost_or_twice_where_two_programs_listen(
+    make_house, tmp_path, voltkeeper, wait_for, monkeypatch
+):
     """The tracker hears a gateway for an hour, Voltkeeper joins in; then its file moves in, twice, while both go on."""
     monkeypatch.setattr(run, "CHUNK", 50)
     house, path = make_house("both"), tmp_path / "t.db"
@@ -353,7 +401,11 @@ def test_nothing_is_lost_or_twice_where_two_programs_listen(make_house, tmp_path
     stop, lock = threading.Event(), threading.Lock()
     number = [1000]
     with socket.create_server(("127.0.0.1", 0)) as server:
-        house.path.write_text(house.path.read_text().replace("127.0.0.1:1'", f"127.0.0.1:{server.getsockname()[1]}', controller: false"))
+        house.path.write_text(
+            house.path.read_text().replace(
+                "127.0.0.1:1'", f"127.0.0.1:{server.getsockname()[1]}', controller: false"
+            )
+        )
         program = voltkeeper("ingest", "--config", house.path)
         client, _ = server.accept()
 

@@ -47,10 +47,15 @@ class Reader:
             self.connection.execute(
                 "insert into ingest_status (source, kind, address, state, since_at, heartbeat_at) values ('closet', 'nut', '', 'connected', ?, ?)",
                 (now, now),
-            )  # fmt: skip
+            )
 
     def see(self, at, volts=230.0, status="OL", step=10.0):
-        variables = {"ups.status": status, "input.voltage": str(volts), "ups.realpower": "300", "battery.charge": "100"}
+        variables = {
+            "ups.status": status,
+            "input.voltage": str(volts),
+            "ups.realpower": "300",
+            "battery.charge": "100",
+        }
         self.store.absorb(Poll("rack@closet", at, at, step, status=status, variables=variables))
 
     def commit(self):
@@ -126,7 +131,10 @@ def test_a_reader_that_begins_meanwhile_loses_nothing(house, reader, tmp_path, m
         live.see(next(moments), step=1.0)
         live.commit()
 
-    assert house.take(csv_of(tmp_path / "a.csv", times(now - 3600, now, 15)), bar=Between(look))["sample"].stored == 240
+    assert (
+        house.take(csv_of(tmp_path / "a.csv", times(now - 3600, now, 15)), bar=Between(look))["sample"].stored
+        == 240
+    )
     look()
     agree(hours(house))
 
@@ -146,7 +154,11 @@ def test_when_a_ups_was_first_seen_stays_what_a_file_tells(house, reader, tmp_pa
 def test_time_is_covered_once_where_two_programs_took_turns(house, reader, tmp_path):
     start = (time.time() // 3600 - 5) * 3600
     live = reader(alive=False)
-    for at in (start + 620, start + 630, start + 640):  # between two samples of the file, with none of them inside
+    for at in (
+        start + 620,
+        start + 630,
+        start + 640,
+    ):  # between two samples of the file, with none of them inside
         live.see(at)
     for at in times(start + 2400, start + 2490, 10):
         live.see(at)
@@ -223,7 +235,9 @@ def test_a_file_that_grows_while_it_is_read(house, reader, tmp_path, monkeypatch
     agree(hours(house))
 
 
-def test_what_the_reader_samples_while_the_import_is_away_does_not_come_twice(house, reader, tmp_path, monkeypatch):
+def test_what_the_reader_samples_while_the_import_is_away_does_not_come_twice(
+    house, reader, tmp_path, monkeypatch
+):
     """Cut off, and run again when the reader has been at work and the file has grown."""
     monkeypatch.setattr(run, "CHUNK", 10)
     now = time.time()
@@ -256,17 +270,27 @@ def test_an_outage_that_goes_on_stays_the_last_one(house, reader, tmp_path):
     make_times(tmp_path / "nutify.sqlite", times(now - 90000, now, 60), told)
     outcome = house.take(tmp_path / "nutify.sqlite", ups="rack@closet")["events of UPSes"]
     assert outcome.stored == 1 and sum(outcome.skipped.values()) == 1
-    assert house.rows("select started_at, ended_at is null from events order by id") == [(utc(now - 86400), 0), (utc(now - 60), 1)]
+    assert house.rows("select started_at, ended_at is null from events order by id") == [
+        (utc(now - 86400), 0),
+        (utc(now - 60), 1),
+    ]
     assert house.rows("select on_battery_since, last_outage_at from ups_overview") == [(utc(now - 60),) * 2]
 
 
 def test_an_outage_that_was_moved_in_counts_for_the_battery(house, tmp_path):
     start = time.time() - 90000
     path = tmp_path / "nutify.sqlite"
-    make_times(path, times(start, start + 7200, 60), [(start + 600, "ONBATT"), (start + 1800, "ONLINE")], on_battery=(start + 600, start + 1800))
+    make_times(
+        path,
+        times(start, start + 7200, 60),
+        [(start + 600, "ONBATT"), (start + 1800, "ONLINE")],
+        on_battery=(start + 600, start + 1800),
+    )
     house.take(path)
     (figures,) = [json.loads(row[0]) for row in house.rows("select figures from events")]
-    assert figures["covered_s"] == pytest.approx(1200, abs=61) and figures["wh"] == pytest.approx(180 * figures["covered_s"] / 3600, abs=0.1)
+    assert figures["covered_s"] == pytest.approx(1200, abs=61) and figures["wh"] == pytest.approx(
+        180 * figures["covered_s"] / 3600, abs=0.1
+    )
 
 
 def test_thousands_of_events_keep_nobody_waiting(house, reader, tmp_path, monkeypatch):
@@ -317,17 +341,31 @@ def test_four_files_beside_a_real_upsd_and_its_reader(lab, tmp_path, voltkeeper,
             ingest.wait_event("rack@lab", "ONBATT")
         now = time.time()
         told = times(now - 2 * 3600, now, 5)
-        make_times(tmp_path / "nutify.sqlite", told, [(now - 86400, "ONBATT"), (now - 86000, "ONLINE"), (now - 1, "ONBATT")])
+        make_times(
+            tmp_path / "nutify.sqlite",
+            told,
+            [(now - 86400, "ONBATT"), (now - 86000, "ONLINE"), (now - 1, "ONBATT")],
+        )
         local = [datetime.fromtimestamp(at, UTC) for at in told]
-        (tmp_path / "ups.log").write_text("".join(f"{at:%Y%m%d %H%M%S} 90.0 220.0 12.0 [OL] 25.1 50.0\n" for at in local))
+        (tmp_path / "ups.log").write_text(
+            "".join(f"{at:%Y%m%d %H%M%S} 90.0 220.0 12.0 [OL] 25.1 50.0\n" for at in local)
+        )
         (tmp_path / "ep20.log").write_text(
-            "".join(f"{at:%Y-%m-%d %H:%M:%S} - INFO - Telemetry: Vin=220V, Vout=224V, Batt=13V, Load=14%\n" for at in local)
+            "".join(
+                f"{at:%Y-%m-%d %H:%M:%S} - INFO - Telemetry: Vin=220V, Vout=224V, Batt=13V, Load=14%\n"
+                for at in local
+            )
         )
         csv_of(tmp_path / "a.csv", told, ups="attic@lab")
         for name, *more in (
-            ("nutify.sqlite", "--ups", "rack@lab"), ("ups.log", "--ups", "desk@lab"), ("ep20.log", "--ups", "shed@lab"), ("a.csv",),
-        ):  # fmt: skip
-            program = voltkeeper("import", tmp_path / name, "--timezone", "UTC", *more, "--config", tmp_path / "config.yml")
+            ("nutify.sqlite", "--ups", "rack@lab"),
+            ("ups.log", "--ups", "desk@lab"),
+            ("ep20.log", "--ups", "shed@lab"),
+            ("a.csv",),
+        ):
+            program = voltkeeper(
+                "import", tmp_path / name, "--timezone", "UTC", *more, "--config", tmp_path / "config.yml"
+            )
             assert program.wait(60) == 0, program.text
         before = len(ingest.samples("rack@lab"))
         ingest.wait_sample("rack@lab", time.time())
@@ -348,13 +386,17 @@ def test_four_files_beside_a_real_upsd_and_its_reader(lab, tmp_path, voltkeeper,
             stamps = [row["sampled_at"] for row in rows]
             assert stamps == sorted(stamps)
             kinds = [row["battery_charge"] == 100 for row in rows]
-            assert kinds == sorted(kinds), name  # first what was moved in, then what the reader sampled, never mixed
+            assert kinds == sorted(kinds), (
+                name
+            )  # first what was moved in, then what the reader sampled, never mixed
             own = kinds.count(True)
             lived = seconds(stamps[-1]) - seconds(stamps[-own])
             assert 2 * 3600 / 5 - lived / 5 - 3 <= kinds.count(False) <= 1440
-        assert [row for row in ingest.rows("select * from ups_variables order by 1, 2") if row["variable"] == "ups.id"] == [
-            row for row in variables if row["variable"] == "ups.id"
-        ]
+        assert [
+            row
+            for row in ingest.rows("select * from ups_variables order by 1, 2")
+            if row["variable"] == "ups.id"
+        ] == [row for row in variables if row["variable"] == "ups.id"]
         found = ingest.rows("select name, status, first_seen_at from ups order by name")
         assert [row["name"] for row in found] == ["attic@lab", "desk@lab", "rack@lab", "shed@lab"]
         assert {row["status"] for row in found} == {"OL"}

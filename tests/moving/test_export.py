@@ -52,7 +52,9 @@ def full(make_house, tmp_path):
 
 
 def files(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name[0] != ".")
+    return sorted(
+        str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name[0] != "."
+    )
 
 
 def ask(sql):
@@ -82,7 +84,9 @@ def test_tables_stand_by_table_and_day_with_their_types(full, tmp_path):
     at = house.one("select received_at from messages where id = 2000")
     assert found[0] == "hill-house" and str(found[1]) == at[:10] and found[2].isoformat() == at[:19]
     assert found[3:] == (2000, house.one("select payload from messages where id = 2000"))
-    values = ask(f"select sum(value), count(value) from read_parquet('{folder}/table=readings/*/*.parquet')")[0]
+    values = ask(f"select sum(value), count(value) from read_parquet('{folder}/table=readings/*/*.parquet')")[
+        0
+    ]
     assert values == pytest.approx(house.rows("select sum(value), count(value) from readings")[0])
 
 
@@ -110,7 +114,9 @@ def test_an_import_into_a_used_house_is_added_below(make_house, tmp_path, monkey
     house.take(tmp_path / "old.db")
     with closing(connect(house.database)) as connection, transaction(connection):  # as if it were still at it
         connection.execute("update imports set finished_at = null, next_id = next_id - 100")
-        taken = connection.execute("select * from messages where id >= (select next_id from imports) and id < 1").fetchall()
+        taken = connection.execute(
+            "select * from messages where id >= (select next_id from imports) and id < 1"
+        ).fetchall()
         connection.execute("delete from messages where id >= (select next_id from imports) and id < 1")
     assert run_export(house.config, folder).rows["messages"] == 900
     with closing(connect(house.database)) as connection, transaction(connection):
@@ -163,15 +169,23 @@ def test_killed_at_random_moments_nothing_is_lost_or_twice(full, tmp_path):
 
 def times_of(folder, table="messages", column="received_at"):
     """Rows of all files as (id, time), in order."""
-    sql = (f'select id, strftime("{column}", ' f"'%Y-%m-%dT%H:%M:%S.%gZ') from read_parquet('{folder}/table={table}/*/*.parquet', "
-           "hive_partitioning = true) order by 2, 1")  # fmt: skip
+    sql = (
+        f'select id, strftime("{column}", '
+        f"'%Y-%m-%dT%H:%M:%S.%gZ') from read_parquet('{folder}/table={table}/*/*.parquet', "
+        "hive_partitioning = true) order by 2, 1"
+    )
     return ask(sql)
 
 
 class Lake:
     """A house and its DIR; `everything` is what was ever in the house's tables, by table."""
 
-    TABLES = {"messages": "received_at", "readings": "received_at", "battery_levels": "received_at", "oddities": "at"}
+    TABLES = {
+        "messages": "received_at",
+        "readings": "received_at",
+        "battery_levels": "received_at",
+        "oddities": "at",
+    }
 
     def __init__(self, house, folder):
         self.house, self.folder = house, folder
@@ -189,7 +203,13 @@ class Lake:
     def delete(self, kind, key):
         with closing(connect(self.house.database)) as connection, transaction(connection):
             connection.execute("insert into deletions (kind, key, subject) values (?, ?, 'it')", (kind, key))
-        run_due(Config(database=self.house.database, timezone="UTC", retention=Retention(None, None, None, None, None)))
+        run_due(
+            Config(
+                database=self.house.database,
+                timezone="UTC",
+                retention=Retention(None, None, None, None, None),
+            )
+        )
 
 
 @pytest.fixture
@@ -202,7 +222,12 @@ def lake(make_house, tmp_path):
 def chat(node, first, count):
     """Lines of which some are values, some battery levels and some are odd."""
     for number in range(first, first + count):
-        yield (f"{node};255;3;0;0;{number % 100}", f"{node};1;1;0;0;{number}", f"{node};1;1;0;250;odd", f"{node};1;2;0;0;")[number % 4]
+        yield (
+            f"{node};255;3;0;0;{number % 100}",
+            f"{node};1;1;0;0;{number}",
+            f"{node};1;1;0;250;odd",
+            f"{node};1;2;0;0;",
+        )[number % 4]
 
 
 NOW = 1_795_000_000
@@ -253,7 +278,11 @@ def test_after_a_prune_what_moves_in_comes_into_its_days(lake, tmp_path):
     hear(lake.house, chat(1, 0, 8), late)
     rows = lake.export()
     assert rows["messages"] == 508
-    added = {name.split("/")[1] for name in set(files(lake.folder)) - set(before) if name.startswith("table=messages")}
+    added = {
+        name.split("/")[1]
+        for name in set(files(lake.folder)) - set(before)
+        if name.startswith("table=messages")
+    }
     assert len(added) == 23  # the days of the tracker, and today
     assert set(before) <= set(files(lake.folder))
 
@@ -329,7 +358,11 @@ def test_killed_and_then_a_node_is_deleted(lake, monkeypatch, moment):
     lake.delete("node", 2)
     hear(lake.house, chat(1, 0, 60), NOW + 86500)
     for table, column in lake.TABLES.items():  # what was deleted before it stood in a file is nowhere
-        there = {row for row in times_of(lake.folder, table, column)} if list(lake.folder.glob(f"table={table}/*/*.parquet")) else set()
+        there = (
+            {row for row in times_of(lake.folder, table, column)}
+            if list(lake.folder.glob(f"table={table}/*/*.parquet"))
+            else set()
+        )
         lake.everything[table] = there
     lake.export()
     assert not list(lake.folder.rglob("*.half"))
@@ -339,15 +372,22 @@ def test_what_the_house_forgets_of_a_day_stays_in_its_file(house, tmp_path):
     """Polls go after some days, in the middle of a day; the other rows of it change, too."""
     migrate(house.database)
     with closing(connect(house.database)) as connection:
-        connection.execute("insert into ups (id, name, driver, source, label) values (1, 'rack', 'nut', 'x', 'Rack')")
+        connection.execute(
+            "insert into ups (id, name, driver, source, label) values (1, 'rack', 'nut', 'x', 'Rack')"
+        )
         for hour in range(10):
             at = f"2026-05-01T{hour:02}:00:00.000Z"
-            connection.execute("insert into polls (ups, started_at, ended_at, count, outcome) values (1, ?, ?, 5, 'ok')", (at, at))
+            connection.execute(
+                "insert into polls (ups, started_at, ended_at, count, outcome) values (1, ?, ?, 5, 'ok')",
+                (at, at),
+            )
         run_export(house.config, tmp_path / "out")
         connection.execute("delete from polls where id <= 4")
         connection.execute("update polls set count = 9 where id = 10")
     run_export(house.config, tmp_path / "out")
-    found = ask(f"select count(*), count(distinct started_at), sum(count) from read_parquet('{tmp_path / 'out'}/table=polls/*/*.parquet')")
+    found = ask(
+        f"select count(*), count(distinct started_at), sum(count) from read_parquet('{tmp_path / 'out'}/table=polls/*/*.parquet')"
+    )
     assert found == [(10, 10, 54)]
 
 

@@ -17,11 +17,27 @@ from ingest.retention import plan
 from ingest.retention_settings import Retention
 
 NETWORK = {
-    "0": {"sensor_id": 0, "children": {}, "type": 18, "sketch_name": None, "sketch_version": None, "battery_level": 0,
-          "protocol_version": "2.3.2", "heartbeat": 0},
-    "5": {"sensor_id": 5, "type": 18, "sketch_name": "Shed", "sketch_version": "1.2", "battery_level": 77, "protocol_version": "2.2",
-          "heartbeat": 0, "children": {"1": {"id": 1, "type": 6, "description": "Air", "values": {"0": "21.5", "47": "ok"}}}},
-}  # fmt: skip
+    "0": {
+        "sensor_id": 0,
+        "children": {},
+        "type": 18,
+        "sketch_name": None,
+        "sketch_version": None,
+        "battery_level": 0,
+        "protocol_version": "2.3.2",
+        "heartbeat": 0,
+    },
+    "5": {
+        "sensor_id": 5,
+        "type": 18,
+        "sketch_name": "Shed",
+        "sketch_version": "1.2",
+        "battery_level": 77,
+        "protocol_version": "2.2",
+        "heartbeat": 0,
+        "children": {"1": {"id": 1, "type": 6, "description": "Air", "values": {"0": "21.5", "47": "ok"}}},
+    },
+}
 
 
 @pytest.fixture
@@ -34,12 +50,13 @@ def network(tmp_path):
 def test_a_network_of_pymysensors(house, network):
     for _ in range(2):
         assert house.take(network)["nodes, sensors and values"].stored == 5
-        assert house.rows("select id, sketch_name, battery_level, protocol_version, role, last_seen_at from nodes") == [
-            (0, None, None, "2.3.2", "gateway", None), (5, "Shed", 77.0, "2.2", "repeater", None)
-        ]  # fmt: skip
+        assert house.rows(
+            "select id, sketch_name, battery_level, protocol_version, role, last_seen_at from nodes"
+        ) == [(0, None, None, "2.3.2", "gateway", None), (5, "Shed", 77.0, "2.2", "repeater", None)]
         assert house.rows("select name, type_name, value, text, readings from channels") == [
-            ("Shed 5 · Air · V_TEMP", "V_TEMP", 21.5, "21.5", 0), ("Shed 5 · Air · V_TEXT", "V_TEXT", None, "ok", 0)
-        ]  # fmt: skip
+            ("Shed 5 · Air · V_TEMP", "V_TEMP", 21.5, "21.5", 0),
+            ("Shed 5 · Air · V_TEXT", "V_TEXT", None, "ok", 0),
+        ]
 
 
 def test_csv_of_messages(house, tmp_path):
@@ -64,7 +81,9 @@ def test_csv_of_values(house, tmp_path):
     path = tmp_path / "values.csv"
     path.write_text("received_at,node_id,child_id,type,value\n2026-06-01T12:00:00Z,5,1,V_HUM,61\n")
     assert house.take(path)["value"].stored == 1
-    assert house.rows("select c.type_name, r.value from readings r join channels c on c.id = r.channel") == [("V_HUM", 61.0)]
+    assert house.rows("select c.type_name, r.value from readings r join channels c on c.id = r.channel") == [
+        ("V_HUM", 61.0)
+    ]
 
 
 def test_a_file_left_in_the_middle_of_a_write_is_refused_with_the_remedy(house, tmp_path):
@@ -77,14 +96,17 @@ def test_a_file_left_in_the_middle_of_a_write_is_refused_with_the_remedy(house, 
         house.take(tmp_path / "mysensors.db")
 
 
-@pytest.mark.parametrize("content", [b"", b"hello\n", b"{}", b"SQLite format 3\0", b"a,b\n1,2\n", b"\xff\xfe\x00" * 50])
+@pytest.mark.parametrize(
+    "content", [b"", b"hello\n", b"{}", b"SQLite format 3\0", b"a,b\n1,2\n", b"\xff\xfe\x00" * 50]
+)
 def test_anything_else_is_refused_with_what_was_looked_for(house, tmp_path, content):
     path = tmp_path / "what"
     path.write_bytes(content)
     with pytest.raises(MoveError) as error:
         house.take(path)
     assert content[:6] == b"SQLite" or all(
-        word in str(error.value) for word in ("MySensorsTracker", "Nutify", "pymysensors", "EP20", "upslog", "CSV")
+        word in str(error.value)
+        for word in ("MySensorsTracker", "Nutify", "pymysensors", "EP20", "upslog", "CSV")
     )
     assert not house.database.exists()
 
@@ -102,14 +124,18 @@ def test_the_command_line_says_what_became_of_it(house, network, voltkeeper):
 
 def test_days_are_those_of_the_house_whatever_time_the_file_is_in(house, tmp_path):
     path = tmp_path / "messages.csv"
-    path.write_text("received_at,node_id,child_id,command,type,payload\n2026-06-01 22:30:00,5,1,set,V_TEMP,21.5\n")
+    path.write_text(
+        "received_at,node_id,child_id,command,type,payload\n2026-06-01 22:30:00,5,1,set,V_TEMP,21.5\n"
+    )
     house.take(path, timezone="UTC")
     assert house.rows("select distinct day from node_daily") == [("2026-06-02",)]
 
 
 def test_a_line_that_was_cut_when_it_was_read_does_not_come_twice(house, tmp_path):
     path = tmp_path / "values.csv"
-    path.write_text("received_at,node_id,child_id,type,value\n2026-06-01T12:00:00Z,5,1,V_HUM,61\n2026-06-01T12:01:00Z,5,1,V_HUM,6")
+    path.write_text(
+        "received_at,node_id,child_id,type,value\n2026-06-01T12:00:00Z,5,1,V_HUM,61\n2026-06-01T12:01:00Z,5,1,V_HUM,6"
+    )
     assert house.take(path)["value"].stored == 2
     with path.open("a") as file:
         file.write("2.5\n2026-06-01T12:02:00Z,5,1,V_HUM,63\n")
@@ -122,30 +148,50 @@ def test_a_line_that_was_cut_when_it_was_read_does_not_come_twice(house, tmp_pat
 def test_csv_with_the_newest_rows_first_is_refused(house, tmp_path, header):
     """As a table of a site is downloaded. The oldest value would be the last one."""
     path = tmp_path / "down.csv"
-    path.write_text("".join([header + "\n", *(f"2026-06-01T12:{minute}:00Z,5,1,0,20\n" for minute in range(59, 10, -1))]))
+    path.write_text(
+        "".join([header + "\n", *(f"2026-06-01T12:{minute}:00Z,5,1,0,20\n" for minute in range(59, 10, -1))])
+    )
     with pytest.raises(MoveError, match="sort it by time, the oldest first"):
         house.take(path)
-    assert house.one("select count(*) from messages") == 0 and house.one("select count(*) from ups_samples") == 0
+    assert (
+        house.one("select count(*) from messages") == 0 and house.one("select count(*) from ups_samples") == 0
+    )
 
 
 def test_csv_rows_that_cannot_be_are_left_out_in_words(house, tmp_path):
     """Times of programs that had none, milliseconds taken for a date, the end of a line of an old Mac."""
     path = tmp_path / "values.csv"
-    times = ("0001-01-01T00:00:00", "0001-01-01T00:00:00Z", "1712011200000", "1950-01-01", "9999-12-31T23:59:59")
-    path.write_bytes(b"received_at,node_id,child_id,type,value\n" + b"".join(
-        f"{at},5,1,V_HUM,61\n".encode() for at in times) + b"2026-06-01T12:00:00Z,5\r,1,V_HUM,61\n2026-06-01T12:00:00Z,5,1,V_HUM,61\n")  # fmt: skip
+    times = (
+        "0001-01-01T00:00:00",
+        "0001-01-01T00:00:00Z",
+        "1712011200000",
+        "1950-01-01",
+        "9999-12-31T23:59:59",
+    )
+    path.write_bytes(
+        b"received_at,node_id,child_id,type,value\n"
+        + b"".join(f"{at},5,1,V_HUM,61\n".encode() for at in times)
+        + b"2026-06-01T12:00:00Z,5\r,1,V_HUM,61\n2026-06-01T12:00:00Z,5,1,V_HUM,61\n"
+    )
     outcome = house.take(path, timezone="America/New_York")["value"]
-    assert outcome.stored == 1 and outcome.skipped == {"its time cannot be read": 5, "a line that is no CSV": 1}
+    assert outcome.stored == 1 and outcome.skipped == {
+        "its time cannot be read": 5,
+        "a line that is no CSV": 1,
+    }
 
 
 def test_a_folder_that_cannot_be_written_is_told_in_words(house, network, voltkeeper, write_config):
-    program = voltkeeper("import", network, "--config", write_config("database: /proc/nowhere/telemetry.db\n"))
+    program = voltkeeper(
+        "import", network, "--config", write_config("database: /proc/nowhere/telemetry.db\n")
+    )
     assert program.wait() == 1 and "The import stopped" in program.text and "Traceback" not in program.text
 
 
 def test_what_moved_in_behind_younger_rows_is_pruned_too(house, tmp_path):
     """Two gateways had a program each: the ids of one file stand behind those of the other, its times begin anew."""
-    house.config = replace(house.config, gateways=(*house.config.gateways, Gateway("shed", tcp="127.0.0.1:2")))
+    house.config = replace(
+        house.config, gateways=(*house.config.gateways, Gateway("shed", tcp="127.0.0.1:2"))
+    )
     now = time.time()
     for name, days in (("one", range(90)), ("other", range(60))):
         lines = [f"{now - day * 86400 - 60:.0f},5,1,V_HUM,6{day}\n" for day in reversed(days)]
@@ -163,7 +209,9 @@ def test_what_moved_in_behind_younger_rows_is_pruned_too(house, tmp_path):
 def test_what_the_retention_takes_the_next_night_is_told(house, tmp_path, voltkeeper):
     """Once it is gone, an import brings it no more: it has been read."""
     path = tmp_path / "values.csv"
-    path.write_text("received_at,node_id,child_id,type,value\n2020-06-01T12:00:00Z,5,1,V_HUM,61\n2020-06-01T12:01:00Z,5,1,V_HUM,62\n")
+    path.write_text(
+        "received_at,node_id,child_id,type,value\n2020-06-01T12:00:00Z,5,1,V_HUM,61\n2020-06-01T12:01:00Z,5,1,V_HUM,62\n"
+    )
     program = voltkeeper("import", path, "--config", house.path)
     assert program.wait() == 0
     assert "The next prune takes messages older than 30 days: 1 rows" in program.text, program.text

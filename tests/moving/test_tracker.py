@@ -34,21 +34,37 @@ def tracker(tmp_path):
 def live(house, lines, at):
     """What the gateway `main` said to Voltkeeper itself."""
     migrate(house.database)
-    replay(house.database, "main", "tcp 127.0.0.1:1", [(at + n, line.encode()) for n, line in enumerate(lines)], "Europe/Rome")
+    replay(
+        house.database,
+        "main",
+        "tcp 127.0.0.1:1",
+        [(at + n, line.encode()) for n, line in enumerate(lines)],
+        "Europe/Rome",
+    )
 
 
 def agrees(house, db):
     """Counts and last values of the tracker are ours."""
     assert house.one("select count(*) from nodes") == db.execute("select count(*) from node").fetchone()[0]
-    assert house.one("select count(*) from sensors") == db.execute("select count(*) from sensor where cid <> 255").fetchone()[0]
-    assert house.one("select count(*) from messages") == db.execute("select count(*) from message").fetchone()[0]
-    values = {row[:3]: row[3] for row in db.execute("select nid_id, cid, typ, value from valuetype where cid <> 255")}
+    assert (
+        house.one("select count(*) from sensors")
+        == db.execute("select count(*) from sensor where cid <> 255").fetchone()[0]
+    )
+    assert (
+        house.one("select count(*) from messages") == db.execute("select count(*) from message").fetchone()[0]
+    )
+    values = {
+        row[:3]: row[3]
+        for row in db.execute("select nid_id, cid, typ, value from valuetype where cid <> 255")
+    }
     ours = house.rows(
         "select n.node_id, s.child_id, c.type, c.text from channels c join sensors s on s.id = c.sensor join nodes n on n.id = c.node"
     )
     assert {row[:3]: row[3] for row in ours} == values
     levels = dict(db.execute("select nid_id, cast(value as real) from valuetype where cid = 255 and typ = 3"))
-    assert dict(house.rows("select node_id, battery_level from nodes where battery_level is not null")) == levels
+    assert (
+        dict(house.rows("select node_id, battery_level from nodes where battery_level is not null")) == levels
+    )
 
 
 def test_counts_and_last_values_agree_twice_in_a_row(house, tracker):
@@ -69,9 +85,23 @@ def test_what_the_other_tables_know_comes_along(house, tracker):
         "select name, location, sketch_name, sketch_version, sketch_revision, protocol_version, parent_node_id, arc, "
         "battery_changed_at from nodes where id = 1"
     )[0]
-    assert row == ("cellar", "cellar", "Room 1", "$Rev: 801 $ 11:34", 801, "2.3.1", 0, 61, "2026-08-31T22:00:00.000Z")
-    assert house.rows("select type_name, description from sensors where id = 257") == [("S_TEMP", "Temperature")]
-    assert house.one("select text from channels where type_name = 'V_POSITION' limit 1") == "45.5"  # cut by the tracker
+    assert row == (
+        "cellar",
+        "cellar",
+        "Room 1",
+        "$Rev: 801 $ 11:34",
+        801,
+        "2.3.1",
+        0,
+        61,
+        "2026-08-31T22:00:00.000Z",
+    )
+    assert house.rows("select type_name, description from sensors where id = 257") == [
+        ("S_TEMP", "Temperature")
+    ]
+    assert (
+        house.one("select text from channels where type_name = 'V_POSITION' limit 1") == "45.5"
+    )  # cut by the tracker
 
 
 def test_every_figure_is_kept_as_if_it_had_been_heard(house, tracker):
@@ -86,7 +116,10 @@ def test_the_hour_that_comes_twice_is_told_apart(make_house, tmp_path):
     house = make_house("night")
     make_tracker(tmp_path / "night.db", 4000)
     house.take(tmp_path / "night.db")
-    times = [datetime.fromisoformat(row[0]).timestamp() for row in house.rows("select received_at from messages order by id")]
+    times = [
+        datetime.fromisoformat(row[0]).timestamp()
+        for row in house.rows("select received_at from messages order by id")
+    ]
     steps = {round(b - a, 3) for a, b in zip(times, times[1:])}
     assert steps == {9.0}
 
@@ -131,7 +164,9 @@ def test_in_the_hour_that_comes_twice_a_file_may_begin_and_grow(house, tmp_path)
     make_tracker(path, 150, step_s=10.0, start=begin, seed=9)  # ten past two once more, an hour later
     assert house.take(path)["message"].stored == 150
     assert house.take(path)["message"].stored == 0
-    times = house.rows("select substr(min(received_at), 12, 5), substr(max(received_at), 12, 5) from messages group by id > 150")
+    times = house.rows(
+        "select substr(min(received_at), 12, 5), substr(max(received_at), 12, 5) from messages group by id > 150"
+    )
     assert times == [("00:10", "00:34"), ("01:10", "01:34")]
 
 
@@ -176,22 +211,29 @@ def test_a_file_that_the_tracker_has_cleaned_brings_what_is_new(house, tracker):
 
 def test_rows_that_no_gateway_sends_are_left_out_with_the_reason(house, tracker):
     path, db = tracker
-    db.execute("insert into message (nid_id, cid, cmd, typ, payload, received) values (1, 300, 1, 0, '1', '2026-10-25 09:00:00')")
-    db.execute("insert into message (nid_id, cid, cmd, typ, payload, received) values (1, 1, 1, 0, '1', 'yesterday')")
+    db.execute(
+        "insert into message (nid_id, cid, cmd, typ, payload, received) values (1, 300, 1, 0, '1', '2026-10-25 09:00:00')"
+    )
+    db.execute(
+        "insert into message (nid_id, cid, cmd, typ, payload, received) values (1, 1, 1, 0, '1', 'yesterday')"
+    )
     db.commit()
     assert house.take(path)["message"].skipped == {
-        "child is no whole number from 0 to 255": 1, "its time cannot be read": 1
-    }  # fmt: skip
+        "child is no whole number from 0 to 255": 1,
+        "its time cannot be read": 1,
+    }
 
 
 def test_in_a_used_database_the_older_never_becomes_the_last(house, tracker):
     now = datetime(2026, 11, 10, 12, 0).timestamp()
     live(house, ["1;255;3;0;11;New sketch", "1;1;1;0;0;5.5", "30;1;1;0;0;7"], now)
     house.take(tracker[0])
-    assert house.rows("select text, last_at > '2026-11-10', readings > 1, first_at < '2026-10-25' from channels where id = 65792") == [
-        ("5.5", 1, 1, 1)
+    assert house.rows(
+        "select text, last_at > '2026-11-10', readings > 1, first_at < '2026-10-25' from channels where id = 65792"
+    ) == [("5.5", 1, 1, 1)]
+    assert house.rows("select sketch_name, protocol_version from nodes where id = 1") == [
+        ("New sketch", "2.3.1")
     ]
-    assert house.rows("select sketch_name, protocol_version from nodes where id = 1") == [("New sketch", "2.3.1")]
     newest = [row[0] for row in house.rows("select payload from messages order by id desc limit 3")]
     assert newest == ["7", "5.5", "New sketch"]
     times = [row[0] for row in house.rows("select received_at from messages order by id")]
@@ -230,7 +272,9 @@ def test_a_file_that_has_grown_since_its_import_was_killed_comes_whole(make_hous
     assert house.take(path)["message"].stored == 0
 
 
-def test_beside_a_running_ingest_nothing_is_lost_on_either_side(tmp_path, make_house, voltkeeper, wait_for, monkeypatch):
+def test_beside_a_running_ingest_nothing_is_lost_on_either_side(
+    tmp_path, make_house, voltkeeper, wait_for, monkeypatch
+):
     monkeypatch.setattr(run, "CHUNK", 20)
     house = make_house("beside")
     path = tmp_path / "mysensors.db"
@@ -246,7 +290,9 @@ def test_beside_a_running_ingest_nothing_is_lost_on_either_side(tmp_path, make_h
         wait_for(lambda: house.one("select count(*) from messages") > count + 40, 20)
         assert program.end() == 0, program.text
     assert house.one("select count(*) from messages where id <= (select max(last_id) from imports)") == 1500
-    assert house.one("select sum(messages) from node_daily where child_id is null") == house.one("select count(*) from messages")
+    assert house.one("select sum(messages) from node_daily where child_id is null") == house.one(
+        "select count(*) from messages"
+    )
     assert house.one("select sum(count) from readings_hourly") == house.one("select count(*) from readings")
     assert house.one("select sum(readings) from channels") == house.one("select count(*) from readings")
     assert before and set(before) <= set(house.rows("select id, sketch_name from nodes"))
@@ -278,7 +324,9 @@ def test_the_tracker_goes_on_writing_while_its_file_is_read(house, tracker, monk
 def test_an_id_that_an_import_knows_is_given_to_nobody(make_house, tracker, voltkeeper, wait_for):
     house = make_house("ids")
     with socket.create_server(("127.0.0.1", 0)) as server:
-        house.path.write_text(house.path.read_text().replace("127.0.0.1:1'", f"127.0.0.1:{server.getsockname()[1]}'"))
+        house.path.write_text(
+            house.path.read_text().replace("127.0.0.1:1'", f"127.0.0.1:{server.getsockname()[1]}'")
+        )
         program = voltkeeper("ingest", "--config", house.path)
         client, _ = server.accept()
         with client, client.makefile("rw") as lines:
@@ -317,21 +365,26 @@ def test_firmware_is_read_anew_from_its_hex_text(house, tracker):
     for version, text in ((1, ":0400000001020304F2\n:00000001FF\n"), (2, ":rubbish\n")):
         db.execute(
             "insert into firmware (fw_type, fw_ver, blocks, crc, filename, hex_data, uploaded) "
-            "values (10, ?, 99, 1, 'a.hex', ?, '2026-10-01 10:00:00')", (version, text),
-        )  # fmt: skip
+            "values (10, ?, 99, 1, 'a.hex', ?, '2026-10-01 10:00:00')",
+            (version, text),
+        )
     db.commit()
     first, again = house.take(path)["firmware"], house.take(path)["firmware"]
     assert first.stored == 1 and len(first.skipped) == 1 and again.stored == 0
-    assert house.rows("select type, version, blocks, size, filename, uploaded_at, uploaded_by from firmware") == [
-        (10, 1, 8, 4, "a.hex", "2026-10-01T08:00:00.000Z", "import")
-    ]
+    assert house.rows(
+        "select type, version, blocks, size, filename, uploaded_at, uploaded_by from firmware"
+    ) == [(10, 1, 8, 4, "a.hex", "2026-10-01T08:00:00.000Z", "import")]
 
 
 def test_the_command_of_the_readme(house, tracker, voltkeeper):
     command = next(line for line in README.splitlines() if line.startswith("voltkeeper import"))
-    program = voltkeeper(*command.split()[1:], VOLTKEEPER_CONFIG=str(house.path))  # it runs where mysensors.db is
+    program = voltkeeper(
+        *command.split()[1:], VOLTKEEPER_CONFIG=str(house.path)
+    )  # it runs where mysensors.db is
     assert program.wait() == 0, program.text
-    assert "mysensors.db: MySensorsTracker database" in program.text and "message: 2,000 stored" in program.text
+    assert (
+        "mysensors.db: MySensorsTracker database" in program.text and "message: 2,000 stored" in program.text
+    )
 
 
 def test_the_gateway_is_named_or_the_first(house, tracker):

@@ -21,30 +21,56 @@ def test_counts_and_last_values_agree_twice_in_a_row(house, tracker):
     path, db = tracker
     told = house.take(path)
     assert {what: (outcome.stored, dict(outcome.skipped)) for what, outcome in told.items()} == {
-        "message": (30, {"node is no whole number from 0 to 255": 1, "command is no whole number from 0 to 4": 1}),
+        "message": (
+            30,
+            {"node is no whole number from 0 to 255": 1, "command is no whole number from 0 to 4": 1},
+        ),
         "nodes": (3, {"255 is no node, it asks for an id": 1, "node or child is no number from 0 to 255": 1}),
         "battery changes": (1, {"'30.09.2026' is no date": 1}),
         "sensors": (5, {"child 255 is the node itself": 3, "node or child is no number from 0 to 255": 2}),
-        "last values": (9, {"battery level 'full': 0 to 100 per cent is possible": 1, "no value, or no number from 0 to 255": 1}),
+        "last values": (
+            9,
+            {
+                "battery level 'full': 0 to 100 per cent is possible": 1,
+                "no value, or no number from 0 to 255": 1,
+            },
+        ),
         "firmware": (1, {}),
     }
     first = house.dump()
     assert house.take(path)["message"].stored == 0
     assert house.dump() == first
-    messages = db.execute("select nid_id, cid, cmd, typ, payload from message where nid_id < 256 and cmd < 5 order by id").fetchall()
-    assert house.rows("select node_id, child_id, command, type, payload from messages order by id") == messages
-    values = set(db.execute("select nid_id, cid, typ, value from valuetype where nid_id < 255 and (cid, typ) <> (255, 3)"))
+    messages = db.execute(
+        "select nid_id, cid, cmd, typ, payload from message where nid_id < 256 and cmd < 5 order by id"
+    ).fetchall()
+    assert (
+        house.rows("select node_id, child_id, command, type, payload from messages order by id") == messages
+    )
+    values = set(
+        db.execute(
+            "select nid_id, cid, typ, value from valuetype where nid_id < 255 and (cid, typ) <> (255, 3)"
+        )
+    )
     ours = "select c.node, s.child_id, c.type, c.text from channels c join sensors s on s.id = c.sensor"
     assert set(house.rows(ours)) == values
     sensors = set(db.execute("select nid_id, cid, typ, name from sensor where nid_id < 255 and cid < 255"))
-    assert set(house.rows("select node, child_id, type, description from sensors where child_id < 255")) == sensors
+    assert (
+        set(house.rows("select node, child_id, type, description from sensors where child_id < 255"))
+        == sensors
+    )
 
 
 def test_times_are_utc_on_both_sides_of_both_changes(house, tracker):
     house.take(tracker[0])
     times = dict(house.rows("select id, substr(received_at, 6, 14) from messages"))
-    assert [times[number] for number in (12, 13)] == ["03-29T00:59:50", "03-29T01:00:00"]  # 01:59:50, 03:00:00
-    assert [times[number] for number in (26, 27)] == ["10-25T00:59:50", "10-25T01:00:10"]  # 02:59:50, 02:00:10
+    assert [times[number] for number in (12, 13)] == [
+        "03-29T00:59:50",
+        "03-29T01:00:00",
+    ]  # 01:59:50, 03:00:00
+    assert [times[number] for number in (26, 27)] == [
+        "10-25T00:59:50",
+        "10-25T01:00:10",
+    ]  # 02:59:50, 02:00:10
     at = "select substr(last_at, 6, 14) from channels where id = 256 * 256 * 7"
     assert house.one(at) == "10-25T01:01:00"
     assert house.one("select substr(last_seen_at, 6, 14) from nodes where id = 7") == "10-25T01:01:00"
@@ -57,7 +83,18 @@ def test_what_is_known_of_nodes_and_firmware(house, tracker):
         "battery_level, battery_changed_at from nodes"
     ) == [
         (0, "", None, None, None, "2.3.2", None, None, None, None),
-        (7, "cellar", 'Küche "O\'Brien"', "$Rev: 826 $ 11:34:24", 826, "2.3.1", 0, 60, 87, "2026-08-31T22:00:00.000Z"),
+        (
+            7,
+            "cellar",
+            'Küche "O\'Brien"',
+            "$Rev: 826 $ 11:34:24",
+            826,
+            "2.3.1",
+            0,
+            60,
+            87,
+            "2026-08-31T22:00:00.000Z",
+        ),
         (12, "", None, "586", 586, "2.4.0-alpha", None, None, 90, None),
     ]
     assert house.rows("select type, version, blocks, size, filename, uploaded_at from firmware") == [

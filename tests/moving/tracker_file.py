@@ -39,7 +39,10 @@ class Tracker:
         usid = 1000 * nid + cid
         self.db.execute("insert or ignore into node (nid, sk_revision, lastseen) values (?, 0, ?)", (nid, at))
         self.db.execute("update node set lastseen = ? where nid = ?", (at, nid))
-        self.db.execute("insert or ignore into sensor (usid, nid_id, cid, lastseen) values (?, ?, ?, ?)", (usid, nid, cid, at))
+        self.db.execute(
+            "insert or ignore into sensor (usid, nid_id, cid, lastseen) values (?, ?, ?, ?)",
+            (usid, nid, cid, at),
+        )
         self.db.execute("update sensor set lastseen = ? where usid = ?", (at, usid))
         self.db.execute(
             "insert into message (nid_id, cid, cmd, typ, payload, received) values (?, ?, ?, ?, ?, ?)",
@@ -58,7 +61,9 @@ class Tracker:
         elif cmd == 3 and cid == 255 and typ == 12:
             found = re.fullmatch(r"\s*(\d+)\s*", payload) or re.search(r"\$Rev: (\d+) *\$.*", payload)
             revision = int(found[1]) if found else 0
-            self.db.execute("update node set sk_version = ?, sk_revision = ? where nid = ?", (payload, revision, nid))
+            self.db.execute(
+                "update node set sk_version = ?, sk_revision = ? where nid = ?", (payload, revision, nid)
+            )
 
     def _value(self, nid, cid, typ, value, at):
         self.db.execute(
@@ -79,19 +84,30 @@ def traffic(count, nodes=12, seed=7):
     head = 2
     for node in range(1, nodes + 1):
         for line in (
-            f"{node};255;0;0;17;2.3.1", f"{node};255;3;0;6;0", f"{node};255;3;0;11;Room {node}",
-            f"{node};255;3;0;12;$Rev: {800 + node} $ 11:34", f"{node};1;0;0;6;Temperature", f"{node};2;0;0;7;Humidity",
-            f"{node};98;1;0;47;parent: 0", f"{node};98;1;0;28;{{P:5460,R:3638,S:{60 + node}}}",
-        ):  # fmt: skip
+            f"{node};255;0;0;17;2.3.1",
+            f"{node};255;3;0;6;0",
+            f"{node};255;3;0;11;Room {node}",
+            f"{node};255;3;0;12;$Rev: {800 + node} $ 11:34",
+            f"{node};1;0;0;6;Temperature",
+            f"{node};2;0;0;7;Humidity",
+            f"{node};98;1;0;47;parent: 0",
+            f"{node};98;1;0;28;{{P:5460,R:3638,S:{60 + node}}}",
+        ):
             yield line
             head += 1
     for _ in range(count - head):
         node = rnd.randint(1, nodes)
-        yield rnd.choice((
-            f"{node};1;1;0;0;{rnd.uniform(18, 24):.1f}", f"{node};1;1;0;0;{rnd.uniform(18, 24):.1f}",
-            f"{node};2;1;0;1;{rnd.randint(30, 70)}", f"{node};255;3;0;0;{rnd.randint(40, 100)}",
-            f"{node};1;2;0;0;", "0;255;3;0;9;TSF:MSG:READ", f"{node};3;1;0;49;45.5;9.2;120",
-        ))  # fmt: skip
+        yield rnd.choice(
+            (
+                f"{node};1;1;0;0;{rnd.uniform(18, 24):.1f}",
+                f"{node};1;1;0;0;{rnd.uniform(18, 24):.1f}",
+                f"{node};2;1;0;1;{rnd.randint(30, 70)}",
+                f"{node};255;3;0;0;{rnd.randint(40, 100)}",
+                f"{node};1;2;0;0;",
+                "0;255;3;0;9;TSF:MSG:READ",
+                f"{node};3;1;0;49;45.5;9.2;120",
+            )
+        )
 
 
 def make_tracker(path, count=2000, step_s=9.0, start=BEGIN, nodes=12, seed=7):

@@ -48,7 +48,14 @@ def test_one_bad_answer_is_asked_for_again_and_no_value_of_it_is_kept(device, cl
 
 @pytest.mark.parametrize(
     ("fault", "outcome"),
-    [("zeros", "zeros"), ("crc", "crc"), ("short", "short"), ("noise", "crc"), ("unit", "unit"), ("long", "crc")],
+    [
+        ("zeros", "zeros"),
+        ("crc", "crc"),
+        ("short", "short"),
+        ("noise", "crc"),
+        ("unit", "unit"),
+        ("long", "crc"),
+    ],
 )
 def test_a_fault_that_lasts_is_named(device, client, fault, outcome):
     device.fail(fault)

@@ -166,7 +166,9 @@ def test_status_words(values, expected):
 
 def test_faults_are_told_in_words_and_unknown_ones_kept():
     assert registers.status_variables(changed(r30021=5))["ups.alarm"] == "output short circuited (fault 5)"
-    assert registers.status_variables(changed(r30021=99, r30022=16))["ups.alarm"] == "fault 99; parameter error"
+    assert (
+        registers.status_variables(changed(r30021=99, r30022=16))["ups.alarm"] == "fault 99; parameter error"
+    )
     assert "ups.alarm" not in registers.status_variables(changed())
     assert fault_words(41) == "grid voltage low (fault 41)"
 

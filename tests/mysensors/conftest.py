@@ -211,7 +211,10 @@ class House:
         file.write_text(f"database: {self.path}\n{text}")
         log = open(self.folder / "ingest.log", "a")
         daemon = subprocess.Popen(
-            [sys.executable, "-c", DAEMON, str(file)], cwd=ROOT, stderr=log, env={**os.environ, "PYTHONPATH": str(ROOT)}
+            [sys.executable, "-c", DAEMON, str(file)],
+            cwd=ROOT,
+            stderr=log,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         log.close()
         self.daemons.append(daemon)

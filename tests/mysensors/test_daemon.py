@@ -23,7 +23,10 @@ def lines(first, count):
 
 
 def numbers(house):
-    return [int(text) for text in house.column("select payload from messages where type_name = 'V_TEMP' order by id")]
+    return [
+        int(text)
+        for text in house.column("select payload from messages where type_name = 'V_TEMP' order by id")
+    ]
 
 
 def test_sigterm_stores_what_was_received(house, tiny, eventually):
@@ -62,17 +65,21 @@ def test_kill_9_in_a_stream_leaves_a_whole_file_and_takes_the_uncommitted_part_a
         assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
         connection.close()
         stored = [number for number in numbers(house) if number >= first]
-        assert stored == list(range(first, first + len(stored)))  # a beginning of what was sent, no holes, nothing twice
-        assert first + len(stored) >= [count for at, count in counts if at < killed - 0.6][-1]  # commit_s and some slack
+        assert stored == list(
+            range(first, first + len(stored))
+        )  # a beginning of what was sent, no holes, nothing twice
+        assert (
+            first + len(stored) >= [count for at, count in counts if at < killed - 0.6][-1]
+        )  # commit_s and some slack
         assert house.rows("select count(*) from readings") == house.rows(
             "select count(*) from messages where type_name = 'V_TEMP'"
         )
         tiny.drop()
     assert house.rows("select sum(readings) from channels") == house.rows("select count(*) from readings")
     assert house.rows("select sum(count) from readings_hourly") == house.rows("select count(*) from readings")
-    assert house.rows("select sum(messages) from node_daily where child_id is null and node <> 0") == house.rows(
-        "select count(*) from readings"
-    )
+    assert house.rows(
+        "select sum(messages) from node_daily where child_id is null and node <> 0"
+    ) == house.rows("select count(*) from readings")
 
 
 def test_an_id_that_a_node_heard_of_outlives_kill_9(house, tiny):
@@ -113,7 +120,9 @@ def test_a_locked_database_loses_nothing_and_counts_nothing_twice(house, tiny, m
     assert numbers(house) == list(range(3000))
     assert house.rows("select sum(readings) from channels") == [(3000,)]
     assert house.rows("select sum(count) from readings_hourly") == [(3000,)]
-    assert house.rows("select sum(messages) from node_daily where child_id is null and node between 1 and 10") == [(3000,)]
+    assert house.rows(
+        "select sum(messages) from node_daily where child_id is null and node between 1 and 10"
+    ) == [(3000,)]
 
 
 def test_200_000_lines_in_one_go_are_all_stored_in_bounded_memory(house, tiny):
@@ -123,7 +132,10 @@ def test_200_000_lines_in_one_go_are_all_stored_in_bounded_memory(house, tiny):
     status = Path(f"/proc/{daemon.pid}/status")
 
     def peak_mb():
-        return int(next(line for line in status.read_text().splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
+        return (
+            int(next(line for line in status.read_text().splitlines() if line.startswith("VmHWM")).split()[1])
+            / 1024
+        )
 
     before = peak_mb()
     data = lines(0, 200_000)

@@ -45,7 +45,9 @@ class Field:
         return self.gateways[-1]
 
     def start(self, extra=""):
-        lines = "".join(f"  - {{name: g{n}, tcp: '127.0.0.1:{g.port}'}}\n" for n, g in enumerate(self.gateways))
+        lines = "".join(
+            f"  - {{name: g{n}, tcp: '127.0.0.1:{g.port}'}}\n" for n, g in enumerate(self.gateways)
+        )
         daemon = self.house.start(f"{SETTINGS}{extra}gateways:\n{lines}")
         return daemon
 
@@ -66,7 +68,16 @@ class Field:
         number = connection.execute(
             """insert into firmware (name, type, version, blocks, crc, sha256, filename, size, uploaded_at)
             values (?, ?, ?, ?, ?, ?, 'x.hex', ?, ?)""",
-            (f"{type}/{version}", type, version, image.blocks, image.crc, image.sha256, image.size, utc(time.time())),
+            (
+                f"{type}/{version}",
+                type,
+                version,
+                image.blocks,
+                image.crc,
+                image.sha256,
+                image.size,
+                utc(time.time()),
+            ),
         ).lastrowid
         connection.execute("insert into firmware_images values (?, ?)", (number, image.data))
         connection.commit()
@@ -76,9 +87,14 @@ class Field:
     def schedule(self, node, firmware, released=True, **columns):
         now = utc(time.time())
         keys = {
-            "node": node, "firmware": firmware[0], "type": firmware[1], "version": firmware[2], "requested_at": now,
-            "released_at": now if released else None, **columns,
-        }  # fmt: skip
+            "node": node,
+            "firmware": firmware[0],
+            "type": firmware[1],
+            "version": firmware[2],
+            "requested_at": now,
+            "released_at": now if released else None,
+            **columns,
+        }
         sql = f"insert into ota_updates ({', '.join(keys)}) values ({', '.join('?' * len(keys))})"
         return self.house.execute(sql, *keys.values())
 
@@ -115,8 +131,11 @@ def field(house):
 def test_every_kind_of_node_with_losses_is_updated_across_kills_and_cuts(field):
     """Four gateways at once; the daemon is killed in mid-transfer, then one gateway is cut off."""
     kinds = [
-        bootloader(7), library(7), library(7, protocol=(3, 1)), library(7, block_size=8, sleep=Sleep(0.5, 3)),
-    ]  # fmt: skip
+        bootloader(7),
+        library(7),
+        library(7, protocol=(3, 1)),
+        library(7, block_size=8, sleep=Sleep(0.5, 3)),
+    ]
     for seed, node in enumerate(kinds):
         field.gateway(node, loss=0.05 if seed else 0.1, seed=seed, latency_s=0.02)
     field.start()
@@ -179,8 +198,13 @@ def test_a_rollout_proves_one_node_first_and_stops_when_it_fails(field):
     assert times[0][0] < times[1][1]
     too_big = field.store(10, 4, pattern(1913 * 16, 5))
     field.house.execute("update node_firmware set bootloader = 769 where node = 1")
-    third = [field.schedule(1, too_big, released=False, rollout=3), field.schedule(2, too_big, released=False, rollout=3)]
-    field.house.execute("update ota_updates set state = 'failed', reason = 'tried', released_at = 'x' where id = ?", third[0])
+    third = [
+        field.schedule(1, too_big, released=False, rollout=3),
+        field.schedule(2, too_big, released=False, rollout=3),
+    ]
+    field.house.execute(
+        "update ota_updates set state = 'failed', reason = 'tried', released_at = 'x' where id = ?", third[0]
+    )
     assert "rollout stopped" in field.wait(third[1], "cancelled")[1]
 
 
@@ -229,7 +253,9 @@ def test_a_node_with_no_whole_image_gets_the_stored_one_or_raises_attention(fiel
     field.house.wait("select 1 from ota_updates where node = 5 and state = 'confirmed'", seconds=15)
     assert installed(known)[: len(firmware[3])] == firmware[3]
     rows = field.house.rows("select subject, text from attention where text like '%no whole image%'")
-    assert [text for _, text in rows] == ["the node reports no whole image (type 11, version 3): schedule an update"]
+    assert [text for _, text in rows] == [
+        "the node reports no whole image (type 11, version 3): schedule an update"
+    ]
     assert field.house.column("select requested_at = released_at from ota_updates") == [1]
 
 

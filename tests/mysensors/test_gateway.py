@@ -29,8 +29,11 @@ def test_everything_that_nodes_ask_is_answered(house, tiny):
     lines = ("12;255;3;0;6;0", "12;3;3;0;1;", "12;1;1;0;0;21.5", "12;1;2;0;0;", "255;79;3;0;3;")
     got = ask(house, tiny, *lines)
     assert [re.sub(r"(;1;)\d{9,}", r"\1N", line) for line in got] == [
-        "12;255;3;0;6;M", "12;3;3;0;1;N", "12;1;1;0;0;21.5", "255;79;3;0;4;1",
-    ]  # fmt: skip
+        "12;255;3;0;6;M",
+        "12;3;3;0;1;N",
+        "12;1;1;0;0;21.5",
+        "255;79;3;0;4;1",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +66,10 @@ def test_imperial_units(house, tiny):
 
 
 def test_an_echo_is_not_taken_for_a_request(house, tiny):
-    assert ask(house, tiny, "12;255;3;1;6;0", "12;255;3;1;1;0", "12;1;1;0;0;7", "12;1;2;1;0;0", "255;79;3;1;3;") == []
+    assert (
+        ask(house, tiny, "12;255;3;1;6;0", "12;255;3;1;1;0", "12;1;1;0;0;7", "12;1;2;1;0;0", "255;79;3;1;3;")
+        == []
+    )
 
 
 def test_time_is_local_time(house, tiny):
@@ -117,7 +123,9 @@ def test_an_id_is_on_disk_before_the_node_hears_of_it(house, tiny):
         tiny.connected()
         tiny.say("255;79;3;0;3;")
         tiny.wait("255;79;3;0;4;1", seconds=3)  # long before the next commit is due
-        return house.rows("select node_id, id_given_at is not null, last_seen_at from nodes where node_id = 1")
+        return house.rows(
+            "select node_id, id_given_at is not null, last_seen_at from nodes where node_id = 1"
+        )
 
     assert house.live(house.config({"tcp": tiny.address}, commit_s=60), play) == [(1, 1, None)]
 
@@ -193,14 +201,24 @@ def test_a_node_is_left_alone_while_its_last_word_is_a_stream_message(house, tin
 
 
 def test_a_gateway_that_is_listened_to_gets_not_one_byte(house, tiny):
-    lines = ("12;255;3;0;6;0", "12;255;3;0;1;", "12;1;1;0;0;1", "12;1;2;0;0;", "255;79;3;0;3;", "13;255;3;0;22;1")
+    lines = (
+        "12;255;3;0;6;0",
+        "12;255;3;0;1;",
+        "12;1;1;0;0;1",
+        "12;1;2;0;0;",
+        "255;79;3;0;3;",
+        "13;255;3;0;22;1",
+    )
 
     def play():
         tiny.connected()
         tiny.say(PRESENT, *lines)
         house.wait("select 1 from nodes where id = 13")
         order = house.order(12, "reboot")
-        house.wait("select 1 from outbox where id = ? and state = 'failed' and reason like '%listened to only%'", order)
+        house.wait(
+            "select 1 from outbox where id = ? and state = 'failed' and reason like '%listened to only%'",
+            order,
+        )
         return [line for _, line in tiny.received]
 
     assert house.live(house.config({"tcp": tiny.address, "controller": False}), play) == []
@@ -300,12 +318,26 @@ def test_tcp_keepalive_guards_a_connection_on_which_nothing_is_sent(house, monke
 # Repeats.
 
 
-@pytest.mark.parametrize(("window", "marked", "readings"), [(0.0, [0, 0, 0, 0, 0, 0, 0], 3), (5.0, [0, 1, 0, 0, 0, 0, 1], 2)])
+@pytest.mark.parametrize(
+    ("window", "marked", "readings"), [(0.0, [0, 0, 0, 0, 0, 0, 0], 3), (5.0, [0, 1, 0, 0, 0, 0, 1], 2)]
+)
 def test_repeats_are_marked_only_where_a_window_is_set(house, tiny, window, marked, readings):
     stream = "12;255;4;0;2;0A0003000000"
-    ask(house, tiny, "12;1;1;0;0;1", "12;1;1;0;0;1", "12;1;1;0;0;2", stream, stream, "12;255;3;0;22;9", "12;255;3;0;22;9",
-        repeat_window_s=window)  # fmt: skip
-    assert house.column("select repeat from messages where node_id = 12 and command <> 0 order by id") == marked
+    ask(
+        house,
+        tiny,
+        "12;1;1;0;0;1",
+        "12;1;1;0;0;1",
+        "12;1;1;0;0;2",
+        stream,
+        stream,
+        "12;255;3;0;22;9",
+        "12;255;3;0;22;9",
+        repeat_window_s=window,
+    )
+    assert (
+        house.column("select repeat from messages where node_id = 12 and command <> 0 order by id") == marked
+    )
     assert house.rows("select count(*) from readings") == [(readings,)]
     assert house.rows("select readings from channels") == [(readings,)]
     assert house.rows("select sum(count) from readings_hourly") == [(readings,)]
@@ -332,6 +364,9 @@ def test_the_same_text_from_two_gateways_is_no_repeat(house, tiny, tiny_gateway)
             gateway.say("12;1;1;0;0;1")
         house.wait("select 1 where (select count(*) from readings) = 2")
 
-    both = [{"name": name, "tcp": gateway.address, "repeat_window_s": 60} for name, gateway in (("a", tiny), ("b", second))]
+    both = [
+        {"name": name, "tcp": gateway.address, "repeat_window_s": 60}
+        for name, gateway in (("a", tiny), ("b", second))
+    ]
     house.live(house.config(*both), play)
     assert house.rows("select count(*) from messages where repeat") == [(0,)]

@@ -29,7 +29,15 @@ def test_bad_lines_lie_between_good_ones_and_keep_their_order():
 
 def test_any_chopping_gives_the_same_lines():
     chance = random.Random(5003)
-    pieces = [GOOD, b"1;2;1;0;47;Gr\xc3\xbc\xc3\x9fe;a;b\n", b"\xff\n", b"junk\n", b"\n", b"a" * 3000 + b"\n", b"7;7;1;0;2;1\r\n"]
+    pieces = [
+        GOOD,
+        b"1;2;1;0;47;Gr\xc3\xbc\xc3\x9fe;a;b\n",
+        b"\xff\n",
+        b"junk\n",
+        b"\n",
+        b"a" * 3000 + b"\n",
+        b"7;7;1;0;2;1\r\n",
+    ]
     data = b"".join(chance.choices(pieces, k=300)) + b"12;6;1;"
     whole = read(data)
     assert len(whole[0]) > 50 and len(whole[1]) > 50

@@ -170,7 +170,9 @@ def test_an_order_expires(house, tiny):
         return tiny.heard(ON)
 
     assert house.live(house.config({"tcp": tiny.address}), play) == []
-    assert house.column("select reason from outbox") == ["expired: the node opened no window in which it hears"]
+    assert house.column("select reason from outbox") == [
+        "expired: the node opened no window in which it hears"
+    ]
 
 
 def test_a_newer_value_replaces_the_one_that_waits(house, tiny):

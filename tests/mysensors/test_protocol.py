@@ -66,22 +66,59 @@ def test_a_malformed_line_says_what_is_wrong(line, said):
 def test_every_number_has_its_symbol():
     # First, last and the places where the numbering of core/MyMessage.h is easily got wrong by one.
     assert [type_name(0, n) for n in (0, 3, 17, 18, 23, 35, 36, 39, 40)] == [
-        "S_DOOR", "S_BINARY", "S_ARDUINO_NODE", "S_ARDUINO_REPEATER_NODE", "S_CUSTOM", "S_MOISTURE", "S_INFO",
-        "S_WATER_QUALITY", "S_40",
-    ]  # fmt: skip
+        "S_DOOR",
+        "S_BINARY",
+        "S_ARDUINO_NODE",
+        "S_ARDUINO_REPEATER_NODE",
+        "S_CUSTOM",
+        "S_MOISTURE",
+        "S_INFO",
+        "S_WATER_QUALITY",
+        "S_40",
+    ]
     assert [type_name(1, n) for n in (0, 2, 16, 24, 28, 38, 46, 47, 49, 56, 57, 58)] == [
-        "V_TEMP", "V_STATUS", "V_TRIPPED", "V_VAR1", "V_VAR5", "V_VOLTAGE", "V_HVAC_FLOW_MODE", "V_TEXT", "V_POSITION",
-        "V_POWER_FACTOR", "V_MULTI_MESSAGE", "V_58",
-    ]  # fmt: skip
-    assert [type_name(3, n) for n in (0, 1, 2, 3, 4, 6, 9, 11, 13, 14, 18, 19, 21, 22, 28, 31, 32, 33, 34)] == [
-        "I_BATTERY_LEVEL", "I_TIME", "I_VERSION", "I_ID_REQUEST", "I_ID_RESPONSE", "I_CONFIG", "I_LOG_MESSAGE",
-        "I_SKETCH_NAME", "I_REBOOT", "I_GATEWAY_READY", "I_HEARTBEAT_REQUEST", "I_PRESENTATION",
-        "I_DISCOVER_RESPONSE", "I_HEARTBEAT_RESPONSE", "I_DEBUG", "I_SIGNAL_REPORT_RESPONSE",
-        "I_PRE_SLEEP_NOTIFICATION", "I_POST_SLEEP_NOTIFICATION", "I_34",
-    ]  # fmt: skip
+        "V_TEMP",
+        "V_STATUS",
+        "V_TRIPPED",
+        "V_VAR1",
+        "V_VAR5",
+        "V_VOLTAGE",
+        "V_HVAC_FLOW_MODE",
+        "V_TEXT",
+        "V_POSITION",
+        "V_POWER_FACTOR",
+        "V_MULTI_MESSAGE",
+        "V_58",
+    ]
+    assert [
+        type_name(3, n) for n in (0, 1, 2, 3, 4, 6, 9, 11, 13, 14, 18, 19, 21, 22, 28, 31, 32, 33, 34)
+    ] == [
+        "I_BATTERY_LEVEL",
+        "I_TIME",
+        "I_VERSION",
+        "I_ID_REQUEST",
+        "I_ID_RESPONSE",
+        "I_CONFIG",
+        "I_LOG_MESSAGE",
+        "I_SKETCH_NAME",
+        "I_REBOOT",
+        "I_GATEWAY_READY",
+        "I_HEARTBEAT_REQUEST",
+        "I_PRESENTATION",
+        "I_DISCOVER_RESPONSE",
+        "I_HEARTBEAT_RESPONSE",
+        "I_DEBUG",
+        "I_SIGNAL_REPORT_RESPONSE",
+        "I_PRE_SLEEP_NOTIFICATION",
+        "I_POST_SLEEP_NOTIFICATION",
+        "I_34",
+    ]
     assert [type_name(4, n) for n in (0, 3, 7, 8)] == [
-        "ST_FIRMWARE_CONFIG_REQUEST", "ST_FIRMWARE_RESPONSE", "ST_FIRMWARE_RESPONSE_RLE", "ST_8",
-    ]  # fmt: skip
+        "ST_FIRMWARE_CONFIG_REQUEST",
+        "ST_FIRMWARE_RESPONSE",
+        "ST_FIRMWARE_RESPONSE_RLE",
+        "ST_8",
+    ]
     assert type_name(2, 1) == "V_HUM"
     assert is_known(1, 57) and not is_known(1, 58)
 
@@ -94,7 +131,9 @@ def test_a_number_is_what_a_decimal_pattern_reads(text, number):
     assert parse_number(text) == number
 
 
-@pytest.mark.parametrize("text", ["", "nan", "inf", "1_000", " 1", "1 ", "0x10", "1,5", "1e", "٣", "1e999", "9" * 400, "21.5\n"])
+@pytest.mark.parametrize(
+    "text", ["", "nan", "inf", "1_000", " 1", "1 ", "0x10", "1,5", "1e", "٣", "1e999", "9" * 400, "21.5\n"]
+)
 def test_what_float_accepts_or_cannot_hold_is_no_number(text):
     assert parse_number(text) is None
 

@@ -53,7 +53,9 @@ def test_a_taken_slot_is_said_in_words_and_makes_no_events(house, tiny):
         return events
 
     assert house.live(house.config({"tcp": tiny.address}), play) == []
-    assert house.rows("select connects > 5, last_error like '%only place%', last_error_at is not null from ingest_status") == [(1, 1, 1)]
+    assert house.rows(
+        "select connects > 5, last_error like '%only place%', last_error_at is not null from ingest_status"
+    ) == [(1, 1, 1)]
 
 
 def test_the_same_trouble_is_logged_once(house, tiny, caplog):
@@ -142,8 +144,14 @@ def test_what_cannot_be_opened_is_tried_again_and_said(house, keys, said):
     ("error", "said"),
     [
         (ConnectionRefusedError(errno.ECONNREFUSED, "x"), "nothing listens there"),
-        (OSError("Multiple exceptions: [Errno 111] Connect call failed ('::1', 1), [Errno 111] ..."), "nothing listens there"),
-        (serial.SerialException("could not open port: [Errno 13] Permission denied: '/dev/ttyUSB0'"), "group dialout"),
+        (
+            OSError("Multiple exceptions: [Errno 111] Connect call failed ('::1', 1), [Errno 111] ..."),
+            "nothing listens there",
+        ),
+        (
+            serial.SerialException("could not open port: [Errno 13] Permission denied: '/dev/ttyUSB0'"),
+            "group dialout",
+        ),
         (serial.SerialException(errno.EBUSY, "x"), "another program has the port open"),
         (TimeoutError(), "no answer within 10 s"),
         (asyncio.TimeoutError(), "no answer within 10 s"),

@@ -24,7 +24,18 @@ def make_recording(chance):
 
     def value():
         return chance.choice(
-            [f"{chance.gauss(20, 3):.1f}", str(chance.randrange(100)), "on", "a;b;c", "", "nan", "Grüße", "1e999", "0A0B", ";"]
+            [
+                f"{chance.gauss(20, 3):.1f}",
+                str(chance.randrange(100)),
+                "on",
+                "a;b;c",
+                "",
+                "nan",
+                "Grüße",
+                "1e999",
+                "0A0B",
+                ";",
+            ]
         )
 
     def line():
@@ -33,7 +44,9 @@ def make_recording(chance):
         if kind < 0.70:
             return f"{node};{child};1;{int(chance.random() < 0.05)};{chance.choice([0, 1, 2, 24, 28, 47, 49, 200])};{value()}"
         if kind < 0.75:
-            return f"{node};{child};0;{int(chance.random() < 0.1)};{chance.choice([3, 6, 17, 18, 99])};{value()}"
+            return (
+                f"{node};{child};0;{int(chance.random() < 0.1)};{chance.choice([3, 6, 17, 18, 99])};{value()}"
+            )
         if kind < 0.78:
             return f"{node};{child};2;0;{chance.choice([0, 2])};"
         if kind < 0.84:
@@ -45,11 +58,24 @@ def make_recording(chance):
         return None
 
     def garbage():
-        return chance.choice([
-            b"", b"hello", b"1;2;1;0;0", b"256;1;1;0;0;1", b"1;1;7;0;0;1", b"1;1;1;2;0;1", b"-1;1;1;0;0;1", b"01;1;1;0;0;1",
-            b"\xff\xfe;1;1;0;0;1", b"1;1;1;0;47;\xc3", b"x" * 256, b"y" * chance.randrange(1000, 4000), b"1;1;1;0;47;" + b"z" * 300,
-            b"33;3;0;12;1.3",
-        ])  # fmt: skip
+        return chance.choice(
+            [
+                b"",
+                b"hello",
+                b"1;2;1;0;0",
+                b"256;1;1;0;0;1",
+                b"1;1;7;0;0;1",
+                b"1;1;1;2;0;1",
+                b"-1;1;1;0;0;1",
+                b"01;1;1;0;0;1",
+                b"\xff\xfe;1;1;0;0;1",
+                b"1;1;1;0;47;\xc3",
+                b"x" * 256,
+                b"y" * chance.randrange(1000, 4000),
+                b"1;1;1;0;47;" + b"z" * 300,
+                b"33;3;0;12;1.3",
+            ]
+        )
 
     made = []
     for _ in range(LINES):
@@ -106,7 +132,9 @@ def naive(parts):
             words = text.split(";")
             good = len(text) <= 255 and len(words) >= 6
             for word, limit in zip(words, (255, 255, 4, 1, 255)):
-                good = good and word in [str(number) for number in range(limit + 1)] if len(word) < 4 else False
+                good = (
+                    good and word in [str(number) for number in range(limit + 1)] if len(word) < 4 else False
+                )
             if good:
                 messages.append((connection, *map(int, words[:5]), ";".join(words[5:])))
             else:
@@ -138,7 +166,11 @@ def test_everything_is_stored_once_in_order_and_adds_up(house, chance, monkeypat
 
     def play():
         recorder.thread.join(30)
-        house.wait("select 1 where (select count(*) from messages) = ? and (select count(*) from rejects) = ?", len(messages), len(rejects))
+        house.wait(
+            "select 1 where (select count(*) from messages) = ? and (select count(*) from rejects) = ?",
+            len(messages),
+            len(rejects),
+        )
 
     house.live(config, play)
     recorder.server.close()
@@ -146,14 +178,25 @@ def test_everything_is_stored_once_in_order_and_adds_up(house, chance, monkeypat
         message[1:] for message in messages
     ]
     assert house.column("select raw from rejects order by id") == rejects
-    assert house.rows("select received, rejected, connects >= 4 from ingest_status") == [(len(messages), len(rejects), 1)]
+    assert house.rows("select received, rejected, connects >= 4 from ingest_status") == [
+        (len(messages), len(rejects), 1)
+    ]
     check_nodes(house, messages)
     check_channels(house, messages)
     check_daily(house, messages)
 
 
 def check_nodes(house, messages):
-    known = defaultdict(lambda: {"sketch": None, "version": None, "battery": None, "parent": None, "presented": False, "arc": None})
+    known = defaultdict(
+        lambda: {
+            "sketch": None,
+            "version": None,
+            "battery": None,
+            "parent": None,
+            "presented": False,
+            "arc": None,
+        }
+    )
     sensors, levels = {}, []
     for _, node, child, command, echo, type, payload in messages:
         if node == 255:
@@ -177,23 +220,28 @@ def check_nodes(house, messages):
     assert house.rows(
         "select node_id, sketch_name, protocol_version, battery_level, parent_node_id, presented_at is not null, arc from nodes order by id"
     ) == [(node, *known[node].values()) for node in sorted(known)]
-    assert house.rows("select n.node_id, child_id, s.type, description from sensors s join nodes n on n.id = s.node order by s.id") == [
-        (*key, *sensors[key]) for key in sorted(sensors)
-    ]
+    assert house.rows(
+        "select n.node_id, child_id, s.type, description from sensors s join nodes n on n.id = s.node order by s.id"
+    ) == [(*key, *sensors[key]) for key in sorted(sensors)]
     assert house.rows("select node, level from battery_levels order by id") == levels
 
 
 def check_channels(house, messages):
-    readings = [(node, child, type, payload) for _, node, child, command, echo, type, payload in messages
-                if command == 1 and not echo and node != 255]  # fmt: skip
+    readings = [
+        (node, child, type, payload)
+        for _, node, child, command, echo, type, payload in messages
+        if command == 1 and not echo and node != 255
+    ]
     assert house.rows("select channel, value, text from readings order by id") == [
-        (256 * (256 * node + child) + type, number_of(payload), payload) for node, child, type, payload in readings
+        (256 * (256 * node + child) + type, number_of(payload), payload)
+        for node, child, type, payload in readings
     ]
     by_channel = defaultdict(list)
     for node, child, type, payload in readings:
         by_channel[256 * (256 * node + child) + type].append(payload)
     assert house.rows("select id, readings, value, text from channels order by id") == [
-        (channel, len(texts), number_of(texts[-1]), texts[-1]) for channel, texts in sorted(by_channel.items())
+        (channel, len(texts), number_of(texts[-1]), texts[-1])
+        for channel, texts in sorted(by_channel.items())
     ]
     hourly = house.rows(
         "select channel, sum(count), sum(numbers), min(min), max(max), sum(avg * numbers) from readings_hourly group by channel"
@@ -213,6 +261,13 @@ def check_daily(house, messages):
             for key in (series(node), series(node, child), series(node, child, command, type)):
                 counts[key] += 1
                 connections[key].add(connection)
-    found = house.rows("select series, sum(messages), sum(intervals) from node_daily group by series order by series")
+    found = house.rows(
+        "select series, sum(messages), sum(intervals) from node_daily group by series order by series"
+    )
     assert found == [(key, counts[key], counts[key] - len(connections[key])) for key in sorted(counts)]
-    assert house.rows("select 1 from node_daily where not (min_interval_s <= avg_interval_s and avg_interval_s <= max_interval_s)") == []
+    assert (
+        house.rows(
+            "select 1 from node_daily where not (min_interval_s <= avg_interval_s and avg_interval_s <= max_interval_s)"
+        )
+        == []
+    )

@@ -64,7 +64,13 @@ def test_a_serial_gateway_is_read_and_answered(house, plug, eventually):
 
     def play():
         eventually(lambda: b"0;255;3;0;2;\n" in plug.heard)
-        plug.say("0;255;3;0;2;2.4.0-alpha", "0;255;0;0;17;2.4.0-alpha", "12;255;0;0;17;2.3.2", "12;255;3;0;6;0", "12;1;1;0;0;21.5")
+        plug.say(
+            "0;255;3;0;2;2.4.0-alpha",
+            "0;255;0;0;17;2.4.0-alpha",
+            "12;255;0;0;17;2.3.2",
+            "12;255;3;0;6;0",
+            "12;1;1;0;0;21.5",
+        )
         eventually(lambda: plug.heard.endswith(b"12;255;3;0;6;M\n"))
         house.wait("select 1 from readings where value = 21.5")
         house.wait(STATE, "connected")
@@ -93,7 +99,9 @@ def test_unplugged_and_plugged_in_again_at_the_same_name(house, plug, eventually
 
     house.live(house.config({"serial": str(plug.path)}), play)
     assert house.column("select value from readings order by id") == [1, 2, 3]
-    assert house.rows("select count(*), sum(ended_at is null) from events where event = 'GATEWAY_LOST'") == [(3, 1)]
+    assert house.rows("select count(*), sum(ended_at is null) from events where event = 'GATEWAY_LOST'") == [
+        (3, 1)
+    ]
 
 
 def test_the_first_line_is_refused_where_it_may_have_begun_before(house, plug, eventually, monkeypatch):
@@ -111,7 +119,9 @@ def test_the_first_line_is_refused_where_it_may_have_begun_before(house, plug, e
     house.live(house.config({"serial": str(plug.path)}), play)
     plug.unplug()
     assert house.column("select value from readings order by id") == [20, 21]
-    assert house.rows("select raw, reason like '%beginning may be missing' from rejects") == [("12;1;1;0;0;99", 1)]
+    assert house.rows("select raw, reason like '%beginning may be missing' from rejects") == [
+        ("12;1;1;0;0;99", 1)
+    ]
 
 
 def test_a_gateway_that_is_listened_to_gets_not_one_byte(house, plug):
@@ -133,7 +143,9 @@ def test_an_open_port_that_says_nothing_is_said_in_words(house, plug, monkeypatc
     plug.plug()
     house.live(
         house.config({"serial": str(plug.path), "baudrate": 57600}),
-        lambda: house.wait("select 1 from ingest_status where state = 'silent' and detail like '%is the baud rate 57600 right?'"),
+        lambda: house.wait(
+            "select 1 from ingest_status where state = 'silent' and detail like '%is the baud rate 57600 right?'"
+        ),
     )
     plug.unplug()
 
@@ -143,7 +155,9 @@ def test_a_port_that_another_program_holds_is_said_in_words(house, plug):
     other = serial.Serial(str(plug.path), exclusive=True)
 
     def play():
-        house.wait("select 1 from ingest_status where state = 'lost' and detail like '%another program has the port open'")
+        house.wait(
+            "select 1 from ingest_status where state = 'lost' and detail like '%another program has the port open'"
+        )
         other.close()
         house.wait("select 1 from ingest_status where detail like 'connected, waiting%'")
 

@@ -136,9 +136,9 @@ def test_a_clock_that_is_set_is_an_event(days, step, words):
     days.wait(30)
     days.wall += step
     days.wait(30)
-    assert days.rows("select event, detail, json_extract(figures, '$.seconds'), started_at = ended_at from events") == [
-        ("CLOCK_STEP", f"the clock was set {words}", step, 1)
-    ]
+    assert days.rows(
+        "select event, detail, json_extract(figures, '$.seconds'), started_at = ended_at from events"
+    ) == [("CLOCK_STEP", f"the clock was set {words}", step, 1)]
 
 
 def test_a_clock_that_is_trimmed_is_none(days):
@@ -155,8 +155,9 @@ def test_the_last_value_is_the_last_that_came_whatever_the_clock_says(days):
     assert days.rows("select value, last_at from channels") == [(2, utc(WALL - 86_400))]
     assert days.rows("select last_seen_at from nodes where id = 12") == [(utc(WALL - 86_400),)]
     assert days.rows("select day, messages from node_daily where child_id is null order by day") == [
-        ("2026-09-20", 1), ("2026-09-21", 1),
-    ]  # fmt: skip
+        ("2026-09-20", 1),
+        ("2026-09-21", 1),
+    ]
 
 
 def test_the_fixture_leaves_the_real_clock_alone(days):

@@ -67,7 +67,9 @@ class Lab:
     `users` are further sections of upsd.users.
     """
 
-    def __init__(self, ups: Mapping[str, Path | str | dict], maxage: int = 5, start: bool = True, users: str = "") -> None:
+    def __init__(
+        self, ups: Mapping[str, Path | str | dict], maxage: int = 5, start: bool = True, users: str = ""
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="nutlab"))
         self.etc, self.run = self.folder / "etc", self.folder / "run"
         self.port = free_port()
@@ -97,7 +99,13 @@ class Lab:
         for left in self.run.glob(f"dummy-ups-{name}*"):
             left.unlink()  # a stale PID file makes the driver wait for seconds
         if self.files[name].suffix == ".json":
-            command = [sys.executable, "-m", "tests.nut.driver", str(self.run / f"dummy-ups-{name}"), str(self.files[name])]
+            command = [
+                sys.executable,
+                "-m",
+                "tests.nut.driver",
+                str(self.run / f"dummy-ups-{name}"),
+                str(self.files[name]),
+            ]
             self.drivers[name] = self._run(command, f"driver-{name}")
             return
         self.drivers[name] = self._start("dummy-ups", f"driver-{name}", "-a", name)
@@ -114,7 +122,9 @@ class Lab:
 
         assert until(listens, bool), (self.folder / "upsd.log").read_text()
 
-    def client(self, timeout: float = 2, username: str | None = USER, password: str | None = PASSWORD) -> NutClient:
+    def client(
+        self, timeout: float = 2, username: str | None = USER, password: str | None = PASSWORD
+    ) -> NutClient:
         """A new connection."""
         return NutClient("127.0.0.1", self.port, username, password, timeout=timeout)
 
@@ -129,7 +139,9 @@ class Lab:
     def wait(self, name: str, wanted: str | None = None, seconds: float = 10) -> str:
         """Wait for a status (None: any real one) and return what it is then."""
         no_data = ("WAIT", "DRIVER", "STALE", "REFUSED", "TIMEOUT", "CLOSED")
-        return until(lambda: self.status(name), lambda s: s == wanted if wanted else s not in no_data, seconds)
+        return until(
+            lambda: self.status(name), lambda s: s == wanted if wanted else s not in no_data, seconds
+        )
 
     def write(self, name: str, text: str) -> None:
         """Give a UPS another device file; dummy-ups sees it within its next round of 1 s."""
@@ -199,9 +211,13 @@ class Lab:
         (self.etc / "upsd.users").chmod(0o640)
         sections = ["maxretry = 3", "pollinterval = 1"]
         for name, device in ups.items():
-            suffix = device.suffix if isinstance(device, Path) else ".json" if isinstance(device, dict) else ".dev"
+            suffix = (
+                device.suffix if isinstance(device, Path) else ".json" if isinstance(device, dict) else ".dev"
+            )
             self.files[name] = self.etc / f"{name}{suffix}"
             text = device.read_text() if isinstance(device, Path) else device
             self.files[name].write_text(json.dumps(text) if isinstance(text, dict) else text)
-            sections.append(f'[{name}]\n  driver = dummy-ups\n  port = {name}{suffix}\n  desc = "Test {name}"')
+            sections.append(
+                f'[{name}]\n  driver = dummy-ups\n  port = {name}{suffix}\n  desc = "Test {name}"'
+            )
         (self.etc / "ups.conf").write_text("\n".join(sections) + "\n")

@@ -54,7 +54,9 @@ def test_two_months_have_short_outages_a_long_one_and_one_of_a_single_ups():
 def test_outages_do_not_depend_on_the_window_asked_for():
     mains = Mains()
     whole = mains.outages(START, START + 20 * DAY)
-    parts = {o for hour in range(20 * 24) for o in mains.outages(START + hour * 3600, START + (hour + 1) * 3600)}
+    parts = {
+        o for hour in range(20 * 24) for o in mains.outages(START + hour * 3600, START + (hour + 1) * 3600)
+    }
     assert set(whole) == parts
     assert all(mains.outage_at(o.start) == o and mains.outage_at(o.end) is None for o in whole)
 

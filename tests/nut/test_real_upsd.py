@@ -19,7 +19,11 @@ def failure(call) -> NutError:
 
 def device_file(name: str) -> dict[str, str]:
     """What a device file says."""
-    rows = (line.split(":", 1) for line in (DEVICES / name).read_text().splitlines() if line and not line.startswith("#"))
+    rows = (
+        line.split(":", 1)
+        for line in (DEVICES / name).read_text().splitlines()
+        if line and not line.startswith("#")
+    )
     return {variable: value.strip() for variable, value in rows}
 
 
@@ -29,7 +33,7 @@ def lab():
         "eaton": DEVICES / "eaton-3s-550.dev",
         "apc": DEVICES / "apc-back-ups-rs-1600si.dev",
         "power": DEVICES / "outage.seq",
-        "plain": "ups.status: OL\nbattery.charge: 100\ninput.voltage: 230.4\nups.load: 24\nups.alarm: \"\"\n",
+        "plain": 'ups.status: OL\nbattery.charge: 100\ninput.voltage: 230.4\nups.load: 24\nups.alarm: ""\n',
     }
     with Lab(upses, maxage=3) as lab:
         for name in upses:
@@ -43,7 +47,9 @@ def client(lab):
         yield client
 
 
-@pytest.mark.parametrize(("ups", "file"), [("eaton", "eaton-3s-550.dev"), ("apc", "apc-back-ups-rs-1600si.dev")])
+@pytest.mark.parametrize(
+    ("ups", "file"), [("eaton", "eaton-3s-550.dev"), ("apc", "apc-back-ups-rs-1600si.dev")]
+)
 def test_every_variable_of_a_device_file_arrives_as_it_stands(client, ups, file):
     got = {k: v for k, v in client.list_vars(ups).items() if not k.startswith(OURS)}
     assert got == device_file(file)

@@ -17,11 +17,15 @@ def test_every_entry_has_a_label_and_a_known_group():
 
 
 def test_what_the_devices_tell_has_entries():
-    told = set(registers.status_variables(ep20.ON_BATTERY)) | set(registers.setting_variables(ep20.SETTINGS[:10]))
+    told = set(registers.status_variables(ep20.ON_BATTERY)) | set(
+        registers.setting_variables(ep20.SETTINGS[:10])
+    )
     for name in MODELS:
         told |= set(model(name, 1.8e9))
     for file in DEVICES.glob("*.dev"):
-        told |= {line.split(":")[0] for line in file.read_text().splitlines() if line and not line.startswith("#")}
+        told |= {
+            line.split(":")[0] for line in file.read_text().splitlines() if line and not line.startswith("#")
+        }
     assert {name for name in told if variables.variable(name).group == "other"} == set()
 
 
@@ -35,4 +39,10 @@ def test_patterns_and_unknown_names():
 
 def test_order_begins_with_the_status_and_ends_with_the_unknown():
     names = ["zzz", "battery.charge", "aaa", "ups.status", "outlet.1.status"]
-    assert [v.name for v in variables.in_order(names)] == ["ups.status", "battery.charge", "outlet.1.status", "aaa", "zzz"]
+    assert [v.name for v in variables.in_order(names)] == [
+        "ups.status",
+        "battery.charge",
+        "outlet.1.status",
+        "aaa",
+        "zzz",
+    ]

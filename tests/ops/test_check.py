@@ -100,7 +100,10 @@ def test_a_gateway_whose_name_nobody_knows(check):
 
 
 def test_a_gateway_whose_only_place_is_taken(check):
-    with running(port=0, max_clients=1) as gateway, socket.create_connection(("127.0.0.1", gateway.port)) as other:
+    with (
+        running(port=0, max_clients=1) as gateway,
+        socket.create_connection(("127.0.0.1", gateway.port)) as other,
+    ):
         assert other.recv(100)
         code, lines = check(gateways(gateway.port))
     assert code == 1
@@ -108,7 +111,9 @@ def test_a_gateway_whose_only_place_is_taken(check):
 
 
 def test_a_port_that_is_no_gateway(check):
-    with server(lambda connection: connection.sendall(b"SSH-2.0-OpenSSH\r\n") or connection.recv(100)) as port:
+    with server(
+        lambda connection: connection.sendall(b"SSH-2.0-OpenSSH\r\n") or connection.recv(100)
+    ) as port:
         code, lines = check(gateways(port))
     assert code == 1
     assert "does not speak MySensors" in of(lines, "gateway") and "5003" in of(lines, "gateway")
@@ -171,10 +176,15 @@ def test_old_rows_that_nobody_prunes_are_noted(check, tmp_path):
         assert not [line for line in check()[1] if "retention" in line]  # a new file: the site has its time
         connection.execute("update _sqlite_migrations set applied_at = '2026-01-01 00:00:00.000000+00:00'")
         code, lines = check()
-        assert code == 0 and of(lines, "retention").startswith("note    retention: never pruned, 2 rows are older")
+        assert code == 0 and of(lines, "retention").startswith(
+            "note    retention: never pruned, 2 rows are older"
+        )
         assert "voltkeeper prune" in of(lines, "retention")
         at = utc(time.time() - 3600)
-        connection.execute("insert into retention_runs (started_at, ended_at, started_by, state, size_before) values (?, ?, 'x', 'done', 1)", (at, at))
+        connection.execute(
+            "insert into retention_runs (started_at, ended_at, started_by, state, size_before) values (?, ?, 'x', 'done', 1)",
+            (at, at),
+        )
         assert of(check()[1], "retention") == "ok      retention: last pruned 60 min ago"
 
 
@@ -215,7 +225,9 @@ def test_secrets_that_others_can_read(check, tmp_path):
     text = f"access: {{tokens: [{{name: ci, token: {TOKEN}, may: [upload]}}]}}"
     code, lines = check(text)
     assert code == 1
-    assert f"access.tokens[ci].token can be read by others: chmod 600 {tmp_path}/config.yml" in of(lines, "secrets")
+    assert f"access.tokens[ci].token can be read by others: chmod 600 {tmp_path}/config.yml" in of(
+        lines, "secrets"
+    )
     assert "ci may write" in of(lines, "access")
     (tmp_path / "config.yml").chmod(0o600)
     code, lines = check(text)
@@ -229,7 +241,9 @@ def test_an_open_house_is_noted(check, free_port):
     assert any("access: {read: signed-in} ends that" in line for line in lines)
 
 
-def test_a_running_ingest_is_asked_instead_of_the_gateway(voltkeeper, check, wait_for, write_config, tmp_path):
+def test_a_running_ingest_is_asked_instead_of_the_gateway(
+    voltkeeper, check, wait_for, write_config, tmp_path
+):
     database = tmp_path / "data/telemetry.db"
     with running(port=0, max_clients=1) as gateway:
         text = gateways(gateway.port)
@@ -301,11 +315,16 @@ def test_orders_are_looked_at_whoever_reads_the_server(check, monkeypatch):
         nut = f"nut: [{{name: closet, port: {upsd.port}, command_username: operator, command_password: {{$env: COMMAND_PASSWORD}}}}]\n"
         ups = "ups: {rack@closet: {commands: [beeper.mute], settings: [battery.charge.low]}}\n"
         code, lines = check(nut + ups)
-        assert code == 0 and of(lines, "orders to closet") == "ok      orders to closet: rack@closet: 1 command, 1 setting"
+        assert (
+            code == 0
+            and of(lines, "orders to closet") == "ok      orders to closet: rack@closet: 1 command, 1 setting"
+        )
         code, lines = check(nut.replace("COMMAND_PASSWORD", "WRONG") + ups)
         assert code == 1 and "operator is refused" in of(lines, "orders to closet")
         code, lines = check(nut + ups.replace("beeper.mute", "beeper.toggle"))
-        assert code == 1 and "rack@closet has no command beeper.toggle: did you mean" in of(lines, "orders to closet")
+        assert code == 1 and "rack@closet has no command beeper.toggle: did you mean" in of(
+            lines, "orders to closet"
+        )
         code, lines = check(nut.partition(", command")[0] + "}]\n")
         assert code == 0 and not [line for line in lines if "orders to" in line]
 

@@ -11,19 +11,36 @@ from datasette_auth_passwords.utils import verify_password
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (
-    "up", "ingest", "web", "check", "status", "demo", "import", "export", "hash-password", "prune", "backup"
-)  # fmt: skip
+    "up",
+    "ingest",
+    "web",
+    "check",
+    "status",
+    "demo",
+    "import",
+    "export",
+    "hash-password",
+    "prune",
+    "backup",
+)
 
 
 def run(*arguments, **options):
     return subprocess.run(
-        [sys.executable, "-m", "ingest", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=30, **options
+        [sys.executable, "-m", "ingest", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        **options,
     )
 
 
 def test_help_names_every_command_and_loads_nothing_heavy():
     shown = run("--help").stdout
-    listed = [line.split()[0] for line in shown.partition("Commands:")[2].splitlines() if line.startswith("  ")]
+    listed = [
+        line.split()[0] for line in shown.partition("Commands:")[2].splitlines() if line.startswith("  ")
+    ]
     assert sorted(COMMANDS) == sorted(set(listed) - {"Exit"})
     code = "import sys, ingest.cli; print({'datasette', 'sqlite_utils', 'asyncio', 'yaml', 'serial'} & set(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

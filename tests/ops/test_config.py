@@ -43,7 +43,9 @@ def test_every_key_of_a_gateway(tmp_path):
       - {name: six, tcp: "[fe80::1]:5003"}
     """
     main, shed, six = parse_config(text, tmp_path).gateways
-    assert main == Gateway("main", tcp="192.168.1.20:5003", controller=False, metric=False, repeat_window_s=0.5)
+    assert main == Gateway(
+        "main", tcp="192.168.1.20:5003", controller=False, metric=False, repeat_window_s=0.5
+    )
     assert (main.address, shed.address) == ("tcp 192.168.1.20:5003", "serial /dev/ttyUSB0")
     assert shed.baudrate == 38400 and shed.controller and not shed.answers.ids and shed.answers.time
     assert six.tcp == "[fe80::1]:5003"
@@ -62,7 +64,10 @@ def test_paths_count_from_the_folder_of_the_config(write_config, tmp_path, monke
 MISTAKES = [
     ("gatways: []", "unknown key 'gatways': did you mean 'gateways'?"),
     ("log: {levl: INFO}", "log: unknown key 'levl': did you mean 'level'?"),
-    ("gateways: [{name: a, tcp: 'h:1', answers: {id: no}}]", "gateways[a].answers: unknown key 'id': did you mean 'ids"),
+    (
+        "gateways: [{name: a, tcp: 'h:1', answers: {id: no}}]",
+        "gateways[a].answers: unknown key 'id': did you mean 'ids",
+    ),
     ("zzz: 1", "unknown key 'zzz': known here: title, timezone"),
     ("demo: true", "unknown key 'demo'"),
     ("path: /x", "unknown key 'path'"),
@@ -90,7 +95,10 @@ MISTAKES = [
     ("gateways: {name: a}", "gateways: has to be a list"),
     ("gateways: [{tcp: 'h:1'}]", "gateways[1].name: is missing, and needed"),
     ("gateways: [{name: Main, tcp: 'h:1'}]", "gateways[Main].name: 'Main' is no name: use small letters"),
-    ("gateways: [{name: on, tcp: 'h:1'}]", "gateways[1].name: reads as yes or no in YAML: put the word in quotes"),
+    (
+        "gateways: [{name: on, tcp: 'h:1'}]",
+        "gateways[1].name: reads as yes or no in YAML: put the word in quotes",
+    ),
     ("gateways: [{name: a}]", "gateways[a]: needs exactly one of tcp: HOST:PORT and serial: DEVICE"),
     ("gateways: [{name: a, tcp: 'h:1', serial: /dev/x}]", "gateways[a]: needs exactly one of"),
     ("gateways: [{name: a, tcp: '192.168.1.20'}]", "gateways[a].tcp: '192.168.1.20' is no HOST:PORT"),
@@ -98,10 +106,19 @@ MISTAKES = [
     ("gateways: [{name: a, tcp: 'tcp://h:1'}]", "is no HOST:PORT"),
     ("gateways: [{name: a, serial: ttyUSB0}]", "gateways[a].serial: 'ttyUSB0' is no device"),
     ("gateways: [{name: a, serial: /dev/x, baudrate: 0}]", "gateways[a].baudrate: has to be more than 0"),
-    ("gateways: [{name: a, tcp: 'h:1', metric: 'no'}]", "gateways[a].metric: has to be true or false, not 'no'"),
-    ("gateways: [{name: a, tcp: 'h:1', repeat_window_s: -1}]", "gateways[a].repeat_window_s: has to be 0 (off)"),
+    (
+        "gateways: [{name: a, tcp: 'h:1', metric: 'no'}]",
+        "gateways[a].metric: has to be true or false, not 'no'",
+    ),
+    (
+        "gateways: [{name: a, tcp: 'h:1', repeat_window_s: -1}]",
+        "gateways[a].repeat_window_s: has to be 0 (off)",
+    ),
     ("gateways: [{name: a, tcp: 'h:1'}, {name: a, tcp: 'h:2'}]", "gateways: the name 'a' is used twice"),
-    ("gateways: [{name: a, tcp: 'h:1'}, {name: b, tcp: 'h:1'}]", "gateways: the address 'tcp h:1' is used twice"),
+    (
+        "gateways: [{name: a, tcp: 'h:1'}, {name: b, tcp: 'h:1'}]",
+        "gateways: the address 'tcp h:1' is used twice",
+    ),
     ("access: {read: nobody}", "access.read: 'nobody' is neither anyone nor signed-in"),
     ("access: {read: signed-in}", "nobody could sign in"),
     (
@@ -112,7 +129,10 @@ MISTAKES = [
         "access: {people: [{name: o, password_hash: plain}]}",
         "access.people[o].password_hash: is no hash of a password: `voltkeeper hash-password`",
     ),
-    ("access: {tokens: [{name: ci, token: short}]}", "access.tokens[ci].token: has to be 16 or more ASCII characters"),
+    (
+        "access: {tokens: [{name: ci, token: short}]}",
+        "access.tokens[ci].token: has to be 16 or more ASCII characters",
+    ),
     (
         f"access: {{people: [{{name: o, password_hash: {HASH}}}], tokens: [{{name: o, token: {TOKEN}}}]}}",
         "access.people and tokens: the name 'o' is used twice",
@@ -165,7 +185,9 @@ def test_secrets_come_from_the_environment_and_never_show(write_config, monkeypa
     monkeypatch.setenv("VK_HASH", HASH)
     monkeypatch.setenv("VK_TOKEN", TOKEN)
     people = "people: [{name: owner, password_hash: {$env: VK_HASH}, may: [edit]}]"
-    tokens = "tokens: [{name: ci, token: {$env: VK_TOKEN}, may: [upload]}, {name: two, token: fedcba9876543210}]"
+    tokens = (
+        "tokens: [{name: ci, token: {$env: VK_TOKEN}, may: [upload]}, {name: two, token: fedcba9876543210}]"
+    )
     config, literals = load_with_secrets(write_config(f"access:\n  {people}\n  {tokens}"))
     (owner,), (ci, two) = config.access.people, config.access.tokens
     assert (owner.password_hash, ci.token, two.token) == (HASH, TOKEN, "fedcba9876543210")
@@ -181,7 +203,9 @@ def test_a_secret_that_may_be_left_out_is_told_once_and_only_where_it_is_written
     assert load_with_secrets(write_config(nut))[1] == ["nut[a].command_password"]
 
 
-@pytest.mark.parametrize("text", ["{name: ci, token: [hunter2hunter2]}", "{name: ci, token: hunter2é-hunter2}"])
+@pytest.mark.parametrize(
+    "text", ["{name: ci, token: [hunter2hunter2]}", "{name: ci, token: hunter2é-hunter2}"]
+)
 def test_an_error_does_not_show_a_secret(text, write_config):
     with pytest.raises(ConfigError) as caught:
         load_config(write_config(f"access: {{tokens: [{text}]}}"))
@@ -203,7 +227,9 @@ def keys_of(section):
         value = getattr(section, one.name)
         if not one.metadata.get("unlisted"):
             yield one.metadata.get("key", one.name)
-        inners = value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else (value,)
+        inners = (
+            value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else (value,)
+        )
         for inner in inners:
             if is_dataclass(inner):
                 yield from keys_of(inner)
@@ -214,11 +240,16 @@ def test_the_example_can_be_loaded_and_explains_every_key():
     assert [gateway.name for gateway in load_config(path).gateways] == ["main"]
     text = path.read_text()
     uncommented = re.sub(r"^( *)# (?=- |  )", r"\1", text, flags=re.MULTILINE).replace(": []", ":")
-    reader = Reader("/", {"OWNER_PASSWORD_HASH": HASH, "CI_TOKEN": TOKEN, "NUT_PASSWORD": "a", "NUT_COMMAND_PASSWORD": "b"})
+    reader = Reader(
+        "/",
+        {"OWNER_PASSWORD_HASH": HASH, "CI_TOKEN": TOKEN, "NUT_PASSWORD": "a", "NUT_COMMAND_PASSWORD": "b"},
+    )
     full = reader.section(Config, yaml.safe_load(uncommented))
     assert reader.errors == []
     assert [gateway.name for gateway in full.gateways] == ["main", "shed"]
     assert [one.name for one in (*full.access.people, *full.access.tokens)] == ["owner", "ci"]
-    assert [one.name for one in (*full.nut, *full.must)] == ["closet", "garage"] and [*full.ups] == ["rack@closet"]
+    assert [one.name for one in (*full.nut, *full.must)] == ["closet", "garage"] and [*full.ups] == [
+        "rack@closet"
+    ]
     for key in keys_of(full):
         assert re.search(rf"^[ #-]*\b{key}:", text, re.MULTILINE), f"{key} is not explained"

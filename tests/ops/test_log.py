@@ -58,7 +58,9 @@ def logged(capsys):
 
 def test_one_line_an_event(capsys):
     set_up(Log(), "ingest")
-    logging.getLogger("ingest.x").info("node says %s", "a\nb\x1b[31m\r\n2026-01-01 00:00:00 INFO ingest: forged")
+    logging.getLogger("ingest.x").info(
+        "node says %s", "a\nb\x1b[31m\r\n2026-01-01 00:00:00 INFO ingest: forged"
+    )
     logging.getLogger("ingest.x").debug("not shown")
     (line,) = logged(capsys).splitlines()
     assert line.endswith("INFO ingest: node says a | b\\x1b[31m | 2026-01-01 00:00:00 INFO ingest: forged")
@@ -124,7 +126,11 @@ def test_nobody_waits_for_a_log_that_nobody_reads():
         _, log = program.communicate("\n", timeout=20)
     shown = [line for line in log.splitlines() if " event " in line]
     left_out = re.findall(r"WARNING ingest: (\d+) lines were left out here", log)
-    assert len(shown) + sum(map(int, left_out)) == 2000 and len(shown) > 50 and "INFO ingest: the last one" in log
+    assert (
+        len(shown) + sum(map(int, left_out)) == 2000
+        and len(shown) > 50
+        and "INFO ingest: the last one" in log
+    )
 
 
 def test_a_log_file_that_cannot_be_written(voltkeeper, write_config, tmp_path):

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 OLD = "#!/bin/sh\n[ \"$1\" = -V ] && echo 'Python 3.9.2' && exit\nexit 1\n"
 SHIM = "#!/bin/sh\necho 'pyenv: command not found' >&2\nexit 127\n"
-BARE = f"#!/bin/sh\ncase \"$2\" in *ensurepip*) exit 1 ;; esac\nexec {sys.executable} \"$@\"\n"
+BARE = f'#!/bin/sh\ncase "$2" in *ensurepip*) exit 1 ;; esac\nexec {sys.executable} "$@"\n'
 
 
 @pytest.fixture
@@ -32,7 +32,9 @@ def run(clone, script, pythons):
         path.write_text(text)
         path.chmod(0o755)
     environment = {"PATH": str(clone.parent / "bin"), "HOME": str(clone)}
-    return subprocess.run([clone / "script" / script], env=environment, capture_output=True, text=True, timeout=30)
+    return subprocess.run(
+        [clone / "script" / script], env=environment, capture_output=True, text=True, timeout=30
+    )
 
 
 @pytest.mark.parametrize("script", ["bootstrap", "server", "test"])
@@ -52,11 +54,17 @@ def test_a_python_without_its_venv_module(clone, script):
     assert not (clone / ".venv").exists()
 
 
-@pytest.mark.skipif(not Path(sys.prefix, "installed").exists(), reason="not in an environment of script/bootstrap")
+@pytest.mark.skipif(
+    not Path(sys.prefix, "installed").exists(), reason="not in an environment of script/bootstrap"
+)
 def test_bootstrap_installs_nothing_when_nothing_changed():
     written = Path(sys.prefix, "installed").stat().st_mtime_ns
     answer = subprocess.run(
-        [ROOT / "script/bootstrap"], env={**os.environ, "VENV": sys.prefix}, capture_output=True, text=True, timeout=60
+        [ROOT / "script/bootstrap"],
+        env={**os.environ, "VENV": sys.prefix},
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
     assert Path(sys.prefix, "installed").stat().st_mtime_ns == written

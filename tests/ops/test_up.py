@@ -74,7 +74,9 @@ def test_a_gateway_without_a_file(voltkeeper, wait_for, free_port, tmp_path):
 
 
 @pytest.mark.parametrize("order", [("ingest", "web"), ("web", "ingest")], ids=" first, then ".join)
-def test_what_was_stopped_leaves_a_file_that_is_whole_without_its_log(voltkeeper, wait_for, write_config, order, tmp_path):
+def test_what_was_stopped_leaves_a_file_that_is_whole_without_its_log(
+    voltkeeper, wait_for, write_config, order, tmp_path
+):
     with running(port=0, boot=True) as gateway:
         write_config(f"gateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\nweb: {{port: 0}}")
         programs = {name: voltkeeper(name) for name in order}
@@ -87,7 +89,9 @@ def test_what_was_stopped_leaves_a_file_that_is_whole_without_its_log(voltkeeper
     assert heard[0] == heard[1] > 20
 
 
-def test_kill_9_of_the_parent_takes_the_children_along(voltkeeper, wait_for, free_port, write_config, tmp_path):
+def test_kill_9_of_the_parent_takes_the_children_along(
+    voltkeeper, wait_for, free_port, write_config, tmp_path
+):
     port = free_port()
     with running(port=0, boot=True) as gateway:
         write_config(f"gateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\nweb: {{port: {port}}}")
@@ -105,7 +109,10 @@ def test_kill_9_of_the_parent_takes_the_children_along(voltkeeper, wait_for, fre
 
 def niceness(pid):
     """Of each thread of a process but the one that only waits for its parent's end."""
-    threads = Counter(int(stat.read_text().rpartition(")")[2].split()[16]) for stat in Path(f"/proc/{pid}/task").glob("*/stat"))
+    threads = Counter(
+        int(stat.read_text().rpartition(")")[2].split()[16])
+        for stat in Path(f"/proc/{pid}/task").glob("*/stat")
+    )
     return set(threads - Counter({os.getpriority(os.PRIO_PROCESS, 0): 1}))
 
 
@@ -116,7 +123,12 @@ def test_ingest_goes_before_the_site(voltkeeper, wait_for, free_port, write_conf
     wait_for(lambda: is_open(program, port), timeout=60)
     get(port, "/telemetry/nodes")
     commands = {pid: Path(f"/proc/{pid}/cmdline").read_text().split("\0") for pid in program.family()}
-    found = {name: niceness(pid) for pid, words in commands.items() for name in ("ingest", "web") if words[3:4] == [name]}
+    found = {
+        name: niceness(pid)
+        for pid, words in commands.items()
+        for name in ("ingest", "web")
+        if words[3:4] == [name]
+    }
     own = os.getpriority(os.PRIO_PROCESS, 0)
     assert found == {"ingest": {own}, "web": {max(own, 10)}}
     assert program.end() == 0

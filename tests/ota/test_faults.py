@@ -40,7 +40,11 @@ def power_cycle(world, node, id, image):
     """Nobody answered MYSBootloader for 16 s in mid-transfer, so it started what it had: it is restarted by hand."""
     assert isinstance(node, BootloaderNode) and len(node.broken_starts) == 1
     world.run(1500)
-    assert world.state(id) == "failed" and "nothing was heard" in world.rows[id]["reason"] and world.rows[id]["owed"]
+    assert (
+        world.state(id) == "failed"
+        and "nothing was heard" in world.rows[id]["reason"]
+        and world.rows[id]["owed"]
+    )
     node.reset(world.now)
     world.run(300)
     row = world.rows[id]
@@ -218,8 +222,13 @@ def test_two_nodes_take_turns():
     ids = [world.schedule(7, firmware), world.schedule(8, firmware)]
     together = []
     watched = {"requested", "confirmed"}
-    world.run(600, lambda: together.append([world.state(id) not in watched for id in ids]) or all(
-        world.state(id) == "confirmed" for id in ids))
+    world.run(
+        600,
+        lambda: (
+            together.append([world.state(id) not in watched for id in ids])
+            or all(world.state(id) == "confirmed" for id in ids)
+        ),
+    )
     assert [True, True] not in together and [True, False] in together and [False, True] in together
     for node, id in zip(nodes, ids):
         check(world, node, id, firmware.image)
@@ -326,7 +335,9 @@ def test_a_node_that_reports_no_whole_image():
     world = World([node])
     world.run(8)
     assert not any(line.startswith("7;255;4;") for _, line in world.sent)
-    assert world.attention == [(7, "the node reports no whole image (type 10, version 3): schedule an update")]
+    assert world.attention == [
+        (7, "the node reports no whole image (type 10, version 3): schedule an update")
+    ]
     firmware = world.add_firmware(10, 3, pattern(1000))
     node.config[:] = [10, 3, 0, 0]
     node.whole_images.remove(OLD)  # now the flash counts as broken

@@ -16,7 +16,14 @@ END = ":00000001FF"
 
 @pytest.mark.parametrize(
     "size, blocks, crc",
-    [(127, 8, 0x102E), (128, 8, None), (129, 16, None), (256, 16, None), (30592, 1912, None), (32640, 2040, None)],
+    [
+        (127, 8, 0x102E),
+        (128, 8, None),
+        (129, 16, None),
+        (256, 16, None),
+        (30592, 1912, None),
+        (32640, 2040, None),
+    ],
 )
 def test_padding_and_crc(size, blocks, crc):
     data = bytes((7 * i + 3) & 255 for i in range(size))
@@ -57,8 +64,17 @@ def test_gaps_are_ff_and_order_is_free():
 
 
 def test_start_addresses_and_segments_are_read():
-    text = "\n".join([record(0, [0, 0], 4), record(0, [0, 0, 0, 0], 5), record(0, [0, 16], 2), record(0, b"\2"),
-                      record(0, [0, 0], 2), record(0, b"\1"), END])
+    text = "\n".join(
+        [
+            record(0, [0, 0], 4),
+            record(0, [0, 0, 0, 0], 5),
+            record(0, [0, 16], 2),
+            record(0, b"\2"),
+            record(0, [0, 0], 2),
+            record(0, b"\1"),
+            END,
+        ]
+    )
     assert read_hex(text).data[:257] == b"\1" + b"\xff" * 255 + b"\2"
 
 
@@ -91,7 +107,10 @@ FIRST = record(0, b"\1\2\3")
         (FIRST + "\n\n" + record(2, b"\1") + "\n" + END, "line 3: address 0x0002 is given twice"),
         (record(0x100, b"\1") + "\n" + END, "start at 0x0100"),
         (record(0, [0, 1], 4) + "\n" + FIRST + "\n" + END, "start at 0x10000"),
-        (FIRST + "\n" + record(0, [0, 1], 4) + "\n" + record(0, b"\1") + "\n" + END, "behind a gap at 0x0003-0xFFFF"),
+        (
+            FIRST + "\n" + record(0, [0, 1], 4) + "\n" + record(0, b"\1") + "\n" + END,
+            "behind a gap at 0x0003-0xFFFF",
+        ),
         (FIRST + "\nMZ\0\n" + END, "line 2: byte 0x00 is not text"),
         ("\ufeff" + FIRST + "\n" + END, "line 1: byte 0xEF is not text"),
         (record(0, [0] * 4, 3) + "\n" + record(0, [0] * 4, 3) + "\n" + FIRST + "\n" + END, "line 2: "),
@@ -123,7 +142,10 @@ def test_refusals_of_whole_files():
 
 
 def test_limits_of_bootloaders():
-    assert block_limit(0x0301) == 1912 and block_limit(0x0003) == block_limit(0x0103) == block_limit(None) == 2047
+    assert (
+        block_limit(0x0301) == 1912
+        and block_limit(0x0003) == block_limit(0x0103) == block_limit(None) == 2047
+    )
     largest, too_large = make_image(bytes(30592)), make_image(bytes(30593))
     assert refusal(largest, 0x0301) is None and "1912" in refusal(too_large, 0x0301)
     assert refusal(too_large, 0x0003) is None and refusal(too_large, None) is None
@@ -158,7 +180,12 @@ def test_a_thousand_mutated_files():
         except ImageError as error:
             refused += 1
             assert str(error)[0].islower() or str(error)[0].isdigit()
-            assert "line " in str(error) or "0x" in str(error) or "file" in str(error) or "character" in str(error)
+            assert (
+                "line " in str(error)
+                or "0x" in str(error)
+                or "file" in str(error)
+                or "character" in str(error)
+            )
             continue
         assert isinstance(image, Image)
         theirs = IntelHex()

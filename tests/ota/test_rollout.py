@@ -29,14 +29,22 @@ def test_goes_on_when_confirmed_and_heard_again():
     plan = next_steps(members("confirmed", WAITING, WAITING))
     assert plan.start == () and plan.waits_for == "node 100 to be heard again"
     assert next_steps(members("confirmed+", WAITING, WAITING)).start == (1,)
-    assert next_steps(members("confirmed+", WAITING, WAITING, WAITING), RolloutSettings(at_once=2)).start == (1, 2)
-    assert next_steps(members("confirmed+", "offered", WAITING, WAITING), RolloutSettings(at_once=2)).start == (2,)
+    assert next_steps(members("confirmed+", WAITING, WAITING, WAITING), RolloutSettings(at_once=2)).start == (
+        1,
+        2,
+    )
+    assert next_steps(
+        members("confirmed+", "offered", WAITING, WAITING), RolloutSettings(at_once=2)
+    ).start == (2,)
     assert next_steps(members("confirmed+", "confirmed", WAITING)).start == ()
 
 
 def test_stops_when_one_fails():
     plan = next_steps(members("confirmed+", "failed", WAITING))
-    assert plan.start == () and plan.stop == "the rollout stopped: the update of node 101 failed (the CRC was wrong)"
+    assert (
+        plan.start == ()
+        and plan.stop == "the rollout stopped: the update of node 101 failed (the CRC was wrong)"
+    )
     assert next_steps(members("failed", WAITING), RolloutSettings(failures=2)).start == (1,)
     assert next_steps(members("failed", "failed", WAITING), RolloutSettings(failures=2)).stop
 

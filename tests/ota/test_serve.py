@@ -28,7 +28,9 @@ def make_server(at_once=1, nodes=(1,)):
 
 
 def actions(server):
-    return [type(action) for _, action in server.take_actions() if isinstance(action, (Hold, Release, Reboot))]
+    return [
+        type(action) for _, action in server.take_actions() if isinstance(action, (Hold, Release, Reboot))
+    ]
 
 
 def test_traffic_is_held_from_reboot_to_presentation():
@@ -76,7 +78,10 @@ def test_a_bootloader_that_asks_for_blocks_of_a_replaced_update_is_left_alone():
     assert server.answer(1, 2, "0A0002003F00", 160) is None
     server.tick(165)
     assert server.holds(1)
-    assert server.answer(1, 0, MYS, 168) == (1, "0A0003004000" + IMAGE.crc.to_bytes(2, "little").hex().upper())
+    assert server.answer(1, 0, MYS, 168) == (
+        1,
+        "0A0003004000" + IMAGE.crc.to_bytes(2, "little").hex().upper(),
+    )
 
 
 def test_orders_that_would_end_a_library_transfer_are_held():
@@ -107,7 +112,9 @@ def test_an_update_that_gets_nowhere_does_not_keep_others_waiting():
 
 
 def test_rows_go_round():
-    update = Update(7, 5, 10, 2, id=3, requested_at=START + 0.25, block=3, blocks=64, rate=2.5, last_request_at=START)
+    update = Update(
+        7, 5, 10, 2, id=3, requested_at=START + 0.25, block=3, blocks=64, rate=2.5, last_request_at=START
+    )
     row = update.row()
     assert row["requested_at"] == "2023-11-14T22:13:20.250Z" and row["offered_at"] is None
     assert Update.from_row({**row, "other": 1}) == update

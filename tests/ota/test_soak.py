@@ -58,7 +58,9 @@ def test_any_mixture_ends_on_the_right_images(seed):
         assert world.state(id) == "confirmed", world.rows[id]
         assert installed(world.nodes[node_id])[: len(image.data)] == image.data
     world.run(120)
-    open_ones = [row for row in world.rows.values() if row["state"] not in ("confirmed", "failed", "cancelled")]
+    open_ones = [
+        row for row in world.rows.values() if row["state"] not in ("confirmed", "failed", "cancelled")
+    ]
     assert open_ones == []
     if not loss:
         assert not any(node.broken_starts for node in nodes)

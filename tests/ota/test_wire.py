@@ -95,7 +95,12 @@ def test_bootloader_commands():
 
 
 def test_bootloader_kinds():
-    kinds = {0x0301: Kind.MYSBOOTLOADER, 0x0201: Kind.MYSBOOTLOADER, 0x0101: Kind.MYSBOOTLOADER, 0x0003: Kind.LIBRARY}
+    kinds = {
+        0x0301: Kind.MYSBOOTLOADER,
+        0x0201: Kind.MYSBOOTLOADER,
+        0x0101: Kind.MYSBOOTLOADER,
+        0x0003: Kind.LIBRARY,
+    }
     kinds |= {0x0103: Kind.LIBRARY_31, 0x0203: Kind.LIBRARY_31, 0x0002: Kind.UNKNOWN, None: Kind.UNKNOWN}
     for bootloader, kind in kinds.items():
         assert bootloader_kind(bootloader) is kind
@@ -147,8 +152,15 @@ def test_other_stream_types_are_left_alone(server):
         assert server.answer(1, type, "010001000700", 1) is None
 
 
-@pytest.mark.parametrize("payload", ["01000200B00626E80300", "FFFFFFFFFFFFFFFF0300", "FFFFFFFFFFFFFE400103",
-                                     "0A0003004000D7950301080207000000000000"[:36]])
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "01000200B00626E80300",
+        "FFFFFFFFFFFFFFFF0300",
+        "FFFFFFFFFFFFFE400103",
+        "0A0003004000D7950301080207000000000000"[:36],
+    ],
+)
 def test_nothing_to_be_done_echoes_the_nodes_own_bytes(server, payload):
     assert server.answer(5, 0, payload.lower(), 0) == (1, payload[:16])
     assert server.answer(5, 0, payload, 0) == (1, payload[:16]), "never de-duplicated"

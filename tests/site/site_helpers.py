@@ -79,7 +79,9 @@ class Site:
         return re.search(r'name="csrftoken" value="([^"]+)"', response.text)[1]
 
     def rows(self, sql, *params):
-        return [tuple(row) for row in self.run(self.house.get_database("telemetry").execute(sql, params)).rows]
+        return [
+            tuple(row) for row in self.run(self.house.get_database("telemetry").execute(sql, params)).rows
+        ]
 
     def close(self):
         for database in self.house.databases.values():
@@ -101,6 +103,7 @@ def fill(path):
             (name, utc(now), utc(now)),
         )
     connection.close()
+
 
 def bearer(token=BOT):
     return {"authorization": f"Bearer {token}"}

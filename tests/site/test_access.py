@@ -17,10 +17,25 @@ from tests.site.site_helpers import ACCESS, BOT, BROWSER, PASSWORD, READER, bear
 
 CLOSED = dataclasses.replace(ACCESS, read="signed-in")
 PRIVATE = [
-    "/", "/nodes", "/nodes/main/12", "/telemetry", "/telemetry/nodes", "/telemetry/nodes.json", "/telemetry/stale_nodes.csv",
-    "/telemetry.json?sql=select+1", "/-/pulse.json", "/-/metadata.json", "/-/databases.json", "/-/allow-debug", "/.json",
-    "/-/orders", "/-/static/../nodes", "/-/login/../nodes", "/%2d/login", "/nope",
-]  # fmt: skip
+    "/",
+    "/nodes",
+    "/nodes/main/12",
+    "/telemetry",
+    "/telemetry/nodes",
+    "/telemetry/nodes.json",
+    "/telemetry/stale_nodes.csv",
+    "/telemetry.json?sql=select+1",
+    "/-/pulse.json",
+    "/-/metadata.json",
+    "/-/databases.json",
+    "/-/allow-debug",
+    "/.json",
+    "/-/orders",
+    "/-/static/../nodes",
+    "/-/login/../nodes",
+    "/%2d/login",
+    "/nope",
+]
 
 
 @pytest.mark.parametrize("path", PRIVATE)
@@ -45,7 +60,17 @@ def test_signed_in_people_and_tokens_read(make_site):
 
 def test_secrets_are_in_no_public_answer(site):
     secrets = [BOT, READER, site.house._secret, *(person.password_hash for person in ACCESS.people)]
-    for name in ("metadata", "plugins", "settings", "databases", "versions", "threads", "actor", "config", "pulse"):
+    for name in (
+        "metadata",
+        "plugins",
+        "settings",
+        "databases",
+        "versions",
+        "threads",
+        "actor",
+        "config",
+        "pulse",
+    ):
         for path in (f"/-/{name}.json", f"/-/{name}"):
             text = site.get(path, follow_redirects=True).text
             assert not [secret for secret in secrets if secret in text], path
@@ -74,7 +99,9 @@ def test_a_right_that_is_taken_away_bites_old_cookies(make_site):
     assert site.post("/telemetry/set_location", data=fields).status_code == 403
 
 
-@pytest.mark.parametrize("people", [(), (Person("owner", hash_password("new", iterations=1000), frozenset({"edit"})),)])
+@pytest.mark.parametrize(
+    "people", [(), (Person("owner", hash_password("new", iterations=1000), frozenset({"edit"})),)]
+)
 def test_removed_people_and_old_passwords_are_signed_out(make_site, people):
     cookies = make_site(access=CLOSED).login().cookies
     site = make_site(access=dataclasses.replace(CLOSED, people=people))
@@ -102,7 +129,10 @@ def test_forged_cookies_and_odd_headers_do_no_harm(site):
         response = site.run(site.house.client.get("/-/actor.json", headers=headers))
         assert response.status_code == 200 and response.json()["actor"] is None, headers
     for value in (b"Bearer \xc3\xa9", b"Bearer ", b"Bearer wrong", b"bearer wrong"):
-        assert site.run(site.house.client.get("/", headers={b"authorization": value})).status_code in (401, 429)
+        assert site.run(site.house.client.get("/", headers={b"authorization": value})).status_code in (
+            401,
+            429,
+        )
     assert site.post("/-/orders", headers={b"x-csrftoken": b"\xe9"}, data={"all": "1"}).status_code == 401
 
 
@@ -125,8 +155,12 @@ def test_datasette_keeps_nothing_else_open(site):
 def test_wrong_passwords_are_told_and_audited(site):
     for name in ("owner", "nobody"):
         response = site.post("/-/login", data={"username": name, "password": "wrong"})
-        assert response.status_code == 401 and response.json()["errors"] == ["The name or the password is wrong"]
-    page = site.post("/-/login", data={"username": "é", "password": "ü", "csrftoken": site.token()}, headers=BROWSER)
+        assert response.status_code == 401 and response.json()["errors"] == [
+            "The name or the password is wrong"
+        ]
+    page = site.post(
+        "/-/login", data={"username": "é", "password": "ü", "csrftoken": site.token()}, headers=BROWSER
+    )
     assert page.status_code == 401 and "is wrong" in page.text
     site.login()
     rows = site.rows("select actor, outcome from audit where action = 'sign-in' order by id")
@@ -135,7 +169,9 @@ def test_wrong_passwords_are_told_and_audited(site):
 
 
 def test_wrong_passwords_have_to_wait(site):
-    answers = [site.post("/-/login", data={"username": "owner", "password": "wrong"}).status_code for _ in range(6)]
+    answers = [
+        site.post("/-/login", data={"username": "owner", "password": "wrong"}).status_code for _ in range(6)
+    ]
     assert answers[:3] == [401] * 3 and answers[-1] == 429
     response = site.post("/-/login", data={"username": "owner", "password": PASSWORD})
     assert response.status_code == 429 and int(response.headers["retry-after"]) >= 1
@@ -164,7 +200,8 @@ def test_signing_in_does_not_stall_pages(make_site):
     async def both():
         client = site.house.client
         wrong = [
-            asyncio.create_task(client.post("/-/login", data={"username": f"n{n}", "password": "x"})) for n in range(12)
+            asyncio.create_task(client.post("/-/login", data={"username": f"n{n}", "password": "x"}))
+            for n in range(12)
         ]
         await asyncio.sleep(0.02)
         started = time.perf_counter()

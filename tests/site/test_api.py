@@ -45,7 +45,9 @@ def test_it_is_linked_from_every_page(site):
 
 def test_every_route_is_described(site):
     found = routes(site.house)
-    assert [path for path, call in found if call in (UNTOLD, UNTOLD_POST)] == [], "say what it is: Call(...) in register_routes"
+    assert [path for path, call in found if call in (UNTOLD, UNTOLD_POST)] == [], (
+        "say what it is: Call(...) in register_routes"
+    )
     told = {(call["method"], call["path"]) for call in calls(site)}
     for hook in pm.hook.register_routes.get_hookimpls():
         if Path(getattr(hook.plugin, "__file__", None) or "/").parent != ROOT / "plugins":
@@ -73,7 +75,9 @@ def test_a_new_route_and_a_new_query_show_by_themselves(site, monkeypatch):
         pm.unregister(plugin)
     assert told["POST", "/-/new/ID"] == "Not described yet" and told["GET", "/-/old"] == "An old one"
     queries = site.house._metadata_local["databases"]["telemetry"]["queries"]
-    monkeypatch.setitem(queries, "warm_rooms", {"title": "Warm", "sql": "select * from channels where value > :least"})
+    monkeypatch.setitem(
+        queries, "warm_rooms", {"title": "Warm", "sql": "select * from channels where value > :least"}
+    )
     found = next(call for call in calls(site) if call["path"] == "/telemetry/warm_rooms.json")
     assert found["title"] == "Warm" and list(found["fields"]) == ["least"]
 
@@ -124,7 +128,11 @@ def test_values_are_quoted_for_the_shell():
     assert example("/x", call, "http://h", {}) == ("curl -s -d 'name=it'\"'\"'s $HOME' \"http://h/x\"", None)
 
 
-@pytest.fixture(scope="module", params=[{}, {"web": "base_url: /volt/, ", "read": "signed-in"}], ids=["open", "closed, below a path"])
+@pytest.fixture(
+    scope="module",
+    params=[{}, {"web": "base_url: /volt/, ", "read": "signed-in"}],
+    ids=["open", "closed, below a path"],
+)
 def running(request, tmp_path_factory):
     """(address of the site, folder, closed) of `voltkeeper web` over a house with nodes and a UPS."""
     folder = tmp_path_factory.mktemp("api")
@@ -134,7 +142,9 @@ def running(request, tmp_path_factory):
     connection.execute(
         "insert into ups (name, label, driver, source, address, configured) values ('rack@closet', 'Rack', 'nut', 'closet', 'x:3493', 1)"
     )
-    connection.execute("insert into ups_variables (ups, variable, value, writable, changed_at) values (1, 'battery.charge.low', '20', 1, '')")
+    connection.execute(
+        "insert into ups_variables (ups, variable, value, writable, changed_at) values (1, 'battery.charge.low', '20', 1, '')"
+    )
     connection.commit()
     connection.close()
     (folder / "build").mkdir()
@@ -148,11 +158,17 @@ def running(request, tmp_path_factory):
         "tokens: [{name: ci, token: {$env: TOKEN}, may: [edit, order, upload, maintain]}]}\n"
     )
     process = subprocess.Popen(
-        [sys.executable, "-m", "ingest", "web", "--config", "config.yml"], cwd=folder, env={**os.environ, "TOKEN": TOKEN},
-        stderr=subprocess.STDOUT, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        [sys.executable, "-m", "ingest", "web", "--config", "config.yml"],
+        cwd=folder,
+        env={**os.environ, "TOKEN": TOKEN},
+        stderr=subprocess.STDOUT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     try:
-        url = next(found[0] for line in process.stdout if (found := re.findall(r"http://127\.0\.0\.1:\d+", line)))
+        url = next(
+            found[0] for line in process.stdout if (found := re.findall(r"http://127\.0\.0\.1:\d+", line))
+        )
         yield url + ("/volt" if request.param else ""), folder, bool(request.param)
     finally:
         process.terminate()
@@ -162,9 +178,13 @@ def running(request, tmp_path_factory):
 def ask(line, folder):
     """(status, body) of a curl line."""
     done = subprocess.run(
-        ["sh", "-ec", line.replace("curl -s", "curl -s -o answer -w '%{http_code}'", 1)], cwd=folder, env={**os.environ, "TOKEN": TOKEN},
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        ["sh", "-ec", line.replace("curl -s", "curl -s -o answer -w '%{http_code}'", 1)],
+        cwd=folder,
+        env={**os.environ, "TOKEN": TOKEN},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 0, (line, done.stderr)
     return int(done.stdout), (folder / "answer").read_bytes()
 
@@ -182,10 +202,13 @@ def test_every_curl_line_works(running):
         assert status == 200, (line, body[:300])
         assert body[:1] in b"[{" or not re.search(r"\.json[?\"]", line), line
         if closed and "/-/login" not in line:
-            assert ask(line.replace("$TOKEN", "wrong") if "login" in line else without_token(line), folder)[0] == 401, line
+            assert (
+                ask(line.replace("$TOKEN", "wrong") if "login" in line else without_token(line), folder)[0]
+                == 401
+            ), line
     for line in posts:
         status, body = ask(without_token(line), folder)
-        if line.endswith("/-/logout\""):
+        if line.endswith('/-/logout"'):
             continue
         assert status in (401, 403) and b'"errors"' in body and b"ok" in body, (line, status, body[:300])
     # With a token they get as far as the field or the thing that is not there.

@@ -42,20 +42,29 @@ def radio(make_site):
 @pytest.fixture
 def both(make_site):
     site = make_site()
-    House(site.house.config.database, days=2, step=600).write(outages=[(40, 640, ("rack@closet", "desk@closet"))])
+    House(site.house.config.database, days=2, step=600).write(
+        outages=[(40, 640, ("rack@closet", "desk@closet"))]
+    )
     tell(site.house.config.database)
     return site
 
 
 def events(page):
     """(what, event) of each row of the table."""
-    rows = re.findall(r'data-label="Of"><a href="[^"]+">([^<]+)</a>.*?<span class="minor">([A-Z_]+)</span></th>', page, re.S)
+    rows = re.findall(
+        r'data-label="Of"><a href="[^"]+">([^<]+)</a>.*?<span class="minor">([A-Z_]+)</span></th>', page, re.S
+    )
     return [(html.unescape(name), event) for name, event in rows]
 
 
 def test_a_house_without_upses_has_events_of_its_nodes(radio):
     page = radio.page("/events")
-    assert events(page) == [("<script>alert(1)</script> 7", "OTA_FAILED"), ("clock", "CLOCK_STEP"), ("Greenhouse 12", "NODE_SILENT"), ("main", "GATEWAY_LOST")]
+    assert events(page) == [
+        ("<script>alert(1)</script> 7", "OTA_FAILED"),
+        ("clock", "CLOCK_STEP"),
+        ("Greenhouse 12", "NODE_SILENT"),
+        ("main", "GATEWAY_LOST"),
+    ]
     assert "<script>alert(1)" not in page and "<rect" not in page
     assert "silent for more than 600 s" in page and "and on" in page
     home = radio.page("/")
@@ -75,8 +84,10 @@ def test_events_are_narrowed_down_by_kind_ups_and_event(both):
     everything = events(both.page("/events?tab=all"))
     assert {"NODE_SILENT", "ONBATT", "CLOCK_STEP"} <= {event for _, event in everything}
     for query, wanted in (
-        ("kind=node", {"NODE_SILENT", "OTA_FAILED"}), ("kind=gateway", {"GATEWAY_LOST"}), ("event=CLOCK_STEP", {"CLOCK_STEP"}),
-    ):  # fmt: skip
+        ("kind=node", {"NODE_SILENT", "OTA_FAILED"}),
+        ("kind=gateway", {"GATEWAY_LOST"}),
+        ("event=CLOCK_STEP", {"CLOCK_STEP"}),
+    ):
         assert {event for _, event in events(both.page(f"/events?tab=all&{query}"))} == wanted, query
     assert {name for name, _ in events(both.page("/events?tab=all&ups=rack@closet"))} == {"rack@closet"}
     assert "No such event" in both.page("/events?tab=all&kind=node&event=ONBATT")
@@ -87,7 +98,10 @@ def test_events_are_narrowed_down_by_kind_ups_and_event(both):
 
 
 def test_the_feed_has_them_and_the_filters_of_the_page(both):
-    link = re.search(r'<link rel="alternate" type="application/atom\+xml"[^>]*href="([^"]+)"', both.page("/events?tab=all&kind=node"))[1]
+    link = re.search(
+        r'<link rel="alternate" type="application/atom\+xml"[^>]*href="([^"]+)"',
+        both.page("/events?tab=all&kind=node"),
+    )[1]
     assert link == "/events.atom?kind=node"
     feed = ElementTree.fromstring(both.get(link).content)
     titles = [entry.findtext(f"{ATOM}title") for entry in feed.iter(f"{ATOM}entry")]
@@ -99,12 +113,20 @@ def test_the_feed_has_them_and_the_filters_of_the_page(both):
 def test_upses_and_events_are_there_to_choose(both):
     outages, everything = both.page("/events"), html.unescape(both.page("/events?tab=all"))
     assert 'href="/events?ups=rack@closet"' in outages
-    for query in ("tab=all&ups=rack@closet", "tab=all&event=ONBATT", "tab=all&event=NODE_SILENT", "tab=all&kind=node"):
+    for query in (
+        "tab=all&ups=rack@closet",
+        "tab=all&event=ONBATT",
+        "tab=all&event=NODE_SILENT",
+        "tab=all&kind=node",
+    ):
         assert f'href="/events?{query}"' in everything, query
-    assert "event=NODE_SILENT" not in html.unescape(both.page("/events?tab=all&ups=rack@closet")).partition("<table")[0]
+    assert (
+        "event=NODE_SILENT"
+        not in html.unescape(both.page("/events?tab=all&ups=rack@closet")).partition("<table")[0]
+    )
 
 
 def test_home_tells_in_one_row_what_began_at_several_upses_at_once(both):
     home = both.page("/")
-    card = home[home.index('id="events-title"'):].partition("</section>")[0]
+    card = home[home.index('id="events-title"') :].partition("</section>")[0]
     assert card.count("on battery") == 1 and '<a href="/events?tab=all&amp;event=ONBATT">2 UPSes</a>' in card

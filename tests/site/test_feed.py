@@ -32,7 +32,9 @@ def house(make_site, tmp_path):
 
 def read(site, path="/events.atom", **options):
     answer = site.get(path, **options)
-    assert answer.status_code == 200 and answer.headers["content-type"] == "application/atom+xml; charset=utf-8"
+    assert (
+        answer.status_code == 200 and answer.headers["content-type"] == "application/atom+xml; charset=utf-8"
+    )
     return ElementTree.fromstring(answer.content)
 
 
@@ -48,11 +50,19 @@ def test_it_has_all_that_atom_wants(house):
     for one in [feed, *feed.iter(f"{ATOM}entry")]:
         assert one.findtext(f"{ATOM}id") and one.findtext(f"{ATOM}title")
         assert datetime.fromisoformat(one.findtext(f"{ATOM}updated")).tzinfo
-    assert len(texts(feed, "id")) == site.rows("select count(*) from ups_events")[0][0] == len(set(texts(feed, "id")))
+    assert (
+        len(texts(feed, "id"))
+        == site.rows("select count(*) from ups_events")[0][0]
+        == len(set(texts(feed, "id")))
+    )
     assert all(uuid.UUID(one) for one in texts(feed, "id"))
     addresses = [link.get("href") for link in feed.iter(f"{ATOM}link")]
     assert all(re.match(r"http://localhost/(events|ups/)", address) for address in addresses)
-    assert feed.find(f"{ATOM}link[@rel='self']").get("href") == feed.findtext(f"{ATOM}id") == "http://localhost/events.atom"
+    assert (
+        feed.find(f"{ATOM}link[@rel='self']").get("href")
+        == feed.findtext(f"{ATOM}id")
+        == "http://localhost/events.atom"
+    )
     for address in set(addresses):
         assert site.get(address.removeprefix("http://localhost")).status_code == 200, address
 
@@ -62,7 +72,9 @@ def test_an_event_keeps_its_id_when_it_ends_and_is_updated(house):
     before = read(site)
     assert texts(before, "title")[0] == "rack@closet: on battery" and "goes on" in texts(before, "summary")[0]
     connection = connect(site.house.config.database)
-    connection.execute("update events set ended_at = '2030-01-01T00:00:00.000Z' where ended_at is null and event = 'ONBATT'")
+    connection.execute(
+        "update events set ended_at = '2030-01-01T00:00:00.000Z' where ended_at is null and event = 'ONBATT'"
+    )
     connection.close()
     after = read(site)
     assert texts(after, "id") == texts(before, "id")
@@ -73,7 +85,9 @@ def test_an_event_keeps_its_id_when_it_ends_and_is_updated(house):
 def test_the_page_leads_to_it_with_its_filters(house):
     site = house()
     page = site.page("/events?tab=all&ups=desk@closet&event=ONBATT")
-    link = re.search(r'<link rel="alternate" type="application/atom\+xml"[^>]*href="([^"]+)"', page)[1].replace("&amp;", "&")
+    link = re.search(r'<link rel="alternate" type="application/atom\+xml"[^>]*href="([^"]+)"', page)[
+        1
+    ].replace("&amp;", "&")
     assert link in page.partition("<main")[2].replace("&amp;", "&")
     feed = read(site, link)
     assert set(texts(feed, "title")) == {"desk@closet: on battery"} and len(texts(feed, "id")) == 2
@@ -101,7 +115,7 @@ def test_who_may_not_read_gets_no_feed(house):
 def test_what_devices_say_is_text(house):
     site = house()
     connection = connect(site.house.config.database)
-    connection.execute("update events set detail = ? where ended_at is null", ("<b>&\x01\"",))
+    connection.execute("update events set detail = ? where ended_at is null", ('<b>&\x01"',))
     connection.close()
     assert '<b>&"' in texts(read(site), "summary")[0]
 

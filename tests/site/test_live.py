@@ -45,9 +45,13 @@ class Served:
             + (more or f"web: {{port: 0}}\naccess: {{people: [{person}]}}\n").replace("PERSON", person)
         )
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "ingest", "web"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            [sys.executable, "-m", "ingest", "web"],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
+        )
         found = (re.search(r"http://127\.0\.0\.1:\d+", line) for line in self.process.stdout)
         self.url = next(one[0] for one in found if one)
 
@@ -55,7 +59,8 @@ class Served:
         connection = connect(self.database)
         connection.execute(sql, params)
         connection.execute(
-            "insert into changes values (?, 1, ?) on conflict (topic) do update set seq = seq + 1", (topic, utc(0))
+            "insert into changes values (?, 1, ?) on conflict (topic) do update set seq = seq + 1",
+            (topic, utc(0)),
         )
         connection.close()
 
@@ -78,7 +83,9 @@ def serve(tmp_path):
 
 
 def sign_in(page):
-    page.run(f"document.forms[0].username.value = 'owner', document.forms[0].password.value = {PASSWORD!r}, document.forms[0].submit()")
+    page.run(
+        f"document.forms[0].username.value = 'owner', document.forms[0].password.value = {PASSWORD!r}, document.forms[0].submit()"
+    )
     page.until("location.pathname.indexOf('login') < 0 && document.readyState === 'complete'")
 
 
@@ -110,8 +117,15 @@ def test_what_changes_appears_and_what_somebody_does_stays(serve, chromium):
     house.write("update nodes set location = 'Bed' where id = ?", GREENHOUSE)
     quick(page)
     page.until("document.querySelector('h1').textContent === 'Bed'")
-    assert page.run("location.pathname === '/nodes/main/12' && mark === 1 && old === document.querySelector('#location')")
-    assert page.run("[line.value, document.activeElement.id, line.selectionStart, scrollY]") == ["12;1;1;0;2;1", "line", 2, 300]
+    assert page.run(
+        "location.pathname === '/nodes/main/12' && mark === 1 && old === document.querySelector('#location')"
+    )
+    assert page.run("[line.value, document.activeElement.id, line.selectionStart, scrollY]") == [
+        "12;1;1;0;2;1",
+        "line",
+        2,
+        300,
+    ]
     assert page.run("document.querySelector('#location').value") == "Bed"
     page.run("document.querySelector('#location').value = 'mine'")
     house.write("update nodes set location = 'theirs' where id = ?", GREENHOUSE)
@@ -124,7 +138,9 @@ def test_it_asks_by_itself_and_takes_the_page_only_when_its_topics_changed(serve
     house = serve()
     page = chromium.open(f"{house.url}/events")
     page.until("seen !== null")
-    page.run("window.pages = 0, window.real = fetch, window.fetch = (url, ...rest) => { pages += url === location.href; return real(url, ...rest); }")
+    page.run(
+        "window.pages = 0, window.real = fetch, window.fetch = (url, ...rest) => { pages += url === location.href; return real(url, ...rest); }"
+    )
     house.write("update nodes set name = 'x' where id = ?", GREENHOUSE)
     before = page.run(PULSES)
     page.until(f"{PULSES} > {before}", 8)
@@ -166,7 +182,9 @@ def test_a_site_that_is_gone_is_told_with_its_time_and_comes_back(serve, chromiu
     page = chromium.open(f"{house.url}/nodes")
     page.until("seen !== null")
     house.process.send_signal(signal.SIGSTOP)
-    page.run("AbortSignal.timeout = () => { const stop = new AbortController(); stop.abort(); return stop.signal; }")
+    page.run(
+        "AbortSignal.timeout = () => { const stop = new AbortController(); stop.abort(); return stop.signal; }"
+    )
     for _ in range(2):
         page.run("look()")
     assert re.fullmatch(r"▲ Not updating since \d\d:\d\d", page.text("#live"))
@@ -179,7 +197,9 @@ def test_pauses_grow_after_failures(serve, chromium):
     house = serve()
     page = chromium.open(f"{house.url}/nodes")
     page.until("seen !== null")
-    page.run("window.pauses = [], window.real = setTimeout, window.setTimeout = (run, ms) => (pauses.push(ms), 0), window.fetch = () => Promise.reject()")
+    page.run(
+        "window.pauses = [], window.real = setTimeout, window.setTimeout = (run, ms) => (pauses.push(ms), 0), window.fetch = () => Promise.reject()"
+    )
     for _ in range(4):
         page.run("look()")
     assert page.run("pauses") == [5000, 10000, 30000, 30000]
@@ -200,7 +220,12 @@ def test_it_works_below_a_prefix(serve, chromium):
     house.write("update nodes set name = 'Hothouse' where id = ?", GREENHOUSE)
     quick(page)
     page.until("document.querySelector('h1').textContent === 'Hothouse'")
-    assert page.run("performance.getEntriesByType('resource').map((one) => one.name).filter((name) => !/volt|favicon/.test(name))") == []
+    assert (
+        page.run(
+            "performance.getEntriesByType('resource').map((one) => one.name).filter((name) => !/volt|favicon/.test(name))"
+        )
+        == []
+    )
 
 
 def test_where_reading_is_signed_in_it_works_until_one_is_signed_out(serve, chromium):
@@ -222,22 +247,68 @@ def test_where_reading_is_signed_in_it_works_until_one_is_signed_out(serve, chro
 @pytest.mark.parametrize(
     "old, do, fresh, expected",
     [
-        ("<select><option>4<option>5</select>", "one.firstChild.value = '5'", "<select><option>6<option>4<option>5</select>", "one.firstChild.value === '5'"),
-        ("<select><option>4<option>5</select>", "one.firstChild.value = '5'", "<select><option>6</select>", "one.firstChild.value === '6'"),
-        ("<details id=a>x</details>", "a.open = true", "<p>new</p> <details id=a>y</details>", "a.open && a.textContent === 'y'"),
-        ("<p>a</p> <details id=b><i>x</i></details>", "b.open = true", "<details id=b><i>y</i></details>", "b.open && !one.querySelector('p')"),
-        ("<ul><li id=c><details><p></p></details></ul>", "c.firstChild.open = true", "<ul><li id=d><details></details><li id=c><details></details></ul>",
-         "c.firstChild.open && !d.firstChild.open && one.querySelectorAll('li').length === 2"),
-        ("<button data-keep>Off</button>", "one.firstChild.textContent = 'Sure?'", "<button data-keep>Off</button> <i></i>", "one.textContent.trim() === 'Sure?'"),
-        ("<svg><polyline points='1,1'/></svg>", "", "<svg><polyline points='2,2'/><circle/></svg>", "one.querySelector('circle') instanceof SVGElement && one.innerHTML.includes('2,2')"),
-        ("<input type=checkbox>", "one.firstChild.checked = true", "<input type=checkbox class=x>", "one.firstChild.checked && one.firstChild.className === 'x'"),
-        ("<div><p id=e>1</p><p id=f>2</p></div>", "e.remove()", "<div><p id=e>1</p><p id=g>3</p></div>", "one.innerText.replace(/\\s/g, '') === '13'"),
+        (
+            "<select><option>4<option>5</select>",
+            "one.firstChild.value = '5'",
+            "<select><option>6<option>4<option>5</select>",
+            "one.firstChild.value === '5'",
+        ),
+        (
+            "<select><option>4<option>5</select>",
+            "one.firstChild.value = '5'",
+            "<select><option>6</select>",
+            "one.firstChild.value === '6'",
+        ),
+        (
+            "<details id=a>x</details>",
+            "a.open = true",
+            "<p>new</p> <details id=a>y</details>",
+            "a.open && a.textContent === 'y'",
+        ),
+        (
+            "<p>a</p> <details id=b><i>x</i></details>",
+            "b.open = true",
+            "<details id=b><i>y</i></details>",
+            "b.open && !one.querySelector('p')",
+        ),
+        (
+            "<ul><li id=c><details><p></p></details></ul>",
+            "c.firstChild.open = true",
+            "<ul><li id=d><details></details><li id=c><details></details></ul>",
+            "c.firstChild.open && !d.firstChild.open && one.querySelectorAll('li').length === 2",
+        ),
+        (
+            "<button data-keep>Off</button>",
+            "one.firstChild.textContent = 'Sure?'",
+            "<button data-keep>Off</button> <i></i>",
+            "one.textContent.trim() === 'Sure?'",
+        ),
+        (
+            "<svg><polyline points='1,1'/></svg>",
+            "",
+            "<svg><polyline points='2,2'/><circle/></svg>",
+            "one.querySelector('circle') instanceof SVGElement && one.innerHTML.includes('2,2')",
+        ),
+        (
+            "<input type=checkbox>",
+            "one.firstChild.checked = true",
+            "<input type=checkbox class=x>",
+            "one.firstChild.checked && one.firstChild.className === 'x'",
+        ),
+        (
+            "<div><p id=e>1</p><p id=f>2</p></div>",
+            "e.remove()",
+            "<div><p id=e>1</p><p id=g>3</p></div>",
+            "one.innerText.replace(/\\s/g, '') === '13'",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_page_is_changed_in_place(old, do, fresh, expected, serve, chromium, morphing):
     page = morphing
     page.run(f"document.body.innerHTML = `<div id=one>{old}</div>`, {do or 0}, 0")
-    page.run(f"morph(one, new DOMParser().parseFromString(`<div id=one>{fresh}</div>`, 'text/html').getElementById('one'))")
+    page.run(
+        f"morph(one, new DOMParser().parseFromString(`<div id=one>{fresh}</div>`, 'text/html').getElementById('one'))"
+    )
     assert page.run(expected), page.run("one.innerHTML")
 
 
@@ -262,13 +333,20 @@ def test_the_theme_is_chosen_in_three_ways_and_kept(serve, chromium):
     page.likes(dark=True)
     assert ground(page) == DARK
     page.click("[data-choose=light]")
-    assert ground(page) == LIGHT and page.run("getComputedStyle(document.documentElement).colorScheme") == "light"
+    assert (
+        ground(page) == LIGHT
+        and page.run("getComputedStyle(document.documentElement).colorScheme") == "light"
+    )
     page.likes(dark=False)
     page.click("[data-choose=dark]")
     for path in ("/nodes", "/telemetry/nodes", "/telemetry/stale_nodes", "/-/login", "/nope"):
         page.go(house.url + path)
         assert ground(page) == DARK, path
-        assert page.run("[...document.querySelectorAll('[data-choose]')].map((one) => one.ariaPressed)") == ["false", "false", "true"]
+        assert page.run("[...document.querySelectorAll('[data-choose]')].map((one) => one.ariaPressed)") == [
+            "false",
+            "false",
+            "true",
+        ]
     page.click("[data-choose='']")
     page.go(f"{house.url}/nodes")
     assert ground(page) == LIGHT
@@ -307,7 +385,9 @@ def test_a_chart_that_comes_later_is_read_out_too(serve, chromium, tmp_path):
     page.until("document.querySelector('figure[data-since]') !== null")
     assert page.run("typeof figures") == "function", "an empty page has the script of charts, too"
     page.run("window.plot = document.querySelector('svg.chart'), plot.scrollIntoView({ block: 'center' })")
-    x, y = page.run("(({ x, y, width, height }) => [x + width / 2, y + height / 2])(plot.getBoundingClientRect())")
+    x, y = page.run(
+        "(({ x, y, width, height }) => [x + width / 2, y + height / 2])(plot.getBoundingClientRect())"
+    )
     page.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
     words = page.until("document.querySelector('.readout').textContent")
     house.write("update ups set label = 'Vault' where id = 1", topic="ups")

@@ -32,8 +32,19 @@ def kept(make_site):
 
 def test_the_page_tells_room_work_retention_and_versions(kept):
     page = kept.page("/-/maintenance")
-    for phrase in ("Storage", "messages", "for ever", "30 days", "Delete what is older", "No prune has run yet",
-                   "1 unreadable line in a day", "Datasette".lower(), "SQLite", "keeping", "disabled"):  # fmt: skip
+    for phrase in (
+        "Storage",
+        "messages",
+        "for ever",
+        "30 days",
+        "Delete what is older",
+        "No prune has run yet",
+        "1 unreadable line in a day",
+        "Datasette".lower(),
+        "SQLite",
+        "keeping",
+        "disabled",
+    ):
         assert phrase in page, phrase
     assert "Download a copy" not in page
     kept.login()
@@ -44,7 +55,11 @@ def test_the_page_tells_room_work_retention_and_versions(kept):
     assert "No prune has run yet" not in page and "tables measured" in page and "Measured" in page
     data = kept.get("/-/maintenance?_json=1").json()
     tables = {table["name"]: table for table in data["tables"]}
-    assert tables["messages"]["rows"] == 19 and not tables["messages"]["about"] and tables["messages"]["bytes"] > 0
+    assert (
+        tables["messages"]["rows"] == 19
+        and not tables["messages"]["about"]
+        and tables["messages"]["bytes"] > 0
+    )
     assert {chore["name"] for chore in data["chores"]} == set(CHORES)
 
 
@@ -56,14 +71,18 @@ def test_batteries_and_places_are_kept_on_one_page(make_site):
     assert "nodes" not in site.get("/-/maintenance?_json=1").json()
     site.login()
     page = site.page("/-/maintenance").partition('id="batteries"')[2]
-    forms = re.findall(r'<form class="form row" method="post" action="(/telemetry/\w+)">(.*?)</form>', page, re.S)
+    forms = re.findall(
+        r'<form class="form row" method="post" action="(/telemetry/\w+)">(.*?)</form>', page, re.S
+    )
     assert len(forms) == 2 * 3 + 3, "place and battery of three nodes, batteries of three UPSes"
     for number, (action, form) in enumerate(forms):
         fields = dict(re.findall(r'name="(\w+)"(?: maxlength="60")? value="([^"]*)"', form))
         fields |= {"location": f"Shelf {number}"} if action.endswith("location") else {"date": "2026-01-31"}
         answer = site.post(action, data={**fields, "csrftoken": site.token()}, headers=BROWSER)
         assert re.fullmatch(r"/-/maintenance#(node|ups)-\d+", answer.headers["location"]), answer.text
-    assert site.rows("select count(distinct location), count(battery_changed_at) from nodes where node_id <> 0") == [(3, 3)]
+    assert site.rows(
+        "select count(distinct location), count(battery_changed_at) from nodes where node_id <> 0"
+    ) == [(3, 3)]
     assert site.rows("select count(battery_changed_at) from ups") == [(3,)]
     assert "Shelf 0" in site.page("/-/maintenance")
 
@@ -84,7 +103,9 @@ def test_only_who_maintains_may(kept, path):
     kept.login()
     kept.token()
     assert kept.post(path, data={**body, "csrftoken": "wrong"}).status_code == 403
-    assert kept.rows("select count(*) from deletions") == [(0,)] and kept.rows("select count(*) from chores") == [(0,)]
+    assert kept.rows("select count(*) from deletions") == [(0,)] and kept.rows(
+        "select count(*) from chores"
+    ) == [(0,)]
     kept.cookies.clear()
     assert kept.get("/-/maintenance/backup.db", headers=bearer(READER)).status_code == 403
 
@@ -96,9 +117,13 @@ def test_run_now_is_asked_for_done_and_audited(kept):
     assert kept.post("/-/maintenance/backup", headers=bearer(KEEPER)).status_code == 409
     assert kept.post("/-/maintenance/nonsense", headers=bearer(KEEPER)).status_code == 404
     assert set(run_due(kept.house.config)) == {"prune", "check", "optimize", "compact", "measure"}
-    assert kept.rows("select distinct outcome, started_by, wanted_at from chores") == [("done", "keeper", None)]
+    assert kept.rows("select distinct outcome, started_by, wanted_at from chores") == [
+        ("done", "keeper", None)
+    ]
     assert kept.rows("select started_by, state from retention_runs") == [("keeper", "done")]
-    assert kept.rows("select count(*) from audit where action like 'run %' and actor = 'keeper' and outcome = 'done'") == [(5,)]
+    assert kept.rows(
+        "select count(*) from audit where action like 'run %' and actor = 'keeper' and outcome = 'done'"
+    ) == [(5,)]
 
 
 def test_a_copy_to_take_away(kept, tmp_path):
@@ -108,10 +133,15 @@ def test_a_copy_to_take_away(kept, tmp_path):
     copy.write_bytes(response.content)
     connection = sqlite3.connect(copy)
     assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
-    assert connection.execute("select count(*) from messages").fetchone() == kept.rows("select count(*) from messages")[0]
+    assert (
+        connection.execute("select count(*) from messages").fetchone()
+        == kept.rows("select count(*) from messages")[0]
+    )
     connection.close()
     assert not list(tmp_path.glob(".*copy-*"))
-    assert kept.rows("select actor, outcome from audit where action = 'download backup'") == [("keeper", "done")]
+    assert kept.rows("select actor, outcome from audit where action = 'download backup'") == [
+        ("keeper", "done")
+    ]
 
 
 def test_a_node_is_deleted_after_a_plan_and_a_confirmation(kept):
@@ -129,33 +159,52 @@ def test_a_node_is_deleted_after_a_plan_and_a_confirmation(kept):
     assert kept.rows("select count(*) from messages where node = 12") == [(0,)]
     kept.page("/nodes/main/12", status=404)
     assert "Greenhouse 12 (main/12)" in kept.page("/-/maintenance")
-    assert kept.rows("select subject, outcome from audit where action = 'delete' and outcome = 'done'") == [("Greenhouse 12 (main/12)", "done")]
+    assert kept.rows("select subject, outcome from audit where action = 'delete' and outcome = 'done'") == [
+        ("Greenhouse 12 (main/12)", "done")
+    ]
     assert kept.rows("select id from nodes order by id") == [(0,), (7,), (256,), (268,)]
 
 
 def test_a_browser_finds_its_way_from_the_node(kept):
-    assert "Delete this node" in kept.page("/nodes/main/12") and "sensor=3073\">delete" not in kept.page("/nodes/main/12")
+    assert "Delete this node" in kept.page("/nodes/main/12") and 'sensor=3073">delete' not in kept.page(
+        "/nodes/main/12"
+    )
     assert "why-maintain" in kept.page("/-/delete?what=node&node=12")
     kept.login()
     assert "/-/delete?what=sensor&amp;sensor=3073" in kept.page("/nodes/main/12")
     for path, phrase in (
-        ("/-/delete?what=node&node=12", "Delete Greenhouse 12 (main/12)?"), ("/-/delete?node=12&what=requests", "requests of Greenhouse"),
-        ("/-/delete?what=sensor&sensor=3073", "sensor Greenhouse 12"), ("/-/delete?what=before&before=2026-01-01", "everything before 2026-01-01"),
-    ):  # fmt: skip
+        ("/-/delete?what=node&node=12", "Delete Greenhouse 12 (main/12)?"),
+        ("/-/delete?node=12&what=requests", "requests of Greenhouse"),
+        ("/-/delete?what=sensor&sensor=3073", "sensor Greenhouse 12"),
+        ("/-/delete?what=before&before=2026-01-01", "everything before 2026-01-01"),
+    ):
         assert phrase in kept.page(path), path
-    fields = {"csrftoken": kept.token(), "what": "sensor", "sensor": "3073", "confirm": "yes", "next": "/nodes/main/12"}
+    fields = {
+        "csrftoken": kept.token(),
+        "what": "sensor",
+        "sensor": "3073",
+        "confirm": "yes",
+        "next": "/nodes/main/12",
+    }
     response = kept.post("/-/delete", data=fields, headers=BROWSER)
     assert (response.status_code, response.headers["location"]) == (302, "/nodes/main/12")
     run_due(kept.house.config)
     assert kept.rows("select id from sensors where node = 12") == [(3074,)]
 
 
-@pytest.mark.parametrize("query, status, words", [
-    ("", 400, "what is one of"), ("what=node", 400, "node is needed"), ("what=node&node=99", 404, "No node 99"),
-    ("what=sensor&sensor=x", 400, "sensor is needed"), ("what=sensor&sensor=1", 404, "No sensor 1"),
-    ("what=before", 400, "before is needed"), ("what=before&before=2026-02-30", 400, "no such day"),
-    ("what=before&before=2090-01-01", 400, "future"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "query, status, words",
+    [
+        ("", 400, "what is one of"),
+        ("what=node", 400, "node is needed"),
+        ("what=node&node=99", 404, "No node 99"),
+        ("what=sensor&sensor=x", 400, "sensor is needed"),
+        ("what=sensor&sensor=1", 404, "No sensor 1"),
+        ("what=before", 400, "before is needed"),
+        ("what=before&before=2026-02-30", 400, "no such day"),
+        ("what=before&before=2090-01-01", 400, "future"),
+    ],
+)
 def test_a_plan_refuses_in_words(kept, query, status, words):
     response = kept.get(f"/-/delete?{query}")
     assert response.status_code == status and words in response.json()["errors"][0], response.text
@@ -168,14 +217,26 @@ def test_charts_and_statistics_are_the_same_after_a_prune(make_site, tmp_path):
 
     path, end = tmp_path / "house.db", time.time() - 90
     migrate(path)
-    replay(path, "main", "tcp main:5003", [
-        (end - (8000 - n) * 500, f"{1 + n % 2};1;1;0;0;{20 + n % 9}".encode()) for n in range(8000)
-    ], "UTC")  # fmt: skip
-    site = make_site(access=MAINTAINERS, retention=Retention(messages_days=1, readings_days=1, rejects_days=1))
+    replay(
+        path,
+        "main",
+        "tcp main:5003",
+        [(end - (8000 - n) * 500, f"{1 + n % 2};1;1;0;0;{20 + n % 9}".encode()) for n in range(8000)],
+        "UTC",
+    )
+    site = make_site(
+        access=MAINTAINERS, retention=Retention(messages_days=1, readings_days=1, rejects_days=1)
+    )
     channel = site.rows("select min(id) from channels")[0][0]
-    paths = [f"/telemetry/channel_history.json?_shape=array&channel={channel}&range={span}" for span in ("24+h", "7+d", "30+d", "1+y")]
-    paths += ["/telemetry/channel_history.json?_shape=array&range=30+d", "/telemetry/message_statistics.json?_shape=array&days=40",
-              "/telemetry/value_latest.json?_shape=array&_col=id&_col=value&_col=readings"]  # fmt: skip
+    paths = [
+        f"/telemetry/channel_history.json?_shape=array&channel={channel}&range={span}"
+        for span in ("24+h", "7+d", "30+d", "1+y")
+    ]
+    paths += [
+        "/telemetry/channel_history.json?_shape=array&range=30+d",
+        "/telemetry/message_statistics.json?_shape=array&days=40",
+        "/telemetry/value_latest.json?_shape=array&_col=id&_col=value&_col=readings",
+    ]
     before = [site.get(path).json() for path in paths]
     assert all(before)
     run_due(site.house.config)
@@ -194,7 +255,9 @@ def test_the_site_prunes_by_itself(kept):
         await inbox.put({"type": "lifespan.startup"})
         for _ in range(200):
             await asyncio.sleep(0.05)
-            if kept_rows(house.config.database, "select outcome from chores where name = 'measure'") == [("done",)]:
+            if kept_rows(house.config.database, "select outcome from chores where name = 'measure'") == [
+                ("done",)
+            ]:
                 break
         await inbox.put({"type": "lifespan.shutdown"})
         await asyncio.wait_for(task, 5)
@@ -225,7 +288,9 @@ def test_before_today_is_before_its_midnight(make_site):
         assert site.get(f"/-/delete?what=before&before={today}").json()["before_at"] == midnight
         assert site.post("/-/delete", json=body, headers=bearer(KEEPER)).status_code == 202
         assert site.post("/-/delete", json=body, headers=bearer(KEEPER)).status_code == 409
-        assert site.post("/-/delete", json=body | {"everything": 1}, headers=bearer(KEEPER)).status_code == 202
+        assert (
+            site.post("/-/delete", json=body | {"everything": 1}, headers=bearer(KEEPER)).status_code == 202
+        )
         assert site.rows("select distinct before_at from deletions where state = 'queued'") == [(midnight,)]
         run_due(site.house.config)
         assert site.rows(since, midnight) == young
@@ -242,6 +307,8 @@ def test_a_download_that_was_killed_leaves_nothing_for_ever(make_site, tmp_path)
 def test_the_page_stays_when_a_table_is_empty_that_was_long_when_it_was_measured(make_site):
     site = make_site(filled=False, access=MAINTAINERS)
     connection = connect(site.house.config.database)
-    connection.execute("insert into storage (name, rows, bytes, measured_at) values ('node_daily', 200000, 9, '2026-11-01T00:00:00.000Z')")
+    connection.execute(
+        "insert into storage (name, rows, bytes, measured_at) values ('node_daily', 200000, 9, '2026-11-01T00:00:00.000Z')"
+    )
     connection.close()
     assert "Storage" in site.page("/-/maintenance")

@@ -23,10 +23,15 @@ def site(make_site):
     """The house with a person `owner` and a token `ci` who may upload, and what two nodes report."""
     rights = frozenset({"upload"})
     owner = Person("owner", ACCESS.people[0].password_hash, rights)
-    access = Access(people=(owner, ACCESS.people[1]), tokens=(Token("ci", CI, rights), Token("reader", READER)))
+    access = Access(
+        people=(owner, ACCESS.people[1]), tokens=(Token("ci", CI, rights), Token("reader", READER))
+    )
     site = make_site(access=access)
-    with_rows(site, "insert into node_firmware (node, type, version, blocks, crc, bootloader, block_size) "
-                    "values (12, 10, 3, 32, 1, 769, 16), (7, 10, 3, 32, 1, 3, 16)")  # fmt: skip
+    with_rows(
+        site,
+        "insert into node_firmware (node, type, version, blocks, crc, bootloader, block_size) "
+        "values (12, 10, 3, 32, 1, 769, 16), (7, 10, 3, 32, 1, 3, 16)",
+    )
     return site
 
 
@@ -64,7 +69,11 @@ def test_an_upload_is_stored_once(site):
     assert again.json()["uploaded_at"] == row["uploaded_at"]
     refused(upload(site, OTHER), 409, "replace=1")
     replaced = upload(site, OTHER, replace="1")
-    assert replaced.status_code == 201 and replaced.json()["id"] == row["id"] and replaced.json()["crc"] != row["crc"]
+    assert (
+        replaced.status_code == 201
+        and replaced.json()["id"] == row["id"]
+        and replaced.json()["crc"] != row["crc"]
+    )
     connection = connect(site.house.config.database, readonly=True)
     assert connection.execute("select data from firmware_images").fetchall() == [(OTHER,)]
     connection.close()
@@ -98,13 +107,18 @@ def test_a_firmware_in_use_is_neither_replaced_nor_deleted(site):
 )
 def test_bad_files_are_refused_in_words(site, data, words):
     response = site.post(
-        "/-/ota/firmware", data={"type": "10", "version": "4"}, files={"file": ("x.hex", data)}, headers=bearer(CI)
+        "/-/ota/firmware",
+        data={"type": "10", "version": "4"},
+        files={"file": ("x.hex", data)},
+        headers=bearer(CI),
     )
     refused(response, 400, words)
     assert site.rows("select count(*) from firmware") == [(0,)]
 
 
-@pytest.mark.parametrize("name, value", [("type", ""), ("type", "65536"), ("version", "-1"), ("version", "1.5"), ("type", "²")])
+@pytest.mark.parametrize(
+    "name, value", [("type", ""), ("type", "65536"), ("version", "-1"), ("version", "1.5"), ("type", "²")]
+)
 def test_numbers_are_checked(site, name, value):
     refused(upload(site, **{name: value}), 400, f"{name} is needed: a whole number from 0 to 65535")
 
@@ -180,12 +194,22 @@ def test_a_thousand_mutated_files_and_bodies(site):
 
 
 @pytest.mark.parametrize(
-    "kind", ["multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=\"", "multipart/mixed; boundary=b",
-             "application/octet-stream", "", "multipart/form-data; boundary=" + "b" * 300],
+    "kind",
+    [
+        "multipart/form-data",
+        "multipart/form-data; boundary=",
+        'multipart/form-data; boundary="',
+        "multipart/mixed; boundary=b",
+        "application/octet-stream",
+        "",
+        "multipart/form-data; boundary=" + "b" * 300,
+    ],
 )
 def test_odd_content_types(site, kind):
     for headers in (bearer(CI), {**bearer(CI), "cookie": "ds_csrftoken=x"}):
-        response = site.post("/-/ota/firmware", content=b"--b\r\n\r\n", headers={**headers, "content-type": kind})
+        response = site.post(
+            "/-/ota/firmware", content=b"--b\r\n\r\n", headers={**headers, "content-type": kind}
+        )
         assert 400 <= response.status_code < 500 and response.json()["errors"][0], response.text
 
 
@@ -194,7 +218,12 @@ def test_a_node_is_scheduled(site):
     response = schedule(site, node="main/12", type="10", version="4")
     assert response.status_code == 201, response.text
     row = response.json()["updates"][0]
-    assert (row["node"], row["state"], row["requested_by"], row["released_at"] is not None) == (12, "requested", "ci", True)
+    assert (row["node"], row["state"], row["requested_by"], row["released_at"] is not None) == (
+        12,
+        "requested",
+        "ci",
+        True,
+    )
     assert schedule(site, node="12", firmware="10/4").json()["id"] == row["id"]  # under way already
     assert schedule(site, node="12", firmware="10/4").status_code == 200
     assert site.get(response.json()["url"]).status_code == 200
@@ -209,8 +238,16 @@ def test_a_node_is_scheduled(site):
         ({"node": "12", "sketch": "x", "type": "10", "version": "4"}, 400, "Which nodes?"),
         ({"node": "0", "type": "10", "version": "4"}, 409, "the gateway itself"),
         ({"node": "268", "type": "10", "version": "4"}, 409, "controller: false"),
-        ({"node": "12", "type": "11", "version": "1"}, 409, "runs type 10, the image is of type 11: send confirm=1"),
-        ({"node": "12", "type": "10", "version": "40"}, 409, "1920 blocks, MYSBootloader 1.3 takes 1912 at most"),
+        (
+            {"node": "12", "type": "11", "version": "1"},
+            409,
+            "runs type 10, the image is of type 11: send confirm=1",
+        ),
+        (
+            {"node": "12", "type": "10", "version": "40"},
+            409,
+            "1920 blocks, MYSBootloader 1.3 takes 1912 at most",
+        ),
         ({"node": "12", "firmware": "10-4"}, 400, "such as 33/4"),
         ({"sketch": "nothing", "firmware": "10/4"}, 404, "No node runs a sketch named nothing"),
         ({"current": "99/1", "firmware": "10/4"}, 404, "99/1"),
@@ -231,7 +268,9 @@ def test_another_type_is_confirmed(site):
     assert schedule(site, node="12", type="11", version="4", confirm="1").status_code == 201
 
 
-@pytest.mark.parametrize("fields", [{"nodes": "12, main/7"}, {"node:12": "1", "node:7": "1"}, {"current": "10/3"}])
+@pytest.mark.parametrize(
+    "fields", [{"nodes": "12, main/7"}, {"node:12": "1", "node:7": "1"}, {"current": "10/3"}]
+)
 def test_several_nodes_are_a_rollout(site, fields):
     upload(site)
     response = schedule(site, type="10", version="4", **fields)
@@ -248,7 +287,9 @@ def test_cancel_and_retry(site):
     number = schedule(site, node="12", type="10", version="4").json()["id"]
     refused(schedule(site, f"/-/ota/updates/{number}/retry"), 409, "nothing to retry")
     assert schedule(site, f"/-/ota/updates/{number}/cancel").status_code == 200
-    assert site.rows("select state, cancel_by from ota_updates") == [("requested", "ci")]  # the reader ends it
+    assert site.rows("select state, cancel_by from ota_updates") == [
+        ("requested", "ci")
+    ]  # the reader ends it
     with_rows(site, "update ota_updates set state = 'cancelled'")
     refused(schedule(site, f"/-/ota/updates/{number}/cancel"), 409, "is cancelled already")
     again = schedule(site, f"/-/ota/updates/{number}/retry")
@@ -263,7 +304,13 @@ def test_the_call_of_the_tracker_stores_and_schedules(site):
     assert response.status_code == 201 and response.json()["updates"][0]["version"] == 7, response.text
     as_json = {**fields, "gateway": "shed", "hex_file": hex_file({0: IMAGE})}
     assert site.post("/api/ota", json=as_json, headers=bearer(CI)).json()["updates"][0]["node"] == 268
-    refused(site.post("/api/ota", data={**fields, "node_id": "99", "fw_ver": "8"}, files=files, headers=bearer(CI)), 404, "No node")
+    refused(
+        site.post(
+            "/api/ota", data={**fields, "node_id": "99", "fw_ver": "8"}, files=files, headers=bearer(CI)
+        ),
+        404,
+        "No node",
+    )
     assert site.rows("select count(*) from firmware") == [(1,)]  # stored and scheduled, or neither
     refused(site.post("/api/ota", data=fields, files=files), 401, "Sign in")
     refused(site.post("/api/ota", data=fields, headers=bearer(CI)), 400, "hex_file is needed")
@@ -274,8 +321,16 @@ def test_bootloader_commands_ask_for_confirmation(site):
     refused(schedule(site, "/-/ota/commands", **order), 409, "confirm=1")
     refused(schedule(site, "/-/ota/commands", **{**order, "command": "explode"}), 400, "erase_eeprom")
     refused(schedule(site, "/-/ota/commands", **{**order, "value": "255"}), 400, "value")
-    refused(schedule(site, "/-/ota/commands", **{**order, "command": "set_node_id", "value": "0"}), 400, "from 1 to 254")
-    refused(schedule(site, "/-/ota/commands", **{**order, "node": "7", "confirm": "1"}), 409, "knows no bootloader commands")
+    refused(
+        schedule(site, "/-/ota/commands", **{**order, "command": "set_node_id", "value": "0"}),
+        400,
+        "from 1 to 254",
+    )
+    refused(
+        schedule(site, "/-/ota/commands", **{**order, "node": "7", "confirm": "1"}),
+        409,
+        "knows no bootloader commands",
+    )
     placed = schedule(site, "/-/ota/commands", **order, confirm="1")
     assert placed.status_code == 201
     refused(schedule(site, "/-/ota/commands", **order, confirm="1"), 409, "Another command waits")
@@ -286,9 +341,17 @@ def test_bootloader_commands_ask_for_confirmation(site):
 
 def test_the_bytes_of_images_are_shown_to_nobody(site):
     upload(site)
-    for path in ("/telemetry/firmware_images", "/telemetry/firmware_images.json", "/telemetry/firmware_images/1"):
+    for path in (
+        "/telemetry/firmware_images",
+        "/telemetry/firmware_images.json",
+        "/telemetry/firmware_images/1",
+    ):
         assert site.get(path).status_code in (401, 403), path
-    for sql in ("select+data+from+firmware_images", "select+*+from+firmware_images", "select+hex(i.data)+from+firmware_images+i"):
+    for sql in (
+        "select+data+from+firmware_images",
+        "select+*+from+firmware_images",
+        "select+hex(i.data)+from+firmware_images+i",
+    ):
         for headers in ({}, bearer(CI)):
             response = site.get(f"/telemetry.json?sql={sql}", headers=headers)
             assert response.status_code == 400 and "not shown" in response.text, response.text
@@ -297,7 +360,9 @@ def test_the_bytes_of_images_are_shown_to_nobody(site):
 
 
 def test_the_page_shows_it_all(site):
-    assert "No update is under way" in site.page("/-/ota") and "No firmware is stored yet" in site.page("/-/ota")
+    assert "No update is under way" in site.page("/-/ota") and "No firmware is stored yet" in site.page(
+        "/-/ota"
+    )
     upload(site)
     schedule(site, nodes="12,7", type="10", version="4")
     with_rows(
@@ -318,5 +383,8 @@ def test_the_page_shows_it_all(site):
 
 
 def test_attention_is_on_the_home_page(site):
-    with_rows(site, "update node_firmware set attention = 'update to 10/4 failed: tried', attention_at = '2026-01-01T00:00:00.000Z'")
+    with_rows(
+        site,
+        "update node_firmware set attention = 'update to 10/4 failed: tried', attention_at = '2026-01-01T00:00:00.000Z'",
+    )
     assert "update to 10/4 failed" in site.page("/") and "update to 10/4 failed" in site.page("/-/ota")

@@ -10,7 +10,14 @@ from tests.site.site_helpers import bearer
 from ingest.database import connect, utc
 
 PAGES = ["/", "/nodes", "/nodes/main/12", "/nodes/shed/12", "/nodes/main/0", "/nodes/main/7", "/telemetry"]
-QUERIES = ["stale_nodes", "battery_age", "strange_messages", "message_statistics", "node_messages", "channel_history"]
+QUERIES = [
+    "stale_nodes",
+    "battery_age",
+    "strange_messages",
+    "message_statistics",
+    "node_messages",
+    "channel_history",
+]
 
 
 def links(text):
@@ -47,7 +54,14 @@ def test_queries_answer_as_page_json_and_csv(site, name):
 
 
 def test_title_is_on_every_page(site):
-    for path in [*PAGES, "/telemetry/nodes", "/telemetry/nodes/12", "/telemetry/stale_nodes", "/-/login", "/-/versions"]:
+    for path in [
+        *PAGES,
+        "/telemetry/nodes",
+        "/telemetry/nodes/12",
+        "/telemetry/stale_nodes",
+        "/-/login",
+        "/-/versions",
+    ]:
         assert "· Hill house</title>" in site.page(path), path
     assert "· Hill house</title>" in site.page("/nope", 404)
 
@@ -74,7 +88,9 @@ def test_a_lost_gateway_is_on_every_page(site):
 
 def test_a_late_heartbeat_is_on_every_page(site):
     connection = connect(site.house.config.database)
-    connection.execute("update ingest_status set heartbeat_at = ? where source = 'main'", (utc(1_700_000_000),))
+    connection.execute(
+        "update ingest_status set heartbeat_at = ? where source = 'main'", (utc(1_700_000_000),)
+    )
     connection.close()
     for path in PAGES:
         assert "nobody reads it" in site.page(path), path
@@ -182,4 +198,6 @@ def test_every_table_and_view_and_column_is_described(site):
     for name in names - {"_sqlite_migrations"}:
         columns = {row[0] for row in site.rows("select name from pragma_table_info(?)", name)}
         assert columns == set(described[name]["columns"]), name
-        assert described[name].get("hidden") or described[name]["title"] and described[name]["description"], name
+        assert described[name].get("hidden") or described[name]["title"] and described[name]["description"], (
+            name
+        )

@@ -17,8 +17,19 @@ from tests.site.site_helpers import ACCESS, BROWSER, PASSWORD
 ROOT = Path(__file__).resolve().parents[2]
 ADDRESS = re.compile(r'\b(?:href|src|action|formaction)="([^"]*)"')
 LINK = re.compile(r'\b(?:href|src)="([^"]*)"')
-START = ["/", "/nodes", "/nodes/main/12", "/telemetry", "/telemetry/nodes", "/telemetry/node_overview", "/-/login", "/none"]
-QUIET = re.compile(r"/-/static|/static/|_facet|_sort|\.json|_hide_sql|_show_sql")  # of these, one of a kind is enough
+START = [
+    "/",
+    "/nodes",
+    "/nodes/main/12",
+    "/telemetry",
+    "/telemetry/nodes",
+    "/telemetry/node_overview",
+    "/-/login",
+    "/none",
+]
+QUIET = re.compile(
+    r"/-/static|/static/|_facet|_sort|\.json|_hide_sql|_show_sql"
+)  # of these, one of a kind is enough
 
 
 @pytest.fixture
@@ -61,7 +72,11 @@ def test_every_link_of_every_page_has_the_prefix_and_leads_somewhere(prefixed, s
     ]
     assert wrong == []
     refused = () if signed_in else (401, 403)
-    bad = {path: answer.status_code for path, answer in answers.items() if answer.status_code not in (200, 302, *refused)}
+    bad = {
+        path: answer.status_code
+        for path, answer in answers.items()
+        if answer.status_code not in (200, 302, *refused)
+    }
     assert bad == {"/volt/none": 404}
     kinds = {path.partition("?")[0].rpartition(".")[2] for path in answers}
     assert {"css", "csv", "js", "json"} <= kinds
@@ -114,11 +129,20 @@ def test_scripts_of_ours_ask_below_the_prefix_too():
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("/", "/volt/"), ("/nodes?a=/b", "/volt/nodes?a=/b"), ("/volt", "/volt"), ("/volt/nodes", "/volt/nodes"),
-        ("/volt?a", "/volt?a"), ("/voltage", "/volt/voltage"), ("nodes", "nodes"), ("//other/x", "//other/x"),
-        ("https://other/x", "https://other/x"), ("#a", "#a"), ("", ""), (None, None),
+        ("/", "/volt/"),
+        ("/nodes?a=/b", "/volt/nodes?a=/b"),
+        ("/volt", "/volt"),
+        ("/volt/nodes", "/volt/nodes"),
+        ("/volt?a", "/volt?a"),
+        ("/voltage", "/volt/voltage"),
+        ("nodes", "nodes"),
+        ("//other/x", "//other/x"),
+        ("https://other/x", "https://other/x"),
+        ("#a", "#a"),
+        ("", ""),
+        (None, None),
     ],
-)  # fmt: skip
+)
 def test_rooted(url, expected):
     assert rooted("/volt", url) == expected
     assert rooted("", url) == url
@@ -139,18 +163,27 @@ def test_links_in_cells():
         ('<a href="{{ href }}">', '<a href="/volt/ups/a&amp;b">'),
         ('<a href="{{ href|default("/") }}#{{ x }}">', '<a href="/volt/ups/a&amp;b#1">'),
         ('<a href="{{ missing or "/" }}">', '<a href="/volt/">'),
-        ('<form action="/-/x" method="post"><button formaction="/-/y">', '<form action="/volt/-/x" method="post"><button formaction="/volt/-/y">'),
-        ('<a href="//other/"><a href="?a=/b"><a href="#c">', '<a href="//other/"><a href="?a=/b"><a href="#c">'),
+        (
+            '<form action="/-/x" method="post"><button formaction="/-/y">',
+            '<form action="/volt/-/x" method="post"><button formaction="/volt/-/y">',
+        ),
+        (
+            '<a href="//other/"><a href="?a=/b"><a href="#c">',
+            '<a href="//other/"><a href="?a=/b"><a href="#c">',
+        ),
         ('data-href="/x" title="/nodes"', 'data-href="/volt/x" title="/nodes"'),
     ],
-)  # fmt: skip
+)
 def test_templates(template, expected):
     env = jinja2.Environment(autoescape=True)
     prefix_templates(env, "/volt")
     assert env.from_string(template).render(href="/ups/a&b", x=1) == expected.replace("{{ x }}", "1")
 
 
-@pytest.mark.parametrize("wrong", ["volt", "/volt", "volt/", "//", "/a b/", "/vo%6ct/", "https://x/volt/", "/nodes/", "/-/x/", "/static/"])
+@pytest.mark.parametrize(
+    "wrong",
+    ["volt", "/volt", "volt/", "//", "/a b/", "/vo%6ct/", "https://x/volt/", "/nodes/", "/-/x/", "/static/"],
+)
 def test_a_prefix_that_cannot_work_is_refused(wrong, tmp_path):
     with pytest.raises(ConfigError, match="web.base_url: .* such as /volt/"):
         parse_config(f"web: {{base_url: '{wrong}'}}", tmp_path)

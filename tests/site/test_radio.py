@@ -30,11 +30,19 @@ def write(site, *statements):
 
 def add_nodes(site, parents):
     """Nodes of the gateway main: {node_id: parent's node id}."""
-    write(site, *(
-        ("insert into nodes (id, name, gateway, node_id, parent_node_id, last_seen_at) values (?, 'x', 0, ?, ?, ?)",
-         node, node, parent, utc(time.time()))
-        for node, parent in parents.items()
-    ))  # fmt: skip
+    write(
+        site,
+        *(
+            (
+                "insert into nodes (id, name, gateway, node_id, parent_node_id, last_seen_at) values (?, 'x', 0, ?, ?, ?)",
+                node,
+                node,
+                parent,
+                utc(time.time()),
+            )
+            for node, parent in parents.items()
+        ),
+    )
 
 
 def add_messages(site, count, gateway=0, node=12, type=0, name="V_TEMP", first=1000):
@@ -44,7 +52,10 @@ def add_messages(site, count, gateway=0, node=12, type=0, name="V_TEMP", first=1
     connection.executemany(
         """insert into messages (id, received_at, gateway, node, node_id, child_id, command, echo, type, type_name, payload)
         values (?, ?, ?, ?, ?, 1, 1, 0, ?, ?, ?)""",
-        [(first + one, utc(now - count + one), gateway, 256 * gateway + node, node, type, name, str(one)) for one in range(count)],
+        [
+            (first + one, utc(now - count + one), gateway, 256 * gateway + node, node, type, name, str(one))
+            for one in range(count)
+        ],
     )
     connection.commit()
     connection.close()
@@ -56,7 +67,10 @@ def rows(site, **filters):
     return [int(one) for one in re.findall(r'href="/telemetry/messages/(\d+)"', page)], page
 
 
-@pytest.mark.parametrize("path", ["/radio", "/radio?node=12", "/radio?strange=1", "/radio?gateway=shed&command=set", "/radio?before=5"])
+@pytest.mark.parametrize(
+    "path",
+    ["/radio", "/radio?node=12", "/radio?strange=1", "/radio?gateway=shed&command=set", "/radio?before=5"],
+)
 def test_every_link_answers(site, path):
     for link in links(site.page(path)):
         assert site.get(link).status_code == 200, (path, link)
@@ -70,14 +84,20 @@ def test_it_is_in_the_navigation(site):
 def test_an_empty_house_says_what_to_do(make_site):
     site = make_site(filled=False, gateways=())
     page = site.page("/radio")
-    assert "No gateway was configured yet" in page and "Nothing was heard yet" in page and "voltkeeper check" in page
+    assert (
+        "No gateway was configured yet" in page
+        and "Nothing was heard yet" in page
+        and "voltkeeper check" in page
+    )
     for link in links(page):
         assert site.get(link).status_code == 200, link
 
 
 def test_a_gateway_without_nodes_says_so(site):
     write(site, ("insert into gateways (id, name, address) values (2, 'attic', 'tcp attic:5003')",))
-    assert "Gateway attic 0 nodes · tcp attic:5003 · not read yet Nothing was heard of it yet" in text_of(site.page("/radio"))
+    assert "Gateway attic 0 nodes · tcp attic:5003 · not read yet Nothing was heard of it yet" in text_of(
+        site.page("/radio")
+    )
 
 
 def test_reading_rights(make_site):
@@ -104,7 +124,9 @@ def test_nodes_hang_below_the_node_that_hears_them(site):
     page = site.page("/radio")
     nested = re.sub(r"<(?!/?(ul|li)\b)[^>]+>|\s", "", page)
     way = re.search(r"<li>Node30.*?<li>Node31.*?<li>Node32.*?</li></ul></li></ul></li>", nested)[0]
-    assert re.findall(r"</?(?:ul|li)>", way) == "<li> <ul> <li> <ul> <li> </li> </ul> </li> </ul> </li>".split()
+    assert (
+        re.findall(r"</?(?:ul|li)>", way) == "<li> <ul> <li> <ul> <li> </li> </ul> </li> </ul> </li>".split()
+    )
     assert "Node 32 main/32 · 3 hops" in text_of(page)
 
 
@@ -127,15 +149,30 @@ def row(node, parent, route):
 
 
 def test_every_node_is_in_the_tree_once():
-    nodes = [row(0, None, "gateway"), row(1, 0, "reached"), row(2, 1, "reached"), row(3, None, "unknown"), row(4, 3, "unknown"),
-             row(5, 99, "missing"), row(6, 7, "loop"), row(7, 6, "loop"), row(8, 7, "loop"), row(9, 9, "loop"), row(10, 8, "loop")]  # fmt: skip
+    nodes = [
+        row(0, None, "gateway"),
+        row(1, 0, "reached"),
+        row(2, 1, "reached"),
+        row(3, None, "unknown"),
+        row(4, 3, "unknown"),
+        row(5, 99, "missing"),
+        row(6, 7, "loop"),
+        row(7, 6, "loop"),
+        row(8, 7, "loop"),
+        row(9, 9, "loop"),
+        row(10, 8, "loop"),
+    ]
 
     def all_of(branch):
         return [number for node in branch for number in (node["node_id"], *all_of(node["children"]))]
 
     tree = grow(nodes, "main")
     assert all_of(tree["children"]) == [1, 2]
-    assert {route: all_of(branch) for route, branch in tree["ends"].items()} == {"unknown": [3, 4], "missing": [5], "loop": [6, 7, 8, 10, 9]}
+    assert {route: all_of(branch) for route, branch in tree["ends"].items()} == {
+        "unknown": [3, 4],
+        "missing": [5],
+        "loop": [6, 7, 8, 10, 9],
+    }
     assert grow(nodes, "shed") == {"root": None, "children": [], "ends": {}, "nodes": 0}
     headless = grow([row(1, 0, "reached"), row(2, 1, "reached")], "main")
     assert headless["root"] is None and all_of(headless["children"]) == [1, 2]
@@ -167,14 +204,26 @@ def test_the_log_tells_messages_in_words_with_the_line_as_sent(site):
         ("set", "V_200", "what", 1, ("value", "what")),
         ("req", "V_TEMP", "", 1, ("asks for its last temperature", "")),
         ("presentation", "S_TEMP", "Air", 1, ("presents a sensor, temperature", "Air")),
-        ("presentation", "S_ARDUINO_REPEATER_NODE", "2.3.2", 255, ("presents itself as a repeater, library", "2.3.2")),
+        (
+            "presentation",
+            "S_ARDUINO_REPEATER_NODE",
+            "2.3.2",
+            255,
+            ("presents itself as a repeater, library", "2.3.2"),
+        ),
         ("internal", "I_BATTERY_LEVEL", "15", 255, ("battery", "15\u2009%")),
         ("internal", "I_99", "a", 255, ("sends", "a")),
         ("stream", "ST_FIRMWARE_REQUEST", "0A0004000C00", 0, ("asks for firmware 10/4, block", "12")),
         ("stream", "ST_FIRMWARE_REQUEST", "0A0", 0, ("sends", "0A0")),
-        ("stream", "ST_FIRMWARE_CONFIG_REQUEST", "0A00040010001234FF01", 0, ("asks whether there is new firmware; it runs", "10/4")),
+        (
+            "stream",
+            "ST_FIRMWARE_CONFIG_REQUEST",
+            "0A00040010001234FF01",
+            0,
+            ("asks whether there is new firmware; it runs", "10/4"),
+        ),
     ],
-)  # fmt: skip
+)
 def test_words(command, symbol, payload, child, expected):
     assert say(command, symbol, payload, child) == expected
 
@@ -190,7 +239,9 @@ def test_words_of_orders():
 def test_filters(site):
     assert len(rows(site)[0]) == 19
     of_node, page = rows(site, node=12)
-    assert {one[0] for one in site.rows(f"select node from messages where id in ({','.join(map(str, of_node))})")} == {12}
+    assert {
+        one[0] for one in site.rows(f"select node from messages where id in ({','.join(map(str, of_node))})")
+    } == {12}
     assert '<option value="12" selected>' in page
     assert len(rows(site, gateway="shed")[0]) == 4
     assert len(rows(site, gateway="shed", command="presentation")[0]) == 2
@@ -198,7 +249,13 @@ def test_filters(site):
     assert len(rows(site, node=12, type="V_TEMP")[0]) == 1
     strange, page = rows(site, strange=1)
     assert strange and page.count("▲ strange") == len(strange)
-    for nothing in ({"node": "9999"}, {"node": "x"}, {"gateway": "attic"}, {"type": "V_NONE"}, {"command": "'"}):
+    for nothing in (
+        {"node": "9999"},
+        {"node": "x"},
+        {"gateway": "attic"},
+        {"type": "V_NONE"},
+        {"command": "'"},
+    ):
         found, page = rows(site, **nothing)
         assert found == [] and "message fits" in page, nothing
 
@@ -230,7 +287,9 @@ def test_a_page_that_is_none_is_the_first(site, before):
 def test_what_is_rare_is_found_step_by_step_and_a_silent_gateway_at_once(site):
     add_messages(site, 2 * LOOKED + 5)
     found, page = rows(site, type="V_HUM")
-    assert found == [] and "None fits among the 20,000 messages back to" in page and "Look further back" in page
+    assert (
+        found == [] and "None fits among the 20,000 messages back to" in page and "Look further back" in page
+    )
     seen, steps = [], 0
     path = "/radio?type=V_HUM"
     while path:
@@ -250,14 +309,29 @@ def test_what_is_rare_of_a_node_is_found_step_by_step(site):
     assert len(rows(site, node=12, type="V_HUM", before=1000)[0]) == 1
 
 
-@pytest.mark.parametrize("filters", [{}, {"node": "12"}, {"type": "V_HUM"}, {"strange": "1"}, {"gateway": "shed"}, {"node": "12", "before": "5000"}])
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {},
+        {"node": "12"},
+        {"type": "V_HUM"},
+        {"strange": "1"},
+        {"gateway": "shed"},
+        {"node": "12", "before": "5000"},
+    ],
+)
 def test_no_filter_reads_the_table_from_end_to_end(site, filters):
     query = site.run(site.house.get_canned_query("telemetry", "message_log", None))
     given = {name: "" for name in query["params"]} | filters
     plan = site.run(site.house.get_database("telemetry").execute("explain query plan " + query["sql"], given))
     steps = [row["detail"] for row in plan.rows]
-    assert not [step for step in steps if step.startswith(("SCAN messages", "SCAN o", "SCAN nodes", "SCAN sensors"))], steps
-    assert len([step for step in steps if "USING INTEGER PRIMARY KEY (rowid" in step and "messages" in step]) >= 3, steps
+    assert not [
+        step for step in steps if step.startswith(("SCAN messages", "SCAN o", "SCAN nodes", "SCAN sensors"))
+    ], steps
+    assert (
+        len([step for step in steps if "USING INTEGER PRIMARY KEY (rowid" in step and "messages" in step])
+        >= 3
+    ), steps
 
 
 def test_orders_stand_where_they_were_sent(site):
@@ -266,19 +340,39 @@ def test_orders_stand_where_they_were_sent(site):
     early = site.rows("select received_at from messages where id = 1010")[0][0]
     write(
         site,
-        ("""insert into outbox (node, "order", line, state, created_by, sent_at) values (12, 'reboot', '12;255;3;1;13;', 'echoed', 'owner', ?)""", at),
-        ("""insert into outbox (node, line, state, sent_at, reason) values (7, '7;1;1;1;2;1', 'failed', ?, 'no echo')""", early),
+        (
+            """insert into outbox (node, "order", line, state, created_by, sent_at) values (12, 'reboot', '12;255;3;1;13;', 'echoed', 'owner', ?)""",
+            at,
+        ),
+        (
+            """insert into outbox (node, line, state, sent_at, reason) values (7, '7;1;1;1;2;1', 'failed', ?, 'no echo')""",
+            early,
+        ),
         ("""insert into outbox (node, "order") values (12, 'presentation')""",),
     )
     words = text_of(site.page("/radio"))
-    assert words.index("temperature 101 °C") < words.index("restart order, echoed , by owner") < words.index("temperature 100 °C")
+    assert (
+        words.index("temperature 101 °C")
+        < words.index("restart order, echoed , by owner")
+        < words.index("temperature 100 °C")
+    )
     assert "1 order waits to be sent: presentation to Greenhouse 12" in words
     assert "no echo" not in words
     older = text_of(site.page("/radio?before=1051"))
-    assert "switch on order, failed : no echo" in older and "restart" not in older and "waits to be sent" not in older
+    assert (
+        "switch on order, failed : no echo" in older
+        and "restart" not in older
+        and "waits to be sent" not in older
+    )
     assert "restart" in text_of(site.page("/radio?type=I_REBOOT"))
-    write(site, ("""insert into messages (received_at, gateway, node, node_id, child_id, command, echo, type, type_name, payload)
-        values (?, 0, 12, 12, 255, 3, 1, 13, 'I_REBOOT', '')""", utc(time.time())))  # fmt: skip
+    write(
+        site,
+        (
+            """insert into messages (received_at, gateway, node, node_id, child_id, command, echo, type, type_name, payload)
+        values (?, 0, 12, 12, 255, 3, 1, 13, 'I_REBOOT', '')""",
+            utc(time.time()),
+        ),
+    )
     assert "has received the order: restart internal I_REBOOT · echo" in text_of(site.page("/radio"))
     assert "restart" not in text_of(site.page("/radio?strange=1"))
     assert "restart" not in text_of(site.page("/radio?gateway=shed"))

@@ -25,17 +25,33 @@ def period(now=NOW, began="2020-01-01", **asked):
     "asked, since, end, words, step",
     [
         ({"period": "day", "of": "2026-11-20"}, "2026-11-20", "2026-11-21", "20 November 2026", "hour"),
-        ({"period": "week", "of": "2026-11-20"}, "2026-11-16", "2026-11-23", "Week 47 of 2026, 16 November to 22 November", "day"),
-        ({"period": "week", "of": "2027-01-02"}, "2026-12-28", "2027-01-04", "Week 53 of 2026, 28 December to 3 January", "day"),
+        (
+            {"period": "week", "of": "2026-11-20"},
+            "2026-11-16",
+            "2026-11-23",
+            "Week 47 of 2026, 16 November to 22 November",
+            "day",
+        ),
+        (
+            {"period": "week", "of": "2027-01-02"},
+            "2026-12-28",
+            "2027-01-04",
+            "Week 53 of 2026, 28 December to 3 January",
+            "day",
+        ),
         ({"period": "month", "of": "2026-02-28"}, "2026-02-01", "2026-03-01", "February 2026", "day"),
         ({"of": "2026-02"}, "2026-02-01", "2026-03-01", "February 2026", "day"),
         ({"period": "year", "of": "2025"}, "2025-01-01", "2026-01-01", "2025", "month"),
     ],
-)  # fmt: skip
+)
 def test_whole_local_periods(asked, since, end, words, step):
     found = period(**asked)
     assert (found.since, found.end, found.words, found.step) == (at(since), at(end), words, step)
-    assert found.given == {"since": since, "until": end} if found.end < NOW else found.until in (int(NOW), found.since)
+    assert (
+        found.given == {"since": since, "until": end}
+        if found.end < NOW
+        else found.until in (int(NOW), found.since)
+    )
     assert found.so_far == (found.end > NOW)
 
 
@@ -57,11 +73,15 @@ def test_what_goes_on_ends_now():
 @pytest.mark.parametrize(
     "now, began, since",
     [
-        ("2026-11-21", "2020-01-01", "2026-10-01"), ("2026-10-31 23:00", "2020-01-01", "2026-09-01"),
-        ("2026-11-21", "2026-10-01", "2026-10-01"), ("2026-11-21", "2026-10-24", "2026-11-01"), ("2026-11-21", "2026-11-20", "2026-11-01"),
-        ("2026-11-02", "2026-10-03", "2026-10-01"), ("2026-11-21", None, "2026-11-01"),
+        ("2026-11-21", "2020-01-01", "2026-10-01"),
+        ("2026-10-31 23:00", "2020-01-01", "2026-09-01"),
+        ("2026-11-21", "2026-10-01", "2026-10-01"),
+        ("2026-11-21", "2026-10-24", "2026-11-01"),
+        ("2026-11-21", "2026-11-20", "2026-11-01"),
+        ("2026-11-02", "2026-10-03", "2026-10-01"),
+        ("2026-11-21", None, "2026-11-01"),
     ],
-)  # fmt: skip
+)
 def test_the_usual_one_is_the_last_month_unless_this_one_knows_more(now, began, since):
     assert period(now=at(now), began=began).since == at(since)
 
@@ -85,11 +105,15 @@ def test_the_ones_beside_it():
         ({"since": "2026-11-01", "until": "2026-11-20"}, "2026-11-01", "2026-11-20"),
         ({"since": "2026-11-01 14:30", "until": "2026-11-20 09:10"}, "2026-11-01", "2026-11-21"),
         ({"since": "2026-11-20 14:30", "until": "2026-11-20 16:10"}, "2026-11-20 14:00", "2026-11-20 17:00"),
-        ({"since": "2026-11-20T13:30:00Z", "until": "2026-11-20 16:00"}, "2026-11-20 14:00", "2026-11-20 16:00"),
+        (
+            {"since": "2026-11-20T13:30:00Z", "until": "2026-11-20 16:00"},
+            "2026-11-20 14:00",
+            "2026-11-20 16:00",
+        ),
         ({"since": "2026-11-01", "period": "day"}, "2026-11-01", "2026-11-21 15:20:30"),
         ({"since": "2026-11-01", "until": "2027-11-01"}, "2026-11-01", "2026-11-21 15:20:30"),
     ],
-)  # fmt: skip
+)
 def test_a_chosen_time_counts_whole_hours_or_days(asked, since, until):
     found = period(**asked)
     assert (found.since, found.until, found.per) == (at(since), at(until), "chosen")
@@ -99,14 +123,22 @@ def test_a_chosen_time_counts_whole_hours_or_days(asked, since, until):
 @pytest.mark.parametrize(
     "asked, words",
     [
-        ({"period": "moon"}, "no period: day, week, month, year"), ({"period": "hour"}, "no period"), ({"of": "2026-13-01"}, "no day"),
-        ({"of": "soon"}, "no day, month or year"), ({"of": "2026-W47-1"}, "no day"), ({"of": "0001-01-01"}, "no report of"),
-        ({"of": "9999-12-31", "period": "year"}, "no report of"), ({"since": "x"}, "no time"), ({"until": "2026-11-01"}, "needs since"),
-        ({"since": "2026-11-02", "until": "2026-11-01"}, "before until"), ({"since": "2027-01-01"}, "which is now"),
-        ({"since": "2010-01-01"}, "at most 5 years"), ({"since": "0001-01-01T00:00+14:00"}, "no report of"),
+        ({"period": "moon"}, "no period: day, week, month, year"),
+        ({"period": "hour"}, "no period"),
+        ({"of": "2026-13-01"}, "no day"),
+        ({"of": "soon"}, "no day, month or year"),
+        ({"of": "2026-W47-1"}, "no day"),
+        ({"of": "0001-01-01"}, "no report of"),
+        ({"of": "9999-12-31", "period": "year"}, "no report of"),
+        ({"since": "x"}, "no time"),
+        ({"until": "2026-11-01"}, "needs since"),
+        ({"since": "2026-11-02", "until": "2026-11-01"}, "before until"),
+        ({"since": "2027-01-01"}, "which is now"),
+        ({"since": "2010-01-01"}, "at most 5 years"),
+        ({"since": "0001-01-01T00:00+14:00"}, "no report of"),
         ({"since": "2026-01-01", "until": "9999-12-31T23:59:00-12:00"}, "no report of"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_period_is_told(asked, words):
     with pytest.raises(ValueError, match=words):
         period(**asked)

@@ -27,8 +27,10 @@ sys.exit(run_web(Config(title="Hill house", timezone="Asia/Kolkata", database=Pa
 def start(database, port=0):
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(database), str(port), BOT],
-        stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )  # fmt: skip
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
 
 
 def address(process):
@@ -61,10 +63,17 @@ def test_the_site_starts_first_serves_and_stops_in_time(process, tmp_path):
     assert (tmp_path / "new" / "house.db").exists()
     status, text = fetch(url + "/")
     assert status == 200 and "Hill house" in text
-    status, text = fetch(url + "/telemetry.json?sql=select+strftime('%25H:%25M',0,'unixepoch','localtime')+as+t&_shape=array")
+    status, text = fetch(
+        url + "/telemetry.json?sql=select+strftime('%25H:%25M',0,'unixepoch','localtime')+as+t&_shape=array"
+    )
     assert json.loads(text) == [{"t": "05:30"}]  # the zone of the config, not of the machine
-    status, text = fetch(url + "/telemetry/set_location", b"node=1&location=x", {"authorization": f"Bearer {BOT}"})
-    assert status == 404 and json.loads(text) == {"ok": False, "errors": ["No node 1: the table nodes has no such id"]}
+    status, text = fetch(
+        url + "/telemetry/set_location", b"node=1&location=x", {"authorization": f"Bearer {BOT}"}
+    )
+    assert status == 404 and json.loads(text) == {
+        "ok": False,
+        "errors": ["No node 1: the table nodes has no such id"],
+    }
     before = time.monotonic()
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0

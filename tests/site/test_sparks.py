@@ -16,7 +16,11 @@ NOW = time.time()
 
 
 def hours(*values, start=0):
-    return [(start + number * HOUR, value, value, value) for number, value in enumerate(values) if value is not None]
+    return [
+        (start + number * HOUR, value, value, value)
+        for number, value in enumerate(values)
+        if value is not None
+    ]
 
 
 def test_a_line_goes_from_the_start_to_the_end_and_up_with_the_value():
@@ -44,7 +48,10 @@ def test_what_hardly_varies_looks_flat():
 def test_a_band_is_filled_while_it_is_on_until_it_was_last_heard():
     points = [(0, 0, 0, 0), (HOUR, 1, 1, 1), (2 * HOUR, 0, 0, 0), (3 * HOUR, 1, 1, 1)]
     rectangles = re.findall(r'<rect x="([\d.]+)" y="3" width="([\d.]+)"', band(points, 0, 4 * HOUR, "on"))
-    assert [(float(x), float(width)) for x, width in rectangles] == [(WIDE / 4, WIDE / 4), (WIDE * 3 / 4, WIDE / 4)]
+    assert [(float(x), float(width)) for x, width in rectangles] == [
+        (WIDE / 4, WIDE / 4),
+        (WIDE * 3 / 4, WIDE / 4),
+    ]
 
 
 def test_words_are_text_never_markup():
@@ -62,7 +69,9 @@ def power(make_site, tmp_path):
 def test_home_shows_the_load_of_each_ups_with_its_gap_and_its_outage(power):
     drawn = re.findall(r'<svg class="spark".*?</svg>', power.page("/"), re.S)
     assert len(drawn) == 3
-    assert all(re.search(r'aria-label="Load by the hour [\d.]+ to [\d.]+\u202f% in 24 hours"', one) for one in drawn)
+    assert all(
+        re.search(r'aria-label="Load by the hour [\d.]+ to [\d.]+\u202f% in 24 hours"', one) for one in drawn
+    )
     assert all(one.count("<polyline") == 2 for one in drawn)
     assert ["outage" in one for one in drawn] == [True, False, False]
 
@@ -79,9 +88,11 @@ def test_a_nodes_page_shows_the_day_of_its_values(site):
     write(
         site,
         ("delete from readings_hourly where channel = ?", [(key,)]),
-        ("insert into readings_hourly values (?, ?, 4, ?, ?, ?, 4)",
-         [(key, utc((NOW // HOUR - n) * HOUR), 18 + n, 19 + n, 20 + n) for n in range(10)]),
-    )  # fmt: skip
+        (
+            "insert into readings_hourly values (?, ?, 4, ?, ?, ?, 4)",
+            [(key, utc((NOW // HOUR - n) * HOUR), 18 + n, 19 + n, 20 + n) for n in range(10)],
+        ),
+    )
     text = site.page("/nodes/main/12")
     assert 'aria-label="From 18 to 29 in 24 hours"' in text
     assert text.count('<svg class="spark"') == 2  # V_HUM has its one hour
@@ -89,9 +100,14 @@ def test_a_nodes_page_shows_the_day_of_its_values(site):
 
 def test_a_switch_is_a_band_of_its_own_changes(site):
     connection = connect(site.house.config.database)
-    connection.execute("insert into sensors (id, name, node, child_id, type, type_name) values (3080, '', 12, 8, 0, 'S_DOOR')")
+    connection.execute(
+        "insert into sensors (id, name, node, child_id, type, type_name) values (3080, '', 12, 8, 0, 'S_DOOR')"
+    )
     key = 256 * 3080 + 16
-    connection.execute("insert into channels (id, name, node, sensor, type, type_name) values (?, '', 12, 3080, 16, 'V_TRIPPED')", (key,))
+    connection.execute(
+        "insert into channels (id, name, node, sensor, type, type_name) values (?, '', 12, 3080, 16, 'V_TRIPPED')",
+        (key,),
+    )
     connection.executemany(
         "insert into readings (received_at, channel, value, text) values (?, ?, ?, ?)",
         [(utc(NOW - 80_000 + n * 600), key, n % 2, str(n % 2)) for n in range(6)],
@@ -103,7 +119,11 @@ def test_a_switch_is_a_band_of_its_own_changes(site):
 
 def test_nodes_show_the_month_of_their_battery(site):
     rows = [(utc(NOW - day * 86_400 - 60), 12, 60 + day) for day in range(29) if day not in range(10, 15)]
-    write(site, ("delete from battery_levels", [()]), ("insert into battery_levels (received_at, node, level) values (?, ?, ?)", rows))
+    write(
+        site,
+        ("delete from battery_levels", [()]),
+        ("insert into battery_levels (received_at, node, level) values (?, ?, ?)", rows),
+    )
     text = site.page("/nodes")
     assert 'aria-label="Battery 60 to 88\u202f% in 30 days"' in text
     assert re.search(r'aria-label="Battery.*?</svg>', text, re.S)[0].count("<polyline") == 2
@@ -114,23 +134,31 @@ def test_nodes_show_the_month_of_their_battery(site):
 
 
 @pytest.mark.parametrize(
-    "sql, given", [(sparks.UPS_LOADS, {}), (sparks.NODE_VALUES, {"node": 12}), (sparks.LEVELS, {"days": "[]"})]
+    "sql, given",
+    [(sparks.UPS_LOADS, {}), (sparks.NODE_VALUES, {"node": 12}), (sparks.LEVELS, {"days": "[]"})],
 )
 def test_nothing_is_scanned_that_grows(site, sql, given):
     plan = site.run(site.house.get_database("telemetry").execute(f"explain query plan {sql}", given)).rows
     scans = [row["detail"] for row in plan if row["detail"].startswith("SCAN")]
-    assert not [words for words in scans if re.search(r"readings|samples|battery_levels|SCAN [hbr]\b", words)], scans
+    assert not [
+        words for words in scans if re.search(r"readings|samples|battery_levels|SCAN [hbr]\b", words)
+    ], scans
 
 
 def strange_house(site, count=200):
     """`count` nodes that are all silent and low, with a strange message each."""
     write(
         site,
-        ("insert into nodes (id, name, gateway, node_id, first_seen_at, last_seen_at, usual_interval_s, battery_level, battery_level_at) "
-         "values (?, '', 0, ?, ?, ?, 60, 5, ?)",
-         [(n, n, utc(NOW - 9e5), utc(NOW - 8e4), utc(NOW - 8e4)) for n in range(20, 20 + count)]),
-        ("insert into oddities (node, reason, at, message) values (?, 'odd', ?, 1)", [(n, utc(NOW - 60)) for n in range(20, 20 + count)]),
-    )  # fmt: skip
+        (
+            "insert into nodes (id, name, gateway, node_id, first_seen_at, last_seen_at, usual_interval_s, battery_level, battery_level_at) "
+            "values (?, '', 0, ?, ?, ?, 60, 5, ?)",
+            [(n, n, utc(NOW - 9e5), utc(NOW - 8e4), utc(NOW - 8e4)) for n in range(20, 20 + count)],
+        ),
+        (
+            "insert into oddities (node, reason, at, message) values (?, 'odd', ?, 1)",
+            [(n, utc(NOW - 60)) for n in range(20, 20 + count)],
+        ),
+    )
 
 
 def test_a_house_where_everything_is_strange_has_a_short_home(site):
@@ -140,7 +168,10 @@ def test_a_house_where_everything_is_strange_has_a_short_home(site):
     things = int(re.search(r"▲ (\d+) things need a look", text)[1])
     assert things > 400
     shown, _, hidden = text.partition('<details class="all" id="more-attention">')
-    assert shown.count('<span class="age">since') == 10 and f"<summary>and {things - 10} more</summary>" in hidden
+    assert (
+        shown.count('<span class="age">since') == 10
+        and f"<summary>and {things - 10} more</summary>" in hidden
+    )
     card = re.search(r'<section class="card" aria-labelledby="nodes-title">.*?</section>', text, re.S)[0]
     assert card.count('<th scope="row">') == 20 and '<a href="/nodes">All 205 nodes</a>' in card
     assert card.count("Stale") == 20  # the worst ones

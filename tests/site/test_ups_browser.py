@@ -25,7 +25,9 @@ def demo(tmp_path_factory):
         [sys.executable, "-m", "ingest", "up", "--port", "0"], cwd=folder, stdout=subprocess.PIPE, text=True
     )
     try:
-        yield next(found[0] for line in process.stdout if (found := re.findall(r"http://127\.0\.0\.1:\d+", line)))
+        yield next(
+            found[0] for line in process.stdout if (found := re.findall(r"http://127\.0\.0\.1:\d+", line))
+        )
     finally:
         process.terminate()
         process.wait(30)
@@ -40,7 +42,9 @@ def page(tmp_path):
 @pytest.fixture
 def signed_in(demo, page):
     page.go(f"{demo}/-/login")
-    page.run("document.querySelector('[name=username]').value = document.querySelector('[name=password]').value = 'demo'")
+    page.run(
+        "document.querySelector('[name=username]').value = document.querySelector('[name=password]').value = 'demo'"
+    )
     page.run("document.querySelector('[name=password]').form.submit()")
     page.until("document.body.innerText.includes('Log out')")
     return page
@@ -60,7 +64,9 @@ def test_a_battery_test_takes_two_presses_and_its_row_and_event_follow(demo, sig
     page.press(QUICK)
     assert page.run(f"document.querySelector('{QUICK}').innerText") == "Press again to confirm"
     assert "press again within 4 seconds" in page.run("document.querySelector('#order-armed').innerText")
-    page.until(f"document.querySelector('{QUICK}').innerText == 'Start a quick battery test'", 6)  # it disarms by itself
+    page.until(
+        f"document.querySelector('{QUICK}').innerText == 'Start a quick battery test'", 6
+    )  # it disarms by itself
     assert page.run(LAST) == ""
     page.press(QUICK)
     page.press(QUICK)
@@ -84,18 +90,20 @@ def test_a_setting_is_confirmed_and_another_value_disarms(demo, signed_in):
     page.until(f"!!document.querySelector('{field}:enabled')", 30)
     page.run(f"document.querySelector('{field}').value = 999")
     page.press(button)
-    assert page.run(f"document.querySelector(\"{button}\").innerText") == "Set"  # the browser knows the range
+    assert page.run(f'document.querySelector("{button}").innerText') == "Set"  # the browser knows the range
     page.run(f"document.querySelector('{field}').value = 170")
     page.press(button)
-    assert page.run(f"document.querySelector(\"{button}\").innerText") == "Press again to confirm"
+    assert page.run(f'document.querySelector("{button}").innerText') == "Press again to confirm"
     page.run(f"document.querySelector('{field}').value = 171")
     page.run(f"document.querySelector('{field}').dispatchEvent(new Event('input', {{bubbles: true}}))")
-    assert page.run(f"document.querySelector(\"{button}\").innerText") == "Set"
+    assert page.run(f'document.querySelector("{button}").innerText') == "Set"
     page.press(button)
     page.press(button)
     told = page.until(f"/171[^]*done/.test({LAST}) && {LAST}", 15)
     assert "Input: To battery below: 171" in told and "was 176" in told
-    changes = f"fetch('{demo}/telemetry/ups_variable_changes.json?_shape=array&_sort_desc=id').then(r => r.json())"
+    changes = (
+        f"fetch('{demo}/telemetry/ups_variable_changes.json?_shape=array&_sort_desc=id').then(r => r.json())"
+    )
     change = page.until(f"{changes}.then(rows => rows[0]?.variable == 'input.transfer.low' && rows[0])", 20)
     assert (change["old"], change["value"]) == ("176", "171")
 

@@ -20,11 +20,13 @@ LISTED = {
     )
 }
 CONTROLS = [
-    ("command", QUICK, "", "", "[]", "[]"), ("command", "load.off", "", "", "[]", "[]"), ("command", "beeper.mute", "", "", "[]", "[]"),
+    ("command", QUICK, "", "", "[]", "[]"),
+    ("command", "load.off", "", "", "[]", "[]"),
+    ("command", "beeper.mute", "", "", "[]", "[]"),
     ("setting", "battery.charge.low", "", "RW STRING:10", "[]", "[]"),
     ("setting", "input.transfer.low", "", "RW RANGE NUMBER", "[]", '[["160", "184"]]'),
     ("setting", "ups.beeper.status", "", "RW ENUM NUMBER", '["enabled", "disabled"]', "[]"),
-]  # fmt: skip
+]
 
 
 @pytest.fixture
@@ -70,18 +72,31 @@ COMMANDS, SETTINGS = "/-/ups/commands", "/-/ups/settings"
 def test_a_command_becomes_a_row(site, body):
     response = site.post(COMMANDS, headers=bearer(), **body)
     assert response.status_code == 201, response.text
-    assert response.json() == {"ok": True, "message": "Start a quick battery test queued for Rack", "order": 1}
+    assert response.json() == {
+        "ok": True,
+        "message": "Start a quick battery test queued for Rack",
+        "order": 1,
+    }
     assert orders(site) == [(1, QUICK, None, None, "queued", "bot")]
     ((created, expires),) = site.rows("select created_at, expires_at from ups_orders")
     assert utc(time.time() + 50) < expires < utc(time.time() + 61) and created < expires
-    assert site.rows("select actor, action, subject, outcome from audit") == [("bot", "ups_order", "rack@closet", "done")]
+    assert site.rows("select actor, action, subject, outcome from audit") == [
+        ("bot", "ups_order", "rack@closet", "done")
+    ]
     assert site.rows("select seq from changes where topic = 'ups_orders'") == [(1,)]
     assert site.get("/telemetry/ups_orders/1.json?_shape=array").json()[0]["command"] == QUICK
 
 
 def test_a_setting_becomes_a_row(site):
-    response = site.post(SETTINGS, json={"ups": "rack@closet", "variable": "input.transfer.low", "value": 170}, headers=bearer())
-    assert response.status_code == 201 and response.json()["message"] == "Input: To battery below: 170 queued for Rack"
+    response = site.post(
+        SETTINGS,
+        json={"ups": "rack@closet", "variable": "input.transfer.low", "value": 170},
+        headers=bearer(),
+    )
+    assert (
+        response.status_code == 201
+        and response.json()["message"] == "Input: To battery below: 170 queued for Rack"
+    )
     assert orders(site) == [(1, None, "input.transfer.low", "170", "queued", "bot")]
 
 
@@ -91,21 +106,76 @@ def test_a_setting_becomes_a_row(site):
         (COMMANDS, {}, 400, "command is needed"),
         (COMMANDS, {"command": QUICK}, 400, "ups is needed"),
         (COMMANDS, {"ups": "rakc@closet", "command": QUICK}, 404, "No UPS rakc@closet"),
-        (COMMANDS, {"ups": "rack@closet", "command": "beeper.mute"}, 403, "beeper.mute is not listed: `ups: rack@closet: commands:`"),
-        (COMMANDS, {"ups": "rack@closet", "command": "test.battery.start.quik"}, 403, f"did you mean '{QUICK}'?"),
-        (COMMANDS, {"ups": "desk@closet", "command": QUICK}, 403, "`ups: desk@closet: commands:` in config.yml"),
-        (COMMANDS, {"ups": "rack@closet", "command": "beeper.off"}, 409, "Rack has no command beeper.off: did you mean 'beeper.mute'?"),
-        (COMMANDS, {"ups": "rack@closet", "command": "load.off"}, 409, "it takes the power from what this UPS feeds. Send confirm=1"),
+        (
+            COMMANDS,
+            {"ups": "rack@closet", "command": "beeper.mute"},
+            403,
+            "beeper.mute is not listed: `ups: rack@closet: commands:`",
+        ),
+        (
+            COMMANDS,
+            {"ups": "rack@closet", "command": "test.battery.start.quik"},
+            403,
+            f"did you mean '{QUICK}'?",
+        ),
+        (
+            COMMANDS,
+            {"ups": "desk@closet", "command": QUICK},
+            403,
+            "`ups: desk@closet: commands:` in config.yml",
+        ),
+        (
+            COMMANDS,
+            {"ups": "rack@closet", "command": "beeper.off"},
+            409,
+            "Rack has no command beeper.off: did you mean 'beeper.mute'?",
+        ),
+        (
+            COMMANDS,
+            {"ups": "rack@closet", "command": "load.off"},
+            409,
+            "it takes the power from what this UPS feeds. Send confirm=1",
+        ),
         (COMMANDS, {"ups": "garage", "command": QUICK}, 409, "garage takes no orders"),
         (SETTINGS, {"ups": "rack@closet", "value": "1"}, 400, "variable is needed"),
         (SETTINGS, {"ups": "rack@closet", "variable": "battery.charge.low"}, 400, "value is needed"),
         (SETTINGS, {"ups": "rack@closet", "variable": "ups.id", "value": "1"}, 403, "ups.id is not listed"),
-        (SETTINGS, {"ups": "rack@closet", "variable": "input.transfer.low", "value": "185"}, 400, "'185' is not in 160 to 184"),
-        (SETTINGS, {"ups": "rack@closet", "variable": "input.transfer.low", "value": "nan"}, 400, "'nan' is not in 160 to 184"),
-        (SETTINGS, {"ups": "rack@closet", "variable": "ups.beeper.status", "value": "loud"}, 400, "none of enabled, disabled"),
-        (SETTINGS, {"ups": "rack@closet", "variable": "battery.charge.low", "value": "x" * 11}, 400, "longer than 10 characters"),
-        (SETTINGS, {"ups": "rack@closet", "variable": "battery.charge.low", "value": "1\n2"}, 400, "control character"),
-        (SETTINGS, {"ups": "rack@closet", "variable": "input.voltage.nominal", "value": "220"}, 409, "cannot be set: Rack has no such"),
+        (
+            SETTINGS,
+            {"ups": "rack@closet", "variable": "input.transfer.low", "value": "185"},
+            400,
+            "'185' is not in 160 to 184",
+        ),
+        (
+            SETTINGS,
+            {"ups": "rack@closet", "variable": "input.transfer.low", "value": "nan"},
+            400,
+            "'nan' is not in 160 to 184",
+        ),
+        (
+            SETTINGS,
+            {"ups": "rack@closet", "variable": "ups.beeper.status", "value": "loud"},
+            400,
+            "none of enabled, disabled",
+        ),
+        (
+            SETTINGS,
+            {"ups": "rack@closet", "variable": "battery.charge.low", "value": "x" * 11},
+            400,
+            "longer than 10 characters",
+        ),
+        (
+            SETTINGS,
+            {"ups": "rack@closet", "variable": "battery.charge.low", "value": "1\n2"},
+            400,
+            "control character",
+        ),
+        (
+            SETTINGS,
+            {"ups": "rack@closet", "variable": "input.voltage.nominal", "value": "220"},
+            409,
+            "cannot be set: Rack has no such",
+        ),
     ],
 )
 def test_what_is_not_listed_or_cannot_be_is_refused_in_words(site, path, fields, status, words):
@@ -117,7 +187,11 @@ def test_what_is_not_listed_or_cannot_be_is_refused_in_words(site, path, fields,
 
 def test_who_may(site):
     fields = {"ups": "rack@closet", "command": QUICK}
-    for headers, status, words in (({}, 401, "Sign in first"), (bearer(READER), 403, "does not list order"), (bearer("x" * 20), 401, "not known")):
+    for headers, status, words in (
+        ({}, 401, "Sign in first"),
+        (bearer(READER), 403, "does not list order"),
+        (bearer("x" * 20), 401, "not known"),
+    ):
         for path in (COMMANDS, SETTINGS):
             response = site.post(path, json=fields, headers=headers)
             assert response.status_code == status and words in response.json()["errors"][0]
@@ -146,16 +220,23 @@ def test_without_javascript_a_page_asks_first(site):
     text = site.page("/ups/rack@closet")
     assert f'name="command" value="{QUICK}"' in text and 'action="/-/ups/commands"' in text
     asked = site.page(f"{COMMANDS}?ups=rack@closet&command={QUICK}")
-    assert "<h1>Start a quick battery test?</h1>" in asked and "Beware" not in asked and "disabled" not in asked
+    assert (
+        "<h1>Start a quick battery test?</h1>" in asked and "Beware" not in asked and "disabled" not in asked
+    )
     fields = {"csrftoken": site.token(), "ups": "rack@closet", "command": QUICK, "next": "/ups/rack@closet"}
     response = site.post(COMMANDS, data=fields, headers=BROWSER)
     assert response.status_code == 302 and response.headers["location"] == "/ups/rack@closet"
     assert orders(site) == [(1, QUICK, None, None, "queued", "owner")]
     asked = site.page(f"{COMMANDS}?ups=rack@closet&command=load.off")
-    assert "Beware: it takes the power from what this UPS feeds." in asked and 'name="confirm" value="1" required' in asked
+    assert (
+        "Beware: it takes the power from what this UPS feeds." in asked
+        and 'name="confirm" value="1" required' in asked
+    )
     asked = html.unescape(site.page(f"{SETTINGS}?ups=rack@closet&variable=input.transfer.low&value=170"))
     assert "Input: To battery below: 170?" in asked and "184\u202fV" in asked and "170\u202fV" in asked
-    assert "is not in 160 to 184" in html.unescape(site.page(f"{SETTINGS}?ups=rack@closet&variable=input.transfer.low&value=1", 400))
+    assert "is not in 160 to 184" in html.unescape(
+        site.page(f"{SETTINGS}?ups=rack@closet&variable=input.transfer.low&value=1", 400)
+    )
     told = site.get(f"{COMMANDS}?ups=rack@closet&command=load.off").json()
     assert told["ok"] is True and told["command"] == "load.off" and "takes the power" in told["danger"]
     assert site.get(f"{COMMANDS}?ups=rack@closet&command=nope").status_code == 403
@@ -174,8 +255,14 @@ def test_the_page_offers_what_is_listed_and_says_what_is_missing(site):
     site.login()
     text = html.unescape(site.page("/ups/rack@closet"))
     section = text[text.index('id="orders-title"') : text.index('id="events-title"')]
-    assert "Start a quick battery test" in section and 'data-danger class="danger">Turn the load off at once' in section
-    assert 'min="160" max="184"' in section and "<option selected>enabled</option><option>disabled</option>" in section
+    assert (
+        "Start a quick battery test" in section
+        and 'data-danger class="danger">Turn the load off at once' in section
+    )
+    assert (
+        'min="160" max="184"' in section
+        and "<option selected>enabled</option><option>disabled</option>" in section
+    )
     assert 'maxlength="10"' in section and 'aria-describedby="missing"' in section
     assert "beeper.off, input.voltage.nominal: listed in config.yml, but this UPS does not have it" in section
     assert "not offered: beeper.mute" in section
@@ -190,13 +277,25 @@ def test_the_page_offers_what_is_listed_and_says_what_is_missing(site):
         ({"state": "queued"}, ["queued ", "data-busy"]),
         ({"state": "sent", "sent_at": "now"}, ["→ sent", "data-busy"]),
         ({"state": "done", "sent_at": "now", "done_at": "now"}, ["→ sent", "→ <strong>done</strong>"]),
-        ({"state": "failed", "reason": "ERR <b>", "done_at": "now"}, ["→ <strong>failed</strong>", "ERR &lt;b&gt;"]),
-        ({"state": "queued", "expires_at": "2026-01-01T00:00:00.000Z"}, ["→ <strong>expired</strong>", "ingest does not run"]),
+        (
+            {"state": "failed", "reason": "ERR <b>", "done_at": "now"},
+            ["→ <strong>failed</strong>", "ERR &lt;b&gt;"],
+        ),
+        (
+            {"state": "queued", "expires_at": "2026-01-01T00:00:00.000Z"},
+            ["→ <strong>expired</strong>", "ingest does not run"],
+        ),
     ],
 )
 def test_each_order_tells_how_far_it_is(site, columns, words):
-    row = {name: utc(time.time()) if value == "now" else value for name, value in columns.items()} | {"created_by": "owner"}
-    write(site, f"insert into ups_orders (ups, command, {', '.join(row)}) values (1, '{QUICK}', {', '.join('?' * len(row))})", *row.values())
+    row = {name: utc(time.time()) if value == "now" else value for name, value in columns.items()} | {
+        "created_by": "owner"
+    }
+    write(
+        site,
+        f"insert into ups_orders (ups, command, {', '.join(row)}) values (1, '{QUICK}', {', '.join('?' * len(row))})",
+        *row.values(),
+    )
     text = site.page("/ups/rack@closet")
     rows = text[text.index('id="ups-orders"') :]
     for word in words:
@@ -208,7 +307,9 @@ def test_an_order_that_failed_is_on_the_home_page_until_one_goes_well(site):
     def attention():
         return [row["text"] for row in site.get("/telemetry/attention.json?_shape=array").json()]
 
-    failed = "insert into ups_orders (ups, command, state, reason) values (1, 'beeper.mute', 'failed', 'denied')"
+    failed = (
+        "insert into ups_orders (ups, command, state, reason) values (1, 'beeper.mute', 'failed', 'denied')"
+    )
     write(site, failed)
     assert "order beeper.mute failed: denied" in attention()
     write(site, "insert into ups_orders (ups, command, state) values (1, 'beeper.mute', 'done')")
@@ -217,7 +318,13 @@ def test_an_order_that_failed_is_on_the_home_page_until_one_goes_well(site):
 
 def test_the_secrets_of_the_command_user_are_nowhere(site):
     site.login()
-    for path in ("/ups/rack@closet", "/-/metadata.json", "/-/plugins.json", "/telemetry/ups_controls.json", "/telemetry/ups_orders.json"):
+    for path in (
+        "/ups/rack@closet",
+        "/-/metadata.json",
+        "/-/plugins.json",
+        "/telemetry/ups_controls.json",
+        "/telemetry/ups_orders.json",
+    ):
         assert "very-secret" not in site.get(path).text
 
 

@@ -17,14 +17,34 @@ from ingest.site.history import Span, histories
 from ingest.site.words import format_length
 
 PAGES = [
-    "/", "/ups", "/ups?range=7+d", "/ups/rack@closet", "/ups/desk@closet?range=30+d", "/ups/garage?since=2026-01-01", "/energy",
-    "/energy?per=hour", "/energy?per=week", "/energy?per=month", "/energy?per=year&range=5+y", "/events", "/events?tab=all",
-    "/events?ups=rack@closet", "/events?tab=all&event=ONBATT",
-]  # fmt: skip
+    "/",
+    "/ups",
+    "/ups?range=7+d",
+    "/ups/rack@closet",
+    "/ups/desk@closet?range=30+d",
+    "/ups/garage?since=2026-01-01",
+    "/energy",
+    "/energy?per=hour",
+    "/energy?per=week",
+    "/energy?per=month",
+    "/energy?per=year&range=5+y",
+    "/events",
+    "/events?tab=all",
+    "/events?ups=rack@closet",
+    "/events?tab=all&event=ONBATT",
+]
 QUERIES = [
-    "ups_history", "ups_compare", "outages_report", "energy_by_day", "battery_health", "power_quality", "monitoring_coverage",
-    "outages", "ups_events", "ups_overview",
-]  # fmt: skip
+    "ups_history",
+    "ups_compare",
+    "outages_report",
+    "energy_by_day",
+    "battery_health",
+    "power_quality",
+    "monitoring_coverage",
+    "outages",
+    "ups_events",
+    "ups_overview",
+]
 OUTAGES = [(50, 640, UPSES), (30, 45, ("desk@closet",)), (20, 3700, ("rack@closet",))]
 
 
@@ -68,7 +88,9 @@ def test_every_link_of_every_page_answers(house):
                 seen.add(link)
                 response = site.get(link, headers=BROWSER)
                 assert response.status_code == 200, (path, link, response.text[:300])
-    assert "/ups/rack@closet" in seen and not [link for link in seen if "%40closet" in link and link.startswith("/ups/")]
+    assert "/ups/rack@closet" in seen and not [
+        link for link in seen if "%40closet" in link and link.startswith("/ups/")
+    ]
 
 
 @pytest.mark.parametrize("name", QUERIES)
@@ -84,8 +106,11 @@ def test_queries_answer_as_page_json_and_csv(house, name):
 def test_an_empty_house_says_what_to_do(make_site):
     site = make_site(filled=False, gateways=())
     for path, words in (
-        ("/", "voltkeeper check"), ("/ups", "upsc -l"), ("/energy", "config.yml"), ("/events", "nothing is recorded"),
-    ):  # fmt: skip
+        ("/", "voltkeeper check"),
+        ("/ups", "upsc -l"),
+        ("/energy", "config.yml"),
+        ("/events", "nothing is recorded"),
+    ):
         text = site.page(path)
         assert words in text, path
         for link in links(text):
@@ -130,8 +155,15 @@ def test_the_missing_is_not_invented(house):
 def test_a_ups_on_battery_is_told_first(house):
     site = house(open_outage=(3000, ("rack@closet", "garage")))
     items = site.get("/telemetry/attention.json?_shape=array").json()
-    assert [(row["severity"], row["subject"]) for row in items] == [("Warning", "UPS Rack"), ("Warning", "UPS Garage")]
-    assert items[0]["text"].startswith("on battery") and items[0]["text"].endswith("min left") and items[0]["since"]
+    assert [(row["severity"], row["subject"]) for row in items] == [
+        ("Warning", "UPS Rack"),
+        ("Warning", "UPS Garage"),
+    ]
+    assert (
+        items[0]["text"].startswith("on battery")
+        and items[0]["text"].endswith("min left")
+        and items[0]["since"]
+    )
     assert "now</strong>, since" in site.page("/ups") and "and on" in site.page("/ups/garage")
     write(site, "update ups set status = 'OB LB' where id = 3")
     assert site.get("/telemetry/attention.json?_shape=array").json()[0]["severity"] == "Critical"
@@ -143,7 +175,9 @@ def test_a_stale_ups_is_not_calm(house):
     assert row["state"] == "Stale" and "lost the UPS" in row["reason"]
     text = site.page("/ups/desk@closet")
     assert "still work" in text and 'class="facts five old"' in text
-    assert [row["subject"] for row in site.get("/telemetry/attention.json?_shape=array").json()] == ["UPS Desk"]
+    assert [row["subject"] for row in site.get("/telemetry/attention.json?_shape=array").json()] == [
+        "UPS Desk"
+    ]
 
 
 def test_a_lost_server_is_on_every_page_and_told_once(house):
@@ -152,7 +186,9 @@ def test_a_lost_server_is_on_every_page_and_told_once(house):
         assert "NUT server closet" in site.page(path) and "connection refused" in site.page(path), path
     items = site.get("/telemetry/attention.json?_shape=array").json()
     assert [(row["severity"], row["subject"]) for row in items] == [("Critical", "NUT server closet")]
-    assert {row["state"] for row in site.get("/telemetry/ups_overview.json?_shape=array&source=closet").json()} == {"Stale"}
+    assert {
+        row["state"] for row in site.get("/telemetry/ups_overview.json?_shape=array&source=closet").json()
+    } == {"Stale"}
     assert "✓" in site.page("/ups/garage")
 
 
@@ -163,18 +199,35 @@ def test_a_late_reader_makes_its_upses_stale(house):
     assert site.get("/telemetry/ups_overview.json?_shape=array&name=garage").json()[0]["state"] == "Stale"
 
 
-@pytest.mark.parametrize("event, detail", [("HOT", "temperature above 40 °C: 43 °C"), ("LOAD_HIGH", "load above 80 %: 91 %"), ("REPLBATT", "")])
+@pytest.mark.parametrize(
+    "event, detail",
+    [("HOT", "temperature above 40 °C: 43 °C"), ("LOAD_HIGH", "load above 80 %: 91 %"), ("REPLBATT", "")],
+)
 def test_a_threshold_that_is_crossed_needs_a_look(house, event, detail):
     site = house()
-    write(site, "insert into events (event, ups, started_at, detail) values (?, 3, ?, ?)", event, utc(time.time() - 60), detail)
+    write(
+        site,
+        "insert into events (event, ups, started_at, detail) values (?, 3, ?, ?)",
+        event,
+        utc(time.time() - 60),
+        detail,
+    )
     (item,) = site.get("/telemetry/attention.json?_shape=array").json()
-    assert item["severity"] == "Warning" and (detail or "battery to be replaced") in item["text"] and item["since"]
+    assert (
+        item["severity"] == "Warning"
+        and (detail or "battery to be replaced") in item["text"]
+        and item["since"]
+    )
     assert (detail or "battery to be replaced") in html.unescape(site.page("/ups/garage"))
 
 
 def test_low_mains_are_not_told_beside_an_outage(house):
     site = house(open_outage=(900, ("garage",)))
-    write(site, "insert into events (event, ups, started_at, detail) values ('INPUT_LOW', 3, ?, 'input voltage below 180 V')", utc(time.time()))
+    write(
+        site,
+        "insert into events (event, ups, started_at, detail) values ('INPUT_LOW', 3, ?, 'input voltage below 180 V')",
+        utc(time.time()),
+    )
     assert "180" not in site.get("/telemetry/attention.json?_shape=array").json()[0]["text"]
     write(site, "update ups set status = 'OL' where id = 3")
     assert "180" in site.get("/telemetry/attention.json?_shape=array").json()[0]["text"]
@@ -182,8 +235,14 @@ def test_low_mains_are_not_told_beside_an_outage(house):
 
 def test_a_ups_that_never_answered(house):
     site = house()
-    write(site, "insert into ups (name, driver, source, label, outcome) values ('new@closet', 'nut', 'closet', 'new', 'unknown_ups')")
-    write(site, "insert into polls (ups, started_at, ended_at, count, outcome, detail) values (4, '2', '3', 3, 'unknown_ups', 'the server knows no UPS of this name')")
+    write(
+        site,
+        "insert into ups (name, driver, source, label, outcome) values ('new@closet', 'nut', 'closet', 'new', 'unknown_ups')",
+    )
+    write(
+        site,
+        "insert into polls (ups, started_at, ended_at, count, outcome, detail) values (4, '2', '3', 3, 'unknown_ups', 'the server knows no UPS of this name')",
+    )
     (item,) = site.get("/telemetry/attention.json?_shape=array").json()
     assert item["text"] == "never answered: the server knows no UPS of this name"
     for path in PAGES:
@@ -194,13 +253,23 @@ def test_a_ups_that_never_answered(house):
 def test_unknown_upses_are_not_found_in_words(house):
     site = house()
     assert "No UPS attic. There are: desk@closet" not in site.page("/ups/attic", 404)
-    assert "No UPS attic. There are: rack@closet, desk@closet, garage." in html.unescape(site.page("/ups/attic", 404))
+    assert "No UPS attic. There are: rack@closet, desk@closet, garage." in html.unescape(
+        site.page("/ups/attic", 404)
+    )
     assert "No UPS rack." in html.unescape(site.page("/ups/rack", 404))
     assert "<script>" not in site.page("/ups/%3Cscript%3E", 404).replace("<script src", "")
     assert site.get("/ups/rack%40closet").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/ups?range=soon", "/ups/garage?since=x", "/energy?per=moon", "/energy?since=2026-02-01&until=2026-01-01"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/ups?range=soon",
+        "/ups/garage?since=x",
+        "/energy?per=moon",
+        "/energy?since=2026-02-01&until=2026-01-01",
+    ],
+)
 def test_a_range_that_is_none_is_told(house, path):
     text = html.unescape(house().page(path, 400))
     assert "no span" in text or "no time" in text or "no period" in text or "before until" in text
@@ -210,10 +279,14 @@ def test_events_are_told_as_outages_and_one_by_one(house):
     site = house()
     text = html.unescape(site.page("/events"))
     assert "3 outages in 30 days, 1 h 13 min on battery, the longest 1 h 01 min" in text
-    assert "Recording began on" in text and text.count("mains</td>") == 1 and text.count("this UPS alone") == 2
+    assert (
+        "Recording began on" in text and text.count("mains</td>") == 1 and text.count("this UPS alone") == 2
+    )
     assert text.count("<rect") > 360
     told = re.findall(r"<title>(\d+ \w+ \d+): ([\w ]+) on battery</title>", text)
-    assert told == [(f"{day:%-d %b %Y}", format_length(length)) for day, length in sorted(days_on_battery(site).items())]
+    assert told == [
+        (f"{day:%-d %b %Y}", format_length(length)) for day, length in sorted(days_on_battery(site).items())
+    ]
     mine = html.unescape(site.page("/events?ups=desk@closet"))
     assert "2 outages in 30 days, 11 min 25 s on battery" in mine
     everything = html.unescape(site.page("/events?tab=all"))
@@ -229,11 +302,16 @@ def test_what_a_chart_shows_is_kept_for_a_part_of_a_bucket(house, monkeypatch):
 
     def highest(hours):
         span = Span(until - hours * 3600, until, {"range": f"{hours} h"})
-        (points,) = site.run(histories(site.house, "garage", ("input_voltage",), span))["input_voltage"].values()
+        (points,) = site.run(histories(site.house, "garage", ("input_voltage",), span))[
+            "input_voltage"
+        ].values()
         return max(point[3] for point in points)
 
     assert highest(24) < 300
-    write(site, "update ups_samples set input_voltage = 999 where id = (select max(id) from ups_samples where ups = 3)")
+    write(
+        site,
+        "update ups_samples set input_voltage = 999 where id = (select max(id) from ups_samples where ups = 3)",
+    )
     assert highest(24) < 300 and highest(12) == 999, "another span is another history"
     now = time.monotonic()
     monkeypatch.setattr("ingest.site.history.time.monotonic", lambda: now + 61)
@@ -255,9 +333,16 @@ def test_energy_adds_up_on_its_page(house):
 def test_what_upses_say_is_text_never_markup(house):
     site = house()
     evil = "<script>alert(1)</script>"
-    write(site, "update ups set label = ?, model = ?, status = ?, location = ?", evil, evil, f"OL {evil}", evil)
+    write(
+        site, "update ups set label = ?, model = ?, status = ?, location = ?", evil, evil, f"OL {evil}", evil
+    )
     write(site, "update ups_variables set value = ? where variable = 'battery.type'", evil)
-    write(site, "insert into events (event, ups, started_at, detail) values ('ALARM', 1, ?, ?)", utc(time.time()), evil)
+    write(
+        site,
+        "insert into events (event, ups, started_at, detail) values ('ALARM', 1, ?, ?)",
+        utc(time.time()),
+        evil,
+    )
     for path in [*PAGES, "/telemetry/ups_overview", "/telemetry/ups_compare", "/telemetry/attention"]:
         assert "<script>alert" not in site.page(path), path
 
@@ -274,9 +359,13 @@ def test_pages_keep_the_strict_policy(house):
 @pytest.mark.parametrize("ups", ["rack@closet", "1"])
 def test_a_battery_change_is_recorded_and_audited(house, ups):
     site = house()
-    response = site.post("/telemetry/ups_battery_changed", json={"ups": ups, "date": "2026-03-01"}, headers=bearer())
+    response = site.post(
+        "/telemetry/ups_battery_changed", json={"ups": ups, "date": "2026-03-01"}, headers=bearer()
+    )
     assert response.status_code == 200 and response.json()["ups"] == 1, response.text
-    assert site.rows("select substr(changed_at, 1, 10), recorded_by from ups_battery_changes") == [("2026-03-01", "bot")]
+    assert site.rows("select substr(changed_at, 1, 10), recorded_by from ups_battery_changes") == [
+        ("2026-03-01", "bot")
+    ]
     assert site.rows("select substr(battery_changed_at, 1, 10) from ups where id = 1") == [("2026-03-01",)]
     audit = site.rows("select actor, action, subject, outcome from audit")
     assert audit == [("bot", "ups_battery_changed", "rack@closet", "done")]
@@ -295,10 +384,13 @@ def test_a_browser_records_a_battery_change_and_goes_back(house):
 @pytest.mark.parametrize(
     "fields, status, words",
     [
-        ({"date": "2026-03-01"}, 400, "ups is needed"), ({"ups": "attic"}, 404, "No UPS attic"), ({"ups": "9" * 40}, 404, "No UPS"),
-        ({"ups": "garage", "date": "2026-02-30"}, 400, "no such day"), ({"ups": "garage", "date": "2099-01-01"}, 400, "future"),
+        ({"date": "2026-03-01"}, 400, "ups is needed"),
+        ({"ups": "attic"}, 404, "No UPS attic"),
+        ({"ups": "9" * 40}, 404, "No UPS"),
+        ({"ups": "garage", "date": "2026-02-30"}, 400, "no such day"),
+        ({"ups": "garage", "date": "2099-01-01"}, 400, "future"),
     ],
-)  # fmt: skip
+)
 def test_a_battery_change_is_refused_in_words(house, fields, status, words):
     site = house()
     response = site.post("/telemetry/ups_battery_changed", json=fields, headers=bearer())
@@ -310,8 +402,15 @@ def test_a_battery_change_is_refused_in_words(house, fields, status, words):
 def test_only_who_may_records_a_battery_change(house):
     site = house()
     assert site.post("/telemetry/ups_battery_changed", json={"ups": "garage"}).status_code == 401
-    assert site.post("/telemetry/ups_battery_changed", json={"ups": "garage"}, headers=bearer(READER)).status_code == 403
+    assert (
+        site.post(
+            "/telemetry/ups_battery_changed", json={"ups": "garage"}, headers=bearer(READER)
+        ).status_code
+        == 403
+    )
     site.login()
     site.token()
-    assert site.post("/telemetry/ups_battery_changed", data={"ups": "garage"}).status_code == 403  # no token of the form
+    assert (
+        site.post("/telemetry/ups_battery_changed", data={"ups": "garage"}).status_code == 403
+    )  # no token of the form
     assert site.rows("select count(*) from ups_battery_changes") == [(0,)]

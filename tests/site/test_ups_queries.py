@@ -62,7 +62,9 @@ def test_energy_counts_what_was_seen_and_fills_nothing(power):
         assert sum(row["covered_s"] for row in own) == pytest.approx(covered, abs=5)
         assert sum(row["uncovered_s"] for row in own) == pytest.approx(7200 + 600, abs=200)
     house_rows = [row for row in found if row["name"] == "House"]
-    assert sum(row["kwh"] for row in house_rows) == pytest.approx(sum(row["kwh"] for row in found) / 2, rel=1e-3)
+    assert sum(row["kwh"] for row in house_rows) == pytest.approx(
+        sum(row["kwh"] for row in found) / 2, rel=1e-3
+    )
     assert {row["name"] for row in rows(site, "energy_by_day", ups="garage")} == {"garage"}
     assert all(row["cost"] is None and row["unpriced_kwh"] == row["kwh"] for row in found)
 
@@ -71,16 +73,20 @@ def test_a_period_without_data_is_shown_and_empty(power):
     _, site = power(days=4, gaps=[(60, 48 * 3600)])
     found = [row for row in rows(site, "energy_by_day", ups="garage", range="4 d")]
     empty = [row for row in found if row["kwh"] is None]
-    assert empty and all(row["covered_s"] == 0 and row["uncovered_s"] == 86_400 and row["coverage"] == 0 for row in empty)
+    assert empty and all(
+        row["covered_s"] == 0 and row["uncovered_s"] == 86_400 and row["coverage"] == 0 for row in empty
+    )
 
 
 def test_tariffs_change_at_local_hours_days_and_dates(power):
     now = datetime(2026, 11, 18, 15, 20, tzinfo=ROME).timestamp()
     tariffs = (
-        (None, None, "", "", 0.30, "EUR"), (None, None, "22,23,00,01,02,03,04,05", "", 0.10, "EUR"),
-        ("2026-11-17", None, "", "", 0.50, "EUR"), ("2026-11-17", None, "", "tue", 0.70, "EUR"),
+        (None, None, "", "", 0.30, "EUR"),
+        (None, None, "22,23,00,01,02,03,04,05", "", 0.10, "EUR"),
+        ("2026-11-17", None, "", "", 0.50, "EUR"),
+        ("2026-11-17", None, "", "tue", 0.70, "EUR"),
         ("2026-11-17", "2026-11-17", "13", "tue", 1.00, "EUR"),
-    )  # fmt: skip
+    )
 
     def price(at):
         local = datetime.fromtimestamp(at, ROME)
@@ -98,7 +104,10 @@ def test_tariffs_change_at_local_hours_days_and_dates(power):
 
 def test_hours_without_a_tariff_and_currencies_that_differ(power):
     today = datetime.now(ZoneInfo("UTC")).date()
-    tariffs = ((None, str(today - timedelta(days=2)), "", "", 1.0, "EUR"), (str(today), None, "", "", 2.0, "CHF"))
+    tariffs = (
+        (None, str(today - timedelta(days=2)), "", "", 1.0, "EUR"),
+        (str(today), None, "", "", 2.0, "CHF"),
+    )
     _, site = power(tariffs=tariffs)
     found = {row["period"]: row for row in rows(site, "energy_by_day", ups="garage", per="day", range="4 d")}
     between = found[str(today - timedelta(days=1))]
@@ -107,19 +116,26 @@ def test_hours_without_a_tariff_and_currencies_that_differ(power):
     year = [row for row in rows(site, "energy_by_day", ups="garage", per="year") if row["kwh"]]
     assert {row["currency"] for row in year} <= {"several", "EUR", "CHF"}
     house = totals(rows(site, "energy_by_day", per="day", range="4 d"))["House"]
-    assert (house["cost"], house["currency"]) == (None, "several") and "several currencies" in site.page("/energy?range=4+d").partition("<tfoot>")[2]
+    assert (house["cost"], house["currency"]) == (None, "several") and "several currencies" in site.page(
+        "/energy?range=4+d"
+    ).partition("<tfoot>")[2]
 
 
 @pytest.mark.parametrize("date, hours", [("2026-10-25", 25), ("2026-03-29", 23)])
 def test_days_of_23_and_25_hours(power, date, hours):
     midnight = datetime.fromisoformat(date).replace(tzinfo=ROME)
     house, site = power(timezone="Europe/Rome", now=midnight.timestamp() + 2 * 86_400, days=3, step=120)
-    day = {row["period"]: row for row in rows(site, "energy_by_day", ups="garage", since="2026-01-01", until="2026-12-31")}[date]
+    day = {
+        row["period"]: row
+        for row in rows(site, "energy_by_day", ups="garage", since="2026-01-01", until="2026-12-31")
+    }[date]
     assert day["covered_s"] + day["uncovered_s"] == pytest.approx(hours * 3600, abs=1)
     start = midnight.timestamp()
     inside = [sample for sample in house.samples["garage"] if start <= sample[0] <= start + hours * 3600]
     assert day["kwh"] == pytest.approx(integral(inside, 120)[0], rel=5e-3)
-    by_hour = rows(site, "energy_by_day", ups="garage", per="hour", since=f"{date} 00:00", until=f"{date} 23:59:59")
+    by_hour = rows(
+        site, "energy_by_day", ups="garage", per="hour", since=f"{date} 00:00", until=f"{date} 23:59:59"
+    )
     assert len(by_hour) == hours == len({row["period"] for row in by_hour})
     assert sum(row["kwh"] for row in by_hour) == pytest.approx(day["kwh"], rel=1e-3)
 
@@ -167,7 +183,9 @@ def test_the_seam_between_samples_and_hours_does_not_show(power):
     assert times[0] <= house.now - 47 * 3600 and times == sorted(set(times))
     hours = rows(site, "ups_history", ups="garage", figure="watts", range="4 d")
     assert max(row["bucket_s"] for row in hours) == 3600 and len(hours) >= 95
-    assert sum(r["avg"] for r in found) / len(found) == pytest.approx(sum(r["avg"] for r in hours) / len(hours), rel=0.05)
+    assert sum(r["avg"] for r in found) / len(found) == pytest.approx(
+        sum(r["avg"] for r in hours) / len(hours), rel=0.05
+    )
 
 
 def test_days_whose_samples_are_pruned_end_where_they_are_to_end(power):
@@ -179,7 +197,9 @@ def test_days_whose_samples_are_pruned_end_where_they_are_to_end(power):
     connection.close()
     found = rows(site, "ups_history", ups="garage", figure="watts", **span)
     assert 24 <= len(found) <= 25 and found[-1]["at"] <= before[-1]["at"]
-    assert sum(r["avg"] for r in found) / len(found) == pytest.approx(sum(r["avg"] for r in before) / len(before), rel=0.05)
+    assert sum(r["avg"] for r in found) / len(found) == pytest.approx(
+        sum(r["avg"] for r in before) / len(before), rel=0.05
+    )
 
 
 def test_a_gap_leaves_no_point(power):
@@ -208,12 +228,22 @@ def test_an_outage_that_goes_on_is_in_every_range(power):
 
 
 def test_batteries_are_judged_by_discharges_alone(power):
-    _, site = power(outages=[(40, 1000, ("rack@closet",)), (10, 900, ("rack@closet",)), (5, 20, ("desk@closet",))])
+    _, site = power(
+        outages=[(40, 1000, ("rack@closet",)), (10, 900, ("rack@closet",)), (5, 20, ("desk@closet",))]
+    )
     rack, desk, garage = rows(site, "battery_health")
     assert rack["counted"] == 2 and rack["capacity"] == pytest.approx(100, abs=5)
-    assert rack["promise_kept"] == pytest.approx(4000 / 36, abs=3) and rack["first_full_s"] == pytest.approx(4000, rel=0.05)
-    assert desk["discharges"] == "no discharge yet" and desk["not_counted"] == 1 and "samples" in desk["why_not"]
-    assert garage["discharges"] == "no discharge yet" and garage["capacity"] is None and garage["promise_kept"] is None
+    assert rack["promise_kept"] == pytest.approx(4000 / 36, abs=3) and rack["first_full_s"] == pytest.approx(
+        4000, rel=0.05
+    )
+    assert (
+        desk["discharges"] == "no discharge yet" and desk["not_counted"] == 1 and "samples" in desk["why_not"]
+    )
+    assert (
+        garage["discharges"] == "no discharge yet"
+        and garage["capacity"] is None
+        and garage["promise_kept"] is None
+    )
     connection = connect(site.house.config.database)
     connection.execute("insert into ups_battery_changes (ups, changed_at) values (1, ?)", (utc(time.time()),))
     connection.close()
@@ -226,7 +256,8 @@ def test_quality_of_the_mains_by_day(power):
     for lowest, highest in ((170, 175), (283, 290)):
         figures = json.dumps({"low": 176, "high": 282, "lowest": lowest, "highest": highest})
         connection.execute(
-            "insert into events (event, ups, started_at, figures) values ('VOLTAGE', 2, ?, ?)", (utc(house.now - 60), figures)
+            "insert into events (event, ups, started_at, figures) values ('VOLTAGE', 2, ?, ?)",
+            (utc(house.now - 60), figures),
         )
     connection.close()
     found = [row for row in rows(site, "power_quality") if row["name"] == "desk@closet"]
@@ -236,9 +267,16 @@ def test_quality_of_the_mains_by_day(power):
     hours = site.rows("select sum(boost_s) / 60 from ups_samples_hourly where ups = 2")[0][0]
     assert sum(row["boost_min"] for row in found) == pytest.approx(hours, rel=0.01)
     whole = rows(site, "power_quality", ups="desk@closet", per="whole")[0]
-    assert whole["lowest_voltage"] == 0 and 225 < whole["lowest_on_mains"] < whole["voltage_avg"] < whole["highest_voltage"]
-    quiet = site.rows("select avg(input_voltage), min(input_voltage) from ups_samples where ups = 2 and input_voltage > 0")[0]
-    assert whole["voltage_avg"] == pytest.approx(quiet[0], abs=0.1) and whole["lowest_on_mains"] == pytest.approx(quiet[1], abs=1.5)
+    assert (
+        whole["lowest_voltage"] == 0
+        and 225 < whole["lowest_on_mains"] < whole["voltage_avg"] < whole["highest_voltage"]
+    )
+    quiet = site.rows(
+        "select avg(input_voltage), min(input_voltage) from ups_samples where ups = 2 and input_voltage > 0"
+    )[0]
+    assert whole["voltage_avg"] == pytest.approx(quiet[0], abs=0.1) and whole[
+        "lowest_on_mains"
+    ] == pytest.approx(quiet[1], abs=1.5)
 
 
 def test_coverage_tells_gaps_and_polls(power):
@@ -258,10 +296,19 @@ def test_upses_side_by_side_have_a_column_each(power):
     found = {row["variable"]: row for row in rows(site, "ups_compare")}
     assert list(found)[0] == "ups.status" and set(UPSES) <= set(found["ups.status"])
     low = found["battery.charge.low"]
-    assert (low["label"], low["unit"], low["rack@closet"], low["garage"], low["differs"]) == ("Low below", "%", "20", None, 1)
+    assert (low["label"], low["unit"], low["rack@closet"], low["garage"], low["differs"]) == (
+        "Low below",
+        "%",
+        "20",
+        None,
+        1,
+    )
     assert found["battery.type"]["differs"] == 0
     assert set(rows(site, "ups_compare", differing="1")[0]) == set(low)
-    assert {row["variable"] for row in rows(site, "ups_compare", variable="transfer")} == {"input.transfer.low", "input.transfer.high"}
+    assert {row["variable"] for row in rows(site, "ups_compare", variable="transfer")} == {
+        "input.transfer.low",
+        "input.transfer.high",
+    }
 
 
 def test_a_ups_of_any_name_has_a_column(power):
@@ -274,8 +321,13 @@ def test_a_ups_of_any_name_has_a_column(power):
 
 @pytest.mark.parametrize(
     "query",
-    ["ups_history?range=soon", "ups_history?since=yesterday", "energy_by_day?per=moon", "ups_history?since=2026-02-01&until=2026-01-01"],
-)  # fmt: skip
+    [
+        "ups_history?range=soon",
+        "ups_history?since=yesterday",
+        "energy_by_day?per=moon",
+        "ups_history?since=2026-02-01&until=2026-01-01",
+    ],
+)
 def test_what_cannot_be_read_is_an_error_in_words(power, query):
     _, site = power(days=1)
     name, _, params = query.partition("?")
@@ -286,12 +338,20 @@ def test_what_cannot_be_read_is_an_error_in_words(power, query):
 @pytest.mark.parametrize(
     "status, state, words",
     [
-        ("OL", "OK", "on mains"), ("OL CHRG", "OK", "on mains, charging"), ("CHRG OL BOOST", "OK", None),
-        ("OB DISCHRG", "Warning", "on battery, discharging"), ("ALARM OB LB", "Critical", "alarm, on battery, battery low"),
-        ("FSD OL", "Critical", None), ("OL OVER", "Critical", None), ("OL BYPASS", "Warning", None), ("OB CAL", "OK", None),
-        ("OL WHATEVER TWICE", "OK", "on mains, WHATEVER, TWICE"), ("LB OL", "Warning", None), ("OFF", "Warning", None),
+        ("OL", "OK", "on mains"),
+        ("OL CHRG", "OK", "on mains, charging"),
+        ("CHRG OL BOOST", "OK", None),
+        ("OB DISCHRG", "Warning", "on battery, discharging"),
+        ("ALARM OB LB", "Critical", "alarm, on battery, battery low"),
+        ("FSD OL", "Critical", None),
+        ("OL OVER", "Critical", None),
+        ("OL BYPASS", "Warning", None),
+        ("OB CAL", "OK", None),
+        ("OL WHATEVER TWICE", "OK", "on mains, WHATEVER, TWICE"),
+        ("LB OL", "Warning", None),
+        ("OFF", "Warning", None),
     ],
-)  # fmt: skip
+)
 def test_status_words_make_the_state(power, status, state, words):
     _, site = power(days=0.05)
     connection = connect(site.house.config.database)
@@ -319,8 +379,14 @@ def test_now_never_scans_history(power):
             assert not [step for step in plan if step.startswith(f"SCAN {table}")], plan
     plan = [row[3] for row in site.rows("explain query plan select * from ups_overview")]
     assert {step for step in plan if step.startswith("SCAN")} <= {
-        "SCAN u", "SCAN CONSTANT ROW", "SCAN split", "SCAN s", "SCAN k LEFT-JOIN", "SCAN (subquery-5)", "SCAN (subquery-7)",
+        "SCAN u",
+        "SCAN CONSTANT ROW",
+        "SCAN split",
+        "SCAN s",
+        "SCAN k LEFT-JOIN",
+        "SCAN (subquery-5)",
+        "SCAN (subquery-7)",
         f"SCAN {len(STATUS_WORDS)} CONSTANT ROWS",
-    }, plan  # fmt: skip
+    }, plan
     plan = [row[3] for row in site.rows("explain query plan select * from outages")]
     assert not {"SCAN e", "SCAN o"} & set(plan), plan

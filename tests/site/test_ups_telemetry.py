@@ -13,10 +13,23 @@ from ingest.config import Access
 from ingest.database import connect, migrate, utc
 
 FIELDS = [
-    "input_voltage", "output_voltage", "battery_voltage", "battery_level", "load_percent", "load_power", "frequency",
-    "input_frequency", "temperature", "timestamp", "status", "uptime", "alarms",
-]  # fmt: skip
-LINE = re.compile(r'(?P<name>[a-z_]+)\{(?P<labels>(?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)+)\} (?P<value>-?[0-9.e+-]+)')
+    "input_voltage",
+    "output_voltage",
+    "battery_voltage",
+    "battery_level",
+    "load_percent",
+    "load_power",
+    "frequency",
+    "input_frequency",
+    "temperature",
+    "timestamp",
+    "status",
+    "uptime",
+    "alarms",
+]
+LINE = re.compile(
+    r'(?P<name>[a-z_]+)\{(?P<labels>(?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)+)\} (?P<value>-?[0-9.e+-]+)'
+)
 
 
 @pytest.fixture
@@ -34,7 +47,9 @@ def house(make_site, tmp_path):
 
 def metrics(site):
     response = site.get("/metrics")
-    assert response.status_code == 200 and response.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert response.status_code == 200 and response.headers["content-type"].startswith(
+        "text/plain; version=0.0.4"
+    )
     found, typed = {}, set()
     for line in response.text.splitlines():
         if line.startswith("# TYPE "):
@@ -51,11 +66,19 @@ def test_telemetry_has_the_fields_of_the_ep20_monitor(house):
     body = site.get("/api/telemetry").json()
     assert list(body) == FIELDS
     last = site.rows("select * from ups_samples where ups = 3 order by id desc limit 1")
-    row = dict(zip([name for (name,) in site.rows("select name from pragma_table_info('ups_samples')")], last[0]))
+    row = dict(
+        zip([name for (name,) in site.rows("select name from pragma_table_info('ups_samples')")], last[0])
+    )
     assert (body["input_voltage"], body["battery_voltage"], body["temperature"]) == (
-        row["input_voltage"], row["battery_voltage"], row["ups_temperature"],
-    )  # fmt: skip
-    assert (body["battery_level"], body["load_percent"], body["load_power"]) == (100, row["ups_load"], round(row["watts"]))
+        row["input_voltage"],
+        row["battery_voltage"],
+        row["ups_temperature"],
+    )
+    assert (body["battery_level"], body["load_percent"], body["load_power"]) == (
+        100,
+        row["ups_load"],
+        round(row["watts"]),
+    )
     assert isinstance(body["load_power"], int)
     assert (body["status"], body["alarms"]) == ("online", [])
     assert re.fullmatch(r"\d\d:\d\d:\d\d", body["uptime"])
@@ -75,7 +98,10 @@ def test_the_first_ups_where_there_is_no_ep20(house):
     connection = connect(site.house.config.database)
     connection.execute("update ups set configured = 0 where driver = 'must'")
     connection.close()
-    assert site.get("/api/telemetry").json()["input_voltage"] == site.get("/api/telemetry?ups=rack@closet").json()["input_voltage"]
+    assert (
+        site.get("/api/telemetry").json()["input_voltage"]
+        == site.get("/api/telemetry?ups=rack@closet").json()["input_voltage"]
+    )
 
 
 def test_an_old_value_never_passes_for_one_of_now(house):
@@ -84,8 +110,15 @@ def test_an_old_value_never_passes_for_one_of_now(house):
     assert [body[field] for field in FIELDS[:9]] == [None] * 9
     assert body["status"] == "stale" and body["alarms"] == ["device: connection refused"]
     found = metrics(site)
-    assert found["voltkeeper_ups_up", 'ups="garage"'] == 0 and found["voltkeeper_ups_up", 'ups="rack@closet"'] == 1
-    told = {labels for name, labels in found if name.startswith("voltkeeper_ups_") and not name.endswith(("_up", "age_seconds"))}
+    assert (
+        found["voltkeeper_ups_up", 'ups="garage"'] == 0
+        and found["voltkeeper_ups_up", 'ups="rack@closet"'] == 1
+    )
+    told = {
+        labels
+        for name, labels in found
+        if name.startswith("voltkeeper_ups_") and not name.endswith(("_up", "age_seconds"))
+    }
     assert told and all("rack@closet" in labels for labels in told)
     assert found["voltkeeper_ups_sample_age_seconds", 'ups="garage"'] > 1000
 
@@ -117,12 +150,20 @@ def test_metrics_tell_nodes_and_sources_with_escaped_labels(house):
     connection.execute("update nodes set location = ? where id = 12", ('Shelf "B"\\2\nleft',))
     connection.close()
     found = metrics(site)
-    assert found["voltkeeper_node_battery_percent", 'gateway="main",node_id="12",name="Shelf \\"B\\"\\\\2\\nleft"'] == 15
+    assert (
+        found[
+            "voltkeeper_node_battery_percent", 'gateway="main",node_id="12",name="Shelf \\"B\\"\\\\2\\nleft"'
+        ]
+        == 15
+    )
     assert found["voltkeeper_source_up", 'source="closet",kind="nut"'] == 1
     assert found["voltkeeper_source_received_total", 'source="closet",kind="nut"'] == 812
     for ups in UPSES:
         label = f'ups="{ups}"'
-        rows = site.rows("select s.input_voltage from ups_samples s join ups u on u.id = s.ups where u.name = ? order by s.id desc limit 1", ups)
+        rows = site.rows(
+            "select s.input_voltage from ups_samples s join ups u on u.id = s.ups where u.name = ? order by s.id desc limit 1",
+            ups,
+        )
         assert found["voltkeeper_ups_input_voltage_volts", label] == rows[0][0]
     connection = connect(site.house.config.database)
     connection.execute("update nodes set last_seen_at = ?", (utc(time.time() - 5 * 86_400),))

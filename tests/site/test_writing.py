@@ -41,7 +41,11 @@ def test_only_who_may_writes(site, route):
 @pytest.mark.parametrize("kind", ["json", "urlencoded", "multipart"])
 def test_set_location_takes_every_kind_of_form(site, kind):
     fields = {"node": "12", "location": "  Tomato   bed "}
-    options = {"json": {"json": fields}, "urlencoded": {"data": fields}, "multipart": {"files": {k: (None, v) for k, v in fields.items()}}}
+    options = {
+        "json": {"json": fields},
+        "urlencoded": {"data": fields},
+        "multipart": {"files": {k: (None, v) for k, v in fields.items()}},
+    }
     response = site.post("/telemetry/set_location", headers=bearer(), **options[kind])
     assert response.status_code == 200 and response.json()["ok"] is True, response.text
     assert site.rows("select location, name from nodes where id = 12") == [("Tomato bed", "Tomato bed")]
@@ -52,7 +56,9 @@ def test_set_location_takes_every_kind_of_form(site, kind):
 def test_a_browser_writes_with_its_token_and_goes_back(site, kind):
     site.login()
     fields = {"csrftoken": site.token(), "node": "12", "location": "Bed", "next": "/nodes/main/12"}
-    options = {"data": fields} if kind == "urlencoded" else {"files": {k: (None, v) for k, v in fields.items()}}
+    options = (
+        {"data": fields} if kind == "urlencoded" else {"files": {k: (None, v) for k, v in fields.items()}}
+    )
     response = site.post("/telemetry/set_location", headers=BROWSER, **options)
     assert (response.status_code, response.headers["location"]) == (302, "/nodes/main/12")
     site.cookies["ds_messages"] = response.cookies["ds_messages"]
@@ -73,12 +79,16 @@ def test_a_form_does_not_send_a_browser_to_another_site(site):
 def test_a_forged_form_is_refused(site, route, forged):
     site.login()
     site.token()
-    fields = {"node": "12", "location": "x", "order": "reboot"} | ({} if forged is None else {"csrftoken": forged})
+    fields = {"node": "12", "location": "x", "order": "reboot"} | (
+        {} if forged is None else {"csrftoken": forged}
+    )
     for options in ({"data": fields}, {"json": fields}, {"files": {k: (None, v) for k, v in fields.items()}}):
         response = site.post(route, **options)
         assert response.status_code == 403, response.text
         assert "csrftoken" in response.json()["errors"][0]
-    response = site.post(route, data={**fields, "csrftoken": site.token()}, headers={"sec-fetch-site": "cross-site"})
+    response = site.post(
+        route, data={**fields, "csrftoken": site.token()}, headers={"sec-fetch-site": "cross-site"}
+    )
     assert response.status_code == 403
     assert site.rows("select location from nodes where id = 12") == [("",)]
     assert site.rows("select count(*) from outbox") == [(0,)]
@@ -107,17 +117,23 @@ def test_a_browser_reads_why_it_was_refused(site):
     site.login()
     fields = {"csrftoken": site.token(), "node": "99", "location": "x"}
     response = site.post("/telemetry/set_location", data=fields, headers=BROWSER)
-    assert response.status_code == 404 and "No node 99" in response.text and "<h1>Not done</h1>" in response.text
+    assert (
+        response.status_code == 404 and "No node 99" in response.text and "<h1>Not done</h1>" in response.text
+    )
 
 
 def test_nodes_are_also_named_by_gateway_and_number(site):
-    assert site.post("/telemetry/set_location", json={"node": "shed/12", "location": "Tools"}, headers=bearer()).is_success
+    assert site.post(
+        "/telemetry/set_location", json={"node": "shed/12", "location": "Tools"}, headers=bearer()
+    ).is_success
     assert site.rows("select id, location from nodes where location <> ''") == [(268, "Tools")]
 
 
 def test_battery_changed_today_and_on_a_date(site):
     assert site.post("/telemetry/battery_changed", json={"node": 12}, headers=bearer()).is_success
-    assert site.post("/telemetry/battery_changed", json={"node": 12, "date": "2026-03-01"}, headers=bearer()).is_success
+    assert site.post(
+        "/telemetry/battery_changed", json={"node": 12, "date": "2026-03-01"}, headers=bearer()
+    ).is_success
     rows = site.rows("select substr(changed_at, 1, 10), recorded_by from battery_changes order by id")
     today = datetime.now(UTC).date().isoformat()
     assert rows == [(today, "bot"), ("2026-03-01", "bot")]
@@ -149,7 +165,9 @@ def test_a_day_begins_at_local_midnight(make_site):
 def test_orders_become_rows(site):
     response = site.post("/-/orders", data={"node": "12", "order": "reboot"}, headers=bearer())
     assert response.status_code == 201 and response.json()["ok"] is True
-    line = site.post("/-/orders", files={"node": (None, "12"), "line": (None, "12;1;1;0;2;1")}, headers=bearer())
+    line = site.post(
+        "/-/orders", files={"node": (None, "12"), "line": (None, "12;1;1;0;2;1")}, headers=bearer()
+    )
     assert response.json()["ids"] + line.json()["ids"] == [1, 2]
     rows = site.rows('select node, "order", line, state, created_by from outbox order by id')
     assert rows == [(12, "reboot", None, "queued", "bot"), (12, None, "12;1;1;0;2;1", "queued", "bot")]

@@ -10,25 +10,54 @@ from ingest.database import connect, utc
 
 UPSES = ("rack@closet", "desk@closet", "garage")
 FIGURES = (
-    "input_voltage", "input_frequency", "output_voltage", "battery_charge", "battery_voltage", "battery_runtime",
-    "ups_load", "watts", "ups_temperature",
-)  # fmt: skip
+    "input_voltage",
+    "input_frequency",
+    "output_voltage",
+    "battery_charge",
+    "battery_voltage",
+    "battery_runtime",
+    "ups_load",
+    "watts",
+    "ups_temperature",
+)
 VARIABLES = {
     "rack@closet": {
-        "ups.mfr": "EATON", "ups.model": "5PX 1500i", "ups.serial": "G123", "ups.realpower.nominal": "1350", "battery.charge.low": "20",
-        "battery.runtime.low": "180", "input.transfer.low": "184", "input.transfer.high": "265", "input.voltage.nominal": "230",
-        "ups.test.result": "Done and passed", "battery.type": "PbAc", "ups.beeper.status": "enabled", "outlet.1.status": "on",
+        "ups.mfr": "EATON",
+        "ups.model": "5PX 1500i",
+        "ups.serial": "G123",
+        "ups.realpower.nominal": "1350",
+        "battery.charge.low": "20",
+        "battery.runtime.low": "180",
+        "input.transfer.low": "184",
+        "input.transfer.high": "265",
+        "input.voltage.nominal": "230",
+        "ups.test.result": "Done and passed",
+        "battery.type": "PbAc",
+        "ups.beeper.status": "enabled",
+        "outlet.1.status": "on",
     },
     "desk@closet": {
-        "ups.mfr": "American Power Conversion", "ups.model": "Back-UPS RS 1600SI", "ups.serial": "4B1", "battery.charge.low": "10",
-        "input.transfer.low": "176", "input.transfer.high": "282", "input.voltage.nominal": "230", "battery.date": "2019/05/16",
-        "ups.realpower.nominal": "960", "battery.type": "PbAc", "ups.beeper.status": "disabled", "ups.test.result": "No test initiated",
+        "ups.mfr": "American Power Conversion",
+        "ups.model": "Back-UPS RS 1600SI",
+        "ups.serial": "4B1",
+        "battery.charge.low": "10",
+        "input.transfer.low": "176",
+        "input.transfer.high": "282",
+        "input.voltage.nominal": "230",
+        "battery.date": "2019/05/16",
+        "ups.realpower.nominal": "960",
+        "battery.type": "PbAc",
+        "ups.beeper.status": "disabled",
+        "ups.test.result": "No test initiated",
     },
     "garage": {
-        "ups.mfr": "MUST", "ups.model": "EP20-1000", "output.voltage.nominal": "230", "battery.voltage.nominal": "12",
+        "ups.mfr": "MUST",
+        "ups.model": "EP20-1000",
+        "output.voltage.nominal": "230",
+        "battery.voltage.nominal": "12",
         "battery.type": "PbAc",
     },
-}  # fmt: skip
+}
 WATTS = {"rack@closet": 240.0, "desk@closet": 90.0, "garage": 172.0}
 
 
@@ -46,7 +75,10 @@ class House:
     def write(self, outages=(), gaps=(), stale=(), lost=(), open_outage=None):
         """`outages`: (hours before now, seconds, names); `gaps`: (hours before now, seconds); `stale`, `lost`: names, sources."""
         self.connection.execute("begin")
-        for source, kind, address in (("closet", "nut", "127.0.0.1:3493"), ("garage", "must", "/dev/ttyUSB0")):
+        for source, kind, address in (
+            ("closet", "nut", "127.0.0.1:3493"),
+            ("garage", "must", "/dev/ttyUSB0"),
+        ):
             state, detail = ("lost", "refused: connection refused") if source in lost else ("connected", "")
             self.connection.execute(
                 """insert into ingest_status (source, kind, address, state, detail, since_at, heartbeat_at, received)
@@ -75,11 +107,19 @@ class House:
             """insert into ups (id, name, driver, source, address, label, mfr, model, serial, realpower_nominal, first_seen_at)
             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
             (
-                number, name, "nut" if "@" in name else "must", source, source, name.partition("@")[0].capitalize(),
-                values["ups.mfr"], values["ups.model"], values.get("ups.serial"),
-                float(values.get("ups.realpower.nominal", 0)) or None, utc(self.start),
+                number,
+                name,
+                "nut" if "@" in name else "must",
+                source,
+                source,
+                name.partition("@")[0].capitalize(),
+                values["ups.mfr"],
+                values["ups.model"],
+                values.get("ups.serial"),
+                float(values.get("ups.realpower.nominal", 0)) or None,
+                utc(self.start),
             ),
-        )  # fmt: skip
+        )
         rows, at = [], self.start
         while at <= end:
             outage = next(((s, d) for s, d in mine if s <= at < s + d), None)
@@ -89,7 +129,9 @@ class House:
             at = min(at + (10 if outage else self.step), max(ahead, at + 0.5))
             if outage and at > outage[0] + outage[1]:
                 at = outage[0] + outage[1]
-        rows.append(self._sample(name, number, end, next(((s, d) for s, d in mine if s <= end < s + d), None)))
+        rows.append(
+            self._sample(name, number, end, next(((s, d) for s, d in mine if s <= end < s + d), None))
+        )
         columns = list(rows[0])
         self.connection.executemany(
             f"insert into ups_samples ({', '.join(columns)}) values ({', '.join('?' * len(columns))})",
@@ -106,13 +148,17 @@ class House:
             """update ups set status = ?, status_at = ?, last_sample_at = ?, outcome = ?, outcome_at = ? where id = ?""",
             (last["ups_status"], last["sampled_at"], last["sampled_at"], outcome, utc(self.now), number),
         )
-        words = {"stale": "the driver runs but has lost the UPS: look at its USB or serial cable", "refused": "connection refused"}
+        words = {
+            "stale": "the driver runs but has lost the UPS: look at its USB or serial cable",
+            "refused": "connection refused",
+        }
         polls = [(utc(self.start), utc(end), len(rows), "ok", "")]
         if outcome != "ok":
             polls.append((utc(end + 10), utc(self.now), 119, outcome, words[outcome]))
             self._event(number, "COMMBAD", end + 10, None, f"device: {words[outcome]}", {"outcome": outcome})
         self.connection.executemany(
-            f"insert into polls (ups, started_at, ended_at, count, outcome, detail) values ({number}, ?, ?, ?, ?, ?)", polls
+            f"insert into polls (ups, started_at, ended_at, count, outcome, detail) values ({number}, ?, ?, ?, ?, ?)",
+            polls,
         )
 
     def _times(self, rows):
@@ -127,19 +173,28 @@ class House:
         status = "OL" if not outage else "OB LB" if left < 15 else "OB DISCHRG"
         volts = 0.0 if outage else 231 + 3 * (day - 0.5) + noise(0, 1.2)
         return {
-            "sampled_at": utc(at), "ups": number, "ups_status": status, "input_voltage": round(volts, 1),
-            "input_frequency": 0.0 if outage else round(50 + noise(0, 0.02), 2), "output_voltage": round(230 + noise(0, 0.5), 1),
-            "battery_charge": round(left), "battery_voltage": round(11.2 + left / 100 * 2.4, 2),
-            "battery_runtime": None if name == "garage" else round(left * 36), "ups_load": round(watts / 12),
+            "sampled_at": utc(at),
+            "ups": number,
+            "ups_status": status,
+            "input_voltage": round(volts, 1),
+            "input_frequency": 0.0 if outage else round(50 + noise(0, 0.02), 2),
+            "output_voltage": round(230 + noise(0, 0.5), 1),
+            "battery_charge": round(left),
+            "battery_voltage": round(11.2 + left / 100 * 2.4, 2),
+            "battery_runtime": None if name == "garage" else round(left * 36),
+            "ups_load": round(watts / 12),
             "ups_temperature": round(29 + 4 * day + noise(0, 0.2), 1) if name != "desk@closet" else None,
-            "watts": round(watts, 1), "watts_rule": "measured" if name == "garage" else "load x nominal W",
-        }  # fmt: skip
+            "watts": round(watts, 1),
+            "watts_rule": "measured" if name == "garage" else "load x nominal W",
+        }
 
     def _hours(self, number, rows):
         hours = {}
 
         def hour(at):
-            return hours.setdefault(self.clock.day_and_hour(at)[1], {"rows": [], "covered": 0.0, "battery": 0.0, "wh": 0.0})
+            return hours.setdefault(
+                self.clock.day_and_hour(at)[1], {"rows": [], "covered": 0.0, "battery": 0.0, "wh": 0.0}
+            )
 
         timed = [(row["at_s"], row) for row in self._times(rows)]
         for at, row in timed:
@@ -151,7 +206,9 @@ class House:
             while start < at:
                 stop = min(at, (start // 900 + 1) * 900)
                 own = hour(start)
-                middle = old["watts"] + (new["watts"] - old["watts"]) * ((start + stop) / 2 - before) / (at - before)
+                middle = old["watts"] + (new["watts"] - old["watts"]) * ((start + stop) / 2 - before) / (
+                    at - before
+                )
                 own["covered"] += stop - start
                 own["wh"] += middle * (stop - start) / 3600
                 own["battery"] += (stop - start) * ("OB" in old["ups_status"])
@@ -161,20 +218,44 @@ class House:
             for figure in FIGURES:
                 values = [row[figure] for row in own["rows"] if row[figure] is not None]
                 parts += [min(values), sum(values) / len(values), max(values)] if values else [None] * 3
-            row = (number, name, len(own["rows"]), own["covered"], own["battery"], 0, 120 * (number == 2), own["wh"], "x", *parts)
-            self.connection.execute(f"insert into ups_samples_hourly values ({', '.join('?' * len(row))})", row)
+            row = (
+                number,
+                name,
+                len(own["rows"]),
+                own["covered"],
+                own["battery"],
+                0,
+                120 * (number == 2),
+                own["wh"],
+                "x",
+                *parts,
+            )
+            self.connection.execute(
+                f"insert into ups_samples_hourly values ({', '.join('?' * len(row))})", row
+            )
 
     def _event(self, number, event, start, end, detail="", figures=None, complete=1):
-        self.events.append((utc(start), event, number, end and utc(end), detail, json.dumps(figures or {}), complete))
+        self.events.append(
+            (utc(start), event, number, end and utc(end), detail, json.dumps(figures or {}), complete)
+        )
 
     def _outage(self, number, name, start, seconds, open_):
         charge = round(max(4.0, 100 - seconds / 40))
         figures = {
-            "seconds": seconds, "covered_s": seconds, "samples": int(seconds / 10), "missed_polls": 0,
-            "low_battery": int(charge < 15), "charge_start": 100, "charge_end": charge, "lowest_charge": charge,
-            "wh": round(WATTS[name] * seconds / 3600, 3), "watts_avg": WATTS[name], "load_avg": round(WATTS[name] / 12),
-            "lowest_input_voltage": 0.0, "lowest_battery_voltage": round(11.2 + charge / 100 * 2.4, 2),
-        }  # fmt: skip
+            "seconds": seconds,
+            "covered_s": seconds,
+            "samples": int(seconds / 10),
+            "missed_polls": 0,
+            "low_battery": int(charge < 15),
+            "charge_start": 100,
+            "charge_end": charge,
+            "lowest_charge": charge,
+            "wh": round(WATTS[name] * seconds / 3600, 3),
+            "watts_avg": WATTS[name],
+            "load_avg": round(WATTS[name] / 12),
+            "lowest_input_voltage": 0.0,
+            "lowest_battery_voltage": round(11.2 + charge / 100 * 2.4, 2),
+        }
         if name != "garage":
             figures["predicted_runtime_s"] = 3600
         self._event(number, "ONBATT", start, None if open_ else start + seconds, "", figures)
@@ -183,7 +264,14 @@ class House:
 
     def _variables(self, number, last, values):
         told = dict(values)
-        for figure in ("input_voltage", "output_voltage", "battery_charge", "battery_voltage", "battery_runtime", "ups_load"):
+        for figure in (
+            "input_voltage",
+            "output_voltage",
+            "battery_charge",
+            "battery_voltage",
+            "battery_runtime",
+            "ups_load",
+        ):
             if last[figure] is not None:
                 told[figure.replace("_", ".")] = f"{last[figure]:g}"
         told["ups.status"] = last["ups_status"]
@@ -199,6 +287,7 @@ def add_tariffs(path, *rows):
     """Rows of (valid_from, valid_to, hours, days, price_per_kwh, currency)."""
     connection = connect(path)
     connection.executemany(
-        "insert into tariffs (valid_from, valid_to, hours, days, price_per_kwh, currency) values (?, ?, ?, ?, ?, ?)", rows
+        "insert into tariffs (valid_from, valid_to, hours, days, price_per_kwh, currency) values (?, ?, ?, ?, ?, ?)",
+        rows,
     )
     connection.close()

@@ -22,7 +22,9 @@ class Ingest:
         self.folder = Path(folder)
         self.database = self.folder / "t.db"
         self.log = self.folder / "ingest.log"
-        (self.folder / "config.yml").write_text("database: t.db\ntimezone: Europe/Rome\ncommit_s: 0.2\n" + config)
+        (self.folder / "config.yml").write_text(
+            "database: t.db\ntimezone: Europe/Rome\ncommit_s: 0.2\n" + config
+        )
         self.process = None
         self.start()
 
@@ -36,7 +38,9 @@ class Ingest:
     def start(self):
         with self.log.open("a") as log:
             command = [sys.executable, "-m", "ingest", "ingest", "--config", str(self.folder / "config.yml")]
-            self.process = subprocess.Popen(command, cwd=ROOT, stderr=log, env=os.environ | {"PYTHONPATH": str(ROOT)})
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, stderr=log, env=os.environ | {"PYTHONPATH": str(ROOT)}
+            )
 
     def stop(self):
         """SIGTERM; returns the exit code."""
@@ -66,14 +70,20 @@ class Ingest:
 
     def events(self, ups, event="%"):
         return self.rows(
-            "select e.* from events e join ups u on u.id = e.ups where u.name = ? and e.event like ? order by e.id", ups, event
+            "select e.* from events e join ups u on u.id = e.ups where u.name = ? and e.event like ? order by e.id",
+            ups,
+            event,
         )
 
     def samples(self, ups):
-        return self.rows("select s.* from ups_samples s join ups u on u.id = s.ups where u.name = ? order by s.id", ups)
+        return self.rows(
+            "select s.* from ups_samples s join ups u on u.id = s.ups where u.name = ? order by s.id", ups
+        )
 
     def polls(self, ups):
-        return self.rows("select p.* from polls p join ups u on u.id = p.ups where u.name = ? order by p.id", ups)
+        return self.rows(
+            "select p.* from polls p join ups u on u.id = p.ups where u.name = ? order by p.id", ups
+        )
 
     def status(self, source):
         return (self.rows("select * from ingest_status where source = ?", source) or [{}])[0]

@@ -26,7 +26,9 @@ class Sender:
         self.commander.add(Order(number, ups, command, None, None, "owner", time.monotonic() + seconds))
 
     def states(self, wanted, seconds=10):
-        return until(lambda: [update.state for update in self.updates], lambda states: len(states) >= wanted, seconds)
+        return until(
+            lambda: [update.state for update in self.updates], lambda states: len(states) >= wanted, seconds
+        )
 
     def end(self):
         self.commander.stop()
@@ -71,7 +73,10 @@ def test_a_server_that_is_gone_before_it_answers_leaves_it_unknown_and_is_not_as
         one = sender(demo(upsd))
         one.order()
         assert one.states(2) == ["sent", "unknown"]
-        assert "closed the connection" in one.updates[-1].reason and "it is not sent again" in one.updates[-1].reason
+        assert (
+            "closed the connection" in one.updates[-1].reason
+            and "it is not sent again" in one.updates[-1].reason
+        )
         time.sleep(3)
         assert len([request for request in upsd.requests if request.startswith("INSTCMD")]) == 1
 
@@ -127,4 +132,8 @@ def test_a_connection_that_died_between_two_orders_does_not_cost_the_second(send
             shut(connection)
         one.order(2)
         until(lambda: [update for update in one.updates if update.order.id == 2], bool)
-        assert [(update.order.id, update.state) for update in one.updates] == [(1, "sent"), (1, "unknown"), (2, "sent")]
+        assert [(update.order.id, update.state) for update in one.updates] == [
+            (1, "sent"),
+            (1, "unknown"),
+            (2, "sent"),
+        ]

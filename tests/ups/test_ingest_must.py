@@ -78,10 +78,17 @@ def ingest(story, device, tmp_path_factory):
 
 def test_a_frame_becomes_the_figures_it_carries(ingest):
     sample = ingest.samples("garage")[0]
-    assert (sample["ups_status"], sample["input_voltage"], sample["output_current"], sample["watts"]) == ("OL", 223.0, 1.3, 172)
+    assert (sample["ups_status"], sample["input_voltage"], sample["output_current"], sample["watts"]) == (
+        "OL",
+        223.0,
+        1.3,
+        172,
+    )
     assert (sample["battery_current"], sample["battery_charge"], sample["ups_load"]) == (1.6, 100, 17)
     assert sample["watts_rule"] == "measured"
-    held = ingest.rows("select variable, value from ups_variables v join ups u on u.id = v.ups where u.name = 'garage'")
+    held = ingest.rows(
+        "select variable, value from ups_variables v join ups u on u.id = v.ups where u.name = 'garage'"
+    )
     held = {row["variable"]: row["value"] for row in held}
     assert held["battery.voltage.low"] == "10.5" and held["ups.beeper.status"] == "enabled"
 
@@ -107,7 +114,9 @@ def test_a_setting_changed_at_the_device_is_history_after_a_restart_too(ingest, 
     assert ingest.stop() == 0
     ingest.start()
     changes = until(lambda: ingest.rows("select * from ups_variable_changes"), bool)
-    assert [(row["variable"], row["old"], row["value"]) for row in changes] == [("battery.voltage.low", "10.5", "11.0")]
+    assert [(row["variable"], row["old"], row["value"]) for row in changes] == [
+        ("battery.voltage.low", "10.5", "11.0")
+    ]
 
 
 @pytest.mark.parametrize(("fault", "outcome"), [("crc", "crc"), ("zeros", "zeros")])
@@ -130,7 +139,9 @@ def test_unplugged_and_plugged_in_again(ingest, device):
     device.unplug()
     event = ingest.wait_event("garage", "COMMBAD")
     assert event["figures"]["outcome"] == "port"
-    assert "does not exist" in until(lambda: ingest.status("garage")["detail"], lambda words: "does not exist" in words)
+    assert "does not exist" in until(
+        lambda: ingest.status("garage")["detail"], lambda words: "does not exist" in words
+    )
     device.plug()
     plugged = now()
     sample = ingest.wait_sample("garage", plugged)
@@ -149,11 +160,18 @@ def test_an_outage_with_a_load_that_steps_every_second_is_measured(ingest, story
     story.end()
     event = ingest.wait_event("rack@closet", "ONBATT", is_open=False)
     start, end = at(event["started_at"]), at(event["ended_at"])
-    assert 0 <= start - story.outages[-1][0] < STATUS_S + 0.1 and 0 <= end - story.outages[-1][1] < STATUS_S + 0.1
+    assert (
+        0 <= start - story.outages[-1][0] < STATUS_S + 0.1
+        and 0 <= end - story.outages[-1][1] < STATUS_S + 0.1
+    )
     assert event["complete"] == 1
     assert event["figures"]["wh"] == pytest.approx(story.truth(start, end), rel=0.02)
-    hourly = ingest.rows("select sum(on_battery_s) as s from ups_samples_hourly h join ups u on u.id = h.ups where u.name = 'rack@closet'")
-    assert hourly[0]["s"] == pytest.approx(event["figures"]["covered_s"] + cut["figures"]["covered_s"], abs=2.5)
+    hourly = ingest.rows(
+        "select sum(on_battery_s) as s from ups_samples_hourly h join ups u on u.id = h.ups where u.name = 'rack@closet'"
+    )
+    assert hourly[0]["s"] == pytest.approx(
+        event["figures"]["covered_s"] + cut["figures"]["covered_s"], abs=2.5
+    )
 
 
 def test_a_ups_that_joins_the_server_is_found(ingest, story):
@@ -162,4 +180,6 @@ def test_a_ups_that_joins_the_server_is_found(ingest, story):
     until(lambda: ingest.status("closet")["state"], lambda state: state == "lost")
     ingest.upsd.heal()
     ingest.wait_sample("shed@closet")
-    assert ingest.rows("select label, source from ups where name = 'shed@closet'") == [{"label": "Shed", "source": "closet"}]
+    assert ingest.rows("select label, source from ups where name = 'shed@closet'") == [
+        {"label": "Shed", "source": "closet"}
+    ]

@@ -22,7 +22,9 @@ ups:
 
 @pytest.fixture(scope="module")
 def lab():
-    with Lab({"plain": PLAIN, "eaton": DEVICES / "eaton-3s-550.dev", "apc": DEVICES / "apc-back-ups-rs-1600si.dev"}) as lab:
+    with Lab(
+        {"plain": PLAIN, "eaton": DEVICES / "eaton-3s-550.dev", "apc": DEVICES / "apc-back-ups-rs-1600si.dev"}
+    ) as lab:
         for name in ("plain", "eaton", "apc"):
             lab.wait(name)
         yield lab
@@ -39,12 +41,21 @@ def ingest(lab, tmp_path_factory):
 
 @pytest.mark.parametrize("name", ["eaton", "apc"])
 def test_every_variable_of_a_device_file_is_kept_as_it_stands(lab, ingest, name):
-    rows = (line.split(":", 1) for line in lab.files[name].read_text().splitlines() if line and not line.startswith("#"))
+    rows = (
+        line.split(":", 1)
+        for line in lab.files[name].read_text().splitlines()
+        if line and not line.startswith("#")
+    )
     told = {variable: value.strip() for variable, value in rows}
     held = ingest.rows(
-        "select variable, value from ups_variables v join ups u on u.id = v.ups where u.name = ?", f"{name}@lab"
+        "select variable, value from ups_variables v join ups u on u.id = v.ups where u.name = ?",
+        f"{name}@lab",
     )
-    assert {row["variable"]: row["value"] for row in held if not row["variable"].startswith(("driver.", "server."))} == told
+    assert {
+        row["variable"]: row["value"]
+        for row in held
+        if not row["variable"].startswith(("driver.", "server."))
+    } == told
     sample = ingest.samples(f"{name}@lab")[-1]
     for variable, number in parse_figures(told).items():
         if column(variable) in sample:
@@ -110,12 +121,17 @@ def test_a_killed_upsd_is_told_and_read_again_within_a_poll(lab, ingest):
     lab.kill(lab.upsd)
     event = ingest.wait_event("apc@lab", "COMMBAD")
     assert event["figures"]["outcome"] in ("closed", "refused")
-    assert until(lambda: ingest.polls("apc@lab")[-1]["outcome"], lambda outcome: outcome == "refused") == "refused"
+    assert (
+        until(lambda: ingest.polls("apc@lab")[-1]["outcome"], lambda outcome: outcome == "refused")
+        == "refused"
+    )
     lab.start_upsd()
     listening = now()
     lab.wait("apc")
     sample = ingest.wait_sample("apc@lab", listening)
-    assert at(sample["sampled_at"]) - listening < POLL_S + 1.5  # upsd itself says WAIT until its drivers are heard
+    assert (
+        at(sample["sampled_at"]) - listening < POLL_S + 1.5
+    )  # upsd itself says WAIT until its drivers are heard
     ingest.wait_event("apc@lab", "COMMBAD", is_open=False)
 
 
@@ -124,13 +140,20 @@ def test_a_killed_driver_concerns_its_ups_alone(lab, ingest):
     lab.kill(lab.drivers["plain"])
     event = ingest.wait_event("plain@lab", "COMMBAD")
     assert event["figures"]["where"] == "driver" and event["figures"]["outcome"] == "driver"
-    assert "plain@lab: driver" in until(lambda: ingest.status("lab")["detail"], lambda words: "driver" in words)
+    assert "plain@lab: driver" in until(
+        lambda: ingest.status("lab")["detail"], lambda words: "driver" in words
+    )
     assert ingest.events("eaton@lab", "COMMBAD")[-1]["ended_at"]
     assert longest_gap(ingest.samples("eaton@lab"), before, now()) < POLL_S + STATUS_S + 0.5
     lab.start_driver("plain")
     lab.wait("plain", "OL")
     ingest.wait_event("plain@lab", "COMMBAD", is_open=False)
-    assert {s["ups_status"] for s in ingest.samples("plain@lab")} <= {"OL", "OB DISCHRG", "OB DISCHRG LB", "OL CHRG"}
+    assert {s["ups_status"] for s in ingest.samples("plain@lab")} <= {
+        "OL",
+        "OB DISCHRG",
+        "OB DISCHRG LB",
+        "OL CHRG",
+    }
 
 
 def test_a_frozen_driver_is_stale_and_concerns_the_device(lab, ingest):

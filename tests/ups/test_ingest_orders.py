@@ -11,15 +11,23 @@ from tests.ups.house import Ingest, at
 
 DEVICE = {
     "variables": {
-        "ups.status": "OL", "battery.charge": "100", "battery.charge.low": "20", "input.sensitivity": "low", "ups.delay.start": "30",
-        "ups.id": "x", "ups.test.result": "No test initiated", "battery.voltage": "27.1",
+        "ups.status": "OL",
+        "battery.charge": "100",
+        "battery.charge.low": "20",
+        "input.sensitivity": "low",
+        "ups.delay.start": "30",
+        "ups.id": "x",
+        "ups.test.result": "No test initiated",
+        "battery.voltage": "27.1",
     },
     "rw": {
-        "battery.charge.low": ["STRING", 10], "input.sensitivity": ["ENUM", "low", "high"], "ups.delay.start": ["RANGE", 0, 600],
+        "battery.charge.low": ["STRING", 10],
+        "input.sensitivity": ["ENUM", "low", "high"],
+        "ups.delay.start": ["RANGE", 0, 600],
         "ups.id": ["STRING", 8],
     },
     "commands": ["test.battery.start.quick", "beeper.mute", "load.off"],
-}  # fmt: skip
+}
 USERS = '[poor]\n  password = "pw-of-poor"\n'
 LISTED = "{commands: [test.battery.start.quick, beeper.mute, beeper.enable], settings: [battery.charge.low, input.sensitivity, ups.delay.start]}"
 CONFIG = """
@@ -98,7 +106,13 @@ def test_a_battery_test_is_done_once_and_its_event_tells_who_asked(lab, ingest):
     assert event["figures"]["battery_voltage_before"] == 27.1
     audit = ingest.rows("select actor, action, subject, detail, outcome from audit")
     assert audit == [
-        {"actor": "owner", "action": "ups_order_sent", "subject": "rack@lab", "detail": QUICK, "outcome": "done"}
+        {
+            "actor": "owner",
+            "action": "ups_order_sent",
+            "subject": "rack@lab",
+            "detail": QUICK,
+            "outcome": "done",
+        }
     ]
 
 
@@ -124,7 +138,10 @@ def test_a_setting_is_done_and_shows_in_the_history(ingest):
         ({"command": "load.off", "variable": "ups.id", "value": "1"}, "either a command or a variable"),
         ({}, "either a command or a variable"),
         ({"command": "load.off", "ups": "dummy@lab"}, "the driver of the UPS does not know it"),
-        ({"variable": "battery.charge.low", "value": "low", "ups": "dummy@lab"}, "not sent: 'low' is no number"),
+        (
+            {"variable": "battery.charge.low", "value": "low", "ups": "dummy@lab"},
+            "not sent: 'low' is no number",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_told_in_words_and_not_sent(lab, ingest, given, words):
@@ -134,7 +151,9 @@ def test_what_cannot_be_done_is_told_in_words_and_not_sent(lab, ingest, given, w
     assert of_driver(lab, before) == []
 
 
-@pytest.mark.parametrize(("verdict", "words"), [("1", "does not know it"), ("2", "does not take it so"), ("3", "did not do it")])
+@pytest.mark.parametrize(
+    ("verdict", "words"), [("1", "does not know it"), ("2", "does not take it so"), ("3", "did not do it")]
+)
 def test_a_driver_that_could_not_do_it_is_no_success(lab, ingest, verdict, words):
     lab.judge("rack", verdict)
     failed = ended(ingest, order(ingest, QUICK))
@@ -142,13 +161,20 @@ def test_a_driver_that_could_not_do_it_is_no_success(lab, ingest, verdict, words
     assert ingest.events("rack@lab", "TEST") == []
 
 
-@pytest.mark.parametrize(("user", "password"), [("admin", "qwertz42"), ("nobody", "qwertz42"), ("poor", "pw-of-poor")])
+@pytest.mark.parametrize(
+    ("user", "password"), [("admin", "qwertz42"), ("nobody", "qwertz42"), ("poor", "pw-of-poor")]
+)
 def test_a_user_who_may_not_is_told_what_to_look_at_and_reading_goes_on(lab, tmp_path, user, password):
     with house(tmp_path, config(lab.port, user, password)) as ingest:
-        command, setting = order(ingest, "beeper.mute"), order(ingest, variable="battery.charge.low", value="30")
+        command, setting = (
+            order(ingest, "beeper.mute"),
+            order(ingest, variable="battery.charge.low", value="30"),
+        )
         for number in (command, setting):
             failed = ended(ingest, number)
-            assert failed["state"] == "failed" and user in failed["reason"] and "upsd.users" in failed["reason"], failed
+            assert (
+                failed["state"] == "failed" and user in failed["reason"] and "upsd.users" in failed["reason"]
+            ), failed
         assert password not in ingest.log.read_text() + failed["reason"]
         ingest.wait_sample("rack@lab", at(failed["done_at"]))
         assert ingest.events("rack@lab", "COMMBAD") == []
@@ -188,9 +214,11 @@ def test_an_order_to_a_server_that_is_down_expires_and_never_fires(lab, ingest):
 def test_a_frozen_server_gets_nothing_to_do_when_it_thaws_and_delays_no_other(lab, tmp_path):
     with DemoUpsd() as other:
         text = config(lab.port).replace(
-            "ups: {", f"  - {{name: other, port: {other.port}, poll_s: 2, status_s: 0.5, command_username: operator, command_password: demo}}\n"
-            "ups: {rack@other: {commands: [beeper.mute]}, ", 1
-        )  # fmt: skip
+            "ups: {",
+            f"  - {{name: other, port: {other.port}, poll_s: 2, status_s: 0.5, command_username: operator, command_password: demo}}\n"
+            "ups: {rack@other: {commands: [beeper.mute]}, ",
+            1,
+        )
         with house(tmp_path, text) as ingest:
             before = len(lab.told("rack"))
             lab.freeze(lab.upsd)
@@ -199,7 +227,9 @@ def test_a_frozen_server_gets_nothing_to_do_when_it_thaws_and_delays_no_other(la
             beside = ended(ingest, order(ingest, "beeper.mute", ups="rack@other"), 4)
             assert beside["state"] == "done"
             expired = ended(ingest, frozen, 15)
-            samples = [at(s["sampled_at"]) for s in ingest.samples("rack@other") if at(s["sampled_at"]) > started - 2]
+            samples = [
+                at(s["sampled_at"]) for s in ingest.samples("rack@other") if at(s["sampled_at"]) > started - 2
+            ]
             assert max(b - a for a, b in zip(samples, samples[1:])) < 3.5
             lab.thaw(lab.upsd)
             lab.wait("rack")
@@ -250,7 +280,9 @@ def test_ordered_while_ingest_is_down(lab, ingest):
     fresh = order(ingest, "beeper.mute")
     old = order(ingest, QUICK, created_at=soon(-3600), expires_at=soon(-3540))
     of_tomorrow = order(ingest, QUICK, created_at=soon(86400), expires_at=soon(86460))
-    before_the_machine_started = order(ingest, QUICK, created_at="2020-01-01T00:00:00.000Z", expires_at=soon(60))
+    before_the_machine_started = order(
+        ingest, QUICK, created_at="2020-01-01T00:00:00.000Z", expires_at=soon(60)
+    )
     ingest.start()
     assert ended(ingest, fresh, 15)["state"] == "done"
     for number in (old, of_tomorrow, before_the_machine_started):
@@ -277,7 +309,12 @@ def test_a_locked_database_lets_nothing_out_unseen(lab, ingest):
 def test_a_server_without_tracking(tmp_path):
     with DemoUpsd() as upsd:
         upsd.fail("untracked")
-        text = config(upsd.port, "operator", "demo", "{commands: [beeper.mute], settings: [battery.charge.low, input.sensitivity]}")
+        text = config(
+            upsd.port,
+            "operator",
+            "demo",
+            "{commands: [beeper.mute], settings: [battery.charge.low, input.sensitivity]}",
+        )
         with house(tmp_path, text) as ingest:
             done = ended(ingest, order(ingest, "beeper.mute"))
             assert done["state"] == "done" and "does not tell" in done["reason"]
@@ -287,20 +324,43 @@ def test_a_server_without_tracking(tmp_path):
 
 
 def test_what_a_ups_can_be_told_is_in_its_rows(ingest):
-    controls = until(lambda: ingest.rows("select * from ups_controls c join ups u on u.id = c.ups where u.name = 'rack@lab'"), bool)
-    told = {(c["kind"], c["name"]): (c["listed"], c["type"], c["choices"], c["ranges"], c["description"]) for c in controls}
+    controls = until(
+        lambda: ingest.rows(
+            "select * from ups_controls c join ups u on u.id = c.ups where u.name = 'rack@lab'"
+        ),
+        bool,
+    )
+    told = {
+        (c["kind"], c["name"]): (c["listed"], c["type"], c["choices"], c["ranges"], c["description"])
+        for c in controls
+    }
     assert told == {
         ("command", "beeper.mute"): (1, "", "[]", "[]", "Mute the beeper for now"),
         ("command", "load.off"): (0, "", "[]", "[]", "Turn the load off at once"),
         ("command", QUICK): (1, "", "[]", "[]", "Start a quick battery test"),
         ("setting", "battery.charge.low"): (1, "RW STRING:10", "[]", "[]", "Battery: Low below"),
-        ("setting", "input.sensitivity"): (1, "RW ENUM NUMBER", '["low", "high"]', "[]", "Input: Sensitivity"),
-        ("setting", "ups.delay.start"): (1, "RW RANGE NUMBER", "[]", '[["0", "600"]]', "Settings: Start delay"),
+        ("setting", "input.sensitivity"): (
+            1,
+            "RW ENUM NUMBER",
+            '["low", "high"]',
+            "[]",
+            "Input: Sensitivity",
+        ),
+        ("setting", "ups.delay.start"): (
+            1,
+            "RW RANGE NUMBER",
+            "[]",
+            '[["0", "600"]]',
+            "Settings: Start delay",
+        ),
     }
 
 
 def test_a_server_that_is_not_there_at_all(tmp_path):
-    ingest = Ingest(tmp_path, f"nut: [{{name: lab, port: {free_port()}, ups: [rack], poll_s: 2}}]\nups: {{rack@lab: {LISTED}}}\n")
+    ingest = Ingest(
+        tmp_path,
+        f"nut: [{{name: lab, port: {free_port()}, ups: [rack], poll_s: 2}}]\nups: {{rack@lab: {LISTED}}}\n",
+    )
     with ingest:
         until(lambda: ingest.rows("select * from ups"), bool)
         expired = ended(ingest, order(ingest, "beeper.mute", expires_at=soon(3)))

@@ -62,17 +62,31 @@ def test_the_promise_is_what_came_of_the_predicted_runtime():
 
 
 def test_a_new_battery_begins_anew():
-    truth = judge([GOOD, made(started_at="2026-06-01T00:00:00.000Z", covered_s=2400.0)], since="2026-05-01T00:00:00.000Z")
+    truth = judge(
+        [GOOD, made(started_at="2026-06-01T00:00:00.000Z", covered_s=2400.0)],
+        since="2026-05-01T00:00:00.000Z",
+    )
     assert truth.counted == 1 and truth.capacity is None and truth.first_whole_s == 4800
 
 
 def test_a_row_of_events_becomes_a_discharge():
-    figures = {"covered_s": 60.0, "samples": 30, "wh": 5.0, "watts_avg": 300.0, "charge_start": 100.0, "lowest_charge": 90.0,
-               "predicted_runtime_s": 600.0}  # fmt: skip
+    figures = {
+        "covered_s": 60.0,
+        "samples": 30,
+        "wh": 5.0,
+        "watts_avg": 300.0,
+        "charge_start": 100.0,
+        "lowest_charge": 90.0,
+        "predicted_runtime_s": 600.0,
+    }
     discharge = parse_discharge("2026-01-01", 1, figures)
     assert discharge.points == 10 and discharge.wh_per_point == 0.5 and discharge.whole_s == 600
 
 
 def test_outages_that_begin_together_are_one_of_the_mains():
     rows = [("rack", 100.0), ("desk", 102.0), ("rack", 500.0), ("garage", 128.0), ("rack", 120.0)]
-    assert pair_outages(rows) == [[("rack", 100.0), ("desk", 102.0)], [("rack", 120.0), ("garage", 128.0)], [("rack", 500.0)]]
+    assert pair_outages(rows) == [
+        [("rack", 100.0), ("desk", 102.0)],
+        [("rack", 120.0), ("garage", 128.0)],
+        [("rack", 500.0)],
+    ]

@@ -6,21 +6,38 @@ from ingest.ups.commands import COMMANDS, danger, label, misread
 from ingest.ups.values import Setting, same_value, wrong_value
 
 NUMBER, TEXT = Setting("RW NUMBER"), Setting("RW STRING:4")
-ENUM, RANGE = Setting("RW ENUM NUMBER", ("low", "high")), Setting("RW RANGE NUMBER", (), (("10", "20"), ("100", "110.5")))
+ENUM, RANGE = (
+    Setting("RW ENUM NUMBER", ("low", "high")),
+    Setting("RW RANGE NUMBER", (), (("10", "20"), ("100", "110.5"))),
+)
 
 
 @pytest.mark.parametrize(
     ("setting", "value", "now", "words"),
     [
-        (NUMBER, "20", "10", None), (NUMBER, "-2.5", "10", None), (NUMBER, "soon", "10", "no number"), (NUMBER, "nan", "10", "no number"),
-        (NUMBER, "1_0", "10", "no number"), (NUMBER, "2021/12/11", "2001/09/25", None), (NUMBER, "", "10", "empty"),
-        (TEXT, "", "x", None), (TEXT, "abcd", "x", None), (TEXT, "abcde", "x", "longer than 4"), (TEXT, "a\nb", "x", "control character"),
-        (ENUM, "low", "high", None), (ENUM, "Low", "high", "none of low, high"), (ENUM, "", "high", "empty"),
-        (RANGE, "10", "15", None), (RANGE, "110.5", "15", None), (RANGE, "21", "15", "not in 10 to 20 or 100 to 110.5"),
-        (RANGE, "x", "15", "not in"), (Setting("", (), (("a", "b"),)), "1", "1", None), (Setting(), "anything", "text", None),
+        (NUMBER, "20", "10", None),
+        (NUMBER, "-2.5", "10", None),
+        (NUMBER, "soon", "10", "no number"),
+        (NUMBER, "nan", "10", "no number"),
+        (NUMBER, "1_0", "10", "no number"),
+        (NUMBER, "2021/12/11", "2001/09/25", None),
+        (NUMBER, "", "10", "empty"),
+        (TEXT, "", "x", None),
+        (TEXT, "abcd", "x", None),
+        (TEXT, "abcde", "x", "longer than 4"),
+        (TEXT, "a\nb", "x", "control character"),
+        (ENUM, "low", "high", None),
+        (ENUM, "Low", "high", "none of low, high"),
+        (ENUM, "", "high", "empty"),
+        (RANGE, "10", "15", None),
+        (RANGE, "110.5", "15", None),
+        (RANGE, "21", "15", "not in 10 to 20 or 100 to 110.5"),
+        (RANGE, "x", "15", "not in"),
+        (Setting("", (), (("a", "b"),)), "1", "1", None),
+        (Setting(), "anything", "text", None),
         (Setting(), "x" * 257, "text", "longer than 256"),
     ],
-)  # fmt: skip
+)
 def test_values(setting, value, now, words):
     wrong = wrong_value(setting, value, now)
     assert wrong is None if words is None else words in wrong
@@ -33,14 +50,38 @@ def test_values_that_are_the_same():
 
 @pytest.mark.parametrize(
     "command",
-    ["load.off", "load.off.delay", "load.cycle", "outlet.2.load.off", "outlet.load.cycle", "shutdown.return", "shutdown.reboot.graceful",
-     "outlet.1.shutdown.return", "driver.killpower", "driver.exit", "calibrate.start", "test.battery.start.deep", "test.failure.start", "bypass.start"],
-)  # fmt: skip
+    [
+        "load.off",
+        "load.off.delay",
+        "load.cycle",
+        "outlet.2.load.off",
+        "outlet.load.cycle",
+        "shutdown.return",
+        "shutdown.reboot.graceful",
+        "outlet.1.shutdown.return",
+        "driver.killpower",
+        "driver.exit",
+        "calibrate.start",
+        "test.battery.start.deep",
+        "test.failure.start",
+        "bypass.start",
+    ],
+)
 def test_what_may_cost_something_says_so(command):
     assert danger(command)
 
 
-@pytest.mark.parametrize("command", ["load.on", "shutdown.stop", "test.battery.start", "test.battery.start.quick", "beeper.mute", "calibrate.stop"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "load.on",
+        "shutdown.stop",
+        "test.battery.start",
+        "test.battery.start.quick",
+        "beeper.mute",
+        "calibrate.stop",
+    ],
+)
 def test_what_costs_nothing(command):
     assert danger(command) == ""
 

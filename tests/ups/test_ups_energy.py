@@ -13,9 +13,25 @@ OL = frozenset(["OL"])
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("230.4", 230.4), ("020", 20), ("-8.6", -8.6), ("21,52", 21.52), ("100.00", 100), (" 12 ", 12), ("1e3", 1000), ("", None), ("nan", None),
-     ("inf", None), ("1_000", None), ("2024/03/01", None), ("OL", None), ("12 V", None), ("0x10", None), ("1.2.3", None)],
-)  # fmt: skip
+    [
+        ("230.4", 230.4),
+        ("020", 20),
+        ("-8.6", -8.6),
+        ("21,52", 21.52),
+        ("100.00", 100),
+        (" 12 ", 12),
+        ("1e3", 1000),
+        ("", None),
+        ("nan", None),
+        ("inf", None),
+        ("1_000", None),
+        ("2024/03/01", None),
+        ("OL", None),
+        ("12 V", None),
+        ("0x10", None),
+        ("1.2.3", None),
+    ],
+)
 def test_numbers_are_read_leniently_and_nothing_else_is_one(text, number):
     assert parse_value(text) == number
 
@@ -84,7 +100,7 @@ def test_a_pair_of_samples_over_the_hour_is_split_at_it():
 
 def test_hours_are_those_of_a_house_half_an_hour_off():
     one = meter("Asia/Kolkata")
-    stretch, = (feed(one, 0), feed(one, 10))[1]
+    (stretch,) = (feed(one, 0), feed(one, 10))[1]
     assert stretch.hour_at[14:16] == "30"
 
 
@@ -98,7 +114,7 @@ def test_a_clock_that_is_set_forward_leaves_a_gap_and_one_set_back_costs_nothing
 def test_time_is_covered_without_watts_too():
     one = meter()
     feed(one, 0, None)
-    stretch, = feed(one, 10)
+    (stretch,) = feed(one, 10)
     assert stretch.seconds == 10 and stretch.wh is None
 
 

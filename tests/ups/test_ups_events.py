@@ -63,7 +63,12 @@ def test_one_failed_poll_is_nothing_two_are_commbad_since_the_first():
     play.fails("driver", "driver").fails("stale", "device").whispers("WAIT").fails("stale", "device")
     event = play.event("COMMBAD")
     assert event.started == first and event.ended is None
-    assert event.figures == {"where": "driver", "outcome": "driver", "outcomes": ["driver", "stale"], "failed_polls": 4}
+    assert event.figures == {
+        "where": "driver",
+        "outcome": "driver",
+        "outcomes": ["driver", "stale"],
+        "failed_polls": 4,
+    }
     assert event.detail == "driver: driver in words"
     play.whispers("OL")
     assert event.ended == play.at
@@ -109,8 +114,17 @@ def test_an_outage_whose_beginning_nobody_saw_is_incomplete():
 
 
 def test_after_a_restart_an_open_outage_goes_on_incomplete():
-    figures = {"seconds": 20.0, "covered_s": 20.0, "samples": 10, "missed_polls": 0, "low_battery": 0, "wh": 2.0, "metered_s": 20.0,
-               "charge_start": 100.0, "lowest_charge": 90.0}  # fmt: skip
+    figures = {
+        "seconds": 20.0,
+        "covered_s": 20.0,
+        "samples": 10,
+        "missed_polls": 0,
+        "low_battery": 0,
+        "wh": 2.0,
+        "metered_s": 20.0,
+        "charge_start": 100.0,
+        "lowest_charge": 90.0,
+    }
     left = Event("ONBATT", START - 60, figures=figures, id=7)
     play = Play(Machine(open_events=[left]), ups_realpower=360, battery_charge=80)
     play.says("OB").says("OB").says("OL")
@@ -122,7 +136,11 @@ def test_after_a_restart_an_open_outage_goes_on_incomplete():
 
 
 def test_a_restart_after_the_mains_came_back_closes_it_as_unseen():
-    left = Event("ONBATT", START - 60, figures={"seconds": 0.0, "covered_s": 0.0, "samples": 0, "missed_polls": 0, "low_battery": 0})
+    left = Event(
+        "ONBATT",
+        START - 60,
+        figures={"seconds": 0.0, "covered_s": 0.0, "samples": 0, "missed_polls": 0, "low_battery": 0},
+    )
     Play(Machine(open_events=[left])).says("OL")
     assert left.ended and not left.complete and left.detail
 
@@ -136,7 +154,9 @@ def test_low_battery_needs_ob():
     assert play.event("LOWBATT").ended == play.at
 
 
-@pytest.mark.parametrize(("seconds", "times", "is_event"), [(2, 10, False), (10, 6, False), (10, 7, True), (70, 2, True)])
+@pytest.mark.parametrize(
+    ("seconds", "times", "is_event"), [(2, 10, False), (10, 6, False), (10, 7, True), (70, 2, True)]
+)
 def test_rb_has_to_stay_for_a_minute_and_two_samples(seconds, times, is_event):
     play = Play().says("OL")
     first = play.at + seconds
@@ -163,13 +183,26 @@ def test_a_word_that_is_an_event(word):
 
 
 def test_alarm_keeps_its_texts():
-    play = Play().says("OL").whispers("ALARM OL").says("ALARM OL", 0.1, ups_alarm="fan failed").says("ALARM OL", ups_alarm="hot")
+    play = (
+        Play()
+        .says("OL")
+        .whispers("ALARM OL")
+        .says("ALARM OL", 0.1, ups_alarm="fan failed")
+        .says("ALARM OL", ups_alarm="hot")
+    )
     assert play.event("ALARM").detail == "fan failed; hot"
     assert play.says("OL", ups_alarm="").event("ALARM").ended == play.at
 
 
 def test_overload_by_word_and_by_load():
-    play = Play(ups_load=50).says("OL").whispers("OL OVER").says("OL OVER", ups_load=110).says("OL", ups_load=100).says("OL", ups_load=60)
+    play = (
+        Play(ups_load=50)
+        .says("OL")
+        .whispers("OL OVER")
+        .says("OL OVER", ups_load=110)
+        .says("OL", ups_load=100)
+        .says("OL", ups_load=60)
+    )
     assert play.event("OVER").ended == play.at
 
 
@@ -184,7 +217,13 @@ def test_overload_by_word_and_by_load():
     ],
 )
 def test_the_monitors_thresholds_are_the_defaults(event, name, good, bad):
-    play = Play().says("OL", **{name: good}).says("OL", **{name: bad}).says("OL", **{name: bad}).says("OL", **{name: good})
+    play = (
+        Play()
+        .says("OL", **{name: good})
+        .says("OL", **{name: bad})
+        .says("OL", **{name: bad})
+        .says("OL", **{name: good})
+    )
     assert play.seen() == [(OPENED, event), (CLOSED, event)]
     assert play.event(event).figures["value"] == bad
 
@@ -198,7 +237,12 @@ def test_a_value_at_its_limit_does_not_flap():
 
 def test_limits_can_be_changed_and_switched_off():
     limits = Limits(temperature_max=50, charge_min=None)
-    play = Play(Machine(limits)).says("OL").says("OL", ups_temperature=45, battery_charge=5).says("OL", ups_temperature=51)
+    play = (
+        Play(Machine(limits))
+        .says("OL")
+        .says("OL", ups_temperature=45, battery_charge=5)
+        .says("OL", ups_temperature=51)
+    )
     assert names(play) == ["HOT"]
 
 
@@ -218,7 +262,13 @@ def test_voltage_out_of_range_takes_two_samples():
 
 
 def test_no_mains_are_no_voltage_out_of_range():
-    play = Play(input_transfer_low=184).says("OL", input_voltage=230).says("OB", input_voltage=0).says("OB").says("OL", input_voltage=230)
+    play = (
+        Play(input_transfer_low=184)
+        .says("OL", input_voltage=230)
+        .says("OB", input_voltage=0)
+        .says("OB")
+        .says("OL", input_voltage=230)
+    )
     assert "VOLTAGE" not in names(play)
 
 
@@ -229,12 +279,20 @@ def test_ol_dischrg_is_an_outage_only_where_the_config_says_so():
         for status, volts in story:
             play.says(status, input_voltage=volts)
         assert [change for change in play.seen() if change[1] == "ONBATT"] == expected
-    draining = Play(Machine(discharging_is_outage=True), input_transfer_low=184).says("OL").says("OL DISCHRG", input_voltage=230)
+    draining = (
+        Play(Machine(discharging_is_outage=True), input_transfer_low=184)
+        .says("OL")
+        .says("OL DISCHRG", input_voltage=230)
+    )
     assert names(draining) == []
 
 
 def test_a_self_test_keeps_its_result_and_voltages():
-    play = Play(ups_test_result="Done and passed", battery_voltage=27.2).says("OL").says("OL", ups_test_result="In progress")
+    play = (
+        Play(ups_test_result="Done and passed", battery_voltage=27.2)
+        .says("OL")
+        .says("OL", ups_test_result="In progress")
+    )
     began = play.at
     play.says("OL", battery_voltage=24.9).says("OL", battery_voltage=25.6, ups_test_result="Done and warning")
     event = play.event("TEST")
@@ -245,7 +303,11 @@ def test_a_self_test_keeps_its_result_and_voltages():
 
 
 def test_a_self_test_between_two_polls_is_seen_by_what_it_left():
-    play = Play(ups_test_result="Done and passed", ups_test_date="2026/10/01").says("OL").says("OL", ups_test_date="2026/11/01")
+    play = (
+        Play(ups_test_result="Done and passed", ups_test_date="2026/10/01")
+        .says("OL")
+        .says("OL", ups_test_date="2026/11/01")
+    )
     event = play.event("TEST")
     assert event.ended and not event.complete and event.figures["result"] == "Done and passed"
 
@@ -267,8 +329,14 @@ def test_our_own_command_starts_a_test_and_names_who_did():
     assert "TEST" not in play.machine.open
     play.machine.order(play.at, play.at, "test.battery.start.quick", "owner")
     event = play.machine.open["TEST"]
-    assert event.figures == {"started_by": "owner", "command": "test.battery.start.quick", "battery_voltage_before": 27}
-    play.says("OL", 10).says("OL", 10, ups_test_result="In progress").says("OL", 10, ups_test_result="Done and passed")
+    assert event.figures == {
+        "started_by": "owner",
+        "command": "test.battery.start.quick",
+        "battery_voltage_before": 27,
+    }
+    play.says("OL", 10).says("OL", 10, ups_test_result="In progress").says(
+        "OL", 10, ups_test_result="Done and passed"
+    )
     assert event.ended == play.at and event.complete and event.figures["result"] == "Done and passed"
 
 

@@ -17,7 +17,12 @@ UNTIL = 1_800_000_000.0
 def house(tmp_path_factory):
     database = tmp_path_factory.mktemp("past") / "t.db"
     migrate(database)
-    config = Config(timezone="Europe/Rome", database=database, nut=(NutServer("closet"),), must=(Must("garage", "/dev/x"),))
+    config = Config(
+        timezone="Europe/Rome",
+        database=database,
+        nut=(NutServer("closet"),),
+        must=(Must("garage", "/dev/x"),),
+    )
     total = make_ups_past(config, 28, UNTIL)
     connection = connect(database, readonly=True)
     yield connection, total
@@ -44,8 +49,9 @@ def test_a_long_outage_hits_every_ups_and_one_runs_low(house):
     connection, _ = house
     rows = connection.execute(
         """select u.name, json_extract(figures, '$.seconds'), json_extract(figures, '$.wh'), json_extract(figures, '$.low_battery')
-        from events e join ups u on u.id = e.ups where event = 'ONBATT' and json_extract(figures, '$.seconds') >= ?""", (LONG_S,)
-    ).fetchall()  # fmt: skip
+        from events e join ups u on u.id = e.ups where event = 'ONBATT' and json_extract(figures, '$.seconds') >= ?""",
+        (LONG_S,),
+    ).fetchall()
     assert {name for name, *_ in rows} == {"rack@closet", "desk@closet", "attic@closet", "garage"}
     assert any(low for *_, low in rows)
     watts = {name: wh * 3600 / seconds for name, seconds, wh, _ in rows}
@@ -54,7 +60,7 @@ def test_a_long_outage_hits_every_ups_and_one_runs_low(house):
 
 def test_samples_lie_in_order_of_time(house):
     connection, _ = house
-    times = [at for at, in connection.execute("select sampled_at from ups_samples order by id")]
+    times = [at for (at,) in connection.execute("select sampled_at from ups_samples order by id")]
     assert times == sorted(times)
 
 

@@ -42,8 +42,9 @@ def test_orders_that_would_be_taken_and_a_user_who_may_not_give_them():
 def test_orders_that_a_ups_does_not_have():
     listed = {
         "rack@a": UpsSettings(commands=("beeper.toggle",), settings=("ups.delay.start",)),
-        "attic@a": UpsSettings(commands=("beeper.toggle",)), "rack@b": UpsSettings(commands=("nope",)),
-    }  # fmt: skip
+        "attic@a": UpsSettings(commands=("beeper.toggle",)),
+        "rack@b": UpsSettings(commands=("nope",)),
+    }
     with DemoUpsd() as upsd:
         good, words = probe_orders(server(upsd), listed)
         assert not good and words.count(";") == 1

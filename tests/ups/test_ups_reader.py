@@ -35,7 +35,11 @@ class Reading:
         assert not self.reader.is_alive()
 
     def polls(self, ups="rack@closet", outcome=None):
-        return [item for item in self.items if isinstance(item, Poll) and item.ups == ups and outcome in (None, item.outcome)]
+        return [
+            item
+            for item in self.items
+            if isinstance(item, Poll) and item.ups == ups and outcome in (None, item.outcome)
+        ]
 
 
 @pytest.fixture
@@ -45,7 +49,12 @@ def status():
 
 @pytest.fixture
 def upsd(status):
-    with DemoUpsd({"rack": DemoUps("Rack", lambda t: dict(status)), "desk": DemoUps("Desk", lambda t: {"ups.status": "OL"})}) as upsd:
+    with DemoUpsd(
+        {
+            "rack": DemoUps("Rack", lambda t: dict(status)),
+            "desk": DemoUps("Desk", lambda t: {"ups.status": "OL"}),
+        }
+    ) as upsd:
         yield upsd
 
 
@@ -61,7 +70,9 @@ def test_status_often_all_variables_now_and_then_settings_rarely(upsd):
     assert 3 <= counted(upsd, "LIST VAR rack") <= 5
     assert counted(upsd, "LIST RW rack") == 1
     polls = reading.polls()
-    assert sum(1 + poll.quiet for poll in polls) == counted(upsd, "GET VAR rack") + counted(upsd, "LIST VAR rack")
+    assert sum(1 + poll.quiet for poll in polls) == counted(upsd, "GET VAR rack") + counted(
+        upsd, "LIST VAR rack"
+    )
     assert len([poll for poll in polls if poll.variables]) == counted(upsd, "LIST VAR rack")
     assert [type(item) for item in reading.items[:2]] == [Found, Found]
 
@@ -90,7 +101,9 @@ def test_a_ups_that_fails_does_not_stop_the_others(upsd):
         assert reading.health.state == "connected"
         upsd.heal()
         assert until(lambda: reading.polls()[-1].variables, bool)
-        assert until(lambda: reading.health.detail, lambda words: words.startswith("2 UPSes")).startswith("2 UPSes")
+        assert until(lambda: reading.health.detail, lambda words: words.startswith("2 UPSes")).startswith(
+            "2 UPSes"
+        )
 
 
 @pytest.mark.parametrize("fault", ["latin1", "bare", "crlf"])
@@ -100,7 +113,10 @@ def test_odd_servers_are_read_all_the_same(upsd, fault):
         assert until(lambda: reading.polls(outcome="ok"), bool)[0].variables["ups.load"] == "10"
 
 
-@pytest.mark.parametrize(("fault", "outcome"), [("truncate_list", "timeout"), ("shift", "protocol"), ("denied", "denied"), ("drop", "closed")])
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [("truncate_list", "timeout"), ("shift", "protocol"), ("denied", "denied"), ("drop", "closed")],
+)
 def test_wrong_answers_never_become_values(upsd, fault, outcome, monkeypatch):
     monkeypatch.setattr("ingest.nut.reader.LEAST_TIMEOUT_S", 0.5)
     with Reading(upsd, ups=("rack",)) as reading:
@@ -184,7 +200,11 @@ def test_a_reader_ends_at_once_even_where_it_waits_for_an_answer(upsd, fault):
 def test_an_ep20s_reader_ends_at_once_in_a_silence():
     with DemoEP20(lambda t: ON_LINE) as device:
         items = []
-        reader = MustReader(Must("garage", device.device, poll_s=0.5, status_s=0.2), Health("garage", "must", "serial"), items.append)
+        reader = MustReader(
+            Must("garage", device.device, poll_s=0.5, status_s=0.2),
+            Health("garage", "must", "serial"),
+            items.append,
+        )
         reader.start()
         assert until(lambda: items, bool)[0].variables["battery.voltage.low"] == "10.5"
         device.fail("silent")
