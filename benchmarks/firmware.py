@@ -18,11 +18,11 @@ from common import ROOT, house, ingest, traffic
 
 sys.path.insert(0, str(ROOT))
 
-from ingest.database import connect, migrate, utc  # noqa: E402
-from ingest.demo.supply import Mains  # noqa: E402
-from ingest.demo.ups_models import demo_house  # noqa: E402
-from ingest.demo.upsd import DemoUpsd  # noqa: E402
-from ota.image import make_image  # noqa: E402
+from ingest.database import connect, migrate, utc
+from ingest.demo.supply import Mains
+from ingest.demo.ups_models import demo_house
+from ingest.demo.upsd import DemoUpsd
+from ota.image import make_image
 
 NODE = 200
 NUT = "nut: [{{name: closet, port: {}, poll_s: 2}}]\n"

@@ -21,7 +21,7 @@ from pathlib import Path
 from common import ROOT, scalar
 
 sys.path.insert(0, str(ROOT / "tests" / "moving"))
-from tracker_file import make_tracker  # noqa: E402
+from tracker_file import make_tracker
 
 TABLES = (
     "messages",

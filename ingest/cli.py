@@ -241,8 +241,8 @@ def import_(file, config, timezone, format, gateway, ups):
     FILE is a MySensorsTracker database, a Nutify database, the log of an EP20 monitor, an upslog file, pymysensors'
     JSON, or CSV whose header names our columns. Nothing comes twice, however often it is run, and ingest may go on.
     """
-    from ingest.setting_checks import is_timezone
     from ingest.moving.run import import_file
+    from ingest.setting_checks import is_timezone
 
     chosen = chosen_config(config, None, own=True)
     if timezone is not None and not is_timezone(timezone):

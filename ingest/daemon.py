@@ -16,8 +16,8 @@ from ingest.mysensors.firmware_store import FirmwareSink, load
 from ingest.mysensors.gateway import Gateway
 from ingest.mysensors.known import what_is_known
 from ingest.mysensors.outbox import Outbox
-from ingest.mysensors.replay import replay as replay_lines
 from ingest.mysensors.registry import number_gateways
+from ingest.mysensors.replay import replay as replay_lines
 from ingest.mysensors.store import Store
 from ingest.mysensors.transport import run_gateway
 from ingest.mysensors.watch import Watch

@@ -71,7 +71,7 @@ class Supervisor:
             started = time.monotonic()
             code = await self._run_once(name, command, pipe)
             if self._stop.is_set():
-                return
+                return None
             if code == WRONG_USE:
                 log.error("%s ended because of its settings (exit code 2): everything ends", name)
                 return self.stop(WRONG_USE)

@@ -4,13 +4,13 @@ An image starts at address 0, its gaps are 0xFF and it is padded with 0xFF to a 
 of an ATmega328P), as every known server does: the padding is part of the block count and of the CRC.
 """
 
+import re
 from binascii import Error as HexError
 from binascii import unhexlify
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from io import StringIO
-import re
 
 from crcmod.predefined import mkPredefinedCrcFun
 from intelhex import AddressOverlapError, HexReaderError, IntelHex

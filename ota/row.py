@@ -1,7 +1,7 @@
 """The row of an update: its states, its columns, and the times that bound it. Pure."""
 
 from dataclasses import dataclass, fields
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from ota.wire import bootloader_kind
 
@@ -112,7 +112,7 @@ class Update:
 
 def utc(seconds):
     """Unix seconds as `2026-11-20T23:19:40.123Z`."""
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
 def parse_utc(text):

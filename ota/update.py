@@ -56,7 +56,7 @@ class Machine:
         self.image = image
         self.settings = settings
         self.sleeping = sleeping
-        self.actions = []
+        self.actions: list[object] = []
         self.born = now
         self.quiet_from = now  # silence is counted from here: start, gateway back, any word of the node
         self.heard_at = None
@@ -342,14 +342,14 @@ class Machine:
         """Time has passed. Once a second is enough."""
         update, settings = self.update, self.settings
         if not update.is_open or not self.gateway_up:
-            return
+            return None
         silent = now - self.quiet_from
         if update.state == REQUESTED:
             if silent >= settings.expire_s:
                 self.finish(
                     now, FAILED, f"the node was not heard for {round(settings.expire_s / 86400)} days"
                 )
-            return
+            return None
         if update.kind.is_library and not self.sleeping:
             if update.state == TRANSFERRING and silent >= 2 * settings.stall_s:
                 return self.broken_off(now)

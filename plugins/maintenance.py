@@ -8,7 +8,6 @@ from ingest.site import maintenance as site
 from ingest.site.calls import Call, described
 from ingest.site.forms import post_route
 
-
 DELETE = {
     "what": "node, sensor, requests (a node's own questions) or before",
     "node": "id of the table nodes, or GATEWAY/NODE_ID",

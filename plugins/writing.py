@@ -10,7 +10,6 @@ from ingest.site.edits import run_edit
 from ingest.site.forms import post_route, takes_post
 from ingest.site.orders import post_orders
 
-
 ORDER = Call(
     "Place an order to a node",
     "A row of outbox, which says when it was sent, echoed, or why it failed.",

@@ -72,7 +72,7 @@ class LibraryNode(RadioNode):
 
     def on_message(self, now, child, command, type, payload):
         if command == 3 and type == 13 and not self.obeys_reboot:
-            return
+            return None
         if command != 4 or not self.running:
             return super().on_message(now, child, command, type, payload)
         data = bytes.fromhex(payload)

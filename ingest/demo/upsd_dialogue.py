@@ -29,7 +29,7 @@ class Dialogue(socketserver.StreamRequestHandler):
 
     def setup(self) -> None:
         super().setup()
-        self.upsd: "DemoUpsd" = self.server.upsd
+        self.upsd: DemoUpsd = self.server.upsd
         self.upsd.connections.add(self.connection)
 
     def finish(self) -> None:

@@ -12,8 +12,8 @@ from sqlite_utils import Database
 from ingest.moving.ledger import reserve
 from ingest.moving.own import Look, heard, within
 from ingest.moving.states import merge_states, save_heard, save_states
-from ingest.mysensors.state import MERGE_HOURS, Channel, Node, Sensor
 from ingest.mysensors.items import Block
+from ingest.mysensors.state import MERGE_HOURS, Channel, Node, Sensor
 from ingest.mysensors.store import BATTERY_LEVELS, MESSAGE, MESSAGES, READINGS, Store
 from ingest.mysensors.tally import MERGE_DAYS
 from ingest.schema import migrations

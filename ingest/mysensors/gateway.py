@@ -121,7 +121,7 @@ class Gateway(asyncio.Protocol):
         Each connection has its own round, which ends with it: `lost` is that connection's.
         """
         if lost.done():
-            return
+            return None
         if self._paused:  # nobody listens: that silence is ours
             self._last_data = time.monotonic()
         silent = time.monotonic() - self._last_data

@@ -33,7 +33,7 @@ ANYTHING = (float("-inf"), float("inf"))
 class Usual:
     """The usual value of one channel and its spread (mean absolute deviation), both in the channel's unit."""
 
-    __slots__ = ("value", "spread", "count", "_far")
+    __slots__ = ("_far", "count", "spread", "value")
 
     def __init__(self, value=None, spread=None, count=0):
         self.value, self.spread, self.count = value, spread or 0.0, count if value is not None else 0

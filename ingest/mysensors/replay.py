@@ -3,9 +3,9 @@
 from itertools import groupby
 
 from ingest.database import connect, transaction
+from ingest.mysensors.items import Block
 from ingest.mysensors.lines import Lines
 from ingest.mysensors.registry import number_gateways
-from ingest.mysensors.items import Block
 from ingest.mysensors.store import Store
 
 COMMIT_LINES = 5_000

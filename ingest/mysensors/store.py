@@ -48,7 +48,7 @@ ASKED_S = 60  # a presentation this long after one was asked for is no surprise
 class Route:
     """What becomes of every message with one Header of one gateway: looked up once, used for all of them."""
 
-    __slots__ = ("fixed", "node", "sensor", "channel", "tallies", "tell", "about", "odd", "plain")
+    __slots__ = ("about", "channel", "fixed", "node", "odd", "plain", "sensor", "tallies", "tell")
 
 
 class Store:

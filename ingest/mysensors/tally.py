@@ -7,7 +7,7 @@ class Tally:
     A pause is only measured between two messages of one connection: what passed while nobody listened is no pause.
     """
 
-    __slots__ = ("row", "messages", "intervals", "low", "total", "high", "_last", "_epoch")
+    __slots__ = ("_epoch", "_last", "high", "intervals", "low", "messages", "row", "total")
 
     def __init__(self, row):
         self.row = row  # series, node, sensor if the child is one, child_id, command, type, type_name

@@ -57,7 +57,7 @@ class SerialTransport:
         try:
             data = os.read(self._port.fileno(), 65536)
         except BlockingIOError:
-            return
+            return None
         except OSError as error:
             return self._lose(error)
         if not data:

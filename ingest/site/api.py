@@ -177,7 +177,7 @@ def example(path, call, base, found, closed=False):
     given = {name: found.get(value, value) for name, value in call.example.items()}
     for name, value in call.at.items():
         path = path.replace(name, quote(found.get(value, value), safe="@"))
-    token = call.right not in (None, "read") or closed and call.right == "read"
+    token = call.right not in (None, "read") or (closed and call.right == "read")
     parts = ["curl -s"] + ['-H "Authorization: Bearer $TOKEN"'] * token
     if call.method == "GET":
         path += f"?{urlencode(given)}" if given else ""

@@ -70,7 +70,7 @@ def grow(rows, gateway):
             continue
         if node["node_id"] in looped:
             node["loop"] = [nodes[number]["name"] for number in looped[node["node_id"]]]
-        if parent is None or node["node_id"] in looped and node["node_id"] == looped[node["node_id"]][0]:
+        if parent is None or (node["node_id"] in looped and node["node_id"] == looped[node["node_id"]][0]):
             tops[node["route"]].append(node)
         else:
             parent["children"].append(node)

@@ -99,10 +99,8 @@ def _usual(per, timezone, now, began):
     """The last whole period; the present one where recording began so late that more of this one was recorded."""
     present = _around(per, now, timezone, now)
     last = _around(per, present.since - 1, timezone, now)
-    if (
-        began is None
-        or now - max(began, present.since) > present.since - max(began, last.since)
-        and began > last.since
+    if began is None or (
+        now - max(began, present.since) > present.since - max(began, last.since) and began > last.since
     ):
         return present
     return last

@@ -32,7 +32,7 @@ UPSERT = (
 class Hour:
     """Count, lowest, sum and highest of each figure, and the seconds that are covered."""
 
-    __slots__ = ("hour_at", "samples", "covered", "on_battery", "trim", "boost", "wh", "rule", "sums")
+    __slots__ = ("boost", "covered", "hour_at", "on_battery", "rule", "samples", "sums", "trim", "wh")
 
     def __init__(self, hour_at):
         self.hour_at = hour_at

@@ -57,7 +57,7 @@ def git(verb, *words):
                 path.write_text(here(path.read_text()))
         # The real one is run by tests/ops/test_scripts.py and tests/deploy/test_container.py.
         Path(folder, "script/bootstrap").write_text(
-            f'#!/bin/sh\ncd "$(dirname "$0")/.."; mkdir -p .venv/bin; cp "$MACHINE/voltkeeper" .venv/bin/\n'
+            '#!/bin/sh\ncd "$(dirname "$0")/.."; mkdir -p .venv/bin; cp "$MACHINE/voltkeeper" .venv/bin/\n'
         )
         return source == "REPOSITORY"
     return verb == "pull" and not words and Path("script/bootstrap").is_file()

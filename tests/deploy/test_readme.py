@@ -4,10 +4,8 @@ What commands do to files is done, below that folder; where it takes a machine (
 machine.py looks at them. The PATH has nothing else: a command that no test knows fails.
 """
 
-import os
 import re
 import shutil
-import sqlite3
 import subprocess
 import sys
 import textwrap

@@ -8,8 +8,8 @@ import pytest
 
 from ingest.chores import run_due
 from ingest.database import connect, transaction, utc
-from ingest.mysensors.lines import Lines
 from ingest.mysensors.items import Block
+from ingest.mysensors.lines import Lines
 from ingest.mysensors.store import Store
 from ingest.pace import Pace
 from ingest.retention_settings import Retention

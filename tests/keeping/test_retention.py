@@ -11,8 +11,17 @@ from pathlib import Path
 import pytest
 
 from ingest.arrival import first_since
-from ingest.chores import RETRY_S, Busy, clock_is_settled, last_due, next_due, only_one, run_due, why_due
-from ingest.chores import CHORES
+from ingest.chores import (
+    CHORES,
+    RETRY_S,
+    Busy,
+    clock_is_settled,
+    last_due,
+    next_due,
+    only_one,
+    run_due,
+    why_due,
+)
 from ingest.config import Config, ConfigError, parse_config
 from ingest.database import connect, seconds, transaction, utc
 from ingest.mysensors.replay import replay

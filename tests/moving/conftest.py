@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # moving_house, tracker_file, nutify_file
 
-from moving_house import House  # noqa: E402
+from moving_house import House
 
 
 @pytest.fixture

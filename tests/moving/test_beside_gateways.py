@@ -15,12 +15,12 @@ from tracker_file import Tracker, make_tracker, traffic
 from ingest.database import connect, migrate, transaction, utc
 from ingest.moving import ledger, run
 from ingest.moving.own import heard
+from ingest.mysensors.items import Block
 from ingest.mysensors.known import what_is_known
 from ingest.mysensors.lines import Lines
 from ingest.mysensors.protocol import Header
 from ingest.mysensors.registry import number_gateways
 from ingest.mysensors.replay import replay
-from ingest.mysensors.items import Block
 from ingest.mysensors.store import Store
 from ingest.mysensors.watch import Connected, Watch
 

@@ -1,6 +1,5 @@
 """Connections come and go: restart of the gateway, nobody there, the slot taken; what the status row says of it."""
 
-import asyncio
 import errno
 import socket
 import time
@@ -109,7 +108,7 @@ def test_the_status_goes_on_counting_after_a_restart(house, tiny):
 
 def test_one_gateway_out_of_order_does_not_hold_up_another(house, tiny):
     nobody = socket.create_server(("127.0.0.1", 0))
-    address = "127.0.0.1:{}".format(nobody.getsockname()[1])
+    address = f"127.0.0.1:{nobody.getsockname()[1]}"
     nobody.close()
 
     def play():
@@ -154,7 +153,7 @@ def test_what_cannot_be_opened_is_tried_again_and_said(house, keys, said):
         ),
         (serial.SerialException(errno.EBUSY, "x"), "another program has the port open"),
         (TimeoutError(), "no answer within 10 s"),
-        (asyncio.TimeoutError(), "no answer within 10 s"),
+        (TimeoutError(), "no answer within 10 s"),
         (ValueError("Not a valid baudrate: -1"), "Not a valid baudrate"),
     ],
 )

@@ -99,7 +99,7 @@ class Recorder:
 
     def __init__(self, parts, chance):
         self.server = socket.create_server(("127.0.0.1", 0))
-        self.address = "127.0.0.1:{}".format(self.server.getsockname()[1])
+        self.address = f"127.0.0.1:{self.server.getsockname()[1]}"
         self.parts, self.chance = parts, chance
         self.thread = threading.Thread(target=self.play, daemon=True)
         self.thread.start()

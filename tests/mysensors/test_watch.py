@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from ingest.database import connect, migrate, transaction, utc
+from ingest.mysensors.items import Block
 from ingest.mysensors.lines import Lines
 from ingest.mysensors.registry import number_gateways
-from ingest.mysensors.items import Block
 from ingest.mysensors.store import Store
 from ingest.mysensors.watch import Connected, Lost, Watch
 

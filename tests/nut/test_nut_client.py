@@ -143,7 +143,7 @@ def test_an_answer_to_something_else_is_an_error(server, client):
         lambda c: c.list_ups(),
     ):
         with NutClient("127.0.0.1", server.port, timeout=0.5) as fresh:
-            error = failure(lambda: call(fresh))  # noqa: B023
+            error = failure(lambda: call(fresh))
             assert error.outcome == "protocol" and not fresh.usable
     server.heal()
     assert client.get_var("rack", "battery.charge").isdigit()

@@ -10,8 +10,8 @@ from contextlib import closing, contextmanager
 import pytest
 import serial
 
-from ingest.choose import Sources
 from ingest.check import run_check
+from ingest.choose import Sources
 from ingest.database import connect, migrate, utc
 from ingest.demo.threaded import running
 from ingest.demo.upsd import DemoUpsd

@@ -7,8 +7,8 @@ from random import Random
 import pytest
 from intelhex import IntelHex
 
+from ota.image import Image, ImageError, block_limit, crc16, make_image, read_hex, refusal
 from tests.ota.hex_files import hex_file, mutate, record, slow_crc
-from ota.image import ImageError, Image, block_limit, crc16, make_image, read_hex, refusal
 from tests.ota.ota_world import pattern
 
 END = ":00000001FF"

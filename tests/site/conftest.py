@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from tests.site.site_helpers import ACCESS, Site, fill
 
 from ingest.config import Config, Gateway
 from ingest.database import migrate
 from ingest.site.server import build
+from tests.site.site_helpers import ACCESS, Site, fill
 
 
 @pytest.fixture

@@ -13,8 +13,6 @@ import pytest
 import yaml
 from datasette import hookimpl
 from datasette.plugins import pm
-from tests.site.site_helpers import ACCESS, bearer, fill
-from tests.site.test_pages import links
 
 from ingest.config import Web
 from ingest.database import connect, migrate
@@ -22,6 +20,8 @@ from ingest.routes import PAGES
 from ingest.site.api import example, routes
 from ingest.site.calls import UNTOLD, UNTOLD_POST, Call, described, shown_path
 from ingest.site.forms import post_route, takes_post
+from tests.site.site_helpers import ACCESS, bearer, fill
+from tests.site.test_pages import links
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "api-token-0123456789"

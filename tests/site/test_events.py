@@ -6,9 +6,9 @@ import time
 from xml.etree import ElementTree
 
 import pytest
-from tests.site.ups_house import House
 
 from ingest.database import connect, utc
+from tests.site.ups_house import House
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 HOUR = 3600

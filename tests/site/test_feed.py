@@ -8,11 +8,11 @@ from xml.etree import ElementTree
 
 import pytest
 from datasette.utils import PrefixedUrlString
-from tests.site.site_helpers import ACCESS, BROWSER, READER, bearer
-from tests.site.ups_house import UPSES, House
 
 from ingest.config import Web
 from ingest.database import connect, migrate
+from tests.site.site_helpers import ACCESS, BROWSER, READER, bearer
+from tests.site.ups_house import UPSES, House
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 OUTAGES = [(40, 640, UPSES), (30, 45, ("desk@closet",))]

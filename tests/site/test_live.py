@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from datasette_auth_passwords.utils import hash_password
-from tests.chromium import BROWSER, Chromium
-from tests.site.site_helpers import PASSWORD, fill
 
 from ingest.database import connect, migrate, utc
+from tests.chromium import BROWSER, Chromium
+from tests.site.site_helpers import PASSWORD, fill
 
 ROOT = Path(__file__).resolve().parents[2]
 DARK, LIGHT = "rgb(20, 22, 26)", "rgb(247, 247, 245)"

@@ -4,11 +4,11 @@ import re
 import time
 
 import pytest
-from tests.site.test_live import chromium, serve  # noqa: F401
-from tests.site.ups_house import UPSES, House
 
 from ingest.database import connect, utc
 from ingest.site.charts import chart
+from tests.site.test_live import chromium, serve  # noqa: F401
+from tests.site.ups_house import UPSES, House
 
 PAGES = [
     "/",

@@ -8,15 +8,14 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from tests.site.site_helpers import ACCESS, BROWSER, PASSWORD, READER, bearer
-from tests.site.ups_house import House
-
 from datasette_auth_passwords.utils import hash_password
 
 from ingest.chores import CHORES, run_due
 from ingest.config import Access, Person, Token
 from ingest.database import connect, utc
 from ingest.site.server import build
+from tests.site.site_helpers import ACCESS, BROWSER, PASSWORD, READER, bearer
+from tests.site.ups_house import House
 
 KEEPER = "keeper-token-0123456789"
 MAINTAINERS = Access(

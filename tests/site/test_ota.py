@@ -172,9 +172,9 @@ def test_a_thousand_mutated_files_and_bodies(site):
             assert response.json()["errors"][0]
     assert site.rows("select count(*) from firmware") == [(stored,)] and stored < 150
     body = (
-        '--b\r\nContent-Disposition: form-data; name="type"\r\n\r\n10\r\n--b\r\nContent-Disposition: form-data; name="version"'
-        '\r\n\r\n4\r\n--b\r\nContent-Disposition: form-data; name="file"; filename="x.hex"\r\n\r\nno hex\r\n--b--\r\n'
-    ).encode()
+        b'--b\r\nContent-Disposition: form-data; name="type"\r\n\r\n10\r\n--b\r\nContent-Disposition: form-data; name="version"'
+        b'\r\n\r\n4\r\n--b\r\nContent-Disposition: form-data; name="file"; filename="x.hex"\r\n\r\nno hex\r\n--b--\r\n'
+    )
     headers = {**bearer(CI), "content-type": "multipart/form-data; boundary=b"}
     for _ in range(500):
         mutant = bytearray(body)

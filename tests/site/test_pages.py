@@ -5,9 +5,8 @@ import re
 
 import pytest
 
-from tests.site.site_helpers import bearer
-
 from ingest.database import connect, utc
+from tests.site.site_helpers import bearer
 
 PAGES = ["/", "/nodes", "/nodes/main/12", "/nodes/shed/12", "/nodes/main/0", "/nodes/main/7", "/telemetry"]
 QUERIES = [
@@ -198,6 +197,6 @@ def test_every_table_and_view_and_column_is_described(site):
     for name in names - {"_sqlite_migrations"}:
         columns = {row[0] for row in site.rows("select name from pragma_table_info(?)", name)}
         assert columns == set(described[name]["columns"]), name
-        assert described[name].get("hidden") or described[name]["title"] and described[name]["description"], (
-            name
-        )
+        assert described[name].get("hidden") or (
+            described[name]["title"] and described[name]["description"]
+        ), name

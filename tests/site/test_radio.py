@@ -6,13 +6,13 @@ import time
 from dataclasses import replace
 
 import pytest
-from tests.site.site_helpers import ACCESS, bearer
-from tests.site.test_pages import links
 
 from ingest.config import Web
 from ingest.database import connect, utc
 from ingest.site.radio import LOOKED, SCATTERED, SHOWN, grow
 from ingest.site.speech import say, say_order
+from tests.site.site_helpers import ACCESS, bearer
+from tests.site.test_pages import links
 
 
 def text_of(page):

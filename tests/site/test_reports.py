@@ -10,14 +10,14 @@ from math import ceil, floor
 from zoneinfo import ZoneInfo
 
 import pytest
-from tests.site.site_helpers import ACCESS, BROWSER
-from tests.site.test_pages import links
-from tests.site.test_ups_queries import integral, power, rows  # noqa: F401
-from tests.site.ups_house import UPSES, House
 
 from ingest.database import connect, utc
 from ingest.site import reports
 from ingest.site.charts import histogram
+from tests.site.site_helpers import ACCESS, BROWSER
+from tests.site.test_pages import links
+from tests.site.test_ups_queries import integral, power, rows  # noqa: F401
+from tests.site.ups_house import UPSES, House
 
 ROME = ZoneInfo("Europe/Rome")
 NOON = datetime(2026, 11, 18, 12, tzinfo=UTC).timestamp()

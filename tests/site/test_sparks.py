@@ -4,12 +4,12 @@ import re
 import time
 
 import pytest
-from tests.site.site_helpers import ACCESS
-from tests.site.ups_house import House
 
 from ingest.database import connect, migrate, utc
 from ingest.site import sparks
 from ingest.site.sparks import WIDE, band, line
+from tests.site.site_helpers import ACCESS
+from tests.site.ups_house import House
 
 HOUR = 3600
 NOW = time.time()

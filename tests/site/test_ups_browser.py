@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 from tests.chromium import BROWSER, Chromium
 
 if BROWSER is None:

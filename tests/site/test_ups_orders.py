@@ -6,11 +6,11 @@ import json
 import time
 
 import pytest
-from tests.site.site_helpers import ACCESS, BROWSER, READER, bearer
-from tests.site.ups_house import House
 
 from ingest.config import NutServer, UpsSettings
 from ingest.database import connect, migrate, utc
+from tests.site.site_helpers import ACCESS, BROWSER, READER, bearer
+from tests.site.ups_house import House
 
 QUICK = "test.battery.start.quick"
 LISTED = {

@@ -7,14 +7,14 @@ from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
-from tests.site.site_helpers import ACCESS, BROWSER, READER, bearer
-from tests.site.test_pages import links
-from tests.site.ups_house import UPSES, House, add_tariffs
 
 from ingest.config import Gateway
 from ingest.database import connect, migrate, seconds, utc
 from ingest.site.history import Span, histories
 from ingest.site.words import format_length
+from tests.site.site_helpers import ACCESS, BROWSER, READER, bearer
+from tests.site.test_pages import links
+from tests.site.ups_house import UPSES, House, add_tariffs
 
 PAGES = [
     "/",

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from tests.site.ups_house import UPSES, House, add_tariffs
 
 from ingest.database import connect, migrate, utc
 from ingest.site.energy import totals
 from ingest.ups.status import STATUS_WORDS, describe
+from tests.site.ups_house import UPSES, House, add_tariffs
 
 ROME = ZoneInfo("Europe/Rome")
 EVERYWHERE = (20, 125, UPSES)
@@ -332,7 +332,7 @@ def test_what_cannot_be_read_is_an_error_in_words(power, query):
     _, site = power(days=1)
     name, _, params = query.partition("?")
     response = site.get(f"/telemetry/{name}.json?{params}")
-    assert response.status_code == 400 and "no " in response.text or "before" in response.text
+    assert (response.status_code == 400 and "no " in response.text) or "before" in response.text
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from tests.site.site_helpers import ACCESS, READER, bearer, fill
-from tests.site.ups_house import UPSES, House
 
 from ingest.config import Access
 from ingest.database import connect, migrate, utc
+from tests.site.site_helpers import ACCESS, READER, bearer, fill
+from tests.site.ups_house import UPSES, House
 
 FIELDS = [
     "input_voltage",
