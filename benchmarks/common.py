@@ -82,7 +82,7 @@ def house(commit_s=1, extra=""):
 @contextmanager
 def ingest(folder):
     """The real ingest process on that config; ended by SIGTERM, which flushes."""
-    command = [sys.executable, "-m", "ingest", "ingest", "--config", str(folder / "config.yml")]
+    command = [sys.executable, "-m", "voltkeeper", "ingest", "--config", str(folder / "config.yml")]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
     try:
         yield process

@@ -26,7 +26,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "moving")]
 from nutify_file import make_times  # noqa: E402
 from tracker_file import make_tracker  # noqa: E402
 
-from ingest.demo.upsd import DemoUpsd  # noqa: E402
+from ingest.demo.ups.upsd import DemoUpsd  # noqa: E402
 
 RATE = 50  # lines a second that the gateway says meanwhile
 DAY = 86_400
@@ -200,7 +200,7 @@ class Deeds:
 
 
 def command(folder, words):
-    return [sys.executable, "-m", "ingest", *map(str, words), "--config", str(folder / "config.yml")]
+    return [sys.executable, "-m", "voltkeeper", *map(str, words), "--config", str(folder / "config.yml")]
 
 
 def run(folder, commands, kill_after=None):

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from common import traffic
 
-from ingest.database import connect, migrate, transaction
+from ingest.db.connection import connect, transaction
 from ingest.mysensors.replay import replay
-from ingest.ups.polls import Poll
+from ingest.schema.migrate import migrate
+from ingest.ups.records import Poll
 from ingest.ups.registry import Source, register
 from ingest.ups.store import UpsStore
 

@@ -18,10 +18,12 @@ from common import ROOT, house, ingest, traffic
 
 sys.path.insert(0, str(ROOT))
 
-from ingest.database import connect, migrate, utc
-from ingest.demo.supply import Mains
-from ingest.demo.ups_models import demo_house
-from ingest.demo.upsd import DemoUpsd
+from ingest.db.connection import connect
+from ingest.db.time import utc
+from ingest.demo.ups.models import demo_house
+from ingest.demo.ups.supply import Mains
+from ingest.demo.ups.upsd import DemoUpsd
+from ingest.schema.migrate import migrate
 from ota.image import make_image
 
 NODE = 200

@@ -50,7 +50,7 @@ def main(count=1_000_000, kills=100):
         sender = Sender(server, lines)
         sender.start()
         database = folder / "telemetry.db"
-        command = [sys.executable, "-m", "ingest", "ingest", "--config", str(folder / "config.yml")]
+        command = [sys.executable, "-m", "voltkeeper", "ingest", "--config", str(folder / "config.yml")]
         done = 0
         while done < kills and sender.position < count:
             process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)

@@ -62,7 +62,7 @@ def house(folder):
 
 
 def command(folder, *words):
-    return [sys.executable, "-m", "ingest", *map(str, words), "--config", str(folder / "config.yml")]
+    return [sys.executable, "-m", "voltkeeper", *map(str, words), "--config", str(folder / "config.yml")]
 
 
 def run(folder, *words):
@@ -99,7 +99,7 @@ def main(count=100_000, kills=10):
             [
                 sys.executable,
                 "-c",
-                "import sys; from ingest.database import migrate; migrate(sys.argv[1])",
+                "import sys; from ingest.schema.migrate import migrate; migrate(sys.argv[1])",
                 str(whole / "telemetry.db"),
             ],
             cwd=ROOT,

@@ -66,7 +66,7 @@ def queries():
 def site(config):
     """The real web process on that config: yields its URL."""
     port = free_port()
-    command = [sys.executable, "-m", "ingest", "web", "--config", str(config), "--port", str(port)]
+    command = [sys.executable, "-m", "voltkeeper", "web", "--config", str(config), "--port", str(port)]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
     try:

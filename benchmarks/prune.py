@@ -24,10 +24,11 @@ from common import ROOT, house, ingest
 from filled import make_house
 from pages import site
 
-from ingest.database import connect, transaction, utc
-from ingest.demo.supply import Mains
-from ingest.demo.ups_models import demo_house
-from ingest.demo.upsd import DemoUpsd
+from ingest.db.connection import connect, transaction
+from ingest.db.time import utc
+from ingest.demo.ups.models import demo_house
+from ingest.demo.ups.supply import Mains
+from ingest.demo.ups.upsd import DemoUpsd
 
 RATE, DAYS, KEEP_DAYS = 50, 60, 30
 QUIET_S = 20  # of ingest before the prune begins, to compare with
@@ -170,7 +171,7 @@ def prune(folder, server, radio, count, samples, kept):
         edges = [len(thread.times) for thread in threads]
         began = time.perf_counter()
         program = subprocess.Popen(
-            [sys.executable, "-m", "ingest", "prune", "--config", str(config)],
+            [sys.executable, "-m", "voltkeeper", "prune", "--config", str(config)],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

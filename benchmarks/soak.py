@@ -17,7 +17,7 @@ from pathlib import Path
 
 from common import ROOT, cost
 
-from ingest.demo.threaded import running
+from ingest.demo.radio.threaded import running
 
 SPEED = 168
 CHECKS = {
@@ -55,7 +55,7 @@ def main(minutes=60):
         config.write_text(
             f"database: telemetry.db\ntimezone: Europe/Rome\ngateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\n"
         )
-        command = [sys.executable, "-m", "ingest", "ingest", "--config", str(config)]
+        command = [sys.executable, "-m", "voltkeeper", "ingest", "--config", str(config)]
         log = (Path(folder) / "log").open("w")
         process = subprocess.Popen(command, cwd=ROOT, stderr=log)
         faults = dict.fromkeys(("drop", "freeze", "garble", "kill", "stop"), 0)

@@ -18,8 +18,8 @@ SERVERS, UPSES = 5, 4
 SERVE = f"""
 import sys, threading
 sys.path.insert(0, {str(ROOT)!r})
-from ingest.demo.ups_models import demo_house
-from ingest.demo.upsd import DemoUpsd
+from ingest.demo.ups.models import demo_house
+from ingest.demo.ups.upsd import DemoUpsd
 models = list(demo_house().values())
 servers = [DemoUpsd({{f"ups{{n}}": models[n % len(models)] for n in range({UPSES})}}) for _ in range({SERVERS})]
 print(*[server.port for server in servers], flush=True)
@@ -31,7 +31,7 @@ sys.stdin.read()
 def reading(folder):
     """The real ingest process, its log in a file: a line for each sample would fill a pipe that nobody reads."""
     with open(folder / "ingest.log", "w") as log:
-        command = [sys.executable, "-m", "ingest", "ingest", "--config", str(folder / "config.yml")]
+        command = [sys.executable, "-m", "voltkeeper", "ingest", "--config", str(folder / "config.yml")]
         process = subprocess.Popen(command, cwd=ROOT, stderr=log)
         try:
             yield process

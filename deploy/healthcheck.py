@@ -7,9 +7,9 @@ reader says so on the pages.
 import sqlite3
 import sys
 
-from ingest.config import load_config
-from ingest.running import describe, read_sources
-from ingest.up import answers, site_url
+from ingest.config.model import load_config
+from voltkeeper.status import describe, read_sources
+from voltkeeper.up import answers, site_url
 
 
 def find_fault(config):

@@ -10,22 +10,23 @@ import sys
 import time
 from types import SimpleNamespace
 
-from ingest.database import connect, fold_log, migrate
-from ingest.mysensors.firmware import Firmware
-from ingest.mysensors.firmware_store import FirmwareSink, load
+from ingest.db.connection import connect, fold_log
+from ingest.mysensors.events import Watch
 from ingest.mysensors.gateway import Gateway
-from ingest.mysensors.known import what_is_known
+from ingest.mysensors.ota_session import Firmware
+from ingest.mysensors.ota_store import FirmwareSink, load
 from ingest.mysensors.outbox import Outbox
 from ingest.mysensors.registry import number_gateways
 from ingest.mysensors.replay import replay as replay_lines
+from ingest.mysensors.startup_state import what_is_known
 from ingest.mysensors.store import Store
 from ingest.mysensors.transport import run_gateway
-from ingest.mysensors.watch import Watch
-from ingest.notify import READY, STOPPING, feed_watchdog, notify
-from ingest.status import Health, StatusSink
-from ingest.ups.places import lock_offset
-from ingest.ups.sources import UpsSources
-from ingest.writer import Writer
+from ingest.pipeline.source_health import Health, StatusSink
+from ingest.pipeline.writer import Writer
+from ingest.process.systemd import READY, STOPPING, feed_watchdog, notify
+from ingest.schema.migrate import migrate
+from ingest.sources import UpsSources
+from ingest.ups.source_lock import lock_offset
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ import re
 
 from datasette import hookimpl
 
-from ingest.site.live import GROWING
+from plugins.web.app.no_count import GROWING
 
 PATHS = re.compile(rf"/telemetry/({'|'.join(sorted(GROWING))})(\.\w+)?")
 

@@ -2,8 +2,8 @@
 
 from datasette import hookimpl
 
-from ingest.site.cells import choices, link
-from ingest.site.prefix import rooted_cell
+from plugins.web.prefix import rooted_cell
+from plugins.web.render.cells import choices, link
 
 
 @hookimpl

@@ -2,9 +2,9 @@
 
 from datasette import Response, hookimpl
 
-from ingest.site import access
-from ingest.site.forms import json_errors, wants_page
-from ingest.site.guard import guard
+from plugins.web.app.guard import guard
+from plugins.web.auth import permissions as access
+from plugins.web.forms import json_errors, wants_page
 
 
 @hookimpl

@@ -2,11 +2,11 @@
 
 from datasette import hookimpl
 
-from ingest.chores import CHORES
-from ingest.site import deletions
-from ingest.site import maintenance as site
-from ingest.site.calls import Call, described
-from ingest.site.forms import post_route
+from ingest.maintenance.jobs import CHORES
+from plugins.web.actions import deletions
+from plugins.web.endpoint import Call, described
+from plugins.web.forms import post_route
+from plugins.web.pages import maintenance as site
 
 DELETE = {
     "what": "node, sensor, requests (a node's own questions) or before",

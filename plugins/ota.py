@@ -2,10 +2,12 @@
 
 from datasette import hookimpl
 
-from ingest.site import ota_page, updates, uploads
-from ingest.site.calls import Call, described
-from ingest.site.forms import post_route
 from ota.wire import COMMANDS_TAKEN
+from plugins.web.actions import firmware as uploads
+from plugins.web.actions import ota_updates as updates
+from plugins.web.endpoint import Call, described
+from plugins.web.forms import post_route
+from plugins.web.pages import ota as ota_page
 
 
 @hookimpl

@@ -2,10 +2,12 @@
 
 from datasette import hookimpl
 
-from ingest.site import api, pages, radio, words
-from ingest.site.assets import asset
-from ingest.site.calls import Call, described
-from ingest.site.prefix import prefix_templates
+from plugins.web.app.assets import asset
+from plugins.web.endpoint import Call, described
+from plugins.web.pages import api, radio
+from plugins.web.pages import home as pages
+from plugins.web.prefix import prefix_templates
+from reporting import formatting as words
 
 
 @hookimpl

@@ -2,8 +2,8 @@
 
 from datasette import hookimpl
 
-from ingest.site.compare import compare_query
-from ingest.site.deeds import DATABASE
+from plugins.web.actions.action import DATABASE
+from plugins.web.pages.ups_compare import compare_query
 
 
 @hookimpl

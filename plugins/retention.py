@@ -2,7 +2,7 @@
 
 from datasette import hookimpl
 
-from ingest.site.keeper import Keeper
+from ingest.maintenance.scheduler import Keeper
 
 
 @hookimpl

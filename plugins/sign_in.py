@@ -2,9 +2,9 @@
 
 from datasette import hookimpl
 
-from ingest.site import login
-from ingest.site.calls import Call
-from ingest.site.forms import post_route
+from plugins.web.auth import sign_in as login
+from plugins.web.endpoint import Call
+from plugins.web.forms import post_route
 
 
 @hookimpl

@@ -2,8 +2,8 @@
 
 from datasette import hookimpl
 
-from ingest.site.images import guard_images
-from ingest.site.sql import register
+from plugins.web.image_guard import guard_images
+from reporting.sql_functions import register
 
 
 @hookimpl

@@ -2,8 +2,8 @@
 
 from datasette import hookimpl
 
-from ingest.site import telemetry
-from ingest.site.calls import Call, described
+from plugins.web.endpoint import Call, described
+from plugins.web.export import telemetry
 
 
 @hookimpl

@@ -2,11 +2,15 @@
 
 from datasette import hookimpl
 
-from ingest.site import energy, feed, happenings, reports, ups_orders, upses
-from ingest.site.calls import Call, described
-from ingest.site.forms import post_route
-from ingest.site.periods import PERS
-from ingest.site.report_period import PERIODS
+from plugins.web.actions import ups_orders
+from plugins.web.endpoint import Call, described
+from plugins.web.export import atom as feed
+from plugins.web.forms import post_route
+from plugins.web.pages import energy, reports
+from plugins.web.pages import events as happenings
+from plugins.web.pages import ups as upses
+from reporting.periods import PERS
+from reporting.report_period import PERIODS
 
 SPAN = {"range": "a span such as 24 h, 7 d or 1 y", "since": "a date or a time", "until": "a date or a time"}
 EVENTS = {"kind": "UPS, node, gateway or clock", "event": "ONBATT, NODE_SILENT, ..."}

@@ -3,12 +3,12 @@
 from datasette import hookimpl
 from datasette.views.table import TableView
 
-from ingest.mysensors.orders import ORDERS
-from ingest.site.calls import BY_QUERY, Call
-from ingest.site.deeds import DATABASE
-from ingest.site.edits import run_edit
-from ingest.site.forms import post_route, takes_post
-from ingest.site.orders import post_orders
+from ingest.mysensors.commands import ORDERS
+from plugins.web.actions.action import DATABASE
+from plugins.web.actions.edits import run_edit
+from plugins.web.actions.node_orders import post_orders
+from plugins.web.endpoint import BY_QUERY, Call
+from plugins.web.forms import post_route, takes_post
 
 ORDER = Call(
     "Place an order to a node",

@@ -116,6 +116,6 @@ def voltkeeper(start):
     """A function that starts `voltkeeper ARGUMENTS`."""
 
     def run(*arguments, **environment):
-        return start(sys.executable, "-m", "ingest", *arguments, **environment)
+        return start(sys.executable, "-m", "voltkeeper", *arguments, **environment)
 
     return run

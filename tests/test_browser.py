@@ -25,7 +25,10 @@ def demo(tmp_path_factory):
     """The URL of a demo house made from nothing."""
     folder = tmp_path_factory.mktemp("newcomer")
     process = subprocess.Popen(
-        [sys.executable, "-m", "ingest", "up", "--port", "0"], cwd=folder, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "voltkeeper", "up", "--port", "0"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         yield next(

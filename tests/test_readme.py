@@ -44,8 +44,8 @@ def run(command, folder, timeout=60, text=None):
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
     """A house with the README's access section around a demo gateway: (folder, URL of its site, its gateway)."""
-    from ingest.demo.threaded import running
-    from ingest.demo.ups_history import live_upses
+    from ingest.demo.radio.threaded import running
+    from ingest.demo.ups.history import live_upses
 
     folder = tmp_path_factory.mktemp("readme")
     with running(boot=True) as gateway, live_upses() as (upsd, _):
@@ -178,7 +178,7 @@ def test_a_gateway_on_the_command_line(house, tmp_path):
     ],
 )
 def test_a_ups_on_the_command_line(option, fake, tmp_path):
-    from ingest.demo.ups_history import live_upses
+    from ingest.demo.ups.history import live_upses
 
     command = next(command for command in COMMANDS if command == f"voltkeeper up {option}")
     with live_upses() as devices:
@@ -206,7 +206,7 @@ def test_a_ups_on_the_command_line(option, fake, tmp_path):
 
 
 def test_the_ups_conf_is_one_that_upsd_takes(tmp_path):
-    from tests.nut.lab import Lab
+    from tests.ingest.nut.lab import Lab
 
     lab = Lab({}, start=False)
     try:
@@ -224,7 +224,7 @@ def test_hash_password(tmp_path):
 
 
 def test_configuration_examples_load(tmp_path, monkeypatch):
-    from ingest.config import load_config
+    from ingest.config.model import load_config
     from ingest.demo.site import PASSWORD_HASH
 
     monkeypatch.setenv("CI_TOKEN", TOKEN)

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from ingest.config import (
+from ingest.config.model import (
     Access,
     Config,
     Gateway,
@@ -15,12 +15,14 @@ from ingest.config import (
     Web,
     machine_timezone,
 )
-from ingest.database import connect, migrate, transaction, utc
-from ingest.demo.firmware import reports
-from ingest.demo.history import history
-from ingest.demo.nodes import HOUSE
-from ingest.demo.ups_history import make_ups_past
+from ingest.db.connection import connect, transaction
+from ingest.db.time import utc
+from ingest.demo.ota.firmware import reports
+from ingest.demo.radio.history import history
+from ingest.demo.radio.nodes import HOUSE
+from ingest.demo.ups.history import make_ups_past
 from ingest.mysensors.replay import replay
+from ingest.schema.migrate import migrate
 
 FOLDER = Path("data/demo")
 DAYS = 28

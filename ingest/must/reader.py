@@ -6,7 +6,7 @@ import time
 from ingest.must.client import MustClient
 from ingest.must.errors import MustError, PortError
 from ingest.must.registers import SETTING_NAMES
-from ingest.ups.reader import Reader, SourceError, UpsError
+from ingest.ups.polling import Reader, SourceError, UpsError
 
 log = logging.getLogger(__name__)
 

@@ -8,14 +8,13 @@ import asyncio
 import logging
 import time
 
-from ingest.clock import LocalTime
-from ingest.database import utc
-from ingest.mysensors import controller
-from ingest.mysensors.facts import USUAL_WINDOW_MS, sleep_window_ms
-from ingest.mysensors.gate import Gate
-from ingest.mysensors.items import Asked, Block, IdGiven
-from ingest.mysensors.lines import Lines
-from ingest.mysensors.orders import Orders
+from ingest.db.time import LocalTime, utc
+from ingest.mysensors import replies as controller
+from ingest.mysensors.commands import Orders
+from ingest.mysensors.events import Connected, Lost
+from ingest.mysensors.framing import Lines
+from ingest.mysensors.handlers import USUAL_WINDOW_MS, sleep_window_ms
+from ingest.mysensors.node_hold import Gate
 from ingest.mysensors.protocol import (
     BROADCAST,
     GATEWAY_NODE,
@@ -25,7 +24,7 @@ from ingest.mysensors.protocol import (
     Internal,
     format_line,
 )
-from ingest.mysensors.watch import Connected, Lost
+from ingest.mysensors.records import Asked, Block, IdGiven
 
 log = logging.getLogger(__name__)
 

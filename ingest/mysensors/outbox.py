@@ -2,8 +2,8 @@
 
 import time
 
-from ingest.database import utc
-from ingest.mysensors.orders import Update, read_order
+from ingest.db.time import utc
+from ingest.mysensors.commands import Update, read_order
 from ingest.mysensors.protocol import LineError
 
 WAITING = """select outbox.id, nodes.node_id, "order", line, expires_at, nodes.gateway,

@@ -1,6 +1,6 @@
 """Gateways and their numbers: a gateway keeps its number whatever happens to the config around it."""
 
-from ingest.database import transaction
+from ingest.db.connection import transaction
 
 
 def number_gateways(connection, gateways):

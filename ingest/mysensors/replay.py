@@ -2,9 +2,9 @@
 
 from itertools import groupby
 
-from ingest.database import connect, transaction
-from ingest.mysensors.items import Block
-from ingest.mysensors.lines import Lines
+from ingest.db.connection import connect, transaction
+from ingest.mysensors.framing import Lines
+from ingest.mysensors.records import Block
 from ingest.mysensors.registry import number_gateways
 from ingest.mysensors.store import Store
 

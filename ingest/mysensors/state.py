@@ -6,7 +6,7 @@ Ingest writes these columns and no others: `location` and `battery_changed_at` b
 from collections import deque
 from statistics import median
 
-from ingest.mysensors.oddities import BURST, BURST_S, UNRANGED, Usual
+from ingest.mysensors.anomalies import BURST, BURST_S, UNRANGED, Usual
 
 SAME_BURST_S = 3.0  # messages this close belong to one waking of a node
 PAUSES, FEWEST = 31, 3  # pauses that the usual one is the median of, and how many it takes

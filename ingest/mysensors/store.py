@@ -7,13 +7,13 @@ import time
 from collections import Counter
 from operator import itemgetter
 
-from ingest.clock import LocalTime
-from ingest.database import utc
-from ingest.imports import imports_seen
-from ingest.mysensors import oddities
-from ingest.mysensors.deleted import last_deletion, read_deletions
-from ingest.mysensors.facts import teller
-from ingest.mysensors.items import Block, IdGiven
+from ingest.db.bulk_insert import Insert
+from ingest.db.reserved_ids import imports_seen
+from ingest.db.time import LocalTime, utc
+from ingest.mysensors import anomalies as oddities
+from ingest.mysensors.deletions import last_deletion, read_deletions
+from ingest.mysensors.handlers import teller
+from ingest.mysensors.interval_stats import MERGE_DAYS, Tally, series
 from ingest.mysensors.protocol import (
     BROADCAST,
     GATEWAY_NODE,
@@ -24,9 +24,8 @@ from ingest.mysensors.protocol import (
     parse_number,
     type_name,
 )
+from ingest.mysensors.records import Block, IdGiven
 from ingest.mysensors.state import MERGE_HOURS, Channel, Node, Sensor
-from ingest.mysensors.tally import MERGE_DAYS, Tally, series
-from ingest.rows import Insert
 
 MESSAGE_COLUMNS = (
     "received_at gateway node node_id child_id command echo type type_name payload repeat".split()

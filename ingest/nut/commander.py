@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from ingest.nut.client import NutClient
 from ingest.nut.errors import NutError
 from ingest.ups.orders import Order, Update
-from ingest.ups.polls import Ordered
-from ingest.ups.values import Setting, same_value, wrong_value
+from ingest.ups.records import Ordered
+from ingest.ups.setting_values import Setting, same_value, wrong_value
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from ingest.nut.client import NutClient
 from ingest.nut.commander import read_setting
 from ingest.nut.errors import NutError
 from ingest.ups.commands import COMMANDS
-from ingest.ups.polls import Found, Gone, Offer, Poll
-from ingest.ups.reader import Reader, SourceError, UpsError
+from ingest.ups.polling import Reader, SourceError, UpsError
+from ingest.ups.records import Found, Gone, Offer, Poll
 
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 import difflib
 import re
 
-from ingest.variables import names_of_variables
+from ingest.ups.variables import names_of_variables
 
 COMMANDS = {  # NUT's docs/nut-names.txt; n is the number of an outlet
     "test.battery.start": "Start a battery test",

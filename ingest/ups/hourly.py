@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from ingest.database import utc
+from ingest.db.time import utc
 from ingest.ups.figures import column
 
 FIGURES = (

@@ -8,7 +8,7 @@ import logging
 import time
 from dataclasses import dataclass
 
-from ingest.database import seconds, utc
+from ingest.db.time import seconds, utc
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ingest.database import transaction
+from ingest.db.connection import transaction
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,14 @@ import json
 import logging
 from datetime import datetime
 
-from ingest.clock import LocalTime
-from ingest.database import utc
-from ingest.imports import imports_seen
+from ingest.db.reserved_ids import imports_seen
+from ingest.db.time import LocalTime, utc
 from ingest.ups.energy import Meter, Moment, find_watts, rate
-from ingest.ups.events import Machine
+from ingest.ups.event_machine import Machine
+from ingest.ups.event_records import CLOSED, OPENED, UPDATED, Event, Failed, Good
 from ingest.ups.figures import FIGURES, parse_figures, parse_value
-from ingest.ups.happenings import CLOSED, OPENED, UPDATED, Event, Failed, Good
-from ingest.ups.polls import OK, WAIT, Found, Gone, Offer, Ordered, Poll, Run
-from ingest.ups.saving import COLUMNS, Pending
+from ingest.ups.pending_rows import COLUMNS, Pending
+from ingest.ups.records import OK, WAIT, Found, Gone, Offer, Ordered, Poll, Run
 from ingest.ups.status import describe, status_words
 
 log = logging.getLogger(__name__)

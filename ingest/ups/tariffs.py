@@ -2,7 +2,7 @@
 
 import re
 
-from ingest.database import transaction
+from ingest.db.connection import transaction
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 COLUMNS = ("valid_from", "valid_to", "hours", "days", "price_per_kwh", "currency")

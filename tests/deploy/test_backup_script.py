@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from ingest.cli import main
-from ingest.database import migrate
-from ingest.demo.threaded import running
+from ingest.demo.radio.threaded import running
+from ingest.schema.migrate import migrate
+from voltkeeper.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
-KILLED = "import os; from ingest import backup; from ingest.cli import main; backup._sync = lambda path: os.kill(os.getpid(), 9); main()"
+KILLED = "import os; from ingest.maintenance import backup; from voltkeeper.cli import main; backup._sync = lambda path: os.kill(os.getpid(), 9); main()"
 
 
 @pytest.fixture
 def back_up(tmp_path):
     """A function that runs the script with the `voltkeeper` of this Python."""
     command = tmp_path / "voltkeeper"
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m ingest "$@"\n')
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m voltkeeper "$@"\n')
     command.chmod(0o755)
 
     def run(*arguments, config="config.yml"):
@@ -96,7 +96,7 @@ def test_what_was_killed_is_cleared_away_by_the_next_one(back_up, tmp_path, writ
     migrate(tmp_path / "house.db")
     stopped = tmp_path / "voltkeeper"
     whole = stopped.read_text()
-    stopped.write_text(whole.replace("-m ingest", f"-c '{KILLED}'"))
+    stopped.write_text(whole.replace("-m voltkeeper", f"-c '{KILLED}'"))
     assert back_up(tmp_path / "backups").returncode
     assert len(list((tmp_path / "backups").iterdir())) == 1
     stopped.write_text(whole)

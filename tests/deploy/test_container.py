@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ingest.demo.threaded import running
+from ingest.demo.radio.threaded import running
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "deploy/compose.yml").read_text())

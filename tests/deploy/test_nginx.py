@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from datasette_auth_passwords.utils import hash_password
 
-from ingest.demo.threaded import running
+from ingest.demo.radio.threaded import running
 
 ROOT = Path(__file__).resolve().parents[2]
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")

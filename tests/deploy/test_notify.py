@@ -9,9 +9,9 @@ import urllib.request
 
 import pytest
 
-from ingest import notify
-from ingest.parent import PIPE
+from ingest.process import systemd as notify
 from tests.deploy.conftest import Manager
+from voltkeeper.parent_pipe import PIPE
 
 PORT_LINE = "the site is at http://127.0.0.1:"
 

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from ingest.cli import main
-from ingest.config import load_config
-from ingest.database import connect, migrate
+from ingest.config.model import load_config
+from ingest.db.connection import connect
 from ingest.demo.site import PASSWORD_HASH
+from ingest.schema.migrate import migrate
 from tests.deploy.machine import here
+from voltkeeper.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "deploy/README.md").read_text()
@@ -50,7 +51,7 @@ def machine(tmp_path, monkeypatch):
         (tmp_path / "bin" / name).symlink_to(shutil.which(name))
     for name in STAND_INS:
         script(tmp_path / "bin" / name, f"{sys.executable} {Path(__file__).with_name('machine.py')} {name}")
-    script(tmp_path / "voltkeeper", f"{sys.executable} -m ingest")  # what script/bootstrap makes
+    script(tmp_path / "voltkeeper", f"{sys.executable} -m voltkeeper")  # what script/bootstrap makes
     return tmp_path
 
 

@@ -42,7 +42,7 @@ def supervisor(start, tmp_path, wait_for):
     """A running supervisord with our programs; a function that asks supervisorctl for the words of one line each."""
     text = (ROOT / "deploy/supervisor/voltkeeper.conf").read_text()
     command = tmp_path / "voltkeeper"
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m ingest "$@"\n')
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m voltkeeper "$@"\n')
     command.chmod(0o755)
     for shipped, here in (
         ("/opt/voltkeeper/.venv/bin/voltkeeper", command),

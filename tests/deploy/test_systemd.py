@@ -139,7 +139,17 @@ def test_the_programs_make_no_system_call_that_the_units_forbid(
     for name, sign in (("ingest", "refused"), ("web", "the site is at")):
         trace = tmp_path / f"{name}.trace"
         program = start(
-            "strace", "-f", "-qq", "-e", "signal=none", "-o", trace, os.sys.executable, "-m", "ingest", name
+            "strace",
+            "-f",
+            "-qq",
+            "-e",
+            "signal=none",
+            "-o",
+            trace,
+            os.sys.executable,
+            "-m",
+            "voltkeeper",
+            name,
         )
         wait_for(lambda: sign in program.text, timeout=40)
         for pid in program.family():

@@ -1,7 +1,7 @@
 """A gateway's dialogue in miniature, with virtual time: nodes on the air, a Server, and rows that survive a crash."""
 
-from ingest.demo.air import Air
-from ingest.demo.bootloader import BootloaderNode
+from ingest.demo.ota.bootloader import BootloaderNode
+from ingest.demo.radio.air import Air
 from ota.actions import (
     AskPresentation,
     Attention,

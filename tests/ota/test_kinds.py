@@ -2,9 +2,9 @@
 
 import pytest
 
-from ingest.demo.bootloader import BootloaderNode
-from ingest.demo.library_node import LibraryNode
-from ingest.demo.radio_node import Sleep
+from ingest.demo.ota.bootloader import BootloaderNode
+from ingest.demo.ota.library_node import LibraryNode
+from ingest.demo.ota.radio_node import Sleep
 from tests.ota.ota_world import START, World, pattern
 
 OLD = pattern(8192, 11)

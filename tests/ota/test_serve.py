@@ -4,8 +4,8 @@ from dataclasses import fields
 
 import pytest
 
-from ingest.demo.bootloader import BootloaderNode
-from ingest.demo.library_node import LibraryNode
+from ingest.demo.ota.bootloader import BootloaderNode
+from ingest.demo.ota.library_node import LibraryNode
 from ota.actions import Attention, CommandChanged, Hold, Reboot, Release
 from ota.command import CommandOrder, command_refusal
 from ota.image import make_image

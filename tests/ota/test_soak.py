@@ -4,9 +4,9 @@ from random import Random
 
 import pytest
 
-from ingest.demo.bootloader import BootloaderNode
-from ingest.demo.library_node import LibraryNode
-from ingest.demo.radio_node import Sleep
+from ingest.demo.ota.bootloader import BootloaderNode
+from ingest.demo.ota.library_node import LibraryNode
+from ingest.demo.ota.radio_node import Sleep
 from tests.ota.ota_world import START, World, pattern
 from tests.ota.test_kinds import OLD, installed
 

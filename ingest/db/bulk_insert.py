@@ -1,0 +1,49 @@
+"""Inserting many rows quickly: a few long `insert ... values (...), (...)` in place of one statement a row.
+
+sqlite3 gives the interpreter lock away for every statement that it steps, and beside a busy thread each one then
+waits for a switch interval. A statement that carries hundreds of rows pays that once.
+"""
+
+from ingest.db.reserved_ids import next_id
+
+STEPS = (256, 32, 4, 1)  # rows a statement; few sizes, so that the prepared statements are kept
+
+
+class Insert:
+    """`insert into TABLE (COLUMNS) values ...` for flat lists of values, row after row."""
+
+    def __init__(self, table, columns):
+        self.table = table
+        self.width = len(columns)
+        head = f"insert into {table} ({', '.join(columns)}) values "
+        row = f"({', '.join('?' * self.width)})"
+        self._statements = [(step * self.width, head + ", ".join([row] * step)) for step in STEPS]
+        self._numbered = (
+            f"insert into {table} (id, {', '.join(columns)}) values (?, {', '.join('?' * self.width)})"
+        )
+
+    def __call__(self, connection, values):
+        """Insert what the flat list `values` holds; its length is a multiple of the number of columns."""
+        position = 0
+        for size, statement in self._statements:
+            while position + size <= len(values):
+                connection.execute(statement, values[position : position + size])
+                position += size
+
+    def numbered(self, connection, values, ids):
+        """Insert what the flat list `values` holds, each row with its id."""
+        width = self.width
+        rows = [(id, *values[place * width : (place + 1) * width]) for place, id in enumerate(ids)]
+        connection.executemany(self._numbered, rows)
+
+    def append(self, connection, values):
+        """The same behind the ids that an import holds: the first row is told its id, SQLite numbers on from there.
+
+        Returns that id, None without values.
+        """
+        if not values:
+            return None
+        first = next_id(connection, self.table)
+        connection.execute(self._numbered, [first, *values[: self.width]])
+        self(connection, values[self.width :])
+        return first

@@ -1,0 +1,254 @@
+"""Sketches of nodes on mains power: awake, so that what a controller sends arrives. Pure."""
+
+from ingest.demo.radio.node import Child, Node
+from ingest.demo.radio.world import DAY, EPOCH, split_day
+from ingest.mysensors.protocol import Command, Presentation, SetReq
+
+
+class Switchable(Node):
+    """A node with relays that follow habits until a controller switches them; the next habit takes over again."""
+
+    relays: dict[int, str] = {}  # child id: name of the method that says what habit wants, 0 or 1
+    told: int | None = None  # the state that was last reported on a change
+
+    def __init__(self, world, anchor, booted_at):
+        super().__init__(world, anchor, booted_at)
+        self.by_hand: dict[int, tuple[int, int]] = {}  # child id: (state, what habit wanted then)
+
+    def relay(self, child):
+        habit = getattr(self, self.relays[child])()
+        state, habit_then = self.by_hand.get(child, (habit, habit))
+        if habit == habit_then:
+            return state
+        del self.by_hand[child]
+        return habit
+
+    def status(self, child):
+        return self.value(child, SetReq.V_STATUS, self.relay(child))
+
+    def on_set(self, child, type, text):
+        if child not in self.relays or type != SetReq.V_STATUS or text not in ("0", "1"):
+            return []
+        self.by_hand[child] = (int(text), getattr(self, self.relays[child])())
+        return [self.status(child)]
+
+    def on_request(self, child, type):
+        return [self.status(child)] if child in self.relays and type == SetReq.V_STATUS else []
+
+
+class LivingRoom(Node):
+    node_id = 2
+    sketch, sketch_version = "Living room", "2.1"
+    rssi = -58
+    children = (
+        Child(0, Presentation.S_TEMP, "Temperature"),
+        Child(1, Presentation.S_HUM, "Humidity"),
+        Child(2, Presentation.S_BARO, "Barometer"),
+        Child(3, Presentation.S_LIGHT_LEVEL, "Light"),
+    )
+
+    def tasks(self):
+        return self.every(300, self.climate), self.every(900, self.sky), self.every(3600, self.alive)
+
+    def climate(self):
+        hour = split_day(self.now)[1]
+        temperature = (20.6 if 6 <= hour < 23 else 19.2) + 0.05 * (self.world.outside(self.now) - 10)
+        temperature += 0.5 * self.noise.smooth("living", self.now / 3000)
+        humidity = 44 + 0.12 * (self.world.humidity(self.now) - 66)
+        humidity += 3 * self.noise.smooth("living hum", self.now / 5000)
+        yield self.value(0, SetReq.V_TEMP, f"{temperature:.1f}")
+        yield self.value(1, SetReq.V_HUM, f"{humidity:.0f}")
+
+    def sky(self):
+        hour = split_day(self.now)[1]
+        lamp = 18 if 18.5 <= hour < 23 else 0
+        light = min(100, round(110 * self.world.sun(self.now) + lamp))
+        pressure = self.world.pressure(self.now)
+        trend = pressure - self.world.pressure(self.now - 10800)
+        forecast = (
+            "stable"
+            if abs(trend) < 1
+            else "sunny"
+            if trend > 0
+            else "cloudy"
+            if trend > -3
+            else "thunderstorm"
+        )
+        yield self.value(2, SetReq.V_PRESSURE, f"{pressure:.1f}")
+        yield self.value(2, SetReq.V_FORECAST, forecast)
+        yield self.value(3, SetReq.V_LIGHT_LEVEL, light)
+
+    def alive(self):
+        yield self.heartbeat()
+
+
+class LandingRepeater(Node):
+    node_id = 3
+    sketch, sketch_version = "Landing repeater", "1.4"
+    library = "2.4.0-alpha"
+    repeater = True
+    rssi = -49
+    children = (Child(0, Presentation.S_MULTIMETER, "Supply"),)
+
+    def tasks(self):
+        return self.every(1800, self.supply), self.every(600, self.alive)
+
+    def supply(self):
+        yield self.value(
+            0, SetReq.V_VOLTAGE, f"{5.02 + 0.06 * self.noise.smooth('supply', self.now / 4000):.2f}"
+        )
+
+    def alive(self):
+        yield self.heartbeat()
+
+
+class PowerMeter(Node):
+    node_id = 5
+    sketch, sketch_version = "Power meter", "1.7"
+    rssi = -66
+    children = (Child(1, Presentation.S_POWER, "Mains"),)
+
+    def tasks(self):
+        return (
+            self.every(60, self.power),
+            self.every(300, self.energy),
+            self.every(21600, self.ask_count),
+        )
+
+    def power(self):
+        yield self.value(1, SetReq.V_WATT, f"{self.world.watts(self.now):.0f}")
+
+    def energy(self):
+        yield self.value(1, SetReq.V_KWH, f"{self.world.kwh(self.now):.3f}")
+
+    def ask_count(self):
+        """A meter of pulses asks its controller for the last count."""
+        yield self.say(1, Command.req, SetReq.V_KWH)
+
+
+class Bathroom(Switchable):
+    """With the tracker's convention: child 98 tells the parent (V_TEXT) and how the radio does (V_VAR5)."""
+
+    node_id = 6
+    parent = 3
+    sketch, sketch_version = "Bathroom", "$Rev: 803 $"
+    children = (
+        Child(1, Presentation.S_TEMP, "Temperature"),
+        Child(2, Presentation.S_HUM, "Humidity"),
+        Child(3, Presentation.S_BINARY, "Fan"),
+        Child(98, Presentation.S_CUSTOM, "Radio"),
+    )
+    relays = {3: "fan"}
+
+    def tasks(self):
+        return (
+            self.every(600, self.climate),
+            self.every(120, self.watch_fan, at_boot=False),
+            self.every(7200, self.radio),
+        )
+
+    def steam(self):
+        """What showers leave in the air, 0 to 1."""
+        day, hour = split_day(self.now)
+        rest = 0.0
+        for start in (6.7 + self.noise.chance("shower", day), 21.3 + self.noise.chance("bath", day)):
+            if start <= hour:
+                rest += 2.7 ** (-2.2 * (hour - start)) if hour > start + 0.2 else (hour - start) / 0.2
+        return min(1.0, rest)
+
+    def fan(self):
+        return int(self.steam() > 0.3)
+
+    def climate(self):
+        temperature = 21.2 + 1.8 * self.steam() + 0.4 * self.noise.smooth("bathroom", self.now / 4000)
+        humidity = 50 + 44 * self.steam() + 3 * self.noise.smooth("bath hum", self.now / 3000)
+        yield self.value(1, SetReq.V_TEMP, f"{temperature:.1f}")
+        yield self.value(2, SetReq.V_HUM, f"{humidity:.1f}")
+
+    def watch_fan(self):
+        """Says so when the fan changes; looks every two minutes."""
+        state = self.relay(3)
+        if state != self.told:
+            self.told = state
+            yield self.status(3)
+
+    def radio(self):
+        sent = int((self.now - EPOCH) / 55) % 60000 + 200
+        success = 62 + 14 * self.noise.smooth("arc", self.now / 50_000)
+        retries = round(sent * (100 - success) / success)
+        yield self.value(98, SetReq.V_TEXT, f"parent: {self.parent}")
+        yield self.value(
+            98, SetReq.V_VAR5, f"{{P:{sent},R:{retries},S:{round(100 * sent / (sent + retries))}}}"
+        )
+
+
+class Boiler(Node):
+    """Heating water of the house, with a leak detector that had its day six days before the anchor."""
+
+    node_id = 8
+    sketch, sketch_version = "Boiler room", "41"
+    library = "2.4.0-alpha"
+    rssi = -71
+    children = (
+        Child(0, Presentation.S_TEMP, "Flow"),
+        Child(1, Presentation.S_TEMP, "Return"),
+        Child(2, Presentation.S_WATER_LEAK, "Floor"),
+        Child(3, Presentation.S_HEATER, "Burner"),
+    )
+    burning: bool | None = None
+    LEAK_DAYS, LEAK_S = 6.2, 2400
+
+    def tasks(self):
+        return self.every(300, self.temperatures), self.every(1800, self.floor), self.every(3600, self.alive)
+
+    def burner(self):
+        """0 to 1: how long ago the burner started, seen in the water; it burns longer when it is cold."""
+        share = min(0.9, max(0.12, (19 - self.world.outside(self.now)) / 26))
+        part = self.now % 3300 / 3300
+        return (part / share if part < share else (1 - part) / (1 - share)), part < share
+
+    def temperatures(self):
+        warmth, on = self.burner()
+        flow = 38 + 22 * warmth + 0.8 * self.noise.smooth("flow", self.now / 700)
+        back = 33 + 12 * warmth + 0.5 * self.noise.smooth("return", self.now / 700)
+        yield self.value(0, SetReq.V_TEMP, f"{flow:.2f}")
+        yield self.value(1, SetReq.V_TEMP, f"{back:.2f}")
+        if on != self.burning:
+            self.burning = on
+            yield self.value(3, SetReq.V_HVAC_FLOW_STATE, "HeatOn" if on else "Off")
+
+    def floor(self):
+        since = self.now - (self.anchor - self.LEAK_DAYS * DAY)
+        yield self.value(2, SetReq.V_TRIPPED, int(0 <= since < self.LEAK_S))
+
+    def alive(self):
+        yield self.heartbeat()
+
+
+class GardenLight(Switchable):
+    node_id = 21
+    sketch, sketch_version = "Garden light", "2.0"
+    rssi = -81
+    children = (
+        Child(1, Presentation.S_BINARY, "Path lamps"),
+        Child(2, Presentation.S_LIGHT_LEVEL, "Dusk"),
+    )
+    relays = {1: "lamps"}
+
+    def tasks(self):
+        return self.every(300, self.watch, at_boot=False), self.every(1800, self.report)
+
+    def lamps(self):
+        """On from dusk to half past eleven."""
+        hour = split_day(self.now)[1]
+        return int(15 < hour < 23.5 and self.world.sun(self.now) < 0.02)
+
+    def watch(self):
+        state = self.relay(1)
+        if state != self.told:
+            self.told = state
+            yield self.status(1)
+
+    def report(self):
+        yield self.value(2, SetReq.V_LIGHT_LEVEL, min(100, round(120 * self.world.sun(self.now))))
+        yield self.status(1)

@@ -1,0 +1,81 @@
+"""Nodes that sleep and the batteries they sleep for. Pure.
+
+Facts of the wire: smartSleep() of `core/MySensorsCore.cpp`, library 2.2.0 and later.
+"""
+
+from typing import NamedTuple
+
+from ingest.demo.radio.node import Node
+from ingest.demo.radio.world import DAY
+from ingest.mysensors.protocol import Internal, SetReq
+
+WINDOW_S = 0.5  # MY_SMART_SLEEP_WAIT_DURATION_MS
+
+
+class Battery(NamedTuple):
+    """How the charge of a battery goes: its level at the anchor and what it loses in 30 days, in per cent."""
+
+    level: float
+    loss: float
+    changed_days_ago: float | None = None
+    before_change: float = 9
+
+    def at(self, days):
+        """Level in per cent, `days` after the anchor (negative before it), never below 1."""
+        if self.changed_days_ago is not None and days < -self.changed_days_ago:
+            level = self.before_change - self.loss * (days + self.changed_days_ago) / 30
+        else:
+            level = self.level - self.loss * days / 30
+        return min(100.0, max(1.0, level))
+
+
+class BatteryNode(Node):
+    """A node that sleeps with its radio off and hears nothing, except while it presents itself."""
+
+    battery: Battery
+
+    def hears(self, at):
+        return self.presenting or self.awaiting is not None
+
+    def battery_level(self):
+        return self.internal(Internal.I_BATTERY_LEVEL, round(self.battery.at((self.now - self.anchor) / DAY)))
+
+    def battery_voltage(self, child, full=3.2, empty=2.2):
+        level = self.battery.at((self.now - self.anchor) / DAY)
+        return self.value(child, SetReq.V_VOLTAGE, f"{empty + (full - empty) * level / 100:.2f}")
+
+
+class SmartSleeper(BatteryNode):
+    """A node with smartSleep(): hears in the window after I_PRE_SLEEP_NOTIFICATION, else sleeps.
+
+    `period` is the length of its cycle in seconds; `cycle` says what it does when awake.
+    """
+
+    period = 900
+
+    def __init__(self, world, anchor, booted_at):
+        super().__init__(world, anchor, booted_at)
+        self.window_until = 0.0
+
+    def hears(self, at):
+        return super().hears(at) or at < self.window_until
+
+    def cycle(self):
+        """What the sketch does each time it is awake."""
+        return ()
+
+    def first_values(self):
+        yield from self.cycle()
+        yield from self.listen()
+
+    def listen(self):
+        self.window_until = self.now + WINDOW_S * self.pace
+        yield self.internal(Internal.I_PRE_SLEEP_NOTIFICATION, int(WINDOW_S * 1000))
+        yield self.window_until
+
+    def life(self):
+        while True:
+            yield self.slot(self.now, self.period)
+            yield self.internal(Internal.I_POST_SLEEP_NOTIFICATION, self.period * 1000)
+            yield from self.cycle()
+            yield from self.listen()

@@ -1,0 +1,129 @@
+"""Weeks of the demo house's UPSes: the same models as live, asked for the past and stored by the same store.
+
+A month is a few seconds of work: a sample every few minutes on mains, and every few seconds in an outage, so that each
+outage begins and ends as it would have been seen.
+"""
+
+import heapq
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ingest.db.connection import connect, transaction
+from ingest.demo.ups.ep20 import DemoEP20
+from ingest.demo.ups.ep20 import model as ep20
+from ingest.demo.ups.models import CIRCUITS, MODELS, demo_house, model
+from ingest.demo.ups.supply import Mains, Outage
+from ingest.demo.ups.upsd import DemoUpsd
+from ingest.must.registers import status_variables
+from ingest.ups.records import Found, Poll
+from ingest.ups.registry import register, sources_of
+from ingest.ups.status import is_discharging, status_words
+from ingest.ups.store import UpsStore
+
+STEP_S = 600.0  # between two samples on mains; there are more around outages
+OUTAGE_STEP_S = 10.0
+AROUND_S = 60.0
+COMMIT = 4000  # polls a commit
+LONG_DAYS_AGO, LONG_S = 9.4, 3000.0  # one outage that is long whatever the calendar brings
+DAY = 86400.0
+
+
+@dataclass(frozen=True)
+class Past:
+    """The days to make up: they end at `until`, unix seconds."""
+
+    days: float
+    until: float
+
+    @property
+    def since(self):
+        return self.until - self.days * DAY
+
+    def mains(self):
+        """What came out of the wall, the long outage included where the days reach back to it."""
+        began = self.until - LONG_DAYS_AGO * DAY
+        return Mains((Outage(round(began), round(began + LONG_S)),) if began > self.since else ())
+
+
+def moments(past, mains):
+    """When a UPS behind these mains is asked: unix seconds, in order."""
+    times = set()
+    at = past.since
+    while at < past.until:
+        times.add(at)
+        at += STEP_S
+    for outage in mains.outages(past.since, past.until):
+        at = max(past.since, outage.start - AROUND_S)
+        while at < min(outage.end + AROUND_S, past.until):
+            times.add(at)
+            at += OUTAGE_STEP_S
+        times |= {edge for edge in (outage.start, outage.end) if past.since <= edge < past.until}
+    return sorted(times)
+
+
+def variables_at(name, at, mains):
+    """Every variable of a UPS of the demo house, the EP20 ('garage') included."""
+    return status_variables(ep20(at, mains)) if name == "garage" else model(name, at, mains)
+
+
+def polls(past, ups, name):
+    """The polls of one UPS, `ups` its name in the config and `name` that of its model."""
+    mains = past.mains()
+    own = mains.behind(CIRCUITS.get(name, ""))
+    times = moments(past, own)
+    for at, following in zip(times, [*times[1:], past.until]):
+        variables = variables_at(name, at, mains)
+        status = variables["ups.status"]
+        interval = (
+            OUTAGE_STEP_S if is_discharging(status_words(status)) else max(following - at, OUTAGE_STEP_S)
+        )
+        yield Poll(ups, at, at, interval, status=status, variables=variables)
+
+
+def make_ups_past(config, days=28, until=None):
+    """Store `days` days of the UPSes of a demo config; returns the number of samples."""
+    past = Past(days, time.time() if until is None else until)
+    connection = connect(config.database)
+    sources = list(sources_of(config))
+    register(connection, sources, config.ups)
+    store = UpsStore(connection, config.timezone, sources, config.ups, telling=False)
+    recordings = []
+    for source in sources:
+        if source.driver == "must":
+            recordings.append(polls(past, source.name, "garage"))
+            continue
+        for name in MODELS:
+            ups = f"{name}@{source.name}"
+            store.absorb(Found(ups, source.name, source.address_of(ups), demo_house()[name].description))
+            recordings.append(polls(past, ups, name))
+    total = 0
+    try:
+        for total, poll in enumerate(heapq.merge(*recordings, key=lambda poll: poll.at), 1):
+            store.absorb(poll)
+            if total % COMMIT == 0:
+                _commit(store, connection)
+        _commit(store, connection)
+    finally:
+        connection.close()
+    return total
+
+
+def _commit(store, connection):
+    with transaction(connection):
+        store.write(connection)
+    store.committed()
+
+
+@contextmanager
+def live_upses(nut_port=0, link=None, until=None, days=28):
+    """`with live_upses() as (upsd, ep20):` the demo's NUT server and EP20, going on where the past ended.
+
+    `link` is a path for the EP20's port that stays the same. Raises OSError where the port is taken.
+    """
+    mains = Past(days, until).mains() if until is not None else Mains()
+    with (
+        DemoUpsd(demo_house(mains), port=nut_port) as upsd,
+        DemoEP20(lambda t: ep20(t, mains), link=link) as device,
+    ):
+        yield upsd, device

@@ -1,0 +1,157 @@
+"""A small NUT server: it speaks upsd's protocol for UPSes given as functions of time, and fails in every way on request.
+
+python -m ingest.demo.ups.upsd [--port 3493]    serves the demo house until interrupted; user operator, password demo
+"""
+
+import argparse
+import signal
+import socket
+import socketserver
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+from ingest.demo.ups.models import TEST_S, TEST_SAG, DemoUps, demo_house
+from ingest.demo.ups.upsd_dialogue import Dialogue, shut
+
+FAULTS = (
+    "frozen",  # takes requests and never answers
+    "late",  # answers `late_s` seconds late: answers shift for a client that goes on after a time-out
+    "stale",  # ERR DATA-STALE for every value and list of a UPS
+    "driver_gone",  # ERR DRIVER-NOT-CONNECTED for them
+    "wait",  # ups.status WAIT and hardly a variable, as after the driver's start
+    "truncate_list",  # a list stops in the middle of a line
+    "latin1",  # values with bytes that are no UTF-8
+    "drop",  # closes the connection instead of answering
+    "bare",  # LIST RW, CMD, CLIENT, ENUM, RANGE are ERR INVALID-ARGUMENT, as embedded servers answer
+    "shift",  # sends a value nobody asked for before each answer
+    "denied",  # ERR ACCESS-DENIED for everything
+    "crlf",  # lines end in CR LF
+    "untracked",  # does not tell what came of a command or setting, as servers before NUT 2.8
+)
+
+
+class DemoUpsd:
+    """Serves until `stop()`; `port` is the one it got. `users` may set and command, name -> password.
+
+    `fail(name, ups)` switches a fault on, for one UPS where it concerns one (None: all), `heal()` all of them off.
+    """
+
+    def __init__(
+        self,
+        upses: Mapping[str, DemoUps] | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        users: Mapping[str, str] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.upses = dict(demo_house() if upses is None else upses)
+        self.users = dict({"operator": "demo"} if users is None else users)
+        self.clock = clock
+        self.late_s = 1.0
+        self.requests: list[str] = []
+        self.connections: set[socket.socket] = set()
+        self.faults: dict[str, str | None] = {}
+        self.overrides: dict[tuple[str, str], str] = {}
+        self.tests: dict[
+            str, tuple[float, float | None]
+        ] = {}  # UPS -> when its last test began, and was stopped
+        self.logins: dict[str, list[str]] = {}
+        self.tracked: dict[
+            str, float
+        ] = {}  # id of a command or setting -> when its driver says that it is done
+        self._server = _Server((host, port), Dialogue)
+        self._server.upsd = self
+        self.host, self.port = self._server.server_address[:2]
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        )
+        self._thread.start()
+
+    def __enter__(self) -> "DemoUpsd":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def fail(self, name: str, ups: str | None = None) -> None:
+        """Switch a fault of FAULTS on."""
+        if name not in FAULTS:
+            raise ValueError(f"{name} is no fault of {', '.join(FAULTS)}")
+        self.faults[name] = ups
+
+    def heal(self) -> None:
+        """Switch every fault off."""
+        self.faults.clear()
+
+    def has(self, name: str, ups: str | None = None) -> bool:
+        """Whether a fault is on, for this UPS."""
+        return name in self.faults and self.faults[name] in (None, ups)
+
+    def stop(self) -> None:
+        """Close the port and every connection, as upsd does when it is stopped."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+        for connection in list(self.connections):
+            shut(connection)
+
+    def variables(self, ups: str) -> dict[str, str]:
+        """What a UPS tells now: its model, what was set, what a self-test says."""
+        now = self.clock()
+        values = self.upses[ups].variables(now)
+        if self.has("wait", ups):
+            values = {k: v for k, v in values.items() if k.startswith("driver.")} | {"ups.status": "WAIT"}
+        values |= {var: value for (owner, var), value in self.overrides.items() if owner == ups}
+        if ups in self.tests:
+            begun, ended = self.tests[ups]
+            values["ups.test.result"] = "In progress" if now < begun + TEST_S else "Done and passed"
+            if ended is not None:
+                values["ups.test.result"] = "Aborted"
+            elif now < begun + TEST_S and "battery.voltage" in values:
+                values["battery.voltage"] = f"{float(values['battery.voltage']) * TEST_SAG:.1f}"
+        return values
+
+    def command(self, ups: str, command: str) -> None:
+        """The visible effect of an instant command."""
+        verb = {"beeper.enable": "enabled", "beeper.disable": "disabled", "beeper.mute": "muted"}.get(command)
+        if verb:
+            self.overrides[ups, "ups.beeper.status"] = verb
+        elif command == "beeper.toggle":
+            now = self.variables(ups).get("ups.beeper.status")
+            self.overrides[ups, "ups.beeper.status"] = "disabled" if now == "enabled" else "enabled"
+        elif command.startswith("test.battery.start"):
+            self.tests[ups] = (self.clock(), None)
+        elif command == "test.battery.stop" and self.variables(ups).get("ups.test.result") == "In progress":
+            self.tests[ups] = (self.tests.get(ups, (self.clock(),))[0], self.clock())
+        elif command == "load.off":
+            self.overrides[ups, "ups.status"] = "OFF"
+        elif command == "load.on":
+            self.overrides.pop((ups, "ups.status"), None)
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+    block_on_close = False
+    upsd: DemoUpsd
+
+
+def main() -> None:
+    """Serve the demo house until SIGINT or SIGTERM."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=3493)
+    arguments = parser.parse_args()
+    done = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: done.set())
+    with DemoUpsd(host=arguments.host, port=arguments.port) as upsd:
+        print(f"{upsd.host}:{upsd.port}", flush=True)
+        done.wait()
+
+
+if __name__ == "__main__":
+    main()

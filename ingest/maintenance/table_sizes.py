@@ -1,0 +1,240 @@
+"""How much room each table takes and how fast it grows, without counting what is long.
+
+`measure` reads every page of the file once and keeps the result in `storage`; between two measurements figures are
+estimates by ids, which rise with each row.
+"""
+
+import sqlite3
+import time
+from dataclasses import dataclass
+
+from ingest.db.connection import transaction
+from ingest.db.rowid_search import ends, first_since
+from ingest.db.time import seconds, utc
+from ingest.maintenance.batches import Stopped
+
+SAMPLE = 200  # newest rows whose length tells that of the others
+ROW_BYTES, INDEX_BYTES = 10, 14  # what a row costs beside its values, and its entry in an index
+SMALL = 5_000  # ids; a shorter table is counted
+LIMIT = 100_001  # rows that are counted at the most where there are no ids
+WEEK_S, DAY_S = 7 * 86_400, 86_400
+WHEN = (  # columns that tell when a row came
+    "received_at",
+    "sampled_at",
+    "hour_at",
+    "day",
+    "at",
+    "requested_at",
+    "created_at",
+    "started_at",
+    "changed_at",
+)
+
+
+@dataclass
+class Table:
+    """The room that one table takes. Times are UTC texts; `about`: rows and bytes are estimates."""
+
+    name: str
+    rows: int
+    bytes: int
+    about: bool
+    first_at: str | None
+    last_at: str | None
+    rows_a_day: float | None
+
+    @property
+    def bytes_a_row(self):
+        return self.bytes / self.rows if self.rows else 0.0
+
+    @property
+    def bytes_a_day(self):
+        return None if self.rows_a_day is None else self.rows_a_day * self.bytes_a_row
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a table is made of: the column that tells when, its primary key, its parents."""
+
+    name: str
+    at: str | None
+    key: tuple
+    rowid: bool
+    parent: str | None  # that the first column of the key refers to
+    indexes: int
+
+
+def shape(connection, name):
+    """Look at a table of the file."""
+    columns = connection.execute(f"pragma table_info([{name}])").fetchall()
+    key = tuple(row[1] for row in sorted((row for row in columns if row[5]), key=lambda row: row[5]))
+    there = {row[1] for row in columns}
+    at = next((name for name in WHEN if name in there), None) if key else None
+    rowid = key == ("id",) and next(row[2] for row in columns if row[1] == "id").lower() == "integer"
+    links = {row[3]: row[2] for row in connection.execute(f"pragma foreign_key_list([{name}])")}
+    indexes = sum(1 for row in connection.execute(f"pragma index_list([{name}])") if row[3] == "c")
+    return Shape(name, at, key, rowid, links.get(key[0]) if key else None, indexes)
+
+
+def columns(connection, name):
+    """Names of the columns of a table."""
+    return [row[1] for row in connection.execute(f"pragma table_info([{name}])")]
+
+
+def names(connection):
+    """The tables of the house, without those of SQLite itself."""
+    rows = connection.execute(
+        "select name from sqlite_master where type = 'table' and name not like 'sqlite\\_%' escape '\\' "
+        "and name not like '\\_%' escape '\\' order by name"
+    )
+    return [row[0] for row in rows]
+
+
+def bytes_per_row(connection, name):
+    """Bytes of a row with its share of the indexes: as measured last, else by the length of the newest rows."""
+    kept = connection.execute("select rows, bytes from storage where name = ?", (name,)).fetchone()
+    return kept[1] / kept[0] if kept and kept[0] else sampled_bytes(connection, shape(connection, name))
+
+
+def sampled_bytes(connection, table):
+    length = " + ".join(
+        f"coalesce(length(cast([{column}] as blob)), 0)" for column in columns(connection, table.name)
+    )
+    order = f"order by {', '.join(f'[{column}] desc' for column in table.key)}" if table.key else ""
+    average = connection.execute(
+        f"select avg(bytes) from (select {length} as bytes from [{table.name}] {order} limit {SAMPLE})"
+    ).fetchone()[0]
+    return ((average or 0) + ROW_BYTES) + table.indexes * INDEX_BYTES
+
+
+def has_dbstat(connection):
+    """True where SQLite can tell the pages of each table."""
+    return bool(connection.execute("select 1 from pragma_module_list where name = 'dbstat'").fetchone())
+
+
+def measure(connection, stop=None):
+    """Fill `storage` for every table, one read of it at a time. Returns how many tables. Raises Stopped."""
+    exact = has_dbstat(connection)
+    for name in names(connection):
+        if stop is not None and stop.is_set():
+            raise Stopped
+        rows, size = _measured(connection, name) if exact else _guessed(connection, name)
+        with transaction(connection):
+            connection.execute(
+                "insert into storage (name, rows, bytes, measured_at) values (?, ?, ?, ?) on conflict (name) do update "
+                "set rows = excluded.rows, bytes = excluded.bytes, measured_at = excluded.measured_at",
+                (name, rows, size, utc(time.time())),
+            )
+    return len(names(connection))
+
+
+def _measured(connection, name):
+    """(rows, bytes with indexes): the table's own cells on leaf pages, or all of a table that is an index itself."""
+    bytes_ = connection.execute(
+        "select sum(s.pgsize) from sqlite_master m join dbstat s on s.name = m.name and s.aggregate = 1 "
+        "where m.tbl_name = ? and m.type in ('table', 'index')",
+        (name,),
+    ).fetchone()[0]
+    leaves = (
+        "" if not shape(connection, name).key or _without_rowid(connection, name) else "and pagetype = 'leaf'"
+    )
+    cells = connection.execute(f"select sum(ncell) from dbstat where name = ? {leaves}", (name,)).fetchone()[
+        0
+    ]
+    return cells or 0, bytes_ or 0
+
+
+def _without_rowid(connection, name):
+    sql = connection.execute("select sql from sqlite_master where name = ?", (name,)).fetchone()[0]
+    return "without rowid" in sql.lower()
+
+
+def _guessed(connection, name):
+    table = shape(connection, name)
+    rows, _ = count(connection, table)
+    return rows, round(rows * sampled_bytes(connection, table))
+
+
+def count(connection, table):
+    """(rows, whether that is an estimate): counted where the table is short, else by its ids."""
+    if table.rowid and table.at:  # ids rise with arrival; other keys are computed
+        low, high = ends(connection, table.name)
+        if low is None:
+            return 0, False
+        if high - low >= SMALL:
+            return high - low + 1, True
+        return connection.execute(f"select count(*) from [{table.name}]").fetchone()[0], False
+    kept = connection.execute("select rows from storage where name = ?", (table.name,)).fetchone()
+    if kept and kept[0] >= LIMIT:
+        return kept[0], True
+    rows = connection.execute(
+        f"select count(*) from (select 1 from [{table.name}] limit {LIMIT})"
+    ).fetchone()[0]
+    return rows, rows == LIMIT
+
+
+def overview(connection, now=None):
+    """A Table for each table that has rows, the largest first. Quick whatever the size of the file."""
+    now = time.time() if now is None else now
+    found = [_table(connection, shape(connection, name), now) for name in names(connection)]
+    return sorted((table for table in found if table.rows), key=lambda table: -table.bytes)
+
+
+def _table(connection, table, now):
+    rows, about = count(connection, table)
+    size = round(rows * bytes_per_row(connection, table.name)) if rows else 0
+    first = last = growth = None
+    if rows and table.at:
+        try:
+            first, last = _ends(connection, table)
+            growth = _growth(connection, table, now, first)
+        except sqlite3.OperationalError:  # a limit of time set by the caller: the figure is left out
+            growth = None
+    return Table(table.name, rows, size, about, first, last, growth)
+
+
+def _ends(connection, table):
+    """Times of the oldest and the newest row, where they are found at the ends of the primary key."""
+    if not table.rowid and table.key[:1] != (table.at,):
+        return None, None
+    key = "id" if table.rowid else table.at
+    found = (
+        connection.execute(
+            f"select [{table.at}] from [{table.name}] order by [{key}] {order} limit 1"
+        ).fetchone()
+        for order in ("asc", "desc")
+    )
+    return tuple(row and row[0] for row in found)  # it may be empty since it was measured
+
+
+def _growth(connection, table, now, first_at):
+    """Rows a day, over the last week or since the first row."""
+    since = utc(now - WEEK_S)
+    days = WEEK_S / DAY_S
+    if table.rowid:
+        if first_at and first_at > since:
+            days = max(1.0, (now - _seconds(first_at)) / DAY_S)
+        newest = connection.execute(f"select max(id) from [{table.name}]").fetchone()[0]
+        start = first_since(connection, table.name, table.at, since, utc(now))
+        return (newest - start + 1) / days
+    if table.key[0] == table.at:
+        until = utc(now)[:10] if table.at == "day" else utc(now)
+        since = since[:10] if table.at == "day" else since
+        rows = connection.execute(
+            f"select count(*) from [{table.name}] where [{table.at}] >= ? and [{table.at}] < ?",
+            (since, until),
+        ).fetchone()[0]
+        if first_at and first_at > since:
+            days = max(1.0, (now - _seconds(first_at)) / DAY_S)
+        return rows / days
+    if table.parent is None or table.at not in table.key:
+        return None
+    day = connection.execute(
+        f"select count(*) from [{table.parent}] p join [{table.name}] t on t.[{table.key[0]}] = p.id and t.[{table.at}] >= ?",
+        (utc(now - DAY_S),),
+    ).fetchone()[0]
+    return float(day)
+
+
+def _seconds(text):
+    return seconds(text if "T" in text else f"{text}T00:00:00.000Z")

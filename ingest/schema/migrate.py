@@ -1,0 +1,58 @@
+"""How the SQLite file is made and brought up to date."""
+
+import fcntl
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from ingest.db.connection import connect, transaction
+from ingest.schema.tables import migrations
+from ingest.schema.views import VIEWS
+
+PAGE_SIZE = 1024  # a small commit then writes a third of what it writes with pages of 4096
+
+
+def migrate(path):
+    """Make the file if there is none and bring tables and views up to date.
+
+    Safe to call from several programs at once: a lock file beside the database lets one at a time in.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(path.with_name(path.name + ".lock")):
+        connection = connect(path)
+        try:
+            if connection.execute("pragma page_count").fetchone()[0] == 0:
+                connection.execute(f"pragma page_size = {PAGE_SIZE}")
+                connection.execute("pragma auto_vacuum = incremental")
+            if connection.execute("pragma journal_mode").fetchone()[0] != "wal":
+                connection.execute("pragma journal_mode = wal")
+            migrations.apply(Database(connection))
+            _refresh_views(connection)
+        finally:
+            connection.close()
+
+
+def _refresh_views(connection):
+    """Make the views of `VIEWS` again where the file holds other ones; drop those that are no more."""
+    wanted = {name: f"create view {name} as {sql.strip()}" for name, sql in VIEWS.items()}
+    held = dict(connection.execute("select name, sql from sqlite_master where type = 'view'"))
+    if {name: _squeeze(sql) for name, sql in held.items()} == {n: _squeeze(sql) for n, sql in wanted.items()}:
+        return
+    with transaction(connection):
+        for name in held:
+            connection.execute(f"drop view [{name}]")
+        for sql in wanted.values():
+            connection.execute(sql)
+
+
+def _squeeze(sql):
+    return " ".join(sql.lower().split())
+
+
+@contextmanager
+def _locked(path):
+    with open(path, "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,175 @@
+"""The views of UPSes: how each is now, what happened, the outages.
+
+What is now comes from `ups`, from one sample found by index and from events that are open: never from history.
+"""
+
+from ingest.schema.sql_fragments import DAY_AGO, NOW, age, months_since, seconds_between, words
+from ingest.ups.event_text import EVENT_WORDS, LIMITS
+from ingest.ups.status import STATUS_WORDS
+
+PATIENCE_S = 90  # failed polls older than this make a UPS stale, whatever its events say
+LONGEST_S = 7500  # twice the longest poll_s: no UPS is asked less often
+TOGETHER_S = 60  # outages that begin within this of each other are one of the mains: a reader sees them up to a poll late
+
+
+def has(word, column="status"):
+    """SQL: the word is among those of an `ups.status`."""
+    return f"(' ' || {column} || ' ' like '% {word} %')"
+
+
+def describe(column):
+    """SQL: `ups.status` for people, as `ingest.ups.status.describe` says it; words that nobody explains stay."""
+    known = ", ".join(
+        f"('{word}', '{text}', {number})" for number, (word, text) in enumerate(STATUS_WORDS.items())
+    )
+    return f"""(with recursive split (word, rest) as (
+        select '', {column} || ' '
+        union all
+        select substr(rest, 1, instr(rest, ' ') - 1), substr(rest, instr(rest, ' ') + 1) from split where rest <> ''
+      )
+      select group_concat(text, ', ') from (
+        select coalesce(k.column2, s.word) as text from split s left join (values {known}) k on k.column1 = s.word
+        where s.word <> '' order by coalesce(k.column3, {len(STATUS_WORDS)})))"""
+
+
+def event_words(column):
+    """SQL: an event's name for people."""
+    cases = " ".join(f"when '{name}' then '{text}'" for name, text in EVENT_WORDS.items())
+    return f"case {column} {cases} else {column} end"
+
+
+_LIMITS = ", ".join(f"'{name}'" for name in LIMITS)
+_OPEN_LIMITS = f"""from events e indexed by events_open
+      where e.ups = u.id and e.ended_at is null and e.event in ({_LIMITS})
+        and not (e.event in ('INPUT_LOW', 'VOLTAGE') and {has("OB", "u.status")})"""
+
+UPS_OVERVIEW = f"""
+select id, name, label,
+  case
+    when status_at is null then 'No data'
+    when lost then 'Stale'
+    when {has("FSD")} or {has("OVER")} or ({has("OB")} and {has("LB")}) then 'Critical'
+    when limits is not null or {has("LB")} or {has("OFF")} or {has("BYPASS")}
+      or ({has("OB")} and not {has("CAL")} and not {has("TEST")}) then 'Warning'
+    else 'OK'
+  end as state,
+  case
+    when status_at is null then coalesce('never answered: ' || trouble, 'not heard yet')
+    when not configured then 'not in the config any more'
+    when lost then 'no data for ' || {words("age_s")} || coalesce(': ' || trouble, '')
+    else coalesce(status_words, 'no status') || coalesce(', ' || limits, '')
+  end as reason,
+  case state_since when 'lost' then status_at when 'battery' then outage_at else limits_since end as since_at,
+  status, status_words, status_at, age_s,
+  battery_charge, battery_runtime, battery_voltage, ups_load, watts, watts_rule, ups_power, realpower_nominal,
+  input_voltage, output_voltage, input_frequency, output_frequency, ups_temperature, ups_efficiency,
+  sampled_at, {age("sampled_at")} as sample_age_s,
+  case when outage_ended_at is null then outage_at end as on_battery_since,
+  outage_at as last_outage_at,
+  cast({seconds_between("outage_at", f"coalesce(outage_ended_at, {NOW})")} as integer) as last_outage_s,
+  battery_changed_at, {months_since("battery_changed_at")} as battery_months, battery_date,
+  outcome, outcome_at, driver, source, location, configured, mfr, model, serial, firmware, power_nominal, power_factor,
+  first_seen_at, '/ups/' || name as href
+from (
+  select w.*,
+    case when lost then 'lost' when outage_at is not null and outage_ended_at is null then 'battery' end as state_since
+  from (
+    select u.*, {describe("u.status")} as status_words, {age("u.status_at")} as age_s,
+      not u.configured or r.verdict in ('Stale', 'Critical') or {age("u.status_at")} > {LONGEST_S}
+        or (u.outcome <> 'ok' and ({age("u.status_at")} > {PATIENCE_S} or exists (
+          select 1 from events e indexed by events_open
+          where e.ups = u.id and e.ended_at is null and e.event = 'COMMBAD'))) as lost,
+      case when r.verdict in ('Stale', 'Critical') then r.words when u.outcome <> 'ok' then coalesce(
+        (select nullif(p.detail, '') from polls p where p.ups = u.id order by p.started_at desc limit 1), u.outcome)
+      end as trouble,
+      (select group_concat(coalesce(nullif(case e.event when 'REPLBATT' then '' else e.detail end, ''),
+          {event_words("e.event")}), ', ') {_OPEN_LIMITS}) as limits,
+      (select min(e.started_at) {_OPEN_LIMITS}) as limits_since,
+      (select v.value from ups_variables v where v.ups = u.id and v.variable = 'battery.date') as battery_date,
+      o.started_at as outage_at, o.ended_at as outage_ended_at,
+      s.sampled_at, s.battery_charge, s.battery_runtime, s.battery_voltage, s.ups_load, s.watts, s.watts_rule, s.ups_power,
+      s.input_voltage, s.output_voltage, s.input_frequency, s.output_frequency,
+      coalesce(s.ups_temperature, s.battery_temperature) as ups_temperature, s.ups_efficiency
+    from ups u left join readers r on r.source = u.source
+      left join ups_samples s on s.id = (select x.id from ups_samples x
+        where x.ups = u.id and x.sampled_at = u.last_sample_at order by x.id desc limit 1)
+      left join events o on o.id = (select x.id from events x indexed by events_ups
+        where x.ups = u.id and x.event = 'ONBATT' order by x.id desc limit 1)
+  ) w
+)
+"""
+
+UPS_EVENTS = f"""
+select e.id, e.ups, u.name, e.event, {event_words("e.event")} as words, e.started_at, e.ended_at,
+  {seconds_between("e.started_at", f"coalesce(e.ended_at, {NOW})")} as seconds,
+  e.complete, e.detail, e.figures, '/ups/' || u.name as href
+from events e join ups u on u.id = e.ups
+"""
+
+
+def figure(name):
+    """SQL: a figure of an event."""
+    return f"json_extract(e.figures, '$.{name}')"
+
+
+_OTHERS = f"""from events o indexed by events_event join ups v on v.id = o.ups
+    where o.event = 'ONBATT' and o.ups <> e.ups
+      and o.started_at between strftime('%Y-%m-%dT%H:%M:%fZ', e.started_at, '-{TOGETHER_S} seconds')
+        and strftime('%Y-%m-%dT%H:%M:%fZ', e.started_at, '+{TOGETHER_S} seconds')"""
+
+OUTAGES = f"""
+select e.id, e.ups, u.name, e.started_at, e.ended_at,
+  {seconds_between("e.started_at", f"coalesce(e.ended_at, {NOW})")} as seconds,
+  round({figure("wh")}, 3) as wh, {figure("watts_avg")} as watts_avg, {figure("load_avg")} as load_avg,
+  {figure("charge_start")} as charge_start, {figure("lowest_charge")} as lowest_charge,
+  {figure("lowest_battery_voltage")} as lowest_battery_voltage,
+  {figure("lowest_input_voltage")} as lowest_input_voltage,
+  {figure("predicted_runtime_s")} as predicted_runtime_s,
+  cast({figure("seconds_to_low")} as integer) as seconds_to_low,
+  coalesce({figure("low_battery")}, 0) as low_battery,
+  {figure("covered_s")} as covered_s, {figure("samples")} as samples, {figure("missed_polls")} as missed_polls,
+  e.complete,
+  cast((select count(distinct o.ups) {_OTHERS}) as integer) as others,
+  (select group_concat(distinct v.name) {_OTHERS}) as with_ups,
+  case
+    when exists (select 1 {_OTHERS}) then 'mains'
+    when (select count(*) from ups) > 1 then 'this UPS alone'
+    else 'not known: there is no other UPS'
+  end as cause,
+  e.detail, '/ups/' || u.name as href
+from events e join ups u on u.id = e.ups
+where e.event = 'ONBATT'
+"""
+
+# Branches of the view `attention`: rank, severity, subject, text, since, href.
+KINDS = {"nut": "NUT server", "must": "MUST EP20"}
+_KIND = " ".join(f"when '{kind}' then '{text}'" for kind, text in KINDS.items())
+CONFIGURED = """(source in (select source from ups where configured)
+      or source not in (select source from ups))"""
+ATTENTION = f"""
+  select case verdict when 'Warning' then 4 else 1 end as rank, verdict as severity,
+    case kind {_KIND} end || ' ' || source as subject, words || ' · ' || address as text,
+    case when verdict = 'Stale' then heartbeat_at else since_at end as since,
+    '/telemetry/ingest_status/' || source as href
+  from readers where kind in ('nut', 'must') and verdict <> 'OK' and {CONFIGURED}
+    and (verdict <> 'Warning' or state <> 'silent' or not exists (
+      select 1 from ups_overview o where o.source = readers.source and o.state in ('Stale', 'No data')))
+union all
+  select case state when 'Critical' then 1 when 'Stale' then 3 when 'Warning' then 2 else 5 end,
+    case state when 'No data' then 'Warning' else state end, 'UPS ' || o.label,
+    reason || case when battery_runtime is not null and on_battery_since is not null
+      then ' · ' || {words("battery_runtime")} || ' left' else '' end,
+    since_at, href
+  from ups_overview o
+  where o.configured and o.state <> 'OK'
+    and (o.state not in ('Stale', 'No data') or not exists
+      (select 1 from readers r where r.source = o.source and r.verdict in ('Critical', 'Stale')))
+union all
+  select 8, 'Warning', 'UPS ' || u.label, 'order ' || coalesce(x.command, x.variable || ' = ' || x.value) || ' ' || x.state
+      || coalesce(': ' || nullif(x.reason, ''), ''),
+    coalesce(x.done_at, x.created_at), '/telemetry/ups_orders/' || x.id
+  from ups u join ups_orders x on x.id = (select max(id) from ups_orders where ups = u.id)
+  where u.configured and x.state in ('failed', 'expired', 'unknown') and x.created_at > {DAY_AGO}
+"""
+
+VIEWS = {"ups_overview": UPS_OVERVIEW, "ups_events": UPS_EVENTS, "outages": OUTAGES}

@@ -1,0 +1,96 @@
+"""Rows as a Parquet file, by DuckDB: one wheel without dependencies, and what most people ask the files with.
+
+It is optional (`pip install 'voltkeeper[export]'`): there is no wheel of it for 32-bit machines.
+"""
+
+import json
+
+from ingest.transfer.records import MoveError
+
+TYPES = {"integer": "BIGINT", "real": "DOUBLE", "text": "VARCHAR"}
+MISSING = (
+    "Parquet files are written by DuckDB, which is not installed: .venv/bin/pip install 'duckdb>=1.1' "
+    "(or voltkeeper[export]). There is no package of it for 32-bit systems: export a copy of the database on another machine."
+)
+
+
+def need_duckdb():
+    """The module. Raises MoveError, which says how to install it."""
+    try:
+        import duckdb
+    except ImportError as error:
+        raise MoveError(MISSING) from error
+    return duckdb
+
+
+class ParquetWriter:
+    """A context that holds DuckDB in memory. `lines` is a file for rows on their way, `rows` counts those of the last one."""
+
+    def __init__(self, lines):
+        self._duck = need_duckdb().connect()
+        self._duck.execute("set threads = 1")
+        self._lines = lines
+        self.rows = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self._duck.close()
+        self._lines.unlink(missing_ok=True)
+
+    def write(self, path, house, cursor, types, old=None, key=()):
+        """Write the rows of a cursor; `types` are SQLite's, by column. Times (`*_at`, `at`) become UTC timestamps.
+
+        Rows of the file `old` stay where none of the cursor's has the same key.
+        """
+        names = [column[0] for column in cursor.description]
+        self.rows = 0
+        with self._lines.open("w", encoding="utf-8") as file:
+            for row in cursor:
+                file.write(json.dumps(dict(zip(names, row))) + "\n")
+                self.rows += 1
+        columns = ", ".join(f"{_text(name)}: {_text(TYPES.get(types[name], 'VARCHAR'))}" for name in names)
+        # A partition has the day in its name already.
+        wanted = ", ".join(_cast(name, types[name]) for name in names if name != "day")
+        rows = (
+            f"select {_text(house)} as house, {wanted} from read_json({_text(self._lines)}, "
+            f"format = 'newline_delimited', maximum_object_size = 67108864, columns = {{{columns}}})"
+        )
+        if old is not None:
+            same = " and ".join(f'n."{name}" is not distinct from o."{name}"' for name in key)
+            rows = (
+                f"with new as materialized ({rows}) select * from new union all by name select * from {_files([old])} o "
+                f"where not exists (select 1 from new n where {same})"
+            )
+        self._run(f"copy ({rows}) to {_text(path)} (format parquet, compression zstd)")
+
+    def read(self, paths, column, type, first, last):
+        """(id, time as SQLite has it) of the rows of these files with such ids."""
+        time = f"strftime(\"{column}\", '%Y-%m-%dT%H:%M:%S.%gZ')" if _is_time(column, type) else f'"{column}"'
+        return self._run(
+            f"select id, {time} from {_files(paths)} where id between {first} and {last}"
+        ).fetchall()
+
+    def _run(self, sql):
+        try:
+            return self._duck.execute(sql)
+        except need_duckdb().Error as error:
+            raise MoveError(f"DuckDB stopped: {error}") from error
+
+
+def _files(paths):
+    return f"read_parquet([{', '.join(map(_text, paths))}], hive_partitioning = false, union_by_name = true)"
+
+
+def _is_time(name, type):
+    return type == "text" and (name == "at" or name.endswith("_at"))
+
+
+def _cast(name, type):
+    quoted = f'"{name}"'
+    return f"try_cast({quoted} as timestamp) as {quoted}" if _is_time(name, type) else quoted
+
+
+def _text(value):
+    return "'" + str(value).replace("'", "''") + "'"

@@ -1,0 +1,176 @@
+"""How far a file has been read, and whether it is the same file that was read before: tables by id, text by bytes.
+
+A stream yields `(position, item)` in order, from the beginning. `mark()` is a text that proves what stands at, or
+before, the position yielded last; `proves()` says whether a file still has it, `is_new()` what is not known by it yet.
+"""
+
+import hashlib
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from ingest.db.connection import is_sqlite
+from ingest.db.time import utc
+from ingest.transfer.records import MoveError, Skip
+
+BLOCK = 1 << 20
+PAGE = 1000  # rows that are read at a time: while a read lasts, the program that owns the file cannot write
+POWERS = [1 << exponent for exponent in range(40)]
+
+
+class TextStream:
+    """The lines of a file. A position is the offset behind a line, its mark the hash of all bytes before.
+
+    `parser()` makes anew a function that takes the text of a line and returns an item, a Skip, or None for one that
+    says nothing.
+    """
+
+    def __init__(self, path, name, parser, head=0):
+        self.path, self.name, self._parser, self._head = Path(path), name, parser, head
+        self._hash, self._start = hashlib.sha256(), 0
+
+    def count(self):
+        """Rows at most."""
+        with self.path.open("rb") as file:
+            return sum(block.count(b"\n") for block in iter(lambda: file.read(BLOCK), b"")) + 1
+
+    def items(self):
+        self._hash = hashlib.sha256()
+        position, parse = 0, self._parser()
+        with self.path.open("rb") as file:
+            for number, raw in enumerate(file):
+                item = None
+                if number >= self._head:
+                    text = raw.decode(errors="backslashreplace").rstrip("\r\n")
+                    item = parse(text) if text.strip() else None
+                if not raw.endswith(b"\n") and (item is None or isinstance(item, Skip)):
+                    return  # the program that writes it is not done with this line
+                self._start, position = position, position + len(raw)
+                self._hash.update(raw)
+                yield position, item
+
+    def mark(self):
+        return self._hash.hexdigest()
+
+    def proves(self, position, mark, last_at):
+        found, left = hashlib.sha256(), position
+        with self.path.open("rb") as file:
+            while left and (block := file.read(min(left, BLOCK))):
+                found.update(block)
+                left -= len(block)
+        return not left and found.hexdigest() == mark
+
+    def is_new(self, position, item, known, last_at):
+        """True for a row that begins behind what is `known`: the end of a line that was cut is no row of its own."""
+        return self._start >= known
+
+
+class TableStream:
+    """The rows of a table by ascending id, its first column.
+
+    The program may delete rows, the last ones too, and SQLite gives the highest ids to other rows then. So a mark holds
+    the hashes of several rows: the first one, and ever more of them towards the last. One that is left proves the file.
+    What the program writes while the table is read waits for the next import.
+
+    `select` lacks its `where` and `order by`; `parser()` makes anew a function that takes the columns behind the id;
+    column `time` of them is the row's time as text, for `proves()` alone.
+    """
+
+    def __init__(self, source, name, select, parser, time, at):
+        self._source, self.name, self._select, self._parser = source, name, select, parser
+        self._time, self._at = time, at
+        self._kept = {}  # power of two -> the last two rows whose number it divides
+        self._end = source.execute(f"select max(id) from ({select})").fetchone()[0] or 0
+
+    def count(self):
+        return self._source.execute(
+            f"select count(*) from ({self._select} where id <= ?)", (self._end,)
+        ).fetchone()[0]
+
+    def items(self):
+        self._kept, parse = {}, self._parser()
+        for number, row in enumerate(self._rows()):
+            for power in POWERS:
+                if number % power:
+                    break
+                self._kept[power] = (*self._kept.get(power, ())[-1:], row)
+            yield row[0], parse(*row[1:])
+
+    def _rows(self):
+        last = -(1 << 63)
+        query = f"{self._select} where id > ? and id <= ? order by 1 limit {PAGE}"
+        while rows := self._source.execute(query, (last, self._end)).fetchall():
+            yield from rows
+            last = rows[-1][0]
+        if (
+            last < self._end
+            and (wrong := self._source.execute("pragma quick_check(1)").fetchone()[0]) != "ok"
+        ):
+            raise MoveError(
+                f"The file is damaged behind {self.name} {last} ({wrong.splitlines()[-1]}). "
+                "Restore a copy of it; https://sqlite.org/recovery.html tells how to read what is left."
+            )
+
+    def mark(self):
+        return json.dumps(
+            sorted({row[0]: _hash(row) for rows in self._kept.values() for row in rows}.items())
+        )
+
+    def proves(self, position, mark, last_at):
+        """True where a row of the mark is left, or where all that the program has left is newer."""
+        hashes = dict(json.loads(mark))
+        ids = ", ".join("?" * len(hashes))
+        if any(
+            _hash(row) == hashes[row[0]]
+            for row in self._source.execute(f"{self._select} where id in ({ids})", [*hashes])
+        ):
+            return True
+        first = self._source.execute(f"{self._select} order by 1 limit 1").fetchone()
+        return (
+            first is not None
+            and first[0] > position
+            and last_at is not None
+            and (self._at(first[self._time]) or "") > last_at
+        )
+
+    def is_new(self, position, item, known, last_at):
+        """True also for a row that took the id of a deleted one: it is later than all that was read."""
+        return position > known or (
+            last_at is not None and not isinstance(item, Skip) and utc(item.at) > last_at
+        )
+
+
+def _hash(row):
+    return hashlib.sha256(repr(row).encode()).hexdigest()[:16]
+
+
+def open_source(path):
+    """Another program's SQLite file, only to be read, while that program may go on writing it. Raises MoveError."""
+    try:
+        source = sqlite3.connect(
+            f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=15
+        )
+        source.text_factory = lambda raw: raw.decode(errors="backslashreplace")
+        source.execute("select 1 from sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        if error.sqlite_errorname.startswith("SQLITE_READONLY"):
+            raise MoveError(
+                f"{path} was left in the middle of a write: start the program that made it once, and stop it"
+            ) from error
+        raise MoveError(f"{path} cannot be read as an SQLite file: {error}") from error
+    return source
+
+
+def tables_of(source):
+    """Table -> names of its columns."""
+    names = [row[0] for row in source.execute("select name from sqlite_master where type = 'table'")]
+    return {name: {row[1] for row in source.execute(f'pragma table_info("{name}")')} for name in names}
+
+
+def peek_tables(path):
+    """`tables_of` a file; empty for one that is no SQLite file. Raises MoveError where it is damaged."""
+    if not is_sqlite(path):
+        return {}
+    with closing(open_source(path)) as source:
+        return tables_of(source)

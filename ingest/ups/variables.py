@@ -1,0 +1,66 @@
+"""Labels, units and order of UPS variables, from `variables.yml` of this package."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+
+FILE = Path(__file__).parents[1] / "variables.yml"
+_INDEX = re.compile(r"(?<=\.)\d+(?=\.)")
+_LINE = re.compile(r"(?<=\.)(?:L[123](?:-(?:L[123]|N))?|N)(?=\.)")
+
+
+@dataclass(frozen=True)
+class Variable:
+    """How one variable is shown. `unit` is '' where it has none; `order` sorts, unknown ones come last."""
+
+    name: str
+    label: str
+    unit: str
+    group: str
+    order: int
+
+
+@lru_cache(maxsize=1)
+def _file() -> dict:
+    return yaml.safe_load(FILE.read_text(encoding="utf-8"))
+
+
+def groups() -> dict[str, str]:
+    """Group -> its heading, in order; 'other' holds what has no entry."""
+    return _file()["groups"] | {"other": "Other"}
+
+
+def names_of_variables() -> tuple[str, ...]:
+    """Every name that the file knows; n stands for the number of an outlet, LINE for a phase."""
+    return tuple(_file()["variables"])
+
+
+@lru_cache(maxsize=4096)
+def variable(name: str) -> Variable:
+    """The entry for a variable: its own, its pattern's (`outlet.2.status` is `outlet.n.status`), or one made of its name."""
+    entries = _file()["variables"]
+    index, line = _INDEX.search(name), _LINE.search(name)
+    pattern = _LINE.sub("LINE", _INDEX.sub("n", name, count=1), count=1)
+    entry = entries.get(name) or entries.get(pattern)
+    if entry is None:
+        return Variable(name, name, "", "other", len(entries))
+    label = entry["label"]
+    if name not in entries:
+        label = re.sub(r"\bn\b", index[0], label) if index else label
+        label = label.replace("LINE", line[0]) if line else label
+    known = name if name in entries else pattern
+    return Variable(name, label, entry.get("unit", ""), entry["group"], list(entries).index(known))
+
+
+def full_label(name: str) -> str:
+    """The label of a variable away from the others of its group: `Battery: Low below`."""
+    entry = variable(name)
+    return entry.label if entry.group == "other" else f"{groups()[entry.group]}: {entry.label}"
+
+
+def in_order(names: list[str]) -> list[Variable]:
+    """The entries of these variables as pages show them: in the file's order, then by name."""
+    return sorted((variable(n) for n in names), key=lambda v: (v.order, v.name))

@@ -1,0 +1,146 @@
+"""The outermost layer of the site: headers that the layers below trip over, who may read, what a browser may load.
+
+`allow:` in metadata covers neither plugin routes nor pages, so reading is decided here, for every path.
+"""
+
+import re
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import quote
+
+from datasette import Response
+from itsdangerous import BadSignature
+
+from plugins.web.auth.permissions import SIGN_IN, known_cookie, known_token, may
+from plugins.web.auth.sign_in import address
+from plugins.web.forms import json_errors, takes_post
+
+OPEN = re.compile(r"/-/log(in|out)|/favicon\.ico|/(-/static|-/static-plugins|static)/[^%]*")
+CLOSED = {
+    "/-/password-tool": "`voltkeeper hash-password` makes password hashes",
+    "/-/auth-token": "people sign in at /-/login",
+}
+METHODS = ("GET", "HEAD", "OPTIONS", "POST")
+STRICT = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+# Datasette's own pages carry inline scripts, the charts of datasette-vega compile theirs.
+NATIVE = STRICT + "; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'"
+
+
+def guard(app, datasette):
+    """Wrap the ASGI application."""
+
+    async def guarded(scope, receive, send):
+        if scope["type"] == "websocket":
+            return await send({"type": "websocket.close", "code": 1000})
+        if scope["type"] != "http":
+            return await app(scope, receive, send)
+        scope = dict(scope, headers=list(scope["headers"]))
+        send = _with_headers(send, scope["path"])
+        answer = await _answer(datasette, scope)
+        if answer is not None:
+            return await answer.asgi_send(send)
+        return await app(scope, receive, send)
+
+    return guarded
+
+
+async def _answer(datasette, scope):
+    """The response to what goes no further, else None. Cleans the headers of `scope`."""
+    _clean_token_header(scope)
+    actor = _cookie_actor(datasette, scope)
+    try:
+        actor = _bearer_actor(datasette, scope) or actor
+    except PermissionError as error:
+        return json_errors(401, str(error), headers={"www-authenticate": "Bearer"})
+    path = scope["path"]
+    if not OPEN.fullmatch(path) or not OPEN.fullmatch(_raw_path(scope)):
+        if not await may(datasette, actor, "read"):
+            return _sign_in(scope)
+    if path in CLOSED:
+        return json_errors(404, f"There is no {path}: {CLOSED[path]}")
+    if scope["method"] not in METHODS or (scope["method"] == "POST" and not takes_post(path)):
+        return json_errors(405, f"{path} does not take {scope['method']}", headers={"allow": "GET, HEAD"})
+    return None
+
+
+def _raw_path(scope):
+    raw = scope.get("raw_path")
+    return raw.partition(b"?")[0].decode("latin-1") if raw else scope["path"]
+
+
+def _sign_in(scope):
+    headers = dict(scope["headers"])
+    if scope["method"] in ("GET", "HEAD") and b"text/html" in headers.get(b"accept", b""):
+        query = scope["query_string"].decode("latin-1")
+        wanted = quote(scope["path"] + (f"?{query}" if query else ""), safe="")
+        return Response.redirect(f"/-/login?next={wanted}")
+    return json_errors(401, SIGN_IN)
+
+
+def _clean_token_header(scope):
+    """A token header of other bytes than ASCII would end in a traceback."""
+    scope["headers"] = [
+        (name, value) for name, value in scope["headers"] if name != b"x-csrftoken" or value.isascii()
+    ]
+
+
+def _bearer_actor(datasette, scope):
+    """The actor of a bearer token. Other schemes are taken off. Raises PermissionError for a wrong token."""
+    values = [value for name, value in scope["headers"] if name == b"authorization"]
+    scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
+    scheme, _, token = (values[-1] if values else b"").strip().partition(b" ")
+    if scheme.lower() != b"bearer":
+        return None
+    caller = address(scope)
+    if datasette.throttle.wait_s(f"token {caller}") > 0:
+        raise PermissionError("Too many wrong bearer tokens, wait a minute")
+    name = known_token(datasette, token.strip())
+    if name is None:
+        datasette.throttle.wrong(f"token {caller}")
+        raise PermissionError("This bearer token is not known")
+    datasette.throttle.right(f"token {caller}")
+    scope["headers"].append((b"authorization", b"Bearer " + token.strip()))
+    return {"id": name}
+
+
+def _cookie_actor(datasette, scope):
+    """The actor of the cookie. A cookie that is not good any more is taken off the request."""
+    values = [value for name, value in scope["headers"] if name == b"cookie"]
+    others = [(name, value) for name, value in scope["headers"] if name != b"cookie"]
+    jar = SimpleCookie()
+    try:
+        jar.load(b"; ".join(values).decode("utf-8"))
+    except (CookieError, UnicodeDecodeError):
+        scope["headers"] = others
+        return None
+    actor = None
+    if "ds_actor" in jar:
+        try:
+            actor = datasette.unsign(jar["ds_actor"].value, "actor")["a"]
+        except (BadSignature, KeyError, TypeError):
+            actor = None
+        if not known_cookie(datasette, actor):
+            actor = None
+            del jar["ds_actor"]
+            rest = "; ".join(f"{name}={morsel.coded_value}" for name, morsel in jar.items())
+            scope["headers"] = others + ([(b"cookie", rest.encode())] if rest else [])
+    return actor
+
+
+def _with_headers(send, path):
+    """Add what keeps a browser from loading or framing what it should not."""
+    policy = NATIVE if path == "/telemetry" or path.startswith(("/telemetry/", "/telemetry.")) else STRICT
+    extra = [
+        (b"content-security-policy", policy.encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"same-origin"),
+    ]
+
+    async def inner(message):
+        if message["type"] == "http.response.start":
+            message = dict(message, headers=[*message.get("headers", []), *extra])
+        await send(message)
+
+    return inner

@@ -1,0 +1,78 @@
+"""What cells of views and queries lead to, and what the parameters of canned queries can be."""
+
+from markupsafe import Markup
+
+from ingest.schema.views import VIEWS
+from plugins.web.pages.home import select
+from reporting.formatting import STATES, state_pill
+from reporting.periods import ALL_PERS
+
+MOST = 500  # choices in a list; more are typed
+HISTORY = (
+    "input_voltage",
+    "output_voltage",
+    "ups_load",
+    "watts",
+    "battery_charge",
+    "battery_voltage",
+    "battery_runtime",
+    "ups_temperature",
+    "input_frequency",
+)
+CHART = (
+    "g.mark=line&g.x_column=at&g.x_type=temporal&g.y_column=value&g.y_type=quantitative&g.color_column=name"
+)
+TARGETS = {
+    "node": "/telemetry/nodes/{}",
+    "sensor": "/telemetry/value_latest?sensor={}",
+    "channel": "/telemetry/channel_history?channel={}#" + CHART,
+    "message": "/telemetry/messages/{}",
+    "gateway": "/nodes?gateway={}",
+    "ups": "/telemetry/ups/{}",
+}
+QUERIES = {
+    "node": "select id as value, name || ' (' || id || ')' as label from nodes order by id",
+    "sensor": "select id as value, name || ' (' || id || ')' as label from sensors order by id",
+    "channel": "select id as value, name as label from channels order by id",
+    "ups": "select name as value, case label when name then name else label || ' (' || name || ')' end as label from ups order by id",
+    "gateway": "select name as value, name as label from gateways order by id",
+    "command": "select name as value, name as label from commands order by id",
+}
+LISTS = {
+    "range": ("6 h", "24 h", "2 d", "7 d", "30 d", "90 d", "1 y"),
+    "per": ALL_PERS,
+    "figure": HISTORY,
+    "differing": ("1",),
+    "strange": ("1",),
+    "step": ("0.5", "1", "2", "5"),
+    "kind": ("UPS", "node", "gateway", "clock"),
+}
+OF_QUERIES = {("message_statistics", "per"): ("node", "sensor", "type")}
+
+
+def link(row, value, column, table):
+    """The cell as Markup, or None to leave it as it is. Tables keep their own links, made from foreign keys."""
+    if value in (None, "") or isinstance(value, dict):
+        return None
+    if column in ("state", "severity", "verdict") and value in STATES:
+        return state_pill(value)
+    if table is not None and table not in VIEWS:
+        return None
+    if column == "href" and str(value).startswith("/"):
+        return Markup('<a href="{0}">{0}</a>').format(value)
+    if column in ("name", "subject") and "href" in row.keys() and str(row["href"] or "").startswith("/"):
+        return Markup('<a href="{}">{}</a>').format(row["href"], value)
+    if column in TARGETS:
+        return Markup('<a href="{}">{}</a>').format(TARGETS[column].format(value), value)
+    return None
+
+
+async def choices(datasette, name, query=None):
+    """(value, label) pairs for the parameter `name` of a canned query, or None where it is typed."""
+    listed = OF_QUERIES.get((query, name)) or LISTS.get(name)
+    if listed:
+        return [(value, value) for value in listed]
+    if name not in QUERIES:
+        return None
+    rows = await select(datasette, f"{QUERIES[name]} limit {MOST + 1}")
+    return [(row["value"], row["label"]) for row in rows] if rows and len(rows) <= MOST else None

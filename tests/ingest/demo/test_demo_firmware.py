@@ -1,0 +1,98 @@
+"""Nodes of the demo house take firmware: each kind, awake and asleep, from the first restart to the new version."""
+
+from pathlib import Path
+
+import pytest
+
+from ingest.demo.ota.firmware import (
+    WithBootloader,
+    WithLibrary,
+    WithLibrary31,
+    factory_image,
+    reports,
+    updatable,
+)
+from ingest.demo.radio.house import House
+from ingest.demo.radio.mains import Boiler, GardenLight, LivingRoom
+from ingest.demo.radio.nodes import HOUSE
+from ingest.demo.radio.sleepers import Greenhouse, RainGauge
+from ota.actions import AskPresentation, Reboot, Send
+from ota.image import read_hex
+from ota.row import Update
+from ota.serve import Server
+from ota.wire import comes_from_sketch
+
+NOW = 1_763_692_800.0
+SAMPLE = Path(__file__).resolve().parents[3] / "static/sample.hex"
+
+
+def update(house, node_id, image, seconds):
+    """Send the image to a node, as a gateway's dialogue does; returns the update after so many house seconds."""
+    server = Server()
+    server.put_firmware(1, 10, 22, image)
+    update = Update(node_id, 1, 10, 22, id=1, requested_at=NOW)
+    server.open(update, NOW)
+    now = NOW
+    while now < NOW + seconds and update.is_open:
+        now += 0.05
+        for at, line in house.events(now):
+            node, child, command, _, type, payload = line.decode().split(";", 5)
+            child, command, type = int(child), int(command), int(type)
+            if command == 4:
+                reply = server.answer(int(node), type, payload, at)
+                if reply:
+                    house.receive(f"{node};255;4;0;{reply[0]:d};{reply[1]}".encode(), at)
+            elif command == 0 and child == 255:
+                server.presented(int(node), at)
+            elif comes_from_sketch(command, type):
+                server.heard(int(node), at, 0.5 if (command, type) == (3, 32) else None)
+            for key, action in server.take_actions():
+                if isinstance(action, Send):
+                    house.receive(f"{key};255;4;0;{action.type:d};{action.payload}".encode(), at)
+                elif isinstance(action, Reboot | AskPresentation):
+                    order = 13 if isinstance(action, Reboot) else 19
+                    house.receive(f"{key};255;3;0;{order};".encode(), at)
+        server.tick(now)
+    return update
+
+
+@pytest.mark.parametrize(
+    ("kind", "node"),
+    [
+        (WithBootloader, LivingRoom),
+        (WithBootloader, Greenhouse),
+        (WithLibrary, Boiler),
+        (WithLibrary, RainGauge),
+        (WithLibrary31, GardenLight),
+    ],
+)
+def test_a_node_takes_the_sample(kind, node):
+    house = House(NOW, nodes=[updatable(kind, node)])
+    image = read_hex(SAMPLE.read_bytes())
+    done = update(house, node.node_id, image, 7200)
+    assert done.state == "confirmed", (done.state, done.reason)
+    lone = house.node(node.node_id)
+    list(house.events(house.now + 20))
+    assert lone.chip.image_bytes[: len(image.data)] == image.data and lone.sketch_version == "2.2"
+    assert (done.old_type, done.old_version) == (10, 21)
+    before = len(list(house.events(house.now + 4000)))
+    assert before > 3  # it goes on living
+
+
+def test_half_an_image_is_no_sketch():
+    house = House(NOW, nodes=[updatable(WithBootloader, LivingRoom)])
+    node = house.node(2)
+    node.chip.flash[:128] = bytes(128)
+    node.reboot(NOW)
+    said = [line for _, line in house.events(NOW + 60)]
+    assert said and all(
+        b";4;0;0;" in line for line in said
+    )  # it asks for firmware and crashes, again and again
+
+
+def test_what_the_house_was_delivered_with():
+    found = {
+        number: (type, version, bootloader) for number, type, version, _, _, bootloader in reports(HOUSE)
+    }
+    assert set(found.values()) == {(10, 21, 0x0301), (10, 21, 0x0003), (10, 21, 0x0103)} and len(found) == 6
+    assert len({factory_image(name) for name in ("Boiler room", "Greenhouse")}) == 2

@@ -1,0 +1,48 @@
+"""A house of 60 days, told by the real parser: three nodes with two sensors each, one line every eight minutes."""
+
+import time
+
+import pytest
+
+from ingest.config.model import Config
+from ingest.db.connection import connect
+from ingest.mysensors.replay import replay
+from ingest.schema.migrate import migrate
+
+DAYS, LINES = 60, 6_000
+DAY_S = 86_400
+
+
+def lines(count=LINES, end=None):
+    end = time.time() - 60 if end is None else end
+    for number in range(count):
+        at = end - (count - 1 - number) * DAYS * DAY_S / count
+        node, child = 1 + number % 3, number % 2
+        if number < 12:
+            said = f"{node};255;3;0;11;Node{node}"
+        elif number % 50 == 0:
+            said = f"{node};{child};2;0;0;"
+        elif number % 97 == 0:
+            said = f"{node};{child};1;0;250;odd"
+        elif number % 101 == 0:
+            said = "not a line"
+        else:
+            said = f"{node};{child};1;0;0;{20 + number % 7}"
+        yield at, said.encode()
+
+
+@pytest.fixture
+def house(tmp_path):
+    """The Config of that house."""
+    path = tmp_path / "house.db"
+    migrate(path)
+    replay(path, "main", "tcp main:5003", lines(), "UTC")
+    return Config(database=path, timezone="UTC")
+
+
+@pytest.fixture
+def ask(house):
+    """A function that gives the rows of a query as tuples."""
+    connection = connect(house.database)
+    yield lambda sql, *values: connection.execute(sql, values).fetchall()
+    connection.close()

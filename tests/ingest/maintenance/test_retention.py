@@ -1,0 +1,270 @@
+"""What a prune takes and what it leaves, whatever happens in the middle of it."""
+
+import random
+import re
+import signal
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ingest.config.model import Config, ConfigError, parse_config
+from ingest.config.retention import Retention
+from ingest.db.connection import connect, transaction
+from ingest.db.rowid_search import first_since
+from ingest.db.time import seconds, utc
+from ingest.maintenance.jobs import (
+    CHORES,
+    RETRY_S,
+    Busy,
+    clock_is_settled,
+    last_due,
+    next_due,
+    only_one,
+    run_due,
+    why_due,
+)
+from ingest.maintenance.retention import plan, read_plan
+from ingest.mysensors.replay import replay
+
+ROOT = Path(__file__).resolve().parents[3]
+DAY_S = 86_400
+ROLLED_UP = (
+    "select * from readings_hourly",
+    "select * from node_daily",
+    "select * from channels",
+    "select * from events",
+)
+
+
+def whole(ask):
+    return ask("pragma integrity_check") == [("ok",)] and ask("pragma foreign_key_check") == []
+
+
+def test_a_prune_takes_what_its_plan_says_and_nothing_that_sums_it_up(house, ask):
+    items = {item.table: item for item in read_plan(house.database, house.retention)}
+    cut = utc(time.time() - 30 * DAY_S)
+    old = {
+        table: ask(f"select count(*) from {table} where {at} < ?", cut)[0][0]
+        for table, at in (("messages", "received_at"), ("rejects", "received_at"), ("oddities", "at"))
+    }
+    kept = {
+        table: ask(f"select * from {table} where {at} >= ? order by id", cut)
+        for table, at in (("messages", "received_at"), ("rejects", "received_at"))
+    }
+    figures = [ask(sql) for sql in ROLLED_UP]
+    assert all(old.values()) and {table: items[table].rows for table in old} == old
+    assert all(items[table].counted and items[table].bytes for table in old)
+    size = ask("pragma page_count")
+    assert "prune" in run_due(house)
+    for table, rows in kept.items():
+        assert ask(f"select * from {table} order by id") == rows
+    assert [ask(sql) for sql in ROLLED_UP] == figures
+    assert ask("pragma page_count") < size and ask("pragma freelist_count") == [(0,)] and whole(ask)
+    ((state, rows, by, longest),) = ask("select state, rows, started_by, longest_s from retention_runs")
+    assert (state, rows, by) == ("done", sum(old.values()), "schedule") and 0 < longest < 1
+    assert run_due(house) == []
+
+
+def test_strange_messages_outlive_their_messages(house, ask):
+    house = replace(house, retention=Retention(messages_days=10, rejects_days=20))
+    run_due(house)
+    assert ask("select count(*) from oddities where message is null")[0][0] > 0
+    assert ask("select count(*) from oddities where message is not null")[0][0] > 0
+    assert whole(ask)
+
+
+def test_ids_go_on_rising_after_everything_is_old(tmp_path, house, ask):
+    run_due(replace(house, retention=Retention(messages_days=1)))
+    newest = ask("select max(id) from messages")
+    connection = connect(house.database)
+    with transaction(connection):
+        connection.execute("update messages set received_at = '2000-01-01T00:00:00.000Z'")
+        connection.execute("update chores set started_at = '2000-01-01T00:00:00.000Z'")
+    connection.close()
+    run_due(house)
+    assert ask("select id from messages") == newest
+    replay(house.database, "main", "tcp main:5003", [(time.time(), b"1;1;1;0;0;5")], "UTC")
+    assert ask("select max(id) from messages")[0][0] == newest[0][0] + 1
+
+
+@pytest.mark.parametrize("wrong", ["1970-01-01T00:00:01.000Z", "2090-01-01T00:00:00.000Z"])
+def test_a_clock_that_was_wrong_costs_no_row_that_is_young(house, ask, wrong):
+    (low, high) = ask("select min(id), max(id) from messages")[0]
+    rnd = random.Random(5)
+    connection = connect(house.database)
+    with transaction(connection):
+        for start in rnd.sample(range(low, high), 20):
+            connection.execute(
+                "update messages set received_at = ? where id between ? and ?", (wrong, start, start + 40)
+            )
+    cut = utc(time.time() - 30 * DAY_S)
+    young = ask("select id from messages where received_at between ? and '2080' order by id", cut)
+    run_due(house)
+    assert ask("select id from messages where received_at between ? and '2080' order by id", cut) == young
+    connection.close()
+
+
+def test_the_cutoff_is_found_by_few_look_ups_over_gaps(ask, house):
+    connection = connect(house.database)
+    connection.execute("delete from messages where id % 7 between 1 and 5 and id > 100")
+    wanted = "2000-01-01T00:00:00.000Z", utc(time.time() - 30 * DAY_S), utc(time.time())
+    for at in wanted:
+        steps = []
+        connection.set_progress_handler(lambda: steps.append(1) and None, 1)
+        found = first_since(connection, "messages", "received_at", at, utc(time.time()))
+        connection.set_progress_handler(None, 1)
+        assert (
+            len(steps) < 2000
+        )  # of SQLite's machine: a scan of these rows takes more than ten times as many
+        expected = connection.execute(
+            "select coalesce(min(id), (select max(id) from messages)) from messages where received_at >= ?",
+            (at,),
+        ).fetchone()[0]
+        # ids from `found` on hold every row that is not older, ids below it none
+        assert (
+            connection.execute("select min(id) from messages where id >= ?", (found,)).fetchone()[0]
+            == expected
+        )
+    connection.close()
+
+
+def test_killed_in_the_middle_it_goes_on(house, ask, voltkeeper, write_config, wait_for):
+    config = write_config(f"database: {house.database}\ntimezone: UTC\nretention: {{readings_days: 2}}\n")
+    figures = [ask(sql) for sql in ROLLED_UP]
+    before = ask("select count(*) from messages")
+    for pause in (0.0, 0.01, 0.03):
+        program = voltkeeper("prune", "--config", config)
+        wait_for(
+            lambda: (
+                ask("select 1 from retention_runs where state = 'running'")
+                or program.process.poll() is not None
+            )
+        )
+        time.sleep(pause)
+        program.process.send_signal(signal.SIGKILL)
+        program.wait()
+        assert whole(ask)
+    program = voltkeeper("prune", "--config", config)
+    assert program.wait() == 0, program.text
+    assert ask("select count(*) from messages") < before and [ask(sql) for sql in ROLLED_UP] == figures
+    states = [state for (state,) in ask("select state from retention_runs order by id")]
+    assert states[-1] == "done" and "running" not in states and whole(ask)
+    oldest = ask("select min(received_at) from readings")[0][0]
+    assert seconds(oldest) > time.time() - 2 * DAY_S - 60
+
+
+def test_a_machine_without_a_site_prunes_by_a_timer(house, ask, write_config, voltkeeper):
+    """What the unit starts is all that is needed."""
+    unit = (ROOT / "deploy/systemd/voltkeeper-prune.service").read_text()
+    (command,) = re.findall(r"^ExecStart=\S+/voltkeeper (.*)$", unit, re.M)
+    assert "VOLTKEEPER_CONFIG=" in unit and (ROOT / "deploy/systemd/voltkeeper-prune.timer").is_file()
+    old = utc(time.time() - 31 * DAY_S)
+    assert ask("select count(*) from messages where received_at < ?", old)[0][0] > 1000
+    config = write_config(f"database: {house.database}\ntimezone: UTC\n")
+    program = voltkeeper(*command.split(), VOLTKEEPER_CONFIG=str(config))
+    assert program.wait() == 0, program.text
+    assert ask("select count(*) from messages where received_at < ?", old) == [(0,)]
+    assert ask("select state, started_by from retention_runs") == [("done", "command line")]
+    with only_one(house.database):  # a site beside it is at work just now
+        program = voltkeeper(*command.split(), VOLTKEEPER_CONFIG=str(config))
+        assert program.wait() == 1 and "another program" in program.text
+    assert "prune" not in run_due(house)  # the site finds the work done
+
+
+def test_dry_run_says_what_would_go_and_takes_nothing(house, ask, voltkeeper, write_config):
+    config = write_config(f"database: {house.database}\ntimezone: UTC\n")
+    before = ask("select count(*) from messages")
+    program = voltkeeper("prune", "--dry-run", "--config", config)
+    assert program.wait() == 0 and "messages older than 30 days: " in program.text and "MB" in program.text
+    assert ask("select count(*) from messages") == before and ask("select * from retention_runs") == []
+
+
+def test_it_is_due_once_a_day_and_later_where_the_machine_was_off():
+    config, prune = Config(timezone="Europe/Rome"), CHORES["prune"]
+    at = lambda text: seconds(text)  # noqa: E731
+    due = last_due("03:00", "Europe/Rome", at("2026-11-21T12:00:00.000Z"))
+    assert utc(due) == "2026-11-21T02:00:00.000Z"
+    assert utc(next_due("03:00", "Europe/Rome", due)) == "2026-11-22T02:00:00.000Z"
+    assert (
+        utc(last_due("02:30", "Europe/Rome", at("2026-03-29T12:00:00.000Z"))) == "2026-03-29T01:30:00.000Z"
+    )  # 23 hours
+    row = {"started_at": "2026-11-20T02:00:01.000Z", "outcome": "done", "started_by": "schedule"}
+    assert why_due(prune, row, config, at("2026-11-21T01:59:00.000Z")) is None
+    assert why_due(prune, row, config, at("2026-11-21T19:00:00.000Z")) == "schedule"
+    row["started_at"] = "2026-11-21T19:00:00.000Z"
+    assert why_due(prune, row, config, at("2026-11-21T23:00:00.000Z")) is None
+    failed = row | {"outcome": "failed"}
+    assert why_due(prune, failed, config, at(row["started_at"]) + 60) is None
+    assert why_due(prune, failed, config, at(row["started_at"]) + RETRY_S) == "schedule"
+    assert why_due(prune, row | {"outcome": "running"}, config, at(row["started_at"]) + 1) == "schedule"
+    assert why_due(prune, None, config, at(row["started_at"]), settled=False) is None
+
+
+def test_nothing_is_deleted_just_after_the_clock_leapt(house):
+    connection = connect(house.database)
+    assert clock_is_settled(connection, time.time())
+    connection.execute(
+        "insert into events (event, started_at, figures) values ('CLOCK_STEP', ?, '{\"seconds\": 315360000}')",
+        (utc(time.time()),),
+    )
+    assert not clock_is_settled(connection, time.time())
+    assert clock_is_settled(connection, time.time() + 7200)
+    assert "prune" not in run_due(house)
+    connection.close()
+
+
+def test_two_programs_do_not_work_at_once(house):
+    with only_one(house.database), pytest.raises(Busy):
+        run_due(house)
+    assert "prune" in run_due(house)
+
+
+def test_it_stops_between_chunks_and_goes_on(house, ask):
+    from ingest.maintenance.batches import Stopped
+
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Stopped):
+        run_due(house, stop)
+    assert ask("select outcome from chores where name = 'prune'") == [("stopped",)]
+    assert "prune" in run_due(house)
+    assert ask("select outcome from chores where name = 'prune'") == [("done",)]
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("{messages_days: 0}", "retention.messages_days: has to be 1 or more"),
+        ("{at: 13:00}", 'write it in quotes, such as "03:00"'),
+        ("{at: noon}", "'noon' is no time of the day"),
+        ("{mesages_days: 3}", "did you mean 'messages_days'?"),
+    ],
+)
+def test_settings_are_checked_in_words(tmp_path, text, words):
+    with pytest.raises(ConfigError, match=words.replace("?", "\\?").replace(".", "\\.")):
+        parse_config(f"retention: {text}", tmp_path)
+
+
+def test_null_keeps_for_ever(house):
+    connection = connect(house.database)
+    tables = {item.table for item in plan(connection, Retention(messages_days=None))}
+    assert "messages" not in tables and "rejects" in tables
+    connection.close()
+
+
+def test_polls_that_go_on_are_kept_whatever_is_said_of_them_meanwhile(house, ask):
+    """Their end moves on while the prune is at work: it is ahead of the time at which that began."""
+    now = time.time()
+    ask("insert into ups (id, name, driver, source, label) values (1, 'rack', 'nut', 'closet', 'Rack')")
+    for start, end in ((200, 199), (100, -1), (99, 98), (0.1, 0.1)):
+        ask(
+            "insert into polls (ups, started_at, ended_at, count, outcome) values (1, ?, ?, 9, 'ok')",
+            utc(now - start * DAY_S),
+            utc(now - end * DAY_S),
+        )
+    assert {item.table: item.rows for item in read_plan(house.database, house.retention)}["polls"] == 2
+    run_due(house)
+    assert ask("select id from polls order by id") == [(2,), (4,)]

@@ -1,0 +1,213 @@
+"""The EP20's client against a device on a pseudo terminal: every fault, late answers, unplugging, closing, two programs."""
+
+import threading
+import time
+
+import pytest
+
+from ingest.demo.ups.ep20 import ON_BATTERY, ON_LINE, DemoEP20, model
+from ingest.demo.ups.supply import Mains, Outage
+from ingest.must import errors
+from ingest.must.client import MustClient
+
+
+@pytest.fixture
+def device():
+    with DemoEP20(lambda t: ON_LINE) as ep20:
+        yield ep20
+
+
+@pytest.fixture
+def client(device):
+    with MustClient(device.device, timeout=0.4, late=0.6) as client:
+        yield client
+
+
+def failure(call) -> errors.MustError:
+    with pytest.raises(errors.MustError) as caught:
+        call()
+    return caught.value
+
+
+def test_a_good_poll_is_one_read_and_waits_for_nothing(device, client):
+    began = time.monotonic()
+    for _ in range(20):
+        assert client.read_status()["input.voltage"] == "223.0"
+        assert client.read_settings()["battery.voltage.low"] == "10.5"
+    assert time.monotonic() - began < 1
+    assert device.requests[0] == bytes.fromhex("0A 03 75 30 00 1B 1E B9")
+    assert len(device.requests) == 40
+
+
+@pytest.mark.parametrize("fault", ["zeros", "crc", "short", "noise", "unit", "long"])
+def test_one_bad_answer_is_asked_for_again_and_no_value_of_it_is_kept(device, client, fault):
+    device.fail(fault, 1)
+    assert client.read_status()["input.voltage"] == "223.0"
+    assert client.attempts == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [
+        ("zeros", "zeros"),
+        ("crc", "crc"),
+        ("short", "short"),
+        ("noise", "crc"),
+        ("unit", "unit"),
+        ("long", "crc"),
+    ],
+)
+def test_a_fault_that_lasts_is_named(device, client, fault, outcome):
+    device.fail(fault)
+    error = failure(client.read_status)
+    assert error.outcome == outcome
+    assert "asked 3 times" in str(error)
+    assert error.raw
+    device.fail(None)
+    assert client.read_status()["ups.status"] == "OL"
+
+
+def test_silence_is_a_time_out_with_a_remedy(device):
+    device.fail("silent")
+    with MustClient(device.device, timeout=0.2, retries=0, late=0.3) as client:
+        error = failure(client.read_status)
+    assert (error.outcome, error.raw) == ("timeout", b"")
+    assert "serial-getty" in error.words
+
+
+def test_one_request_in_five_unanswered_is_no_failure(device, client):
+    device.fail("silent", 1)
+    assert client.read_status()["ups.status"] == "OL"
+    assert client.attempts == 2
+
+
+def test_an_exception_is_final_and_costs_no_retry(device, client):
+    device.fail("exception")
+    began = time.monotonic()
+    error = failure(client.read_status)
+    assert (error.outcome, error.code, client.attempts) == ("exception", 2, 1)
+    assert time.monotonic() - began < 0.3
+
+
+def test_a_split_answer_is_whole(device, client):
+    device.fail("split")
+    assert client.read_status()["ups.status"] == "OL"
+    assert client.attempts == 1
+
+
+def test_a_late_answer_is_never_taken_for_the_next(device):
+    seen = iter([ON_LINE, ON_BATTERY, ON_BATTERY])
+    device.source = lambda t: next(seen)
+    with MustClient(device.device, timeout=0.5) as client:
+        device.fail("late", 1)
+        assert client.read_status()["ups.status"] == "OB DISCHRG"
+        assert client.attempts == 2
+
+
+def test_an_answer_later_than_any_wait_does_not_become_a_setting(device):
+    with MustClient(device.device, timeout=0.5, retries=0) as client:
+        device.late_s = 2.3
+        device.fail("late", 1)
+        assert failure(client.read_status).outcome == "timeout"
+        client.retries = 1
+        assert client.read_settings()["battery.voltage.low"] == "10.5"
+        assert client.attempts == 2
+
+
+def test_units_that_are_not_asked_stay_silent(device):
+    with MustClient(device.device, unit=5, timeout=0.2, retries=0, late=0.3) as client:
+        assert failure(client.read_status).outcome == "timeout"
+
+
+def test_the_port_belongs_to_one_program(device, client):
+    error = failure(lambda: MustClient(device.device))
+    assert error.outcome == "port"
+    assert "another program" in error.words
+
+
+def test_a_port_that_does_not_exist(tmp_path):
+    error = failure(lambda: MustClient(str(tmp_path / "ttyUSB9")))
+    assert error.outcome == "port"
+    assert "does not exist" in error.words
+
+
+def test_a_file_that_is_no_port(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert failure(lambda: MustClient(str(tmp_path / "file"))).outcome == "port"
+
+
+def test_unplugged_and_plugged_in_again(tmp_path):
+    link = tmp_path / "ttyUSB0"
+    with DemoEP20(lambda t: ON_LINE, link=link) as ep20:
+        with MustClient(str(link), timeout=0.5) as client:
+            assert client.read_status()["ups.status"] == "OL"
+            ep20.unplug()
+            for _ in range(2):
+                error = failure(client.read_status)
+                assert error.outcome == "port"
+                assert "went away" in error.words
+        assert "does not exist" in failure(lambda: MustClient(str(link))).words
+        ep20.plug()
+        with MustClient(str(link), timeout=0.5) as client:
+            assert client.read_status()["ups.status"] == "OL"
+
+
+def test_unplugged_in_the_middle_of_a_question(device, client):
+    device.fail("unplug")
+    began = time.monotonic()
+    assert failure(client.read_status).outcome == "port"
+    assert time.monotonic() - began < 0.3
+
+
+def test_close_from_another_thread_ends_a_waiting_read(device):
+    device.fail("silent")
+    client = MustClient(device.device, timeout=30)
+    threading.Timer(0.2, client.close).start()
+    began = time.monotonic()
+    assert failure(client.read_status).outcome == "closed"
+    assert time.monotonic() - began < 0.6
+    assert failure(client.read_status).outcome == "closed"
+
+
+def test_the_beeper_is_written_and_read_back(device, client):
+    client.set_beeper(False)
+    assert device.requests[-1] == bytes.fromhex("0A 10 79 1E 00 01 02 00 01 FF D9")
+    assert client.read_settings()["ups.beeper.status"] == "disabled"
+    client.set_beeper(True)
+    assert client.read_settings()["ups.beeper.status"] == "enabled"
+
+
+def test_a_block_the_device_does_not_have_is_an_exception(device, client):
+    error = failure(lambda: client.read_settings(40))
+    assert error.outcome == "exception"
+
+
+def test_the_living_device_goes_to_battery_and_back():
+    mains = Mains((Outage(1000.0, 1600.0),), quiet=True)
+    before, during, after = (dict(enumerate(model(t, mains), 30000)) for t in (990, 1590, 1700))
+    assert (before[30002], during[30002], after[30002]) == (4, 3, 4)
+    assert during[30005] == 0 and during[30015] > 0x8000
+    assert before[30017] == 100 and during[30017] < 100
+    assert after[30024] == 1 and after[30015] < 0x8000
+    assert model(1590, mains) == model(1590, mains)
+
+
+def test_noise_that_never_ends_is_given_up():
+    with DemoEP20(lambda t: ON_LINE) as ep20:
+        stop = threading.Event()
+
+        def babble():
+            while not stop.wait(0.005):
+                ep20.send(b"\x55" * 16)
+
+        ep20.fail("silent")
+        thread = threading.Thread(target=babble)
+        thread.start()
+        try:
+            with MustClient(ep20.device, timeout=0.3, retries=0) as client:
+                began = time.monotonic()
+                assert failure(client.read_status).outcome == "crc"
+                assert time.monotonic() - began < 5
+        finally:
+            stop.set()
+            thread.join()

@@ -1,0 +1,240 @@
+"""The daemon as a process: stopping, being killed, a locked file, two of them, a flood of lines."""
+
+import random
+import signal
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from ingest.db.connection import connect
+
+
+def gateway_text(*gateways, commit_s=1):
+    entries = ", ".join(f"{{name: {name}, tcp: '{address}'}}" for name, address in gateways)
+    return f"commit_s: {commit_s}\ntimezone: Europe/Rome\ngateways: [{entries}]\n"
+
+
+def lines(first, count):
+    """Lines whose payload is their number, of ten nodes."""
+    return "".join(f"{number % 10 + 1};1;1;0;0;{number}\n" for number in range(first, first + count)).encode()
+
+
+def numbers(house):
+    return [
+        int(text)
+        for text in house.column("select payload from messages where type_name = 'V_TEMP' order by id")
+    ]
+
+
+def test_sigterm_stores_what_was_received(house, tiny, eventually):
+    tiny.answers = False  # an answer of its own would end the cut line
+    daemon = house.start(gateway_text(("main", tiny.address), commit_s=60))
+    tiny.connected()
+    tiny.write(lines(0, 500) + b"1;1;1;0;0;cut")
+    tiny.wait("10;255;3;0;19;")  # so the lines have been read
+    assert numbers(house) == []
+    daemon.send_signal(signal.SIGTERM)
+    assert daemon.wait(5) == 0
+    assert numbers(house) == list(range(500))
+    assert house.column("select raw from rejects") == ["1;1;1;0;0;cut"]
+    assert house.rows("select state, detail from ingest_status") == [("stopped", "ingest was stopped")]
+    assert "Stopped; everything received is stored" in house.log()
+
+
+def test_kill_9_in_a_stream_leaves_a_whole_file_and_takes_the_uncommitted_part_at_most(house, tiny):
+    chance = random.Random(9)
+    sent = 0
+    for _ in range(4):
+        daemon = house.start(gateway_text(("main", tiny.address), commit_s=0.2))
+        before = tiny.connects
+        tiny.connected(before + 1)
+        first, counts, began = sent, [], time.monotonic()
+        stop_at = began + 0.6 + chance.random() * 0.5
+        while time.monotonic() < stop_at:
+            tiny.write(lines(sent, 20))
+            sent += 20
+            counts.append((time.monotonic(), sent))
+            time.sleep(0.005)
+        daemon.kill()
+        killed = time.monotonic()
+        daemon.wait()
+        connection = sqlite3.connect(house.path)
+        assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
+        connection.close()
+        stored = [number for number in numbers(house) if number >= first]
+        assert stored == list(
+            range(first, first + len(stored))
+        )  # a beginning of what was sent, no holes, nothing twice
+        assert (
+            first + len(stored) >= [count for at, count in counts if at < killed - 0.6][-1]
+        )  # commit_s and some slack
+        assert house.rows("select count(*) from readings") == house.rows(
+            "select count(*) from messages where type_name = 'V_TEMP'"
+        )
+        tiny.drop()
+    assert house.rows("select sum(readings) from channels") == house.rows("select count(*) from readings")
+    assert house.rows("select sum(count) from readings_hourly") == house.rows("select count(*) from readings")
+    assert house.rows(
+        "select sum(messages) from node_daily where child_id is null and node <> 0"
+    ) == house.rows("select count(*) from readings")
+
+
+def test_an_id_that_a_node_heard_of_outlives_kill_9(house, tiny):
+    given = []
+    for _ in range(3):
+        daemon = house.start(gateway_text(("main", tiny.address), commit_s=60))
+        tiny.received.clear()
+        tiny.connected(len(given) + 1)
+        tiny.say(f"255;{len(given)};3;0;3;")
+        [answer] = tiny.wait("255;.*")
+        daemon.kill()
+        daemon.wait()
+        tiny.drop()
+        given.append(answer)
+    assert given == ["255;0;3;0;4;1", "255;1;3;0;4;2", "255;2;3;0;4;3"]
+
+
+def test_a_locked_database_loses_nothing_and_counts_nothing_twice(house, tiny, monkeypatch, eventually):
+    monkeypatch.setattr("ingest.db.connection.BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("ingest.pipeline.writer.RETRY_S", 0.05)
+
+    def play():
+        tiny.connected()
+        house.wait("select 1 from messages")
+        holder = sqlite3.connect(house.path, isolation_level=None)
+        holder.execute("begin immediate")
+        tiny.write(lines(0, 3000))
+        tiny.wait("10;255;3;0;19;")  # it goes on reading and answering
+        tiny.say("12;255;3;0;6;0")
+        tiny.wait("12;255;3;0;6;M")
+        time.sleep(0.5)
+        assert numbers(house) == []
+        holder.rollback()
+        holder.close()
+        house.wait("select 1 where (select count(*) from readings) = 3000")
+
+    house.live(house.config({"tcp": tiny.address}), play)
+    assert numbers(house) == list(range(3000))
+    assert house.rows("select sum(readings) from channels") == [(3000,)]
+    assert house.rows("select sum(count) from readings_hourly") == [(3000,)]
+    assert house.rows(
+        "select sum(messages) from node_daily where child_id is null and node between 1 and 10"
+    ) == [(3000,)]
+
+
+def test_200_000_lines_in_one_go_are_all_stored_in_bounded_memory(house, tiny):
+    daemon = house.start(gateway_text(("main", tiny.address)))
+    tiny.connected()
+    house.wait("select 1 from messages")
+    status = Path(f"/proc/{daemon.pid}/status")
+
+    def peak_mb():
+        return (
+            int(next(line for line in status.read_text().splitlines() if line.startswith("VmHWM")).split()[1])
+            / 1024
+        )
+
+    before = peak_mb()
+    data = lines(0, 200_000)
+    thread = threading.Thread(target=tiny.write, args=(data,))
+    thread.start()
+    house.wait("select 1 from messages where payload = '199999'", seconds=40)
+    thread.join()
+    grown = peak_mb() - before
+    daemon.send_signal(signal.SIGTERM)
+    assert daemon.wait(10) == 0
+    assert numbers(house) == list(range(200_000))
+    assert house.rows("select max(connects) from ingest_status") == [(1,)]
+    assert grown < 120
+
+
+def test_while_the_disk_is_behind_the_gateway_waits_and_is_not_taken_for_silent(house, tiny, monkeypatch):
+    monkeypatch.setattr("ingest.db.connection.BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("ingest.pipeline.writer.RETRY_S", 0.05)
+    monkeypatch.setattr("ingest.mysensors.gateway.PAUSE_BACKLOG", 500)
+    monkeypatch.setattr("ingest.mysensors.gateway.GO_BACKLOG", 100)
+    monkeypatch.setattr("ingest.mysensors.gateway.KEEPALIVE_S", 0.1)
+    monkeypatch.setattr("ingest.mysensors.gateway.SILENT_S", 0.3)
+
+    def play():
+        tiny.connected()
+        house.wait("select 1 from messages")
+        holder = connect(house.path)
+        holder.execute("begin immediate")
+        thread = threading.Thread(target=tiny.write, args=(lines(0, 60_000),))
+        thread.start()
+        time.sleep(1)
+        [writer] = [thread for thread in threading.enumerate() if thread.name == "writer"]
+        backlog = writer.backlog
+        holder.rollback()
+        holder.close()
+        house.wait("select 1 from messages where payload = '59999'")
+        thread.join()
+        return tiny.connects, backlog
+
+    connects, backlog = house.live(house.config({"tcp": tiny.address}), play)
+    assert connects == 1
+    assert 500 < backlog < 30_000  # one read beyond the mark at most
+    assert numbers(house) == list(range(60_000))
+
+
+def test_two_daemons_do_not_read_one_gateway(house, tiny):
+    text = gateway_text(("main", tiny.address))
+    first = house.start(text)
+    tiny.connected()
+    second = house.start(text)
+    assert second.wait(10) == 1
+    assert "Gateway main is read by another voltkeeper" in house.log()
+    assert first.poll() is None
+    assert tiny.connects == 1
+
+
+def test_only_some_gateways_by_name(house, tiny, tiny_gateway, capsys):
+    from ingest.daemon import run_ingest
+
+    second = tiny_gateway()
+    config = house.config({"tcp": tiny.address}, {"name": "shed", "tcp": second.address})
+    assert run_ingest(config, ["barn"]) == 2
+    assert "No source named barn; the config has: main, shed" in capsys.readouterr().err
+
+
+def test_without_a_gateway_it_makes_the_file_and_waits(house):
+    daemon = house.start("gateways: []\n")
+    while not house.path.exists() or "Reading no source" not in house.log():
+        assert daemon.poll() is None
+        time.sleep(0.02)
+    daemon.send_signal(signal.SIGINT)
+    assert daemon.wait(5) == 0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "12;255;3;0;12;" + "9" * 24,
+        "12;255;3;0;31;1e200",
+        "12;255;3;0;32;1e200",
+        "12;255;3;0;0;1e999",
+        "12;98;1;0;28;{S:" + "9" * 30 + "}",
+        "12;1;1;0;0;" + "9" * 240,
+        "12;1;1;0;0;1e308",
+        "12;255;0;0;17;\x00",
+        "12;1;0;0;6;\x1b[31m",
+    ],
+)
+def test_no_line_ends_the_daemon(house, tiny, line):
+    def play():
+        tiny.connected()
+        tiny.say(line, line)
+        house.wait("select 1 from messages where node_id = 12")
+        tiny.say("13;1;1;0;0;21")
+        house.wait("select 1 from readings where value = 21")
+
+    house.live(house.config({"tcp": tiny.address}), play)
+    connection = connect(house.path, readonly=True)
+    for table in ("readings", "channels", "readings_hourly", "nodes"):
+        for row in connection.execute(f"select * from {table}"):
+            assert not any(value in (float("inf"), float("-inf")) for value in row)
+    connection.close()

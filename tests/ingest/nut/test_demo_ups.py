@@ -1,0 +1,119 @@
+"""The demo's UPSes: the same for the same time, with outages that run the battery down, and upsd's own programs read them."""
+
+import subprocess
+import time
+
+import pytest
+
+from ingest.demo.site import ORDERS
+from ingest.demo.ups.models import MODELS, demo_house, model
+from ingest.demo.ups.supply import Mains, Outage
+from ingest.demo.ups.upsd import DemoUpsd
+from ingest.nut.client import NutClient
+from tests.ingest.nut.lab import nut_program, until
+
+START = 1_800_000_000.0
+DAY = 86400
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_is_a_function_of_the_time_alone(name):
+    assert model(name, START) == model(name, START)
+    assert model(name, START) != model(name, START + 600)
+    assert model(name, START).keys() == model(name, START + 40 * DAY).keys()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_an_outage_begins_and_ends_at_its_second(name):
+    mains = Mains((Outage(START, START + 300),), quiet=True)
+    words = [model(name, START + s, mains)["ups.status"].split()[0] for s in (-0.5, 0, 299.5, 300)]
+    assert words == ["OL", "OB", "OB", "OL"]
+
+
+def test_a_long_outage_reaches_low_battery_and_charges_again_afterwards():
+    mains = Mains((Outage(START, START + 3300),), quiet=True)
+    rows = [model("desk", START + s, mains) for s in range(-60, 3360, 60)]
+    charges = [float(row["battery.charge"]) for row in rows]
+    assert charges[0] == 100 and charges[-3] < 20
+    assert sorted(charges[:-2], reverse=True) == charges[:-2]
+    assert rows[-3]["ups.status"] == "OB DISCHRG LB"
+    assert rows[-1]["ups.status"] == "OL CHRG"
+    assert model("desk", START + DAY, mains)["ups.status"] == "OL"
+
+
+def test_two_months_have_short_outages_a_long_one_and_one_of_a_single_ups():
+    mains = Mains()
+    lengths = [o.end - o.start for o in mains.outages(START, START + 60 * DAY)]
+    assert 20 < len(lengths) < 150
+    assert any(length > 2400 for length in lengths) and min(lengths) >= 15
+    house = {o.start for o in mains.outages(START, START + 60 * DAY)}
+    study = {o.start for o in mains.behind("study").outages(START, START + 60 * DAY)}
+    assert 0 < len(study - house) < 10 and len(house - study) <= len(study - house)
+
+
+def test_outages_do_not_depend_on_the_window_asked_for():
+    mains = Mains()
+    whole = mains.outages(START, START + 20 * DAY)
+    parts = {
+        o for hour in range(20 * 24) for o in mains.outages(START + hour * 3600, START + (hour + 1) * 3600)
+    }
+    assert set(whole) == parts
+    assert all(mains.outage_at(o.start) == o and mains.outage_at(o.end) is None for o in whole)
+
+
+def test_nuts_own_programs_read_and_write_the_demo_server():
+    nut_program("upsd")
+    with DemoUpsd() as server:
+        at = f"127.0.0.1:{server.port}"
+
+        def run(*arguments: str) -> str:
+            done = subprocess.run(arguments, capture_output=True, text=True, timeout=10)
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
+        assert set(run("upsc", "-l", at).split()) == set(MODELS)
+        told = dict(line.split(": ", 1) for line in run("upsc", f"desk@{at}").splitlines())
+        assert told.keys() == model("desk", time.time()).keys()
+        assert "beeper.mute" in run("upscmd", "-l", f"rack@{at}")
+        run("upscmd", "-u", "operator", "-p", "demo", f"rack@{at}", "beeper.mute")
+        assert run("upsc", f"rack@{at}", "ups.beeper.status").strip() == "muted"
+        assert "input.sensitivity" in run("upsrw", f"rack@{at}")
+        run("upsrw", "-s", "input.sensitivity=low", "-u", "operator", "-p", "demo", f"rack@{at}")
+        assert run("upsc", f"rack@{at}", "input.sensitivity").strip() == "low"
+
+
+def test_a_self_test_runs_and_passes():
+    now = [START]
+    with DemoUpsd(clock=lambda: now[0]) as server:
+        server.command("rack", "test.battery.start.quick")
+        assert server.variables("rack")["ups.test.result"] == "In progress"
+        now[0] += 20
+        assert server.variables("rack")["ups.test.result"] == "Done and passed"
+
+
+def test_a_self_test_that_is_stopped_and_a_battery_that_feels_it():
+    now = [START]
+    with DemoUpsd(clock=lambda: now[0]) as server:
+        before = float(server.variables("rack")["battery.voltage"])
+        server.command("rack", "test.battery.start.quick")
+        assert float(server.variables("rack")["battery.voltage"]) < 0.95 * before
+        server.command("rack", "test.battery.stop")
+        assert server.variables("rack")["ups.test.result"] == "Aborted"
+        assert float(server.variables("rack")["battery.voltage"]) == before
+
+
+def test_what_may_be_ordered_in_the_demo_house_is_there():
+    for name, own in ORDERS.items():
+        ups = demo_house()[name.partition("@")[0]]
+        assert set(own.commands) <= set(ups.commands) and set(own.settings) <= set(ups.writable)
+
+
+def test_the_demo_server_tells_what_came_of_a_command():
+    with DemoUpsd() as server, NutClient("127.0.0.1", server.port, "operator", "demo") as client:
+        assert client.track() is True
+        id = client.run_command("rack", "beeper.mute")
+        assert client.tracked(id) is False
+        assert until(lambda: client.tracked(id), bool, 3) is True
+        server.fail("untracked")
+        with NutClient("127.0.0.1", server.port, "operator", "demo") as old:
+            assert old.track() is False and old.run_command("rack", "beeper.mute") == ""

@@ -1,0 +1,141 @@
+"""The log: one line an event, nothing secret, rotated between programs."""
+
+import logging
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ingest.config.model import Log
+from ingest.process.log import set_up
+
+ROOT = Path(__file__).parent.parent.parent.parent
+HELD = """
+import logging, sys
+from ingest.process import log
+from ingest.config.model import Log
+log.WAITING = 50
+log.set_up(Log(), "ingest")
+for n in range(2000):
+    logging.getLogger("x").info("event %d %s", n, 200 * "x")
+print("went on", flush=True)
+sys.stdin.readline()
+logging.getLogger().handlers[0].flush()
+logging.getLogger("x").info("the last one")
+"""
+WRITER = """
+import logging, sys
+from pathlib import Path
+from ingest.config.model import Log
+from ingest.process.log import set_up
+set_up(Log(file=Path(sys.argv[1]), rotate_mb=0.002, keep=50), sys.argv[2])
+for n in range(200):
+    logging.getLogger("x").info("event %s-%d", sys.argv[2], n)
+"""
+
+
+@pytest.fixture(autouse=True)
+def as_before():
+    """Give the root logger back what it had."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers.clear()
+    yield
+    for handler in root.handlers[:]:
+        root.removeHandler(handler)
+        handler.close()
+    root.handlers[:], root.level = handlers, level
+    logging.captureWarnings(False)
+
+
+def logged(capsys):
+    """What was written to stderr since the last look."""
+    logging.getLogger().handlers[0].flush()
+    return capsys.readouterr().err
+
+
+def test_one_line_an_event(capsys):
+    set_up(Log(), "ingest")
+    logging.getLogger("ingest.x").info(
+        "node says %s", "a\nb\x1b[31m\r\n2026-01-01 00:00:00 INFO ingest: forged"
+    )
+    logging.getLogger("ingest.x").debug("not shown")
+    (line,) = logged(capsys).splitlines()
+    assert line.endswith("INFO ingest: node says a | b\\x1b[31m | 2026-01-01 00:00:00 INFO ingest: forged")
+
+
+def test_a_traceback_follows_its_line_indented(capsys):
+    set_up(Log(), "web")
+    try:
+        raise ValueError("two\nlines")
+    except ValueError:
+        logging.getLogger("x").exception("it broke")
+    first, *rest = logged(capsys).splitlines()
+    assert first.endswith("ERROR web: it broke")
+    assert rest and all(line.startswith("    ") for line in rest)
+
+
+def test_what_nut2_logs_on_the_root_logger_is_not_shown(capsys, tmp_path):
+    set_up(Log(level="DEBUG", file=tmp_path / "v.log"), "ingest")
+    logging.debug("[connect] password hunter2")
+    logging.getLogger("ingest.nut").debug("polled")
+    shown = logged(capsys) + (tmp_path / "v.log").read_text()
+    assert "hunter2" not in shown and shown.count("DEBUG ingest: polled") == 2
+
+
+def test_importing_nut2_changes_nothing(capsys):
+    set_up(Log(), "ingest")
+    before = logging.getLogger().handlers[:]
+    import nut2
+
+    assert nut2.__version__ and logging.getLogger().handlers == before
+    logged(capsys)
+
+
+@pytest.mark.parametrize(("level", "shown"), [("INFO", False), ("DEBUG", True)])
+def test_the_access_log_is_for_debugging(capsys, level, shown):
+    set_up(Log(level=level), "web")
+    logging.getLogger("uvicorn.access").info("GET / 200")
+    assert ("DEBUG web: GET / 200" in logged(capsys)) == shown
+
+
+def test_setting_up_twice_logs_once(capsys):
+    set_up(Log(), "up")
+    set_up(Log(), "up")
+    logging.getLogger("x").warning("once")
+    assert logged(capsys).count("once") == 1
+
+
+def test_two_programs_share_a_rotated_file(tmp_path, start):
+    programs = [start(sys.executable, "-c", WRITER, tmp_path / "logs/v.log", name) for name in "ab"]
+    assert [program.wait() for program in programs] == [0, 0]
+    files = list((tmp_path / "logs").glob("v.log*"))
+    lines = [line for file in files if file.suffix != ".lock" for line in file.read_text().splitlines()]
+    written = sorted(line.rpartition(" ")[2] for line in lines)
+    assert written == sorted(f"{name}-{n}" for name in "ab" for n in range(200))
+    assert len(files) > 3
+
+
+def test_nobody_waits_for_a_log_that_nobody_reads():
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-c", HELD]
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=ROOT) as program:
+        assert program.stdout.readline() == "went on\n"  # 400 KB were logged, and a pipe holds 64
+        _, log = program.communicate("\n", timeout=20)
+    shown = [line for line in log.splitlines() if " event " in line]
+    left_out = re.findall(r"WARNING ingest: (\d+) lines were left out here", log)
+    assert (
+        len(shown) + sum(map(int, left_out)) == 2000
+        and len(shown) > 50
+        and "INFO ingest: the last one" in log
+    )
+
+
+def test_a_log_file_that_cannot_be_written(voltkeeper, write_config, tmp_path):
+    (tmp_path / "file").write_text("")
+    write_config("log: {file: file/v.log}")
+    program = voltkeeper("up")
+    assert program.wait() == 2
+    assert "log.file" in program.text and "cannot be written" in program.text

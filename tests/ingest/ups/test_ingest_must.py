@@ -1,0 +1,185 @@
+"""The whole ingest process with an EP20 on a pseudo terminal, and outages whose truth is known to the millisecond."""
+
+import pytest
+
+from ingest.demo.ups.ep20 import ON_BATTERY, ON_LINE, DemoEP20
+from ingest.demo.ups.models import DemoUps
+from ingest.demo.ups.upsd import DemoUpsd
+from tests.ingest.nut.lab import until
+from tests.ingest.ups.house import Ingest, at, now
+
+STATUS_S = 0.5
+CONFIG = """
+must:
+  - {{name: garage, serial: {device}, poll_s: 1, status_s: 0.5}}
+nut:
+  - {{name: closet, port: {port}, poll_s: 4, status_s: 0.5}}
+"""
+
+
+class Story:
+    """A UPS that does what the test says, and remembers since when."""
+
+    def __init__(self):
+        self.outages = []
+
+    def start(self):
+        self.outages.append([now(), None])
+
+    def end(self):
+        self.outages[-1][1] = now()
+
+    def watts(self, t):
+        return 300 + 40 * (int(t) % 5)  # steps of one second
+
+    def variables(self, t):
+        on_battery = bool(self.outages) and self.outages[-1][1] is None
+        charge = 100 - 2 * (t - self.outages[-1][0]) if on_battery else 100
+        return {
+            "ups.status": "OB DISCHRG" if on_battery else "OL",
+            "ups.realpower": f"{self.watts(t):.0f}",
+            "battery.charge": f"{charge:.0f}",
+            "input.voltage": "0.0" if on_battery else "230.0",
+        }
+
+    def truth(self, start, end, steps=20_000):
+        """Wh from start to end."""
+        width = (end - start) / steps
+        return sum(self.watts(start + (step + 0.5) * width) for step in range(steps)) * width / 3600
+
+
+@pytest.fixture(scope="module")
+def story():
+    return Story()
+
+
+@pytest.fixture(scope="module")
+def frames():
+    return {"now": ON_LINE}
+
+
+@pytest.fixture(scope="module")
+def device(frames, tmp_path_factory):
+    with DemoEP20(lambda t: frames["now"], link=tmp_path_factory.mktemp("tty") / "ep20") as device:
+        yield device
+
+
+@pytest.fixture(scope="module")
+def ingest(story, device, tmp_path_factory):
+    with DemoUpsd({"rack": DemoUps("Rack", story.variables)}) as upsd:
+        ingest = Ingest(tmp_path_factory.mktemp("must"), CONFIG.format(device=device.device, port=upsd.port))
+        ingest.upsd = upsd
+        with ingest:
+            ingest.wait_sample("garage")
+            ingest.wait_sample("rack@closet")
+            story.start()
+            yield ingest
+
+
+def test_a_frame_becomes_the_figures_it_carries(ingest):
+    sample = ingest.samples("garage")[0]
+    assert (sample["ups_status"], sample["input_voltage"], sample["output_current"], sample["watts"]) == (
+        "OL",
+        223.0,
+        1.3,
+        172,
+    )
+    assert (sample["battery_current"], sample["battery_charge"], sample["ups_load"]) == (1.6, 100, 17)
+    assert sample["watts_rule"] == "measured"
+    held = ingest.rows(
+        "select variable, value from ups_variables v join ups u on u.id = v.ups where u.name = 'garage'"
+    )
+    held = {row["variable"]: row["value"] for row in held}
+    assert held["battery.voltage.low"] == "10.5" and held["ups.beeper.status"] == "enabled"
+
+
+def test_an_outage_at_the_ep20_and_its_thresholds(ingest, frames):
+    frames["now"] = ON_BATTERY
+    began = now()
+    event = ingest.wait_event("garage", "ONBATT")
+    assert at(event["started_at"]) - began < STATUS_S + 0.2
+    ingest.wait_event("garage", "INPUT_LOW")
+    frames["now"] = ON_LINE
+    ended = now()
+    event = ingest.wait_event("garage", "ONBATT", is_open=False)
+    assert at(event["ended_at"]) - ended < STATUS_S + 0.2
+    assert event["figures"]["wh"] == pytest.approx(114 * event["figures"]["seconds"] / 3600, rel=0.01)
+    sample = [s for s in ingest.samples("garage") if s["ups_status"] == "OB DISCHRG"][0]
+    assert (sample["battery_current"], sample["input_voltage"], sample["battery_charge"]) == (-8.6, 0.0, 52)
+    ingest.wait_event("garage", "INPUT_LOW", is_open=False)
+
+
+def test_a_setting_changed_at_the_device_is_history_after_a_restart_too(ingest, device):
+    device.settings[2] = 110
+    assert ingest.stop() == 0
+    ingest.start()
+    changes = until(lambda: ingest.rows("select * from ups_variable_changes"), bool)
+    assert [(row["variable"], row["old"], row["value"]) for row in changes] == [
+        ("battery.voltage.low", "10.5", "11.0")
+    ]
+
+
+@pytest.mark.parametrize(("fault", "outcome"), [("crc", "crc"), ("zeros", "zeros")])
+def test_bad_answers_store_no_sample_and_are_told_apart(ingest, device, fault, outcome):
+    ingest.wait_sample("garage", now())
+    device.fail(fault)
+    event = ingest.wait_event("garage", "COMMBAD", seconds=12)
+    began = now()
+    assert event["figures"]["where"] == "device" and event["figures"]["outcome"] == outcome
+    assert ingest.polls("garage")[-1]["outcome"] == outcome
+    device.fail(None)
+    healed = now()
+    sample = ingest.wait_sample("garage", began)
+    assert at(sample["sampled_at"]) > healed and at(sample["sampled_at"]) - healed < 2.5
+    ingest.wait_event("garage", "COMMBAD", is_open=False)
+    assert ingest.events("garage", "ONBATT")[-1]["ended_at"] and len(ingest.events("garage", "ONBATT")) == 1
+
+
+def test_unplugged_and_plugged_in_again(ingest, device):
+    device.unplug()
+    event = ingest.wait_event("garage", "COMMBAD")
+    assert event["figures"]["outcome"] == "port"
+    assert "does not exist" in until(
+        lambda: ingest.status("garage")["detail"], lambda words: "does not exist" in words
+    )
+    device.plug()
+    plugged = now()
+    sample = ingest.wait_sample("garage", plugged)
+    assert at(sample["sampled_at"]) - plugged < 1.5
+    ingest.wait_event("garage", "COMMBAD", is_open=False)
+
+
+def test_an_outage_with_a_load_that_steps_every_second_is_measured(ingest, story):
+    story.end()  # the one that the restart above cut in two
+    cut = ingest.wait_event("rack@closet", "ONBATT", is_open=False)
+    assert cut["complete"] == 0 and cut["figures"]["covered_s"] < cut["figures"]["seconds"]
+    assert cut["figures"]["wh"] < story.truth(at(cut["started_at"]), at(cut["ended_at"]))
+    story.start()
+    ingest.wait_event("rack@closet", "ONBATT")
+    until(now, lambda t: t - story.outages[-1][0] > 8, 9)
+    story.end()
+    event = ingest.wait_event("rack@closet", "ONBATT", is_open=False)
+    start, end = at(event["started_at"]), at(event["ended_at"])
+    assert (
+        0 <= start - story.outages[-1][0] < STATUS_S + 0.1
+        and 0 <= end - story.outages[-1][1] < STATUS_S + 0.1
+    )
+    assert event["complete"] == 1
+    assert event["figures"]["wh"] == pytest.approx(story.truth(start, end), rel=0.02)
+    hourly = ingest.rows(
+        "select sum(on_battery_s) as s from ups_samples_hourly h join ups u on u.id = h.ups where u.name = 'rack@closet'"
+    )
+    assert hourly[0]["s"] == pytest.approx(
+        event["figures"]["covered_s"] + cut["figures"]["covered_s"], abs=2.5
+    )
+
+
+def test_a_ups_that_joins_the_server_is_found(ingest, story):
+    ingest.upsd.upses["shed"] = DemoUps("Shed", lambda t: {"ups.status": "OL", "ups.load": "10"})
+    ingest.upsd.fail("drop")
+    until(lambda: ingest.status("closet")["state"], lambda state: state == "lost")
+    ingest.upsd.heal()
+    ingest.wait_sample("shed@closet")
+    assert ingest.rows("select label, source from ups where name = 'shed@closet'") == [
+        {"label": "Shed", "source": "closet"}
+    ]

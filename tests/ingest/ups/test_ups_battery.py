@@ -1,0 +1,100 @@
+"""Battery truth: nothing without a discharge, comparisons at one load, and the promise kept or not."""
+
+import pytest
+
+from ingest.ups.battery_health import (
+    NONE_YET,
+    Discharge,
+    at_load,
+    judge,
+    pair_outages,
+    parse_discharge,
+    refuse,
+)
+
+GOOD = Discharge("2026-01-01T00:00:00.000Z", True, 1200.0, 600, 100.0, 300.0, 100.0, 50.0, 2400.0, None)
+
+
+def made(**changes):
+    return Discharge(**{**GOOD.__dict__, **changes})
+
+
+def test_without_a_discharge_there_is_no_figure():
+    truth = judge([])
+    assert truth.words == NONE_YET and truth.capacity is None and truth.promise is None and truth.counted == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"complete": False}, "not seen"),
+        ({"samples": 4}, "samples"),
+        ({"charge_start": 94.0}, "began at"),
+        ({"covered_s": 200.0, "charge_end": 85.0}, "too short"),
+        ({"watts": None}, "load is not known"),
+        ({"charge_end": 100.0}, "neither"),
+        ({"charge_start": None, "charge_end": None}, "neither"),
+    ],
+)
+def test_a_discharge_that_cannot_be_counted_says_why(changes, why):
+    assert why in refuse(made(**changes))
+    truth = judge([made(**changes)])
+    assert truth.words == NONE_YET and why in truth.refused[0][1]
+
+
+def test_a_short_one_counts_where_it_took_enough_charge_and_one_to_lb_without_charge():
+    assert refuse(made(covered_s=200.0, charge_end=75.0)) is None
+    assert refuse(made(charge_start=None, charge_end=None, to_low_s=1100.0)) is None
+
+
+def test_a_load_too_far_from_the_first_is_not_compared():
+    truth = judge([GOOD, made(started_at="2026-02", watts=361.0)])
+    assert truth.counted == 1 and "too far" in truth.refused[0][1]
+
+
+def test_two_discharges_are_brought_to_one_load_by_peukert():
+    assert at_load(made(watts=360.0), 300.0).covered_s == pytest.approx(1200 * 1.2**1.15)
+    assert at_load(GOOD, 300.0) == GOOD
+
+
+def test_capacity_is_the_latest_against_the_first_ones():
+    old = [made(started_at=f"2026-0{month}", covered_s=1200.0) for month in (1, 2, 3)]
+    truth = judge([*old, made(started_at="2026-09", covered_s=900.0)])
+    assert truth.capacity == pytest.approx(0.75) and truth.counted == 4 and "75 %" in truth.words
+    assert truth.first_whole_s == 2400 and truth.spread == (1800, 2400)
+
+
+def test_the_promise_is_what_came_of_the_predicted_runtime():
+    assert judge([made(predicted_s=4800.0)]).promise == (0.5, 0.5, 0.5)
+    assert judge([made(predicted_s=None)]).promise is None
+
+
+def test_a_new_battery_begins_anew():
+    truth = judge(
+        [GOOD, made(started_at="2026-06-01T00:00:00.000Z", covered_s=2400.0)],
+        since="2026-05-01T00:00:00.000Z",
+    )
+    assert truth.counted == 1 and truth.capacity is None and truth.first_whole_s == 4800
+
+
+def test_a_row_of_events_becomes_a_discharge():
+    figures = {
+        "covered_s": 60.0,
+        "samples": 30,
+        "wh": 5.0,
+        "watts_avg": 300.0,
+        "charge_start": 100.0,
+        "lowest_charge": 90.0,
+        "predicted_runtime_s": 600.0,
+    }
+    discharge = parse_discharge("2026-01-01", 1, figures)
+    assert discharge.points == 10 and discharge.wh_per_point == 0.5 and discharge.whole_s == 600
+
+
+def test_outages_that_begin_together_are_one_of_the_mains():
+    rows = [("rack", 100.0), ("desk", 102.0), ("rack", 500.0), ("garage", 128.0), ("rack", 120.0)]
+    assert pair_outages(rows) == [
+        [("rack", 100.0), ("desk", 102.0)],
+        [("rack", 120.0), ("garage", 128.0)],
+        [("rack", 500.0)],
+    ]

@@ -1,0 +1,215 @@
+"""The pace of a reader against a server that counts what it is asked, and how soon a reader ends."""
+
+import time
+
+import pytest
+
+from ingest.config.model import Must, NutServer
+from ingest.demo.ups.ep20 import ON_LINE, DemoEP20
+from ingest.demo.ups.models import DemoUps
+from ingest.demo.ups.upsd import DemoUpsd
+from ingest.must.reader import MustReader
+from ingest.nut.reader import NutReader
+from ingest.pipeline.source_health import Health
+from ingest.ups.records import Found, Gone, Poll
+from tests.ingest.nut.lab import free_port, until
+
+
+class Reading:
+    """A reader of a demo server, and all that it hands in."""
+
+    def __init__(self, upsd=None, port=None, **options):
+        options = {"status_s": 0.1, "poll_s": 0.5} | options
+        self.items = []
+        self.health = Health("closet", "nut", "tcp")
+        server = NutServer("closet", port=port or upsd.port, **options)
+        self.reader = NutReader(server, self.health, self.items.append)
+        self.reader.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.reader.stop()
+        self.reader.join(5)
+        assert not self.reader.is_alive()
+
+    def polls(self, ups="rack@closet", outcome=None):
+        return [
+            item
+            for item in self.items
+            if isinstance(item, Poll) and item.ups == ups and outcome in (None, item.outcome)
+        ]
+
+
+@pytest.fixture
+def status():
+    return {"ups.status": "OL", "ups.load": "10"}
+
+
+@pytest.fixture
+def upsd(status):
+    with DemoUpsd(
+        {
+            "rack": DemoUps("Rack", lambda t: dict(status)),
+            "desk": DemoUps("Desk", lambda t: {"ups.status": "OL"}),
+        }
+    ) as upsd:
+        yield upsd
+
+
+def counted(upsd, start):
+    return sum(request.startswith(start) for request in upsd.requests)
+
+
+def test_status_often_all_variables_now_and_then_settings_rarely(upsd):
+    with Reading(upsd) as reading:
+        time.sleep(1.55)
+        assert len(upsd.connections) == 1
+    assert 9 <= counted(upsd, "GET VAR rack ups.status") <= 14
+    assert 3 <= counted(upsd, "LIST VAR rack") <= 5
+    assert counted(upsd, "LIST RW rack") == 1
+    polls = reading.polls()
+    assert sum(1 + poll.quiet for poll in polls) == counted(upsd, "GET VAR rack") + counted(
+        upsd, "LIST VAR rack"
+    )
+    assert len([poll for poll in polls if poll.variables]) == counted(upsd, "LIST VAR rack")
+    assert [type(item) for item in reading.items[:2]] == [Found, Found]
+
+
+def test_on_battery_all_variables_are_asked_for_every_time(upsd, status):
+    with Reading(upsd, poll_s=60) as reading:
+        assert until(reading.polls, bool)
+        began = time.time()
+        status["ups.status"] = "OB"
+        until(lambda: [p for p in reading.polls() if p.status == "OB"], bool)
+        time.sleep(0.5)
+        on_battery = [p for p in reading.polls() if p.status == "OB" and p.variables]
+        assert on_battery[0].at - began < 0.2
+        assert len(on_battery) >= 4 and all(p.interval_s == 0.1 for p in on_battery)
+        status["ups.status"] = "OL"
+        assert until(lambda: reading.polls()[-1], lambda p: p.status == "OL" and p.variables).interval_s == 60
+        assert counted(upsd, "LIST VAR desk") == 1
+
+
+def test_a_ups_that_fails_does_not_stop_the_others(upsd):
+    with Reading(upsd) as reading:
+        upsd.fail("stale", "rack")
+        until(lambda: reading.polls(outcome="stale"), lambda polls: len(polls) > 2)
+        assert reading.polls("desk@closet", "ok") and not reading.polls("desk@closet", "stale")
+        assert until(lambda: reading.health.detail, lambda words: "rack@closet: stale" in words)
+        assert reading.health.state == "connected"
+        upsd.heal()
+        assert until(lambda: reading.polls()[-1].variables, bool)
+        assert until(lambda: reading.health.detail, lambda words: words.startswith("2 UPSes")).startswith(
+            "2 UPSes"
+        )
+
+
+@pytest.mark.parametrize("fault", ["latin1", "bare", "crlf"])
+def test_odd_servers_are_read_all_the_same(upsd, fault):
+    upsd.fail(fault)
+    with Reading(upsd) as reading:
+        assert until(lambda: reading.polls(outcome="ok"), bool)[0].variables["ups.load"] == "10"
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [("truncate_list", "timeout"), ("shift", "protocol"), ("denied", "denied"), ("drop", "closed")],
+)
+def test_wrong_answers_never_become_values(upsd, fault, outcome, monkeypatch):
+    monkeypatch.setattr("ingest.nut.reader.LEAST_TIMEOUT_S", 0.5)
+    with Reading(upsd, ups=("rack",)) as reading:
+        assert until(reading.polls, bool)
+        upsd.fail(fault)
+        assert until(lambda: reading.polls(outcome=outcome), bool, 12)
+        bad = len(reading.items)
+        time.sleep(0.5)
+        assert not [item for item in reading.items[bad:] if item.variables]
+        upsd.heal()
+        assert until(lambda: reading.items[-1].variables, bool)
+    assert {poll.status for poll in reading.polls(outcome="ok")} == {"OL"}
+
+
+def test_a_connection_that_is_closed_once_costs_no_poll(upsd):
+    with Reading(upsd) as reading:
+        assert until(lambda: len(reading.polls()) > 1, bool)
+        for connection in list(upsd.connections):
+            connection.shutdown(2)
+        until(lambda: reading.health.connects, lambda connects: connects == 2)
+        time.sleep(0.5)
+        assert [poll.outcome for poll in reading.polls() if poll.outcome != "ok"] == []
+
+
+def test_a_server_that_is_not_there_is_tried_again_within_a_poll():
+    port = free_port()
+    with Reading(port=port, ups=("rack",)) as reading:
+        assert until(lambda: reading.polls(outcome="refused"), lambda polls: len(polls) >= 2)
+        assert reading.health.state == "lost" and "nothing listens" in reading.health.detail
+        began = time.time()
+        with DemoUpsd({"rack": DemoUps("Rack", lambda t: {"ups.status": "OL"})}, port=port):
+            assert until(lambda: reading.polls(outcome="ok"), bool)[0].at - began < 0.6
+
+
+def test_a_ups_that_the_config_names_and_the_server_has_not(upsd):
+    with Reading(upsd, ups=("rack", "shed")) as reading:
+        assert until(lambda: reading.polls("shed@closet", "unknown_ups"), bool)
+        assert reading.polls(outcome="ok")
+
+
+def test_upses_come_and_go_where_the_config_names_none(upsd, monkeypatch):
+    monkeypatch.setattr("ingest.nut.reader.LIST_S", 0.2)
+    with Reading(upsd) as reading:
+        assert until(reading.polls, bool)
+        upsd.upses["shed"] = upsd.upses.pop("desk")
+        assert until(lambda: reading.polls("shed@closet", "ok"), bool)
+        gone = until(lambda: [item for item in reading.items if isinstance(item, Gone)], bool)
+        assert [item.ups for item in gone] == ["desk@closet"]
+
+
+def test_a_ups_without_a_status_is_read_now_and_then():
+    with DemoUpsd({"pdu": DemoUps("PDU", lambda t: {"device.type": "pdu", "outlet.1.status": "on"})}) as upsd:
+        with Reading(upsd) as reading:
+            time.sleep(1.2)
+            polls = reading.polls("pdu@closet")
+            assert {poll.outcome for poll in polls} == {"ok"} and 2 <= len(polls) <= 4
+
+
+def test_a_driver_that_has_just_started_is_no_data(upsd):
+    upsd.fail("wait")
+    with Reading(upsd) as reading:
+        polls = until(reading.polls, lambda polls: len(polls) > 3)
+        assert {poll.status for poll in polls} == {"WAIT"} and not any(poll.variables for poll in polls)
+        assert "no data yet" in until(lambda: reading.health.detail, bool)
+
+
+@pytest.mark.parametrize("fault", ["frozen", None])
+def test_a_reader_ends_at_once_even_where_it_waits_for_an_answer(upsd, fault):
+    reading = Reading(upsd)
+    assert until(reading.polls, bool)
+    if fault:
+        upsd.fail(fault)
+        time.sleep(0.5)
+    began = time.monotonic()
+    reading.reader.stop()
+    reading.reader.join(5)
+    assert not reading.reader.is_alive() and time.monotonic() - began < 0.5
+    assert not reading.polls(outcome="closed")
+
+
+def test_an_ep20s_reader_ends_at_once_in_a_silence():
+    with DemoEP20(lambda t: ON_LINE) as device:
+        items = []
+        reader = MustReader(
+            Must("garage", device.device, poll_s=0.5, status_s=0.2),
+            Health("garage", "must", "serial"),
+            items.append,
+        )
+        reader.start()
+        assert until(lambda: items, bool)[0].variables["battery.voltage.low"] == "10.5"
+        device.fail("silent")
+        time.sleep(0.5)
+        began = time.monotonic()
+        reader.stop()
+        reader.join(5)
+        assert not reader.is_alive() and time.monotonic() - began < 0.6

@@ -1,0 +1,276 @@
+"""The store's rows: numbers that stay, hours that survive a restart, writes that fail and are made again, runs of polls."""
+
+from dataclasses import replace
+
+import pytest
+
+from ingest.config.model import Config, Must, NutServer, Tariff, UpsSettings
+from ingest.db.connection import connect, transaction
+from ingest.schema.migrate import migrate
+from ingest.ups.records import Found, Gone, Poll
+from ingest.ups.registry import register, sources_of
+from ingest.ups.store import UpsStore
+from ingest.ups.tariffs import parse_days, parse_hours, save_tariffs
+from tests.ingest.ups.play import START
+
+VARIABLES = {
+    "ups.status": "OL",
+    "ups.realpower": "360",
+    "battery.charge": "100",
+    "input.voltage": "230.0",
+    "device.model": "X",
+}
+
+
+@pytest.fixture
+def connection(tmp_path):
+    migrate(tmp_path / "t.db")
+    connection = connect(tmp_path / "t.db")
+    yield connection
+    connection.close()
+
+
+def store_of(connection, config):
+    sources = list(sources_of(config))
+    register(connection, sources, config.ups)
+    return UpsStore(connection, "Europe/Rome", sources, config.ups)
+
+
+HOUSE = Config(
+    timezone="Europe/Rome",
+    nut=(NutServer("closet", "10.0.0.1", ups=("rack", "desk")),),
+    must=(Must("garage", "/dev/x"),),
+)
+
+
+def commit(store, connection, *items):
+    for item in items:
+        store.absorb(item)
+    with transaction(connection):
+        topics = store.write(connection)
+    store.committed()
+    return topics
+
+
+def poll(seconds, ups="rack@closet", **changes):
+    own = changes.pop("variables", {})
+    variables = (
+        None if own is None else VARIABLES | {name.replace("_", "."): value for name, value in own.items()}
+    )
+    given = {
+        "status": "OL",
+        "variables": variables,
+        "writable": frozenset(["battery.charge", "ups.id"]),
+    } | changes
+    return Poll(ups, START + seconds, seconds, 10.0, **given)
+
+
+def rows(connection, sql):
+    return connection.execute(sql).fetchall()
+
+
+def numbers(connection):
+    return dict(rows(connection, "select name, id from ups where configured"))
+
+
+def test_numbers_stay_while_order_and_names_change(connection):
+    store_of(connection, HOUSE)
+    before = numbers(connection)
+    assert list(before) == ["rack@closet", "desk@closet", "garage"]
+    turned = replace(
+        HOUSE, nut=(replace(HOUSE.nut[0], ups=("new", "desk", "rack")),), must=(Must("shed", "/dev/x"),)
+    )
+    store_of(connection, turned)
+    after = numbers(connection)
+    assert after["rack@closet"] == before["rack@closet"] and after["desk@closet"] == before["desk@closet"]
+    assert after["shed"] == before["garage"]
+    store_of(connection, replace(HOUSE, nut=(replace(HOUSE.nut[0], name="cellar"),)))
+    renamed = numbers(connection)
+    assert renamed["rack@cellar"] == before["rack@closet"] and renamed["desk@cellar"] == before["desk@closet"]
+
+
+def test_a_ups_left_out_of_the_config_is_kept_and_what_was_open_ends(connection):
+    store = store_of(connection, HOUSE)
+    commit(store, connection, poll(0), poll(10, status="OB"))
+    store_of(connection, replace(HOUSE, nut=()))
+    assert rows(connection, "select count(*) from ups_samples") == [(2,)]
+    assert numbers(connection).keys() == {"garage"}
+    assert rows(connection, "select event, complete, ended_at is not null from events") == [("ONBATT", 0, 1)]
+
+
+def test_labels_come_from_the_config_and_are_never_empty(connection):
+    store_of(connection, replace(HOUSE, ups={"rack@closet": UpsSettings(label="Rack", location="closet")}))
+    assert rows(connection, "select label, location from ups order by id") == [
+        ("Rack", "closet"),
+        ("desk@closet", ""),
+        ("garage", ""),
+    ]
+
+
+def test_found_and_gone_upses_of_a_server_whose_config_names_none(connection):
+    store = store_of(connection, replace(HOUSE, nut=(NutServer("closet", "10.0.0.1"),)))
+    commit(
+        store,
+        connection,
+        Found("rack@closet", "closet", "10.0.0.1:3493/rack", "The rack"),
+        poll(0),
+        poll(10, status="OB"),
+    )
+    assert rows(connection, "select label from ups where name = 'rack@closet'") == [("The rack",)]
+    commit(store, connection, Gone("rack@closet", START + 20), poll(30))
+    assert rows(connection, "select configured from ups where name = 'rack@closet'") == [(0,)]
+    assert rows(connection, "select complete, ended_at is not null from events") == [(0, 1)]
+    assert rows(connection, "select count(*) from ups_samples") == [(2,)]
+    commit(store, connection, Found("rack@closet", "closet", "10.0.0.1:3493/rack"), poll(40))
+    assert rows(
+        connection, "select configured, first_seen_at < last_sample_at from ups where name = 'rack@closet'"
+    ) == [(1, 1)]
+
+
+def test_a_sample_and_its_hour(connection):
+    store = store_of(connection, HOUSE)
+    topics = commit(
+        store,
+        connection,
+        poll(0),
+        poll(10, variables={"input_voltage": "228.0"}),
+        poll(20, variables={"input_voltage": "-"}),
+    )
+    assert {"ups", "ups_samples", "ups_variables", "polls"} <= topics
+    assert rows(connection, "select input_voltage, watts, watts_rule from ups_samples")[2] == (
+        None,
+        360,
+        "measured",
+    )
+    assert rows(
+        connection,
+        "select samples, covered_s, wh, input_voltage_min, input_voltage_avg, input_voltage_max from ups_samples_hourly",
+    ) == [(3, 20, 2, 228, 229, 230)]
+
+
+def test_an_hour_goes_on_after_a_restart_and_the_time_between_is_not_covered(connection):
+    commit(store_of(connection, HOUSE), connection, poll(0), poll(10))
+    again = store_of(connection, HOUSE)
+    commit(again, connection, poll(20, variables={"input_voltage": "200"}), poll(30))
+    assert rows(
+        connection,
+        "select samples, covered_s, wh, input_voltage_min, input_voltage_avg from ups_samples_hourly",
+    ) == [(4, 20, 2, 200, 222.5)]
+
+
+def test_a_write_that_fails_is_made_again_with_nothing_lost_or_counted_twice(connection):
+    store = store_of(connection, replace(HOUSE, nut=(NutServer("closet", "10.0.0.1"),)))
+    for item in (Found("rack@closet", "closet", "10.0.0.1:3493/rack"), poll(0), poll(10, status="OB")):
+        store.absorb(item)
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError), transaction(connection):
+            store.write(connection)
+            1 / 0
+    commit(store, connection, poll(12, status="OL"))
+    for table, count in (("ups_samples", 3), ("events", 1), ("polls", 1)):
+        assert rows(connection, f"select count(*) from {table}") == [(count,)]
+    assert rows(connection, "select ended_at is not null from events") == [(1,)]
+    assert rows(connection, "select samples from ups_samples_hourly") == [(3,)]
+
+
+def test_variables_keep_the_time_they_changed_and_settings_their_history(connection):
+    store = store_of(connection, HOUSE)
+    commit(store, connection, poll(0, variables={"ups_id": "a", "ups_alarm": "hot"}))
+    commit(
+        store,
+        connection,
+        poll(10, variables={"ups_id": "b", "battery_charge": "99"}),
+        poll(20, variables={"ups_id": "b", "device_model": "Y"}),
+    )
+    held = {
+        name: (value, changed)
+        for name, value, changed in rows(connection, "select variable, value, changed_at from ups_variables")
+    }
+    assert (
+        held["ups.id"] == ("b", "2027-01-15T08:00:10.000Z")
+        and held["ups.realpower"][1] == "2027-01-15T08:00:00.000Z"
+    )
+    assert "ups.alarm" not in held
+    assert rows(connection, "select variable, old, value from ups_variable_changes") == [
+        ("ups.id", "a", "b"),
+        ("device.model", "X", "Y"),
+    ]
+    assert rows(
+        connection, "select number, writable from ups_variables where variable = 'battery.charge'"
+    ) == [(100.0, 1)]
+
+
+def test_polls_are_runs_of_equal_outcome_with_the_quiet_ones_in_them(connection):
+    store = store_of(connection, HOUSE)
+    failed = {"status": "", "variables": None, "outcome": "stale", "where": "device", "words": "cable"}
+    commit(
+        store,
+        connection,
+        poll(0),
+        poll(10, quiet=4, quiet_at=START + 8),
+        poll(20, quiet=4, quiet_at=START + 18, **failed),
+        poll(22, **failed),
+    )
+    commit(store, connection, poll(24, status="WAIT"), poll(26))
+    assert rows(
+        connection,
+        "select outcome, count, detail, substr(started_at, 18, 2), substr(ended_at, 18, 2) from polls order by id",
+    ) == [
+        ("ok", 10, "", "00", "18"),
+        ("stale", 2, "cable", "20", "22"),
+        ("wait", 1, "the server has no data from the driver yet", "24", "24"),
+        ("ok", 1, "", "26", "26"),
+    ]
+    assert rows(connection, "select count(*) from ups_samples") == [(3,)]
+    assert rows(connection, "select outcome, status from ups where name = 'rack@closet'") == [("ok", "OL")]
+
+
+def test_the_configs_power_factor_and_watts_are_used_where_the_device_has_none(connection):
+    settings = {
+        "rack@closet": UpsSettings(realpower_nominal=900),
+        "desk@closet": UpsSettings(power_factor=0.8),
+    }
+    store = store_of(connection, replace(HOUSE, ups=settings))
+    load = {"ups.status": "OL", "ups.load": "50"}
+    commit(
+        store,
+        connection,
+        poll(0, variables={}),
+        replace(poll(1), variables=load),
+        replace(poll(0, ups="desk@closet"), variables=load | {"ups.power.nominal": "1000"}),
+    )
+    assert rows(connection, "select watts, watts_rule from ups_samples") == [
+        (360, "measured"),
+        (450, "load x nominal W"),
+        (400, "load x nominal VA x power factor"),
+    ]
+
+
+def test_tariffs_are_written_when_they_differ(connection):
+    tariffs = [
+        Tariff(0.32, "EUR", "2026-01-01", "2026-12-31", "22-6", "mon-fri, sun"),
+        Tariff(0.4, "EUR", "2027-01-01"),
+    ]
+    save_tariffs(connection, tariffs)
+    changes = connection.total_changes
+    save_tariffs(connection, tariffs)
+    assert connection.total_changes == changes
+    assert rows(connection, "select valid_from, valid_to, hours, days, price_per_kwh from tariffs") == [
+        ("2026-01-01", "2026-12-31", "00,01,02,03,04,05,22,23", "mon,tue,wed,thu,fri,sun", 0.32),
+        ("2027-01-01", None, "", "", 0.4),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("parse", "text"),
+    [
+        (parse_hours, "7"),
+        (parse_hours, "25-3"),
+        (parse_hours, "7:30-9"),
+        (parse_days, "monday"),
+        (parse_days, "sat-x"),
+    ],
+)
+def test_hours_and_days_that_are_none_are_refused(parse, text):
+    with pytest.raises(ValueError):
+        parse(text)

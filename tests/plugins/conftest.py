@@ -1,0 +1,36 @@
+"""Sites over a database that the real parser filled."""
+
+from pathlib import Path
+
+import pytest
+
+from ingest.config.model import Config, Gateway
+from ingest.schema.migrate import migrate
+from plugins.web.app.server import build
+from tests.plugins.site_helpers import ACCESS, Site, fill
+
+
+@pytest.fixture
+def make_site(tmp_path):
+    """Build sites: `make_site(filled=True, **config)`."""
+    sites = []
+
+    def make(filled=True, name="house.db", **options):
+        path = Path(tmp_path) / name
+        if not path.exists():
+            migrate(path)
+            if filled:
+                fill(path)
+        gateways = (Gateway("main", tcp="main:5003"), Gateway("shed", tcp="shed:5003", metric=False))
+        options = {"title": "Hill house", "timezone": "UTC", "gateways": gateways, **options}
+        sites.append(Site(build(Config(database=path, **options))))
+        return sites[-1]
+
+    yield make
+    for site in sites:
+        site.close()
+
+
+@pytest.fixture
+def site(make_site):
+    return make_site(access=ACCESS)

@@ -1,0 +1,110 @@
+"""A site over a database that the real parser filled: two gateways with the same node ids."""
+
+import asyncio
+import re
+import time
+
+from datasette_auth_passwords.utils import hash_password
+
+from ingest.config.model import Access, Person, Token
+from ingest.db.connection import connect
+from ingest.db.time import utc
+from ingest.mysensors.replay import replay
+
+PASSWORD = "correct horse"
+BOT = "bot-token-0123456789"
+READER = "reader-token-0123456789"
+BROWSER = {"accept": "text/html"}
+ACCESS = Access(
+    people=(
+        Person("owner", hash_password(PASSWORD, iterations=1000), frozenset({"edit", "order"})),
+        Person("guest", hash_password(PASSWORD, iterations=1000), frozenset()),
+    ),
+    tokens=(Token("bot", BOT, frozenset({"edit", "order"})), Token("reader", READER)),
+)
+MAIN = [
+    "0;255;0;0;18;2.3.2",
+    "0;255;3;0;14;Gateway startup complete.",
+    "12;255;0;0;17;2.3.2",
+    "12;255;3;0;6;0",
+    "12;255;3;0;11;Greenhouse",
+    "12;255;3;0;12;1.4",
+    "12;1;0;0;6;Air",
+    "12;2;0;0;7;Humidity",
+    "12;255;3;0;0;15",
+    "12;1;1;0;0;20.9",
+    "12;2;1;0;1;55",
+    "12;2;1;0;200;what",
+    "7;255;0;0;17;2.3.2",
+    "7;255;3;0;11;<script>alert(1)</script>",
+    "7;1;1;0;47;<img src=x onerror=alert(2)>",
+    "not a line",
+]
+SHED = ["0;255;0;0;18;2.3.2", "12;255;0;0;17;2.1.1", "12;255;3;0;11;Shed", "12;1;1;0;0;3.5"]
+
+
+class Site:
+    """Synchronous hands on a House: one event loop, cookies kept by `login`."""
+
+    def __init__(self, house):
+        self.house = house
+        self.cookies = {}
+        self._runner = asyncio.Runner()
+        self.run(house.invoke_startup())
+
+    def run(self, coroutine):
+        return self._runner.run(coroutine)
+
+    def get(self, path, **options):
+        return self.run(self.house.client.get(path, cookies=self.cookies, **options))
+
+    def post(self, path, **options):
+        return self.run(self.house.client.post(path, cookies=self.cookies, **options))
+
+    def page(self, path, status=200):
+        response = self.get(path, headers=BROWSER)
+        assert response.status_code == status, (path, response.text)
+        return response.text
+
+    def login(self, name="owner", password=PASSWORD):
+        data = {"username": name, "password": password}
+        response = self.run(self.house.client.post("/-/login", data=data))
+        assert response.status_code == 200, response.text
+        self.cookies["ds_actor"] = response.cookies["ds_actor"]
+        return self
+
+    def token(self):
+        """The CSRF token of a page, as a browser gets it."""
+        response = self.get("/-/login", headers=BROWSER)
+        self.cookies.update(response.cookies)
+        return re.search(r'name="csrftoken" value="([^"]+)"', response.text)[1]
+
+    def rows(self, sql, *params):
+        return [
+            tuple(row) for row in self.run(self.house.get_database("telemetry").execute(sql, params)).rows
+        ]
+
+    def close(self):
+        for database in self.house.databases.values():
+            database.close()
+        self._runner.close()
+
+
+def fill(path):
+    """What both gateways said a minute ago, and readers that are alive."""
+    now = time.time()
+    for name, lines in (("main", MAIN), ("shed", SHED)):
+        recording = [(now - 60 + position / 100, line.encode()) for position, line in enumerate(lines)]
+        replay(path, name, f"tcp {name}:5003", recording, "UTC")
+    connection = connect(path)
+    for name in ("main", "shed"):
+        connection.execute(
+            """insert into ingest_status (source, kind, address, state, since_at, heartbeat_at)
+            values (?, 'mysensors', 'tcp x:5003', 'connected', ?, ?)""",
+            (name, utc(now), utc(now)),
+        )
+    connection.close()
+
+
+def bearer(token=BOT):
+    return {"authorization": f"Bearer {token}"}

@@ -1,0 +1,398 @@
+"""Pages that stay as they are now, and the theme, in a real browser against the real web server."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from datasette_auth_passwords.utils import hash_password
+
+from ingest.db.connection import connect
+from ingest.db.time import utc
+from ingest.schema.migrate import migrate
+from tests.chromium import BROWSER, Chromium
+from tests.plugins.site_helpers import PASSWORD, fill
+
+ROOT = Path(__file__).resolve().parents[2]
+DARK, LIGHT = "rgb(20, 22, 26)", "rgb(247, 247, 245)"
+PAGES = ["/", "/nodes", "/nodes/main/12", "/radio", "/ups", "/energy", "/events", "/-/ota", "/-/maintenance"]
+PULSES = "performance.getEntriesByType('resource').filter((one) => one.name.endsWith('/-/pulse.json')).length"
+GREENHOUSE = 12
+
+if BROWSER is None:
+    if os.environ.get("CI"):
+        pytest.fail("CI has to install chromium", pytrace=False)
+    pytest.skip("no chromium on this machine", allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory):
+    with Chromium(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+class Served:
+    """A running `voltkeeper web` over a filled database."""
+
+    def __init__(self, folder, more=""):
+        self.database = folder / "house.db"
+        migrate(self.database)
+        fill(self.database)
+        person = f"{{name: owner, password_hash: '{hash_password(PASSWORD, iterations=1000)}', may: [edit, order, upload]}}"
+        (folder / "config.yml").write_text(
+            "database: house.db\ntimezone: UTC\ngateways: [{name: main, tcp: 'main:5003'}, {name: shed, tcp: 'shed:5003'}]\n"
+            + (more or f"web: {{port: 0}}\naccess: {{people: [{person}]}}\n").replace("PERSON", person)
+        )
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "voltkeeper", "web"],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        found = (re.search(r"http://127\.0\.0\.1:\d+", line) for line in self.process.stdout)
+        self.url = next(one[0] for one in found if one)
+
+    def write(self, sql, *params, topic="nodes"):
+        connection = connect(self.database)
+        connection.execute(sql, params)
+        connection.execute(
+            "insert into changes values (?, 1, ?) on conflict (topic) do update set seq = seq + 1",
+            (topic, utc(0)),
+        )
+        connection.close()
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait(30)
+
+
+@pytest.fixture
+def serve(tmp_path):
+    houses = []
+
+    def start(more=""):
+        houses.append(Served(tmp_path, more))
+        return houses[-1]
+
+    yield start
+    for house in houses:
+        house.end()
+
+
+def sign_in(page):
+    page.run(
+        f"document.forms[0].username.value = 'owner', document.forms[0].password.value = {PASSWORD!r}, document.forms[0].submit()"
+    )
+    page.until("location.pathname.indexOf('login') < 0 && document.readyState === 'complete'")
+
+
+def quick(page):
+    """Asks at once in place of after 5 s."""
+    page.run("look()")
+
+
+def test_every_page_of_ours_is_live_and_no_other(serve, chromium):
+    house = serve()
+    page = chromium.open(house.url)
+    for path in PAGES:
+        page.go(house.url + path)
+        assert re.match(r"● Live · \d+ s", page.until("document.getElementById('live').textContent")), path
+        page.until(f"{PULSES} === 1")
+    for path in ("/telemetry", "/telemetry/nodes", "/-/login", "/nope"):
+        page.go(house.url + path)
+        assert page.run("document.getElementById('live').hidden") and page.run(PULSES) == 0, path
+    assert [words for words in page.complaints() if "/nope" not in str(words)] == []
+
+
+def test_what_changes_appears_and_what_somebody_does_stays(serve, chromium):
+    house = serve()
+    page = chromium.open(f"{house.url}/-/login?next=/nodes/main/12", height=500)
+    sign_in(page)
+    page.run("window.mark = 1, window.old = document.querySelector('#location')")
+    page.run("line.value = '12;1;1;0;2;1', line.focus(), line.setSelectionRange(2, 4), scrollTo(0, 300)")
+    page.until("seen !== null")
+    house.write("update nodes set location = 'Bed' where id = ?", GREENHOUSE)
+    quick(page)
+    page.until("document.querySelector('h1').textContent === 'Bed'")
+    assert page.run(
+        "location.pathname === '/nodes/main/12' && mark === 1 && old === document.querySelector('#location')"
+    )
+    assert page.run("[line.value, document.activeElement.id, line.selectionStart, scrollY]") == [
+        "12;1;1;0;2;1",
+        "line",
+        2,
+        300,
+    ]
+    assert page.run("document.querySelector('#location').value") == "Bed"
+    page.run("document.querySelector('#location').value = 'mine'")
+    house.write("update nodes set location = 'theirs' where id = ?", GREENHOUSE)
+    quick(page)
+    page.until("document.querySelector('#location').defaultValue === 'theirs'")
+    assert page.run("document.querySelector('#location').value") == "mine"
+
+
+def test_it_asks_by_itself_and_takes_the_page_only_when_its_topics_changed(serve, chromium):
+    house = serve()
+    page = chromium.open(f"{house.url}/events")
+    page.until("seen !== null")
+    page.run(
+        "window.pages = 0, window.real = fetch, window.fetch = (url, ...rest) => { pages += url === location.href; return real(url, ...rest); }"
+    )
+    house.write("update nodes set name = 'x' where id = ?", GREENHOUSE)
+    before = page.run(PULSES)
+    page.until(f"{PULSES} > {before}", 8)
+    assert page.run("pages") == 0
+    house.write("select 1", topic="events")
+    page.until("pages === 1 && Date.now() - taken < 500", 8)
+    page.run("taken -= 61000")  # a minute later: what nobody hears of changes, too
+    page.until("pages === 2", 8)
+
+
+def test_it_asks_every_two_seconds_while_an_update_runs_and_never_unseen(serve, chromium):
+    house = serve()
+    page = chromium.open(f"{house.url}/-/ota")
+    page.run("document.querySelector('footer').dataset.busy = ''")
+    quick(page)
+    before = page.run(PULSES)
+    page.until(f"{PULSES} >= {before + 3}", 7)
+    page.run("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
+    before = page.run(f"{PULSES}")
+    assert page.run(f"new Promise((done) => setTimeout(() => done({PULSES}), 3000))") <= before + 1
+    page.run("delete document.hidden, document.dispatchEvent(new Event('visibilitychange'))")
+    page.until(f"{PULSES} > {before}", 4)
+
+
+def test_paused_asks_nothing_and_is_remembered(serve, chromium):
+    house = serve()
+    page = chromium.open(f"{house.url}/nodes")
+    page.click("#live")
+    assert page.text("#live") == "○ Paused" and page.run("live.getAttribute('aria-pressed')") == "false"
+    page.go(f"{house.url}/ups")
+    assert page.text("#live") == "○ Paused" and page.run(PULSES) == 0
+    page.click("#live")
+    page.until(f"{PULSES} === 1")
+    assert page.text("#live").startswith("● Live") and page.run("live.getAttribute('aria-pressed')") == "true"
+
+
+def test_a_site_that_is_gone_is_told_with_its_time_and_comes_back(serve, chromium):
+    house = serve()
+    page = chromium.open(f"{house.url}/nodes")
+    page.until("seen !== null")
+    house.process.send_signal(signal.SIGSTOP)
+    page.run(
+        "AbortSignal.timeout = () => { const stop = new AbortController(); stop.abort(); return stop.signal; }"
+    )
+    for _ in range(2):
+        page.run("look()")
+    assert re.fullmatch(r"▲ Not updating since \d\d:\d\d", page.text("#live"))
+    house.process.send_signal(signal.SIGCONT)
+    page.run("delete AbortSignal.timeout, look()")
+    page.until("live.textContent.startsWith('● Live')", 10)
+
+
+def test_pauses_grow_after_failures(serve, chromium):
+    house = serve()
+    page = chromium.open(f"{house.url}/nodes")
+    page.until("seen !== null")
+    page.run(
+        "window.pauses = [], window.real = setTimeout, window.setTimeout = (run, ms) => (pauses.push(ms), 0), window.fetch = () => Promise.reject()"
+    )
+    for _ in range(4):
+        page.run("look()")
+    assert page.run("pauses") == [5000, 10000, 30000, 30000]
+
+
+def test_ages_go_on_without_asking(serve, chromium):
+    house = serve()
+    page = chromium.open(f"{house.url}/nodes/main/12")
+    page.until("ahead !== null")
+    page.run("ahead += 7200000, show()")
+    assert page.text("dl.facts time") == "2 h ago"
+
+
+def test_it_works_below_a_prefix(serve, chromium):
+    house = serve("web: {port: 0, base_url: /volt/}\n")
+    page = chromium.open(f"{house.url}/volt/nodes/main/12")
+    page.until("seen !== null")
+    house.write("update nodes set name = 'Hothouse' where id = ?", GREENHOUSE)
+    quick(page)
+    page.until("document.querySelector('h1').textContent === 'Hothouse'")
+    assert (
+        page.run(
+            "performance.getEntriesByType('resource').map((one) => one.name).filter((name) => !/volt|favicon/.test(name))"
+        )
+        == []
+    )
+
+
+def test_where_reading_is_signed_in_it_works_until_one_is_signed_out(serve, chromium):
+    house = serve("web: {port: 0}\naccess: {read: signed-in, people: [PERSON]}\n")
+    page = chromium.open(f"{house.url}/nodes/main/12")
+    assert page.run("location.pathname") == "/-/login"
+    sign_in(page)
+    page.until("seen !== null")
+    house.write("update nodes set name = 'Hothouse' where id = ?", GREENHOUSE)
+    quick(page)
+    page.until("document.querySelector('h1').textContent === 'Hothouse'")
+    page.send("Network.clearBrowserCookies")
+    for _ in range(2):
+        page.run("look()")
+    assert page.text("#live").startswith("▲ Not updating since")
+    assert page.text("h1") == "Hothouse"
+
+
+@pytest.mark.parametrize(
+    "old, do, fresh, expected",
+    [
+        (
+            "<select><option>4<option>5</select>",
+            "one.firstChild.value = '5'",
+            "<select><option>6<option>4<option>5</select>",
+            "one.firstChild.value === '5'",
+        ),
+        (
+            "<select><option>4<option>5</select>",
+            "one.firstChild.value = '5'",
+            "<select><option>6</select>",
+            "one.firstChild.value === '6'",
+        ),
+        (
+            "<details id=a>x</details>",
+            "a.open = true",
+            "<p>new</p> <details id=a>y</details>",
+            "a.open && a.textContent === 'y'",
+        ),
+        (
+            "<p>a</p> <details id=b><i>x</i></details>",
+            "b.open = true",
+            "<details id=b><i>y</i></details>",
+            "b.open && !one.querySelector('p')",
+        ),
+        (
+            "<ul><li id=c><details><p></p></details></ul>",
+            "c.firstChild.open = true",
+            "<ul><li id=d><details></details><li id=c><details></details></ul>",
+            "c.firstChild.open && !d.firstChild.open && one.querySelectorAll('li').length === 2",
+        ),
+        (
+            "<button data-keep>Off</button>",
+            "one.firstChild.textContent = 'Sure?'",
+            "<button data-keep>Off</button> <i></i>",
+            "one.textContent.trim() === 'Sure?'",
+        ),
+        (
+            "<svg><polyline points='1,1'/></svg>",
+            "",
+            "<svg><polyline points='2,2'/><circle/></svg>",
+            "one.querySelector('circle') instanceof SVGElement && one.innerHTML.includes('2,2')",
+        ),
+        (
+            "<input type=checkbox>",
+            "one.firstChild.checked = true",
+            "<input type=checkbox class=x>",
+            "one.firstChild.checked && one.firstChild.className === 'x'",
+        ),
+        (
+            "<div><p id=e>1</p><p id=f>2</p></div>",
+            "e.remove()",
+            "<div><p id=e>1</p><p id=g>3</p></div>",
+            "one.innerText.replace(/\\s/g, '') === '13'",
+        ),
+    ],
+)
+def test_a_page_is_changed_in_place(old, do, fresh, expected, serve, chromium, morphing):
+    page = morphing
+    page.run(f"document.body.innerHTML = `<div id=one>{old}</div>`, {do or 0}, 0")
+    page.run(
+        f"morph(one, new DOMParser().parseFromString(`<div id=one>{fresh}</div>`, 'text/html').getElementById('one'))"
+    )
+    assert page.run(expected), page.run("one.innerHTML")
+
+
+@pytest.fixture(scope="module")
+def morphing(chromium):
+    """A blank page with the functions of live.js."""
+    page = chromium.open("data:text/html,<p>")
+    script = (ROOT / "static/live.js").read_text().partition("const AT_LEAST_S")[2]
+    page.run(f"(0, eval)({'const AT_LEAST_S' + script!r}), 0")
+    return page
+
+
+def ground(page):
+    return page.run("getComputedStyle(document.body).backgroundColor")
+
+
+def test_the_theme_is_chosen_in_three_ways_and_kept(serve, chromium):
+    house = serve()
+    page = chromium.open(f"{house.url}/nodes")
+    page.run("localStorage.removeItem('theme')")
+    assert ground(page) == LIGHT
+    page.likes(dark=True)
+    assert ground(page) == DARK
+    page.click("[data-choose=light]")
+    assert (
+        ground(page) == LIGHT
+        and page.run("getComputedStyle(document.documentElement).colorScheme") == "light"
+    )
+    page.likes(dark=False)
+    page.click("[data-choose=dark]")
+    for path in ("/nodes", "/telemetry/nodes", "/telemetry/stale_nodes", "/-/login", "/nope"):
+        page.go(house.url + path)
+        assert ground(page) == DARK, path
+        assert page.run("[...document.querySelectorAll('[data-choose]')].map((one) => one.ariaPressed)") == [
+            "false",
+            "false",
+            "true",
+        ]
+    page.click("[data-choose='']")
+    page.go(f"{house.url}/nodes")
+    assert ground(page) == LIGHT
+
+
+def test_the_theme_is_there_before_anything_is_painted(serve, chromium):
+    house = serve()
+    page = chromium.open(f"{house.url}/nodes")
+    page.click("[data-choose=dark]")
+    page.send(
+        "Page.addScriptToEvaluateOnNewDocument",
+        source="new MutationObserver((_, one) => { if (document.body) { window.first = document.documentElement.dataset.theme; one.disconnect(); } })"
+        ".observe(document, { childList: true, subtree: true })",
+    )
+    for path in ("/nodes", "/telemetry/nodes"):
+        page.go(house.url + path)
+        assert page.run("first") == "dark", path
+    page.click("[data-choose='']")
+
+
+def test_the_dark_colours_are_the_same_by_system_and_by_choice():
+    css = (ROOT / "static/voltkeeper.css").read_text()
+    blocks = re.findall(r":root(?::not\(\[data-theme=light\]\)|\[data-theme=dark\]) \{\s*(--[^}]*)\}", css)
+    assert len(blocks) == 2 and blocks[0].split() == blocks[1].split()
+
+
+def test_a_chart_that_comes_later_is_read_out_too(serve, chromium, tmp_path):
+    from tests.plugins.ups_house import House
+
+    house = serve()
+    page = chromium.open(f"{house.url}/ups")
+    page.until("seen !== null")
+    House(house.database, days=1, step=300).write()
+    house.write("select 1", topic="ups_samples")
+    quick(page)
+    page.until("document.querySelector('figure[data-since]') !== null")
+    assert page.run("typeof figures") == "function", "an empty page has the script of charts, too"
+    page.run("window.plot = document.querySelector('svg.chart'), plot.scrollIntoView({ block: 'center' })")
+    x, y = page.run(
+        "(({ x, y, width, height }) => [x + width / 2, y + height / 2])(plot.getBoundingClientRect())"
+    )
+    page.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+    words = page.until("document.querySelector('.readout').textContent")
+    house.write("update ups set label = 'Vault' where id = 1", topic="ups")
+    quick(page)
+    page.until("document.body.textContent.includes('Vault')")
+    assert page.text(".readout") == words

@@ -1,0 +1,250 @@
+"""What a page looks like in a real browser: nothing is wider than a phone, states are true, filters add up."""
+
+import re
+import time
+
+import pytest
+
+from ingest.db.connection import connect
+from ingest.db.time import utc
+from reporting.charts import chart
+from tests.plugins.test_live import chromium, serve  # noqa: F401
+from tests.plugins.ups_house import UPSES, House
+
+PAGES = [
+    "/",
+    "/nodes",
+    "/nodes?group=location",
+    "/radio",
+    "/radio?node=12",
+    "/api",
+    "/nodes/main/12",
+    "/ups",
+    "/ups/rack@closet",
+    "/ups/garage?range=7+d",
+    "/energy",
+    "/events",
+    "/reports",
+    "/reports?period=day",
+    "/events?tab=all",
+    "/-/ota",
+    "/-/maintenance",
+    "/-/delete?what=node&node=12",
+    "/-/login",
+    "/telemetry/nodes",
+    "/nope",
+]
+
+
+@pytest.mark.parametrize("lost", [(), ("closet", "garage")])
+def test_no_page_is_wider_than_a_phone(lost, serve, chromium):  # noqa: F811
+    house = serve()
+    House(house.database, days=2, step=600).write(outages=[(40, 640, UPSES)], lost=lost)
+    house.write(
+        "update events set detail = 'input voltage below 180 V: 0 V for quite a while and more of the same'"
+    )
+    page = chromium.open(house.url, width=360)
+    wide = {}
+    for path in PAGES:
+        page.go(house.url + path)
+        page.run("document.querySelectorAll('main details').forEach((one) => one.open = true)")
+        if (width := page.run("document.documentElement.scrollWidth")) > 360:
+            wide[path] = width
+    assert wide == {}
+
+
+def test_text_stays_in_its_card(serve, chromium):  # noqa: F811
+    house = serve()
+    House(house.database, days=2, step=600).write(outages=[(40, 640, UPSES)])
+    house.write(
+        "update events set detail = 'input voltage below 180 V: 0 V for quite a while and more of the same'"
+    )
+    page = chromium.open(house.url)
+    for path in ("/", "/nodes/main/12", "/ups/rack@closet", "/-/maintenance"):
+        page.go(house.url + path)
+        out = "[...document.querySelectorAll('.card')].filter((card) => card.scrollWidth > card.clientWidth + 1).map((card) => card.innerText.slice(0, 40))"
+        assert page.run(out) == [], path
+
+
+def test_what_is_known_of_a_node_is_old_while_its_gateway_is_lost(site):
+    def states():
+        return dict(site.rows("select node_id, state from node_overview where gateway = 'main'"))
+
+    assert states() == {0: "OK", 7: "OK", 12: "Warning"}
+    connection = connect(site.house.config.database)
+    connection.execute(
+        "update ingest_status set state = 'lost', detail = 'connection refused' where source = 'main'"
+    )
+    connection.close()
+    assert states() == {0: "Critical", 7: "Stale", 12: "Warning"}  # a low battery stays one
+    assert "not known: its gateway is lost (connection refused)" in site.page("/nodes/main/7")
+    subjects = [row[0] for row in site.rows("select subject from attention where severity = 'Stale'")]
+    assert subjects == []  # the gateway's own line tells it
+
+
+def test_facets_of_nodes_add_up_and_can_be_taken_away(site):
+    text = site.page("/nodes?gateway=main&q=gre").replace("&amp;", "&")
+    assert 'href="/nodes?gateway=main&q=gre&state=Warning"' in text
+    assert 'class="chip on" aria-current="true" href="/nodes?q=gre"' in text
+    assert "1 of 5 nodes" in site.page("/nodes?gateway=main&q=gre&state=Warning")
+
+
+def test_nodes_can_be_grouped_by_location(site):
+    connection = connect(site.house.config.database)
+    connection.executemany(
+        "update nodes set location = ? where id = ?", [("bath", 12), ("Attic", 7), ("Attic", 0)]
+    )
+    connection.close()
+    text = site.page("/nodes?group=location")
+    assert re.findall(r'scope="rowgroup">([^<]+)<', text) == ["Attic", "bath", "No location"]
+    assert "by location, worst first" in text and "rowgroup" not in site.page("/nodes")
+
+
+def test_a_battery_change_is_marked_on_the_line(site):
+    now = time.time()
+    connection = connect(site.house.config.database)
+    connection.executemany(
+        "insert into battery_levels (received_at, node, level) values (?, 12, ?)",
+        [(utc(now - day * 86_400), 50) for day in (10, 5)],
+    )
+    connection.execute(
+        "insert into battery_changes (node, changed_at) values (12, ?)", (utc(now - 5 * 86_400),)
+    )
+    connection.close()
+    assert re.search(r'<line class="change" x1="120(\.\d)?" y1="0"', site.page("/nodes/main/12"))
+
+
+def test_a_ups_has_one_colour_on_all_charts_of_a_page():
+    points = [(0, 1, 1, 1), (60, 2, 2, 2)]
+    drawn = chart("Voltage", "V", [("a", points), ("b", []), ("c", points)], 0, 60, "UTC")
+    assert [(one["label"], one["number"]) for one in drawn["series"]] == [("a", 1), ("c", 3)]
+
+
+def test_the_page_that_is_open_stands_in_sight_on_a_phone(serve, chromium):  # noqa: F811
+    house = serve()
+    page = chromium.open(house.url, width=360)
+    for path in ("/", "/ups", "/-/maintenance", "/telemetry"):
+        page.go(house.url + path)
+        left, right = page.run(
+            "(r => [r.left, r.right])(document.querySelector('nav [aria-current]').getBoundingClientRect())"
+        )
+        assert 0 <= left < right <= 360, path
+
+
+def test_what_happened_takes_few_lines_on_a_phone(serve, chromium):  # noqa: F811
+    house = serve()
+    House(house.database, days=2, step=600).write(
+        outages=[(40, 5, UPSES), (30, 640, UPSES), (20, 640, UPSES[:1])]
+    )
+    house.write("update events set detail = ''")
+    page = chromium.open(house.url, width=360)
+    lines = "Math.max(...[...document.querySelectorAll('table.happenings tbody tr')].map((row) => row.clientHeight)) / 24"
+    for path, most in (("/", 3), ("/events", 4), ("/events?tab=all", 2.8), ("/ups/rack@closet", 4)):
+        page.go(house.url + path)
+        assert page.run(lines) < most, path
+        first = page.run(
+            "[...document.querySelectorAll('table.happenings tbody tr')].map((row) => [row.querySelector('th'),"
+            " row.querySelector('[data-label=Length]')].map((cell) => Math.round(cell.getBoundingClientRect().top)))"
+        )
+        assert first and all(name == length for name, length in first), (
+            "what it was and how long stand on one line"
+        )
+    page.go(f"{house.url}/energy")
+    assert (
+        page.run(
+            "Math.max(...[...document.querySelectorAll('table.periods tbody tr')].map((row) => row.querySelector('.minor') ? 0 : row.clientHeight))"
+        )
+        < 100
+    )
+
+
+def test_a_row_of_energy_is_one_line(serve, chromium):  # noqa: F811
+    house = serve()
+    House(house.database, days=2, step=600).write()
+    page = chromium.open(f"{house.url}/energy")
+    assert (
+        page.run(
+            "Math.max(...[...document.querySelectorAll('table.periods tbody th')].map((one) => one.getClientRects().length && one.firstChild ? (r => { r.selectNodeContents(one); return r.getClientRects().length })(document.createRange()) : 0))"
+        )
+        == 1
+    )
+
+
+def test_what_is_the_matter_with_a_gateway_is_told_once(site):
+    connection = connect(site.house.config.database)
+    connection.execute(
+        "update ingest_status set state = 'lost', detail = 'refused: try `ls /dev`' where source = 'main'"
+    )
+    connection.close()
+    page = site.page("/nodes")
+    assert page.count("refused: try") == 1 and "not known: its gateway is lost</span>" in page
+    assert "try <code>ls /dev</code>" in page and "try <code>ls /dev</code>" in site.page("/")
+    assert "no contact yet" in page
+    connection = connect(site.house.config.database)
+    connection.execute("update ingest_status set last_data_at = ?", (utc(time.time() - 60),))
+    connection.close()
+    assert "no contact since" in site.page(
+        "/nodes"
+    ) and "What you see of its nodes is from before then" in site.page("/nodes")
+
+
+def test_a_source_that_is_connected_says_so_once(site):
+    connection = connect(site.house.config.database)
+    connection.execute("update ingest_status set detail = state")
+    connection.close()
+    assert {row[0] for row in site.rows("select words from readers")} == {"connected"}
+
+
+def test_what_was_strange_counts_from_the_first_time(site):
+    now = time.time()
+    connection = connect(site.house.config.database)
+    connection.execute("delete from rejects")
+    connection.executemany(
+        "insert into rejects (received_at, source, raw, reason) values (?, 'main', 'x', ?)",
+        [(utc(now - 90_000), "old"), (utc(now - 300), "first"), (utc(now - 200), "last")],
+    )
+    connection.close()
+    row = site.rows(
+        "select text, since from attention where subject = 'Gateway main' and text like '%unreadable%'"
+    )
+    assert row == [("2 unreadable lines in a day, last: last", utc(now - 300))]
+
+
+def test_a_facet_of_the_metadata_stands_there_once(site):
+    assert (
+        site.page("/telemetry/node_overview?_facet=state&_facet=role").count('data-column="state"') == 1 + 1
+    )  # and the head
+    assert "facet-role" in site.page("/telemetry/node_overview?_facet=state&_facet=role")
+
+
+def test_a_house_without_a_gateway_says_what_to_do_on_the_page_of_nodes(make_site):
+    page = make_site(filled=False, gateways=()).page("/nodes")
+    assert "No gateway was configured yet" in page and "Request presentation" not in page
+
+
+def test_a_printed_page_is_black_on_white_and_has_nothing_to_press(serve, chromium):  # noqa: F811
+    house = serve()
+    House(house.database, days=2, step=600).write(outages=[(40, 640, UPSES)])
+    page = chromium.open(house.url, width=700, dark=True)
+    year = time.gmtime().tm_year
+    for path in (f"/reports?period=year&of={year}", "/energy", "/events"):
+        page.go(house.url + path)
+        page.run("document.documentElement.dataset.theme = 'dark'")
+        page.send(
+            "Emulation.setEmulatedMedia",
+            media="print",
+            features=[{"name": "prefers-color-scheme", "value": "dark"}],
+        )
+        seen = "[...document.querySelectorAll('header.house, nav, button, form, .strip, .picker, footer')].filter((one) => one.checkVisibility()).length"
+        assert page.run(seen) == 0, path
+        colours = "[document.body, document.querySelector('h1'), document.querySelector('table.rows tbody a')].map((one) => getComputedStyle(one))"
+        told = page.run(
+            f"(([body, title, link]) => [body.backgroundColor, title.color, link.color])({colours})"
+        )
+        assert told == ["rgb(255, 255, 255)", "rgb(0, 0, 0)", "rgb(0, 0, 0)"], path
+        assert page.run("document.documentElement.scrollWidth") <= 700, path
+        page.send(
+            "Emulation.setEmulatedMedia",
+            media="",
+            features=[{"name": "prefers-color-scheme", "value": "dark"}],
+        )

@@ -1,0 +1,314 @@
+"""The page /-/maintenance, its deeds, the copy to take away, and /-/delete."""
+
+import asyncio
+import re
+import sqlite3
+import time
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from datasette_auth_passwords.utils import hash_password
+
+from ingest.config.model import Access, Person, Token
+from ingest.db.connection import connect
+from ingest.db.time import utc
+from ingest.maintenance.jobs import CHORES, run_due
+from plugins.web.app.server import build
+from tests.plugins.site_helpers import ACCESS, BROWSER, PASSWORD, READER, bearer
+from tests.plugins.ups_house import House
+
+KEEPER = "keeper-token-0123456789"
+MAINTAINERS = Access(
+    people=(Person("owner", hash_password(PASSWORD, iterations=1000), frozenset({"maintain"})),),
+    tokens=(Token("keeper", KEEPER, frozenset({"maintain"})), Token("reader", READER)),
+)
+
+
+@pytest.fixture
+def kept(make_site):
+    return make_site(access=MAINTAINERS)
+
+
+def test_the_page_tells_room_work_retention_and_versions(kept):
+    page = kept.page("/-/maintenance")
+    for phrase in (
+        "Storage",
+        "messages",
+        "for ever",
+        "30 days",
+        "Delete what is older",
+        "No prune has run yet",
+        "1 unreadable line in a day",
+        "Datasette".lower(),
+        "SQLite",
+        "keeping",
+        "disabled",
+    ):
+        assert phrase in page, phrase
+    assert "Download a copy" not in page
+    kept.login()
+    page = kept.page("/-/maintenance")
+    assert "Download a copy" in page and 'action="/-/maintenance/prune"' in page
+    run_due(kept.house.config)
+    page = kept.page("/-/maintenance")
+    assert "No prune has run yet" not in page and "tables measured" in page and "Measured" in page
+    data = kept.get("/-/maintenance?_json=1").json()
+    tables = {table["name"]: table for table in data["tables"]}
+    assert (
+        tables["messages"]["rows"] == 19
+        and not tables["messages"]["about"]
+        and tables["messages"]["bytes"] > 0
+    )
+    assert {chore["name"] for chore in data["chores"]} == set(CHORES)
+
+
+def test_batteries_and_places_are_kept_on_one_page(make_site):
+    site = make_site(access=ACCESS)
+    House(site.house.config.database, days=1, step=3600).write()
+    page = site.page("/-/maintenance")
+    assert "Greenhouse 12" in page and "Log in</a> to change them" in page and 'id="node-0"' not in page
+    assert "nodes" not in site.get("/-/maintenance?_json=1").json()
+    site.login()
+    page = site.page("/-/maintenance").partition('id="batteries"')[2]
+    forms = re.findall(
+        r'<form class="form row" method="post" action="(/telemetry/\w+)">(.*?)</form>', page, re.S
+    )
+    assert len(forms) == 2 * 3 + 3, "place and battery of three nodes, batteries of three UPSes"
+    for number, (action, form) in enumerate(forms):
+        fields = dict(re.findall(r'name="(\w+)"(?: maxlength="60")? value="([^"]*)"', form))
+        fields |= {"location": f"Shelf {number}"} if action.endswith("location") else {"date": "2026-01-31"}
+        answer = site.post(action, data={**fields, "csrftoken": site.token()}, headers=BROWSER)
+        assert re.fullmatch(r"/-/maintenance#(node|ups)-\d+", answer.headers["location"]), answer.text
+    assert site.rows(
+        "select count(distinct location), count(battery_changed_at) from nodes where node_id <> 0"
+    ) == [(3, 3)]
+    assert site.rows("select count(battery_changed_at) from ups") == [(3,)]
+    assert "Shelf 0" in site.page("/-/maintenance")
+
+
+def test_who_may_not_read_sees_nothing(make_site):
+    site = make_site(access=Access(read="signed-in", people=MAINTAINERS.people, tokens=MAINTAINERS.tokens))
+    for path in ("/-/maintenance", "/-/delete?what=node&node=12", "/-/maintenance/backup.db"):
+        assert site.get(path, headers={"accept": "application/json"}).status_code in (401, 403), path
+        assert "house.db" not in site.get(path, headers=BROWSER).text
+    assert site.get("/-/maintenance", headers=bearer(READER)).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/-/maintenance/prune", "/-/delete"])
+def test_only_who_maintains_may(kept, path):
+    body = {"what": "node", "node": "12", "confirm": "yes"}
+    assert kept.post(path, json=body).status_code == 401
+    assert kept.post(path, json=body, headers=bearer(READER)).status_code == 403
+    kept.login()
+    kept.token()
+    assert kept.post(path, data={**body, "csrftoken": "wrong"}).status_code == 403
+    assert kept.rows("select count(*) from deletions") == [(0,)] and kept.rows(
+        "select count(*) from chores"
+    ) == [(0,)]
+    kept.cookies.clear()
+    assert kept.get("/-/maintenance/backup.db", headers=bearer(READER)).status_code == 403
+
+
+def test_run_now_is_asked_for_done_and_audited(kept):
+    for name in ("prune", "check", "optimize", "compact", "measure"):
+        response = kept.post(f"/-/maintenance/{name}", headers=bearer(KEEPER))
+        assert response.status_code == 202 and response.json()["ok"] is True, response.text
+    assert kept.post("/-/maintenance/backup", headers=bearer(KEEPER)).status_code == 409
+    assert kept.post("/-/maintenance/nonsense", headers=bearer(KEEPER)).status_code == 404
+    assert set(run_due(kept.house.config)) == {"prune", "check", "optimize", "compact", "measure"}
+    assert kept.rows("select distinct outcome, started_by, wanted_at from chores") == [
+        ("done", "keeper", None)
+    ]
+    assert kept.rows("select started_by, state from retention_runs") == [("keeper", "done")]
+    assert kept.rows(
+        "select count(*) from audit where action like 'run %' and actor = 'keeper' and outcome = 'done'"
+    ) == [(5,)]
+
+
+def test_a_copy_to_take_away(kept, tmp_path):
+    response = kept.get("/-/maintenance/backup.db", headers=bearer(KEEPER))
+    assert response.status_code == 200 and "attachment" in response.headers["content-disposition"]
+    copy = tmp_path / "taken.db"
+    copy.write_bytes(response.content)
+    connection = sqlite3.connect(copy)
+    assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
+    assert (
+        connection.execute("select count(*) from messages").fetchone()
+        == kept.rows("select count(*) from messages")[0]
+    )
+    connection.close()
+    assert not list(tmp_path.glob(".*copy-*"))
+    assert kept.rows("select actor, outcome from audit where action = 'download backup'") == [
+        ("keeper", "done")
+    ]
+
+
+def test_a_node_is_deleted_after_a_plan_and_a_confirmation(kept):
+    plan = kept.get("/-/delete?what=node&node=main/12").json()
+    rows = {row["table"]: row["rows"] for row in plan["rows"]}
+    assert rows["messages"] == 10 and rows["nodes"] == 1 and plan["subject"] == "Greenhouse 12 (main/12)"
+    assert kept.rows("select count(*) from messages where node = 12") == [(10,)]
+    unconfirmed = kept.post("/-/delete", json={"what": "node", "node": 12}, headers=bearer(KEEPER))
+    assert unconfirmed.status_code == 400 and "confirm" in unconfirmed.json()["errors"][0]
+    done = kept.post("/-/delete", json={"what": "node", "node": 12, "confirm": True}, headers=bearer(KEEPER))
+    assert done.status_code == 202 and done.json()["deletion"] == 1
+    again = kept.post("/-/delete", json={"what": "node", "node": 12, "confirm": True}, headers=bearer(KEEPER))
+    assert again.status_code == 409
+    run_due(kept.house.config)
+    assert kept.rows("select count(*) from messages where node = 12") == [(0,)]
+    kept.page("/nodes/main/12", status=404)
+    assert "Greenhouse 12 (main/12)" in kept.page("/-/maintenance")
+    assert kept.rows("select subject, outcome from audit where action = 'delete' and outcome = 'done'") == [
+        ("Greenhouse 12 (main/12)", "done")
+    ]
+    assert kept.rows("select id from nodes order by id") == [(0,), (7,), (256,), (268,)]
+
+
+def test_a_browser_finds_its_way_from_the_node(kept):
+    assert "Delete this node" in kept.page("/nodes/main/12") and 'sensor=3073">delete' not in kept.page(
+        "/nodes/main/12"
+    )
+    assert "why-maintain" in kept.page("/-/delete?what=node&node=12")
+    kept.login()
+    assert "/-/delete?what=sensor&amp;sensor=3073" in kept.page("/nodes/main/12")
+    for path, phrase in (
+        ("/-/delete?what=node&node=12", "Delete Greenhouse 12 (main/12)?"),
+        ("/-/delete?node=12&what=requests", "requests of Greenhouse"),
+        ("/-/delete?what=sensor&sensor=3073", "sensor Greenhouse 12"),
+        ("/-/delete?what=before&before=2026-01-01", "everything before 2026-01-01"),
+    ):
+        assert phrase in kept.page(path), path
+    fields = {
+        "csrftoken": kept.token(),
+        "what": "sensor",
+        "sensor": "3073",
+        "confirm": "yes",
+        "next": "/nodes/main/12",
+    }
+    response = kept.post("/-/delete", data=fields, headers=BROWSER)
+    assert (response.status_code, response.headers["location"]) == (302, "/nodes/main/12")
+    run_due(kept.house.config)
+    assert kept.rows("select id from sensors where node = 12") == [(3074,)]
+
+
+@pytest.mark.parametrize(
+    "query, status, words",
+    [
+        ("", 400, "what is one of"),
+        ("what=node", 400, "node is needed"),
+        ("what=node&node=99", 404, "No node 99"),
+        ("what=sensor&sensor=x", 400, "sensor is needed"),
+        ("what=sensor&sensor=1", 404, "No sensor 1"),
+        ("what=before", 400, "before is needed"),
+        ("what=before&before=2026-02-30", 400, "no such day"),
+        ("what=before&before=2090-01-01", 400, "future"),
+    ],
+)
+def test_a_plan_refuses_in_words(kept, query, status, words):
+    response = kept.get(f"/-/delete?{query}")
+    assert response.status_code == status and words in response.json()["errors"][0], response.text
+
+
+def test_charts_and_statistics_are_the_same_after_a_prune(make_site, tmp_path):
+    from ingest.config.retention import Retention
+    from ingest.mysensors.replay import replay
+    from ingest.schema.migrate import migrate
+
+    path, end = tmp_path / "house.db", time.time() - 90
+    migrate(path)
+    replay(
+        path,
+        "main",
+        "tcp main:5003",
+        [(end - (8000 - n) * 500, f"{1 + n % 2};1;1;0;0;{20 + n % 9}".encode()) for n in range(8000)],
+        "UTC",
+    )
+    site = make_site(
+        access=MAINTAINERS, retention=Retention(messages_days=1, readings_days=1, rejects_days=1)
+    )
+    channel = site.rows("select min(id) from channels")[0][0]
+    paths = [
+        f"/telemetry/channel_history.json?_shape=array&channel={channel}&range={span}"
+        for span in ("24+h", "7+d", "30+d", "1+y")
+    ]
+    paths += [
+        "/telemetry/channel_history.json?_shape=array&range=30+d",
+        "/telemetry/message_statistics.json?_shape=array&days=40",
+        "/telemetry/value_latest.json?_shape=array&_col=id&_col=value&_col=readings",
+    ]
+    before = [site.get(path).json() for path in paths]
+    assert all(before)
+    run_due(site.house.config)
+    assert site.rows("select count(*) from readings")[0][0] < 200
+    assert [site.get(path).json() for path in paths] == before
+    two_days = site.get(f"/telemetry/channel_history.json?_shape=array&channel={channel}&range=2+d").json()
+    assert sum(row["readings"] for row in two_days) > 150  # raw values of one day alone would be half of that
+
+
+def test_the_site_prunes_by_itself(kept):
+    async def live():
+        house = build(kept.house.config)
+        await house.invoke_startup()
+        app, inbox, sent = house.app(), asyncio.Queue(), asyncio.Queue()
+        task = asyncio.create_task(app({"type": "lifespan", "asgi": {"version": "3.0"}}, inbox.get, sent.put))
+        await inbox.put({"type": "lifespan.startup"})
+        for _ in range(200):
+            await asyncio.sleep(0.05)
+            if kept_rows(house.config.database, "select outcome from chores where name = 'measure'") == [
+                ("done",)
+            ]:
+                break
+        await inbox.put({"type": "lifespan.shutdown"})
+        await asyncio.wait_for(task, 5)
+        for database in house.databases.values():
+            database.close()
+
+    kept.run(live())
+    assert kept.rows("select state, started_by from retention_runs") == [("done", "schedule")]
+
+
+def kept_rows(path, sql):
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute(sql).fetchall()
+    finally:
+        connection.close()
+
+
+def test_before_today_is_before_its_midnight(make_site):
+    """What came today stays, in the house's own day."""
+    for timezone in ("Asia/Tokyo", "America/New_York"):
+        site = make_site(access=MAINTAINERS, timezone=timezone)
+        today = datetime.now(ZoneInfo(timezone)).date()
+        midnight = utc(datetime.combine(today, datetime.min.time(), ZoneInfo(timezone)).timestamp())
+        since = "select count(*) from messages where received_at >= ?"
+        young = site.rows(since, midnight)
+        body = {"what": "before", "before": today.isoformat(), "confirm": True}
+        assert site.get(f"/-/delete?what=before&before={today}").json()["before_at"] == midnight
+        assert site.post("/-/delete", json=body, headers=bearer(KEEPER)).status_code == 202
+        assert site.post("/-/delete", json=body, headers=bearer(KEEPER)).status_code == 409
+        assert (
+            site.post("/-/delete", json=body | {"everything": 1}, headers=bearer(KEEPER)).status_code == 202
+        )
+        assert site.rows("select distinct before_at from deletions where state = 'queued'") == [(midnight,)]
+        run_due(site.house.config)
+        assert site.rows(since, midnight) == young
+
+
+def test_a_download_that_was_killed_leaves_nothing_for_ever(make_site, tmp_path):
+    for name in (".house.db-copy-x", ".cabin.db-copy-x"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "copy.db").write_bytes(b"half")
+    make_site(access=MAINTAINERS)
+    assert [path.name for path in tmp_path.glob(".*-copy-*")] == [".cabin.db-copy-x"]
+
+
+def test_the_page_stays_when_a_table_is_empty_that_was_long_when_it_was_measured(make_site):
+    site = make_site(filled=False, access=MAINTAINERS)
+    connection = connect(site.house.config.database)
+    connection.execute(
+        "insert into storage (name, rows, bytes, measured_at) values ('node_daily', 200000, 9, '2026-11-01T00:00:00.000Z')"
+    )
+    connection.close()
+    assert "Storage" in site.page("/-/maintenance")

@@ -1,0 +1,190 @@
+"""Sparklines say what was measured, a gap stays a gap, and they cost the same whatever the file holds; a short home page."""
+
+import re
+import time
+
+import pytest
+
+from ingest.db.connection import connect
+from ingest.db.time import utc
+from ingest.schema.migrate import migrate
+from reporting import sparklines as sparks
+from reporting.sparklines import WIDE, band, line
+from tests.plugins.site_helpers import ACCESS
+from tests.plugins.ups_house import House
+
+HOUR = 3600
+NOW = time.time()
+
+
+def hours(*values, start=0):
+    return [
+        (start + number * HOUR, value, value, value)
+        for number, value in enumerate(values)
+        if value is not None
+    ]
+
+
+def test_a_line_goes_from_the_start_to_the_end_and_up_with_the_value():
+    drawn = line(hours(10, 20), 0, HOUR, "ten to twenty")
+    assert '<polyline points="0.0,22.0 96.0,2.0"/>' in drawn
+    assert 'aria-label="ten to twenty"' in drawn and "<title>ten to twenty</title>" in drawn
+
+
+def test_a_gap_stays_a_gap():
+    drawn = line(hours(1, 2, 3, None, None, None, 4, 5), 0, 8 * HOUR, "")
+    first, second = re.findall(r'points="([^"]+)"', drawn)
+    assert (len(first.split()), len(second.split())) == (3, 2)
+
+
+def test_a_single_point_is_seen_and_none_is_nothing():
+    assert re.search(r'points="47\.0,12\.0 49\.0,12\.0"', line(hours(7, start=HOUR), 0, 2 * HOUR, ""))
+    assert line([], 0, 1, "") == "" and band([], 0, 1, "") == ""
+
+
+def test_what_hardly_varies_looks_flat():
+    heights = [float(y) for y in re.findall(r",([\d.]+)", line(hours(230.0, 230.1, 230.0), 0, 3 * HOUR, ""))]
+    assert max(heights) - min(heights) < 2
+
+
+def test_a_band_is_filled_while_it_is_on_until_it_was_last_heard():
+    points = [(0, 0, 0, 0), (HOUR, 1, 1, 1), (2 * HOUR, 0, 0, 0), (3 * HOUR, 1, 1, 1)]
+    rectangles = re.findall(r'<rect x="([\d.]+)" y="3" width="([\d.]+)"', band(points, 0, 4 * HOUR, "on"))
+    assert [(float(x), float(width)) for x, width in rectangles] == [
+        (WIDE / 4, WIDE / 4),
+        (WIDE * 3 / 4, WIDE / 4),
+    ]
+
+
+def test_words_are_text_never_markup():
+    assert "<b>" not in line(hours(1, 2), 0, HOUR, "<b>")
+
+
+@pytest.fixture
+def power(make_site, tmp_path):
+    path = tmp_path / "house.db"
+    migrate(path)
+    House(path, days=2, step=300).write(outages=[(5, 1300, ("rack@closet",))], gaps=[(12, 4 * HOUR)])
+    return make_site(access=ACCESS, gateways=())
+
+
+def test_home_shows_the_load_of_each_ups_with_its_gap_and_its_outage(power):
+    drawn = re.findall(r'<svg class="spark".*?</svg>', power.page("/"), re.S)
+    assert len(drawn) == 3
+    assert all(
+        re.search(r'aria-label="Load by the hour [\d.]+ to [\d.]+\u202f% in 24 hours"', one) for one in drawn
+    )
+    assert all(one.count("<polyline") == 2 for one in drawn)
+    assert ["outage" in one for one in drawn] == [True, False, False]
+
+
+def write(site, *statements):
+    connection = connect(site.house.config.database)
+    for sql, rows in statements:
+        connection.executemany(sql, rows)
+    connection.close()
+
+
+def test_a_nodes_page_shows_the_day_of_its_values(site):
+    key = 256 * (256 * 12 + 1)
+    write(
+        site,
+        ("delete from readings_hourly where channel = ?", [(key,)]),
+        (
+            "insert into readings_hourly values (?, ?, 4, ?, ?, ?, 4)",
+            [(key, utc((NOW // HOUR - n) * HOUR), 18 + n, 19 + n, 20 + n) for n in range(10)],
+        ),
+    )
+    text = site.page("/nodes/main/12")
+    assert 'aria-label="From 18 to 29 in 24 hours"' in text
+    assert text.count('<svg class="spark"') == 2  # V_HUM has its one hour
+
+
+def test_a_switch_is_a_band_of_its_own_changes(site):
+    connection = connect(site.house.config.database)
+    connection.execute(
+        "insert into sensors (id, name, node, child_id, type, type_name) values (3080, '', 12, 8, 0, 'S_DOOR')"
+    )
+    key = 256 * 3080 + 16
+    connection.execute(
+        "insert into channels (id, name, node, sensor, type, type_name) values (?, '', 12, 3080, 16, 'V_TRIPPED')",
+        (key,),
+    )
+    connection.executemany(
+        "insert into readings (received_at, channel, value, text) values (?, ?, ?, ?)",
+        [(utc(NOW - 80_000 + n * 600), key, n % 2, str(n % 2)) for n in range(6)],
+    )
+    connection.close()
+    text = site.page("/nodes/main/12")
+    assert 'aria-label="On 3 times in 24 hours"' in text and text.count('height="18"') == 3
+
+
+def test_nodes_show_the_month_of_their_battery(site):
+    rows = [(utc(NOW - day * 86_400 - 60), 12, 60 + day) for day in range(29) if day not in range(10, 15)]
+    write(
+        site,
+        ("delete from battery_levels", [()]),
+        ("insert into battery_levels (received_at, node, level) values (?, ?, ?)", rows),
+    )
+    text = site.page("/nodes")
+    assert 'aria-label="Battery 60 to 88\u202f% in 30 days"' in text
+    assert re.search(r'aria-label="Battery.*?</svg>', text, re.S)[0].count("<polyline") == 2
+    write(site, ("update battery_levels set level = 1", [()]))
+    assert "Battery 60 to 88" in site.page("/nodes")  # drawn once in a while
+    site.house.battery_sparks = (0, None)
+    assert "Battery 1\u202f%" in site.page("/nodes")
+
+
+@pytest.mark.parametrize(
+    "sql, given",
+    [(sparks.UPS_LOADS, {}), (sparks.NODE_VALUES, {"node": 12}), (sparks.LEVELS, {"days": "[]"})],
+)
+def test_nothing_is_scanned_that_grows(site, sql, given):
+    plan = site.run(site.house.get_database("telemetry").execute(f"explain query plan {sql}", given)).rows
+    scans = [row["detail"] for row in plan if row["detail"].startswith("SCAN")]
+    assert not [
+        words for words in scans if re.search(r"readings|samples|battery_levels|SCAN [hbr]\b", words)
+    ], scans
+
+
+def strange_house(site, count=200):
+    """`count` nodes that are all silent and low, with a strange message each."""
+    write(
+        site,
+        (
+            "insert into nodes (id, name, gateway, node_id, first_seen_at, last_seen_at, usual_interval_s, battery_level, battery_level_at) "
+            "values (?, '', 0, ?, ?, ?, 60, 5, ?)",
+            [(n, n, utc(NOW - 9e5), utc(NOW - 8e4), utc(NOW - 8e4)) for n in range(20, 20 + count)],
+        ),
+        (
+            "insert into oddities (node, reason, at, message) values (?, 'odd', ?, 1)",
+            [(n, utc(NOW - 60)) for n in range(20, 20 + count)],
+        ),
+    )
+
+
+def test_a_house_where_everything_is_strange_has_a_short_home(site):
+    calm = site.page("/")
+    strange_house(site)
+    text = site.page("/")
+    things = int(re.search(r"▲ (\d+) things need a look", text)[1])
+    assert things > 400
+    shown, _, hidden = text.partition('<details class="all" id="more-attention">')
+    assert (
+        shown.count('<span class="age">since') == 10
+        and f"<summary>and {things - 10} more</summary>" in hidden
+    )
+    card = re.search(r'<section class="card" aria-labelledby="nodes-title">.*?</section>', text, re.S)[0]
+    assert card.count('<th scope="row">') == 20 and '<a href="/nodes">All 205 nodes</a>' in card
+    assert card.count("Stale") == 20  # the worst ones
+    assert "more</summary>" not in calm and "All 5 nodes" not in calm
+
+
+def test_it_is_quick_too(site):
+    strange_house(site)
+    taken = []
+    for _ in range(5):
+        start = time.perf_counter()
+        site.page("/")
+        taken.append(time.perf_counter() - start)
+    assert min(taken) < 0.25

@@ -1,0 +1,137 @@
+"""A newcomer signs in to the demo house and tells its UPSes what to do, in a real browser: with scripts and without."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.chromium import BROWSER, Chromium
+
+if BROWSER is None:
+    if os.environ.get("CI"):
+        pytest.fail("CI has to install chromium", pytrace=False)
+    pytest.skip("no chromium on this machine", allow_module_level=True)
+
+QUICK = 'button[value="test.battery.start.quick"]'
+LAST = "document.querySelector('#ups-orders tbody tr')?.innerText || ''"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The URL of a demo house made from nothing."""
+    folder = tmp_path_factory.mktemp("newcomer")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "voltkeeper", "up", "--port", "0"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield next(
+            found[0] for line in process.stdout if (found := re.findall(r"http://127\.0\.0\.1:\d+", line))
+        )
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture
+def page(tmp_path):
+    with Chromium(tmp_path) as browser:
+        yield browser.open("about:blank")
+
+
+@pytest.fixture
+def signed_in(demo, page):
+    page.go(f"{demo}/-/login")
+    page.run(
+        "document.querySelector('[name=username]').value = document.querySelector('[name=password]').value = 'demo'"
+    )
+    page.run("document.querySelector('[name=password]').form.submit()")
+    page.until("document.body.innerText.includes('Log out')")
+    return page
+
+
+def test_who_is_not_signed_in_sees_the_commands_and_why_he_cannot(demo, page):
+    page.go(f"{demo}/ups/rack@closet")
+    page.until(f"!!document.querySelector('{QUICK}')")
+    assert page.run(f"document.querySelector('{QUICK}').disabled")
+    assert "Log in to do this" in page.run("document.querySelector('#why-order').innerText")
+
+
+def test_a_battery_test_takes_two_presses_and_its_row_and_event_follow(demo, signed_in):
+    page = signed_in
+    page.go(f"{demo}/ups/rack@closet")
+    page.until(f"!!document.querySelector('{QUICK}:enabled')", 30)  # the server has told its commands
+    page.press(QUICK)
+    assert page.run(f"document.querySelector('{QUICK}').innerText") == "Press again to confirm"
+    assert "press again within 4 seconds" in page.run("document.querySelector('#order-armed').innerText")
+    page.until(
+        f"document.querySelector('{QUICK}').innerText == 'Start a quick battery test'", 6
+    )  # it disarms by itself
+    assert page.run(LAST) == ""
+    page.press(QUICK)
+    page.press(QUICK)
+    page.until("document.body.innerText.includes('queued for')")
+    assert page.run("location.pathname") == "/ups/rack@closet"
+    told = page.until(f"/done/.test({LAST}) && {LAST}", 15)  # without loading the page anew
+    assert re.search(r"Start a quick battery test\s+queued \S+ by demo → sent \S+ → done", told), told
+    events = f"{demo}/telemetry/ups_events.json?_shape=array&event=TEST&_sort_desc=id&name=rack@closet"
+    fetch = f"fetch('{events}').then(r => r.json()).then(rows => rows.length && rows[0])"
+    event = page.until(f"{fetch}.then(row => row.figures.includes('demo') && row)", 15)
+    assert '"command": "test.battery.start.quick"' in event["figures"]
+    over = page.until(f"{fetch}.then(row => row.ended_at && row)", 45)
+    assert '"result": "Done and passed"' in over["figures"] and '"lowest_battery_voltage"' in over["figures"]
+    assert page.complaints() == []
+
+
+def test_a_setting_is_confirmed_and_another_value_disarms(demo, signed_in):
+    page = signed_in
+    page.go(f"{demo}/ups/rack@closet")
+    field, button = "#set-input\\\\.transfer\\\\.low", "form:has([value='input.transfer.low']) button"
+    page.until(f"!!document.querySelector('{field}:enabled')", 30)
+    page.run(f"document.querySelector('{field}').value = 999")
+    page.press(button)
+    assert page.run(f'document.querySelector("{button}").innerText') == "Set"  # the browser knows the range
+    page.run(f"document.querySelector('{field}').value = 170")
+    page.press(button)
+    assert page.run(f'document.querySelector("{button}").innerText') == "Press again to confirm"
+    page.run(f"document.querySelector('{field}').value = 171")
+    page.run(f"document.querySelector('{field}').dispatchEvent(new Event('input', {{bubbles: true}}))")
+    assert page.run(f'document.querySelector("{button}").innerText') == "Set"
+    page.press(button)
+    page.press(button)
+    told = page.until(f"/171[^]*done/.test({LAST}) && {LAST}", 15)
+    assert "Input: To battery below: 171" in told and "was 176" in told
+    changes = (
+        f"fetch('{demo}/telemetry/ups_variable_changes.json?_shape=array&_sort_desc=id').then(r => r.json())"
+    )
+    change = page.until(f"{changes}.then(rows => rows[0]?.variable == 'input.transfer.low' && rows[0])", 20)
+    assert (change["old"], change["value"]) == ("176", "171")
+
+
+def test_what_takes_the_power_asks_on_a_page_of_its_own(demo, signed_in):
+    page = signed_in
+    page.go(f"{demo}/ups/desk@closet")
+    page.until("!!document.querySelector('button[value=\"load.off\"]:enabled')", 30)
+    page.press('button[value="load.off"]')
+    page.until("document.querySelector('h1').innerText == 'Turn the load off at once?'")
+    assert "takes the power" in page.run("document.querySelector('.problem').innerText")
+    page.press("main form button")
+    assert page.run("location.pathname") == "/-/ups/commands"  # the box wants to be ticked
+    page.press("main form input[type=checkbox]")
+    page.press("main form button")
+    page.until(f"/Turn the load off/.test({LAST})")
+
+
+def test_without_scripts_a_page_asks(demo, signed_in):
+    page = signed_in
+    page.scripts(False)
+    page.go(f"{demo}/ups/attic@closet")
+    page.until("!!document.querySelector('button[value=\"beeper.toggle\"]:enabled')", 30)
+    page.press('button[value="beeper.toggle"]')
+    page.until("document.querySelector('h1').innerText == 'Turn the beeper on or off?'")
+    page.press("main form button")
+    page.until(f"location.pathname == '/ups/attic@closet' && /Turn the beeper/.test({LAST})")

@@ -1,0 +1,418 @@
+"""Pages of UPSes, events and energy: they answer, say what is true, and their links lead somewhere."""
+
+import html
+import re
+import time
+from collections import Counter
+from datetime import UTC, datetime
+
+import pytest
+
+from ingest.config.model import Gateway
+from ingest.db.connection import connect
+from ingest.db.time import seconds, utc
+from ingest.schema.migrate import migrate
+from plugins.web.pages.history import Span, histories
+from reporting.formatting import format_length
+from tests.plugins.site_helpers import ACCESS, BROWSER, READER, bearer
+from tests.plugins.test_pages import links
+from tests.plugins.ups_house import UPSES, House, add_tariffs
+
+PAGES = [
+    "/",
+    "/ups",
+    "/ups?range=7+d",
+    "/ups/rack@closet",
+    "/ups/desk@closet?range=30+d",
+    "/ups/garage?since=2026-01-01",
+    "/energy",
+    "/energy?per=hour",
+    "/energy?per=week",
+    "/energy?per=month",
+    "/energy?per=year&range=5+y",
+    "/events",
+    "/events?tab=all",
+    "/events?ups=rack@closet",
+    "/events?tab=all&event=ONBATT",
+]
+QUERIES = [
+    "ups_history",
+    "ups_compare",
+    "outages_report",
+    "energy_by_day",
+    "battery_health",
+    "power_quality",
+    "monitoring_coverage",
+    "outages",
+    "ups_events",
+    "ups_overview",
+]
+OUTAGES = [(50, 640, UPSES), (30, 45, ("desk@closet",)), (20, 3700, ("rack@closet",))]
+
+
+@pytest.fixture
+def house(make_site, tmp_path):
+    """`house(mysensors=False, ...)`: a site over two NUT UPSes and an EP20."""
+
+    def make(mysensors=False, **history):
+        path = tmp_path / "house.db"
+        migrate(path)
+        House(path, days=3, step=120).write(**{"outages": OUTAGES, "gaps": [(10, 3600)], **history})
+        add_tariffs(path, (None, None, "", "", 0.25, "EUR"))
+        gateways = (Gateway("main", tcp="main:5003"),) if mysensors else ()
+        return make_site(access=ACCESS, gateways=gateways)
+
+    return make
+
+
+def write(site, sql, *params):
+    connection = connect(site.house.config.database)
+    connection.execute(sql, params)
+    connection.close()
+
+
+def days_on_battery(site):
+    """Day (UTC) -> seconds of it in which some UPS was on battery."""
+    connection = connect(site.house.config.database, readonly=True)
+    on_battery = set()
+    for start, end in connection.execute("select started_at, ended_at from events where event = 'ONBATT'"):
+        on_battery.update(range(round(seconds(start)), round(seconds(end))))
+    connection.close()
+    return Counter(datetime.fromtimestamp(second, UTC).date() for second in on_battery)
+
+
+def test_every_link_of_every_page_answers(house):
+    site = house()
+    seen = set()
+    for path in PAGES:
+        for link in links(site.page(path)):
+            if link not in seen:
+                seen.add(link)
+                response = site.get(link, headers=BROWSER)
+                assert response.status_code == 200, (path, link, response.text[:300])
+    assert "/ups/rack@closet" in seen and not [
+        link for link in seen if "%40closet" in link and link.startswith("/ups/")
+    ]
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_queries_answer_as_page_json_and_csv(house, name):
+    site = house()
+    text = site.page(f"/telemetry/{name}")
+    assert "<h1>" in text
+    found = site.get(f"/telemetry/{name}.json?_shape=array&_size=max").json()
+    lines = site.get(f"/telemetry/{name}.csv?_size=max").text.splitlines()
+    assert len(lines) == len(found) + 1 > 1
+
+
+def test_an_empty_house_says_what_to_do(make_site):
+    site = make_site(filled=False, gateways=())
+    for path, words in (
+        ("/", "voltkeeper check"),
+        ("/ups", "upsc -l"),
+        ("/energy", "config.yml"),
+        ("/events", "nothing is recorded"),
+    ):
+        text = site.page(path)
+        assert words in text, path
+        for link in links(text):
+            assert site.get(link, headers=BROWSER).status_code == 200, link
+
+
+def test_a_house_of_upses_alone(house):
+    text = html.unescape(house().page("/"))
+    assert "All is well: 3 of 3 UPSes on mains" in text and "nodes heard" not in text
+    assert "Newest messages" not in text and "MUST EP20" in text
+
+
+def test_the_headline_of_a_ups(house):
+    site = house()
+    text = html.unescape(site.page("/ups/rack@closet"))
+    assert "on mains" in text and "✓" in text and "low at 20" in text and "EATON 5PX 1500i" in text
+    assert "to battery below 184" in text and "no data for 1 h" in text and "on battery once" in text
+    assert text.count('class="outage"') >= 4  # one in each chart
+    assert "Frequency" in text and "Temperature" in text
+    text = html.unescape(site.page("/ups/desk@closet"))
+    assert "Temperature" not in charts(text) and "Frequency" in charts(text)
+    assert "2019/05/16" in text
+
+
+def charts(text):
+    return "".join(re.findall(r'<figure class="chart".*?</figure>', text, re.S))
+
+
+def test_a_line_breaks_where_data_does(house):
+    text = house().page("/ups/garage?range=1+d")
+    figure = charts(text).split("</figure>")[1]
+    assert len(re.findall("<polyline", figure)) == 2
+
+
+def test_the_missing_is_not_invented(house):
+    text = html.unescape(house().page("/ups"))
+    assert "– not reported" in text  # the runtime of the EP20
+    assert "tell me" in text and "2019/05/16" in text
+    assert "≠" in text and "input.transfer.low" in text
+
+
+def test_a_ups_on_battery_is_told_first(house):
+    site = house(open_outage=(3000, ("rack@closet", "garage")))
+    items = site.get("/telemetry/attention.json?_shape=array").json()
+    assert [(row["severity"], row["subject"]) for row in items] == [
+        ("Warning", "UPS Rack"),
+        ("Warning", "UPS Garage"),
+    ]
+    assert (
+        items[0]["text"].startswith("on battery")
+        and items[0]["text"].endswith("min left")
+        and items[0]["since"]
+    )
+    assert "now</strong>, since" in site.page("/ups") and "and on" in site.page("/ups/garage")
+    write(site, "update ups set status = 'OB LB' where id = 3")
+    assert site.get("/telemetry/attention.json?_shape=array").json()[0]["severity"] == "Critical"
+
+
+def test_a_stale_ups_is_not_calm(house):
+    site = house(stale=("desk@closet",))
+    row = site.get("/telemetry/ups_overview.json?_shape=array&name=desk@closet").json()[0]
+    assert row["state"] == "Stale" and "lost the UPS" in row["reason"]
+    text = site.page("/ups/desk@closet")
+    assert "still work" in text and 'class="facts five old"' in text
+    assert [row["subject"] for row in site.get("/telemetry/attention.json?_shape=array").json()] == [
+        "UPS Desk"
+    ]
+
+
+def test_a_lost_server_is_on_every_page_and_told_once(house):
+    site = house(lost=("closet",))
+    for path in [*PAGES, "/telemetry/ups_samples"]:
+        assert "NUT server closet" in site.page(path) and "connection refused" in site.page(path), path
+    items = site.get("/telemetry/attention.json?_shape=array").json()
+    assert [(row["severity"], row["subject"]) for row in items] == [("Critical", "NUT server closet")]
+    assert {
+        row["state"] for row in site.get("/telemetry/ups_overview.json?_shape=array&source=closet").json()
+    } == {"Stale"}
+    assert "✓" in site.page("/ups/garage")
+
+
+def test_a_late_reader_makes_its_upses_stale(house):
+    site = house()
+    write(site, "update ingest_status set heartbeat_at = ? where source = 'garage'", utc(time.time() - 300))
+    assert "MUST EP20 garage" in site.page("/") and "nobody reads it" in site.page("/")
+    assert site.get("/telemetry/ups_overview.json?_shape=array&name=garage").json()[0]["state"] == "Stale"
+
+
+@pytest.mark.parametrize(
+    "event, detail",
+    [("HOT", "temperature above 40 °C: 43 °C"), ("LOAD_HIGH", "load above 80 %: 91 %"), ("REPLBATT", "")],
+)
+def test_a_threshold_that_is_crossed_needs_a_look(house, event, detail):
+    site = house()
+    write(
+        site,
+        "insert into events (event, ups, started_at, detail) values (?, 3, ?, ?)",
+        event,
+        utc(time.time() - 60),
+        detail,
+    )
+    (item,) = site.get("/telemetry/attention.json?_shape=array").json()
+    assert (
+        item["severity"] == "Warning"
+        and (detail or "battery to be replaced") in item["text"]
+        and item["since"]
+    )
+    assert (detail or "battery to be replaced") in html.unescape(site.page("/ups/garage"))
+
+
+def test_low_mains_are_not_told_beside_an_outage(house):
+    site = house(open_outage=(900, ("garage",)))
+    write(
+        site,
+        "insert into events (event, ups, started_at, detail) values ('INPUT_LOW', 3, ?, 'input voltage below 180 V')",
+        utc(time.time()),
+    )
+    assert "180" not in site.get("/telemetry/attention.json?_shape=array").json()[0]["text"]
+    write(site, "update ups set status = 'OL' where id = 3")
+    assert "180" in site.get("/telemetry/attention.json?_shape=array").json()[0]["text"]
+
+
+def test_a_ups_that_never_answered(house):
+    site = house()
+    write(
+        site,
+        "insert into ups (name, driver, source, label, outcome) values ('new@closet', 'nut', 'closet', 'new', 'unknown_ups')",
+    )
+    write(
+        site,
+        "insert into polls (ups, started_at, ended_at, count, outcome, detail) values (4, '2', '3', 3, 'unknown_ups', 'the server knows no UPS of this name')",
+    )
+    (item,) = site.get("/telemetry/attention.json?_shape=array").json()
+    assert item["text"] == "never answered: the server knows no UPS of this name"
+    for path in PAGES:
+        site.page(path)
+    assert "No sample was stored" in site.page("/ups/new@closet")
+
+
+def test_unknown_upses_are_not_found_in_words(house):
+    site = house()
+    assert "No UPS attic. There are: desk@closet" not in site.page("/ups/attic", 404)
+    assert "No UPS attic. There are: rack@closet, desk@closet, garage." in html.unescape(
+        site.page("/ups/attic", 404)
+    )
+    assert "No UPS rack." in html.unescape(site.page("/ups/rack", 404))
+    assert "<script>" not in site.page("/ups/%3Cscript%3E", 404).replace("<script src", "")
+    assert site.get("/ups/rack%40closet").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/ups?range=soon",
+        "/ups/garage?since=x",
+        "/energy?per=moon",
+        "/energy?since=2026-02-01&until=2026-01-01",
+    ],
+)
+def test_a_range_that_is_none_is_told(house, path):
+    text = html.unescape(house().page(path, 400))
+    assert "no span" in text or "no time" in text or "no period" in text or "before until" in text
+
+
+def test_events_are_told_as_outages_and_one_by_one(house):
+    site = house()
+    text = html.unescape(site.page("/events"))
+    assert "3 outages in 30 days, 1 h 13 min on battery, the longest 1 h 01 min" in text
+    assert (
+        "Recording began on" in text and text.count("mains</td>") == 1 and text.count("this UPS alone") == 2
+    )
+    assert text.count("<rect") > 360
+    told = re.findall(r"<title>(\d+ \w+ \d+): ([\w ]+) on battery</title>", text)
+    assert told == [
+        (f"{day:%-d %b %Y}", format_length(length)) for day, length in sorted(days_on_battery(site).items())
+    ]
+    mine = html.unescape(site.page("/events?ups=desk@closet"))
+    assert "2 outages in 30 days, 11 min 25 s on battery" in mine
+    everything = html.unescape(site.page("/events?tab=all"))
+    assert "6 events" in everything and "LOWBATT" in everything and "battery low" in everything
+    assert "1 event," in site.page("/events?tab=all&event=LOWBATT")
+    assert "No such event" in site.page("/events?tab=all&event=FSD")
+    assert "No outage since" in site.page("/events?month=2020-01")
+
+
+def test_what_a_chart_shows_is_kept_for_a_part_of_a_bucket(house, monkeypatch):
+    site = house()
+    until = time.time()
+
+    def highest(hours):
+        span = Span(until - hours * 3600, until, {"range": f"{hours} h"})
+        (points,) = site.run(histories(site.house, "garage", ("input_voltage",), span))[
+            "input_voltage"
+        ].values()
+        return max(point[3] for point in points)
+
+    assert highest(24) < 300
+    write(
+        site,
+        "update ups_samples set input_voltage = 999 where id = (select max(id) from ups_samples where ups = 3)",
+    )
+    assert highest(24) < 300 and highest(12) == 999, "another span is another history"
+    now = time.monotonic()
+    monkeypatch.setattr("plugins.web.pages.history.time.monotonic", lambda: now + 61)
+    assert highest(24) == 999
+
+
+def test_energy_adds_up_on_its_page(house):
+    site = house()
+    text = html.unescape(site.page("/energy"))
+    found = site.get("/telemetry/energy_by_day.json?_shape=array&_size=max").json()
+    total = sum(row["kwh"] for row in found if row["name"] == "House" and row["kwh"])
+    assert f"{total:.2f}".rstrip("0") in text and f"{total * 0.25:.2f} EUR" in text
+    assert "no data" in text and "what is missing is not filled" in text
+    assert "in force" in text and "not reported" in text
+    old = site.page("/energy?per=hour&since=2020-01-01&until=2020-01-02")
+    assert "Nothing was recorded" in old
+
+
+def test_what_upses_say_is_text_never_markup(house):
+    site = house()
+    evil = "<script>alert(1)</script>"
+    write(
+        site, "update ups set label = ?, model = ?, status = ?, location = ?", evil, evil, f"OL {evil}", evil
+    )
+    write(site, "update ups_variables set value = ? where variable = 'battery.type'", evil)
+    write(
+        site,
+        "insert into events (event, ups, started_at, detail) values ('ALARM', 1, ?, ?)",
+        utc(time.time()),
+        evil,
+    )
+    for path in [*PAGES, "/telemetry/ups_overview", "/telemetry/ups_compare", "/telemetry/attention"]:
+        assert "<script>alert" not in site.page(path), path
+
+
+def test_pages_keep_the_strict_policy(house):
+    site = house()
+    for path in PAGES:
+        text = site.page(path)
+        assert "unsafe" not in site.get(path).headers["content-security-policy"]
+        assert not re.search(r"<script(?![^>]*src=)|<style|\sstyle=|\son\w+=\"", text), path
+        assert not re.search(r'(src|href)="(https?:)?//(?!datasette\.io)', text), path
+
+
+@pytest.mark.parametrize("ups", ["rack@closet", "1"])
+def test_a_battery_change_is_recorded_and_audited(house, ups):
+    site = house()
+    response = site.post(
+        "/telemetry/ups_battery_changed", json={"ups": ups, "date": "2026-03-01"}, headers=bearer()
+    )
+    assert response.status_code == 200 and response.json()["ups"] == 1, response.text
+    assert site.rows("select substr(changed_at, 1, 10), recorded_by from ups_battery_changes") == [
+        ("2026-03-01", "bot")
+    ]
+    assert site.rows("select substr(battery_changed_at, 1, 10) from ups where id = 1") == [("2026-03-01",)]
+    audit = site.rows("select actor, action, subject, outcome from audit")
+    assert audit == [("bot", "ups_battery_changed", "rack@closet", "done")]
+    assert "Recorded: 1 Mar 2026" in site.page("/ups/rack@closet")
+
+
+def test_a_browser_records_a_battery_change_and_goes_back(house):
+    site = house().login()
+    assert "Battery changed</button>" in site.page("/ups/garage")
+    fields = {"csrftoken": site.token(), "ups": "3", "date": "", "next": "/ups/garage"}
+    response = site.post("/telemetry/ups_battery_changed", data=fields, headers=BROWSER)
+    assert (response.status_code, response.headers["location"]) == (302, "/ups/garage")
+    assert "under a month" in site.page("/ups/garage")
+
+
+@pytest.mark.parametrize(
+    "fields, status, words",
+    [
+        ({"date": "2026-03-01"}, 400, "ups is needed"),
+        ({"ups": "attic"}, 404, "No UPS attic"),
+        ({"ups": "9" * 40}, 404, "No UPS"),
+        ({"ups": "garage", "date": "2026-02-30"}, 400, "no such day"),
+        ({"ups": "garage", "date": "2099-01-01"}, 400, "future"),
+    ],
+)
+def test_a_battery_change_is_refused_in_words(house, fields, status, words):
+    site = house()
+    response = site.post("/telemetry/ups_battery_changed", json=fields, headers=bearer())
+    assert response.status_code == status and words in response.json()["errors"][0]
+    assert site.rows("select count(*) from ups_battery_changes") == [(0,)]
+    assert site.rows("select outcome from audit")[0][0].startswith("refused: ")
+
+
+def test_only_who_may_records_a_battery_change(house):
+    site = house()
+    assert site.post("/telemetry/ups_battery_changed", json={"ups": "garage"}).status_code == 401
+    assert (
+        site.post(
+            "/telemetry/ups_battery_changed", json={"ups": "garage"}, headers=bearer(READER)
+        ).status_code
+        == 403
+    )
+    site.login()
+    site.token()
+    assert (
+        site.post("/telemetry/ups_battery_changed", data={"ups": "garage"}).status_code == 403
+    )  # no token of the form
+    assert site.rows("select count(*) from ups_battery_changes") == [(0,)]

@@ -1,0 +1,293 @@
+"""A house of UPSes as rows: seeded samples, hours, polls and events of two NUT UPSes and an EP20."""
+
+import json
+import random
+import time
+from datetime import datetime
+
+from ingest.db.connection import connect
+from ingest.db.time import LocalTime, utc
+
+UPSES = ("rack@closet", "desk@closet", "garage")
+FIGURES = (
+    "input_voltage",
+    "input_frequency",
+    "output_voltage",
+    "battery_charge",
+    "battery_voltage",
+    "battery_runtime",
+    "ups_load",
+    "watts",
+    "ups_temperature",
+)
+VARIABLES = {
+    "rack@closet": {
+        "ups.mfr": "EATON",
+        "ups.model": "5PX 1500i",
+        "ups.serial": "G123",
+        "ups.realpower.nominal": "1350",
+        "battery.charge.low": "20",
+        "battery.runtime.low": "180",
+        "input.transfer.low": "184",
+        "input.transfer.high": "265",
+        "input.voltage.nominal": "230",
+        "ups.test.result": "Done and passed",
+        "battery.type": "PbAc",
+        "ups.beeper.status": "enabled",
+        "outlet.1.status": "on",
+    },
+    "desk@closet": {
+        "ups.mfr": "American Power Conversion",
+        "ups.model": "Back-UPS RS 1600SI",
+        "ups.serial": "4B1",
+        "battery.charge.low": "10",
+        "input.transfer.low": "176",
+        "input.transfer.high": "282",
+        "input.voltage.nominal": "230",
+        "battery.date": "2019/05/16",
+        "ups.realpower.nominal": "960",
+        "battery.type": "PbAc",
+        "ups.beeper.status": "disabled",
+        "ups.test.result": "No test initiated",
+    },
+    "garage": {
+        "ups.mfr": "MUST",
+        "ups.model": "EP20-1000",
+        "output.voltage.nominal": "230",
+        "battery.voltage.nominal": "12",
+        "battery.type": "PbAc",
+    },
+}
+WATTS = {"rack@closet": 240.0, "desk@closet": 90.0, "garage": 172.0}
+
+
+class House:
+    """Writes history up to `now`: samples every `step` seconds over `days`, 10 s apart on battery."""
+
+    def __init__(self, path, days=3, step=60, timezone="UTC", now=None, seed=1):
+        self.connection = connect(path)
+        self.now = now or time.time()
+        self.start = self.now - days * 86_400
+        self.step, self.clock, self.random = step, LocalTime(timezone), random.Random(seed)
+        self.events = []
+        self.samples = {}  # ups -> [(at, watts, status)]
+
+    def write(self, outages=(), gaps=(), stale=(), lost=(), open_outage=None):
+        """`outages`: (hours before now, seconds, names); `gaps`: (hours before now, seconds); `stale`, `lost`: names, sources."""
+        self.connection.execute("begin")
+        for source, kind, address in (
+            ("closet", "nut", "127.0.0.1:3493"),
+            ("garage", "must", "/dev/ttyUSB0"),
+        ):
+            state, detail = ("lost", "refused: connection refused") if source in lost else ("connected", "")
+            self.connection.execute(
+                """insert into ingest_status (source, kind, address, state, detail, since_at, heartbeat_at, received)
+                values (?, ?, ?, ?, ?, ?, ?, 812)""",
+                (source, kind, address, state, detail, utc(self.now - 600), utc(self.now)),
+            )
+        for number, name in enumerate(UPSES, 1):
+            self._write_ups(number, name, outages, gaps, name in stale, lost, open_outage)
+        self.connection.executemany(
+            "insert into events (started_at, event, ups, ended_at, detail, figures, complete) values (?, ?, ?, ?, ?, ?, ?)",
+            sorted(self.events),
+        )
+        self.connection.execute("commit")
+        self.connection.close()
+        return self
+
+    def _write_ups(self, number, name, outages, gaps, stale, lost, open_outage):
+        source = name.partition("@")[2] or name
+        end = self.now - 1200 if stale or source in lost else self.now
+        mine = [(self.now - hours * 3600, seconds) for hours, seconds, names in outages if name in names]
+        if open_outage and name in open_outage[1]:
+            mine.append((self.now - open_outage[0], open_outage[0] + 60))
+        blind = [(self.now - hours * 3600, self.now - hours * 3600 + seconds) for hours, seconds in gaps]
+        values = VARIABLES[name]
+        self.connection.execute(
+            """insert into ups (id, name, driver, source, address, label, mfr, model, serial, realpower_nominal, first_seen_at)
+            values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            (
+                number,
+                name,
+                "nut" if "@" in name else "must",
+                source,
+                source,
+                name.partition("@")[0].capitalize(),
+                values["ups.mfr"],
+                values["ups.model"],
+                values.get("ups.serial"),
+                float(values.get("ups.realpower.nominal", 0)) or None,
+                utc(self.start),
+            ),
+        )
+        rows, at = [], self.start
+        while at <= end:
+            outage = next(((s, d) for s, d in mine if s <= at < s + d), None)
+            if not any(s < at < e for s, e in blind):
+                rows.append(self._sample(name, number, at, outage))
+            ahead = min((s for s, _ in mine if s > at), default=end + 1)
+            at = min(at + (10 if outage else self.step), max(ahead, at + 0.5))
+            if outage and at > outage[0] + outage[1]:
+                at = outage[0] + outage[1]
+        rows.append(
+            self._sample(name, number, end, next(((s, d) for s, d in mine if s <= end < s + d), None))
+        )
+        columns = list(rows[0])
+        self.connection.executemany(
+            f"insert into ups_samples ({', '.join(columns)}) values ({', '.join('?' * len(columns))})",
+            [tuple(row.values()) for row in rows],
+        )
+        self.samples[name] = [(row["at_s"], row["watts"], row["ups_status"]) for row in self._times(rows)]
+        self._hours(number, rows)
+        for start, seconds in mine:
+            self._outage(number, name, start, min(seconds, self.now - start), start + seconds > self.now)
+        self._variables(number, rows[-1], values)
+        last = rows[-1]
+        outcome = "stale" if stale else "refused" if source in lost else "ok"
+        self.connection.execute(
+            """update ups set status = ?, status_at = ?, last_sample_at = ?, outcome = ?, outcome_at = ? where id = ?""",
+            (last["ups_status"], last["sampled_at"], last["sampled_at"], outcome, utc(self.now), number),
+        )
+        words = {
+            "stale": "the driver runs but has lost the UPS: look at its USB or serial cable",
+            "refused": "connection refused",
+        }
+        polls = [(utc(self.start), utc(end), len(rows), "ok", "")]
+        if outcome != "ok":
+            polls.append((utc(end + 10), utc(self.now), 119, outcome, words[outcome]))
+            self._event(number, "COMMBAD", end + 10, None, f"device: {words[outcome]}", {"outcome": outcome})
+        self.connection.executemany(
+            f"insert into polls (ups, started_at, ended_at, count, outcome, detail) values ({number}, ?, ?, ?, ?, ?)",
+            polls,
+        )
+
+    def _times(self, rows):
+        for row in rows:
+            yield {**row, "at_s": datetime.fromisoformat(row["sampled_at"]).timestamp()}
+
+    def _sample(self, name, number, at, outage):
+        noise = self.random.gauss
+        day = (at % 86_400) / 86_400
+        watts = WATTS[name] * (1 + 0.15 * (0.3 < day < 0.9)) + noise(0, 4)
+        left = max(4.0, 100 - (at - outage[0]) / 40) if outage else 100.0
+        status = "OL" if not outage else "OB LB" if left < 15 else "OB DISCHRG"
+        volts = 0.0 if outage else 231 + 3 * (day - 0.5) + noise(0, 1.2)
+        return {
+            "sampled_at": utc(at),
+            "ups": number,
+            "ups_status": status,
+            "input_voltage": round(volts, 1),
+            "input_frequency": 0.0 if outage else round(50 + noise(0, 0.02), 2),
+            "output_voltage": round(230 + noise(0, 0.5), 1),
+            "battery_charge": round(left),
+            "battery_voltage": round(11.2 + left / 100 * 2.4, 2),
+            "battery_runtime": None if name == "garage" else round(left * 36),
+            "ups_load": round(watts / 12),
+            "ups_temperature": round(29 + 4 * day + noise(0, 0.2), 1) if name != "desk@closet" else None,
+            "watts": round(watts, 1),
+            "watts_rule": "measured" if name == "garage" else "load x nominal W",
+        }
+
+    def _hours(self, number, rows):
+        hours = {}
+
+        def hour(at):
+            return hours.setdefault(
+                self.clock.day_and_hour(at)[1], {"rows": [], "covered": 0.0, "battery": 0.0, "wh": 0.0}
+            )
+
+        timed = [(row["at_s"], row) for row in self._times(rows)]
+        for at, row in timed:
+            hour(at)["rows"].append(row)
+        for (before, old), (at, new) in zip(timed, timed[1:]):
+            if at - before > 3 * self.step:
+                continue
+            start = before
+            while start < at:
+                stop = min(at, (start // 900 + 1) * 900)
+                own = hour(start)
+                middle = old["watts"] + (new["watts"] - old["watts"]) * ((start + stop) / 2 - before) / (
+                    at - before
+                )
+                own["covered"] += stop - start
+                own["wh"] += middle * (stop - start) / 3600
+                own["battery"] += (stop - start) * ("OB" in old["ups_status"])
+                start = stop
+        for name, own in hours.items():
+            parts = []
+            for figure in FIGURES:
+                values = [row[figure] for row in own["rows"] if row[figure] is not None]
+                parts += [min(values), sum(values) / len(values), max(values)] if values else [None] * 3
+            row = (
+                number,
+                name,
+                len(own["rows"]),
+                own["covered"],
+                own["battery"],
+                0,
+                120 * (number == 2),
+                own["wh"],
+                "x",
+                *parts,
+            )
+            self.connection.execute(
+                f"insert into ups_samples_hourly values ({', '.join('?' * len(row))})", row
+            )
+
+    def _event(self, number, event, start, end, detail="", figures=None, complete=1):
+        self.events.append(
+            (utc(start), event, number, end and utc(end), detail, json.dumps(figures or {}), complete)
+        )
+
+    def _outage(self, number, name, start, seconds, open_):
+        charge = round(max(4.0, 100 - seconds / 40))
+        figures = {
+            "seconds": seconds,
+            "covered_s": seconds,
+            "samples": int(seconds / 10),
+            "missed_polls": 0,
+            "low_battery": int(charge < 15),
+            "charge_start": 100,
+            "charge_end": charge,
+            "lowest_charge": charge,
+            "wh": round(WATTS[name] * seconds / 3600, 3),
+            "watts_avg": WATTS[name],
+            "load_avg": round(WATTS[name] / 12),
+            "lowest_input_voltage": 0.0,
+            "lowest_battery_voltage": round(11.2 + charge / 100 * 2.4, 2),
+        }
+        if name != "garage":
+            figures["predicted_runtime_s"] = 3600
+        self._event(number, "ONBATT", start, None if open_ else start + seconds, "", figures)
+        if charge < 15:
+            self._event(number, "LOWBATT", start + 85 * 40, None if open_ else start + seconds)
+
+    def _variables(self, number, last, values):
+        told = dict(values)
+        for figure in (
+            "input_voltage",
+            "output_voltage",
+            "battery_charge",
+            "battery_voltage",
+            "battery_runtime",
+            "ups_load",
+        ):
+            if last[figure] is not None:
+                told[figure.replace("_", ".")] = f"{last[figure]:g}"
+        told["ups.status"] = last["ups_status"]
+        for variable, value in told.items():
+            number_ = float(value) if value.replace(".", "", 1).isdigit() else None
+            self.connection.execute(
+                "insert into ups_variables (ups, variable, value, number, changed_at) values (?, ?, ?, ?, ?)",
+                (number, variable, value, number_, last["sampled_at"]),
+            )
+
+
+def add_tariffs(path, *rows):
+    """Rows of (valid_from, valid_to, hours, days, price_per_kwh, currency)."""
+    connection = connect(path)
+    connection.executemany(
+        "insert into tariffs (valid_from, valid_to, hours, days, price_per_kwh, currency) values (?, ?, ?, ?, ?, ?)",
+        rows,
+    )
+    connection.close()

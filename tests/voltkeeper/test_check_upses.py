@@ -1,0 +1,68 @@
+"""What `voltkeeper check` says of a NUT server and of an EP20: how they are, or what is wrong and what to do."""
+
+from ingest.config.model import Must, NutServer, UpsSettings
+from ingest.demo.ups.ep20 import ON_LINE, DemoEP20
+from ingest.demo.ups.upsd import DemoUpsd
+from tests.ingest.nut.lab import free_port
+from voltkeeper.check.upses import probe_must, probe_nut, probe_orders
+
+
+def test_a_server_tells_the_status_of_each_ups():
+    with DemoUpsd() as upsd:
+        good, words = probe_nut(NutServer("a", port=upsd.port))
+        assert good and all(f"{name} is on" in words for name in ("rack", "desk", "attic"))
+        good, words = probe_nut(NutServer("a", port=upsd.port, ups=("rack", "shed")))
+        assert not good and words.startswith("shed: ") and "knows no UPS of this name" in words
+        upsd.fail("stale", "desk")
+        good, words = probe_nut(NutServer("a", port=upsd.port))
+        assert not good and words.startswith("desk: ") and "cable" in words
+
+
+def server(upsd, user="operator", password="demo"):
+    return NutServer("a", port=upsd.port, command_username=user, command_password=password)
+
+
+def test_orders_that_would_be_taken_and_a_user_who_may_not_give_them():
+    listed = {"rack@a": UpsSettings(commands=("beeper.mute", "load.off"), settings=("battery.charge.low",))}
+    with DemoUpsd() as upsd:
+        assert probe_orders(server(upsd), listed) == (True, "rack@a: 2 commands, 1 setting")
+        for more in (listed, {}):
+            good, words = probe_orders(server(upsd, password="x"), more)
+            assert not good and "operator is refused: wrong password" in words
+        good, words = probe_orders(server(upsd, None, None), listed)
+        assert not good and "name them as command_username and command_password" in words
+        only_commands = {"rack@a": UpsSettings(commands=("beeper.mute",))}
+        good, words = probe_orders(server(upsd, password="x"), only_commands)
+        assert good and "shows with the first one" in words
+        upsd.fail("stale", "rack")
+        good, words = probe_orders(server(upsd), listed)
+        assert not good and "cable" in words
+
+
+def test_orders_that_a_ups_does_not_have():
+    listed = {
+        "rack@a": UpsSettings(commands=("beeper.toggle",), settings=("ups.delay.start",)),
+        "attic@a": UpsSettings(commands=("beeper.toggle",)),
+        "rack@b": UpsSettings(commands=("nope",)),
+    }
+    with DemoUpsd() as upsd:
+        good, words = probe_orders(server(upsd), listed)
+        assert not good and words.count(";") == 1
+        assert "rack@a has no command beeper.toggle: did you mean 'beeper." in words
+        assert "rack@a has no setting ups.delay.start: " in words
+        upsd.fail("bare")
+        assert "the server tells of none" in probe_orders(server(upsd), listed)[1]
+    good, words = probe_orders(NutServer("a", port=free_port()), listed)
+    assert not good and "nothing listens" in words
+
+
+def test_a_server_that_is_not_there():
+    good, words = probe_nut(NutServer("a", port=free_port()))
+    assert not good and "nothing listens" in words
+
+
+def test_an_ep20_and_a_port_that_is_not_there(tmp_path):
+    with DemoEP20(lambda t: ON_LINE) as ep20:
+        assert probe_must(Must("a", ep20.device)) == (True, "answers: on mains, 100 % charged")
+    good, words = probe_must(Must("a", str(tmp_path / "none")))
+    assert not good and "does not exist" in words

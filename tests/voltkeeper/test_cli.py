@@ -1,0 +1,82 @@
+"""The command line itself: help, hash-password, the demo gateway alone."""
+
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from datasette_auth_passwords.utils import verify_password
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = (
+    "up",
+    "ingest",
+    "web",
+    "check",
+    "status",
+    "demo",
+    "import",
+    "export",
+    "hash-password",
+    "prune",
+    "backup",
+)
+
+
+def run(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "voltkeeper", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        **options,
+    )
+
+
+def test_help_names_every_command_and_loads_nothing_heavy():
+    shown = run("--help").stdout
+    listed = [
+        line.split()[0] for line in shown.partition("Commands:")[2].splitlines() if line.startswith("  ")
+    ]
+    assert sorted(COMMANDS) == sorted(set(listed) - {"Exit"})
+    code = "import sys, voltkeeper.cli; print({'datasette', 'sqlite_utils', 'asyncio', 'yaml', 'serial'} & set(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert loaded.stdout.strip() == "set()", loaded.stderr
+    assert "Exit codes: 0 right, 1 failed, 2 wrong usage." in shown
+    assert "..." not in shown.partition("Commands:")[2]
+
+
+def test_help_of_each_command_explains_its_options():
+    for command in COMMANDS:
+        shown = run(command, "--help")
+        assert shown.returncode == 0
+        if command not in ("demo", "hash-password"):
+            assert "VOLTKEEPER_CONFIG" in shown.stdout
+
+
+@pytest.mark.parametrize("password", ["secret", "pass word ünï", "$dollar$"])
+def test_hash_password_works_with_datasette_auth_passwords(password):
+    answer = run("hash-password", input=password + "\n")
+    assert answer.returncode == 0
+    (line,) = answer.stdout.splitlines()
+    assert verify_password(password, line) and not verify_password(password + "x", line)
+
+
+def test_hash_password_refuses_an_empty_one():
+    answer = run("hash-password", input="\n")
+    assert (answer.returncode, answer.stdout) == (2, "") and "empty" in answer.stderr
+
+
+def test_the_demo_gateway_alone(voltkeeper, wait_for, free_port):
+    port = free_port()
+    program = voltkeeper("demo", "--port", port)
+    wait_for(lambda: f"demo gateway on tcp 127.0.0.1:{port}" in program.text)
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        assert connection.recv(100).startswith(b"0;255;3;0;14;")
+    second = voltkeeper("demo", "--port", port)
+    assert second.wait() == 2
+    assert "cannot listen" in second.text and "Traceback" not in second.text
+    assert program.end(signal.SIGTERM) == 0

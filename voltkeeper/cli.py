@@ -1,0 +1,345 @@
+"""The command line, `voltkeeper`: thin; what a command does lives in the module that it imports when it is used."""
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from voltkeeper.parent_pipe import follow_parent, supervised
+
+WRONG_USE = 2
+NICE = 10  # of all but ingest
+
+CONFIG = click.option(
+    "--config", metavar="FILE", help="The config; default: config.yml, or what VOLTKEEPER_CONFIG names."
+)
+GATEWAY = click.option(
+    "--gateway", metavar="HOST:PORT", help="A MySensors gateway; runs without a config file."
+)
+NUT = click.option(
+    "--nut", metavar="HOST[:PORT]", help="A NUT server (upsd) and all its UPSes; without a file."
+)
+MUST = click.option(
+    "--must", metavar="DEVICE", help="A MUST EP20 on a serial port, such as /dev/ttyUSB0; without a file."
+)
+POLL = click.option(
+    "--poll",
+    metavar="S",
+    type=click.FloatRange(1, 3600),
+    help="Seconds between two samples, for --nut and --must.",
+)
+PORT = click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port of the site; default 8001. 0: any free one."
+)
+DEMO = click.option("--demo", is_flag=True, hidden=True)
+
+
+def where(command):
+    """The options that say which config a command runs with."""
+    for option in (PORT, POLL, MUST, NUT, GATEWAY, CONFIG):
+        command = option(command)
+    return command
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 right, 1 failed, 2 wrong usage.",
+)
+@click.version_option(package_name="voltkeeper")
+def main():
+    """MySensors nodes and UPSes in one SQLite file, published with Datasette.
+
+    Start with `voltkeeper up`: without a config.yml it shows a demo house. To connect what you have, copy
+    config.example.yml to config.yml, or try `voltkeeper up --gateway HOST:PORT` or `--nut HOST`.
+    """
+    follow_parent()
+
+
+@main.command()
+@where
+def up(**options):
+    """Run ingest and the site together.
+
+    What ends is started again. Without config.yml and options it is the demo house, in a database of its own.
+    Ctrl-C ends it.
+    """
+    chosen = chosen_config(**options)
+    log_as(chosen, "up")
+    from voltkeeper.up import run_up
+
+    sys.exit(run_up(chosen))
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@where
+@DEMO
+@click.option(
+    "--replay",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Lines of a gateway, one a line, read instead of the connection of the gateway NAME.",
+)
+def ingest(names, replay, **options):
+    """Read the sources into the database.
+
+    All of the config, or only those that are NAMEd; until Ctrl-C or SIGTERM.
+    """
+    chosen = chosen_config(**options, needs_source=True)
+    log_as(chosen, "ingest")
+    from ingest.daemon import run_ingest
+
+    sys.exit(run_ingest(chosen, names, replay=replay))
+
+
+@main.command()
+@where
+@DEMO
+def web(**options):
+    """Run the site alone.
+
+    It makes the database where there is none, and shows what others read into it.
+    """
+    chosen = chosen_config(**options, needs_source=True)
+    give_way()
+    log_as(chosen, "web")
+    if not supervised():
+        from voltkeeper.up import PortError, claim
+
+        try:
+            claim(chosen.web.host, chosen.web.port).close()
+        except PortError as error:
+            click.echo(str(error), err=True)
+            sys.exit(error.code)
+    from plugins.web.app.server import run_web
+
+    sys.exit(run_web(chosen))
+
+
+@main.command()
+@where
+@click.option("--url", metavar="http://HOST:PORT", help="Ask the routes of this running site instead.")
+def check(url, config, port, **sources):
+    """Look at every source and setting.
+
+    One line each, with the remedy where something is wrong. A running ingest is asked how its sources are; otherwise
+    each one is tried. Exit code 1 if anything failed.
+    """
+    if url:
+        from voltkeeper.check.http import check_site
+
+        sys.exit(check_site(url))
+    from voltkeeper.check import run_check
+    from voltkeeper.config_source import Sources
+
+    sys.exit(run_check(config, Sources(**sources), port))
+
+
+@main.command()
+@where
+def status(**options):
+    """Say what runs, since when, how fresh.
+
+    Exit code 1 when ingest does not run.
+    """
+    from voltkeeper.status import run_status
+
+    sys.exit(run_status(chosen_config(**options, looking=True)))
+
+
+@main.command()
+@CONFIG
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+def prune(config, dry_run):
+    """Delete what is older than `retention:` allows.
+
+    It says first what goes. The site does this daily by itself. Ingest and the site may go on meanwhile; cut off, it
+    goes on the next time.
+    """
+    chosen = chosen_config(config, None, looking=True)
+    give_way()
+    log_as(chosen, "prune")
+    from voltkeeper.maintenance import run_prune
+
+    sys.exit(run_prune(chosen, dry_run))
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@CONFIG
+def backup(file, config):
+    """Copy the database to FILE.
+
+    Everything may go on meanwhile. FILE appears, or is replaced, only when the copy is whole and checked.
+    """
+    chosen = chosen_config(config, None, looking=True)
+    give_way()
+    log_as(chosen, "backup")
+    from voltkeeper.maintenance import run_backup
+
+    sys.exit(run_backup(chosen, file))
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", default=5003, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
+)
+@click.option("--serial", type=click.Path(path_type=Path), help="Be a serial gateway at this path instead.")
+@click.option(
+    "--speed",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0.1, 10_000),
+    help="House seconds in a second.",
+)
+@click.option(
+    "--nut-port", default=3493, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
+)
+@click.option(
+    "--ep20", type=click.Path(path_type=Path), help="Where the port of the EP20 appears; without it, nowhere."
+)
+def demo(host, port, serial, speed, nut_port, ep20):
+    """Run the demo house alone.
+
+    It is a MySensors gateway with a dozen nodes, a NUT server with some UPSes, and a MUST EP20; any program that speaks
+    their protocols may connect.
+    """
+    import asyncio
+
+    from ingest.config.model import Log
+    from ingest.demo.radio.gateway import run_demo
+    from ingest.demo.site import anchor
+    from ingest.demo.ups.history import live_upses
+    from ingest.process.log import set_up
+
+    set_up(Log(), "demo")
+    options = {"ready": lambda gateway: None} if supervised() else {}
+    try:
+        with live_upses(nut_port, ep20, until=anchor()):
+            asyncio.run(
+                until_signal(run_demo(host, port, serial=serial, speed=speed, anchor=anchor(), **options))
+            )
+    except OSError as error:
+        where_to = f"{serial or f'{host}:{port}'} and 127.0.0.1:{nut_port}"
+        wrong_use(f"The demo house cannot listen on {where_to}: {error.strerror}. Choose others.")
+
+
+@main.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@CONFIG
+@click.option(
+    "--timezone", metavar="TZ", help="Of local times in the file, such as Europe/Rome; default: the config's."
+)
+@click.option("--format", help="Of an upslog file, as its -f option had it; default: upslog's own.")
+@click.option("--gateway", metavar="NAME", help="The gateway that messages go to; default: the first one.")
+@click.option("--ups", metavar="NAME", help="The UPS that samples go to, such as rack@closet.")
+def import_(file, config, timezone, format, gateway, ups):
+    """Bring the history of another program along.
+
+    FILE is a MySensorsTracker database, a Nutify database, the log of an EP20 monitor, an upslog file, pymysensors'
+    JSON, or CSV whose header names our columns. Nothing comes twice, however often it is run, and ingest may go on.
+    """
+    from ingest.config.checks import is_timezone
+    from ingest.transfer.import_job import import_file
+
+    chosen = chosen_config(config, None, own=True)
+    if timezone is not None and not is_timezone(timezone):
+        wrong_use(
+            f"--timezone {timezone!r} is no time zone; they look like Europe/Rome, America/New_York, UTC"
+        )
+    if not file.is_file():
+        wrong_use(f"{file} is no file that is there")
+    give_way()
+    sys.exit(import_file(chosen, file, timezone=timezone, format=format, gateway=gateway, ups=ups))
+
+
+@main.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@CONFIG
+@click.option(
+    "--house", metavar="NAME", help="Name of the house in the files; default: from the config's title."
+)
+def export(folder, config, house):
+    """Write tables as Parquet files to DIR.
+
+    What has come since the last time is added. Several houses may share a DIR. It needs DuckDB, an optional part.
+    """
+    from ingest.transfer.parquet_export import export_tables
+
+    give_way()
+    sys.exit(export_tables(chosen_config(config, None, looking=True), folder, house))
+
+
+@main.command("hash-password")
+def hash_password():
+    """Print the hash of a password.
+
+    It is for password_hash: under access: in config.yml. The password is asked for, twice; it is one line of stdin
+    where that is no terminal.
+    """
+    if sys.stdin.isatty():
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    if not password:
+        wrong_use("The password is empty.")
+    from datasette_auth_passwords.utils import hash_password as hashed
+
+    click.echo(hashed(password))
+
+
+async def until_signal(work):
+    """Await something until SIGTERM or SIGINT."""
+    import asyncio
+    import signal
+
+    task = asyncio.ensure_future(work)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    await asyncio.wait((task,))
+    if not task.cancelled():
+        task.result()
+
+
+def chosen_config(config, port, demo=False, needs_source=False, looking=False, own=False, **options):
+    """The Config of a command's options; ends with exit code 2, in words, where there is none."""
+    from ingest.config.model import ConfigError
+    from voltkeeper.config_source import Sources, choose_config, named_file, own_config
+
+    sources = Sources(**options)
+    try:
+        if needs_source and not (demo or sources or named_file(config)):
+            raise ConfigError(
+                "There is no config.yml here: copy config.example.yml to it, or give --gateway, --nut or --must."
+                " `voltkeeper up` alone runs the demo house."
+            )
+        return own_config(config) if own else choose_config(config, sources, port, demo, looking)
+    except ConfigError as error:
+        wrong_use(error)
+
+
+def log_as(config, program):
+    """Log as the config says; ends with exit code 2 where its file cannot be written."""
+    from ingest.process.log import set_up
+
+    try:
+        set_up(config.log, program)
+    except OSError as error:
+        wrong_use(f"log.file: {config.log.file} cannot be written: {error.strerror}")
+
+
+def give_way():
+    """Ingest goes first: a node waits milliseconds for its firmware, and a page may take a little longer.
+
+    Before any thread starts, since each has a priority of its own.
+    """
+    with suppress(OSError):  # a service manager that sets it may let nobody else do so
+        if os.getpriority(os.PRIO_PROCESS, 0) < NICE:
+            os.setpriority(os.PRIO_PROCESS, 0, NICE)
+
+
+def wrong_use(words):
+    click.echo(str(words), err=True)
+    sys.exit(WRONG_USE)

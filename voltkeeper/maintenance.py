@@ -1,0 +1,83 @@
+"""`voltkeeper prune` and `voltkeeper backup`: the same work as the site's, with words on the terminal."""
+
+import signal
+import sqlite3
+import sys
+import threading
+import time
+from contextlib import closing
+
+from ingest.db.connection import connect
+from ingest.maintenance.backup import BackupError, back_up
+from ingest.maintenance.batches import Stopped
+from ingest.maintenance.jobs import CHORES, Busy, do, only_one
+from ingest.maintenance.retention import describe, read_plan
+from ingest.schema.migrate import migrate
+
+BAR = 40  # characters
+
+
+def run_prune(config, dry_run=False):
+    """Print the plan and, unless it is a dry run, do it. Returns the exit code."""
+    if not config.database.exists():
+        print(f"{config.database} is not there: nothing has been stored yet", file=sys.stderr)
+        return 1
+    try:
+        migrate(config.database)
+        items = read_plan(config.database, config.retention)
+        for item in items:
+            print(describe(item))
+        if dry_run:
+            return 0
+        with only_one(config.database), closing(connect(config.database)) as connection:
+            outcome, detail = do(config, connection, CHORES["prune"], "command line", _stopping())
+    except Stopped:
+        print("Stopped; the next prune goes on", file=sys.stderr)
+        return 1
+    except (Busy, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except sqlite3.Error as error:
+        print(f"{config.database} cannot be pruned: {error}", file=sys.stderr)
+        return 1
+    print(detail, file=sys.stdout if outcome == "done" else sys.stderr)
+    return 0 if outcome == "done" else 1
+
+
+def run_backup(config, target):
+    """Copy the database and say so. Returns the exit code."""
+    began = time.monotonic()
+    try:
+        size = back_up(
+            config.database, target, _stopping(), _bar if sys.stderr.isatty() else lambda done, total: None
+        )
+    except Stopped:
+        print("Stopped: there is no copy", file=sys.stderr)
+        return 1
+    except (BackupError, OSError) as error:
+        print(f"No copy: {error}", file=sys.stderr)
+        return 1
+    except sqlite3.Error as error:
+        print(f"No copy: {config.database}: {error}", file=sys.stderr)
+        return 1
+    print(f"{target}: {size / 1e6:,.1f} MB in {time.monotonic() - began:.1f} s, whole and checked")
+    return 0
+
+
+def _bar(done, total):
+    filled = round(BAR * done / max(total, 1))
+    end = "\n" if done >= total else ""
+    print(
+        f"\r[{'#' * filled}{'.' * (BAR - filled)}] {100 * done // max(total, 1)} %",
+        end=end,
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _stopping():
+    """An event that SIGTERM and SIGINT set."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop

@@ -1,0 +1,125 @@
+"""`voltkeeper up`: ingest and site together, and the demo house where nothing else is set up."""
+
+import asyncio
+import errno
+import http.client
+import logging
+import socket
+import sys
+import urllib.error
+import urllib.request
+from dataclasses import replace
+
+from voltkeeper.config_source import child_arguments
+from voltkeeper.supervisor import WRONG_USE, Supervisor
+
+log = logging.getLogger(__name__)
+
+ASK_S = 0.2  # between looks whether the site answers
+
+
+class PortError(ValueError):
+    """The site's port cannot be had; says why and what to do. `code` is what a program ends with because of it."""
+
+    def __init__(self, words, code):
+        super().__init__(words)
+        self.code = code
+
+
+def run_up(config):
+    """Run everything of the config until a signal or exit code 2 of a part. Returns the exit code."""
+    try:
+        with claim(config.web.host, config.web.port) as site:  # held while the past of the demo house is made
+            config = replace(config, web=replace(config.web, port=site.getsockname()[1]))
+            commands, ready = _demo_commands(config) if config.demo else (_commands(config), {})
+    except PortError as error:
+        print(error, file=sys.stderr)
+        return error.code
+    return asyncio.run(_run(commands, ready, config))
+
+
+def _commands(config):
+    arguments = child_arguments(config)
+    return {"ingest": _command("ingest", *arguments), "web": _command("web", *arguments)}
+
+
+def _demo_commands(config):
+    from ingest.demo.site import demo_config, make_past
+
+    with claim("127.0.0.1", 0) as gateway, claim("127.0.0.1", 0) as upsd:
+        port, nut_port = gateway.getsockname()[1], upsd.getsockname()[1]
+    config = demo_config(f"127.0.0.1:{port}", nut_port, config.web)
+    make_past(config)
+    house = _command(
+        "demo", "--port", str(port), "--nut-port", str(nut_port), "--ep20", config.must[0].serial
+    )
+    return {"demo": house, **_commands(config)}, {"demo": lambda: _listens(port) and _listens(nut_port)}
+
+
+def _listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _command(name, *arguments):
+    return [sys.executable, "-m", "voltkeeper", name, *arguments]
+
+
+async def _run(commands, ready, config):
+    announcing = asyncio.create_task(_announce(config))
+    try:
+        return await Supervisor(commands, ready=ready).run()
+    finally:
+        announcing.cancel()
+
+
+async def _announce(config):
+    """Print where the site is, once it answers."""
+    while not await asyncio.to_thread(answers, site_url(config.web.host, config.web.port)):
+        await asyncio.sleep(ASK_S)
+    what = "the demo house: no config.yml here" if config.demo else "Ctrl-C ends it"
+    print(f"Voltkeeper is at {site_url(config.web.host, config.web.port)} ({what})", flush=True)
+
+
+def site_url(host, port):
+    """The address to type into a browser: of a site that listens everywhere, the one on this machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def answers(url):
+    """True when the site at the URL answers, if only that one has to sign in."""
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except urllib.error.HTTPError as error:
+        return error.code < 500
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def claim(host, port):
+    """A socket that holds the port, for 0 any free one, until it is closed. Raises PortError in words."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        # An address of a private network may come after the start, a port be free again: that is worth another try.
+        code = WRONG_USE if error.errno == errno.EACCES else 1
+        raise PortError(f"The site cannot listen on {host}:{port}: {_remedy(error, port)}", code) from error
+
+
+def _remedy(error, port):
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"port {port} is taken by another program, perhaps by another Voltkeeper.\n"
+            f"Stop that one, or choose another port: voltkeeper up --port {port + 1}"
+            f" (or web: {{port: {port + 1}}} in config.yml)."
+        )
+    if error.errno == errno.EACCES:
+        return "ports below 1024 are for root. Choose a higher one, such as 8001."
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return (
+            "this machine has no such address. Use 127.0.0.1 for this machine alone, 0.0.0.0 for the network."
+        )
+    return f"{error.strerror or error}."
