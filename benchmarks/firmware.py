@@ -19,7 +19,7 @@ from common import ROOT, house, ingest, traffic
 sys.path.insert(0, str(ROOT))
 
 from ingest.db.connection import connect
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.demo.ups.models import demo_house
 from ingest.demo.ups.supply import Mains
 from ingest.demo.ups.upsd import DemoUpsd
@@ -82,7 +82,7 @@ def prepare(database, node=NODE, gateway="main", messages=MESSAGES):
     """A node in mid-transfer, and messages to delete."""
     migrate(database)
     connection = connect(database)
-    now = utc(time.time())
+    now = format_utc(time.time())
     connection.execute("begin immediate")
     connection.execute("insert into gateways (id, name, address) values (?, ?, 'x')", (node // 256, gateway))
     connection.execute(

@@ -25,7 +25,7 @@ from filled import make_house
 from pages import site
 
 from ingest.db.connection import connect, transaction
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.demo.ups.models import demo_house
 from ingest.demo.ups.supply import Mains
 from ingest.demo.ups.upsd import DemoUpsd
@@ -105,19 +105,22 @@ def charts(url, now):
     found = {}
     for since, until in SPANS:
         span = "&".join(
-            f"{name}={utc(now - days * DAY_S)[:10]}" for name, days in (("since", since), ("until", until))
+            f"{name}={format_utc(now - days * DAY_S)[:10]}"
+            for name, days in (("since", since), ("until", until))
         )
         for route in OVER_SPANS:
             found[f"{route}&{span}"] = fetch(url, f"{route}&{span}")
     for days in RANGES:
         # The range ends now, and its first hour or day is a piece of one.
-        first, last = (utc(now - ago * DAY_S) for ago in (min(days, DAYS) - 1, 1))
+        first, last = (format_utc(now - ago * DAY_S) for ago in (min(days, DAYS) - 1, 1))
         for route in OVER_RANGES:
             found[f"{route}&range={days}+d"] = [
                 row for row in fetch(url, f"{route}&range={days}+d") if first < row["at"] < last
             ]
     for route in OTHERS:
-        found[route] = [row for row in fetch(url, route) if row.get("period", "") < utc(now - DAY_S)[:10]]
+        found[route] = [
+            row for row in fetch(url, route) if row.get("period", "") < format_utc(now - DAY_S)[:10]
+        ]
     return found
 
 
@@ -145,7 +148,7 @@ def prune(folder, server, radio, count, samples, kept):
     now = time.time()
     for chore in ("prune", "measure"):  # the site is not to do these while the program below does
         connection.execute(
-            "insert into chores (name, started_at, outcome) values (?, ?, 'done')", (chore, utc(now))
+            "insert into chores (name, started_at, outcome) values (?, ?, 'done')", (chore, format_utc(now))
         )
     connection.close()
     before, _ = count_rows(path)

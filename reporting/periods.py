@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
 from zoneinfo import ZoneInfo
 
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 
 LONGEST_S = {"hour": 3600, "day": 90_000, "week": 608_400, "month": 2_682_000, "year": 31_622_400}
 PERS = tuple(LONGEST_S)
@@ -56,7 +56,7 @@ def parse_moment(text, timezone):
 def moment(text, timezone):
     """SQL: the UTC text of a date or time, null for what is none."""
     try:
-        return utc(parse_moment(text, timezone))
+        return format_utc(parse_moment(text, timezone))
     except (ValueError, OverflowError):
         return None
 

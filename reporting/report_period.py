@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from reporting.periods import local_periods, parse_moment
 
 PERIODS = ("day", "week", "month", "year")
@@ -72,7 +72,7 @@ class Period(NamedTuple):
 
     def _text(self, at):
         day = self._day(at).isoformat()
-        return day if parse_moment(day, self.timezone) == at else utc(at)
+        return day if parse_moment(day, self.timezone) == at else format_utc(at)
 
     def beside(self, now):
         """The periods before and after it; None for a chosen time."""

@@ -9,7 +9,7 @@ import time
 
 from markupsafe import Markup
 
-from ingest.db.time import seconds, utc
+from ingest.db.time import format_utc, parse_utc
 from reporting.charts import pieces
 from reporting.formatting import format_figure
 
@@ -96,7 +96,7 @@ def ups_loads(rows, now=None):
             else ("watts_avg", "W")
         )
         points = [
-            (seconds(row["at"]) + 1800, row[figure], row[figure], row[figure])
+            (parse_utc(row["at"]) + 1800, row[figure], row[figure], row[figure])
             for row in hours
             if row[figure] is not None
         ]
@@ -104,7 +104,7 @@ def ups_loads(rows, now=None):
             continue
         drawn = line(points, now - DAY_S, now, f"{_between(points, unit, 'Load by the hour')} in 24 hours")
         on_battery = "".join(
-            f'<rect class="outage" x="{(seconds(row["at"]) - now + DAY_S) / DAY_S * WIDE:.1f}" y="{TALL - 3}" width="4" height="3"/>'
+            f'<rect class="outage" x="{(parse_utc(row["at"]) - now + DAY_S) / DAY_S * WIDE:.1f}" y="{TALL - 3}" width="4" height="3"/>'
             for row in hours
             if row["on_battery_s"]
         )
@@ -116,7 +116,7 @@ def node_values(rows, values, until=None):
     """Key of a channel -> Markup of its last 24 hours. `values` are rows of value_latest, `until` when it was last heard."""
     now, found = time.time(), {}
     for row in rows or []:
-        at = seconds(row["at"])
+        at = parse_utc(row["at"])
         found.setdefault(row["channel"], []).append((at, row["value"], row["min"], row["max"]))
     sparks = {}
     for value in values or []:
@@ -147,12 +147,12 @@ async def battery_levels(datasette, select):
     rows = await select(
         datasette,
         LEVELS,
-        {"days": json.dumps([[utc(start), utc(end)] for end, start in zip(ends, ends[1:])])},
+        {"days": json.dumps([[format_utc(start), format_utc(end)] for end, start in zip(ends, ends[1:])])},
     )
     found = {}
     for row in rows or []:
         if row["level"] is not None:
-            found.setdefault(row["node"], []).append((seconds(row["at"]) + STEP_S / 2, *[row["level"]] * 3))
+            found.setdefault(row["node"], []).append((parse_utc(row["at"]) + STEP_S / 2, *[row["level"]] * 3))
     sparks = {
         node: line(
             points, now - DAYS * DAY_S, now, f"{_between(points, '%', 'Battery')} in {DAYS} days", 0, 100

@@ -5,7 +5,7 @@ import re
 import sqlite3
 import time
 
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.ups.battery_health import judge, parse_discharge
 from ingest.ups.variables import variable
 from reporting import periods
@@ -43,7 +43,7 @@ def ago(text, now=time.time):
     A function that raised would say why to the log alone, so `check_spans` looks before the query runs.
     """
     try:
-        return utc(max(0.0, now() - parse_span(text)))
+        return format_utc(max(0.0, now() - parse_span(text)))
     except ValueError:
         return None
 
@@ -74,7 +74,7 @@ def local_periods(per, since, until, timezone):
     found = periods.local_periods(
         per, periods.parse_moment(since, "UTC"), periods.parse_moment(until, "UTC"), timezone
     )
-    return json.dumps([[utc(start), utc(end), label] for start, end, label in found])
+    return json.dumps([[format_utc(start), format_utc(end), label] for start, end, label in found])
 
 
 def battery_truth(outages, since):

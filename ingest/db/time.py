@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 QUARTER_S = 900  # every offset in use is a multiple of it, so a quarter of an hour has one offset
 
 
-def utc(seconds):
+def format_utc(seconds):
     """Unix seconds as the text that every `*_at` column holds: `2026-11-20T23:19:40.123Z`.
 
     Milliseconds are cut, not rounded, so that a time is never in the future.
@@ -16,8 +16,8 @@ def utc(seconds):
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{milliseconds:03d}Z"
 
 
-def seconds(text):
-    """The unix seconds of a text that `utc()` made. Raises ValueError."""
+def parse_utc(text):
+    """The unix seconds of a text that `format_utc()` made. Raises ValueError."""
     return datetime.fromisoformat(text).timestamp()
 
 
@@ -35,7 +35,7 @@ class LocalTime:
         if quarter != self._quarter:
             offset = self.offset_s(at)
             self._day = datetime.fromtimestamp(at, self._zone).date().isoformat()
-            self._hour = utc((at + offset) // 3600 * 3600 - offset)
+            self._hour = format_utc((at + offset) // 3600 * 3600 - offset)
             self._quarter = quarter
         return self._day, self._hour
 

@@ -16,7 +16,7 @@ from ingest.config.model import (
     machine_timezone,
 )
 from ingest.db.connection import connect, transaction
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.demo.ota.firmware import reports
 from ingest.demo.radio.history import history
 from ingest.demo.radio.nodes import HOUSE
@@ -107,7 +107,7 @@ def _note(database, now):
                 (node.node_id, at, at, NAME)
                 for node in HOUSE
                 if getattr(node, "battery", None) and node.battery.changed_days_ago
-                for at in [utc(now - node.battery.changed_days_ago * DAY_S)]
+                for at in [format_utc(now - node.battery.changed_days_ago * DAY_S)]
             ],
         )
     connection.close()
@@ -119,7 +119,7 @@ def _report_firmware(database, now):
     connection.executemany(
         "insert or replace into node_firmware (node, type, version, blocks, crc, bootloader, block_size, reported_at) "
         "values (?, ?, ?, ?, ?, ?, 16, ?)",
-        [(*report, utc(now - DAYS * 86_400)) for report in reports(HOUSE)],
+        [(*report, format_utc(now - DAYS * 86_400)) for report in reports(HOUSE)],
     )
     connection.close()
 

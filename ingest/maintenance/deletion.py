@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from ingest.db.connection import transaction
 from ingest.db.rowid_search import ends
-from ingest.db.time import LocalTime, seconds, utc
+from ingest.db.time import LocalTime, format_utc, parse_utc
 from ingest.maintenance.batches import Pace, Stopped, open_paced
 from ingest.maintenance.retention import POLICIES, Policy, plan_before, prune, references, release
 from ingest.maintenance.table_sizes import bytes_per_row, columns, shape
@@ -128,7 +128,7 @@ def plan_everything(connection, at, timezone):
 
 
 def _since(policy, at, timezone):
-    return LocalTime(timezone).day_and_hour(seconds(at))[0] if policy.at == "day" else at
+    return LocalTime(timezone).day_and_hour(parse_utc(at))[0] if policy.at == "day" else at
 
 
 def next_deletion(connection):
@@ -147,7 +147,7 @@ def delete(path, deletion, timezone, stop=None):
         with transaction(connection):
             connection.execute(
                 "update deletions set state = 'running', started_at = coalesce(started_at, ?) where id = ?",
-                (utc(time.time()), deletion["id"]),
+                (format_utc(time.time()), deletion["id"]),
             )
         try:
             pace = Pace(connection, stop)
@@ -162,7 +162,7 @@ def delete(path, deletion, timezone, stop=None):
             with transaction(connection):
                 connection.execute(
                     "update deletions set state = 'failed', detail = ?, done_at = ? where id = ?",
-                    (str(error), utc(time.time()), deletion["id"]),
+                    (str(error), format_utc(time.time()), deletion["id"]),
                 )
             raise
         return connection.execute("select rows from deletions where id = ?", (deletion["id"],)).fetchone()[0]
@@ -175,7 +175,7 @@ def _count(connection, deletion, rows):
 
 
 def _done(connection, deletion, topics):
-    at = utc(time.time())
+    at = format_utc(time.time())
     connection.execute("update deletions set state = 'done', done_at = ? where id = ?", (at, deletion["id"]))
     connection.executemany(
         "insert into changes (topic, seq, at) values (?, 1, ?) "
@@ -264,7 +264,7 @@ def _remove(connection, table, keys, links=()):
 
 def _delete_before(path, pace, deletion, timezone, stop):
     connection, at = pace.connection, deletion["before_at"]
-    run = prune(path, lambda conn: plan_before(conn, seconds(at)), deletion["requested_by"] or "", stop)
+    run = prune(path, lambda conn: plan_before(conn, parse_utc(at)), deletion["requested_by"] or "", stop)
     with transaction(connection):
         _count(connection, deletion, run.rows)
     if deletion["everything"]:

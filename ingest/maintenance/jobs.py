@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from ingest.config.retention import parse_at
 from ingest.db.connection import connect, transaction
-from ingest.db.time import seconds, utc
+from ingest.db.time import format_utc, parse_utc
 from ingest.maintenance.backup import BackupError, daily
 from ingest.maintenance.batches import Pace, Stopped, interruptible, open_paced
 from ingest.maintenance.deletion import delete, next_deletion
@@ -163,7 +163,7 @@ def why_due(chore, row, config, now, settled=True):
     row = row or {}
     if row.get("wanted_at"):
         return row["wanted_by"] or "schedule"
-    started = seconds(row["started_at"]) if row.get("started_at") else None
+    started = parse_utc(row["started_at"]) if row.get("started_at") else None
     if row.get("outcome") in ("running", "stopped"):  # cut off: it goes on
         return row["started_by"]
     at = chore.at(config)
@@ -180,7 +180,7 @@ def clock_is_settled(connection, now):
     row = connection.execute(
         "select max(abs(json_extract(figures, '$.seconds'))) from (select * from events order by id desc limit 100) "
         "where event = 'CLOCK_STEP' and started_at > ?",
-        (utc(now - SETTLED_S),),
+        (format_utc(now - SETTLED_S),),
     ).fetchone()
     return row[0] is None or row[0] < STEP_S
 
@@ -190,7 +190,7 @@ def want(connection, name, by):
     connection.execute(
         "insert into chores (name, wanted_at, wanted_by) values (?, ?, ?) "
         "on conflict (name) do update set wanted_at = excluded.wanted_at, wanted_by = excluded.wanted_by",
-        (name, utc(time.time()), by),
+        (name, format_utc(time.time()), by),
     )
 
 
@@ -234,7 +234,7 @@ def do(config, connection, chore, by, stop=None):
             "insert into chores (name, started_at, started_by, outcome) values (?, ?, ?, 'running') on conflict (name) "
             "do update set started_at = excluded.started_at, started_by = excluded.started_by, outcome = 'running', "
             "detail = '', ended_at = null, wanted_at = null, wanted_by = null",
-            (chore.name, utc(time.time()), by),
+            (chore.name, format_utc(time.time()), by),
         )
     try:
         outcome, detail = "done", chore.run(config, by, stop)
@@ -251,5 +251,5 @@ def _note(connection, chore, outcome, detail):
     with transaction(connection):
         connection.execute(
             "update chores set outcome = ?, detail = ?, ended_at = ? where name = ?",
-            (outcome, detail, utc(time.time()), chore.name),
+            (outcome, detail, format_utc(time.time()), chore.name),
         )

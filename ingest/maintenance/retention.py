@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from ingest.db.connection import connect, transaction
 from ingest.db.reserved_ids import HOLDERS
 from ingest.db.rowid_search import ends, first_since
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.maintenance.batches import Pace, Stopped, open_paced
 from ingest.maintenance.table_sizes import bytes_per_row
 
@@ -91,8 +91,8 @@ def plan_before(connection, at, now=None):
 
 
 def _item(connection, policy, cutoff, now):
-    before, table = utc(max(0, cutoff)), policy.table
-    end = _end(connection, policy, before, utc(now))
+    before, table = format_utc(max(0, cutoff)), policy.table
+    end = _end(connection, policy, before, format_utc(now))
     first, last = (
         connection.execute(
             f"select id, {policy.at} from {table} where id < ? order by id {order} limit 1", (end,)
@@ -105,7 +105,7 @@ def _item(connection, policy, cutoff, now):
     if counted and rows:
         rows = connection.execute(
             f"select count(*) from {table} where id < ? and ({policy.column} < ? or {policy.at} > ?)",
-            (end, before, utc(now)),
+            (end, before, format_utc(now)),
         ).fetchone()[0]
     size = round(rows * bytes_per_row(connection, table)) if rows else 0
     return Item(policy, None, before, first[0], end, first[1], last[1], rows, counted, size)
@@ -160,7 +160,7 @@ class Run:
             )
             self.id = connection.execute(
                 "insert into retention_runs (started_at, started_by, size_before) values (?, ?, ?)",
-                (utc(time.time()), by, self.size_before),
+                (format_utc(time.time()), by, self.size_before),
             ).lastrowid
 
     def count(self, table, rows):
@@ -177,7 +177,7 @@ class Run:
         with transaction(self._connection):
             self._connection.execute(
                 "update retention_runs set state = ?, detail = ?, ended_at = ?, size_after = ?, longest_s = ? where id = ?",
-                (state, detail, utc(time.time()), self.size_after, round(longest_s, 4), self.id),
+                (state, detail, format_utc(time.time()), self.size_after, round(longest_s, 4), self.id),
             )
 
 
@@ -217,7 +217,7 @@ def prune_table(pace, item, count):
     """Delete the rows of one item; `count(table, rows)` is called inside each transaction."""
     connection, table, policy = pace.connection, item.table, item.policy
     links = references(connection, table)
-    now = utc(time.time())
+    now = format_utc(time.time())
     last = item.first - 1
 
     def chunk(size):

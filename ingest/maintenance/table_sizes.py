@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ingest.db.connection import transaction
 from ingest.db.rowid_search import ends, first_since
-from ingest.db.time import seconds, utc
+from ingest.db.time import format_utc, parse_utc
 from ingest.maintenance.batches import Stopped
 
 SAMPLE = 200  # newest rows whose length tells that of the others
@@ -123,7 +123,7 @@ def measure(connection, stop=None):
             connection.execute(
                 "insert into storage (name, rows, bytes, measured_at) values (?, ?, ?, ?) on conflict (name) do update "
                 "set rows = excluded.rows, bytes = excluded.bytes, measured_at = excluded.measured_at",
-                (name, rows, size, utc(time.time())),
+                (name, rows, size, format_utc(time.time())),
             )
     return len(names(connection))
 
@@ -209,16 +209,16 @@ def _ends(connection, table):
 
 def _growth(connection, table, now, first_at):
     """Rows a day, over the last week or since the first row."""
-    since = utc(now - WEEK_S)
+    since = format_utc(now - WEEK_S)
     days = WEEK_S / DAY_S
     if table.rowid:
         if first_at and first_at > since:
             days = max(1.0, (now - _seconds(first_at)) / DAY_S)
         newest = connection.execute(f"select max(id) from [{table.name}]").fetchone()[0]
-        start = first_since(connection, table.name, table.at, since, utc(now))
+        start = first_since(connection, table.name, table.at, since, format_utc(now))
         return (newest - start + 1) / days
     if table.key[0] == table.at:
-        until = utc(now)[:10] if table.at == "day" else utc(now)
+        until = format_utc(now)[:10] if table.at == "day" else format_utc(now)
         since = since[:10] if table.at == "day" else since
         rows = connection.execute(
             f"select count(*) from [{table.name}] where [{table.at}] >= ? and [{table.at}] < ?",
@@ -231,10 +231,10 @@ def _growth(connection, table, now, first_at):
         return None
     day = connection.execute(
         f"select count(*) from [{table.parent}] p join [{table.name}] t on t.[{table.key[0]}] = p.id and t.[{table.at}] >= ?",
-        (utc(now - DAY_S),),
+        (format_utc(now - DAY_S),),
     ).fetchone()[0]
     return float(day)
 
 
 def _seconds(text):
-    return seconds(text if "T" in text else f"{text}T00:00:00.000Z")
+    return parse_utc(text if "T" in text else f"{text}T00:00:00.000Z")

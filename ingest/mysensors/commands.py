@@ -7,7 +7,7 @@ another matter. Awake nodes get an unechoed order a few times; sleeping ones get
 from collections import deque
 from dataclasses import dataclass, field
 
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.mysensors.protocol import (
     BROADCAST,
     NODE_CHILD,
@@ -159,7 +159,7 @@ class Orders:
 
     def tick(self, now, wall):
         """Send what may go now; returns the seconds until it wants to be called again, or None."""
-        self._expire(utc(wall))
+        self._expire(format_utc(wall))
         self._miss(now, wall)
         self._windows = {node: window for node, window in self._windows.items() if window.end > now}
         for order in list(self._waiting):
@@ -183,7 +183,7 @@ class Orders:
     def _send(self, order, now, wall):
         self._gate.send(order.line, order.header)
         order.tries += 1
-        order.sent, order.sent_at = now, utc(wall)
+        order.sent, order.sent_at = now, format_utc(wall)
         if order.node_id in self._windows:
             self._windows[order.node_id].sent.add(order.id)
         self._next = now + (CAMPAIGN_S if order.wants_presentation else PAUSE_S)
@@ -202,7 +202,7 @@ class Orders:
                 self._waiting.append(order)
             else:
                 reason = f"no echo after {order.tries} tries: the node is off, out of reach or asleep"
-                self._report(Update(order.id, "failed", order.sent_at, utc(wall), reason))
+                self._report(Update(order.id, "failed", order.sent_at, format_utc(wall), reason))
 
     def _expire(self, at):
         for order in [order for order in self._waiting if order.expires_at <= at]:

@@ -4,7 +4,7 @@ import json
 import time
 from dataclasses import dataclass
 
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 
 LEAST_SILENCE_S = 600  # a node is not called silent before
 SILENCES = 3  # times its own usual interval
@@ -54,7 +54,7 @@ class Watch:
     def absorb(self, item):
         if isinstance(item, Connected):
             self._listening[item.gateway] = item.monotonic
-            self._rows.append((CLOSE, (utc(item.at), "GATEWAY_LOST", item.gateway, None)))
+            self._rows.append((CLOSE, (format_utc(item.at), "GATEWAY_LOST", item.gateway, None)))
         elif self._listening.pop(item.gateway, None) is not None:
             self._open("GATEWAY_LOST", item.gateway, None, item.at, detail=item.reason)
 
@@ -64,7 +64,7 @@ class Watch:
         self._ahead += step
         if abs(step) > STEP_S:
             words = f"the clock was set {'forward' if step > 0 else 'back'} by {abs(step):.1f} s"
-            self._open("CLOCK_STEP", None, None, wall, utc(wall), words, {"seconds": round(step, 3)})
+            self._open("CLOCK_STEP", None, None, wall, format_utc(wall), words, {"seconds": round(step, 3)})
         if now >= self._next_look:
             self._next_look = now + LOOK_S
             self._look(now, wall)
@@ -104,7 +104,7 @@ class Watch:
 
     def _open(self, event, gateway, node, at, ended_at=None, detail="", figures=None):
         self._rows.append(
-            (OPEN, (event, gateway, node, utc(at), ended_at, 1, detail, json.dumps(figures or {})))
+            (OPEN, (event, gateway, node, format_utc(at), ended_at, 1, detail, json.dumps(figures or {})))
         )
 
     def write(self, connection):

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 
-from ingest.db.time import LocalTime, utc
+from ingest.db.time import LocalTime, format_utc
 from ingest.mysensors import replies as controller
 from ingest.mysensors.commands import Orders
 from ingest.mysensors.events import Connected, Lost
@@ -210,14 +210,14 @@ class Gateway(asyncio.Protocol):
     def _hear(self, header, payload):
         node, _, command, echo, type = header
         if echo:
-            self.orders.echoed(header, utc(time.time()))
+            self.orders.echoed(header, format_utc(time.time()))
             return
         if command == Command.presentation:
             if header.child == NODE_CHILD:
                 self._presented.add(node)
                 self._sleepers.discard(node)  # it has started anew, perhaps with another sketch
                 self._protocols[node] = payload
-                self.orders.answered(header, utc(time.time()))
+                self.orders.answered(header, format_utc(time.time()))
         elif command == Command.req:
             if self.config.answers.requests:
                 self._answer(header, controller.answer_request(header, self._values))
@@ -236,7 +236,7 @@ class Gateway(asyncio.Protocol):
         elif type == Internal.I_PRE_SLEEP_NOTIFICATION:
             self._open_window(node, sleep_window_ms(payload) / 1000)
         elif type in (Internal.I_HEARTBEAT_RESPONSE, Internal.I_SIGNAL_REPORT_RESPONSE):
-            asked = self.orders and self.orders.answered(header, utc(time.time()))
+            asked = self.orders and self.orders.answered(header, format_utc(time.time()))
             unasked_beat = type == Internal.I_HEARTBEAT_RESPONSE and not asked
             if unasked_beat and self._protocols.get(node, "").startswith(HEARTBEAT_WINDOWS):
                 self._open_window(node, USUAL_WINDOW_MS / 1000)

@@ -8,7 +8,7 @@ import json
 import time
 from typing import NamedTuple
 
-from ingest.db.time import seconds, utc
+from ingest.db.time import format_utc, parse_utc
 from ota.command import CommandOrder
 from ota.image import Image
 from ota.rollout import WAITING, Member, next_steps
@@ -173,7 +173,7 @@ class FirmwareSink:
     # Items of the dialogue.
 
     def absorb(self, item):
-        at = utc(time.time())
+        at = format_utc(time.time())
         if isinstance(item, Row):
             self._rows[id(item.update)] = item
         elif isinstance(item, Report):
@@ -198,7 +198,7 @@ class FirmwareSink:
 
     def _end(self, number, state, reason):
         sql = f"update ota_updates set state = ?, reason = ?, finished_at = ? where id = ? and state in ({MARKS})"
-        self._pend(sql, (state, reason, utc(time.time()), number), "ota_updates")
+        self._pend(sql, (state, reason, format_utc(time.time()), number), "ota_updates")
 
     # What other programs wrote.
 
@@ -271,8 +271,8 @@ class FirmwareSink:
                     node,
                     WAITING if released_at is None and state == "requested" else state,
                     reason,
-                    finished_at and seconds(finished_at),
-                    heard_at and seconds(heard_at),
+                    finished_at and parse_utc(finished_at),
+                    heard_at and parse_utc(heard_at),
                 )
                 for number, node, state, released_at, reason, finished_at, heard_at in connection.execute(
                     MEMBERS, (rollout,)
@@ -287,7 +287,7 @@ class FirmwareSink:
                 sql = (
                     "update ota_updates set released_at = ?, reason = '' where id = ? and released_at is null"
                 )
-                self._pend(sql, (utc(time.time()), number), "ota_updates")
+                self._pend(sql, (format_utc(time.time()), number), "ota_updates")
                 self._look_again = True
             words = f"the rollout waits for {plan.waits_for}"
             if plan.waits_for and any(member.reason != words for member in waiting):

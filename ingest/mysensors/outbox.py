@@ -2,7 +2,7 @@
 
 import time
 
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.mysensors.commands import Update, read_order
 from ingest.mysensors.protocol import LineError
 
@@ -38,7 +38,7 @@ class Outbox:
             self._known.add(row[0])
             if unsure:  # sent by a run before this one: once more could reboot a node twice
                 reason = "ingest was restarted before the node's echo came"
-                self._updates.append(Update(row[0], "failed", done_at=utc(time.time()), reason=reason))
+                self._updates.append(Update(row[0], "failed", done_at=format_utc(time.time()), reason=reason))
                 continue
             try:
                 fresh.setdefault(gateway, []).append(read_order(row, self._gateways[gateway]))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ingest.db.time import seconds
+from ingest.db.time import parse_utc
 from ingest.mysensors.protocol import Command, Header
 
 
@@ -28,7 +28,7 @@ def what_is_known(connection, gateway):
     ):
         known.heard.add(node_id)
         if id_given_at is not None and last_seen_at is None:
-            known.given[node_id] = seconds(id_given_at)
+            known.given[node_id] = parse_utc(id_given_at)
         if presented_at is not None:
             known.presented.add(node_id)
         if smart_sleep_ms is not None:

@@ -9,7 +9,7 @@ from operator import itemgetter
 
 from ingest.db.bulk_insert import Insert
 from ingest.db.reserved_ids import imports_seen
-from ingest.db.time import LocalTime, utc
+from ingest.db.time import LocalTime, format_utc
 from ingest.mysensors import anomalies as oddities
 from ingest.mysensors.deletions import last_deletion, read_deletions
 from ingest.mysensors.handlers import teller
@@ -90,7 +90,7 @@ class Store:
             self._absorb_block(item)
         elif isinstance(item, IdGiven):
             node = self._node(item.gateway, item.node_id)
-            node.id_given_at = utc(item.at)
+            node.id_given_at = format_utc(item.at)
             self._dirty[Node].add(node)
         else:
             self._asked[item.node] = item.monotonic
@@ -104,7 +104,7 @@ class Store:
         return waiting or imports_seen(connection) != self._imports
 
     def _absorb_block(self, block):
-        at = utc(block.at)
+        at = format_utc(block.at)
         for raw, reason in block.rejects:
             self._rejects += (at, block.source, raw, reason)
         if not block.items:

@@ -4,7 +4,7 @@ import os
 import time
 from dataclasses import dataclass, field
 
-from ingest.db.time import seconds, utc
+from ingest.db.time import format_utc, parse_utc
 
 HEARTBEAT_S = 30  # a row is written with the data's commit, otherwise this often
 LATE_S = 90  # a heartbeat older than this says that nobody reads the source
@@ -37,8 +37,8 @@ class Health:
         ).fetchone()
         if row:
             self.connects, self.received, self.rejected, self.last_error, error_at, data_at = row
-            self.last_error_time = error_at and seconds(error_at)
-            self.last_data = data_at and seconds(data_at)
+            self.last_error_time = error_at and parse_utc(error_at)
+            self.last_data = data_at and parse_utc(data_at)
 
     def turn(self, state, detail):
         """Enter a state, described in words. The same state and words again change nothing."""
@@ -109,11 +109,11 @@ class StatusSink:
             health.address,
             health.state,
             health.detail,
-            utc(health.since),
-            utc(time.time()),
-            health.last_data and utc(health.last_data),
+            format_utc(health.since),
+            format_utc(time.time()),
+            health.last_data and format_utc(health.last_data),
             health.last_error,
-            health.last_error_time and utc(health.last_error_time),
+            health.last_error_time and format_utc(health.last_error_time),
             health.connects,
             health.received,
             health.rejected,

@@ -12,7 +12,7 @@ from collections import deque
 from typing import Protocol
 
 from ingest.db.connection import transaction
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +150,7 @@ class Writer(threading.Thread):
                     topics = set()
                     for sink in self._sinks:
                         topics |= sink.write(self._connection)
-                    now = utc(time.time())
+                    now = format_utc(time.time())
                     self._connection.executemany(RAISE, [(topic, now) for topic in sorted(topics)])
                 break
             except sqlite3.OperationalError as error:

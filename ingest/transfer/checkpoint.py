@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ingest.db.connection import transaction
 from ingest.db.reserved_ids import NUMBERED
 from ingest.db.rowid_search import ends as ends_of
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.pipeline.writer import RAISE
 
 COLUMNS = (
@@ -68,7 +68,7 @@ def open_entry(connection, kind, stream, target, file, after=None):
     )
     number = connection.execute(
         "insert into imports (kind, stream, target, file, started_at) values (?, ?, ?, ?, ?)",
-        (kind, stream.name, target, file, utc(time.time())),
+        (kind, stream.name, target, file, format_utc(time.time())),
     ).lastrowid
     entry = Entry(number, kind, stream.name, target)
     if after is not None:
@@ -123,7 +123,7 @@ def reserve(connection, entry, numbers, number):
 def finish(connection, entry):
     """The file has been read, or there are no ids left: those that were not needed are free again."""
     with transaction(connection):
-        entry.finished_at = utc(time.time())
+        entry.finished_at = format_utc(time.time())
         entry.last_id = entry.next_id - 1
         if entry.last_id < entry.first_id:
             entry.first_id = entry.next_id = entry.last_id = None
@@ -132,5 +132,5 @@ def finish(connection, entry):
 
 def raise_topics(connection, topics):
     """Tell whoever looks that these topics changed, inside the open transaction; `imports` always has."""
-    now = utc(time.time())
+    now = format_utc(time.time())
     connection.executemany(RAISE, [(topic, now) for topic in sorted({"imports", *topics})])

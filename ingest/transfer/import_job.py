@@ -17,7 +17,7 @@ import click
 
 from ingest.db.connection import connect, transaction
 from ingest.db.reserved_ids import HOLDERS
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.maintenance.retention import describe, read_plan
 from ingest.mysensors.registry import number_gateways
 from ingest.schema.migrate import migrate
@@ -198,7 +198,7 @@ def _commit(connection, stream, sink, entry, at):
     started = time.monotonic()
     entry.mark = stream.mark()
     if at:
-        entry.last_at = max(entry.last_at or "", utc(at))
+        entry.last_at = max(entry.last_at or "", format_utc(at))
     with transaction(connection):
         raise_topics(connection, sink.write(connection))
         save_entry(connection, entry)

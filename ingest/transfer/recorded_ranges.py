@@ -3,7 +3,7 @@
 import time
 from bisect import bisect_right
 
-from ingest.db.time import seconds, utc
+from ingest.db.time import format_utc, parse_utc
 from ingest.schema.sql_fragments import LATE_S
 
 GAP_S = 900  # quieter than that: Voltkeeper was not there
@@ -35,7 +35,9 @@ def heard(connection, gateway):
     first = buckets[0][0] if buckets else FOR_EVER
     channels = (gateway << 24, ((gateway + 1) << 24) - 1)
     spans = _join([*connection.execute(READINGS, (*channels, first)), *buckets])
-    spans = [[utc(seconds(start) - SLACK_S), utc(seconds(end) + SLACK_S)] for start, end in spans]
+    spans = [
+        [format_utc(parse_utc(start) - SLACK_S), format_utc(parse_utc(end) + SLACK_S)] for start, end in spans
+    ]
     (name,) = connection.execute("select name from gateways where id = ?", (gateway,)).fetchone()
     return _go_on(connection, spans, name)
 
@@ -46,7 +48,7 @@ def sampled(connection, ups, entry):
     Where they are pruned, of the hours that they were summed up to.
     """
     hours = connection.execute(HOURS, (ups, entry.last_at or "")).fetchall()
-    old = [(start, utc(seconds(start) + HOUR_S)) for (start,) in hours]
+    old = [(start, format_utc(parse_utc(start) + HOUR_S)) for (start,) in hours]
     mine = (entry.first_id, entry.last_id)
     spans = _join([*old, *connection.execute(SAMPLES, (ups, entry.after_at or "", *mine))])
     return _go_on(connection, spans, _source(connection, ups))
@@ -82,7 +84,7 @@ class Look:
 def _join(buckets):
     spans = []
     for start, end in buckets:
-        if spans and seconds(start) - seconds(spans[-1][1]) <= GAP_S:
+        if spans and parse_utc(start) - parse_utc(spans[-1][1]) <= GAP_S:
             spans[-1][1] = max(end, spans[-1][1])
         else:
             spans.append([start, end])
@@ -94,8 +96,8 @@ def _go_on(connection, spans, source):
     now = time.time()
     if (
         spans
-        and spans[-1][1] > utc(now - GAP_S)
-        and connection.execute(ALIVE, (source, utc(now - LATE_S))).fetchone()
+        and spans[-1][1] > format_utc(now - GAP_S)
+        and connection.execute(ALIVE, (source, format_utc(now - LATE_S))).fetchone()
     ):
         spans[-1][1] = FOR_EVER
     return spans
@@ -108,5 +110,5 @@ def within(spans, at):
 
 def between(spans, start, end):
     """True when one of the stretches, or a part of it, lies from `start` to `end` (unix seconds)."""
-    place = bisect_right(spans, utc(end), key=lambda span: span[0])
-    return place > 0 and utc(start) <= spans[place - 1][1]
+    place = bisect_right(spans, format_utc(end), key=lambda span: span[0])
+    return place > 0 and format_utc(start) <= spans[place - 1][1]

@@ -3,7 +3,7 @@
 from itertools import islice
 from statistics import median
 
-from ingest.db.time import LocalTime, utc
+from ingest.db.time import LocalTime, format_utc
 from ingest.transfer.checkpoint import reserve
 from ingest.transfer.recorded_ranges import Look, between, sampled, within
 from ingest.transfer.records import Sample
@@ -97,7 +97,7 @@ class Samples:
         for stretch in stretches:
             ups.hour(stretch.hour_at).add_stretch(stretch)
         ups.hour(self._hour_at(sample.at)).add_sample(figures, watts, rule)
-        at = utc(sample.at)
+        at = format_utc(sample.at)
         self._rows += (at, ups.number, sample.status, *(figures.get(name) for name in FIGURES), watts, rule)
         known = {"realpower": rating.realpower, "power": rating.power}
         for name, *choices in IDENTITY:

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ingest.db.connection import is_sqlite
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.transfer.records import MoveError, Skip
 
 BLOCK = 1 << 20
@@ -137,7 +137,7 @@ class TableStream:
     def is_new(self, position, item, known, last_at):
         """True also for a row that took the id of a deleted one: it is later than all that was read."""
         return position > known or (
-            last_at is not None and not isinstance(item, Skip) and utc(item.at) > last_at
+            last_at is not None and not isinstance(item, Skip) and format_utc(item.at) > last_at
         )
 
 

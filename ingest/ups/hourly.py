@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.ups.figures import column
 
 FIGURES = (
@@ -54,7 +54,7 @@ class Hour:
         hour.samples, hour.covered, hour.on_battery, hour.trim, hour.boost, hour.wh, hour.rule = row[
             : len(SUMS)
         ]
-        end = utc(datetime.fromisoformat(hour_at).timestamp() + 3600)
+        end = format_utc(datetime.fromisoformat(hour_at).timestamp() + 3600)
         parts = ", ".join(f"count({c}), min({c}), total({c}), max({c})" for c in map(column, FIGURES))
         held, *found = connection.execute(
             f"select count(*), {parts} from ups_samples where ups = ? and sampled_at >= ? and sampled_at < ?",

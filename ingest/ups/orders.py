@@ -8,7 +8,7 @@ import logging
 import time
 from dataclasses import dataclass
 
-from ingest.db.time import seconds, utc
+from ingest.db.time import format_utc, parse_utc
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ class UpsOrders:
 
     def write(self, connection):
         for update in self._updates:
-            at, order = utc(update.at), update.order
+            at, order = format_utc(update.at), update.order
             sent_at, done_at = (at, None) if update.state == "sent" else (None, at)
             connection.execute(UPDATE, (update.state, sent_at, done_at, update.reason, update.old, order.id))
             if done_at:
@@ -140,7 +140,7 @@ def left(created_at, expires_at, now):
 
     A machine without a clock of its own starts with an old time: what was ordered before it started is over.
     """
-    created, expires = seconds(created_at), seconds(expires_at)
+    created, expires = parse_utc(created_at), parse_utc(expires_at)
     started = now - time.clock_gettime(time.CLOCK_BOOTTIME)
     if created > now + SLACK_S or created < started:
         return 0.0

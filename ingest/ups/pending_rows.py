@@ -3,7 +3,7 @@
 import json
 
 from ingest.db.bulk_insert import Insert
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.ups import registry
 from ingest.ups.commands import label
 from ingest.ups.figures import FIGURES, column
@@ -138,7 +138,7 @@ class Pending:
 
     @staticmethod
     def _write_offer(connection, ups, offer, own):
-        at = utc(offer.at)
+        at = format_utc(offer.at)
         rows = [
             (
                 ups,
@@ -176,8 +176,8 @@ class Pending:
             if run.id is None:
                 row = (
                     self._number(ups),
-                    utc(run.started),
-                    utc(run.ended),
+                    format_utc(run.started),
+                    format_utc(run.ended),
                     run.count,
                     run.outcome,
                     run.detail,
@@ -186,7 +186,7 @@ class Pending:
             else:
                 connection.execute(
                     "update polls set ended_at = ?, count = ? where id = ?",
-                    (utc(run.ended), run.count, run.id),
+                    (format_utc(run.ended), run.count, run.id),
                 )
         return ids
 
@@ -194,9 +194,9 @@ class Pending:
         ids = {}
         for event, ups in self.events.items():
             figures = json.dumps({name: value for name, value in event.figures.items() if value is not None})
-            row = (event.ended and utc(event.ended), int(event.complete), event.detail, figures)
+            row = (event.ended and format_utc(event.ended), int(event.complete), event.detail, figures)
             if event.id is None:
-                head = (event.event, self._number(ups), utc(event.started))
+                head = (event.event, self._number(ups), format_utc(event.started))
                 ids[event] = connection.execute(INSERT_EVENT, (*head, *row)).lastrowid
             else:
                 connection.execute(UPDATE_EVENT, (*row, event.id))

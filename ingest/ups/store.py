@@ -9,7 +9,7 @@ import logging
 from datetime import datetime
 
 from ingest.db.reserved_ids import imports_seen
-from ingest.db.time import LocalTime, utc
+from ingest.db.time import LocalTime, format_utc
 from ingest.ups.energy import Meter, Moment, find_watts, rate
 from ingest.ups.event_machine import Machine
 from ingest.ups.event_records import CLOSED, OPENED, UPDATED, Event, Failed, Good
@@ -172,7 +172,7 @@ class UpsStore:
         if ups is None:
             log.debug("A poll of %s, which is not known any more, is left out", poll.ups)
             return
-        at = utc(poll.at)
+        at = format_utc(poll.at)
         if poll.outcome == OK and poll.status and not status_words(poll.status):
             poll.outcome, poll.words = WAIT, "the server has no data from the driver yet"
         self._count(ups, poll)

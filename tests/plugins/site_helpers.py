@@ -8,7 +8,7 @@ from datasette_auth_passwords.utils import hash_password
 
 from ingest.config.model import Access, Person, Token
 from ingest.db.connection import connect
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.mysensors.replay import replay
 
 PASSWORD = "correct horse"
@@ -101,7 +101,7 @@ def fill(path):
         connection.execute(
             """insert into ingest_status (source, kind, address, state, since_at, heartbeat_at)
             values (?, 'mysensors', 'tcp x:5003', 'connected', ?, ?)""",
-            (name, utc(now), utc(now)),
+            (name, format_utc(now), format_utc(now)),
         )
     connection.close()
 

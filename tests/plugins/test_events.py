@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from ingest.db.connection import connect
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from tests.plugins.ups_house import House
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -28,7 +28,14 @@ def tell(path):
         start = now - hours * HOUR
         connection.execute(
             "insert into events (event, gateway, node, started_at, ended_at, detail) values (?, ?, ?, ?, ?, ?)",
-            (event, gateway, node, utc(start), None if length is None else utc(start + length), detail),
+            (
+                event,
+                gateway,
+                node,
+                format_utc(start),
+                None if length is None else format_utc(start + length),
+                detail,
+            ),
         )
     connection.close()
 

@@ -11,7 +11,7 @@ import pytest
 from datasette_auth_passwords.utils import hash_password
 
 from ingest.db.connection import connect
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.schema.migrate import migrate
 from tests.chromium import BROWSER, Chromium
 from tests.plugins.site_helpers import PASSWORD, fill
@@ -62,7 +62,7 @@ class Served:
         connection.execute(sql, params)
         connection.execute(
             "insert into changes values (?, 1, ?) on conflict (topic) do update set seq = seq + 1",
-            (topic, utc(0)),
+            (topic, format_utc(0)),
         )
         connection.close()
 

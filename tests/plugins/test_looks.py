@@ -6,7 +6,7 @@ import time
 import pytest
 
 from ingest.db.connection import connect
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from reporting.charts import chart
 from tests.plugins.test_live import chromium, serve  # noqa: F401
 from tests.plugins.ups_house import UPSES, House
@@ -105,10 +105,10 @@ def test_a_battery_change_is_marked_on_the_line(site):
     connection = connect(site.house.config.database)
     connection.executemany(
         "insert into battery_levels (received_at, node, level) values (?, 12, ?)",
-        [(utc(now - day * 86_400), 50) for day in (10, 5)],
+        [(format_utc(now - day * 86_400), 50) for day in (10, 5)],
     )
     connection.execute(
-        "insert into battery_changes (node, changed_at) values (12, ?)", (utc(now - 5 * 86_400),)
+        "insert into battery_changes (node, changed_at) values (12, ?)", (format_utc(now - 5 * 86_400),)
     )
     connection.close()
     assert re.search(r'<line class="change" x1="120(\.\d)?" y1="0"', site.page("/nodes/main/12"))
@@ -181,7 +181,7 @@ def test_what_is_the_matter_with_a_gateway_is_told_once(site):
     assert "try <code>ls /dev</code>" in page and "try <code>ls /dev</code>" in site.page("/")
     assert "no contact yet" in page
     connection = connect(site.house.config.database)
-    connection.execute("update ingest_status set last_data_at = ?", (utc(time.time() - 60),))
+    connection.execute("update ingest_status set last_data_at = ?", (format_utc(time.time() - 60),))
     connection.close()
     assert "no contact since" in site.page(
         "/nodes"
@@ -201,13 +201,17 @@ def test_what_was_strange_counts_from_the_first_time(site):
     connection.execute("delete from rejects")
     connection.executemany(
         "insert into rejects (received_at, source, raw, reason) values (?, 'main', 'x', ?)",
-        [(utc(now - 90_000), "old"), (utc(now - 300), "first"), (utc(now - 200), "last")],
+        [
+            (format_utc(now - 90_000), "old"),
+            (format_utc(now - 300), "first"),
+            (format_utc(now - 200), "last"),
+        ],
     )
     connection.close()
     row = site.rows(
         "select text, since from attention where subject = 'Gateway main' and text like '%unreadable%'"
     )
-    assert row == [("2 unreadable lines in a day, last: last", utc(now - 300))]
+    assert row == [("2 unreadable lines in a day, last: last", format_utc(now - 300))]
 
 
 def test_a_facet_of_the_metadata_stands_there_once(site):

@@ -12,7 +12,7 @@ from datasette_auth_passwords.utils import hash_password
 
 from ingest.config.model import Access, Person, Token
 from ingest.db.connection import connect
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.maintenance.jobs import CHORES, run_due
 from plugins.web.app.server import build
 from tests.plugins.site_helpers import ACCESS, BROWSER, PASSWORD, READER, bearer
@@ -281,7 +281,7 @@ def test_before_today_is_before_its_midnight(make_site):
     for timezone in ("Asia/Tokyo", "America/New_York"):
         site = make_site(access=MAINTAINERS, timezone=timezone)
         today = datetime.now(ZoneInfo(timezone)).date()
-        midnight = utc(datetime.combine(today, datetime.min.time(), ZoneInfo(timezone)).timestamp())
+        midnight = format_utc(datetime.combine(today, datetime.min.time(), ZoneInfo(timezone)).timestamp())
         since = "select count(*) from messages where received_at >= ?"
         young = site.rows(since, midnight)
         body = {"what": "before", "before": today.isoformat(), "confirm": True}

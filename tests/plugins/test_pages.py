@@ -6,7 +6,7 @@ import re
 import pytest
 
 from ingest.db.connection import connect
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from tests.plugins.site_helpers import bearer
 
 PAGES = ["/", "/nodes", "/nodes/main/12", "/nodes/shed/12", "/nodes/main/0", "/nodes/main/7", "/telemetry"]
@@ -89,7 +89,7 @@ def test_a_lost_gateway_is_on_every_page(site):
 def test_a_late_heartbeat_is_on_every_page(site):
     connection = connect(site.house.config.database)
     connection.execute(
-        "update ingest_status set heartbeat_at = ? where source = 'main'", (utc(1_700_000_000),)
+        "update ingest_status set heartbeat_at = ? where source = 'main'", (format_utc(1_700_000_000),)
     )
     connection.close()
     for path in PAGES:

@@ -9,7 +9,7 @@ import pytest
 
 from ingest.config.model import Web
 from ingest.db.connection import connect
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from plugins.web.pages.radio import LOOKED, SCATTERED, SHOWN, grow
 from reporting.message_text import say, say_order
 from tests.plugins.site_helpers import ACCESS, bearer
@@ -39,7 +39,7 @@ def add_nodes(site, parents):
                 node,
                 node,
                 parent,
-                utc(time.time()),
+                format_utc(time.time()),
             )
             for node, parent in parents.items()
         ),
@@ -54,7 +54,16 @@ def add_messages(site, count, gateway=0, node=12, type=0, name="V_TEMP", first=1
         """insert into messages (id, received_at, gateway, node, node_id, child_id, command, echo, type, type_name, payload)
         values (?, ?, ?, ?, ?, 1, 1, 0, ?, ?, ?)""",
         [
-            (first + one, utc(now - count + one), gateway, 256 * gateway + node, node, type, name, str(one))
+            (
+                first + one,
+                format_utc(now - count + one),
+                gateway,
+                256 * gateway + node,
+                node,
+                type,
+                name,
+                str(one),
+            )
             for one in range(count)
         ],
     )
@@ -371,7 +380,7 @@ def test_orders_stand_where_they_were_sent(site):
         (
             """insert into messages (received_at, gateway, node, node_id, child_id, command, echo, type, type_name, payload)
         values (?, 0, 12, 12, 255, 3, 1, 13, 'I_REBOOT', '')""",
-            utc(time.time()),
+            format_utc(time.time()),
         ),
     )
     assert "has received the order: restart internal I_REBOOT · echo" in text_of(site.page("/radio"))

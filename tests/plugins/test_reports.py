@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ingest.db.connection import connect
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from plugins.web.pages import reports
 from reporting.charts import histogram
 from tests.plugins.site_helpers import ACCESS, BROWSER
@@ -149,8 +149,8 @@ def by_hour(site, column, since, until):
     found = {}
     for at, value, status in site.rows(
         f"select sampled_at, {column}, ups_status from ups_samples where ups = 3 and sampled_at >= ? and sampled_at < ?",
-        utc(since),
-        utc(until),
+        format_utc(since),
+        format_utc(until),
     ):
         found.setdefault(at[:13], []).append((value, status))
     return found
@@ -159,7 +159,7 @@ def by_hour(site, column, since, until):
 def test_load_is_that_of_the_samples(power):  # noqa: F811
     _, site = power(now=NOON, days=3, outages=[(20, 125, UPSES)])
     since, until = NOON - 48 * HOUR, NOON - 4 * HOUR
-    (row,) = rows(site, "load_report", ups="garage", since=utc(since), until=utc(until))
+    (row,) = rows(site, "load_report", ups="garage", since=format_utc(since), until=format_utc(until))
     for column, figures in (
         ("watts", ("watts_min", "watts_max", "watts_95")),
         ("ups_load", ("load_min", "load_max", "load_95")),
@@ -176,17 +176,17 @@ def test_load_is_that_of_the_samples(power):  # noqa: F811
         assert sum(mean <= below for mean in means) / len(means) >= 0.95 and row["hours"] == len(hours) == 44
     covered = [sample for sample in by_hour(site, "watts", since, until)]
     assert covered and row["watts_avg"] == pytest.approx(
-        rows(site, "energy_by_day", ups="garage", per="whole", since=utc(since), until=utc(until))[0][
-            "watts_avg"
-        ]
+        rows(
+            site, "energy_by_day", ups="garage", per="whole", since=format_utc(since), until=format_utc(until)
+        )[0]["watts_avg"]
     )
 
 
 def test_few_hours_have_no_95_per_cent(power):  # noqa: F811
     _, site = power(now=NOON, days=3)
-    query = {"ups": "garage", "until": utc(NOON)}
-    assert rows(site, "load_report", since=utc(NOON - 19 * HOUR), **query)[0]["watts_95"] is None
-    assert rows(site, "load_report", since=utc(NOON - 20 * HOUR), **query)[0]["watts_95"] > 0
+    query = {"ups": "garage", "until": format_utc(NOON)}
+    assert rows(site, "load_report", since=format_utc(NOON - 19 * HOUR), **query)[0]["watts_95"] is None
+    assert rows(site, "load_report", since=format_utc(NOON - 20 * HOUR), **query)[0]["watts_95"] > 0
     assert "13 hours tell too little" in said(site, "/reports?period=day&of=2026-11-18")
     assert "95 % of the hours stayed below" in said(site, "/reports?since=2026-11-16&until=2026-11-18")
 
@@ -202,7 +202,9 @@ def test_voltages_are_counted_by_hours(power, step, width):  # noqa: F811
         if not any("OB" in status for _, status in own)
     ]
     wanted = Counter(floor(mean / width + 1e-9) * width for mean in whole)
-    found = rows(site, "voltage_histogram", ups="garage", step=step, since=utc(since), until=utc(until))
+    found = rows(
+        site, "voltage_histogram", ups="garage", step=step, since=format_utc(since), until=format_utc(until)
+    )
     assert {row["volts"]: row["hours"] for row in found} == wanted and len(whole) == 47
     assert sum(row["share"] for row in found) == pytest.approx(100, abs=0.1)
     assert all(row["below"] - row["volts"] == pytest.approx(width) for row in found)
@@ -293,8 +295,10 @@ def test_batteries_to_replace_have_a_reason(both):
     ]
     assert rows(both, "batteries_to_replace", level="10") == []
     now = time.time()
-    write(both, "insert into events (event, ups, started_at) values ('REPLBATT', 2, ?)", utc(now))
-    write(both, "update ups set battery_changed_at = ? where id in (2, 3)", utc(now - 6.5 * 365.25 * DAY))
+    write(both, "insert into events (event, ups, started_at) values ('REPLBATT', 2, ?)", format_utc(now))
+    write(
+        both, "update ups set battery_changed_at = ? where id in (2, 3)", format_utc(now - 6.5 * 365.25 * DAY)
+    )
     for days, left in ((20, 40.0), (10, 70.0)):
         figures = {
             "covered_s": 600,
@@ -307,8 +311,8 @@ def test_batteries_to_replace_have_a_reason(both):
         write(
             both,
             "insert into events (event, ups, started_at, ended_at, figures) values ('ONBATT', 1, ?, ?, ?)",
-            utc(now - days * DAY),
-            utc(now - days * DAY + 600),
+            format_utc(now - days * DAY),
+            format_utc(now - days * DAY + 600),
             json.dumps(figures | {"lowest_charge": 110 - left}),
         )
     told = {row["name"]: row["reason"] for row in rows(both, "batteries_to_replace")}
@@ -338,16 +342,22 @@ def test_silences_are_cut_at_the_ends_of_the_range(both):
             both,
             "insert into events (event, node, started_at, ended_at) values ('NODE_SILENT', ?, ?, ?)",
             node,
-            utc(now - start * HOUR),
-            end and utc(now - end * HOUR),
+            format_utc(now - start * HOUR),
+            end and format_utc(now - end * HOUR),
         )
-    write(both, "update nodes set last_seen_at = ?, usual_interval_s = 60 where id = 7", utc(now - 3 * HOUR))
     write(
-        both, "update nodes set last_seen_at = ?, usual_interval_s = 60 where id = 268", utc(now - 2 * HOUR)
+        both,
+        "update nodes set last_seen_at = ?, usual_interval_s = 60 where id = 7",
+        format_utc(now - 3 * HOUR),
+    )
+    write(
+        both,
+        "update nodes set last_seen_at = ?, usual_interval_s = 60 where id = 268",
+        format_utc(now - 2 * HOUR),
     )  # nobody noticed that
     found = {
         row["node"]: row
-        for row in rows(both, "silent_nodes", since=utc(now - 27 * HOUR), until=utc(now - HOUR))
+        for row in rows(both, "silent_nodes", since=format_utc(now - 27 * HOUR), until=format_utc(now - HOUR))
     }
     assert {
         node: (row["times"], round(row["silent_s"] / 60), round(row["longest_s"] / 60))
@@ -358,7 +368,9 @@ def test_silences_are_cut_at_the_ends_of_the_range(both):
         268: (1, 60, 60),
     }
     assert found[12]["now_silent_s"] is None and found[7]["now_silent_s"] == pytest.approx(3 * HOUR, abs=30)
-    assert rows(both, "silent_nodes", since=utc(now - 12 * HOUR), until=utc(now - 6 * HOUR)) == []
+    assert (
+        rows(both, "silent_nodes", since=format_utc(now - 12 * HOUR), until=format_utc(now - 6 * HOUR)) == []
+    )
     assert [row["node"] for row in rows(both, "silent_nodes", node="12", range="2 d")] == [12]
     page = both.page(NOW)
     assert "Stale for 3 h" in text_of(page) and len(table(page, "silent")) == 4
@@ -370,16 +382,16 @@ def test_events_are_counted(both):
         write(
             both,
             "insert into events (event, gateway, started_at, ended_at) values ('GATEWAY_LOST', 0, ?, ?)",
-            utc(now - hours * HOUR),
-            utc(now - hours * HOUR + 60),
+            format_utc(now - hours * HOUR),
+            format_utc(now - hours * HOUR + 60),
         )
     write(
         both,
         "insert into events (event, started_at, ended_at) values ('CLOCK_STEP', ?, ?)",
-        utc(now - 5 * HOUR),
-        utc(now - 5 * HOUR),
+        format_utc(now - 5 * HOUR),
+        format_utc(now - 5 * HOUR),
     )
-    since, until = utc(now - 41 * HOUR), utc(now - 15 * HOUR)
+    since, until = format_utc(now - 41 * HOUR), format_utc(now - 15 * HOUR)
     wanted = Counter()
     for event, ups, started in both.rows("select event, ups, started_at from events"):
         wanted[event] += since <= started < until
@@ -402,7 +414,7 @@ def test_messages_and_batteries_of_nodes(both):
         write(
             both,
             "insert into battery_levels (node, received_at, level) values (12, ?, ?)",
-            utc(now - hours * HOUR),
+            format_utc(now - hours * HOUR),
             level,
         )
     found = {row["node"]: row for row in rows(both, "node_report", range="2 d")}
@@ -410,12 +422,18 @@ def test_messages_and_batteries_of_nodes(both):
     assert {node: row["messages"] for node, row in found.items()} == counted and len(counted) == 5
     assert (found[12]["lowest_battery"], found[12]["battery"]) == (12, 15) and found[7]["battery"] is None
     assert all(row["days_heard"] == row["days"] for row in found.values())
-    before = rows(both, "node_report", node="12", since=utc(now - 6 * HOUR), until=utc(now - 2 * HOUR))
+    before = rows(
+        both, "node_report", node="12", since=format_utc(now - 6 * HOUR), until=format_utc(now - 2 * HOUR)
+    )
     assert before == []  # it was not known then
-    write(both, "update nodes set first_seen_at = ?", utc(now - 50 * DAY))
-    (row,) = rows(both, "node_report", node="12", since=utc(now - 6 * HOUR), until=utc(now - 3.5 * HOUR))
+    write(both, "update nodes set first_seen_at = ?", format_utc(now - 50 * DAY))
+    (row,) = rows(
+        both, "node_report", node="12", since=format_utc(now - 6 * HOUR), until=format_utc(now - 3.5 * HOUR)
+    )
     assert (row["lowest_battery"], row["battery"]) == (12, 12)
-    (row,) = rows(both, "node_report", node="12", since=utc(now - 40 * DAY), until=utc(now - 30 * DAY))
+    (row,) = rows(
+        both, "node_report", node="12", since=format_utc(now - 40 * DAY), until=format_utc(now - 30 * DAY)
+    )
     assert (row["messages"], row["days_heard"], row["lowest_battery"]) == (0, 0, None) and row["days"] in (
         10,
         11,
@@ -428,8 +446,8 @@ def test_questions_answer_as_page_json_and_csv(both, name):
     write(
         both,
         "insert into events (event, node, started_at, ended_at) values ('NODE_SILENT', 12, ?, ?)",
-        utc(now - 7200),
-        utc(now - 3600),
+        format_utc(now - 7200),
+        format_utc(now - 3600),
     )
     page = both.page(f"/telemetry/{name}")
     found = both.get(f"/telemetry/{name}.json?_shape=array").json()
@@ -589,7 +607,7 @@ def test_what_is_told_is_text_never_markup(both):
         both,
         "insert into events (event, ups, started_at, detail) values (?, 1, ?, ?)",
         evil,
-        utc(time.time() - 60),
+        format_utc(time.time() - 60),
         evil,
     )
     page = both.page(NOW)
@@ -619,11 +637,11 @@ def test_it_stays_quick_over_a_year_of_hours(power):  # noqa: F811
         connection.executemany(
             f"insert or ignore into ups_samples_hourly values ({', '.join('?' * len(columns))})",
             [
-                tuple((hour | {"ups": ups, "hour_at": utc(NOON - number * HOUR)}).values())
+                tuple((hour | {"ups": ups, "hour_at": format_utc(NOON - number * HOUR)}).values())
                 for number in range(24, 365 * 24)
             ],
         )
-    connection.execute("update ups set first_seen_at = ?", (utc(NOON - 365 * DAY),))
+    connection.execute("update ups set first_seen_at = ?", (format_utc(NOON - 365 * DAY),))
     connection.execute("commit")
     connection.close()
     start = time.monotonic()

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from ingest.db.connection import connect
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.schema.migrate import migrate
 from reporting import sparklines as sparks
 from reporting.sparklines import WIDE, band, line
@@ -92,7 +92,7 @@ def test_a_nodes_page_shows_the_day_of_its_values(site):
         ("delete from readings_hourly where channel = ?", [(key,)]),
         (
             "insert into readings_hourly values (?, ?, 4, ?, ?, ?, 4)",
-            [(key, utc((NOW // HOUR - n) * HOUR), 18 + n, 19 + n, 20 + n) for n in range(10)],
+            [(key, format_utc((NOW // HOUR - n) * HOUR), 18 + n, 19 + n, 20 + n) for n in range(10)],
         ),
     )
     text = site.page("/nodes/main/12")
@@ -112,7 +112,7 @@ def test_a_switch_is_a_band_of_its_own_changes(site):
     )
     connection.executemany(
         "insert into readings (received_at, channel, value, text) values (?, ?, ?, ?)",
-        [(utc(NOW - 80_000 + n * 600), key, n % 2, str(n % 2)) for n in range(6)],
+        [(format_utc(NOW - 80_000 + n * 600), key, n % 2, str(n % 2)) for n in range(6)],
     )
     connection.close()
     text = site.page("/nodes/main/12")
@@ -120,7 +120,9 @@ def test_a_switch_is_a_band_of_its_own_changes(site):
 
 
 def test_nodes_show_the_month_of_their_battery(site):
-    rows = [(utc(NOW - day * 86_400 - 60), 12, 60 + day) for day in range(29) if day not in range(10, 15)]
+    rows = [
+        (format_utc(NOW - day * 86_400 - 60), 12, 60 + day) for day in range(29) if day not in range(10, 15)
+    ]
     write(
         site,
         ("delete from battery_levels", [()]),
@@ -154,11 +156,14 @@ def strange_house(site, count=200):
         (
             "insert into nodes (id, name, gateway, node_id, first_seen_at, last_seen_at, usual_interval_s, battery_level, battery_level_at) "
             "values (?, '', 0, ?, ?, ?, 60, 5, ?)",
-            [(n, n, utc(NOW - 9e5), utc(NOW - 8e4), utc(NOW - 8e4)) for n in range(20, 20 + count)],
+            [
+                (n, n, format_utc(NOW - 9e5), format_utc(NOW - 8e4), format_utc(NOW - 8e4))
+                for n in range(20, 20 + count)
+            ],
         ),
         (
             "insert into oddities (node, reason, at, message) values (?, 'odd', ?, 1)",
-            [(n, utc(NOW - 60)) for n in range(20, 20 + count)],
+            [(n, format_utc(NOW - 60)) for n in range(20, 20 + count)],
         ),
     )
 

@@ -9,7 +9,7 @@ import pytest
 
 from ingest.config.model import NutServer, UpsSettings
 from ingest.db.connection import connect
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.schema.migrate import migrate
 from tests.plugins.site_helpers import ACCESS, BROWSER, READER, bearer
 from tests.plugins.ups_house import House
@@ -81,7 +81,7 @@ def test_a_command_becomes_a_row(site, body):
     }
     assert orders(site) == [(1, QUICK, None, None, "queued", "bot")]
     ((created, expires),) = site.rows("select created_at, expires_at from ups_orders")
-    assert utc(time.time() + 50) < expires < utc(time.time() + 61) and created < expires
+    assert format_utc(time.time() + 50) < expires < format_utc(time.time() + 61) and created < expires
     assert site.rows("select actor, action, subject, outcome from audit") == [
         ("bot", "ups_order", "rack@closet", "done")
     ]
@@ -290,7 +290,7 @@ def test_the_page_offers_what_is_listed_and_says_what_is_missing(site):
     ],
 )
 def test_each_order_tells_how_far_it_is(site, columns, words):
-    row = {name: utc(time.time()) if value == "now" else value for name, value in columns.items()} | {
+    row = {name: format_utc(time.time()) if value == "now" else value for name, value in columns.items()} | {
         "created_by": "owner"
     }
     write(

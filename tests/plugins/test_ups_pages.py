@@ -10,7 +10,7 @@ import pytest
 
 from ingest.config.model import Gateway
 from ingest.db.connection import connect
-from ingest.db.time import seconds, utc
+from ingest.db.time import format_utc, parse_utc
 from ingest.schema.migrate import migrate
 from plugins.web.pages.history import Span, histories
 from reporting.formatting import format_length
@@ -76,7 +76,7 @@ def days_on_battery(site):
     connection = connect(site.house.config.database, readonly=True)
     on_battery = set()
     for start, end in connection.execute("select started_at, ended_at from events where event = 'ONBATT'"):
-        on_battery.update(range(round(seconds(start)), round(seconds(end))))
+        on_battery.update(range(round(parse_utc(start)), round(parse_utc(end))))
     connection.close()
     return Counter(datetime.fromtimestamp(second, UTC).date() for second in on_battery)
 
@@ -196,7 +196,11 @@ def test_a_lost_server_is_on_every_page_and_told_once(house):
 
 def test_a_late_reader_makes_its_upses_stale(house):
     site = house()
-    write(site, "update ingest_status set heartbeat_at = ? where source = 'garage'", utc(time.time() - 300))
+    write(
+        site,
+        "update ingest_status set heartbeat_at = ? where source = 'garage'",
+        format_utc(time.time() - 300),
+    )
     assert "MUST EP20 garage" in site.page("/") and "nobody reads it" in site.page("/")
     assert site.get("/telemetry/ups_overview.json?_shape=array&name=garage").json()[0]["state"] == "Stale"
 
@@ -211,7 +215,7 @@ def test_a_threshold_that_is_crossed_needs_a_look(house, event, detail):
         site,
         "insert into events (event, ups, started_at, detail) values (?, 3, ?, ?)",
         event,
-        utc(time.time() - 60),
+        format_utc(time.time() - 60),
         detail,
     )
     (item,) = site.get("/telemetry/attention.json?_shape=array").json()
@@ -228,7 +232,7 @@ def test_low_mains_are_not_told_beside_an_outage(house):
     write(
         site,
         "insert into events (event, ups, started_at, detail) values ('INPUT_LOW', 3, ?, 'input voltage below 180 V')",
-        utc(time.time()),
+        format_utc(time.time()),
     )
     assert "180" not in site.get("/telemetry/attention.json?_shape=array").json()[0]["text"]
     write(site, "update ups set status = 'OL' where id = 3")
@@ -342,7 +346,7 @@ def test_what_upses_say_is_text_never_markup(house):
     write(
         site,
         "insert into events (event, ups, started_at, detail) values ('ALARM', 1, ?, ?)",
-        utc(time.time()),
+        format_utc(time.time()),
         evil,
     )
     for path in [*PAGES, "/telemetry/ups_overview", "/telemetry/ups_compare", "/telemetry/attention"]:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ingest.db.connection import connect
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.schema.migrate import migrate
 from ingest.ups.status import STATUS_WORDS, describe
 from plugins.web.pages.energy import totals
@@ -175,7 +175,7 @@ def test_buckets_keep_average_least_and_greatest(power):
 
 def test_the_seam_between_samples_and_hours_does_not_show(power):
     house, site = power(days=4, step=60)
-    cut = utc(house.now - 30 * 3600)
+    cut = format_utc(house.now - 30 * 3600)
     connection = connect(site.house.config.database)
     connection.execute("delete from ups_samples where sampled_at < ?", (cut,))
     connection.close()
@@ -192,10 +192,10 @@ def test_the_seam_between_samples_and_hours_does_not_show(power):
 
 def test_days_whose_samples_are_pruned_end_where_they_are_to_end(power):
     house, site = power(days=6, step=60)
-    span = {"since": utc(house.now - 5 * 86400), "until": utc(house.now - 4 * 86400)}
+    span = {"since": format_utc(house.now - 5 * 86400), "until": format_utc(house.now - 4 * 86400)}
     before = rows(site, "ups_history", ups="garage", figure="watts", **span)
     connection = connect(site.house.config.database)
-    connection.execute("delete from ups_samples where sampled_at < ?", (utc(house.now - 86400),))
+    connection.execute("delete from ups_samples where sampled_at < ?", (format_utc(house.now - 86400),))
     connection.close()
     found = rows(site, "ups_history", ups="garage", figure="watts", **span)
     assert 24 <= len(found) <= 25 and found[-1]["at"] <= before[-1]["at"]
@@ -247,7 +247,9 @@ def test_batteries_are_judged_by_discharges_alone(power):
         and garage["promise_kept"] is None
     )
     connection = connect(site.house.config.database)
-    connection.execute("insert into ups_battery_changes (ups, changed_at) values (1, ?)", (utc(time.time()),))
+    connection.execute(
+        "insert into ups_battery_changes (ups, changed_at) values (1, ?)", (format_utc(time.time()),)
+    )
     connection.close()
     assert rows(site, "battery_health")[0]["discharges"] == "no discharge yet"
 
@@ -259,7 +261,7 @@ def test_quality_of_the_mains_by_day(power):
         figures = json.dumps({"low": 176, "high": 282, "lowest": lowest, "highest": highest})
         connection.execute(
             "insert into events (event, ups, started_at, figures) values ('VOLTAGE', 2, ?, ?)",
-            (utc(house.now - 60), figures),
+            (format_utc(house.now - 60), figures),
         )
     connection.close()
     found = [row for row in rows(site, "power_quality") if row["name"] == "desk@closet"]

@@ -9,7 +9,7 @@ import pytest
 
 from ingest.config.model import Access
 from ingest.db.connection import connect
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.schema.migrate import migrate
 from tests.plugins.site_helpers import ACCESS, READER, bearer, fill
 from tests.plugins.ups_house import UPSES, House
@@ -168,7 +168,7 @@ def test_metrics_tell_nodes_and_sources_with_escaped_labels(house):
         )
         assert found["voltkeeper_ups_input_voltage_volts", label] == rows[0][0]
     connection = connect(site.house.config.database)
-    connection.execute("update nodes set last_seen_at = ?", (utc(time.time() - 5 * 86_400),))
+    connection.execute("update nodes set last_seen_at = ?", (format_utc(time.time() - 5 * 86_400),))
     connection.close()
     assert not [name for name, _ in metrics(site) if name == "voltkeeper_node_battery_percent"]
 

@@ -6,7 +6,7 @@ import time
 from datetime import datetime
 
 from ingest.db.connection import connect
-from ingest.db.time import LocalTime, utc
+from ingest.db.time import LocalTime, format_utc
 
 UPSES = ("rack@closet", "desk@closet", "garage")
 FIGURES = (
@@ -83,7 +83,7 @@ class House:
             self.connection.execute(
                 """insert into ingest_status (source, kind, address, state, detail, since_at, heartbeat_at, received)
                 values (?, ?, ?, ?, ?, ?, ?, 812)""",
-                (source, kind, address, state, detail, utc(self.now - 600), utc(self.now)),
+                (source, kind, address, state, detail, format_utc(self.now - 600), format_utc(self.now)),
             )
         for number, name in enumerate(UPSES, 1):
             self._write_ups(number, name, outages, gaps, name in stale, lost, open_outage)
@@ -117,7 +117,7 @@ class House:
                 values["ups.model"],
                 values.get("ups.serial"),
                 float(values.get("ups.realpower.nominal", 0)) or None,
-                utc(self.start),
+                format_utc(self.start),
             ),
         )
         rows, at = [], self.start
@@ -146,15 +146,22 @@ class House:
         outcome = "stale" if stale else "refused" if source in lost else "ok"
         self.connection.execute(
             """update ups set status = ?, status_at = ?, last_sample_at = ?, outcome = ?, outcome_at = ? where id = ?""",
-            (last["ups_status"], last["sampled_at"], last["sampled_at"], outcome, utc(self.now), number),
+            (
+                last["ups_status"],
+                last["sampled_at"],
+                last["sampled_at"],
+                outcome,
+                format_utc(self.now),
+                number,
+            ),
         )
         words = {
             "stale": "the driver runs but has lost the UPS: look at its USB or serial cable",
             "refused": "connection refused",
         }
-        polls = [(utc(self.start), utc(end), len(rows), "ok", "")]
+        polls = [(format_utc(self.start), format_utc(end), len(rows), "ok", "")]
         if outcome != "ok":
-            polls.append((utc(end + 10), utc(self.now), 119, outcome, words[outcome]))
+            polls.append((format_utc(end + 10), format_utc(self.now), 119, outcome, words[outcome]))
             self._event(number, "COMMBAD", end + 10, None, f"device: {words[outcome]}", {"outcome": outcome})
         self.connection.executemany(
             f"insert into polls (ups, started_at, ended_at, count, outcome, detail) values ({number}, ?, ?, ?, ?, ?)",
@@ -173,7 +180,7 @@ class House:
         status = "OL" if not outage else "OB LB" if left < 15 else "OB DISCHRG"
         volts = 0.0 if outage else 231 + 3 * (day - 0.5) + noise(0, 1.2)
         return {
-            "sampled_at": utc(at),
+            "sampled_at": format_utc(at),
             "ups": number,
             "ups_status": status,
             "input_voltage": round(volts, 1),
@@ -236,7 +243,15 @@ class House:
 
     def _event(self, number, event, start, end, detail="", figures=None, complete=1):
         self.events.append(
-            (utc(start), event, number, end and utc(end), detail, json.dumps(figures or {}), complete)
+            (
+                format_utc(start),
+                event,
+                number,
+                end and format_utc(end),
+                detail,
+                json.dumps(figures or {}),
+                complete,
+            )
         )
 
     def _outage(self, number, name, start, seconds, open_):

@@ -11,7 +11,7 @@ import pytest
 import serial
 
 from ingest.db.connection import connect
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.demo.radio.threaded import running
 from ingest.demo.ups.upsd import DemoUpsd
 from ingest.schema.migrate import migrate
@@ -174,7 +174,7 @@ def test_old_rows_that_nobody_prunes_are_noted(check, tmp_path):
     migrate(path)
     with closing(connect(path)) as connection:
         insert = "insert into rejects (received_at, source, raw, reason) values (?, 'main', '', '')"
-        connection.executemany(insert, [(utc(time.time() - days * 86400),) for days in (80, 70, 1)])
+        connection.executemany(insert, [(format_utc(time.time() - days * 86400),) for days in (80, 70, 1)])
         assert not [line for line in check()[1] if "retention" in line]  # a new file: the site has its time
         connection.execute("update _sqlite_migrations set applied_at = '2026-01-01 00:00:00.000000+00:00'")
         code, lines = check()
@@ -182,7 +182,7 @@ def test_old_rows_that_nobody_prunes_are_noted(check, tmp_path):
             "note    retention: never pruned, 2 rows are older"
         )
         assert "voltkeeper prune" in of(lines, "retention")
-        at = utc(time.time() - 3600)
+        at = format_utc(time.time() - 3600)
         connection.execute(
             "insert into retention_runs (started_at, ended_at, started_by, state, size_before) values (?, ?, 'x', 'done', 1)",
             (at, at),

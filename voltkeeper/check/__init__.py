@@ -15,7 +15,7 @@ from sqlite_utils import Database
 
 from ingest.config.model import ConfigError, load_with_secrets
 from ingest.db.connection import connect
-from ingest.db.time import seconds
+from ingest.db.time import parse_utc
 from ingest.maintenance.retention import plan
 from ingest.schema.tables import migrations
 from voltkeeper.check.gateways import probe
@@ -171,7 +171,7 @@ def _check_retention(report, config):
             ).fetchone()[0]
             made = connection.execute("select min(applied_at) from _sqlite_migrations").fetchone()[0]
             rows = sum(item.rows for item in plan(connection, config.retention))
-        passed = time.time() - seconds(pruned or made)
+        passed = time.time() - parse_utc(pruned or made)
     except (sqlite3.Error, ValueError):
         return  # the lines of the database tell what is wrong with it
     if rows and passed > LATE_PRUNE_S:

@@ -12,7 +12,7 @@ as `ups_realpower`; nothing tells the two apart.
 
 import json
 
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.transfer.importers import nutify_events
 from ingest.transfer.records import MoveError, Sample, Skip
 from ingest.transfer.samples import USUAL_S, Samples, find_intervals
@@ -132,7 +132,7 @@ class Source:
             return parse
 
         def at(received):
-            return utc(self._stamps(table)[0].seconds(received))
+            return format_utc(self._stamps(table)[0].seconds(received))
 
         return TableStream(self._source, table, f"select id, {columns} from {table}", parser, time=1, at=at)
 

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from ingest.db.connection import transaction
-from ingest.db.time import seconds, utc
+from ingest.db.time import format_utc, parse_utc
 from ingest.transfer.checkpoint import raise_topics
 from ingest.transfer.recorded_ranges import FOR_EVER, sampled_alone, within
 from ingest.transfer.ups_match import find_ups
@@ -59,7 +59,7 @@ def save(connection, rows, stamps, options, interval_s):
             longer.append(one)
         elif _overlaps(held, one):
             skipped[STORED] += 1
-        elif within(own[one.ups], seconds(one.started_at)):
+        elif within(own[one.ups], parse_utc(one.started_at)):
             skipped[SEEN_HERE] += 1
         else:
             held.setdefault(one.key[:2], []).append((one.started_at, one.ended_at or FOR_EVER))
@@ -88,7 +88,7 @@ def _read(connection, rows, stamps, options):
     found, skipped, going_on, numbers, last = [], Counter(), {}, {}, ""
     for time, name, type, text in rows:
         try:
-            at = utc(stamps.seconds(time))
+            at = format_utc(stamps.seconds(time))
         except (ValueError, TypeError, AttributeError):
             skipped["its time cannot be read"] += 1
             continue
@@ -170,10 +170,10 @@ def _figures(connection, one, most_s):
     cursor = connection.execute(MEANS, place)
     figures = dict(zip((name[0] for name in cursor.description), cursor.fetchone()))
     seen = connection.execute(SEEN, place).fetchall()
-    times = [seconds(row[0]) for row in seen]
+    times = [parse_utc(row[0]) for row in seen]
     charges = [row[1] for row in seen if row[1] is not None] or [None]
     figures |= {
-        "seconds": seconds(one.ended_at) - seconds(one.started_at),
+        "seconds": parse_utc(one.ended_at) - parse_utc(one.started_at),
         "covered_s": sum(
             later - before for before, later in zip(times, times[1:]) if later - before <= most_s
         ),

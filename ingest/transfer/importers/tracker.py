@@ -9,7 +9,7 @@ of cid 255 and typ 3 (V_PERCENTAGE). `received` of a valuetype is some milliseco
 from collections import Counter
 
 from ingest.db.connection import transaction
-from ingest.db.time import seconds, utc
+from ingest.db.time import format_utc, parse_utc
 from ingest.mysensors.handlers import tell_battery, tell_sketch_version
 from ingest.mysensors.protocol import LIMITS, NODE_CHILD, Command, SetReq, parse_number, type_name
 from ingest.mysensors.state import Channel, Node, Sensor
@@ -92,7 +92,7 @@ class Source:
 
     def _at(self, text):
         try:
-            return utc(Stamps(self._options.timezone).seconds(text)) if text else None
+            return format_utc(Stamps(self._options.timezone).seconds(text)) if text else None
         except (ValueError, AttributeError):
             return None
 
@@ -136,7 +136,7 @@ class Source:
     def _seen(self, text, own):
         """The time of what is known, None where it only fills in what Voltkeeper does not know."""
         at = self._at(text)
-        return None if at and within(own, seconds(at)) else at
+        return None if at and within(own, parse_utc(at)) else at
 
     def _node(self, row, own):
         node = Node(self._key(row["nid"]), self._options.gateway, row["nid"])

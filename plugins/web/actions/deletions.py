@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from datasette import Response
 
 from ingest.db.connection import connect
-from ingest.db.time import seconds, utc
+from ingest.db.time import format_utc, parse_utc
 from ingest.maintenance.deletion import count, open_update, plan_everything
 from ingest.maintenance.retention import plan_before
 from plugins.web.actions.action import Done, find_node, perform
@@ -86,7 +86,7 @@ def _counts(connection, wanted, timezone):
             "from_at": item.from_at,
             "to_at": item.to_at,
         }
-        for item in plan_before(connection, seconds(wanted["before_at"]))
+        for item in plan_before(connection, parse_utc(wanted["before_at"]))
         if item.rows
     ]
     if wanted["everything"]:
@@ -180,7 +180,7 @@ def place(datasette, connection, fields, actor):
             wanted["before_at"],
             int(wanted["everything"]),
             subject,
-            utc(time.time()),
+            format_utc(time.time()),
             actor,
         ),
     ).lastrowid

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from plugins.web.actions.action import DATABASE, Done, Refused, find_node, find_ups, perform, raise_topic
 
 LONGEST_LOCATION = 60
@@ -52,7 +52,7 @@ def parse_day(text, timezone, now=None):
     now = now or datetime.now(UTC)
     today = now.astimezone(zone).date()
     if not text:
-        return utc(now.timestamp()), today
+        return format_utc(now.timestamp()), today
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
         raise ValueError(f"date is {text!r}, a date such as {today} is needed, or nothing for today")
     try:
@@ -63,12 +63,12 @@ def parse_day(text, timezone, now=None):
         raise ValueError(f"date is {day}, which lies in the future: today is {today}")
     if day.year < FIRST_YEAR:
         raise ValueError(f"date is {day}, before {FIRST_YEAR}")
-    return utc(now.timestamp()) if day == today else start_of(day, timezone), day
+    return format_utc(now.timestamp()) if day == today else start_of(day, timezone), day
 
 
 def start_of(day, timezone):
     """The moment at which a local day begins, as UTC text."""
-    return utc(datetime.combine(day, time(), ZoneInfo(timezone)).timestamp())
+    return format_utc(datetime.combine(day, time(), ZoneInfo(timezone)).timestamp())
 
 
 def _subject(node):

@@ -5,7 +5,7 @@ import re
 import time
 from typing import NamedTuple
 
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ota.image import MAX_HEX, Image, ImageError, read_hex
 from ota.row import OPEN
 from plugins.web.actions.action import Done, Refused, perform, raise_topic
@@ -106,7 +106,7 @@ def store(connection, sent, actor):
         "sha256": image.sha256,
         "filename": sent.filename,
         "size": image.size,
-        "uploaded_at": utc(time.time()),
+        "uploaded_at": format_utc(time.time()),
         "uploaded_by": actor,
     }
     if row is not None:

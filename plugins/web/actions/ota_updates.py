@@ -3,7 +3,7 @@
 import time
 from typing import NamedTuple
 
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ota.command import command_refusal
 from ota.image import BLOCK_SIZES, refusal
 from ota.row import CANCELLED, CONFIRMED, OPEN
@@ -133,7 +133,7 @@ def schedule(connection, datasette, nodes, firmware, fields, actor):
     errors = [words for node in nodes if (words := why_not(connection, datasette, node, firmware, confirmed))]
     if errors:
         raise Refused(409, *errors, subject=subject_of(nodes, label))
-    now, ids, fresh = utc(time.time()), [], []
+    now, ids, fresh = format_utc(time.time()), [], []
     for node in nodes:
         same = close_others(connection, node, firmware, actor, now)
         number = same or insert(connection, node, firmware, actor, now, None if several else now)
@@ -261,7 +261,7 @@ async def post_cancel(datasette, request):
 
     def deed(connection, fields, actor):
         check_texts(fields)
-        row, now = update_row(connection, number), utc(time.time())
+        row, now = update_row(connection, number), format_utc(time.time())
         node = find(connection, row["node"])
         subject = f"update {number} of {name_of(node)}"
         if row["state"] not in OPEN:
@@ -350,7 +350,7 @@ async def post_command(datasette, request):
             )
         number = connection.execute(
             "insert into ota_commands (node, command, value, requested_at, requested_by) values (?, ?, ?, ?, ?)",
-            (node["id"], command, value, utc(time.time()), actor),
+            (node["id"], command, value, format_utc(time.time()), actor),
         ).lastrowid
         raise_topic(connection, "ota_commands")
         return Done(f"Queued: {subject}", subject, {"id": number, "state": "queued"})

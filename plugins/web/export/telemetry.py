@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from datasette import Response
 
-from ingest.db.time import seconds
+from ingest.db.time import parse_utc
 from ingest.ups.status import status_words
 from plugins.web.forms import json_errors
 from plugins.web.pages.home import CONFIGURED, select
@@ -66,7 +66,7 @@ async def telemetry(datasette, request):
             body[field] = round(body[field])
     taken = ups["sampled_at"] or ups["status_at"]
     body |= {
-        "timestamp": f"{datetime.fromtimestamp(seconds(taken), zone):%Y-%m-%d %H:%M:%S}" if taken else None,
+        "timestamp": f"{datetime.fromtimestamp(parse_utc(taken), zone):%Y-%m-%d %H:%M:%S}" if taken else None,
         "status": status(ups),
         "uptime": uptime(datasette),
         "alarms": await alarms(datasette, ups),

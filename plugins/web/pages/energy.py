@@ -1,6 +1,6 @@
 """The page /energy: watts now, energy and cost per period, what of it was measured."""
 
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from plugins.web.pages.history import read_span, run
 from plugins.web.pages.home import page, select
 from plugins.web.pages.ups import wrong
@@ -28,7 +28,9 @@ async def energy(datasette, request):
     except ValueError as error:
         return await wrong(datasette, request, "Not a range", str(error), 400)
     rows = await run(
-        datasette, "energy_by_day", {"per": per, "since": utc(span.since), "until": utc(span.until)}
+        datasette,
+        "energy_by_day",
+        {"per": per, "since": format_utc(span.since), "until": format_utc(span.until)},
     )
     upses = await select(datasette, "select * from ups_overview where configured order by id")
     periods = by_period(rows or [])
@@ -60,7 +62,7 @@ async def energy(datasette, request):
             datasette,
             """select *, (valid_from is null or valid_from <= local_day(:now)) and (valid_to is null or valid_to >= local_day(:now))
             as in_force from tariffs order by id""",
-            {"now": utc(span.until)},
+            {"now": format_utc(span.until)},
         ),
     }
     return await page(datasette, request, "pages/energy.html", context)

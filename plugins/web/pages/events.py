@@ -5,7 +5,7 @@ from math import inf
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from ingest.db.time import seconds, utc
+from ingest.db.time import format_utc, parse_utc
 from ingest.schema.views_ups import TOGETHER_S
 from plugins.web.pages.home import page, select
 
@@ -30,7 +30,7 @@ async def events(datasette, request):
     choices = (*CHOICES, "month") if tab == "all" else ("ups", "month")
     chosen = {name: request.args.get(name) for name in choices if request.args.get(name)}
     began = await recording(datasette)
-    year_ago = utc((now - timedelta(days=366)).timestamp())
+    year_ago = format_utc((now - timedelta(days=366)).timestamp())
     rows = await select(
         datasette,
         """select * from outages where started_at >= ? or ended_at is null or ended_at >= ? order by started_at, ups""",
@@ -82,7 +82,7 @@ async def recording(datasette):
 
 
 async def _all_events(datasette, chosen, month):
-    start, end = (utc(month[0]), utc(month[1])) if month else ("", "9")
+    start, end = (format_utc(month[0]), format_utc(month[1])) if month else ("", "9")
     return await select(
         datasette,
         f"{CHOSEN} and started_at >= :start and started_at < :end order by id desc limit {MOST}",
@@ -115,9 +115,9 @@ def group(rows):
     """Rows of `outages`, in order of time, as one for each failure of the mains or of a single circuit."""
     groups = []
     for row in rows:
-        started = seconds(row["started_at"])
+        started = parse_utc(row["started_at"])
         open_ = row["ended_at"] is None
-        ended = started + row["seconds"] if open_ else seconds(row["ended_at"])
+        ended = started + row["seconds"] if open_ else parse_utc(row["ended_at"])
         own = groups[-1] if groups else None
         if (
             own
@@ -182,7 +182,7 @@ def by_day(groups, zone):
 def calendar(groups, today, zone, began):
     """A cell for each day of the last 12 months, in columns of weeks: x and y count cells."""
     found = by_day(groups, zone)
-    recorded = datetime.fromtimestamp(seconds(began), zone).date() if began else None
+    recorded = datetime.fromtimestamp(parse_utc(began), zone).date() if began else None
     first = today - timedelta(days=364)
     monday = first - timedelta(days=first.weekday())
     cells, day = [], monday

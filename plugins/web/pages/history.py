@@ -5,7 +5,7 @@ import time
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from ingest.db.time import seconds, utc
+from ingest.db.time import format_utc, parse_utc
 from plugins.web.actions.action import DATABASE
 from plugins.web.pages.home import select
 from reporting.periods import parse_moment
@@ -67,14 +67,14 @@ async def histories(datasette, ups, figures, span):
     keys = {figure: (ups, figure, *span.asked.items()) for figure in figures}
     missing = [figure for figure in figures if kept.get(keys[figure], (0, None))[0] < time.monotonic()]
     found = {figure: kept[keys[figure]][1] for figure in figures if figure not in missing}
-    given = {"ups": ups, "since": utc(span.since), "until": utc(span.until)}
+    given = {"ups": ups, "since": format_utc(span.since), "until": format_utc(span.until)}
     answers = await asyncio.gather(
         *(run(datasette, "ups_history", {**given, "figure": figure}) for figure in missing)
     )
     for figure, rows in zip(missing, answers):
         found[figure] = None if rows is None else {}
         for row in rows or []:
-            point = (seconds(row["at"]) + row["bucket_s"] / 2, row["avg"], row["min"], row["max"])
+            point = (parse_utc(row["at"]) + row["bucket_s"] / 2, row["avg"], row["min"], row["max"])
             found[figure].setdefault(row["name"], []).append(point)
         if rows:
             kept[keys[figure]] = (

@@ -6,7 +6,7 @@ from datasette import Response
 from datasette.database import QueryInterrupted
 from datasette.utils import sqlite_timelimit
 
-from ingest.db.time import seconds
+from ingest.db.time import parse_utc
 from ingest.schema import views_ups as ups_views
 from plugins.web.actions.action import DATABASE
 from plugins.web.auth.permissions import may, refusal
@@ -127,14 +127,14 @@ def together(events):
     """Events as rows: what began or goes on at several things at once is one row with `names` and the longest `seconds`."""
     rows = []
     for event in events:
-        at = seconds(event["started_at"])
+        at = parse_utc(event["started_at"])
         for row in rows:
             alike = all(row[key] == event[key] for key in ("kind", "event")) and (
                 row["ended_at"] is None
             ) == (event["ended_at"] is None)
             if (
                 alike
-                and abs(seconds(row["started_at"]) - at) <= ups_views.TOGETHER_S
+                and abs(parse_utc(row["started_at"]) - at) <= ups_views.TOGETHER_S
                 and event["name"] not in row["names"]
             ):
                 row["names"].append(event["name"])
@@ -235,7 +235,7 @@ async def node(datasette, request):
         ),
     )
     levels = found["levels"]
-    heard = seconds(row["last_seen_at"]) if row["state"] == "Stale" and row["last_seen_at"] else None
+    heard = parse_utc(row["last_seen_at"]) if row["state"] == "Stale" and row["last_seen_at"] else None
     context = found | {
         "node": row,
         "sparks": sparks.node_values(found["day"], found["values"], heard),

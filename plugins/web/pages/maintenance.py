@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from datasette import Response
 
 from ingest.db.connection import connect
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.maintenance.backup import BackupError, copy, glob_quoted
 from ingest.maintenance.jobs import CHORES, next_due, read_rows, want
 from ingest.maintenance.retention import forecast, plan
@@ -145,7 +145,7 @@ def _chores(config, connection):
                 "title": chore.title,
                 "at": at,
                 "wanted_at": row.get("wanted_at"),
-                "next_at": utc(next_due(at, config.timezone, now)) if at else None,
+                "next_at": format_utc(next_due(at, config.timezone, now)) if at else None,
                 "outcome": row.get("outcome", ""),
                 "started_at": row.get("started_at"),
                 "started_by": row.get("started_by"),
@@ -234,7 +234,7 @@ async def download(datasette, request):
     if refused:
         return await refuse(datasette, request, Refused(*refused))
     path = datasette.config.database
-    name = f"{path.stem}-{utc(time.time())[:19].replace(':', '')}.db"
+    name = f"{path.stem}-{format_utc(time.time())[:19].replace(':', '')}.db"
     try:
         file, size = await asyncio.to_thread(_copy_aside, path)
     except (BackupError, OSError, sqlite3.Error) as error:

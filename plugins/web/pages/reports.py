@@ -9,7 +9,7 @@ from math import ceil, floor
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from ingest.db.time import seconds, utc
+from ingest.db.time import format_utc, parse_utc
 from plugins.web.pages.events import group, recording, summary
 from plugins.web.pages.history import run
 from plugins.web.pages.home import page, select
@@ -48,7 +48,7 @@ async def report(datasette, request):
     """GET /reports with `period` and `of`, or `since` and `until`."""
     now = time.time()
     began = (await recording(datasette))["all"]
-    began_s = seconds(began) if began else None
+    began_s = parse_utc(began) if began else None
     try:
         period = read_period(request.args, datasette.timezone, began_s, now)
     except ValueError as error:
@@ -64,9 +64,9 @@ async def report(datasette, request):
         "ahead": period.since >= now,
         "recorded": recorded,
         "counts": counts,
-        "made_at": utc(now),
-        "since_at": utc(period.since),
-        "until_at": utc(period.until),
+        "made_at": format_utc(now),
+        "since_at": format_utc(period.since),
+        "until_at": format_utc(period.until),
         "beside": _beside(period, began_s, now),
         "timezone": datasette.timezone,
         **blocks,
@@ -85,7 +85,7 @@ def _beside(period, began, now):
 
 async def _blocks(datasette, period, counts):
     """Figures of the blocks, one query after the other, so that each has its whole time; None for one that took too long."""
-    given = {"since": utc(period.since), "until": utc(period.until)}
+    given = {"since": format_utc(period.since), "until": format_utc(period.until)}
     blocks = wanted(period, counts)
     found = {
         name: await run(datasette, query, {**params, **given}) for name, (query, params) in blocks.items()

@@ -5,7 +5,7 @@ from urllib.parse import unquote, urlencode
 
 from datasette import Response
 
-from ingest.db.time import seconds, utc
+from ingest.db.time import format_utc, parse_utc
 from ingest.ups.variables import groups, in_order
 from plugins.web.actions.ups_orders import offered
 from plugins.web.pages.history import RANGES, histories, read_span, run
@@ -200,9 +200,9 @@ async def on_battery(datasette, ups, span):
         datasette,
         """select started_at, ended_at from events where ups = ? and event = 'ONBATT' and started_at < ?
         and (ended_at is null or ended_at > ?)""",
-        [ups, utc(span.until), utc(span.since)],
+        [ups, format_utc(span.until), format_utc(span.since)],
     )
     return [
-        (seconds(row["started_at"]), seconds(row["ended_at"]) if row["ended_at"] else span.until)
+        (parse_utc(row["started_at"]), parse_utc(row["ended_at"]) if row["ended_at"] else span.until)
         for row in rows or []
     ]

@@ -12,7 +12,7 @@ import pytest
 from sqlite_utils import Database
 
 from ingest.db.connection import connect, transaction
-from ingest.db.time import seconds, utc
+from ingest.db.time import format_utc, parse_utc
 from ingest.schema import migrate as migrating
 from ingest.schema.migrate import migrate
 from ingest.schema.tables import migrations
@@ -48,8 +48,8 @@ def one(connection, sql):
     ],
 )
 def test_times_are_utc_text_with_milliseconds(unix, text):
-    assert utc(unix) == text
-    assert seconds(text) == pytest.approx(unix, abs=0.001)
+    assert format_utc(unix) == text
+    assert parse_utc(text) == pytest.approx(unix, abs=0.001)
 
 
 def test_a_new_file_is_made_with_its_folder_and_pragmas(connection):

@@ -11,7 +11,7 @@ import pytest
 
 from ingest.config.retention import Backup
 from ingest.db.connection import connect, transaction
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.maintenance.backup import BackupError, back_up
 from ingest.maintenance.batches import Stopped
 from ingest.maintenance.jobs import run_due, want
@@ -60,7 +60,7 @@ def test_it_is_one_moment_of_a_file_that_is_written(house, tmp_path):
                 connection.execute("insert into audit (action, outcome) values ('pair', 'done')")
                 connection.execute(
                     "insert into rejects (received_at, source, raw, reason) values (?, 'pair', '', '')",
-                    (utc(time.time()),),
+                    (format_utc(time.time()),),
                 )
         connection.close()
 

@@ -8,7 +8,7 @@ import pytest
 
 from ingest.config.retention import Retention
 from ingest.db.connection import connect, transaction
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.maintenance.batches import Pace
 from ingest.maintenance.jobs import run_due
 from ingest.mysensors.framing import Lines
@@ -113,7 +113,7 @@ def test_requests_of_a_node_go_alone(house, ask):
 
 @pytest.mark.parametrize("everything", [0, 1])
 def test_what_is_older_than_a_date(house, ask, everything):
-    cut = utc(time.time() - 7 * 86_400)
+    cut = format_utc(time.time() - 7 * 86_400)
     hourly = ask("select count(*), min(hour_at) from readings_hourly")
     ask_for(house, "before", before_at=cut, everything=everything)
     for table, at in (("messages", "received_at"), ("readings", "received_at"), ("rejects", "received_at")):

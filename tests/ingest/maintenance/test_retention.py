@@ -14,7 +14,7 @@ from ingest.config.model import Config, ConfigError, parse_config
 from ingest.config.retention import Retention
 from ingest.db.connection import connect, transaction
 from ingest.db.rowid_search import first_since
-from ingest.db.time import seconds, utc
+from ingest.db.time import format_utc, parse_utc
 from ingest.maintenance.jobs import (
     CHORES,
     RETRY_S,
@@ -45,7 +45,7 @@ def whole(ask):
 
 def test_a_prune_takes_what_its_plan_says_and_nothing_that_sums_it_up(house, ask):
     items = {item.table: item for item in read_plan(house.database, house.retention)}
-    cut = utc(time.time() - 30 * DAY_S)
+    cut = format_utc(time.time() - 30 * DAY_S)
     old = {
         table: ask(f"select count(*) from {table} where {at} < ?", cut)[0][0]
         for table, at in (("messages", "received_at"), ("rejects", "received_at"), ("oddities", "at"))
@@ -100,7 +100,7 @@ def test_a_clock_that_was_wrong_costs_no_row_that_is_young(house, ask, wrong):
             connection.execute(
                 "update messages set received_at = ? where id between ? and ?", (wrong, start, start + 40)
             )
-    cut = utc(time.time() - 30 * DAY_S)
+    cut = format_utc(time.time() - 30 * DAY_S)
     young = ask("select id from messages where received_at between ? and '2080' order by id", cut)
     run_due(house)
     assert ask("select id from messages where received_at between ? and '2080' order by id", cut) == young
@@ -110,11 +110,11 @@ def test_a_clock_that_was_wrong_costs_no_row_that_is_young(house, ask, wrong):
 def test_the_cutoff_is_found_by_few_look_ups_over_gaps(ask, house):
     connection = connect(house.database)
     connection.execute("delete from messages where id % 7 between 1 and 5 and id > 100")
-    wanted = "2000-01-01T00:00:00.000Z", utc(time.time() - 30 * DAY_S), utc(time.time())
+    wanted = "2000-01-01T00:00:00.000Z", format_utc(time.time() - 30 * DAY_S), format_utc(time.time())
     for at in wanted:
         steps = []
         connection.set_progress_handler(lambda: steps.append(1) and None, 1)
-        found = first_since(connection, "messages", "received_at", at, utc(time.time()))
+        found = first_since(connection, "messages", "received_at", at, format_utc(time.time()))
         connection.set_progress_handler(None, 1)
         assert (
             len(steps) < 2000
@@ -153,7 +153,7 @@ def test_killed_in_the_middle_it_goes_on(house, ask, voltkeeper, write_config, w
     states = [state for (state,) in ask("select state from retention_runs order by id")]
     assert states[-1] == "done" and "running" not in states and whole(ask)
     oldest = ask("select min(received_at) from readings")[0][0]
-    assert seconds(oldest) > time.time() - 2 * DAY_S - 60
+    assert parse_utc(oldest) > time.time() - 2 * DAY_S - 60
 
 
 def test_a_machine_without_a_site_prunes_by_a_timer(house, ask, write_config, voltkeeper):
@@ -161,7 +161,7 @@ def test_a_machine_without_a_site_prunes_by_a_timer(house, ask, write_config, vo
     unit = (ROOT / "deploy/systemd/voltkeeper-prune.service").read_text()
     (command,) = re.findall(r"^ExecStart=\S+/voltkeeper (.*)$", unit, re.M)
     assert "VOLTKEEPER_CONFIG=" in unit and (ROOT / "deploy/systemd/voltkeeper-prune.timer").is_file()
-    old = utc(time.time() - 31 * DAY_S)
+    old = format_utc(time.time() - 31 * DAY_S)
     assert ask("select count(*) from messages where received_at < ?", old)[0][0] > 1000
     config = write_config(f"database: {house.database}\ntimezone: UTC\n")
     program = voltkeeper(*command.split(), VOLTKEEPER_CONFIG=str(config))
@@ -184,12 +184,13 @@ def test_dry_run_says_what_would_go_and_takes_nothing(house, ask, voltkeeper, wr
 
 def test_it_is_due_once_a_day_and_later_where_the_machine_was_off():
     config, prune = Config(timezone="Europe/Rome"), CHORES["prune"]
-    at = lambda text: seconds(text)  # noqa: E731
+    at = lambda text: parse_utc(text)  # noqa: E731
     due = last_due("03:00", "Europe/Rome", at("2026-11-21T12:00:00.000Z"))
-    assert utc(due) == "2026-11-21T02:00:00.000Z"
-    assert utc(next_due("03:00", "Europe/Rome", due)) == "2026-11-22T02:00:00.000Z"
+    assert format_utc(due) == "2026-11-21T02:00:00.000Z"
+    assert format_utc(next_due("03:00", "Europe/Rome", due)) == "2026-11-22T02:00:00.000Z"
     assert (
-        utc(last_due("02:30", "Europe/Rome", at("2026-03-29T12:00:00.000Z"))) == "2026-03-29T01:30:00.000Z"
+        format_utc(last_due("02:30", "Europe/Rome", at("2026-03-29T12:00:00.000Z")))
+        == "2026-03-29T01:30:00.000Z"
     )  # 23 hours
     row = {"started_at": "2026-11-20T02:00:01.000Z", "outcome": "done", "started_by": "schedule"}
     assert why_due(prune, row, config, at("2026-11-21T01:59:00.000Z")) is None
@@ -208,7 +209,7 @@ def test_nothing_is_deleted_just_after_the_clock_leapt(house):
     assert clock_is_settled(connection, time.time())
     connection.execute(
         "insert into events (event, started_at, figures) values ('CLOCK_STEP', ?, '{\"seconds\": 315360000}')",
-        (utc(time.time()),),
+        (format_utc(time.time()),),
     )
     assert not clock_is_settled(connection, time.time())
     assert clock_is_settled(connection, time.time() + 7200)
@@ -262,8 +263,8 @@ def test_polls_that_go_on_are_kept_whatever_is_said_of_them_meanwhile(house, ask
     for start, end in ((200, 199), (100, -1), (99, 98), (0.1, 0.1)):
         ask(
             "insert into polls (ups, started_at, ended_at, count, outcome) values (1, ?, ?, 9, 'ok')",
-            utc(now - start * DAY_S),
-            utc(now - end * DAY_S),
+            format_utc(now - start * DAY_S),
+            format_utc(now - end * DAY_S),
         )
     assert {item.table: item.rows for item in read_plan(house.database, house.retention)}["polls"] == 2
     run_due(house)

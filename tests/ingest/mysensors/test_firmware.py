@@ -5,7 +5,7 @@ import time
 import pytest
 
 from ingest.db.connection import connect
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.demo.ota.bootloader import BootloaderNode
 from ingest.demo.ota.library_node import LibraryNode
 from ingest.demo.ota.radio_node import Sleep, crc16
@@ -78,7 +78,7 @@ class Field:
                 image.crc,
                 image.sha256,
                 image.size,
-                utc(time.time()),
+                format_utc(time.time()),
             ),
         ).lastrowid
         connection.execute("insert into firmware_images values (?, ?)", (number, image.data))
@@ -87,7 +87,7 @@ class Field:
         return number, type, version, image.data
 
     def schedule(self, node, firmware, released=True, **columns):
-        now = utc(time.time())
+        now = format_utc(time.time())
         keys = {
             "node": node,
             "firmware": firmware[0],

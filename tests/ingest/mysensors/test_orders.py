@@ -2,13 +2,13 @@
 
 import pytest
 
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.mysensors.commands import Orders, read_order
 from ingest.mysensors.node_hold import Gate
 from ingest.mysensors.protocol import Header, LineError
 
 WALL = 1_790_000_000.0
-LATER = utc(WALL + 86_400)
+LATER = format_utc(WALL + 86_400)
 
 
 class Desk:
@@ -37,7 +37,7 @@ class Desk:
 
     def echo(self, line):
         node, child, command, _, type = map(int, line.split(";")[:5])
-        self.orders.echoed(Header(node, child, command, 1, type), utc(WALL + self.now))
+        self.orders.echoed(Header(node, child, command, 1, type), format_utc(WALL + self.now))
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_an_echo_ends_an_order(desk):
     desk.echo(ON)
     assert desk.run(30) == []
     assert desk.states(1) == ["sent", "echoed"]
-    assert desk.updates[-1].sent_at == utc(WALL) and desk.updates[-1].done_at > utc(WALL)
+    assert desk.updates[-1].sent_at == format_utc(WALL) and desk.updates[-1].done_at > format_utc(WALL)
 
 
 def test_without_an_echo_an_awake_node_is_asked_three_times(desk):
@@ -68,7 +68,7 @@ def test_a_line_that_asks_for_no_echo_is_done_when_it_is_sent(desk):
     desk.order(1, "12;1;1;0;2;1")
     assert desk.run(30) == ["12;1;1;0;2;1"]
     assert desk.states(1) == ["sent"]
-    assert desk.updates[-1].done_at == utc(WALL)
+    assert desk.updates[-1].done_at == format_utc(WALL)
 
 
 def test_orders_leave_the_radio_time_and_keep_their_order(desk):
@@ -121,7 +121,7 @@ def test_nothing_is_sent_at_the_end_of_a_window(desk):
     start = desk.now
     desk.orders.window(12, 0.5, start)
     assert desk.run(2) == [f"12;{number};1;1;2;1" for number in range(4)]  # at 0, 0.1, 0.2, 0.3 of 0.5 s
-    assert max(update.sent_at for update in desk.updates) < utc(WALL + start + 0.4)
+    assert max(update.sent_at for update in desk.updates) < format_utc(WALL + start + 0.4)
 
 
 def test_in_a_long_window_an_order_is_sent_once(desk):
@@ -168,7 +168,7 @@ def test_requests_are_not_replaced_by_each_other(desk):
 
 def test_an_order_expires_in_words(desk):
     desk.sleepers.add(12)
-    desk.order(1, ON, expires_at=utc(WALL + 10))
+    desk.order(1, ON, expires_at=format_utc(WALL + 10))
     desk.run(20)
     assert desk.updates[-1].state == "expired"
     assert desk.updates[-1].reason == "expired: the node opened no window in which it hears"
@@ -177,7 +177,7 @@ def test_an_order_expires_in_words(desk):
 
 
 def test_what_was_over_before_the_start_is_not_blamed_on_a_node_that_is_awake(desk):
-    desk.order(1, ON, expires_at=utc(WALL - 10))
+    desk.order(1, ON, expires_at=format_utc(WALL - 10))
     assert desk.run(1) == []
     assert desk.updates[-1].reason == "expired: its time was over"
 
@@ -199,7 +199,7 @@ def test_a_held_node_gets_nothing_but_stream_messages_until_it_is_released(desk)
 
 def test_an_order_that_expires_while_its_node_is_held_says_so(desk):
     desk.gate.hold(12, "its firmware is being updated")
-    desk.order(1, ON, expires_at=utc(WALL + 1))
+    desk.order(1, ON, expires_at=format_utc(WALL + 1))
     desk.run(2)
     assert desk.updates[-1].reason == "expired: its firmware is being updated"
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ingest.db.connection import connect
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.mysensors.replay import replay
 from ingest.schema.migrate import migrate
 
@@ -44,7 +44,7 @@ def one(store, columns, table="nodes", where="1"):
 def test_a_message_is_stored_whole(store):
     assert store("12;6;1;0;0;36.5", b"\xff", "junk") == 3
     assert store.rows("select * from messages") == [
-        (1, utc(START), 0, 12, 12, 6, 1, 0, 0, "V_TEMP", "36.5", 0)
+        (1, format_utc(START), 0, 12, 12, 6, 1, 0, 0, "V_TEMP", "36.5", 0)
     ]
     assert store.rows("select source, raw from rejects") == [("main", r"\xff"), ("main", "junk")]
 
@@ -161,8 +161,8 @@ def test_the_revision_of_a_sketch(store, text, revision):
 def test_what_a_presentation_tells(store):
     store("12;255;0;0;18;2.3.2", "12;6;0;0;6;Room", "12;7;0;0;200;odd", "13;255;0;0;17;2.4.0-alpha")
     assert store.rows("select role, protocol_version, presented_at from nodes order by id") == [
-        ("repeater", "2.3.2", utc(START)),
-        ("node", "2.4.0-alpha", utc(START)),
+        ("repeater", "2.3.2", format_utc(START)),
+        ("node", "2.4.0-alpha", format_utc(START)),
     ]
     assert store.rows("select child_id, type, type_name, description, name from sensors order by id") == [
         (6, 6, "S_TEMP", "Room", "Node 12 · Room"),
@@ -176,7 +176,7 @@ def test_a_gateway_tells_its_version_and_keeps_its_role(store):
         (0, "gateway", "2.4.0-alpha"),
         (12, "node", None),
     ]
-    assert one(store, "version, last_seen_at", "gateways") == ("2.4.0-alpha", utc(START))
+    assert one(store, "version, last_seen_at", "gateways") == ("2.4.0-alpha", format_utc(START))
 
 
 def test_parents_by_all_three_ways(store):
@@ -221,10 +221,10 @@ def test_battery_levels_and_their_history(store):
         (240, "12;255;3;0;0;x"),
     )
     assert store.rows("select received_at, node, level from battery_levels") == [
-        (utc(START), 12, 87),
-        (utc(START + 60), 12, 86.5),
+        (format_utc(START), 12, 87),
+        (format_utc(START + 60), 12, 86.5),
     ]
-    assert one(store, "battery_level, battery_level_at") == (86.5, utc(START + 60))
+    assert one(store, "battery_level, battery_level_at") == (86.5, format_utc(START + 60))
     assert [reason for (reason,) in store.rows("select reason from oddities")] == [
         f"battery level {text!r}: 0 to 100 per cent is possible" for text in ("250", "-1", "x")
     ]
@@ -262,9 +262,12 @@ def test_values_are_numbers_where_they_are_and_text_always(store):
 
 def test_first_and_last_seen_of_everything(store):
     store((0, "12;255;3;0;22;1"), (10, "12;6;1;0;0;1"), (20, "12;6;1;0;0;2"), (30, "12;255;3;0;22;2"))
-    assert one(store, "first_seen_at, last_seen_at") == (utc(START), utc(START + 30))
-    assert one(store, "first_seen_at, last_seen_at", "sensors") == (utc(START + 10), utc(START + 20))
-    assert one(store, "first_at, last_at", "channels") == (utc(START + 10), utc(START + 20))
+    assert one(store, "first_seen_at, last_seen_at") == (format_utc(START), format_utc(START + 30))
+    assert one(store, "first_seen_at, last_seen_at", "sensors") == (
+        format_utc(START + 10),
+        format_utc(START + 20),
+    )
+    assert one(store, "first_at, last_at", "channels") == (format_utc(START + 10), format_utc(START + 20))
 
 
 def test_the_usual_interval_is_that_between_bursts(store):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from ingest.db.connection import connect, transaction
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.mysensors.events import Connected, Lost, Watch
 from ingest.mysensors.framing import Lines
 from ingest.mysensors.records import Block
@@ -88,7 +88,7 @@ def test_a_node_is_silent_after_three_times_its_usual_interval(days):
     days.wait(9000)
     assert len(days.rows()) == 1
     days.say("12;1;1;0;0;1")
-    back = utc(days.wall)
+    back = format_utc(days.wall)
     days.wait(60)
     assert days.rows() == [("NODE_SILENT", 12, last, back, 1)]
 
@@ -154,8 +154,8 @@ def test_the_last_value_is_the_last_that_came_whatever_the_clock_says(days):
     days.say("12;1;1;0;0;1")
     days.wall -= 86_400
     days.say("12;1;1;0;0;2")
-    assert days.rows("select value, last_at from channels") == [(2, utc(WALL - 86_400))]
-    assert days.rows("select last_seen_at from nodes where id = 12") == [(utc(WALL - 86_400),)]
+    assert days.rows("select value, last_at from channels") == [(2, format_utc(WALL - 86_400))]
+    assert days.rows("select last_seen_at from nodes where id = 12") == [(format_utc(WALL - 86_400),)]
     assert days.rows("select day, messages from node_daily where child_id is null order by day") == [
         ("2026-09-20", 1),
         ("2026-09-21", 1),

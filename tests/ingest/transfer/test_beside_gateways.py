@@ -13,7 +13,7 @@ from moving_house import Between
 from tracker_file import Tracker, make_tracker, traffic
 
 from ingest.db.connection import connect, transaction
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.mysensors.events import Connected, Watch
 from ingest.mysensors.framing import Lines
 from ingest.mysensors.protocol import Header
@@ -39,7 +39,7 @@ class Reader:
         number_gateways(self.connection, [("main", "tcp 127.0.0.1:1")])
         self.store = Store(self.connection, "Europe/Rome")
         if alive:
-            now = utc(time.time())
+            now = format_utc(time.time())
             self.connection.execute(
                 "insert into ingest_status (source, kind, address, state, since_at, heartbeat_at) values ('main', 'mysensors', '', 'connected', ?, ?)",
                 (now, now),

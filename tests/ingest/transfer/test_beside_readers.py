@@ -11,7 +11,7 @@ from nutify_file import make_times
 
 from ingest.config.model import UpsSettings
 from ingest.db.connection import connect, transaction
-from ingest.db.time import seconds, utc
+from ingest.db.time import format_utc, parse_utc
 from ingest.schema.migrate import migrate
 from ingest.transfer import import_job as run
 from ingest.ups.records import Poll
@@ -45,7 +45,7 @@ class Reader:
         register(self.connection, sources, {})
         self.store = UpsStore(self.connection, "Europe/Rome", sources, {"rack@closet": UpsSettings()})
         if alive:
-            now = utc(time.time())
+            now = format_utc(time.time())
             self.connection.execute(
                 "insert into ingest_status (source, kind, address, state, since_at, heartbeat_at) values ('closet', 'nut', '', 'connected', ?, ?)",
                 (now, now),
@@ -81,7 +81,7 @@ def reader(house):
 
 
 def csv_of(path, times, volts=220.0, status="OL", ups="rack@closet"):
-    lines = [f"{utc(at)},{ups},{status},{volts},300,90\n" for at in times]
+    lines = [f"{format_utc(at)},{ups},{status},{volts},300,90\n" for at in times]
     path.write_text("sampled_at,ups,ups_status,input_voltage,ups_realpower,battery_charge\n" + "".join(lines))
     return path
 
@@ -149,8 +149,10 @@ def test_when_a_ups_was_first_seen_stays_what_a_file_tells(house, reader, tmp_pa
     house.take(csv_of(tmp_path / "a.csv", times(now - 3600, now - 1800, 60)))
     live.see(now)
     live.commit()
-    assert seconds(house.one("select first_seen_at from ups")) == pytest.approx(now - 3600, abs=0.01)
-    assert house.rows("select status, status_at, last_sample_at from ups") == [("OL", utc(now), utc(now))]
+    assert parse_utc(house.one("select first_seen_at from ups")) == pytest.approx(now - 3600, abs=0.01)
+    assert house.rows("select status, status_at, last_sample_at from ups") == [
+        ("OL", format_utc(now), format_utc(now))
+    ]
 
 
 def test_time_is_covered_once_where_two_programs_took_turns(house, reader, tmp_path):
@@ -180,10 +182,10 @@ def test_an_hour_whose_samples_are_pruned_keeps_its_figures(house, reader, tmp_p
         live.see(at, volts=240.0, step=60.0)
     live.see(start + 7200)
     live.commit()
-    live.connection.execute("delete from ups_samples where sampled_at < ?", (utc(start + 3600),))
+    live.connection.execute("delete from ups_samples where sampled_at < ?", (format_utc(start + 3600),))
     outcome = house.take(csv_of(tmp_path / "a.csv", times(start - 3600, start + 3600, 60)))["sample"]
     assert outcome.stored == 60  # those of the hour before: that of the reader is not counted twice
-    hour = next(hour for hour in hours(house) if hour["hour_at"] == utc(start))
+    hour = next(hour for hour in hours(house) if hour["hour_at"] == format_utc(start))
     assert (hour["samples"], hour["covered_s"], hour["input_voltage_avg"]) == (30, 1740.0, 240.0)
 
 
@@ -227,7 +229,7 @@ def test_a_file_that_grows_while_it_is_read(house, reader, tmp_path, monkeypatch
             for _ in range(10):
                 at = next(more, None)
                 if at is not None:
-                    file.write(f"{utc(at)},rack@closet,OL,220,300,90\n")
+                    file.write(f"{format_utc(at)},rack@closet,OL,220,300,90\n")
         live.see(time.time(), step=1.0)
         live.commit()
 
@@ -273,10 +275,12 @@ def test_an_outage_that_goes_on_stays_the_last_one(house, reader, tmp_path):
     outcome = house.take(tmp_path / "nutify.sqlite", ups="rack@closet")["events of UPSes"]
     assert outcome.stored == 1 and sum(outcome.skipped.values()) == 1
     assert house.rows("select started_at, ended_at is null from events order by id") == [
-        (utc(now - 86400), 0),
-        (utc(now - 60), 1),
+        (format_utc(now - 86400), 0),
+        (format_utc(now - 60), 1),
     ]
-    assert house.rows("select on_battery_since, last_outage_at from ups_overview") == [(utc(now - 60),) * 2]
+    assert house.rows("select on_battery_since, last_outage_at from ups_overview") == [
+        (format_utc(now - 60),) * 2
+    ]
 
 
 def test_an_outage_that_was_moved_in_counts_for_the_battery(house, tmp_path):
@@ -392,7 +396,7 @@ def test_four_files_beside_a_real_upsd_and_its_reader(lab, tmp_path, voltkeeper,
                 name
             )  # first what was moved in, then what the reader sampled, never mixed
             own = kinds.count(True)
-            lived = seconds(stamps[-1]) - seconds(stamps[-own])
+            lived = parse_utc(stamps[-1]) - parse_utc(stamps[-own])
             assert 2 * 3600 / 5 - lived / 5 - 3 <= kinds.count(False) <= 1440
         assert [
             row
@@ -402,4 +406,4 @@ def test_four_files_beside_a_real_upsd_and_its_reader(lab, tmp_path, voltkeeper,
         found = ingest.rows("select name, status, first_seen_at from ups order by name")
         assert [row["name"] for row in found] == ["attic@lab", "desk@lab", "rack@lab", "shed@lab"]
         assert {row["status"] for row in found} == {"OL"}
-        assert all(seconds(row["first_seen_at"]) == pytest.approx(now - 2 * 3600, abs=1.1) for row in found)
+        assert all(parse_utc(row["first_seen_at"]) == pytest.approx(now - 2 * 3600, abs=1.1) for row in found)

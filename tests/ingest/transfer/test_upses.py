@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from nutify_file import make_new, make_old, make_times
 
-from ingest.db.time import utc
+from ingest.db.time import format_utc
 from ingest.transfer import import_job as run
 from ingest.transfer.records import MoveError
 
@@ -88,7 +88,7 @@ def test_an_outage_that_the_file_left_open_is_ended_by_what_it_tells_later(house
     )
     assert house.take(tmp_path / "nutify.sqlite")["events of UPSes"].stored == 1
     sql = "select started_at, ended_at, complete, json_extract(figures, '$.covered_s') from events"
-    assert house.rows(sql) == [(utc(start + 600), utc(start + 900), 0, 240.0)]
+    assert house.rows(sql) == [(format_utc(start + 600), format_utc(start + 900), 0, 240.0)]
     make_times(
         tmp_path / "nutify.sqlite",
         range(start + 900, start + 3000, 60),
@@ -97,7 +97,7 @@ def test_an_outage_that_the_file_left_open_is_ended_by_what_it_tells_later(house
     )
     for stored in (1, 0):
         assert house.take(tmp_path / "nutify.sqlite")["events of UPSes"].stored == stored
-        assert house.rows(sql) == [(utc(start + 600), utc(start + 1800), 1, 1200.0)]
+        assert house.rows(sql) == [(format_utc(start + 600), format_utc(start + 1800), 1, 1200.0)]
 
 
 def test_a_nutify_file_of_many_upses_twice_and_killed(make_house, tmp_path, monkeypatch):
