@@ -27,7 +27,7 @@ _PORT_ERRORS = (serial.SerialException, OSError, termios.error)  # termios.error
 
 
 class MustClient:
-    """One EP20 on one port, opened for us alone. After a PortError or `close()` make a new object.
+    """One EP20 on one port, opened for us alone. After a SerialPortError or `close()` make a new object.
 
     `timeout` in s until the first byte, `retries` further attempts, `late` the age in s at which an unanswered request is
     taken for lost (until then its answer is waited for, to be thrown away), `low_charge` in % for the word LB. Every method
@@ -53,7 +53,7 @@ class MustClient:
         try:
             self._port = serial.Serial(device, BAUDRATE, timeout=SLICE_S, write_timeout=1, exclusive=True)
         except _PORT_ERRORS as error:
-            raise errors.PortError(open_words(device, error)) from error
+            raise errors.SerialPortError(open_error_message(device, error)) from error
 
     def __enter__(self) -> "MustClient":
         return self
@@ -88,7 +88,7 @@ class MustClient:
         )
 
     def close(self) -> None:
-        """Give the port back. A call that waits in another thread ends at once with PortClosed."""
+        """Give the port back. A call that waits in another thread ends at once with PortClosedError."""
         self._closing.set()
         with self._lock:
             try:
@@ -110,8 +110,8 @@ class MustClient:
                 raise
             except _PORT_ERRORS as error:
                 if self._closing.is_set():
-                    raise errors.PortClosed(f"{self.device} was closed") from error
-                raise errors.PortError(
+                    raise errors.PortClosedError(f"{self.device} was closed") from error
+                raise errors.SerialPortError(
                     f"{self.device} went away ({error}): is the cable plugged in? It is opened again when it is back"
                 ) from error
 
@@ -122,15 +122,15 @@ class MustClient:
                 return self._attempt(request, length, parse, timed_out)
             except errors.MustError as error:
                 log.debug(
-                    "%s: attempt %d: %s %s", self.device, self.attempts, error.words, error.raw.hex(" ")
+                    "%s: attempt %d: %s %s", self.device, self.attempts, error.message, error.raw.hex(" ")
                 )
                 if error.final:
                     raise
                 if self.attempts > self.retries:
                     if self.retries:
-                        error.add_words(f"(asked {self.attempts} times)")
+                        error.append_message(f"(asked {self.attempts} times)")
                     raise
-                timed_out = timed_out or isinstance(error, errors.NoAnswer)
+                timed_out = timed_out or isinstance(error, errors.NoAnswerError)
 
     def _attempt(self, request, length, parse, timed_out):
         self._check_open()
@@ -140,7 +140,7 @@ class MustClient:
         frame = self._receive(length, asked_at)
         if not frame:
             self._drain(GAP_S, asked_at + self.late)
-            raise errors.NoAnswer(
+            raise errors.NoAnswerError(
                 f"no answer on {self.device} within {self.timeout:g} s: is the device on, and no serial-getty or other "
                 "program on the port?"
             )
@@ -191,10 +191,10 @@ class MustClient:
 
     def _check_open(self):
         if self._closing.is_set():
-            raise errors.PortClosed(f"{self.device} was closed")
+            raise errors.PortClosedError(f"{self.device} was closed")
 
 
-def open_words(device: str, error: Exception) -> str:
+def open_error_message(device: str, error: Exception) -> str:
     """Why a port could not be opened, and the remedy."""
     number = getattr(error, "errno", None)
     if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO):

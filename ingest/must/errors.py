@@ -4,86 +4,86 @@
 class MustError(Exception):
     """Root of the family.
 
-    `outcome` is the short word kept in `polls`, `words` say what happened and what to do, `raw` is what was received.
+    `outcome` is the short word kept in `polls`, `message` says what happened and what to do, `raw` is what was received.
     """
 
     outcome = "error"
     final = False  # True: asking again cannot help
 
-    def __init__(self, words: str, raw: bytes = b"") -> None:
-        super().__init__(words)
-        self.words = words
+    def __init__(self, message: str, raw: bytes = b"") -> None:
+        super().__init__(message)
+        self.message = message
         self.raw = bytes(raw)
 
-    def add_words(self, more: str) -> None:
+    def append_message(self, more: str) -> None:
         """Say more about what happened."""
-        self.words = f"{self.words} {more}"
-        self.args = (self.words,)
+        self.message = f"{self.message} {more}"
+        self.args = (self.message,)
 
 
-class PortError(MustError):
+class SerialPortError(MustError):
     """The serial port cannot be opened, or it went away."""
 
     outcome = "port"
     final = True
 
 
-class PortClosed(MustError):
+class PortClosedError(MustError):
     """`close()` was called while, or before, the port was asked."""
 
     outcome = "closed"
     final = True
 
 
-class NoAnswer(MustError):
+class NoAnswerError(MustError):
     """Not one byte came in time."""
 
     outcome = "timeout"
 
 
-class ShortAnswer(MustError):
+class ShortAnswerError(MustError):
     """Fewer bytes than the request calls for."""
 
     outcome = "short"
 
 
-class LongAnswer(MustError):
+class LongAnswerError(MustError):
     """More bytes than the request calls for."""
 
     outcome = "long"
 
 
-class CrcMismatch(MustError):
+class CrcMismatchError(MustError):
     """The check sum does not fit the bytes."""
 
     outcome = "crc"
 
 
-class WrongUnit(MustError):
+class WrongUnitError(MustError):
     """A sound frame of another unit than the one asked."""
 
     outcome = "unit"
 
 
-class WrongFunction(MustError):
+class WrongFunctionError(MustError):
     """A sound frame that answers another function."""
 
     outcome = "function"
 
 
-class WrongCount(MustError):
+class WrongCountError(MustError):
     """A sound frame with another number of registers: the answer to another request."""
 
     outcome = "count"
 
 
-class WrongEcho(MustError):
+class WrongEchoError(MustError):
     """A sound answer to a write that names another register than the one written."""
 
     outcome = "echo"
 
 
-class ZeroAnswer(MustError):
+class ZeroAnswerError(MustError):
     """A sound frame without a work state or rated power: the EP20 sends all zeros now and then."""
 
     outcome = "zeros"
@@ -99,7 +99,7 @@ EXCEPTIONS = {
 }
 
 
-class ExceptionAnswer(MustError):
+class ExceptionAnswerError(MustError):
     """The device refuses the request; `code` is the Modbus exception code."""
 
     outcome = "exception"

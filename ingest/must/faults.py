@@ -63,11 +63,11 @@ ALARMS = {
 }
 
 
-def fault_words(code: int) -> str:
+def fault_text(code: int) -> str:
     """'overload (fault 7)'; a code nobody has named is 'fault 99'."""
     return f"{FAULTS[code]} (fault {code})" if code in FAULTS else f"fault {code}"
 
 
-def alarm_words(bits: int) -> list[str]:
+def alarm_texts(bits: int) -> list[str]:
     """The alarms that are set; bits without a name are kept as 'bit 5'."""
     return [ALARMS.get(1 << n, f"bit {n}") for n in range(16) if bits >> n & 1]

@@ -56,7 +56,9 @@ def parse_read(frame: bytes, count: int, unit: int = UNIT) -> tuple[int, ...]:
     """The registers in an answer to a read of `count` of them, unsigned. Raises a MustError that says what is wrong."""
     _check(frame, READ, read_answer_length(count), unit)
     if frame[2] != 2 * count:
-        raise errors.WrongCount(f"{frame[2] // 2} registers in an answer to a request for {count}", frame)
+        raise errors.WrongCountError(
+            f"{frame[2] // 2} registers in an answer to a request for {count}", frame
+        )
     return struct.unpack(f">{count}H", frame[3:-2])
 
 
@@ -65,7 +67,7 @@ def parse_write(frame: bytes, address: int, count: int, unit: int = UNIT) -> Non
     _check(frame, WRITE, WRITE_ANSWER_LENGTH, unit)
     told = struct.unpack(">HH", frame[2:6])
     if told != (address, count):
-        raise errors.WrongEcho(
+        raise errors.WrongEchoError(
             f"the answer to a write of {count} at {address} names {told[1]} at {told[0]}", frame
         )
 
@@ -82,20 +84,22 @@ def _check(frame: bytes, function: int, length: int, unit: int) -> None:
     """
     sound = crc_fits(frame)
     if sound and len(frame) == EXCEPTION_LENGTH and frame[1] == function | EXCEPTION_BIT and frame[0] == unit:
-        raise errors.ExceptionAnswer(frame[2], frame)
+        raise errors.ExceptionAnswerError(frame[2], frame)
     if not sound and len(frame) < length:
         if len(frame) == EXCEPTION_LENGTH and is_exception(frame):
-            raise errors.CrcMismatch("an exception answer with a wrong check sum", frame)
-        raise errors.ShortAnswer(f"the answer ends after {len(frame)} of {length} bytes", frame)
+            raise errors.CrcMismatchError("an exception answer with a wrong check sum", frame)
+        raise errors.ShortAnswerError(f"the answer ends after {len(frame)} of {length} bytes", frame)
     if len(frame) > length and (not sound or len(frame) != _own_length(frame)):
-        raise errors.LongAnswer(f"the answer has {len(frame)} bytes instead of {length}", frame)
+        raise errors.LongAnswerError(f"the answer has {len(frame)} bytes instead of {length}", frame)
     if not sound:
-        raise errors.CrcMismatch(
+        raise errors.CrcMismatchError(
             f"wrong check sum in {len(frame)} bytes: the line disturbs, or two speak at once", frame
         )
     if frame[0] != unit:
-        raise errors.WrongUnit(f"an answer of unit {frame[0]}, asked was unit {unit}", frame)
+        raise errors.WrongUnitError(f"an answer of unit {frame[0]}, asked was unit {unit}", frame)
     if frame[1] != function:
-        raise errors.WrongFunction(f"an answer to function {frame[1]}, asked was function {function}", frame)
+        raise errors.WrongFunctionError(
+            f"an answer to function {frame[1]}, asked was function {function}", frame
+        )
     if len(frame) != length:
-        raise errors.WrongCount(f"a sound answer of {len(frame)} bytes to a request for {length}", frame)
+        raise errors.WrongCountError(f"a sound answer of {len(frame)} bytes to a request for {length}", frame)

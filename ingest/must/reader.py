@@ -4,7 +4,7 @@ import logging
 import time
 
 from ingest.must.client import MustClient
-from ingest.must.errors import MustError, PortError
+from ingest.must.errors import MustError, SerialPortError
 from ingest.must.registers import SETTING_NAMES
 from ingest.ups.polling import Reader, SourceError, UpsError
 
@@ -30,8 +30,8 @@ class MustReader(Reader):
     def _open(self):
         try:
             client = MustClient(self._device.serial, low_charge=self._low_charge)
-        except PortError as error:
-            raise SourceError(error.outcome, error.words) from error
+        except SerialPortError as error:
+            raise SourceError(error.outcome, error.message) from error
         self._client = client
         self._settings_due = 0.0
         if self._stopping.is_set():
@@ -65,7 +65,7 @@ class MustReader(Reader):
             try:
                 self._settings = self._guard(self._client.read_settings)
             except UpsError as error:
-                log.info("%s: its settings cannot be read now: %s", self.source, error.words)
+                log.info("%s: its settings cannot be read now: %s", self.source, error.message)
                 self._settings_due = time.monotonic() + 10 * self.poll_s
         return self._settings | variables, WRITABLE, SETTINGS
 
@@ -75,5 +75,5 @@ class MustReader(Reader):
             return call()
         except MustError as error:
             if error.outcome in ("port", "closed"):
-                raise SourceError(error.outcome, error.words) from error
-            raise UpsError(error.outcome, error.words) from error
+                raise SourceError(error.outcome, error.message) from error
+            raise UpsError(error.outcome, error.message) from error

@@ -7,8 +7,8 @@ the battery is signed, + charging, - discharging, and the load's current is in t
 
 from collections.abc import Sequence
 
-from ingest.must.errors import ZeroAnswer
-from ingest.must.faults import BATTERY_HIGH, BATTERY_LOW, OVERLOAD, PARAMETER_ERROR, alarm_words, fault_words
+from ingest.must.errors import ZeroAnswerError
+from ingest.must.faults import BATTERY_HIGH, BATTERY_LOW, OVERLOAD, PARAMETER_ERROR, alarm_texts, fault_text
 
 STATUS = 30000
 STATUS_COUNT = 27
@@ -27,10 +27,10 @@ WORK_STATES = {
     7: "grid charge",
     8: "soft start",
 }
-STATE_WORDS = {3: ["OB", "DISCHRG"], 4: ["OL"], 5: ["OFF"], 6: ["OFF"], 7: ["OL", "CHRG"]}
+STATE_TOKENS = {3: ["OB", "DISCHRG"], 4: ["OL"], 5: ["OFF"], 6: ["OFF"], 7: ["OL", "CHRG"]}
 LOAD_STATES = {0: "normal", 1: "alarm", 2: "overload"}
 AVR_STATES = {0: "bypass", 1: "trim", 2: "boost", 4: "extra boost"}
-AVR_WORDS = {1: "TRIM", 2: "BOOST", 4: "BOOST"}  # meaningful on mains only: on battery the register reads 2
+AVR_TOKENS = {1: "TRIM", 2: "BOOST", 4: "BOOST"}  # meaningful on mains only: on battery the register reads 2
 BUZZER_STATES = {0: "off", 1: "sounding", 2: "alarm"}
 CHARGE_STAGES = {0: "constant current", 1: "constant voltage", 2: "float"}
 FLOAT = 2
@@ -52,16 +52,16 @@ def tenths(value: int) -> str:
 def status_variables(registers: Sequence[int], low_charge: float = 20, raw: bytes = b"") -> dict[str, str]:
     """Registers 30000-30026 as variables. Units: V, Hz, A, W, VA, %, degrees C.
 
-    `low_charge` is the charge in % at and below which a UPS on battery is LB. Raises ZeroAnswer when the device tells
+    `low_charge` is the charge in % at and below which a UPS on battery is LB. Raises ZeroAnswerError when the device tells
     neither a work state nor its rated power, which it does now and then in a frame that is otherwise sound.
     """
     if len(registers) != STATUS_COUNT:
         raise ValueError(f"{STATUS_COUNT} registers make a status, not {len(registers)}")
     r = dict(enumerate(registers, STATUS))
     if r[30002] == 0 or r[30004] == 0:
-        raise ZeroAnswer("the device answers with zeros: no work state or no rated power", raw)
+        raise ZeroAnswerError("the device answers with zeros: no work state or no rated power", raw)
     variables = IDENTITY | {
-        "ups.status": " ".join(status_words(registers, low_charge)),
+        "ups.status": " ".join(status_tokens(registers, low_charge)),
         "input.voltage": tenths(r[30005]),
         "input.frequency": tenths(r[30006]),
         "output.voltage": tenths(r[30007]),
@@ -83,8 +83,8 @@ def status_variables(registers: Sequence[int], low_charge: float = 20, raw: byte
         "experimental.must.load.state": LOAD_STATES.get(r[30013], f"state {r[30013]}"),
         "experimental.must.avr.state": AVR_STATES.get(r[30019], f"state {r[30019]}"),
         "experimental.must.buzzer.state": BUZZER_STATES.get(r[30020], f"state {r[30020]}"),
-        "experimental.must.fault": fault_words(r[30021]) if r[30021] else "none",
-        "experimental.must.alarm": ", ".join(alarm_words(r[30022])) or "none",
+        "experimental.must.fault": fault_text(r[30021]) if r[30021] else "none",
+        "experimental.must.alarm": ", ".join(alarm_texts(r[30022])) or "none",
         "experimental.must.charge.stage": CHARGE_STAGES.get(r[30023], f"stage {r[30023]}"),
         "experimental.must.charge.flag": "yes" if r[30024] else "no",
         "experimental.must.main.switch": "on" if r[30025] else "off",
@@ -99,20 +99,20 @@ def status_variables(registers: Sequence[int], low_charge: float = 20, raw: byte
 def ups_alarms(registers: Sequence[int]) -> list[str]:
     """What stands behind the word ALARM: the fault, and a parameter error."""
     r = dict(enumerate(registers, STATUS))
-    texts = [fault_words(r[30021])] if r[30021] else []
+    texts = [fault_text(r[30021])] if r[30021] else []
     return texts + (["parameter error"] if r[30022] & PARAMETER_ERROR else [])
 
 
-def status_words(registers: Sequence[int], low_charge: float = 20) -> list[str]:
+def status_tokens(registers: Sequence[int], low_charge: float = 20) -> list[str]:
     """The words of `ups.status`, ALARM first as upsd puts it. A state that tells nothing of the mains is WAIT."""
     r = dict(enumerate(registers, STATUS))
     state, bits = r[30002], r[30022]
     words = ["ALARM"] if ups_alarms(registers) else []
-    words += STATE_WORDS.get(state, ["WAIT"])
+    words += STATE_TOKENS.get(state, ["WAIT"])
     if state == LINE and r[30024] and r[30023] < FLOAT and signed(r[30015]) > 0:
         words.append("CHRG")
-    if state == LINE and r[30019] in AVR_WORDS:
-        words.append(AVR_WORDS[r[30019]])
+    if state == LINE and r[30019] in AVR_TOKENS:
+        words.append(AVR_TOKENS[r[30019]])
     if r[30013] == 2 or bits & OVERLOAD:
         words.append("OVER")
     if bits & BATTERY_LOW or (state == BACKUP and r[30017] <= low_charge):

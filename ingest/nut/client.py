@@ -6,7 +6,7 @@ asked, a list must end, and whatever else happens makes the connection unusable.
 
 from ingest.nut.connection import Connection
 from ingest.nut.errors import NutError
-from ingest.nut.transport import name, quote
+from ingest.nut.transport import name_argument, quote
 
 __all__ = ["NutClient", "NutError"]
 
@@ -25,18 +25,20 @@ class NutClient(Connection):
     # LIST VAR su700 / BEGIN LIST VAR su700 / VAR su700 ups.status "OL" / END LIST VAR su700
     def list_vars(self, ups: str) -> dict[str, str]:
         """Every variable of a UPS, values as text."""
-        return {row[2]: row[3] for row in self._list(f"VAR {self._argument(name, ups)}", 4, "VAR", ups)}
+        return {
+            row[2]: row[3] for row in self._list(f"VAR {self._argument(name_argument, ups)}", 4, "VAR", ups)
+        }
 
     # LIST RW su700 / BEGIN LIST RW su700 / RW su700 ups.delay.shutdown "020" / END LIST RW su700
     def list_rw_vars(self, ups: str) -> dict[str, str]:
         """The variables that can be set, with their values; none where the server does not tell."""
-        rows = self._optional(lambda: self._list(f"RW {self._argument(name, ups)}", 4, "RW", ups))
+        rows = self._optional(lambda: self._list(f"RW {self._argument(name_argument, ups)}", 4, "RW", ups))
         return {row[2]: row[3] for row in rows}
 
     # LIST CMD su700 / BEGIN LIST CMD su700 / CMD su700 load.on / END LIST CMD su700
     def list_command_names(self, ups: str) -> list[str]:
         """The instant commands of a UPS; none where the server does not tell."""
-        rows = self._optional(lambda: self._list(f"CMD {self._argument(name, ups)}", 3, "CMD", ups))
+        rows = self._optional(lambda: self._list(f"CMD {self._argument(name_argument, ups)}", 3, "CMD", ups))
         return [row[2] for row in rows]
 
     def list_commands(self, ups: str) -> dict[str, str]:
@@ -46,19 +48,21 @@ class NutClient(Connection):
     # LIST CLIENT su700 / BEGIN LIST CLIENT su700 / CLIENT su700 ::1 / END LIST CLIENT su700
     def list_clients(self, ups: str) -> list[str]:
         """Addresses of the machines that are logged in to a UPS."""
-        rows = self._optional(lambda: self._list(f"CLIENT {self._argument(name, ups)}", 3, "CLIENT", ups))
+        rows = self._optional(
+            lambda: self._list(f"CLIENT {self._argument(name_argument, ups)}", 3, "CLIENT", ups)
+        )
         return [row[2] for row in rows]
 
     # LIST ENUM su700 input.sensitivity / BEGIN ... / ENUM su700 input.sensitivity "low" / END ...
     def list_enum(self, ups: str, var: str) -> list[str]:
         """The values an enumerated variable may take; none where it has no such list."""
-        what = f"ENUM {self._argument(name, ups)} {self._argument(name, var)}"
+        what = f"ENUM {self._argument(name_argument, ups)} {self._argument(name_argument, var)}"
         return [row[3] for row in self._optional(lambda: self._list(what, 4, "ENUM", ups, var))]
 
     # LIST RANGE su700 input.transfer.low / BEGIN ... / RANGE su700 input.transfer.low "90" "100" / END ...
     def list_range(self, ups: str, var: str) -> list[tuple[str, str]]:
         """The (lowest, highest) values a variable may take, one pair a range."""
-        what = f"RANGE {self._argument(name, ups)} {self._argument(name, var)}"
+        what = f"RANGE {self._argument(name_argument, ups)} {self._argument(name_argument, var)}"
         return [(row[3], row[4]) for row in self._optional(lambda: self._list(what, 5, "RANGE", ups, var))]
 
     # GET VAR su700 ups.status / VAR su700 ups.status "OL"
@@ -93,7 +97,7 @@ class NutClient(Connection):
         """How many machines are logged in to a UPS."""
         answer = self._get("NUMLOGINS", ups)[0]
         if not answer.isdigit():
-            raise self._broken("protocol", f"{self.server} counts logins as {answer!r}", answer)
+            raise self._fatal_error("protocol", f"{self.server} counts logins as {answer!r}", answer)
         return int(answer)
 
     # SET VAR su700 ups.id "My UPS" / OK   (or OK TRACKING id)
@@ -102,13 +106,13 @@ class NutClient(Connection):
 
         OK means accepted by upsd: read the variable back after the driver's next round.
         """
-        request = f"SET VAR {self._argument(name, ups)} {self._argument(name, var)}"
+        request = f"SET VAR {self._argument(name_argument, ups)} {self._argument(name_argument, var)}"
         return self._ok(f"{request} {self._argument(quote, value)}")
 
     # INSTCMD su700 load.off.delay "120" / OK   (or OK TRACKING id)
     def run_command(self, ups: str, command: str, param: object | None = None) -> str:
         """Start an instant command, with its parameter where it takes one; returns the id for `tracked()`, '' without one."""
-        request = f"INSTCMD {self._argument(name, ups)} {self._argument(name, command)}"
+        request = f"INSTCMD {self._argument(name_argument, ups)} {self._argument(name_argument, command)}"
         return self._ok(request if param is None else f"{request} {self._argument(quote, param)}")
 
     # SET TRACKING ON / OK   (before NUT 2.8: ERR INVALID-ARGUMENT)
@@ -125,19 +129,19 @@ class NutClient(Connection):
     # GET TRACKING id / PENDING, SUCCESS, ERR UNKNOWN, ERR INVALID-ARGUMENT or ERR FAILED
     def tracked(self, id: str) -> bool:
         """Whether it is done, False while the driver has not told. Raises NutError where it failed."""
-        request = f"GET TRACKING {self._argument(name, id)}"
+        request = f"GET TRACKING {self._argument(name_argument, id)}"
         answer = self._ask(request)
         if answer not in ("PENDING", "SUCCESS"):
-            raise self._unexpected(request, answer)
+            raise self._unexpected_answer(request, answer)
         return answer == "SUCCESS"
 
     # LOGIN su700 / OK
     def login(self, ups: str) -> None:
         """Count as a machine that this UPS feeds: its primary waits for us before it cuts the power. Readers need it not."""
-        self._ok(f"LOGIN {self._argument(name, ups)}")
+        self._ok(f"LOGIN {self._argument(name_argument, ups)}")
 
     # SET VAR su700 experimental.voltkeeper.check "1" / ERR VAR-NOT-SUPPORTED (allowed) or ERR ACCESS-DENIED
-    def may_set(self, ups: str) -> bool:
+    def can_set(self, ups: str) -> bool:
         """Whether user and password are right and may set variables, without setting any."""
         try:
             self.set_var(ups, CHECK_VARIABLE, "1")

@@ -21,17 +21,17 @@ TIMEOUT_S = 5.0
 RETRY_S = 2.0  # between two attempts to reach a server, until the order expires
 LOOK_S = 0.25  # how often it is asked what came of an order
 TRACK_S = 30.0  # without word of the driver by then, nobody knows
-UNTOLD = "upsd took it, and does not tell whether the UPS does it"
-VERDICTS = {  # of a driver that was told, and told back
+UNCONFIRMED = "upsd took it, and does not tell whether the UPS does it"
+DRIVER_REFUSALS = {  # of a driver that was told, and told back
     "ERR UNKNOWN": "the driver of the UPS does not know it, or could not do it: its log says more",
     "ERR INVALID-ARGUMENT": "the driver of the UPS does not take it so: its log says more",
     "ERR FAILED": "the UPS did not do it: the log of its driver says more",
 }
-NOT_KNOWN = "whether the UPS did it is not known; it is not sent again"
+OUTCOME_UNKNOWN = "whether the UPS did it is not known; it is not sent again"
 
 
 @dataclass
-class Sent:
+class SentCommand:
     """An order that upsd took. `tracking` is the id to ask with, '' where the variable is read back instead."""
 
     order: Order
@@ -55,7 +55,7 @@ class Commander(threading.Thread):
         self._waiting, self._sent = [], []
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._client, self._tracks = None, False
-        self._trouble, self._retry_at = "", 0.0
+        self._last_problem, self._retry_at = "", 0.0
 
     def add(self, order):
         """Take an order, from any thread."""
@@ -84,7 +84,7 @@ class Commander(threading.Thread):
             if not (self._waiting or self._sent or self._inbox):
                 self._close()
         for sent in self._sent:
-            self._end(sent.order, "unknown", f"ingest was stopped before an answer came: {NOT_KNOWN}")
+            self._end(sent.order, "unknown", f"ingest was stopped before an answer came: {OUTCOME_UNKNOWN}")
         self._close()
 
     def _work(self):
@@ -105,7 +105,7 @@ class Commander(threading.Thread):
         now = time.monotonic()
         for order in [order for order in self._waiting if order.deadline <= now]:
             self._waiting.remove(order)
-            self._end(order, "expired", f"expired, not sent: {self._trouble or 'others were before it'}")
+            self._end(order, "expired", f"expired, not sent: {self._last_problem or 'others were before it'}")
 
     def _end(self, order, state, reason="", old=None):
         self._report(Update(order, state, time.time(), reason, old))
@@ -114,7 +114,7 @@ class Commander(threading.Thread):
         for order in self._waiting:
             self._end(order, "failed", f"not sent: {words}")
         for sent in self._sent:
-            self._end(sent.order, "unknown", f"{words}: {NOT_KNOWN}")
+            self._end(sent.order, "unknown", f"{words}: {OUTCOME_UNKNOWN}")
         self._waiting, self._sent = [], []
         self._close()
 
@@ -138,12 +138,12 @@ class Commander(threading.Thread):
             client.connect()
             self._tracks = server.command_username is not None and client.track()
         except NutError as error:
-            self._trouble = self._remedy(error)
+            self._last_problem = self._remedy(error)
             if error.answered:
-                self._give_up(self._trouble)
+                self._give_up(self._last_problem)
             self._close()
             return False
-        self._trouble = ""
+        self._last_problem = ""
         return True
 
     def _close(self):
@@ -154,7 +154,7 @@ class Commander(threading.Thread):
     def _remedy(self, error):
         """What went wrong, and what to do about it where the words of the error do not say."""
         if error.outcome != "denied":
-            return error.words
+            return error.message
         user = self._server.command_username
         if user is None:
             return f"{self._client.server} wants a user for this: give `nut: {self.source}` a command_username and command_password"
@@ -175,7 +175,7 @@ class Commander(threading.Thread):
                     return self._end(order, "failed", f"not sent: {words}", old)
         except NutError as error:
             if not error.answered:
-                self._trouble = error.words
+                self._last_problem = error.message
                 return None
             if order.variable:
                 self._waiting.remove(order)
@@ -198,7 +198,7 @@ class Commander(threading.Thread):
             client.ver()
         except NutError as error:
             if not error.answered:
-                return self._end(order, "failed", f"not sent: {error.words}")
+                return self._end(order, "failed", f"not sent: {error.message}")
         at, monotonic = time.time(), time.monotonic()
         try:
             if order.command:
@@ -208,14 +208,16 @@ class Commander(threading.Thread):
         except NutError as error:
             if error.answered:
                 return self._end(order, "failed", self._remedy(error))
-            return self._end(order, "unknown", f"{error.words} {NOT_KNOWN[0].upper()}{NOT_KNOWN[1:]}")
+            return self._end(
+                order, "unknown", f"{error.message} {OUTCOME_UNKNOWN[0].upper()}{OUTCOME_UNKNOWN[1:]}"
+            )
         if order.command and not tracking:
-            self._tell(order, at, monotonic)
-            return self._end(order, "done", UNTOLD)
-        self._sent.append(Sent(order, tracking, at, monotonic, monotonic + TRACK_S))
+            self._record_command(order, at, monotonic)
+            return self._end(order, "done", UNCONFIRMED)
+        self._sent.append(SentCommand(order, tracking, at, monotonic, monotonic + TRACK_S))
         return self._wake.set()
 
-    def _tell(self, order, at, monotonic, sure=True):
+    def _record_command(self, order, at, monotonic, sure=True):
         self._ordered(Ordered(order.ups, at, monotonic, order.command, order.by, sure))
 
     def _follow(self, sent):
@@ -226,23 +228,27 @@ class Commander(threading.Thread):
         except NutError as error:
             self._sent.remove(sent)
             if error.answered:
-                return self._end(order, "failed", f"{VERDICTS.get(error.raw, error.words)} ({error.raw})")
+                return self._end(
+                    order, "failed", f"{DRIVER_REFUSALS.get(error.raw, error.message)} ({error.raw})"
+                )
             return self._end(
-                order, "unknown", f"upsd took it, then: {error.words} {NOT_KNOWN[0].upper()}{NOT_KNOWN[1:]}"
+                order,
+                "unknown",
+                f"upsd took it, then: {error.message} {OUTCOME_UNKNOWN[0].upper()}{OUTCOME_UNKNOWN[1:]}",
             )
         if done:
             self._sent.remove(sent)
             if order.command:
-                self._tell(order, sent.at, sent.monotonic)
+                self._record_command(order, sent.at, sent.monotonic)
             return self._end(order, "done")
         if late:
             self._sent.remove(sent)
             if order.command:
-                self._tell(order, sent.at, sent.monotonic, sure=False)
+                self._record_command(order, sent.at, sent.monotonic, sure=False)
                 return self._end(
                     order,
                     "unknown",
-                    f"upsd took it, its driver says nothing of it for {TRACK_S:.0f} s: {NOT_KNOWN}",
+                    f"upsd took it, its driver says nothing of it for {TRACK_S:.0f} s: {OUTCOME_UNKNOWN}",
                 )
             return self._end(
                 order, "failed", f"upsd took it, but the UPS has not taken the value within {TRACK_S:.0f} s"

@@ -11,8 +11,16 @@ import threading
 import time
 from collections.abc import Callable
 
-from ingest.nut.errors import NutError, from_answer
-from ingest.nut.transport import Closed, Incomplete, LinePipe, PyNUTClient, name, quote, words
+from ingest.nut.errors import NutError, answered_error
+from ingest.nut.transport import (
+    ConnectionClosedError,
+    IncompleteAnswerError,
+    LinePipe,
+    PyNUTClient,
+    name_argument,
+    quote,
+    split_arguments,
+)
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +85,7 @@ class Connection(PyNUTClient):
         """Open the connection and hand in user name and password, where given."""
         try:
             with self._lock:
-                self._srv_handler = LinePipe(self._host, self._port, self._timeout, self._watch)
+                self._srv_handler = LinePipe(self._host, self._port, self._timeout, self._register_socket)
         except (OSError, UnicodeError) as error:
             if self._closing.is_set():
                 raise NutError("closed", f"the connection to {self.server} was closed") from error
@@ -116,7 +124,7 @@ class Connection(PyNUTClient):
             finally:
                 self._lock.release()
 
-    def _watch(self, sock: socket.socket) -> None:
+    def _register_socket(self, sock: socket.socket) -> None:
         """Know the socket before it connects, so that `close()` can end that too."""
         self._socket = sock
         if self._closing.is_set():
@@ -144,9 +152,9 @@ class Connection(PyNUTClient):
         try:
             return make(value)
         except ValueError as error:
-            raise NutError("invalid", self._hide(str(error)), answered=True) from None
+            raise NutError("invalid", self._redact(str(error)), answered=True) from None
 
-    def _hide(self, text: str) -> str:
+    def _redact(self, text: str) -> str:
         """The text without the password, as it is or quoted."""
         if text.startswith("PASSWORD "):
             return "PASSWORD ***"
@@ -156,12 +164,12 @@ class Connection(PyNUTClient):
         quoted = re.escape(self._password.replace("\\", "\\\\").replace('"', '\\"'))
         return re.sub(rf"(?<!\w)(?:{quoted}|{secret})(?!\w)", "***", text)
 
-    def _broken(self, outcome: str, words_: str, raw: str = "") -> NutError:
+    def _fatal_error(self, outcome: str, message: str, raw: str = "") -> NutError:
         """The error after which this connection is not used any more."""
         self.usable = False
         if self._closing.is_set():
-            outcome, words_ = "closed", f"the connection to {self.server} was closed"
-        return NutError(outcome, self._hide(words_), self._hide(raw))
+            outcome, message = "closed", f"the connection to {self.server} was closed"
+        return NutError(outcome, self._redact(message), self._redact(raw))
 
     def _ask(self, request: str) -> str:
         with self._lock:
@@ -170,68 +178,72 @@ class Connection(PyNUTClient):
     def _send(self, request: str) -> float:
         """Send a request and return the time by which the whole answer must be here."""
         if not self.usable or self._srv_handler is None:
-            raise self._broken(
+            raise self._fatal_error(
                 "closed", f"the connection to {self.server} is not usable any more: make a new one"
             )
-        shown = self._hide(request)
+        shown = self._redact(request)
         log.debug("%s <- %s", self.server, shown)
         try:
-            late = self._srv_handler.unasked()
+            late = self._srv_handler.unsolicited()
             if late:
                 text = late.decode("utf-8", "replace")
-                raise self._broken(
+                raise self._fatal_error(
                     "protocol", f"{self.server} had sent something before it was asked {shown}", text
                 )
             self._srv_handler.write(request.encode("utf-8") + b"\n")
-            self._srv_handler.hurry()
-        except (Closed, OSError) as error:
-            raise self._lost(shown, error) from error
+            self._srv_handler.acknowledge_at_once()
+        except (ConnectionClosedError, OSError) as error:
+            raise self._lost_error(shown, error) from error
         return time.monotonic() + self._timeout
 
     def _line(self, request: str, deadline: float, first: bool = True) -> str:
         """The next line of the answer, whole; an answer that is ERR from the first line on leaves the connection usable."""
-        shown = self._hide(request)
+        shown = self._redact(request)
         try:
             got = self._srv_handler.read_until(b"\n", max(0.0, deadline - time.monotonic()))
-        except Incomplete as error:
-            raise self._broken(
+        except IncompleteAnswerError as error:
+            raise self._fatal_error(
                 "timeout",
                 f"{self.server} did not answer {shown} in full within {self._timeout:g} s: is it frozen, or the network cut?",
                 error.got.decode("utf-8", "replace"),
             ) from error
-        except (Closed, OSError) as error:
-            raise self._lost(shown, error) from error
+        except (ConnectionClosedError, OSError) as error:
+            raise self._lost_error(shown, error) from error
         line = got.decode("utf-8", "replace").rstrip("\r\n")
         if log.isEnabledFor(logging.DEBUG):
-            log.debug("%s -> %s", self.server, self._hide(line))
+            log.debug("%s -> %s", self.server, self._redact(line))
         if first and (line == "ERR" or line.startswith("ERR ")):
-            raise from_answer(self._hide(line), shown, self.server)
+            raise answered_error(self._redact(line), shown, self.server)
         return line
 
-    def _lost(self, shown: str, error: Exception) -> NutError:
+    def _lost_error(self, shown: str, error: Exception) -> NutError:
         if isinstance(error, TimeoutError):
-            return self._broken("timeout", f"{self.server} does not take {shown}: is it frozen?")
-        raw = error.got.decode("utf-8", "replace") if isinstance(error, Closed) else ""
-        return self._broken("closed", f"{self.server} closed the connection at {shown}: was it stopped?", raw)
+            return self._fatal_error("timeout", f"{self.server} does not take {shown}: is it frozen?")
+        raw = error.got.decode("utf-8", "replace") if isinstance(error, ConnectionClosedError) else ""
+        return self._fatal_error(
+            "closed", f"{self.server} closed the connection at {shown}: was it stopped?", raw
+        )
 
     def _ok(self, request: str) -> str:
         """The id by which a server that tracks tells later what came of it, else ''."""
         answer = self._ask(request)
         verdict, *more = answer.split() or [""]
         if verdict != "OK":
-            raise self._unexpected(request, answer)
+            raise self._unexpected_answer(request, answer)
         return more[1] if len(more) == 2 and more[0] == "TRACKING" else ""
 
-    def _unexpected(self, request: str, answer: str) -> NutError:
-        return self._broken("protocol", f"{self.server} answers {answer!r} to {self._hide(request)}", answer)
+    def _unexpected_answer(self, request: str, answer: str) -> NutError:
+        return self._fatal_error(
+            "protocol", f"{self.server} answers {answer!r} to {self._redact(request)}", answer
+        )
 
     def _get(self, kind: str, *names: str) -> list[str]:
         """What follows the kind and the names in the answer to GET; an answer to something else is an error."""
-        request = " ".join(["GET", kind, *(self._argument(name, n) for n in names)])
+        request = " ".join(["GET", kind, *(self._argument(name_argument, n) for n in names)])
         answer = self._ask(request)
-        row = self._words(request, answer)
-        if len(row) <= len(names) + 1 or not same(row[: len(names) + 1], [kind, *names]):
-            raise self._unexpected(request, answer)
+        row = self._split(request, answer)
+        if len(row) <= len(names) + 1 or not names_match(row[: len(names) + 1], [kind, *names]):
+            raise self._unexpected_answer(request, answer)
         return row[len(names) + 1 :]
 
     def _list(self, what: str, least: int, kind: str, *names: str) -> list[list[str]]:
@@ -240,23 +252,23 @@ class Connection(PyNUTClient):
         with self._lock:
             deadline = self._send(request)
             first = self._line(request, deadline)
-            if not same(first.split(), ["BEGIN", "LIST", *what.split()]):
-                raise self._unexpected(request, first)
+            if not names_match(first.split(), ["BEGIN", "LIST", *what.split()]):
+                raise self._unexpected_answer(request, first)
             rows = []
             while True:
                 line = self._line(request, deadline, first=False)
-                if same(line.split(), ["END", "LIST", *what.split()]):
+                if names_match(line.split(), ["END", "LIST", *what.split()]):
                     return rows
-                row = self._words(request, line)
-                if len(row) < least or not same(row[: len(names) + 1], [kind, *names]):
-                    raise self._unexpected(request, line)
+                row = self._split(request, line)
+                if len(row) < least or not names_match(row[: len(names) + 1], [kind, *names]):
+                    raise self._unexpected_answer(request, line)
                 rows.append(row)
 
-    def _words(self, request: str, line: str) -> list[str]:
+    def _split(self, request: str, line: str) -> list[str]:
         try:
-            return words(line)
+            return split_arguments(line)
         except ValueError:
-            raise self._unexpected(request, line) from None
+            raise self._unexpected_answer(request, line) from None
 
     def _optional(self, ask: Callable[[], list[list[str]]]) -> list[list[str]]:
         """A list some servers do not have: their refusal is an empty list."""
@@ -264,11 +276,11 @@ class Connection(PyNUTClient):
             return ask()
         except NutError as error:
             if error.answered and error.outcome in OPTIONAL_REFUSALS:
-                log.debug("%s refuses a list that not every server has: %s", self.server, error.words)
+                log.debug("%s refuses a list that not every server has: %s", self.server, error.message)
                 return []
             raise
 
 
-def same(told: list[str], asked: list[str]) -> bool:
+def names_match(told: list[str], asked: list[str]) -> bool:
     """Whether an answer names what was asked; upsd's names do not tell capitals from small letters."""
     return [w.casefold() for w in told] == [w.casefold() for w in asked]

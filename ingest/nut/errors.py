@@ -1,9 +1,9 @@
-"""What can go wrong between us and a NUT server: one error, told apart by `outcome`, in words that say what to do."""
+"""What can go wrong between us and a NUT server: one error, told apart by `outcome`, with a message that says what to do."""
 
 from ingest.nut.transport import PyNUTError
 
 # ERR words of the protocol (RFC 9271; docs/net-protocol.txt of NUT) -> outcome, what it means and what helps.
-ERR_WORDS = {
+ERR_MEANINGS = {
     "DATA-STALE": ("stale", "the driver runs but has lost the UPS: look at its USB or serial cable"),
     "DRIVER-NOT-CONNECTED": (
         "driver",
@@ -37,23 +37,23 @@ ERR_WORDS = {
 class NutError(PyNUTError):
     """A request to a NUT server failed.
 
-    `outcome` is the short word kept in `polls`: an answer ERR gives one of ERR_WORDS' or 'error'; the connection itself gives
-    'name', 'refused', 'unreachable', 'timeout', 'closed' or 'protocol'. `words` are for people, `raw` is the answer as it came.
+    `outcome` is the short word kept in `polls`: an answer ERR gives one of ERR_MEANINGS' or 'error'; the connection itself gives
+    'name', 'refused', 'unreachable', 'timeout', 'closed' or 'protocol'. `message` is for people, `raw` is the answer as it came.
     `answered` is True for an answer ERR: only then the connection can still be used.
     """
 
-    def __init__(self, outcome: str, words: str, raw: str = "", answered: bool = False) -> None:
-        super().__init__(words)
+    def __init__(self, outcome: str, message: str, raw: str = "", answered: bool = False) -> None:
+        super().__init__(message)
         self.outcome = outcome
-        self.words = words
+        self.message = message
         self.raw = raw
         self.answered = answered
 
 
-def from_answer(line: str, request: str, server: str) -> NutError:
+def answered_error(line: str, request: str, server: str) -> NutError:
     """The error behind an answer `ERR <message> [<extra>...]` to a request whose secrets are already hidden."""
     message = line.split()[1] if len(line.split()) > 1 else ""
-    outcome, meaning = ERR_WORDS.get(
+    outcome, meaning = ERR_MEANINGS.get(
         message, ("error", "the server gives a reason that is not in the protocol")
     )
     return NutError(outcome, f"{server} answers {line} to {request}: {meaning}", line, answered=True)

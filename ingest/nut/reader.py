@@ -36,7 +36,9 @@ class NutReader(Reader):
         self._client = None
         self._list_due = 0.0
         self._writable = {}  # name -> (monotonic seconds when it was asked for, names)
-        self._refused = None  # words about a user that the server refuses; '' once it is known to be right
+        self._user_refusal = (
+            None  # words about a user that the server refuses; '' once it is known to be right
+        )
         self._version = ""
 
     def _open(self):
@@ -52,7 +54,7 @@ class NutReader(Reader):
             self._version = self._client.ver()
         except NutError as error:
             if not error.answered:
-                raise SourceError(error.outcome, error.words) from error
+                raise SourceError(error.outcome, error.message) from error
             log.debug("%s does not tell its version: %s", self.source, error)
         self._list_due = 0.0
         self._list()
@@ -72,7 +74,7 @@ class NutReader(Reader):
         return f"{number} UPS{'es' if number != 1 else ''}; {self._version}" if self._version else ""
 
     def _remarks(self):
-        return (self._refused,) if self._refused else ()
+        return (self._user_refusal,) if self._user_refusal else ()
 
     def _rounds(self):
         for _ in super()._rounds():
@@ -105,24 +107,24 @@ class NutReader(Reader):
 
     def _check_user(self):
         """upsd takes any password and refuses only what needs one, so user and password are tried on something harmless."""
-        if self._refused == "" or self._server.username is None or not self._names():
+        if self._user_refusal == "" or self._server.username is None or not self._names():
             return
         ups = self._names()[0].partition("@")[0]
         try:
-            allowed = self._client.may_set(ups) or self._may_log_in(ups)
+            allowed = self._client.can_set(ups) or self._can_log_in(ups)
             if allowed is not False:
-                self._refused = "" if allowed else None
+                self._user_refusal = "" if allowed else None
                 return
         except NutError as error:
             if not error.answered:
-                raise SourceError(error.outcome, error.words) from error
+                raise SourceError(error.outcome, error.message) from error
             log.debug("%s: whether the user is right cannot be told: %s", self.source, error)
             return
         words = (
             f"denied: {self._client.server} refuses the user {self._server.username}: wrong password, or no right at all in "
             "upsd.users; reading goes on without it"
         )
-        if self._refused is None:
+        if self._user_refusal is None:
             now, monotonic = time.time(), time.monotonic()
             for name in self._names():
                 self._hand(
@@ -137,9 +139,9 @@ class NutReader(Reader):
                         noted=True,
                     )
                 )
-        self._refused = words
+        self._user_refusal = words
 
-    def _may_log_in(self, ups):
+    def _can_log_in(self, ups):
         """LOGIN, on a connection that ends at once: a user for upsmon has this right and no other. None: it cannot be told."""
         server = self._server
         try:
@@ -186,5 +188,5 @@ class NutReader(Reader):
             return call(*arguments)
         except NutError as error:
             if error.answered and error.outcome in ABOUT_ONE and arguments:
-                raise UpsError(error.outcome, error.words) from error
-            raise SourceError(error.outcome, error.words) from error
+                raise UpsError(error.outcome, error.message) from error
+            raise SourceError(error.outcome, error.message) from error

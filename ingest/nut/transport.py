@@ -23,13 +23,22 @@ try:
 finally:
     _root.removeHandler(_shield)
 
-__all__ = ["Closed", "Incomplete", "LinePipe", "PyNUTClient", "PyNUTError", "name", "quote", "words"]
+__all__ = [
+    "ConnectionClosedError",
+    "IncompleteAnswerError",
+    "LinePipe",
+    "PyNUTClient",
+    "PyNUTError",
+    "name_argument",
+    "quote",
+    "split_arguments",
+]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|([^\s"]\S*)|(\S)')
 
 
-class Incomplete(Exception):
+class IncompleteAnswerError(Exception):
     """The server stopped in the middle of an answer, or before it; `got` is what came."""
 
     def __init__(self, got: bytes) -> None:
@@ -37,7 +46,7 @@ class Incomplete(Exception):
         self.got = got
 
 
-class Closed(Exception):
+class ConnectionClosedError(Exception):
     """The server closed the connection; `got` is what came before."""
 
     def __init__(self, got: bytes = b"") -> None:
@@ -67,16 +76,16 @@ class LinePipe(telnetlib.Telnet):
         self.rawq += got
 
     def read_until(self, match: bytes, timeout: float | None = None) -> bytes:
-        """Everything up to and with `match`. Raises Incomplete after `timeout` s, Closed at the end of the stream."""
+        """Everything up to and with `match`. Raises IncompleteAnswerError after `timeout` s, ConnectionClosedError at the end of the stream."""
         try:
             got = super().read_until(match, timeout)
         except EOFError:
-            raise Closed from None
+            raise ConnectionClosedError from None
         if not got.endswith(match):
-            raise (Closed if self.eof else Incomplete)(got)
+            raise (ConnectionClosedError if self.eof else IncompleteAnswerError)(got)
         return got
 
-    def unasked(self) -> bytes:
+    def unsolicited(self) -> bytes:
         """Bytes that lie here before anything was asked: an answer that came too late, or none (b'')."""
         self.process_rawq()
         self.sock.setblocking(False)
@@ -87,11 +96,11 @@ class LinePipe(telnetlib.Telnet):
         finally:
             self.sock.settimeout(self.timeout)
         if self.eof:
-            raise Closed
+            raise ConnectionClosedError
         self.process_rawq()
         return self.cookedq
 
-    def hurry(self) -> None:
+    def acknowledge_at_once(self) -> None:
         """Acknowledge at once: upsd sends a list line by line and waits 40 ms for a delayed acknowledgement otherwise."""
         if hasattr(socket, "TCP_QUICKACK"):
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
@@ -128,14 +137,14 @@ def quote(value: object) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def name(value: str) -> str:
+def name_argument(value: str) -> str:
     """A UPS, variable or command name as one argument. Raises ValueError for what cannot be a name."""
     if not re.fullmatch(r"[^\s\"\\\x00-\x1f\x7f]+", value):
         raise ValueError(f"{value!r} is no name of a UPS, variable or command")
     return value
 
 
-def words(line: str) -> list[str]:
+def split_arguments(line: str) -> list[str]:
     r"""The arguments of an answer: bare words, and "quoted ones" with \" and \\ undone. Raises ValueError for a loose quote."""
     found = []
     for match in _WORD.finditer(line):

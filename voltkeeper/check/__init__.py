@@ -18,9 +18,8 @@ from ingest.db.connection import connect
 from ingest.db.time import parse_utc
 from ingest.maintenance.retention import plan
 from ingest.schema.tables import migrations
-from voltkeeper.check.gateways import probe
 from voltkeeper.check.http import PULSE, fetch
-from voltkeeper.check.upses import orders_of, probe_must, probe_nut, probe_orders
+from voltkeeper.check.sources import orders_of, probe_gateway, probe_must, probe_nut, probe_orders
 from voltkeeper.config_source import choose_config, named_file
 from voltkeeper.status import ago, describe, read_sources
 from voltkeeper.up import PortError, claim, site_url
@@ -31,7 +30,7 @@ LATE_PRUNE_S = 3 * 86_400
 LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
-class Report:
+class CheckReport:
     """Says a line for each thing that was looked at; `failed` counts what is wrong."""
 
     def __init__(self, say):
@@ -54,7 +53,7 @@ class Report:
 
 def run_check(path, sources, port, say=print):
     """Look at everything that the options of the command line mean. Returns 0 when all is right, else 1."""
-    report = Report(say)
+    report = CheckReport(say)
     config = _check_config(report, path, sources, port)
     if config is None:
         return 1
@@ -185,7 +184,7 @@ def _check_retention(report, config):
 
 
 def _check_sources(report, config):
-    every = [(f"gateway {one.name}", one, probe) for one in config.gateways]
+    every = [(f"gateway {one.name}", one, probe_gateway) for one in config.gateways]
     every += [(f"NUT server {one.name}", one, probe_nut) for one in config.nut]
     every += [(f"EP20 {one.name}", one, probe_must) for one in config.must]
     if not every:

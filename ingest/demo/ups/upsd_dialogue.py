@@ -7,7 +7,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from ingest.demo.ups.models import DemoUps
-from ingest.nut.transport import quote, words
+from ingest.nut.transport import quote, split_arguments
 
 if TYPE_CHECKING:
     from ingest.demo.ups.upsd import DemoUpsd
@@ -60,7 +60,7 @@ class Dialogue(socketserver.StreamRequestHandler):
     def _answer(self, text: str) -> bool:
         """Answer one request; False ends the connection."""
         try:
-            arguments = words(text)
+            arguments = split_arguments(text)
         except ValueError:
             arguments = []
         verb = arguments[0].upper() if arguments else ""

@@ -72,7 +72,7 @@ def test_silence_is_a_time_out_with_a_remedy(device):
     with MustClient(device.device, timeout=0.2, retries=0, late=0.3) as client:
         error = failure(client.read_status)
     assert (error.outcome, error.raw) == ("timeout", b"")
-    assert "serial-getty" in error.words
+    assert "serial-getty" in error.message
 
 
 def test_one_request_in_five_unanswered_is_no_failure(device, client):
@@ -122,13 +122,13 @@ def test_units_that_are_not_asked_stay_silent(device):
 def test_the_port_belongs_to_one_program(device, client):
     error = failure(lambda: MustClient(device.device))
     assert error.outcome == "port"
-    assert "another program" in error.words
+    assert "another program" in error.message
 
 
 def test_a_port_that_does_not_exist(tmp_path):
     error = failure(lambda: MustClient(str(tmp_path / "ttyUSB9")))
     assert error.outcome == "port"
-    assert "does not exist" in error.words
+    assert "does not exist" in error.message
 
 
 def test_a_file_that_is_no_port(tmp_path):
@@ -145,8 +145,8 @@ def test_unplugged_and_plugged_in_again(tmp_path):
             for _ in range(2):
                 error = failure(client.read_status)
                 assert error.outcome == "port"
-                assert "went away" in error.words
-        assert "does not exist" in failure(lambda: MustClient(str(link))).words
+                assert "went away" in error.message
+        assert "does not exist" in failure(lambda: MustClient(str(link))).message
         ep20.plug()
         with MustClient(str(link), timeout=0.5) as client:
             assert client.read_status()["ups.status"] == "OL"

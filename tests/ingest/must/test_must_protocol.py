@@ -4,7 +4,7 @@ import pytest
 
 from ingest.demo.ups import ep20
 from ingest.must import errors, protocol, registers
-from ingest.must.faults import fault_words
+from ingest.must.faults import fault_text
 from tests.ingest.must.frames import ON_BATTERY_FRAME, ON_LINE_FRAME, changed, frame
 
 TRUTH = {
@@ -78,22 +78,22 @@ SOUND = frame(changed())
 @pytest.mark.parametrize(
     ("raw", "error"),
     [
-        (b"", errors.ShortAnswer),
-        (SOUND[:40], errors.ShortAnswer),
-        (SOUND[:-1], errors.ShortAnswer),
-        (SOUND + b"\x00", errors.LongAnswer),
-        (SOUND + b"\x55", errors.LongAnswer),
-        (SOUND[:20] + bytes([SOUND[20] ^ 1]) + SOUND[21:], errors.CrcMismatch),
-        (b"\x0b" + SOUND[1:], errors.CrcMismatch),
-        (SOUND[:-2] + SOUND[:-3:-1], errors.CrcMismatch),
-        (frame(changed(), unit=5), errors.WrongUnit),
-        (frame(changed(), function=4), errors.WrongFunction),
-        (frame(changed()[:10]), errors.WrongCount),
-        (frame((*changed(), 0)), errors.WrongCount),
-        (protocol.add_crc(bytes([10, 3, 52]) + SOUND[3:-2]), errors.WrongCount),
-        (bytes.fromhex("0A 83 02 B1 33"), errors.ExceptionAnswer),
-        (bytes.fromhex("0A 83 02 B1 34"), errors.CrcMismatch),
-        (protocol.add_crc(bytes([10, 0x90, 2])), errors.WrongFunction),
+        (b"", errors.ShortAnswerError),
+        (SOUND[:40], errors.ShortAnswerError),
+        (SOUND[:-1], errors.ShortAnswerError),
+        (SOUND + b"\x00", errors.LongAnswerError),
+        (SOUND + b"\x55", errors.LongAnswerError),
+        (SOUND[:20] + bytes([SOUND[20] ^ 1]) + SOUND[21:], errors.CrcMismatchError),
+        (b"\x0b" + SOUND[1:], errors.CrcMismatchError),
+        (SOUND[:-2] + SOUND[:-3:-1], errors.CrcMismatchError),
+        (frame(changed(), unit=5), errors.WrongUnitError),
+        (frame(changed(), function=4), errors.WrongFunctionError),
+        (frame(changed()[:10]), errors.WrongCountError),
+        (frame((*changed(), 0)), errors.WrongCountError),
+        (protocol.add_crc(bytes([10, 3, 52]) + SOUND[3:-2]), errors.WrongCountError),
+        (bytes.fromhex("0A 83 02 B1 33"), errors.ExceptionAnswerError),
+        (bytes.fromhex("0A 83 02 B1 34"), errors.CrcMismatchError),
+        (protocol.add_crc(bytes([10, 0x90, 2])), errors.WrongFunctionError),
     ],
 )
 def test_wrong_answers_are_told_apart_and_keep_their_bytes(raw, error):
@@ -104,7 +104,7 @@ def test_wrong_answers_are_told_apart_and_keep_their_bytes(raw, error):
 
 
 def test_exception_answer_names_its_reason():
-    with pytest.raises(errors.ExceptionAnswer, match="illegal data address") as caught:
+    with pytest.raises(errors.ExceptionAnswerError, match="illegal data address") as caught:
         protocol.parse_read(bytes.fromhex("0A 83 02 B1 33"), 27)
     assert (caught.value.code, caught.value.outcome) == (2, "exception")
 
@@ -113,19 +113,19 @@ def test_every_single_damaged_byte_is_noticed():
     for position in range(len(ON_LINE_FRAME)):
         damaged = bytearray(ON_LINE_FRAME)
         damaged[position] ^= 0x40
-        with pytest.raises(errors.CrcMismatch):
+        with pytest.raises(errors.CrcMismatchError):
             protocol.parse_read(bytes(damaged), 27)
 
 
 def test_write_answers_must_name_the_register_written():
     protocol.parse_write(protocol.add_crc(bytes.fromhex("0A 10 79 1E 00 01")), 31006, 1)
-    with pytest.raises(errors.WrongEcho):
+    with pytest.raises(errors.WrongEchoError):
         protocol.parse_write(protocol.add_crc(bytes.fromhex("0A 10 79 1F 00 01")), 31006, 1)
 
 
 @pytest.mark.parametrize("values", [{"r30002": 0}, {"r30004": 0}])
 def test_zeros_are_refused_though_the_frame_is_sound(values):
-    with pytest.raises(errors.ZeroAnswer) as caught:
+    with pytest.raises(errors.ZeroAnswerError) as caught:
         registers.status_variables(changed(**values))
     assert caught.value.outcome == "zeros"
 
@@ -170,7 +170,7 @@ def test_faults_are_told_in_words_and_unknown_ones_kept():
         registers.status_variables(changed(r30021=99, r30022=16))["ups.alarm"] == "fault 99; parameter error"
     )
     assert "ups.alarm" not in registers.status_variables(changed())
-    assert fault_words(41) == "grid voltage low (fault 41)"
+    assert fault_text(41) == "grid voltage low (fault 41)"
 
 
 def test_alarm_bits_without_a_name_are_kept():

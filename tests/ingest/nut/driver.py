@@ -12,7 +12,7 @@ import os
 import socketserver
 import sys
 
-from ingest.nut.transport import quote, words
+from ingest.nut.transport import quote, split_arguments
 
 
 class Dialogue(socketserver.StreamRequestHandler):
@@ -20,7 +20,7 @@ class Dialogue(socketserver.StreamRequestHandler):
 
     def handle(self):
         for line in self.rfile:
-            verb, *arguments = words(line.decode().strip()) or [""]
+            verb, *arguments = split_arguments(line.decode().strip()) or [""]
             getattr(self, f"_do_{verb.lower()}", lambda arguments: None)(arguments)
 
     def _say(self, *lines):

@@ -13,7 +13,7 @@ from ingest.demo.ups.models import DemoUps, demo_house
 from ingest.demo.ups.upsd import DemoUpsd
 from ingest.nut.client import NutClient
 from ingest.nut.errors import NutError
-from ingest.nut.transport import quote, words
+from ingest.nut.transport import quote, split_arguments
 
 ODD = 'a "quoted" back\\slash, Büro ✓'
 
@@ -74,7 +74,7 @@ def test_setting_and_commanding(client):
     client.run_command("desk", "load.off.delay", 30)
     client.set_var("desk", "ups.delay.shutdown", 120)
     assert client.get_var("desk", "ups.delay.shutdown") == "120"
-    assert client.may_set("rack") is True
+    assert client.can_set("rack") is True
     client.login("rack")
     assert client.list_clients("rack") == ["127.0.0.1"] and client.num_logins("rack") == 1
 
@@ -114,7 +114,7 @@ def test_a_device_that_is_gone_is_told_apart_and_disturbs_no_other(server, clien
 def test_credentials(server):
     for username, password in (("operator", "wrong"), (None, None), ("operator", None)):
         with NutClient("127.0.0.1", server.port, username, password, timeout=0.5) as client:
-            assert client.may_set("rack") is False
+            assert client.can_set("rack") is False
             assert failure(lambda: client.run_command("rack", "beeper.mute")).outcome == "denied"
             assert client.list_vars("rack")
     server.fail("denied")
@@ -130,7 +130,7 @@ def test_after_a_time_out_no_answer_is_taken_for_another(server, client):
     server.heal()
     time.sleep(0.6)
     error = failure(lambda: client.get_var("rack", "battery.charge"))
-    assert error.outcome == "closed" and "make a new one" in error.words
+    assert error.outcome == "closed" and "make a new one" in error.message
     with NutClient("127.0.0.1", server.port, timeout=0.5) as fresh:
         assert fresh.get_var("rack", "ups.model") == "Back-UPS RS 1600SI"
 
@@ -181,7 +181,7 @@ def test_a_frozen_server_is_a_time_out_of_the_time_given(server, client):
     server.fail("frozen")
     began = time.monotonic()
     error = failure(lambda: client.list_vars("rack"))
-    assert error.outcome == "timeout" and "frozen" in error.words
+    assert error.outcome == "timeout" and "frozen" in error.message
     assert 0.4 < time.monotonic() - began < 0.9
 
 
@@ -254,12 +254,12 @@ def test_the_password_is_in_no_log_error_or_repr(server, caplog):
         client.list_vars("rack")
         error = failure(lambda: client.run_command("rack", "beeper.mute"))
         echo = failure(lambda: client.set_var("rack", "no.such", secret))
-        told = repr(client) + error.words + error.raw + echo.words + echo.raw + caplog.text
+        told = repr(client) + error.message + error.raw + echo.message + echo.raw + caplog.text
     assert "PASSWORD ***" in caplog.text
     assert secret not in told and quote(secret)[1:-1] not in told
     server.users["operator"] = secret
     with NutClient("127.0.0.1", server.port, "operator", secret, timeout=0.5) as client:
-        assert client.may_set("rack") is True
+        assert client.can_set("rack") is True
 
 
 def test_importing_it_leaves_the_root_logger_and_warnings_alone():
@@ -291,15 +291,15 @@ def test_using_it_leaves_the_root_logger_alone(server):
         ('VAR a b "it\'s"', ["VAR", "a", "b", "it's"]),
     ],
 )
-def test_words(line, expected):
-    assert words(line) == expected
+def test_split_arguments(line, expected):
+    assert split_arguments(line) == expected
 
 
 def test_a_quote_that_does_not_end():
     with pytest.raises(ValueError, match="does not end"):
-        words('VAR a b "half')
+        split_arguments('VAR a b "half')
 
 
-def test_quote_and_words_are_each_others_inverse():
+def test_quote_and_split_arguments_are_each_others_inverse():
     for value in (ODD, "", " ", '"', "\\", '\\"', "a\\nb"):
-        assert words(quote(value)) == [value]
+        assert split_arguments(quote(value)) == [value]

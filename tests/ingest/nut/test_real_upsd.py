@@ -81,10 +81,10 @@ def test_login_and_list_client(client):
 
 
 def test_credentials_are_known_to_be_right_or_wrong(lab, client):
-    assert client.may_set("apc") is True
+    assert client.can_set("apc") is True
     for username, password in (("admin", "wrong"), ("nobody", "x"), (None, None)):
         with lab.client(username=username, password=password) as other:
-            assert other.may_set("apc") is False
+            assert other.can_set("apc") is False
             assert failure(lambda: other.set_var("apc", "ups.load", 5)).outcome == "denied"
             assert other.get_var("apc", "ups.model") == "Back-UPS RS 1600SI"
 
@@ -182,7 +182,7 @@ def test_a_killed_driver_is_told_and_comes_back_on_the_same_connection(lab, clie
     lab.kill(lab.drivers["apc"])
     assert lab.wait("apc", "DRIVER", 5) == "DRIVER"
     error = failure(lambda: client.list_vars("apc"))
-    assert error.outcome == "driver" and "upsdrvctl" in error.words
+    assert error.outcome == "driver" and "upsdrvctl" in error.message
     assert client.get_var("eaton", "ups.model") == "Eaton 3S 550"
     lab.start_driver("apc")
     assert lab.wait("apc", "OL CHRG", 8) == "OL CHRG"

@@ -4,7 +4,7 @@ from ingest.config.model import Must, NutServer, UpsSettings
 from ingest.demo.ups.ep20 import ON_LINE, DemoEP20
 from ingest.demo.ups.upsd import DemoUpsd
 from tests.ingest.nut.lab import free_port
-from voltkeeper.check.upses import probe_must, probe_nut, probe_orders
+from voltkeeper.check.sources import probe_must, probe_nut, probe_orders
 
 
 def test_a_server_tells_the_status_of_each_ups():
