@@ -13,8 +13,8 @@ from types import SimpleNamespace
 from ingest.db.connection import connect, fold_log
 from ingest.mysensors.events import Watch
 from ingest.mysensors.gateway import Gateway
-from ingest.mysensors.ota_session import Firmware
-from ingest.mysensors.ota_store import FirmwareSink, load
+from ingest.mysensors.ota_session import OtaService
+from ingest.mysensors.ota_store import OtaSink, load
 from ingest.mysensors.outbox import Outbox
 from ingest.mysensors.registry import number_gateways
 from ingest.mysensors.replay import replay as replay_lines
@@ -93,7 +93,7 @@ async def _run(config, names):
     store = Store(connection, config.timezone, deleted)
     listen_only = {numbers[gateway.name]: not gateway.controller for gateway in gateway_configs}
     kept = load(connection, listen_only)
-    firmware_sink = FirmwareSink(
+    firmware_sink = OtaSink(
         listen_only,
         config.ota.rollout_settings(),
         kept,
@@ -108,7 +108,7 @@ async def _run(config, names):
             lambda number, orders: loop.call_soon_threadsafe(gateways[number].take_orders, orders),
         ),
         status=StatusSink([*healths, *upses.healths]),
-        firmware=Firmware(
+        firmware=OtaService(
             config.ota.settings(),
             config.ota.at_once,
             lambda item: writer.put(firmware_sink, item),

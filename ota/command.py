@@ -6,7 +6,7 @@ must be given once: answered every time, it would be carried out for ever. Wheth
 
 from dataclasses import dataclass
 
-from ota.wire import BootloaderCommand, Kind, bootloader_kind, bootloader_words, format_command
+from ota.wire import BootloaderCommand, BootloaderKind, bootloader_kind, describe_bootloader, format_command
 
 EFFECT_S = 10  # seconds after which a reboot order may be repeated
 REBOOTS = 10
@@ -36,7 +36,7 @@ class CommandOrder:
 
     def answer(self, request):
         """The payload to answer a configuration request with, once; afterwards and otherwise None."""
-        if not self.is_open or request.kind is not Kind.MYSBOOTLOADER:
+        if not self.is_open or request.kind is not BootloaderKind.MYSBOOTLOADER:
             return None
         self.state = SENT
         self.reason = "given to the bootloader, which does not say whether it carried it out"
@@ -56,6 +56,6 @@ class CommandOrder:
 
 def command_refusal(bootloader):
     """Why a node with this BLVersion takes no bootloader command, in words, or None."""
-    if bootloader_kind(bootloader) in (Kind.MYSBOOTLOADER, Kind.UNKNOWN):
+    if bootloader_kind(bootloader) in (BootloaderKind.MYSBOOTLOADER, BootloaderKind.UNKNOWN):
         return None
-    return f"{bootloader_words(bootloader)} knows no bootloader commands"
+    return f"{describe_bootloader(bootloader)} knows no bootloader commands"

@@ -15,7 +15,7 @@ from io import StringIO
 from crcmod.predefined import mkPredefinedCrcFun
 from intelhex import AddressOverlapError, HexReaderError, IntelHex
 
-from ota.wire import BLOCK_SIZE, Config, Kind, bootloader_kind, bootloader_words
+from ota.wire import BLOCK_SIZE, BootloaderKind, FirmwareConfig, bootloader_kind, describe_bootloader
 
 PAGE = 128  # bytes
 MAX_BLOCKS = 2047  # of 16 bytes: the 32 KiB that a library node erases, less the header
@@ -65,7 +65,7 @@ class Image:
 
     def config(self, type, version, block_size=BLOCK_SIZE):
         """The 8 bytes that name this image to a node that counts blocks of `block_size` bytes."""
-        return Config(type, version, len(self.data) // block_size, self.crc)
+        return FirmwareConfig(type, version, len(self.data) // block_size, self.crc)
 
     def block(self, number, block_size=BLOCK_SIZE):
         """The bytes of a block. Raises IndexError beyond the last."""
@@ -200,14 +200,14 @@ def assemble(lines):
 
 def block_limit(bootloader):
     """Blocks of 16 bytes that a bootloader takes; for an unknown one (None or another major) the general limit."""
-    return MYSBOOTLOADER_BLOCKS if bootloader_kind(bootloader) is Kind.MYSBOOTLOADER else MAX_BLOCKS
+    return MYSBOOTLOADER_BLOCKS if bootloader_kind(bootloader) is BootloaderKind.MYSBOOTLOADER else MAX_BLOCKS
 
 
-def refusal(image, bootloader, block_size=None):
+def image_refusal(image, bootloader, block_size=None):
     """Why a node with this BLVersion cannot take the image, in words, or None when it can."""
     limit = block_limit(bootloader)
     if image.blocks > limit:
-        return f"the image has {image.blocks} blocks, {bootloader_words(bootloader)} takes {limit} at most"
+        return f"the image has {image.blocks} blocks, {describe_bootloader(bootloader)} takes {limit} at most"
     if block_size is not None and block_size not in BLOCK_SIZES:
         return f"the node asks for blocks of {block_size} bytes, 8 and 16 are known"
     return None

@@ -1,7 +1,7 @@
 """Which nodes of a rollout are next: one first, the others when it runs the image and is heard again. Pure.
 
 A rollout is a set of updates to one firmware. All are stored at once; those that wait for their turn are not yet given
-to the Server, so that nothing is offered to their nodes.
+to the OtaServer, so that nothing is offered to their nodes.
 """
 
 from dataclasses import dataclass

@@ -35,7 +35,7 @@ class Settings:
 
 
 @dataclass
-class Update:
+class OtaUpdate:
     """A row of `ota_updates`. Times are Unix seconds here, UTC text in the row."""
 
     node: int  # nodes.id
@@ -99,7 +99,7 @@ class Update:
 
     @classmethod
     def from_row(cls, row):
-        """The Update in a row (a mapping); columns that are not its own are ignored."""
+        """The OtaUpdate in a row (a mapping); columns that are not its own are ignored."""
         names = {field.name for field in fields(cls)}
         return cls(
             **{

@@ -1,6 +1,6 @@
 """What every node is answered, from memory: the hot path of firmware updates, and the way of all other events.
 
-One Server serves all gateways. Nodes are named by `nodes.id`, that is 256 * gateways.id + node_id. Nothing here waits,
+One OtaServer serves all gateways. Nodes are named by `nodes.id`, that is 256 * gateways.id + node_id. Nothing here waits,
 reads a clock or touches a disk. The owner sends what `answer` returns before anything else, then does what
 `take_actions` and `take_updates` say.
 
@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from ota.actions import Attention, CommandChanged, Hold, Reboot, Record, Rejected, Release, Reported
 from ota.command import CommandOrder
 from ota.image import Image
-from ota.row import CONFIRMED, FAILED, OFFERED, REBOOTING, TRANSFERRING, VERIFYING, Settings, Update
-from ota.update import STALE_S, Machine
+from ota.row import CONFIRMED, FAILED, OFFERED, REBOOTING, TRANSFERRING, VERIFYING, OtaUpdate, Settings
+from ota.update import STALE_S, UpdateMachine
 from ota.wire import (
+    BootloaderKind,
     ConfigRequest,
-    Kind,
     StreamType,
     WireError,
     format_config,
@@ -34,7 +34,7 @@ NO_ORDERS = {13, 19}  # I_REBOOT, I_PRESENTATION: each ends a transfer of a libr
 
 
 @dataclass(frozen=True)
-class Firmware:
+class StoredFirmware:
     """A stored firmware."""
 
     id: int
@@ -44,14 +44,14 @@ class Firmware:
 
 
 @dataclass
-class Node:
+class OtaNode:
     """What is known of a node."""
 
     key: int
     request: ConfigRequest | None = None  # its last one
     sleeping: bool = False
-    machine: Machine | None = None  # the open update
-    owing: list = field(default_factory=list)  # closed updates whose image may be in the flash in part
+    machine: UpdateMachine | None = None  # the open update
+    unfinished: list = field(default_factory=list)  # closed updates whose image may be in the flash in part
     command: CommandOrder | None = None
     held_at: float | None = None
     reboot_at: float | None = None
@@ -59,7 +59,7 @@ class Node:
     attention: str | None = None
 
     def machines(self):
-        return ([self.machine] if self.machine else []) + self.owing
+        return ([self.machine] if self.machine else []) + self.unfinished
 
     def in_bootloader(self):
         """True when an update may keep the node in MYSBootloader for as long as it takes."""
@@ -67,22 +67,22 @@ class Node:
         return bool(update and update.owed and update.state in (OFFERED, TRANSFERRING, VERIFYING))
 
 
-class Server:
+class OtaServer:
     """Answers, events, holds. `at_once` is the number of transfers that a gateway carries at a time."""
 
     def __init__(self, settings=Settings(), at_once=1):
         self.settings = settings
         self.at_once = at_once
         self.nodes = {}
-        self.firmware = {}  # firmware.id -> Firmware
+        self.firmware = {}  # firmware.id -> StoredFirmware
         self.actions = []
-        self.changed = {}  # id(update) -> Update, in order of change
+        self.changed = {}  # id(update) -> OtaUpdate, in order of change
 
     # What there is
 
     def put_firmware(self, id, type, version, image):
         """A stored firmware, at start or after an upload."""
-        self.firmware[id] = Firmware(id, type, version, image)
+        self.firmware[id] = StoredFirmware(id, type, version, image)
 
     def drop_firmware(self, id):
         """A deleted firmware; its owner makes sure that `uses_firmware` is False."""
@@ -95,7 +95,7 @@ class Server:
     def node(self, key):
         node = self.nodes.get(key)
         if node is None:
-            node = self.nodes[key] = Node(key)
+            node = self.nodes[key] = OtaNode(key)
         return node
 
     def know_node(self, key, request=None, sleeping=False):
@@ -104,7 +104,7 @@ class Server:
         node.request, node.sleeping = request or node.request, sleeping
 
     def restore(self, updates, now):
-        """At start: every Update whose row is open or `owed`, oldest first. Their nodes may be in their bootloaders."""
+        """At start: every OtaUpdate whose row is open or `owed`, oldest first. Their nodes may be in their bootloaders."""
         for update in updates:
             if update.firmware not in self.firmware:
                 update.state, update.reason, update.finished_at = (
@@ -124,10 +124,12 @@ class Server:
         An open update of the same node is cancelled as replaced. Raises KeyError when its firmware is not there.
         """
         node = self.node(update.node)
-        machine = Machine(update, self.firmware[update.firmware].image, self.settings, node.sleeping, now)
+        machine = UpdateMachine(
+            update, self.firmware[update.firmware].image, self.settings, node.sleeping, now
+        )
         if not update.is_open:
             if update.owed:
-                node.owing.insert(0, machine)
+                node.unfinished.insert(0, machine)
             return machine
         if node.request is not None and update.bootloader is None:
             machine.know(node.request)
@@ -171,7 +173,7 @@ class Server:
         try:
             if stream_type == StreamType.ST_FIRMWARE_REQUEST:
                 request = parse_block_request(payload)
-                for machine in [node.machine] if node.machine else node.owing:
+                for machine in [node.machine] if node.machine else node.unfinished:
                     reply = machine.block_request(now, *request)
                     if reply:
                         self.in_stream(node, machine.update.kind, now)
@@ -200,7 +202,7 @@ class Server:
             if offer:
                 self.forget(node, request, now)
                 return format_config(offer)
-        for machine in node.owing:
+        for machine in node.unfinished:
             offer = machine.offer
             if config == offer or (config.type, config.version) == (offer.type, offer.version):
                 offer = machine.config_request(now, request)
@@ -220,7 +222,7 @@ class Server:
 
     def forget(self, node, request, now):
         """A node whose configuration names another image has no part of the owed ones."""
-        for machine in list(node.owing):
+        for machine in list(node.unfinished):
             update = machine.update
             named = (request.config.type, request.config.version) == (update.type, update.version)
             if not named and now - (update.offered_at or 0) >= SETTLE_S:
@@ -232,13 +234,13 @@ class Server:
         """The node runs nothing whole and no update is open: give it the stored image that it names, if any."""
         named = (request.config.type, request.config.version)
         stored = next((f for f in self.firmware.values() if (f.type, f.version) == named), None)
-        if stored is None or request.kind is not Kind.MYSBOOTLOADER:
+        if stored is None or request.kind is not BootloaderKind.MYSBOOTLOADER:
             words = (
                 f"the node reports no whole image (type {named[0]}, version {named[1]}): schedule an update"
             )
             self.attend(node, words)
             return None
-        update = Update(node.key, stored.id, *named, requested_at=now, requested_by="voltkeeper")
+        update = OtaUpdate(node.key, stored.id, *named, requested_at=now, requested_by="voltkeeper")
         machine = self.open(update, now)
         offer = machine.config_request(now, request)
         if update.is_open:
@@ -249,7 +251,7 @@ class Server:
     def in_stream(self, node, kind, now):
         """The node has just sent a stream request."""
         node.spoke_at = now
-        if kind is Kind.MYSBOOTLOADER:
+        if kind is BootloaderKind.MYSBOOTLOADER:
             self.hold(node, now)
 
     # What else happens
@@ -391,9 +393,9 @@ class Server:
         if not update.is_open and machine is node.machine:
             node.machine = None
             if update.owed:
-                node.owing.insert(0, machine)
-        elif not update.owed and machine in node.owing:
-            node.owing.remove(machine)
+                node.unfinished.insert(0, machine)
+        elif not update.owed and machine in node.unfinished:
+            node.unfinished.remove(machine)
 
     def hold(self, node, now):
         if node.held_at is None:

@@ -14,7 +14,7 @@ The file is long because each rule that keeps a node whole refers to the others.
 """
 
 from ota.actions import RECORD, AskPresentation, Attention, Hold, Reboot, Send
-from ota.image import Image, refusal
+from ota.image import Image, image_refusal
 from ota.row import (
     CANCELLED,
     CONFIRMED,
@@ -24,10 +24,10 @@ from ota.row import (
     REQUESTED,
     TRANSFERRING,
     VERIFYING,
+    OtaUpdate,
     Settings,
-    Update,
 )
-from ota.wire import Config, Kind, StreamType, format_block, format_config, format_run
+from ota.wire import BootloaderKind, FirmwareConfig, StreamType, format_block, format_config, format_run
 
 # What an open update waits for, where there is nothing better to say.
 WAITS = {
@@ -44,14 +44,14 @@ COMMITTED, COMMITTED_DUALOPTIBOOT = (
 STALE_S = 0.2  # no node restarts so fast: what it presents within that was on its way before the order
 
 
-class Machine:
-    """Moves one Update. Its owner calls what happened and empties `actions`.
+class UpdateMachine:
+    """Moves one OtaUpdate. Its owner calls what happened and empties `actions`.
 
     `sleeping` says that the node sends I_PRE_SLEEP_NOTIFICATION (or sleeps in some other way): then orders go out
     only in the window that `heard(window=...)` reports.
     """
 
-    def __init__(self, update: Update, image: Image, settings=Settings(), sleeping=False, now=0.0):
+    def __init__(self, update: OtaUpdate, image: Image, settings=Settings(), sleeping=False, now=0.0):
         self.update = update
         self.image = image
         self.settings = settings
@@ -73,20 +73,24 @@ class Machine:
         """Count blocks as the node does, once its bootloader is known."""
         if self.update.block_size:
             self.update.blocks = len(self.image.data) // self.update.block_size
-            self.runs = self.image.runs(self.update.block_size) if self.update.kind is Kind.LIBRARY_31 else ()
+            self.runs = (
+                self.image.runs(self.update.block_size)
+                if self.update.kind is BootloaderKind.LIBRARY_31
+                else ()
+            )
 
     # What the node asks
 
     @property
-    def offer(self) -> Config:
+    def offer(self) -> FirmwareConfig:
         """The image as the node counts it."""
         return self.image.config(self.update.type, self.update.version, self.update.block_size or 16)
 
     def config_request(self, now, request):
-        """The Config to answer with, or None when this update has no answer: then it has just failed."""
+        """The FirmwareConfig to answer with, or None when this update has no answer: then it has just failed."""
         update = self.update
         if update.is_open:
-            why = refusal(self.image, request.bootloader, request.block_size)
+            why = image_refusal(self.image, request.bootloader, request.block_size)
             if why:
                 self.finish(now, FAILED, why)
                 return None
@@ -264,7 +268,7 @@ class Machine:
                 FAILED,
                 f"{update.reboots} reboot orders had no effect (is MY_DISABLE_REMOTE_RESET defined?)",
             )
-        why = refusal(self.image, update.bootloader, update.block_size)
+        why = image_refusal(self.image, update.bootloader, update.block_size)
         if why:
             return self.finish(now, FAILED, why)
         deaf = update.reboots in (4, 8) and update.started_at is None

@@ -36,7 +36,7 @@ class StreamType(IntEnum):
     ST_FIRMWARE_RESPONSE_RLE = 7
 
 
-class Kind(IntEnum):
+class BootloaderKind(IntEnum):
     """What answers at the node's end. The rules of an update depend on it."""
 
     UNKNOWN = 0
@@ -50,7 +50,7 @@ class Kind(IntEnum):
 
     @property
     def is_library(self):
-        return self >= Kind.LIBRARY
+        return self >= BootloaderKind.LIBRARY
 
 
 class BootloaderCommand(IntEnum):
@@ -62,7 +62,7 @@ class BootloaderCommand(IntEnum):
 
 
 # What people call them.
-COMMANDS_TAKEN = {
+BOOTLOADER_COMMANDS = {
     "erase_eeprom": BootloaderCommand.ERASE_EEPROM,
     "set_node_id": BootloaderCommand.SET_NODE_ID,
     "set_parent": BootloaderCommand.SET_PARENT,
@@ -73,7 +73,7 @@ class WireError(ValueError):
     """A stream payload that cannot be read; its text says why, in words."""
 
 
-class Config(NamedTuple):
+class FirmwareConfig(NamedTuple):
     """The 8 bytes that name an image: what a node reports and what it is offered."""
 
     type: int
@@ -85,7 +85,7 @@ class Config(NamedTuple):
 class ConfigRequest(NamedTuple):
     """ST_FIRMWARE_CONFIG_REQUEST. `committed`, `revision`, `build` are None in the 10-byte form."""
 
-    config: Config
+    config: FirmwareConfig
     bootloader: int
     block_size: int = BLOCK_SIZE
     committed: int | None = None
@@ -124,8 +124,10 @@ def parse_config_request(payload):
         raise WireError(f"configuration request of {len(data)} bytes, 10 or 18 are needed")
     *config, bootloader = CONFIG_REQUEST.unpack_from(data)
     if len(data) < CONFIG_REQUEST.size + EXTENSION.size:
-        return ConfigRequest(Config(*config), bootloader)
-    return ConfigRequest(Config(*config), bootloader, *EXTENSION.unpack_from(data, CONFIG_REQUEST.size))
+        return ConfigRequest(FirmwareConfig(*config), bootloader)
+    return ConfigRequest(
+        FirmwareConfig(*config), bootloader, *EXTENSION.unpack_from(data, CONFIG_REQUEST.size)
+    )
 
 
 def parse_block_request(payload):
@@ -162,22 +164,22 @@ def format_command(command, value=0):
     )
     if not low <= value <= high:
         raise ValueError(f"{command.name} takes a number from {low} to {high}, not {value}")
-    return format_config(Config(command, value, 0, COMMAND_CRC))
+    return format_config(FirmwareConfig(command, value, 0, COMMAND_CRC))
 
 
 def bootloader_kind(bootloader):
-    """The Kind behind a BLVersion (low byte major, high byte minor), UNKNOWN for None and for other majors."""
+    """The BootloaderKind behind a BLVersion (low byte major, high byte minor), UNKNOWN for None and for other majors."""
     if bootloader is None:
-        return Kind.UNKNOWN
+        return BootloaderKind.UNKNOWN
     minor, major = divmod(bootloader, 256)
     if major == 1:
-        return Kind.MYSBOOTLOADER
+        return BootloaderKind.MYSBOOTLOADER
     if major == 3:
-        return Kind.LIBRARY_31 if minor else Kind.LIBRARY
-    return Kind.UNKNOWN
+        return BootloaderKind.LIBRARY_31 if minor else BootloaderKind.LIBRARY
+    return BootloaderKind.UNKNOWN
 
 
-def bootloader_words(bootloader):
+def describe_bootloader(bootloader):
     """A BLVersion for people: `MYSBootloader 1.3`, `library OTA 3.0`."""
     if bootloader is None:
         return "unknown bootloader"

@@ -2,7 +2,7 @@
 
 from datasette import hookimpl
 
-from ota.wire import COMMANDS_TAKEN
+from ota.wire import BOOTLOADER_COMMANDS
 from plugins.web.actions import firmware as uploads
 from plugins.web.actions import ota_updates as updates
 from plugins.web.endpoint import Call, described
@@ -82,7 +82,7 @@ def register_routes(datasette):
                 "It is given once; a bootloader does not report what it did with it.",
                 {
                     "node": "id of the table nodes, or GATEWAY/NODE_ID",
-                    "command": ", ".join(COMMANDS_TAKEN),
+                    "command": ", ".join(BOOTLOADER_COMMANDS),
                     "value": "node id, for set_node_id and set_parent",
                     "confirm": "1: it is meant",
                 },

@@ -1,7 +1,7 @@
 """Firmware updates in the dialogue with gateways: nodes are answered from memory, before anything is stored.
 
-One `Firmware` serves all gateways of the process, in the event loop; each gateway talks to it through its `Desk`. What
-changes goes to the sink in `ingest/mysensors/firmware_store.py`, which also brings what people schedule.
+One `OtaService` serves all gateways of the process, in the event loop; each gateway has a `GatewayOtaSession`. What
+changes goes to the sink in `ingest/mysensors/ota_store.py`, which also brings what people schedule.
 """
 
 import asyncio
@@ -9,12 +9,19 @@ import logging
 import time
 
 from ingest.mysensors.handlers import USUAL_WINDOW_MS, sleep_window_ms
-from ingest.mysensors.ota_store import Attended, CommandState, Refusal, Report, Row, Unread
+from ingest.mysensors.ota_store import (
+    CommandState,
+    FirmwareReport,
+    NodeAttention,
+    RefusedUpdate,
+    UnreadablePayload,
+    UpdateRow,
+)
 from ingest.mysensors.protocol import BROADCAST, NODE_CHILD, Command, Internal, format_line
 from ota import actions
 from ota.command import CommandOrder
 from ota.row import REQUESTED
-from ota.serve import Server
+from ota.serve import OtaServer
 from ota.wire import StreamType, WireError, comes_from_sketch, parse_config_request
 
 log = logging.getLogger(__name__)
@@ -25,14 +32,14 @@ TICK_S = 1.0
 HELD = "its firmware is being updated"
 
 
-class Firmware:
+class OtaService:
     """All updates of this process. `put(item)` and `flush()` reach the sink; neither waits."""
 
     def __init__(self, settings, at_once, put, flush):
-        self.server = Server(settings, at_once)
+        self.server = OtaServer(settings, at_once)
         self._put, self._flush = put, flush
         self._ahead = time.time() - time.monotonic()
-        self.desks = {}  # gateways.id -> Desk
+        self.sessions = {}  # gateways.id -> GatewayOtaSession
         self._attention = {}  # nodes.id -> what was last stored
         self._saved = {}  # ota_updates.id -> (state, owed) as last handed to the sink
         self._timer = None
@@ -42,12 +49,12 @@ class Firmware:
         return time.monotonic() + self._ahead
 
     def join(self, gateway):
-        """The Desk of a Gateway."""
-        desk = self.desks[gateway.number] = Desk(self, gateway)
-        return desk
+        """The GatewayOtaSession of a Gateway."""
+        session = self.sessions[gateway.number] = GatewayOtaSession(self, gateway)
+        return session
 
     def restore(self, kept):
-        """Take up what `firmware_store.load` found; once all gateways have joined."""
+        """Take up what `ota_store.load` found; once all gateways have joined."""
         for stored in kept.firmware:
             self.server.put_firmware(*stored)
         for key, request, sleeping, attention in kept.nodes:
@@ -57,9 +64,9 @@ class Firmware:
         self.server.restore(kept.updates, self.now())
         for order in kept.commands:
             self._order(order)
-        for desk in self.desks.values():
-            desk.lost()  # nobody is connected yet
-            desk.watch_all()
+        for session in self.sessions.values():
+            session.lost()  # nobody is connected yet
+            session.watch_all()
         self._settle()
         self._timer = asyncio.get_running_loop().call_later(TICK_S, self._tick)
 
@@ -72,7 +79,7 @@ class Firmware:
     # What people want; called in the loop by the sink.
 
     def take(self, news):
-        """News of `FirmwareSink.poll`: tuples whose first item names a method here."""
+        """News of `OtaSink.poll`: tuples whose first item names a method here."""
         for name, *values in news:
             getattr(self, f"_take_{name}")(*values)
         self._settle()
@@ -84,29 +91,29 @@ class Firmware:
         self.server.drop_firmware(number)
 
     def _take_update(self, update):
-        desk, now = self.desks[update.node >> 8], self.now()
+        session, now = self.sessions[update.node >> 8], self.now()
         node = self.server.node(update.node)
-        node.sleeping = node.sleeping or desk.sleeps(update.node)
+        node.sleeping = node.sleeping or session.sleeps(update.node)
         try:
             self.server.open(update, now)
         except KeyError:
-            self._put(Refusal(update.id, "failed", "its firmware is no longer stored"))
+            self._put(RefusedUpdate(update.id, "failed", "its firmware is no longer stored"))
             return
-        if not desk.is_connected:
-            self.server.gateway_lost(desk.number, now)
-        desk.watched.add(update.node & 255)
-        desk.nudge(update.node)
+        if not session.is_connected:
+            self.server.gateway_lost(session.number, now)
+        session.watched.add(update.node & 255)
+        session.nudge(update.node)
 
     def _take_cancel(self, number, key, person):
         machine = self.server.node(key).machine
         if machine is not None and machine.update.id == number:
             self.server.cancel(key, self.now(), f"cancelled by {person}")
         else:
-            self._put(Refusal(number, "cancelled", f"cancelled by {person}"))
+            self._put(RefusedUpdate(number, "cancelled", f"cancelled by {person}"))
 
     def _take_command(self, order):
         self._order(order)
-        self.desks[order.node >> 8].nudge(order.node)
+        self.sessions[order.node >> 8].nudge(order.node)
 
     def _take_command_cancel(self, number, key, person):
         command = self.server.node(key).command
@@ -121,7 +128,7 @@ class Firmware:
             order.state, order.reason = "failed", str(error)
             self._put(CommandState.of(order))
             return
-        self.desks[order.node >> 8].watched.add(order.node & 255)
+        self.sessions[order.node >> 8].watched.add(order.node & 255)
 
     # What is to be done.
 
@@ -129,23 +136,23 @@ class Firmware:
         """Do what the server decided, in order, then note what people should know of these nodes."""
         touched = set()
         for key, action in self.server.take_actions():
-            desk = self.desks.get(key >> 8)
-            if desk is not None:
-                desk.act(key & 255, action)
+            session = self.sessions.get(key >> 8)
+            if session is not None:
+                session.act(key & 255, action)
                 touched.add(key)
         for key in touched:
             attention = self.server.node(key).attention
             if self._attention.get(key) != attention:
                 self._attention[key] = attention
-                self._put(Attended(key, attention or ""))
+                self._put(NodeAttention(key, attention or ""))
                 if attention:
                     log.warning("Node %d: %s", key, attention)
 
     def _tick(self):
         self.server.tick(self.now())
         self._settle()
-        for desk in self.desks.values():
-            desk.watch_all()
+        for session in self.sessions.values():
+            session.watch_all()
         self._timer = asyncio.get_running_loop().call_later(TICK_S, self._tick)
 
     def _settle(self):
@@ -167,10 +174,10 @@ class Firmware:
                     *words(update),
                 )
                 if not update.is_open and update.state != self._saved.get(update.id, (None,))[0]:
-                    self.desks[update.node >> 8].nudge_waiting()
+                    self.sessions[update.node >> 8].nudge_waiting()
             if update.id is not None:
                 self._saved[update.id] = state
-            self._put(Row(update, update.row()))
+            self._put(UpdateRow(update, update.row()))
         if urgent:
             self._flush()
 
@@ -195,7 +202,7 @@ def is_about_ids(header):
     )
 
 
-class Desk:
+class GatewayOtaSession:
     """One gateway's side of it. Node ids are those of the radio; the server's keys are `nodes.id`."""
 
     def __init__(self, firmware, gateway):
@@ -248,9 +255,9 @@ class Desk:
         """Where another controller answers, what nodes report is noted all the same."""
         if command == Command.stream and type == StreamType.ST_FIRMWARE_CONFIG_REQUEST:
             try:
-                self._firmware.report(Report(key, parse_config_request(payload)))
+                self._firmware.report(FirmwareReport(key, parse_config_request(payload)))
             except WireError as error:
-                self._firmware.report(Unread(self._gateway.config.name, payload, str(error)))
+                self._firmware.report(UnreadablePayload(self._gateway.config.name, payload, str(error)))
 
     def _window(self, header, payload):
         """Seconds that the sender of this message goes on to listen, or None where it says nothing of that."""
@@ -286,10 +293,10 @@ class Desk:
         elif isinstance(action, actions.Release):
             gate.release(node)
         elif isinstance(action, actions.Reported):
-            self._firmware.report(Report(256 * self.number + node, action.request))
+            self._firmware.report(FirmwareReport(256 * self.number + node, action.request))
         elif isinstance(action, actions.Rejected):
             line = f"{node};255;4;0;?;{action.payload}"
-            self._firmware.report(Unread(self._gateway.config.name, line, action.reason))
+            self._firmware.report(UnreadablePayload(self._gateway.config.name, line, action.reason))
         elif isinstance(action, actions.CommandChanged):
             self._firmware.keep_at_once(CommandState.of(action.order))
 
@@ -311,5 +318,5 @@ class Desk:
             node.key & 255
             for node in self._server.nodes.values()
             if node.key >> 8 == self.number
-            and (node.machine or node.command or node.owing or node.held_at is not None)
+            and (node.machine or node.command or node.unfinished or node.held_at is not None)
         )

@@ -12,8 +12,8 @@ from ingest.db.time import format_utc, parse_utc
 from ota.command import CommandOrder
 from ota.image import Image
 from ota.rollout import WAITING, Member, next_steps
-from ota.row import CONFIRMED, FAILED, OPEN, Update
-from ota.wire import COMMANDS_TAKEN, Config, ConfigRequest
+from ota.row import CONFIRMED, FAILED, OPEN, OtaUpdate
+from ota.wire import BOOTLOADER_COMMANDS, ConfigRequest, FirmwareConfig
 
 EVENTS = {CONFIRMED: "OTA_CONFIRMED", FAILED: "OTA_FAILED"}
 MARKS = ", ".join(f"'{state}'" for state in OPEN)
@@ -29,14 +29,14 @@ ATTEND = """insert into node_firmware (node, attention, attention_at) values (?,
 on conflict (node) do update set attention = excluded.attention, attention_at = excluded.attention_at"""
 
 
-class Row(NamedTuple):
-    """The columns of an Update as they are now."""
+class UpdateRow(NamedTuple):
+    """The columns of an OtaUpdate as they are now."""
 
-    update: Update
+    update: OtaUpdate
     columns: dict
 
 
-class Refusal(NamedTuple):
+class RefusedUpdate(NamedTuple):
     """An update that the dialogue never took on: how it ends, and why."""
 
     id: int
@@ -44,21 +44,21 @@ class Refusal(NamedTuple):
     reason: str
 
 
-class Report(NamedTuple):
+class FirmwareReport(NamedTuple):
     """A node reported this configuration."""
 
     node: int
     request: ConfigRequest
 
 
-class Attended(NamedTuple):
+class NodeAttention(NamedTuple):
     """What people should know of a node's firmware; empty: nothing any more."""
 
     node: int
     text: str
 
 
-class Unread(NamedTuple):
+class UnreadablePayload(NamedTuple):
     """A stream payload that could not be read."""
 
     source: str
@@ -80,12 +80,12 @@ class CommandState(NamedTuple):
         return cls(order.id, order.state, order.reason, order.reboots)
 
 
-class Kept(NamedTuple):
+class StoredOtaState(NamedTuple):
     """What the file knows at the start."""
 
     firmware: list  # (id, type, version, Image)
     nodes: list  # (nodes.id, ConfigRequest or None, sleeping, attention)
-    updates: list  # Update, open or owed, oldest first
+    updates: list  # OtaUpdate, open or owed, oldest first
     commands: list  # CommandOrder
 
 
@@ -112,10 +112,10 @@ def load(connection, gateways):
         )
         if gateways.get(row["node"] >> 8) is False
     ]
-    return Kept(
+    return StoredOtaState(
         list(read_firmware(connection)),
         nodes,
-        [Update.from_row(row) for row in taken],
+        [OtaUpdate.from_row(row) for row in taken],
         list(map(read_command, commands)),
     )
 
@@ -133,13 +133,13 @@ def read_request(row):
     """The last configuration request in a row of node_firmware, or None."""
     if row["bootloader"] is None:
         return None
-    config = Config(row["type"], row["version"], row["blocks"], row["crc"])
+    config = FirmwareConfig(row["type"], row["version"], row["blocks"], row["crc"])
     return ConfigRequest(config, row["bootloader"], row["block_size"], row["committed"])
 
 
 def read_command(row):
     order = CommandOrder(
-        row["node"], COMMANDS_TAKEN[row["command"]], row["value"], row["id"], row["state"], row["reason"]
+        row["node"], BOOTLOADER_COMMANDS[row["command"]], row["value"], row["id"], row["state"], row["reason"]
     )
     order.reboots = row["reboots"]
     return order
@@ -151,7 +151,7 @@ def dict_rows(connection, sql, values=()):
     return [dict(zip(names, row)) for row in cursor.fetchall()]
 
 
-class FirmwareSink:
+class OtaSink:
     """Sink for the tuples above; gives news to the dialogue through `deliver(news)`.
 
     `gateways` maps the numbers of this program's gateways to whether they are only listened to.
@@ -166,30 +166,30 @@ class FirmwareSink:
         self._command_cancels = set()
         self._rolling = True
         self._look_again = True
-        self._rows = {}  # id() of the Update -> Row, the last one of each
-        self._numbers = {}  # id() of an Update that is new -> its row id, until the commit stands
+        self._rows = {}  # id() of the OtaUpdate -> UpdateRow, the last one of each
+        self._numbers = {}  # id() of an OtaUpdate that is new -> its row id, until the commit stands
         self._pending = []  # (statement, values, topic)
 
     # Items of the dialogue.
 
     def absorb(self, item):
         at = format_utc(time.time())
-        if isinstance(item, Row):
+        if isinstance(item, UpdateRow):
             self._rows[id(item.update)] = item
-        elif isinstance(item, Report):
+        elif isinstance(item, FirmwareReport):
             config, request = item.request.config, item.request
             values = (item.node, *config, request.bootloader, request.block_size, request.committed, at)
             self._pend(REPORT, values, "node_firmware")
-        elif isinstance(item, Attended):
+        elif isinstance(item, NodeAttention):
             self._pend(ATTEND, (item.node, item.text, at if item.text else None), "node_firmware")
-        elif isinstance(item, Refusal):
+        elif isinstance(item, RefusedUpdate):
             self._end(item.id, item.state, item.reason)
         elif isinstance(item, CommandState):
             sql = "update ota_commands set state = ?, reason = ?, reboots = ?, changed_at = ? "
             where = "where id = ? and state = coalesce(?, state)"
             values = (item.state, item.reason, item.reboots, at, item.id, item.was)
             self._pend(sql + where, values, "ota_commands")
-        elif isinstance(item, Unread):
+        elif isinstance(item, UnreadablePayload):
             sql = "insert into rejects (received_at, source, raw, reason) values (?, ?, ?, ?)"
             self._pend(sql, (at, item.source, item.line, item.reason), "rejects")
 
@@ -239,7 +239,7 @@ class FirmwareSink:
                 if self._gateways[gateway]:
                     self._end(number, FAILED, LISTEN_ONLY)
                     continue
-                yield "update", Update.from_row(row)
+                yield "update", OtaUpdate.from_row(row)
             if row["cancel_at"] is not None and number not in self._cancelled:
                 self._cancelled.add(number)
                 yield "cancel", number, row["node"], row["cancel_by"] or "somebody"

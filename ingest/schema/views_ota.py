@@ -4,7 +4,7 @@ from ota.row import OPEN
 
 MARKS = ", ".join(f"'{state}'" for state in OPEN)
 
-# Low byte major, high byte minor, as `ota.wire.bootloader_words` reads it.
+# Low byte major, high byte minor, as `ota.wire.describe_bootloader` reads it.
 BOOTLOADER = """case when f.bootloader is null then null else
   case f.bootloader & 255 when 1 then 'MYSBootloader ' when 3 then 'library OTA ' else 'unknown bootloader ' end
   || (f.bootloader & 255) || '.' || (f.bootloader >> 8) end"""

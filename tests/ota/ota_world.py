@@ -1,4 +1,4 @@
-"""A gateway's dialogue in miniature, with virtual time: nodes on the air, a Server, and rows that survive a crash."""
+"""A gateway's dialogue in miniature, with virtual time: nodes on the air, an OtaServer, and rows that survive a crash."""
 
 from ingest.demo.ota.bootloader import BootloaderNode
 from ingest.demo.radio.air import Air
@@ -14,8 +14,8 @@ from ota.actions import (
     Send,
 )
 from ota.image import make_image
-from ota.row import Settings, Update
-from ota.serve import Firmware, Server
+from ota.row import OtaUpdate, Settings
+from ota.serve import OtaServer, StoredFirmware
 from ota.wire import ConfigRequest, comes_from_sketch
 
 START = 1_700_000_000.0
@@ -52,14 +52,14 @@ class World:
 
     def boot(self):
         """A daemon starts: everything it knows comes from the rows."""
-        self.server = Server(self.settings, self.at_once)
+        self.server = OtaServer(self.settings, self.at_once)
         for firmware in self.firmware.values():
             self.server.put_firmware(*firmware)
         for key, request in self.reported.items():
             self.server.know_node(key, request)
         for key in self.sleepers:
             self.server.know_node(key, self.reported.get(key), sleeping=True)
-        updates = [Update.from_row(self.rows[id]) for id in sorted(self.rows)]
+        updates = [OtaUpdate.from_row(self.rows[id]) for id in sorted(self.rows)]
         self.server.restore([update for update in updates if update.is_open or update.owed], self.now)
 
     def kill(self):
@@ -74,10 +74,10 @@ class World:
             node.whole_images.append(image.data)
         if self.server:
             self.server.put_firmware(id, type, version, image)
-        return Firmware(id, type, version, image)
+        return StoredFirmware(id, type, version, image)
 
     def schedule(self, node, firmware):
-        update = Update(
+        update = OtaUpdate(
             node, firmware.id, firmware.type, firmware.version, id=len(self.rows) + 1, requested_at=self.now
         )
         self.rows[update.id] = update.row()
@@ -94,7 +94,7 @@ class World:
             for machine in node.machines():
                 if machine.update.id == id:
                     return machine.update
-        return Update.from_row(self.rows[id])
+        return OtaUpdate.from_row(self.rows[id])
 
     def cut(self):
         """The connection to the gateway is lost."""

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from intelhex import IntelHex
 
-from ota.image import Image, ImageError, block_limit, crc16, make_image, read_hex, refusal
+from ota.image import Image, ImageError, block_limit, crc16, image_refusal, make_image, read_hex
 from tests.ota.hex_files import hex_file, mutate, record, slow_crc
 from tests.ota.ota_world import pattern
 
@@ -147,9 +147,9 @@ def test_limits_of_bootloaders():
         and block_limit(0x0003) == block_limit(0x0103) == block_limit(None) == 2047
     )
     largest, too_large = make_image(bytes(30592)), make_image(bytes(30593))
-    assert refusal(largest, 0x0301) is None and "1912" in refusal(too_large, 0x0301)
-    assert refusal(too_large, 0x0003) is None and refusal(too_large, None) is None
-    assert "12 bytes" in refusal(largest, 0x0103, 12) and refusal(largest, 0x0103, 8) is None
+    assert image_refusal(largest, 0x0301) is None and "1912" in image_refusal(too_large, 0x0301)
+    assert image_refusal(too_large, 0x0003) is None and image_refusal(too_large, None) is None
+    assert "12 bytes" in image_refusal(largest, 0x0103, 12) and image_refusal(largest, 0x0103, 8) is None
 
 
 @pytest.mark.parametrize("block_size", [8, 16])

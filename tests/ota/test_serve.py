@@ -1,4 +1,4 @@
-"""The Server beside its answers: holds, turns, rows, bootloader commands."""
+"""The OtaServer beside its answers: holds, turns, rows, bootloader commands."""
 
 from dataclasses import fields
 
@@ -9,8 +9,8 @@ from ingest.demo.ota.library_node import LibraryNode
 from ota.actions import Attention, CommandChanged, Hold, Reboot, Release
 from ota.command import CommandOrder, command_refusal
 from ota.image import make_image
-from ota.row import STATES, Update, parse_utc, utc
-from ota.serve import Server
+from ota.row import STATES, OtaUpdate, parse_utc, utc
+from ota.serve import OtaServer
 from tests.ota.ota_world import START, World, pattern
 from tests.ota.test_kinds import OLD
 
@@ -19,10 +19,10 @@ IMAGE = make_image(pattern(1024))
 
 
 def make_server(at_once=1, nodes=(1,)):
-    server = Server(at_once=at_once)
+    server = OtaServer(at_once=at_once)
     server.put_firmware(5, 10, 2, IMAGE)
     for number, node in enumerate(nodes):
-        server.open(Update(node, 5, 10, 2, id=number + 1), 100.0)
+        server.open(OtaUpdate(node, 5, 10, 2, id=number + 1), 100.0)
     server.take_actions()
     return server
 
@@ -59,7 +59,7 @@ def test_a_hold_ends_when_nothing_comes_of_it():
 
 
 def test_a_bootloader_without_an_update_is_left_alone_until_it_presents():
-    server = Server()
+    server = OtaServer()
     server.answer(1, 0, MYS, 100)
     assert server.holds(1)
     server.heard(1, 100.5)
@@ -74,7 +74,7 @@ def test_a_bootloader_that_asks_for_blocks_of_a_replaced_update_is_left_alone():
     server = make_server()
     server.answer(1, 0, MYS, 100)
     server.put_firmware(6, 10, 3, IMAGE)
-    server.open(Update(1, 6, 10, 3, id=2), 101)
+    server.open(OtaUpdate(1, 6, 10, 3, id=2), 101)
     assert server.answer(1, 2, "0A0002003F00", 160) is None
     server.tick(165)
     assert server.holds(1)
@@ -112,13 +112,13 @@ def test_an_update_that_gets_nowhere_does_not_keep_others_waiting():
 
 
 def test_rows_go_round():
-    update = Update(
+    update = OtaUpdate(
         7, 5, 10, 2, id=3, requested_at=START + 0.25, block=3, blocks=64, rate=2.5, last_request_at=START
     )
     row = update.row()
     assert row["requested_at"] == "2023-11-14T22:13:20.250Z" and row["offered_at"] is None
-    assert Update.from_row({**row, "other": 1}) == update
-    assert set(row) == {field.name for field in fields(Update)}
+    assert OtaUpdate.from_row({**row, "other": 1}) == update
+    assert set(row) == {field.name for field in fields(OtaUpdate)}
     assert parse_utc(utc(1234567890.125)) == 1234567890.125
     assert update.left_s is None
     update.state = "transferring"
@@ -136,9 +136,9 @@ def test_a_firmware_is_in_use_until_its_update_is_done():
 
 
 def test_an_image_that_does_not_fit_is_refused_and_the_node_goes_on():
-    server = Server()
+    server = OtaServer()
     server.put_firmware(5, 10, 2, make_image(bytes(30593)))
-    server.open(Update(1, 5, 10, 2, id=1), 0)
+    server.open(OtaUpdate(1, 5, 10, 2, id=1), 0)
     assert server.answer(1, 0, MYS, 1) == (1, MYS[:16])
     [update] = server.take_updates()
     assert update.state == "failed" and "1912" in update.reason
@@ -164,7 +164,7 @@ def test_bootloader_commands_are_refused_where_they_would_harm():
         CommandOrder(7, 2, 255)
     with pytest.raises(ValueError, match="under way"):
         make_server().order(CommandOrder(1, 3, 7))
-    server = Server()
+    server = OtaServer()
     order = CommandOrder(1, 3, 7)
     server.order(order)
     assert server.answer(1, 0, LIBRARY, 0) == (1, LIBRARY[:16])
@@ -174,7 +174,7 @@ def test_bootloader_commands_are_refused_where_they_would_harm():
 
 
 def test_a_command_that_shows_no_effect_fails_in_words():
-    server = Server()
+    server = OtaServer()
     order = CommandOrder(1, 3, 7)
     server.order(order)
     for number in range(11):
@@ -211,10 +211,10 @@ def test_what_an_update_waits_for_stands_in_its_row():
         1: "waiting for the node to restart and ask for firmware",
         2: "waiting for its turn: another transfer is under way",
     }
-    sleeper = Server()
+    sleeper = OtaServer()
     sleeper.put_firmware(5, 10, 2, IMAGE)
     sleeper.know_node(1, sleeping=True)
-    sleeper.open(Update(1, 5, 10, 2, id=1), 0)
+    sleeper.open(OtaUpdate(1, 5, 10, 2, id=1), 0)
     assert sleeper.take_updates()[0].reason == "waiting for the node to wake"
     sleeper.heard(1, 1)
     assert actions(sleeper) == []
@@ -230,8 +230,8 @@ def test_broadcasts_are_kept_while_a_bootloader_may_hear_them():
 
 
 def test_an_update_whose_firmware_is_gone_fails_in_words():
-    server = Server()
-    server.restore([Update(1, 5, 10, 2, id=1)], 0)
+    server = OtaServer()
+    server.restore([OtaUpdate(1, 5, 10, 2, id=1)], 0)
     [update] = server.take_updates()
     assert update.state == "failed" and "no longer stored" in update.reason
     assert server.answer(1, 0, MYS, 1) == (1, MYS[:16])

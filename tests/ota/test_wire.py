@@ -4,16 +4,16 @@ import pytest
 
 from ota.actions import Rejected
 from ota.image import read_hex
-from ota.row import Update
-from ota.serve import Server
+from ota.row import OtaUpdate
+from ota.serve import OtaServer
 from ota.wire import (
     BootloaderCommand,
-    Config,
-    Kind,
+    BootloaderKind,
+    FirmwareConfig,
     WireError,
     bootloader_kind,
-    bootloader_words,
     comes_from_sketch,
+    describe_bootloader,
     format_block,
     format_command,
     format_config,
@@ -28,11 +28,11 @@ HEX = ":100000000C94AC030C9491240C94B8240C94D40359\n:00000001FF\n"
 @pytest.mark.parametrize(
     "payload, config, bootloader, kind",
     [
-        ("01000200B00626E80300", (1, 2, 0x06B0, 0xE826), 0x0003, Kind.LIBRARY),
-        ("FFFFFFFFFFFFFFFF0300", (0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF), 0x0003, Kind.LIBRARY),
-        ("FFFFFFFFFFFFFE400103", (0xFFFF, 0xFFFF, 0xFFFF, 0x40FE), 0x0301, Kind.MYSBOOTLOADER),
-        ("0A0003000000FFFF0103", (10, 3, 0, 0xFFFF), 0x0301, Kind.MYSBOOTLOADER),
-        ("0a0003002000d7950103", (10, 3, 32, 0x95D7), 0x0301, Kind.MYSBOOTLOADER),
+        ("01000200B00626E80300", (1, 2, 0x06B0, 0xE826), 0x0003, BootloaderKind.LIBRARY),
+        ("FFFFFFFFFFFFFFFF0300", (0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF), 0x0003, BootloaderKind.LIBRARY),
+        ("FFFFFFFFFFFFFE400103", (0xFFFF, 0xFFFF, 0xFFFF, 0x40FE), 0x0301, BootloaderKind.MYSBOOTLOADER),
+        ("0A0003000000FFFF0103", (10, 3, 0, 0xFFFF), 0x0301, BootloaderKind.MYSBOOTLOADER),
+        ("0a0003002000d7950103", (10, 3, 32, 0x95D7), 0x0301, BootloaderKind.MYSBOOTLOADER),
     ],
 )
 def test_config_request_of_10_bytes(payload, config, bootloader, kind):
@@ -43,7 +43,7 @@ def test_config_request_of_10_bytes(payload, config, bootloader, kind):
 
 def test_config_request_of_18_bytes():
     request = parse_config_request("0A0003004000D795" + "0301" + "08" + "02" + "0700" + "EFBEADDE")
-    assert request.config == (10, 3, 64, 0x95D7) and request.kind is Kind.LIBRARY_31
+    assert request.config == (10, 3, 64, 0x95D7) and request.kind is BootloaderKind.LIBRARY_31
     assert (request.block_size, request.committed, request.revision, request.build) == (8, 2, 7, 0xDEADBEEF)
 
 
@@ -78,7 +78,7 @@ def test_block_request():
 
 
 def test_answers():
-    assert format_config(Config(1, 1, 8, 0x016A)) == "0100010008006A01"
+    assert format_config(FirmwareConfig(1, 1, 8, 0x016A)) == "0100010008006A01"
     assert format_block(1, 1, 7, b"\xff" * 16) == "010001000700" + "FF" * 16
     assert format_run(10, 3, 0x0123, 0x0102, 0xAB) == "0A00030023010201AB"
 
@@ -96,15 +96,23 @@ def test_bootloader_commands():
 
 def test_bootloader_kinds():
     kinds = {
-        0x0301: Kind.MYSBOOTLOADER,
-        0x0201: Kind.MYSBOOTLOADER,
-        0x0101: Kind.MYSBOOTLOADER,
-        0x0003: Kind.LIBRARY,
+        0x0301: BootloaderKind.MYSBOOTLOADER,
+        0x0201: BootloaderKind.MYSBOOTLOADER,
+        0x0101: BootloaderKind.MYSBOOTLOADER,
+        0x0003: BootloaderKind.LIBRARY,
     }
-    kinds |= {0x0103: Kind.LIBRARY_31, 0x0203: Kind.LIBRARY_31, 0x0002: Kind.UNKNOWN, None: Kind.UNKNOWN}
+    kinds |= {
+        0x0103: BootloaderKind.LIBRARY_31,
+        0x0203: BootloaderKind.LIBRARY_31,
+        0x0002: BootloaderKind.UNKNOWN,
+        None: BootloaderKind.UNKNOWN,
+    }
     for bootloader, kind in kinds.items():
         assert bootloader_kind(bootloader) is kind
-    assert bootloader_words(0x0301) == "MYSBootloader 1.3" and bootloader_words(0x0103) == "library OTA 3.1"
+    assert (
+        describe_bootloader(0x0301) == "MYSBootloader 1.3"
+        and describe_bootloader(0x0103) == "library OTA 3.1"
+    )
 
 
 def test_what_proves_that_a_sketch_runs():
@@ -115,9 +123,9 @@ def test_what_proves_that_a_sketch_runs():
 @pytest.fixture
 def server():
     """The job of pymysensors' tests: node 1, type 1, version 1."""
-    server = Server()
+    server = OtaServer()
     server.put_firmware(1, 1, 1, read_hex(HEX))
-    server.open(Update(1, 1, 1, 1, id=1), 0)
+    server.open(OtaUpdate(1, 1, 1, 1, id=1), 0)
     return server
 
 

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from ingest.db.time import format_utc
 from ota.command import command_refusal
-from ota.image import BLOCK_SIZES, refusal
+from ota.image import BLOCK_SIZES, image_refusal
 from ota.row import CANCELLED, CONFIRMED, OPEN
-from ota.wire import COMMANDS_TAKEN, format_command
+from ota.wire import BOOTLOADER_COMMANDS, format_command
 from plugins.web.actions.action import Done, Refused, find_node, perform, raise_topic
 from plugins.web.actions.firmware import LIMIT as UPLOAD_LIMIT
 from plugins.web.actions.firmware import MARKS, find_firmware, is_yes, read_number, read_upload, store
@@ -182,7 +182,7 @@ def why_not(connection, datasette, node, firmware, confirmed):
     if words:
         return words
     block_size = node["block_size"] if node["block_size"] in BLOCK_SIZES else None
-    words = refusal(Wanted(firmware["blocks"]), node["bootloader"], block_size)
+    words = image_refusal(Wanted(firmware["blocks"]), node["bootloader"], block_size)
     if words:
         return f"{name}: {words}"
     other = node["type"] not in (None, BLANK, firmware["type"])
@@ -320,9 +320,9 @@ async def post_command(datasette, request):
             raise Refused(400, "node is needed: an id of the table nodes, or GATEWAY/NODE_ID")
         node, command = find(connection, fields["node"]), fields.get("command", "")
         subject = f"{command} for {name_of(node)}"
-        if command not in COMMANDS_TAKEN:
-            raise Refused(400, f"command is needed: one of {', '.join(COMMANDS_TAKEN)}")
-        kind = COMMANDS_TAKEN[command]
+        if command not in BOOTLOADER_COMMANDS:
+            raise Refused(400, f"command is needed: one of {', '.join(BOOTLOADER_COMMANDS)}")
+        kind = BOOTLOADER_COMMANDS[command]
         value = read_number(fields, "value", 254, None if kind > 1 else 0)
         try:
             format_command(kind, value)

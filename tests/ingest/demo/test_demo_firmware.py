@@ -18,8 +18,8 @@ from ingest.demo.radio.nodes import HOUSE
 from ingest.demo.radio.sleepers import Greenhouse, RainGauge
 from ota.actions import AskPresentation, Reboot, Send
 from ota.image import read_hex
-from ota.row import Update
-from ota.serve import Server
+from ota.row import OtaUpdate
+from ota.serve import OtaServer
 from ota.wire import comes_from_sketch
 
 NOW = 1_763_692_800.0
@@ -28,9 +28,9 @@ SAMPLE = Path(__file__).resolve().parents[3] / "static/sample.hex"
 
 def update(house, node_id, image, seconds):
     """Send the image to a node, as a gateway's dialogue does; returns the update after so many house seconds."""
-    server = Server()
+    server = OtaServer()
     server.put_firmware(1, 10, 22, image)
-    update = Update(node_id, 1, 10, 22, id=1, requested_at=NOW)
+    update = OtaUpdate(node_id, 1, 10, 22, id=1, requested_at=NOW)
     server.open(update, NOW)
     now = NOW
     while now < NOW + seconds and update.is_open:
