@@ -9,7 +9,7 @@ from ingest.ups.status import STATUS_WORDS
 
 PATIENCE_S = 90  # failed polls older than this make a UPS stale, whatever its events say
 LONGEST_S = 7500  # twice the longest poll_s: no UPS is asked less often
-TOGETHER_S = 60  # outages that begin within this of each other are one of the mains: a reader sees them up to a poll late
+MAINS_OUTAGE_S = 60  # outages that begin within this of each other are one of the mains: a reader sees them up to a poll late
 
 
 def has(word, column="status"):
@@ -114,8 +114,8 @@ def figure(name):
 
 _OTHERS = f"""from events o indexed by events_event join ups v on v.id = o.ups
     where o.event = 'ONBATT' and o.ups <> e.ups
-      and o.started_at between strftime('%Y-%m-%dT%H:%M:%fZ', e.started_at, '-{TOGETHER_S} seconds')
-        and strftime('%Y-%m-%dT%H:%M:%fZ', e.started_at, '+{TOGETHER_S} seconds')"""
+      and o.started_at between strftime('%Y-%m-%dT%H:%M:%fZ', e.started_at, '-{MAINS_OUTAGE_S} seconds')
+        and strftime('%Y-%m-%dT%H:%M:%fZ', e.started_at, '+{MAINS_OUTAGE_S} seconds')"""
 
 OUTAGES = f"""
 select e.id, e.ups, u.name, e.started_at, e.ended_at,
@@ -139,6 +139,39 @@ select e.id, e.ups, u.name, e.started_at, e.ended_at,
   e.detail, '/ups/' || u.name as href
 from events e join ups u on u.id = e.ups
 where e.event = 'ONBATT'
+"""
+
+# One row a failure of the mains, or of one circuit: outages of several UPSes that began within MAINS_OUTAGE_S of the
+# first of them. A walk in order of time, since whether an outage belongs to the group before depends on where that
+# began; a UPS that is in the group already begins another.
+_SAME_OUTAGE = f"""o.started_at <= strftime('%Y-%m-%dT%H:%M:%fZ', g.group_at, '+{MAINS_OUTAGE_S} seconds')
+      and instr(g.members, ',' || o.ups || ',') = 0"""
+MAINS_OUTAGES = f"""
+with recursive ordered as materialized (
+  select id, ups, started_at, row_number() over (order by started_at, ups) as number
+  from events where event = 'ONBATT'
+), grouped (number, id, group_id, group_at, members) as (
+  select number, id, id, started_at, ',' || ups || ',' from ordered where number = 1
+union all
+  select o.number, o.id,
+    case when {_SAME_OUTAGE} then g.group_id else o.id end,
+    case when {_SAME_OUTAGE} then g.group_at else o.started_at end,
+    case when {_SAME_OUTAGE} then g.members || o.ups || ',' else ',' || o.ups || ',' end
+  from grouped g join ordered o on o.number = g.number + 1
+)
+select id, started_at, case when is_open = 0 then last_end end as ended_at,
+  {seconds_between("started_at", "last_end")} as seconds,
+  cast(upses as integer) as upses, names, (select cause from outages where outages.id = summed.id) as cause,
+  wh, lowest_charge, lowest_battery_voltage, complete, members
+from (
+  select g.group_id as id, g.group_at as started_at, max(coalesce(o.ended_at, {NOW})) as last_end,
+    max(o.ended_at is null) as is_open, count(*) as upses,
+    group_concat(o.name, ', ') as names, sum(o.wh) as wh, min(o.lowest_charge) as lowest_charge,
+    min(o.lowest_battery_voltage) as lowest_battery_voltage, min(o.complete) as complete,
+    json_group_array(json_object('id', o.id, 'ups', o.ups, 'name', o.name, 'seconds', o.seconds, 'href', o.href)) as members
+  from (select * from grouped order by group_id, number) g cross join outages o on o.id = g.id
+  group by g.group_id
+) summed
 """
 
 # Branches of the view `attention`: rank, severity, subject, text, since, href.
@@ -172,4 +205,9 @@ union all
   where u.configured and x.state in ('failed', 'expired', 'unknown') and x.created_at > {DAY_AGO}
 """
 
-VIEWS = {"ups_overview": UPS_OVERVIEW, "ups_events": UPS_EVENTS, "outages": OUTAGES}
+VIEWS = {
+    "ups_overview": UPS_OVERVIEW,
+    "ups_events": UPS_EVENTS,
+    "outages": OUTAGES,
+    "mains_outages": MAINS_OUTAGES,
+}

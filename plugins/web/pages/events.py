@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from ingest.db.time import format_utc, parse_utc
-from ingest.schema.views_ups import TOGETHER_S
+from ingest.schema.views_ups import MAINS_OUTAGE_S
 from plugins.web.pages.home import page, select
 
 MONTH_DAYS = 30
@@ -121,7 +121,7 @@ def group(rows):
         own = groups[-1] if groups else None
         if (
             own
-            and started - own["started"] <= TOGETHER_S
+            and started - own["started"] <= MAINS_OUTAGE_S
             and row["name"] not in [one["name"] for one in own["rows"]]
         ):
             own["rows"].append(row)

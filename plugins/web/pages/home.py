@@ -134,7 +134,7 @@ def together(events):
             ) == (event["ended_at"] is None)
             if (
                 alike
-                and abs(parse_utc(row["started_at"]) - at) <= ups_views.TOGETHER_S
+                and abs(parse_utc(row["started_at"]) - at) <= ups_views.MAINS_OUTAGE_S
                 and event["name"] not in row["names"]
             ):
                 row["names"].append(event["name"])
