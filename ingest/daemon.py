@@ -1,7 +1,6 @@
 """The ingest process: every reader of the config in one event loop, one thread that writes."""
 
 import asyncio
-import fcntl
 import logging
 import os
 import signal
@@ -11,6 +10,7 @@ import time
 from types import SimpleNamespace
 
 from ingest.db.connection import connect, fold_log
+from ingest.db.locks import LockedError, lock_byte
 from ingest.mysensors.events import Watch
 from ingest.mysensors.gateway import Gateway
 from ingest.mysensors.ota_session import OtaService
@@ -64,12 +64,11 @@ async def _run(config, names):
     upses = UpsSources(config, names, connection)
     places = [(f"Gateway {gateway.name}", numbers[gateway.name]) for gateway in gateway_configs]
     places += [(f"Source {name}", lock_offset(name)) for name in upses.names]
-    locks = [_lock(config.database, number) for _, number in places]
-    if None in locks:
-        taken = places[locks.index(None)][0]
-        log.error(
-            "%s is read by another voltkeeper that runs on %s: stop that one first", taken, config.database
-        )
+    try:
+        for place, number in places:  # held until the process ends
+            lock_byte(f"{config.database}.lock", number, f"{place} is read by another voltkeeper")
+    except LockedError as error:
+        log.error("%s that runs on %s: stop that one first", error, config.database)
         return 1
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -160,17 +159,6 @@ async def _run(config, names):
     fold_log(config.database)
     log.info("Stopped; everything received is stored")
     return 1 if failed else 0
-
-
-def _lock(database, number):
-    """Take the place of the one reader of a source; None when it is taken. Held until the process ends."""
-    file = os.open(f"{database}.lock", os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
-    except OSError:
-        os.close(file)
-        return None
-    return file
 
 
 def _replay(config, names, path):

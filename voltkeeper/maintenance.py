@@ -8,9 +8,10 @@ import time
 from contextlib import closing
 
 from ingest.db.connection import connect
+from ingest.db.locks import LockedError
 from ingest.maintenance.backup import BackupError, back_up
 from ingest.maintenance.batches import Stopped
-from ingest.maintenance.jobs import CHORES, Busy, do, only_one
+from ingest.maintenance.jobs import CHORES, do, only_one
 from ingest.maintenance.retention import describe, read_plan
 from ingest.schema.migrate import migrate
 
@@ -34,7 +35,7 @@ def run_prune(config, dry_run=False):
     except Stopped:
         print("Stopped; the next prune goes on", file=sys.stderr)
         return 1
-    except (Busy, OSError) as error:
+    except (LockedError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     except sqlite3.Error as error:

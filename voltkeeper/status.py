@@ -1,18 +1,14 @@
 """What runs on a database: which sources are being read, since when, how fresh; and `voltkeeper status`."""
 
-import fcntl
-import os
 import sqlite3
-import struct
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ingest.db.connection import connect
+from ingest.db.locks import is_byte_locked
 from ingest.pipeline.source_health import LATE_S
 from ingest.ups.source_lock import lock_offset
-
-FLOCK = "hhqqi"  # struct flock of fcntl(2), in the machine's own sizes: type, whence, start, length, pid
 
 
 @dataclass(frozen=True)
@@ -63,15 +59,7 @@ def _source(database, name, address, state, detail, since_at, heartbeat_at, data
 
 def is_read(database, number):
     """True while an ingest holds place `number`, of the one reader of a source: a lock that dies with it."""
-    try:
-        file = os.open(f"{database}.lock", os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        asked = struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, number, 1, 0)
-        return struct.unpack(FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, asked))[0] != fcntl.F_UNLCK
-    finally:
-        os.close(file)
+    return is_byte_locked(f"{database}.lock", number)
 
 
 def _age_s(at):

@@ -11,6 +11,7 @@ import os
 import signal
 import time
 
+from ingest.process.backoff import Backoff
 from voltkeeper.parent_pipe import PIPE
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class Supervisor:
             await asyncio.sleep(0.05)
 
     async def _keep(self, name, command, pipe):
-        pause = self.first_s
+        backoff = Backoff(self.first_s, self.last_s)
         while not self._stop.is_set():
             started = time.monotonic()
             code = await self._run_once(name, command, pipe)
@@ -76,10 +77,10 @@ class Supervisor:
                 log.error("%s ended because of its settings (exit code 2): everything ends", name)
                 return self.stop(WRONG_USE)
             if time.monotonic() - started >= self.steady_s:
-                pause = self.first_s
+                backoff.reset()
+            pause = backoff.next_s()
             log.warning("%s ended (%s); starting it again in %g s", name, _ending(code), pause)
             await self._sleep(pause)
-            pause = min(pause * 2, self.last_s)
 
     async def _run_once(self, name, command, pipe):
         """Start the program and wait until it ends, or end it when everything ends. Returns its exit code."""

@@ -15,8 +15,10 @@ from pathlib import Path
 
 import yaml
 
+from ingest.errors import VoltkeeperError
 
-class ConfigError(ValueError):
+
+class ConfigError(VoltkeeperError, ValueError):
     """What is wrong with a config, one line each: file, key, what is wrong, what to do."""
 
 

@@ -12,13 +12,14 @@ from datetime import datetime
 from pathlib import Path
 
 from ingest.db.connection import connect, is_sqlite
+from ingest.errors import VoltkeeperError
 from ingest.maintenance.batches import Stopped, interruptible
 
 STEP = 1_000  # pages copied between two looks whether to stop
 STAMP = "%Y-%m-%d-%H%M%S"
 
 
-class BackupError(ValueError):
+class BackupError(VoltkeeperError, ValueError):
     """Why there is no copy, in words."""
 
 

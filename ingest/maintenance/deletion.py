@@ -9,6 +9,7 @@ import json
 import time
 from dataclasses import dataclass, replace
 
+from ingest.db.changes import raise_topics
 from ingest.db.connection import transaction
 from ingest.db.rowid_search import ends
 from ingest.db.time import LocalTime, format_utc, parse_utc
@@ -175,13 +176,11 @@ def _count(connection, deletion, rows):
 
 
 def _done(connection, deletion, topics):
-    at = format_utc(time.time())
-    connection.execute("update deletions set state = 'done', done_at = ? where id = ?", (at, deletion["id"]))
-    connection.executemany(
-        "insert into changes (topic, seq, at) values (?, 1, ?) "
-        "on conflict (topic) do update set seq = seq + 1, at = excluded.at",
-        [(topic, at) for topic in topics],
+    now = time.time()
+    connection.execute(
+        "update deletions set state = 'done', done_at = ? where id = ?", (format_utc(now), deletion["id"])
     )
+    raise_topics(connection, topics, now)
 
 
 def _delete_thing(pace, deletion):

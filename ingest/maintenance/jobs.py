@@ -5,18 +5,18 @@ and when it was cut off. Its row in `chores` says how the last run went. Of any 
 works: a lock that dies with it says so.
 """
 
-import fcntl
 import logging
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from ingest.config.retention import parse_at
 from ingest.db.connection import connect, transaction
+from ingest.db.locks import lock_file
 from ingest.db.time import format_utc, parse_utc
 from ingest.maintenance.backup import BackupError, daily
 from ingest.maintenance.batches import Pace, Stopped, interruptible, open_paced
@@ -34,10 +34,6 @@ STEP_S, SETTLED_S = (
 ANALYSED = 400  # rows of each index that PRAGMA optimize looks at
 
 
-class Busy(Exception):
-    """Another program is at work on this file."""
-
-
 @dataclass(frozen=True)
 class Chore:
     """One kind of work. `run(config, by, stop)` returns what came of it, in words; `at(config)` is its time or None."""
@@ -49,15 +45,13 @@ class Chore:
     deletes: bool = False
 
 
-@contextmanager
 def only_one(database):
-    """Be the one program that works on this file. Raises Busy."""
-    with open(f"{database}.work.lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Busy(f"another program prunes, deletes or copies {database} now") from None
-        yield
+    """Be the one program that works on this file. Raises LockedError when the context is entered."""
+    return lock_file(
+        f"{database}.work.lock",
+        wait=False,
+        message=f"another program prunes, deletes or copies {database} now",
+    )
 
 
 def _prune(config, by, stop):
@@ -195,7 +189,7 @@ def want(connection, name, by):
 
 
 def run_due(config, stop=None):
-    """Do what is due: deletions first, then chores. Returns their names. Raises Busy, Stopped."""
+    """Do what is due: deletions first, then chores. Returns their names. Raises LockedError, Stopped."""
     done = []
     with only_one(config.database), closing(connect(config.database)) as connection:
         last = None

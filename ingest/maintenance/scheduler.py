@@ -4,8 +4,9 @@ import asyncio
 import logging
 import threading
 
+from ingest.db.locks import LockedError
 from ingest.maintenance.batches import Stopped
-from ingest.maintenance.jobs import Busy, run_due
+from ingest.maintenance.jobs import run_due
 
 LOOK_S = 30
 
@@ -42,7 +43,7 @@ class Keeper:
                 await asyncio.to_thread(run_due, self._config, self._stop)
             except Stopped:
                 log.info("stopped in the middle of work; it goes on at the next start")
-            except Busy as busy:
+            except LockedError as busy:
                 log.debug("%s", busy)
             except Exception:
                 log.exception("Daily work failed; it is tried again")

@@ -11,8 +11,8 @@ import time
 from collections import deque
 from typing import Protocol
 
+from ingest.db.changes import raise_topics
 from ingest.db.connection import transaction
-from ingest.db.time import format_utc
 
 log = logging.getLogger(__name__)
 
@@ -150,8 +150,7 @@ class Writer(threading.Thread):
                     topics = set()
                     for sink in self._sinks:
                         topics |= sink.write(self._connection)
-                    now = format_utc(time.time())
-                    self._connection.executemany(RAISE, [(topic, now) for topic in sorted(topics)])
+                    raise_topics(self._connection, topics)
                 break
             except sqlite3.OperationalError as error:
                 tries += 1
@@ -165,7 +164,3 @@ class Writer(threading.Thread):
                 time.sleep(RETRY_S)
         for sink in self._sinks:
             sink.committed()
-
-
-RAISE = """insert into changes (topic, seq, at) values (?, 1, ?)
-on conflict (topic) do update set seq = seq + 1, at = excluded.at"""

@@ -7,13 +7,14 @@ Set up before nut2 is imported: that calls logging.basicConfig, and logs passwor
 """
 
 import copy
-import fcntl
 import logging
 import logging.handlers
 import os
 import queue
 import sys
 import threading
+
+from ingest.db.locks import locked
 
 FORMAT = "%(asctime)s %(levelname)s %(program)s: %(message)s"
 WAITING = 10_000  # lines that wait to be written; more are left out, and counted
@@ -44,14 +45,11 @@ class SharedFile(logging.handlers.RotatingFileHandler):
         super().__init__(path, encoding="utf-8", **options)
 
     def emit(self, record):
-        fcntl.flock(self._lock_file, fcntl.LOCK_EX)
-        try:
+        with locked(self._lock_file):
             if self.stream and self._moved():
                 self.stream.close()
                 self.stream = self._open()
             super().emit(record)
-        finally:
-            fcntl.flock(self._lock_file, fcntl.LOCK_UN)
 
     def _moved(self):
         ours = os.fstat(self.stream.fileno())

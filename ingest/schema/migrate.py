@@ -1,12 +1,11 @@
 """How the SQLite file is made and brought up to date."""
 
-import fcntl
-from contextlib import contextmanager
 from pathlib import Path
 
 from sqlite_utils import Database
 
 from ingest.db.connection import connect, transaction
+from ingest.db.locks import lock_file
 from ingest.schema.tables import migrations
 from ingest.schema.views import VIEWS
 
@@ -20,7 +19,7 @@ def migrate(path):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(path.with_name(path.name + ".lock")):
+    with lock_file(path.with_name(path.name + ".lock")):
         connection = connect(path)
         try:
             if connection.execute("pragma page_count").fetchone()[0] == 0:
@@ -49,10 +48,3 @@ def _refresh_views(connection):
 
 def _squeeze(sql):
     return " ".join(sql.lower().split())
-
-
-@contextmanager
-def _locked(path):
-    with open(path, "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

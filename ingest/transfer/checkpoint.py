@@ -5,11 +5,11 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
+from ingest.db import changes
 from ingest.db.connection import transaction
 from ingest.db.reserved_ids import NUMBERED
 from ingest.db.rowid_search import ends as ends_of
 from ingest.db.time import format_utc
-from ingest.pipeline.writer import RAISE
 
 COLUMNS = (
     "id, kind, stream, target, position, mark, last_at, after_at, rows, stored, skipped, numbers, first_id, next_id, last_id, "
@@ -132,5 +132,4 @@ def finish(connection, entry):
 
 def raise_topics(connection, topics):
     """Tell whoever looks that these topics changed, inside the open transaction; `imports` always has."""
-    now = format_utc(time.time())
-    connection.executemany(RAISE, [(topic, now) for topic in sorted({"imports", *topics})])
+    changes.raise_topics(connection, {"imports", *topics})

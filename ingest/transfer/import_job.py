@@ -4,7 +4,6 @@ Every transaction holds CHUNK rows of the source and how far it has come. After 
 read again to know what they taught (pauses, usual values), and not stored again; so the result is the same.
 """
 
-import fcntl
 import os
 import sqlite3
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 import click
 
 from ingest.db.connection import connect, transaction
+from ingest.db.locks import LockedError, lock_byte
 from ingest.db.reserved_ids import HOLDERS
 from ingest.db.time import format_utc
 from ingest.maintenance.retention import describe, read_plan
@@ -66,7 +66,7 @@ class Outcome:
 
 
 def run_import(config, path, timezone=None, gateway=None, ups=None, format=None, bar=click.progressbar):
-    """Import a file. Returns (what it is, Outcomes). Raises MoveError."""
+    """Import a file. Returns (what it is, Outcomes). Raises MoveError, LockedError."""
     path = Path(path)
     options = Options(
         timezone or config.timezone, config.timezone, ups=ups, format=format, configured_upses=_upses(config)
@@ -111,16 +111,13 @@ def _upses(config):
 
 @contextmanager
 def _alone(database):
-    """Raises MoveError while another import runs: two would share the ids of one stretch."""
-    file = os.open(f"{database}.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    """Raises LockedError while another import runs: two would share the ids of one stretch."""
+    message = f"Another import into {database} is running: wait for it"
+    descriptor = lock_byte(f"{database}.lock", PLACE, message)
     try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, PLACE)
-    except OSError:
-        raise MoveError(f"Another import into {database} is running: wait for it") from None
-    else:
         yield
     finally:
-        os.close(file)
+        os.close(descriptor)
 
 
 def _carry(connection, source, stream, sink, path, bar):
@@ -221,7 +218,7 @@ def import_file(config, path, **options):
     """Import and print what became of it. Returns an exit code."""
     try:
         title, outcomes = run_import(config, path, **options)
-    except MoveError as error:
+    except (MoveError, LockedError) as error:
         click.echo(str(error), err=True)
         return 1
     except (sqlite3.Error, OSError) as error:

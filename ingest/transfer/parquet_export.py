@@ -10,7 +10,6 @@ rows with such ids are written: so a run that was killed, ids that SQLite gives 
 and a database that an older copy took the place of make nothing twice. What the house has forgotten stays in the files.
 """
 
-import fcntl
 import json
 import os
 import re
@@ -22,6 +21,7 @@ from pathlib import Path
 import click
 
 from ingest.db.connection import connect
+from ingest.db.locks import LockedError, lock_file
 from ingest.db.reserved_ids import HOLDERS
 from ingest.transfer.records import MoveError
 
@@ -273,16 +273,13 @@ def join(stretches):
 
 @contextmanager
 def _alone(path):
-    with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise MoveError("Another export of this house to this DIR is running: wait for it") from None
+    message = "Another export of this house to this DIR is running: wait for it"
+    with lock_file(path, wait=False, message=message):
         yield
 
 
 def run_export(config, folder, house=None, bar=click.progressbar):
-    """Write what has come since the last run. Returns the Export. Raises MoveError, sqlite3.Error, OSError."""
+    """Write what has come since the last run. Returns the Export. Raises MoveError, LockedError, sqlite3.Error, OSError."""
     from ingest.transfer.parquet_writer import ParquetWriter, need_duckdb
 
     house = house or house_name(config.title)
@@ -308,7 +305,7 @@ def export_tables(config, folder, house):
     """Export and print what was written. Returns an exit code."""
     try:
         export = run_export(config, folder, house)
-    except MoveError as error:
+    except (MoveError, LockedError) as error:
         click.echo(str(error), err=True)
         return 1
     except (sqlite3.Error, OSError) as error:

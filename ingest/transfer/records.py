@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, field
 
+from ingest.errors import VoltkeeperError
 from ingest.mysensors.protocol import FIELDS, LIMITS, Header
 
 
-class MoveError(Exception):
+class MoveError(VoltkeeperError):
     """Nothing can be imported or exported; the text says why and what to do, for people."""
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from datasette import Response
 
+from ingest.db.changes import raise_topics
 from ingest.db.connection import begin
 from plugins.web.auth.permissions import refusal
 from plugins.web.forms import LIMIT, Refused, back, read_form, refuse, wants_page
@@ -109,11 +110,7 @@ def audit(connection, actor, action, subject, detail, outcome):
 
 def raise_topic(connection, topic):
     """Tell pages that rows of this topic changed."""
-    connection.execute(
-        """insert into changes (topic, seq, at) values (?, 1, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
-        on conflict (topic) do update set seq = seq + 1, at = excluded.at""",
-        (topic,),
-    )
+    raise_topics(connection, (topic,))
 
 
 def detail(fields):

@@ -1,10 +1,11 @@
 """The key that signs cookies: made once, kept in a file beside the database that nobody else may read."""
 
-import fcntl
 import os
 import re
 import secrets
 from pathlib import Path
+
+from ingest.db.locks import locked
 
 KEY = re.compile(r"[0-9a-f]{64}")
 
@@ -16,8 +17,7 @@ def kept_secret(database):
     """
     path = Path(f"{database}.secret")
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    with os.fdopen(descriptor, "r+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with os.fdopen(descriptor, "r+") as file, locked(file):
         os.fchmod(file.fileno(), 0o600)
         key = file.read().strip()
         if not KEY.fullmatch(key):  # new, or cut short by a power cut

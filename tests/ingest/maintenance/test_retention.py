@@ -13,12 +13,12 @@ import pytest
 from ingest.config.model import Config, ConfigError, parse_config
 from ingest.config.retention import Retention
 from ingest.db.connection import connect, transaction
+from ingest.db.locks import LockedError
 from ingest.db.rowid_search import first_since
 from ingest.db.time import format_utc, parse_utc
 from ingest.maintenance.jobs import (
     CHORES,
     RETRY_S,
-    Busy,
     clock_is_settled,
     last_due,
     next_due,
@@ -218,7 +218,7 @@ def test_nothing_is_deleted_just_after_the_clock_leapt(house):
 
 
 def test_two_programs_do_not_work_at_once(house):
-    with only_one(house.database), pytest.raises(Busy):
+    with only_one(house.database), pytest.raises(LockedError):
         run_due(house)
     assert "prune" in run_due(house)
 
