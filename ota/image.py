@@ -106,7 +106,7 @@ def check_end(end):
         )
 
 
-def read_hex(source):
+def parse_intel_hex(source):
     """The Image in an Intel HEX file given as bytes or text. Raises ImageError."""
     lines = list(split_lines(source))
     ended = None

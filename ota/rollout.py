@@ -6,7 +6,7 @@ to the OtaServer, so that nothing is offered to their nodes.
 
 from dataclasses import dataclass
 
-from ota.row import CANCELLED, CONFIRMED, FAILED
+from ota.update import CANCELLED, CONFIRMED, FAILED
 
 WAITING = "waiting"
 

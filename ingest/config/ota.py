@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ota.rollout import RolloutSettings
-from ota.row import Settings
+from ota.update import Settings
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Rollout:
 
 @dataclass(frozen=True)
 class Ota:
-    """Firmware over the air. Times in seconds; what each bounds stands in `ota/row.py`."""
+    """Firmware over the air. Times in seconds; what each bounds stands in `ota/update.py`."""
 
     at_once: int = 1
     effect_s: float = 10

@@ -20,8 +20,8 @@ from ingest.mysensors.ota_store import (
 from ingest.mysensors.protocol import BROADCAST, NODE_CHILD, Command, Internal, format_line
 from ota import actions
 from ota.command import CommandOrder
-from ota.row import REQUESTED
-from ota.serve import OtaServer
+from ota.server import OtaServer
+from ota.update import REQUESTED
 from ota.wire import StreamType, WireError, comes_from_sketch, parse_config_request
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from ingest.db.time import format_utc, parse_utc
 from ota.command import CommandOrder
 from ota.image import Image
 from ota.rollout import WAITING, Member, next_steps
-from ota.row import CONFIRMED, FAILED, OPEN, OtaUpdate
+from ota.update import CONFIRMED, FAILED, OPEN, OtaUpdate
 from ota.wire import BOOTLOADER_COMMANDS, ConfigRequest, FirmwareConfig
 
 EVENTS = {CONFIRMED: "OTA_CONFIRMED", FAILED: "OTA_FAILED"}

@@ -1,6 +1,6 @@
 """The views of firmware and updates, as data like those of `ingest/views.py`. They look at tables that stay short."""
 
-from ota.row import OPEN
+from ota.update import OPEN
 
 MARKS = ", ".join(f"'{state}'" for state in OPEN)
 

@@ -14,8 +14,8 @@ from ota.actions import (
     Send,
 )
 from ota.image import make_image
-from ota.row import OtaUpdate, Settings
-from ota.serve import OtaServer, StoredFirmware
+from ota.server import OtaServer, StoredFirmware
+from ota.update import OtaUpdate, Settings
 from ota.wire import ConfigRequest, comes_from_sketch
 
 START = 1_700_000_000.0

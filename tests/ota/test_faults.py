@@ -7,7 +7,7 @@ import pytest
 from ingest.demo.ota.bootloader import BootloaderNode
 from ingest.demo.ota.library_node import LibraryNode
 from ingest.demo.ota.radio_node import Sleep
-from ota.row import OPEN, Settings
+from ota.update import OPEN, Settings
 from tests.ota.ota_world import START, World
 from tests.ota.test_kinds import KINDS, OLD, check, installed, pattern
 

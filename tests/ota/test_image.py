@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from intelhex import IntelHex
 
-from ota.image import Image, ImageError, block_limit, crc16, image_refusal, make_image, read_hex
+from ota.image import Image, ImageError, block_limit, crc16, image_refusal, make_image, parse_intel_hex
 from tests.ota.hex_files import hex_file, mutate, record, slow_crc
 from tests.ota.ota_world import pattern
 
@@ -27,7 +27,7 @@ END = ":00000001FF"
 )
 def test_padding_and_crc(size, blocks, crc):
     data = bytes((7 * i + 3) & 255 for i in range(size))
-    image = read_hex(hex_file({0: data}))
+    image = parse_intel_hex(hex_file({0: data}))
     padded = data + b"\xff" * (-size % 128)
     assert image.data == padded and image.size == size and image.blocks == blocks
     assert image.crc == slow_crc(padded) and crc in (None, image.crc)
@@ -45,7 +45,7 @@ def test_known_crcs():
 
 
 def test_known_file():
-    image = read_hex(":100000000C94AC030C9491240C94B8240C94D40359\n:00000001FF\n")
+    image = parse_intel_hex(":100000000C94AC030C9491240C94B8240C94D40359\n:00000001FF\n")
     assert (image.blocks, image.crc, image.size) == (8, 0x016A, 16)
 
 
@@ -54,12 +54,12 @@ def test_known_file():
 def test_record_widths_and_line_ends(width, end):
     data = pattern(700)
     text = hex_file({0: data}, width, end)
-    assert read_hex(text).data[:700] == read_hex(text.encode()).data[:700] == data
-    assert read_hex(text.lower()).data[:700] == data
+    assert parse_intel_hex(text).data[:700] == parse_intel_hex(text.encode()).data[:700] == data
+    assert parse_intel_hex(text.lower()).data[:700] == data
 
 
 def test_gaps_are_ff_and_order_is_free():
-    image = read_hex(hex_file({0x100: b"\1\2\3", 0: b"\7"}))
+    image = parse_intel_hex(hex_file({0x100: b"\1\2\3", 0: b"\7"}))
     assert image.data == b"\7" + b"\xff" * 255 + b"\1\2\3" + b"\xff" * 125
 
 
@@ -75,7 +75,7 @@ def test_start_addresses_and_segments_are_read():
             END,
         ]
     )
-    assert read_hex(text).data[:257] == b"\1" + b"\xff" * 255 + b"\2"
+    assert parse_intel_hex(text).data[:257] == b"\1" + b"\xff" * 255 + b"\2"
 
 
 FIRST = record(0, b"\1\2\3")
@@ -118,7 +118,7 @@ FIRST = record(0, b"\1\2\3")
 )
 def test_refusals_in_words(text, words):
     with pytest.raises(ImageError) as error:
-        read_hex(text)
+        parse_intel_hex(text)
     assert words in str(error.value)
 
 
@@ -132,13 +132,13 @@ def test_refusals_of_whole_files():
         ({0: pattern(50000)}, "0xC34F"),
     ]:
         with pytest.raises(ImageError, match=words):
-            read_hex(hex_file(chunks))
-    assert read_hex(hex_file({0: pattern(1000), 0x7000: pattern(0x800)})).blocks == 1920
-    assert read_hex(hex_file({0: pattern(0x7900)})).blocks == 1936
+            parse_intel_hex(hex_file(chunks))
+    assert parse_intel_hex(hex_file({0: pattern(1000), 0x7000: pattern(0x800)})).blocks == 1920
+    assert parse_intel_hex(hex_file({0: pattern(0x7900)})).blocks == 1936
     with pytest.raises(ImageError, match="characters"):
-        read_hex("\n" * (1 << 21))
+        parse_intel_hex("\n" * (1 << 21))
     with pytest.raises(ImageError, match="not text"):
-        read_hex(bytes(range(256)))
+        parse_intel_hex(bytes(range(256)))
 
 
 def test_limits_of_bootloaders():
@@ -176,7 +176,7 @@ def test_a_thousand_mutated_files():
             chunks[size + random.randrange(1, 400)] = random.randbytes(50)
         text = mutate(hex_file(chunks, random.choice([8, 16, 32]), random.choice(["\n", "\r\n"])), random)
         try:
-            image = read_hex(text)
+            image = parse_intel_hex(text)
         except ImageError as error:
             refused += 1
             assert str(error)[0].islower() or str(error)[0].isdigit()

@@ -9,8 +9,8 @@ from ingest.demo.ota.library_node import LibraryNode
 from ota.actions import Attention, CommandChanged, Hold, Reboot, Release
 from ota.command import CommandOrder, command_refusal
 from ota.image import make_image
-from ota.row import STATES, OtaUpdate, parse_utc, utc
-from ota.serve import OtaServer
+from ota.server import OtaServer
+from ota.update import STATES, OtaUpdate, parse_utc, utc
 from tests.ota.ota_world import START, World, pattern
 from tests.ota.test_kinds import OLD
 

@@ -3,9 +3,9 @@
 import pytest
 
 from ota.actions import Rejected
-from ota.image import read_hex
-from ota.row import OtaUpdate
-from ota.serve import OtaServer
+from ota.image import parse_intel_hex
+from ota.server import OtaServer
+from ota.update import OtaUpdate
 from ota.wire import (
     BootloaderCommand,
     BootloaderKind,
@@ -124,7 +124,7 @@ def test_what_proves_that_a_sketch_runs():
 def server():
     """The job of pymysensors' tests: node 1, type 1, version 1."""
     server = OtaServer()
-    server.put_firmware(1, 1, 1, read_hex(HEX))
+    server.put_firmware(1, 1, 1, parse_intel_hex(HEX))
     server.open(OtaUpdate(1, 1, 1, 1, id=1), 0)
     return server
 

@@ -10,12 +10,12 @@ def save(connection, source, at):
     rows = source.execute(
         "select fw_type, fw_ver, filename, hex_data, uploaded from firmware order by id"
     ).fetchall()
-    from ota.image import ImageError, read_hex
+    from ota.image import ImageError, parse_intel_hex
 
     stored, skipped = 0, Counter()
     for type, version, filename, text, uploaded in rows:
         try:
-            image = read_hex(text)
+            image = parse_intel_hex(text)
         except ImageError as error:
             skipped[f"{type}/{version}: {error}"] += 1
             continue

@@ -6,8 +6,8 @@ import time
 from typing import NamedTuple
 
 from ingest.db.time import format_utc
-from ota.image import MAX_HEX, Image, ImageError, read_hex
-from ota.row import OPEN
+from ota.image import MAX_HEX, Image, ImageError, parse_intel_hex
+from ota.update import OPEN
 from plugins.web.actions.action import Done, Refused, perform, raise_topic
 from plugins.web.forms import Upload
 from plugins.web.image_guard import open_images
@@ -63,7 +63,7 @@ async def read_upload(fields, type="type", version="version", file="file"):
         raise Refused(400, f"{file} is needed: an Intel HEX file")
     content, name = (given.content, given.filename) if isinstance(given, Upload) else (given, "")
     try:
-        image = await asyncio.to_thread(read_hex, content)
+        image = await asyncio.to_thread(parse_intel_hex, content)
     except ImageError as error:
         raise Refused(400, f"{file}: {error}", subject=clean_name(name)) from None
     return Sent(*numbers, image, clean_name(name), is_yes(fields, "replace"))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from ingest.db.time import format_utc
 from ota.command import command_refusal
 from ota.image import BLOCK_SIZES, image_refusal
-from ota.row import CANCELLED, CONFIRMED, OPEN
+from ota.update import CANCELLED, CONFIRMED, OPEN
 from ota.wire import BOOTLOADER_COMMANDS, format_command
 from plugins.web.actions.action import Done, Refused, find_node, perform, raise_topic
 from plugins.web.actions.firmware import LIMIT as UPLOAD_LIMIT

@@ -1,6 +1,6 @@
 """What the page /-/ota shows: stored firmware, nodes with what they run, updates with their progress."""
 
-from ota.row import OPEN
+from ota.update import OPEN
 from plugins.web.pages.home import page, select
 
 HISTORY = 30  # updates that have ended

@@ -17,9 +17,9 @@ from ingest.demo.radio.mains import Boiler, GardenLight, LivingRoom
 from ingest.demo.radio.nodes import HOUSE
 from ingest.demo.radio.sleepers import Greenhouse, RainGauge
 from ota.actions import AskPresentation, Reboot, Send
-from ota.image import read_hex
-from ota.row import OtaUpdate
-from ota.serve import OtaServer
+from ota.image import parse_intel_hex
+from ota.server import OtaServer
+from ota.update import OtaUpdate
 from ota.wire import comes_from_sketch
 
 NOW = 1_763_692_800.0
@@ -68,7 +68,7 @@ def update(house, node_id, image, seconds):
 )
 def test_a_node_takes_the_sample(kind, node):
     house = House(NOW, nodes=[updatable(kind, node)])
-    image = read_hex(SAMPLE.read_bytes())
+    image = parse_intel_hex(SAMPLE.read_bytes())
     done = update(house, node.node_id, image, 7200)
     assert done.state == "confirmed", (done.state, done.reason)
     lone = house.node(node.node_id)

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from ota.actions import Attention, CommandChanged, Hold, Reboot, Record, Rejected, Release, Reported
 from ota.command import CommandOrder
 from ota.image import Image
-from ota.row import CONFIRMED, FAILED, OFFERED, REBOOTING, TRANSFERRING, VERIFYING, OtaUpdate, Settings
-from ota.update import STALE_S, UpdateMachine
+from ota.update import CONFIRMED, FAILED, OFFERED, REBOOTING, TRANSFERRING, VERIFYING, OtaUpdate, Settings
+from ota.update_machine import STALE_S, UpdateMachine
 from ota.wire import (
     BootloaderKind,
     ConfigRequest,
