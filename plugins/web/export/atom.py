@@ -30,7 +30,7 @@ async def feed(datasette, request):
     )
     if events is None:
         return json_errors(503, "The database took too long to answer")
-    began = await recording(datasette)
+    began = await recording(datasette) or {"all": None}
     body = "".join(_document(datasette, request, chosen, events, began["all"])).encode()
     headers = {"etag": f'"{hashlib.sha256(body).hexdigest()[:16]}"', "cache-control": "no-cache"}
     if request.headers.get("if-none-match") == headers["etag"]:

@@ -29,7 +29,7 @@ async def events(datasette, request):
     tab = "all" if request.args.get("tab") == "all" or upses == [] else "outages"
     choices = (*CHOICES, "month") if tab == "all" else ("ups", "month")
     chosen = {name: request.args.get(name) for name in choices if request.args.get(name)}
-    began = await recording(datasette)
+    began = await recording(datasette) or {"ups": None, "all": None}
     year_ago = format_utc((now - timedelta(days=366)).timestamp())
     rows = await select(
         datasette,
@@ -72,13 +72,16 @@ async def _month(chosen, zone):
 
 
 async def recording(datasette):
-    """When it began: `ups` of the first UPS, `all` of the first UPS or node; None where there is none."""
+    """When it began: `ups` of the first UPS, `all` of the first UPS or node; None where there is none.
+
+    None in place of both when the database took too long.
+    """
     rows = await select(
         datasette,
         """select ups, min(coalesce(ups, node), coalesce(node, ups)) as "all" from (
         select (select min(first_seen_at) from ups) as ups, (select min(first_seen_at) from nodes) as node)""",
     )
-    return rows[0] if rows else {"ups": None, "all": None}
+    return rows and rows[0]
 
 
 async def _all_events(datasette, chosen, month):

@@ -10,6 +10,7 @@ from ingest.db.time import parse_utc
 from ingest.schema import views_ups as ups_views
 from plugins.web.actions.action import DATABASE
 from plugins.web.auth.permissions import may, refusal
+from plugins.web.forms import json_errors
 from reporting import sparklines as sparks
 from reporting.formatting import parse_time, sparkline
 
@@ -24,6 +25,7 @@ WORST = {"Critical": 0, "Stale": 1, "Warning": 2, "No data": 3, "OK": 4}
 KINDS = {"mysensors": "MySensors gateway", **ups_views.KINDS}
 CONFIGURED = f"""kind = 'mysensors' and source in (select name from gateways where configured)
             or kind <> 'mysensors' and {ups_views.CONFIGURED}"""
+TOO_SLOW = "The database took too long to answer: try again."
 FACETS = ("state", "gateway", "sketch_name", "location", "role")
 
 
@@ -198,11 +200,12 @@ def _counted(rows, name):
 async def node(datasette, request):
     """GET /nodes/GATEWAY/NODE_ID"""
     gateway, number = request.url_vars["gateway"], request.url_vars["node_id"]
-    row, missing = await _find(datasette, gateway, number)
+    row, status, missing = await _find(datasette, gateway, number)
     if row is None:
-        context = {"title": "Not found", "errors": [missing], "status": 404}
+        title = "Not found" if status == 404 else "Too slow"
+        context = {"title": title, "errors": [missing], "status": status}
         return Response.html(
-            await datasette.render_template("error.html", context, request=request), status=404
+            await datasette.render_template("error.html", context, request=request), status=status
         )
     given = {"node": row["id"]}
     found = await select_many(
@@ -261,7 +264,7 @@ def _marks(changes, levels):
 
 
 async def _find(datasette, gateway, number):
-    """(row of node_overview, None), or (None, why there is none)."""
+    """(row of node_overview, 200, None), or (None, an HTTP status, why there is none)."""
     if number.isascii() and number.isdigit() and len(number) <= 3:
         rows = await select(
             datasette,
@@ -269,19 +272,23 @@ async def _find(datasette, gateway, number):
             and id = 256 * (select id from gateways where name = :gateway) + :number""",
             {"gateway": gateway, "number": int(number)},
         )
+        if rows is None:
+            return None, 503, TOO_SLOW
         if rows:
-            return rows[0], None
+            return rows[0], 200, None
     gateways = await select(datasette, "select id, name from gateways order by id")
-    known = {row["name"]: row["id"] for row in gateways or []}
+    if gateways is None:
+        return None, 503, TOO_SLOW
+    known = {row["name"]: row["id"] for row in gateways}
     if gateway not in known:
         there_are = f"There are: {', '.join(known)}." if known else "None was configured yet."
-        return None, f"No gateway {gateway}. {there_are}"
+        return None, 404, f"No gateway {gateway}. {there_are}"
     ids = await select(
         datasette, "select node_id from nodes where gateway = ? order by node_id", [known[gateway]]
     )
     ids = ids or []
     heard = ", ".join(str(row["node_id"]) for row in ids[:HEARD]) + (" ..." if len(ids) > HEARD else "")
-    return None, f"No node {number} on gateway {gateway}. Heard so far: {heard or 'none'}"
+    return None, 404, f"No node {number} on gateway {gateway}. Heard so far: {heard or 'none'}"
 
 
 def metric(datasette):
@@ -297,6 +304,8 @@ async def pulse(datasette):
         "select strftime('%Y-%m-%dT%H:%M:%fZ', 'now') as now, topic, seq, at from changes order by topic",
     )
     now = await select(datasette, "select strftime('%Y-%m-%dT%H:%M:%fZ', 'now') as now")
+    if rows is None or now is None:
+        return json_errors(503, TOO_SLOW)
     changes = {row["topic"]: {"seq": row["seq"], "at": row["at"]} for row in rows or []}
     return Response.json(
         {"ok": True, "now": now[0]["now"], "changes": changes}, headers={"cache-control": "no-store"}

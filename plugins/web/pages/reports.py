@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from ingest.db.time import format_utc, parse_utc
 from plugins.web.pages.events import group, recording, summary
 from plugins.web.pages.history import run
-from plugins.web.pages.home import page, select
+from plugins.web.pages.home import TOO_SLOW, page, select
 from plugins.web.pages.ups import wrong
 from reporting.charts import bars, histogram
 from reporting.formatting import format_figure
@@ -47,13 +47,15 @@ def wanted(period, counts):
 async def report(datasette, request):
     """GET /reports with `period` and `of`, or `since` and `until`."""
     now = time.time()
-    began = (await recording(datasette))["all"]
+    recorded_since, counts = await recording(datasette), await select(datasette, COUNTS)
+    if recorded_since is None or counts is None:
+        return await wrong(datasette, request, "Too slow", TOO_SLOW, 503)
+    began, counts = recorded_since["all"], counts[0]
     began_s = parse_utc(began) if began else None
     try:
         period = read_period(request.args, datasette.timezone, began_s, now)
     except ValueError as error:
         return await wrong(datasette, request, "Not a period", str(error), 400)
-    counts = (await select(datasette, COUNTS))[0]
     recorded = began is not None and period.since < now and period.until > began_s
     blocks = await _blocks(datasette, period, counts) if recorded else {}
     context = {

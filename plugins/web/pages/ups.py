@@ -9,7 +9,7 @@ from ingest.db.time import format_utc, parse_utc
 from ingest.ups.variables import groups, in_order
 from plugins.web.actions.ups_orders import offered
 from plugins.web.pages.history import RANGES, histories, read_span, run
-from plugins.web.pages.home import WORST, page, select
+from plugins.web.pages.home import TOO_SLOW, WORST, page, select
 from reporting.charts import chart
 
 OUTAGES, EVENTS = 20, 30  # rows on the page of a UPS
@@ -97,9 +97,7 @@ async def one(datasette, request):
     name = unquote(request.url_vars["name"])
     rows = await select(datasette, "select * from ups_overview where name = ?", [name])
     if rows is None:
-        return await wrong(
-            datasette, request, "Too slow", "The database took too long to answer: try again.", 503
-        )
+        return await wrong(datasette, request, "Too slow", TOO_SLOW, 503)
     if not rows:
         names = [row["name"] for row in await select(datasette, "select name from ups order by id") or []]
         there_are = f"There are: {', '.join(names)}." if names else "None was configured yet."

@@ -44,7 +44,11 @@ def write(tmp_path):
 def test_what_began_within_a_minute_is_one(write):
     (row,) = write((0, 100, 1), (60, 20, 2), (5, 300, 3), wh=2.5, lowest_charge=80)
     assert (row["upses"], row["names"], row["cause"]) == (3, "ups1, ups3, ups2", "mains")
-    assert (row["started_at"], row["ended_at"], row["seconds"]) == (format_utc(START), format_utc(START + 305), 305)
+    assert (row["started_at"], row["ended_at"], row["seconds"]) == (
+        format_utc(START),
+        format_utc(START + 305),
+        305,
+    )
     assert (row["wh"], row["lowest_charge"], row["complete"]) == (7.5, 80, 1)
     members = json.loads(row["members"])
     assert [(member["name"], member["seconds"], member["href"]) for member in members] == [
