@@ -11,7 +11,7 @@ from ingest.db.connection import connect, transaction
 from ingest.mysensors.replay import replay
 from ingest.schema.migrate import migrate
 from ingest.ups.records import Poll
-from ingest.ups.registry import Source, register
+from ingest.ups.registry import UpsSource, register
 from ingest.ups.store import UpsStore
 
 NODES = 200
@@ -45,7 +45,7 @@ def _fill(path, messages, samples, days):
     )
     replay(path, *GATEWAY, recording, "UTC")
     connection = connect(path)
-    source = Source("closet", "nut", "127.0.0.1:1", UPSES)
+    source = UpsSource("closet", "nut", "127.0.0.1:1", UPSES)
     register(connection, [source], {})
     store = UpsStore(connection, "UTC", [source], {}, telling=False)
     for number, poll in enumerate(_polls(end, days, samples // len(UPSES)), 1):

@@ -38,7 +38,7 @@ class UpsSources:
         self.orders = UpsOrders(self.names, config.ups, self._deliver)
         self._commanders = {
             one.name: Commander(
-                one, lambda update: self._writer.put(self.orders, update), self._hand, self._commit
+                one, lambda update: self._writer.put(self.orders, update), self._emit, self._commit
             )
             for one in self._configs
             if self._drivers[one.name] == "nut"
@@ -52,15 +52,15 @@ class UpsSources:
         for one, health in zip(self._configs, self.healths):
             known = self.store.names(one.name)
             if self._drivers[one.name] == "nut":
-                reader = NutReader(one, health, self._hand, known, self._settings)
+                reader = NutReader(one, health, self._emit, known, self._settings)
             else:
                 own = self._settings.get(one.name)
                 low = own.limits.charge_min if own else None
-                reader = MustReader(one, health, self._hand, 20.0 if low is None else low)
+                reader = MustReader(one, health, self._emit, 20.0 if low is None else low)
             self._readers.append(reader)
             reader.start()
 
-    def _hand(self, item):
+    def _emit(self, item):
         self._writer.put(self.store, item)
 
     def _commit(self, seconds):

@@ -6,7 +6,7 @@ import sqlite3
 import time
 
 from ingest.db.time import format_utc
-from ingest.ups.battery_health import judge, parse_discharge
+from ingest.ups.battery_health import assess, parse_discharge
 from ingest.ups.variables import variable
 from reporting import periods
 
@@ -82,25 +82,25 @@ def battery_truth(outages, since):
 
     `outages` is JSON of [started_at, complete, figures], in order of time; `since` the time of the battery's change.
     """
-    truth = judge(
+    health = assess(
         [parse_discharge(at, whole, json.loads(figures)) for at, whole, figures in json.loads(outages)],
         since or "",
     )
     share = lambda value: None if value is None else round(100 * value, 1)  # noqa: E731
-    promise = truth.promise or (None, None, None)
+    accuracy = health.runtime_accuracy or (None, None, None)
     return json.dumps(
         {
-            "words": truth.words,
-            "counted": truth.counted,
-            "refused": len(truth.refused),
-            "watts": truth.watts,
-            "first_s": truth.first_whole_s,
-            "latest_s": truth.latest_whole_s,
-            "capacity": share(truth.capacity),
-            "promise": share(promise[0]),
-            "promise_min": share(promise[1]),
-            "promise_max": share(promise[2]),
-            "why": "; ".join(f"{at[:10]}: {why}" for at, why in truth.refused[-3:]),
+            "words": health.summary,
+            "counted": health.counted,
+            "refused": len(health.excluded),
+            "watts": health.watts,
+            "first_s": health.first_full_charge_s,
+            "latest_s": health.latest_full_charge_s,
+            "capacity": share(health.capacity),
+            "promise": share(accuracy[0]),
+            "promise_min": share(accuracy[1]),
+            "promise_max": share(accuracy[2]),
+            "why": "; ".join(f"{at[:10]}: {why}" for at, why in health.excluded[-3:]),
         }
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ingest.config.checks import check_name, check_unique, is_date, is_host_port
 from ingest.config.loader import keyed, secret
-from ingest.ups.commands import misread
+from ingest.ups.commands import invalid_name_reason
 from ingest.ups.limits import Limits
 from ingest.ups.tariffs import parse_days, parse_hours
 
@@ -130,7 +130,7 @@ class UpsSettings:
         for kind in ("commands", "settings"):
             names = getattr(self, kind)
             for name in names:
-                words = misread(name, kind)
+                words = invalid_name_reason(name, kind)
                 if words:
                     yield kind, words
             for name in sorted({name for name in names if names.count(name) > 1}):

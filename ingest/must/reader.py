@@ -6,7 +6,7 @@ import time
 from ingest.must.client import MustClient
 from ingest.must.errors import MustError, SerialPortError
 from ingest.must.registers import SETTING_NAMES
-from ingest.ups.polling import Reader, SourceError, UpsError
+from ingest.ups.polling import SourceError, SourceReader, UpsError
 
 log = logging.getLogger(__name__)
 
@@ -15,11 +15,11 @@ WRITABLE = frozenset(("ups.beeper.status",))
 SETTINGS = frozenset(name for name, _ in SETTING_NAMES.values())
 
 
-class MustReader(Reader):
+class MustReader(SourceReader):
     """Reads the device of a config's `must:` entry. All it measures comes in one answer, so a look at its status is one too."""
 
-    def __init__(self, device, health, hand, low_charge=20.0):
-        super().__init__(device.name, device.status_s, device.poll_s, health, hand)
+    def __init__(self, device, health, emit, low_charge=20.0):
+        super().__init__(device.name, device.status_s, device.poll_s, health, emit)
         self._device = device
         self._low_charge = low_charge
         self._client = None
@@ -44,10 +44,10 @@ class MustReader(Reader):
     def _names(self):
         return (self.source,)
 
-    def _where(self, outcome):
+    def _failure_location(self, outcome):
         return "device"
 
-    def _good_words(self, number):
+    def _connected_detail(self, number):
         return "answers"
 
     def _read_status(self, name):

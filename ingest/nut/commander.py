@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from ingest.nut.client import NutClient
 from ingest.nut.errors import NutError
-from ingest.ups.orders import Order, Update
-from ingest.ups.records import Ordered
-from ingest.ups.setting_values import Setting, same_value, wrong_value
+from ingest.ups.orders import UpsOrder, UpsOrderChange
+from ingest.ups.records import InstantCommand
+from ingest.ups.setting_values import Setting, invalid_value_reason, same_value
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ OUTCOME_UNKNOWN = "whether the UPS did it is not known; it is not sent again"
 class SentCommand:
     """An order that upsd took. `tracking` is the id to ask with, '' where the variable is read back instead."""
 
-    order: Order
+    order: UpsOrder
     tracking: str
     at: float
     monotonic: float
@@ -108,7 +108,7 @@ class Commander(threading.Thread):
             self._end(order, "expired", f"expired, not sent: {self._last_problem or 'others were before it'}")
 
     def _end(self, order, state, reason="", old=None):
-        self._report(Update(order, state, time.time(), reason, old))
+        self._report(UpsOrderChange(order, state, time.time(), reason, old))
 
     def _give_up(self, words):
         for order in self._waiting:
@@ -187,11 +187,11 @@ class Commander(threading.Thread):
         """(what the variable is, why it does not take the value)."""
         client, variable = self._client, order.variable
         now = client.get_var(ups, variable)
-        return now, wrong_value(read_setting(client, ups, variable), order.value, now)
+        return now, invalid_value_reason(read_setting(client, ups, variable), order.value, now)
 
     def _send_once(self, order, ups, old):
         client, at = self._client, time.time()
-        self._report(Update(order, "sent", at, old=old))
+        self._report(UpsOrderChange(order, "sent", at, old=old))
         if not self._commit(max(0.0, order.deadline - time.monotonic())):
             return self._end(order, "failed", "not sent: the database could not be written in time")
         try:
@@ -218,7 +218,7 @@ class Commander(threading.Thread):
         return self._wake.set()
 
     def _record_command(self, order, at, monotonic, sure=True):
-        self._ordered(Ordered(order.ups, at, monotonic, order.command, order.by, sure))
+        self._ordered(InstantCommand(order.ups, at, monotonic, order.command, order.by, sure))
 
     def _follow(self, sent):
         """What came of an order that upsd took."""

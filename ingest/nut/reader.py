@@ -7,8 +7,8 @@ from ingest.nut.client import NutClient
 from ingest.nut.commander import read_setting
 from ingest.nut.errors import NutError
 from ingest.ups.commands import COMMANDS
-from ingest.ups.polling import Reader, SourceError, UpsError
-from ingest.ups.records import Found, Gone, Offer, Poll
+from ingest.ups.polling import SourceError, SourceReader, UpsError
+from ingest.ups.records import Poll, UpsControls, UpsFound, UpsGone
 
 log = logging.getLogger(__name__)
 
@@ -20,14 +20,14 @@ DRIVER, DEVICE = ("driver",), ("stale",)
 ABOUT_ONE = ("stale", "driver", "unknown_ups", "unsupported", "denied", "error", "invalid")
 
 
-class NutReader(Reader):
+class NutReader(SourceReader):
     """Reads the server of a config's `nut:` entry. `known`: the UPSes it had before, asked until it says what it has.
 
     `settings` is the config's `ups:`, which lists what may be ordered.
     """
 
-    def __init__(self, server, health, hand, known=(), settings=None):
-        super().__init__(server.name, server.status_s, server.poll_s, health, hand)
+    def __init__(self, server, health, emit, known=(), settings=None):
+        super().__init__(server.name, server.status_s, server.poll_s, health, emit)
         self._server = server
         self._settings = settings or {}
         self._chosen = tuple(f"{ups}@{server.name}" for ups in server.ups)
@@ -67,13 +67,13 @@ class NutReader(Reader):
     def _names(self):
         return self._chosen or tuple(self._found)
 
-    def _where(self, outcome):
+    def _failure_location(self, outcome):
         return "driver" if outcome in DRIVER else "device" if outcome in DEVICE else "server"
 
-    def _good_words(self, number):
+    def _connected_detail(self, number):
         return f"{number} UPS{'es' if number != 1 else ''}; {self._version}" if self._version else ""
 
-    def _remarks(self):
+    def _warnings(self):
         return (self._user_refusal,) if self._user_refusal else ()
 
     def _rounds(self):
@@ -95,15 +95,15 @@ class NutReader(Reader):
             if name not in self._found:
                 log.info("%s has the UPS %s", self.source, name)
             self._found[name] = words
-            self._hand(Found(name, self.source, address, words if words != "Unavailable" else ""))
+            self._emit(UpsFound(name, self.source, address, words if words != "Unavailable" else ""))
         for name in [name for name in self._found if name not in names]:
             if name not in self._missing:  # it has to be missing twice: upsd may be reading its files
                 self._missing.add(name)
                 continue
             log.info("%s lists %s no more", self.source, name)
             del self._found[name]
-            self._patients.pop(name, None)
-            self._hand(Gone(name, time.time()))
+            self._states.pop(name, None)
+            self._emit(UpsGone(name, time.time()))
 
     def _check_user(self):
         """upsd takes any password and refuses only what needs one, so user and password are tried on something harmless."""
@@ -127,7 +127,7 @@ class NutReader(Reader):
         if self._user_refusal is None:
             now, monotonic = time.time(), time.monotonic()
             for name in self._names():
-                self._hand(
+                self._emit(
                     Poll(
                         name,
                         now,
@@ -135,8 +135,8 @@ class NutReader(Reader):
                         self.poll_s,
                         outcome="denied",
                         where="server",
-                        words=words,
-                        noted=True,
+                        message=words,
+                        informational=True,
                     )
                 )
         self._user_refusal = words
@@ -167,7 +167,7 @@ class NutReader(Reader):
             writable = frozenset(self._guard(self._client.list_rw_vars, ups))
             if variables.get("ups.status") != "WAIT":
                 self._writable[name] = (time.monotonic(), writable)
-                self._hand(self._ask_offer(name, ups, writable))
+                self._emit(self._ask_offer(name, ups, writable))
         return variables, writable, None
 
     def _ask_offer(self, name, ups, writable):
@@ -178,7 +178,7 @@ class NutReader(Reader):
         for command in own.commands if own else ():
             if command in commands and command not in COMMANDS:
                 commands[command] = self._guard(client.command_description, ups, command)
-        return Offer(
+        return UpsControls(
             name, time.time(), commands, {var: self._guard(read_setting, client, ups, var) for var in listed}
         )
 

@@ -18,7 +18,7 @@ def has(word, column="status"):
 
 
 def describe(column):
-    """SQL: `ups.status` for people, as `ingest.ups.status.describe` says it; words that nobody explains stay."""
+    """SQL: `ups.status` for people, as `ingest.ups.status.describe_status` says it; words that nobody explains stay."""
     known = ", ".join(
         f"('{word}', '{text}', {number})" for number, (word, text) in enumerate(STATUS_WORDS.items())
     )

@@ -8,11 +8,11 @@ from ingest.transfer.checkpoint import reserve
 from ingest.transfer.recorded_ranges import Look, between, sampled, within
 from ingest.transfer.records import Sample
 from ingest.transfer.ups_match import find_ups
-from ingest.ups.energy import Meter, Moment, find_watts, rate
+from ingest.ups.energy import EnergyMeter, Observation, find_rating, find_watts
 from ingest.ups.figures import FIGURES, parse_figures
-from ingest.ups.hourly import UPSERT, Hour
+from ingest.ups.hourly import UPSERT_HOUR, UpsHour
 from ingest.ups.pending_rows import SAMPLES
-from ingest.ups.status import status_words
+from ingest.ups.status import status_tokens
 
 SAMPLED_HERE = "there are samples of that time already"
 ORDER = "not later than the row before it"
@@ -45,7 +45,7 @@ class _Ups:
 
     def hour(self, hour_at):
         if hour_at not in self.hours:
-            self.hours[hour_at] = Hour(hour_at)
+            self.hours[hour_at] = UpsHour(hour_at)
         return self.hours[hour_at]
 
 
@@ -87,15 +87,15 @@ class Samples:
         if within(own, sample.at):
             return SAMPLED_HERE
         figures = parse_figures(sample.variables)
-        rating = rate(figures)
+        rating = find_rating(figures)
         watts, rule = find_watts(figures, rating)
         watts = None if watts is None else round(watts, 3)
-        moment = Moment(sample.at, sample.at, watts, status_words(sample.status), ups.interval_s)
-        stretches = ups.meter.feed(moment)
+        observation = Observation(sample.at, sample.at, watts, status_tokens(sample.status), ups.interval_s)
+        spans = ups.meter.add_observation(observation)
         if not fresh:
             return None
-        for stretch in stretches:
-            ups.hour(stretch.hour_at).add_stretch(stretch)
+        for span in spans:
+            ups.hour(span.hour_at).add_span(span)
         ups.hour(self._hour_at(sample.at)).add_sample(figures, watts, rule)
         at = format_utc(sample.at)
         self._rows += (at, ups.number, sample.status, *(figures.get(name) for name in FIGURES), watts, rule)
@@ -116,15 +116,18 @@ class Samples:
     def _meet(self, name):
         number = find_ups(self._connection, name, self._options)
         own = Look(lambda: sampled(self._connection, number, self._entry))
-        ups = self._upses[name] = _Ups(number, Meter(self._hour_at), self._intervals.get(name, USUAL_S), own)
+        ups = self._upses[name] = _Ups(
+            number, EnergyMeter(self._hour_at), self._intervals.get(name, USUAL_S), own
+        )
         return ups
 
     def write(self, connection):
         for ups in self._upses.values():  # before the samples: what the file has of them is looked up
             hours = [
-                Hour.load(connection, ups.number, hour_at).joined(hour) for hour_at, hour in ups.hours.items()
+                UpsHour.load(connection, ups.number, hour_at).merged(hour)
+                for hour_at, hour in ups.hours.items()
             ]
-            connection.executemany(UPSERT, [hour.values(ups.number) for hour in hours])
+            connection.executemany(UPSERT_HOUR, [hour.values(ups.number) for hour in hours])
             if ups.known:
                 connection.execute(KNOWN, {**ups.known, "id": ups.number})
         first, self._entry.next_id = (

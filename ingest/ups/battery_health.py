@@ -1,7 +1,7 @@
 """What is known of a battery: from recorded discharges alone. Pure.
 
 A charge of 100 % on float says nothing of capacity, so there is no score: a discharge is compared with the first ones of
-the same battery, and the UPS's promise of runtime with what came of it. Without a discharge the answer is that there is none.
+the same battery, and the UPS's prediction of runtime with what came of it. Without a discharge the answer is that there is none.
 """
 
 from dataclasses import dataclass, replace
@@ -10,14 +10,14 @@ from statistics import median
 PEUKERT = (
     1.15  # of AGM batteries; used to bring two discharges to one load, never to predict from the nameplate
 )
-LEAST_START = 95.0  # % of charge at the start of a discharge that counts
-LEAST_POINTS = 20.0  # % lost, or
-LEAST_S = 300.0
-LEAST_SAMPLES = 5
+MIN_CHARGE_AT_START = 95.0  # % of charge at the start of a discharge that counts
+MIN_CHARGE_LOST = 20.0  # % lost, or
+MIN_COVERED_S = 300.0
+MIN_SAMPLES = 5
 LOAD_BAND = 0.2  # a load further from that of the first discharge cannot be compared
-FIRST = 3  # discharges that make the battery's beginning
+BASELINE_DISCHARGES = 3  # discharges that make the battery's beginning
 END_OF_LIFE = 0.8  # of the first capacity: customary, EUROBAT
-NONE_YET = "no discharge yet"
+NO_DISCHARGE = "no discharge yet"
 
 
 @dataclass(frozen=True)
@@ -36,22 +36,22 @@ class Discharge:
     to_low_s: float | None = None
 
     @property
-    def points(self):
+    def charge_lost(self):
         """% of charge lost, None where it is not told."""
         if self.charge_start is None or self.charge_end is None:
             return None
         return self.charge_start - self.charge_end
 
     @property
-    def whole_s(self):
+    def full_charge_s(self):
         """How long the charge at the start would have lasted at this pace; the time to LB where there is no charge."""
-        if self.points:
-            return self.covered_s * self.charge_start / self.points
+        if self.charge_lost:
+            return self.covered_s * self.charge_start / self.charge_lost
         return self.to_low_s
 
     @property
     def wh_per_point(self):
-        return self.wh / self.points if self.points and self.wh is not None else None
+        return self.wh / self.charge_lost if self.charge_lost and self.wh is not None else None
 
 
 def parse_discharge(started_at, complete, figures):
@@ -70,27 +70,27 @@ def parse_discharge(started_at, complete, figures):
     )
 
 
-def refuse(discharge, watts=None):
+def exclusion_reason(discharge, watts=None):
     """Why a discharge cannot be counted, in words; None where it can. `watts` is the load to compare at."""
-    points = discharge.points
+    points = discharge.charge_lost
     if not discharge.complete:
         return "not seen from start to end"
-    if discharge.samples < LEAST_SAMPLES:
-        return f"{discharge.samples} samples, {LEAST_SAMPLES} are needed"
+    if discharge.samples < MIN_SAMPLES:
+        return f"{discharge.samples} samples, {MIN_SAMPLES} are needed"
     if discharge.watts is None:
         return "the load is not known"
-    if discharge.charge_start is not None and discharge.charge_start < LEAST_START:
+    if discharge.charge_start is not None and discharge.charge_start < MIN_CHARGE_AT_START:
         return f"began at a charge of {discharge.charge_start:g} %"
-    if discharge.covered_s < LEAST_S and (points is None or points < LEAST_POINTS):
+    if discharge.covered_s < MIN_COVERED_S and (points is None or points < MIN_CHARGE_LOST):
         return "too short to tell"
-    if discharge.whole_s is None:
+    if discharge.full_charge_s is None:
         return "neither a loss of charge nor LB was seen"
     if watts and abs(discharge.watts - watts) > LOAD_BAND * watts:
         return f"{discharge.watts:.0f} W are too far from {watts:.0f} W"
     return None
 
 
-def at_load(discharge, watts, k=PEUKERT):
+def scale_to_load(discharge, watts, k=PEUKERT):
     """The discharge as it would have been at another load, by Peukert: t2 = t1 (P1 / P2) ** k. The energy follows."""
     if not discharge.watts or not watts:
         return discharge
@@ -106,55 +106,55 @@ def at_load(discharge, watts, k=PEUKERT):
 
 
 @dataclass(frozen=True)
-class Truth:
+class BatteryHealth:
     """What the discharges of one battery say. Shares are of 1; None: too little is known.
 
-    `whole_s`: how long a full charge lasted at `watts`, (first ones, latest). `promise`: what came of the predicted
-    runtime, as (median share, lowest, highest). `refused`: (started_at, why).
+    `full_charge_s`: how long a full charge lasted at `watts`, (first ones, latest). `runtime_accuracy`: what came of the predicted
+    runtime, as (median share, lowest, highest). `excluded`: (started_at, why).
     """
 
-    words: str
+    summary: str
     counted: int = 0
     watts: float | None = None
-    first_whole_s: float | None = None
-    latest_whole_s: float | None = None
+    first_full_charge_s: float | None = None
+    latest_full_charge_s: float | None = None
     capacity: float | None = None
     spread: tuple[float, float] | None = None
-    promise: tuple[float, float, float] | None = None
-    refused: tuple[tuple[str, str], ...] = ()
+    runtime_accuracy: tuple[float, float, float] | None = None
+    excluded: tuple[tuple[str, str], ...] = ()
 
 
-def judge(discharges, since=""):
-    """The Truth of the discharges, in order of time, that began at `since` (UTC text; of the battery's change) or later."""
-    refused, counted, watts = [], [], None
+def assess(discharges, since=""):
+    """The BatteryHealth of the discharges, in order of time, that began at `since` (UTC text; of the battery's change) or later."""
+    excluded, counted, watts = [], [], None
     for discharge in discharges:
         if discharge.started_at < since:
             continue
-        why = refuse(discharge, watts)
+        why = exclusion_reason(discharge, watts)
         if why is not None:
-            refused.append((discharge.started_at, why))
+            excluded.append((discharge.started_at, why))
             continue
         watts = watts or discharge.watts
         counted.append(discharge)
     if not counted:
-        return Truth(NONE_YET, refused=tuple(refused))
-    wholes = [at_load(discharge, watts).whole_s for discharge in counted]
-    first = median(wholes[:FIRST])
-    promises = sorted(d.whole_s / d.predicted_s for d in counted if d.predicted_s)
-    capacity = wholes[-1] / first if len(wholes) > 1 and first else None
+        return BatteryHealth(NO_DISCHARGE, excluded=tuple(excluded))
+    durations = [scale_to_load(discharge, watts).full_charge_s for discharge in counted]
+    first = median(durations[:BASELINE_DISCHARGES])
+    accuracies = sorted(d.full_charge_s / d.predicted_s for d in counted if d.predicted_s)
+    capacity = durations[-1] / first if len(durations) > 1 and first else None
     words = f"{len(counted)} discharge{'s' if len(counted) > 1 else ''}"
     if capacity is not None and capacity < END_OF_LIFE:
         words += f", the latest lasted {100 * capacity:.0f} % of the first"
-    return Truth(
+    return BatteryHealth(
         words,
         len(counted),
         watts,
         first,
-        wholes[-1],
+        durations[-1],
         capacity,
-        (min(wholes), max(wholes)),
-        (median(promises), promises[0], promises[-1]) if promises else None,
-        tuple(refused),
+        (min(durations), max(durations)),
+        (median(accuracies), accuracies[0], accuracies[-1]) if accuracies else None,
+        tuple(excluded),
     )
 
 

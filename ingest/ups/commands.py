@@ -3,7 +3,7 @@
 import difflib
 import re
 
-from ingest.ups.variables import names_of_variables
+from ingest.ups.variables import variable_names
 
 COMMANDS = {  # NUT's docs/nut-names.txt; n is the number of an outlet
     "test.battery.start": "Start a battery test",
@@ -47,7 +47,7 @@ COMMANDS = {  # NUT's docs/nut-names.txt; n is the number of an outlet
     "driver.reload-or-exit": "Have the driver read its configuration, or end",
     "driver.exit": "End the driver",
 }
-DANGERS = (  # pattern of a command -> what it may cost
+RISKS = (  # pattern of a command -> what it may cost
     (
         r"(outlet\.(\d+\.)?)?load\.(off|cycle)(\..*)?|shutdown\.(?!stop$).*|outlet\.(\d+\.)?shutdown\..*|driver\.killpower",
         "it takes the power from what this UPS feeds",
@@ -59,31 +59,31 @@ DANGERS = (  # pattern of a command -> what it may cost
     (r"bypass\.start", "on bypass nothing is protected"),
     (r"driver\..*", "nobody watches this UPS while its driver is gone"),
 )
-NO_TEXT = "Description unavailable"  # upsd's words for a command that it has none for
-ALIKE = 0.94  # so alike is a word to a standard name only when it is a slip of the pen
+NO_DESCRIPTION = "Description unavailable"  # upsd's words for a command that it has none for
+MIN_SIMILARITY = 0.94  # so alike is a word to a standard name only when it is a slip of the pen
 
 
-def label(command, described=""):
+def command_label(command, described=""):
     """What a command does, in words: ours for NUT's standard ones, else the server's `described`, else its name."""
     number = re.search(r"(?<=^outlet\.)\d+(?=\.)", command)
     words = COMMANDS.get(re.sub(r"^outlet\.\d+\.", "outlet.n.", command))
     if words:
         return re.sub(r"\bn\b", number[0], words) if number else words
-    return described if described and described != NO_TEXT else command
+    return described if described and described != NO_DESCRIPTION else command
 
 
-def danger(command):
+def command_risk(command):
     """What a command may cost, in words; '' for one that costs nothing."""
-    return next((words for pattern, words in DANGERS if re.fullmatch(pattern, command)), "")
+    return next((words for pattern, words in RISKS if re.fullmatch(pattern, command)), "")
 
 
-def misread(word, kind):
+def invalid_name_reason(word, kind):
     """What is wrong with a name under `commands:` or `settings:` (kind); None where it can be right.
 
     UPSes have names besides the standard ones, so only what is nearly a standard name, or one of the other kind, is wrong.
     """
     plain = re.sub(r"(?<=\.)\d+(?=\.)", "n", word)
-    commands, variables = tuple(COMMANDS), names_of_variables()
+    commands, variables = tuple(COMMANDS), variable_names()
     right, other, there = (
         (commands, variables, "settings") if kind == "commands" else (variables, commands, "commands")
     )
@@ -93,5 +93,5 @@ def misread(word, kind):
         return None
     if plain in other:
         return f"{word!r} is one for {there}:"
-    close = difflib.get_close_matches(plain, right, 1, ALIKE)
+    close = difflib.get_close_matches(plain, right, 1, MIN_SIMILARITY)
     return f"{word!r} is no name of NUT's: did you mean {close[0]!r}?" if close else None

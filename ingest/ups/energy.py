@@ -10,7 +10,7 @@ LOAD_OF_WATTS = "load x nominal W"
 APPARENT = "VA x power factor"
 LOAD_OF_APPARENT = "load x nominal VA x power factor"
 POWER_FACTOR = 0.6  # assumed where neither the device nor the config tells: that of 900 W at 1500 VA
-GAPS = 3  # times the interval: samples further apart than that leave a gap
+GAP_INTERVALS = 3  # times the interval: samples further apart than that leave a gap
 QUARTER_S = 900
 
 
@@ -23,7 +23,7 @@ class Rating:
     power_factor: float = POWER_FACTOR
 
 
-def rate(figures, realpower_nominal=None, power_factor=None):
+def find_rating(figures, realpower_nominal=None, power_factor=None):
     """The Rating: what the device tells; where it does not, the two values of the config."""
     told = figures.get("output.powerfactor")
     return Rating(
@@ -55,7 +55,7 @@ def watt_hours(before, after, seconds):
 
 
 @dataclass(frozen=True)
-class Moment:
+class Observation:
     """What a good full poll tells the meter. `at` is unix seconds, `interval_s` when the next one is promised."""
 
     at: float
@@ -65,18 +65,18 @@ class Moment:
     interval_s: float
 
 
-def elapsed(before, after):
-    """Seconds between two moments by the monotonic clock, None where there is a gap.
+def covered_seconds(before, after):
+    """Seconds between two observations by the monotonic clock, None where there is a gap.
 
     The wall clock counts for the gap alone: a machine that slept shows there and not on the monotonic clock.
     """
     seconds = after.monotonic - before.monotonic
-    limit = GAPS * before.interval_s
+    limit = GAP_INTERVALS * before.interval_s
     return seconds if 0 <= seconds <= limit and after.at - before.at <= limit else None
 
 
 @dataclass(frozen=True)
-class Stretch:
+class CoveredSpan:
     """Covered time within one local hour: `hour_at` as UTC text, `words` the status that held. `wh` None: no watts."""
 
     hour_at: str
@@ -85,8 +85,8 @@ class Stretch:
     words: frozenset
 
 
-class Meter:
-    """Turns one UPS's moments into covered stretches, cut at local hours. `hour_at(unix seconds)` names the hour."""
+class EnergyMeter:
+    """Turns one UPS's observations into covered spans, cut at local hours. `hour_at(unix seconds)` names the hour."""
 
     def __init__(self, hour_at):
         self._hour_at = hour_at
@@ -96,21 +96,21 @@ class Meter:
         """What comes next does not go on from what came last."""
         self._last = None
 
-    def feed(self, moment):
-        """The stretches from the moment before to this one: none after a gap."""
-        before, self._last = self._last, moment
-        seconds = elapsed(before, moment) if before else None
+    def add_observation(self, observation):
+        """The spans from the observation before to this one: none after a gap."""
+        before, self._last = self._last, observation
+        seconds = covered_seconds(before, observation) if before else None
         if not seconds:
             return []
-        began = moment.at - seconds
-        stretches = []
-        for start, end in _cut(began, moment.at):
+        began = observation.at - seconds
+        spans = []
+        for start, end in _cut(began, observation.at):
             wh = None
-            if before.watts is not None and moment.watts is not None:
-                slope = (moment.watts - before.watts) / seconds
+            if before.watts is not None and observation.watts is not None:
+                slope = (observation.watts - before.watts) / seconds
                 wh = (before.watts + slope * ((start + end) / 2 - began)) * (end - start) / 3600
-            stretches.append(Stretch(self._hour_at(start), end - start, wh, before.words))
-        return stretches
+            spans.append(CoveredSpan(self._hour_at(start), end - start, wh, before.words))
+        return spans
 
 
 def _cut(start, end):

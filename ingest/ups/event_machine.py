@@ -4,14 +4,14 @@ Events bear upsmon's names: ONBATT is an outage from start to end, COMMBAD the t
 one that says WAIT, neither opens nor closes what it says nothing of; it makes what is open incomplete.
 """
 
-from ingest.ups.energy import Moment, elapsed
-from ingest.ups.event_records import CLOSED, OPENED, UPDATED, Event, Failed
-from ingest.ups.limits import THRESHOLDS, Limits, limit_of
-from ingest.ups.outage import Outage
+from ingest.ups.energy import Observation, covered_seconds
+from ingest.ups.limits import THRESHOLDS, Limits, effective_limit
+from ingest.ups.outage import OutageFigures
+from ingest.ups.records import CLOSED, OPENED, UPDATED, Event, Failed
 from ingest.ups.self_test import SelfTest
-from ingest.ups.status import status_words
+from ingest.ups.status import status_tokens
 
-WORD_EVENTS = ("OFF", "BYPASS", "TRIM", "BOOST", "FSD", "CAL")
+TOKEN_EVENTS = ("OFF", "BYPASS", "TRIM", "BOOST", "FSD", "CAL")
 TESTS = ("test.battery.start", "test.system.start")  # commands that begin so start a test
 OVERLOAD = 100.0  # % of load
 REPLACE_SAMPLES, REPLACE_S = 2, 60.0  # RB has to stay that long: some UPSes raise it for a moment
@@ -19,8 +19,8 @@ FAILURES = 2  # failed polls one after the other are COMMBAD
 VOLTAGES = 2  # samples one after the other out of range are VOLTAGE
 
 
-class Machine:
-    """One UPS. `feed()` and `order()` return what changed as (OPENED | UPDATED | CLOSED, Event), in order.
+class EventMachine:
+    """One UPS. `apply_poll()` and `apply_command()` return what changed as (OPENED | UPDATED | CLOSED, Event), in order.
 
     `open_events` are those that a daemon before this one left open; they go on and are marked incomplete. `test` is what
     was last known of ups.test.result and ups.test.date. `discharging_is_outage` makes `OL DISCHRG` with the input below
@@ -44,18 +44,18 @@ class Machine:
             if event.event != "COMMBAD":
                 event.complete = False
             if event.event == "ONBATT":
-                self._outage = Outage(event.figures)
+                self._outage = OutageFigures(event.figures)
             self._changes.append((UPDATED, event))
 
-    def feed(self, poll):
+    def apply_poll(self, poll):
         """A poll, Good or Failed, in order of time."""
         if isinstance(poll, Failed):
             self._fail(poll)
-        elif status_words(poll.status) or (poll.variables is not None and not poll.status):
-            self._look(poll, status_words(poll.status))
+        elif status_tokens(poll.status) or (poll.variables is not None and not poll.status):
+            self._look(poll, status_tokens(poll.status))
         return self._take()
 
-    def order(self, at, monotonic, command, by, sure=True):
+    def apply_command(self, at, monotonic, command, by, sure=True):
         """We sent an instant command; one that starts a test opens TEST, or tells who asked for one that is open since."""
         if not command.startswith(TESTS):
             return self._take()
@@ -109,23 +109,27 @@ class Machine:
                 "outcomes": list(dict.fromkeys(failed.outcome for failed in self._failures)),
                 "failed_polls": len(self._failures),
             }
-            self._open("COMMBAD", first.at, f"{first.where}: {first.words}", figures)
+            self._open("COMMBAD", first.at, f"{first.where}: {first.message}", figures)
         del self._failures[FAILURES:]
 
     # Polls that are answered.
 
     def _look(self, poll, words):
-        moment = Moment(poll.at, poll.monotonic, poll.watts, words, poll.interval_s)
-        seamless = not self._failures and self._last is not None and elapsed(self._last, moment) is not None
+        observation = Observation(poll.at, poll.monotonic, poll.watts, words, poll.interval_s)
+        seamless = (
+            not self._failures
+            and self._last is not None
+            and covered_seconds(self._last, observation) is not None
+        )
         if not seamless:
-            self._lose_sight(moment)
+            self._lose_sight(observation)
         self._failures = []
         self._close("COMMBAD", poll.at)
         if poll.variables is not None or "TEST" in words:
             self._test_of(poll, words)
         if words:
-            self._mains(poll, moment, seamless)
-            for word in WORD_EVENTS:
+            self._mains(poll, observation, seamless)
+            for word in TOKEN_EVENTS:
                 self._set(word, word in words, poll.at, seamless)
             self._alarm(poll, words, seamless)
             self._replace(poll, words)
@@ -133,12 +137,12 @@ class Machine:
                 "LOWBATT", "LB" in words and ("OB" in words or "LOWBATT" in self.open), poll.at, seamless
             )
         if poll.figures is not None:
-            self._sample(poll, words, moment, seamless)
+            self._sample(poll, words, observation, seamless)
         elif "OVER" in words:
             self._set("OVER", True, poll.at, seamless)
-        self._last = moment
+        self._last = observation
 
-    def _lose_sight(self, moment):
+    def _lose_sight(self, observation):
         """Nobody saw what was between the last good look and this one."""
         if self._outage is not None:
             self._outage.gap()
@@ -163,18 +167,18 @@ class Machine:
             return volts is not None and low is not None and volts < low
         return False
 
-    def _mains(self, poll, moment, seamless):
-        on_battery = self._on_battery(moment.words, poll.figures)
+    def _mains(self, poll, observation, seamless):
+        on_battery = self._on_battery(observation.words, poll.figures)
         event = self.open.get("ONBATT")
         if event is None:
-            if not on_battery or moment.words & {"CAL", "TEST"}:
+            if not on_battery or observation.words & {"CAL", "TEST"}:
                 return
-            self._outage = Outage.begin(moment, self._figures if seamless else {})
+            self._outage = OutageFigures.begin(observation, self._figures if seamless else {})
             event = self._open("ONBATT", poll.at, figures=self._outage.figures, complete=seamless)
             if "TEST" in self.open:
                 event.figures["during_test"] = 1
         elif on_battery is False:
-            seen = self._outage.end(moment, event.started)
+            seen = self._outage.end(observation, event.started)
             if not seen:
                 event.complete = False
                 event.detail = "mains came back at some time while nobody could see it"
@@ -237,7 +241,7 @@ class Machine:
 
     # Full samples.
 
-    def _sample(self, poll, words, moment, seamless):
+    def _sample(self, poll, words, observation, seamless):
         figures = poll.figures
         load = figures.get("ups.load")
         self._set("OVER", "OVER" in words or (load is not None and load >= OVERLOAD), poll.at, seamless)
@@ -246,13 +250,13 @@ class Machine:
         self._voltage(poll, words, seamless)
         event = self.open.get("ONBATT")
         if event is not None and self._on_battery(words, figures) is not False:
-            self._outage.see(moment, figures, event.started, poll.watts_rule)
+            self._outage.see(observation, figures, event.started, poll.watts_rule)
             self._changes.append((UPDATED, event))
         self._figures = figures
 
     def _watch(self, threshold, poll, seamless):
         value = threshold.value(poll.figures)
-        limit = limit_of(threshold, self.limits, poll.figures)
+        limit = effective_limit(threshold, self.limits, poll.figures)
         if value is None or limit is None:
             return
         event = self.open.get(threshold.event)

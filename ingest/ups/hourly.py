@@ -5,7 +5,7 @@ from datetime import datetime
 from ingest.db.time import format_utc
 from ingest.ups.figures import column
 
-FIGURES = (
+HOURLY_FIGURES = (
     "input.voltage",
     "input.frequency",
     "output.voltage",
@@ -21,15 +21,15 @@ COLUMNS = (
     "ups",
     "hour_at",
     *SUMS,
-    *(f"{column(name)}_{part}" for name in FIGURES for part in ("min", "avg", "max")),
+    *(f"{column(name)}_{part}" for name in HOURLY_FIGURES for part in ("min", "avg", "max")),
 )
-UPSERT = (
+UPSERT_HOUR = (
     f"insert into ups_samples_hourly ({', '.join(COLUMNS)}) values ({', '.join('?' * len(COLUMNS))}) "
     f"on conflict (ups, hour_at) do update set {', '.join(f'{name} = excluded.{name}' for name in COLUMNS[2:])}"
 )
 
 
-class Hour:
+class UpsHour:
     """Count, lowest, sum and highest of each figure, and the seconds that are covered."""
 
     __slots__ = ("boost", "covered", "hour_at", "on_battery", "rule", "samples", "sums", "trim", "wh")
@@ -55,12 +55,12 @@ class Hour:
             : len(SUMS)
         ]
         end = format_utc(datetime.fromisoformat(hour_at).timestamp() + 3600)
-        parts = ", ".join(f"count({c}), min({c}), total({c}), max({c})" for c in map(column, FIGURES))
+        parts = ", ".join(f"count({c}), min({c}), total({c}), max({c})" for c in map(column, HOURLY_FIGURES))
         held, *found = connection.execute(
             f"select count(*), {parts} from ups_samples where ups = ? and sampled_at >= ? and sampled_at < ?",
             (ups, hour_at, end),
         ).fetchone()
-        for number, name in enumerate(FIGURES):
+        for number, name in enumerate(HOURLY_FIGURES):
             low, average, high = row[len(SUMS) + 3 * number :][:3]
             if held < hour.samples and average is not None:
                 hour.sums[name] = [hour.samples, low, average * hour.samples, high]
@@ -68,9 +68,9 @@ class Hour:
                 hour.sums[name] = list(found[4 * number : 4 * number + 4])
         return hour
 
-    def joined(self, other):
+    def merged(self, other):
         """An Hour of what is in this one and in another one, which is later."""
-        hour = Hour(self.hour_at)
+        hour = UpsHour(self.hour_at)
         for name in ("samples", "covered", "on_battery", "trim", "boost"):
             setattr(hour, name, getattr(self, name) + getattr(other, name))
         hour.wh = self.wh if other.wh is None else (self.wh or 0.0) + other.wh
@@ -92,7 +92,7 @@ class Hour:
         """A full sample within the hour."""
         self.samples += 1
         self.rule = rule or self.rule
-        for name in FIGURES:
+        for name in HOURLY_FIGURES:
             value = watts if name == "watts" else figures.get(name)
             if value is None:
                 continue
@@ -107,22 +107,22 @@ class Hour:
             if value > sums[3]:
                 sums[3] = value
 
-    def add_stretch(self, stretch):
+    def add_span(self, span):
         """Covered time within the hour."""
-        self.covered += stretch.seconds
-        if stretch.wh is not None:
-            self.wh = (self.wh or 0.0) + stretch.wh
-        if "OB" in stretch.words:
-            self.on_battery += stretch.seconds
-        if "TRIM" in stretch.words:
-            self.trim += stretch.seconds
-        if "BOOST" in stretch.words:
-            self.boost += stretch.seconds
+        self.covered += span.seconds
+        if span.wh is not None:
+            self.wh = (self.wh or 0.0) + span.wh
+        if "OB" in span.words:
+            self.on_battery += span.seconds
+        if "TRIM" in span.words:
+            self.trim += span.seconds
+        if "BOOST" in span.words:
+            self.boost += span.seconds
 
     def values(self, ups):
-        """The row, for UPSERT."""
+        """The row, for UPSERT_HOUR."""
         parts = []
-        for name in FIGURES:
+        for name in HOURLY_FIGURES:
             count, low, total, high = self.sums.get(name, (0, None, 0.0, None))
             parts += (low, round(total / count, 4) if count else None, high)
         return (

@@ -63,7 +63,7 @@ THRESHOLDS = (
 )
 
 
-def limit_of(threshold, limits, figures):
+def effective_limit(threshold, limits, figures):
     """The limit that holds for this UPS, None where it is off. That of the input follows the nominal voltage of 120 V mains."""
     limit = getattr(limits, threshold.limit)
     nominal = figures.get("input.voltage.nominal")

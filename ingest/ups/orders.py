@@ -12,18 +12,20 @@ from ingest.db.time import format_utc, parse_utc
 
 log = logging.getLogger(__name__)
 
-WAITING = """select o.id, u.name, u.source, o.command, o.variable, o.value, o.created_by, o.created_at, o.expires_at, o.state
+SELECT_UNFINISHED = """select o.id, u.name, u.source, o.command, o.variable, o.value, o.created_by, o.created_at, o.expires_at, o.state
 from ups_orders o join ups u on u.id = o.ups where o.state in ('queued', 'sent') order by o.id"""
-UPDATE = """update ups_orders set state = ?, sent_at = coalesce(?, sent_at), done_at = ?, reason = ?, old = coalesce(?, old)
+UPDATE_ORDER = """update ups_orders set state = ?, sent_at = coalesce(?, sent_at), done_at = ?, reason = ?, old = coalesce(?, old)
 where id = ?"""
-AUDIT = "insert into audit (actor, action, subject, detail, outcome) values (?, 'ups_order_sent', ?, ?, ?)"
-SLACK_S = 5.0  # a clock that was set back by more than this makes an order one of the future
-LONGEST_S = 60.0  # whatever `expires_at` says
-STOPPED = "ingest ended before an answer came: whether the UPS did it is not known; it is not sent again"
+INSERT_AUDIT = (
+    "insert into audit (actor, action, subject, detail, outcome) values (?, 'ups_order_sent', ?, ?, ?)"
+)
+CLOCK_TOLERANCE_S = 5.0  # a clock that was set back by more than this makes an order one of the future
+MAX_LIFETIME_S = 60.0  # whatever `expires_at` says
+INTERRUPTED = "ingest ended before an answer came: whether the UPS did it is not known; it is not sent again"
 
 
 @dataclass(frozen=True)
-class Order:
+class UpsOrder:
     """One row. `deadline` is when it expires, on the monotonic clock."""
 
     id: int
@@ -35,16 +37,16 @@ class Order:
     deadline: float
 
     @property
-    def words(self):
+    def description(self):
         """What is ordered, as the audit has it."""
         return self.command or f"{self.variable} = {self.value}"
 
 
 @dataclass(frozen=True)
-class Update:
+class UpsOrderChange:
     """What is to be written to a row: `state` is sent, done, failed, expired or unknown. `old` is what a setting was."""
 
-    order: Order
+    order: UpsOrder
     state: str
     at: float
     reason: str = ""
@@ -52,7 +54,7 @@ class Update:
 
 
 class UpsOrders:
-    """Sink for `Update` items. `deliver(source, order)` takes a new order, and says False where nobody would send it.
+    """Sink for `UpsOrderChange` items. `deliver(source, order)` takes a new order, and says False where nobody would send it.
 
     `sources` are the names of this program's sources; `settings` is the config's `ups:`, which lists what may be ordered.
     """
@@ -67,7 +69,7 @@ class UpsOrders:
 
     def poll(self, connection, changed):
         if changed:
-            for number, ups, source, *row in connection.execute(WAITING).fetchall():
+            for number, ups, source, *row in connection.execute(SELECT_UNFINISHED).fetchall():
                 if source in self._sources and number not in self._known:
                     self._known.add(number)
                     self._take(number, ups, source, *row)
@@ -75,25 +77,27 @@ class UpsOrders:
 
     def _take(self, number, ups, source, command, variable, value, by, created_at, expires_at, state):
         now = time.time()
-        order = Order(
+        order = UpsOrder(
             number,
             ups,
             command,
             variable,
             value,
             by or "",
-            time.monotonic() + left(created_at, expires_at, now),
+            time.monotonic() + seconds_left(created_at, expires_at, now),
         )
         if state == "sent":
-            self._updates.append(Update(order, "unknown", now, STOPPED))
+            self._updates.append(UpsOrderChange(order, "unknown", now, INTERRUPTED))
         elif order.deadline <= time.monotonic():
             self._updates.append(
-                Update(order, "expired", now, "expired: ingest did not run, or its machine was started anew")
+                UpsOrderChange(
+                    order, "expired", now, "expired: ingest did not run, or its machine was started anew"
+                )
             )
         elif words := self._refusal(order):
-            self._updates.append(Update(order, "failed", now, words))
+            self._updates.append(UpsOrderChange(order, "failed", now, words))
         elif not self._deliver(source, order):
-            self._updates.append(Update(order, "failed", now, "this kind of UPS takes no orders"))
+            self._updates.append(UpsOrderChange(order, "failed", now, "this kind of UPS takes no orders"))
 
     def _refusal(self, order):
         """The site has asked the same; but a row may come from anywhere, and the config may have changed since."""
@@ -111,10 +115,12 @@ class UpsOrders:
         for update in self._updates:
             at, order = format_utc(update.at), update.order
             sent_at, done_at = (at, None) if update.state == "sent" else (None, at)
-            connection.execute(UPDATE, (update.state, sent_at, done_at, update.reason, update.old, order.id))
+            connection.execute(
+                UPDATE_ORDER, (update.state, sent_at, done_at, update.reason, update.old, order.id)
+            )
             if done_at:
                 outcome = f"{update.state}: {update.reason}" if update.reason else update.state
-                connection.execute(AUDIT, (order.by, order.ups, order.words, outcome))
+                connection.execute(INSERT_AUDIT, (order.by, order.ups, order.description, outcome))
         return {"ups_orders", "audit"} if self._updates else set()
 
     def committed(self):
@@ -128,20 +134,20 @@ class UpsOrders:
                     order.ups,
                     order.id,
                     order.by,
-                    order.words,
+                    order.description,
                     update.state,
                     reason,
                 )
         self._updates = []
 
 
-def left(created_at, expires_at, now):
+def seconds_left(created_at, expires_at, now):
     """The seconds that an order has left, by the wall clock; 0 where the clock cannot be trusted about it.
 
     A machine without a clock of its own starts with an old time: what was ordered before it started is over.
     """
     created, expires = parse_utc(created_at), parse_utc(expires_at)
     started = now - time.clock_gettime(time.CLOCK_BOOTTIME)
-    if created > now + SLACK_S or created < started:
+    if created > now + CLOCK_TOLERANCE_S or created < started:
         return 0.0
-    return max(0.0, min(expires, created + LONGEST_S) - now)
+    return max(0.0, min(expires, created + MAX_LIFETIME_S) - now)

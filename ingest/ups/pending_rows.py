@@ -5,10 +5,9 @@ import json
 from ingest.db.bulk_insert import Insert
 from ingest.db.time import format_utc
 from ingest.ups import registry
-from ingest.ups.commands import label
+from ingest.ups.commands import command_label
 from ingest.ups.figures import FIGURES, column
-from ingest.ups.hourly import UPSERT as UPSERT_HOUR
-from ingest.ups.hourly import Hour
+from ingest.ups.hourly import UPSERT_HOUR, UpsHour
 from ingest.ups.variables import full_label
 
 SAMPLES = Insert(
@@ -45,7 +44,7 @@ UPDATE_UPS = f"update ups set {', '.join(SET)} where id = ?"
 
 
 class Pending:
-    """What one commit holds. Rows refer to Ups, Run and Event objects, whose ids are known once it stands."""
+    """What one commit holds. Rows refer to Ups, PollRun and Event objects, whose ids are known once it stands."""
 
     def __init__(self):
         self.new, self.gone, self.dirty = [], [], set()  # Ups objects
@@ -55,13 +54,13 @@ class Pending:
         self.history = []  # (ups, variable, old, value, changed_at)
         self.hours = {}  # (ups, hour_at) -> Hour, what is to be added to that of the file
         self.runs, self.events = {}, {}  # -> the Ups that each is of
-        self.offers = {}  # Ups -> (Offer, the settings that the config has for it)
+        self.offers = {}  # Ups -> (UpsControls, the settings that the config has for it)
         self._ids, self._row_ids, self._totals = {}, {}, {}
 
     def hour(self, ups, hour_at):
         """What is pending of an hour."""
         if (ups, hour_at) not in self.hours:
-            self.hours[ups, hour_at] = Hour(hour_at)
+            self.hours[ups, hour_at] = UpsHour(hour_at)
         return self.hours[ups, hour_at]
 
     def write(self, connection, sources):
@@ -114,8 +113,8 @@ class Pending:
     def _write_hours(self, connection):
         self._totals = {}
         for (ups, hour_at), fresh in self.hours.items():
-            held = ups.hours.get(hour_at) or Hour.load(connection, self._number(ups), hour_at)
-            self._totals[ups, hour_at] = held.joined(fresh)
+            held = ups.hours.get(hour_at) or UpsHour.load(connection, self._number(ups), hour_at)
+            self._totals[ups, hour_at] = held.merged(fresh)
         connection.executemany(
             UPSERT_HOUR, [hour.values(self._number(ups)) for (ups, _), hour in self._totals.items()]
         )
@@ -144,7 +143,7 @@ class Pending:
                 ups,
                 "command",
                 name,
-                label(name, words),
+                command_label(name, words),
                 int(own is not None and name in own.commands),
                 "",
                 "[]",

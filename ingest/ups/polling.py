@@ -8,7 +8,7 @@ import threading
 import time
 
 from ingest.ups.records import Poll
-from ingest.ups.status import WAIT, is_discharging, status_words
+from ingest.ups.status import WAIT, is_discharging, status_tokens
 
 log = logging.getLogger(__name__)
 
@@ -16,7 +16,7 @@ FIRST_BACKOFF_S, LAST_BACKOFF_S = 1.0, 10.0
 SHORTENED = 0.8  # of poll_s at most is waited between two attempts, so that data is back within one poll
 LEAST_LOG_S = 600.0  # the same failure is logged again after that
 ABOUT_NO_UPS = ("driver.", "server.")  # variables that a server has before its driver knows anything
-QUIET_OUTCOMES = (
+RECONNECT_OUTCOMES = (
     "closed",
 )  # a connection that was closed is made anew at once, before anything counts as failed
 
@@ -24,46 +24,46 @@ QUIET_OUTCOMES = (
 class SourceError(Exception):
     """A source could not be asked at all: every UPS of it failed."""
 
-    def __init__(self, outcome, words):
-        super().__init__(words)
-        self.outcome, self.words = outcome, words
+    def __init__(self, outcome, message):
+        super().__init__(message)
+        self.outcome, self.message = outcome, message
 
 
 class UpsError(Exception):
     """One UPS did not answer well; the source can still be asked for the others."""
 
-    def __init__(self, outcome, words):
-        super().__init__(words)
-        self.outcome, self.words = outcome, words
+    def __init__(self, outcome, message):
+        super().__init__(message)
+        self.outcome, self.message = outcome, message
 
 
-class Patient:
+class UpsPollState:
     """What a reader remembers of one UPS."""
 
     def __init__(self, name):
         self.name = name
         self.status = None  # of the last good poll; None after one that failed
         self.due = 0.0  # when the next full poll is, on the monotonic clock
-        self.quiet, self.quiet_at, self.quiet_monotonic = 0, 0.0, 0.0
+        self.coalesced, self.coalesced_at, self.coalesced_monotonic = 0, 0.0, 0.0
         self.trouble = ""  # outcome and words of what is wrong now
         self.failures = 0  # polls that failed, one after the other
 
 
-class Reader(threading.Thread):
+class SourceReader(threading.Thread):
     """Asks for `ups.status` every `status_s`, for all variables every `poll_s` and, while on battery, every `status_s`.
 
-    `hand(item)` takes what is found, from this thread. Subclasses have `_open()`, `_close()` (from any thread),
-    `_names()`, `_read_status(name)`, `_read_all(name)` -> (variables, writable, settings), and `_where(outcome)`.
+    `emit(item)` takes what is found, from this thread. Subclasses have `_open()`, `_close()` (from any thread),
+    `_names()`, `_read_status(name)`, `_read_all(name)` -> (variables, writable, settings), and `_failure_location(outcome)`.
     """
 
-    def __init__(self, name, status_s, poll_s, health, hand):
+    def __init__(self, name, status_s, poll_s, health, emit):
         super().__init__(name=f"ups {name}", daemon=True)
         self.source, self.status_s, self.poll_s = name, min(status_s, poll_s), poll_s
         self.health = health
-        self._hand = hand
+        self._emit = emit
         self._stopping = threading.Event()
-        self._patients = {}
-        self._said = ("", 0.0)
+        self._states = {}
+        self._last_logged = ("", 0.0)
 
     def stop(self):
         """Have the thread end; a call that waits ends at once. `join()` it: what it still knows is handed in by then."""
@@ -76,15 +76,15 @@ class Reader(threading.Thread):
             try:
                 self._open()
                 self.health.connects += 1
-                self._said = ("", 0.0)
+                self._last_logged = ("", 0.0)
                 for _ in self._rounds():
                     backoff, healthy = FIRST_BACKOFF_S, True
             except SourceError as error:
                 self._close()
                 if self._stopping.is_set():
                     break
-                if healthy and error.outcome in QUIET_OUTCOMES:
-                    log.info("%s: %s; connecting anew", self.source, error.words)
+                if healthy and error.outcome in RECONNECT_OUTCOMES:
+                    log.info("%s: %s; connecting anew", self.source, error.message)
                     healthy = False
                     continue
                 healthy = False
@@ -96,8 +96,8 @@ class Reader(threading.Thread):
                 self._close()
                 self.health.fail("lost", "an error of the program, see the log")
                 self._stopping.wait(self.poll_s)
-        for patient in self._patients.values():
-            self._flush(patient)
+        for state in self._states.values():
+            self._flush(state)
 
     def _rounds(self):
         """One round of polls every `status_s`, in step with the clock whatever a round takes."""
@@ -106,7 +106,7 @@ class Reader(threading.Thread):
             for name in self._names():
                 if self._stopping.is_set():
                     return
-                self._poll(self._patients.setdefault(name, Patient(name)))
+                self._poll(self._states.setdefault(name, UpsPollState(name)))
             self._report()
             yield
             due += self.status_s
@@ -115,42 +115,42 @@ class Reader(threading.Thread):
                 due = now
             self._stopping.wait(due - now)
 
-    def _poll(self, patient):
+    def _poll(self, state):
         try:
-            self._ask(patient)
+            self._ask(state)
         except UpsError as error:
-            self._failed(patient, error)
+            self._failed(state, error)
 
-    def _ask(self, patient):
+    def _ask(self, state):
         now = time.monotonic()
-        if patient.status == "" and now < patient.due:
+        if state.status == "" and now < state.due:
             return  # it tells no status (a PDU): all of it, now and then
-        if (
-            patient.status is not None
-            and now < patient.due
-            and not is_discharging(status_words(patient.status))
-        ):
-            status = self._read_status(patient.name)
+        if state.status is not None and now < state.due and not is_discharging(status_tokens(state.status)):
+            status = self._read_status(state.name)
             at, monotonic = time.time(), time.monotonic()
-            self._came(patient, at)
-            if status == patient.status:
-                patient.quiet, patient.quiet_at, patient.quiet_monotonic = patient.quiet + 1, at, monotonic
+            self._count_answer(state, at)
+            if status == state.status:
+                state.coalesced, state.coalesced_at, state.coalesced_monotonic = (
+                    state.coalesced + 1,
+                    at,
+                    monotonic,
+                )
                 return
-            patient.status = status
-            self._give(patient, Poll(patient.name, at, monotonic, self._interval(status), status=status))
-        variables, writable, settings = self._read_all(patient.name)
+            state.status = status
+            self._emit_poll(state, Poll(state.name, at, monotonic, self._interval(status), status=status))
+        variables, writable, settings = self._read_all(state.name)
         at, monotonic = time.time(), time.monotonic()
-        self._came(patient, at)
-        status = patient.status = variables.get("ups.status", "")
-        patient.due = now + self.poll_s - self.status_s / 2
+        self._count_answer(state, at)
+        status = state.status = variables.get("ups.status", "")
+        state.due = now + self.poll_s - self.status_s / 2
         if not status and all(name.startswith(ABOUT_NO_UPS) for name in variables):
             status = WAIT
-        waiting = status != "" and not status_words(status)
-        patient.trouble, patient.failures = "wait: its driver has no data yet" if waiting else "", 0
-        self._give(
-            patient,
+        waiting = status != "" and not status_tokens(status)
+        state.trouble, state.failures = "wait: its driver has no data yet" if waiting else "", 0
+        self._emit_poll(
+            state,
             Poll(
-                patient.name,
+                state.name,
                 at,
                 monotonic,
                 self._interval(status),
@@ -161,77 +161,77 @@ class Reader(threading.Thread):
             ),
         )
         if waiting:
-            patient.status = None
+            state.status = None
 
     def _interval(self, status):
-        return self.status_s if is_discharging(status_words(status)) else self.poll_s
+        return self.status_s if is_discharging(status_tokens(status)) else self.poll_s
 
-    def _came(self, patient, at):
+    def _count_answer(self, state, at):
         self.health.received += 1
         self.health.last_data = at
 
-    def _give(self, patient, poll):
-        poll.quiet, poll.quiet_at = patient.quiet, patient.quiet_at
-        patient.quiet = 0
-        self._hand(poll)
+    def _emit_poll(self, state, poll):
+        poll.coalesced, poll.coalesced_at = state.coalesced, state.coalesced_at
+        state.coalesced = 0
+        self._emit(poll)
 
-    def _flush(self, patient):
+    def _flush(self, state):
         """Hand in the polls that went well and said nothing new."""
-        if patient.quiet:
-            patient.quiet -= 1
-            at, monotonic = patient.quiet_at, patient.quiet_monotonic
-            self._give(patient, Poll(patient.name, at, monotonic, self.poll_s, status=patient.status))
+        if state.coalesced:
+            state.coalesced -= 1
+            at, monotonic = state.coalesced_at, state.coalesced_monotonic
+            self._emit_poll(state, Poll(state.name, at, monotonic, self.poll_s, status=state.status))
 
-    def _failed(self, patient, error):
-        patient.status = None
-        patient.failures += 1
-        if patient.failures > 1:  # a single one says nothing yet
-            patient.trouble = f"{error.outcome}: {error.words}"
+    def _failed(self, state, error):
+        state.status = None
+        state.failures += 1
+        if state.failures > 1:  # a single one says nothing yet
+            state.trouble = f"{error.outcome}: {error.message}"
         self.health.rejected += 1
-        self._give(
-            patient,
+        self._emit_poll(
+            state,
             Poll(
-                patient.name,
+                state.name,
                 time.time(),
                 time.monotonic(),
                 self.poll_s,
                 outcome=error.outcome,
-                where=self._where(error.outcome),
-                words=error.words,
+                where=self._failure_location(error.outcome),
+                message=error.message,
             ),
         )
 
     def _fail_all(self, error):
-        names = set(self._patients) | set(self._names())
+        names = set(self._states) | set(self._names())
         for name in sorted(names):
-            self._failed(self._patients.setdefault(name, Patient(name)), error)
+            self._failed(self._states.setdefault(name, UpsPollState(name)), error)
         if not names:
             self.health.rejected += 1
-        words = f"{error.outcome}: {error.words}"
+        words = f"{error.outcome}: {error.message}"
         self.health.fail("lost", words)
         now = time.monotonic()
-        if error.outcome != self._said[0] or now - self._said[1] > LEAST_LOG_S:
+        if error.outcome != self._last_logged[0] or now - self._last_logged[1] > LEAST_LOG_S:
             log.warning("%s: %s", self.source, words)
-            self._said = (error.outcome, now)
+            self._last_logged = (error.outcome, now)
 
     def _report(self):
         """The source can be asked: how its UPSes do, as the row of `ingest_status`."""
-        patients = [self._patients[name] for name in self._names()]
-        trouble = [f"{patient.name}: {patient.trouble}" for patient in patients if patient.trouble]
-        words = "; ".join([*trouble, *self._remarks()])
-        silent = bool(patients) and len(trouble) == len(patients)
+        states = [self._states[name] for name in self._names()]
+        trouble = [f"{state.name}: {state.trouble}" for state in states if state.trouble]
+        words = "; ".join([*trouble, *self._warnings()])
+        silent = bool(states) and len(trouble) == len(states)
         state = "silent" if silent else "connected"
         if state == "connected" != self.health.state:
             log.info("%s: connected", self.source)
         if not words:
-            self.health.turn(state, self._good_words(len(patients)))
+            self.health.turn(state, self._connected_detail(len(states)))
         elif (state, words) != (self.health.state, self.health.detail):
             self.health.fail(state, words)
             log.warning("%s: %s", self.source, words)
 
-    def _remarks(self):
+    def _warnings(self):
         """Further words for people, where something besides the UPSes is wrong."""
         return ()
 
-    def _good_words(self, number):
+    def _connected_detail(self, number):
         return ""

@@ -1,8 +1,9 @@
-"""What readers hand to the store: polls that went well or failed, orders that were sent, UPSes that are gone."""
+"""The records of UPSes that pass between readers, the store and the event machine."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 OK, WAIT = "ok", "wait"
+OPENED, UPDATED, CLOSED = "opened", "updated", "closed"
 
 
 @dataclass
@@ -11,8 +12,8 @@ class Poll:
 
     Answered: `status`, and `variables` where all of them were asked for; `writable` and `settings` name those that can be
     set, and those whose changes are history (None: not known now). Failed: `outcome`, `where` it went wrong ('server',
-    'driver', 'device') and `words`. `quiet` polls went well before this one and said the same as the one before them,
-    the last of them at `quiet_at`. `noted` alone: it stands in `polls` and means nothing for events.
+    'driver', 'device') and `message`. `coalesced` polls went well before this one and said the same as the one before them,
+    the last of them at `coalesced_at`. `informational` alone: it stands in `polls` and means nothing for events.
     """
 
     ups: str
@@ -25,14 +26,14 @@ class Poll:
     writable: frozenset | None = None
     settings: frozenset | None = None
     where: str = ""
-    words: str = ""
-    quiet: int = 0
-    quiet_at: float = 0.0
-    noted: bool = False
+    message: str = ""
+    coalesced: int = 0
+    coalesced_at: float = 0.0
+    informational: bool = False
 
 
 @dataclass
-class Ordered:
+class InstantCommand:
     """An instant command was sent to a UPS, by whom. `sure` False: nobody told whether the UPS does it."""
 
     ups: str
@@ -44,7 +45,7 @@ class Ordered:
 
 
 @dataclass
-class Offer:
+class UpsControls:
     """What a UPS can be told to do: its commands with the server's words, and what the listed settings take."""
 
     ups: str
@@ -54,7 +55,7 @@ class Offer:
 
 
 @dataclass
-class Found:
+class UpsFound:
     """A server lists a UPS that the config does not name."""
 
     ups: str
@@ -64,7 +65,7 @@ class Found:
 
 
 @dataclass
-class Gone:
+class UpsGone:
     """A server does not list a UPS any more."""
 
     ups: str
@@ -72,7 +73,7 @@ class Gone:
 
 
 @dataclass(eq=False)
-class Run:
+class PollRun:
     """Polls of equal outcome that followed each other: a row of `polls`."""
 
     outcome: str
@@ -82,3 +83,41 @@ class Run:
     count: int = 1
     id: int | None = None
     written: float = 0.0  # unix seconds of the last write
+
+
+@dataclass(eq=False)
+class Event:
+    """One row of `events`. Times are unix seconds; `ended` None: it goes on."""
+
+    event: str
+    started: float
+    ended: float | None = None
+    complete: bool = True
+    detail: str = ""
+    figures: dict = field(default_factory=dict)
+    id: int | None = None
+
+
+@dataclass(frozen=True)
+class Good:
+    """A poll that was answered. `variables` and what is read from them are None where only the status was asked for."""
+
+    at: float
+    monotonic: float
+    status: str
+    interval_s: float
+    variables: dict | None = None
+    figures: dict | None = None
+    watts: float | None = None
+    watts_rule: str | None = None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A poll that failed: the short word, where ('server', 'driver' or 'device'), and the words for people."""
+
+    at: float
+    monotonic: float
+    outcome: str
+    where: str
+    message: str

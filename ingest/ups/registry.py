@@ -6,7 +6,7 @@ from ingest.db.connection import transaction
 
 
 @dataclass(frozen=True)
-class Source:
+class UpsSource:
     """What ingest reads UPSes from: one NUT server or one EP20. `listed`: the names in the config; () is all of a server's."""
 
     name: str
@@ -23,9 +23,9 @@ def sources_of(config):
     """Every source of UPSes that the config has."""
     for server in config.nut:
         listed = tuple(f"{ups}@{server.name}" for ups in server.ups)
-        yield Source(server.name, "nut", f"{server.host}:{server.port}", listed)
+        yield UpsSource(server.name, "nut", f"{server.host}:{server.port}", listed)
     for device in config.must:
-        yield Source(device.name, "must", device.serial, (device.name,))
+        yield UpsSource(device.name, "must", device.serial, (device.name,))
 
 
 def register(connection, sources, settings):

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
-LONGEST = 256  # characters; upsd has no room for much more in a line
+MAX_LENGTH = 256  # characters; upsd has no room for much more in a line
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,10 @@ class Setting:
     ranges: tuple[tuple[str, str], ...] = ()
 
     @property
-    def longest(self):
+    def max_length(self):
         """How many characters a text may have."""
         found = re.search(r"STRING:(\d+)", self.type)
-        return min(int(found[1]), LONGEST) if found and int(found[1]) else LONGEST
+        return min(int(found[1]), MAX_LENGTH) if found and int(found[1]) else MAX_LENGTH
 
 
 def parse_number(text):
@@ -27,7 +27,7 @@ def parse_number(text):
     return float(text) if NUMBER.fullmatch(text) else None
 
 
-def wrong_value(setting, value, now=""):
+def invalid_value_reason(setting, value, now=""):
     """Why a variable that is `now` does not take a value, in words; None where it does."""
     if re.search(r"[\x00-\x1f\x7f]", value):
         return "has a control character in it"
@@ -49,8 +49,8 @@ def wrong_value(setting, value, now=""):
         and parse_number(now) is not None
     ):
         return f"{value!r} is no number"
-    if len(value) > setting.longest:
-        return f"is longer than {setting.longest} characters"
+    if len(value) > setting.max_length:
+        return f"is longer than {setting.max_length} characters"
     return None
 
 

@@ -26,13 +26,13 @@ STATUS_WORDS = {
 WAIT = "WAIT"  # upsd has heard nothing from the driver yet: nothing follows from it
 
 
-def status_words(text):
+def status_tokens(text):
     """The words of an `ups.status`, unknown ones too. Empty where it says nothing: WAIT, or no status at all."""
     words = frozenset((text or "").split())
     return frozenset() if WAIT in words else words
 
 
-def describe(text):
+def describe_status(text):
     """The status for people: 'on battery, discharging'. A word that nobody explains stays as it is."""
     words = (text or "").split()
     known = [word for word in STATUS_WORDS if word in words]

@@ -10,13 +10,27 @@ from datetime import datetime
 
 from ingest.db.reserved_ids import imports_seen
 from ingest.db.time import LocalTime, format_utc
-from ingest.ups.energy import Meter, Moment, find_watts, rate
-from ingest.ups.event_machine import Machine
-from ingest.ups.event_records import CLOSED, OPENED, UPDATED, Event, Failed, Good
+from ingest.ups.energy import EnergyMeter, Observation, find_rating, find_watts
+from ingest.ups.event_machine import EventMachine
 from ingest.ups.figures import FIGURES, parse_figures, parse_value
 from ingest.ups.pending_rows import COLUMNS, Pending
-from ingest.ups.records import OK, WAIT, Found, Gone, Offer, Ordered, Poll, Run
-from ingest.ups.status import describe, status_words
+from ingest.ups.records import (
+    CLOSED,
+    OK,
+    OPENED,
+    UPDATED,
+    WAIT,
+    Event,
+    Failed,
+    Good,
+    InstantCommand,
+    Poll,
+    PollRun,
+    UpsControls,
+    UpsFound,
+    UpsGone,
+)
+from ingest.ups.status import describe_status, status_tokens
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +75,7 @@ class Ups:
 
 
 class UpsStore:
-    """Sink for `Poll`, `Found`, `Ordered`, `Offer` and `Gone` items of the sources given; `settings` is the config's `ups:`.
+    """Sink for `Poll`, `UpsFound`, `InstantCommand`, `UpsControls` and `UpsGone` items of the sources given; `settings` is the config's `ups:`.
 
     `telling` False: nothing is logged, for a past that is made up.
     """
@@ -118,25 +132,27 @@ class UpsStore:
             if name in ups.variables
         }
         options = {"limits": own.limits, "discharging_is_outage": own.discharging_is_outage} if own else {}
-        ups.machine = Machine(
+        ups.machine = EventMachine(
             open_events=open_events, test=(told.get("ups.test.result"), told.get("ups.test.date")), **options
         )
-        ups.meter = Meter(self._hour_at)
+        ups.meter = EnergyMeter(self._hour_at)
 
     # Step one: items into memory.
 
     def absorb(self, item):
         if isinstance(item, Poll):
             self._absorb_poll(item)
-        elif isinstance(item, Found):
+        elif isinstance(item, UpsFound):
             self._find(item)
         elif item.ups in self._upses:
             ups = self._upses[item.ups]
-            if isinstance(item, Ordered):
-                self._tell(ups, ups.machine.order(item.at, item.monotonic, item.command, item.by, item.sure))
-            elif isinstance(item, Offer):
+            if isinstance(item, InstantCommand):
+                self._tell(
+                    ups, ups.machine.apply_command(item.at, item.monotonic, item.command, item.by, item.sure)
+                )
+            elif isinstance(item, UpsControls):
                 self._offer(ups, item)
-            elif isinstance(item, Gone):
+            elif isinstance(item, UpsGone):
                 self._tell(ups, ups.machine.retire(item.at, "the server lists it no more"))
                 self._pending.gone.append(ups)
                 del self._upses[item.ups]
@@ -173,16 +189,16 @@ class UpsStore:
             log.debug("A poll of %s, which is not known any more, is left out", poll.ups)
             return
         at = format_utc(poll.at)
-        if poll.outcome == OK and poll.status and not status_words(poll.status):
-            poll.outcome, poll.words = WAIT, "the server has no data from the driver yet"
+        if poll.outcome == OK and poll.status and not status_tokens(poll.status):
+            poll.outcome, poll.message = WAIT, "the server has no data from the driver yet"
         self._count(ups, poll)
-        if poll.noted:
+        if poll.informational:
             return
         ups.columns["outcome"], ups.columns["outcome_at"] = poll.outcome, at
         self._pending.dirty.add(ups)
         if poll.outcome not in (OK, WAIT):
-            failed = Failed(poll.at, poll.monotonic, poll.outcome, poll.where, poll.words)
-            self._tell(ups, ups.machine.feed(failed))
+            failed = Failed(poll.at, poll.monotonic, poll.outcome, poll.where, poll.message)
+            self._tell(ups, ups.machine.apply_poll(failed))
             return
         if poll.outcome == OK and poll.status:
             ups.columns["status"], ups.columns["status_at"] = poll.status, at
@@ -190,13 +206,15 @@ class UpsStore:
         if poll.outcome == OK and poll.variables is not None:
             self._sample(ups, poll, at)
         else:
-            self._tell(ups, ups.machine.feed(Good(poll.at, poll.monotonic, poll.status, poll.interval_s)))
+            self._tell(
+                ups, ups.machine.apply_poll(Good(poll.at, poll.monotonic, poll.status, poll.interval_s))
+            )
 
     def _count(self, ups, poll):
         """Runs of polls: the quiet ones before this one, and this one."""
-        if poll.quiet:
-            self._extend(ups, OK, "", poll.quiet_at, poll.quiet)
-        run = self._extend(ups, poll.outcome, poll.words, poll.at, 1)
+        if poll.coalesced:
+            self._extend(ups, OK, "", poll.coalesced_at, poll.coalesced)
+        run = self._extend(ups, poll.outcome, poll.message, poll.at, 1)
         if run.id is None or poll.variables is not None or poll.at - run.written >= RUN_S:
             run.written = poll.at
             self._pending.runs[run] = ups
@@ -209,7 +227,7 @@ class UpsStore:
             return run
         if run is not None:
             self._pending.runs[run] = ups
-        run = ups.run = Run(outcome, detail, at, at, count)
+        run = ups.run = PollRun(outcome, detail, at, at, count)
         self._pending.runs[run] = ups
         return run
 
@@ -217,17 +235,19 @@ class UpsStore:
         variables = poll.variables
         figures = parse_figures(variables)
         own = self._settings.get(ups.name)
-        rating = rate(figures, own and own.realpower_nominal, own and own.power_factor)
+        rating = find_rating(figures, own and own.realpower_nominal, own and own.power_factor)
         watts, rule = find_watts(figures, rating)
         watts = None if watts is None else round(watts, 3)
-        words = status_words(poll.status)
+        words = status_tokens(poll.status)
         self._identify(ups, variables, rating)
         ups.columns["last_sample_at"] = at
         self._pending.samples.append(
             (ups, at, poll.status, [figures.get(name) for name in FIGURES], watts, rule)
         )
-        for stretch in ups.meter.feed(Moment(poll.at, poll.monotonic, watts, words, poll.interval_s)):
-            self._pending.hour(ups, stretch.hour_at).add_stretch(stretch)
+        for span in ups.meter.add_observation(
+            Observation(poll.at, poll.monotonic, watts, words, poll.interval_s)
+        ):
+            self._pending.hour(ups, span.hour_at).add_span(span)
         self._pending.hour(ups, self._hour_at(poll.at)).add_sample(figures, watts, rule)
         if poll.writable is not None:
             ups.writable = poll.writable
@@ -237,7 +257,7 @@ class UpsStore:
         if self._telling and log.isEnabledFor(logging.INFO):
             log.info("%s", sample_line(ups.name, poll.status, figures, watts))
         good = Good(poll.at, poll.monotonic, poll.status, poll.interval_s, variables, figures, watts, rule)
-        self._tell(ups, ups.machine.feed(good))
+        self._tell(ups, ups.machine.apply_poll(good))
 
     def _identify(self, ups, variables, rating):
         columns = ups.columns
@@ -308,7 +328,7 @@ class UpsStore:
 
 def sample_line(name, status, figures, watts):
     """One sample in words, for the log."""
-    parts = [f"{name}: {describe(status) or 'no status'}"]
+    parts = [f"{name}: {describe_status(status) or 'no status'}"]
     for label, variable, unit in (
         ("input", "input.voltage", "V"),
         ("charge", "battery.charge", "%"),

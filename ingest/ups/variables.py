@@ -33,7 +33,7 @@ def groups() -> dict[str, str]:
     return _file()["groups"] | {"other": "Other"}
 
 
-def names_of_variables() -> tuple[str, ...]:
+def variable_names() -> tuple[str, ...]:
     """Every name that the file knows; n stands for the number of an outlet, LINE for a phase."""
     return tuple(_file()["variables"])
 
@@ -61,6 +61,6 @@ def full_label(name: str) -> str:
     return entry.label if entry.group == "other" else f"{groups()[entry.group]}: {entry.label}"
 
 
-def in_order(names: list[str]) -> list[Variable]:
+def in_page_order(names: list[str]) -> list[Variable]:
     """The entries of these variables as pages show them: in the file's order, then by name."""
     return sorted((variable(n) for n in names), key=lambda v: (v.order, v.name))

@@ -10,7 +10,7 @@ import pytest
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
 from ingest.schema.migrate import migrate
-from ingest.ups.status import STATUS_WORDS, describe
+from ingest.ups.status import STATUS_WORDS, describe_status
 from plugins.web.pages.energy import totals
 from tests.plugins.ups_house import UPSES, House, add_tariffs
 
@@ -362,7 +362,7 @@ def test_status_words_make_the_state(power, status, state, words):
     connection.execute("update ups set status = ? where id = 3", (status,))
     connection.close()
     row = site.get("/telemetry/ups_overview.json?_shape=array&id=3").json()[0]
-    assert (row["state"], row["status_words"]) == (state, describe(status))
+    assert (row["state"], row["status_words"]) == (state, describe_status(status))
     assert words in (None, row["status_words"])
 
 

@@ -16,7 +16,7 @@ from ingest.mysensors.replies import ask_version
 from ingest.mysensors.transport import CONNECT_S, explain
 from ingest.nut.client import NutClient
 from ingest.nut.errors import NutError
-from ingest.ups.status import describe
+from ingest.ups.status import describe_status
 
 GREETING_S = 1.5  # a gateway that greets does it at once
 ANSWER_S = 4.0  # a board that the opening has reset takes a while
@@ -115,7 +115,7 @@ def probe_nut(server):
 
 def _status(client, name):
     try:
-        return True, f"{name} is {describe(client.get_var(name, 'ups.status'))}"
+        return True, f"{name} is {describe_status(client.get_var(name, 'ups.status'))}"
     except NutError as error:
         if not error.answered:
             raise
@@ -198,4 +198,7 @@ def probe_must(device):
             variables = client.read_status()
     except MustError as error:
         return False, error.message
-    return True, f"answers: {describe(variables['ups.status'])}, {variables['battery.charge']} % charged"
+    return (
+        True,
+        f"answers: {describe_status(variables['ups.status'])}, {variables['battery.charge']} % charged",
+    )

@@ -16,9 +16,9 @@ from ingest.demo.ups.models import CIRCUITS, MODELS, demo_house, model
 from ingest.demo.ups.supply import Mains, Outage
 from ingest.demo.ups.upsd import DemoUpsd
 from ingest.must.registers import status_variables
-from ingest.ups.records import Found, Poll
+from ingest.ups.records import Poll, UpsFound
 from ingest.ups.registry import register, sources_of
-from ingest.ups.status import is_discharging, status_words
+from ingest.ups.status import is_discharging, status_tokens
 from ingest.ups.store import UpsStore
 
 STEP_S = 600.0  # between two samples on mains; there are more around outages
@@ -76,7 +76,7 @@ def polls(past, ups, name):
         variables = variables_at(name, at, mains)
         status = variables["ups.status"]
         interval = (
-            OUTAGE_STEP_S if is_discharging(status_words(status)) else max(following - at, OUTAGE_STEP_S)
+            OUTAGE_STEP_S if is_discharging(status_tokens(status)) else max(following - at, OUTAGE_STEP_S)
         )
         yield Poll(ups, at, at, interval, status=status, variables=variables)
 
@@ -95,7 +95,7 @@ def make_ups_past(config, days=28, until=None):
             continue
         for name in MODELS:
             ups = f"{name}@{source.name}"
-            store.absorb(Found(ups, source.name, source.address_of(ups), demo_house()[name].description))
+            store.absorb(UpsFound(ups, source.name, source.address_of(ups), demo_house()[name].description))
             recordings.append(polls(past, ups, name))
     total = 0
     try:

@@ -12,7 +12,7 @@ from ingest.db.time import format_utc, parse_utc
 from ingest.transfer.checkpoint import raise_topics
 from ingest.transfer.recorded_ranges import FOR_EVER, sampled_alone, within
 from ingest.transfer.ups_match import find_ups
-from ingest.ups.energy import GAPS
+from ingest.ups.energy import GAP_INTERVALS
 
 OPENS = {"ONBATT": "ONBATT", "COMMBAD": "COMMBAD", "NOCOMM": "COMMBAD", "LOWBATT": "LOWBATT"}
 CLOSES = {"ONLINE": ("ONBATT", "LOWBATT"), "COMMOK": ("COMMBAD",)}
@@ -68,7 +68,7 @@ def save(connection, rows, stamps, options, interval_s):
         if one.ended_at is None:
             one.ended_at, one.complete = last, False
         if one.event == "ONBATT":
-            one.figures = json.dumps(_figures(connection, one, GAPS * interval_s(names[one.ups])))
+            one.figures = json.dumps(_figures(connection, one, GAP_INTERVALS * interval_s(names[one.ups])))
     fresh.sort(key=lambda one: one.started_at)
     with transaction(connection):
         late = _held(connection, newest)  # what a reader has seen since

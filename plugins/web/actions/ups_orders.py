@@ -7,8 +7,8 @@ from functools import partial
 from datasette import Response
 
 from ingest.config.loader import nearest
-from ingest.ups.commands import danger, label
-from ingest.ups.setting_values import LONGEST, Setting, parse_number, wrong_value
+from ingest.ups.commands import command_label, command_risk
+from ingest.ups.setting_values import MAX_LENGTH, Setting, invalid_value_reason, parse_number
 from ingest.ups.variables import full_label, variable
 from plugins.web.actions.action import DATABASE, Done, find_ups, perform, raise_topic
 from plugins.web.auth.permissions import may, refusal
@@ -142,9 +142,9 @@ def read_command(connection, fields, listed):
     if told and command not in told:
         words = f"{ups['label']} has no command {command}: {nearest(command, list(told))}"
         raise Refused(409, words, subject=ups["name"])
-    words = label(command, told.get(command, ""))
+    words = command_label(command, told.get(command, ""))
     whom = {"ups": ups["id"], "name": ups["name"], "label": ups["label"]}
-    return {**whom, "command": command, "words": words, "danger": danger(command)}
+    return {**whom, "command": command, "words": words, "danger": command_risk(command)}
 
 
 def read_setting(connection, fields, listed):
@@ -170,7 +170,7 @@ def read_setting(connection, fields, listed):
         (ups["id"], name),
     ).fetchone()
     old = now["value"] if now else ""
-    wrong = wrong_value(_setting(control), value, old)
+    wrong = invalid_value_reason(_setting(control), value, old)
     if wrong:
         raise Refused(400, f"value of {name}: {wrong}", subject=ups["name"])
     return {
@@ -212,8 +212,8 @@ async def offered(datasette, ups, variables):
         "commands": [
             {
                 "name": name,
-                "words": label(name, told.get(name, {}).get("description", "")),
-                "danger": danger(name),
+                "words": command_label(name, told.get(name, {}).get("description", "")),
+                "danger": command_risk(name),
                 "missing": bool(told) and name not in told,
             }
             for name in listed
@@ -228,7 +228,9 @@ async def offered(datasette, ups, variables):
 def words_of(order):
     """An order in words."""
     return (
-        label(order["command"]) if order["command"] else f"{full_label(order['variable'])}: {order['value']}"
+        command_label(order["command"])
+        if order["command"]
+        else f"{full_label(order['variable'])}: {order['value']}"
     )
 
 
@@ -247,7 +249,7 @@ def _field(name, now, rows):
         "missing": now is None or not now["writable"],
         "choices": setting.choices,
         "number": number and not setting.choices,
-        "longest": min(setting.longest, LONGEST),
+        "longest": min(setting.max_length, MAX_LENGTH),
         "low": min((low for low, _ in ranges), key=float, default=None),
         "high": max((high for _, high in ranges), key=float, default=None),
     }

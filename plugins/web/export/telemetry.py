@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from datasette import Response
 
 from ingest.db.time import parse_utc
-from ingest.ups.status import status_words
+from ingest.ups.status import status_tokens
 from plugins.web.forms import json_errors
 from plugins.web.pages.home import CONFIGURED, select
 
@@ -78,7 +78,7 @@ def status(ups):
     """`online`, `battery`, `bypass`, `off`; `stale` or `no data` where nothing is known of now."""
     if is_old(ups):
         return ups["state"].lower()
-    words = status_words(ups["status"])
+    words = status_tokens(ups["status"])
     for word, told in (("OB", "battery"), ("OFF", "off"), ("BYPASS", "bypass"), ("OL", "online")):
         if word in words:
             return told
@@ -142,12 +142,16 @@ def _of_upses(upses):
     yield gauge(
         "ups_on_battery",
         "1 while the UPS is on battery.",
-        [(label(ups), int("OB" in status_words(ups["status"]))) for ups in fresh],
+        [(label(ups), int("OB" in status_tokens(ups["status"]))) for ups in fresh],
     )
     yield gauge(
         "ups_status",
         "1 for each word of ups.status.",
-        [(label(ups) | {"status": word}, 1) for ups in fresh for word in sorted(status_words(ups["status"]))],
+        [
+            (label(ups) | {"status": word}, 1)
+            for ups in fresh
+            for word in sorted(status_tokens(ups["status"]))
+        ],
     )
 
 

@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlencode
 from datasette import Response
 
 from ingest.db.time import format_utc, parse_utc
-from ingest.ups.variables import groups, in_order
+from ingest.ups.variables import groups, in_page_order
 from plugins.web.actions.ups_orders import offered
 from plugins.web.pages.history import RANGES, histories, read_span, run
 from plugins.web.pages.home import TOO_SLOW, WORST, page, select
@@ -153,7 +153,7 @@ def group(variables):
     """(heading, [(Variable, row)]) in the order of variables.yml."""
     rows = {row["variable"]: row for row in variables}
     found = {}
-    for entry in in_order(list(rows)):
+    for entry in in_page_order(list(rows)):
         found.setdefault(entry.group, []).append((entry, rows[entry.name]))
     headings = groups()
     return [(headings[name], found[name]) for name in headings if name in found]

@@ -39,7 +39,7 @@ def test_patterns_and_unknown_names():
 
 def test_order_begins_with_the_status_and_ends_with_the_unknown():
     names = ["zzz", "battery.charge", "aaa", "ups.status", "outlet.1.status"]
-    assert [v.name for v in variables.in_order(names)] == [
+    assert [v.name for v in variables.in_page_order(names)] == [
         "ups.status",
         "battery.charge",
         "outlet.1.status",

@@ -15,7 +15,7 @@ from ingest.db.time import format_utc, parse_utc
 from ingest.schema.migrate import migrate
 from ingest.transfer import import_job as run
 from ingest.ups.records import Poll
-from ingest.ups.registry import Source, register
+from ingest.ups.registry import UpsSource, register
 from ingest.ups.store import UpsStore
 from tests.ingest.nut.lab import Lab
 from tests.ingest.ups.house import Ingest
@@ -41,7 +41,7 @@ class Reader:
     def __init__(self, house, alive=True):
         migrate(house.database)
         self.connection = connect(house.database)
-        sources = [Source("closet", "nut", "10.0.0.1:3493", ("rack@closet",))]
+        sources = [UpsSource("closet", "nut", "10.0.0.1:3493", ("rack@closet",))]
         register(self.connection, sources, {})
         self.store = UpsStore(self.connection, "Europe/Rome", sources, {"rack@closet": UpsSettings()})
         if alive:

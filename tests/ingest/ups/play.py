@@ -1,10 +1,10 @@
-"""Plays a story of one UPS to a Machine, second by second, without waiting."""
+"""Plays a story of one UPS to a EventMachine, second by second, without waiting."""
 
 from ingest.ups.energy import Rating, find_watts
-from ingest.ups.event_machine import Machine
-from ingest.ups.event_records import CLOSED, OPENED, Failed, Good
+from ingest.ups.event_machine import EventMachine
 from ingest.ups.figures import parse_figures
-from ingest.ups.status import is_discharging, status_words
+from ingest.ups.records import CLOSED, OPENED, Failed, Good
+from ingest.ups.status import is_discharging, status_tokens
 
 START = 1_800_000_000.0
 
@@ -13,7 +13,7 @@ class Play:
     """`says(status, ...)` is a full poll after `after` s, `whispers` a status poll, `fails` a poll that fails."""
 
     def __init__(self, machine=None, poll_s=10.0, status_s=2.0, **variables):
-        self.machine = machine or Machine()
+        self.machine = machine or EventMachine()
         self.poll_s, self.status_s = poll_s, status_s
         self.variables = {name.replace("_", "."): str(value) for name, value in variables.items()}
         self.at = START
@@ -21,7 +21,7 @@ class Play:
         self.changes = []
 
     def _feed(self, poll):
-        for verb, event in self.machine.feed(poll):
+        for verb, event in self.machine.apply_poll(poll):
             self.changes.append((verb, event.event))
             if verb == OPENED:
                 self.events.append(event)
@@ -48,7 +48,7 @@ class Play:
         return self
 
     def _interval(self, status):
-        return self.status_s if is_discharging(status_words(status)) else self.poll_s
+        return self.status_s if is_discharging(status_tokens(status)) else self.poll_s
 
     def seen(self, *verbs):
         """The changes in order, without updates unless asked for."""

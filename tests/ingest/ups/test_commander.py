@@ -8,7 +8,7 @@ from ingest.config.model import NutServer
 from ingest.demo.ups.upsd import DemoUpsd
 from ingest.demo.ups.upsd_dialogue import shut
 from ingest.nut.commander import Commander
-from ingest.ups.orders import Order
+from ingest.ups.orders import UpsOrder
 from tests.ingest.nut.lab import PASSWORD, USER, Lab, until
 
 DEVICE = {"variables": {"ups.status": "OL"}, "commands": ["beeper.mute"]}
@@ -23,7 +23,7 @@ class Sender:
         self.commander.start()
 
     def order(self, number=1, seconds=20.0, command="beeper.mute", ups="rack@lab"):
-        self.commander.add(Order(number, ups, command, None, None, "owner", time.monotonic() + seconds))
+        self.commander.add(UpsOrder(number, ups, command, None, None, "owner", time.monotonic() + seconds))
 
     def states(self, wanted, seconds=10):
         return until(

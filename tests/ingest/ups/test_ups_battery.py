@@ -1,15 +1,15 @@
-"""Battery truth: nothing without a discharge, comparisons at one load, and the promise kept or not."""
+"""Battery health: nothing without a discharge, comparisons at one load, and the runtime_accuracy kept or not."""
 
 import pytest
 
 from ingest.ups.battery_health import (
-    NONE_YET,
+    NO_DISCHARGE,
     Discharge,
-    at_load,
-    judge,
+    assess,
+    exclusion_reason,
     pair_outages,
     parse_discharge,
-    refuse,
+    scale_to_load,
 )
 
 GOOD = Discharge("2026-01-01T00:00:00.000Z", True, 1200.0, 600, 100.0, 300.0, 100.0, 50.0, 2400.0, None)
@@ -20,8 +20,13 @@ def made(**changes):
 
 
 def test_without_a_discharge_there_is_no_figure():
-    truth = judge([])
-    assert truth.words == NONE_YET and truth.capacity is None and truth.promise is None and truth.counted == 0
+    health = assess([])
+    assert (
+        health.summary == NO_DISCHARGE
+        and health.capacity is None
+        and health.runtime_accuracy is None
+        and health.counted == 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -37,44 +42,44 @@ def test_without_a_discharge_there_is_no_figure():
     ],
 )
 def test_a_discharge_that_cannot_be_counted_says_why(changes, why):
-    assert why in refuse(made(**changes))
-    truth = judge([made(**changes)])
-    assert truth.words == NONE_YET and why in truth.refused[0][1]
+    assert why in exclusion_reason(made(**changes))
+    health = assess([made(**changes)])
+    assert health.summary == NO_DISCHARGE and why in health.excluded[0][1]
 
 
 def test_a_short_one_counts_where_it_took_enough_charge_and_one_to_lb_without_charge():
-    assert refuse(made(covered_s=200.0, charge_end=75.0)) is None
-    assert refuse(made(charge_start=None, charge_end=None, to_low_s=1100.0)) is None
+    assert exclusion_reason(made(covered_s=200.0, charge_end=75.0)) is None
+    assert exclusion_reason(made(charge_start=None, charge_end=None, to_low_s=1100.0)) is None
 
 
 def test_a_load_too_far_from_the_first_is_not_compared():
-    truth = judge([GOOD, made(started_at="2026-02", watts=361.0)])
-    assert truth.counted == 1 and "too far" in truth.refused[0][1]
+    health = assess([GOOD, made(started_at="2026-02", watts=361.0)])
+    assert health.counted == 1 and "too far" in health.excluded[0][1]
 
 
 def test_two_discharges_are_brought_to_one_load_by_peukert():
-    assert at_load(made(watts=360.0), 300.0).covered_s == pytest.approx(1200 * 1.2**1.15)
-    assert at_load(GOOD, 300.0) == GOOD
+    assert scale_to_load(made(watts=360.0), 300.0).covered_s == pytest.approx(1200 * 1.2**1.15)
+    assert scale_to_load(GOOD, 300.0) == GOOD
 
 
 def test_capacity_is_the_latest_against_the_first_ones():
     old = [made(started_at=f"2026-0{month}", covered_s=1200.0) for month in (1, 2, 3)]
-    truth = judge([*old, made(started_at="2026-09", covered_s=900.0)])
-    assert truth.capacity == pytest.approx(0.75) and truth.counted == 4 and "75 %" in truth.words
-    assert truth.first_whole_s == 2400 and truth.spread == (1800, 2400)
+    health = assess([*old, made(started_at="2026-09", covered_s=900.0)])
+    assert health.capacity == pytest.approx(0.75) and health.counted == 4 and "75 %" in health.summary
+    assert health.first_full_charge_s == 2400 and health.spread == (1800, 2400)
 
 
 def test_the_promise_is_what_came_of_the_predicted_runtime():
-    assert judge([made(predicted_s=4800.0)]).promise == (0.5, 0.5, 0.5)
-    assert judge([made(predicted_s=None)]).promise is None
+    assert assess([made(predicted_s=4800.0)]).runtime_accuracy == (0.5, 0.5, 0.5)
+    assert assess([made(predicted_s=None)]).runtime_accuracy is None
 
 
 def test_a_new_battery_begins_anew():
-    truth = judge(
+    health = assess(
         [GOOD, made(started_at="2026-06-01T00:00:00.000Z", covered_s=2400.0)],
         since="2026-05-01T00:00:00.000Z",
     )
-    assert truth.counted == 1 and truth.capacity is None and truth.first_whole_s == 4800
+    assert health.counted == 1 and health.capacity is None and health.first_full_charge_s == 4800
 
 
 def test_a_row_of_events_becomes_a_discharge():
@@ -88,7 +93,7 @@ def test_a_row_of_events_becomes_a_discharge():
         "predicted_runtime_s": 600.0,
     }
     discharge = parse_discharge("2026-01-01", 1, figures)
-    assert discharge.points == 10 and discharge.wh_per_point == 0.5 and discharge.whole_s == 600
+    assert discharge.charge_lost == 10 and discharge.wh_per_point == 0.5 and discharge.full_charge_s == 600
 
 
 def test_outages_that_begin_together_are_one_of_the_mains():

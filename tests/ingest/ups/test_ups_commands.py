@@ -2,8 +2,8 @@
 
 import pytest
 
-from ingest.ups.commands import COMMANDS, danger, label, misread
-from ingest.ups.setting_values import Setting, same_value, wrong_value
+from ingest.ups.commands import COMMANDS, command_label, command_risk, invalid_name_reason
+from ingest.ups.setting_values import Setting, invalid_value_reason, same_value
 
 NUMBER, TEXT = Setting("RW NUMBER"), Setting("RW STRING:4")
 ENUM, RANGE = (
@@ -39,7 +39,7 @@ ENUM, RANGE = (
     ],
 )
 def test_values(setting, value, now, words):
-    wrong = wrong_value(setting, value, now)
+    wrong = invalid_value_reason(setting, value, now)
     assert wrong is None if words is None else words in wrong
 
 
@@ -68,7 +68,7 @@ def test_values_that_are_the_same():
     ],
 )
 def test_what_may_cost_something_says_so(command):
-    assert danger(command)
+    assert command_risk(command)
 
 
 @pytest.mark.parametrize(
@@ -83,15 +83,22 @@ def test_what_may_cost_something_says_so(command):
     ],
 )
 def test_what_costs_nothing(command):
-    assert danger(command) == ""
+    assert command_risk(command) == ""
 
 
 def test_words():
-    assert label("outlet.2.load.off") == "Turn outlet 2 off"
-    assert label("vendor.blink", "Blink the panel") == "Blink the panel"
-    assert label("vendor.blink", "Description unavailable") == label("vendor.blink") == "vendor.blink"
+    assert command_label("outlet.2.load.off") == "Turn outlet 2 off"
+    assert command_label("vendor.blink", "Blink the panel") == "Blink the panel"
+    assert (
+        command_label("vendor.blink", "Description unavailable")
+        == command_label("vendor.blink")
+        == "vendor.blink"
+    )
 
 
 def test_no_standard_name_is_taken_for_another():
-    assert [name for name in COMMANDS if misread(name.replace(".n.", ".12."), "commands")] == []
-    assert misread("outlet.2.desc", "settings") is None and misread("vendor.thing", "commands") is None
+    assert [name for name in COMMANDS if invalid_name_reason(name.replace(".n.", ".12."), "commands")] == []
+    assert (
+        invalid_name_reason("outlet.2.desc", "settings") is None
+        and invalid_name_reason("vendor.thing", "commands") is None
+    )

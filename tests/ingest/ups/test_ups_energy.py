@@ -3,9 +3,9 @@
 import pytest
 
 from ingest.db.time import LocalTime
-from ingest.ups.energy import Meter, Moment, Rating, find_watts, rate
+from ingest.ups.energy import EnergyMeter, Observation, Rating, find_rating, find_watts
 from ingest.ups.figures import parse_figures, parse_value
-from ingest.ups.status import describe, is_discharging, status_words
+from ingest.ups.status import describe_status, is_discharging, status_tokens
 from tests.ingest.ups.play import START
 
 OL = frozenset(["OL"])
@@ -50,28 +50,33 @@ def test_numbers_are_read_leniently_and_nothing_else_is_one(text, number):
 )
 def test_watts_and_the_rule_that_gave_them(variables, watts, rule):
     figures = parse_figures(variables)
-    assert find_watts(figures, rate(figures)) == (pytest.approx(watts) if watts is not None else None, rule)
+    assert find_watts(figures, find_rating(figures)) == (
+        pytest.approx(watts) if watts is not None else None,
+        rule,
+    )
 
 
 def test_the_config_fills_what_the_device_does_not_say_and_no_more():
-    assert rate({}, 900, 0.7) == Rating(900, None, 0.7)
-    assert rate({"ups.realpower.nominal": 960.0, "output.powerfactor": 0.8}, 900) == Rating(960, None, 0.8)
+    assert find_rating({}, 900, 0.7) == Rating(900, None, 0.7)
+    assert find_rating({"ups.realpower.nominal": 960.0, "output.powerfactor": 0.8}, 900) == Rating(
+        960, None, 0.8
+    )
 
 
 def meter(timezone="Europe/Rome"):
     clock = LocalTime(timezone)
-    return Meter(lambda at: clock.day_and_hour(at)[1])
+    return EnergyMeter(lambda at: clock.day_and_hour(at)[1])
 
 
 def feed(meter, seconds, watts=216.0, interval=60.0, words=OL):
-    return meter.feed(Moment(START + seconds, seconds, watts, words, interval))
+    return meter.add_observation(Observation(START + seconds, seconds, watts, words, interval))
 
 
 def test_a_gap_of_ten_minutes_in_an_hour_is_left_out():
     one = meter()
-    stretches = [s for minute in [*range(31), *range(41, 61)] for s in feed(one, 60 * minute)]
-    assert sum(s.wh for s in stretches) == pytest.approx(216 * 49 / 60)
-    assert sum(s.seconds for s in stretches) == 49 * 60
+    spans = [s for minute in [*range(31), *range(41, 61)] for s in feed(one, 60 * minute)]
+    assert sum(s.wh for s in spans) == pytest.approx(216 * 49 / 60)
+    assert sum(s.seconds for s in spans) == 49 * 60
 
 
 def test_three_intervals_are_no_gap_and_more_are():
@@ -84,38 +89,38 @@ def test_three_intervals_are_no_gap_and_more_are():
 def test_the_trapezoid_is_exact_for_a_ramp_across_the_hour():
     one = meter()
     feed(one, -600, 100, 1000)
-    stretches = feed(one, 600, 400, 1000)
-    hours = {s.hour_at for s in stretches}
+    spans = feed(one, 600, 400, 1000)
+    hours = {s.hour_at for s in spans}
     assert len(hours) == (2 if START % 3600 < 600 or START % 3600 > 3000 else 1)
-    assert sum(s.wh for s in stretches) == pytest.approx(250 * 1200 / 3600)
+    assert sum(s.wh for s in spans) == pytest.approx(250 * 1200 / 3600)
 
 
 def test_a_pair_of_samples_over_the_hour_is_split_at_it():
     one, hour = meter(), START // 3600 * 3600
-    one.feed(Moment(hour - 40, 0, 360.0, OL, 60))
-    stretches = one.feed(Moment(hour + 20, 60, 360.0, OL, 60))
-    assert [(s.seconds, pytest.approx(s.wh)) for s in stretches] == [(40, 4), (20, 2)]
-    assert stretches[0].hour_at < stretches[1].hour_at and stretches[1].hour_at.endswith(":00:00.000Z")
+    one.add_observation(Observation(hour - 40, 0, 360.0, OL, 60))
+    spans = one.add_observation(Observation(hour + 20, 60, 360.0, OL, 60))
+    assert [(s.seconds, pytest.approx(s.wh)) for s in spans] == [(40, 4), (20, 2)]
+    assert spans[0].hour_at < spans[1].hour_at and spans[1].hour_at.endswith(":00:00.000Z")
 
 
 def test_hours_are_those_of_a_house_half_an_hour_off():
     one = meter("Asia/Kolkata")
-    (stretch,) = (feed(one, 0), feed(one, 10))[1]
-    assert stretch.hour_at[14:16] == "30"
+    (span,) = (feed(one, 0), feed(one, 10))[1]
+    assert span.hour_at[14:16] == "30"
 
 
 def test_a_clock_that_is_set_forward_leaves_a_gap_and_one_set_back_costs_nothing():
     one = meter()
-    one.feed(Moment(START, 0, 100.0, OL, 10))
-    assert one.feed(Moment(START + 3610, 10, 100.0, OL, 10)) == []
-    assert sum(s.seconds for s in one.feed(Moment(START + 20, 20, 100.0, OL, 10))) == 10
+    one.add_observation(Observation(START, 0, 100.0, OL, 10))
+    assert one.add_observation(Observation(START + 3610, 10, 100.0, OL, 10)) == []
+    assert sum(s.seconds for s in one.add_observation(Observation(START + 20, 20, 100.0, OL, 10))) == 10
 
 
 def test_time_is_covered_without_watts_too():
     one = meter()
     feed(one, 0, None)
-    (stretch,) = feed(one, 10)
-    assert stretch.seconds == 10 and stretch.wh is None
+    (span,) = feed(one, 10)
+    assert span.seconds == 10 and span.wh is None
 
 
 @pytest.mark.parametrize(
@@ -131,6 +136,6 @@ def test_time_is_covered_without_watts_too():
     ],
 )
 def test_a_status_is_a_set_of_words(text, words, told):
-    assert status_words(text) == words
-    assert describe(text) == told
-    assert is_discharging(status_words("OB")) and not is_discharging(status_words("OL"))
+    assert status_tokens(text) == words
+    assert describe_status(text) == told
+    assert is_discharging(status_tokens("OB")) and not is_discharging(status_tokens("OL"))

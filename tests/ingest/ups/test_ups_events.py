@@ -2,9 +2,9 @@
 
 import pytest
 
-from ingest.ups.event_machine import Machine
-from ingest.ups.event_records import CLOSED, OPENED, UPDATED, Event
+from ingest.ups.event_machine import EventMachine
 from ingest.ups.limits import Limits
+from ingest.ups.records import CLOSED, OPENED, UPDATED, Event
 from tests.ingest.ups.play import START, Play
 
 
@@ -126,7 +126,7 @@ def test_after_a_restart_an_open_outage_goes_on_incomplete():
         "lowest_charge": 90.0,
     }
     left = Event("ONBATT", START - 60, figures=figures, id=7)
-    play = Play(Machine(open_events=[left]), ups_realpower=360, battery_charge=80)
+    play = Play(EventMachine(open_events=[left]), ups_realpower=360, battery_charge=80)
     play.says("OB").says("OB").says("OL")
     assert play.events == [] and (CLOSED, "ONBATT") in play.changes
     assert left.ended == play.at and not left.complete and left.id == 7
@@ -141,7 +141,7 @@ def test_a_restart_after_the_mains_came_back_closes_it_as_unseen():
         START - 60,
         figures={"seconds": 0.0, "covered_s": 0.0, "samples": 0, "missed_polls": 0, "low_battery": 0},
     )
-    Play(Machine(open_events=[left])).says("OL")
+    Play(EventMachine(open_events=[left])).says("OL")
     assert left.ended and not left.complete and left.detail
 
 
@@ -238,7 +238,7 @@ def test_a_value_at_its_limit_does_not_flap():
 def test_limits_can_be_changed_and_switched_off():
     limits = Limits(temperature_max=50, charge_min=None)
     play = (
-        Play(Machine(limits))
+        Play(EventMachine(limits))
         .says("OL")
         .says("OL", ups_temperature=45, battery_charge=5)
         .says("OL", ups_temperature=51)
@@ -275,12 +275,12 @@ def test_no_mains_are_no_voltage_out_of_range():
 def test_ol_dischrg_is_an_outage_only_where_the_config_says_so():
     story = [("OL", 230), ("OL DISCHRG", 150), ("OL DISCHRG", 150), ("OL CHRG", 230)]
     for rule, expected in ((False, []), (True, [(OPENED, "ONBATT"), (CLOSED, "ONBATT")])):
-        play = Play(Machine(Limits(input_voltage_min=None), rule), input_transfer_low=184)
+        play = Play(EventMachine(Limits(input_voltage_min=None), rule), input_transfer_low=184)
         for status, volts in story:
             play.says(status, input_voltage=volts)
         assert [change for change in play.seen() if change[1] == "ONBATT"] == expected
     draining = (
-        Play(Machine(discharging_is_outage=True), input_transfer_low=184)
+        Play(EventMachine(discharging_is_outage=True), input_transfer_low=184)
         .says("OL")
         .says("OL DISCHRG", input_voltage=230)
     )
@@ -325,9 +325,9 @@ def test_the_word_test_is_one():
 
 def test_our_own_command_starts_a_test_and_names_who_did():
     play = Play(ups_test_result="Done and passed", battery_voltage=27).says("OL")
-    play.machine.order(play.at, play.at, "beeper.mute", "owner")
+    play.machine.apply_command(play.at, play.at, "beeper.mute", "owner")
     assert "TEST" not in play.machine.open
-    play.machine.order(play.at, play.at, "test.battery.start.quick", "owner")
+    play.machine.apply_command(play.at, play.at, "test.battery.start.quick", "owner")
     event = play.machine.open["TEST"]
     assert event.figures == {
         "started_by": "owner",
@@ -342,7 +342,7 @@ def test_our_own_command_starts_a_test_and_names_who_did():
 
 def test_a_test_that_never_tells_a_result_is_given_up():
     play = Play(ups_test_result="Done and passed").says("OL")
-    play.machine.order(play.at, play.at, "test.battery.start", "owner")
+    play.machine.apply_command(play.at, play.at, "test.battery.start", "owner")
     event = play.machine.open["TEST"]
     for _ in range(100):
         play.says("OL", 10)
@@ -364,14 +364,14 @@ def test_an_order_claims_the_test_that_began_since_and_no_other():
     play = Play(ups_test_result="No test initiated").says("OL")
     sent = play.at
     play.says("OL", ups_test_result="In progress")
-    play.machine.order(sent, sent, "test.battery.start", "owner")
+    play.machine.apply_command(sent, sent, "test.battery.start", "owner")
     (event,) = play.machine.open.values()
     assert event.figures["started_by"] == "owner" and event.figures["command"] == "test.battery.start"
-    play.machine.order(play.at + 60, play.at + 60, "test.battery.start", "another")
+    play.machine.apply_command(play.at + 60, play.at + 60, "test.battery.start", "another")
     assert event.figures["started_by"] == "owner"
 
 
 def test_an_order_of_which_nobody_knows_opens_nothing():
     play = Play(ups_test_result="No test initiated").says("OL")
-    play.machine.order(play.at, play.at, "test.battery.start", "owner", sure=False)
+    play.machine.apply_command(play.at, play.at, "test.battery.start", "owner", sure=False)
     assert "TEST" not in play.machine.open

@@ -11,7 +11,7 @@ from ingest.demo.ups.upsd import DemoUpsd
 from ingest.must.reader import MustReader
 from ingest.nut.reader import NutReader
 from ingest.pipeline.source_health import Health
-from ingest.ups.records import Found, Gone, Poll
+from ingest.ups.records import Poll, UpsFound, UpsGone
 from tests.ingest.nut.lab import free_port, until
 
 
@@ -70,11 +70,11 @@ def test_status_often_all_variables_now_and_then_settings_rarely(upsd):
     assert 3 <= counted(upsd, "LIST VAR rack") <= 5
     assert counted(upsd, "LIST RW rack") == 1
     polls = reading.polls()
-    assert sum(1 + poll.quiet for poll in polls) == counted(upsd, "GET VAR rack") + counted(
+    assert sum(1 + poll.coalesced for poll in polls) == counted(upsd, "GET VAR rack") + counted(
         upsd, "LIST VAR rack"
     )
     assert len([poll for poll in polls if poll.variables]) == counted(upsd, "LIST VAR rack")
-    assert [type(item) for item in reading.items[:2]] == [Found, Found]
+    assert [type(item) for item in reading.items[:2]] == [UpsFound, UpsFound]
 
 
 def test_on_battery_all_variables_are_asked_for_every_time(upsd, status):
@@ -163,7 +163,7 @@ def test_upses_come_and_go_where_the_config_names_none(upsd, monkeypatch):
         assert until(reading.polls, bool)
         upsd.upses["shed"] = upsd.upses.pop("desk")
         assert until(lambda: reading.polls("shed@closet", "ok"), bool)
-        gone = until(lambda: [item for item in reading.items if isinstance(item, Gone)], bool)
+        gone = until(lambda: [item for item in reading.items if isinstance(item, UpsGone)], bool)
         assert [item.ups for item in gone] == ["desk@closet"]
 
 

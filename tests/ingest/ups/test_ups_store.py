@@ -7,7 +7,7 @@ import pytest
 from ingest.config.model import Config, Must, NutServer, Tariff, UpsSettings
 from ingest.db.connection import connect, transaction
 from ingest.schema.migrate import migrate
-from ingest.ups.records import Found, Gone, Poll
+from ingest.ups.records import Poll, UpsFound, UpsGone
 from ingest.ups.registry import register, sources_of
 from ingest.ups.store import UpsStore
 from ingest.ups.tariffs import parse_days, parse_hours, save_tariffs
@@ -112,16 +112,16 @@ def test_found_and_gone_upses_of_a_server_whose_config_names_none(connection):
     commit(
         store,
         connection,
-        Found("rack@closet", "closet", "10.0.0.1:3493/rack", "The rack"),
+        UpsFound("rack@closet", "closet", "10.0.0.1:3493/rack", "The rack"),
         poll(0),
         poll(10, status="OB"),
     )
     assert rows(connection, "select label from ups where name = 'rack@closet'") == [("The rack",)]
-    commit(store, connection, Gone("rack@closet", START + 20), poll(30))
+    commit(store, connection, UpsGone("rack@closet", START + 20), poll(30))
     assert rows(connection, "select configured from ups where name = 'rack@closet'") == [(0,)]
     assert rows(connection, "select complete, ended_at is not null from events") == [(0, 1)]
     assert rows(connection, "select count(*) from ups_samples") == [(2,)]
-    commit(store, connection, Found("rack@closet", "closet", "10.0.0.1:3493/rack"), poll(40))
+    commit(store, connection, UpsFound("rack@closet", "closet", "10.0.0.1:3493/rack"), poll(40))
     assert rows(
         connection, "select configured, first_seen_at < last_sample_at from ups where name = 'rack@closet'"
     ) == [(1, 1)]
@@ -160,7 +160,7 @@ def test_an_hour_goes_on_after_a_restart_and_the_time_between_is_not_covered(con
 
 def test_a_write_that_fails_is_made_again_with_nothing_lost_or_counted_twice(connection):
     store = store_of(connection, replace(HOUSE, nut=(NutServer("closet", "10.0.0.1"),)))
-    for item in (Found("rack@closet", "closet", "10.0.0.1:3493/rack"), poll(0), poll(10, status="OB")):
+    for item in (UpsFound("rack@closet", "closet", "10.0.0.1:3493/rack"), poll(0), poll(10, status="OB")):
         store.absorb(item)
     for _ in range(2):
         with pytest.raises(ZeroDivisionError), transaction(connection):
@@ -202,13 +202,13 @@ def test_variables_keep_the_time_they_changed_and_settings_their_history(connect
 
 def test_polls_are_runs_of_equal_outcome_with_the_quiet_ones_in_them(connection):
     store = store_of(connection, HOUSE)
-    failed = {"status": "", "variables": None, "outcome": "stale", "where": "device", "words": "cable"}
+    failed = {"status": "", "variables": None, "outcome": "stale", "where": "device", "message": "cable"}
     commit(
         store,
         connection,
         poll(0),
-        poll(10, quiet=4, quiet_at=START + 8),
-        poll(20, quiet=4, quiet_at=START + 18, **failed),
+        poll(10, coalesced=4, coalesced_at=START + 8),
+        poll(20, coalesced=4, coalesced_at=START + 18, **failed),
         poll(22, **failed),
     )
     commit(store, connection, poll(24, status="WAIT"), poll(26))
