@@ -7,9 +7,10 @@ import signal
 import sqlite3
 import sys
 import time
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 
-from ingest.db.connection import connect, fold_log
+from ingest.db.connection import BUSY_TIMEOUT_S, checkpoint_wal, connect
 from ingest.db.locks import LockedError, lock_byte
 from ingest.mysensors.events import Watch
 from ingest.mysensors.gateway import Gateway
@@ -21,8 +22,8 @@ from ingest.mysensors.replay import replay as replay_lines
 from ingest.mysensors.startup_state import what_is_known
 from ingest.mysensors.store import Store
 from ingest.mysensors.transport import run_gateway
-from ingest.pipeline.source_health import Health, StatusSink
-from ingest.pipeline.writer import Writer
+from ingest.pipeline.source_health import HEARTBEAT_S, Health, StatusSink
+from ingest.pipeline.writer import Writer, WriterTiming
 from ingest.process.systemd import READY, STOPPING, feed_watchdog, notify
 from ingest.schema.migrate import migrate
 from ingest.sources import UpsSources
@@ -30,10 +31,19 @@ from ingest.ups.source_lock import lock_offset
 
 log = logging.getLogger(__name__)
 
-SWITCH_S = 0.0005  # the loop gets the interpreter back from the writer this soon: an OTA answer must not wait
+
+@dataclass(frozen=True)
+class DaemonTiming:
+    """Times and limits of one ingest process, in seconds; each part's own ones come in an object of its module."""
+
+    # The loop gets the interpreter back from the writer this soon: an OTA answer must not wait.
+    switch_s: float = 0.0005
+    busy_timeout_s: float = BUSY_TIMEOUT_S
+    heartbeat_s: float = HEARTBEAT_S
+    writer: WriterTiming = field(default_factory=WriterTiming)
 
 
-def run_ingest(config, names=(), replay=None):
+def run_ingest(config, names=(), replay=None, timing=DaemonTiming()):
     """Read the sources of the config, or those named, until SIGTERM or SIGINT. Returns an exit code.
 
     `replay` is a file of lines: it is stored as if the one gateway that is named said them now.
@@ -46,7 +56,7 @@ def run_ingest(config, names=(), replay=None):
         return 2
     os.environ["TZ"] = config.timezone
     time.tzset()
-    sys.setswitchinterval(SWITCH_S)
+    sys.setswitchinterval(timing.switch_s)
     try:
         migrate(config.database)
     except (OSError, sqlite3.Error) as error:
@@ -54,12 +64,12 @@ def run_ingest(config, names=(), replay=None):
         return 1
     if replay is not None:
         return _replay(config, names, replay)
-    return asyncio.run(_run(config, names or every))
+    return asyncio.run(_run(config, names or every, timing))
 
 
-async def _run(config, names):
+async def _run(config, names, timing):
     gateway_configs = [gateway for gateway in config.gateways if gateway.name in names]
-    connection = connect(config.database)
+    connection = connect(config.database, busy_timeout_s=timing.busy_timeout_s)
     numbers = number_gateways(connection, [(gateway.name, gateway.address) for gateway in config.gateways])
     upses = UpsSources(config, names, connection)
     places = [(f"Gateway {gateway.name}", numbers[gateway.name]) for gateway in gateway_configs]
@@ -98,7 +108,7 @@ async def _run(config, names):
         kept,
         lambda news: loop.call_soon_threadsafe(sinks.firmware.take, news),
     )
-    writer = Writer(connection, config.commit_s, fail)
+    writer = Writer(connection, config.commit_s, fail, timing.writer)
     sinks = SimpleNamespace(
         store=store,
         watch=Watch(connection, store),
@@ -106,12 +116,12 @@ async def _run(config, names):
             listen_only,
             lambda number, orders: loop.call_soon_threadsafe(gateways[number].take_orders, orders),
         ),
-        status=StatusSink([*healths, *upses.healths]),
+        status=StatusSink([*healths, *upses.healths], timing.heartbeat_s),
         firmware=OtaService(
             config.ota.settings(),
             config.ota.at_once,
             lambda item: writer.put(firmware_sink, item),
-            lambda: writer.flush(lambda: None),
+            writer.flush,
         ),
     )
     for sink in (
@@ -140,7 +150,7 @@ async def _run(config, names):
 
     tasks = [asyncio.create_task(run_gateway(gateway)) for gateway in gateways.values()]
     log.info("Reading %s into %s", ", ".join(names) or "no source", config.database)
-    feeding = asyncio.create_task(feed_watchdog(writer.lives))
+    feeding = asyncio.create_task(feed_watchdog(writer.is_responsive))
     notify(READY)
     await stop.wait()
     notify(STOPPING)
@@ -153,10 +163,10 @@ async def _run(config, names):
     await asyncio.to_thread(upses.stop)
     sinks.firmware.stop()
     for health in (*healths, *upses.healths):
-        health.turn("stopped", "ingest was stopped")
+        health.set_state("stopped", "ingest was stopped")
     await asyncio.to_thread(writer.stop)
     connection.close()
-    fold_log(config.database)
+    checkpoint_wal(config.database)
     log.info("Stopped; everything received is stored")
     return 1 if failed else 0
 

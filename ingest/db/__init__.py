@@ -1,0 +1,1 @@
+"""The SQLite file: connections, locks, times as text, and writing rows; nothing about what they mean."""

@@ -1,18 +1,23 @@
 """Inserting many rows quickly: a few long `insert ... values (...), (...)` in place of one statement a row.
 
-sqlite3 gives the interpreter lock away for every statement that it steps, and beside a busy thread each one then
-waits for a switch interval. A statement that carries hundreds of rows pays that once.
+sqlite3 gives the interpreter lock away for every statement that it steps, and beside a busy thread each one
+then waits for a switch interval. A statement that carries hundreds of rows pays that once.
 """
+
+import sqlite3
+from collections.abc import Iterable, Sequence
 
 from ingest.db.reserved_ids import next_id
 
 STEPS = (256, 32, 4, 1)  # rows a statement; few sizes, so that the prepared statements are kept
 
+Value = str | bytes | int | float | None
+
 
 class Insert:
     """`insert into TABLE (COLUMNS) values ...` for flat lists of values, row after row."""
 
-    def __init__(self, table, columns):
+    def __init__(self, table: str, columns: Sequence[str]) -> None:
         self.table = table
         self.width = len(columns)
         head = f"insert into {table} ({', '.join(columns)}) values "
@@ -22,7 +27,7 @@ class Insert:
             f"insert into {table} (id, {', '.join(columns)}) values (?, {', '.join('?' * self.width)})"
         )
 
-    def __call__(self, connection, values):
+    def __call__(self, connection: sqlite3.Connection, values: list[Value]) -> None:
         """Insert what the flat list `values` holds; its length is a multiple of the number of columns."""
         position = 0
         for size, statement in self._statements:
@@ -30,14 +35,14 @@ class Insert:
                 connection.execute(statement, values[position : position + size])
                 position += size
 
-    def numbered(self, connection, values, ids):
+    def numbered(self, connection: sqlite3.Connection, values: list[Value], ids: Iterable[int]) -> None:
         """Insert what the flat list `values` holds, each row with its id."""
         width = self.width
         rows = [(id, *values[place * width : (place + 1) * width]) for place, id in enumerate(ids)]
         connection.executemany(self._numbered, rows)
 
-    def append(self, connection, values):
-        """The same behind the ids that an import holds: the first row is told its id, SQLite numbers on from there.
+    def append(self, connection: sqlite3.Connection, values: list[Value]) -> int | None:
+        """Insert behind the ids that an import holds: the first row gets its id, SQLite counts on.
 
         Returns that id, None without values.
         """

@@ -1,4 +1,4 @@
-"""The table `changes`: a counter per topic, raised with every commit that touches it, so that readers need not compare rows."""
+"""The table `changes`: a counter per topic, raised with every commit that touches its rows."""
 
 import sqlite3
 import time

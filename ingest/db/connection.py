@@ -2,79 +2,87 @@
 
 import sqlite3
 import time
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-CACHE_KB = 8_000  # a batch of 20,000 messages changes this much: a smaller cache writes the same pages again and again
-LOG_BYTES = (
-    16_000_000  # of the write-ahead log, to which it shrinks when what readers held back has been copied
-)
-BUSY_TIMEOUT_S = 15
-LOOK_S = 0.001  # whether the file can be written by now
+# A batch of 20,000 messages changes this much: a smaller cache writes the same pages again and again.
+CACHE_KB = 8_000
+WAL_BYTES = 16_000_000  # to which the log shrinks when what readers held back has been copied
+BUSY_TIMEOUT_S = 15.0
+RETRY_S = 0.001  # between two attempts to begin a transaction
 
 
-def connect(path, readonly=False):
-    """A connection in autocommit mode with the pragmas that every program of the house uses.
+def connect(
+    path: Path | str, readonly: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S
+) -> sqlite3.Connection:
+    """Open a connection in autocommit mode with the pragmas that every program of the installation uses.
 
     Raises sqlite3.OperationalError when the file cannot be opened.
     """
     connection = sqlite3.connect(
         _uri(path, "ro" if readonly else "rwc"),
         uri=True,
-        timeout=BUSY_TIMEOUT_S,
+        timeout=busy_timeout_s,
         isolation_level=None,
         check_same_thread=False,
     )
     connection.execute("pragma synchronous = full")
     connection.execute("pragma wal_autocheckpoint = 4000")
-    connection.execute(f"pragma journal_size_limit = {LOG_BYTES}")
+    connection.execute(f"pragma journal_size_limit = {WAL_BYTES}")
     connection.execute(f"pragma cache_size = -{CACHE_KB}")
     return connection
 
 
-def _uri(path, mode):
+def _uri(path: Path | str, mode: str) -> str:
     return f"{Path(path).absolute().as_uri()}?mode={mode}"
 
 
-def is_sqlite(path):
-    """True for a file that begins as a database does."""
+def is_sqlite(path: Path | str) -> bool:
+    """True for a file that begins as a database does. Raises OSError."""
     with Path(path).open("rb") as file:
         return file.read(16) == b"SQLite format 3\0"
 
 
-def fold_log(path):
-    """Bring the log into the file, as far as nobody is in the way just now.
+def checkpoint_wal(path: Path | str) -> None:
+    """Copy the write-ahead log into the database file and empty it, as far as no reader is in the way.
 
-    Each program does so when it stops: the file is then whole without the log, for whoever copies or replaces it.
+    Each program does so when it stops: the file is then complete without its log, for anyone who copies or
+    replaces it.
     """
-    with suppress(sqlite3.Error):  # a full disk, a file that was taken away: the log counts at the next start
-        with closing(sqlite3.connect(_uri(path, "rw"), uri=True, timeout=0)) as connection:
-            connection.execute("pragma wal_checkpoint(truncate)")
+    # Errors: a full disk, a file that was taken away. The log counts at the next start.
+    with (
+        suppress(sqlite3.Error),
+        closing(sqlite3.connect(_uri(path, "rw"), uri=True, timeout=0)) as connection,
+    ):
+        connection.execute("pragma wal_checkpoint(truncate)")
 
 
-def begin(connection):
-    """BEGIN IMMEDIATE, as soon as nobody else writes: a deferred BEGIN cannot wait for its turn.
+def begin(connection: sqlite3.Connection) -> None:
+    """BEGIN IMMEDIATE, as soon as no other connection writes: a deferred BEGIN cannot wait for its turn.
 
-    SQLite's own busy handler looks again after 1, 3, 8, 18, 33, 53, 78 ms ... and misses the pauses between other
-    programs' transactions; this looks every millisecond. Raises sqlite3.OperationalError after the connection's busy_timeout.
+    SQLite's own busy handler looks again after 1, 3, 8, 18, 33, 53, 78 ms ... and misses the pauses between
+    other programs' transactions; this looks every millisecond. Raises sqlite3.OperationalError after the
+    connection's busy_timeout.
     """
-    patience = connection.execute("pragma busy_timeout").fetchone()[0]
-    until = time.monotonic() + patience / 1000
+    patience_ms = connection.execute("pragma busy_timeout").fetchone()[0]
+    until = time.monotonic() + patience_ms / 1000
     connection.execute("pragma busy_timeout = 0")
     try:
         while True:
             try:
-                return connection.execute("begin immediate")
+                connection.execute("begin immediate")
+                return
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                     raise
-            time.sleep(LOOK_S)
+            time.sleep(RETRY_S)
     finally:
-        connection.execute(f"pragma busy_timeout = {patience}")
+        connection.execute(f"pragma busy_timeout = {patience_ms}")
 
 
 @contextmanager
-def transaction(connection):
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """BEGIN IMMEDIATE ... COMMIT, rolled back on any exception."""
     begin(connection)
     try:

@@ -1,7 +1,10 @@
-"""Advisory locks on files, all exclusive. The kernel releases them when the process that holds them ends, however it ends.
+"""Advisory locks on files, all exclusive.
 
-There are two kinds, which do not see each other even on the same file: flock(2) locks a whole file, fcntl(2) single
-bytes of it. `DATABASE.lock` is used for both: whole while a program migrates the file, a byte for each running reader.
+The kernel releases them when the process that holds them ends, however it ends.
+
+There are two kinds, which do not see each other even on the same file: flock(2) locks a whole file, fcntl(2)
+single bytes of it. `DATABASE.lock` is used for both: whole while a program migrates the file, a byte for each
+running reader.
 """
 
 import fcntl
@@ -23,7 +26,10 @@ class LockedError(VoltkeeperError):
 
 @contextmanager
 def locked(file: IO[Any], wait: bool = True, message: str = "") -> Iterator[None]:
-    """Hold the lock of an open file. Raises LockedError, with `message`, where it is taken and we do not `wait`."""
+    """Hold the lock of an open file.
+
+    Raises LockedError, with `message`, where it is taken and we do not `wait`.
+    """
     try:
         fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -42,10 +48,13 @@ def lock_file(path: Path | str, wait: bool = True, message: str = "") -> Iterato
 
 
 def lock_byte(path: Path | str, offset: int, message: str = "") -> int:
-    """Lock one byte of the file `path`, made where it is missing. Returns the descriptor that holds it: close it to release.
+    """Lock one byte of the file `path`, made where it is missing.
 
-    Raises LockedError when another process has it. POSIX forgets every byte lock of a process on a file as soon as the
-    process closes any descriptor of that file: whoever holds one must not open and close the file elsewhere.
+    Returns the descriptor that holds it: close it to release.
+
+    Raises LockedError when another process has it. POSIX forgets every byte lock of a process on a file as
+    soon as the process closes any descriptor of that file: whoever holds one must not open and close the file
+    elsewhere.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:

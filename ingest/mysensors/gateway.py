@@ -79,7 +79,7 @@ class Gateway(asyncio.Protocol):
             self.gate.write = transport.write
         self.firmware.connected()
         self.health.connects += 1
-        self.health.turn("connecting", "connected, waiting for the first word")
+        self.health.set_state("connecting", "connected, waiting for the first word")
         if self.config.controller and self.config.answers.keepalive:
             self._keep_alive(self.lost)
         self._tick_orders()
@@ -150,7 +150,7 @@ class Gateway(asyncio.Protocol):
         self._last_data = time.monotonic()
         if items and not self._spoke:
             self._spoke = True
-            self.health.turn("connected", "connected")
+            self.health.set_state("connected", "connected")
             self._writer.put(self._sinks.watch, Connected(self.number, time.time(), self._last_data))
             log.info("Gateway %s: connected (%s)", self.config.name, self.config.address)
         self._put(items, rejects)

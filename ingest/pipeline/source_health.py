@@ -1,18 +1,23 @@
-"""The health of each source as one row of `ingest_status`: is it connected, since when, what went wrong last."""
+"""The health of each source as one row of `ingest_status`: its state, since when, its last error."""
 
 import os
+import sqlite3
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ingest.db.time import format_utc, parse_utc
 
-HEARTBEAT_S = 30  # a row is written with the data's commit, otherwise this often
-LATE_S = 90  # a heartbeat older than this says that nobody reads the source
+HEARTBEAT_S = 30.0  # a row is written with the data's commit, otherwise this often
+LATE_S = 90  # a heartbeat older than this says that nothing reads the source
 
 
 @dataclass
 class Health:
-    """What is known of one source. Readers set the fields; `StatusSink` writes the row."""
+    """What is known of one source.
+
+    Readers set the fields; `StatusSink` writes the row. Times are unix seconds.
+    """
 
     source: str
     kind: str
@@ -28,7 +33,7 @@ class Health:
     rejected: int = 0
     revision: int = 0  # counts changes of state, so that these are written at once
 
-    def resume(self, connection):
+    def resume(self, connection: sqlite3.Connection) -> None:
         """Go on counting where the row in the file stands."""
         row = connection.execute(
             "select connects, received, rejected, last_error, last_error_at, last_data_at from ingest_status "
@@ -37,11 +42,11 @@ class Health:
         ).fetchone()
         if row:
             self.connects, self.received, self.rejected, self.last_error, error_at, data_at = row
-            self.last_error_time = error_at and parse_utc(error_at)
-            self.last_data = data_at and parse_utc(data_at)
+            self.last_error_time = parse_utc(error_at) if error_at else None
+            self.last_data = parse_utc(data_at) if data_at else None
 
-    def turn(self, state, detail):
-        """Enter a state, described in words. The same state and words again change nothing."""
+    def set_state(self, state: str, detail: str) -> None:
+        """Enter a state, with a text for people. The same state and text again change nothing."""
         if (state, detail) == (self.state, self.detail):
             return
         if state != self.state:
@@ -49,10 +54,10 @@ class Health:
         self.state, self.detail = state, detail
         self.revision += 1
 
-    def fail(self, state, detail):
+    def fail(self, state: str, detail: str) -> None:
         """Enter a state that is an error and remember it as the last one."""
         self.last_error, self.last_error_time = detail, time.time()
-        self.turn(state, detail)
+        self.set_state(state, detail)
 
 
 COLUMNS = (
@@ -76,33 +81,40 @@ on conflict (source) do update set {", ".join(f"{name} = excluded.{name}" for na
 
 
 class StatusSink:
-    """A sink that writes the rows of `ingest_status`: with other data, at a change of state, else every 30 s."""
+    """Sink for `ingest_status`: rows go with other data, at a change of state, else every `heartbeat_s`."""
 
-    def __init__(self, healths):
-        self._healths = healths
-        self._written = {}  # source -> (monotonic seconds, revision)
+    def __init__(self, healths: Iterable[Health], heartbeat_s: float = HEARTBEAT_S) -> None:
+        self._healths = list(healths)
+        self._heartbeat_s = heartbeat_s
+        self._written: dict[str, tuple[float, int]] = {}  # source -> (monotonic seconds, revision)
+        self._writing: dict[str, tuple[float, int]] = {}  # the same, of the open transaction
 
-    def absorb(self, item):
-        """Nothing is handed in: the writer's thread reads the `Health` objects."""
+    def absorb(self, item: object) -> None:
+        """Do nothing: the writer's thread reads the `Health` objects, nothing is handed in."""
 
-    def poll(self, connection, changed):
+    def poll(self, connection: sqlite3.Connection, changed: bool) -> bool:
+        """Return True when a heartbeat is due or a state has changed."""
         now = time.monotonic()
-        return any(
-            now - self._written.get(health.source, (-HEARTBEAT_S, 0))[0] >= HEARTBEAT_S
-            or health.revision != self._written[health.source][1]
-            for health in self._healths
-        )
+        return any(self._is_due(health, now) for health in self._healths)
 
-    def write(self, connection):
+    def _is_due(self, health: Health, now: float) -> bool:
+        if health.source not in self._written:
+            return True
+        written_at, revision = self._written[health.source]
+        return now - written_at >= self._heartbeat_s or health.revision != revision
+
+    def write(self, connection: sqlite3.Connection) -> set[str]:
+        """Upsert the row of every source."""
         self._writing = {health.source: (time.monotonic(), health.revision) for health in self._healths}
         connection.executemany(UPSERT, [self._row(health) for health in self._healths])
         return {"ingest_status"} if self._healths else set()
 
-    def committed(self):
+    def committed(self) -> None:
+        """Remember when each row was written, and which state it shows."""
         self._written = self._writing
 
     @staticmethod
-    def _row(health):
+    def _row(health: Health) -> tuple[str | int | None, ...]:
         return (
             health.source,
             health.kind,
@@ -111,9 +123,9 @@ class StatusSink:
             health.detail,
             format_utc(health.since),
             format_utc(time.time()),
-            health.last_data and format_utc(health.last_data),
+            None if health.last_data is None else format_utc(health.last_data),
             health.last_error,
-            health.last_error_time and format_utc(health.last_error_time),
+            None if health.last_error_time is None else format_utc(health.last_error_time),
             health.connects,
             health.received,
             health.rejected,

@@ -1,7 +1,8 @@
 """The one thread that writes: it owns ingest's SQLite connection and commits in batches.
 
-Readers hand in items with `put()`, which never waits. A sink turns items into rows in two steps, so that a commit
-that fails (a full disk, a lock held too long) is tried again with nothing lost and nothing counted twice.
+Readers hand in items with `put()`, which never waits. A sink turns items into rows in two steps, so that a
+commit that fails (a full disk, a lock held too long) is tried again with nothing lost and nothing counted
+twice.
 """
 
 import logging
@@ -9,32 +10,46 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 from ingest.db.changes import raise_topics
 from ingest.db.connection import transaction
 
 log = logging.getLogger(__name__)
 
-POLL_S = 0.5  # how often rows that other programs wrote are looked for
 BATCH = 20_000  # units of work (lines) that are committed without waiting for `commit_s`
-RETRY_S = 2.0
-LAST_TRIES = 5  # on stop, a file that stays locked or full does not hold the process for ever
+LAST_TRIES = 5  # on stop, a file that stays locked or full does not hold the process without limit
+
+Item = TypeVar("Item")
+SinkItem = TypeVar("SinkItem", contravariant=True)
 
 
-class Sink(Protocol):
+@dataclass(frozen=True)
+class WriterTiming:
+    """Seconds between two looks at what other programs wrote, and between two attempts to commit."""
+
+    poll_s: float = 0.5
+    retry_s: float = 2.0
+
+
+class Sink(Protocol[SinkItem]):
     """What the writer drives, always in its own thread."""
 
-    def absorb(self, item) -> None:
+    def absorb(self, item: SinkItem, /) -> None:
         """Take one item into memory: state and pending rows. Called once for each item."""
 
-    def write(self, connection) -> set[str]:
-        """Write the pending rows inside the open transaction; return the topics that changed. May be repeated."""
+    def write(self, connection: sqlite3.Connection, /) -> set[str]:
+        """Write the pending rows inside the open transaction; return the topics that changed.
+
+        May be repeated.
+        """
 
     def committed(self) -> None:
-        """The transaction stands: forget the pending rows."""
+        """Forget the pending rows: the transaction that wrote them is committed."""
 
-    def poll(self, connection, changed: bool) -> bool:
+    def poll(self, connection: sqlite3.Connection, changed: bool, /) -> bool:
         """Twice a second: look at the clock and, where `changed`, at what other programs wrote.
 
         Returns True when rows are pending now.
@@ -42,28 +57,41 @@ class Sink(Protocol):
 
 
 class Writer(threading.Thread):
-    """Commits what the sinks pend every `commit_s`, at BATCH units at once, and on `flush()`."""
+    """Commits what the sinks pend every `commit_s`, at BATCH units at once, and on `flush()`.
 
-    def __init__(self, connection, commit_s, failed=lambda: None):
+    `failed()` is called, in the writer's thread, when it cannot go on.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        commit_s: float,
+        failed: Callable[[], object] = lambda: None,
+        timing: WriterTiming = WriterTiming(),
+    ) -> None:
         super().__init__(name="writer", daemon=True)
         self.backlog = 0  # units of work handed in and not yet committed
-        self.beat = time.monotonic()  # when its thread last went round: it hangs when this grows old
+        self.last_heartbeat = time.monotonic()  # when its loop last ran: it hangs when this grows old
         self._connection = connection
         self._commit_s = commit_s
         self._failed = failed
-        self._sinks = []
-        self._version = None  # of the file, as far as other programs write it
-        self._queue = deque()
-        self._flushes = deque()
+        self._timing = timing
+        # Any: the type checker sees in `add` and `put` that items of one sink go to that sink alone.
+        self._sinks: list[Sink[Any]] = []
+        self._queue: deque[tuple[Sink[Any], Any, int]] = deque()
+        self._flushes: deque[Callable[[], object]] = deque()
+        self._version: int | None = None  # of the file, as far as other programs write it
         self._wake = threading.Event()
         self._lock = threading.Lock()  # guards backlog alone: two threads count it
         self._stopping = False
+        self._due: float | None = None  # when the next commit is due, on the monotonic clock
+        self._next_poll = 0.0
 
-    def add(self, sink):
+    def add(self, sink: Sink[Item]) -> None:
         """Register a sink; before `start()`."""
         self._sinks.append(sink)
 
-    def put(self, sink, item, units=1):
+    def put(self, sink: Sink[Item], item: Item, units: int = 1) -> None:
         """Hand in an item, from any thread. Never waits for the disk."""
         with self._lock:
             first = not self.backlog
@@ -72,52 +100,58 @@ class Writer(threading.Thread):
         if first or self.backlog >= BATCH:
             self._wake.set()
 
-    def flush(self, done):
-        """Commit at once; `done()` is called in the writer's thread when all that was handed in is on disk."""
+    def flush(self, done: Callable[[], object] = lambda: None) -> None:
+        """Commit at once.
+
+        `done()` is called in the writer's thread when all that was handed in is on disk.
+        """
         self._flushes.append(done)
         self._wake.set()
 
-    async def lives(self, seconds):
-        """True when the thread went round in the last seconds."""
-        return self.is_alive() and time.monotonic() - self.beat < seconds
+    async def is_responsive(self, seconds: float) -> bool:
+        """True when the thread's loop ran in the last seconds."""
+        return self.is_alive() and time.monotonic() - self.last_heartbeat < seconds
 
-    def stop(self):
+    def stop(self) -> None:
         """Commit what is there and end; returns when that is done."""
         self._stopping = True
         self._wake.set()
         self.join()
 
-    def run(self):
+    def run(self) -> None:
+        """Write until `stop()`; the thread's own function."""
         try:
-            self._loop()
+            while not self._step():
+                pass
         except Exception:
             log.exception("The writer cannot go on; the rows that it held are lost")
             self._failed()
 
-    def _loop(self):
-        due = None  # when the next commit is due, on the monotonic clock
-        next_poll = 0.0
-        while True:
-            self._wake.wait(max(0.0, min(due or next_poll, next_poll) - time.monotonic()))
-            self._wake.clear()
-            self.beat = time.monotonic()
-            stopping = self._stopping  # read before the queue: nothing handed in before stop() stays behind
-            now = time.monotonic()
-            if now >= next_poll or stopping:
-                if self._poll():
-                    due = due or now + self._commit_s
-                next_poll = now + POLL_S
-            if self._queue:
-                due = due or now + self._commit_s
-            if self.backlog >= BATCH or self._flushes or stopping or (due is not None and now >= due):
-                self._commit()
-                due = time.monotonic() + self._commit_s if self._queue else None
-            if stopping and not self._queue:
-                return
+    def _step(self) -> bool:
+        """Wait until something is due and do it. Returns True when the writer has ended."""
+        wake_at = min(self._due or self._next_poll, self._next_poll)
+        self._wake.wait(max(0.0, wake_at - time.monotonic()))
+        self._wake.clear()
+        self.last_heartbeat = now = time.monotonic()
+        stopping = self._stopping  # read before the queue: nothing handed in before stop() stays behind
+        pending = False
+        if now >= self._next_poll or stopping:
+            pending = self._poll()
+            self._next_poll = now + self._timing.poll_s
+        if pending or self._queue:
+            self._due = self._due or now + self._commit_s
+        if stopping or self._must_commit(now):
+            self._commit()
+            self._due = time.monotonic() + self._commit_s if self._queue else None
+        return stopping and not self._queue
 
-    def _poll(self):
+    def _must_commit(self, now: float) -> bool:
+        return self.backlog >= BATCH or bool(self._flushes) or (self._due is not None and now >= self._due)
+
+    def _poll(self) -> bool:
         try:
-            seen, self._version = self._version, self._connection.execute("pragma data_version").fetchone()[0]
+            seen = self._version
+            self._version = self._connection.execute("pragma data_version").fetchone()[0]
             changed = seen != self._version
             return any([sink.poll(self._connection, changed) for sink in self._sinks])
         except sqlite3.OperationalError as error:
@@ -125,7 +159,8 @@ class Writer(threading.Thread):
             log.error("Cannot read the database (%s), trying again", error)
             return False
 
-    def _commit(self):
+    def _commit(self) -> None:
+        """Commit what is queued; several times where a flush asked for more than one batch."""
         flushes = [self._flushes.popleft() for _ in range(len(self._flushes))]
         while True:
             done = 0
@@ -141,13 +176,14 @@ class Writer(threading.Thread):
         for flushed in flushes:
             flushed()
 
-    def _write(self):
+    def _write(self) -> None:
+        """One transaction, tried until it is committed; on stop LAST_TRIES times."""
         tries = 0
         while True:
-            self.beat = time.monotonic()  # a file that is locked or full is no reason to be started again
+            self.last_heartbeat = time.monotonic()  # a file that is locked or full is no reason for a restart
             try:
                 with transaction(self._connection):
-                    topics = set()
+                    topics: set[str] = set()
                     for sink in self._sinks:
                         topics |= sink.write(self._connection)
                     raise_topics(self._connection, topics)
@@ -161,6 +197,6 @@ class Writer(threading.Thread):
                     error,
                     self.backlog,
                 )
-                time.sleep(RETRY_S)
+                time.sleep(self._timing.retry_s)
         for sink in self._sinks:
             sink.committed()

@@ -224,7 +224,7 @@ class SourceReader(threading.Thread):
         if state == "connected" != self.health.state:
             log.info("%s: connected", self.source)
         if not words:
-            self.health.turn(state, self._connected_detail(len(states)))
+            self.health.set_state(state, self._connected_detail(len(states)))
         elif (state, words) != (self.health.state, self.health.detail):
             self.health.fail(state, words)
             log.warning("%s: %s", self.source, words)

@@ -19,7 +19,7 @@ from datasette.plugins import pm
 from datasette_auth_passwords.utils import ALGORITHM
 
 from ingest.config.model import ConfigError
-from ingest.db.connection import fold_log
+from ingest.db.connection import checkpoint_wal
 from ingest.schema.migrate import migrate
 from plugins.web.app.drain import drained
 from plugins.web.app.no_count import LiveDatabase
@@ -159,7 +159,7 @@ def run_web(config):
     host = f"[{config.web.host}]" if ":" in config.web.host else config.web.host
     log.info("the site is at http://%s:%d/", host, listener.getsockname()[1])
     server.run(sockets=[listener])
-    fold_log(config.database)
+    checkpoint_wal(config.database)
     return 0 if server.started else 1
 
 

@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from ingest.config import model as settings
-from ingest.daemon import run_ingest
+from ingest.daemon import DaemonTiming, run_ingest
 from ingest.db.connection import connect
+from ingest.pipeline.writer import WriterTiming
 from ingest.schema.migrate import migrate
 
+QUICK = DaemonTiming(writer=WriterTiming(poll_s=0.05))  # what other programs wrote is seen sooner
 GREETING = ("0;255;3;0;14;Gateway startup complete.", "0;255;0;0;18;2.4.0-alpha")
 ROOT = Path(__file__).parents[3]
 DAEMON = """
@@ -176,8 +178,8 @@ class House:
         statement = f"insert into outbox ({', '.join(keys)}) values ({', '.join('?' * len(keys))})"
         return self.execute(statement, *keys.values())
 
-    def live(self, config, scenario):
-        """Run the daemon in this process, where its constants can be patched, while `scenario()` plays in a thread."""
+    def live(self, config, scenario, timing=QUICK):
+        """Run the daemon in this process, with times of its own, while `scenario()` plays in a thread."""
         migrate(self.path)
         played, ended = [], threading.Event()
 
@@ -194,7 +196,7 @@ class House:
         thread = threading.Thread(target=play)
         thread.start()
         try:
-            code = run_ingest(config)
+            code = run_ingest(config, timing=timing)
         finally:
             ended.set()
             thread.join()
@@ -226,8 +228,7 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path, monkeypatch):
-    monkeypatch.setattr("ingest.pipeline.writer.POLL_S", 0.05)
+def house(tmp_path):
     switch, zone = sys.getswitchinterval(), os.environ.get("TZ")
     house = House(tmp_path)
     yield house

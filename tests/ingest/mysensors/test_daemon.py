@@ -9,7 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from ingest.daemon import DaemonTiming
 from ingest.db.connection import connect
+from ingest.pipeline.writer import WriterTiming
+
+# A file that is locked is tried again soon.
+LOCKED = DaemonTiming(busy_timeout_s=0.05, writer=WriterTiming(poll_s=0.05, retry_s=0.05))
 
 
 def gateway_text(*gateways, commit_s=1):
@@ -97,10 +102,7 @@ def test_an_id_that_a_node_heard_of_outlives_kill_9(house, tiny):
     assert given == ["255;0;3;0;4;1", "255;1;3;0;4;2", "255;2;3;0;4;3"]
 
 
-def test_a_locked_database_loses_nothing_and_counts_nothing_twice(house, tiny, monkeypatch, eventually):
-    monkeypatch.setattr("ingest.db.connection.BUSY_TIMEOUT_S", 0.05)
-    monkeypatch.setattr("ingest.pipeline.writer.RETRY_S", 0.05)
-
+def test_a_locked_database_loses_nothing_and_counts_nothing_twice(house, tiny, eventually):
     def play():
         tiny.connected()
         house.wait("select 1 from messages")
@@ -116,7 +118,7 @@ def test_a_locked_database_loses_nothing_and_counts_nothing_twice(house, tiny, m
         holder.close()
         house.wait("select 1 where (select count(*) from readings) = 3000")
 
-    house.live(house.config({"tcp": tiny.address}), play)
+    house.live(house.config({"tcp": tiny.address}), play, LOCKED)
     assert numbers(house) == list(range(3000))
     assert house.rows("select sum(readings) from channels") == [(3000,)]
     assert house.rows("select sum(count) from readings_hourly") == [(3000,)]
@@ -152,8 +154,6 @@ def test_200_000_lines_in_one_go_are_all_stored_in_bounded_memory(house, tiny):
 
 
 def test_while_the_disk_is_behind_the_gateway_waits_and_is_not_taken_for_silent(house, tiny, monkeypatch):
-    monkeypatch.setattr("ingest.db.connection.BUSY_TIMEOUT_S", 0.05)
-    monkeypatch.setattr("ingest.pipeline.writer.RETRY_S", 0.05)
     monkeypatch.setattr("ingest.mysensors.gateway.PAUSE_BACKLOG", 500)
     monkeypatch.setattr("ingest.mysensors.gateway.GO_BACKLOG", 100)
     monkeypatch.setattr("ingest.mysensors.gateway.KEEPALIVE_S", 0.1)
@@ -175,7 +175,7 @@ def test_while_the_disk_is_behind_the_gateway_waits_and_is_not_taken_for_silent(
         thread.join()
         return tiny.connects, backlog
 
-    connects, backlog = house.live(house.config({"tcp": tiny.address}), play)
+    connects, backlog = house.live(house.config({"tcp": tiny.address}), play, LOCKED)
     assert connects == 1
     assert 500 < backlog < 30_000  # one read beyond the mark at most
     assert numbers(house) == list(range(60_000))

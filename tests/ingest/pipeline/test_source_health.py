@@ -3,8 +3,7 @@
 import pytest
 
 from ingest.db.connection import connect, transaction
-from ingest.pipeline import source_health as status
-from ingest.pipeline.source_health import Health, StatusSink
+from ingest.pipeline.source_health import HEARTBEAT_S, LATE_S, Health, StatusSink
 from ingest.schema.migrate import migrate
 
 
@@ -23,7 +22,7 @@ def write(sink, connection):
     return topics
 
 
-def test_a_row_is_written_at_a_change_and_else_only_as_a_heartbeat(connection, monkeypatch):
+def test_a_row_is_written_at_a_change_and_else_only_as_a_heartbeat(connection):
     health = Health("main", "mysensors", "tcp x:1")
     sink = StatusSink([health])
     assert sink.poll(connection, False)
@@ -31,23 +30,24 @@ def test_a_row_is_written_at_a_change_and_else_only_as_a_heartbeat(connection, m
     assert not sink.poll(connection, False)
     health.received += 1
     assert not sink.poll(connection, False)  # that goes with the data's commit
-    health.turn("connected", "connected")
+    health.set_state("connected", "connected")
     assert sink.poll(connection, False)
     write(sink, connection)
-    health.turn("connected", "connected")
+    health.set_state("connected", "connected")
     assert not sink.poll(connection, False)
-    monkeypatch.setattr(status, "HEARTBEAT_S", 0)
-    assert sink.poll(connection, False)
-    assert status.LATE_S > 2 * 30
+    eager = StatusSink([health], heartbeat_s=0)
+    write(eager, connection)
+    assert eager.poll(connection, False)
+    assert LATE_S > 2 * HEARTBEAT_S
 
 
 def test_since_is_when_the_state_began_and_the_last_error_stays(connection):
     health = Health("main", "mysensors", "tcp x:1", since=1.0)
     health.fail("lost", "the cable is out")
     began = health.since
-    health.turn("lost", "still out")
+    health.set_state("lost", "still out")
     assert health.since == began > 1.0
-    health.turn("connected", "connected")
+    health.set_state("connected", "connected")
     write(StatusSink([health]), connection)
     assert connection.execute(
         "select state, last_error, last_error_at is not null from ingest_status"

@@ -6,8 +6,7 @@ import time
 import pytest
 
 from ingest.db.connection import connect
-from ingest.pipeline import writer as module
-from ingest.pipeline.writer import Writer
+from ingest.pipeline.writer import BATCH, Writer, WriterTiming
 from ingest.schema.migrate import migrate
 
 
@@ -47,9 +46,9 @@ class Deck:
         self.failed = threading.Event()
         self.tapes = []
 
-    def start(self, *tapes, commit_s=0.05):
+    def start(self, *tapes, commit_s=0.05, **timing):
         self.tapes = tapes
-        self.writer = Writer(self.connection, commit_s, self.failed.set)
+        self.writer = Writer(self.connection, commit_s, self.failed.set, WriterTiming(**timing))
         for tape in tapes:
             self.writer.add(tape)
         self.writer.start()
@@ -87,8 +86,7 @@ def test_a_batch_is_committed_once_within_commit_s(deck):
     assert writer.backlog == 0
 
 
-def test_what_comes_during_a_commit_is_due_commit_s_later(deck, monkeypatch):
-    monkeypatch.setattr(module, "POLL_S", 60)  # so that nothing but the due time can wake it
+def test_what_comes_during_a_commit_is_due_commit_s_later(deck):
 
     class Slow(Tape):
         def write(self, connection):
@@ -97,7 +95,7 @@ def test_what_comes_during_a_commit_is_due_commit_s_later(deck, monkeypatch):
             return super().write(connection)
 
     tape = Slow()
-    writer = deck.start(tape, commit_s=0.1)
+    writer = deck.start(tape, commit_s=0.1, poll_s=60)  # so that nothing but the due time can wake it
     writer.put(tape, "early")
     deck.until(2, seconds=1)
 
@@ -108,7 +106,7 @@ def test_a_full_batch_does_not_wait(deck):
     writer.put(tape, "few")
     time.sleep(0.1)
     assert deck.count() == 0
-    writer.put(tape, "many", units=module.BATCH)
+    writer.put(tape, "many", units=BATCH)
     deck.until(2)
 
 
@@ -118,7 +116,7 @@ def test_flush_commits_at_once_and_says_when_it_is_done(deck):
     seen = []
     done = threading.Event()
     for item in range(3 * 10):
-        writer.put(tape, item, units=module.BATCH // 10)
+        writer.put(tape, item, units=BATCH // 10)
     writer.flush(
         lambda: (
             seen.append(connect(deck.path).execute("select count(*) from tape").fetchone()[0]),
@@ -162,11 +160,10 @@ def test_items_of_several_threads_are_all_stored_in_the_order_of_each(deck):
         assert rows == [(item,) for item in range(2000)]
 
 
-def test_a_locked_file_loses_nothing_and_counts_nothing_twice(deck, monkeypatch):
-    monkeypatch.setattr(module, "RETRY_S", 0.05)
+def test_a_locked_file_loses_nothing_and_counts_nothing_twice(deck):
     deck.connection.execute("pragma busy_timeout = 20")
     tape, other = Tape(), Tape("other")
-    writer = deck.start(tape, other, commit_s=0.02)
+    writer = deck.start(tape, other, commit_s=0.02, retry_s=0.05)
     holder = connect(deck.path)
     holder.execute("begin immediate")
     for item in range(500):
@@ -181,12 +178,11 @@ def test_a_locked_file_loses_nothing_and_counts_nothing_twice(deck, monkeypatch)
     assert tape.writes < 5  # a lock is met before anything is written
 
 
-def test_a_full_disk_loses_nothing_and_counts_nothing_twice(deck, monkeypatch, caplog):
-    monkeypatch.setattr(module, "RETRY_S", 0.05)
+def test_a_full_disk_loses_nothing_and_counts_nothing_twice(deck, caplog):
     pages = deck.connection.execute("pragma page_count").fetchone()[0]
     deck.connection.execute(f"pragma max_page_count = {pages + 5}")
     tape = Tape()
-    writer = deck.start(tape, commit_s=0.02)
+    writer = deck.start(tape, commit_s=0.02, retry_s=0.05)
     for _ in range(100):
         writer.put(tape, "x" * 1000)
     while tape.writes < 3:
@@ -197,11 +193,10 @@ def test_a_full_disk_loses_nothing_and_counts_nothing_twice(deck, monkeypatch, c
     deck.until(100)
 
 
-def test_on_stop_a_file_that_stays_locked_does_not_hold_the_process_for_ever(deck, monkeypatch, caplog):
-    monkeypatch.setattr(module, "RETRY_S", 0.01)
+def test_on_stop_a_file_that_stays_locked_does_not_hold_the_process_for_ever(deck, caplog):
     deck.connection.execute("pragma busy_timeout = 10")
     tape = Tape()
-    writer = deck.start(tape, commit_s=60)
+    writer = deck.start(tape, commit_s=60, retry_s=0.01)
     holder = connect(deck.path)
     holder.execute("begin immediate")
     writer.put(tape, 1)
@@ -229,10 +224,9 @@ def test_topics_are_raised_once_a_commit(deck):
     assert rows.fetchall() == [("a", 3, 1), ("b", 1, 1)]
 
 
-def test_a_sink_is_told_when_another_program_wrote(deck, monkeypatch):
-    monkeypatch.setattr(module, "POLL_S", 0.02)
+def test_a_sink_is_told_when_another_program_wrote(deck):
     tape = Tape()
-    writer = deck.start(tape, commit_s=0.01)
+    writer = deck.start(tape, commit_s=0.01, poll_s=0.02)
     while tape.looked < 1:  # at the start everything counts as changed
         time.sleep(0.01)
     writer.put(tape, 1)
@@ -261,8 +255,7 @@ def test_a_sink_that_breaks_ends_the_writer_and_says_so(deck, caplog):
     writer.stop()  # does not hang
 
 
-def test_a_file_that_cannot_be_read_for_a_while_is_read_again(deck, monkeypatch, caplog):
-    monkeypatch.setattr(module, "POLL_S", 0.02)
+def test_a_file_that_cannot_be_read_for_a_while_is_read_again(deck, caplog):
 
     class Curious(Tape):
         rows = None
@@ -273,7 +266,7 @@ def test_a_file_that_cannot_be_read_for_a_while_is_read_again(deck, monkeypatch,
             return False
 
     tape = Curious()
-    writer = deck.start(tape, commit_s=0.01)
+    writer = deck.start(tape, commit_s=0.01, poll_s=0.02)
     time.sleep(0.1)
     assert "no such table: later" in caplog.text
     other = connect(deck.path)
