@@ -20,8 +20,8 @@ sys.path.insert(0, str(ROOT))
 
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
-from ingest.demo.ups.models import demo_house
-from ingest.demo.ups.supply import Mains
+from ingest.demo.ups.mains import Mains
+from ingest.demo.ups.models import demo_upses
 from ingest.demo.ups.upsd import DemoUpsd
 from ingest.schema.migrate import migrate
 from ota.image import make_image
@@ -37,7 +37,7 @@ PAUSE_BETWEEN_S = 0.002
 
 def main(count=600):
     with (
-        DemoUpsd(demo_house(Mains(quiet=True))) as upsd,
+        DemoUpsd(demo_upses(Mains(quiet=True))) as upsd,
         house(extra=NUT.format(upsd.port)) as (folder, server),
     ):
         server.settimeout(20)

@@ -26,8 +26,8 @@ from pages import site
 
 from ingest.db.connection import connect, transaction
 from ingest.db.time import format_utc
-from ingest.demo.ups.models import demo_house
-from ingest.demo.ups.supply import Mains
+from ingest.demo.ups.mains import Mains
+from ingest.demo.ups.models import demo_upses
 from ingest.demo.ups.upsd import DemoUpsd
 
 RATE, DAYS, KEEP_DAYS = 50, 60, 30
@@ -245,7 +245,7 @@ def longest(times):
 
 
 def main(count=1_000_000, samples=300_000, kept=None):
-    with DemoUpsd(demo_house(Mains(quiet=True))) as upsd, socket.create_server(("127.0.0.1", 0)) as radio:
+    with DemoUpsd(demo_upses(Mains(quiet=True))) as upsd, socket.create_server(("127.0.0.1", 0)) as radio:
         extra = CONFIG.format(gateway=radio.getsockname()[1], upsd=upsd.port, days=KEEP_DAYS)
         with house(extra=extra) as (folder, server):
             prune(folder, server, radio, count, samples, kept)

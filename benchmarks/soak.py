@@ -17,7 +17,7 @@ from pathlib import Path
 
 from common import ROOT, cost
 
-from ingest.demo.radio.threaded import running
+from tests.helpers.demo_gateway import running_gateway
 
 SPEED = 168
 CHECKS = {
@@ -50,7 +50,7 @@ CHECKS = {
 
 def main(minutes=60):
     rnd = random.Random(7)
-    with tempfile.TemporaryDirectory() as folder, running(speed=SPEED, boot=True) as gateway:
+    with tempfile.TemporaryDirectory() as folder, running_gateway(speed=SPEED, boot=True) as gateway:
         config = Path(folder) / "config.yml"
         config.write_text(
             f"database: telemetry.db\ntimezone: Europe/Rome\ngateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\n"

@@ -18,9 +18,9 @@ SERVERS, UPSES = 5, 4
 SERVE = f"""
 import sys, threading
 sys.path.insert(0, {str(ROOT)!r})
-from ingest.demo.ups.models import demo_house
+from ingest.demo.ups.models import demo_upses
 from ingest.demo.ups.upsd import DemoUpsd
-models = list(demo_house().values())
+models = list(demo_upses().values())
 servers = [DemoUpsd({{f"ups{{n}}": models[n % len(models)] for n in range({UPSES})}}) for _ in range({SERVERS})]
 print(*[server.port for server in servers], flush=True)
 sys.stdin.read()

@@ -44,11 +44,11 @@ def run(command, folder, timeout=60, text=None):
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
     """A house with the README's access section around a demo gateway: (folder, URL of its site, its gateway)."""
-    from ingest.demo.radio.threaded import running
     from ingest.demo.ups.history import live_upses
+    from tests.helpers.demo_gateway import running_gateway
 
     folder = tmp_path_factory.mktemp("readme")
-    with running(boot=True) as gateway, live_upses() as (upsd, _):
+    with running_gateway(boot=True) as gateway, live_upses() as (upsd, _):
         (folder / "config.yml").write_text(
             f"timezone: Europe/Rome\ndatabase: telemetry.db\nweb: {{port: 0}}\n"
             f"gateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\n"

@@ -19,7 +19,7 @@ from ingest.db.connection import connect, transaction
 from ingest.db.time import format_utc
 from ingest.demo.ota.firmware import reports
 from ingest.demo.radio.history import history
-from ingest.demo.radio.nodes import HOUSE
+from ingest.demo.radio.nodes import DEMO_NODES
 from ingest.demo.ups.history import make_ups_past
 from ingest.mysensors.replay import replay
 from ingest.schema.migrate import migrate
@@ -105,7 +105,7 @@ def _note(database, now):
             "insert into battery_changes (node, changed_at, recorded_at, recorded_by) values (?, ?, ?, ?)",
             [
                 (node.node_id, at, at, NAME)
-                for node in HOUSE
+                for node in DEMO_NODES
                 if getattr(node, "battery", None) and node.battery.changed_days_ago
                 for at in [format_utc(now - node.battery.changed_days_ago * DAY_S)]
             ],
@@ -119,7 +119,7 @@ def _report_firmware(database, now):
     connection.executemany(
         "insert or replace into node_firmware (node, type, version, blocks, crc, bootloader, block_size, reported_at) "
         "values (?, ?, ?, ?, ?, ?, 16, ?)",
-        [(*report, format_utc(now - DAYS * 86_400)) for report in reports(HOUSE)],
+        [(*report, format_utc(now - DAYS * 86_400)) for report in reports(DEMO_NODES)],
     )
     connection.close()
 

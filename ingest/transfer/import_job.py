@@ -23,7 +23,7 @@ from ingest.mysensors.registry import number_gateways
 from ingest.schema.migrate import migrate
 from ingest.transfer.checkpoint import find_entry, finish, open_entry, raise_topics, save_entry
 from ingest.transfer.importers.detect import detect
-from ingest.transfer.records import MoveError, Skip
+from ingest.transfer.records import Skip, TransferError
 
 CHUNK = 1000  # rows of the source in a transaction
 REST = 0.5  # of the time that a transaction took is left to others before the next one
@@ -66,7 +66,7 @@ class Outcome:
 
 
 def run_import(config, path, timezone=None, gateway=None, ups=None, format=None, bar=click.progressbar):
-    """Import a file. Returns (what it is, Outcomes). Raises MoveError, LockedError."""
+    """Import a file. Returns (what it is, Outcomes). Raises TransferError, LockedError."""
     path = Path(path)
     options = Options(
         timezone or config.timezone, config.timezone, ups=ups, format=format, configured_upses=_upses(config)
@@ -86,7 +86,7 @@ def run_import(config, path, timezone=None, gateway=None, ups=None, format=None,
 
 
 def choose_gateway(connection, config, name):
-    """The number of the gateway that messages go to: the one that is named, else the first. Raises MoveError."""
+    """The number of the gateway that messages go to: the one that is named, else the first. Raises TransferError."""
     if config.gateways:
         number_gateways(connection, [(one.name, one.address) for one in config.gateways])
     known = dict(connection.execute("select name, id from gateways order by id"))
@@ -97,7 +97,7 @@ def choose_gateway(connection, config, name):
             )
         return 0
     if name is not None and name not in known:
-        raise MoveError(
+        raise TransferError(
             f"There is no gateway {name!r}; there are: {', '.join(known) or 'none, name it in config.yml first'}"
         )
     return min(known.values()) if name is None else known[name]
@@ -218,7 +218,7 @@ def import_file(config, path, **options):
     """Import and print what became of it. Returns an exit code."""
     try:
         title, outcomes = run_import(config, path, **options)
-    except (MoveError, LockedError) as error:
+    except (TransferError, LockedError) as error:
         click.echo(str(error), err=True)
         return 1
     except (sqlite3.Error, OSError) as error:

@@ -23,7 +23,7 @@ import click
 from ingest.db.connection import connect
 from ingest.db.locks import LockedError, lock_file
 from ingest.db.reserved_ids import HOLDERS
-from ingest.transfer.records import MoveError
+from ingest.transfer.records import TransferError
 
 HAPPENED = {  # table -> the column with its time
     "messages": "received_at",
@@ -279,14 +279,14 @@ def _alone(path):
 
 
 def run_export(config, folder, house=None, bar=click.progressbar):
-    """Write what has come since the last run. Returns the Export. Raises MoveError, LockedError, sqlite3.Error, OSError."""
+    """Write what has come since the last run. Returns the Export. Raises TransferError, LockedError, sqlite3.Error, OSError."""
     from ingest.transfer.parquet_writer import ParquetWriter, need_duckdb
 
     house = house or house_name(config.title)
     if not HOUSE.fullmatch(house):
-        raise MoveError(f"--house {house!r}: use small letters, digits, - and _")
+        raise TransferError(f"--house {house!r}: use small letters, digits, - and _")
     if not config.database.exists():
-        raise MoveError(f"{config.database} is not there: nothing has been stored yet")
+        raise TransferError(f"{config.database} is not there: nothing has been stored yet")
     folder = Path(folder)
     need_duckdb()
     folder.mkdir(parents=True, exist_ok=True)
@@ -305,7 +305,7 @@ def export_tables(config, folder, house):
     """Export and print what was written. Returns an exit code."""
     try:
         export = run_export(config, folder, house)
-    except (MoveError, LockedError) as error:
+    except (TransferError, LockedError) as error:
         click.echo(str(error), err=True)
         return 1
     except (sqlite3.Error, OSError) as error:

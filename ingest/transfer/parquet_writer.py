@@ -5,7 +5,7 @@ It is optional (`pip install 'voltkeeper[export]'`): there is no wheel of it for
 
 import json
 
-from ingest.transfer.records import MoveError
+from ingest.transfer.records import TransferError
 
 TYPES = {"integer": "BIGINT", "real": "DOUBLE", "text": "VARCHAR"}
 MISSING = (
@@ -15,11 +15,11 @@ MISSING = (
 
 
 def need_duckdb():
-    """The module. Raises MoveError, which says how to install it."""
+    """The module. Raises TransferError, which says how to install it."""
     try:
         import duckdb
     except ImportError as error:
-        raise MoveError(MISSING) from error
+        raise TransferError(MISSING) from error
     return duckdb
 
 
@@ -76,7 +76,7 @@ class ParquetWriter:
         try:
             return self._duck.execute(sql)
         except need_duckdb().Error as error:
-            raise MoveError(f"DuckDB stopped: {error}") from error
+            raise TransferError(f"DuckDB stopped: {error}") from error
 
 
 def _files(paths):

@@ -6,7 +6,7 @@ from ingest.errors import VoltkeeperError
 from ingest.mysensors.protocol import FIELDS, LIMITS, Header
 
 
-class MoveError(VoltkeeperError):
+class TransferError(VoltkeeperError):
     """Nothing can be imported or exported; the text says why and what to do, for people."""
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ingest.db.connection import is_sqlite
 from ingest.db.time import format_utc
-from ingest.transfer.records import MoveError, Skip
+from ingest.transfer.records import Skip, TransferError
 
 BLOCK = 1 << 20
 PAGE = 1000  # rows that are read at a time: while a read lasts, the program that owns the file cannot write
@@ -107,7 +107,7 @@ class TableStream:
             last < self._end
             and (wrong := self._source.execute("pragma quick_check(1)").fetchone()[0]) != "ok"
         ):
-            raise MoveError(
+            raise TransferError(
                 f"The file is damaged behind {self.name} {last} ({wrong.splitlines()[-1]}). "
                 "Restore a copy of it; https://sqlite.org/recovery.html tells how to read what is left."
             )
@@ -146,7 +146,7 @@ def _hash(row):
 
 
 def open_source(path):
-    """Another program's SQLite file, only to be read, while that program may go on writing it. Raises MoveError."""
+    """Another program's SQLite file, only to be read, while that program may go on writing it. Raises TransferError."""
     try:
         source = sqlite3.connect(
             f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=15
@@ -155,10 +155,10 @@ def open_source(path):
         source.execute("select 1 from sqlite_master").fetchone()
     except sqlite3.Error as error:
         if error.sqlite_errorname.startswith("SQLITE_READONLY"):
-            raise MoveError(
+            raise TransferError(
                 f"{path} was left in the middle of a write: start the program that made it once, and stop it"
             ) from error
-        raise MoveError(f"{path} cannot be read as an SQLite file: {error}") from error
+        raise TransferError(f"{path} cannot be read as an SQLite file: {error}") from error
     return source
 
 
@@ -169,7 +169,7 @@ def tables_of(source):
 
 
 def peek_tables(path):
-    """`tables_of` a file; empty for one that is no SQLite file. Raises MoveError where it is damaged."""
+    """`tables_of` a file; empty for one that is no SQLite file. Raises TransferError where it is damaged."""
     if not is_sqlite(path):
         return {}
     with closing(open_source(path)) as source:

@@ -1,10 +1,10 @@
 """Which of our UPSes another program's UPS is."""
 
-from ingest.transfer.records import MoveError
+from ingest.transfer.records import TransferError
 
 
 def find_ups(connection, name, options):
-    """The number of our UPS for `name`, which is the file's or what `--ups` made of it. Raises MoveError.
+    """The number of our UPS for `name`, which is the file's or what `--ups` made of it. Raises TransferError.
 
     It is the one of that name; without `--ups` also the only one whose name before the `@` is that; else it is made.
     """
@@ -14,7 +14,9 @@ def find_ups(connection, name, options):
     if wanted not in names:
         alike = [known for known in names if known.partition("@")[0] == wanted.partition("@")[0]]
         if len(alike) > 1:
-            raise MoveError(f"Which of your UPSes is {wanted}? Say it with --ups: {', '.join(sorted(alike))}")
+            raise TransferError(
+                f"Which of your UPSes is {wanted}? Say it with --ups: {', '.join(sorted(alike))}"
+            )
         if alike and not options.ups:
             wanted = alike[0]
     number = names.get(wanted)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.demo.radio.threaded import running
 from ingest.schema.migrate import migrate
+from tests.helpers.demo_gateway import running_gateway
 from voltkeeper.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +44,7 @@ def back_up(tmp_path):
 
 @pytest.mark.skipif("backup" not in main.commands, reason="this voltkeeper has no command backup")
 def test_a_copy_while_ingest_runs(back_up, voltkeeper, write_config, wait_for, tmp_path):
-    with running(port=0, boot=True) as gateway:
+    with running_gateway(port=0, boot=True) as gateway:
         write_config(f"database: house.db\ngateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]")
         program = voltkeeper("ingest")
         wait_for(lambda: (tmp_path / "house.db").exists() and count(tmp_path / "house.db") > 20, timeout=30)

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ingest.demo.radio.threaded import running
+from tests.helpers.demo_gateway import running_gateway
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "deploy/compose.yml").read_text())
@@ -99,7 +99,7 @@ def command_of(arguments, root):
 
 def test_what_the_dockerfile_makes_runs_and_is_well(image, start, wait_for, free_port):
     port = free_port()
-    with running(port=0, boot=True) as gateway:
+    with running_gateway(port=0, boot=True) as gateway:
         (image / "data/config.yml").write_text(
             f"title: Hill house\ndatabase: telemetry.db\nweb: {{host: 0.0.0.0, port: {port}}}\n"
             f"gateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\n"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from datasette_auth_passwords.utils import hash_password
 
-from ingest.demo.radio.threaded import running
+from tests.helpers.demo_gateway import running_gateway
 
 ROOT = Path(__file__).resolve().parents[2]
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
@@ -103,7 +103,7 @@ def proxied(request, start, voltkeeper, write_config, wait_for, free_port, tmp_p
     """(Browser in front of nginx, prefix) with a house behind that only people who sign in may read."""
     below = request.param == "prefix"
     site, front, plain = free_port(), free_port(), free_port()
-    with running(port=0, boot=True) as gateway:
+    with running_gateway(port=0, boot=True) as gateway:
         write_config(
             f"title: Hill house\ndatabase: house.db\ngateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\n"
             f"web: {{port: {site}, base_url: {'/volt/' if below else '/'}}}\n"

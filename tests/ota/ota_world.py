@@ -1,7 +1,6 @@
 """A gateway's dialogue in miniature, with virtual time: nodes on the air, an OtaServer, and rows that survive a crash."""
 
 from ingest.demo.ota.bootloader import BootloaderNode
-from ingest.demo.radio.air import Air
 from ota.actions import (
     AskPresentation,
     Attention,
@@ -17,6 +16,7 @@ from ota.image import make_image
 from ota.server import OtaServer, StoredFirmware
 from ota.update import OtaUpdate, Settings
 from ota.wire import ConfigRequest, comes_from_sketch
+from tests.helpers.lossy_air import LossyAir
 
 START = 1_700_000_000.0
 
@@ -32,7 +32,7 @@ class World:
     def __init__(
         self, nodes, *, loss=0.0, seed=1, at_once=1, settings=Settings(), chatter_s=0.7, commit_s=1.0
     ):
-        self.air = Air(nodes, up=loss, down=loss, seed=seed)
+        self.air = LossyAir(nodes, up=loss, down=loss, seed=seed)
         self.nodes = {node.node_id: node for node in nodes}
         self.settings, self.at_once = settings, at_once
         self.chatter_s, self.commit_s = chatter_s, commit_s

@@ -12,9 +12,9 @@ import serial
 
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
-from ingest.demo.radio.threaded import running
 from ingest.demo.ups.upsd import DemoUpsd
 from ingest.schema.migrate import migrate
+from tests.helpers.demo_gateway import running_gateway
 from voltkeeper.check import run_check
 from voltkeeper.check.http import check_site
 from voltkeeper.config_source import Sources
@@ -69,7 +69,7 @@ def gateways(port, more=""):
 
 def test_a_house_that_is_right(check, tmp_path):
     migrate(tmp_path / "data/telemetry.db")
-    with running(port=0) as gateway:
+    with running_gateway(port=0) as gateway:
         code, lines = check(f"timezone: Asia/Kolkata\n{gateways(gateway.port)}")
     assert code == 0
     assert of(lines, "config").endswith("is understood; gateways: 1")
@@ -103,7 +103,7 @@ def test_a_gateway_whose_name_nobody_knows(check):
 
 def test_a_gateway_whose_only_place_is_taken(check):
     with (
-        running(port=0, max_clients=1) as gateway,
+        running_gateway(port=0, max_clients=1) as gateway,
         socket.create_connection(("127.0.0.1", gateway.port)) as other,
     ):
         assert other.recv(100)
@@ -144,7 +144,7 @@ def test_a_listener_asks_nothing(check):
 
 def test_a_serial_gateway(check, tmp_path):
     path = tmp_path / "tty"
-    with running(serial=path):
+    with running_gateway(serial=path):
         text = f"gateways: [{{name: shed, serial: '{path}'}}]"
         code, lines = check(text)
         assert code == 0 and of(lines, "gateway shed").endswith(("speaks MySensors", "gateway ready"))
@@ -247,7 +247,7 @@ def test_a_running_ingest_is_asked_instead_of_the_gateway(
     voltkeeper, check, wait_for, write_config, tmp_path
 ):
     database = tmp_path / "data/telemetry.db"
-    with running(port=0, max_clients=1) as gateway:
+    with running_gateway(port=0, max_clients=1) as gateway:
         text = gateways(gateway.port)
         write_config(text)
         assert voltkeeper("status").wait() == 1

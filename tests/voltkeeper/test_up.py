@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.demo.radio.threaded import running
+from tests.helpers.demo_gateway import running_gateway
 from voltkeeper.up import PortError, claim
 
 
@@ -65,7 +65,7 @@ def test_the_demo_house_without_config_and_arguments(voltkeeper, wait_for, free_
 
 def test_a_gateway_without_a_file(voltkeeper, wait_for, free_port, tmp_path):
     port = free_port()
-    with running(port=0, boot=True) as gateway:
+    with running_gateway(port=0, boot=True) as gateway:
         program = voltkeeper("up", "--gateway", f"127.0.0.1:{gateway.port}", "--port", port)
         wait_for(lambda: is_open(program, port), timeout=30)
         wait_for(lambda: count(tmp_path / "data/telemetry.db", "nodes") > 3, timeout=20)
@@ -77,7 +77,7 @@ def test_a_gateway_without_a_file(voltkeeper, wait_for, free_port, tmp_path):
 def test_what_was_stopped_leaves_a_file_that_is_whole_without_its_log(
     voltkeeper, wait_for, write_config, order, tmp_path
 ):
-    with running(port=0, boot=True) as gateway:
+    with running_gateway(port=0, boot=True) as gateway:
         write_config(f"gateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\nweb: {{port: 0}}")
         programs = {name: voltkeeper(name) for name in order}
         wait_for(lambda: "the site is at http" in programs["web"].text, timeout=30)
@@ -93,7 +93,7 @@ def test_kill_9_of_the_parent_takes_the_children_along(
     voltkeeper, wait_for, free_port, write_config, tmp_path
 ):
     port = free_port()
-    with running(port=0, boot=True) as gateway:
+    with running_gateway(port=0, boot=True) as gateway:
         write_config(f"gateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\nweb: {{port: {port}}}")
         program = voltkeeper("up")
         wait_for(lambda: is_open(program, port), timeout=30)

@@ -10,7 +10,7 @@ import re
 from ingest.demo.ota.bootloader import BootloaderNode
 from ingest.demo.ota.library_node import LibraryNode
 from ingest.demo.ota.radio_node import RadioNode, crc16
-from ingest.demo.radio.wire import Outgoing
+from ingest.demo.wire import Outgoing
 from ingest.mysensors.protocol import Command
 
 TYPE, VERSION = 10, 21  # what the house was flashed with

@@ -11,10 +11,10 @@ import time
 from collections import deque
 
 from ingest.demo.radio.faults import Faults, debug_line
-from ingest.demo.radio.house import SEED, House
-from ingest.demo.radio.nodes import HOUSE
+from ingest.demo.radio.network import SEED, DemoNetwork
+from ingest.demo.radio.nodes import DEMO_NODES
 from ingest.demo.radio.ports import SerialPort, TcpPort
-from ingest.demo.radio.wire import format_outgoing, parse_incoming
+from ingest.demo.wire import format_outgoing, parse_incoming
 from ingest.mysensors.protocol import GATEWAY_NODE, Command, Internal
 
 IDLE_S = 1.0  # how long the program sleeps at most
@@ -42,7 +42,7 @@ class DemoGateway:
         anchor=None,
         seed=SEED,
         boot=False,
-        nodes=HOUSE,
+        nodes=DEMO_NODES,
         max_clients=10,
         **switches,
     ):
@@ -79,7 +79,7 @@ class DemoGateway:
         self.loop = asyncio.get_running_loop()
         self._from = self.loop.time()
         self._house_from = time.time() if self.started_at is None else self.started_at
-        self.house = House(self._house_from, **self.house_args)
+        self.house = DemoNetwork(self._house_from, **self.house_args)
         await self.link.open(self)
         self.house.discover(self._house_from)
         self._life = asyncio.create_task(self._live())

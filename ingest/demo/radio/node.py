@@ -1,15 +1,15 @@
 """What every demo node does by itself: the library under the sketch. Pure, on a clock that others drive.
 
 A node is a script, a generator that yields what it sends (Outgoing) and until when it rests (unix seconds).
-`ingest.demo.radio.house` runs the scripts. Facts of the wire: the order after a reset and the answers are those of
+`ingest.demo.radio.network` runs the scripts. Facts of the wire: the order after a reset and the answers are those of
 `core/MySensorsCore.cpp` and `core/MyTransport.cpp`, library 2.3.2 and 2.4.0-alpha.
 """
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from ingest.demo.radio.wire import Incoming, Outgoing
 from ingest.demo.radio.world import DAY
+from ingest.demo.wire import Incoming, Outgoing
 from ingest.mysensors.protocol import BROADCAST, NODE_CHILD, Command, Internal, Presentation
 
 Script = Iterator[Outgoing | float]
@@ -34,7 +34,7 @@ class Task(NamedTuple):
     at_boot: bool = True
 
 
-class Node:
+class DemoNode:
     """A node that is awake all the time. Sketches are subclasses: they say who they are and what they do.
 
     `world` is what there is to measure, `anchor` the moment (unix seconds) around which batteries and other

@@ -5,11 +5,18 @@ seen nodes come and go.
 """
 
 from ingest.demo.ota.firmware import WithBootloader, WithLibrary, WithLibrary31, updatable
-from ingest.demo.radio.mains import Bathroom, Boiler, GardenLight, LandingRepeater, LivingRoom, PowerMeter
-from ingest.demo.radio.odd import Attic, CarTracker
-from ingest.demo.radio.sleepers import Cellar, FrontDoor, Garage, Greenhouse, RainGauge
+from ingest.demo.radio.battery_sketches import Cellar, FrontDoor, Garage, Greenhouse, RainGauge
+from ingest.demo.radio.faulty_sketches import Attic, CarTracker
+from ingest.demo.radio.mains_sketches import (
+    Bathroom,
+    Boiler,
+    GardenLight,
+    LandingRepeater,
+    LivingRoom,
+    PowerMeter,
+)
 
-HOUSE = (
+DEMO_NODES = (
     updatable(WithBootloader, LivingRoom),
     LandingRepeater,
     FrontDoor,

@@ -6,7 +6,7 @@ import socket
 import tty
 from pathlib import Path
 
-from ingest.demo.radio.wire import LineBuffer
+from ingest.demo.wire import ReceiveBuffer
 
 TURN_S = 0.01  # a gateway's loop handles one line a turn
 UNREAD_LIMIT = 1 << 20  # bytes; a client that leaves so much unread is cut off
@@ -121,9 +121,9 @@ class TcpPort:
             client.close()
 
     async def _read(self, reader):
-        lines = LineBuffer()
+        lines = ReceiveBuffer()
         while data := await reader.read(4096):
-            for line in lines.feed(data):
+            for line in lines.split_lines(data):
                 if line:
                     self.gateway.hear(line)
                     await asyncio.sleep(TURN_S)
@@ -138,7 +138,7 @@ class SerialPort:
     def __init__(self, path, faults):
         self.path = Path(path)
         self.faults = faults
-        self.lines = LineBuffer(ends=b"\n")
+        self.lines = ReceiveBuffer(ends=b"\n")
         self.ours = self.theirs = None
 
     @property
@@ -179,6 +179,6 @@ class SerialPort:
             return  # nobody reads: what is said is lost
 
     def _read(self):
-        for line in self.lines.feed(os.read(self.ours, 4096)):
+        for line in self.lines.split_lines(os.read(self.ours, 4096)):
             if line:
                 self.gateway.hear(line)

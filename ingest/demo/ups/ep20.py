@@ -14,7 +14,7 @@ import tty
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ingest.demo.ups.supply import Battery, Mains, wobble
+from ingest.demo.ups.mains import Mains, UpsBattery, wobble
 from ingest.must import protocol, registers
 
 # Answers captured from a device, as registers 30000-30026: on battery with 114 W, and on the line, battery full.
@@ -79,7 +79,7 @@ ON_LINE = (
 SETTINGS = (0, 230, 105, 141, 135, 20, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1)  # 31000-31017 of a 12 V device
 
 FAULTS = ("silent", "zeros", "crc", "short", "noise", "late", "split", "exception", "unit", "long", "unplug")
-BATTERY = Battery(watt_hours=560, watts=118, recharge_s=8 * 3600)
+BATTERY = UpsBattery(watt_hours=560, watts=118, recharge_s=8 * 3600)
 
 
 def model(t: float, mains: Mains | None = None) -> tuple[int, ...]:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from ingest.db.connection import connect, transaction
 from ingest.demo.ups.ep20 import DemoEP20
 from ingest.demo.ups.ep20 import model as ep20
-from ingest.demo.ups.models import CIRCUITS, MODELS, demo_house, model
-from ingest.demo.ups.supply import Mains, Outage
+from ingest.demo.ups.mains import Mains, MainsFailure
+from ingest.demo.ups.models import CIRCUITS, MODELS, demo_upses, model
 from ingest.demo.ups.upsd import DemoUpsd
 from ingest.must.registers import status_variables
 from ingest.ups.records import Poll, UpsFound
@@ -43,7 +43,7 @@ class Past:
     def mains(self):
         """What came out of the wall, the long outage included where the days reach back to it."""
         began = self.until - LONG_DAYS_AGO * DAY
-        return Mains((Outage(round(began), round(began + LONG_S)),) if began > self.since else ())
+        return Mains((MainsFailure(round(began), round(began + LONG_S)),) if began > self.since else ())
 
 
 def moments(past, mains):
@@ -95,7 +95,7 @@ def make_ups_past(config, days=28, until=None):
             continue
         for name in MODELS:
             ups = f"{name}@{source.name}"
-            store.absorb(UpsFound(ups, source.name, source.address_of(ups), demo_house()[name].description))
+            store.absorb(UpsFound(ups, source.name, source.address_of(ups), demo_upses()[name].description))
             recordings.append(polls(past, ups, name))
     total = 0
     try:
@@ -123,7 +123,7 @@ def live_upses(nut_port=0, link=None, until=None, days=28):
     """
     mains = Past(days, until).mains() if until is not None else Mains()
     with (
-        DemoUpsd(demo_house(mains), port=nut_port) as upsd,
+        DemoUpsd(demo_upses(mains), port=nut_port) as upsd,
         DemoEP20(lambda t: ep20(t, mains), link=link) as device,
     ):
         yield upsd, device

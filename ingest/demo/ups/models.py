@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from ingest.demo.ups.supply import Battery, Mains, wobble
+from ingest.demo.ups.mains import Mains, UpsBattery, wobble
 
 WEEK_S = 7 * 86400
 TEST_S = 15  # how long a self-test takes
@@ -49,7 +49,7 @@ def self_test(t: float, offset: float) -> tuple[str, str]:
 
 def apc_rs_1600si(t: float, mains: Mains) -> dict[str, str]:
     """960 W, 24 V, about 13 % of load: `input.transfer.reason` tells why it last went to battery."""
-    battery = Battery(watt_hours=150, watts=122, recharge_s=8 * 3600)
+    battery = UpsBattery(watt_hours=150, watts=122, recharge_s=8 * 3600)
     on_battery = mains.outage_at(t) is not None
     charge = battery.charge(mains, t)
     load = 12.7 + 1.2 * wobble("rack load", t, 900) + 0.6 * wobble("rack fast", t, 25)
@@ -100,7 +100,7 @@ def apc_rs_1600si(t: float, mains: Mains) -> dict[str, str]:
 
 def eaton_3s_550(t: float, mains: Mains) -> dict[str, str]:
     """550 VA with two switched outlets; it tells the output's voltage and no battery voltage, and its serial is no serial."""
-    battery = Battery(watt_hours=42, watts=41, recharge_s=5 * 3600)
+    battery = UpsBattery(watt_hours=42, watts=41, recharge_s=5 * 3600)
     on_battery = mains.outage_at(t) is not None
     charge = battery.charge(mains, t)
     load = 12.4 + 1.4 * wobble("desk load", t, 1200) + 0.5 * wobble("desk fast", t, 30)
@@ -151,7 +151,7 @@ def eaton_3s_550(t: float, mains: Mains) -> dict[str, str]:
 
 def plain_650(t: float, mains: Mains) -> dict[str, str]:
     """A 650 VA line-interactive UPS at nutdrv_qx: voltages, load and temperature, and BOOST when the mains sag."""
-    battery = Battery(watt_hours=60, watts=38, recharge_s=6 * 3600)
+    battery = UpsBattery(watt_hours=60, watts=38, recharge_s=6 * 3600)
     wall = mains.voltage(t)
     on_battery = mains.outage_at(t) is not None
     charge = battery.charge(mains, t)
@@ -193,7 +193,7 @@ def model(name: str, t: float, mains: Mains | None = None) -> dict[str, str]:
     return MODELS[name](t, (mains or Mains()).behind(CIRCUITS.get(name, "")))
 
 
-def demo_house(mains: Mains | None = None) -> dict[str, DemoUps]:
+def demo_upses(mains: Mains | None = None) -> dict[str, DemoUps]:
     """The UPSes that the demo server has."""
     beeper = ("beeper.disable", "beeper.enable", "beeper.mute")
     delays = {"ups.delay.shutdown": ("RANGE", 0, 600), "ups.delay.start": ("RANGE", 0, 1800)}

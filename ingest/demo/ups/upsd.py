@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from ingest.demo.ups.models import TEST_S, TEST_SAG, DemoUps, demo_house
+from ingest.demo.ups.models import TEST_S, TEST_SAG, DemoUps, demo_upses
 from ingest.demo.ups.upsd_dialogue import Dialogue, shut
 
 FAULTS = (
@@ -45,7 +45,7 @@ class DemoUpsd:
         users: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.upses = dict(demo_house() if upses is None else upses)
+        self.upses = dict(demo_upses() if upses is None else upses)
         self.users = dict({"operator": "demo"} if users is None else users)
         self.clock = clock
         self.late_s = 1.0

@@ -16,7 +16,7 @@ VERSION = "2.8.0"
 DRIVER_S = 0.4  # what a driver takes to do what it is told
 
 
-class Refused(Exception):
+class UpsdRefusalError(Exception):
     """An answer ERR; its text is the word."""
 
 
@@ -66,12 +66,12 @@ class Dialogue(socketserver.StreamRequestHandler):
         verb = arguments[0].upper() if arguments else ""
         try:
             if self.upsd.has("denied"):
-                raise Refused("ACCESS-DENIED")
+                raise UpsdRefusalError("ACCESS-DENIED")
             handler = getattr(self, f"_do_{verb.lower()}", None)
             if handler is None:
-                raise Refused("UNKNOWN-COMMAND")
+                raise UpsdRefusalError("UNKNOWN-COMMAND")
             lines = handler(arguments[1:])
-        except Refused as refusal:
+        except UpsdRefusalError as refusal:
             lines = [f"ERR {refusal}"]
         if verb == "LIST" and self.upsd.has("truncate_list") and len(lines) > 3:
             cut = "\n".join(lines[: len(lines) // 2])
@@ -87,40 +87,40 @@ class Dialogue(socketserver.StreamRequestHandler):
 
     def _ups(self, arguments: list[str], count: int) -> DemoUps:
         if len(arguments) < count:
-            raise Refused("INVALID-ARGUMENT")
+            raise UpsdRefusalError("INVALID-ARGUMENT")
         if arguments[0] not in self.upsd.upses:
-            raise Refused("UNKNOWN-UPS")
+            raise UpsdRefusalError("UNKNOWN-UPS")
         return self.upsd.upses[arguments[0]]
 
     def _values(self, ups: str) -> dict[str, str]:
         if self.upsd.has("driver_gone", ups):
-            raise Refused("DRIVER-NOT-CONNECTED")
+            raise UpsdRefusalError("DRIVER-NOT-CONNECTED")
         if self.upsd.has("stale", ups):
-            raise Refused("DATA-STALE")
+            raise UpsdRefusalError("DATA-STALE")
         values = self.upsd.variables(ups)
         return values | {"ups.id": "Büro"} if self.upsd.has("latin1", ups) else values
 
     def _authorised(self) -> None:
         if self.username is None:
-            raise Refused("USERNAME-REQUIRED")
+            raise UpsdRefusalError("USERNAME-REQUIRED")
         if self.password is None:
-            raise Refused("PASSWORD-REQUIRED")
+            raise UpsdRefusalError("PASSWORD-REQUIRED")
         if self.upsd.users.get(self.username) != self.password:
-            raise Refused("ACCESS-DENIED")
+            raise UpsdRefusalError("ACCESS-DENIED")
 
     def _do_username(self, arguments: list[str]) -> list[str]:
         if len(arguments) != 1:
-            raise Refused("INVALID-ARGUMENT")
+            raise UpsdRefusalError("INVALID-ARGUMENT")
         if self.username is not None:
-            raise Refused("ALREADY-SET-USERNAME")
+            raise UpsdRefusalError("ALREADY-SET-USERNAME")
         self.username = arguments[0]
         return ["OK"]
 
     def _do_password(self, arguments: list[str]) -> list[str]:
         if len(arguments) != 1:
-            raise Refused("INVALID-ARGUMENT")
+            raise UpsdRefusalError("INVALID-ARGUMENT")
         if self.password is not None:
-            raise Refused("ALREADY-SET-PASSWORD")
+            raise UpsdRefusalError("ALREADY-SET-PASSWORD")
         self.password = arguments[0]
         return ["OK"]
 
@@ -143,7 +143,7 @@ class Dialogue(socketserver.StreamRequestHandler):
         return ["Commands: HELP VER NETVER GET LIST SET INSTCMD LOGIN LOGOUT USERNAME PASSWORD STARTTLS"]
 
     def _do_starttls(self, arguments: list[str]) -> list[str]:
-        raise Refused("FEATURE-NOT-CONFIGURED")
+        raise UpsdRefusalError("FEATURE-NOT-CONFIGURED")
 
     def _do_get(self, arguments: list[str]) -> list[str]:
         kind, *rest = arguments or [""]
@@ -161,9 +161,9 @@ class Dialogue(socketserver.StreamRequestHandler):
             return [f'DESC {rest[0]} {rest[1]} "Description unavailable"']
         values = self._values(rest[0]) if kind in ("VAR", "TYPE") else None
         if values is None:
-            raise Refused("INVALID-ARGUMENT")
+            raise UpsdRefusalError("INVALID-ARGUMENT")
         if rest[1] not in values:
-            raise Refused("VAR-NOT-SUPPORTED")
+            raise UpsdRefusalError("VAR-NOT-SUPPORTED")
         if kind == "VAR":
             return [f"VAR {rest[0]} {rest[1]} {quote(values[rest[1]])}"]
         return [f"TYPE {rest[0]} {rest[1]} {self._type(ups, rest[1])}"]
@@ -184,7 +184,7 @@ class Dialogue(socketserver.StreamRequestHandler):
         if kind not in ("VAR", "RW", "CMD", "CLIENT", "ENUM", "RANGE") or (
             kind != "VAR" and self.upsd.has("bare")
         ):
-            raise Refused("INVALID-ARGUMENT")
+            raise UpsdRefusalError("INVALID-ARGUMENT")
         ups = self._ups(rest, 2 if kind in ("ENUM", "RANGE") else 1)
         values = self._values(rest[0])
         head = f"{kind} {' '.join(rest)}"
@@ -210,25 +210,25 @@ class Dialogue(socketserver.StreamRequestHandler):
             and not (self.upsd.has("untracked") or self.upsd.has("bare"))
         ):
             if self.username is None or self.password is None:
-                raise Refused("USERNAME-REQUIRED")
+                raise UpsdRefusalError("USERNAME-REQUIRED")
             self.tracking = rest[0].upper() == "ON"
             return ["OK"]
         if kind.upper() != "VAR" or len(rest) != 3:
-            raise Refused("INVALID-ARGUMENT")
+            raise UpsdRefusalError("INVALID-ARGUMENT")
         ups = self._ups(rest, 3)
         values = self._values(rest[0])
         self._authorised()
         if rest[1] not in values:
-            raise Refused("VAR-NOT-SUPPORTED")
+            raise UpsdRefusalError("VAR-NOT-SUPPORTED")
         if rest[1] not in ups.writable:
-            raise Refused("READONLY")
+            raise UpsdRefusalError("READONLY")
         kind, *limits = ups.writable[rest[1]]
         if kind == "STRING" and len(rest[2]) > limits[0]:
-            raise Refused("TOO-LONG")
+            raise UpsdRefusalError("TOO-LONG")
         if kind == "ENUM" and rest[2] not in limits:
-            raise Refused("INVALID-VALUE")
+            raise UpsdRefusalError("INVALID-VALUE")
         if kind == "RANGE" and not (rest[2].isdigit() and limits[0] <= int(rest[2]) <= limits[1]):
-            raise Refused("INVALID-VALUE")
+            raise UpsdRefusalError("INVALID-VALUE")
         self.upsd.overrides[rest[0], rest[1]] = rest[2]
         return [self._taken()]
 
@@ -237,7 +237,7 @@ class Dialogue(socketserver.StreamRequestHandler):
         self._values(arguments[0])
         self._authorised()
         if arguments[1] not in ups.commands:
-            raise Refused("CMD-NOT-SUPPORTED")
+            raise UpsdRefusalError("CMD-NOT-SUPPORTED")
         self.upsd.command(arguments[0], arguments[1])
         return [self._taken()]
 
@@ -251,7 +251,7 @@ class Dialogue(socketserver.StreamRequestHandler):
 
     def _tracked(self, id: str) -> str:
         if id not in self.upsd.tracked:
-            raise Refused("UNKNOWN")
+            raise UpsdRefusalError("UNKNOWN")
         return "SUCCESS" if self.upsd.clock() >= self.upsd.tracked[id] else "PENDING"
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from ingest.mysensors.protocol import TYPES, Command
 from ingest.transfer.importers.log_lines import LogSource
 from ingest.transfer.messages import Messages
-from ingest.transfer.records import Message, MoveError, Sample, Skip, make_message
+from ingest.transfer.records import Message, Sample, Skip, TransferError, make_message
 from ingest.transfer.samples import LOOK, Samples, find_intervals
 from ingest.transfer.streams import TextStream
 from ingest.transfer.timestamps import Stamps
@@ -82,7 +82,9 @@ class Source(LogSource):
         ]
         steps = [after - before for before, after in pairwise(times) if after != before]
         if sum(step < 0 for step in steps) > len(steps) / 2:
-            raise MoveError(f"{self._path} begins with its newest rows: sort it by time, the oldest first")
+            raise TransferError(
+                f"{self._path} begins with its newest rows: sort it by time, the oldest first"
+            )
 
     def parser(self):
         stamps = Stamps(self._options.timezone)

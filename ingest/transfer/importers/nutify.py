@@ -14,7 +14,7 @@ import json
 
 from ingest.db.time import format_utc
 from ingest.transfer.importers import nutify_events
-from ingest.transfer.records import MoveError, Sample, Skip
+from ingest.transfer.records import Sample, Skip, TransferError
 from ingest.transfer.samples import USUAL_S, Samples, find_intervals
 from ingest.transfer.streams import TableStream, open_source, peek_tables, tables_of
 from ingest.transfer.timestamps import Stamps
@@ -69,7 +69,7 @@ class Source:
                 )
         if len(names) > 1 and self._options.ups and not self._options.ups.startswith("@"):
             found = ", ".join(name.partition("@")[0] for name in names.values())
-            raise MoveError(
+            raise TransferError(
                 f"--ups names one UPS, the file holds {found}: --ups @closet makes each NAME@closet"
             )
         names[None] = f"{self._only_name()}@nutify"

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ingest.transfer.importers.log_lines import LogSource
-from ingest.transfer.records import MoveError, Sample, Skip
+from ingest.transfer.records import Sample, Skip, TransferError
 from ingest.transfer.timestamps import Stamps
 
 LOOKED_FOR = "an upslog file: lines of upslog's default format, or of --format"
@@ -37,7 +37,7 @@ NAME = "ups"
 
 
 class Format:
-    """An upslog format as a pattern of its lines. Raises MoveError for one that holds no time."""
+    """An upslog format as a pattern of its lines. Raises TransferError for one that holds no time."""
 
     def __init__(self, text):
         self._names = []  # of the pattern's groups: "time", "etime", or a variable
@@ -48,7 +48,7 @@ class Format:
             end = escape.end()
         self._pattern = re.compile(pattern + re.escape(text[end:]) + r"\s*")
         if "time" not in self._names and "etime" not in self._names:
-            raise MoveError(f"--format {text!r} holds no time: %TIME ...% or %ETIME% is needed")
+            raise TransferError(f"--format {text!r} holds no time: %TIME ...% or %ETIME% is needed")
 
     def _group(self, escape):
         word, time, variable = escape.groups()

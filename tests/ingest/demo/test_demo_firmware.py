@@ -12,10 +12,10 @@ from ingest.demo.ota.firmware import (
     reports,
     updatable,
 )
-from ingest.demo.radio.house import House
-from ingest.demo.radio.mains import Boiler, GardenLight, LivingRoom
-from ingest.demo.radio.nodes import HOUSE
-from ingest.demo.radio.sleepers import Greenhouse, RainGauge
+from ingest.demo.radio.battery_sketches import Greenhouse, RainGauge
+from ingest.demo.radio.mains_sketches import Boiler, GardenLight, LivingRoom
+from ingest.demo.radio.network import DemoNetwork
+from ingest.demo.radio.nodes import DEMO_NODES
 from ota.actions import AskPresentation, Reboot, Send
 from ota.image import parse_intel_hex
 from ota.server import OtaServer
@@ -67,7 +67,7 @@ def update(house, node_id, image, seconds):
     ],
 )
 def test_a_node_takes_the_sample(kind, node):
-    house = House(NOW, nodes=[updatable(kind, node)])
+    house = DemoNetwork(NOW, nodes=[updatable(kind, node)])
     image = parse_intel_hex(SAMPLE.read_bytes())
     done = update(house, node.node_id, image, 7200)
     assert done.state == "confirmed", (done.state, done.reason)
@@ -80,7 +80,7 @@ def test_a_node_takes_the_sample(kind, node):
 
 
 def test_half_an_image_is_no_sketch():
-    house = House(NOW, nodes=[updatable(WithBootloader, LivingRoom)])
+    house = DemoNetwork(NOW, nodes=[updatable(WithBootloader, LivingRoom)])
     node = house.node(2)
     node.chip.flash[:128] = bytes(128)
     node.reboot(NOW)
@@ -92,7 +92,7 @@ def test_half_an_image_is_no_sketch():
 
 def test_what_the_house_was_delivered_with():
     found = {
-        number: (type, version, bootloader) for number, type, version, _, _, bootloader in reports(HOUSE)
+        number: (type, version, bootloader) for number, type, version, _, _, bootloader in reports(DEMO_NODES)
     }
     assert set(found.values()) == {(10, 21, 0x0301), (10, 21, 0x0003), (10, 21, 0x0103)} and len(found) == 6
     assert len({factory_image(name) for name in ("Boiler room", "Greenhouse")}) == 2

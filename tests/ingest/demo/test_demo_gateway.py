@@ -7,13 +7,13 @@ import time
 
 import pytest
 
+from ingest.demo.radio.battery_sketches import Greenhouse
+from ingest.demo.radio.faulty_sketches import Attic
 from ingest.demo.radio.gateway import DemoGateway, run_demo
-from ingest.demo.radio.mains import LivingRoom
-from ingest.demo.radio.node import Node
-from ingest.demo.radio.odd import Attic
-from ingest.demo.radio.sleepers import Greenhouse
-from ingest.demo.radio.threaded import running
+from ingest.demo.radio.mains_sketches import LivingRoom
+from ingest.demo.radio.node import DemoNode
 from ingest.mysensors.protocol import LineError, parse_line
+from tests.helpers.demo_gateway import running_gateway
 
 GREETING = [b"0;255;3;0;14;Gateway startup complete.\n", b"0;255;0;0;18;2.4.0-alpha\n"]
 
@@ -71,7 +71,7 @@ def connect():
 
 
 def test_greeting_to_all_at_each_connect(connect):
-    with running(nodes=()) as gateway:
+    with running_gateway(nodes=()) as gateway:
         first = connect(gateway)
         assert [first.line(), first.line()] == GREETING
         second = connect(gateway)
@@ -80,7 +80,7 @@ def test_greeting_to_all_at_each_connect(connect):
 
 
 def test_a_further_client_is_closed_without_a_byte(connect):
-    with running(nodes=(), max_clients=1) as gateway:
+    with running_gateway(nodes=(), max_clients=1) as gateway:
         first = connect(gateway)
         assert first.line() == GREETING[0]
         assert connect(gateway).line() == b""
@@ -92,7 +92,7 @@ def test_a_further_client_is_closed_without_a_byte(connect):
 
 
 def test_newest_wins(connect):
-    with running(nodes=(), max_clients=1, newest_wins=True) as gateway:
+    with running_gateway(nodes=(), max_clients=1, newest_wins=True) as gateway:
         first = connect(gateway)
         first.until(b"0;255;0;.*")
         second = connect(gateway)
@@ -101,7 +101,7 @@ def test_newest_wins(connect):
 
 
 def test_what_the_gateway_answers_and_what_not(connect):
-    with running(nodes=()) as gateway:
+    with running_gateway(nodes=()) as gateway:
         controller, other = connect(gateway), connect(gateway)
         other.until(b"0;255;0;.*")
         controller.quiet(0.1)
@@ -120,7 +120,7 @@ def test_what_the_gateway_answers_and_what_not(connect):
 
 
 def test_nodes_boot_and_are_spoken_with_in_real_time(connect):
-    with running(nodes=(LivingRoom,), boot=True) as gateway:
+    with running_gateway(nodes=(LivingRoom,), boot=True) as gateway:
         controller = connect(gateway)
         controller.until(rb"2;255;3;0;6;0")
         asked = time.monotonic()
@@ -136,7 +136,7 @@ def test_nodes_boot_and_are_spoken_with_in_real_time(connect):
 
 
 def test_speed_and_the_window_of_a_sleeper(connect):
-    with running(nodes=(Greenhouse,), speed=900, now=1_763_692_800) as gateway:
+    with running_gateway(nodes=(Greenhouse,), speed=900, now=1_763_692_800) as gateway:
         controller = connect(gateway)
         controller.until(rb"7;255;3;0;32;500")
         time.sleep(0.3)
@@ -150,7 +150,7 @@ def test_a_new_node_can_move_in_and_get_an_id(connect):
     async def scenario():
         async with DemoGateway(nodes=()) as gateway:
             reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-            gateway.house.add(Node, gateway.house_time())
+            gateway.house.add(DemoNode, gateway.house_time())
             gateway.poke()
             async with asyncio.timeout(5):
                 while not (line := await reader.readline()).startswith(b"255;"):
@@ -165,7 +165,7 @@ def test_a_new_node_can_move_in_and_get_an_id(connect):
 
 
 def test_inject_drop_and_restart(connect):
-    with running(nodes=()) as gateway:
+    with running_gateway(nodes=()) as gateway:
         controller = connect(gateway)
         controller.until(b"0;255;0;.*")
         gateway.inject(b"7;1;1;0;36;text; with; semis")
@@ -187,7 +187,7 @@ def test_inject_drop_and_restart(connect):
 
 
 def test_silent_is_half_open(connect):
-    with running(nodes=(LivingRoom,), boot=True, silent=True) as gateway:
+    with running_gateway(nodes=(LivingRoom,), boot=True, silent=True) as gateway:
         controller = connect(gateway)
         controller.send(b"0;255;3;0;2;")
         assert controller.quiet(0.4) == b""
@@ -198,7 +198,7 @@ def test_silent_is_half_open(connect):
 
 
 def test_deaf(connect):
-    with running(nodes=(), deaf=True) as gateway:
+    with running_gateway(nodes=(), deaf=True) as gateway:
         controller = connect(gateway)
         controller.until(b"0;255;0;.*")
         controller.send(b"0;255;3;0;2;")
@@ -206,7 +206,7 @@ def test_deaf(connect):
 
 
 def test_drop_after_cuts_in_the_midst_of_a_line(connect):
-    with running(nodes=(), drop_after=3) as gateway:
+    with running_gateway(nodes=(), drop_after=3) as gateway:
         controller = connect(gateway)
         controller.until(b"0;255;0;.*")
         gateway.inject(b"7;1;1;0;0;21.5")
@@ -217,7 +217,7 @@ def test_drop_after_cuts_in_the_midst_of_a_line(connect):
 
 
 def test_garble_repeat_fragment_and_debug(connect):
-    with running(nodes=(), garble=0.5) as gateway:
+    with running_gateway(nodes=(), garble=0.5) as gateway:
         controller = connect(gateway)
         controller.quiet(0.2)
         for number in range(200):
@@ -229,7 +229,7 @@ def test_garble_repeat_fragment_and_debug(connect):
             except (LineError, UnicodeDecodeError):
                 broken += 1
         assert 20 < broken < 150
-    with running(nodes=(), repeat=1.0, fragment=3, debug=True) as gateway:
+    with running_gateway(nodes=(), repeat=1.0, fragment=3, debug=True) as gateway:
         controller = connect(gateway)
         controller.quiet(0.2)
         gateway.inject(b"7;1;1;0;0;21.5")
@@ -239,7 +239,7 @@ def test_garble_repeat_fragment_and_debug(connect):
 
 
 def test_the_whole_house_with_its_nonsense_in_a_hurry(connect):
-    with running(speed=3600, now=1_763_692_800) as gateway:
+    with running_gateway(speed=3600, now=1_763_692_800) as gateway:
         controller = connect(gateway)
         lines = controller.quiet(1.5).splitlines()
         assert len(lines) > 200 and len({line.split(b";")[0] for line in lines}) > 8
@@ -268,5 +268,5 @@ def test_run_demo_tells_its_address(capsys):
 
 
 def test_a_taken_port_is_an_error():
-    with running(nodes=()) as gateway, pytest.raises(OSError), running(port=gateway.port):
+    with running_gateway(nodes=()) as gateway, pytest.raises(OSError), running_gateway(port=gateway.port):
         pass

@@ -5,10 +5,10 @@ from collections import Counter, defaultdict
 
 import pytest
 
+from ingest.demo.radio.faulty_sketches import Attic
 from ingest.demo.radio.history import history
-from ingest.demo.radio.house import House
-from ingest.demo.radio.nodes import HOUSE
-from ingest.demo.radio.odd import Attic
+from ingest.demo.radio.network import DemoNetwork
+from ingest.demo.radio.nodes import DEMO_NODES
 from ingest.demo.radio.world import EPOCH, World
 from ingest.mysensors.protocol import LineError, parse_line
 
@@ -44,7 +44,7 @@ def test_the_same_each_time_and_another_with_another_seed():
 
 
 def test_every_line_but_those_of_the_attic_can_be_read():
-    sane = [kind for kind in HOUSE if kind is not Attic]
+    sane = [kind for kind in DEMO_NODES if kind is not Attic]
     for _, line in history(3, UNTIL, nodes=sane):
         header, payload = parse_line(line.decode())
         assert len(payload.encode()) <= 25 and header.echo == 0
@@ -65,7 +65,7 @@ def test_the_attic_sends_nonsense(weeks):
 
 def test_who_speaks_how_often(weeks):
     count = Counter(line.split(b";")[0] for _, line in weeks)
-    for kind in HOUSE:
+    for kind in DEMO_NODES:
         assert count[b"%d" % kind.node_id] > 100, kind.sketch
     last = {line.split(b";")[0]: at for at, line in weeks}
     assert UNTIL - 2 * DAY - 1200 < last[b"12"] < UNTIL - 2 * DAY
@@ -82,7 +82,7 @@ def test_who_speaks_how_often(weeks):
 def test_presented_in_full(weeks):
     text = {line.decode() for _, line in weeks[:200]}
     assert "0;255;3;0;14;Gateway startup complete." in text and "0;255;0;0;18;2.4.0-alpha" in text
-    for kind in HOUSE:
+    for kind in DEMO_NODES:
         assert f"{kind.node_id};255;3;0;11;{kind.sketch}" in text
         assert f"{kind.node_id};255;3;0;12;{kind.sketch_version}" in text
         for child in kind.children:
@@ -120,7 +120,7 @@ def test_batteries_and_the_door(weeks):
 
 
 def test_live_carries_on_where_history_ends(weeks):
-    live = list(House(UNTIL, anchor=UNTIL).events(UNTIL + 3600))
+    live = list(DemoNetwork(UNTIL, anchor=UNTIL).events(UNTIL + 3600))
     for prefix, most in (
         (b"5;1;1;0;18;", 1.0),
         (b"9;1;1;0;6;", 6),

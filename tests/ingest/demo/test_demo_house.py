@@ -2,19 +2,19 @@
 
 import pytest
 
-from ingest.demo.radio.house import DISCOVERY_S, House
-from ingest.demo.radio.mains import Bathroom, LivingRoom, PowerMeter
-from ingest.demo.radio.node import Child, Node
-from ingest.demo.radio.nodes import HOUSE
-from ingest.demo.radio.odd import Attic, CarTracker
-from ingest.demo.radio.sleep import Battery, SmartSleeper
-from ingest.demo.radio.sleepers import Cellar, FrontDoor, Greenhouse
+from ingest.demo.radio.battery_node import NodeBattery, SmartSleeper
+from ingest.demo.radio.battery_sketches import Cellar, FrontDoor, Greenhouse
+from ingest.demo.radio.faulty_sketches import Attic, CarTracker
+from ingest.demo.radio.mains_sketches import Bathroom, LivingRoom, PowerMeter
+from ingest.demo.radio.network import DISCOVERY_S, DemoNetwork
+from ingest.demo.radio.node import Child, DemoNode
+from ingest.demo.radio.nodes import DEMO_NODES
 from ingest.mysensors.protocol import Presentation
 
 NOW = 1_763_692_800.0
 
 
-class Kitchen(Node):
+class Kitchen(DemoNode):
     """A node that has never had an id."""
 
     sketch = "Kitchen"
@@ -22,7 +22,7 @@ class Kitchen(Node):
 
 
 def house(*nodes, **options):
-    return House(NOW, nodes=nodes, **options)
+    return DemoNetwork(NOW, nodes=nodes, **options)
 
 
 def said(house, until):
@@ -179,14 +179,14 @@ def test_pace_keeps_the_window_half_a_second_long_for_the_controller():
 
 
 def test_a_node_asleep_or_silent_hears_nothing():
-    full = House(NOW)
+    full = DemoNetwork(NOW)
     for line in (b"4;255;3;1;18;", b"12;255;3;1;18;", b"99;255;3;1;18;", b"garbage", b"a;b;c;d;e;f"):
         full.receive(line, NOW)
     assert not [line for line in said(full, NOW + 0.05) if line.split(";")[0] in ("0", "4", "12", "99")]
 
 
 def test_discovery_every_20_minutes_by_those_awake():
-    full = House(NOW)
+    full = DemoNetwork(NOW)
     answers = [(at, line) for at, line in full.events(NOW + 2 * DISCOVERY_S + 2) if b";255;3;0;21;" in line]
     assert all((at - NOW) % DISCOVERY_S < 1.1 for at, _ in answers)
     assert {line for _, line in answers} >= {b"6;255;3;0;21;3", b"3;255;3;0;21;0", b"2;255;3;0;21;0"}
@@ -201,7 +201,7 @@ def test_a_node_that_is_off_does_not_answer():
 
 
 def test_broadcasts_that_work_and_that_do_not():
-    full = House(NOW)
+    full = DemoNetwork(NOW)
     full.receive(b"255;255;3;0;19;", NOW)
     full.receive(b"255;255;3;0;18;", NOW)
     full.receive(b"2;255;3;0;20;", NOW)
@@ -222,8 +222,10 @@ def test_questions_to_the_controller(kind, line):
 
 
 def test_batteries():
-    assert Battery(8, 26).at(0) == 8 and Battery(8, 26).at(-30) == 34 and Battery(8, 26).at(60) == 1
-    changed = Battery(94, 5, changed_days_ago=19)
+    assert (
+        NodeBattery(8, 26).at(0) == 8 and NodeBattery(8, 26).at(-30) == 34 and NodeBattery(8, 26).at(60) == 1
+    )
+    changed = NodeBattery(94, 5, changed_days_ago=19)
     assert changed.at(-18) > 90 and changed.at(-20) < 12
     levels = [
         line for line in said(house(Cellar, boot=True), NOW + 86400) if line.startswith("11;255;3;0;0;")
@@ -232,9 +234,9 @@ def test_batteries():
 
 
 def test_node_of_looks_nodes_up():
-    full = House(NOW)
+    full = DemoNetwork(NOW)
     assert isinstance(full.node(17), Attic) and full.node(0) is full.gateway
     with pytest.raises(KeyError):
         full.node(99)
-    assert len({kind.node_id for kind in HOUSE}) == len(HOUSE)
-    assert any(issubclass(kind, SmartSleeper) for kind in HOUSE)
+    assert len({kind.node_id for kind in DEMO_NODES}) == len(DEMO_NODES)
+    assert any(issubclass(kind, SmartSleeper) for kind in DEMO_NODES)

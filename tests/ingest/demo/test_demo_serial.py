@@ -5,8 +5,8 @@ import time
 import pytest
 import serial
 
-from ingest.demo.radio.mains import LivingRoom
-from ingest.demo.radio.threaded import running
+from ingest.demo.radio.mains_sketches import LivingRoom
+from tests.helpers.demo_gateway import running_gateway
 
 
 def open_port(path):
@@ -22,7 +22,7 @@ def read_until(port, line):
 
 def test_speaks_and_hears_over_a_pty(tmp_path):
     path = tmp_path / "ttyDEMO"
-    with running(serial=path, nodes=(LivingRoom,)) as gateway, open_port(path) as port:
+    with running_gateway(serial=path, nodes=(LivingRoom,)) as gateway, open_port(path) as port:
         assert gateway.address == f"serial {path}"
         port.write(b"0;255;3;0;2;\n")
         assert read_until(port, b"0;255;3;0;2;2.4.0-alpha\n")
@@ -37,14 +37,14 @@ def test_speaks_and_hears_over_a_pty(tmp_path):
 
 def test_opening_the_port_says_nothing(tmp_path):
     path = tmp_path / "ttyDEMO"
-    with running(serial=path, nodes=()), open_port(path) as port:
+    with running_gateway(serial=path, nodes=()), open_port(path) as port:
         port.timeout = 0.3
         assert port.readline() == b""
 
 
 def test_unplugged_and_back(tmp_path):
     path = tmp_path / "ttyDEMO"
-    with running(serial=path, nodes=()) as gateway:
+    with running_gateway(serial=path, nodes=()) as gateway:
         with open_port(path) as port:
             gateway.unplug()
             with pytest.raises(serial.SerialException):
@@ -63,7 +63,7 @@ def test_unplugged_and_back(tmp_path):
 
 def test_nobody_reads_and_nothing_stops(tmp_path):
     path = tmp_path / "ttyDEMO"
-    with running(serial=path, nodes=()) as gateway:
+    with running_gateway(serial=path, nodes=()) as gateway:
         for _ in range(2000):
             gateway.inject(b"7;1;1;0;0;21.5")
         with open_port(path) as port:

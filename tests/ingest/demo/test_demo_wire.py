@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingest.demo.radio.wire import Incoming, LineBuffer, Outgoing, format_outgoing, parse_incoming
+from ingest.demo.wire import Incoming, Outgoing, ReceiveBuffer, format_outgoing, parse_incoming
 
 
 @pytest.mark.parametrize(
@@ -34,20 +34,20 @@ def test_format_outgoing_cuts_the_payload_and_writes_upper_case_hex():
 
 
 def test_line_ends():
-    assert list(LineBuffer().feed(b"a;b\r\nc\n")) == [b"a;b", b"", b"c"]
-    assert list(LineBuffer(ends=b"\n").feed(b"a;b\r\nc\n")) == [b"a;b\r", b"c"]
+    assert list(ReceiveBuffer().split_lines(b"a;b\r\nc\n")) == [b"a;b", b"", b"c"]
+    assert list(ReceiveBuffer(ends=b"\n").split_lines(b"a;b\r\nc\n")) == [b"a;b\r", b"c"]
 
 
 def test_98_characters_fit_and_99_do_not():
-    assert list(LineBuffer().feed(b"x" * 98 + b"\n")) == [b"x" * 98]
-    assert list(LineBuffer().feed(b"x" * 99 + b"\n")) == []
+    assert list(ReceiveBuffer().split_lines(b"x" * 98 + b"\n")) == [b"x" * 98]
+    assert list(ReceiveBuffer().split_lines(b"x" * 99 + b"\n")) == []
 
 
 def test_the_tail_of_an_over_long_line_is_a_line_of_its_own():
-    assert list(LineBuffer().feed(b"x" * 100 + b"0;255;3;0;2;\n")) == [b"0;255;3;0;2;"]
+    assert list(ReceiveBuffer().split_lines(b"x" * 100 + b"0;255;3;0;2;\n")) == [b"0;255;3;0;2;"]
 
 
 def test_lines_may_arrive_in_pieces():
-    lines = LineBuffer()
-    assert list(lines.feed(b"7;1;1")) == []
-    assert list(lines.feed(b";0;2;1\n")) == [b"7;1;1;0;2;1"]
+    lines = ReceiveBuffer()
+    assert list(lines.split_lines(b"7;1;1")) == []
+    assert list(lines.split_lines(b";0;2;1\n")) == [b"7;1;1;0;2;1"]

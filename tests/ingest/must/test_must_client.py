@@ -6,7 +6,7 @@ import time
 import pytest
 
 from ingest.demo.ups.ep20 import ON_BATTERY, ON_LINE, DemoEP20, model
-from ingest.demo.ups.supply import Mains, Outage
+from ingest.demo.ups.mains import Mains, MainsFailure
 from ingest.must import errors
 from ingest.must.client import MustClient
 
@@ -183,7 +183,7 @@ def test_a_block_the_device_does_not_have_is_an_exception(device, client):
 
 
 def test_the_living_device_goes_to_battery_and_back():
-    mains = Mains((Outage(1000.0, 1600.0),), quiet=True)
+    mains = Mains((MainsFailure(1000.0, 1600.0),), quiet=True)
     before, during, after = (dict(enumerate(model(t, mains), 30000)) for t in (990, 1590, 1700))
     assert (before[30002], during[30002], after[30002]) == (4, 3, 4)
     assert during[30005] == 0 and during[30015] > 0x8000

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 
-from ingest.demo.radio.air import Air
+from tests.helpers.lossy_air import LossyAir
 
 GREETING = "0;255;3;0;14;Gateway startup complete.\n"
 
@@ -14,7 +14,7 @@ class AirGateway:
     """Serves one client after another on 127.0.0.1. `cut` and `mend` are the gateway's cable; `sent` what nodes got."""
 
     def __init__(self, nodes, *, loss=0.0, seed=1, latency_s=0.005):
-        self.air = Air(nodes, up=loss, down=loss, seed=seed, latency_s=latency_s)
+        self.air = LossyAir(nodes, up=loss, down=loss, seed=seed, latency_s=latency_s)
         self.nodes = {node.node_id: node for node in nodes}
         self.sent = []  # (node id, command, type) of every line of the controller
         self._server = socket.create_server(("127.0.0.1", 0))

@@ -6,8 +6,8 @@ import time
 import pytest
 
 from ingest.demo.site import ORDERS
-from ingest.demo.ups.models import MODELS, demo_house, model
-from ingest.demo.ups.supply import Mains, Outage
+from ingest.demo.ups.mains import Mains, MainsFailure
+from ingest.demo.ups.models import MODELS, demo_upses, model
 from ingest.demo.ups.upsd import DemoUpsd
 from ingest.nut.client import NutClient
 from tests.ingest.nut.lab import nut_program, until
@@ -25,13 +25,13 @@ def test_a_model_is_a_function_of_the_time_alone(name):
 
 @pytest.mark.parametrize("name", MODELS)
 def test_an_outage_begins_and_ends_at_its_second(name):
-    mains = Mains((Outage(START, START + 300),), quiet=True)
+    mains = Mains((MainsFailure(START, START + 300),), quiet=True)
     words = [model(name, START + s, mains)["ups.status"].split()[0] for s in (-0.5, 0, 299.5, 300)]
     assert words == ["OL", "OB", "OB", "OL"]
 
 
 def test_a_long_outage_reaches_low_battery_and_charges_again_afterwards():
-    mains = Mains((Outage(START, START + 3300),), quiet=True)
+    mains = Mains((MainsFailure(START, START + 3300),), quiet=True)
     rows = [model("desk", START + s, mains) for s in range(-60, 3360, 60)]
     charges = [float(row["battery.charge"]) for row in rows]
     assert charges[0] == 100 and charges[-3] < 20
@@ -104,7 +104,7 @@ def test_a_self_test_that_is_stopped_and_a_battery_that_feels_it():
 
 def test_what_may_be_ordered_in_the_demo_house_is_there():
     for name, own in ORDERS.items():
-        ups = demo_house()[name.partition("@")[0]]
+        ups = demo_upses()[name.partition("@")[0]]
         assert set(own.commands) <= set(ups.commands) and set(own.settings) <= set(ups.writable)
 
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from ingest.demo.ups.models import DemoUps, demo_house
+from ingest.demo.ups.models import DemoUps, demo_upses
 from ingest.demo.ups.upsd import DemoUpsd
 from ingest.nut.client import NutClient
 from ingest.nut.errors import NutError
@@ -20,7 +20,7 @@ ODD = 'a "quoted" back\\slash, Büro ✓'
 
 @pytest.fixture
 def server():
-    upses = demo_house()
+    upses = demo_upses()
     upses["odd"] = DemoUps(
         ODD, lambda t: {"ups.status": "OL", "ups.id": ODD, "ups.alarm": ""}, {"ups.id": ("STRING", 99)}
     )

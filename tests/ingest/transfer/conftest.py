@@ -1,21 +1,16 @@
-"""Fixtures of the tests of moving."""
-
-import sys
-from pathlib import Path
+"""Fixtures of the tests of import and export."""
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # moving_house, tracker_file, nutify_file
-
-from moving_house import House
+from tests.ingest.transfer.import_site import ImportSite
 
 
 @pytest.fixture
-def make_house(tmp_path):
-    """A function that makes a house of this name."""
-    return lambda name="house", **options: House(tmp_path / name, **options)
+def make_site(tmp_path):
+    """A function that makes a site of this name."""
+    return lambda name="site", **options: ImportSite(tmp_path / name, **options)
 
 
 @pytest.fixture
-def house(make_house):
-    return make_house()
+def site(make_site):
+    return make_site()

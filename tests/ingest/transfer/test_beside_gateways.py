@@ -9,8 +9,6 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from moving_house import Between
-from tracker_file import Tracker, make_tracker, traffic
 
 from ingest.db.connection import connect, transaction
 from ingest.db.time import format_utc
@@ -26,6 +24,8 @@ from ingest.schema.migrate import migrate
 from ingest.transfer import checkpoint as ledger
 from ingest.transfer import import_job as run
 from ingest.transfer.recorded_ranges import heard
+from tests.ingest.transfer.import_site import Between
+from tests.ingest.transfer.tracker_file import Tracker, make_tracker, traffic
 
 ROME = ZoneInfo("Europe/Rome")
 
@@ -33,9 +33,9 @@ ROME = ZoneInfo("Europe/Rome")
 class Reader:
     """The store of a running `voltkeeper ingest` for the gateway main, fed by hand."""
 
-    def __init__(self, house, alive=True):
-        migrate(house.database)
-        self.connection = connect(house.database)
+    def __init__(self, site, alive=True):
+        migrate(site.database)
+        self.connection = connect(site.database)
         number_gateways(self.connection, [("main", "tcp 127.0.0.1:1")])
         self.store = Store(self.connection, "Europe/Rome")
         if alive:
@@ -56,11 +56,11 @@ class Reader:
 
 
 @pytest.fixture
-def reader(house):
+def reader(site):
     made = []
 
     def make(**options):
-        made.append(Reader(house, **options))
+        made.append(Reader(site, **options))
         return made[-1]
 
     yield make
@@ -77,28 +77,28 @@ def tell(path, start, step, lines):
     return path
 
 
-def sums_agree(house):
-    assert house.one("select sum(count) from readings_hourly") == house.one("select count(*) from readings")
-    assert house.one("select sum(readings) from channels") == house.one("select count(*) from readings")
-    assert house.one("select sum(messages) from node_daily where child_id is null") == house.one(
+def sums_agree(site):
+    assert site.one("select sum(count) from readings_hourly") == site.one("select count(*) from readings")
+    assert site.one("select sum(readings) from channels") == site.one("select count(*) from readings")
+    assert site.one("select sum(messages) from node_daily where child_id is null") == site.one(
         "select count(*) from messages"
     )
 
 
 @pytest.mark.parametrize("count", [1500, 37])
-def test_the_first_row_of_what_has_grown_is_stored(house, tmp_path, count):
+def test_the_first_row_of_what_has_grown_is_stored(site, tmp_path, count):
     """Whatever the number of rows that were read before."""
     path = tell(tmp_path / "t.db", 1_790_000_000, 5, [f"1;1;1;0;47;{n}" for n in range(count)])
-    house.take(path)
+    site.take(path)
     tell(path, 1_790_100_000, 5, [f"1;1;1;0;47;{n}" for n in range(count, count + 50)])
-    assert house.take(path)["message"].stored == 50
-    assert [row[0] for row in house.rows("select payload from messages order by id")] == [
+    assert site.take(path)["message"].stored == 50
+    assert [row[0] for row in site.rows("select payload from messages order by id")] == [
         str(n) for n in range(count + 50)
     ]
-    sums_agree(house)
+    sums_agree(site)
 
 
-def test_cut_off_and_grown_it_takes_no_id_of_anybody(house, reader, tmp_path, monkeypatch):
+def test_cut_off_and_grown_it_takes_no_id_of_anybody(site, reader, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "CHUNK", 10)
     monkeypatch.setattr(run, "REST", 0.0)
     path = tell(tmp_path / "t.db", 1_790_000_000, 5, [f"1;1;1;0;47;{n}" for n in range(50)])
@@ -115,17 +115,17 @@ def test_cut_off_and_grown_it_takes_no_id_of_anybody(house, reader, tmp_path, mo
 
     monkeypatch.setattr(run, "save_entry", cut)
     with pytest.raises(KeyboardInterrupt):
-        house.take(path)
+        site.take(path)
     monkeypatch.setattr(run, "save_entry", begun)
     tell(path, 1_790_100_000, 5, [f"1;1;1;0;47;{n}" for n in range(50, 150)])
-    house.take(path)
-    payloads = [row[0] for row in house.rows("select payload from messages order by id")]
+    site.take(path)
+    payloads = [row[0] for row in site.rows("select payload from messages order by id")]
     assert sorted(payloads) == sorted([*map(str, range(150)), "live"]) and payloads[-1] == "live"
-    sums_agree(house)
-    assert house.take(path)["message"].stored == 0
+    sums_agree(site)
+    assert site.take(path)["message"].stored == 0
 
 
-def test_a_file_that_grows_while_it_is_read(house, reader, tmp_path, monkeypatch):
+def test_a_file_that_grows_while_it_is_read(site, reader, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "CHUNK", 10)
     path = tmp_path / "messages.csv"
     head = "received_at,node_id,child_id,command,type,payload\n"
@@ -141,13 +141,13 @@ def test_a_file_that_grows_while_it_is_read(house, reader, tmp_path, monkeypatch
                 file.write(f"{1_790_000_000 + written[0]},1,1,1,47,{written[0]}\n")
                 written[0] += 1
 
-    house.take(path, bar=Between(grow))
-    payloads = [row[0] for row in house.rows("select payload from messages")]
+    site.take(path, bar=Between(grow))
+    payloads = [row[0] for row in site.rows("select payload from messages")]
     assert sorted(payloads) == sorted([*map(str, range(200)), "live"])
-    sums_agree(house)
+    sums_agree(site)
 
 
-def test_what_both_have_just_heard_comes_once(house, reader, tmp_path):
+def test_what_both_have_just_heard_comes_once(site, reader, tmp_path):
     """The reader has heard it and not yet committed it."""
     now = time.time()
     live = reader()
@@ -160,18 +160,18 @@ def test_what_both_have_just_heard_comes_once(house, reader, tmp_path):
         30,
         [f"1;1;1;0;47;{text}" for text in ("before", "before too", "a", "b")],
     )
-    assert house.take(path)["message"].stored == 2
+    assert site.take(path)["message"].stored == 2
     live.commit()
-    assert [row[0] for row in house.rows("select payload from messages order by id")] == [
+    assert [row[0] for row in site.rows("select payload from messages order by id")] == [
         "before",
         "before too",
         "a",
         "b",
     ]
-    sums_agree(house)
+    sums_agree(site)
 
 
-def test_a_quiet_house_is_heard_once_though_clocks_differ(house, reader, tmp_path):
+def test_a_quiet_house_is_heard_once_though_clocks_differ(site, reader, tmp_path):
     """Messages further apart than any stretch, each noted some milliseconds later by the tracker."""
     start = time.time() - 86400
     live = reader(alive=False)
@@ -184,13 +184,13 @@ def test_a_quiet_house_is_heard_once_though_clocks_differ(house, reader, tmp_pat
         1200,
         [f"1;1;1;0;47;{text}" for text in ("before", *range(10), "after")],
     )
-    assert house.take(path)["message"].stored == 2
-    assert sorted(row[0] for row in house.rows("select payload from messages")) == sorted(
+    assert site.take(path)["message"].stored == 2
+    assert sorted(row[0] for row in site.rows("select payload from messages")) == sorted(
         ["before", "after", *map(str, range(10))]
     )
 
 
-def test_what_was_heard_is_known_when_its_messages_are_pruned(house, reader, tmp_path):
+def test_what_was_heard_is_known_when_its_messages_are_pruned(site, reader, tmp_path):
     start = time.time() - 60 * 86400
     live = reader(alive=False)
     for number in range(100):
@@ -201,26 +201,26 @@ def test_what_was_heard_is_known_when_its_messages_are_pruned(house, reader, tmp
     path = tell(
         tmp_path / "t.db", start - 6000, 60, [f"1;1;1;0;0;{n}" for n in (*range(2000, 2100), *range(100))]
     )
-    assert house.take(path)["message"].stored == 100
-    assert house.one("select count(*) from readings") == 201
-    assert house.one("select sum(count) from readings_hourly") == 201
+    assert site.take(path)["message"].stored == 100
+    assert site.one("select count(*) from readings") == 201
+    assert site.one("select sum(count) from readings_hourly") == 201
 
 
-def test_readings_stand_before_those_that_are_heard(house, reader, tmp_path, monkeypatch):
+def test_readings_stand_before_those_that_are_heard(site, reader, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "CHUNK", 20)
     live = reader()
     live.hear(time.time() - 5, "1;1;1;0;0;20", "1;255;3;0;0;80")
     live.commit()
     make_tracker(tmp_path / "t.db", 300)
-    house.take(tmp_path / "t.db")
+    site.take(tmp_path / "t.db")
     live.hear(time.time(), "1;1;1;0;0;21", "1;255;3;0;0;79")
     live.commit()
     for table in ("messages", "readings", "battery_levels"):
-        stamps = [row[0] for row in house.rows(f"select received_at from {table} order by id")]
+        stamps = [row[0] for row in site.rows(f"select received_at from {table} order by id")]
         assert stamps == sorted(stamps), table
 
 
-def test_ids_of_rows_that_are_gone_are_not_given_again(house, reader, tmp_path):
+def test_ids_of_rows_that_are_gone_are_not_given_again(site, reader, tmp_path):
     live = reader(alive=False)
     for number in range(100):
         live.hear(time.time() - 86400 + number, f"1;1;1;0;0;{number}")
@@ -228,13 +228,13 @@ def test_ids_of_rows_that_are_gone_are_not_given_again(house, reader, tmp_path):
     live.connection.execute("delete from messages where id <= 90")  # a prune
     live.connection.execute("delete from readings where id <= 90")
     make_tracker(tmp_path / "t.db", 30)
-    house.take(tmp_path / "t.db")
-    assert house.one("select max(id) from messages where received_at < '2026-10-26'") == 0
-    assert house.one("select count(*) from readings where id between 1 and 90") == 0
+    site.take(tmp_path / "t.db")
+    assert site.one("select max(id) from messages where received_at < '2026-10-26'") == 0
+    assert site.one("select count(*) from readings where id between 1 and 90") == 0
 
 
 @pytest.mark.parametrize("pending", [False, True])
-def test_what_a_node_is_by_default_gives_way_to_what_a_file_tells(house, reader, tmp_path, pending):
+def test_what_a_node_is_by_default_gives_way_to_what_a_file_tells(site, reader, tmp_path, pending):
     live = reader()
     live.hear(time.time() - 5, "1;255;3;0;0;80")
     live.commit()
@@ -242,19 +242,19 @@ def test_what_a_node_is_by_default_gives_way_to_what_a_file_tells(house, reader,
     path = tell(tmp_path / "t.db", time.time() - 86400, 60, told)
     if pending:
         live.hear(time.time(), "1;255;3;0;0;79")
-    house.take(path)
+    site.take(path)
     live.hear(time.time(), "1;255;3;0;0;78")
     live.commit()
-    assert house.rows("select role, sketch_name, battery_level, usual_interval_s from nodes") == [
+    assert site.rows("select role, sketch_name, battery_level, usual_interval_s from nodes") == [
         ("repeater", "Attic", 78.0, 60.0)
     ]
     for number in range(4):
         live.hear(time.time() + 5 * number, "1;255;3;0;0;78")
     live.commit()
-    assert house.one("select usual_interval_s from nodes") == 60.0  # what was usual weighs as after a start
+    assert site.one("select usual_interval_s from nodes") == 60.0  # what was usual weighs as after a start
 
 
-def test_a_silent_node_is_told_of_when_the_import_has_told_all(house, reader, tmp_path, monkeypatch):
+def test_a_silent_node_is_told_of_when_the_import_has_told_all(site, reader, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "CHUNK", 10)
     live = reader()
     watch = Watch(live.connection, live.store)
@@ -269,18 +269,18 @@ def test_a_silent_node_is_told_of_when_the_import_has_told_all(house, reader, tm
     path = tell(
         tmp_path / "t.db", time.time() - 86400, 60, [f"{1 + n // 50};1;1;0;0;{n}" for n in range(100)]
     )
-    house.take(path, bar=Between(look))
+    site.take(path, bar=Between(look))
     assert watch._rows == []
     live.store.learned -= 61
     watch._next_look = 0.0
     watch.poll(live.connection, True)
     assert [row[1][3] for row in watch._rows] == [
-        row[0] for row in house.rows("select last_seen_at from nodes order by id")
+        row[0] for row in site.rows("select last_seen_at from nodes order by id")
     ]
 
 
 @pytest.mark.parametrize("cut", [False, True])
-def test_of_what_a_file_told_one_after_the_other_the_last_is_known(house, reader, tmp_path, monkeypatch, cut):
+def test_of_what_a_file_told_one_after_the_other_the_last_is_known(site, reader, tmp_path, monkeypatch, cut):
     """For a node that is heard today and has not said it; cut off in the middle, too."""
     monkeypatch.setattr(run, "CHUNK", 10)
     monkeypatch.setattr(run, "REST", 0.0)
@@ -303,15 +303,15 @@ def test_of_what_a_file_told_one_after_the_other_the_last_is_known(house, reader
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            house.take(path, bar=Between(stop))
-    house.take(path)
+            site.take(path, bar=Between(stop))
+    site.take(path)
     live.hear(time.time(), "1;1;1;0;0;20")
     live.commit()
-    assert house.rows("select sketch_name from nodes") == [("Third",)]
-    assert house.rows("select type, description from sensors") == [(8, "Third's")]
+    assert site.rows("select sketch_name from nodes") == [("Third",)]
+    assert site.rows("select type, description from sensors") == [(8, "Third's")]
 
 
-def test_what_the_tracker_cut_or_knows_better_is_not_taken_for_what_was_just_heard(house, reader, tmp_path):
+def test_what_the_tracker_cut_or_knows_better_is_not_taken_for_what_was_just_heard(site, reader, tmp_path):
     """It notes the same messages some milliseconds later."""
     now = time.time()
     live = reader()
@@ -321,24 +321,24 @@ def test_what_the_tracker_cut_or_knows_better_is_not_taken_for_what_was_just_hea
     path = tell(tmp_path / "t.db", now - 180 + 0.004, 60, said)
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("update node set api_ver = '2.3.1', parent = 7")
-    house.take(path)
+    site.take(path)
     live.hear(now, "2;1;1;0;0;5")
     live.commit()
-    assert house.rows("select type_name, text from channels where node = 1 order by 1") == [
+    assert site.rows("select type_name, text from channels where node = 1 order by 1") == [
         ("V_POSITION", "45.5;9.2;120"),
         ("V_TEMP", "19"),
         ("V_TEXT", "parent: 3"),
     ]
-    assert house.rows("select sketch_name, parent_node_id, protocol_version from nodes where id = 1") == [
+    assert site.rows("select sketch_name, parent_node_id, protocol_version from nodes where id = 1") == [
         ("New sketch", 3, "2.3.1")
     ]
 
 
-def test_last_values_and_nodes_of_a_file_reach_the_dialogue(house, reader, tmp_path):
+def test_last_values_and_nodes_of_a_file_reach_the_dialogue(site, reader, tmp_path):
     live = reader()
     told = []
     live.store.on_import = lambda connection: told.append(what_is_known(connection, 0))
-    house.take(
+    site.take(
         tell(
             tmp_path / "t.db",
             time.time() - 86400,
@@ -352,22 +352,22 @@ def test_last_values_and_nodes_of_a_file_reach_the_dialogue(house, reader, tmp_p
     }
 
 
-def test_a_request_is_answered_with_the_value_that_was_moved_in(make_house, tmp_path, voltkeeper, wait_for):
-    house = make_house("ask")
+def test_a_request_is_answered_with_the_value_that_was_moved_in(make_site, tmp_path, voltkeeper, wait_for):
+    site = make_site("ask")
     path = tell(
         tmp_path / "t.db", time.time() - 86400, 60, ["7;255;0;0;17;2.3.1", "7;1;0;0;6;Air", "7;1;1;0;0;21.5"]
     )
     with socket.create_server(("127.0.0.1", 0)) as server:
-        house.path.write_text(
-            house.path.read_text().replace("127.0.0.1:1'", f"127.0.0.1:{server.getsockname()[1]}'")
+        site.path.write_text(
+            site.path.read_text().replace("127.0.0.1:1'", f"127.0.0.1:{server.getsockname()[1]}'")
         )
-        program = voltkeeper("ingest", "--config", house.path)
+        program = voltkeeper("ingest", "--config", site.path)
         client, _ = server.accept()
         with client, client.makefile("rw") as lines:
             lines.write("0;255;3;0;14;Gateway startup complete.\n")
             lines.flush()
             wait_for(lambda: "connected" in program.text)
-            house.take(path)
+            site.take(path)
             time.sleep(2.5)  # ingest looks twice a second and commits once
             lines.write("7;1;2;0;0;\n")
             lines.flush()
@@ -375,10 +375,10 @@ def test_a_request_is_answered_with_the_value_that_was_moved_in(make_house, tmp_
         assert program.end() == 0, program.text
 
 
-def test_what_was_heard_is_looked_up_while_others_write(house, tmp_path, monkeypatch):
+def test_what_was_heard_is_looked_up_while_others_write(site, tmp_path, monkeypatch):
     """It takes its time in a file of years: no transaction waits for it."""
-    migrate(house.database)
-    replay(house.database, "main", "tcp 127.0.0.1:1", [(time.time() - 9, b"1;1;1;0;0;1")], "Europe/Rome")
+    migrate(site.database)
+    replay(site.database, "main", "tcp 127.0.0.1:1", [(time.time() - 9, b"1;1;1;0;0;1")], "Europe/Rome")
     inside = []
 
     def slow(connection, gateway):
@@ -387,16 +387,16 @@ def test_what_was_heard_is_looked_up_while_others_write(house, tmp_path, monkeyp
 
     monkeypatch.setattr("ingest.transfer.messages.heard", slow)
     make_tracker(tmp_path / "t.db", 20)
-    house.take(tmp_path / "t.db")
+    site.take(tmp_path / "t.db")
     assert inside and not any(inside)
 
 
 def test_nothing_is_lost_or_twice_where_two_programs_listen(
-    make_house, tmp_path, voltkeeper, wait_for, monkeypatch
+    make_site, tmp_path, voltkeeper, wait_for, monkeypatch
 ):
     """The tracker hears a gateway for an hour, Voltkeeper joins in; then its file moves in, twice, while both go on."""
     monkeypatch.setattr(run, "CHUNK", 50)
-    house, path = make_house("both"), tmp_path / "t.db"
+    site, path = make_site("both"), tmp_path / "t.db"
     start = time.time() - 3700
     said = [line for line in traffic(700) if line.startswith("0;")][:2]
     said += [f"{1 + n % 9};1;1;0;0;{n / 100}" for n in range(600)]
@@ -404,12 +404,12 @@ def test_nothing_is_lost_or_twice_where_two_programs_listen(
     stop, lock = threading.Event(), threading.Lock()
     number = [1000]
     with socket.create_server(("127.0.0.1", 0)) as server:
-        house.path.write_text(
-            house.path.read_text().replace(
+        site.path.write_text(
+            site.path.read_text().replace(
                 "127.0.0.1:1'", f"127.0.0.1:{server.getsockname()[1]}', controller: false"
             )
         )
-        program = voltkeeper("ingest", "--config", house.path)
+        program = voltkeeper("ingest", "--config", site.path)
         client, _ = server.accept()
 
         def talk():
@@ -426,19 +426,19 @@ def test_nothing_is_lost_or_twice_where_two_programs_listen(
         thread = threading.Thread(target=talk)
         thread.start()
         try:
-            wait_for(lambda: house.database.exists() and house.one("select count(*) from messages") > 100, 30)
-            assert house.take(path)["message"].stored == len(said)
+            wait_for(lambda: site.database.exists() and site.one("select count(*) from messages") > 100, 30)
+            assert site.take(path)["message"].stored == len(said)
             time.sleep(1.5)
-            assert house.take(path)["message"].stored == 0
+            assert site.take(path)["message"].stored == 0
             time.sleep(1.5)
         finally:
             stop.set()
             thread.join()
             client.close()
         assert program.end() == 0, program.text
-    with closing(connect(house.database, readonly=True)) as connection:
+    with closing(connect(site.database, readonly=True)) as connection:
         payloads = [row[0] for row in connection.execute("select payload from messages order by id")]
     live = [str(n) for n in range(1000, number[0])]
     assert payloads == [line.split(";", 5)[5] for line in said] + live
-    sums_agree(house)
-    assert house.take(path)["message"].stored == 0
+    sums_agree(site)
+    assert site.take(path)["message"].stored == 0

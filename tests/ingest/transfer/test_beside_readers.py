@@ -6,8 +6,6 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
-from moving_house import Between
-from nutify_file import make_times
 
 from ingest.config.model import UpsSettings
 from ingest.db.connection import connect, transaction
@@ -18,6 +16,8 @@ from ingest.ups.records import Poll
 from ingest.ups.registry import UpsSource, register
 from ingest.ups.store import UpsStore
 from tests.ingest.nut.lab import Lab
+from tests.ingest.transfer.import_site import Between
+from tests.ingest.transfer.nutify_file import make_times
 from tests.ingest.ups.house import Ingest
 
 HOURS = """select h.*, count(s.id) as held, avg(s.input_voltage) as mean, min(s.input_voltage) as low, max(s.input_voltage) as high
@@ -38,9 +38,9 @@ def agree(rows):
 class Reader:
     """The store of a running `voltkeeper ingest` for the UPS rack@closet, fed by hand; `alive`: its source tells so."""
 
-    def __init__(self, house, alive=True):
-        migrate(house.database)
-        self.connection = connect(house.database)
+    def __init__(self, site, alive=True):
+        migrate(site.database)
+        self.connection = connect(site.database)
         sources = [UpsSource("closet", "nut", "10.0.0.1:3493", ("rack@closet",))]
         register(self.connection, sources, {})
         self.store = UpsStore(self.connection, "Europe/Rome", sources, {"rack@closet": UpsSettings()})
@@ -67,12 +67,12 @@ class Reader:
 
 
 @pytest.fixture
-def reader(house):
-    """A function that makes the house's Reader."""
+def reader(site):
+    """A function that makes the site's Reader."""
     made = []
 
     def make(**options):
-        made.append(Reader(house, **options))
+        made.append(Reader(site, **options))
         return made[-1]
 
     yield make
@@ -86,8 +86,8 @@ def csv_of(path, times, volts=220.0, status="OL", ups="rack@closet"):
     return path
 
 
-def hours(house):
-    with closing(connect(house.database, readonly=True)) as connection:
+def hours(site):
+    with closing(connect(site.database, readonly=True)) as connection:
         cursor = connection.execute(HOURS)
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row)) for row in cursor.fetchall()]
@@ -97,7 +97,7 @@ def times(start, end, step):
     return [start + step * n for n in range(int((end - start) / step))]
 
 
-def test_the_hour_that_both_write_into_is_right(house, reader, tmp_path, monkeypatch):
+def test_the_hour_that_both_write_into_is_right(site, reader, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "CHUNK", 20)
     monkeypatch.setattr(run, "REST", 0.0)
     now = time.time()
@@ -112,17 +112,17 @@ def test_the_hour_that_both_write_into_is_right(house, reader, tmp_path, monkeyp
         live.commit()
 
     path = csv_of(tmp_path / "a.csv", times(now - 2 * 3600, now + 30, 30))
-    outcome = house.take(path, bar=Between(look))["sample"]
+    outcome = site.take(path, bar=Between(look))["sample"]
     look()
     assert outcome.stored + sum(outcome.skipped.values()) == 241
     assert outcome.stored == 220  # all but those since the reader's first sample
-    agree(hours(house))
-    covered = sum(hour["covered_s"] for hour in hours(house))
-    own = house.one("select count(*) from ups_samples where input_voltage = 230") - 60
+    agree(hours(site))
+    covered = sum(hour["covered_s"] for hour in hours(site))
+    own = site.one("select count(*) from ups_samples where input_voltage = 230") - 60
     assert covered == pytest.approx(219 * 30 + 590 + 10 + own - 1, abs=1)
 
 
-def test_a_reader_that_begins_meanwhile_loses_nothing(house, reader, tmp_path, monkeypatch):
+def test_a_reader_that_begins_meanwhile_loses_nothing(site, reader, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "CHUNK", 20)
     monkeypatch.setattr(run, "REST", 0.0)
     now = time.time()
@@ -134,28 +134,28 @@ def test_a_reader_that_begins_meanwhile_loses_nothing(house, reader, tmp_path, m
         live.commit()
 
     assert (
-        house.take(csv_of(tmp_path / "a.csv", times(now - 3600, now, 15)), bar=Between(look))["sample"].stored
+        site.take(csv_of(tmp_path / "a.csv", times(now - 3600, now, 15)), bar=Between(look))["sample"].stored
         == 240
     )
     look()
-    agree(hours(house))
+    agree(hours(site))
 
 
-def test_when_a_ups_was_first_seen_stays_what_a_file_tells(house, reader, tmp_path):
+def test_when_a_ups_was_first_seen_stays_what_a_file_tells(site, reader, tmp_path):
     now = time.time()
     live = reader()
     live.see(now - 10)
     live.commit()
-    house.take(csv_of(tmp_path / "a.csv", times(now - 3600, now - 1800, 60)))
+    site.take(csv_of(tmp_path / "a.csv", times(now - 3600, now - 1800, 60)))
     live.see(now)
     live.commit()
-    assert parse_utc(house.one("select first_seen_at from ups")) == pytest.approx(now - 3600, abs=0.01)
-    assert house.rows("select status, status_at, last_sample_at from ups") == [
+    assert parse_utc(site.one("select first_seen_at from ups")) == pytest.approx(now - 3600, abs=0.01)
+    assert site.rows("select status, status_at, last_sample_at from ups") == [
         ("OL", format_utc(now), format_utc(now))
     ]
 
 
-def test_time_is_covered_once_where_two_programs_took_turns(house, reader, tmp_path):
+def test_time_is_covered_once_where_two_programs_took_turns(site, reader, tmp_path):
     start = (time.time() // 3600 - 5) * 3600
     live = reader(alive=False)
     for at in (
@@ -167,15 +167,15 @@ def test_time_is_covered_once_where_two_programs_took_turns(house, reader, tmp_p
     for at in times(start + 2400, start + 2490, 10):
         live.see(at)
     live.commit()
-    outcome = house.take(csv_of(tmp_path / "a.csv", times(start, start + 3600, 60)))["sample"]
+    outcome = site.take(csv_of(tmp_path / "a.csv", times(start, start + 3600, 60)))["sample"]
     assert outcome.skipped == {"there are samples of that time already": 2} and outcome.stored == 58
-    (hour,) = hours(house)
+    (hour,) = hours(site)
     agree([hour])
     # 59 pauses of a minute, without that which the reader's samples stand in and the three around the two left out
     assert hour["covered_s"] == 20 + 80 + 60 * (59 - 1 - 3)
 
 
-def test_an_hour_whose_samples_are_pruned_keeps_its_figures(house, reader, tmp_path):
+def test_an_hour_whose_samples_are_pruned_keeps_its_figures(site, reader, tmp_path):
     start = (time.time() // 3600 - 50) * 3600
     live = reader(alive=False)
     for at in times(start, start + 1800, 60):
@@ -183,25 +183,25 @@ def test_an_hour_whose_samples_are_pruned_keeps_its_figures(house, reader, tmp_p
     live.see(start + 7200)
     live.commit()
     live.connection.execute("delete from ups_samples where sampled_at < ?", (format_utc(start + 3600),))
-    outcome = house.take(csv_of(tmp_path / "a.csv", times(start - 3600, start + 3600, 60)))["sample"]
+    outcome = site.take(csv_of(tmp_path / "a.csv", times(start - 3600, start + 3600, 60)))["sample"]
     assert outcome.stored == 60  # those of the hour before: that of the reader is not counted twice
-    hour = next(hour for hour in hours(house) if hour["hour_at"] == format_utc(start))
+    hour = next(hour for hour in hours(site) if hour["hour_at"] == format_utc(start))
     assert (hour["samples"], hour["covered_s"], hour["input_voltage_avg"]) == (30, 1740.0, 240.0)
 
 
-def test_ids_rise_with_time_and_the_newest_is_the_last(house, reader, tmp_path):
+def test_ids_rise_with_time_and_the_newest_is_the_last(site, reader, tmp_path):
     now = time.time()
     live = reader()
     live.see(now - 10)
     live.commit()
-    house.take(csv_of(tmp_path / "a.csv", times(now - 3600, now - 60, 60)))
+    site.take(csv_of(tmp_path / "a.csv", times(now - 3600, now - 60, 60)))
     live.see(now)
     live.commit()
-    found = [row[0] for row in house.rows("select sampled_at from ups_samples order by id")]
+    found = [row[0] for row in site.rows("select sampled_at from ups_samples order by id")]
     assert found == sorted(found) and len(found) == 61
 
 
-def test_into_an_empty_file_ids_begin_at_one_and_the_reader_counts_on(house, reader, tmp_path, monkeypatch):
+def test_into_an_empty_file_ids_begin_at_one_and_the_reader_counts_on(site, reader, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "CHUNK", 20)
     now = time.time()
     live = reader()
@@ -211,13 +211,13 @@ def test_into_an_empty_file_ids_begin_at_one_and_the_reader_counts_on(house, rea
         live.see(next(moments), step=1.0)
         live.commit()
 
-    house.take(csv_of(tmp_path / "a.csv", times(now - 3600, now - 60, 60)), bar=Between(look))
-    ids = house.rows("select min(id), max(id), count(*) from ups_samples where input_voltage = 220")
+    site.take(csv_of(tmp_path / "a.csv", times(now - 3600, now - 60, 60)), bar=Between(look))
+    ids = site.rows("select min(id), max(id), count(*) from ups_samples where input_voltage = 220")
     assert ids == [(1, 59, 59)]
-    assert house.one("select min(id) from ups_samples where input_voltage = 230") > 59
+    assert site.one("select min(id) from ups_samples where input_voltage = 230") > 59
 
 
-def test_a_file_that_grows_while_it_is_read(house, reader, tmp_path, monkeypatch):
+def test_a_file_that_grows_while_it_is_read(site, reader, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "CHUNK", 10)
     now = time.time()
     path = csv_of(tmp_path / "a.csv", times(now - 3600, now - 600, 60))
@@ -233,14 +233,14 @@ def test_a_file_that_grows_while_it_is_read(house, reader, tmp_path, monkeypatch
         live.see(time.time(), step=1.0)
         live.commit()
 
-    house.take(path, bar=Between(grow))
-    assert house.one("select count(*) from ups_samples where input_voltage = 220") == 170
-    assert house.take(path)["sample"].stored == 0
-    agree(hours(house))
+    site.take(path, bar=Between(grow))
+    assert site.one("select count(*) from ups_samples where input_voltage = 220") == 170
+    assert site.take(path)["sample"].stored == 0
+    agree(hours(site))
 
 
 def test_what_the_reader_samples_while_the_import_is_away_does_not_come_twice(
-    house, reader, tmp_path, monkeypatch
+    site, reader, tmp_path, monkeypatch
 ):
     """Cut off, and run again when the reader has been at work and the file has grown."""
     monkeypatch.setattr(run, "CHUNK", 10)
@@ -251,18 +251,18 @@ def test_what_the_reader_samples_while_the_import_is_away_does_not_come_twice(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        house.take(path, bar=Between(cut))
+        site.take(path, bar=Between(cut))
     live = reader(alive=False)
     for at in times(now - 3000, now - 1000, 10):
         live.see(at)
     live.commit()
     csv_of(path, times(now - 7200, now, 60))
-    house.take(path)
-    assert house.one("select count(*) from ups_samples where input_voltage = 220") == 60 + 10 + 16
-    agree(hours(house))
+    site.take(path)
+    assert site.one("select count(*) from ups_samples where input_voltage = 220") == 60 + 10 + 16
+    agree(hours(site))
 
 
-def test_an_outage_that_goes_on_stays_the_last_one(house, reader, tmp_path):
+def test_an_outage_that_goes_on_stays_the_last_one(site, reader, tmp_path):
     now = time.time()
     live = reader()
     for at in times(now - 300, now - 60, 10):
@@ -272,18 +272,18 @@ def test_an_outage_that_goes_on_stays_the_last_one(house, reader, tmp_path):
     live.commit()
     told = [(now - 86400, "ONBATT"), (now - 86000, "ONLINE"), (now - 61, "ONBATT")]
     make_times(tmp_path / "nutify.sqlite", times(now - 90000, now, 60), told)
-    outcome = house.take(tmp_path / "nutify.sqlite", ups="rack@closet")["events of UPSes"]
+    outcome = site.take(tmp_path / "nutify.sqlite", ups="rack@closet")["events of UPSes"]
     assert outcome.stored == 1 and sum(outcome.skipped.values()) == 1
-    assert house.rows("select started_at, ended_at is null from events order by id") == [
+    assert site.rows("select started_at, ended_at is null from events order by id") == [
         (format_utc(now - 86400), 0),
         (format_utc(now - 60), 1),
     ]
-    assert house.rows("select on_battery_since, last_outage_at from ups_overview") == [
+    assert site.rows("select on_battery_since, last_outage_at from ups_overview") == [
         (format_utc(now - 60),) * 2
     ]
 
 
-def test_an_outage_that_was_moved_in_counts_for_the_battery(house, tmp_path):
+def test_an_outage_that_was_moved_in_counts_for_the_battery(site, tmp_path):
     start = time.time() - 90000
     path = tmp_path / "nutify.sqlite"
     make_times(
@@ -292,14 +292,14 @@ def test_an_outage_that_was_moved_in_counts_for_the_battery(house, tmp_path):
         [(start + 600, "ONBATT"), (start + 1800, "ONLINE")],
         on_battery=(start + 600, start + 1800),
     )
-    house.take(path)
-    (figures,) = [json.loads(row[0]) for row in house.rows("select figures from events")]
+    site.take(path)
+    (figures,) = [json.loads(row[0]) for row in site.rows("select figures from events")]
     assert figures["covered_s"] == pytest.approx(1200, abs=61) and figures["wh"] == pytest.approx(
         180 * figures["covered_s"] / 3600, abs=0.1
     )
 
 
-def test_thousands_of_events_keep_nobody_waiting(house, reader, tmp_path, monkeypatch):
+def test_thousands_of_events_keep_nobody_waiting(site, reader, tmp_path, monkeypatch):
     start = time.time() - 90 * 86400
     told = [(start + 1800 * n, "ONLINE" if n % 2 else "ONBATT") for n in range(4000)]
     make_times(tmp_path / "nutify.sqlite", times(start, start + 600, 60), told)
@@ -321,7 +321,7 @@ def test_thousands_of_events_keep_nobody_waiting(house, reader, tmp_path, monkey
 
     for module in ("import_job", "checkpoint", "importers.nutify_events", "states"):
         monkeypatch.setattr(f"ingest.transfer.{module}.transaction", Held, raising=False)
-    assert house.take(tmp_path / "nutify.sqlite", ups="rack@closet")["events of UPSes"].stored == 2000
+    assert site.take(tmp_path / "nutify.sqlite", ups="rack@closet")["events of UPSes"].stored == 2000
     assert waits and max(waits) < 0.3, max(waits)
     assert live.store is not None
 

@@ -12,7 +12,6 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from tracker_file import make_tracker
 
 from ingest.config.model import Config
 from ingest.config.retention import Retention
@@ -24,7 +23,8 @@ from ingest.mysensors.replay import replay
 from ingest.schema.migrate import migrate
 from ingest.transfer import parquet_export as export
 from ingest.transfer.parquet_export import export_tables, house_name, join, run_export
-from ingest.transfer.records import MoveError
+from ingest.transfer.records import TransferError
+from tests.ingest.transfer.tracker_file import make_tracker
 
 duckdb = pytest.importorskip("duckdb")
 ROOT = Path(__file__).parents[3]
@@ -40,14 +40,14 @@ sys.exit(export.export_tables(load_config(sys.argv[1]), Path(sys.argv[2]), None)
 
 
 @pytest.fixture
-def full(make_house, tmp_path):
-    """A function that makes a house with 2,000 messages, readings and so on."""
+def full(make_site, tmp_path):
+    """A function that makes a site with 2,000 messages, readings and so on."""
 
-    def make(name="house", title="Hill house", seed=7, count=2000, step_s=60.0):
+    def make(name="site", title="Hill house", seed=7, count=2000, step_s=60.0):
         make_tracker(tmp_path / f"{name}.db", count, step_s=step_s, seed=seed)
-        house = make_house(name, title=title)
-        house.take(tmp_path / f"{name}.db")
-        return house
+        site = make_site(name, title=title)
+        site.take(tmp_path / f"{name}.db")
+        return site
 
     return make
 
@@ -68,88 +68,88 @@ def ids(folder, table="messages"):
     return [row[0] for row in ask(sql)]
 
 
-def hear(house, lines, at):
+def hear(site, lines, at):
     recording = [(at + n, line.encode()) for n, line in enumerate(lines)]
-    replay(house.database, "main", "tcp 127.0.0.1:1", recording, "Europe/Rome")
+    replay(site.database, "main", "tcp 127.0.0.1:1", recording, "Europe/Rome")
 
 
 def test_tables_stand_by_table_and_day_with_their_types(full, tmp_path):
-    house, folder = full(), tmp_path / "out"
-    rows = run_export(house.config, folder).rows
+    site, folder = full(), tmp_path / "out"
+    rows = run_export(site.config, folder).rows
     assert rows["messages"] == 2000 and rows["nodes"] == 13
     assert "table=messages/day=2026-10-25/part-hill-house.1.1-2000.parquet" in files(folder)
     assert "table=readings_hourly/day=2026-10-25/part-hill-house.parquet" in files(folder)
     assert "table=nodes/part-hill-house.parquet" in files(folder)
     sql = f"select house, day, received_at, id, payload from read_parquet('{folder}/table=messages/*/*.parquet') where id = 2000"
     found = ask(sql)[0]
-    at = house.one("select received_at from messages where id = 2000")
+    at = site.one("select received_at from messages where id = 2000")
     assert found[0] == "hill-house" and str(found[1]) == at[:10] and found[2].isoformat() == at[:19]
-    assert found[3:] == (2000, house.one("select payload from messages where id = 2000"))
+    assert found[3:] == (2000, site.one("select payload from messages where id = 2000"))
     values = ask(f"select sum(value), count(value) from read_parquet('{folder}/table=readings/*/*.parquet')")[
         0
     ]
-    assert values == pytest.approx(house.rows("select sum(value), count(value) from readings")[0])
+    assert values == pytest.approx(site.rows("select sum(value), count(value) from readings")[0])
 
 
 def test_what_has_come_since_is_added_and_nothing_else_written(full, tmp_path):
-    house, folder = full(), tmp_path / "out"
-    run_export(house.config, folder)
+    site, folder = full(), tmp_path / "out"
+    run_export(site.config, folder)
     before = {name: (folder / name).stat().st_mtime_ns for name in files(folder)}
-    hear(house, ["1;1;1;0;0;20", "1;1;1;0;0;21"], 1_795_000_000)
-    rows = run_export(house.config, folder).rows
+    hear(site, ["1;1;1;0;0;20", "1;1;1;0;0;21"], 1_795_000_000)
+    rows = run_export(site.config, folder).rows
     assert rows["messages"] == 2 and rows["readings"] == 2 and rows["readings_hourly"] == 1
     after = {name: (folder / name).stat().st_mtime_ns for name in files(folder)}
     history = [name for name in before if "day=" in name]
     assert all(after[name] == before[name] for name in history)
     assert ids(folder) == list(range(1, 2003))
-    assert "messages" not in run_export(house.config, folder).rows
+    assert "messages" not in run_export(site.config, folder).rows
 
 
-def test_an_import_into_a_used_house_is_added_below(make_house, tmp_path, monkeypatch):
+def test_an_import_into_a_used_house_is_added_below(make_site, tmp_path, monkeypatch):
     monkeypatch.setattr(export, "STRETCH", 300)
-    house, folder = make_house(), tmp_path / "out"
-    migrate(house.database)
-    hear(house, [f"1;1;1;0;0;{n}" for n in range(50)], 1_795_000_000)
-    run_export(house.config, folder)
+    site, folder = make_site(), tmp_path / "out"
+    migrate(site.database)
+    hear(site, [f"1;1;1;0;0;{n}" for n in range(50)], 1_795_000_000)
+    run_export(site.config, folder)
     make_tracker(tmp_path / "old.db", 1000)
-    house.take(tmp_path / "old.db")
-    with closing(connect(house.database)) as connection, transaction(connection):  # as if it were still at it
+    site.take(tmp_path / "old.db")
+    with closing(connect(site.database)) as connection, transaction(connection):  # as if it were still at it
         connection.execute("update imports set finished_at = null, next_id = next_id - 100")
         taken = connection.execute(
             "select * from messages where id >= (select next_id from imports) and id < 1"
         ).fetchall()
         connection.execute("delete from messages where id >= (select next_id from imports) and id < 1")
-    assert run_export(house.config, folder).rows["messages"] == 900
-    with closing(connect(house.database)) as connection, transaction(connection):
+    assert run_export(site.config, folder).rows["messages"] == 900
+    with closing(connect(site.database)) as connection, transaction(connection):
         connection.executemany(f"insert into messages values ({', '.join('?' * len(taken[0]))})", taken)
         connection.execute("update imports set finished_at = 'now', next_id = next_id + 100")
-    assert run_export(house.config, folder).rows["messages"] == 100
+    assert run_export(site.config, folder).rows["messages"] == 100
     assert ids(folder) == list(range(-999, 51))
     state = json.loads((folder / ".voltkeeper-hill-house.json").read_text())
     assert state["messages"]["stretches"] == [[-999, 50]]
 
 
 def test_ids_that_are_used_again_are_other_rows(full, tmp_path):
-    house, folder = full(), tmp_path / "out"
-    run_export(house.config, folder)
-    with closing(connect(house.database)) as connection:
+    site, folder = full(), tmp_path / "out"
+    run_export(site.config, folder)
+    with closing(connect(site.database)) as connection:
         connection.execute("delete from messages where id > 1990")
         connection.execute("delete from imports")
-    hear(house, [f"1;1;1;0;0;{n}" for n in range(25)], 1_795_000_000)
-    assert run_export(house.config, folder).rows["messages"] == 25
+    hear(site, [f"1;1;1;0;0;{n}" for n in range(25)], 1_795_000_000)
+    assert run_export(site.config, folder).rows["messages"] == 25
     assert len(ids(folder)) == 2025
-    with closing(connect(house.database)) as connection:
+    with closing(connect(site.database)) as connection:
         connection.execute("delete from messages")
-    run_export(house.config, folder)
-    hear(house, ["1;1;1;0;0;5"], 1_796_000_000)
-    assert run_export(house.config, folder).rows["messages"] == 1
+    run_export(site.config, folder)
+    hear(site, ["1;1;1;0;0;5"], 1_796_000_000)
+    assert run_export(site.config, folder).rows["messages"] == 1
     assert len(ids(folder)) == 2026
 
 
 def test_killed_at_random_moments_nothing_is_lost_or_twice(full, tmp_path):
-    house, folder = full(), tmp_path / "out"
+    site, folder = full(), tmp_path / "out"
     rnd = random.Random(3)
-    command = [sys.executable, "-c", KILLED, str(house.path), str(folder)]
+    command = [sys.executable, "-c", KILLED, str(site.path), str(folder)]
     counts = []
     for _ in range(3):
         before = files(folder)
@@ -165,7 +165,7 @@ def test_killed_at_random_moments_nothing_is_lost_or_twice(full, tmp_path):
     assert counts == sorted(set(counts))
     subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True, timeout=60)
     for table in ("messages", "readings", "battery_levels"):
-        assert ids(folder, table) == [row[0] for row in house.rows(f"select id from {table} order by id")]
+        assert ids(folder, table) == [row[0] for row in site.rows(f"select id from {table} order by id")]
 
 
 def times_of(folder, table="messages", column="received_at"):
@@ -179,7 +179,7 @@ def times_of(folder, table="messages", column="received_at"):
 
 
 class Lake:
-    """A house and its DIR; `everything` is what was ever in the house's tables, by table."""
+    """A site and its DIR; `everything` is what was ever in the site's tables, by table."""
 
     TABLES = {
         "messages": "received_at",
@@ -188,25 +188,25 @@ class Lake:
         "oddities": "at",
     }
 
-    def __init__(self, house, folder):
-        self.house, self.folder = house, folder
+    def __init__(self, site, folder):
+        self.site, self.folder = site, folder
         self.everything = {table: set() for table in self.TABLES}
 
     def export(self):
         for table, column in self.TABLES.items():
-            self.everything[table] |= set(self.house.rows(f"select id, {column} from {table}"))
-        rows = run_export(self.house.config, self.folder).rows
+            self.everything[table] |= set(self.site.rows(f"select id, {column} from {table}"))
+        rows = run_export(self.site.config, self.folder).rows
         for table, column in self.TABLES.items():
             found = times_of(self.folder, table, column) if self.everything[table] else []
             assert found == sorted(self.everything[table], key=lambda row: (row[1], row[0])), table
         return rows
 
     def delete(self, kind, key):
-        with closing(connect(self.house.database)) as connection, transaction(connection):
+        with closing(connect(self.site.database)) as connection, transaction(connection):
             connection.execute("insert into deletions (kind, key, subject) values (?, ?, 'it')", (kind, key))
         run_due(
             Config(
-                database=self.house.database,
+                database=self.site.database,
                 timezone="UTC",
                 retention=Retention(None, None, None, None, None),
             )
@@ -214,10 +214,10 @@ class Lake:
 
 
 @pytest.fixture
-def lake(make_house, tmp_path):
-    house = make_house("lake")
-    migrate(house.database)
-    return Lake(house, tmp_path / "out")
+def lake(make_site, tmp_path):
+    site = make_site("lake")
+    migrate(site.database)
+    return Lake(site, tmp_path / "out")
 
 
 def chat(node, first, count):
@@ -238,45 +238,45 @@ NOW = 1_795_000_000
 @pytest.mark.parametrize("again", [3, 40, 400])
 def test_a_node_with_the_newest_rows_is_deleted_and_its_ids_are_used_again(lake, wrong, again):
     """Also where the clock was wrong for a while, before or after it."""
-    hear(lake.house, chat(1, 0, 100), NOW)
-    hear(lake.house, chat(1, 0, 4), NOW + (1000 if wrong < 0 else wrong))
-    hear(lake.house, chat(2, 0, 50), NOW + 2000)
+    hear(lake.site, chat(1, 0, 100), NOW)
+    hear(lake.site, chat(1, 0, 4), NOW + (1000 if wrong < 0 else wrong))
+    hear(lake.site, chat(2, 0, 50), NOW + 2000)
     lake.export()
     lake.delete("node", 2)
-    hear(lake.house, chat(1, 0, again), NOW + (wrong if wrong < 0 else 4000))
+    hear(lake.site, chat(1, 0, again), NOW + (wrong if wrong < 0 else 4000))
     lake.export()
     lake.delete("node", 1)
-    hear(lake.house, chat(3, 0, 8), NOW + 9000)
+    hear(lake.site, chat(3, 0, 8), NOW + 9000)
     lake.export()
     assert "messages" not in lake.export()
 
 
 def test_rows_deleted_before_they_were_exported_and_a_table_that_was_empty_for_a_while(lake):
-    hear(lake.house, chat(1, 0, 20), NOW)
+    hear(lake.site, chat(1, 0, 20), NOW)
     lake.export()
-    hear(lake.house, chat(2, 0, 20), NOW + 100)
+    hear(lake.site, chat(2, 0, 20), NOW + 100)
     lake.delete("node", 2)
-    hear(lake.house, chat(1, 20, 12), NOW + 200)
+    hear(lake.site, chat(1, 20, 12), NOW + 200)
     lake.export()
     lake.delete("node", 1)
     lake.export()
-    hear(lake.house, chat(4, 0, 100), NOW + 300)
+    hear(lake.site, chat(4, 0, 100), NOW + 300)
     lake.export()
 
 
 def test_after_a_prune_what_moves_in_comes_into_its_days(lake, tmp_path):
     day = 86400
     for number in range(60):
-        hear(lake.house, chat(1, 0, 40), NOW + number * day)
+        hear(lake.site, chat(1, 0, 40), NOW + number * day)
     lake.export()
     before = files(lake.folder)
-    with closing(connect(lake.house.database)) as connection, transaction(connection):
+    with closing(connect(lake.site.database)) as connection, transaction(connection):
         connection.execute("update chores set outcome = 'done'")
     late = NOW + 60 * day
-    prune(lake.house.database, lambda connection: plan_before(connection, late - 30 * day, late), "test")
+    prune(lake.site.database, lambda connection: plan_before(connection, late - 30 * day, late), "test")
     make_tracker(tmp_path / "old.db", 500, step_s=3600.0)
-    lake.house.take(tmp_path / "old.db")
-    hear(lake.house, chat(1, 0, 8), late)
+    lake.site.take(tmp_path / "old.db")
+    hear(lake.site, chat(1, 0, 8), late)
     rows = lake.export()
     assert rows["messages"] == 508
     added = {
@@ -289,60 +289,60 @@ def test_after_a_prune_what_moves_in_comes_into_its_days(lake, tmp_path):
 
 
 def test_an_older_copy_of_the_file_is_put_in_its_place(lake, tmp_path, capsys):
-    hear(lake.house, chat(1, 0, 100), NOW)
-    back_up(lake.house.database, tmp_path / "copy.db")
-    hear(lake.house, chat(1, 0, 100), NOW + 1000)
+    hear(lake.site, chat(1, 0, 100), NOW)
+    back_up(lake.site.database, tmp_path / "copy.db")
+    hear(lake.site, chat(1, 0, 100), NOW + 1000)
     make_tracker(tmp_path / "old.db", 100)
-    lake.house.take(tmp_path / "old.db")
+    lake.site.take(tmp_path / "old.db")
     lake.export()
     for suffix in ("-wal", "-shm"):
-        Path(f"{lake.house.database}{suffix}").unlink(missing_ok=True)
-    (tmp_path / "copy.db").rename(lake.house.database)
-    hear(lake.house, chat(1, 0, 60), NOW + 5000)
-    assert export_tables(lake.house.config, lake.folder, None) == 0
+        Path(f"{lake.site.database}{suffix}").unlink(missing_ok=True)
+    (tmp_path / "copy.db").rename(lake.site.database)
+    hear(lake.site, chat(1, 0, 60), NOW + 5000)
+    assert export_tables(lake.site.config, lake.folder, None) == 0
     told = capsys.readouterr().out
     assert "an older copy was put in its place" in told and "messages: 60 rows" in told
     lake.export()
-    lake.house.take(tmp_path / "old.db")  # the same once more
+    lake.site.take(tmp_path / "old.db")  # the same once more
     assert "messages" not in lake.export()
-    hear(lake.house, chat(2, 0, 60), NOW + 6000)
+    hear(lake.site, chat(2, 0, 60), NOW + 6000)
     lake.export()
 
 
 def test_another_file_moves_in_where_the_first_had_been(lake, tmp_path):
-    hear(lake.house, chat(1, 0, 10), NOW)
-    back_up(lake.house.database, tmp_path / "copy.db")
+    hear(lake.site, chat(1, 0, 10), NOW)
+    back_up(lake.site.database, tmp_path / "copy.db")
     make_tracker(tmp_path / "one.db", 100, seed=1)
-    lake.house.take(tmp_path / "one.db")
+    lake.site.take(tmp_path / "one.db")
     lake.export()
     for suffix in ("-wal", "-shm"):
-        Path(f"{lake.house.database}{suffix}").unlink(missing_ok=True)
-    (tmp_path / "copy.db").rename(lake.house.database)
+        Path(f"{lake.site.database}{suffix}").unlink(missing_ok=True)
+    (tmp_path / "copy.db").rename(lake.site.database)
     make_tracker(tmp_path / "two.db", 100, seed=2, start=datetime(2026, 5, 1))
-    lake.house.take(tmp_path / "two.db")
+    lake.site.take(tmp_path / "two.db")
     lake.export()
 
 
 def test_where_the_files_were_taken_away_only_what_is_new_is_written(lake, tmp_path):
-    hear(lake.house, chat(1, 0, 100), NOW)
-    hear(lake.house, chat(2, 0, 50), NOW + 2000)
+    hear(lake.site, chat(1, 0, 100), NOW)
+    hear(lake.site, chat(2, 0, 50), NOW + 2000)
     lake.export()
     for path in lake.folder.rglob("*.parquet"):
         path.unlink()
     lake.delete("node", 2)
-    hear(lake.house, chat(1, 0, 80), NOW + 4000)
+    hear(lake.site, chat(1, 0, 80), NOW + 4000)
     make_tracker(tmp_path / "old.db", 200)
-    lake.house.take(tmp_path / "old.db")
-    assert run_export(lake.house.config, lake.folder).rows["messages"] == 280
-    assert "messages" not in run_export(lake.house.config, lake.folder).rows
+    lake.site.take(tmp_path / "old.db")
+    assert run_export(lake.site.config, lake.folder).rows["messages"] == 280
+    assert "messages" not in run_export(lake.site.config, lake.folder).rows
 
 
 @pytest.mark.parametrize("moment", range(8))
 def test_killed_and_then_a_node_is_deleted(lake, monkeypatch, moment):
-    hear(lake.house, chat(1, 0, 60), NOW)
-    hear(lake.house, chat(2, 0, 40), NOW + 86400)
+    hear(lake.site, chat(1, 0, 60), NOW)
+    hear(lake.site, chat(2, 0, 40), NOW + 86400)
     for table, column in lake.TABLES.items():
-        lake.everything[table] |= set(lake.house.rows(f"select id, {column} from {table}"))
+        lake.everything[table] |= set(lake.site.rows(f"select id, {column} from {table}"))
     written = []
     keep = export._keep
 
@@ -354,10 +354,10 @@ def test_killed_and_then_a_node_is_deleted(lake, monkeypatch, moment):
 
     monkeypatch.setattr(export, "_keep", killed)
     with pytest.raises(KeyboardInterrupt):
-        run_export(lake.house.config, lake.folder)
+        run_export(lake.site.config, lake.folder)
     monkeypatch.setattr(export, "_keep", keep)
     lake.delete("node", 2)
-    hear(lake.house, chat(1, 0, 60), NOW + 86500)
+    hear(lake.site, chat(1, 0, 60), NOW + 86500)
     for table, column in lake.TABLES.items():  # what was deleted before it stood in a file is nowhere
         there = (
             {row for row in times_of(lake.folder, table, column)}
@@ -369,10 +369,10 @@ def test_killed_and_then_a_node_is_deleted(lake, monkeypatch, moment):
     assert not list(lake.folder.rglob("*.half"))
 
 
-def test_what_the_house_forgets_of_a_day_stays_in_its_file(house, tmp_path):
+def test_what_the_house_forgets_of_a_day_stays_in_its_file(site, tmp_path):
     """Polls go after some days, in the middle of a day; the other rows of it change, too."""
-    migrate(house.database)
-    with closing(connect(house.database)) as connection:
+    migrate(site.database)
+    with closing(connect(site.database)) as connection:
         connection.execute(
             "insert into ups (id, name, driver, source, label) values (1, 'rack', 'nut', 'x', 'Rack')"
         )
@@ -382,10 +382,10 @@ def test_what_the_house_forgets_of_a_day_stays_in_its_file(house, tmp_path):
                 "insert into polls (ups, started_at, ended_at, count, outcome) values (1, ?, ?, 5, 'ok')",
                 (at, at),
             )
-        run_export(house.config, tmp_path / "out")
+        run_export(site.config, tmp_path / "out")
         connection.execute("delete from polls where id <= 4")
         connection.execute("update polls set count = 9 where id = 10")
-    run_export(house.config, tmp_path / "out")
+    run_export(site.config, tmp_path / "out")
     found = ask(
         f"select count(*), count(distinct started_at), sum(count) from read_parquet('{tmp_path / 'out'}/table=polls/*/*.parquet')"
     )
@@ -399,7 +399,7 @@ def test_the_query_of_the_readme_reads_two_houses(full, tmp_path, monkeypatch):
     assert str(folder) in sql
     monkeypatch.chdir(tmp_path)
     for number, title in enumerate(("Hill house", "Sea cabin")):
-        run_export(full(f"house{number}", title, seed=number + 1, count=400).config, folder)
+        run_export(full(f"site{number}", title, seed=number + 1, count=400).config, folder)
     found = ask(sql)
     assert {row[0] for row in found} == {"hill-house", "sea-cabin"}
     assert all(18 <= row[-1] <= 24 for row in found)
@@ -417,18 +417,18 @@ def test_without_duckdb_it_says_how_to_install_it(full, tmp_path, voltkeeper):
 
 def test_one_export_of_a_house_at_a_time(full, tmp_path, monkeypatch):
     """The second one leaves alone what the first has under way."""
-    house, folder = full(count=200), tmp_path / "out"
+    site, folder = full(count=200), tmp_path / "out"
     keep, tried = export._keep, []
 
     def meanwhile(half, path):
         if not tried:
             tried.append(path)
-            with pytest.raises(MoveError, match="Another export"):
-                run_export(house.config, folder)
+            with pytest.raises(TransferError, match="Another export"):
+                run_export(site.config, folder)
         keep(half, path)
 
     monkeypatch.setattr(export, "_keep", meanwhile)
-    run_export(house.config, folder)
+    run_export(site.config, folder)
     assert tried and ids(folder) == list(range(1, 201))
     left = sorted(path.name for path in folder.iterdir() if path.is_file())
     assert left == [".voltkeeper-hill-house.json", ".voltkeeper-hill-house.lock"]

@@ -14,7 +14,7 @@ from ingest.config.retention import Retention
 from ingest.db.connection import connect
 from ingest.maintenance.jobs import run_due
 from ingest.maintenance.retention import plan
-from ingest.transfer.records import MoveError
+from ingest.transfer.records import TransferError
 
 NETWORK = {
     "0": {
@@ -47,118 +47,118 @@ def network(tmp_path):
     return path
 
 
-def test_a_network_of_pymysensors(house, network):
+def test_a_network_of_pymysensors(site, network):
     for _ in range(2):
-        assert house.take(network)["nodes, sensors and values"].stored == 5
-        assert house.rows(
+        assert site.take(network)["nodes, sensors and values"].stored == 5
+        assert site.rows(
             "select id, sketch_name, battery_level, protocol_version, role, last_seen_at from nodes"
         ) == [(0, None, None, "2.3.2", "gateway", None), (5, "Shed", 77.0, "2.2", "repeater", None)]
-        assert house.rows("select name, type_name, value, text, readings from channels") == [
+        assert site.rows("select name, type_name, value, text, readings from channels") == [
             ("Shed 5 · Air · V_TEMP", "V_TEMP", 21.5, "21.5", 0),
             ("Shed 5 · Air · V_TEXT", "V_TEXT", None, "ok", 0),
         ]
 
 
-def test_csv_of_messages(house, tmp_path):
+def test_csv_of_messages(site, tmp_path):
     path = tmp_path / "messages.csv"
     path.write_text(
         "id,received_at,node_id,child_id,command,type,payload\n"
         '1,2026-06-01T12:00:00Z,5,1,set,V_TEMP,21.5\n2,1780315201.5,5,255,3,0,80\n3,2026-06-01 14:00:02,5,1,1,0,"1,5"\n'
         "4,2026-06-01T12:00:03Z,5,1,shout,V_TEMP,1\n"
     )
-    outcome = house.take(path)["message"]
+    outcome = site.take(path)["message"]
     assert outcome.stored == 3 and outcome.skipped == {"command is no whole number from 0 to 4": 1}
-    assert house.rows("select received_at, type_name, payload from messages order by id") == [
+    assert site.rows("select received_at, type_name, payload from messages order by id") == [
         ("2026-06-01T12:00:00.000Z", "V_TEMP", "21.5"),
         ("2026-06-01T12:00:01.500Z", "I_BATTERY_LEVEL", "80"),
         ("2026-06-01T12:00:02.000Z", "V_TEMP", "1,5"),
     ]
-    assert house.one("select battery_level from nodes where id = 5") == 80.0
-    assert house.take(path)["message"].stored == 0
+    assert site.one("select battery_level from nodes where id = 5") == 80.0
+    assert site.take(path)["message"].stored == 0
 
 
-def test_csv_of_values(house, tmp_path):
+def test_csv_of_values(site, tmp_path):
     path = tmp_path / "values.csv"
     path.write_text("received_at,node_id,child_id,type,value\n2026-06-01T12:00:00Z,5,1,V_HUM,61\n")
-    assert house.take(path)["value"].stored == 1
-    assert house.rows("select c.type_name, r.value from readings r join channels c on c.id = r.channel") == [
+    assert site.take(path)["value"].stored == 1
+    assert site.rows("select c.type_name, r.value from readings r join channels c on c.id = r.channel") == [
         ("V_HUM", 61.0)
     ]
 
 
-def test_a_file_left_in_the_middle_of_a_write_is_refused_with_the_remedy(house, tmp_path):
+def test_a_file_left_in_the_middle_of_a_write_is_refused_with_the_remedy(site, tmp_path):
     with closing(sqlite3.connect(tmp_path / "written.db", isolation_level=None)) as writer:
         writer.executescript("create table message (text); pragma cache_size = 5; begin")
         writer.executemany("insert into message values (?)", [("x" * 4000,)] * 50)
         for end in ("", "-journal"):
             shutil.copy(tmp_path / f"written.db{end}", tmp_path / f"mysensors.db{end}")
-    with pytest.raises(MoveError, match="middle of a write: start the program that made it once"):
-        house.take(tmp_path / "mysensors.db")
+    with pytest.raises(TransferError, match="middle of a write: start the program that made it once"):
+        site.take(tmp_path / "mysensors.db")
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"hello\n", b"{}", b"SQLite format 3\0", b"a,b\n1,2\n", b"\xff\xfe\x00" * 50]
 )
-def test_anything_else_is_refused_with_what_was_looked_for(house, tmp_path, content):
+def test_anything_else_is_refused_with_what_was_looked_for(site, tmp_path, content):
     path = tmp_path / "what"
     path.write_bytes(content)
-    with pytest.raises(MoveError) as error:
-        house.take(path)
+    with pytest.raises(TransferError) as error:
+        site.take(path)
     assert content[:6] == b"SQLite" or all(
         word in str(error.value)
         for word in ("MySensorsTracker", "Nutify", "pymysensors", "EP20", "upslog", "CSV")
     )
-    assert not house.database.exists()
+    assert not site.database.exists()
 
 
-def test_the_command_line_says_what_became_of_it(house, network, voltkeeper):
-    program = voltkeeper("import", network, "--config", house.path)
+def test_the_command_line_says_what_became_of_it(site, network, voltkeeper):
+    program = voltkeeper("import", network, "--config", site.path)
     assert program.wait() == 0
     assert "pymysensors file, imported into" in program.text and "5 merged with what is known" in program.text
-    assert voltkeeper("import", house.path, "--config", house.path).wait() == 1
-    program = voltkeeper("import", "nowhere", "--config", house.path)
+    assert voltkeeper("import", site.path, "--config", site.path).wait() == 1
+    program = voltkeeper("import", "nowhere", "--config", site.path)
     assert program.wait() == 2 and "no file that is there" in program.text
-    program = voltkeeper("import", network, "--config", house.path, "--timezone", "Mars")
+    program = voltkeeper("import", network, "--config", site.path, "--timezone", "Mars")
     assert program.wait() == 2 and "no time zone" in program.text
 
 
-def test_days_are_those_of_the_house_whatever_time_the_file_is_in(house, tmp_path):
+def test_days_are_those_of_the_house_whatever_time_the_file_is_in(site, tmp_path):
     path = tmp_path / "messages.csv"
     path.write_text(
         "received_at,node_id,child_id,command,type,payload\n2026-06-01 22:30:00,5,1,set,V_TEMP,21.5\n"
     )
-    house.take(path, timezone="UTC")
-    assert house.rows("select distinct day from node_daily") == [("2026-06-02",)]
+    site.take(path, timezone="UTC")
+    assert site.rows("select distinct day from node_daily") == [("2026-06-02",)]
 
 
-def test_a_line_that_was_cut_when_it_was_read_does_not_come_twice(house, tmp_path):
+def test_a_line_that_was_cut_when_it_was_read_does_not_come_twice(site, tmp_path):
     path = tmp_path / "values.csv"
     path.write_text(
         "received_at,node_id,child_id,type,value\n2026-06-01T12:00:00Z,5,1,V_HUM,61\n2026-06-01T12:01:00Z,5,1,V_HUM,6"
     )
-    assert house.take(path)["value"].stored == 2
+    assert site.take(path)["value"].stored == 2
     with path.open("a") as file:
         file.write("2.5\n2026-06-01T12:02:00Z,5,1,V_HUM,63\n")
-    assert house.take(path)["value"].stored == 1
-    assert house.take(path)["value"].stored == 0
-    assert house.one("select count(*) from messages") == 3
+    assert site.take(path)["value"].stored == 1
+    assert site.take(path)["value"].stored == 0
+    assert site.one("select count(*) from messages") == 3
 
 
 @pytest.mark.parametrize("header", ["received_at,node_id,child_id,type,value", "sampled_at,ups,ups_load,x,y"])
-def test_csv_with_the_newest_rows_first_is_refused(house, tmp_path, header):
+def test_csv_with_the_newest_rows_first_is_refused(site, tmp_path, header):
     """As a table of a site is downloaded. The oldest value would be the last one."""
     path = tmp_path / "down.csv"
     path.write_text(
         "".join([header + "\n", *(f"2026-06-01T12:{minute}:00Z,5,1,0,20\n" for minute in range(59, 10, -1))])
     )
-    with pytest.raises(MoveError, match="sort it by time, the oldest first"):
-        house.take(path)
+    with pytest.raises(TransferError, match="sort it by time, the oldest first"):
+        site.take(path)
     assert (
-        house.one("select count(*) from messages") == 0 and house.one("select count(*) from ups_samples") == 0
+        site.one("select count(*) from messages") == 0 and site.one("select count(*) from ups_samples") == 0
     )
 
 
-def test_csv_rows_that_cannot_be_are_left_out_in_words(house, tmp_path):
+def test_csv_rows_that_cannot_be_are_left_out_in_words(site, tmp_path):
     """Times of programs that had none, milliseconds taken for a date, the end of a line of an old Mac."""
     path = tmp_path / "values.csv"
     times = (
@@ -173,46 +173,44 @@ def test_csv_rows_that_cannot_be_are_left_out_in_words(house, tmp_path):
         + b"".join(f"{at},5,1,V_HUM,61\n".encode() for at in times)
         + b"2026-06-01T12:00:00Z,5\r,1,V_HUM,61\n2026-06-01T12:00:00Z,5,1,V_HUM,61\n"
     )
-    outcome = house.take(path, timezone="America/New_York")["value"]
+    outcome = site.take(path, timezone="America/New_York")["value"]
     assert outcome.stored == 1 and outcome.skipped == {
         "its time cannot be read": 5,
         "a line that is no CSV": 1,
     }
 
 
-def test_a_folder_that_cannot_be_written_is_told_in_words(house, network, voltkeeper, write_config):
+def test_a_folder_that_cannot_be_written_is_told_in_words(site, network, voltkeeper, write_config):
     program = voltkeeper(
         "import", network, "--config", write_config("database: /proc/nowhere/telemetry.db\n")
     )
     assert program.wait() == 1 and "The import stopped" in program.text and "Traceback" not in program.text
 
 
-def test_what_moved_in_behind_younger_rows_is_pruned_too(house, tmp_path):
+def test_what_moved_in_behind_younger_rows_is_pruned_too(site, tmp_path):
     """Two gateways had a program each: the ids of one file stand behind those of the other, its times begin anew."""
-    house.config = replace(
-        house.config, gateways=(*house.config.gateways, Gateway("shed", tcp="127.0.0.1:2"))
-    )
+    site.config = replace(site.config, gateways=(*site.config.gateways, Gateway("shed", tcp="127.0.0.1:2")))
     now = time.time()
     for name, days in (("one", range(90)), ("other", range(60))):
         lines = [f"{now - day * 86400 - 60:.0f},5,1,V_HUM,6{day}\n" for day in reversed(days)]
         (tmp_path / name).write_text("received_at,node_id,child_id,type,value\n" + "".join(lines))
-    house.take(tmp_path / "one")
-    house.take(tmp_path / "other", gateway="shed")
+    site.take(tmp_path / "one")
+    site.take(tmp_path / "other", gateway="shed")
     policy = Retention(messages_days=30, readings_days=None)
-    with closing(connect(house.database)) as connection:
+    with closing(connect(site.database)) as connection:
         (item,) = (item for item in plan(connection, policy) if item.rows)
     assert (item.table, item.rows) == ("messages", 90)
-    run_due(replace(house.config, retention=policy))
-    assert house.rows("select gateway, count(*) from messages group by 1") == [(0, 30), (1, 30)]
+    run_due(replace(site.config, retention=policy))
+    assert site.rows("select gateway, count(*) from messages group by 1") == [(0, 30), (1, 30)]
 
 
-def test_what_the_retention_takes_the_next_night_is_told(house, tmp_path, voltkeeper):
+def test_what_the_retention_takes_the_next_night_is_told(site, tmp_path, voltkeeper):
     """Once it is gone, an import brings it no more: it has been read."""
     path = tmp_path / "values.csv"
     path.write_text(
         "received_at,node_id,child_id,type,value\n2020-06-01T12:00:00Z,5,1,V_HUM,61\n2020-06-01T12:01:00Z,5,1,V_HUM,62\n"
     )
-    program = voltkeeper("import", path, "--config", house.path)
+    program = voltkeeper("import", path, "--config", site.path)
     assert program.wait() == 0
     assert "The next prune takes messages older than 30 days: 1 rows" in program.text, program.text
     assert "`retention: {readings_days: null}` in the config keeps them" in program.text

@@ -17,9 +17,9 @@ def tracker(tmp_path):
     return path, db
 
 
-def test_counts_and_last_values_agree_twice_in_a_row(house, tracker):
+def test_counts_and_last_values_agree_twice_in_a_row(site, tracker):
     path, db = tracker
-    told = house.take(path)
+    told = site.take(path)
     assert {what: (outcome.stored, dict(outcome.skipped)) for what, outcome in told.items()} == {
         "message": (
             30,
@@ -37,32 +37,30 @@ def test_counts_and_last_values_agree_twice_in_a_row(house, tracker):
         ),
         "firmware": (1, {}),
     }
-    first = house.dump()
-    assert house.take(path)["message"].stored == 0
-    assert house.dump() == first
+    first = site.dump()
+    assert site.take(path)["message"].stored == 0
+    assert site.dump() == first
     messages = db.execute(
         "select nid_id, cid, cmd, typ, payload from message where nid_id < 256 and cmd < 5 order by id"
     ).fetchall()
-    assert (
-        house.rows("select node_id, child_id, command, type, payload from messages order by id") == messages
-    )
+    assert site.rows("select node_id, child_id, command, type, payload from messages order by id") == messages
     values = set(
         db.execute(
             "select nid_id, cid, typ, value from valuetype where nid_id < 255 and (cid, typ) <> (255, 3)"
         )
     )
     ours = "select c.node, s.child_id, c.type, c.text from channels c join sensors s on s.id = c.sensor"
-    assert set(house.rows(ours)) == values
+    assert set(site.rows(ours)) == values
     sensors = set(db.execute("select nid_id, cid, typ, name from sensor where nid_id < 255 and cid < 255"))
     assert (
-        set(house.rows("select node, child_id, type, description from sensors where child_id < 255"))
+        set(site.rows("select node, child_id, type, description from sensors where child_id < 255"))
         == sensors
     )
 
 
-def test_times_are_utc_on_both_sides_of_both_changes(house, tracker):
-    house.take(tracker[0])
-    times = dict(house.rows("select id, substr(received_at, 6, 14) from messages"))
+def test_times_are_utc_on_both_sides_of_both_changes(site, tracker):
+    site.take(tracker[0])
+    times = dict(site.rows("select id, substr(received_at, 6, 14) from messages"))
     assert [times[number] for number in (12, 13)] == [
         "03-29T00:59:50",
         "03-29T01:00:00",
@@ -72,13 +70,13 @@ def test_times_are_utc_on_both_sides_of_both_changes(house, tracker):
         "10-25T01:00:10",
     ]  # 02:59:50, 02:00:10
     at = "select substr(last_at, 6, 14) from channels where id = 256 * 256 * 7"
-    assert house.one(at) == "10-25T01:01:00"
-    assert house.one("select substr(last_seen_at, 6, 14) from nodes where id = 7") == "10-25T01:01:00"
+    assert site.one(at) == "10-25T01:01:00"
+    assert site.one("select substr(last_seen_at, 6, 14) from nodes where id = 7") == "10-25T01:01:00"
 
 
-def test_what_is_known_of_nodes_and_firmware(house, tracker):
-    house.take(tracker[0])
-    assert house.rows(
+def test_what_is_known_of_nodes_and_firmware(site, tracker):
+    site.take(tracker[0])
+    assert site.rows(
         "select node_id, location, sketch_name, sketch_version, sketch_revision, protocol_version, parent_node_id, arc, "
         "battery_level, battery_changed_at from nodes"
     ) == [
@@ -97,6 +95,6 @@ def test_what_is_known_of_nodes_and_firmware(house, tracker):
         ),
         (12, "", None, "586", 586, "2.4.0-alpha", None, None, 90, None),
     ]
-    assert house.rows("select type, version, blocks, size, filename, uploaded_at from firmware") == [
+    assert site.rows("select type, version, blocks, size, filename, uploaded_at from firmware") == [
         (10, 1, 8, 128, "Küche 1.hex", "2026-06-01T08:00:00.004Z")  # the tracker padded it to 16 blocks
     ]

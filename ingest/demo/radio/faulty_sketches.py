@@ -1,11 +1,11 @@
 """Sketches that try a reader: payloads with `;`, questions about the time, plain nonsense. Pure."""
 
-from ingest.demo.radio.node import Child, Node
+from ingest.demo.radio.node import Child, DemoNode
 from ingest.demo.radio.world import DAY, split_day
 from ingest.mysensors.protocol import Command, Internal, Presentation, SetReq
 
 
-class CarTracker(Node):
+class CarTracker(DemoNode):
     """In the car, heard at home and, over a directional antenna, around it; its payloads contain `;`."""
 
     node_id = 14
@@ -49,7 +49,7 @@ class CarTracker(Node):
         yield self.internal(Internal.I_TIME)
 
 
-class Attic(Node):
+class Attic(DemoNode):
     """A node with a bad solder joint and an unfinished sketch: sends what no node should."""
 
     node_id = 17

@@ -5,14 +5,14 @@ Facts of the wire: smartSleep() of `core/MySensorsCore.cpp`, library 2.2.0 and l
 
 from typing import NamedTuple
 
-from ingest.demo.radio.node import Node
+from ingest.demo.radio.node import DemoNode
 from ingest.demo.radio.world import DAY
 from ingest.mysensors.protocol import Internal, SetReq
 
 WINDOW_S = 0.5  # MY_SMART_SLEEP_WAIT_DURATION_MS
 
 
-class Battery(NamedTuple):
+class NodeBattery(NamedTuple):
     """How the charge of a battery goes: its level at the anchor and what it loses in 30 days, in per cent."""
 
     level: float
@@ -29,10 +29,10 @@ class Battery(NamedTuple):
         return min(100.0, max(1.0, level))
 
 
-class BatteryNode(Node):
+class BatteryNode(DemoNode):
     """A node that sleeps with its radio off and hears nothing, except while it presents itself."""
 
-    battery: Battery
+    battery: NodeBattery
 
     def hears(self, at):
         return self.presenting or self.awaiting is not None

@@ -15,7 +15,7 @@ TRIP_EVERY_S = 9 * 86400  # one trip of a circuit's own breaker in each
 
 
 @dataclass(frozen=True)
-class Outage:
+class MainsFailure:
     """Mains are gone from `start` until before `end`, unix seconds."""
 
     start: float
@@ -42,7 +42,7 @@ class Mains:
     `circuit` names one breaker of the house, which trips now and then when the others do not; '' is the main one.
     """
 
-    def __init__(self, extra: tuple[Outage, ...] = (), quiet: bool = False, circuit: str = "") -> None:
+    def __init__(self, extra: tuple[MainsFailure, ...] = (), quiet: bool = False, circuit: str = "") -> None:
         self.extra = extra
         self.quiet = quiet
         self.circuit = circuit
@@ -51,20 +51,20 @@ class Mains:
         """The same mains behind one of the house's breakers."""
         return Mains(self.extra, self.quiet, circuit)
 
-    def outages(self, start: float, end: float) -> list[Outage]:
+    def outages(self, start: float, end: float) -> list[MainsFailure]:
         """Every outage that touches start..end, in order, overlapping ones joined."""
         found = [o for o in self.extra if o.end > start and o.start < end]
         if not self.quiet:
             found += [o for o in self._usual(start, end) if o.end > start and o.start < end]
-        joined: list[Outage] = []
+        joined: list[MainsFailure] = []
         for outage in sorted(found, key=lambda o: o.start):
             if joined and outage.start <= joined[-1].end:
-                joined[-1] = Outage(joined[-1].start, max(outage.end, joined[-1].end))
+                joined[-1] = MainsFailure(joined[-1].start, max(outage.end, joined[-1].end))
             else:
                 joined.append(outage)
         return joined
 
-    def outage_at(self, t: float) -> Outage | None:
+    def outage_at(self, t: float) -> MainsFailure | None:
         """The outage that lasts at `t`."""
         return next((o for o in self.outages(t, t + 0.001) if o.start <= t < o.end), None)
 
@@ -80,23 +80,25 @@ class Mains:
         """Hz, 0 in an outage."""
         return 0.0 if self.outage_at(t) else 50.0 + 0.03 * wobble("hertz", t, 120)
 
-    def _usual(self, start: float, end: float) -> Iterator[Outage]:
+    def _usual(self, start: float, end: float) -> Iterator[MainsFailure]:
         for slot in range(int((start - 3600) // SLOT_S), int(end // SLOT_S) + 1):
             if chance("outage", slot) < 0.2:
                 begin = slot * SLOT_S + 600 + chance("begin", slot) * (SLOT_S - 3600)
-                yield Outage(round(begin), round(begin + 15 + 165 * chance("length", slot) ** 2))
+                yield MainsFailure(round(begin), round(begin + 15 + 165 * chance("length", slot) ** 2))
         for slot in range(int((start - 7200) // LONG_EVERY_S), int(end // LONG_EVERY_S) + 1):
             begin = (slot + 0.2 + 0.6 * chance("long", slot)) * LONG_EVERY_S
-            yield Outage(round(begin), round(begin + 2400 + 900 * chance("long length", slot)))
+            yield MainsFailure(round(begin), round(begin + 2400 + 900 * chance("long length", slot)))
         for slot in (
             range(int((start - 7200) // TRIP_EVERY_S), int(end // TRIP_EVERY_S) + 1) if self.circuit else ()
         ):
             begin = (slot + 0.9 * chance("trip", self.circuit, slot)) * TRIP_EVERY_S
-            yield Outage(round(begin), round(begin + 120 + 480 * chance("trip length", self.circuit, slot)))
+            yield MainsFailure(
+                round(begin), round(begin + 120 + 480 * chance("trip length", self.circuit, slot))
+            )
 
 
 @dataclass(frozen=True)
-class Battery:
+class UpsBattery:
     """A battery that runs down at `watts` in an outage and is charged again in `recharge_s` from empty to full."""
 
     watt_hours: float

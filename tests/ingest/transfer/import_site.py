@@ -56,7 +56,7 @@ class Between:
         self.call()
 
 
-class House:
+class ImportSite:
     """A config, its database and what is in it."""
 
     def __init__(self, folder, title="Hill house"):

@@ -1,7 +1,7 @@
-"""A tracker's database of many messages moves in, twice, beside another writer, and killed again and again; then all of
-it moves out; then the tracker goes on, loses rows, and moves in again.
+"""Import a tracker's database of many messages, twice, beside another writer, and killed repeatedly; then export all of
+it; then the tracker goes on, loses rows, and is imported again.
 
-    python benchmarks/moving.py [MESSAGES] [KILLS]
+    python benchmarks/transfer.py [MESSAGES] [KILLS]
 
 Prints whether counts and last values agree with the tracker's file, how long another writer had to wait at most,
 whether an import and an export that were killed end with the same rows as those that were not, and whether each message
@@ -20,8 +20,8 @@ from pathlib import Path
 
 from common import ROOT, scalar
 
-sys.path.insert(0, str(ROOT / "tests" / "moving"))
-from tracker_file import make_tracker
+sys.path.insert(0, str(ROOT))
+from tests.ingest.transfer.tracker_file import make_tracker
 
 TABLES = (
     "messages",

@@ -1,10 +1,10 @@
 """What the gateway says as node 0 of the demo house. Pure."""
 
-from ingest.demo.radio.node import Node
+from ingest.demo.radio.node import DemoNode
 from ingest.mysensors.protocol import GATEWAY_NODE, NODE_CHILD, Command, Internal
 
 
-class BaseStation(Node):
+class BaseStation(DemoNode):
     """Node 0: a gateway with a radio, hence a repeater too. It takes no part in presentations with I_CONFIG.
 
     Asked for its version it tells it as text; I_TIME, I_CONFIG, I_PING, I_SIGNAL_REPORT and I_ID_REQUEST sent to it

@@ -7,10 +7,10 @@ was said up to now). Times are unix seconds of the house.
 import heapq
 from itertools import count
 
-from ingest.demo.radio.base import BaseStation
-from ingest.demo.radio.nodes import HOUSE
-from ingest.demo.radio.wire import format_outgoing, parse_incoming
+from ingest.demo.radio.gateway_node import BaseStation
+from ingest.demo.radio.nodes import DEMO_NODES
 from ingest.demo.radio.world import World
+from ingest.demo.wire import format_outgoing, parse_incoming
 from ingest.mysensors.protocol import BROADCAST, GATEWAY_NODE, Command, Internal
 
 SEED = 826
@@ -20,7 +20,7 @@ BOOT_SPREAD_S = 3  # from the first node's start to the last one's, where all ar
 DAYS_BACK = 28  # how long before the anchor the nodes of a house without history were last started
 
 
-class House:
+class DemoNetwork:
     """Nodes and their gateway at work from `now` on.
 
     `anchor` is the moment around which one-off fates are arranged (default: now); hand over that of the history
@@ -30,7 +30,9 @@ class House:
     as if it had answered at once.
     """
 
-    def __init__(self, now, *, anchor=None, seed=SEED, pace=1.0, boot=False, answered=False, nodes=HOUSE):
+    def __init__(
+        self, now, *, anchor=None, seed=SEED, pace=1.0, boot=False, answered=False, nodes=DEMO_NODES
+    ):
         self.now = now
         self.anchor = now if anchor is None else anchor
         self.world = World(seed)

@@ -5,8 +5,8 @@ Later fates (a battery near its end, two days of silence) count from the anchor.
 
 from functools import lru_cache
 
+from ingest.demo.radio.battery_node import BatteryNode, NodeBattery, SmartSleeper
 from ingest.demo.radio.node import Child, Task
-from ingest.demo.radio.sleep import Battery, BatteryNode, SmartSleeper
 from ingest.demo.radio.world import DAY, EPOCH, split_day
 from ingest.mysensors.protocol import Presentation, SetReq
 
@@ -18,7 +18,7 @@ class FrontDoor(BatteryNode):
     sketch, sketch_version = "Front door", "3.0"
     library = "2.3.1"
     children = (Child(1, Presentation.S_DOOR, "Front door"), Child(2, Presentation.S_MULTIMETER, "Cell"))
-    battery = Battery(level=94, loss=5, changed_days_ago=19)
+    battery = NodeBattery(level=94, loss=5, changed_days_ago=19)
     # Hours of the day around which somebody passes, and how many hours around.
     PASSES = (
         (6.9, 0.5),
@@ -82,7 +82,7 @@ class Greenhouse(SmartSleeper):
     sketch, sketch_version = "Greenhouse", "$Rev: 826 $"
     library = "2.4.0-alpha"
     rssi = -77
-    battery = Battery(level=63, loss=7)
+    battery = NodeBattery(level=63, loss=7)
     children = (
         Child(1, Presentation.S_TEMP, "Air"),
         Child(2, Presentation.S_HUM, "Air humidity"),
@@ -111,7 +111,7 @@ class RainGauge(SmartSleeper):
     parent = 3
     sketch, sketch_version = "Rain gauge", "1.2"
     period = 1200
-    battery = Battery(level=41, loss=11)
+    battery = NodeBattery(level=41, loss=11)
     children = (Child(1, Presentation.S_RAIN, "Rain"), Child(2, Presentation.S_TEMP, "Outside"))
 
     def cycle(self):
@@ -128,7 +128,7 @@ class Cellar(SmartSleeper):
     node_id = 11
     sketch, sketch_version = "Wine cellar", "1.0"
     period = 1800
-    battery = Battery(level=8, loss=26)
+    battery = NodeBattery(level=8, loss=26)
     children = (
         Child(0, Presentation.S_TEMP, "Cellar"),
         Child(1, Presentation.S_HUM, "Cellar humidity"),
@@ -154,7 +154,7 @@ class Garage(BatteryNode):
     sketch, sketch_version = "Garage", "1.3"
     library = "2.1.1"
     silent_since_days = 2
-    battery = Battery(level=37, loss=9)
+    battery = NodeBattery(level=37, loss=9)
     children = (Child(0, Presentation.S_TEMP, "Garage"), Child(1, Presentation.S_MOTION, "Gate"))
 
     def tasks(self):

@@ -5,7 +5,7 @@ from itertools import count
 from random import Random
 
 
-class Air:
+class LossyAir:
     """Carries lines both ways. `up` and `down` are the parts lost on the way from and to the nodes (0 to 1)."""
 
     def __init__(self, nodes, *, up=0.0, down=0.0, latency_s=0.01, seed=1):

@@ -1,9 +1,9 @@
 """Import, export, backup and prune, each killed with SIGKILL at random moments beside a live ingest, then run to the end.
 
-    python benchmarks/deeds.py [MESSAGES] [SAMPLES] [KILLS] [DEED]...
+    python benchmarks/maintenance.py [MESSAGES] [SAMPLES] [KILLS] [COMMAND]...
 
 After each kill: is the file whole? After the run that followed: is everything as after a run that nobody disturbed, and
-was every line of the gateway that was said meanwhile stored once? Prints a line for each deed.
+was every line of the gateway that was said meanwhile stored once? Prints a line for each command.
 """
 
 import hashlib
@@ -22,17 +22,16 @@ from zoneinfo import ZoneInfo
 
 from common import ROOT, house, ingest, scalar
 
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "moving")]
-from nutify_file import make_times  # noqa: E402
-from tracker_file import make_tracker  # noqa: E402
-
-from ingest.demo.ups.upsd import DemoUpsd  # noqa: E402
+sys.path.insert(0, str(ROOT))
+from ingest.demo.ups.upsd import DemoUpsd
+from tests.ingest.transfer.nutify_file import make_times
+from tests.ingest.transfer.tracker_file import make_tracker
 
 RATE = 50  # lines a second that the gateway says meanwhile
 DAY = 86_400
 OLD, NEW = (60, 46), (16, 2)  # days ago; the prune takes what is older than 30
 RETENTION = "retention: {messages_days: 30, readings_days: 30, ups_samples_days: 30, polls_days: 30, rejects_days: 30}\n"
-PAST = {  # what the deeds are about; what is live is younger
+PAST = {  # what the scenario are about; what is live is younger
     "messages": "select * from messages where received_at < :cut order by id",
     "readings": "select * from readings where received_at < :cut order by id",
     "battery_levels": "select * from battery_levels where received_at < :cut order by id",
@@ -105,8 +104,8 @@ def note(what, right):
         print(f"WRONG: {what}", flush=True)
 
 
-class Deeds:
-    """Each deed: `prepare()` makes the house as it is before, `commands()` are run, `outcome()` is what has to be equal."""
+class Scenario:
+    """For each command: `prepare()` makes the house as it is before, `commands()` are run, `outcome()` is what has to be equal."""
 
     def __init__(self, top, folder, count, samples):
         self.top, self.folder, self.path = top, folder, folder / "telemetry.db"
@@ -138,12 +137,12 @@ class Deeds:
         for left in (self.top / "lake", self.top / "copy.db"):
             shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
 
-    def prepare(self, deed):
+    def prepare(self, name):
         self.clear()
-        if deed != "import":
+        if name != "import":
             shutil.copy(self.top / "full.db", self.path)
 
-    def commands(self, deed):
+    def commands(self, name):
         return {
             "import": [
                 ("import", self.top / "mysensors.db"),
@@ -152,7 +151,7 @@ class Deeds:
             "export": [("export", self.top / "lake")],
             "backup": [("backup", self.top / "copy.db")],
             "prune": [("prune",)],
-        }[deed]
+        }[name]
 
     def past(self, path):
         connection = sqlite3.connect(path)
@@ -170,10 +169,10 @@ class Deeds:
         connection.close()
         return found
 
-    def outcome(self, deed):
-        if deed == "export":
+    def outcome(self, name):
+        if name == "export":
             return self.lake()
-        return self.past(self.top / "copy.db" if deed == "backup" else self.path)
+        return self.past(self.top / "copy.db" if name == "backup" else self.path)
 
     def lake(self):
         """Ids and times of the past, by table; no row may be there twice, today's neither."""
@@ -218,44 +217,44 @@ def run(folder, commands, kill_after=None):
     return False
 
 
-def try_deed(deeds, deed, server, kills):
-    commands, rnd = deeds.commands(deed), random.Random(deed)
-    deeds.prepare(deed)
-    with live(deeds.folder, server):
+def try_command(scenario, name, server, kills):
+    commands, rnd = scenario.commands(name), random.Random(name)
+    scenario.prepare(name)
+    with live(scenario.folder, server):
         began = time.monotonic()
-        run(deeds.folder, commands)
+        run(scenario.folder, commands)
         usual = time.monotonic() - began
-    wanted = deeds.outcome(deed)
-    if deed == "import":
-        connection = sqlite3.connect(deeds.path)
-        connection.execute("vacuum into ?", (str(deeds.top / "full.db"),))
+    wanted = scenario.outcome(name)
+    if name == "import":
+        connection = sqlite3.connect(scenario.path)
+        connection.execute("vacuum into ?", (str(scenario.top / "full.db"),))
         connection.close()
     hits = tries = equal = 0
     while hits < kills:
         tries += 1
-        deeds.prepare(deed)
-        with live(deeds.folder, server):
-            hits += run(deeds.folder, commands, rnd.uniform(0.1, usual))
-            connection = sqlite3.connect(deeds.path)
+        scenario.prepare(name)
+        with live(scenario.folder, server):
+            hits += run(scenario.folder, commands, rnd.uniform(0.1, usual))
+            connection = sqlite3.connect(scenario.path)
             note(
-                f"whole after a kill of {deed}",
+                f"whole after a kill of {name}",
                 connection.execute("pragma integrity_check").fetchone()[0] == "ok",
             )
             connection.close()
-            if deed == "backup" and (deeds.top / "copy.db").exists():
-                deeds.past(deeds.top / "copy.db")
-            if deed == "export" and (deeds.top / "lake").exists():
+            if name == "backup" and (scenario.top / "copy.db").exists():
+                scenario.past(scenario.top / "copy.db")
+            if name == "export" and (scenario.top / "lake").exists():
                 import duckdb
 
-                for path in (deeds.top / "lake").rglob("part-*.parquet"):
+                for path in (scenario.top / "lake").rglob("part-*.parquet"):
                     duckdb.execute(f"select count(*) from '{path}'").fetchone()
-            run(deeds.folder, commands)
-        found = deeds.outcome(deed)
+            run(scenario.folder, commands)
+        found = scenario.outcome(name)
         equal += found == wanted
         for table in (table for table in wanted if found[table] != wanted[table]):
-            note(f"{deed}: {table} differs", False)
+            note(f"{name}: {table} differs", False)
     print(
-        f"{deed}: {usual:.1f} s undisturbed; {hits} kills before its end; as undisturbed: {equal} of {tries} times",
+        f"{name}: {usual:.1f} s undisturbed; {hits} kills before its end; as undisturbed: {equal} of {tries} times",
         flush=True,
     )
 
@@ -264,12 +263,12 @@ def main(count=200_000, samples=100_000, kills=30, *names):
     with DemoUpsd() as upsd, tempfile.TemporaryDirectory() as top:
         extra = f"timezone: Europe/Rome\nnut: [{{name: closet, port: {upsd.port}, ups: [rack], poll_s: 2}}]\n{RETENTION}"
         with house(extra=extra) as (folder, server):
-            deeds = Deeds(Path(top), folder, count, samples)
-            for deed in ("import", "export", "backup", "prune"):
-                if not names or deed in names:
-                    try_deed(deeds, deed, server, kills)
-                elif deed == "import":
-                    try_deed(deeds, deed, server, 0)
+            scenario = Scenario(Path(top), folder, count, samples)
+            for name in ("import", "export", "backup", "prune"):
+                if not names or name in names:
+                    try_command(scenario, name, server, kills)
+                elif name == "import":
+                    try_command(scenario, name, server, 0)
     print(f"anything wrong: {', '.join(sorted(set(WRONG))) or 'nothing'}")
 
 

@@ -1,11 +1,11 @@
 """Sketches of nodes on mains power: awake, so that what a controller sends arrives. Pure."""
 
-from ingest.demo.radio.node import Child, Node
+from ingest.demo.radio.node import Child, DemoNode
 from ingest.demo.radio.world import DAY, EPOCH, split_day
 from ingest.mysensors.protocol import Command, Presentation, SetReq
 
 
-class Switchable(Node):
+class Switchable(DemoNode):
     """A node with relays that follow habits until a controller switches them; the next habit takes over again."""
 
     relays: dict[int, str] = {}  # child id: name of the method that says what habit wants, 0 or 1
@@ -36,7 +36,7 @@ class Switchable(Node):
         return [self.status(child)] if child in self.relays and type == SetReq.V_STATUS else []
 
 
-class LivingRoom(Node):
+class LivingRoom(DemoNode):
     node_id = 2
     sketch, sketch_version = "Living room", "2.1"
     rssi = -58
@@ -82,7 +82,7 @@ class LivingRoom(Node):
         yield self.heartbeat()
 
 
-class LandingRepeater(Node):
+class LandingRepeater(DemoNode):
     node_id = 3
     sketch, sketch_version = "Landing repeater", "1.4"
     library = "2.4.0-alpha"
@@ -102,7 +102,7 @@ class LandingRepeater(Node):
         yield self.heartbeat()
 
 
-class PowerMeter(Node):
+class PowerMeter(DemoNode):
     node_id = 5
     sketch, sketch_version = "Power meter", "1.7"
     rssi = -66
@@ -182,7 +182,7 @@ class Bathroom(Switchable):
         )
 
 
-class Boiler(Node):
+class Boiler(DemoNode):
     """Heating water of the house, with a leak detector that had its day six days before the anchor."""
 
     node_id = 8

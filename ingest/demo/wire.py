@@ -38,7 +38,7 @@ class Outgoing(NamedTuple):
     payload: bytes
 
 
-class LineBuffer:
+class ReceiveBuffer:
     """The input buffer of a gateway: 98 characters and a line end fit (`MyGatewayTransportEthernet.cpp`).
 
     The byte that fills it up throws away everything so far, itself included, and reading goes on, so that
@@ -49,7 +49,7 @@ class LineBuffer:
         self.ends = ends
         self.held = bytearray()
 
-    def feed(self, data):
+    def split_lines(self, data):
         """Yield each complete line in `data`, without its line end; empty lines too."""
         for byte in data:
             if len(self.held) >= RECEIVE_BUFFER - 1:

@@ -8,8 +8,8 @@ from ingest.demo.radio.gateway import DemoGateway
 
 
 @contextmanager
-def running(**options):
-    """`with running(port=0, boot=True) as gateway:` a DemoGateway with these options, until the block ends.
+def running_gateway(**options):
+    """`with running_gateway(port=0, boot=True) as gateway:` a DemoGateway with these options, until the block ends.
 
     Raises what starting raises (OSError where the port is taken).
     """
