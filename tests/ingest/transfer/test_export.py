@@ -16,6 +16,7 @@ import pytest
 from ingest.config.model import Config
 from ingest.config.retention import Retention
 from ingest.db.connection import connect, transaction
+from ingest.db.locks import LockedError
 from ingest.maintenance.backup import back_up
 from ingest.maintenance.jobs import run_due
 from ingest.maintenance.retention import plan_before, prune
@@ -23,7 +24,6 @@ from ingest.mysensors.replay import replay
 from ingest.schema.migrate import migrate
 from ingest.transfer import parquet_export as export
 from ingest.transfer.parquet_export import export_tables, house_name, join, run_export
-from ingest.transfer.records import TransferError
 from tests.ingest.transfer.tracker_file import make_tracker
 
 duckdb = pytest.importorskip("duckdb")
@@ -423,7 +423,7 @@ def test_one_export_of_a_house_at_a_time(full, tmp_path, monkeypatch):
     def meanwhile(half, path):
         if not tried:
             tried.append(path)
-            with pytest.raises(TransferError, match="Another export"):
+            with pytest.raises(LockedError, match="Another export"):
                 run_export(site.config, folder)
         keep(half, path)
 
