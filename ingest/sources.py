@@ -4,12 +4,13 @@ import logging
 import threading
 import time
 
+from ingest.config.sources import ups_sources
 from ingest.must.reader import MustReader
 from ingest.nut.commander import Commander
 from ingest.nut.reader import NutReader
 from ingest.pipeline.source_health import Health
 from ingest.ups.orders import UpsOrders
-from ingest.ups.registry import register, sources_of
+from ingest.ups.registry import register
 from ingest.ups.store import UpsStore
 from ingest.ups.tariffs import save_tariffs
 
@@ -22,7 +23,7 @@ class UpsSources:
     """The NUT servers and EP20s of a config that are in `names`. `names` and `healths` are in the order of the config."""
 
     def __init__(self, config, names, connection):
-        every = list(sources_of(config))
+        every = ups_sources(config.nut, config.must)
         register(connection, every, config.ups)
         save_tariffs(connection, config.energy)
         mine = [source for source in every if source.name in names]

@@ -14,8 +14,9 @@ from ingest.config.checks import check_unique, is_timezone, nearest_choice
 from ingest.config.loader import ConfigError, Reader, nearest, parse_yaml, unlisted
 from ingest.config.ota import Ota
 from ingest.config.retention import Backup, Retention
-from ingest.config.sources import UPS_NAME, Answers, Gateway, Must, NutServer, Tariff, UpsSettings
+from ingest.config.sources import UPS_NAME, Answers, Gateway, Must, NutServer, Tariff
 from ingest.ups.limits import Limits
+from ingest.ups.settings import UpsSettings
 
 __all__ = [
     "Access",

@@ -1,12 +1,12 @@
 """`gateways:`, `nut:`, `must:`, `ups:` and `energy:` of config.yml: what is read, and what sources do not say themselves."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ingest.config.checks import check_name, check_unique, is_date, is_host_port
 from ingest.config.loader import keyed, secret
-from ingest.ups.commands import invalid_name_reason
-from ingest.ups.limits import Limits
+from ingest.ups.registry import UpsSource
 from ingest.ups.tariffs import parse_days, parse_hours
 
 UPS_NAME = re.compile(r"[^\s@\"\\\x00-\x1f\x7f]+")  # what upsd takes for one
@@ -114,34 +114,6 @@ class Must:
 
 
 @dataclass(frozen=True)
-class UpsSettings:
-    """What a UPS does not say of itself; and what may be ordered: nothing but the commands and settings named here."""
-
-    label: str = ""
-    location: str = ""
-    realpower_nominal: float | None = None
-    power_factor: float | None = None
-    discharging_is_outage: bool = False
-    limits: Limits = Limits()
-    commands: tuple[str, ...] = ()
-    settings: tuple[str, ...] = ()
-
-    def check(self):
-        for kind in ("commands", "settings"):
-            names = getattr(self, kind)
-            for name in names:
-                words = invalid_name_reason(name, kind)
-                if words:
-                    yield kind, words
-            for name in sorted({name for name in names if names.count(name) > 1}):
-                yield kind, f"{name!r} is named twice"
-        if self.realpower_nominal is not None and self.realpower_nominal <= 0:
-            yield "realpower_nominal", "has to be more than 0 W"
-        if self.power_factor is not None and not 0 < self.power_factor <= 1:
-            yield "power_factor", "has to be more than 0 and at most 1"
-
-
-@dataclass(frozen=True)
 class Tariff:
     """What a kWh costs from one local day to another, both included, at some hours and days or at all."""
 
@@ -170,3 +142,17 @@ def check_pace(source):
         yield "poll_s", "has to be 0.5 to 3600 seconds"
     if source.status_s < 0.5:
         yield "status_s", "has to be 0.5 or more seconds"
+
+
+def ups_sources(nut: Iterable[NutServer], must: Iterable[Must]) -> list[UpsSource]:
+    """Every source of UPSes in the config, in its order: NUT servers, then EP20s."""
+    servers = [
+        UpsSource(
+            server.name,
+            "nut",
+            f"{server.host}:{server.port}",
+            tuple(f"{ups}@{server.name}" for ups in server.ups),
+        )
+        for server in nut
+    ]
+    return servers + [UpsSource(device.name, "must", device.serial, (device.name,)) for device in must]

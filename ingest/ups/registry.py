@@ -19,15 +19,6 @@ class UpsSource:
         return f"{self.address}/{ups.partition('@')[0]}" if self.driver == "nut" else self.address
 
 
-def sources_of(config):
-    """Every source of UPSes that the config has."""
-    for server in config.nut:
-        listed = tuple(f"{ups}@{server.name}" for ups in server.ups)
-        yield UpsSource(server.name, "nut", f"{server.host}:{server.port}", listed)
-    for device in config.must:
-        yield UpsSource(device.name, "must", device.serial, (device.name,))
-
-
 def register(connection, sources, settings):
     """Bring the rows of `ups` in line with the config: which are configured, their labels, and new names of old ones.
 

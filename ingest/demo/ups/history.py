@@ -9,6 +9,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from ingest.config.sources import ups_sources
 from ingest.db.connection import connect, transaction
 from ingest.demo.ups.ep20 import DemoEP20
 from ingest.demo.ups.ep20 import model as ep20
@@ -17,7 +18,7 @@ from ingest.demo.ups.models import CIRCUITS, MODELS, demo_upses, model
 from ingest.demo.ups.upsd import DemoUpsd
 from ingest.must.registers import status_variables
 from ingest.ups.records import Poll, UpsFound
-from ingest.ups.registry import register, sources_of
+from ingest.ups.registry import register
 from ingest.ups.status import is_discharging, status_tokens
 from ingest.ups.store import UpsStore
 
@@ -85,7 +86,7 @@ def make_ups_past(config, days=28, until=None):
     """Store `days` days of the UPSes of a demo config; returns the number of samples."""
     past = Past(days, time.time() if until is None else until)
     connection = connect(config.database)
-    sources = list(sources_of(config))
+    sources = ups_sources(config.nut, config.must)
     register(connection, sources, config.ups)
     store = UpsStore(connection, config.timezone, sources, config.ups, telling=False)
     recordings = []

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from ingest.config.model import Config, Must, NutServer, Tariff, UpsSettings
+from ingest.config.sources import ups_sources
 from ingest.db.connection import connect, transaction
 from ingest.schema.migrate import migrate
 from ingest.ups.records import Poll, UpsFound, UpsGone
-from ingest.ups.registry import register, sources_of
+from ingest.ups.registry import register
 from ingest.ups.store import UpsStore
 from ingest.ups.tariffs import parse_days, parse_hours, save_tariffs
 from tests.ingest.ups.play import START
@@ -31,7 +32,7 @@ def connection(tmp_path):
 
 
 def store_of(connection, config):
-    sources = list(sources_of(config))
+    sources = ups_sources(config.nut, config.must)
     register(connection, sources, config.ups)
     return UpsStore(connection, "Europe/Rome", sources, config.ups)
 

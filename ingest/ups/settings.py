@@ -1,0 +1,36 @@
+"""What the config says of each UPS that the UPS does not report itself: the entries of `ups:`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ingest.ups.commands import invalid_name_reason
+from ingest.ups.limits import Limits
+
+
+@dataclass(frozen=True)
+class UpsSettings:
+    """One entry of `ups:`. W, power factor of 1. Only the commands and settings named here can be ordered."""
+
+    label: str = ""
+    location: str = ""
+    realpower_nominal: float | None = None
+    power_factor: float | None = None
+    discharging_is_outage: bool = False
+    limits: Limits = Limits()
+    commands: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+
+    def check(self) -> Iterator[tuple[str, str]]:
+        """Yield (key, message) for each value that is wrong."""
+        for kind in ("commands", "settings"):
+            names = getattr(self, kind)
+            for name in names:
+                reason = invalid_name_reason(name, kind)
+                if reason:
+                    yield kind, reason
+            for name in sorted({name for name in names if names.count(name) > 1}):
+                yield kind, f"{name!r} is named twice"
+        if self.realpower_nominal is not None and self.realpower_nominal <= 0:
+            yield "realpower_nominal", "has to be more than 0 W"
+        if self.power_factor is not None and not 0 < self.power_factor <= 1:
+            yield "power_factor", "has to be more than 0 and at most 1"
