@@ -4,11 +4,12 @@ from datasette import hookimpl
 
 from plugins.web.prefix import rooted_cell
 from plugins.web.render.cells import choices, link
+from plugins.web.site import site_of
 
 
 @hookimpl
 def render_cell(row, value, column, table, datasette):
-    return rooted_cell(getattr(datasette, "root", ""), link(row, value, column, table))
+    return rooted_cell(site_of(datasette).root, link(row, value, column, table))
 
 
 @hookimpl

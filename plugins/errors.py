@@ -6,7 +6,7 @@ from datasette import Response, hookimpl
 from datasette.utils.asgi import Base400
 from datasette.views.base import DatasetteError
 
-from plugins.web.forms import wants_page
+from plugins.web.responses import wants_page
 
 log = logging.getLogger("ingest.site")
 

@@ -4,13 +4,14 @@ from datasette import Response, hookimpl
 
 from plugins.web.app.guard import guard
 from plugins.web.auth import permissions as access
-from plugins.web.forms import json_errors, wants_page
+from plugins.web.responses import json_errors, wants_page
+from plugins.web.site import site_of
 
 
 @hookimpl
 def asgi_wrapper(datasette):
     def wrap(app):
-        return guard(app, datasette) if hasattr(datasette, "rights") else app
+        return guard(app, datasette) if site_of(datasette).has_config else app
 
     return wrap
 
@@ -19,15 +20,15 @@ def asgi_wrapper(datasette):
 def permission_allowed(datasette, actor, action, resource):
     async def inner():
         if action == "view-instance":
-            return await access.may(datasette, actor, "read")
+            return access.has_right(datasette, actor, "read")
         if action == "view-database" and resource == "_internal":
             return False
         if action in ("permissions-debug", "debug-menu"):
-            return await access.may(datasette, actor, "maintain")
+            return access.has_right(datasette, actor, "maintain")
         if action == "view-query":
             query = await datasette.get_canned_query(*resource, actor)
             if query and query.get("write"):
-                return await access.may(datasette, actor, query["right"])
+                return access.has_right(datasette, actor, query["right"])
         return None
 
     return inner
@@ -55,6 +56,6 @@ async def _words(datasette, request, message):
     if len(parts) == 2 and parts[0] in datasette.databases:
         query = await datasette.get_canned_query(*parts, request.actor)
         if query and query.get("write"):
-            refused = await access.refusal(datasette, request.actor, query["right"])
-            return refused[1] if refused else message
+            refused = access.refusal(datasette, request.actor, query["right"])
+            return refused.errors[0] if refused else message
     return message

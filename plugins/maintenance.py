@@ -4,9 +4,9 @@ from datasette import hookimpl
 
 from ingest.maintenance.jobs import CHORES
 from plugins.web.actions import deletions
-from plugins.web.endpoint import Call, described
-from plugins.web.forms import post_route
+from plugins.web.endpoint import Endpoint, documented_route
 from plugins.web.pages import maintenance as site
+from plugins.web.site import site_of
 
 DELETE = {
     "what": "node, sensor, requests (a node's own questions) or before",
@@ -19,33 +19,33 @@ DELETE = {
 
 @hookimpl
 def startup(datasette):
-    if hasattr(datasette, "rights"):
+    if site_of(datasette).has_config:
         site.clear_away(datasette.config.database)
 
 
 @hookimpl
 def register_routes(datasette):
-    if not hasattr(datasette, "rights"):
+    if not site_of(datasette).has_config:
         return []
     return [
-        described(
+        documented_route(
             r"^/-/maintenance$",
             maintenance,
-            Call(
+            Endpoint(
                 "Maintenance: room, retention, daily work, readers",
                 "Programs that do not ask for HTML get JSON.",
                 answer="page",
             ),
         ),
-        described(
+        documented_route(
             r"^/-/maintenance/backup\.db$",
             download,
-            Call("A consistent copy of the database", right="maintain", answer="file"),
+            Endpoint("A consistent copy of the database", right="maintain", answer="file"),
         ),
-        post_route(
+        documented_route(
             r"^/-/maintenance/(?P<chore>[a-z]+)$",
             run_chore,
-            Call(
+            Endpoint(
                 "Have work done now",
                 f"CHORE is {', '.join(CHORES)}.",
                 "POST",
@@ -53,17 +53,17 @@ def register_routes(datasette):
                 at={"CHORE": "measure"},
             ),
         ),
-        post_route(
+        documented_route(
             r"^/-/delete$",
             delete,
-            Call(
+            Endpoint(
                 "What a deletion would take away",
                 "Programs that do not ask for HTML get JSON.",
                 fields=DELETE,
                 example={"what": "node", "node": "{node}"},
                 answer="page",
             ),
-            Call(
+            Endpoint(
                 "Delete a node, a sensor, requests or what is old",
                 "The rows go in the background; see the table deletions.",
                 "POST",

@@ -5,18 +5,18 @@ from datasette import hookimpl
 from ota.wire import BOOTLOADER_COMMANDS
 from plugins.web.actions import firmware as uploads
 from plugins.web.actions import ota_updates as updates
-from plugins.web.endpoint import Call, described
-from plugins.web.forms import post_route
+from plugins.web.endpoint import Endpoint, documented_route
 from plugins.web.pages import ota as ota_page
+from plugins.web.site import site_of
 
 
 @hookimpl
 def register_routes(datasette):
-    if not hasattr(datasette, "rights"):
+    if not site_of(datasette).has_config:
         return []
     return [
-        described(r"^/-/ota$", page, Call("Firmware over the air", answer="page")),
-        post_route(
+        documented_route(r"^/-/ota$", page, Endpoint("Firmware over the air", answer="page")),
+        documented_route(
             r"^/-/ota/firmware$",
             _handler(uploads.post_firmware),
             _deed(
@@ -31,12 +31,12 @@ def register_routes(datasette):
                 {"type": "10", "version": "4", "file": "@build/sketch.hex"},
             ),
         ),
-        post_route(
+        documented_route(
             r"^/-/ota/firmware/(?P<id>\d{1,9})/delete$",
             _handler(uploads.post_delete),
             _deed("Delete a firmware that nobody needs", "ID is of the table firmware.", at={"ID": "1"}),
         ),
-        post_route(
+        documented_route(
             r"^/-/ota/updates$",
             _handler(updates.post_updates),
             _deed(
@@ -55,7 +55,7 @@ def register_routes(datasette):
                 {"node": "{node}", "type": "10", "version": "4", "confirm": "1"},
             ),
         ),
-        post_route(
+        documented_route(
             r"^/-/ota/updates/(?P<id>\d{1,9})/cancel$",
             _handler(updates.post_cancel),
             _deed(
@@ -65,7 +65,7 @@ def register_routes(datasette):
                 at={"ID": "1"},
             ),
         ),
-        post_route(
+        documented_route(
             r"^/-/ota/updates/(?P<id>\d{1,9})/retry$",
             _handler(updates.post_retry),
             _deed(
@@ -74,7 +74,7 @@ def register_routes(datasette):
                 at={"ID": "1"},
             ),
         ),
-        post_route(
+        documented_route(
             r"^/-/ota/commands$",
             _handler(updates.post_command),
             _deed(
@@ -89,7 +89,7 @@ def register_routes(datasette):
                 {"node": "{node}", "command": "set_parent", "value": "0", "confirm": "1"},
             ),
         ),
-        post_route(
+        documented_route(
             r"^/-/ota/commands/(?P<id>\d{1,9})/cancel$",
             _handler(updates.post_command_cancel),
             _deed(
@@ -98,7 +98,7 @@ def register_routes(datasette):
                 at={"ID": "1"},
             ),
         ),
-        post_route(
+        documented_route(
             r"^/api/ota$",
             _handler(updates.post_api_ota),
             _deed(
@@ -125,7 +125,7 @@ def register_routes(datasette):
 
 
 def _deed(title, words, fields={}, example={}, at={}):
-    return Call(title, words, "POST", "upload", fields, example, at)
+    return Endpoint(title, words, "POST", "upload", fields, example, at)
 
 
 def _handler(deed):

@@ -2,8 +2,8 @@
 
 from datasette import hookimpl
 
-from plugins.web.actions.action import DATABASE
 from plugins.web.pages.ups_compare import compare_query
+from plugins.web.query import DATABASE
 
 
 @hookimpl

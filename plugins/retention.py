@@ -2,7 +2,7 @@
 
 from datasette import hookimpl
 
-from ingest.maintenance.scheduler import Keeper
+from plugins.web.site import site_of
 
 
 @hookimpl
@@ -10,9 +10,9 @@ def asgi_wrapper(datasette):
     """startup() runs on a loop that Datasette throws away; the lifespan scope is on the server's own."""
 
     def wrap(app):
-        if not hasattr(datasette, "rights"):
+        if not site_of(datasette).has_config:
             return app
-        keeper = datasette.keeper = Keeper(datasette.config)
+        keeper = datasette.scheduler
 
         async def inner(scope, receive, send):
             if scope["type"] != "lifespan":

@@ -3,20 +3,20 @@
 from datasette import hookimpl
 
 from plugins.web.auth import sign_in as login
-from plugins.web.endpoint import Call
-from plugins.web.forms import post_route
+from plugins.web.endpoint import Endpoint, documented_route
+from plugins.web.site import site_of
 
 
 @hookimpl
 def register_routes(datasette):
-    if not hasattr(datasette, "rights"):
+    if not site_of(datasette).has_config:
         return []
     return [
-        post_route(
+        documented_route(
             r"^/-/login$",
             sign_in,
-            Call("Sign in, for people", right=None, answer="page"),
-            Call(
+            Endpoint("Sign in, for people", right=None, answer="page"),
+            Endpoint(
                 "Sign in",
                 "Sets a cookie. Programs send a token instead.",
                 "POST",
@@ -25,7 +25,7 @@ def register_routes(datasette):
                 {"username": "owner", "password": "..."},
             ),
         ),
-        post_route(r"^/-/logout$", sign_out, Call("Sign out", method="POST", right=None)),
+        documented_route(r"^/-/logout$", sign_out, Endpoint("Sign out", method="POST", right=None)),
     ]
 
 

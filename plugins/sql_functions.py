@@ -3,6 +3,7 @@
 from datasette import hookimpl
 
 from plugins.web.image_guard import guard_images
+from plugins.web.site import site_of
 from reporting.sql_functions import register
 
 
@@ -12,5 +13,5 @@ def prepare_connection(conn, datasette):
     conn.execute("pragma busy_timeout = 15000")
     conn.execute("pragma foreign_keys = on")
     conn.execute("pragma synchronous = full")
-    register(conn, getattr(datasette, "timezone", "UTC"))
+    register(conn, site_of(datasette).timezone)
     guard_images(conn)

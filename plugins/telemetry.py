@@ -2,25 +2,27 @@
 
 from datasette import hookimpl
 
-from plugins.web.endpoint import Call, described
+from plugins.web.endpoint import Endpoint, documented_route
 from plugins.web.export import telemetry
 
 
 @hookimpl
 def register_routes():
     return [
-        described(
+        documented_route(
             r"^/api/telemetry$",
             current,
-            Call(
+            Endpoint(
                 "The figures of a UPS now",
                 "As EP20 monitors have them.",
                 fields={"ups": "name; the first EP20, else the first UPS unless given"},
                 example={"ups": "{ups}"},
             ),
         ),
-        described(r"^/api/health$", health, Call("Does the site run", "As EP20 monitors have it.")),
-        described(r"^/metrics$", metrics, Call("Everything for Prometheus", answer="text")),
+        documented_route(
+            r"^/api/health$", health, Endpoint("Does the site run", "As EP20 monitors have it.")
+        ),
+        documented_route(r"^/metrics$", metrics, Endpoint("Everything for Prometheus", answer="text")),
     ]
 
 

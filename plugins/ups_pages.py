@@ -3,12 +3,12 @@
 from datasette import hookimpl
 
 from plugins.web.actions import ups_orders
-from plugins.web.endpoint import Call, described
+from plugins.web.endpoint import Endpoint, documented_route
 from plugins.web.export import atom as feed
-from plugins.web.forms import post_route
 from plugins.web.pages import energy, reports
 from plugins.web.pages import events as happenings
 from plugins.web.pages import ups as upses
+from plugins.web.site import site_of
 from reporting.periods import PERS
 from reporting.report_period import PERIODS
 
@@ -33,52 +33,52 @@ def register_routes(datasette):
     )
     words = "A row of ups_orders; it goes out once, within a minute, or not at all."
     deeds = [
-        post_route(
+        documented_route(
             r"^/-/ups/commands$",
             commands,
-            Call("What a command to a UPS would do", fields=COMMAND, example=asked[0], answer="page"),
-            Call("Give a UPS a command", words, "POST", "order", COMMAND, asked[0]),
+            Endpoint("What a command to a UPS would do", fields=COMMAND, example=asked[0], answer="page"),
+            Endpoint("Give a UPS a command", words, "POST", "order", COMMAND, asked[0]),
         ),
-        post_route(
+        documented_route(
             r"^/-/ups/settings$",
             settings,
-            Call("What a setting of a UPS would change", fields=SETTING, example=asked[1], answer="page"),
-            Call("Change a setting of a UPS", words, "POST", "order", SETTING, asked[1]),
+            Endpoint("What a setting of a UPS would change", fields=SETTING, example=asked[1], answer="page"),
+            Endpoint("Change a setting of a UPS", words, "POST", "order", SETTING, asked[1]),
         ),
     ]
     return [
-        *(deeds if hasattr(datasette, "rights") else []),
-        described(r"^/ups$", overview, Call("UPSes side by side", answer="page")),
-        described(
+        *(deeds if site_of(datasette).has_config else []),
+        documented_route(r"^/ups$", overview, Endpoint("UPSes side by side", answer="page")),
+        documented_route(
             r"^/ups/(?P<name>[^/]+)$",
             ups,
-            Call(
+            Endpoint(
                 "A UPS: figures, charts, outages, battery", fields=SPAN, at={"NAME": "{ups}"}, answer="page"
             ),
         ),
-        described(
+        documented_route(
             r"^/events$",
             events,
-            Call(
+            Endpoint(
                 "Outages, and events of everything",
                 fields={"tab": "all: not the outages alone", "ups": "name", "month": "2026-11", **EVENTS},
                 answer="page",
             ),
         ),
-        described(
+        documented_route(
             r"^/events\.atom$",
             atom,
-            Call("Events as an Atom feed", fields={"ups": "name", **EVENTS}, answer="Atom"),
+            Endpoint("Events as an Atom feed", fields={"ups": "name", **EVENTS}, answer="Atom"),
         ),
-        described(
+        documented_route(
             r"^/energy$",
             power,
-            Call("Energy and what it costs", fields={"per": ", ".join(PERS), **SPAN}, answer="page"),
+            Endpoint("Energy and what it costs", fields={"per": ", ".join(PERS), **SPAN}, answer="page"),
         ),
-        described(
+        documented_route(
             r"^/reports$",
             reported,
-            Call(
+            Endpoint(
                 "What a day, week, month or year was like, to be printed",
                 "The last whole month unless it is asked otherwise.",
                 fields={

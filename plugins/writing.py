@@ -4,13 +4,13 @@ from datasette import hookimpl
 from datasette.views.table import TableView
 
 from ingest.mysensors.commands import ORDERS
-from plugins.web.actions.action import DATABASE
 from plugins.web.actions.edits import run_edit
 from plugins.web.actions.node_orders import post_orders
-from plugins.web.endpoint import BY_QUERY, Call
-from plugins.web.forms import post_route, takes_post
+from plugins.web.endpoint import BY_QUERY, Endpoint, documented_route, takes_post
+from plugins.web.query import DATABASE
+from plugins.web.site import site_of
 
-ORDER = Call(
+ORDER = Endpoint(
     "Place an order to a node",
     "A row of outbox, which says when it was sent, echoed, or why it failed.",
     "POST",
@@ -27,14 +27,14 @@ ORDER = Call(
 
 @hookimpl
 def register_routes(datasette):
-    if not hasattr(datasette, "rights"):
+    if not site_of(datasette).has_config:
         return []
     queries = datasette.metadata("queries", database=DATABASE, fallback=False) or {}
     writable = "|".join(
         name for name, query in queries.items() if isinstance(query, dict) and query.get("write")
     )
     pattern = rf"^/(?P<database>{DATABASE})/(?P<table>{writable})(\.(?P<format>json))?$"
-    return [post_route(pattern, edit, BY_QUERY), post_route(r"^/-/orders$", orders, ORDER)]
+    return [documented_route(pattern, edit, BY_QUERY), documented_route(r"^/-/orders$", orders, ORDER)]
 
 
 @hookimpl

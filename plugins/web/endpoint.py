@@ -1,49 +1,64 @@
-"""What a route of the site says of itself: a Call, which /api lists (`plugins.web.pages.api`)."""
+"""Routes that describe themselves: an Endpoint for each method, which the page /api lists (`plugins.web.pages.api`)."""
 
 import re
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeAlias
 
 GROUP = re.compile(r"\(\?P<(\w+)>(?:[^()\\]|\\.)*\)")
-_calls = {}
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+Handler: TypeAlias = Callable[..., Awaitable[Any]]  # Datasette passes it what its parameter names ask for
+Route: TypeAlias = tuple[str, Handler]  # as `register_routes` wants it
 
 
-class Call(NamedTuple):
-    """One address and what it does. `right` is `read`, one of RIGHTS, or None for everybody.
+class Endpoint(NamedTuple):
+    """A method of an address and what it does. `right` is `read`, one of RIGHTS, or None: open to everybody.
 
     `fields` are name -> meaning; `example` and `at` (parts of the path) are values that are right on this site, where
     {node}, {ups} and so on (`plugins.web.pages.api.samples`) stand for what there is. A value that begins with @ is a file.
     """
 
     title: str
-    words: str = ""
+    description: str = ""
     method: str = "GET"
     right: str | None = "read"
-    fields: dict = {}
-    example: dict = {}
-    at: dict = {}
+    fields: Mapping[str, str] = NOTHING
+    example: Mapping[str, str] = NOTHING
+    at: Mapping[str, str] = NOTHING
     answer: str = "JSON"
 
 
-UNTOLD, UNTOLD_POST = (
-    Call("Not described yet", right=None),
-    Call("Not described yet", method="POST", right=None),
-)
-BY_QUERY = Call("A canned query that writes; each is listed by itself", method="POST", right="edit")
+UNDOCUMENTED = Endpoint("Not described yet", right=None)
+
+BY_QUERY = Endpoint("A writable canned query; each is listed by itself", method="POST", right="edit")
+
+_endpoints: dict[str, tuple[Endpoint, ...]] = {}  # by pattern of the route
+_posts: dict[str, re.Pattern[str]] = {}
 
 
-def described(pattern, handler, *calls):
-    """A route for `register_routes`, with what /api says of it: a Call for each method."""
-    _calls[pattern] = calls
+def documented_route(pattern: str, handler: Handler, *endpoints: Endpoint) -> Route:
+    """A route for `register_routes` with its description: an Endpoint for each method.
+
+    One that has a POST takes forms, and its handler calls `read_form`, which checks the CSRF token.
+    """
+    _endpoints[pattern] = endpoints
+    if any(one.method == "POST" for one in endpoints):
+        _posts[pattern] = re.compile(pattern)
     return pattern, handler
 
 
-def shown_path(pattern):
-    """A pattern as people read it: `^/nodes/(?P<gateway>[^/]+)$` as /nodes/GATEWAY."""
-    return GROUP.sub(lambda match: match[1].upper(), pattern.removeprefix("^").removesuffix("$")).replace(
-        "\\", ""
-    )
+def takes_post(path: str) -> bool:
+    """True when a route of `documented_route` that has a POST matches this path."""
+    return any(pattern.match(path) for pattern in _posts.values())
 
 
-def told(pattern):
-    """The Calls of a registered pattern; UNTOLD for one that does not say what it is."""
-    return _calls.get(pattern) or (UNTOLD,)
+def shown_path(pattern: str) -> str:
+    r"""A pattern as people read it: `^/nodes/(?P<gateway>[^/]+)$` as /nodes/GATEWAY."""
+    bare = pattern.removeprefix("^").removesuffix("$")
+    return GROUP.sub(lambda match: match[1].upper(), bare).replace("\\", "")
+
+
+def endpoints_of(pattern: str) -> tuple[Endpoint, ...]:
+    """The Endpoints of a registered pattern; UNDOCUMENTED for a route that has none."""
+    return _endpoints.get(pattern) or (UNDOCUMENTED,)

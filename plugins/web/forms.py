@@ -1,26 +1,36 @@
-"""What a POST carries and how it is answered: fields, files, the CSRF token, JSON or a page.
+"""What a POST carries: typed fields, a file, the CSRF token.
 
 Datasette's own check of the CSRF token cannot read multipart bodies beside current versions of python-multipart and
-refuses JSON, so the routes registered here are left out of it and `read_form` checks the token.
+refuses JSON, so routes that take a POST are left out of it and `read_form` checks the token.
 """
 
 import json
-import re
 import secrets
-from typing import NamedTuple
-from urllib.parse import parse_qsl, urlsplit
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple, TypeAlias
+from urllib.parse import parse_qsl
 
-from datasette import Response
+from datasette import Request
+from starlette import requests
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
-from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message, Receive, Scope
 
-from plugins.web.endpoint import UNTOLD_POST, described
+MAX_BODY = 64 * 1024  # bytes of a body without a file
+MAX_FIELDS = 100
+AUDITED = 500  # characters of the fields that an audit row keeps
+YES = ("1", "true", "on", "yes")
 
-LIMIT = 64 * 1024  # bytes of a body without a file
-FIELDS = 100
-_patterns = {}
+
+class RefusedError(Exception):
+    """A request that is refused: an HTTP status from 400 on and the reasons as text. `subject` is for the audit."""
+
+    def __init__(
+        self, status: int, *errors: str, subject: str = "", headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(*errors)
+        self.status, self.errors, self.subject, self.headers = status, errors, subject, headers or {}
 
 
 class Upload(NamedTuple):
@@ -30,64 +40,131 @@ class Upload(NamedTuple):
     content: bytes
 
 
-class Refused(Exception):
-    """A deed that is not done: an HTTP status from 400 on and the reasons, in words."""
-
-    def __init__(self, status, *errors, subject="", headers=None):
-        super().__init__(*errors)
-        self.status, self.errors, self.subject, self.headers = status, errors, subject, headers or {}
+Value: TypeAlias = str | Upload
 
 
-def post_route(pattern, handler, *calls):
-    """A route for `register_routes` that takes POST and whose handler calls `read_form`; `calls` say what it is."""
-    _patterns[pattern] = re.compile(pattern)
-    return described(pattern, handler, *(calls or (UNTOLD_POST,)))
+class Fields:
+    """The fields of a form, or of the query string of a page that asks before a form."""
+
+    def __init__(self, values: Mapping[str, Value] | None = None) -> None:
+        self._values = dict(values or {})
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def raw(self, name: str) -> str:
+        """The text as it was sent; '' for a field that is missing. Raises RefusedError for a file."""
+        value = self._values.get(name, "")
+        if not isinstance(value, str):
+            raise RefusedError(400, f"{name} is a text, not a file")
+        return value
+
+    def text(self, name: str) -> str:
+        """The text without blanks around it; '' for a field that is missing. Raises RefusedError for a file."""
+        return self.raw(name).strip()
+
+    def required(self, name: str, meaning: str, subject: str = "") -> str:
+        """The text of a field that has to be there. Raises RefusedError."""
+        text = self.text(name)
+        if not text:
+            raise RefusedError(400, f"{name} is needed: {meaning}", subject=subject)
+        return text
+
+    def is_yes(self, name: str) -> bool:
+        """True for a ticked box, or one of YES."""
+        return self.text(name).lower() in YES
+
+    def number(self, name: str, highest: int, default: int | None = None) -> int:
+        """A whole number from 0 to `highest`. Raises RefusedError."""
+        value = self._values.get(name, "")
+        if value == "" and default is not None:
+            return default
+        return parse_number(value, name, highest)
+
+    def file(self, name: str) -> Upload | None:
+        """The file, or a text in its place as one without a name; None where neither is there."""
+        value = self._values.get(name)
+        if isinstance(value, str):
+            return Upload("", value.encode()) if value else None
+        return value
+
+    def ticked(self, prefix: str) -> list[str]:
+        """What stands behind `prefix` in the names of fields that are not empty."""
+        return [
+            name.removeprefix(prefix)
+            for name, value in self._values.items()
+            if name.startswith(prefix) and value
+        ]
+
+    def take(self, name: str) -> Value | None:
+        """Remove a field and return it."""
+        return self._values.pop(name, None)
+
+    def check_texts(self, files: Collection[str] = ()) -> None:
+        """Raise RefusedError where another field than `files` carries a file."""
+        for name in self._values:
+            if name not in files:
+                self.raw(name)
+
+    def given(self, *names: str) -> dict[str, str]:
+        """Those of the fields that are not empty."""
+        return {name: text for name in names if (text := self.raw(name))}
+
+    def summary(self) -> str:
+        """The fields in one line for the audit; of a file only its name and size."""
+        plain = {
+            name: value if isinstance(value, str) else f"{value.filename}, {len(value.content)} bytes"
+            for name, value in self._values.items()
+        }
+        return json.dumps(plain, ensure_ascii=False)[:AUDITED] if plain else ""
 
 
-def takes_post(path):
-    """True when a route made by `post_route` has this path."""
-    return any(pattern.match(path) for pattern in _patterns.values())
+def parse_number(value: Value, name: str, highest: int) -> int:
+    """A whole number from 0 to `highest`. Raises RefusedError, which calls it `name`."""
+    text = value.strip() if isinstance(value, str) else ""
+    if not text or not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) > highest:
+        raise RefusedError(400, f"{name} is needed: a whole number from 0 to {highest}")
+    return int(text)
 
 
-async def read_form(request, limit=LIMIT):
-    """The fields of a POST as text (files as Upload), without the CSRF token.
+async def read_form(request: Request, limit: int = MAX_BODY) -> Fields:
+    """The fields of a POST, without the CSRF token.
 
-    Takes multipart/form-data, application/x-www-form-urlencoded and a flat JSON object. Raises Refused.
+    Takes multipart/form-data, application/x-www-form-urlencoded and a flat JSON object. Raises RefusedError.
     """
     length = request.headers.get("content-length", "0")
     if not length.isdigit() or int(length) > limit:
-        raise Refused(413, f"The body is larger than {limit} bytes")
+        raise RefusedError(413, f"The body is larger than {limit} bytes")
     receive = _limited(request.receive, limit)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
         if kind == "multipart/form-data":
-            fields = await _read_multipart(request.scope, receive)
+            fields = Fields(await _read_multipart(request.scope, receive))
         else:
-            body = await _read_body(receive)
-            fields = _parse_body(kind, body)
-    except ClientDisconnect:
-        raise Refused(400, "The body ended too early") from None
-    _check_token(request, fields.pop("csrftoken", None))
+            fields = Fields(_parse_body(kind, await _read_body(receive)))
+    except requests.ClientDisconnect:
+        raise RefusedError(400, "The body ended too early") from None
+    _check_token(request, fields.take("csrftoken"))
     return fields
 
 
-def _limited(receive, limit):
+def _limited(receive: Receive, limit: int) -> Receive:
     seen = 0
 
-    async def inner():
+    async def inner() -> Message:
         nonlocal seen
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ClientDisconnect
+            raise requests.ClientDisconnect
         seen += len(message.get("body", b""))
         if seen > limit:
-            raise Refused(413, f"The body is larger than {limit} bytes")
+            raise RefusedError(413, f"The body is larger than {limit} bytes")
         return message
 
     return inner
 
 
-async def _read_body(receive):
+async def _read_body(receive: Receive) -> bytes:
     body, more = b"", True
     while more:
         message = await receive()
@@ -96,95 +173,62 @@ async def _read_body(receive):
     return body
 
 
-async def _read_multipart(scope, receive):
+async def _read_multipart(scope: Scope, receive: Receive) -> dict[str, Value]:
     try:
-        async with Request(scope, receive).form(max_files=1, max_fields=FIELDS) as form:
+        async with requests.Request(scope, receive).form(max_files=1, max_fields=MAX_FIELDS) as form:
             return {
                 name: Upload(value.filename or "", await value.read())
                 if isinstance(value, UploadFile)
                 else value
                 for name, value in form.multi_items()
             }
-    except (MultiPartException, HTTPException) as error:
-        raise Refused(400, getattr(error, "message", None) or error.detail) from error
+    except MultiPartException as error:
+        raise RefusedError(400, error.message) from error
+    except HTTPException as error:
+        raise RefusedError(400, error.detail) from error
     except (KeyError, UnicodeDecodeError) as error:
-        raise Refused(400, "The multipart form cannot be read") from error
+        raise RefusedError(400, "The multipart form cannot be read") from error
 
 
-def _parse_body(kind, body):
+def _parse_body(kind: str, body: bytes) -> dict[str, str]:
     if not body.strip():
         return {}
     try:
         text = body.decode("utf-8")
         if kind == "application/x-www-form-urlencoded":
-            return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS))
+            return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS))
         if kind == "application/json":
             return _flat(json.loads(text))
     except UnicodeDecodeError:
-        raise Refused(400, "The body is not UTF-8") from None
+        raise RefusedError(400, "The body is not UTF-8") from None
     except (ValueError, RecursionError):
-        raise Refused(400, f"The body cannot be read as {kind}") from None
-    raise Refused(415, "Send multipart/form-data, application/x-www-form-urlencoded or application/json")
+        raise RefusedError(400, f"The body cannot be read as {kind}") from None
+    raise RefusedError(415, "Send multipart/form-data, application/x-www-form-urlencoded or application/json")
 
 
-def _flat(value):
+def _flat(value: Any) -> dict[str, str]:  # Any: parsed JSON
     """JSON as form fields: numbers as they are written, true as 1, null and false as empty."""
     if not isinstance(value, dict):
-        raise Refused(400, "The JSON body is not an object")
+        raise RefusedError(400, "The JSON body is not an object")
     for name, item in value.items():
         if isinstance(item, list | dict):
-            raise Refused(400, f"{name} is not a text, a number, true, false or null")
+            raise RefusedError(400, f"{name} is not a text, a number, true, false or null")
     return {
         name: "" if item is None or item is False else "1" if item is True else str(item)
         for name, item in value.items()
     }
 
 
-def _check_token(request, token):
+def _check_token(request: Request, token: Value | None) -> None:
     """Refuse what a browser sends with its cookies at the bidding of another site."""
     if request.headers.get("sec-fetch-site") == "cross-site":
-        raise Refused(403, "This form was sent by another site")
+        raise RefusedError(403, "This form was sent by another site")
     if "cookie" not in request.headers or request.headers.get("authorization", "").startswith("Bearer "):
         return
     token = request.headers.get("x-csrftoken") or token or ""
     if not isinstance(token, str) or not secrets.compare_digest(
         token.encode(), request.scope["csrftoken"]().encode()
     ):
-        raise Refused(403, "csrftoken is missing or wrong: load the page again and send the form once more")
-
-
-def wants_page(request):
-    """True for a browser, False for a program, which is answered in JSON."""
-    if request.headers.get("content-type", "").startswith("application/json") or request.args.get("_json"):
-        return False
-    return "text/html" in request.headers.get("accept", "")
-
-
-def json_errors(status, *errors, headers=None):
-    """The answer that every JSON route gives to what it refuses."""
-    return Response.json({"ok": False, "errors": list(errors)}, status=status, headers=headers)
-
-
-async def refuse(datasette, request, refused):
-    """Answer a Refused: JSON to programs, a page in words to browsers."""
-    if not wants_page(request):
-        return json_errors(refused.status, *refused.errors, headers=refused.headers)
-    context = {
-        "status": refused.status,
-        "title": "Not done",
-        "errors": refused.errors,
-        "back": back(request, "/"),
-    }
-    body = await datasette.render_template("error.html", context, request=request)
-    return Response.html(body, status=refused.status, headers=refused.headers)
-
-
-def back(request, otherwise, wanted=None):
-    """Where a browser goes after a form: `wanted` or the page it came from if that lies on this site."""
-    for url in (wanted, request.headers.get("referer")):
-        parts = urlsplit(url or "")
-        same = not parts.netloc or parts.netloc == request.headers.get("host")
-        path = parts._replace(scheme="", netloc="").geturl()
-        if url and same and re.match(r"/(?![/\\])", path) and path.isprintable() and "\\" not in path:
-            return path
-    return otherwise
+        raise RefusedError(
+            403, "csrftoken is missing or wrong: load the page again and send the form once more"
+        )

@@ -11,8 +11,8 @@ import pytest
 from datasette_auth_passwords.utils import hash_password
 
 from ingest.config.model import Access, ConfigError, Person
+from plugins.web.accounts import Throttle
 from plugins.web.app.secret import kept_secret
-from plugins.web.auth.sign_in import Throttle
 from tests.plugins.site_helpers import ACCESS, BOT, BROWSER, PASSWORD, READER, bearer
 
 CLOSED = dataclasses.replace(ACCESS, read="signed-in")
@@ -182,12 +182,12 @@ def test_the_throttle_doubles_and_forgets():
     throttle = Throttle(lambda: now[0])
     for _ in range(3):
         assert throttle.wait_s("name a") == 0
-        throttle.wrong("name a", "address b")
+        throttle.add_failure("name a", "address b")
     assert throttle.wait_s("name a") == 1 and throttle.wait_s("address b") == 0
-    throttle.wrong("name a")
+    throttle.add_failure("name a")
     assert throttle.wait_s("name a") == 2 and throttle.wait_s("name c") == 0
     for _ in range(20):
-        throttle.wrong("name a")
+        throttle.add_failure("name a")
     assert throttle.wait_s("name a") == 60
     now[0] += 1000
     assert throttle.wait_s("name a") == 0
@@ -219,7 +219,7 @@ def test_unknown_names_take_as_long_as_known_ones(make_site):
     took = {}
     for name in ("owner", "nobody"):
         started = time.perf_counter()
-        site.run(site.house.passwords.check(name, "wrong"))
+        site.run(site.house.accounts.passwords.check(name, "wrong"))
         took[name] = time.perf_counter() - started
     assert 0.4 < took["owner"] / took["nobody"] < 2.5
 

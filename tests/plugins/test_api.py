@@ -17,8 +17,13 @@ from datasette.plugins import pm
 from ingest.config.model import Web
 from ingest.db.connection import connect
 from ingest.schema.migrate import migrate
-from plugins.web.endpoint import UNTOLD, UNTOLD_POST, Call, described, shown_path
-from plugins.web.forms import post_route, takes_post
+from plugins.web.endpoint import (
+    UNDOCUMENTED,
+    Endpoint,
+    documented_route,
+    shown_path,
+    takes_post,
+)
 from plugins.web.pages.api import example, routes
 from tests.plugins.site_helpers import ACCESS, bearer, fill
 from tests.plugins.test_pages import links
@@ -46,8 +51,8 @@ def test_it_is_linked_from_every_page(site):
 
 def test_every_route_is_described(site):
     found = routes(site.house)
-    assert [path for path, call in found if call in (UNTOLD, UNTOLD_POST)] == [], (
-        "say what it is: Call(...) in register_routes"
+    assert [path for path, call in found if call is UNDOCUMENTED] == [], (
+        "say what it is: Endpoint(...) in register_routes"
     )
     told = {(call["method"], call["path"]) for call in calls(site)}
     for hook in pm.hook.register_routes.get_hookimpls():
@@ -67,14 +72,17 @@ def test_every_route_is_described(site):
 def test_a_new_route_and_a_new_query_show_by_themselves(site, monkeypatch):
     plugin = types.ModuleType("new_deed")
     plugin.__file__ = str(ROOT / "plugins/new_deed.py")
-    added = [post_route(r"^/-/new/(?P<id>\d+)$", None), described(r"^/-/old$", None, Call("An old one"))]
+    added = [
+        documented_route(r"^/-/new/(?P<id>\d+)$", None),
+        documented_route(r"^/-/old$", None, Endpoint("An old one")),
+    ]
     plugin.register_routes = hookimpl(lambda: added)
     pm.register(plugin)
     try:
         told = {(call["method"], call["path"]): call["title"] for call in calls(site)}
     finally:
         pm.unregister(plugin)
-    assert told["POST", "/-/new/ID"] == "Not described yet" and told["GET", "/-/old"] == "An old one"
+    assert told["GET", "/-/new/ID"] == "Not described yet" and told["GET", "/-/old"] == "An old one"
     queries = site.house._metadata_local["databases"]["telemetry"]["queries"]
     monkeypatch.setitem(
         queries, "warm_rooms", {"title": "Warm", "sql": "select * from channels where value > :least"}
@@ -125,7 +133,7 @@ def test_the_base_is_the_address_that_was_asked_for(make_site):
 
 
 def test_values_are_quoted_for_the_shell():
-    call = Call("x", method="POST", right=None, fields={}, example={"name": "it's $HOME"})
+    call = Endpoint("x", method="POST", right=None, fields={}, example={"name": "it's $HOME"})
     assert example("/x", call, "http://h", {}) == ("curl -s -d 'name=it'\"'\"'s $HOME' \"http://h/x\"", None)
 
 

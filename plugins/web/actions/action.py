@@ -9,10 +9,11 @@ from datasette import Response
 
 from ingest.db.changes import raise_topics
 from ingest.db.connection import begin
-from plugins.web.auth.permissions import refusal
-from plugins.web.forms import LIMIT, Refused, back, read_form, refuse, wants_page
+from plugins.web.auth.permissions import require
+from plugins.web.forms import MAX_BODY, RefusedError, read_form
+from plugins.web.query import DATABASE
+from plugins.web.responses import back, refuse, wants_page
 
-DATABASE = "telemetry"
 DETAIL = 500  # characters of the fields that an audit row keeps
 
 log = logging.getLogger(__name__)
@@ -27,31 +28,31 @@ class Done(NamedTuple):
     status: int | None = None
 
 
-async def perform(datasette, request, action, right, deed, status=200, limit=LIMIT, after="/", prepare=None):
-    """Do `deed(connection, fields, actor) -> Done` for who may. It raises Refused and writes nothing then.
+async def perform(
+    datasette, request, action, right, deed, status=200, limit=MAX_BODY, after="/", prepare=None
+):
+    """Do `deed(connection, fields, actor) -> Done` for who may. It raises RefusedError and writes nothing then.
 
-    What takes long is done by `await prepare(fields)`, before the database is locked; it may raise Refused too.
+    What takes long is done by `await prepare(fields)`, before the database is locked; it may raise RefusedError too.
     """
     actor, fields = request.actor, {}
     try:
         if request.method != "POST":
-            raise Refused(405, f"Send a POST to {request.path}", headers={"allow": "POST"})
-        refused = await refusal(datasette, actor, right)
-        if refused:
-            raise Refused(*refused)
-        fields = await read_form(request, limit)
+            raise RefusedError(405, f"Send a POST to {request.path}", headers={"allow": "POST"})
+        require(datasette, actor, right)
+        fields = (await read_form(request, limit))._values
         wanted = fields.pop("next", None)
         if prepare is not None:
             await prepare(fields)
         done = await _write(datasette, actor["id"], action, deed, fields)
-    except Refused as error:
+    except RefusedError as error:
         if actor and request.method == "POST":
             await _audit_refusal(datasette, actor["id"], action, fields, error)
         return await refuse(datasette, request, error)
     except sqlite3.OperationalError as error:
         log.error("%s by %s failed: %s", action, actor["id"], error)
         text = f"The database could not be written ({error}). Nothing was changed, try again."
-        return await refuse(datasette, request, Refused(503, text))
+        return await refuse(datasette, request, RefusedError(503, text))
     log.info("%s by %s: %s", action, actor["id"], done.message)
     if not wants_page(request):
         return Response.json({"ok": True, "message": done.message, **done.data}, status=done.status or status)
@@ -86,7 +87,7 @@ async def transact(datasette, function):
         begin(connection)
         try:
             result = function(connection)
-        except Refused as refused:  # handed over as a value: the writing thread prints what is raised
+        except RefusedError as refused:  # handed over as a value: the writing thread prints what is raised
             connection.rollback()
             return refused
         except BaseException:
@@ -96,7 +97,7 @@ async def transact(datasette, function):
         return result
 
     result = await datasette.get_database(DATABASE).execute_write_fn(inner)
-    if isinstance(result, Refused):
+    if isinstance(result, RefusedError):
         raise result
     return result
 
@@ -123,28 +124,28 @@ def detail(fields):
 
 
 def find_node(connection, text):
-    """The row of `nodes` (id, name, gateway, node_id) for an id or `GATEWAY/NODE_ID`. Raises Refused."""
+    """The row of `nodes` (id, name, gateway, node_id) for an id or `GATEWAY/NODE_ID`. Raises RefusedError."""
     gateway, slash, number = str(text).strip().rpartition("/")
     if not number.isascii() or not number.isdigit() or len(number) > 9:
-        raise Refused(400, "node is needed: an id of the table nodes, or GATEWAY/NODE_ID")
+        raise RefusedError(400, "node is needed: an id of the table nodes, or GATEWAY/NODE_ID")
     sql = "select n.id, n.name, g.name as gateway, n.node_id from nodes n join gateways g on g.id = n.gateway where "
     if slash:
         row = connection.execute(sql + "g.name = ? and n.node_id = ?", (gateway, int(number))).fetchone()
     else:
         row = connection.execute(sql + "n.id = ?", (int(number),)).fetchone()
     if row is None:
-        raise Refused(404, f"No node {text}: the table nodes has no such id")
+        raise RefusedError(404, f"No node {text}: the table nodes has no such id")
     return row
 
 
 def find_ups(connection, text):
-    """The row of `ups` (id, name) for a name or an id. Raises Refused."""
+    """The row of `ups` (id, name) for a name or an id. Raises RefusedError."""
     text = str(text).strip()
     if not text:
-        raise Refused(400, "ups is needed: a name such as rack@closet, or an id of the table ups")
+        raise RefusedError(400, "ups is needed: a name such as rack@closet, or an id of the table ups")
     row = connection.execute("select id, name from ups where name = ?", (text,)).fetchone()
     if row is None and text.isascii() and text.isdigit() and len(text) <= 9:
         row = connection.execute("select id, name from ups where id = ?", (int(text),)).fetchone()
     if row is None:
-        raise Refused(404, f"No UPS {text}: the table ups has no such name or id")
+        raise RefusedError(404, f"No UPS {text}: the table ups has no such name or id")
     return row

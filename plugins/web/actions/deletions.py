@@ -15,10 +15,10 @@ from ingest.maintenance.deletion import count, open_update, plan_everything
 from ingest.maintenance.retention import plan_before
 from plugins.web.actions.action import Done, find_node, perform
 from plugins.web.actions.edits import parse_day, start_of
-from plugins.web.auth.permissions import may, refusal
-from plugins.web.forms import Refused, refuse, wants_page
-from plugins.web.pages.home import page
+from plugins.web.auth.permissions import has_right, refusal
+from plugins.web.forms import RefusedError
 from plugins.web.pages.maintenance import wake
+from plugins.web.responses import page, refuse, wants_page
 
 HELP = "what is one of node, sensor, requests (with node or sensor) and before (with a date, YYYY-MM-DD)"
 COUNT_S, STEPS = 3.0, 10_000  # time that counting may take, looked at every so many steps of SQLite's machine
@@ -39,14 +39,14 @@ async def delete_page(datasette, request):
         )
         wake(datasette)
         return answer
-    if not await may(datasette, request.actor, "read"):
-        return await refuse(datasette, request, Refused(*await refusal(datasette, request.actor, "read")))
+    if not has_right(datasette, request.actor, "read"):
+        return await refuse(datasette, request, refusal(datasette, request.actor, "read"))
     fields = {
         name: request.args.get(name) or "" for name in ("what", "node", "sensor", "before", "everything")
     }
     try:
         context = await asyncio.to_thread(read_plan, datasette, fields)
-    except Refused as refused:
+    except RefusedError as refused:
         return await refuse(datasette, request, refused)
     if not wants_page(request):
         return Response.json({"ok": True, **context})
@@ -54,7 +54,7 @@ async def delete_page(datasette, request):
 
 
 def read_plan(datasette, fields):
-    """What would go. Raises Refused."""
+    """What would go. Raises RefusedError."""
     connection = connect(datasette.config.database, readonly=True)
     connection.row_factory = sqlite3.Row
     try:
@@ -98,10 +98,10 @@ def _counts(connection, wanted, timezone):
 
 
 def read_wanted(connection, fields, timezone):
-    """The fields of a form as kind, key, before_at, everything, subject. Raises Refused."""
+    """The fields of a form as kind, key, before_at, everything, subject. Raises RefusedError."""
     wrong = [name for name, value in fields.items() if not isinstance(value, str)]
     if wrong:
-        raise Refused(400, f"{wrong[0]} is a text, not a file")
+        raise RefusedError(400, f"{wrong[0]} is a text, not a file")
     what = fields.get("what", "").strip()
     wanted = {
         "kind": what,
@@ -119,11 +119,11 @@ def read_wanted(connection, fields, timezone):
     elif what == "before":
         text = fields.get("before", "").strip()
         if not text:
-            raise Refused(400, "before is needed: a date, YYYY-MM-DD")
+            raise RefusedError(400, "before is needed: a date, YYYY-MM-DD")
         try:
             _, day = parse_day(text, timezone)
         except ValueError as error:
-            raise Refused(400, str(error).replace("date is", "before is")) from None
+            raise RefusedError(400, str(error).replace("date is", "before is")) from None
         also = ", with what is rolled up and events" if wanted["everything"] else ""
         wanted |= {
             "before_at": start_of(day, timezone),
@@ -131,20 +131,20 @@ def read_wanted(connection, fields, timezone):
             "back": "/-/maintenance",
         }
     else:
-        raise Refused(400, HELP)
+        raise RefusedError(400, HELP)
     return wanted
 
 
 def _find_sensor(connection, text):
     if not re.fullmatch(r"\d{1,12}", text, re.ASCII):
-        raise Refused(400, "sensor is needed: an id of the table sensors")
+        raise RefusedError(400, "sensor is needed: an id of the table sensors")
     row = connection.execute(
         "select s.id, s.name, g.name, n.node_id from sensors s join nodes n on n.id = s.node "
         "join gateways g on g.id = n.gateway where s.id = ?",
         (int(text),),
     ).fetchone()
     if row is None:
-        raise Refused(404, f"No sensor {text}: the table sensors has no such id")
+        raise RefusedError(404, f"No sensor {text}: the table sensors has no such id")
     id, name, gateway, number = tuple(row)
     return {
         "key": id,
@@ -154,23 +154,25 @@ def _find_sensor(connection, text):
 
 
 def place(datasette, connection, fields, actor):
-    """Queue the deletion. Raises Refused."""
+    """Queue the deletion. Raises RefusedError."""
     wanted = read_wanted(connection, fields, datasette.timezone)
     subject = wanted["subject"]
     if fields.get("confirm", "").strip() not in TRUE:
-        raise Refused(
+        raise RefusedError(
             400,
             f"This cannot be undone: look at GET /-/delete first, then send confirm=yes to delete {subject}",
             subject=subject,
         )
     if wanted["kind"] == "node" and (update := open_update(connection, wanted["key"])):
-        raise Refused(409, f"Update {update} of {subject} is under way: cancel it first", subject=subject)
+        raise RefusedError(
+            409, f"Update {update} of {subject} is under way: cancel it first", subject=subject
+        )
     twice = connection.execute(
         "select id from deletions where state in ('queued', 'running') and kind = ? and key is ? and before_at is ? and everything = ?",
         (wanted["kind"], wanted["key"], wanted["before_at"], int(wanted["everything"])),
     ).fetchone()
     if twice:
-        raise Refused(409, f"{subject} is being deleted already", subject=subject)
+        raise RefusedError(409, f"{subject} is being deleted already", subject=subject)
     number = connection.execute(
         "insert into deletions (kind, key, before_at, everything, subject, requested_at, requested_by) "
         "values (?, ?, ?, ?, ?, ?, ?)",

@@ -5,7 +5,9 @@ from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 from ingest.db.time import format_utc
-from plugins.web.actions.action import DATABASE, Done, Refused, find_node, find_ups, perform, raise_topic
+from plugins.web.actions.action import Done, find_node, find_ups, perform, raise_topic
+from plugins.web.forms import RefusedError
+from plugins.web.query import DATABASE
 
 LONGEST_LOCATION = 60
 FIRST_YEAR = 2000
@@ -15,10 +17,10 @@ def set_location(connection, fields, timezone):
     """Fields `node`, `location` (empty takes it away) as the parameters of the query, with a sentence."""
     node = find_node(connection, fields.get("node", ""))
     if "location" not in fields:
-        raise Refused(400, "location is needed; an empty one takes it away", subject=_subject(node))
+        raise RefusedError(400, "location is needed; an empty one takes it away", subject=_subject(node))
     location = " ".join(fields["location"].split())
     if len(location) > LONGEST_LOCATION or not location.isprintable():
-        raise Refused(
+        raise RefusedError(
             400, f"location is a line of at most {LONGEST_LOCATION} characters", subject=_subject(node)
         )
     done = f"{_subject(node)} is in: {location}" if location else f"{_subject(node)} has no location any more"
@@ -43,7 +45,7 @@ def _day(fields, timezone, subject):
     try:
         return parse_day(fields.get("date", "").strip(), timezone)
     except ValueError as error:
-        raise Refused(400, str(error), subject=subject) from None
+        raise RefusedError(400, str(error), subject=subject) from None
 
 
 def parse_day(text, timezone, now=None):
@@ -92,7 +94,7 @@ async def run_edit(datasette, request, name):
     def deed(connection, fields, actor):
         wrong = [field for field, value in fields.items() if not isinstance(value, str)]
         if wrong:
-            raise Refused(400, f"{wrong[0]} is a text, not a file")
+            raise RefusedError(400, f"{wrong[0]} is a text, not a file")
         params, subject, message = read(connection, fields, datasette.timezone)
         connection.execute(query["sql"], {**params, "_actor_id": actor})
         raise_topic(connection, TOPICS[key])

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from ingest.db.time import format_utc
 from ota.image import MAX_HEX, Image, ImageError, parse_intel_hex
 from ota.update import OPEN
-from plugins.web.actions.action import Done, Refused, perform, raise_topic
-from plugins.web.forms import Upload
+from plugins.web.actions.action import Done, perform, raise_topic
+from plugins.web.forms import RefusedError, Upload
 from plugins.web.image_guard import open_images
 
 LIMIT = MAX_HEX + 16 * 1024  # bytes of a body with a HEX file
@@ -52,31 +52,31 @@ async def post_firmware(datasette, request):
 
 
 async def read_upload(fields, type="type", version="version", file="file"):
-    """The fields of an upload as Sent, by the names that they have in the form. Raises Refused, in words."""
+    """The fields of an upload as Sent, by the names that they have in the form. Raises RefusedError, in words."""
     numbers = [read_number(fields, type), read_number(fields, version)]
     if numbers == [NUMBERS, NUMBERS]:
-        raise Refused(
+        raise RefusedError(
             400, f"{type} and {version} 65535 mean that a node has no firmware: choose other numbers"
         )
     given = fields.get(file)
     if given is None or given == "":
-        raise Refused(400, f"{file} is needed: an Intel HEX file")
+        raise RefusedError(400, f"{file} is needed: an Intel HEX file")
     content, name = (given.content, given.filename) if isinstance(given, Upload) else (given, "")
     try:
         image = await asyncio.to_thread(parse_intel_hex, content)
     except ImageError as error:
-        raise Refused(400, f"{file}: {error}", subject=clean_name(name)) from None
+        raise RefusedError(400, f"{file}: {error}", subject=clean_name(name)) from None
     return Sent(*numbers, image, clean_name(name), is_yes(fields, "replace"))
 
 
 def read_number(fields, name, most=NUMBERS, otherwise=None):
-    """A whole number from 0 to `most`. Raises Refused, in words."""
+    """A whole number from 0 to `most`. Raises RefusedError, in words."""
     text = fields.get(name, "")
     text = text.strip() if isinstance(text, str) else None
     if text == "" and otherwise is not None:
         return otherwise
     if not text or not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) > most:
-        raise Refused(400, f"{name} is needed: a whole number from 0 to {most}")
+        raise RefusedError(400, f"{name} is needed: a whole number from 0 to {most}")
     return int(text)
 
 
@@ -92,7 +92,7 @@ def clean_name(name):
 
 
 def store(connection, sent, actor):
-    """(the stored row, whether it is new). Raises Refused for other bytes under the same numbers."""
+    """(the stored row, whether it is new). Raises RefusedError for other bytes under the same numbers."""
     image, label = sent.image, f"{sent.type}/{sent.version}"
     row = find_firmware(connection, sent.type, sent.version)
     if row is not None and row["sha256"] == image.sha256:
@@ -112,7 +112,7 @@ def store(connection, sent, actor):
     if row is not None:
         refuse_in_use(connection, row, "replaced")
         if not sent.replace:
-            raise Refused(
+            raise RefusedError(
                 409,
                 f"Firmware {label} is stored with other bytes ({row['filename']}, {row['blocks']} blocks, "
                 f"CRC {row['crc']:04X}): give it another version, or send replace=1",
@@ -144,14 +144,14 @@ def find_firmware(connection, type, version):
 
 
 def refuse_in_use(connection, row, what):
-    """Raise Refused while an update needs these bytes."""
+    """Raise RefusedError while an update needs these bytes."""
     used = connection.execute(IN_USE, (row["id"],)).fetchone()
     if used is not None:
         label = f"{row['type']}/{row['version']}"
         words = (
             f"Firmware {label} cannot be {what}: update {used['id']} uses it, or a node may hold a part of it"
         )
-        raise Refused(409, words, subject=f"firmware {label}")
+        raise RefusedError(409, words, subject=f"firmware {label}")
 
 
 async def post_delete(datasette, request):
@@ -161,7 +161,7 @@ async def post_delete(datasette, request):
     def deed(connection, fields, actor):
         row = connection.execute(f"select {SHOWN} from firmware where id = ?", (number,)).fetchone()
         if row is None:
-            raise Refused(404, f"There is no firmware {number}")
+            raise RefusedError(404, f"There is no firmware {number}")
         refuse_in_use(connection, row, "deleted")
         with open_images():
             connection.execute("delete from firmware_images where firmware = ?", (number,))

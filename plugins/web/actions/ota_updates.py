@@ -8,9 +8,10 @@ from ota.command import command_refusal
 from ota.image import BLOCK_SIZES, image_refusal
 from ota.update import CANCELLED, CONFIRMED, OPEN
 from ota.wire import BOOTLOADER_COMMANDS, format_command
-from plugins.web.actions.action import Done, Refused, find_node, perform, raise_topic
+from plugins.web.actions.action import Done, find_node, perform, raise_topic
 from plugins.web.actions.firmware import LIMIT as UPLOAD_LIMIT
 from plugins.web.actions.firmware import MARKS, find_firmware, is_yes, read_number, read_upload, store
+from plugins.web.forms import RefusedError
 
 BLANK = 65535  # type of a node that was flashed by cable
 HOW = "give node, or nodes (a list with commas), or sketch, or current (type/version that nodes run)"
@@ -33,7 +34,7 @@ async def post_updates(datasette, request):
         type, version = read_pair(fields)
         firmware = find_firmware(connection, type, version)
         if firmware is None:
-            raise Refused(404, f"No firmware {type}/{version} is stored{stored_ones(connection)}")
+            raise RefusedError(404, f"No firmware {type}/{version} is stored{stored_ones(connection)}")
         return schedule(connection, datasette, choose_nodes(connection, fields), firmware, fields, actor)
 
     return await perform(datasette, request, "schedule_update", "upload", deed, status=201, after="/-/ota")
@@ -74,15 +75,15 @@ async def post_api_ota(datasette, request):
 def check_texts(fields):
     wrong = [name for name, value in fields.items() if not isinstance(value, str)]
     if wrong:
-        raise Refused(400, f"{wrong[0]} is a text, not a file")
+        raise RefusedError(400, f"{wrong[0]} is a text, not a file")
 
 
 def read_pair(fields):
-    """(type, version) from `firmware`, or from the fields of these names. Raises Refused."""
+    """(type, version) from `firmware`, or from the fields of these names. Raises RefusedError."""
     if fields.get("firmware"):
         type, slash, version = fields["firmware"].partition("/")
         if not slash:
-            raise Refused(400, "firmware is needed as type/version, such as 33/4")
+            raise RefusedError(400, "firmware is needed as type/version, such as 33/4")
         fields = {"type": type, "version": version}
     return read_number(fields, "type"), read_number(fields, "version")
 
@@ -93,19 +94,19 @@ def stored_ones(connection):
 
 
 def find(connection, text):
-    """The row of NODES for a node as people name it. Raises Refused."""
+    """The row of NODES for a node as people name it. Raises RefusedError."""
     return connection.execute(NODES + "where n.id = ?", (find_node(connection, text)["id"],)).fetchone()
 
 
 def choose_nodes(connection, fields):
-    """The nodes that a form names, one way or the other. Raises Refused."""
+    """The nodes that a form names, one way or the other. Raises RefusedError."""
     named = [word for name in ("node", "nodes") for word in fields.get(name, "").replace(",", " ").split()]
     named += [
         name.removeprefix("node:") for name, value in fields.items() if name.startswith("node:") and value
     ]
     sketch, current = fields.get("sketch", "").strip(), fields.get("current", "").strip()
     if bool(named) + bool(sketch) + bool(current) != 1:
-        raise Refused(400, f"Which nodes? {HOW}")
+        raise RefusedError(400, f"Which nodes? {HOW}")
     if named:
         return list({row["id"]: row for row in (find(connection, word) for word in named)}.values())
     order = " and g.configured and n.node_id > 0 order by n.smart_sleep_ms is not null, n.last_seen_at desc"
@@ -117,22 +118,22 @@ def choose_nodes(connection, fields):
         rows = connection.execute(f"{NODES}where f.type = ? and f.version = ?{order}", pair).fetchall()
         where = f"has reported that it runs {pair[0]}/{pair[1]}"
     if not rows:
-        raise Refused(404, f"No node {where}")
+        raise RefusedError(404, f"No node {where}")
     return rows
 
 
 def schedule(connection, datasette, nodes, firmware, fields, actor):
-    """Insert a row for each node. Several nodes are a rollout. Raises Refused with every reason there is."""
+    """Insert a row for each node. Several nodes are a rollout. Raises RefusedError with every reason there is."""
     confirmed = is_yes(fields, "confirm")
     label = f"{firmware['type']}/{firmware['version']}"
     several = len(nodes) > 1
     if several:
         nodes = [node for node in nodes if not runs(node, firmware)]
         if not nodes:
-            raise Refused(409, f"All of these nodes run {label} already", subject=f"firmware {label}")
+            raise RefusedError(409, f"All of these nodes run {label} already", subject=f"firmware {label}")
     errors = [words for node in nodes if (words := why_not(connection, datasette, node, firmware, confirmed))]
     if errors:
-        raise Refused(409, *errors, subject=subject_of(nodes, label))
+        raise RefusedError(409, *errors, subject=subject_of(nodes, label))
     now, ids, fresh = format_utc(time.time()), [], []
     for node in nodes:
         same = close_others(connection, node, firmware, actor, now)
@@ -248,10 +249,10 @@ def end(connection, number, reason, now):
 
 
 def update_row(connection, number):
-    """The row as a dict. Raises Refused."""
+    """The row as a dict. Raises RefusedError."""
     row = connection.execute("select * from ota_updates where id = ?", (number,)).fetchone()
     if row is None:
-        raise Refused(404, f"There is no update {number}")
+        raise RefusedError(404, f"There is no update {number}")
     return dict(row)
 
 
@@ -265,7 +266,7 @@ async def post_cancel(datasette, request):
         node = find(connection, row["node"])
         subject = f"update {number} of {name_of(node)}"
         if row["state"] not in OPEN:
-            raise Refused(409, f"Update {number} is {row['state']} already", subject=subject)
+            raise RefusedError(409, f"Update {number} is {row['state']} already", subject=subject)
         if row["released_at"] is None:
             end(connection, number, f"cancelled by {actor}", now)
         else:
@@ -295,14 +296,14 @@ async def post_retry(datasette, request):
         check_texts(fields)
         row = update_row(connection, number)
         if row["state"] in OPEN or row["state"] == CONFIRMED:
-            raise Refused(
+            raise RefusedError(
                 409,
                 f"Update {number} is {row['state']}: there is nothing to retry",
                 subject=f"update {number}",
             )
         firmware = find_firmware(connection, row["type"], row["version"])
         if firmware is None:
-            raise Refused(
+            raise RefusedError(
                 409, f"Firmware {row['type']}/{row['version']} is no longer stored: upload it again"
             )
         node = find(connection, row["node"])
@@ -317,33 +318,33 @@ async def post_command(datasette, request):
     def deed(connection, fields, actor):
         check_texts(fields)
         if not fields.get("node"):
-            raise Refused(400, "node is needed: an id of the table nodes, or GATEWAY/NODE_ID")
+            raise RefusedError(400, "node is needed: an id of the table nodes, or GATEWAY/NODE_ID")
         node, command = find(connection, fields["node"]), fields.get("command", "")
         subject = f"{command} for {name_of(node)}"
         if command not in BOOTLOADER_COMMANDS:
-            raise Refused(400, f"command is needed: one of {', '.join(BOOTLOADER_COMMANDS)}")
+            raise RefusedError(400, f"command is needed: one of {', '.join(BOOTLOADER_COMMANDS)}")
         kind = BOOTLOADER_COMMANDS[command]
         value = read_number(fields, "value", 254, None if kind > 1 else 0)
         try:
             format_command(kind, value)
         except ValueError as error:
-            raise Refused(400, f"value: {error}", subject=subject) from None
+            raise RefusedError(400, f"value: {error}", subject=subject) from None
         why = why_unreachable(datasette, node) or command_refusal(node["bootloader"])
         if why:
-            raise Refused(409, why, subject=subject)
+            raise RefusedError(409, why, subject=subject)
         busy = connection.execute(
             f"select id from ota_updates where node = ? and (state in ({MARKS}) or owed = 1)", (node["id"],)
         ).fetchone()
         if busy:
-            raise Refused(
+            raise RefusedError(
                 409, f"Update {busy['id']} of this node is under way or unfinished", subject=subject
             )
         if connection.execute(
             "select 1 from ota_commands where node = ? and state in ('queued', 'rebooting')", (node["id"],)
         ).fetchone():
-            raise Refused(409, "Another command waits for this node", subject=subject)
+            raise RefusedError(409, "Another command waits for this node", subject=subject)
         if not is_yes(fields, "confirm"):
-            raise Refused(
+            raise RefusedError(
                 409,
                 f"{CONSEQUENCES[command]} Send confirm=1 (tick the box) if that is meant",
                 subject=subject,
@@ -372,9 +373,11 @@ async def post_command_cancel(datasette, request):
     def deed(connection, fields, actor):
         row = connection.execute("select * from ota_commands where id = ?", (number,)).fetchone()
         if row is None:
-            raise Refused(404, f"There is no command {number}")
+            raise RefusedError(404, f"There is no command {number}")
         if row["state"] not in ("queued", "rebooting"):
-            raise Refused(409, f"Command {number} is {row['state']} already", subject=f"command {number}")
+            raise RefusedError(
+                409, f"Command {number} is {row['state']} already", subject=f"command {number}"
+            )
         connection.execute(
             "update ota_commands set state = 'cancelling', reason = ? where id = ?", (actor, number)
         )

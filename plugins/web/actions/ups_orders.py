@@ -10,10 +10,11 @@ from ingest.config.loader import nearest
 from ingest.ups.commands import command_label, command_risk
 from ingest.ups.setting_values import MAX_LENGTH, Setting, invalid_value_reason, parse_number
 from ingest.ups.variables import full_label, variable
-from plugins.web.actions.action import DATABASE, Done, find_ups, perform, raise_topic
-from plugins.web.auth.permissions import may, refusal
-from plugins.web.forms import Refused, refuse, wants_page
-from plugins.web.pages.home import page, select
+from plugins.web.actions.action import Done, find_ups, perform, raise_topic
+from plugins.web.auth.permissions import has_right, refusal
+from plugins.web.forms import RefusedError
+from plugins.web.query import DATABASE, select
+from plugins.web.responses import page, refuse, wants_page
 
 YES = ("1", "true", "on", "yes")
 LAST = 10  # orders on the page of a UPS
@@ -38,8 +39,8 @@ async def _answer(datasette, request, read):
         deed = partial(place, datasette.config.ups, read)
         return await perform(datasette, request, "ups_order", "order", deed, status=201, after="/ups")
     try:
-        if not await may(datasette, request.actor, "read"):
-            raise Refused(*await refusal(datasette, request.actor, "read"))
+        if not has_right(datasette, request.actor, "read"):
+            raise refusal(datasette, request.actor, "read")
         fields = {
             name: request.args.get(name)
             for name in ("ups", "command", "variable", "value")
@@ -48,9 +49,9 @@ async def _answer(datasette, request, read):
         wanted = await datasette.get_database(DATABASE).execute_fn(
             partial(_ask, datasette.config.ups, read, fields)
         )
-        if isinstance(wanted, Refused):
+        if isinstance(wanted, RefusedError):
             raise wanted
-    except Refused as refused:
+    except RefusedError as refused:
         return await refuse(datasette, request, refused)
     if not wants_page(request):
         return Response.json({"ok": True, **wanted})
@@ -58,30 +59,30 @@ async def _answer(datasette, request, read):
 
 
 def _ask(listed, read, fields, connection):
-    """What would be ordered, or a Refused as a value: the reading thread prints what is raised."""
+    """What would be ordered, or a RefusedError as a value: the reading thread prints what is raised."""
     before, connection.row_factory = connection.row_factory, sqlite3.Row
     try:
         return read(connection, fields, listed)
-    except Refused as refused:
+    except RefusedError as refused:
         return refused
     finally:
         connection.row_factory = before
 
 
 def place(listed, read, connection, fields, actor):
-    """Insert the order. Raises Refused."""
+    """Insert the order. Raises RefusedError."""
     wanted = read(connection, fields, listed)
     subject, order = wanted["name"], {name: wanted.get(name) for name in ("command", "variable", "value")}
     if wanted["danger"] and fields.get("confirm", "").strip() not in YES:
         words = f"{wanted['command']}: {wanted['danger']}. Send confirm=1 (tick the box) if that is meant"
-        raise Refused(409, words, subject=subject)
+        raise RefusedError(409, words, subject=subject)
     under_way = connection.execute(
         """select id from ups_orders where ups = ? and command is ? and variable is ? and state in ('queued', 'sent')
         and (state = 'sent' or expires_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))""",
         (wanted["ups"], order["command"], order["variable"]),
     ).fetchone()
     if under_way:
-        raise Refused(
+        raise RefusedError(
             409,
             f"Order {under_way[0]} for the same is under way: see what becomes of it first",
             subject=subject,
@@ -97,14 +98,14 @@ def place(listed, read, connection, fields, actor):
 def _text(fields, name, help):
     value = fields.get(name, "")
     if not isinstance(value, str):
-        raise Refused(400, f"{name} is a text, not a file")
+        raise RefusedError(400, f"{name} is a text, not a file")
     if not value.strip():
-        raise Refused(400, f"{name} is needed: {help}")
+        raise RefusedError(400, f"{name} is needed: {help}")
     return value.strip()
 
 
 def _find(connection, fields, name, kind, listed):
-    """The UPS, where the config lists `name` for it. Raises Refused."""
+    """The UPS, where the config lists `name` for it. Raises RefusedError."""
     found = find_ups(
         connection, _text(fields, "ups", "a name such as rack@closet, or an id of the table ups")
     )
@@ -114,22 +115,22 @@ def _find(connection, fields, name, kind, listed):
         ).fetchone()
     )
     if ups["driver"] != "nut":
-        raise Refused(
+        raise RefusedError(
             409, f"{ups['name']} takes no orders: it is no UPS of a NUT server", subject=ups["name"]
         )
     if not ups["configured"]:
-        raise Refused(409, f"{ups['name']} is not read any more", subject=ups["name"])
+        raise RefusedError(409, f"{ups['name']} is not read any more", subject=ups["name"])
     own = listed.get(ups["name"])
     names = getattr(own, kind) if own else ()
     if name not in names:
         guess = f" {nearest(name, names)}" if names else ""
         words = f"{name} is not listed: `ups: {ups['name']}: {kind}:` in config.yml names what may be ordered.{guess}"
-        raise Refused(403, words, subject=ups["name"])
+        raise RefusedError(403, words, subject=ups["name"])
     return ups
 
 
 def read_command(connection, fields, listed):
-    """What the order is: `ups` (id), name, label, command, words, danger. Raises Refused."""
+    """What the order is: `ups` (id), name, label, command, words, danger. Raises RefusedError."""
     command = _text(
         fields, "command", "an instant command that config.yml lists, such as test.battery.start.quick"
     )
@@ -141,20 +142,20 @@ def read_command(connection, fields, listed):
     )
     if told and command not in told:
         words = f"{ups['label']} has no command {command}: {nearest(command, list(told))}"
-        raise Refused(409, words, subject=ups["name"])
+        raise RefusedError(409, words, subject=ups["name"])
     words = command_label(command, told.get(command, ""))
     whom = {"ups": ups["id"], "name": ups["name"], "label": ups["label"]}
     return {**whom, "command": command, "words": words, "danger": command_risk(command)}
 
 
 def read_setting(connection, fields, listed):
-    """What the order is: `ups` (id), name, label, variable, value, old, unit, words, danger (none). Raises Refused."""
+    """What the order is: `ups` (id), name, label, variable, value, old, unit, words, danger (none). Raises RefusedError."""
     name = _text(
         fields, "variable", "a variable that config.yml lists under settings, such as battery.charge.low"
     )
     ups = _find(connection, fields, name, "settings", listed)
     if "value" not in fields or not isinstance(fields["value"], str):
-        raise Refused(400, f"value is needed: what {name} is to be", subject=ups["name"])
+        raise RefusedError(400, f"value is needed: what {name} is to be", subject=ups["name"])
     value = fields["value"].strip()
     now = connection.execute(
         "select value, writable from ups_variables where ups = ? and variable = ?", (ups["id"], name)
@@ -164,7 +165,7 @@ def read_setting(connection, fields, listed):
     ).fetchone()
     if knows and not (now and now["writable"]):
         words = "cannot be set" if now else "is not there"
-        raise Refused(409, f"{name} {words}: {ups['label']} has no such setting", subject=ups["name"])
+        raise RefusedError(409, f"{name} {words}: {ups['label']} has no such setting", subject=ups["name"])
     control = connection.execute(
         "select type, choices, ranges from ups_controls where ups = ? and kind = 'setting' and name = ?",
         (ups["id"], name),
@@ -172,7 +173,7 @@ def read_setting(connection, fields, listed):
     old = now["value"] if now else ""
     wrong = invalid_value_reason(_setting(control), value, old)
     if wrong:
-        raise Refused(400, f"value of {name}: {wrong}", subject=ups["name"])
+        raise RefusedError(400, f"value of {name}: {wrong}", subject=ups["name"])
     return {
         "ups": ups["id"],
         "name": ups["name"],

@@ -10,9 +10,10 @@ from urllib.parse import quote
 from datasette import Response
 from itsdangerous import BadSignature
 
-from plugins.web.auth.permissions import SIGN_IN, known_cookie, known_token, may
+from plugins.web.auth.permissions import SIGN_IN, has_right, known_cookie, known_token
 from plugins.web.auth.sign_in import address
-from plugins.web.forms import json_errors, takes_post
+from plugins.web.endpoint import takes_post
+from plugins.web.responses import json_errors
 
 OPEN = re.compile(r"/-/log(in|out)|/favicon\.ico|/(-/static|-/static-plugins|static)/[^%]*")
 CLOSED = {
@@ -56,7 +57,7 @@ async def _answer(datasette, scope):
         return json_errors(401, str(error), headers={"www-authenticate": "Bearer"})
     path = scope["path"]
     if not OPEN.fullmatch(path) or not OPEN.fullmatch(_raw_path(scope)):
-        if not await may(datasette, actor, "read"):
+        if not has_right(datasette, actor, "read"):
             return _sign_in(scope)
     if path in CLOSED:
         return json_errors(404, f"There is no {path}: {CLOSED[path]}")
@@ -94,13 +95,13 @@ def _bearer_actor(datasette, scope):
     if scheme.lower() != b"bearer":
         return None
     caller = address(scope)
-    if datasette.throttle.wait_s(f"token {caller}") > 0:
+    if datasette.accounts.throttle.wait_s(f"token {caller}") > 0:
         raise PermissionError("Too many wrong bearer tokens, wait a minute")
     name = known_token(datasette, token.strip())
     if name is None:
-        datasette.throttle.wrong(f"token {caller}")
+        datasette.accounts.throttle.add_failure(f"token {caller}")
         raise PermissionError("This bearer token is not known")
-    datasette.throttle.right(f"token {caller}")
+    datasette.accounts.throttle.clear(f"token {caller}")
     scope["headers"].append((b"authorization", b"Bearer " + token.strip()))
     return {"id": name}
 

@@ -12,12 +12,12 @@ from ingest.process.systemd import READY, STOPPING, feed_watchdog, notify
 log = logging.getLogger(__name__)
 
 
-class Server(uvicorn.Server):
+class WatchedServer(uvicorn.Server):
     """uvicorn that tells systemd when the site answers, that it lives, and when it stops."""
 
-    def __init__(self, house, config):
+    def __init__(self, site, config):
         super().__init__(config)
-        self._house = house
+        self._site = site
         self._feeding = None
 
     async def startup(self, sockets=None):
@@ -36,7 +36,7 @@ class Server(uvicorn.Server):
         """True when the threads that read the database answer in time."""
         try:
             async with asyncio.timeout(seconds):
-                await self._house.get_database("telemetry").execute("select 1")
+                await self._site.get_database("telemetry").execute("select 1")
         except TimeoutError:
             return False
         except (sqlite3.Error, QueryInterrupted) as error:

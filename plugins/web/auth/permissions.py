@@ -1,14 +1,17 @@
-"""Who may do what: the one function that every route and page asks, and who the caller is.
+"""Where a right is asked: `has_right`, `refusal` and `require`, for every route and page; and who the caller is.
 
-Rights come from `access:` in the config and go by the actor's id. A cookie says who somebody is, never what he may;
-it is good only as long as the password that it was given for.
+Rights come from `access:` in the config and go by the actor's id. A cookie says who a user is, never what the user may
+do; it is good only as long as the password that it was given for.
 """
 
-import hashlib
 import hmac
 import secrets
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 from ingest.config.access import RIGHTS
+from plugins.web.forms import RefusedError
+from plugins.web.site import Site
 
 COOKIE_DAYS = 90
 
@@ -18,51 +21,58 @@ TURN_ON = (
 )
 SIGN_IN = "Sign in first: at /-/login, or with `Authorization: Bearer TOKEN`."
 
+Actor: TypeAlias = Mapping[str, Any] | None  # Any: Datasette's; ours have the key `id`
 
-async def may(datasette, actor, right):
-    """True when the actor has the right: one of RIGHTS, or `read`."""
-    rights = getattr(datasette, "rights", {})
+
+def has_right(site: Site, actor: Actor, right: str) -> bool:
+    """True when the actor has the right: one of RIGHTS, or `read`. Raises ValueError for another one."""
+    rights = site.accounts.rights
     name = (actor or {}).get("id")
     if right == "read":
-        return getattr(datasette, "open_to_read", True) or name in rights
+        return site.accounts.open_to_read or name in rights
     if right not in RIGHTS:
         raise ValueError(f"{right!r} is no right: {', '.join(RIGHTS)}")
-    return right in rights.get(name, ())
+    return right in rights.get(name or "", ())
 
 
-async def refusal(datasette, actor, right):
-    """None when the actor has the right, else (HTTP status, why not, in words)."""
-    if await may(datasette, actor, right):
+def refusal(site: Site, actor: Actor, right: str) -> RefusedError | None:
+    """None when the actor has the right, else why not, with an HTTP status."""
+    if has_right(site, actor, right):
         return None
-    if right != "read" and not writing_is_set_up(datasette):
-        return 403, TURN_ON
+    if right != "read" and not site.accounts.rights:
+        return RefusedError(403, TURN_ON)
     if actor is None:
-        return 401, SIGN_IN
-    return 403, f"{actor['id']} may not do this: `may:` in config.yml does not list {right}."
+        return RefusedError(401, SIGN_IN)
+    return RefusedError(403, f"{actor['id']} may not do this: `may:` in config.yml does not list {right}.")
 
 
-def writing_is_set_up(datasette):
-    """True when `access:` names anybody who may sign in."""
-    return bool(getattr(datasette, "rights", {}))
+def require(site: Site, actor: Actor, right: str) -> None:
+    """Raise the refusal when the actor lacks the right."""
+    if refused := refusal(site, actor, right):
+        raise refused
 
 
-def cookie_key(secret, password_hash):
-    """What ties a cookie to a password: a new password makes the old cookies worthless."""
-    return hmac.new(secret.encode(), password_hash.encode(), hashlib.sha256).hexdigest()[:16]
+def rights_of(site: Site, actor: Actor) -> dict[str, dict[str, Any]]:
+    """Right -> `allowed` and, where it is not, `why` not, for the forms of pages."""
+    found = {}
+    for right in RIGHTS:
+        refused = refusal(site, actor, right)
+        found[right] = {"allowed": refused is None, "why": refused.errors[0] if refused else ""}
+    return found
 
 
-def known_cookie(datasette, actor):
-    """True for the actor of a cookie who is still in the config, with the password he signed in with."""
+def known_cookie(site: Site, actor: Any) -> bool:  # Any: whatever a cookie carried
+    """True for the actor of a cookie who is still in the config, with the password of the sign-in."""
     if not isinstance(actor, dict) or not isinstance(actor.get("key"), str):
         return False
-    key = datasette.cookie_keys.get(actor.get("id"), "")
+    key = site.accounts.cookie_keys.get(actor.get("id", ""), "")
     return bool(key) and hmac.compare_digest(key.encode(), actor["key"].encode())
 
 
-def known_token(datasette, token):
-    """The id that goes with a bearer token (bytes), or None. Every token is compared, whichever matches."""
+def known_token(site: Site, token: bytes) -> str | None:
+    """The id that goes with a bearer token, or None. Every token is compared, whichever matches."""
     found = None
-    for known, name in datasette.tokens:
+    for known, name in site.accounts.tokens:
         if secrets.compare_digest(known, token):
             found = name
     return found

@@ -7,10 +7,10 @@ from xml.sax.saxutils import escape, quoteattr
 
 from datasette import Response
 
-from plugins.web.forms import json_errors
 from plugins.web.pages.events import CHOICES, CHOSEN, recording
-from plugins.web.pages.home import select
 from plugins.web.prefix import rooted
+from plugins.web.query import select
+from plugins.web.responses import json_errors
 from reporting.formatting import format_length, format_local
 
 ENTRIES = 100
@@ -40,7 +40,7 @@ async def feed(datasette, request):
 
 def _document(datasette, request, chosen, events, began):
     def address(path):
-        return datasette.absolute_url(request, rooted(getattr(datasette, "root", ""), path))
+        return datasette.absolute_url(request, rooted(datasette.root, path))
 
     query = f"?{urlencode(chosen, safe='@')}" if chosen else ""
     itself, title = address(f"/events.atom{query}"), datasette.config.title

@@ -11,8 +11,9 @@ from datasette import Response
 
 from ingest.db.time import parse_utc
 from ingest.ups.status import status_tokens
-from plugins.web.forms import json_errors
-from plugins.web.pages.home import CONFIGURED, select
+from plugins.web.pages.home import CONFIGURED
+from plugins.web.query import select
+from plugins.web.responses import json_errors
 
 FIELDS = {  # field of the EP20's own monitor -> column of ups_overview
     "input_voltage": "input_voltage",

@@ -13,10 +13,10 @@ from datasette import Response
 from datasette.plugins import pm
 
 from ingest.schema.tables import COMMANDS
-from plugins.web.actions.action import DATABASE
-from plugins.web.endpoint import BY_QUERY, UNTOLD, UNTOLD_POST, Call, shown_path, told
-from plugins.web.pages.home import page, select
+from plugins.web.endpoint import BY_QUERY, UNDOCUMENTED, Endpoint, endpoints_of, shown_path
+from plugins.web.query import DATABASE, select
 from plugins.web.render.cells import LISTS, OF_QUERIES
+from plugins.web.responses import page
 
 HOST = re.compile(r"[\w.\-]+(:\d+)?|\[[0-9a-fA-F:.]+\](:\d+)?", re.ASCII)
 EXAMPLES = {  # of parameters of queries that write
@@ -48,7 +48,7 @@ MEANINGS = {  # of parameters of queries
 NATIVE = (  # what Datasette answers by itself
     (
         "/telemetry/TABLE.json",
-        Call(
+        Endpoint(
             "Rows of a table or view",
             "Without `_shape=array`, `next_url` leads to the rows that follow.",
             fields={
@@ -63,7 +63,7 @@ NATIVE = (  # what Datasette answers by itself
     ),
     (
         "/telemetry/TABLE.csv",
-        Call(
+        Endpoint(
             "The same as CSV",
             fields={"_size": "max, or a number", "_stream": "on: all rows, however many"},
             example={"_size": "max"},
@@ -73,11 +73,11 @@ NATIVE = (  # what Datasette answers by itself
     ),
     (
         "/telemetry/TABLE/ID.json",
-        Call("One row", example={"_shape": "array"}, at={"TABLE": "nodes", "ID": "{node}"}),
+        Endpoint("One row", example={"_shape": "array"}, at={"TABLE": "nodes", "ID": "{node}"}),
     ),
     (
         "/telemetry.json",
-        Call(
+        Endpoint(
             "Your own SQL",
             "It ends after two seconds. ago('6 hours') gives a time to compare *_at columns with.",
             fields={
@@ -91,21 +91,21 @@ NATIVE = (  # what Datasette answers by itself
             },
         ),
     ),
-    ("/telemetry.json", Call("All tables, views and queries, with their columns")),
-    ("/-/actor.json", Call("Who you are: the actor of your token or cookie, or null")),
-    ("/-/versions.json", Call("Versions of Datasette, Python, SQLite")),
-    ("/-/metadata.json", Call("What every table, column and query means")),
+    ("/telemetry.json", Endpoint("All tables, views and queries, with their columns")),
+    ("/-/actor.json", Endpoint("Who you are: the actor of your token or cookie, or null")),
+    ("/-/versions.json", Endpoint("Versions of Datasette, Python, SQLite")),
+    ("/-/metadata.json", Endpoint("What every table, column and query means")),
 )
 
 
 def routes(datasette):
-    """(path, Call) of every route that the plugins of the house register; UNTOLD for one that does not say what it is."""
+    """(path, Call) of every route that the plugins of the house register; UNDOCUMENTED for one that does not say what it is."""
     found = []
     for hook in pm.hook.register_routes.get_hookimpls():
         if Path(getattr(hook.plugin, "__file__", None) or "/").parent != Path(datasette.plugins_dir):
             continue
         for pattern, _ in hook.function(*[datasette for _ in hook.argnames]) or []:
-            found += [(shown_path(pattern), call) for call in told(pattern) if call is not BY_QUERY]
+            found += [(shown_path(pattern), call) for call in endpoints_of(pattern) if call is not BY_QUERY]
     return found
 
 
@@ -121,7 +121,7 @@ async def queries(datasette, actor):
     for name, query in (await datasette.get_canned_queries(DATABASE, actor)).items():
         writes = bool(query.get("write"))
         params = query.get("params") or re.findall(r"(?<![:\w]):([a-z]\w*)", query["sql"])
-        call = Call(
+        call = Endpoint(
             query.get("title") or name,
             " ".join((query.get("description") or "").split()),
             "POST" if writes else "GET",
@@ -169,7 +169,7 @@ def base_of(datasette, request):
 
 def example(path, call, base, found, closed=False):
     """(curl line, address to try or None), or (None, None) where this site has nothing to make an example of."""
-    if call in (UNTOLD, UNTOLD_POST):
+    if call is UNDOCUMENTED:
         return None, None
     values = call.example | {f"at {name}": value for name, value in call.at.items()}
     if any(value.startswith("{") and value not in found for value in values.values()):
@@ -190,12 +190,14 @@ def example(path, call, base, found, closed=False):
 async def listed(datasette, request):
     """Every Call as a dict, in groups: questions, programs (JSON and the like), pages, deeds, native."""
     found, base = await samples(datasette), base_of(datasette, request)
-    closed = not datasette.open_to_read
+    closed = not datasette.accounts.open_to_read
     groups = {"questions": [], "deeds": [], "programs": [], "pages": [], "native": []}
 
     def add(path, call, group):
         line, address = example(path, call, base, found, closed)
-        groups[group].append({**call._asdict(), "path": path, "curl": line, "try": address})
+        groups[group].append(
+            {**call._asdict(), "words": call.description, "path": path, "curl": line, "try": address}
+        )
 
     own = await queries(datasette, request.actor)
     for path, call in own:
@@ -231,7 +233,7 @@ async def api(datasette, request):
         "groups": groups,
         "titles": TITLES,
         "base": base,
-        "closed": not datasette.open_to_read,
+        "closed": not datasette.accounts.open_to_read,
         "tables": [(name, about) for name, about in described.items() if not about.get("hidden")],
     }
     return await page(datasette, request, "pages/api.html", context)

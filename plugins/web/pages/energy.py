@@ -2,8 +2,9 @@
 
 from ingest.db.time import format_utc
 from plugins.web.pages.history import read_span, run
-from plugins.web.pages.home import page, select
 from plugins.web.pages.ups import wrong
+from plugins.web.query import select
+from plugins.web.responses import page
 from reporting.charts import bars
 from reporting.formatting import format_figure
 from reporting.periods import PERS

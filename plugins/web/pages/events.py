@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 from ingest.db.time import format_utc, parse_utc
 from ingest.schema.views_ups import MAINS_OUTAGE_S
-from plugins.web.pages.home import page, select
+from plugins.web.query import select
+from plugins.web.responses import page
 
 MONTH_DAYS = 30
 MOST = 300  # rows of a table

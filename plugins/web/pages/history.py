@@ -6,8 +6,7 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from ingest.db.time import format_utc, parse_utc
-from plugins.web.actions.action import DATABASE
-from plugins.web.pages.home import select
+from plugins.web.query import DATABASE, select
 from reporting.periods import parse_moment
 from reporting.sql_functions import parse_span
 

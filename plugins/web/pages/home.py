@@ -1,16 +1,12 @@
 """What the pages show: rows of views, read for one request. Templates format, nothing here writes."""
 
-import sqlite3
-
 from datasette import Response
-from datasette.database import QueryInterrupted
-from datasette.utils import sqlite_timelimit
 
 from ingest.db.time import parse_utc
 from ingest.schema import views_ups as ups_views
-from plugins.web.actions.action import DATABASE
-from plugins.web.auth.permissions import may, refusal
-from plugins.web.forms import json_errors
+from plugins.web.auth.permissions import has_right
+from plugins.web.query import DATABASE, select, select_many
+from plugins.web.responses import error_page, json_errors, page
 from reporting import sparklines as sparks
 from reporting.formatting import parse_time, sparkline
 
@@ -29,38 +25,11 @@ TOO_SLOW = "The database took too long to answer: try again."
 FACETS = ("state", "gateway", "sketch_name", "location", "role")
 
 
-async def select(datasette, sql, params=None):
-    """Rows as dicts; None when the query took too long, so that the page can say so and show the rest."""
-    try:
-        results = await datasette.get_database(DATABASE).execute(sql, params)
-    except QueryInterrupted:
-        return None
-    return [dict(row) for row in results.rows]
-
-
-async def select_many(datasette, **queries):
-    """The same for several queries at once, name=(sql, params): one walk to a reading thread and back for all."""
-
-    def read(connection):
-        found = {}
-        for name, (sql, params) in queries.items():
-            try:
-                with sqlite_timelimit(connection, datasette.sql_time_limit_ms):
-                    found[name] = [dict(row) for row in connection.execute(sql, params).fetchall()]
-            except sqlite3.OperationalError as error:
-                if error.args != ("interrupted",):
-                    raise
-                found[name] = None
-        return found
-
-    return await datasette.get_database(DATABASE).execute_fn(read)
-
-
 async def shell(datasette, actor):
     """What every page carries: title, demo, lost readers, who is signed in."""
-    config = getattr(datasette, "config", None)
+    config = datasette.config
     blind = []
-    if DATABASE in datasette.databases and await may(datasette, actor, "read"):
+    if DATABASE in datasette.databases and has_right(datasette, actor, "read"):
         blind = await select(
             datasette,
             f"""select source, kind, state, detail, verdict, since_at, heartbeat_at, last_data_at from readers
@@ -68,29 +37,12 @@ async def shell(datasette, actor):
         )
         blind = [reader | {"what": KINDS.get(reader["kind"], reader["kind"])} for reader in blind or []]
     return {
-        "title": config.title if config else "Voltkeeper",
-        "demo": bool(config and config.demo),
+        "title": config.title,
+        "demo": config.demo,
         "blind": blind or [],
-        "can_sign_in": bool(getattr(datasette, "cookie_keys", None)),
-        "read": await may(datasette, actor, "read"),
+        "can_sign_in": bool(datasette.accounts.cookie_keys),
+        "read": has_right(datasette, actor, "read"),
     }
-
-
-async def permissions(datasette, actor):
-    """Which rights the actor has and, for the others, why not."""
-    answers = {}
-    for right in ("edit", "order", "upload", "maintain"):
-        refused = await refusal(datasette, actor, right)
-        answers[right] = {"allowed": refused is None, "why": refused[1] if refused else ""}
-    return answers
-
-
-async def page(datasette, request, template, context):
-    """Render one of our own pages."""
-    context |= {"rights": await permissions(datasette, request.actor), "own_page": True}
-    return Response.html(
-        await datasette.render_template(template, context, request=request, view_name="page")
-    )
 
 
 async def home(datasette, request):
@@ -203,10 +155,7 @@ async def node(datasette, request):
     row, status, missing = await _find(datasette, gateway, number)
     if row is None:
         title = "Not found" if status == 404 else "Too slow"
-        context = {"title": title, "errors": [missing], "status": status}
-        return Response.html(
-            await datasette.render_template("error.html", context, request=request), status=status
-        )
+        return await error_page(datasette, request, status, missing, title=title)
     given = {"node": row["id"]}
     found = await select_many(
         datasette,
@@ -293,8 +242,7 @@ async def _find(datasette, gateway, number):
 
 def metric(datasette):
     """Gateway name -> does it work in metric units."""
-    config = getattr(datasette, "config", None)
-    return {gateway.name: gateway.metric for gateway in config.gateways} if config else {}
+    return {gateway.name: gateway.metric for gateway in datasette.config.gateways}
 
 
 async def pulse(datasette):

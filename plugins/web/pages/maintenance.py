@@ -21,9 +21,10 @@ from ingest.maintenance.jobs import CHORES, next_due, read_rows, want
 from ingest.maintenance.retention import forecast, plan
 from ingest.maintenance.table_sizes import overview
 from plugins.web.actions.action import Done, audit, detail, perform, transact
-from plugins.web.auth.permissions import may, refusal
-from plugins.web.forms import Refused, json_errors, refuse, wants_page
-from plugins.web.pages.home import page, select
+from plugins.web.auth.permissions import has_right, refusal
+from plugins.web.forms import RefusedError
+from plugins.web.query import select
+from plugins.web.responses import json_errors, page, refuse, wants_page
 
 LIMIT_S = 1.5  # that figures may take; what is not found by then is left out
 PACKAGES = ("voltkeeper", "datasette", "sqlite-utils", "uvicorn", "starlette", "nut2", "pyserial")
@@ -35,8 +36,8 @@ log = logging.getLogger(__name__)
 
 async def maintenance(datasette, request):
     """GET /-/maintenance, as JSON for programs."""
-    if not await may(datasette, request.actor, "read"):
-        return await refuse(datasette, request, Refused(*await refusal(datasette, request.actor, "read")))
+    if not has_right(datasette, request.actor, "read"):
+        return await refuse(datasette, request, refusal(datasette, request.actor, "read"))
     config = datasette.config
     context = await asyncio.to_thread(read_figures, config)
     context |= {
@@ -180,7 +181,7 @@ async def run_chore(datasette, request):
 
     def deed(connection, fields, actor):
         if name == "backup" and datasette.config.backup.folder is None:
-            raise Refused(
+            raise RefusedError(
                 409,
                 "backup.folder is not set in config.yml; /-/maintenance/backup.db gives a copy at once",
                 subject=name,
@@ -197,9 +198,7 @@ async def run_chore(datasette, request):
 
 def wake(datasette):
     """Have what was asked for done at once, where this process does it."""
-    keeper = getattr(datasette, "keeper", None)
-    if keeper is not None:
-        keeper.wake()
+    datasette.scheduler.wake()
 
 
 class Download:
@@ -230,16 +229,16 @@ class Download:
 
 async def download(datasette, request):
     """GET /-/maintenance/backup.db for who may `maintain`: a consistent copy of now."""
-    refused = await refusal(datasette, request.actor, "maintain")
+    refused = refusal(datasette, request.actor, "maintain")
     if refused:
-        return await refuse(datasette, request, Refused(*refused))
+        return await refuse(datasette, request, refused)
     path = datasette.config.database
     name = f"{path.stem}-{format_utc(time.time())[:19].replace(':', '')}.db"
     try:
         file, size = await asyncio.to_thread(_copy_aside, path)
     except (BackupError, OSError, sqlite3.Error) as error:
         log.error("no copy for %s: %s", request.actor["id"], error)
-        return await refuse(datasette, request, Refused(503, f"There is no copy: {error}"))
+        return await refuse(datasette, request, RefusedError(503, f"There is no copy: {error}"))
     actor = request.actor["id"]
     await transact(datasette, lambda conn: audit(conn, actor, "download backup", name, detail({}), "done"))
     return Download(file, size, name)

@@ -1,7 +1,8 @@
 """What the page /-/ota shows: stored firmware, nodes with what they run, updates with their progress."""
 
 from ota.update import OPEN
-from plugins.web.pages.home import page, select
+from plugins.web.query import select
+from plugins.web.responses import page
 
 HISTORY = 30  # updates that have ended
 SAMPLE = "/static/sample.hex"

@@ -1,8 +1,9 @@
 """/radio: who hears whom as a tree per gateway, and the log of messages with the orders that were sent between them."""
 
 from ingest.mysensors.protocol import TYPES, Command
-from plugins.web.actions.action import DATABASE
-from plugins.web.pages.home import metric, page, select
+from plugins.web.pages.home import metric
+from plugins.web.query import DATABASE, select
+from plugins.web.responses import page
 from reporting.message_text import say, say_order
 
 SHOWN = 50  # messages on a page of the log

@@ -12,8 +12,10 @@ from zoneinfo import ZoneInfo
 from ingest.db.time import format_utc, parse_utc
 from plugins.web.pages.events import group, recording, summary
 from plugins.web.pages.history import run
-from plugins.web.pages.home import TOO_SLOW, page, select
+from plugins.web.pages.home import TOO_SLOW
 from plugins.web.pages.ups import wrong
+from plugins.web.query import select
+from plugins.web.responses import page
 from reporting.charts import bars, histogram
 from reporting.formatting import format_figure
 from reporting.periods import WHOLE, local_periods

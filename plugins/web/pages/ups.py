@@ -9,7 +9,9 @@ from ingest.db.time import format_utc, parse_utc
 from ingest.ups.variables import groups, in_page_order
 from plugins.web.actions.ups_orders import offered
 from plugins.web.pages.history import RANGES, histories, read_span, run
-from plugins.web.pages.home import TOO_SLOW, WORST, page, select
+from plugins.web.pages.home import TOO_SLOW, WORST
+from plugins.web.query import select
+from plugins.web.responses import page
 from reporting.charts import chart
 
 OUTAGES, EVENTS = 20, 30  # rows on the page of a UPS

@@ -1,6 +1,6 @@
 """`ups_compare`: the canned query whose columns are the UPSes, made for those there are when it is asked for."""
 
-from plugins.web.pages.home import select
+from plugins.web.query import select
 
 MOST = 100  # columns
 

@@ -3,7 +3,7 @@
 from markupsafe import Markup
 
 from ingest.schema.views import VIEWS
-from plugins.web.pages.home import select
+from plugins.web.query import select
 from reporting.formatting import STATES, state_pill
 from reporting.periods import ALL_PERS
 

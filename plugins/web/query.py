@@ -1,0 +1,44 @@
+"""Rows of the database for pages: as dicts, under Datasette's time limit."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from datasette.database import QueryInterrupted
+from datasette.utils import sqlite_timelimit
+
+from plugins.web.site import Site
+
+DATABASE = "telemetry"
+
+Row: TypeAlias = dict[str, Any]  # a column is whatever SQLite gives
+Params: TypeAlias = Mapping[str, Any] | Sequence[Any] | None
+
+
+async def select(site: Site, sql: str, params: Params = None) -> list[Row] | None:
+    """Rows as dicts; None when the query took too long, so that the page can say so and show the rest."""
+    try:
+        results = await site.get_database(DATABASE).execute(sql, params)
+    except QueryInterrupted:
+        return None
+    return [dict(row) for row in results.rows]
+
+
+async def select_many(site: Site, **queries: tuple[str, Params]) -> dict[str, list[Row] | None]:
+    """The same for several queries, name=(sql, params): one trip to a reading thread for all of them."""
+
+    def read(connection: sqlite3.Connection) -> dict[str, list[Row] | None]:
+        found: dict[str, list[Row] | None] = {}
+        for name, (sql, params) in queries.items():
+            try:
+                with sqlite_timelimit(connection, site.sql_time_limit_ms):
+                    rows = connection.execute(sql, params or ()).fetchall()
+                    found[name] = [dict(row) for row in rows]
+            except sqlite3.OperationalError as error:
+                if error.args != ("interrupted",):
+                    raise
+                found[name] = None
+        return found
+
+    found: dict[str, list[Row] | None] = await site.get_database(DATABASE).execute_fn(read)
+    return found

@@ -1,0 +1,90 @@
+"""The site: Datasette that knows the config. Handlers and pages get it as their argument `datasette`."""
+
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from datasette.app import Datasette
+from starlette.types import ASGIApp
+
+from ingest.config.model import Config
+from ingest.maintenance.scheduler import Keeper
+from plugins.web.accounts import Accounts
+from plugins.web.image_guard import is_guarded
+from plugins.web.prefix import root_of
+from reporting.sql_functions import check_spans
+
+Layer = Callable[[ASGIApp, "Site"], ASGIApp]
+
+
+class Site(Datasette):
+    """Datasette with the config, accounts and maintenance jobs. Secrets stand in attributes, never in metadata."""
+
+    config: Config
+    timezone: str
+    root: str  # what stands before every path: '' or such as '/volt'
+    accounts: Accounts
+    scheduler: Keeper  # runs once the server has started
+    started: float  # time.monotonic() of the start
+    has_config: bool  # False for a plain `datasette`: nobody signs in, nothing is written
+    cache: dict[Any, Any]  # what pages keep for some seconds from one request to the next
+
+    def __init__(self, config: Config, secret: str, layers: Sequence[Layer] = (), **options: Any) -> None:
+        self._layers = tuple(layers)
+        self._set_up(config, secret, has_config=True)
+        super().__init__([], secret=secret, **options)
+
+    def _set_up(self, config: Config, secret: str, has_config: bool) -> None:
+        self.config, self.timezone, self.root = config, config.timezone, root_of(config.web.base_url)
+        self.accounts = Accounts(config.access, secret)
+        self.scheduler = Keeper(config)
+        self.started = time.monotonic()
+        self.has_config = has_config
+        self.cache = {}
+
+    def plugin_config(
+        self, plugin_name: str, database: str | None = None, table: str | None = None, fallback: bool = True
+    ) -> Any:
+        """As Datasette's, with the accounts for the two plugins that sign people and programs in."""
+        access = self.config.access
+        if plugin_name == "datasette-auth-passwords":
+            hashes = {f"{one.name}_password_hash": one.password_hash for one in access.people}
+            return {**hashes, "actors": {one.name: {"id": one.name} for one in access.people}}
+        if plugin_name == "datasette-auth-tokens":
+            return {"tokens": [{"token": one.token, "actor": {"id": one.name}} for one in access.tokens]}
+        return super().plugin_config(plugin_name, database, table, fallback)
+
+    def app(self) -> ASGIApp:
+        """The ASGI application inside the layers, the first of which is the outermost."""
+        app: ASGIApp = super().app()
+        for layer in reversed(self._layers):
+            app = layer(app, self)
+        return app
+
+    async def execute(self, db_name: str, sql: str, params: Any = None, **options: Any) -> Any:
+        """As Datasette's; errors in queries of visitors go to the visitor, not to the log."""
+        try:
+            check_spans(sql, params, self.timezone)
+        except ValueError as error:
+            raise sqlite3.OperationalError(str(error)) from error
+        try:
+            return await super().execute(db_name, sql, params, **{**options, "log_sql_errors": False})
+        except sqlite3.DatabaseError as error:
+            if is_guarded(error):
+                raise sqlite3.OperationalError("the bytes of firmware images are not shown") from error
+            raise
+
+
+def site_of(datasette: Any) -> Site:
+    """The Datasette that a hook was given, as our Site.
+
+    Here alone is decided what a plain `datasette --plugins-dir plugins telemetry.db` gets: the site of an empty
+    config. Everybody reads, nobody writes, and routes that need rights are not registered (`has_config`).
+    """
+    if not isinstance(datasette, Site):
+        datasette.__class__ = Site
+        datasette._layers = ()
+        datasette._set_up(Config(timezone="UTC"), "", has_config=False)
+    site: Site = datasette
+    return site
