@@ -12,14 +12,14 @@ from types import SimpleNamespace
 
 from ingest.db.connection import BUSY_TIMEOUT_S, checkpoint_wal, connect
 from ingest.db.locks import LockedError, lock_byte
-from ingest.mysensors.events import Watch
+from ingest.mysensors.events import EventSink
 from ingest.mysensors.gateway import Gateway
+from ingest.mysensors.known_nodes import load_known_nodes
 from ingest.mysensors.ota_session import OtaService
 from ingest.mysensors.ota_store import OtaSink, load
 from ingest.mysensors.outbox import Outbox
 from ingest.mysensors.registry import number_gateways
 from ingest.mysensors.replay import replay as replay_lines
-from ingest.mysensors.startup_state import what_is_known
 from ingest.mysensors.store import Store
 from ingest.mysensors.transport import run_gateway
 from ingest.pipeline.source_health import HEARTBEAT_S, Health, StatusSink
@@ -97,7 +97,7 @@ async def _run(config, names, timing):
 
     def deleted(number, node_id, child):
         if number in gateways:
-            loop.call_soon_threadsafe(gateways[number].forget, node_id, child)
+            loop.call_soon_threadsafe(gateways[number].forget_node, node_id, child)
 
     store = Store(connection, config.timezone, deleted)
     listen_only = {numbers[gateway.name]: not gateway.controller for gateway in gateway_configs}
@@ -111,10 +111,10 @@ async def _run(config, names, timing):
     writer = Writer(connection, config.commit_s, fail, timing.writer)
     sinks = SimpleNamespace(
         store=store,
-        watch=Watch(connection, store),
+        events=EventSink(connection, store),
         outbox=Outbox(
             listen_only,
-            lambda number, orders: loop.call_soon_threadsafe(gateways[number].take_orders, orders),
+            lambda number, orders: loop.call_soon_threadsafe(gateways[number].add_orders, orders),
         ),
         status=StatusSink([*healths, *upses.healths], timing.heartbeat_s),
         firmware=OtaService(
@@ -126,7 +126,7 @@ async def _run(config, names, timing):
     )
     for sink in (
         sinks.store,
-        sinks.watch,
+        sinks.events,
         sinks.outbox,
         firmware_sink,
         upses.store,
@@ -136,13 +136,13 @@ async def _run(config, names, timing):
         writer.add(sink)
     for gateway_config, health in zip(gateway_configs, healths):
         number = numbers[gateway_config.name]
-        known = what_is_known(connection, number)
+        known = load_known_nodes(connection, number)
         gateways[number] = Gateway(gateway_config, number, config.timezone, writer, sinks, health, known)
     sinks.firmware.restore(kept)
 
     def learn(connection):
         for number, gateway in gateways.items():
-            loop.call_soon_threadsafe(gateway.learn, what_is_known(connection, number))
+            loop.call_soon_threadsafe(gateway.merge_imported, load_known_nodes(connection, number))
 
     store.on_import = learn
     writer.start()

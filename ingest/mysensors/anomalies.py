@@ -4,12 +4,12 @@ from ingest.mysensors.protocol import SetReq
 
 WARM_UP = 30  # readings before a channel has a usual range
 MEMORY = 200  # readings that the usual value and its spread remember
-FAR = 10.0  # times the usual deviation
-NEW_NORMAL = 10  # readings far outside, one after the other, that make a new usual range
+OUTLIER_DEVIATIONS = 10.0  # times the usual deviation
+OUTLIERS_TO_RELEARN = 10  # readings far outside, one after the other, that make a new usual range
 BURST_S, BURST = 10, 50  # more messages of one node in that time are a burst
 
 # States, texts and settings have no usual range, and counters leave theirs by growing.
-UNRANGED = frozenset(
+WITHOUT_RANGE = frozenset(
     f"V_{name}"
     for name in (
         "STATUS FORECAST ARMED TRIPPED KWH SCENE_ON SCENE_OFF HVAC_FLOW_STATE HVAC_SPEED VAR1 VAR2 VAR3 VAR4 VAR5 "
@@ -30,27 +30,27 @@ POSSIBLE = {
 ANYTHING = (float("-inf"), float("inf"))
 
 
-class Usual:
+class UsualRange:
     """The usual value of one channel and its spread (mean absolute deviation), both in the channel's unit."""
 
-    __slots__ = ("_far", "count", "spread", "value")
+    __slots__ = ("_outliers", "count", "spread", "value")
 
     def __init__(self, value=None, spread=None, count=0):
         self.value, self.spread, self.count = value, spread or 0.0, count if value is not None else 0
-        self._far = 0
+        self._outliers = 0
 
-    def judge(self, number):
+    def assess(self, number):
         """Take a reading; return True when it is far outside the usual range. Such a one does not widen the range."""
         if self.value is None:
             self.value, self.count = number, 1
             return False
         deviation = abs(number - self.value)
-        if self.count >= WARM_UP and deviation > FAR * self.spread + abs(self.value) / 2 + 1:
-            self._far += 1
-            if self._far >= NEW_NORMAL:
-                self.value, self.spread, self.count, self._far = number, 0.0, 1, 0
+        if self.count >= WARM_UP and deviation > OUTLIER_DEVIATIONS * self.spread + abs(self.value) / 2 + 1:
+            self._outliers += 1
+            if self._outliers >= OUTLIERS_TO_RELEARN:
+                self.value, self.spread, self.count, self._outliers = number, 0.0, 1, 0
             return True
-        self._far = 0
+        self._outliers = 0
         self.count += 1
         weight = 1 / min(self.count, MEMORY)
         self.value += weight * (number - self.value)
@@ -58,7 +58,7 @@ class Usual:
         return False
 
 
-def odd_value(type, type_name, usual, number, text):
+def value_anomaly(type, type_name, usual, number, text):
     """Why a reading of a type with a usual range is strange: impossible, far outside that range, or no number any more."""
     if number is None:
         return f"{text!r} where numbers are usual" if usual.count >= WARM_UP else None
@@ -66,12 +66,12 @@ def odd_value(type, type_name, usual, number, text):
     if not low <= number <= high:
         return f"{text} is impossible for {type_name}: {low} to {high} is possible"
     before = usual.value
-    if usual.judge(number):
+    if usual.assess(number):
         return f"{text} is far outside the usual range, about {before:.4g}"
     return None
 
 
-def odd_battery(text, level):
+def battery_level_anomaly(text, level):
     """Why a battery level (a number, or None) is impossible."""
     if level is None or not 0 <= level <= 100:
         return f"battery level {text!r}: 0 to 100 per cent is possible"

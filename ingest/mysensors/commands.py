@@ -26,22 +26,24 @@ ORDERS = {
     "heartbeat": (Internal.I_HEARTBEAT_REQUEST, ""),
     "signal": (Internal.I_SIGNAL_REPORT_REQUEST, "R"),
 }
-_PRESENTS = (Internal.I_PRESENTATION, Internal.I_REBOOT)
+_PRESENTATION_TYPES = (Internal.I_PRESENTATION, Internal.I_REBOOT)
 ANSWERS = {  # what comes -> the orders that it answers
-    (Command.presentation, Presentation.S_ARDUINO_NODE): _PRESENTS,
-    (Command.presentation, Presentation.S_ARDUINO_REPEATER_NODE): _PRESENTS,
+    (Command.presentation, Presentation.S_ARDUINO_NODE): _PRESENTATION_TYPES,
+    (Command.presentation, Presentation.S_ARDUINO_REPEATER_NODE): _PRESENTATION_TYPES,
     (Command.internal, Internal.I_HEARTBEAT_RESPONSE): (Internal.I_HEARTBEAT_REQUEST,),
     (Command.internal, Internal.I_SIGNAL_REPORT_RESPONSE): (Internal.I_SIGNAL_REPORT_REQUEST,),
 }
-PAUSE_S = 0.1  # between two orders of one gateway: it handles a line a turn, and a radio has one buffer
-CAMPAIGN_S = 0.5  # before a presentation request: each is answered by a burst of messages
+ORDER_INTERVAL_S = (
+    0.1  # between two orders of one gateway: it handles a line a turn, and a radio has one buffer
+)
+PRESENTATION_INTERVAL_S = 0.5  # before a presentation request: each is answered by a burst of messages
 ECHO_S = 5.0  # without an echo by then, an awake node is asked again
 TRIES = 3
 WINDOW_MARGIN_S = 0.1  # nothing is sent so close to the end of a window
 
 
 @dataclass
-class Order:
+class NodeOrder:
     """One row of the outbox. Times are seconds of the wall clock for rows, of the monotonic clock for waiting."""
 
     id: int
@@ -56,7 +58,7 @@ class Order:
 
 
 @dataclass
-class Update:
+class NodeOrderChange:
     """What is to be written to a row of the outbox."""
 
     id: int
@@ -67,8 +69,8 @@ class Update:
     line: str | None = None
 
 
-def read_order(row, listen_only):
-    """A row (id, node_id, order, line, expires_at) as an Order. Raises LineError, in words, where it cannot be sent."""
+def parse_order(row, listen_only):
+    """A row (id, node_id, order, line, expires_at) as a NodeOrder. Raises LineError where it cannot be sent."""
     number, node_id, name, line, expires_at = row
     if listen_only:
         raise LineError("this gateway is listened to only (controller: false)")
@@ -83,30 +85,31 @@ def read_order(row, listen_only):
         line = format_line(*header, payload)
     else:
         raise LineError(f"unknown order {name!r}: one of {', '.join(ORDERS)}, or a line")
-    asks = header.command == Command.internal and header.type in _PRESENTS
-    return Order(number, node_id, line, header, expires_at, asks)
+    wants_presentation = header.command == Command.internal and header.type in _PRESENTATION_TYPES
+    return NodeOrder(number, node_id, line, header, expires_at, wants_presentation)
 
 
 @dataclass
-class Window:
+class ListenWindow:
     """A sleeping node listens until `end` (monotonic seconds)."""
 
     end: float
     sent: set = field(default_factory=set)
 
 
-class Orders:
-    """The waiting and the sent orders of one gateway. `tick()` decides what goes out now; `report(Update)` tells rows.
+class OrderQueue:
+    """The waiting and the sent orders of one gateway. `send_due()` decides what goes out now.
 
-    `sleeps(node_id)` says whether a node sleeps; `gate` is the gateway's Gate; `asked(node_id)` is told of
+    `report(NodeOrderChange)` takes what has to be written to the row; `on_presentation_request(node_id)` is called for
     orders that make a node present itself.
     """
 
-    def __init__(self, gate, sleeps, report, asked):
-        self._gate, self._sleeps, self._report, self._asked = gate, sleeps, report, asked
+    def __init__(self, transmitter, is_sleeping, report, on_presentation_request):
+        self._transmitter, self._is_sleeping = transmitter, is_sleeping
+        self._report, self._on_presentation_request = report, on_presentation_request
         self._waiting = deque()
-        self._sent = {}  # order id -> Order that waits for its echo
-        self._windows = {}  # node id -> Window
+        self._sent = {}  # order id -> NodeOrder that waits for its echo
+        self._windows = {}  # node id -> ListenWindow
         self._next = 0.0
 
     def __len__(self):
@@ -118,32 +121,34 @@ class Orders:
             for other in [
                 o for o in (*self._waiting, *self._sent.values()) if _same_channel(o.header, order.header)
             ]:
-                self._forget(other)
+                self._remove(other)
                 self._report(
-                    Update(other.id, "expired", other.sent_at, reason=f"replaced by order {order.id}")
+                    NodeOrderChange(
+                        other.id, "expired", other.sent_at, reason=f"replaced by order {order.id}"
+                    )
                 )
         self._waiting.append(order)
 
-    def _forget(self, order):
+    def _remove(self, order):
         if self._sent.pop(order.id, None) is None:
             self._waiting.remove(order)
 
-    def window(self, node_id, window_s, now):
+    def open_window(self, node_id, window_s, now):
         """The node said that it listens for `window_s` and sleeps then."""
-        self._windows[node_id] = Window(now + window_s - WINDOW_MARGIN_S)
+        self._windows[node_id] = ListenWindow(now + window_s - WINDOW_MARGIN_S)
         for order in [order for order in self._sent.values() if order.node_id == node_id]:
             del self._sent[order.id]
             self._waiting.appendleft(order)
 
-    def echoed(self, header, now_at):
+    def handle_echo(self, header, now_at):
         """A message with the echo bit came: it closes the oldest order it answers."""
         for order in self._sent.values():
             if order.header.echo and order.header[:3] == header[:3] and order.header.type == header.type:
                 del self._sent[order.id]
-                self._report(Update(order.id, "echoed", order.sent_at, now_at))
+                self._report(NodeOrderChange(order.id, "echoed", order.sent_at, now_at))
                 return
 
-    def answered(self, header, now_at):
+    def handle_answer(self, header, now_at):
         """A message that a node sends on such an order came: as good as an echo. Returns whether one was waiting."""
         asked = ANSWERS.get((header.command, header.type), ())
         before = len(self._sent)
@@ -154,65 +159,67 @@ class Orders:
                 and order.header.type in asked
             ):
                 del self._sent[order.id]
-                self._report(Update(order.id, "echoed", order.sent_at, now_at))
+                self._report(NodeOrderChange(order.id, "echoed", order.sent_at, now_at))
         return len(self._sent) < before
 
-    def tick(self, now, wall):
+    def send_due(self, now, wall):
         """Send what may go now; returns the seconds until it wants to be called again, or None."""
         self._expire(format_utc(wall))
-        self._miss(now, wall)
+        self._retry_unechoed(now, wall)
         self._windows = {node: window for node, window in self._windows.items() if window.end > now}
         for order in list(self._waiting):
             if now < self._next:
                 break
-            if self._may_go(order):
+            if self._may_send(order):
                 self._waiting.remove(order)
                 self._send(order, now, wall)
         if not self:
             return None
-        return max(0.01, self._next - now) if any(map(self._may_go, self._waiting)) else 0.5
+        return max(0.01, self._next - now) if any(map(self._may_send, self._waiting)) else 0.5
 
-    def _may_go(self, order):
-        if not (self._gate.is_open(order.node_id) and self._gate.lets(order.header)):
+    def _may_send(self, order):
+        if not (self._transmitter.is_open(order.node_id) and self._transmitter.may_send(order.header)):
             return False
         window = self._windows.get(order.node_id)
-        if self._sleeps(order.node_id):
+        if self._is_sleeping(order.node_id):
             return window is not None and order.id not in window.sent
         return True
 
     def _send(self, order, now, wall):
-        self._gate.send(order.line, order.header)
+        self._transmitter.send(order.line, order.header)
         order.tries += 1
         order.sent, order.sent_at = now, format_utc(wall)
         if order.node_id in self._windows:
             self._windows[order.node_id].sent.add(order.id)
-        self._next = now + (CAMPAIGN_S if order.wants_presentation else PAUSE_S)
+        self._next = now + (PRESENTATION_INTERVAL_S if order.wants_presentation else ORDER_INTERVAL_S)
         if order.wants_presentation:
-            self._asked(order.node_id)
+            self._on_presentation_request(order.node_id)
         if order.header.echo:
             self._sent[order.id] = order
-            self._report(Update(order.id, "sent", order.sent_at, line=order.line.rstrip("\n")))
+            self._report(NodeOrderChange(order.id, "sent", order.sent_at, line=order.line.rstrip("\n")))
         else:  # nothing comes back for it, so it is done
-            self._report(Update(order.id, "sent", order.sent_at, order.sent_at, line=order.line.rstrip("\n")))
+            self._report(
+                NodeOrderChange(order.id, "sent", order.sent_at, order.sent_at, line=order.line.rstrip("\n"))
+            )
 
-    def _miss(self, now, wall):
+    def _retry_unechoed(self, now, wall):
         for order in [order for order in self._sent.values() if now - order.sent > ECHO_S]:
             del self._sent[order.id]
-            if self._sleeps(order.node_id) or order.tries < TRIES:
+            if self._is_sleeping(order.node_id) or order.tries < TRIES:
                 self._waiting.append(order)
             else:
                 reason = f"no echo after {order.tries} tries: the node is off, out of reach or asleep"
-                self._report(Update(order.id, "failed", order.sent_at, format_utc(wall), reason))
+                self._report(NodeOrderChange(order.id, "failed", order.sent_at, format_utc(wall), reason))
 
     def _expire(self, at):
         for order in [order for order in self._waiting if order.expires_at <= at]:
             self._waiting.remove(order)
-            reason = self._gate.why_shut(order.node_id) or (
+            reason = self._transmitter.hold_reason(order.node_id) or (
                 "the node opened no window in which it hears"
-                if self._sleeps(order.node_id)
+                if self._is_sleeping(order.node_id)
                 else "its time was over"
             )
-            self._report(Update(order.id, "expired", order.sent_at, at, f"expired: {reason}"))
+            self._report(NodeOrderChange(order.id, "expired", order.sent_at, at, f"expired: {reason}"))
 
 
 def _same_channel(one, other):

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from ingest.db.time import format_utc
 
-LEAST_SILENCE_S = 600  # a node is not called silent before
+MIN_SILENCE_S = 600  # a node is not called silent before
 SILENCES = 3  # times its own usual interval
-LOOK_S = 30
-LEARNING_S = 60  # after a commit of an import: when a node was last seen may be told by the next one
-STEP_S = 5.0  # the wall clock and the monotonic one part by more: somebody set the clock
+CHECK_S = 30
+IMPORT_GRACE_S = 60  # after a commit of an import: when a node was last seen may be told by the next one
+CLOCK_STEP_S = 5.0  # the wall clock and the monotonic one part by more: somebody set the clock
 
 OPEN = """insert into events (event, gateway, node, started_at, ended_at, complete, detail, figures)
 select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 where ?3 is null or exists (select 1 from nodes where id = ?3)"""
@@ -18,7 +18,7 @@ CLOSE = "update events set ended_at = ? where event = ? and gateway is ? and nod
 
 
 @dataclass
-class Connected:
+class GatewayConnected:
     """A connection to a gateway is open since `at` (unix seconds)."""
 
     gateway: int
@@ -27,7 +27,7 @@ class Connected:
 
 
 @dataclass
-class Lost:
+class GatewayLost:
     """The connection to a gateway ended."""
 
     gateway: int
@@ -35,57 +35,57 @@ class Lost:
     reason: str
 
 
-class Watch:
-    """Sink for `Connected` and `Lost`; looks at the nodes of a Store and at the clock by itself."""
+class EventSink:
+    """Sink for `GatewayConnected` and `GatewayLost`; looks at the nodes of a Store and at the clock by itself."""
 
     def __init__(self, connection, store):
         self._store = store
         self._rows = []
-        self._listening = {}  # gateway -> monotonic seconds since when it is heard
+        self._connected_since = {}  # gateway -> monotonic seconds since when it is heard
         self._silent = {
             row[0]: -1.0
             for row in connection.execute(
                 "select node from events where event = 'NODE_SILENT' and ended_at is null"
             )
         }  # node -> monotonic seconds when it was called silent
-        self._next_look = 0.0
+        self._next_check = 0.0
         self._ahead = time.time() - time.monotonic()
 
     def absorb(self, item):
-        if isinstance(item, Connected):
-            self._listening[item.gateway] = item.monotonic
+        if isinstance(item, GatewayConnected):
+            self._connected_since[item.gateway] = item.monotonic
             self._rows.append((CLOSE, (format_utc(item.at), "GATEWAY_LOST", item.gateway, None)))
-        elif self._listening.pop(item.gateway, None) is not None:
+        elif self._connected_since.pop(item.gateway, None) is not None:
             self._open("GATEWAY_LOST", item.gateway, None, item.at, detail=item.reason)
 
     def poll(self, connection, changed):
         now, wall = time.monotonic(), time.time()
         step = wall - now - self._ahead
         self._ahead += step
-        if abs(step) > STEP_S:
-            words = f"the clock was set {'forward' if step > 0 else 'back'} by {abs(step):.1f} s"
-            self._open("CLOCK_STEP", None, None, wall, format_utc(wall), words, {"seconds": round(step, 3)})
-        if now >= self._next_look:
-            self._next_look = now + LOOK_S
-            self._look(now, wall)
+        if abs(step) > CLOCK_STEP_S:
+            detail = f"the clock was set {'forward' if step > 0 else 'back'} by {abs(step):.1f} s"
+            self._open("CLOCK_STEP", None, None, wall, format_utc(wall), detail, {"seconds": round(step, 3)})
+        if now >= self._next_check:
+            self._next_check = now + CHECK_S
+            self._check_nodes(now, wall)
         return bool(self._rows)
 
-    def _look(self, now, wall):
+    def _check_nodes(self, now, wall):
         for node in self._store.nodes.values():
-            since = self._listening.get(node.gateway)
+            since = self._connected_since.get(node.gateway)
             if since is None or node.node_id == 0 or node.last_seen_at is None:
                 continue
-            heard = node.heard_since(since)
-            if heard is None and now - self._store.learned < LEARNING_S:
+            heard = node.seen_since(since)
+            if heard is None and now - self._store.imported_at < IMPORT_GRACE_S:
                 continue
-            limit = max(LEAST_SILENCE_S, SILENCES * (node.usual_interval_s or 0))
+            limit = max(MIN_SILENCE_S, SILENCES * (node.usual_interval_s or 0))
             if node.id in self._silent:
                 if heard is not None and heard > self._silent[node.id]:
                     del self._silent[node.id]
                     self._rows.append((CLOSE, (node.last_seen_at, "NODE_SILENT", None, node.id)))
             elif now - (heard or since) > limit:
                 self._silent[node.id] = now
-                words = f"silent for more than {limit:.0f} s"
+                detail = f"silent for more than {limit:.0f} s"
                 self._rows.append(
                     (
                         OPEN,
@@ -96,7 +96,7 @@ class Watch:
                             node.last_seen_at,
                             None,
                             int(heard is not None),
-                            words,
+                            detail,
                             "{}",
                         ),
                     )

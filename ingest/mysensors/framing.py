@@ -1,6 +1,6 @@
 """Bytes of one connection to lines: framing, decoding and the quick way from a line to its Header.
 
-One `Lines` lives as long as one connection, so that a line cut in half is never glued to the next one.
+One `LineDecoder` lives as long as one connection, so that a line cut in half is never glued to the next one.
 """
 
 from ingest.mysensors.protocol import MAX_LINE, LineError, parse_line
@@ -11,7 +11,7 @@ KNOWN_HEADS = 100_000  # headers remembered before the memory is wiped: garble m
 _heads = {}  # "12;6;1;0;0" -> Header: the same few come again and again
 
 
-class Lines:
+class LineDecoder:
     """Splits what a gateway sends into items `(Header, payload)` and rejects `(raw, reason)`.
 
     `suspect`: the first line may lack its beginning, because a serial port was opened in the middle of it. What is
@@ -23,7 +23,7 @@ class Lines:
         self._dropped = 0  # bytes beyond KEEP_RAW of the line that is still coming in
         self._suspect = suspect
 
-    def feed(self, data):
+    def decode_block(self, data):
         """Take bytes, return (items, rejects) of the lines that they complete, each in order of arrival."""
         block, newline, rest = (self._rest + data).rpartition(b"\n")
         rejects = []
@@ -42,7 +42,7 @@ class Lines:
             items = _parse_each(block, rejects)
         return items, rejects
 
-    def end(self):
+    def finish(self):
         """The connection is gone: the rejects of a line that was cut in half."""
         if not self._rest:
             return []

@@ -9,12 +9,12 @@ import logging
 import time
 
 from ingest.db.time import LocalTime, format_utc
-from ingest.mysensors import replies as controller
-from ingest.mysensors.commands import Orders
-from ingest.mysensors.events import Connected, Lost
-from ingest.mysensors.framing import Lines
+from ingest.mysensors import replies
+from ingest.mysensors.commands import OrderQueue
+from ingest.mysensors.events import GatewayConnected, GatewayLost
+from ingest.mysensors.framing import LineDecoder
 from ingest.mysensors.handlers import USUAL_WINDOW_MS, sleep_window_ms
-from ingest.mysensors.node_hold import Gate
+from ingest.mysensors.node_hold import Transmitter
 from ingest.mysensors.protocol import (
     BROADCAST,
     GATEWAY_NODE,
@@ -24,15 +24,15 @@ from ingest.mysensors.protocol import (
     Internal,
     format_line,
 )
-from ingest.mysensors.records import Asked, Block, IdGiven
+from ingest.mysensors.records import IdAssigned, PresentationRequested, ReceivedBlock
 
 log = logging.getLogger(__name__)
 
 SET = int(Command.set)
-KEEPALIVE_S = 10.0  # of silence before the gateway is asked for a sign of life
-SILENT_S = 20.0  # of silence after which the connection is given up
-ASK_AGAIN_S = 3600.0  # before a node that never presented itself is asked again
-PAUSE_BACKLOG, GO_BACKLOG = 60_000, 20_000  # lines that wait for the disk: stop reading, read on
+KEEPALIVE_S = 10.0  # of silence before the gateway is asked for a keepalive
+IDLE_TIMEOUT_S = 20.0  # of silence after which the connection is given up
+PRESENTATION_RETRY_S = 3600.0  # before a node that never presented itself is asked again
+PAUSE_BACKLOG, RESUME_BACKLOG = 60_000, 20_000  # lines that wait for the disk: stop reading, read on
 # Libraries 2.0 and 2.1 announce their window by a heartbeat instead of I_PRE_SLEEP_NOTIFICATION.
 HEARTBEAT_WINDOWS = ("2.0", "2.1")
 
@@ -42,25 +42,27 @@ class Gateway(asyncio.Protocol):
 
     def __init__(self, config, number, timezone, writer, sinks, health, known):
         self.config, self.number, self.health = config, number, health
-        self.gate = Gate()
-        self.orders = Orders(self.gate, self.sleeps, self._report, self._asked)
-        self.gate.on_release = lambda node_id: self._tick_orders()
+        self.transmitter = Transmitter()
+        self.orders = OrderQueue(
+            self.transmitter, self.is_sleeping, self._report, self._record_presentation_request
+        )
+        self.transmitter.on_release = lambda node_id: self._send_orders()
         self.firmware = sinks.firmware.join(self)
         self._writer, self._sinks = writer, sinks
         self._clock = LocalTime(timezone)
         self._transport = None
-        self._lines = Lines()
+        self._lines = LineDecoder()
         self._epoch = 0
         self._values = known.values  # Header -> payload: the last word of each channel, for C_REQ
         self._heard = known.heard  # node ids in use, heard or given away
-        self._given = known.given  # of these, node id that was never heard -> when it was given away
+        self._assigned = known.assigned  # of these, node id that was never heard -> when it was given away
         self._presented = known.presented  # node ids
         self._sleepers = known.sleepers  # node ids
         self._protocols = known.protocols  # node id -> version of its library
-        self._asked_at = {}  # node id -> when it was last asked for a presentation
+        self._presentation_requested_at = {}  # node id -> when it was last asked for a presentation
         self._streaming = set()  # node ids whose last word was a stream message
         self._last_data = 0.0
-        self._spoke = False
+        self._received_any = False
         self._stopping = False
         self._paused = False
         self._timer = None
@@ -70,26 +72,26 @@ class Gateway(asyncio.Protocol):
 
     def connection_made(self, transport):
         self._transport = transport
-        self._lines = Lines(getattr(transport, "suspect", False))
+        self._lines = LineDecoder(getattr(transport, "suspect", False))
         self._epoch += 1
-        self._spoke = self._paused = False
+        self._received_any = self._paused = False
         self._last_data = time.monotonic()
         self.lost = asyncio.get_running_loop().create_future()
         if self.config.controller:
-            self.gate.write = transport.write
+            self.transmitter.write = transport.write
         self.firmware.connected()
         self.health.connects += 1
-        self.health.set_state("connecting", "connected, waiting for the first word")
+        self.health.set_state("connecting", "connected, waiting for the first message")
         if self.config.controller and self.config.answers.keepalive:
             self._keep_alive(self.lost)
-        self._tick_orders()
+        self._send_orders()
 
     def connection_lost(self, error):
         if self.lost is None or self.lost.done():
             return
-        self.gate.write = None
+        self.transmitter.write = None
         self.firmware.lost()
-        self._put([], self._lines.end())
+        self._put([], self._lines.finish())
         self._streaming.clear()
         self._transport = None
         if error is None or isinstance(
@@ -99,8 +101,8 @@ class Gateway(asyncio.Protocol):
         else:
             reason = getattr(error, "strerror", None) or str(error)
         if not self._stopping:
-            self._writer.put(self._sinks.watch, Lost(self.number, time.time(), reason))
-        self.lost.set_result((reason, self._spoke))
+            self._writer.put(self._sinks.events, GatewayLost(self.number, time.time(), reason))
+        self.lost.set_result((reason, self._received_any))
 
     def drop(self, reason):
         """End the connection from our side, because it is dead."""
@@ -115,7 +117,7 @@ class Gateway(asyncio.Protocol):
         self.drop("stopped")
 
     def _keep_alive(self, lost):
-        """Ask for a sign of life after a silence; give up on a gateway that has spoken and speaks no more.
+        """Ask for a keepalive after a silence; give up on a gateway that has spoken and speaks no more.
 
         Each connection has its own round, which ends with it: `lost` is that connection's.
         """
@@ -124,14 +126,16 @@ class Gateway(asyncio.Protocol):
         if self._paused:  # nobody listens: that silence is ours
             self._last_data = time.monotonic()
         silent = time.monotonic() - self._last_data
-        if silent >= SILENT_S:
+        if silent >= IDLE_TIMEOUT_S:
             words = f"no answer for {silent:.0f} s: the gateway is off, or the way to it is cut"
-            if self._spoke or self.config.tcp:
+            if self._received_any or self.config.tcp:
                 return self.drop(words)
-            self.health.fail("silent", f"the port is open but the gateway says nothing: {self._hint()}")
-        if silent >= KEEPALIVE_S or not self._spoke:
-            line = controller.ask_version()
-            self.gate.send(line, Header(GATEWAY_NODE, NODE_CHILD, Command.internal, 0, Internal.I_VERSION))
+            self.health.fail("silent", f"the port is open but the gateway sends nothing: {self._hint()}")
+        if silent >= KEEPALIVE_S or not self._received_any:
+            line = replies.format_version_request()
+            self.transmitter.send(
+                line, Header(GATEWAY_NODE, NODE_CHILD, Command.internal, 0, Internal.I_VERSION)
+            )
         asyncio.get_running_loop().call_later(KEEPALIVE_S / 2, self._keep_alive, lost)
 
     def _hint(self):
@@ -144,34 +148,34 @@ class Gateway(asyncio.Protocol):
     # What comes in.
 
     def data_received(self, data):
-        items, rejects = self._lines.feed(data)
+        items, rejects = self._lines.decode_block(data)
         if items:
             self.firmware.hear(items)  # before everything else: a node in its bootloader waits for its answer
         self._last_data = time.monotonic()
-        if items and not self._spoke:
-            self._spoke = True
+        if items and not self._received_any:
+            self._received_any = True
             self.health.set_state("connected", "connected")
-            self._writer.put(self._sinks.watch, Connected(self.number, time.time(), self._last_data))
+            self._writer.put(self._sinks.events, GatewayConnected(self.number, time.time(), self._last_data))
             log.info("Gateway %s: connected (%s)", self.config.name, self.config.address)
         self._put(items, rejects)
         if not items:
-            if rejects and not self._spoke:
-                self.health.fail("silent", f"nothing that it says can be read: {self._hint()}")
+            if rejects and not self._received_any:
+                self.health.fail("silent", f"none of its lines can be read: {self._hint()}")
             return
         self._values.update(items)
         last_words = {header.node: header.command for header, _ in items}
         nodes = set(last_words)
         self._heard |= nodes  # before anybody in the same read is given an id
-        for node in nodes & self._given.keys():
-            del self._given[node]
+        for node in nodes & self._assigned.keys():
+            del self._assigned[node]
         for header, payload in items:
             if header[2] != SET or header[3]:  # by position: this runs for every message
-                self._hear(header, payload)
+                self._handle_message(header, payload)
         self._streaming -= nodes
         self._streaming |= {node for node, command in last_words.items() if command == Command.stream}
-        strangers = nodes - self._presented
-        if strangers:
-            self._ask_strangers(strangers)
+        unpresented = nodes - self._presented
+        if unpresented:
+            self._request_presentations(unpresented)
         if self._writer.backlog > PAUSE_BACKLOG:
             self._pause()
 
@@ -187,7 +191,7 @@ class Gateway(asyncio.Protocol):
                 "Gateway %s: %d lines refused, the last: %s", self.config.name, len(rejects), rejects[-1]
             )
         if items or rejects:
-            block = Block(
+            block = ReceivedBlock(
                 self.number,
                 self.config.name,
                 now,
@@ -199,7 +203,7 @@ class Gateway(asyncio.Protocol):
             )
             self._writer.put(self._sinks.store, block, len(items) + len(rejects))
 
-    def learn(self, known):
+    def merge_imported(self, known):
         """An import wrote into the file, which now tells this: ids that are taken, and what was not known here."""
         self._sleepers |= known.sleepers - self._heard
         self._presented |= known.presented
@@ -207,46 +211,46 @@ class Gateway(asyncio.Protocol):
         self._protocols = known.protocols | self._protocols
         self._values = known.values | self._values
 
-    def _hear(self, header, payload):
+    def _handle_message(self, header, payload):
         node, _, command, echo, type = header
         if echo:
-            self.orders.echoed(header, format_utc(time.time()))
+            self.orders.handle_echo(header, format_utc(time.time()))
             return
         if command == Command.presentation:
             if header.child == NODE_CHILD:
                 self._presented.add(node)
                 self._sleepers.discard(node)  # it has started anew, perhaps with another sketch
                 self._protocols[node] = payload
-                self.orders.answered(header, format_utc(time.time()))
+                self.orders.handle_answer(header, format_utc(time.time()))
         elif command == Command.req:
             if self.config.answers.requests:
-                self._answer(header, controller.answer_request(header, self._values))
+                self._answer(header, replies.answer_request(header, self._values))
         elif command == Command.internal:
-            self._hear_internal(header, payload, type, node)
+            self._handle_internal(header, payload, type, node)
 
-    def _hear_internal(self, header, payload, type, node):
+    def _handle_internal(self, header, payload, type, node):
         answers = self.config.answers
-        if controller.is_id_request(header):
-            if answers.ids and payload in controller.TOKEN_PAYLOADS:
-                self._give_id(header)
+        if replies.is_id_request(header):
+            if answers.ids and payload in replies.TOKEN_PAYLOADS:
+                self._assign_id(header)
         elif type == Internal.I_CONFIG and answers.config and node != GATEWAY_NODE:
-            self._answer(header, controller.answer_config(header, self.config.metric))
+            self._answer(header, replies.answer_config(header, self.config.metric))
         elif type == Internal.I_TIME and answers.time:
-            self._answer(header, controller.answer_time(header, self._clock.wall_seconds(time.time())))
+            self._answer(header, replies.answer_time(header, self._clock.wall_seconds(time.time())))
         elif type == Internal.I_PRE_SLEEP_NOTIFICATION:
             self._open_window(node, sleep_window_ms(payload) / 1000)
         elif type in (Internal.I_HEARTBEAT_RESPONSE, Internal.I_SIGNAL_REPORT_RESPONSE):
-            asked = self.orders and self.orders.answered(header, format_utc(time.time()))
+            asked = self.orders and self.orders.handle_answer(header, format_utc(time.time()))
             unasked_beat = type == Internal.I_HEARTBEAT_RESPONSE and not asked
             if unasked_beat and self._protocols.get(node, "").startswith(HEARTBEAT_WINDOWS):
                 self._open_window(node, USUAL_WINDOW_MS / 1000)
 
     def _open_window(self, node, window_s):
         self._sleepers.add(node)
-        self.orders.window(node, window_s, time.monotonic())
-        self._tick_orders()
+        self.orders.open_window(node, window_s, time.monotonic())
+        self._send_orders()
 
-    def forget(self, node_id, child):
+    def forget_node(self, node_id, child):
         """People deleted a node, or one child of it: what speaks again is a stranger."""
         self._values = {
             header: value
@@ -257,18 +261,18 @@ class Gateway(asyncio.Protocol):
             for known in (self._presented, self._sleepers, self._streaming):
                 known.discard(node_id)
             self._protocols.pop(node_id, None)
-            self._asked_at.pop(node_id, None)
+            self._presentation_requested_at.pop(node_id, None)
 
     # What goes out.
 
     def _answer(self, header, line):
         if line is not None and self.config.controller and header.node != BROADCAST:
-            self.gate.send(line, header)
+            self.transmitter.send(line, header)
 
-    def _give_id(self, header):
+    def _assign_id(self, header):
         if not self.config.controller:
             return
-        node_id = controller.free_id(self._heard, self._given, time.time())
+        node_id = replies.free_id(self._heard, self._assigned, time.time())
         if node_id is None:
             log.error("Gateway %s: a node asks for an id, but all of 1 to 254 are taken", self.config.name)
             self.health.last_error, self.health.last_error_time = (
@@ -277,45 +281,45 @@ class Gateway(asyncio.Protocol):
             )
             return
         self._heard.add(node_id)
-        self._given[node_id] = time.time()
-        log.info("Gateway %s: id %d goes to a new node", self.config.name, node_id)
+        self._assigned[node_id] = time.time()
+        log.info("Gateway %s: assigned id %d to a new node", self.config.name, node_id)
         loop, epoch = asyncio.get_running_loop(), self._epoch
 
         def send():
             if epoch == self._epoch:
-                self.gate.send(controller.answer_id(header, node_id), header)
+                self.transmitter.send(replies.answer_id(header, node_id), header)
 
-        self._writer.put(self._sinks.store, IdGiven(self.number, node_id, time.time()))
+        self._writer.put(self._sinks.store, IdAssigned(self.number, node_id, time.time()))
         self._writer.flush(lambda: loop.call_soon_threadsafe(send))
 
-    def _ask_strangers(self, nodes):
+    def _request_presentations(self, nodes):
         """Ask nodes that never presented themselves, once an hour; a node in its bootloader is left alone."""
         if not (self.config.controller and self.config.answers.presentation):
             return
         now = time.monotonic()
         for node in sorted(nodes - self._streaming - {BROADCAST}):
-            last = self._asked_at.get(node)
-            if last is None or now - last >= ASK_AGAIN_S:
+            last = self._presentation_requested_at.get(node)
+            if last is None or now - last >= PRESENTATION_RETRY_S:
                 header = Header(node, NODE_CHILD, Command.internal, 0, Internal.I_PRESENTATION)
-                if self.gate.send(controller.ask_presentation(node), header):
-                    self._asked_at[node] = now
-                    self._asked(node)
+                if self.transmitter.send(replies.format_presentation_request(node), header):
+                    self._presentation_requested_at[node] = now
+                    self._record_presentation_request(node)
 
-    def take_orders(self, orders):
+    def add_orders(self, orders):
         """Orders from the outbox."""
         for order in orders:
             self.orders.add(order)
-        self._tick_orders()
+        self._send_orders()
 
-    def _tick_orders(self):
+    def _send_orders(self):
         if self._timer is not None:
             self._timer.cancel()
-        again = self.orders.tick(time.monotonic(), time.time())
+        again = self.orders.send_due(time.monotonic(), time.time())
         self._timer = (
-            asyncio.get_running_loop().call_later(again, self._tick_orders) if again is not None else None
+            asyncio.get_running_loop().call_later(again, self._send_orders) if again is not None else None
         )
 
-    def sleeps(self, node_id):
+    def is_sleeping(self, node_id):
         return node_id in self._sleepers
 
     def opens_window(self, node_id):
@@ -323,18 +327,20 @@ class Gateway(asyncio.Protocol):
         return node_id in self._sleepers and self._protocols.get(node_id, "").startswith(HEARTBEAT_WINDOWS)
 
     def ask_heartbeat(self, node_id):
-        """Ask an awake node for a sign of life; not one of a library whose heartbeat means a window."""
+        """Ask an awake node for a keepalive; not one of a library whose heartbeat means a window."""
         if node_id in self._sleepers or self._protocols.get(node_id, "").startswith(HEARTBEAT_WINDOWS):
             return
         header = Header(node_id, NODE_CHILD, Command.internal, 0, Internal.I_HEARTBEAT_REQUEST)
-        self.gate.send(format_line(*header), header)
+        self.transmitter.send(format_line(*header), header)
 
     def _report(self, update):
         self._writer.put(self._sinks.outbox, update)
 
-    def _asked(self, node_id):
+    def _record_presentation_request(self, node_id):
         self.firmware.asked(node_id)
-        self._writer.put(self._sinks.store, Asked(256 * self.number + node_id, time.monotonic()))
+        self._writer.put(
+            self._sinks.store, PresentationRequested(256 * self.number + node_id, time.monotonic())
+        )
 
     # The disk is slower than the radio.
 
@@ -343,14 +349,14 @@ class Gateway(asyncio.Protocol):
         transport.pause_reading()
         self._paused = True
 
-        def go_on():
+        def resume():
             if transport is not self._transport or transport.is_closing():
                 return
-            if self._writer.backlog > GO_BACKLOG:
-                asyncio.get_running_loop().call_later(0.01, go_on)
+            if self._writer.backlog > RESUME_BACKLOG:
+                asyncio.get_running_loop().call_later(0.01, resume)
             else:
                 self._paused = False
                 self._last_data = time.monotonic()
                 transport.resume_reading()
 
-        asyncio.get_running_loop().call_later(0.01, go_on)
+        asyncio.get_running_loop().call_later(0.01, resume)

@@ -1,7 +1,7 @@
 """Counting messages and the pauses between them, a day at a time, for rows of `node_daily`."""
 
 
-class Tally:
+class IntervalStats:
     """Messages of one series since the last commit, and the pauses between them in seconds.
 
     A pause is only measured between two messages of one connection: what passed while nobody listened is no pause.
@@ -51,10 +51,10 @@ class Tally:
         return (day, series, node, known, *rest, self.messages, self.intervals, self.low, average, self.high)
 
 
-def series(node, child=-1, command=-1, type=-1):
+def series_key(node, child=-1, command=-1, type=-1):
     """The key of a series: of a node, of one of its children, or of one type of one command of a child.
 
-    That of a node is `node * series(1)`.
+    That of a node is `node * series_key(1)`.
     """
     return ((node * 257 + child + 1) * 6 + command + 1) * 257 + type + 1
 

@@ -207,15 +207,15 @@ class GatewayOtaSession:
 
     def __init__(self, firmware, gateway):
         self._firmware, self._server, self._gateway = firmware, firmware.server, gateway
-        self._gate = gateway.gate
+        self._transmitter = gateway.transmitter
         self.number = gateway.number
         self.watched = set()  # node ids whose every message matters now
         self.is_connected = False
         self._answers = gateway.config.controller
-        self._gate.forbids = self._forbids
+        self._transmitter.forbids = self._forbids
 
     def sleeps(self, key):
-        return self._gateway.sleeps(key & 255)
+        return self._gateway.is_sleeping(key & 255)
 
     def connected(self):
         self.is_connected = True
@@ -242,7 +242,7 @@ class GatewayOtaSession:
         elif command == STREAM:
             reply = server.answer(key, type, payload, self._firmware.now())
             if reply is not None:
-                self._gate.order(f"{node};255;4;0;{reply[0]:d};{reply[1]}\n")
+                self._transmitter.send_past_hold(f"{node};255;4;0;{reply[0]:d};{reply[1]}\n")
             self.watched.add(node)
         elif command == Command.presentation and child == NODE_CHILD:
             server.presented(key, self._firmware.now())
@@ -281,13 +281,13 @@ class GatewayOtaSession:
         return self._server.holds(256 * self.number + header.node, header.command, header.type)
 
     def act(self, node, action):
-        gate = self._gate
+        gate = self._transmitter
         if isinstance(action, actions.Send):
-            gate.order(f"{node};255;4;0;{action.type:d};{action.payload}\n")
+            gate.send_past_hold(f"{node};255;4;0;{action.type:d};{action.payload}\n")
         elif isinstance(action, actions.Reboot):
-            gate.order(format_line(node, NODE_CHILD, Command.internal, 0, Internal.I_REBOOT))
+            gate.send_past_hold(format_line(node, NODE_CHILD, Command.internal, 0, Internal.I_REBOOT))
         elif isinstance(action, actions.AskPresentation):
-            gate.order(format_line(node, NODE_CHILD, Command.internal, 0, Internal.I_PRESENTATION))
+            gate.send_past_hold(format_line(node, NODE_CHILD, Command.internal, 0, Internal.I_PRESENTATION))
         elif isinstance(action, actions.Hold):
             gate.hold(node, HELD)
         elif isinstance(action, actions.Release):

@@ -3,7 +3,7 @@
 import time
 
 from ingest.db.time import format_utc
-from ingest.mysensors.commands import Update, read_order
+from ingest.mysensors.commands import NodeOrderChange, parse_order
 from ingest.mysensors.protocol import LineError
 
 WAITING = """select outbox.id, nodes.node_id, "order", line, expires_at, nodes.gateway,
@@ -15,7 +15,7 @@ line = coalesce(?, line) where id = ?"""
 
 
 class Outbox:
-    """Sink for `Update` items; gives new orders to the gateways through `deliver(gateway, orders)`.
+    """Sink for `NodeOrderChange` items; gives new orders to the gateways through `deliver(gateway, orders)`.
 
     `gateways` maps the numbers of this program's gateways to whether they are only listened to.
     """
@@ -38,12 +38,14 @@ class Outbox:
             self._known.add(row[0])
             if unsure:  # sent by a run before this one: once more could reboot a node twice
                 reason = "ingest was restarted before the node's echo came"
-                self._updates.append(Update(row[0], "failed", done_at=format_utc(time.time()), reason=reason))
+                self._updates.append(
+                    NodeOrderChange(row[0], "failed", done_at=format_utc(time.time()), reason=reason)
+                )
                 continue
             try:
-                fresh.setdefault(gateway, []).append(read_order(row, self._gateways[gateway]))
+                fresh.setdefault(gateway, []).append(parse_order(row, self._gateways[gateway]))
             except LineError as error:
-                self._updates.append(Update(row[0], "failed", reason=str(error)))
+                self._updates.append(NodeOrderChange(row[0], "failed", reason=str(error)))
         for gateway, orders in fresh.items():
             self._deliver(gateway, orders)
         return bool(self._updates)

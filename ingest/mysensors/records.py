@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Block:
+class ReceivedBlock:
     """What one read of a gateway's connection brought. Times in seconds: the wall clock and the monotonic one."""
 
     gateway: int
@@ -18,7 +18,7 @@ class Block:
 
 
 @dataclass
-class IdGiven:
+class IdAssigned:
     """A free id was handed to a node that asked for one."""
 
     gateway: int
@@ -27,7 +27,7 @@ class IdGiven:
 
 
 @dataclass
-class Asked:
+class PresentationRequested:
     """A node was asked to present itself or to restart, so that its presentation is no surprise."""
 
     node: int

@@ -3,8 +3,8 @@
 from itertools import groupby
 
 from ingest.db.connection import connect, transaction
-from ingest.mysensors.framing import Lines
-from ingest.mysensors.records import Block
+from ingest.mysensors.framing import LineDecoder
+from ingest.mysensors.records import ReceivedBlock
 from ingest.mysensors.registry import number_gateways
 from ingest.mysensors.store import Store
 
@@ -24,11 +24,11 @@ def replay(path, gateway, address, recording, timezone):
         known = [pair for pair in names if pair[0] != gateway]
         number = number_gateways(connection, [*known, (gateway, address)])[gateway]
         store = Store(connection, timezone)
-        lines, pending, total = Lines(), 0, 0
+        lines, pending, total = LineDecoder(), 0, 0
         for at, group in groupby(recording, key=lambda item: item[0]):
             data = b"".join(line + b"\n" for _, line in group)
-            items, rejects = lines.feed(data)
-            store.absorb(Block(number, gateway, at, at, "recording", items, rejects))
+            items, rejects = lines.decode_block(data)
+            store.absorb(ReceivedBlock(number, gateway, at, at, "recording", items, rejects))
             pending += len(items) + len(rejects)
             if pending >= COMMIT_LINES:
                 _commit(connection, store)

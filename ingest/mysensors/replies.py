@@ -15,20 +15,20 @@ from ingest.mysensors.protocol import (
 )
 
 FIRST_ID, LAST_ID = 1, 254
-UNHEARD_S = 86400
+UNUSED_ID_S = 86400
 TOKEN_PAYLOADS = ("", "0")  # the library sends nothing, MYSBootloader a byte of length 0 that reads "0"
 
 
-def free_id(taken, given, now):
-    """The lowest id that no node has, had or was given; None when all 254 are taken.
+def free_id(taken, assigned, now):
+    """The lowest id that no node has, had or was assigned; None when all 254 are taken.
 
-    An answer may be lost on the air. So when none is free, the id that was given away first (`given`: id -> unix
-    seconds) is given once more, if nobody was heard with it for a day.
+    An answer may be lost on the air. So when none is free, the id that was assigned first (`assigned`: id -> unix
+    seconds) is assigned again, if nobody was heard with it for a day.
     """
     free = next((number for number in range(FIRST_ID, LAST_ID + 1) if number not in taken), None)
-    if free is None and given:
-        oldest = min(given, key=given.get)
-        if now - given[oldest] > UNHEARD_S:
+    if free is None and assigned:
+        oldest = min(assigned, key=assigned.get)
+        if now - assigned[oldest] > UNUSED_ID_S:
             return oldest
     return free
 
@@ -65,10 +65,10 @@ def answer_request(header, values):
     return format_line(header.node, header.child, Command.set, 0, header.type, value)
 
 
-def ask_version():
+def format_version_request():
     """I_VERSION to the gateway, which answers it whatever else it can do: the sign of life that is asked for."""
     return format_line(0, NODE_CHILD, Command.internal, 0, Internal.I_VERSION)
 
 
-def ask_presentation(node_id):
+def format_presentation_request(node_id):
     return format_line(node_id, NODE_CHILD, Command.internal, 0, Internal.I_PRESENTATION)

@@ -6,13 +6,13 @@ Ingest writes these columns and no others: `location` and `battery_changed_at` b
 from collections import deque
 from statistics import median
 
-from ingest.mysensors.anomalies import BURST, BURST_S, UNRANGED, Usual
+from ingest.mysensors.anomalies import BURST, BURST_S, WITHOUT_RANGE, UsualRange
 
-SAME_BURST_S = 3.0  # messages this close belong to one waking of a node
-PAUSES, FEWEST = 31, 3  # pauses that the usual one is the median of, and how many it takes
+SAME_WAKE_S = 3.0  # messages this close belong to one waking of a node
+INTERVALS, MIN_INTERVALS = 31, 3  # pauses that the usual one is the median of, and how many it takes
 
 
-class State:
+class RowState:
     """A row that is upserted when dirty. Subclasses name their table and columns."""
 
     TABLE = ""
@@ -41,13 +41,13 @@ class State:
     def loaded(self):
         """Called when the columns have been read from the file."""
 
-    def begin_anew(self):
+    def reset(self):
         """The row was deleted while something of it waits to be written: what was known before is forgotten."""
         fresh = type(self)(*[getattr(self, name) for name in self.FIXED])
         fresh.first_seen_at = fresh.last_seen_at = self.last_seen_at
         vars(self).update(vars(fresh))
 
-    def learn(self, filed, pending):
+    def merge_imported(self, filed, pending):
         """Another program wrote the row, read as `filed`. Where nothing is `pending` here it says all there is."""
         for name in self.COLUMNS:
             found, held = getattr(filed, name), getattr(self, name)
@@ -69,7 +69,7 @@ class State:
         return tuple([getattr(self, name) for name in self.FIXED + self.COLUMNS])
 
 
-class Node(State):
+class NodeState(RowState):
     TABLE = "nodes"
     FIXED = ("id", "gateway", "node_id")
     COLUMNS = (
@@ -95,38 +95,38 @@ class Node(State):
         super().__init__(*fixed)
         self.role = "gateway" if self.node_id == 0 else "node"
         self._burst, self._epoch, self._last = 0.0, None, None
-        self._pauses = deque(maxlen=PAUSES)
+        self._intervals = deque(maxlen=INTERVALS)
         self._slot, self._in_slot = None, 0
 
     def loaded(self):
         if self.usual_interval_s is not None:  # what was usual before a restart counts for some pauses
-            self._pauses.extend([self.usual_interval_s] * (PAUSES // 3))
+            self._intervals.extend([self.usual_interval_s] * (INTERVALS // 3))
 
-    def learn(self, filed, pending):
+    def merge_imported(self, filed, pending):
         """What it is by default gives way to what it said when it presented itself; its usual pause weighs as at a start."""
         presented, usual = self.presented_at, self.usual_interval_s
-        super().learn(filed, pending)
+        super().merge_imported(filed, pending)
         if presented is None and filed.presented_at is not None:
             self.role = filed.role
         if usual is None:
             self.loaded()
 
-    def heard(self, at, epoch):
+    def record_seen(self, at, epoch):
         """The node spoke `at` (monotonic seconds): learn its usual pause from the start of one burst to the next."""
         self._last = at
         if self._epoch != epoch:
             self._burst, self._epoch = at, epoch
-        elif at - self._burst > SAME_BURST_S:
-            self._pauses.append(at - self._burst)
+        elif at - self._burst > SAME_WAKE_S:
+            self._intervals.append(at - self._burst)
             self._burst = at
-            if len(self._pauses) >= FEWEST:
-                self.usual_interval_s = round(median(self._pauses), 1)
+            if len(self._intervals) >= MIN_INTERVALS:
+                self.usual_interval_s = round(median(self._intervals), 1)
 
-    def heard_since(self, since):
+    def seen_since(self, since):
         """When it last spoke (monotonic seconds), if that was after `since`; else None."""
         return self._last if self._last is not None and self._last >= since else None
 
-    def bursts(self, number, at):
+    def starts_burst(self, number, at):
         """`number` messages came `at` (monotonic seconds): True once in each stretch of time with too many."""
         slot = at // BURST_S
         if slot != self._slot:
@@ -135,13 +135,13 @@ class Node(State):
         return before <= BURST < self._in_slot
 
 
-class Sensor(State):
+class SensorState(RowState):
     TABLE = "sensors"
     FIXED = ("id", "node", "child_id")
     COLUMNS = ("type", "type_name", "description", "first_seen_at", "last_seen_at")
 
 
-class Channel(State):
+class ChannelState(RowState):
     TABLE = "channels"
     FIXED = ("id", "node", "sensor", "type", "type_name")
     COLUMNS = ("value", "text", "usual", "spread", "readings", "first_at", "last_at")
@@ -149,34 +149,34 @@ class Channel(State):
     def __init__(self, *fixed):
         super().__init__(*fixed)
         self.readings = self._filed = 0
-        self.habit = Usual()
-        self.ranged = self.type_name not in UNRANGED
+        self.usual_range = UsualRange()
+        self.has_usual_range = self.type_name not in WITHOUT_RANGE
         self.hours = {}  # start of the hour -> [count, numbers, low, total, high] since the last commit
 
     def loaded(self):
-        self.habit = Usual(self.usual, self.spread, self.readings)
+        self.usual_range = UsualRange(self.usual, self.spread, self.readings)
         self._filed = self.readings
 
-    def learn(self, filed, pending):
+    def merge_imported(self, filed, pending):
         """Readings are counted here and there: both counts stay."""
         value, readings = self.value, self.readings + filed.readings - self._filed
-        fresh = self.habit.value is None
-        super().learn(filed, pending)
+        fresh = self.usual_range.value is None
+        super().merge_imported(filed, pending)
         self.readings, self._filed = readings, filed.readings
         if pending:
             self.value = value
         if fresh:
-            self.habit = Usual(filed.usual, filed.spread, filed.readings)
+            self.usual_range = UsualRange(filed.usual, filed.spread, filed.readings)
 
-    def begin_anew(self):
-        self.habit, self.first_at = Usual(), self.last_at
+    def reset(self):
+        self.usual_range, self.first_at = UsualRange(), self.last_at
         self.readings = sum(sums[0] for sums in self.hours.values())
 
     def values(self):
-        self.usual, self.spread = self.habit.value, self.habit.spread
+        self.usual, self.spread = self.usual_range.value, self.usual_range.spread
         return super().values()
 
-    def take(self, number, text, at, hour):
+    def add_reading(self, number, text, at, hour):
         """A reading `at` (UTC text) in the hour that starts at `hour`."""
         self.value, self.text, self.last_at = number, text, at
         if self.first_at is None:
@@ -194,7 +194,7 @@ class Channel(State):
             if sums[4] is None or number > sums[4]:
                 sums[4] = number
 
-    def hourly(self):
+    def hourly_rows(self):
         """Rows to merge into `readings_hourly`."""
         for hour, (count, numbers, low, total, high) in self.hours.items():
             yield self.id, hour, count, low, total / numbers if numbers else None, high, numbers

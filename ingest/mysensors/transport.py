@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 CONNECT_S = 10.0
 FIRST_BACKOFF_S, LAST_BACKOFF_S = 1.0, 10.0
-QUIET_S = (
+SETTLE_S = (
     0.05  # of silence after a serial port is opened: what comes after it begins with the beginning of a line
 )
 REMEDIES = {
@@ -122,7 +122,7 @@ async def open_serial(gateway):
         raise OSError(*error.args) from error
     loop = asyncio.get_running_loop()
     transport = SerialTransport(loop, port, gateway)
-    await asyncio.sleep(QUIET_S)
+    await asyncio.sleep(SETTLE_S)
     transport.suspect = port.in_waiting > 0
     gateway.connection_made(transport)
     transport.resume_reading()
@@ -133,25 +133,32 @@ async def run_gateway(gateway):
     """Keep the gateway connected until cancelled; say in words, once for each change, what is wrong."""
     config, health = gateway.config, gateway.health
     backoff = FIRST_BACKOFF_S
-    said = None
+    reported = None
     while True:
-        spoke = False
+        received_any = False
         try:
             transport = await (open_tcp if config.tcp else open_serial)(gateway)
         except (OSError, ValueError) as error:  # ValueError: a baud rate or a host name that cannot be
             reason = explain(error)
         else:
             try:
-                reason, spoke = await gateway.lost
+                reason, received_any = await gateway.lost
             finally:
                 transport.abort()
-            if not spoke and config.tcp:
-                reason += "; it said nothing: another program may hold the gateway's only place for a client"
-        if spoke:
-            backoff, said = FIRST_BACKOFF_S, None
-        if reason != said:
-            log.warning("Gateway %s (%s): %s; trying again for ever", config.name, config.address, reason)
-            said = reason
+            if not received_any and config.tcp:
+                reason += "; it sent nothing: another program may hold the gateway's only place for a client"
+        if received_any:
+            backoff, reported = FIRST_BACKOFF_S, None
+        if reason != reported:
+            log.warning(
+                "Gateway %s (%s): %s; retrying every %g to %g s",
+                config.name,
+                config.address,
+                reason,
+                FIRST_BACKOFF_S,
+                LAST_BACKOFF_S,
+            )
+            reported = reason
         health.fail("lost", reason)
         await asyncio.sleep(backoff)
         backoff = min(backoff * 2, LAST_BACKOFF_S)

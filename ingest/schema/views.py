@@ -5,7 +5,7 @@ index, so that a view costs the same at a hundred thousand messages and at ten m
 `cast(... as integer)` where they are whole numbers: facets on them find nothing otherwise.
 """
 
-from ingest.mysensors.interval_stats import series
+from ingest.mysensors.interval_stats import series_key
 from ingest.schema import views_ups as ups_views
 from ingest.schema.sql_fragments import DAY_AGO, LATE_S, NOW, age, months_since, seconds_between, words
 from ingest.schema.views_ota import OTA_ATTENTION, OTA_VIEWS
@@ -78,7 +78,7 @@ from (
     {months_since("n.battery_changed_at")} as battery_months,
     (select name from nodes p where p.id = 256 * n.gateway + n.parent_node_id) as parent,
     cast(coalesce((select d.messages from node_daily d where d.day = date('now', 'localtime')
-      and d.series = n.id * {series(1)}), 0) as integer) as messages_today,
+      and d.series = n.id * {series_key(1)}), 0) as integer) as messages_today,
     (select o.at from oddities o where o.node = n.id order by o.id desc limit 1) as odd_at,
     (select o.reason from oddities o where o.node = n.id order by o.id desc limit 1) as odd_reason,
     '/nodes/' || g.name || '/' || n.node_id as href

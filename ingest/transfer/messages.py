@@ -10,8 +10,8 @@ from contextlib import closing
 from sqlite_utils import Database
 
 from ingest.mysensors.interval_stats import MERGE_DAYS
-from ingest.mysensors.records import Block
-from ingest.mysensors.state import MERGE_HOURS, Channel, Node, Sensor
+from ingest.mysensors.records import ReceivedBlock
+from ingest.mysensors.state import MERGE_HOURS, ChannelState, NodeState, SensorState
 from ingest.mysensors.store import BATTERY_LEVELS, MESSAGE, MESSAGES, READINGS, Store
 from ingest.schema.tables import migrations
 from ingest.transfer.checkpoint import reserve
@@ -49,7 +49,9 @@ class Messages:
             return HEARD_HERE
         self._latest = max(self._latest, message.at)
         self._history.absorb(
-            Block(self._gateway, "", message.at, self._latest, "import", [(message.header, message.payload)])
+            ReceivedBlock(
+                self._gateway, "", message.at, self._latest, "import", [(message.header, message.payload)]
+            )
         )
         return None
 
@@ -83,9 +85,9 @@ class History(Store):
 
     def save(self, connection, first):
         """Write what is pending, messages from the id `first` on. Returns (topics, the next id)."""
-        self._drain_tallies()
+        self._collect_interval_stats()
         totals = {}
-        for channel in self._dirty[Channel]:
+        for channel in self._dirty[ChannelState]:
             totals[channel] = channel.readings
             channel.readings = sum(sums[0] for sums in channel.hours.values())
         topics = save_states(
@@ -104,7 +106,7 @@ class History(Store):
                 insert.numbered(connection, values, [first + place for place in places])
                 topics.add(insert.table)
         connection.executemany(
-            MERGE_HOURS, [row for channel in self._dirty[Channel] for row in channel.hourly()]
+            MERGE_HOURS, [row for channel in self._dirty[ChannelState] for row in channel.hourly_rows()]
         )
         connection.executemany(MERGE_DAYS, self._daily)
         if rows:
@@ -114,27 +116,27 @@ class History(Store):
         return topics, first + len(rows)
 
     def _tell_at_end(self):
-        self.told |= dict.fromkeys((*self._dirty[Node], *self._dirty[Sensor]))
+        self.told |= dict.fromkeys((*self._dirty[NodeState], *self._dirty[SensorState]))
 
     def forget(self):
         """Drop the rows that are pending."""
         if self.resumed:
             self._tell_at_end()
-        self._drain_tallies()
+        self._collect_interval_stats()
         self.committed()
 
     # Readings and battery levels get the ids of the messages that they stood in.
 
-    def _forget(self):
-        super()._forget()
+    def _clear_pending(self):
+        super()._clear_pending()
         self._readings_of, self._levels_of = [], []
 
-    def _read(self, route, at, hour, header, payload, position):
+    def _add_reading(self, route, at, hour, header, payload, position):
         self._readings_of.append(position)
-        super()._read(route, at, hour, header, payload, position)
+        super()._add_reading(route, at, hour, header, payload, position)
 
-    def _tell(self, route, at, block, header, payload, position):
+    def _apply_message(self, route, at, block, header, payload, position):
         levels = len(self._battery_levels)
-        super()._tell(route, at, block, header, payload, position)
+        super()._apply_message(route, at, block, header, payload, position)
         if len(self._battery_levels) > levels:
             self._levels_of.append(position)

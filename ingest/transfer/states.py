@@ -4,25 +4,25 @@ The newer of the two wins, by the times that stand in the row; what ours lacks i
 """
 
 from ingest.db.connection import transaction
-from ingest.mysensors.state import Channel, Node, Sensor
+from ingest.mysensors.state import ChannelState, NodeState, SensorState
 from ingest.transfer.checkpoint import raise_topics
 
 TOGETHER = 500  # rows merged in a transaction
 BY_TIME = {  # column -> the column with its time
-    Node: {
+    NodeState: {
         "battery_level": "battery_level_at",
         "battery_level_at": "battery_level_at",
         "role": "presented_at",
     },
-    Channel: dict.fromkeys(("value", "text", "usual", "spread"), "last_at"),
-    Sensor: {},
+    ChannelState: dict.fromkeys(("value", "text", "usual", "spread"), "last_at"),
+    SensorState: {},
 }
 DATED = {  # what has a time of its own; the rest is as it was when all has been told
-    Node: {"role", "presented_at", "battery_level", "battery_level_at", "first_seen_at", "last_seen_at"},
-    Sensor: {"first_seen_at", "last_seen_at"},
-    Channel: set(Channel.COLUMNS),
+    NodeState: {"role", "presented_at", "battery_level", "battery_level_at", "first_seen_at", "last_seen_at"},
+    SensorState: {"first_seen_at", "last_seen_at"},
+    ChannelState: set(ChannelState.COLUMNS),
 }
-SEEN = {Node: "last_seen_at", Sensor: "last_seen_at", Channel: "last_at"}
+SEEN = {NodeState: "last_seen_at", SensorState: "last_seen_at", ChannelState: "last_at"}
 LATEST = ("last_seen_at", "last_at", "presented_at")
 EARLIEST = ("first_seen_at", "first_at")
 EXACT = ("value", "text")  # a text that is no number has no value: these go together
@@ -52,7 +52,7 @@ def _statement(kind):
     )
 
 
-STATEMENTS = {kind: _statement(kind) for kind in (Node, Sensor, Channel)}
+STATEMENTS = {kind: _statement(kind) for kind in (NodeState, SensorState, ChannelState)}
 
 
 def save_states(connection, states, dated=False):

@@ -12,7 +12,7 @@ import serial
 from ingest.config.loader import nearest
 from ingest.must.client import MustClient
 from ingest.must.errors import MustError
-from ingest.mysensors.replies import ask_version
+from ingest.mysensors.replies import format_version_request
 from ingest.mysensors.transport import CONNECT_S, explain
 from ingest.nut.client import NutClient
 from ingest.nut.errors import NutError
@@ -61,7 +61,7 @@ def _talk(gateway, descriptor, receive, send):
     """Listen, and ask a silent gateway for its version. Returns (bytes heard, did the other side end it)."""
     heard, ended = _listen(descriptor, receive, GREETING_S)
     if not LINE.search(heard) and not ended and gateway.controller:
-        send(ask_version().encode())
+        send(format_version_request().encode())
         more, ended = _listen(descriptor, receive, ANSWER_S)
         heard += more
     return heard, ended

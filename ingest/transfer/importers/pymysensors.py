@@ -8,9 +8,9 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from ingest.mysensors.handlers import tell_sketch_version
+from ingest.mysensors.handlers import apply_sketch_version
 from ingest.mysensors.protocol import NODE_CHILD, Command, Presentation, parse_number, type_name
-from ingest.mysensors.state import Channel, Node, Sensor
+from ingest.mysensors.state import ChannelState, NodeState, SensorState
 from ingest.transfer.states import merge_states
 
 LOOKED_FOR = "pymysensors' mysensors.json: an object of nodes with sensor_id and children"
@@ -63,10 +63,10 @@ class Source:
         return len(states), skipped
 
     def _states(self, number, told, skipped):
-        node = Node(256 * self._options.gateway + number, self._options.gateway, number)
+        node = NodeState(256 * self._options.gateway + number, self._options.gateway, number)
         node.sketch_name, node.protocol_version = told.get("sketch_name"), told.get("protocol_version")
         if told.get("sketch_version"):
-            tell_sketch_version(node, str(told["sketch_version"]), None)
+            apply_sketch_version(node, str(told["sketch_version"]), None)
         if told.get("battery_level"):
             node.battery_level = parse_number(str(told["battery_level"]))
         if number and told.get("type") == Presentation.S_ARDUINO_REPEATER_NODE:
@@ -76,7 +76,7 @@ class Source:
             if not isinstance(child.get("id"), int) or not 0 <= child["id"] < NODE_CHILD:
                 skipped["a child's id is no number from 0 to 254"] += 1
                 continue
-            sensor = Sensor(256 * node.id + child["id"], node.id, child["id"])
+            sensor = SensorState(256 * node.id + child["id"], node.id, child["id"])
             if isinstance(child.get("type"), int):
                 sensor.type, sensor.type_name = child["type"], type_name(Command.presentation, child["type"])
             sensor.description = child.get("description") or None
@@ -85,7 +85,7 @@ class Source:
                 if not type.isdigit() or int(type) > 255 or text is None:
                     skipped["a value without a V_ type"] += 1
                     continue
-                channel = Channel(
+                channel = ChannelState(
                     256 * sensor.id + int(type),
                     node.id,
                     sensor.id,

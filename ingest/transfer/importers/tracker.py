@@ -10,9 +10,9 @@ from collections import Counter
 
 from ingest.db.connection import transaction
 from ingest.db.time import format_utc, parse_utc
-from ingest.mysensors.handlers import tell_battery, tell_sketch_version
+from ingest.mysensors.handlers import apply_battery_level, apply_sketch_version
 from ingest.mysensors.protocol import LIMITS, NODE_CHILD, Command, SetReq, parse_number, type_name
-from ingest.mysensors.state import Channel, Node, Sensor
+from ingest.mysensors.state import ChannelState, NodeState, SensorState
 from ingest.transfer.checkpoint import raise_topics
 from ingest.transfer.importers import tracker_firmware
 from ingest.transfer.messages import HEARD_HERE, Messages
@@ -139,10 +139,10 @@ class Source:
         return None if at and within(own, parse_utc(at)) else at
 
     def _node(self, row, own):
-        node = Node(self._key(row["nid"]), self._options.gateway, row["nid"])
+        node = NodeState(self._key(row["nid"]), self._options.gateway, row["nid"])
         node.sketch_name, node.protocol_version = row["sk_name"], row["api_ver"]
         if row["sk_version"] is not None:
-            tell_sketch_version(node, row["sk_version"], None)
+            apply_sketch_version(node, row["sk_version"], None)
         node.sketch_revision = node.sketch_revision or row["sk_revision"] or None
         node.parent_node_id, node.arc = row["parent"], row["arc"]
         node.first_seen_at = node.last_seen_at = self._seen(row["lastseen"], own)
@@ -193,8 +193,8 @@ class Source:
             elif self._at(row["received"]) != self._seen(row["received"], own):
                 skipped[HEARD_HERE] += 1
             elif numbers[1:] == (NODE_CHILD, SetReq.V_PERCENTAGE):
-                node = Node(self._key(row["nid_id"]), self._options.gateway, row["nid_id"])
-                odd = tell_battery(node, str(row["value"]), self._at(row["received"]))
+                node = NodeState(self._key(row["nid_id"]), self._options.gateway, row["nid_id"])
+                odd = apply_battery_level(node, str(row["value"]), self._at(row["received"]))
                 stored, skipped[odd] = (
                     (stored + 1, skipped[odd]) if odd is None else (stored, skipped[odd] + 1)
                 )
@@ -207,13 +207,15 @@ class Source:
 
     def _channel(self, nid, cid, type, text, at):
         sensor = self._sensor(nid, cid)
-        channel = Channel(256 * sensor.id + type, sensor.node, sensor.id, type, type_name(Command.set, type))
+        channel = ChannelState(
+            256 * sensor.id + type, sensor.node, sensor.id, type, type_name(Command.set, type)
+        )
         channel.value, channel.text, channel.first_at, channel.last_at = parse_number(text), text, at, at
         return sensor, channel
 
     def _sensor(self, nid, cid):
         node = self._key(nid)
-        return Sensor(256 * node + cid, node, cid)
+        return SensorState(256 * node + cid, node, cid)
 
     def _key(self, nid):
         return 256 * self._options.gateway + nid

@@ -11,8 +11,8 @@ from ingest.db.connection import connect, transaction
 from ingest.db.time import format_utc
 from ingest.maintenance.batches import Pace
 from ingest.maintenance.jobs import run_due
-from ingest.mysensors.framing import Lines
-from ingest.mysensors.records import Block
+from ingest.mysensors.framing import LineDecoder
+from ingest.mysensors.records import ReceivedBlock
 from ingest.mysensors.store import Store
 
 NODE, OTHER = 1, 2
@@ -136,8 +136,8 @@ class Speaker:
         self.store = Store(self.connection, "UTC", lambda *what: self.told.append(what))
 
     def say(self, *lines):
-        items, rejects = Lines().feed("".join(line + "\n" for line in lines).encode())
-        self.store.absorb(Block(0, "main", time.time(), time.monotonic(), 1, items, rejects))
+        items, rejects = LineDecoder().decode_block("".join(line + "\n" for line in lines).encode())
+        self.store.absorb(ReceivedBlock(0, "main", time.time(), time.monotonic(), 1, items, rejects))
         return self
 
     def commit(self):

@@ -155,9 +155,9 @@ def test_200_000_lines_in_one_go_are_all_stored_in_bounded_memory(house, tiny):
 
 def test_while_the_disk_is_behind_the_gateway_waits_and_is_not_taken_for_silent(house, tiny, monkeypatch):
     monkeypatch.setattr("ingest.mysensors.gateway.PAUSE_BACKLOG", 500)
-    monkeypatch.setattr("ingest.mysensors.gateway.GO_BACKLOG", 100)
+    monkeypatch.setattr("ingest.mysensors.gateway.RESUME_BACKLOG", 100)
     monkeypatch.setattr("ingest.mysensors.gateway.KEEPALIVE_S", 0.1)
-    monkeypatch.setattr("ingest.mysensors.gateway.SILENT_S", 0.3)
+    monkeypatch.setattr("ingest.mysensors.gateway.IDLE_TIMEOUT_S", 0.3)
 
     def play():
         tiny.connected()

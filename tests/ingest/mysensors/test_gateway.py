@@ -170,7 +170,7 @@ def test_a_stranger_is_asked_once(house, tiny):
 
 
 def test_a_stranger_is_asked_again_after_an_hour(house, tiny, monkeypatch):
-    monkeypatch.setattr("ingest.mysensors.gateway.ASK_AGAIN_S", 0.2)
+    monkeypatch.setattr("ingest.mysensors.gateway.PRESENTATION_RETRY_S", 0.2)
 
     def play():
         tiny.connected()
@@ -227,7 +227,7 @@ def test_a_gateway_that_is_listened_to_gets_not_one_byte(house, tiny):
 
 def test_a_half_open_gateway_is_noticed(house, tiny, monkeypatch):
     monkeypatch.setattr("ingest.mysensors.gateway.KEEPALIVE_S", 0.2)
-    monkeypatch.setattr("ingest.mysensors.gateway.SILENT_S", 0.4)
+    monkeypatch.setattr("ingest.mysensors.gateway.IDLE_TIMEOUT_S", 0.4)
 
     def play():
         tiny.connected()
@@ -247,13 +247,13 @@ def test_a_half_open_gateway_is_noticed(house, tiny, monkeypatch):
 def test_the_constants_notice_it_within_30_seconds():
     from ingest.mysensors import gateway
 
-    assert gateway.SILENT_S + gateway.KEEPALIVE_S / 2 <= 30
-    assert gateway.KEEPALIVE_S < gateway.SILENT_S
+    assert gateway.IDLE_TIMEOUT_S + gateway.KEEPALIVE_S / 2 <= 30
+    assert gateway.KEEPALIVE_S < gateway.IDLE_TIMEOUT_S
 
 
 def test_a_gateway_that_answers_is_kept(house, tiny, monkeypatch):
     monkeypatch.setattr("ingest.mysensors.gateway.KEEPALIVE_S", 0.1)
-    monkeypatch.setattr("ingest.mysensors.gateway.SILENT_S", 0.3)
+    monkeypatch.setattr("ingest.mysensors.gateway.IDLE_TIMEOUT_S", 0.3)
 
     def play():
         tiny.connected()

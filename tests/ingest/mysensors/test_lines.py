@@ -2,20 +2,20 @@
 
 import random
 
-from ingest.mysensors.framing import Lines
+from ingest.mysensors.framing import LineDecoder
 
 GOOD = b"12;6;1;0;0;36.5\n"
 ITEM = ((12, 6, 1, 0, 0), "36.5")
 
 
 def read(data, size=None, suspect=False):
-    lines = Lines(suspect)
+    lines = LineDecoder(suspect)
     items, rejects = [], []
     for start in range(0, len(data), size or len(data) or 1):
-        more, bad = lines.feed(data[start : start + (size or len(data))])
+        more, bad = lines.decode_block(data[start : start + (size or len(data))])
         items += more
         rejects += bad
-    return items, rejects + lines.end()
+    return items, rejects + lines.finish()
 
 
 def test_bad_lines_lie_between_good_ones_and_keep_their_order():
@@ -67,10 +67,10 @@ def test_the_length_limit_is_255():
 
 
 def test_a_line_without_end_needs_little_memory_and_is_rejected_once():
-    lines = Lines()
+    lines = LineDecoder()
     for _ in range(1000):
-        assert lines.feed(b"y" * 10_000) == ([], [])
-    items, [(raw, reason)] = lines.feed(b"y\n" + GOOD)
+        assert lines.decode_block(b"y" * 10_000) == ([], [])
+    items, [(raw, reason)] = lines.decode_block(b"y\n" + GOOD)
     assert items == [ITEM]
     assert raw == "y" * 1024
     assert "10000001 bytes long" in reason

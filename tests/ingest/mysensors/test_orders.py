@@ -3,8 +3,8 @@
 import pytest
 
 from ingest.db.time import format_utc
-from ingest.mysensors.commands import Orders, read_order
-from ingest.mysensors.node_hold import Gate
+from ingest.mysensors.commands import OrderQueue, parse_order
+from ingest.mysensors.node_hold import Transmitter
 from ingest.mysensors.protocol import Header, LineError
 
 WALL = 1_790_000_000.0
@@ -16,19 +16,21 @@ class Desk:
 
     def __init__(self):
         self.sent, self.updates, self.asked, self.sleepers = [], [], [], set()
-        self.gate = Gate()
-        self.gate.write = lambda data: self.sent.append(data.decode().rstrip("\n"))
-        self.orders = Orders(self.gate, self.sleepers.__contains__, self.updates.append, self.asked.append)
+        self.transmitter = Transmitter()
+        self.transmitter.write = lambda data: self.sent.append(data.decode().rstrip("\n"))
+        self.orders = OrderQueue(
+            self.transmitter, self.sleepers.__contains__, self.updates.append, self.asked.append
+        )
         self.now = 0.0
 
     def order(self, number, line=None, name=None, node=12, expires_at=LATER):
-        self.orders.add(read_order((number, node, name, line, expires_at), False))
+        self.orders.add(parse_order((number, node, name, line, expires_at), False))
 
     def run(self, seconds):
         """Let time pass in ticks as short as the daemon's; returns what was sent meanwhile."""
         before, end = len(self.sent), self.now + seconds
         while self.now <= end:
-            self.orders.tick(self.now, WALL + self.now)
+            self.orders.send_due(self.now, WALL + self.now)
             self.now = round(self.now + 0.02, 3)
         return self.sent[before:]
 
@@ -37,7 +39,7 @@ class Desk:
 
     def echo(self, line):
         node, child, command, _, type = map(int, line.split(";")[:5])
-        self.orders.echoed(Header(node, child, command, 1, type), format_utc(WALL + self.now))
+        self.orders.handle_echo(Header(node, child, command, 1, type), format_utc(WALL + self.now))
 
 
 @pytest.fixture
@@ -74,7 +76,7 @@ def test_a_line_that_asks_for_no_echo_is_done_when_it_is_sent(desk):
 def test_orders_leave_the_radio_time_and_keep_their_order(desk):
     for number in range(5):
         desk.order(number, f"12;{number};1;0;2;1")
-    desk.orders.tick(0, WALL)
+    desk.orders.send_due(0, WALL)
     assert len(desk.sent) == 1
     assert desk.run(0.35) == [f"12;{number};1;0;2;1" for number in (1, 2, 3)]
 
@@ -92,10 +94,10 @@ def test_an_answer_is_as_good_as_an_echo(desk):
     desk.order(2, name="signal")
     desk.order(3, name="presentation")
     assert desk.run(1) == ["12;255;3;1;18;", "12;255;3;1;29;R", "12;255;3;1;19;"]
-    assert desk.orders.answered(Header(13, 255, 3, 0, 22), "") is False
-    assert desk.orders.answered(Header(12, 255, 3, 0, 22), "") is True
-    assert desk.orders.answered(Header(12, 255, 3, 0, 31), "") is True
-    assert desk.orders.answered(Header(12, 255, 0, 0, 17), "") is True
+    assert desk.orders.handle_answer(Header(13, 255, 3, 0, 22), "") is False
+    assert desk.orders.handle_answer(Header(12, 255, 3, 0, 22), "") is True
+    assert desk.orders.handle_answer(Header(12, 255, 3, 0, 31), "") is True
+    assert desk.orders.handle_answer(Header(12, 255, 0, 0, 17), "") is True
     assert [desk.states(number)[-1] for number in (1, 2, 3)] == ["echoed"] * 3
 
 
@@ -103,13 +105,13 @@ def test_a_sleeping_node_gets_an_order_inside_its_window_only(desk):
     desk.sleepers.add(12)
     desk.order(1, ON)
     assert desk.run(60) == []
-    desk.orders.window(12, 0.5, desk.now)
+    desk.orders.open_window(12, 0.5, desk.now)
     assert desk.run(0.5) == [ON]
     assert desk.run(60) == []  # unechoed, it waits for the next window and is not given up
-    desk.orders.window(12, 0.5, desk.now)
+    desk.orders.open_window(12, 0.5, desk.now)
     assert desk.run(0.5) == [ON]
     desk.echo(ON)
-    desk.orders.window(12, 0.5, desk.now)
+    desk.orders.open_window(12, 0.5, desk.now)
     assert desk.run(1) == []
     assert desk.states(1) == ["sent", "sent", "echoed"]
 
@@ -119,7 +121,7 @@ def test_nothing_is_sent_at_the_end_of_a_window(desk):
     for number in range(10):
         desk.order(number, f"12;{number};1;1;2;1")
     start = desk.now
-    desk.orders.window(12, 0.5, start)
+    desk.orders.open_window(12, 0.5, start)
     assert desk.run(2) == [f"12;{number};1;1;2;1" for number in range(4)]  # at 0, 0.1, 0.2, 0.3 of 0.5 s
     assert max(update.sent_at for update in desk.updates) < format_utc(WALL + start + 0.4)
 
@@ -127,14 +129,14 @@ def test_nothing_is_sent_at_the_end_of_a_window(desk):
 def test_in_a_long_window_an_order_is_sent_once(desk):
     desk.sleepers.add(12)
     desk.order(1, ON)
-    desk.orders.window(12, 30, desk.now)
+    desk.orders.open_window(12, 30, desk.now)
     assert desk.run(29) == [ON]
 
 
 def test_the_window_of_one_node_is_not_that_of_another(desk):
     desk.sleepers |= {12, 13}
     desk.order(1, ON)
-    desk.orders.window(13, 5, desk.now)
+    desk.orders.open_window(13, 5, desk.now)
     assert desk.run(1) == []
 
 
@@ -143,7 +145,7 @@ def test_a_newer_value_replaces_one_that_waits(desk):
     desk.order(1, ON)
     desk.order(2, "12;2;1;1;2;1")
     desk.order(3, OFF)
-    desk.orders.window(12, 0.5, desk.now)
+    desk.orders.open_window(12, 0.5, desk.now)
     assert desk.run(1) == ["12;2;1;1;2;1", OFF]
     assert desk.states(1) == ["expired"]
     assert desk.updates[0].reason == "replaced by order 3"
@@ -172,7 +174,7 @@ def test_an_order_expires_in_words(desk):
     desk.run(20)
     assert desk.updates[-1].state == "expired"
     assert desk.updates[-1].reason == "expired: the node opened no window in which it hears"
-    desk.orders.window(12, 0.5, desk.now)
+    desk.orders.open_window(12, 0.5, desk.now)
     assert desk.run(1) == []
 
 
@@ -183,32 +185,32 @@ def test_what_was_over_before_the_start_is_not_blamed_on_a_node_that_is_awake(de
 
 
 def test_a_held_node_gets_nothing_but_stream_messages_until_it_is_released(desk):
-    desk.gate.hold(12, "its firmware is being updated")
+    desk.transmitter.hold(12, "its firmware is being updated")
     desk.order(1, ON)
     desk.order(2, "13;1;1;1;2;1", node=13)
     assert desk.run(3) == ["13;1;1;1;2;1"]
     desk.echo("13;1;1;1;2;1")
-    assert not desk.gate.send("12;255;3;0;6;M\n", Header(12, 255, 3, 0, 6))
-    assert desk.gate.send("12;255;4;0;1;00\n", Header(12, 255, 4, 0, 1))
+    assert not desk.transmitter.send("12;255;3;0;6;M\n", Header(12, 255, 3, 0, 6))
+    assert desk.transmitter.send("12;255;4;0;1;00\n", Header(12, 255, 4, 0, 1))
     released = []
-    desk.gate.on_release = released.append
-    desk.gate.release(12)
+    desk.transmitter.on_release = released.append
+    desk.transmitter.release(12)
     assert released == [12]
     assert desk.run(1) == [ON]
 
 
 def test_an_order_that_expires_while_its_node_is_held_says_so(desk):
-    desk.gate.hold(12, "its firmware is being updated")
+    desk.transmitter.hold(12, "its firmware is being updated")
     desk.order(1, ON, expires_at=format_utc(WALL + 1))
     desk.run(2)
     assert desk.updates[-1].reason == "expired: its firmware is being updated"
 
 
 def test_orders_wait_for_a_connection(desk):
-    write, desk.gate.write = desk.gate.write, None
+    write, desk.transmitter.write = desk.transmitter.write, None
     desk.order(1, ON)
     assert desk.run(20) == []
-    desk.gate.write = write
+    desk.transmitter.write = write
     assert desk.run(1) == [ON]
     assert desk.states(1) == ["sent"]
 
@@ -228,7 +230,7 @@ def test_orders_wait_for_a_connection(desk):
 def test_a_refusal_is_in_words(row, said):
     node, name, line = row
     with pytest.raises(LineError, match=said):
-        read_order((1, node, name, line, LATER), False)
+        parse_order((1, node, name, line, LATER), False)
 
 
 def test_a_broadcast_goes_by_the_gateways_own_row(desk):
@@ -238,4 +240,4 @@ def test_a_broadcast_goes_by_the_gateways_own_row(desk):
 
 def test_a_gateway_that_is_listened_to_takes_no_order():
     with pytest.raises(LineError, match="listened to only"):
-        read_order((1, 12, "reboot", None, LATER), True)
+        parse_order((1, 12, "reboot", None, LATER), True)

@@ -60,7 +60,9 @@ def test_a_taken_slot_is_said_in_words_and_makes_no_events(house, tiny):
 def test_the_same_trouble_is_logged_once(house, tiny, caplog):
     tiny.full = True
     house.live(house.config({"tcp": tiny.address}), lambda: tiny.connected(6))
-    assert [record.levelname for record in caplog.records if "for ever" in record.message] == ["WARNING"]
+    assert [record.levelname for record in caplog.records if "; retrying every" in record.message] == [
+        "WARNING"
+    ]
 
 
 def test_a_loss_is_an_event_that_ends_with_the_first_word(house, tiny):

@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from ingest.mysensors.interval_stats import series
+from ingest.mysensors.interval_stats import series_key
 
 LINES, CONNECTIONS = 20_000, 4
 DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
@@ -258,7 +258,7 @@ def check_daily(house, messages):
     counts, connections = Counter(), defaultdict(set)
     for connection, node, child, command, _, type, _ in messages:
         if node != 255:
-            for key in (series(node), series(node, child), series(node, child, command, type)):
+            for key in (series_key(node), series_key(node, child), series_key(node, child, command, type)):
                 counts[key] += 1
                 connections[key].add(connection)
     found = house.rows(

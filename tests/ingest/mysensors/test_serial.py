@@ -105,7 +105,7 @@ def test_unplugged_and_plugged_in_again_at_the_same_name(house, plug, eventually
 
 
 def test_the_first_line_is_refused_where_it_may_have_begun_before(house, plug, eventually, monkeypatch):
-    monkeypatch.setattr("ingest.mysensors.transport.QUIET_S", 0.4)
+    monkeypatch.setattr("ingest.mysensors.transport.SETTLE_S", 0.4)
     plug.plug()
 
     def play():
@@ -139,7 +139,7 @@ def test_a_gateway_that_is_listened_to_gets_not_one_byte(house, plug):
 
 def test_an_open_port_that_says_nothing_is_said_in_words(house, plug, monkeypatch):
     monkeypatch.setattr("ingest.mysensors.gateway.KEEPALIVE_S", 0.1)
-    monkeypatch.setattr("ingest.mysensors.gateway.SILENT_S", 0.2)
+    monkeypatch.setattr("ingest.mysensors.gateway.IDLE_TIMEOUT_S", 0.2)
     plug.plug()
     house.live(
         house.config({"serial": str(plug.path), "baudrate": 57600}),

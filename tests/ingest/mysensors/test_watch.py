@@ -1,4 +1,4 @@
-"""Events of nodes and of the clock: silence beyond a node's own habit, a clock that is set. Gateways: test_reconnect."""
+"""Events of nodes and of the clock: silence beyond a node's own usual_range, a clock that is set. Gateways: test_reconnect."""
 
 import time
 from types import SimpleNamespace
@@ -7,9 +7,9 @@ import pytest
 
 from ingest.db.connection import connect, transaction
 from ingest.db.time import format_utc
-from ingest.mysensors.events import Connected, Lost, Watch
-from ingest.mysensors.framing import Lines
-from ingest.mysensors.records import Block
+from ingest.mysensors.events import EventSink, GatewayConnected, GatewayLost
+from ingest.mysensors.framing import LineDecoder
+from ingest.mysensors.records import ReceivedBlock
 from ingest.mysensors.registry import number_gateways
 from ingest.mysensors.store import Store
 from ingest.schema.migrate import migrate
@@ -18,7 +18,7 @@ WALL = 1_790_000_000.0
 
 
 class Days:
-    """A Store and its Watch, with both clocks of the machine turned by hand."""
+    """A Store and its EventSink, with both clocks of the machine turned by hand."""
 
     def __init__(self, path, monkeypatch):
         self.connection = connect(path)
@@ -31,16 +31,16 @@ class Days:
 
     def start(self):
         self.store = Store(self.connection, "UTC")
-        self.watch = Watch(self.connection, self.store)
+        self.watch = EventSink(self.connection, self.store)
         self.connect()
 
     def connect(self):
         self.epoch += 1
-        self.watch.absorb(Connected(0, self.wall, self.monotonic))
+        self.watch.absorb(GatewayConnected(0, self.wall, self.monotonic))
 
     def say(self, *lines):
-        items, _ = Lines().feed("".join(line + "\n" for line in lines).encode())
-        self.store.absorb(Block(0, "main", self.wall, self.monotonic, self.epoch, items))
+        items, _ = LineDecoder().decode_block("".join(line + "\n" for line in lines).encode())
+        self.store.absorb(ReceivedBlock(0, "main", self.wall, self.monotonic, self.epoch, items))
         self.commit()
 
     def wait(self, seconds):
@@ -103,7 +103,7 @@ def test_a_talkative_node_is_not_silent_before_ten_minutes(days):
 
 def test_while_the_gateway_is_away_no_node_is_called_silent(days):
     every(days, 60, 6)
-    days.watch.absorb(Lost(0, days.wall, "gone"))
+    days.watch.absorb(GatewayLost(0, days.wall, "gone"))
     days.wait(7200)
     assert [row[0] for row in days.rows()] == ["GATEWAY_LOST"]
     days.connect()

@@ -12,13 +12,13 @@ import pytest
 
 from ingest.db.connection import connect, transaction
 from ingest.db.time import format_utc
-from ingest.mysensors.events import Connected, Watch
-from ingest.mysensors.framing import Lines
+from ingest.mysensors.events import EventSink, GatewayConnected
+from ingest.mysensors.framing import LineDecoder
+from ingest.mysensors.known_nodes import load_known_nodes
 from ingest.mysensors.protocol import Header
-from ingest.mysensors.records import Block
+from ingest.mysensors.records import ReceivedBlock
 from ingest.mysensors.registry import number_gateways
 from ingest.mysensors.replay import replay
-from ingest.mysensors.startup_state import what_is_known
 from ingest.mysensors.store import Store
 from ingest.schema.migrate import migrate
 from ingest.transfer import checkpoint as ledger
@@ -46,8 +46,8 @@ class Reader:
             )
 
     def hear(self, at, *lines):
-        items, _ = Lines().feed("".join(line + "\n" for line in lines).encode())
-        self.store.absorb(Block(0, "main", at, at, 1, items))
+        items, _ = LineDecoder().decode_block("".join(line + "\n" for line in lines).encode())
+        self.store.absorb(ReceivedBlock(0, "main", at, at, 1, items))
 
     def commit(self):
         with transaction(self.connection):
@@ -257,13 +257,13 @@ def test_what_a_node_is_by_default_gives_way_to_what_a_file_tells(site, reader, 
 def test_a_silent_node_is_told_of_when_the_import_has_told_all(site, reader, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "CHUNK", 10)
     live = reader()
-    watch = Watch(live.connection, live.store)
-    watch.absorb(Connected(0, time.time(), time.monotonic() - 7200))
+    watch = EventSink(live.connection, live.store)
+    watch.absorb(GatewayConnected(0, time.time(), time.monotonic() - 7200))
     watch.committed()
 
     def look():
         live.commit()
-        watch._next_look = 0.0
+        watch._next_check = 0.0
         watch.poll(live.connection, True)
 
     path = tell(
@@ -271,8 +271,8 @@ def test_a_silent_node_is_told_of_when_the_import_has_told_all(site, reader, tmp
     )
     site.take(path, bar=Between(look))
     assert watch._rows == []
-    live.store.learned -= 61
-    watch._next_look = 0.0
+    live.store.imported_at -= 61
+    watch._next_check = 0.0
     watch.poll(live.connection, True)
     assert [row[1][3] for row in watch._rows] == [
         row[0] for row in site.rows("select last_seen_at from nodes order by id")
@@ -337,7 +337,7 @@ def test_what_the_tracker_cut_or_knows_better_is_not_taken_for_what_was_just_hea
 def test_last_values_and_nodes_of_a_file_reach_the_dialogue(site, reader, tmp_path):
     live = reader()
     told = []
-    live.store.on_import = lambda connection: told.append(what_is_known(connection, 0))
+    live.store.on_import = lambda connection: told.append(load_known_nodes(connection, 0))
     site.take(
         tell(
             tmp_path / "t.db",

@@ -7,20 +7,20 @@ from ingest.mysensors.protocol import Command, Header
 
 
 @dataclass
-class Known:
+class KnownNodes:
     """Ids are node ids of one gateway."""
 
     values: dict  # Header of the set message of a channel -> its last text
-    heard: set  # ids in use, heard or given away
-    given: dict  # id that was given away and never heard since -> unix seconds
+    heard: set  # ids in use, heard or assigned
+    assigned: dict  # id that was assigned and never heard since -> unix seconds
     presented: set
     sleepers: set
     protocols: dict  # id -> version of its library
 
 
-def what_is_known(connection, gateway):
+def load_known_nodes(connection, gateway):
     """Read it for the gateway with this number."""
-    known = Known({}, set(), {}, set(), set(), {})
+    known = KnownNodes({}, set(), {}, set(), set(), {})
     for node_id, presented_at, smart_sleep_ms, version, id_given_at, last_seen_at in connection.execute(
         "select node_id, presented_at, smart_sleep_ms, protocol_version, id_given_at, last_seen_at "
         "from nodes where gateway = ?",
@@ -28,7 +28,7 @@ def what_is_known(connection, gateway):
     ):
         known.heard.add(node_id)
         if id_given_at is not None and last_seen_at is None:
-            known.given[node_id] = parse_utc(id_given_at)
+            known.assigned[node_id] = parse_utc(id_given_at)
         if presented_at is not None:
             known.presented.add(node_id)
         if smart_sleep_ms is not None:
