@@ -188,11 +188,15 @@ class House:
                 played.append((scenario(), None))
             except BaseException as error:
                 played.append((None, error))
-            while not ended.is_set():
-                os.kill(os.getpid(), signal.SIGTERM)
-                ended.wait(0.05)
+            while signal.getsignal(signal.SIGTERM) is ignore and not ended.wait(0.01):
+                pass  # the daemon has yet to install its handler
+            if not ended.is_set():
+                os.kill(os.getpid(), signal.SIGTERM)  # once: the handler is gone before the daemon returns
 
-        before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM,)}
+        def ignore(*_):
+            """What a signal meets before the daemon's own handler, and must not end the tests."""
+
+        before = signal.signal(signal.SIGTERM, ignore)
         thread = threading.Thread(target=play)
         thread.start()
         try:
@@ -200,8 +204,7 @@ class House:
         finally:
             ended.set()
             thread.join()
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            signal.signal(signal.SIGTERM, before)
         result, error = played[0]
         if error is not None:
             raise error
