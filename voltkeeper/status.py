@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ingest.db.connection import connect
+from ingest.db.durations import format_duration
 from ingest.db.locks import is_byte_locked
 from ingest.pipeline.source_health import LATE_S
 from ingest.ups.source_lock import lock_offset
@@ -66,23 +67,17 @@ def _age_s(at):
     return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(at)).total_seconds())
 
 
-def ago(seconds):
-    """A span that has passed, in words: `12 s`, `5 min`, `3 h`, `4 days`."""
-    for size, word in ((86400, "days"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {word}"
-    return f"{seconds:.0f} s"
-
-
 def describe(source):
     """The state of a source in words."""
     if not source.alive:
         words = "nobody reads it" if source.state == "stopped" else "its reader ended without saying so"
-        return f"{words}; last heard of {ago(source.heartbeat_s)} ago"
+        return f"{words}; last heard of {format_duration(source.heartbeat_s)} ago"
     words = source.state if source.detail in ("", source.state) else f"{source.state}: {source.detail}"
-    data = "no data yet" if source.data_s is None else f"last data {ago(source.data_s)} ago"
-    late = f"; ingest hangs: its last word is {ago(source.heartbeat_s)} old" if source.late else ""
-    return f"{words}, for {ago(source.since_s)}; {data}{late}"
+    data = "no data yet" if source.data_s is None else f"last data {format_duration(source.data_s)} ago"
+    late = (
+        f"; ingest hangs: its last word is {format_duration(source.heartbeat_s)} old" if source.late else ""
+    )
+    return f"{words}, for {format_duration(source.since_s)}; {data}{late}"
 
 
 def run_status(config):

@@ -20,12 +20,3 @@ def seconds_between(start, end):
 def months_since(column):
     """Months since the time in `column`, with one decimal."""
     return f"round((julianday('now') - julianday({column})) / {MONTH_DAYS}, 1)"
-
-
-def words(seconds):
-    """A duration for people: `45 s`, `12 min`, `5 h`, `3 d`."""
-    return f"""case
-      when {seconds} < 120 then cast(round({seconds}) as integer) || ' s'
-      when {seconds} < 7200 then cast(round({seconds} / 60.0) as integer) || ' min'
-      when {seconds} < 172800 then cast(round({seconds} / 3600.0) as integer) || ' h'
-      else cast(round({seconds} / 86400.0) as integer) || ' d' end"""

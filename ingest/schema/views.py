@@ -5,9 +5,10 @@ index, so that a view costs the same at a hundred thousand messages and at ten m
 `cast(... as integer)` where they are whole numbers: facets on them find nothing otherwise.
 """
 
+from ingest.db.durations import duration_sql
 from ingest.mysensors.interval_stats import series_key
 from ingest.schema import views_ups as ups_views
-from ingest.schema.sql_fragments import DAY_AGO, LATE_S, NOW, age, months_since, seconds_between, words
+from ingest.schema.sql_fragments import DAY_AGO, LATE_S, NOW, age, months_since, seconds_between
 from ingest.schema.views_ota import OTA_ATTENTION, OTA_VIEWS
 from ingest.schema.views_radio import RADIO_VIEWS
 
@@ -34,7 +35,7 @@ select s.source, s.kind, s.address, s.state, s.detail, s.since_at, s.heartbeat_a
   end as verdict,
   case
     when {age("s.heartbeat_at")} > {LATE_S}
-      then 'no reader is running: its last sign of life is ' || {words(age("s.heartbeat_at"))} || ' old'
+      then 'no reader is running: its last sign of life is ' || {duration_sql(age("s.heartbeat_at"))} || ' old'
     else s.state || coalesce(' (' || nullif(nullif(s.detail, ''), s.state) || ')', '')
   end as words,
   s.last_data_at, s.last_error, s.last_error_at, s.connects, s.received, s.rejected
@@ -59,13 +60,13 @@ select id, name, gateway_name as gateway, node_id,
     when last_seen_at is null then 'never heard' || coalesce(', id given ' || substr(id_given_at, 1, 10), '')
     when role = 'gateway' and verdict is not null then words
     when not configured then 'its gateway is not configured any more'
-    when silent_s > stale_after_s then 'silent for ' || {words("silent_s")}
-      || coalesce(', usually every ' || {words("usual_interval_s")}, '')
+    when silent_s > stale_after_s then 'silent for ' || {duration_sql("silent_s")}
+      || coalesce(', usually every ' || {duration_sql("usual_interval_s")}, '')
       || case when battery_level < {LOW} then ', battery ' || cast(battery_level as integer) || ' %' else '' end
     when battery_level < {LOW} then 'battery ' || cast(battery_level as integer) || ' %'
     when {_LOST} then 'not known: its gateway is ' || words
     when odd_at > {DAY_AGO} then 'strange: ' || odd_reason
-    else coalesce('heard every ' || {words("usual_interval_s")}, 'heard, interval not known yet')
+    else coalesce('heard every ' || {duration_sql("usual_interval_s")}, 'heard, interval not known yet')
   end as reason,
   role, location, sketch_name, sketch_version, sketch_revision, protocol_version,
   last_seen_at, silent_s, usual_interval_s, stale_after_s,

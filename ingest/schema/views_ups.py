@@ -3,7 +3,8 @@
 What is now comes from `ups`, from one sample found by index and from events that are open: never from history.
 """
 
-from ingest.schema.sql_fragments import DAY_AGO, NOW, age, months_since, seconds_between, words
+from ingest.db.durations import duration_sql
+from ingest.schema.sql_fragments import DAY_AGO, NOW, age, months_since, seconds_between
 from ingest.ups.event_text import EVENT_WORDS, LIMITS
 from ingest.ups.status import STATUS_WORDS
 
@@ -56,7 +57,7 @@ select id, name, label,
   case
     when status_at is null then coalesce('never answered: ' || trouble, 'not heard yet')
     when not configured then 'not in the config any more'
-    when lost then 'no data for ' || {words("age_s")} || coalesce(': ' || trouble, '')
+    when lost then 'no data for ' || {duration_sql("age_s")} || coalesce(': ' || trouble, '')
     else coalesce(status_words, 'no status') || coalesce(', ' || limits, '')
   end as reason,
   case state_since when 'lost' then status_at when 'battery' then outage_at else limits_since end as since_at,
@@ -191,7 +192,7 @@ union all
   select case state when 'Critical' then 1 when 'Stale' then 3 when 'Warning' then 2 else 5 end,
     case state when 'No data' then 'Warning' else state end, 'UPS ' || o.label,
     reason || case when battery_runtime is not null and on_battery_since is not null
-      then ' · ' || {words("battery_runtime")} || ' left' else '' end,
+      then ' · ' || {duration_sql("battery_runtime")} || ' left' else '' end,
     since_at, href
   from ups_overview o
   where o.configured and o.state <> 'OK'

@@ -18,7 +18,7 @@ from tests.helpers.demo_gateway import running_gateway
 from voltkeeper.check import run_check
 from voltkeeper.check.http import check_site
 from voltkeeper.config_source import Sources
-from voltkeeper.status import ago, is_read, read_sources
+from voltkeeper.status import is_read, read_sources
 
 TOKEN = "0123456789abcdef"
 
@@ -340,13 +340,6 @@ def test_a_site_that_is_another():
     with server(answer) as port:
         assert check_site(f"http://127.0.0.1:{port}/", lines.append) == 1
     assert all(line.startswith("FAILED") and "is this Voltkeeper's site?" in line for line in lines)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (3 * 86400, "3 days")]
-)
-def test_spans_in_words(seconds, words):
-    assert ago(seconds) == words
 
 
 def test_read_sources_of_an_empty_file(tmp_path):

@@ -15,13 +15,14 @@ from sqlite_utils import Database
 
 from ingest.config.model import ConfigError, load_with_secrets
 from ingest.db.connection import connect
+from ingest.db.durations import format_duration
 from ingest.db.time import parse_utc
 from ingest.maintenance.retention import plan
 from ingest.schema.tables import migrations
 from voltkeeper.check.http import PULSE, fetch
 from voltkeeper.check.sources import orders_of, probe_gateway, probe_must, probe_nut, probe_orders
 from voltkeeper.config_source import choose_config, named_file
-from voltkeeper.status import ago, describe, read_sources
+from voltkeeper.status import describe, read_sources
 from voltkeeper.up import PortError, claim, site_url
 
 LOW_DISK_MB = 500
@@ -176,11 +177,11 @@ def _check_retention(report, config):
     if rows and passed > LATE_PRUNE_S:
         report.note(
             "retention",
-            f"{f'last pruned {ago(passed)} ago' if pruned else 'never pruned'}, {rows:,} rows are older than it "
+            f"{f'last pruned {format_duration(passed)} ago' if pruned else 'never pruned'}, {rows:,} rows are older than it "
             "allows: the site prunes daily; where none runs, let a timer run `voltkeeper prune`",
         )
     elif pruned:
-        report.good("retention", f"last pruned {ago(passed)} ago")
+        report.good("retention", f"last pruned {format_duration(passed)} ago")
 
 
 def _check_sources(report, config):
