@@ -2,12 +2,27 @@
 
 from pathlib import Path
 
-from sqlite_utils import Database
+from sqlite_utils import Database, Migrations
 
 from ingest.db.connection import connect, transaction
 from ingest.db.locks import lock_file
-from ingest.schema.tables import migrations
-from ingest.schema.views import VIEWS
+from ingest.schema import imports, maintenance, mysensors, ota, ups
+from ingest.schema.overview import VIEWS
+
+# The name of the set and the names of the migrations, which are those of the functions, are keys in the table
+# `_sqlite_migrations` of every file: they and their order stay as they are.
+migrations = Migrations("voltkeeper")
+for migration in (
+    mysensors.mysensors,
+    ups.ups,
+    ota.ota,
+    maintenance.keeping,
+    imports.imports,
+    ups.ups_orders,
+    mysensors.sent_orders,
+    imports.imports_of_samples,
+):
+    migrations()(migration)
 
 PAGE_SIZE = 1024  # a small commit then writes a third of what it writes with pages of 4096
 

@@ -1,4 +1,4 @@
-"""Pieces of SQL that views share."""
+"""Pieces of SQL that tables and views share, and running a script of statements."""
 
 LATE_S = 90  # a reader's heartbeat older than this: nobody reads the source
 MONTH_DAYS = 30.44
@@ -20,3 +20,10 @@ def seconds_between(start, end):
 def months_since(column):
     """Months since the time in `column`, with one decimal."""
     return f"round((julianday('now') - julianday({column})) / {MONTH_DAYS}, 1)"
+
+
+def run_script(db, script):
+    """Execute the statements one by one: executescript would commit what the migration has begun."""
+    for statement in script.split(";\n"):
+        if statement.strip():
+            db.execute(statement)

@@ -13,7 +13,7 @@ from ingest.mysensors.interval_stats import MERGE_DAYS
 from ingest.mysensors.records import ReceivedBlock
 from ingest.mysensors.state import MERGE_HOURS, ChannelState, NodeState, SensorState
 from ingest.mysensors.store import BATTERY_LEVELS, MESSAGE, MESSAGES, READINGS, Store
-from ingest.schema.tables import migrations
+from ingest.schema.migrate import migrations
 from ingest.transfer.checkpoint import reserve
 from ingest.transfer.recorded_ranges import Look, heard, within
 from ingest.transfer.states import merge_states, save_heard, save_states

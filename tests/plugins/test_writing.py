@@ -118,7 +118,9 @@ def test_a_browser_reads_why_it_was_refused(site):
     fields = {"csrftoken": site.token(), "node": "99", "location": "x"}
     response = site.post("/telemetry/set_location", data=fields, headers=BROWSER)
     assert (
-        response.status_code == 404 and "No node 99" in response.text and "<h1>Could not save</h1>" in response.text
+        response.status_code == 404
+        and "No node 99" in response.text
+        and "<h1>Could not save</h1>" in response.text
     )
 
 

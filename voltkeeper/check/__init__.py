@@ -18,7 +18,7 @@ from ingest.db.connection import connect
 from ingest.db.durations import format_duration
 from ingest.db.time import parse_utc
 from ingest.maintenance.retention import plan
-from ingest.schema.tables import migrations
+from ingest.schema.migrate import migrations
 from voltkeeper.check.http import PULSE, fetch
 from voltkeeper.check.sources import orders_of, probe_gateway, probe_must, probe_nut, probe_orders
 from voltkeeper.config_source import choose_config, named_file

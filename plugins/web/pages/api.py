@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 from datasette import Response
 from datasette.plugins import pm
 
-from ingest.schema.tables import COMMANDS
+from ingest.schema.mysensors import COMMANDS
 from plugins.web.endpoint import BY_QUERY, UNDOCUMENTED, Endpoint, endpoints_of, shown_path
 from plugins.web.query import DATABASE, select
 from plugins.web.render.cells import LISTS, OF_QUERIES

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from ingest.db.time import format_utc, parse_utc
-from ingest.schema.views_ups import MAINS_OUTAGE_S
+from ingest.schema.ups import MAINS_OUTAGE_S
 from plugins.web.query import select
 from plugins.web.responses import page
 

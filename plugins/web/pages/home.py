@@ -3,7 +3,7 @@
 from datasette import Response
 
 from ingest.db.time import parse_utc
-from ingest.schema import views_ups as ups_views
+from ingest.schema import ups as ups_views
 from plugins.web.auth.permissions import has_right
 from plugins.web.query import DATABASE, select, select_many
 from plugins.web.responses import error_page, json_errors, page

@@ -2,7 +2,7 @@
 
 from markupsafe import Markup
 
-from ingest.schema.views import VIEWS
+from ingest.schema.overview import VIEWS
 from plugins.web.query import select
 from reporting.formatting import STATES, state_pill
 from reporting.periods import ALL_PERS

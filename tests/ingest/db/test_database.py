@@ -14,9 +14,8 @@ from sqlite_utils import Database
 from ingest.db.connection import connect, transaction
 from ingest.db.time import format_utc, parse_utc
 from ingest.schema import migrate as migrating
-from ingest.schema.migrate import migrate
-from ingest.schema.tables import migrations
-from ingest.schema.views import VIEWS
+from ingest.schema.migrate import migrate, migrations
+from ingest.schema.overview import VIEWS
 
 ROOT = Path(__file__).parents[3]
 MIGRATE = "import sys; from ingest.schema.migrate import migrate; migrate(sys.argv[1])"
@@ -100,7 +99,7 @@ def test_a_migration_that_is_killed_leaves_nothing_behind(path, tmp_path):
     # The process ends inside the migration, after half of its statements.
     half = """
 import os, signal, sys
-from ingest.schema import tables as schema
+from ingest.schema import mysensors as schema
 from ingest.schema.migrate import migrate
 made = schema.name_triggers
 schema.name_triggers = lambda: (os.kill(os.getpid(), signal.SIGKILL), *made())

@@ -1,16 +1,201 @@
-"""The views of UPSes: how each is now, what happened, the outages.
+"""Tables and views of UPSes: variables, samples, polls, orders; how each is now, what happened, the outages.
 
 What is now comes from `ups`, from one sample found by index and from events that are open: never from history.
 """
 
+from sqlite_utils import Database
+
 from ingest.db.durations import duration_sql
-from ingest.schema.sql_fragments import DAY_AGO, NOW, age, months_since, seconds_between
+from ingest.schema.sql_fragments import DAY_AGO, NOW, age, months_since, run_script, seconds_between
 from ingest.ups.event_text import EVENT_WORDS, LIMITS
 from ingest.ups.status import STATUS_WORDS
 
 PATIENCE_S = 90  # failed polls older than this make a UPS stale, whatever its events say
 LONGEST_S = 7500  # twice the longest poll_s: no UPS is asked less often
 MAINS_OUTAGE_S = 60  # outages that begin within this of each other are one of the mains: a reader sees them up to a poll late
+
+UPS_FIGURES = (
+    "input_voltage",
+    "input_frequency",
+    "output_voltage",
+    "output_frequency",
+    "output_current",
+    "battery_charge",
+    "battery_voltage",
+    "battery_current",
+    "battery_runtime",
+    "battery_temperature",
+    "ups_load",
+    "ups_realpower",
+    "ups_power",
+    "ups_temperature",
+    "ups_efficiency",
+)
+UPS_HOURLY = (
+    "input_voltage",
+    "input_frequency",
+    "output_voltage",
+    "battery_charge",
+    "battery_voltage",
+    "battery_runtime",
+    "ups_load",
+    "watts",
+    "ups_temperature",
+)
+UPS = f"""
+create table ups (
+  id integer primary key,
+  name text not null unique,
+  driver text not null,
+  source text not null,
+  address text not null default '',
+  label text not null,
+  location text not null default '',
+  configured integer not null default 1,
+  mfr text,
+  model text,
+  serial text,
+  firmware text,
+  realpower_nominal real,
+  power_nominal real,
+  power_factor real,
+  status text,
+  status_at text,
+  outcome text,
+  outcome_at text,
+  battery_changed_at text,
+  first_seen_at text,
+  last_sample_at text
+);
+
+create table ups_variables (
+  ups integer not null references ups(id),
+  variable text not null,
+  value text not null,
+  number real,
+  writable integer not null default 0,
+  changed_at text not null,
+  primary key (ups, variable)
+) without rowid;
+
+create table ups_variable_changes (
+  id integer primary key,
+  ups integer not null references ups(id),
+  variable text not null,
+  old text,
+  value text not null,
+  changed_at text not null
+);
+create index ups_variable_changes_ups on ups_variable_changes (ups);
+
+create table ups_samples (
+  id integer primary key,
+  sampled_at text not null,
+  ups integer not null references ups(id),
+  ups_status text not null,
+  {" real, ".join(UPS_FIGURES)} real,
+  watts real,
+  watts_rule text
+);
+create index ups_samples_ups_sampled_at on ups_samples (ups, sampled_at);
+
+create table ups_samples_hourly (
+  ups integer not null references ups(id),
+  hour_at text not null,
+  samples integer not null,
+  covered_s real not null,
+  on_battery_s real not null,
+  trim_s real not null,
+  boost_s real not null,
+  wh real,
+  watts_rule text,
+  {", ".join(f"{figure}_{part} real" for figure in UPS_HOURLY for part in ("min", "avg", "max"))},
+  primary key (ups, hour_at)
+) without rowid;
+
+create table polls (
+  id integer primary key,
+  ups integer not null references ups(id),
+  started_at text not null,
+  ended_at text not null,
+  count integer not null,
+  outcome text not null,
+  detail text not null default ''
+);
+create index polls_ups on polls (ups, started_at);
+
+create table tariffs (
+  id integer primary key,
+  valid_from text,
+  valid_to text,
+  hours text not null default '',
+  days text not null default '',
+  price_per_kwh real not null,
+  currency text not null
+);
+
+create table ups_battery_changes (
+  id integer primary key,
+  ups integer not null references ups(id),
+  changed_at text not null,
+  recorded_at text not null default ({NOW}),
+  recorded_by text
+);
+create index ups_battery_changes_ups on ups_battery_changes (ups, changed_at);
+
+alter table events add column ups integer references ups(id);
+create index events_ups on events (ups) where ups is not null;
+create index events_event on events (event, started_at);
+"""
+
+
+def ups(db: Database) -> None:
+    """UPSes: what they say, what it sums up to, how polling them went."""
+    run_script(db, UPS)
+    db.execute(
+        """create trigger ups_battery_changes_recorded after insert on ups_battery_changes begin
+        update ups set battery_changed_at =
+          (select max(changed_at) from ups_battery_changes where ups = new.ups) where id = new.ups; end"""
+    )
+
+
+UPS_ORDERS = f"""
+create table ups_orders (
+  id integer primary key,
+  ups integer not null references ups(id),
+  command text,
+  variable text,
+  value text,
+  old text,
+  state text not null default 'queued',
+  reason text not null default '',
+  created_at text not null default ({NOW}),
+  created_by text,
+  expires_at text not null default (strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+1 minute')),
+  sent_at text,
+  done_at text
+);
+create index ups_orders_ups on ups_orders (ups);
+create index ups_orders_waiting on ups_orders (state) where state in ('queued', 'sent');
+
+create table ups_controls (
+  ups integer not null references ups(id),
+  kind text not null,
+  name text not null,
+  description text not null default '',
+  listed integer not null default 0,
+  type text not null default '',
+  choices text not null default '[]',
+  ranges text not null default '[]',
+  checked_at text not null,
+  primary key (ups, kind, name)
+) without rowid;
+"""
+
+
+def ups_orders(db: Database) -> None:
+    """Commands and settings that people ordered of UPSes, and what each UPS can be told to do."""
+    run_script(db, UPS_ORDERS)
 
 
 def has(word, column="status"):
@@ -26,10 +211,12 @@ def describe(column):
     return f"""(with recursive split (word, rest) as (
         select '', {column} || ' '
         union all
-        select substr(rest, 1, instr(rest, ' ') - 1), substr(rest, instr(rest, ' ') + 1) from split where rest <> ''
+        select substr(rest, 1, instr(rest, ' ') - 1),
+          substr(rest, instr(rest, ' ') + 1) from split where rest <> ''
       )
       select group_concat(text, ', ') from (
-        select coalesce(k.column2, s.word) as text from split s left join (values {known}) k on k.column1 = s.word
+        select coalesce(k.column2,
+          s.word) as text from split s left join (values {known}) k on k.column1 = s.word
         where s.word <> '' order by coalesce(k.column3, {len(STATUS_WORDS)})))"""
 
 
@@ -69,11 +256,13 @@ select id, name, label,
   outage_at as last_outage_at,
   cast({seconds_between("outage_at", f"coalesce(outage_ended_at, {NOW})")} as integer) as last_outage_s,
   battery_changed_at, {months_since("battery_changed_at")} as battery_months, battery_date,
-  outcome, outcome_at, driver, source, location, configured, mfr, model, serial, firmware, power_nominal, power_factor,
+  outcome, outcome_at, driver, source, location, configured, mfr, model, serial, firmware, power_nominal,
+    power_factor,
   first_seen_at, '/ups/' || name as href
 from (
   select w.*,
-    case when lost then 'lost' when outage_at is not null and outage_ended_at is null then 'battery' end as state_since
+    case when lost then 'lost' when outage_at is not null and outage_ended_at is null then 'battery' end
+      as state_since
   from (
     select u.*, {describe("u.status")} as status_words, {age("u.status_at")} as age_s,
       not u.configured or r.verdict in ('Stale', 'Critical') or {age("u.status_at")} > {LONGEST_S}
@@ -81,14 +270,17 @@ from (
           select 1 from events e indexed by events_open
           where e.ups = u.id and e.ended_at is null and e.event = 'COMMBAD'))) as lost,
       case when r.verdict in ('Stale', 'Critical') then r.words when u.outcome <> 'ok' then coalesce(
-        (select nullif(p.detail, '') from polls p where p.ups = u.id order by p.started_at desc limit 1), u.outcome)
+        (select nullif(p.detail, '') from polls p where p.ups = u.id order by p.started_at desc limit 1),
+          u.outcome)
       end as trouble,
       (select group_concat(coalesce(nullif(case e.event when 'REPLBATT' then '' else e.detail end, ''),
           {event_words("e.event")}), ', ') {_OPEN_LIMITS}) as limits,
       (select min(e.started_at) {_OPEN_LIMITS}) as limits_since,
-      (select v.value from ups_variables v where v.ups = u.id and v.variable = 'battery.date') as battery_date,
+      (select v.value from ups_variables v where v.ups = u.id and v.variable = 'battery.date')
+        as battery_date,
       o.started_at as outage_at, o.ended_at as outage_ended_at,
-      s.sampled_at, s.battery_charge, s.battery_runtime, s.battery_voltage, s.ups_load, s.watts, s.watts_rule, s.ups_power,
+      s.sampled_at, s.battery_charge, s.battery_runtime, s.battery_voltage, s.ups_load, s.watts, s.watts_rule,
+        s.ups_power,
       s.input_voltage, s.output_voltage, s.input_frequency, s.output_frequency,
       coalesce(s.ups_temperature, s.battery_temperature) as ups_temperature, s.ups_efficiency
     from ups u left join readers r on r.source = u.source
@@ -128,7 +320,8 @@ select e.id, e.ups, u.name, e.started_at, e.ended_at,
   {figure("predicted_runtime_s")} as predicted_runtime_s,
   cast({figure("seconds_to_low")} as integer) as seconds_to_low,
   coalesce({figure("low_battery")}, 0) as low_battery,
-  {figure("covered_s")} as covered_s, {figure("samples")} as samples, {figure("missed_polls")} as missed_polls,
+  {figure("covered_s")} as covered_s, {figure("samples")} as samples,
+    {figure("missed_polls")} as missed_polls,
   e.complete,
   cast((select count(distinct o.ups) {_OTHERS}) as integer) as others,
   (select group_concat(distinct v.name) {_OTHERS}) as with_ups,
@@ -169,7 +362,8 @@ from (
     max(o.ended_at is null) as is_open, count(*) as upses,
     group_concat(o.name, ', ') as names, sum(o.wh) as wh, min(o.lowest_charge) as lowest_charge,
     min(o.lowest_battery_voltage) as lowest_battery_voltage, min(o.complete) as complete,
-    json_group_array(json_object('id', o.id, 'ups', o.ups, 'name', o.name, 'seconds', o.seconds, 'href', o.href)) as members
+    json_group_array(json_object('id', o.id, 'ups', o.ups, 'name', o.name, 'seconds', o.seconds, 'href',
+      o.href)) as members
   from (select * from grouped order by group_id, number) g cross join outages o on o.id = g.id
   group by g.group_id
 ) summed
@@ -199,7 +393,8 @@ union all
     and (o.state not in ('Stale', 'No data') or not exists
       (select 1 from readers r where r.source = o.source and r.verdict in ('Critical', 'Stale')))
 union all
-  select 8, 'Warning', 'UPS ' || u.label, 'order ' || coalesce(x.command, x.variable || ' = ' || x.value) || ' ' || x.state
+  select 8, 'Warning', 'UPS ' || u.label,
+    'order ' || coalesce(x.command, x.variable || ' = ' || x.value) || ' ' || x.state
       || coalesce(': ' || nullif(x.reason, ''), ''),
     coalesce(x.done_at, x.created_at), '/telemetry/ups_orders/' || x.id
   from ups u join ups_orders x on x.id = (select max(id) from ups_orders where ups = u.id)

@@ -1,0 +1,447 @@
+"""Tables and views of the radio side: gateways, nodes, sensors, channels, their messages and readings.
+
+Tables that every subject uses (`events`, `audit`, `ingest_status`, `changes`) came with the first migration,
+so they are here, too. Keys are computed, so that ingest never looks one up (all ids may be 0):
+    nodes.id    = 256 * gateways.id + node_id
+    sensors.id  = 256 * nodes.id + child_id
+    channels.id = 256 * sensors.id + V_ type
+Times are UTC text, ISO 8601 with milliseconds and Z; durations end in _s and are seconds.
+"""
+
+from sqlite_utils import Database
+
+from ingest.db.durations import duration_sql
+from ingest.mysensors.interval_stats import series_key
+from ingest.schema.sql_fragments import DAY_AGO, NOW, age, months_since, run_script
+
+LEAST_STALE_S = 600  # no node counts as stale before this
+UNKNOWN_STALE_S = 86_400  # a node whose usual interval is not known yet
+LOW, EMPTY = 20, 10  # battery level, per cent: warning, critical
+
+MYSENSORS = f"""
+create table gateways (
+  id integer primary key,
+  name text not null unique,
+  address text not null,
+  configured integer not null default 1,
+  version text,
+  first_seen_at text,
+  last_seen_at text
+);
+
+create table nodes (
+  id integer primary key,
+  name text not null,
+  gateway integer not null references gateways(id),
+  node_id integer not null,
+  role text not null default 'node',
+  sketch_name text,
+  sketch_version text,
+  sketch_revision integer,
+  protocol_version text,
+  location text not null default '',
+  parent_node_id integer,
+  arc integer,
+  signal integer,
+  battery_level real,
+  battery_level_at text,
+  battery_changed_at text,
+  smart_sleep_ms integer,
+  usual_interval_s real,
+  id_given_at text,
+  presented_at text,
+  first_seen_at text,
+  last_seen_at text
+);
+create index nodes_gateway on nodes (gateway);
+
+create table sensors (
+  id integer primary key,
+  name text not null,
+  node integer not null references nodes(id),
+  child_id integer not null,
+  type integer,
+  type_name text,
+  description text,
+  first_seen_at text,
+  last_seen_at text
+);
+create index sensors_node on sensors (node);
+
+create table channels (
+  id integer primary key,
+  name text not null,
+  node integer not null references nodes(id),
+  sensor integer not null references sensors(id),
+  type integer not null,
+  type_name text not null,
+  value real,
+  text text,
+  usual real,
+  spread real,
+  readings integer not null default 0,
+  first_at text,
+  last_at text
+);
+create index channels_sensor on channels (sensor);
+create index channels_node on channels (node);
+
+create table commands (
+  id integer primary key,
+  name text not null
+);
+
+create table messages (
+  id integer primary key,
+  received_at text not null,
+  gateway integer not null,
+  node integer references nodes(id),
+  node_id integer not null,
+  child_id integer not null,
+  command integer not null references commands(id),
+  echo integer not null,
+  type integer not null,
+  type_name text not null,
+  payload text not null,
+  repeat integer not null default 0
+);
+create index messages_node on messages (node);
+
+create table readings (
+  id integer primary key,
+  received_at text not null,
+  channel integer not null references channels(id),
+  value real,
+  text text not null
+);
+create index readings_channel_received_at on readings (channel, received_at);
+
+create table readings_hourly (
+  channel integer not null references channels(id),
+  hour_at text not null,
+  count integer not null,
+  min real,
+  avg real,
+  max real,
+  numbers integer not null default 0,
+  primary key (channel, hour_at)
+) without rowid;
+
+create table node_daily (
+  day text not null,
+  series integer not null,
+  node integer not null references nodes(id),
+  sensor integer references sensors(id),
+  child_id integer,
+  command integer references commands(id),
+  type integer,
+  type_name text,
+  messages integer not null,
+  intervals integer not null,
+  min_interval_s real,
+  avg_interval_s real,
+  max_interval_s real,
+  primary key (day, series)
+) without rowid;
+create index node_daily_node on node_daily (node, day);
+
+create table battery_levels (
+  id integer primary key,
+  received_at text not null,
+  node integer not null references nodes(id),
+  level real not null
+);
+create index battery_levels_node on battery_levels (node, received_at);
+
+create table battery_changes (
+  id integer primary key,
+  node integer not null references nodes(id),
+  changed_at text not null,
+  recorded_at text not null default ({NOW}),
+  recorded_by text
+);
+create index battery_changes_node on battery_changes (node, changed_at);
+
+create table rejects (
+  id integer primary key,
+  received_at text not null,
+  source text not null,
+  raw text not null,
+  reason text not null
+);
+
+create table oddities (
+  id integer primary key,
+  at text not null,
+  message integer references messages(id),
+  node integer references nodes(id),
+  channel integer references channels(id),
+  reason text not null
+);
+create index oddities_node on oddities (node);
+
+create table events (
+  id integer primary key,
+  event text not null,
+  gateway integer references gateways(id),
+  node integer references nodes(id),
+  started_at text not null,
+  ended_at text,
+  complete integer not null default 1,
+  detail text not null default '',
+  figures text not null default '{{}}'
+);
+create index events_open on events (event) where ended_at is null;
+
+create table outbox (
+  id integer primary key,
+  node integer not null references nodes(id),
+  "order" text,
+  line text,
+  state text not null default 'queued',
+  reason text not null default '',
+  created_at text not null default ({NOW}),
+  created_by text,
+  expires_at text not null default (strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+1 day')),
+  sent_at text,
+  done_at text
+);
+create index outbox_waiting on outbox (node) where state in ('queued', 'sent');
+
+create table audit (
+  id integer primary key,
+  at text not null default ({NOW}),
+  actor text,
+  action text not null,
+  subject text not null default '',
+  detail text not null default '',
+  outcome text not null
+);
+
+create table ingest_status (
+  source text primary key,
+  kind text not null,
+  address text not null,
+  state text not null,
+  detail text not null default '',
+  since_at text not null,
+  heartbeat_at text not null,
+  last_data_at text,
+  last_error text not null default '',
+  last_error_at text,
+  connects integer not null default 0,
+  received integer not null default 0,
+  rejected integer not null default 0,
+  pid integer
+);
+
+create table changes (
+  topic text primary key,
+  seq integer not null default 0,
+  at text not null
+);
+"""
+
+COMMANDS = ("presentation", "set", "req", "internal", "stream")
+
+# A label is never null and is defined here alone; ingest inserts any name and these triggers set it.
+NAMES = {
+    "nodes": (
+        "location, sketch_name",
+        """case
+          when location <> '' then location
+          when node_id = 0 then 'Gateway ' || (select name from gateways where id = gateway)
+          else coalesce(nullif(sketch_name, ''), 'Node') || ' ' || node_id
+            || case when gateway = 0 then '' else ' @ ' || (select name from gateways where id = gateway) end
+        end""",
+        "sensors where node",
+    ),
+    "sensors": (
+        "name, description, type_name",
+        """(select name from nodes where id = node) || ' · '
+          || coalesce(nullif(description, ''), coalesce(type_name, 'child') || ' ' || child_id)""",
+        "channels where sensor",
+    ),
+    "channels": ("name", "(select name from sensors where id = sensor) || ' · ' || type_name", None),
+}
+
+
+def name_triggers():
+    """The SQL of every trigger that keeps a `name`: at insert, at a change, and down to what bears it."""
+    for table, (columns, name, below) in NAMES.items():
+        rename = f"update {table} set name = {name} where id = new.id;"
+        yield f"create trigger {table}_named after insert on {table} begin {rename} end"
+        changed = " or ".join(f"new.{column} is not old.{column}" for column in columns.split(", "))
+        if below is None:
+            continue
+        lower, key = below.split(" where ")
+        yield (
+            f"create trigger {table}_renamed after update of {columns} on {table} when {changed} begin {rename} "
+            f"update {lower} set name = {NAMES[lower][1]} where {key} = new.id; "
+            + (
+                f"update channels set name = {NAMES['channels'][1]} where node = new.id; "
+                if table == "nodes"
+                else ""
+            )
+            + "end"
+        )
+
+
+def gateway_trigger():
+    """The SQL of the trigger that carries a gateway's new name into the names of its nodes and of all below."""
+    nodes = "(select id from nodes where gateway = new.id)"
+    return (
+        "create trigger gateways_renamed after update of name on gateways when new.name is not old.name begin "
+        f"update nodes set name = {NAMES['nodes'][1]} where gateway = new.id; "
+        f"update sensors set name = {NAMES['sensors'][1]} where node in {nodes}; "
+        f"update channels set name = {NAMES['channels'][1]} where node in {nodes}; end"
+    )
+
+
+def mysensors(db: Database) -> None:
+    """Gateways, nodes, sensors, channels and everything they say."""
+    run_script(db, MYSENSORS)
+    for trigger in (*name_triggers(), gateway_trigger()):
+        db.execute(trigger)
+    db.execute(
+        """create trigger battery_changes_recorded after insert on battery_changes begin
+        update nodes set battery_changed_at =
+          (select max(changed_at) from battery_changes where node = new.node) where id = new.node; end"""
+    )
+    db["commands"].insert_all({"id": number, "name": name} for number, name in enumerate(COMMANDS))
+
+
+def sent_orders(db: Database) -> None:
+    """Orders by the time that they were sent, for the log that shows them between messages."""
+    db.execute("create index outbox_sent_at on outbox (sent_at) where sent_at is not null")
+
+
+_LOST = "verdict in ('Critical', 'Stale')"  # nobody would hear a node of that gateway: what is known of it is from before
+
+NODE_OVERVIEW = f"""
+select id, name, gateway_name as gateway, node_id,
+  case
+    when last_seen_at is null then 'No data'
+    when role = 'gateway' and verdict is not null then verdict
+    when silent_s > stale_after_s or not configured then 'Stale'
+    when battery_level < {EMPTY} then 'Critical'
+    when battery_level < {LOW} then 'Warning'
+    when {_LOST} then 'Stale'
+    when odd_at > {DAY_AGO} then 'Warning'
+    else 'OK'
+  end as state,
+  case
+    when last_seen_at is null then 'never heard' || coalesce(', id given ' || substr(id_given_at, 1, 10), '')
+    when role = 'gateway' and verdict is not null then words
+    when not configured then 'its gateway is not configured any more'
+    when silent_s > stale_after_s then 'silent for ' || {duration_sql("silent_s")}
+      || coalesce(', usually every ' || {duration_sql("usual_interval_s")}, '')
+      || case when battery_level < {LOW} then ', battery ' || cast(battery_level as integer)
+        || ' %' else '' end
+    when battery_level < {LOW} then 'battery ' || cast(battery_level as integer) || ' %'
+    when {_LOST} then 'not known: its gateway is ' || words
+    when odd_at > {DAY_AGO} then 'strange: ' || odd_reason
+    else coalesce('heard every ' || {duration_sql("usual_interval_s")}, 'heard, interval not known yet')
+  end as reason,
+  role, location, sketch_name, sketch_version, sketch_revision, protocol_version,
+  last_seen_at, silent_s, usual_interval_s, stale_after_s,
+  battery_level, battery_level_at, battery_changed_at, battery_months,
+  parent_node_id, parent, arc, signal, messages_today, first_seen_at, presented_at, href
+from (
+  select n.*, g.name as gateway_name, g.configured, r.verdict, r.words,
+    {age("n.last_seen_at")} as silent_s,
+    cast(coalesce(max({LEAST_STALE_S}, 3 * n.usual_interval_s), {UNKNOWN_STALE_S}) as integer)
+      as stale_after_s,
+    {months_since("n.battery_changed_at")} as battery_months,
+    (select name from nodes p where p.id = 256 * n.gateway + n.parent_node_id) as parent,
+    cast(coalesce((select d.messages from node_daily d where d.day = date('now', 'localtime')
+      and d.series = n.id * {series_key(1)}), 0) as integer) as messages_today,
+    (select o.at from oddities o where o.node = n.id order by o.id desc limit 1) as odd_at,
+    (select o.reason from oddities o where o.node = n.id order by o.id desc limit 1) as odd_reason,
+    '/nodes/' || g.name || '/' || n.node_id as href
+  from nodes n join gateways g on g.id = n.gateway left join readers r on r.source = g.name
+)
+"""
+
+VALUE_LATEST = f"""
+select c.id, c.name, n.id as node, n.name as node_name, g.name as gateway, n.node_id, s.id as sensor,
+  s.child_id,
+  s.type_name as sensor_type, s.description, c.type_name as type, c.value, c.text, c.last_at,
+  {age("c.last_at")} as age_s, c.readings, c.usual, c.first_at,
+  '/nodes/' || g.name || '/' || n.node_id as href
+from channels c join sensors s on s.id = c.sensor join nodes n on n.id = c.node
+  join gateways g on g.id = n.gateway
+"""
+
+SENSOR_LATEST = f"""
+select s.id, s.name, n.id as node, n.name as node_name, g.name as gateway, n.node_id, s.child_id,
+  s.type_name as sensor_type, s.description,
+  (select group_concat(c.type_name, ' ') from channels c where c.sensor = s.id) as types,
+  l.id as channel, l.type_name as type, l.value, l.text, s.last_seen_at, {age("s.last_seen_at")} as age_s,
+  '/nodes/' || g.name || '/' || n.node_id as href
+from sensors s join nodes n on n.id = s.node join gateways g on g.id = n.gateway
+left join channels l on l.id = (select c.id from channels c where c.sensor = s.id
+  order by c.last_at desc limit 1)
+"""
+
+VALUE_MESSAGES = """
+select r.id, r.received_at, r.channel, c.name, c.node, n.node_id, c.sensor, s.child_id,
+  s.type_name as sensor_type,
+  c.type_name as type, r.value, r.text
+from readings r join channels c on c.id = r.channel join sensors s on s.id = c.sensor
+  join nodes n on n.id = c.node
+"""
+
+RECENT_MESSAGES = """
+select m.id, m.received_at, m.node, n.name, m.node_id, m.child_id, c.name as command, m.type_name as type,
+  m.payload,
+  m.echo, m.repeat,
+  m.node_id || ';' || m.child_id || ';' || m.command || ';' || m.echo || ';' || m.type || ';' || m.payload
+    as line
+from messages m join commands c on c.id = m.command left join nodes n on n.id = m.node
+order by m.id desc limit 1000
+"""
+
+# A node has one parent, so what is reached from the gateway is a tree. What is reached neither from there nor from a
+# node whose parent is not known or is no node goes round in a loop.
+RADIO_TREE = """
+with recursive ways (id, gateway, node_id, hops, route) as (
+  select 256 * id, id, 0, 0, 'gateway' from gateways
+union all
+  select n.id, n.gateway, n.node_id, null,
+    case when n.parent_node_id is null then 'unknown' else 'missing' end
+  from nodes n
+  where n.node_id <> 0 and (n.parent_node_id is null
+    or n.parent_node_id <> 0
+      and not exists (select 1 from nodes p where p.id = 256 * n.gateway + n.parent_node_id))
+union all
+  select n.id, n.gateway, n.node_id, w.hops + 1, case w.route when 'gateway' then 'reached' else w.route end
+  from ways w join nodes n on n.gateway = w.gateway and n.parent_node_id = w.node_id and n.node_id <> 0
+)
+select o.id, o.name, o.gateway, o.node_id, o.state, o.reason, o.role, o.parent_node_id, o.parent,
+  cast(w.hops as integer) as hops, coalesce(w.route, 'loop') as route,
+  case
+    when w.route = 'gateway' then 'the gateway'
+    when w.hops = 1 then 'straight to the gateway'
+    when w.hops > 1 then w.hops || ' hops to the gateway'
+    when o.parent_node_id is null then 'its parent is not known'
+    when w.route = 'missing' and o.parent is null then 'its parent, node ' || o.parent_node_id
+      || ', was never heard'
+    when w.route is null then 'its way goes round in a loop'
+    else 'its way is not known beyond ' || coalesce(o.parent, 'node ' || o.parent_node_id)
+  end as way,
+  (select count(*) from nodes c where c.gateway = o.id / 256 and c.node_id <> 0
+    and c.parent_node_id = o.node_id) as hears,
+  o.signal, o.arc, o.last_seen_at, o.silent_s, o.usual_interval_s, o.battery_level, o.location, o.sketch_name,
+    o.href
+from node_overview o left join ways w on w.id = o.id
+"""
+
+VIEWS = {
+    "node_overview": NODE_OVERVIEW,
+    "sensor_latest": SENSOR_LATEST,
+    "value_latest": VALUE_LATEST,
+    "value_messages": VALUE_MESSAGES,
+    "recent_messages": RECENT_MESSAGES,
+    "radio_tree": RADIO_TREE,
+}

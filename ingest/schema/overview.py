@@ -1,0 +1,120 @@
+"""Views over every subject: the readers, all events, and what needs attention."""
+
+from ingest.db.durations import duration_sql
+from ingest.schema import mysensors, ota, ups
+from ingest.schema.mysensors import LOW
+from ingest.schema.sql_fragments import DAY_AGO, LATE_S, NOW, age, seconds_between
+
+NEWEST = 100  # rows of a growing table that a view looks at, newest first
+EVENT_WORDS = {  # of what is no UPS; the names are ours
+    "GATEWAY_LOST": "no contact",
+    "NODE_SILENT": "silent",
+    "CLOCK_STEP": "set anew",
+    "OTA_CONFIRMED": "runs new firmware",
+    "OTA_FAILED": "firmware update failed",
+}
+
+READERS = f"""
+select s.source, s.kind, s.address, s.state, s.detail, s.since_at, s.heartbeat_at,
+  {age("s.heartbeat_at")} as heartbeat_age_s,
+  case
+    when {age("s.heartbeat_at")} > {LATE_S} then 'Stale'
+    when s.state = 'connected' then 'OK'
+    when s.state in ('connecting', 'silent') then 'Warning'
+    else 'Critical'
+  end as verdict,
+  case
+    when {age("s.heartbeat_at")} > {LATE_S}
+      then 'no reader is running: its last sign of life is ' || {duration_sql(age("s.heartbeat_at"))} || ' old'
+    else s.state || coalesce(' (' || nullif(nullif(s.detail, ''), s.state) || ')', '')
+  end as words,
+  s.last_data_at, s.last_error, s.last_error_at, s.connects, s.received, s.rejected
+from ingest_status s
+"""
+
+_EVENT_WORDS = " ".join(f"when '{name}' then '{text}'" for name, text in EVENT_WORDS.items())
+
+ALL_EVENTS = f"""
+select e.id, case when e.ups is not null then 'UPS' when e.node is not null then 'node'
+    when e.gateway is not null then 'gateway' else 'clock' end as kind,
+  coalesce(u.name, n.name, g.name, 'clock') as name, e.event,
+  case e.event {_EVENT_WORDS} else {ups.event_words("e.event")} end as words, e.started_at, e.ended_at,
+  {seconds_between("e.started_at", f"coalesce(e.ended_at, {NOW})")} as seconds, e.complete, e.detail,
+    e.figures,
+  e.ups, e.node, e.gateway,
+  case when e.ups is not null then '/ups/' || u.name
+    when e.node is not null then '/nodes/' || (select name from gateways where id = n.gateway) || '/'
+      || n.node_id
+    when e.gateway is not null then '/nodes?gateway=' || g.name else '/telemetry/events/' || e.id end as href
+from events e left join ups u on u.id = e.ups left join nodes n on n.id = e.node left
+  join gateways g on g.id = e.gateway
+"""
+
+# Worst first. A node or UPS that is silent because its source is lost is told by the source's line alone.
+ATTENTION = f"""
+select severity, subject, text, since, href from (
+  select 1 as rank, verdict as severity, 'Gateway ' || source as subject, words || ' · ' || address as text,
+    case when verdict = 'Stale' then heartbeat_at else since_at end as since,
+    '/telemetry/ingest_status/' || source as href
+  from readers where kind = 'mysensors' and verdict in ('Critical', 'Stale')
+    and source in (select name from gateways where configured)
+union all
+  select case state when 'Critical' then 2 when 'Stale' then 3 else 5 end, state, name, reason,
+    case state when 'Stale' then last_seen_at else battery_level_at end, href
+  from node_overview o
+  where role <> 'gateway' and gateway in (select name from gateways where configured)
+    and ((state = 'Stale' and not exists
+        (select 1 from readers r where r.source = o.gateway and r.verdict in ('Critical', 'Stale')))
+      or (state in ('Critical', 'Warning') and battery_level < {LOW}))
+union all
+  select 4, 'Warning', 'Gateway ' || source, words || ' · ' || address, since_at,
+    '/telemetry/ingest_status/' || source
+  from readers where kind = 'mysensors' and verdict = 'Warning'
+    and source in (select name from gateways where configured)
+union all
+  select 6, 'Warning', name,
+    case when strange >= {NEWEST} then '{NEWEST} or more' else strange end
+      || case strange when 1 then ' strange message' else ' strange messages' end || ' in a day, last: '
+        || reason,
+    at, '/telemetry/strange_messages?node=' || id
+  from (
+    select n.id, n.name, o.reason,
+      (select count(*) from (select at from oddities where node = n.id order by id desc limit {NEWEST})
+        where at > {DAY_AGO}) as strange,
+      (select min(at) from (select at from oddities where node = n.id order by id desc limit {NEWEST})
+        where at > {DAY_AGO}) as at
+    from nodes n join oddities o on o.id = (select id from oddities where node = n.id
+      order by id desc limit 1)
+  ) where strange > 0
+union all
+  select 7, 'Warning', 'Gateway ' || source,
+    case lines when {NEWEST} then '{NEWEST} or more' else lines end
+      || case lines when 1 then ' unreadable line' else ' unreadable lines' end || ' in a day, last: '
+        || reason,
+    first_at, '/telemetry/strange_messages'
+  from (
+    select source, reason, count(*) over mine as lines, min(received_at) over mine as first_at,
+      row_number() over (partition by source order by id desc) as nth
+    from (select * from rejects order by id desc limit {NEWEST}) where received_at > {DAY_AGO}
+    window mine as (partition by source)
+  ) where nth = 1
+union all
+{ups.ATTENTION}
+union all
+  select 8, 'Warning', n.name, 'order ' || coalesce(x."order", x.line) || ' ' || x.state
+      || coalesce(': ' || nullif(x.reason, ''), ''),
+    coalesce(x.done_at, x.created_at), '/telemetry/outbox/' || x.id
+  from (select * from outbox order by id desc limit {NEWEST}) x join nodes n on n.id = x.node
+  where x.state in ('failed', 'expired') and x.created_at > {DAY_AGO}
+{ota.ATTENTION}
+) order by rank, since
+"""
+
+VIEWS = {
+    "readers": READERS,
+    **mysensors.VIEWS,
+    **ups.VIEWS,
+    "all_events": ALL_EVENTS,
+    "attention": ATTENTION,
+    **ota.VIEWS,
+}
