@@ -28,12 +28,12 @@ create table imports (
 
 
 def imports(db: Database) -> None:
-    """What was moved in from other programs, and how far each file has been read."""
+    """Create the table of imports: what came from other programs, how far each file has been read."""
     db.execute(IMPORTS)
 
 
 def imports_of_samples(db: Database) -> None:
-    """Samples and readings bear ids that their import holds, as messages do; what Voltkeeper recorded is looked up anew."""
+    """Let samples and readings have reserved ids, as messages do; recorded ranges are looked up anew."""
     run_script(
         db,
         """alter table imports drop column own;

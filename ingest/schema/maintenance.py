@@ -1,4 +1,4 @@
-"""Tables of maintenance: runs of the retention, requested deletions, maintenance jobs, the size of each table."""
+"""Tables of maintenance: retention runs, requested deletions, maintenance jobs, table sizes."""
 
 from sqlite_utils import Database
 
@@ -58,5 +58,5 @@ create index oddities_message on oddities (message);
 
 
 def keeping(db: Database) -> None:
-    """How long things are kept: runs of the retention, deletions by people, daily work, what takes how much room."""
+    """Create the tables of maintenance. The table of jobs is called `chores`, a public name."""
     run_script(db, MAINTENANCE)

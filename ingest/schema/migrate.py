@@ -1,5 +1,7 @@
 """How the SQLite file is made and brought up to date."""
 
+import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 
 from sqlite_utils import Database, Migrations
@@ -27,7 +29,7 @@ for migration in (
 PAGE_SIZE = 1024  # a small commit then writes a third of what it writes with pages of 4096
 
 
-def migrate(path):
+def migrate(path: Path | str, views: Mapping[str, str] = VIEWS) -> None:
     """Make the file if there is none and bring tables and views up to date.
 
     Safe to call from several programs at once: a lock file beside the database lets one at a time in.
@@ -43,14 +45,14 @@ def migrate(path):
             if connection.execute("pragma journal_mode").fetchone()[0] != "wal":
                 connection.execute("pragma journal_mode = wal")
             migrations.apply(Database(connection))
-            _refresh_views(connection)
+            _refresh_views(connection, views)
         finally:
             connection.close()
 
 
-def _refresh_views(connection):
-    """Make the views of `VIEWS` again where the file holds other ones; drop those that are no more."""
-    wanted = {name: f"create view {name} as {sql.strip()}" for name, sql in VIEWS.items()}
+def _refresh_views(connection: sqlite3.Connection, views: Mapping[str, str]) -> None:
+    """Make the views again where the file holds other ones; drop those that are no more."""
+    wanted = {name: f"create view {name} as {sql.strip()}" for name, sql in views.items()}
     held = dict(connection.execute("select name, sql from sqlite_master where type = 'view'"))
     if {name: _squeeze(sql) for name, sql in held.items()} == {n: _squeeze(sql) for n, sql in wanted.items()}:
         return
@@ -61,5 +63,5 @@ def _refresh_views(connection):
             connection.execute(sql)
 
 
-def _squeeze(sql):
+def _squeeze(sql: str) -> str:
     return " ".join(sql.lower().split())

@@ -8,6 +8,8 @@ so they are here, too. Keys are computed, so that ingest never looks one up (all
 Times are UTC text, ISO 8601 with milliseconds and Z; durations end in _s and are seconds.
 """
 
+from collections.abc import Iterator
+
 from sqlite_utils import Database
 
 from ingest.db.durations import duration_sql
@@ -245,7 +247,7 @@ create table changes (
 COMMANDS = ("presentation", "set", "req", "internal", "stream")
 
 # A label is never null and is defined here alone; ingest inserts any name and these triggers set it.
-NAMES = {
+NAMES: dict[str, tuple[str, str, str | None]] = {
     "nodes": (
         "location, sketch_name",
         """case
@@ -266,8 +268,8 @@ NAMES = {
 }
 
 
-def name_triggers():
-    """The SQL of every trigger that keeps a `name`: at insert, at a change, and down to what bears it."""
+def name_triggers() -> Iterator[str]:
+    """Yield the SQL of every trigger that keeps a `name`: at insert, at a change, and of what is below."""
     for table, (columns, name, below) in NAMES.items():
         rename = f"update {table} set name = {name} where id = new.id;"
         yield f"create trigger {table}_named after insert on {table} begin {rename} end"
@@ -276,7 +278,8 @@ def name_triggers():
             continue
         lower, key = below.split(" where ")
         yield (
-            f"create trigger {table}_renamed after update of {columns} on {table} when {changed} begin {rename} "
+            f"create trigger {table}_renamed after update of {columns} on {table} when {changed} "
+            f"begin {rename} "
             f"update {lower} set name = {NAMES[lower][1]} where {key} = new.id; "
             + (
                 f"update channels set name = {NAMES['channels'][1]} where node = new.id; "
@@ -287,11 +290,12 @@ def name_triggers():
         )
 
 
-def gateway_trigger():
-    """The SQL of the trigger that carries a gateway's new name into the names of its nodes and of all below."""
+def gateway_trigger() -> str:
+    """Return the SQL of the trigger that carries a gateway's new name into the names of all below it."""
     nodes = "(select id from nodes where gateway = new.id)"
     return (
-        "create trigger gateways_renamed after update of name on gateways when new.name is not old.name begin "
+        "create trigger gateways_renamed after update of name on gateways "
+        "when new.name is not old.name begin "
         f"update nodes set name = {NAMES['nodes'][1]} where gateway = new.id; "
         f"update sensors set name = {NAMES['sensors'][1]} where node in {nodes}; "
         f"update channels set name = {NAMES['channels'][1]} where node in {nodes}; end"
@@ -299,7 +303,7 @@ def gateway_trigger():
 
 
 def mysensors(db: Database) -> None:
-    """Gateways, nodes, sensors, channels and everything they say."""
+    """Create the tables of gateways, nodes, sensors, channels and everything that they send."""
     run_script(db, MYSENSORS)
     for trigger in (*name_triggers(), gateway_trigger()):
         db.execute(trigger)
@@ -308,15 +312,16 @@ def mysensors(db: Database) -> None:
         update nodes set battery_changed_at =
           (select max(changed_at) from battery_changes where node = new.node) where id = new.node; end"""
     )
-    db["commands"].insert_all({"id": number, "name": name} for number, name in enumerate(COMMANDS))
+    db.table("commands").insert_all({"id": number, "name": name} for number, name in enumerate(COMMANDS))
 
 
 def sent_orders(db: Database) -> None:
-    """Orders by the time that they were sent, for the log that shows them between messages."""
+    """Index orders by the time that they were sent, for the log that shows them between messages."""
     db.execute("create index outbox_sent_at on outbox (sent_at) where sent_at is not null")
 
 
-_LOST = "verdict in ('Critical', 'Stale')"  # nobody would hear a node of that gateway: what is known of it is from before
+# A gateway that hears no node any more: what is known of its nodes is from before.
+_LOST = "verdict in ('Critical', 'Stale')"
 
 NODE_OVERVIEW = f"""
 select id, name, gateway_name as gateway, node_id,
@@ -402,8 +407,8 @@ from messages m join commands c on c.id = m.command left join nodes n on n.id = 
 order by m.id desc limit 1000
 """
 
-# A node has one parent, so what is reached from the gateway is a tree. What is reached neither from there nor from a
-# node whose parent is not known or is no node goes round in a loop.
+# A node has one parent, so what is reached from the gateway is a tree. What is reached neither from there nor
+# from a node whose parent is not known or is no node goes round in a loop.
 RADIO_TREE = """
 with recursive ways (id, gateway, node_id, hops, route) as (
   select 256 * id, id, 0, 0, 'gateway' from gateways

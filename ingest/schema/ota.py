@@ -100,7 +100,7 @@ create index ota_commands_node on ota_commands (node);
 
 
 def ota(db: Database) -> None:
-    """Firmware, what nodes report of theirs, updates over the air, commands to bootloaders."""
+    """Create the tables of firmware, what nodes report of theirs, OTA updates, commands to bootloaders."""
     run_script(db, OTA)
 
 
@@ -108,10 +108,11 @@ MARKS = ", ".join(f"'{state}'" for state in OPEN)
 
 # Low byte major, high byte minor, as `ota.wire.describe_bootloader` reads it.
 BOOTLOADER = """case when f.bootloader is null then null else
-  case f.bootloader & 255 when 1 then 'MYSBootloader ' when 3
-    then 'library OTA ' else 'unknown bootloader ' end
+  case f.bootloader & 255 when 1 then 'MYSBootloader ' when 3 then 'library OTA '
+    else 'unknown bootloader ' end
   || (f.bootloader & 255) || '.' || (f.bootloader >> 8) end"""
-RUNS = "f.type = w.type and f.version = w.version and f.crc = w.crc and f.blocks * coalesce(f.block_size, 16) = w.blocks * 16"
+RUNS = """f.type = w.type and f.version = w.version and f.crc = w.crc
+    and f.blocks * coalesce(f.block_size, 16) = w.blocks * 16"""
 
 FIRMWARE_OVERVIEW = f"""
 select w.id, w.name, w.type, w.version, w.blocks, w.crc, printf('%04X', w.crc) as crc_hex, w.sha256,

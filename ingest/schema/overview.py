@@ -25,7 +25,7 @@ select s.source, s.kind, s.address, s.state, s.detail, s.since_at, s.heartbeat_a
   end as verdict,
   case
     when {age("s.heartbeat_at")} > {LATE_S}
-      then 'no reader is running: its last sign of life is ' || {duration_sql(age("s.heartbeat_at"))} || ' old'
+      then 'no reader is running: its last heartbeat is ' || {duration_sql(age("s.heartbeat_at"))} || ' old'
     else s.state || coalesce(' (' || nullif(nullif(s.detail, ''), s.state) || ')', '')
   end as words,
   s.last_data_at, s.last_error, s.last_error_at, s.connects, s.received, s.rejected
@@ -46,8 +46,8 @@ select e.id, case when e.ups is not null then 'UPS' when e.node is not null then
     when e.node is not null then '/nodes/' || (select name from gateways where id = n.gateway) || '/'
       || n.node_id
     when e.gateway is not null then '/nodes?gateway=' || g.name else '/telemetry/events/' || e.id end as href
-from events e left join ups u on u.id = e.ups left join nodes n on n.id = e.node left
-  join gateways g on g.id = e.gateway
+from events e left join ups u on u.id = e.ups left join nodes n on n.id = e.node
+  left join gateways g on g.id = e.gateway
 """
 
 # Worst first. A node or UPS that is silent because its source is lost is told by the source's line alone.

@@ -1,6 +1,7 @@
 """Tables and views of UPSes: variables, samples, polls, orders; how each is now, what happened, the outages.
 
-What is now comes from `ups`, from one sample found by index and from events that are open: never from history.
+What is now comes from `ups`, from one sample found by index and from events that are open: never from
+history.
 """
 
 from sqlite_utils import Database
@@ -12,7 +13,8 @@ from ingest.ups.status import STATUS_WORDS
 
 PATIENCE_S = 90  # failed polls older than this make a UPS stale, whatever its events say
 LONGEST_S = 7500  # twice the longest poll_s: no UPS is asked less often
-MAINS_OUTAGE_S = 60  # outages that begin within this of each other are one of the mains: a reader sees them up to a poll late
+# Outages that begin within this of each other are one of the mains: a reader sees them up to a poll late.
+MAINS_OUTAGE_S = 60
 
 UPS_FIGURES = (
     "input_voltage",
@@ -150,7 +152,7 @@ create index events_event on events (event, started_at);
 
 
 def ups(db: Database) -> None:
-    """UPSes: what they say, what it sums up to, how polling them went."""
+    """Create the tables of UPSes: their variables, samples, hourly figures and polls."""
     run_script(db, UPS)
     db.execute(
         """create trigger ups_battery_changes_recorded after insert on ups_battery_changes begin
@@ -194,33 +196,33 @@ create table ups_controls (
 
 
 def ups_orders(db: Database) -> None:
-    """Commands and settings that people ordered of UPSes, and what each UPS can be told to do."""
+    """Create the tables of commands and settings ordered of UPSes, and of what each UPS accepts."""
     run_script(db, UPS_ORDERS)
 
 
-def has(word, column="status"):
+def has_status(word: str, column: str = "status") -> str:
     """SQL: the word is among those of an `ups.status`."""
     return f"(' ' || {column} || ' ' like '% {word} %')"
 
 
-def describe(column):
-    """SQL: `ups.status` for people, as `ingest.ups.status.describe_status` says it; words that nobody explains stay."""
+def status_text(column: str) -> str:
+    """SQL: `ups.status` for people, as `ingest.ups.status.describe_status` has it; unknown words stay."""
     known = ", ".join(
         f"('{word}', '{text}', {number})" for number, (word, text) in enumerate(STATUS_WORDS.items())
     )
     return f"""(with recursive split (word, rest) as (
         select '', {column} || ' '
         union all
-        select substr(rest, 1, instr(rest, ' ') - 1),
-          substr(rest, instr(rest, ' ') + 1) from split where rest <> ''
+        select substr(rest, 1, instr(rest, ' ') - 1), substr(rest, instr(rest, ' ') + 1)
+        from split where rest <> ''
       )
       select group_concat(text, ', ') from (
-        select coalesce(k.column2,
-          s.word) as text from split s left join (values {known}) k on k.column1 = s.word
+        select coalesce(k.column2, s.word) as text
+        from split s left join (values {known}) k on k.column1 = s.word
         where s.word <> '' order by coalesce(k.column3, {len(STATUS_WORDS)})))"""
 
 
-def event_words(column):
+def event_words(column: str) -> str:
     """SQL: an event's name for people."""
     cases = " ".join(f"when '{name}' then '{text}'" for name, text in EVENT_WORDS.items())
     return f"case {column} {cases} else {column} end"
@@ -229,16 +231,17 @@ def event_words(column):
 _LIMITS = ", ".join(f"'{name}'" for name in LIMITS)
 _OPEN_LIMITS = f"""from events e indexed by events_open
       where e.ups = u.id and e.ended_at is null and e.event in ({_LIMITS})
-        and not (e.event in ('INPUT_LOW', 'VOLTAGE') and {has("OB", "u.status")})"""
+        and not (e.event in ('INPUT_LOW', 'VOLTAGE') and {has_status("OB", "u.status")})"""
 
 UPS_OVERVIEW = f"""
 select id, name, label,
   case
     when status_at is null then 'No data'
     when lost then 'Stale'
-    when {has("FSD")} or {has("OVER")} or ({has("OB")} and {has("LB")}) then 'Critical'
-    when limits is not null or {has("LB")} or {has("OFF")} or {has("BYPASS")}
-      or ({has("OB")} and not {has("CAL")} and not {has("TEST")}) then 'Warning'
+    when {has_status("FSD")} or {has_status("OVER")} or ({has_status("OB")} and {has_status("LB")})
+      then 'Critical'
+    when limits is not null or {has_status("LB")} or {has_status("OFF")} or {has_status("BYPASS")}
+      or ({has_status("OB")} and not {has_status("CAL")} and not {has_status("TEST")}) then 'Warning'
     else 'OK'
   end as state,
   case
@@ -264,7 +267,7 @@ from (
     case when lost then 'lost' when outage_at is not null and outage_ended_at is null then 'battery' end
       as state_since
   from (
-    select u.*, {describe("u.status")} as status_words, {age("u.status_at")} as age_s,
+    select u.*, {status_text("u.status")} as status_words, {age("u.status_at")} as age_s,
       not u.configured or r.verdict in ('Stale', 'Critical') or {age("u.status_at")} > {LONGEST_S}
         or (u.outcome <> 'ok' and ({age("u.status_at")} > {PATIENCE_S} or exists (
           select 1 from events e indexed by events_open
@@ -300,7 +303,7 @@ from events e join ups u on u.id = e.ups
 """
 
 
-def figure(name):
+def figure(name: str) -> str:
     """SQL: a figure of an event."""
     return f"json_extract(e.figures, '$.{name}')"
 
@@ -335,9 +338,9 @@ from events e join ups u on u.id = e.ups
 where e.event = 'ONBATT'
 """
 
-# One row a failure of the mains, or of one circuit: outages of several UPSes that began within MAINS_OUTAGE_S of the
-# first of them. A walk in order of time, since whether an outage belongs to the group before depends on where that
-# began; a UPS that is in the group already begins another.
+# One row a failure of the mains, or of one circuit: outages of several UPSes that began within MAINS_OUTAGE_S
+# of the first of them. A walk in order of time, since whether an outage belongs to the group before depends
+# on where that began; a UPS that is in the group already begins another.
 _SAME_OUTAGE = f"""o.started_at <= strftime('%Y-%m-%dT%H:%M:%fZ', g.group_at, '+{MAINS_OUTAGE_S} seconds')
       and instr(g.members, ',' || o.ups || ',') = 0"""
 MAINS_OUTAGES = f"""

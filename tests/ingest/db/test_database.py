@@ -13,7 +13,6 @@ from sqlite_utils import Database
 
 from ingest.db.connection import connect, transaction
 from ingest.db.time import format_utc, parse_utc
-from ingest.schema import migrate as migrating
 from ingest.schema.migrate import migrate, migrations
 from ingest.schema.overview import VIEWS
 
@@ -116,12 +115,12 @@ migrate(sys.argv[1])
     connection.close()
 
 
-def test_views_that_differ_are_made_again_and_others_go(path, connection, monkeypatch):
-    monkeypatch.setattr(migrating, "VIEWS", {"fresh": "select 1 as one", "changed": "select 2 as two"})
-    migrate(path)
+def test_views_that_differ_are_made_again_and_others_go(path, connection):
+    views = {"fresh": "select 1 as one", "changed": "select 2 as two"}
+    migrate(path, views)
     connection.execute("drop view changed")
     connection.execute("create view changed as select 'old'")
-    migrate(path)
+    migrate(path, views)
     assert connection.execute(
         "select name, (select two from changed) from sqlite_master where type = 'view' order by 1"
     ).fetchall() == [
