@@ -9,6 +9,7 @@ from ingest.must.reader import MustReader
 from ingest.nut.commander import Commander
 from ingest.nut.reader import NutReader
 from ingest.pipeline.source_health import Health
+from ingest.ups.order_queue import OrderQueue
 from ingest.ups.orders import UpsOrders
 from ingest.ups.registry import register
 from ingest.ups.store import UpsStore
@@ -37,10 +38,9 @@ class UpsSources:
             health.resume(connection)
         self._readers, self._writer = [], None
         self.orders = UpsOrders(self.names, config.ups, self._deliver)
+        self._queues = {one.name: OrderQueue(self._report, self._commit) for one in self._configs}
         self._commanders = {
-            one.name: Commander(
-                one, lambda update: self._writer.put(self.orders, update), self._emit, self._commit
-            )
+            one.name: Commander(one, self._queues[one.name], self._emit)
             for one in self._configs
             if self._drivers[one.name] == "nut"
         }
@@ -57,9 +57,13 @@ class UpsSources:
             else:
                 own = self._settings.get(one.name)
                 low = own.limits.charge_min if own else None
-                reader = MustReader(one, health, self._emit, 20.0 if low is None else low)
+                queue = self._queues[one.name]
+                reader = MustReader(one, health, self._emit, queue, 20.0 if low is None else low)
             self._readers.append(reader)
             reader.start()
+
+    def _report(self, update):
+        self._writer.put(self.orders, update)
 
     def _emit(self, item):
         self._writer.put(self.store, item)
@@ -71,10 +75,7 @@ class UpsSources:
         return done.wait(seconds)
 
     def _deliver(self, source, order):
-        if source not in self._commanders:
-            return False
-        self._commanders[source].add(order)
-        return True
+        self._queues[source].add(order)
 
     def stop(self):
         """End every reader and sender; what they still know is handed in when this returns, after END_S at most."""

@@ -15,6 +15,7 @@ from ingest.config.loader import ConfigError, Reader, nearest, parse_yaml, unlis
 from ingest.config.ota import Ota
 from ingest.config.retention import Backup, Retention
 from ingest.config.sources import UPS_NAME, Answers, Gateway, Must, NutServer, Tariff
+from ingest.ups.commands import EP20_COMMANDS
 from ingest.ups.limits import Limits
 from ingest.ups.settings import UpsSettings
 
@@ -129,8 +130,12 @@ class Config:
                 yield f"ups.{name}", words
         for one in self.must:
             own = self.ups.get(one.name)
-            if own and (own.commands or own.settings):
-                yield f"ups.{one.name}", "an EP20 takes no orders: take commands and settings out"
+            for command in own.commands if own else ():
+                if command not in EP20_COMMANDS:
+                    known = ", ".join(EP20_COMMANDS)
+                    yield f"ups.{one.name}.commands", f"an EP20 has no {command}: its commands are {known}"
+            if own and own.settings:
+                yield f"ups.{one.name}.settings", "an EP20 has no settings that can be ordered: take them out"
 
     def unknown_ups(self, name):
         """What is wrong with the name of a UPS under `ups:`; None where it can be one of the sources' UPSes."""

@@ -23,6 +23,7 @@ from ingest.demo.radio.nodes import DEMO_NODES
 from ingest.demo.ups.history import make_ups_past
 from ingest.mysensors.replay import replay
 from ingest.schema.migrate import migrate
+from ingest.ups.commands import EP20_COMMANDS
 
 FOLDER = Path("data/demo")
 DAYS = 28
@@ -46,6 +47,7 @@ ORDERS = {  # what may be ordered of the UPSes
     "attic@closet": UpsSettings(
         commands=("test.battery.start.quick", "beeper.toggle"), settings=("ups.delay.start",)
     ),
+    "garage": UpsSettings(commands=EP20_COMMANDS),
 }
 RIGHTS = frozenset({"edit", "order", "upload", "maintain"})
 

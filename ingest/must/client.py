@@ -10,6 +10,9 @@ import logging
 import termios
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self, TypeVar
 
 import serial
 
@@ -17,52 +20,63 @@ from ingest.must import errors, protocol, registers
 
 log = logging.getLogger(__name__)
 
-BAUDRATE = 9600
-SLICE_S = 0.05  # the longest uninterrupted wait of a read: so soon `close()` is noticed
-GAP_S = 0.3  # silence within an answer that ends it
-QUIET_S = 0.2  # silence before asking again
-BABBLE_S = 3.0  # a line that never falls silent is not waited for longer than this
+Answer = TypeVar("Answer")
 
+BAUDRATE = 9600
 _PORT_ERRORS = (serial.SerialException, OSError, termios.error)  # termios.error is no OSError
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long the device is waited for, in seconds, and how many further attempts an unanswered read is given."""
+
+    answer_s: float = 1.0  # until the first byte
+    late_s: float = 2.0  # an answer this old is lost; until then it is waited for, to be thrown away
+    gap_s: float = 0.3  # silence within an answer that ends it
+    quiet_s: float = 0.2  # silence before asking again
+    noise_s: float = 3.0  # a line that never falls silent is not waited for longer than this
+    slice_s: float = 0.05  # the longest uninterrupted wait of a read: so soon `close()` is noticed
+    retries: int = 2
+
+
+TIMING = Timing()
 
 
 class MustClient:
     """One EP20 on one port, opened for us alone. After a SerialPortError or `close()` make a new object.
 
-    `timeout` in s until the first byte, `retries` further attempts, `late` the age in s at which an unanswered request is
-    taken for lost (until then its answer is waited for, to be thrown away), `low_charge` in % for the word LB. Every method
-    raises an errors.MustError; the longest takes (retries + 1) x late. `attempts` tells how many the last call needed.
-    Calls come from one thread, `close()` from any.
+    `low_charge` is the charge in % for the token LB. Every method raises an errors.MustError; the longest takes
+    (retries + 1) x late_s. `attempts` counts those of the last call. Calls come from one thread, `close()` from any.
     """
 
     def __init__(
-        self,
-        device: str,
-        *,
-        unit: int = protocol.UNIT,
-        timeout: float = 1.0,
-        retries: int = 2,
-        late: float = 2.0,
-        low_charge: float = 20,
+        self, device: str, *, unit: int = protocol.UNIT, timing: Timing = TIMING, low_charge: float = 20
     ) -> None:
-        self.device, self.unit, self.timeout, self.retries = device, unit, timeout, retries
-        self.late, self.low_charge = late, low_charge
+        self.device, self.unit, self.timing, self.low_charge = device, unit, timing, low_charge
         self.attempts = 0
         self._closing = threading.Event()
         self._lock = threading.Lock()
         try:
-            self._port = serial.Serial(device, BAUDRATE, timeout=SLICE_S, write_timeout=1, exclusive=True)
+            self._port = serial.Serial(
+                device, BAUDRATE, timeout=timing.slice_s, write_timeout=1, exclusive=True
+            )
         except _PORT_ERRORS as error:
             raise errors.SerialPortError(open_error_message(device, error)) from error
 
-    def __enter__(self) -> "MustClient":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close()` was called."""
+        return self._closing.is_set()
+
+    # 0A 03 75 30 00 1B 1E B9 / 0A 03 36, 27 registers, CRC
     def read_status(self) -> dict[str, str]:
-        """What the device measures now, as NUT variables (`registers.status_variables`)."""
+        """Read what the device measures now, as NUT variables (`registers.status_variables`)."""
 
         def parse(frame: bytes) -> dict[str, str]:
             values = protocol.parse_read(frame, registers.STATUS_COUNT, self.unit)
@@ -70,21 +84,22 @@ class MustClient:
 
         return self._read(registers.STATUS, registers.STATUS_COUNT, parse)
 
-    def read_settings(self, count: int = registers.SETTINGS_COUNT) -> dict[str, str]:
-        """What is set at the device, as NUT variables (`registers.setting_variables`)."""
+    # 0A 03 79 18 00 0A 5D ED / 0A 03 14, 10 registers, CRC
+    def read_settings(self, count: int = registers.SETTINGS_COUNT) -> tuple[int, ...]:
+        """Read the registers from 31000 on; `registers.setting_variables` gives them their names."""
+        return self._read(
+            registers.SETTINGS, count, lambda frame: protocol.parse_read(frame, count, self.unit)
+        )
 
-        def parse(frame: bytes) -> dict[str, str]:
-            return registers.setting_variables(protocol.parse_read(frame, count, self.unit))
-
-        return self._read(registers.SETTINGS, count, parse)
-
-    def set_beeper(self, enabled: bool) -> None:
-        """Let the buzzer sound, or silence it; the only setting that is written."""
-        request = protocol.format_write(registers.BUZZER, [0 if enabled else 1], self.unit)
+    # 0A 10 79 1E 00 01 02 00 01 FF D9 / 0A 10 79 1E 00 01, CRC
+    def write_register(self, register: int, value: int) -> None:
+        """Write one register by one request, never repeated: where its answer is lost, reading back shows the outcome."""
+        request = protocol.format_write(register, [value], self.unit)
         self._ask(
             request,
             protocol.WRITE_ANSWER_LENGTH,
-            lambda f: protocol.parse_write(f, registers.BUZZER, 1, self.unit),
+            lambda frame: protocol.parse_write(frame, register, 1, self.unit),
+            retries=0,
         )
 
     def close(self) -> None:
@@ -96,16 +111,15 @@ class MustClient:
             except _PORT_ERRORS as error:
                 log.debug("%s: closing a port that is gone: %s", self.device, error)
 
-    def _read(self, address, count, parse):
-        return self._ask(
-            protocol.format_read(address, count, self.unit), protocol.read_answer_length(count), parse
-        )
+    def _read(self, address: int, count: int, parse: Callable[[bytes], Answer]) -> Answer:
+        request = protocol.format_read(address, count, self.unit)
+        return self._ask(request, protocol.read_answer_length(count), parse, self.timing.retries)
 
-    def _ask(self, request, length, parse):
+    def _ask(self, request: bytes, length: int, parse: Callable[[bytes], Answer], retries: int) -> Answer:
         """Ask until an answer is right, `retries` + 1 times at most, and return what `parse` makes of it."""
         with self._lock:
             try:
-                return self._attempt_all(request, length, parse)
+                return self._attempt_all(request, length, parse, retries)
             except errors.MustError:
                 raise
             except _PORT_ERRORS as error:
@@ -115,9 +129,12 @@ class MustClient:
                     f"{self.device} went away ({error}): is the cable plugged in? It is opened again when it is back"
                 ) from error
 
-    def _attempt_all(self, request, length, parse):
-        timed_out = False
-        for self.attempts in range(1, self.retries + 2):
+    def _attempt_all(
+        self, request: bytes, length: int, parse: Callable[[bytes], Answer], retries: int
+    ) -> Answer:
+        self.attempts, timed_out = 0, False
+        while True:
+            self.attempts += 1
             try:
                 return self._attempt(request, length, parse, timed_out)
             except errors.MustError as error:
@@ -126,37 +143,39 @@ class MustClient:
                 )
                 if error.final:
                     raise
-                if self.attempts > self.retries:
-                    if self.retries:
+                if self.attempts > retries:
+                    if retries:
                         error.append_message(f"(asked {self.attempts} times)")
                     raise
                 timed_out = timed_out or isinstance(error, errors.NoAnswerError)
 
-    def _attempt(self, request, length, parse, timed_out):
+    def _attempt(
+        self, request: bytes, length: int, parse: Callable[[bytes], Answer], timed_out: bool
+    ) -> Answer:
         self._check_open()
         self._port.reset_input_buffer()
         asked_at = time.monotonic()
         self._port.write(request)
         frame = self._receive(length, asked_at)
         if not frame:
-            self._drain(GAP_S, asked_at + self.late)
+            self._drain(self.timing.gap_s, asked_at + self.timing.late_s)
             raise errors.NoAnswerError(
-                f"no answer on {self.device} within {self.timeout:g} s: is the device on, and no serial-getty or other "
-                "program on the port?"
+                f"no answer on {self.device} within {self.timing.answer_s:g} s: is the device on, and no serial-getty or "
+                "other program on the port?"
             )
         try:
             answer = parse(frame)
         except errors.MustError as error:
             if not error.final:
-                self._drain(QUIET_S)
+                self._drain(self.timing.quiet_s)
             raise
         if timed_out:  # the answer may be that to the request given up before: then ours follows
-            later = self._drain(GAP_S)
+            later = self._drain(self.timing.gap_s)
             answer = parse(later) if later else answer
         return answer
 
-    def _receive(self, length, asked_at):
-        """The bytes of one answer: `length` of them, five if it is an exception, fewer if the line falls silent."""
+    def _receive(self, length: int, asked_at: float) -> bytes:
+        """Read one answer: `length` bytes, five if it is an exception, fewer if the line falls silent."""
         frame = b""
         heard_at = asked_at
         while len(frame) < length:
@@ -172,12 +191,12 @@ class MustClient:
                 and protocol.crc_fits(frame)
             ):
                 break
-            if now - heard_at >= (GAP_S if frame else self.timeout):
+            if now - heard_at >= (self.timing.gap_s if frame else self.timing.answer_s):
                 break
         return frame
 
-    def _drain(self, quiet, until=0.0):
-        """Read what still comes until the line has been silent for `quiet` s, and at least until `until`; return it."""
+    def _drain(self, quiet_s: float, until: float = 0.0) -> bytes:
+        """Read what still comes until the line has been silent for `quiet_s`, and at least until `until`; return it."""
         began = heard_at = time.monotonic()
         got = b""
         while True:
@@ -186,21 +205,21 @@ class MustClient:
             now = time.monotonic()
             if chunk:
                 got, heard_at = got + chunk, now
-            if (now - heard_at >= quiet and now >= until) or now - began > BABBLE_S:
+            if (now - heard_at >= quiet_s and now >= until) or now - began > self.timing.noise_s:
                 return got
 
-    def _check_open(self):
+    def _check_open(self) -> None:
         if self._closing.is_set():
             raise errors.PortClosedError(f"{self.device} was closed")
 
 
 def open_error_message(device: str, error: Exception) -> str:
-    """Why a port could not be opened, and the remedy."""
+    """Return why a port could not be opened, and the remedy."""
     number = getattr(error, "errno", None)
     if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
         return f"{device} does not exist: plug the cable in, and compare the name with `ls /dev/serial/by-id`"
     if number in (errno.EACCES, errno.EPERM):
-        return f"{device} may not be opened: add the user to the group dialout (`usermod -aG dialout USER`) and log in anew"
+        return f"{device} may not be opened: add the user to the group dialout (`usermod -aG dialout USER`) and sign in anew"
     if number in (errno.EAGAIN, errno.EBUSY):
         return f"{device} is in use by another program: stop it, one program at a time can ask the device"
     return f"{device} cannot be opened: {error}"

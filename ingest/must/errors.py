@@ -1,8 +1,10 @@
-"""What can go wrong between us and a MUST EP20: one family, one class per cause, the raw bytes always at hand."""
+"""Errors of the dialogue with a MUST EP20: one class per cause, each with the raw bytes."""
+
+from ingest.errors import VoltkeeperError
 
 
-class MustError(Exception):
-    """Root of the family.
+class MustError(VoltkeeperError):
+    """Root of these errors.
 
     `outcome` is the short word kept in `polls`, `message` says what happened and what to do, `raw` is what was received.
     """
@@ -16,7 +18,7 @@ class MustError(Exception):
         self.raw = bytes(raw)
 
     def append_message(self, more: str) -> None:
-        """Say more about what happened."""
+        """Add to the message."""
         self.message = f"{self.message} {more}"
         self.args = (self.message,)
 

@@ -1,4 +1,4 @@
-"""Fault codes of register 30021 and alarm bits of register 30022, in words.
+"""Fault codes of register 30021 and alarm bits of register 30022, as text.
 
 The codes are those of NUT's must_ep2000pro driver: some stand in the maker's documentation, the rest are its author's finds.
 """
@@ -64,10 +64,10 @@ ALARMS = {
 
 
 def fault_text(code: int) -> str:
-    """'overload (fault 7)'; a code nobody has named is 'fault 99'."""
+    """Return 'overload (fault 7)'; a code without a known meaning is 'fault 99'."""
     return f"{FAULTS[code]} (fault {code})" if code in FAULTS else f"fault {code}"
 
 
 def alarm_texts(bits: int) -> list[str]:
-    """The alarms that are set; bits without a name are kept as 'bit 5'."""
+    """Return the alarms that are set; bits without a name are kept as 'bit 5'."""
     return [ALARMS.get(1 << n, f"bit {n}") for n in range(16) if bits >> n & 1]

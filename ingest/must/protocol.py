@@ -20,7 +20,7 @@ _crc = crcmod.predefined.mkPredefinedCrcFun("modbus")
 
 
 def add_crc(body: bytes) -> bytes:
-    """The body followed by its check sum."""
+    """Return the body followed by its check sum."""
     return body + struct.pack("<H", _crc(body))
 
 
@@ -30,20 +30,20 @@ def crc_fits(frame: bytes) -> bool:
 
 
 def format_read(address: int, count: int, unit: int = UNIT) -> bytes:
-    """A request for `count` registers from `address` on: 0A 03 75 30 00 1B 1E B9 asks for 30000-30026."""
+    """Return a request for `count` registers from `address` on: 0A 03 75 30 00 1B 1E B9 asks for 30000-30026."""
     if not 1 <= count <= 125:
         raise ValueError(f"{count} registers cannot be read at once")
     return add_crc(struct.pack(">BBHH", unit, READ, address, count))
 
 
 def format_write(address: int, values: list[int], unit: int = UNIT) -> bytes:
-    """A request that writes registers; single ones too go by function 16, the EP20 has no function 6."""
+    """Return a request that writes registers; single ones too go by function 16, the EP20 has no function 6."""
     head = struct.pack(">BBHHB", unit, WRITE, address, len(values), 2 * len(values))
     return add_crc(head + struct.pack(f">{len(values)}H", *values))
 
 
 def read_answer_length(count: int) -> int:
-    """Bytes of the answer to a read of `count` registers: 59 for 27 of them."""
+    """Return the bytes of the answer to a read of `count` registers: 59 for 27 of them."""
     return 5 + 2 * count
 
 
@@ -53,7 +53,10 @@ def is_exception(head: bytes) -> bool:
 
 
 def parse_read(frame: bytes, count: int, unit: int = UNIT) -> tuple[int, ...]:
-    """The registers in an answer to a read of `count` of them, unsigned. Raises a MustError that says what is wrong."""
+    """Return the registers in an answer to a read of `count` of them, unsigned.
+
+    Raises the MustError of the fault.
+    """
     _check(frame, READ, read_answer_length(count), unit)
     if frame[2] != 2 * count:
         raise errors.WrongCountError(
@@ -65,10 +68,10 @@ def parse_read(frame: bytes, count: int, unit: int = UNIT) -> tuple[int, ...]:
 def parse_write(frame: bytes, address: int, count: int, unit: int = UNIT) -> None:
     """Check the answer to a write, which repeats the request's first six bytes."""
     _check(frame, WRITE, WRITE_ANSWER_LENGTH, unit)
-    told = struct.unpack(">HH", frame[2:6])
-    if told != (address, count):
+    echo = struct.unpack(">HH", frame[2:6])
+    if echo != (address, count):
         raise errors.WrongEchoError(
-            f"the answer to a write of {count} at {address} names {told[1]} at {told[0]}", frame
+            f"the answer to a write of {count} at {address} names {echo[1]} at {echo[0]}", frame
         )
 
 
@@ -78,23 +81,16 @@ def _own_length(frame: bytes) -> int:
 
 
 def _check(frame: bytes, function: int, length: int, unit: int) -> None:
-    """Exact length, check sum, unit and function, in the order that names the cause best.
+    """Check length, check sum, unit and function, in the order that names the cause best.
 
-    A damaged frame is a matter of the CRC whichever byte is hurt; only a sound one can be somebody else's.
+    A damaged frame is a matter of the CRC whichever byte is hurt; only a sound one can be the answer to another request.
     """
-    sound = crc_fits(frame)
-    if sound and len(frame) == EXCEPTION_LENGTH and frame[1] == function | EXCEPTION_BIT and frame[0] == unit:
+    if not crc_fits(frame):
+        raise _damage(frame, length)
+    if len(frame) == EXCEPTION_LENGTH and frame[1] == function | EXCEPTION_BIT and frame[0] == unit:
         raise errors.ExceptionAnswerError(frame[2], frame)
-    if not sound and len(frame) < length:
-        if len(frame) == EXCEPTION_LENGTH and is_exception(frame):
-            raise errors.CrcMismatchError("an exception answer with a wrong check sum", frame)
-        raise errors.ShortAnswerError(f"the answer ends after {len(frame)} of {length} bytes", frame)
-    if len(frame) > length and (not sound or len(frame) != _own_length(frame)):
-        raise errors.LongAnswerError(f"the answer has {len(frame)} bytes instead of {length}", frame)
-    if not sound:
-        raise errors.CrcMismatchError(
-            f"wrong check sum in {len(frame)} bytes: the line disturbs, or two speak at once", frame
-        )
+    if len(frame) > length and len(frame) != _own_length(frame):
+        raise _too_long(frame, length)
     if frame[0] != unit:
         raise errors.WrongUnitError(f"an answer of unit {frame[0]}, asked was unit {unit}", frame)
     if frame[1] != function:
@@ -103,3 +99,20 @@ def _check(frame: bytes, function: int, length: int, unit: int) -> None:
         )
     if len(frame) != length:
         raise errors.WrongCountError(f"a sound answer of {len(frame)} bytes to a request for {length}", frame)
+
+
+def _damage(frame: bytes, length: int) -> errors.MustError:
+    """The error of a frame whose check sum does not fit."""
+    if len(frame) == EXCEPTION_LENGTH and is_exception(frame):
+        return errors.CrcMismatchError("an exception answer with a wrong check sum", frame)
+    if len(frame) < length:
+        return errors.ShortAnswerError(f"the answer ends after {len(frame)} of {length} bytes", frame)
+    if len(frame) > length:
+        return _too_long(frame, length)
+    return errors.CrcMismatchError(
+        f"wrong check sum in {len(frame)} bytes: the line disturbs, or two devices send at once", frame
+    )
+
+
+def _too_long(frame: bytes, length: int) -> errors.LongAnswerError:
+    return errors.LongAnswerError(f"the answer has {len(frame)} bytes instead of {length}", frame)

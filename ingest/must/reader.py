@@ -1,31 +1,60 @@
-"""One MUST EP20, read for ever: a thread that holds its serial port."""
+"""One MUST EP20: a thread that holds its serial port, polls it and sends it orders in between."""
 
 import logging
 import time
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 from ingest.must.client import MustClient
 from ingest.must.errors import MustError, SerialPortError
-from ingest.must.registers import SETTING_NAMES
+from ingest.must.orders import MustOrders
+from ingest.must.registers import COMMANDS, SETTING_NAMES, setting_variables
+from ingest.ups.order_queue import OrderQueue
+from ingest.ups.orders import UpsOrder
 from ingest.ups.polling import SourceError, SourceReader, UpsError
+from ingest.ups.records import UpsControls
 
 log = logging.getLogger(__name__)
 
+Answer = TypeVar("Answer")
+
 SETTINGS_S = 900.0  # how often the settings block is read
-WRITABLE = frozenset(("ups.beeper.status",))
+LOOK_S = 0.25  # how often an order that cannot be sent yet is tried or expires
 SETTINGS = frozenset(name for name, _ in SETTING_NAMES.values())
 
 
-class MustReader(SourceReader):
-    """Reads the device of a config's `must:` entry. All it measures comes in one answer, so a look at its status is one too."""
+class DeviceSettings(Protocol):
+    """What the config says of an EP20."""
 
-    def __init__(self, device, health, emit, low_charge=20.0):
+    @property
+    def name(self) -> str: ...
+    @property
+    def serial(self) -> str: ...
+    @property
+    def poll_s(self) -> float: ...
+    @property
+    def status_s(self) -> float: ...
+
+
+class MustReader(SourceReader):
+    """Reads the device of a config's `must:` entry. All it measures comes in one answer, so a look at its status is one too.
+
+    `orders` holds what is to be sent to it; `low_charge` is the charge in % for the token LB.
+    """
+
+    def __init__(self, device: DeviceSettings, health, emit, orders: OrderQueue, low_charge: float = 20.0):
         super().__init__(device.name, device.status_s, device.poll_s, health, emit)
         self._device = device
         self._low_charge = low_charge
-        self._client = None
-        self._status = None  # (monotonic seconds, variables)
-        self._settings = {}
+        self._orders = MustOrders(orders, emit)
+        self._client: MustClient | None = None
+        self._status: tuple[float, dict[str, str]] | None = None  # when it was read, monotonic s; variables
+        self._settings: dict[str, str] = {}
         self._settings_due = 0.0
+
+    def add(self, order: UpsOrder) -> None:
+        """Take an order, from any thread."""
+        self._orders.queue.add(order)
 
     def _open(self):
         try:
@@ -40,6 +69,23 @@ class MustReader(SourceReader):
     def _close(self):
         if self._client is not None:
             self._client.close()
+        self._orders.queue.wake.set()
+
+    def _wait(self, seconds):
+        """Wait for the next poll, and send meanwhile what is ordered."""
+        until = time.monotonic() + seconds
+        queue = self._orders.queue
+        while True:
+            queue.wake.clear()
+            if self._stopping.is_set():  # asked after the clear: `stop()` sets this first, then wakes
+                return
+            settings = self._orders.work(self._client, self.health.detail)
+            if settings is not None:
+                self._settings = setting_variables(settings)
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            queue.wake.wait(min(left, LOOK_S) if queue.waiting else left)
 
     def _names(self):
         return (self.source,)
@@ -63,13 +109,15 @@ class MustReader(SourceReader):
         if time.monotonic() >= self._settings_due:
             self._settings_due = time.monotonic() + SETTINGS_S
             try:
-                self._settings = self._guard(self._client.read_settings)
+                self._settings = setting_variables(self._guard(self._client.read_settings))
             except UpsError as error:
-                log.info("%s: its settings cannot be read now: %s", self.source, error.message)
+                log.info("%s: its settings cannot be read now: %s", self.source, error)
                 self._settings_due = time.monotonic() + 10 * self.poll_s
-        return self._settings | variables, WRITABLE, SETTINGS
+            else:
+                self._emit(UpsControls(name, time.time(), dict.fromkeys(COMMANDS, ""), {}))
+        return self._settings | variables, frozenset(), SETTINGS
 
-    def _guard(self, call):
+    def _guard(self, call: Callable[[], Answer]) -> Answer:
         """The call's answer; a bad one raises UpsError, a port that went away SourceError."""
         try:
             return call()

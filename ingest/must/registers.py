@@ -5,7 +5,7 @@ names). Scales and meanings are those of NUT's must_ep2000pro driver and of fram
 the battery is signed, + charging, - discharging, and the load's current is in tenths of an ampere.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ingest.must.errors import ZeroAnswerError
 from ingest.must.faults import BATTERY_HIGH, BATTERY_LOW, OVERLOAD, PARAMETER_ERROR, alarm_texts, fault_text
@@ -14,7 +14,11 @@ STATUS = 30000
 STATUS_COUNT = 27
 SETTINGS = 31000
 SETTINGS_COUNT = 10  # up to the backlight; 18 would reach 31017, which no device is known to answer
-BUZZER = 31006
+BUZZER = 31006  # 1 is silence
+COMMANDS = {
+    "beeper.enable": (BUZZER, 0),
+    "beeper.disable": (BUZZER, 1),
+}  # NUT's name -> (register, value) to write
 
 BACKUP, LINE, GRID_CHARGE = 3, 4, 7
 WORK_STATES = {
@@ -52,8 +56,8 @@ def tenths(value: int) -> str:
 def status_variables(registers: Sequence[int], low_charge: float = 20, raw: bytes = b"") -> dict[str, str]:
     """Registers 30000-30026 as variables. Units: V, Hz, A, W, VA, %, degrees C.
 
-    `low_charge` is the charge in % at and below which a UPS on battery is LB. Raises ZeroAnswerError when the device tells
-    neither a work state nor its rated power, which it does now and then in a frame that is otherwise sound.
+    `low_charge` is the charge in % at and below which a UPS on battery is LB. Raises ZeroAnswerError when the
+    answer has no work state or no rated power, which happens now and then in a frame that is otherwise sound.
     """
     if len(registers) != STATUS_COUNT:
         raise ValueError(f"{STATUS_COUNT} registers make a status, not {len(registers)}")
@@ -104,22 +108,22 @@ def ups_alarms(registers: Sequence[int]) -> list[str]:
 
 
 def status_tokens(registers: Sequence[int], low_charge: float = 20) -> list[str]:
-    """The words of `ups.status`, ALARM first as upsd puts it. A state that tells nothing of the mains is WAIT."""
+    """Return the tokens of `ups.status`, ALARM first as upsd puts it. A state without meaning for the mains is WAIT."""
     r = dict(enumerate(registers, STATUS))
     state, bits = r[30002], r[30022]
-    words = ["ALARM"] if ups_alarms(registers) else []
-    words += STATE_TOKENS.get(state, ["WAIT"])
+    tokens = ["ALARM"] if ups_alarms(registers) else []
+    tokens += STATE_TOKENS.get(state, ["WAIT"])
     if state == LINE and r[30024] and r[30023] < FLOAT and signed(r[30015]) > 0:
-        words.append("CHRG")
+        tokens.append("CHRG")
     if state == LINE and r[30019] in AVR_TOKENS:
-        words.append(AVR_TOKENS[r[30019]])
+        tokens.append(AVR_TOKENS[r[30019]])
     if r[30013] == 2 or bits & OVERLOAD:
-        words.append("OVER")
+        tokens.append("OVER")
     if bits & BATTERY_LOW or (state == BACKUP and r[30017] <= low_charge):
-        words.append("LB")
+        tokens.append("LB")
     if bits & BATTERY_HIGH:
-        words.append("HB")
-    return words
+        tokens.append("HB")
+    return tokens
 
 
 def charger_status(registers: Sequence[int]) -> str:
@@ -149,14 +153,14 @@ def _frequency(value: int) -> str:
     return {0: "50", 1: "60"}.get(value, f"type {value}")
 
 
-SETTING_NAMES = {
+SETTING_NAMES: dict[int, tuple[str, Callable[[int], str]]] = {
     31000: ("input.frequency.nominal", _frequency),  # Hz; the device keeps 0 for 50, 1 for 60
     31001: ("input.voltage.nominal", str),  # V
     31002: ("battery.voltage.low", tenths),  # V at which the inverter shuts down
     31003: ("battery.voltage.high", tenths),  # V of absorption, the highest the charger goes
     31004: ("experimental.battery.voltage.float", tenths),  # V
     31005: ("experimental.battery.charger.current", str),  # A of bulk charging
-    31006: ("ups.beeper.status", _inverted),  # 1 is silence
+    BUZZER: ("ups.beeper.status", _inverted),
     31007: ("experimental.battery.charger.grid", _inverted),  # 1 forbids charging from the grid
     31008: ("experimental.ups.keysound", _inverted),
     31009: ("experimental.ups.backlight", _enabled),

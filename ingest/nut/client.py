@@ -1,144 +1,205 @@
-"""What a NUT server can be asked: nut2's client with every call made anew on a strict connection.
+"""What a NUT server can be asked: nut2's client on a strict connection.
 
-nut2 hands out shifted answers after a time-out, cut lists, and passwords in the log; here every answer must name what was
-asked, a list must end, and whatever else happens makes the connection unusable. The dialogue stands above each call.
+nut2's own methods do the dialogue wherever that is enough: ver, help, get, var_type and num_logins as they are, set_var
+and run_command behind an argument that is quoted. Each override says which fault of nut2 it cures. The dialogue stands
+above each call.
 """
+
+from collections.abc import Sequence
+from typing import Self
 
 from ingest.nut.connection import Connection
 from ingest.nut.errors import NutError
-from ingest.nut.transport import name_argument, quote
+from ingest.nut.protocol import quote, values_of
+from ingest.nut.transport import PyNUTClient
 
 __all__ = ["NutClient", "NutError"]
 
-UNTRACKED = ("invalid", "unsupported", "error", "denied")  # how servers without TRACKING refuse it
-CHECK_VARIABLE = "experimental.voltkeeper.check"  # no UPS has it: setting it tells only whether one might
+TIMEOUT_S = 5.0
+OPTIONAL_REFUSALS = (
+    "unsupported",
+    "invalid",
+    "error",
+    "denied",
+)  # how embedded servers refuse LIST RW, TRACKING ...
+CHECK_VARIABLE = (
+    "experimental.voltkeeper.check"  # no UPS has it: setting it shows only whether one could be set
+)
 
 
-class NutClient(Connection):
-    """One connection to one server, opened at once (`connect=False`: by `connect()`); see Connection for its arguments."""
+class NutClient(PyNUTClient):
+    """One connection to one server, opened at once (`connect=False`: by `connect()`).
+
+    `timeout` in s holds for each whole answer. Every call raises NutError, a PyNUTError. `usable` turns False after
+    anything but a right answer or an answer ERR: drop the object then and make a new one. Calls come from one thread,
+    `close()` from any.
+    """
+
+    _srv_handler: Connection
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 3493,
+        username: str | None = None,
+        password: str | None = None,
+        timeout: float = TIMEOUT_S,
+        connect: bool = True,
+    ) -> None:
+        super().__init__(host, port, username, timeout=timeout, connect=False)  # it would log the password
+        self._password = password
+        self._srv_handler = Connection(host, port, timeout, password)
+        if connect:
+            self.connect()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.server} {'usable' if self.usable else 'not usable'}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close. nut2 writes LOGOUT first, to a socket that may be gone or block."""
+        self.close()
+
+    def __del__(self) -> None:
+        """Close, where `__init__` came that far. nut2 writes LOGOUT here too."""
+        connection = getattr(self, "_srv_handler", None)
+        if connection is not None:
+            connection.close()
+
+    @property
+    def server(self) -> str:
+        """Host and port."""
+        return self._srv_handler.server
+
+    @property
+    def usable(self) -> bool:
+        """Whether the connection can be asked."""
+        return self._srv_handler.usable
+
+    # USERNAME "reader" / OK / PASSWORD "***" / OK. upsd says OK to any password and refuses only what needs one.
+    def connect(self) -> None:
+        """Open the connection and hand in user name and password, where given.
+
+        nut2 loses the cause of a failure, sends user name and password unquoted, and has no public verb for it.
+        """
+        self._srv_handler.open()
+        try:
+            if self._login is not None:
+                self._srv_handler.ask("USERNAME " + quote(self._login))
+            if self._password is not None:
+                self._srv_handler.ask("PASSWORD " + quote(self._password))
+        except NutError:
+            self.close()
+            raise
+
+    _connect = connect
+
+    def close(self) -> None:
+        """End the connection; a call that waits in another thread ends at once with outcome 'closed'."""
+        self._srv_handler.close()
 
     # LIST UPS / BEGIN LIST UPS / UPS su700 "Development box" / END LIST UPS
     def list_ups(self) -> dict[str, str]:
-        """Name -> description of every UPS of the server."""
-        return {row[1]: row[2] if len(row) > 2 else "" for row in self._list("UPS", 2, "UPS")}
+        """Return name -> description of every UPS. nut2 cuts a description at an escaped quote."""
+        return {name: "".join(more[:1]) for name, *more in self._srv_handler.ask_list("LIST UPS")}
 
     # LIST VAR su700 / BEGIN LIST VAR su700 / VAR su700 ups.status "OL" / END LIST VAR su700
     def list_vars(self, ups: str) -> dict[str, str]:
-        """Every variable of a UPS, values as text."""
-        return {
-            row[2]: row[3] for row in self._list(f"VAR {self._argument(name_argument, ups)}", 4, "VAR", ups)
-        }
+        """Return every variable of a UPS as text. nut2 cuts a value at an escaped quote and fails on an empty list."""
+        return {row[0]: row[1] for row in self._srv_handler.ask_list(f"LIST VAR {ups}")}
 
     # LIST RW su700 / BEGIN LIST RW su700 / RW su700 ups.delay.shutdown "020" / END LIST RW su700
     def list_rw_vars(self, ups: str) -> dict[str, str]:
-        """The variables that can be set, with their values; none where the server does not tell."""
-        rows = self._optional(lambda: self._list(f"RW {self._argument(name_argument, ups)}", 4, "RW", ups))
-        return {row[2]: row[3] for row in rows}
+        """Return the variables that can be set, none where the server refuses. nut2: as list_vars."""
+        return {row[0]: row[1] for row in self._optional_list(f"LIST RW {ups}")}
 
     # LIST CMD su700 / BEGIN LIST CMD su700 / CMD su700 load.on / END LIST CMD su700
     def list_command_names(self, ups: str) -> list[str]:
-        """The instant commands of a UPS; none where the server does not tell."""
-        rows = self._optional(lambda: self._list(f"CMD {self._argument(name_argument, ups)}", 3, "CMD", ups))
-        return [row[2] for row in rows]
+        """Return the instant commands of a UPS, none where the server refuses. nut2 has no call without descriptions."""
+        return [row[0] for row in self._optional_list(f"LIST CMD {ups}")]
 
     def list_commands(self, ups: str) -> dict[str, str]:
-        """The instant commands of a UPS with the server's description of each."""
+        """Return command -> description. nut2 makes {'': ''} of an empty list and cuts at an escaped quote."""
         return {command: self.command_description(ups, command) for command in self.list_command_names(ups)}
 
     # LIST CLIENT su700 / BEGIN LIST CLIENT su700 / CLIENT su700 ::1 / END LIST CLIENT su700
     def list_clients(self, ups: str) -> list[str]:
-        """Addresses of the machines that are logged in to a UPS."""
-        rows = self._optional(
-            lambda: self._list(f"CLIENT {self._argument(name_argument, ups)}", 3, "CLIENT", ups)
-        )
-        return [row[2] for row in rows]
+        """Return the addresses that are logged in to a UPS. nut2 sends LIST CLIENTS, which no server knows."""
+        return [row[0] for row in self._optional_list(f"LIST CLIENT {ups}")]
 
     # LIST ENUM su700 input.sensitivity / BEGIN ... / ENUM su700 input.sensitivity "low" / END ...
     def list_enum(self, ups: str, var: str) -> list[str]:
-        """The values an enumerated variable may take; none where it has no such list."""
-        what = f"ENUM {self._argument(name_argument, ups)} {self._argument(name_argument, var)}"
-        return [row[3] for row in self._optional(lambda: self._list(what, 4, "ENUM", ups, var))]
+        """Return the values that a variable may take, none where it has no such list. nut2 raises for an empty list."""
+        return [row[0] for row in self._optional_list(f"LIST ENUM {ups} {var}")]
 
     # LIST RANGE su700 input.transfer.low / BEGIN ... / RANGE su700 input.transfer.low "90" "100" / END ...
     def list_range(self, ups: str, var: str) -> list[tuple[str, str]]:
-        """The (lowest, highest) values a variable may take, one pair a range."""
-        what = f"RANGE {self._argument(name_argument, ups)} {self._argument(name_argument, var)}"
-        return [(row[3], row[4]) for row in self._optional(lambda: self._list(what, 5, "RANGE", ups, var))]
+        """Return (lowest, highest) of each range of a variable. nut2 returns the lowest values alone."""
+        return [(row[0], row[1]) for row in self._optional_list(f"LIST RANGE {ups} {var}")]
 
     # GET VAR su700 ups.status / VAR su700 ups.status "OL"
     def get_var(self, ups: str, var: str) -> str:
-        """One variable, as text."""
-        return self._get("VAR", ups, var)[0]
-
-    get = get_var
-
-    # GET TYPE su700 input.transfer.low / TYPE su700 input.transfer.low RW RANGE
-    def var_type(self, ups: str, var: str) -> str:
-        """The type words of a variable: 'RW STRING:32', 'ENUM', 'NUMBER' ..."""
-        return " ".join(self._get("TYPE", ups, var))
+        """Return one variable as text. nut2 cuts it at an escaped quote."""
+        return self._get("VAR", ups, var)
 
     # GET DESC su700 ups.status / DESC su700 ups.status "UPS status"
     def var_description(self, ups: str, var: str) -> str:
-        """The server's description of a variable."""
-        return self._get("DESC", ups, var)[0]
+        """Return the server's description of a variable. nut2 cuts it at an escaped quote."""
+        return self._get("DESC", ups, var)
 
     # GET CMDDESC su700 load.on / CMDDESC su700 load.on "Turn on the load immediately"
     def command_description(self, ups: str, command: str) -> str:
-        """The server's description of an instant command."""
-        return self._get("CMDDESC", ups, command)[0]
+        """Return the server's description of an instant command. nut2 cuts it at an escaped quote."""
+        return self._get("CMDDESC", ups, command)
 
     # GET UPSDESC su700 / UPSDESC su700 "Development box"
     def description(self, ups: str) -> str:
-        """The server's description of a UPS."""
-        return self._get("UPSDESC", ups)[0]
+        """Return the server's description of a UPS. nut2 cuts it at an escaped quote."""
+        return self._get("UPSDESC", ups)
 
-    # GET NUMLOGINS su700 / NUMLOGINS su700 1
-    def num_logins(self, ups: str) -> int:
-        """How many machines are logged in to a UPS."""
-        answer = self._get("NUMLOGINS", ups)[0]
-        if not answer.isdigit():
-            raise self._fatal_error("protocol", f"{self.server} counts logins as {answer!r}", answer)
-        return int(answer)
+    # By nut2: GET TYPE su700 input.transfer.low / TYPE su700 input.transfer.low RW RANGE
+    #          GET NUMLOGINS su700 / NUMLOGINS su700 1
+    #          VER / Network UPS Tools upsd 2.8.0 - http://www.networkupstools.org/
+    #          HELP / Commands: HELP VER GET LIST SET INSTCMD LOGIN LOGOUT ...
 
     # SET VAR su700 ups.id "My UPS" / OK   (or OK TRACKING id)
     def set_var(self, ups: str, var: str, value: object) -> str:
-        """Hand a value to the driver; returns the id for `tracked()`, '' without one.
+        """Hand a value to the driver; return the id for `tracked()`, '' without one.
 
-        OK means accepted by upsd: read the variable back after the driver's next round.
+        OK means accepted by upsd: read the variable back after the driver's next round. nut2 takes text alone and sends
+        it unquoted: cut at its first space, and a newline begins another request.
         """
-        request = f"SET VAR {self._argument(name_argument, ups)} {self._argument(name_argument, var)}"
-        return self._ok(f"{request} {self._argument(quote, value)}")
+        super().set_var(ups, var, quote(value))
+        return self._srv_handler.tracking
 
     # INSTCMD su700 load.off.delay "120" / OK   (or OK TRACKING id)
     def run_command(self, ups: str, command: str, param: object | None = None) -> str:
-        """Start an instant command, with its parameter where it takes one; returns the id for `tracked()`, '' without one."""
-        request = f"INSTCMD {self._argument(name_argument, ups)} {self._argument(name_argument, command)}"
-        return self._ok(request if param is None else f"{request} {self._argument(quote, param)}")
+        """Start an instant command; return the id for `tracked()`, '' without one. nut2 has no parameter and no id."""
+        super().run_command(ups, command if param is None else f"{command} {quote(param)}")
+        return self._srv_handler.tracking
 
     # SET TRACKING ON / OK   (before NUT 2.8: ERR INVALID-ARGUMENT)
     def track(self) -> bool:
-        """Have the server tell what comes of each command and setting; False where it cannot. Needs user and password."""
+        """Have the server follow up each command and setting; False where it cannot. Needs user and password."""
         try:
-            self._ok("SET TRACKING ON")
+            self._srv_handler.ask("SET TRACKING ON")
         except NutError as error:
-            if error.outcome not in UNTRACKED:
+            if error.outcome not in OPTIONAL_REFUSALS:
                 raise
             return False
         return True
 
     # GET TRACKING id / PENDING, SUCCESS, ERR UNKNOWN, ERR INVALID-ARGUMENT or ERR FAILED
     def tracked(self, id: str) -> bool:
-        """Whether it is done, False while the driver has not told. Raises NutError where it failed."""
-        request = f"GET TRACKING {self._argument(name_argument, id)}"
-        answer = self._ask(request)
-        if answer not in ("PENDING", "SUCCESS"):
-            raise self._unexpected_answer(request, answer)
-        return answer == "SUCCESS"
+        """Whether it is done, False while the driver has not answered. Raises NutError where it failed."""
+        return self._srv_handler.ask(f"GET TRACKING {id}") == "SUCCESS"
 
     # LOGIN su700 / OK
     def login(self, ups: str) -> None:
         """Count as a machine that this UPS feeds: its primary waits for us before it cuts the power. Readers need it not."""
-        self._ok(f"LOGIN {self._argument(name_argument, ups)}")
+        self._srv_handler.ask(f"LOGIN {ups}")
 
     # SET VAR su700 experimental.voltkeeper.check "1" / ERR VAR-NOT-SUPPORTED (allowed) or ERR ACCESS-DENIED
     def can_set(self, ups: str) -> bool:
@@ -152,15 +213,19 @@ class NutClient(Connection):
                 raise
         return True
 
-    # VER / Network UPS Tools upsd 2.8.0 - http://www.networkupstools.org/
-    def ver(self) -> str:
-        """What the server says it is."""
-        return self._ask("VER")
-
-    def help(self) -> str:
-        """The requests the server knows."""
-        return self._ask("HELP")
-
     def fsd(self, ups: str) -> None:
-        """Not offered: forcing a shutdown is upsmon's business."""
+        """Not offered: forcing a shutdown is upsmon's business, and nut2's call ends in an error without a text."""
         raise NutError("unsupported", f"a forced shutdown of {ups} is left to upsmon", answered=True)
+
+    def _get(self, *words: str) -> str:
+        """Return the value that an answer to GET has behind the words it repeats."""
+        return values_of(self._srv_handler.ask(" ".join(("GET", *words))), words)[0]
+
+    def _optional_list(self, request: str) -> Sequence[list[str]]:
+        """Return a list that some servers do not have: their refusal is an empty one."""
+        try:
+            return self._srv_handler.ask_list(request)
+        except NutError as error:
+            if error.answered and error.outcome in OPTIONAL_REFUSALS:
+                return []
+            raise

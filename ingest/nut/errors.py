@@ -1,5 +1,6 @@
 """What can go wrong between us and a NUT server: one error, told apart by `outcome`, with a message that says what to do."""
 
+from ingest.errors import VoltkeeperError
 from ingest.nut.transport import PyNUTError
 
 # ERR words of the protocol (RFC 9271; docs/net-protocol.txt of NUT) -> outcome, what it means and what helps.
@@ -34,7 +35,7 @@ ERR_MEANINGS = {
 }
 
 
-class NutError(PyNUTError):
+class NutError(VoltkeeperError, PyNUTError):
     """A request to a NUT server failed.
 
     `outcome` is the short word kept in `polls`: an answer ERR gives one of ERR_MEANINGS' or 'error'; the connection itself gives

@@ -51,7 +51,7 @@ class NutReader(SourceReader):
             self._client.close()
         try:
             self._client.connect()
-            self._version = self._client.ver()
+            self._version = self._client.ver().strip()
         except NutError as error:
             if not error.answered:
                 raise SourceError(error.outcome, error.message) from error

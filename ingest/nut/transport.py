@@ -1,41 +1,28 @@
-"""The byte pipe to a NUT server: nut2's telnet object without telnet, strict about whole answers, and the tokenizer.
+"""The byte pipe to a NUT server, a line at a time; and the import of nut2, which leaves the root logger as it was."""
 
-Importing nut2 is done here, so that it leaves the root logger and the warnings as they were.
-"""
-
+import contextlib
 import logging
-import re
 import socket
 import time
 import warnings
+from collections.abc import Callable
 
 _root = logging.getLogger()
 _shield = logging.NullHandler()
 _root.addHandler(_shield)  # nut2 calls logging.basicConfig() on import, which does nothing where a handler is
 try:
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # telnetlib is deprecated, its stand-in for 3.13 says so too
-        import telnetlib
-
+        # nut2 imports telnetlib, which is deprecated; its stand-in for Python 3.13 warns too
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import nut2
         from nut2 import PyNUTClient, PyNUTError
 finally:
     _root.removeHandler(_shield)
+# nut2 logs to the root logger, values and passwords included; the connection logs the dialogue without them.
+nut2.logging = logging.getLogger("nut2")
+nut2.logging.disabled = True
 
-__all__ = [
-    "ConnectionClosedError",
-    "IncompleteAnswerError",
-    "LinePipe",
-    "PyNUTClient",
-    "PyNUTError",
-    "name_argument",
-    "quote",
-    "split_arguments",
-]
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|([^\s"]\S*)|(\S)')
+__all__ = ["ConnectionClosedError", "IncompleteAnswerError", "LinePipe", "PyNUTClient", "PyNUTError"]
 
 
 class IncompleteAnswerError(Exception):
@@ -54,60 +41,68 @@ class ConnectionClosedError(Exception):
         self.got = got
 
 
-class LinePipe(telnetlib.Telnet):
-    """A Telnet object whose `read_until` returns a whole answer or raises; bytes are taken as they come.
+class LinePipe:
+    """A TCP connection that hands out whole lines or raises; `register` sees each socket before it connects.
 
-    upsd speaks no telnet: bytes that telnet would take for commands (255, 0, 17) belong to the values.
+    No telnet: bytes that telnet would take for commands (255, 0, 17) belong to the values of upsd.
     """
 
-    def __init__(self, host: str, port: int, timeout: float, register=lambda sock: None) -> None:
-        super().__init__()
-        self.host, self.port, self.timeout = host, port, timeout
-        self.sock = _connect(host, port, timeout, register)
+    def __init__(
+        self, host: str, port: int, timeout: float, register: Callable[[socket.socket], None]
+    ) -> None:
+        self._timeout = timeout
+        self._socket = _connect(host, port, timeout, register)
+        self._buffer = b""
 
-    def process_rawq(self) -> None:
-        self.cookedq += self.rawq[self.irawq :]
-        self.rawq, self.irawq = b"", 0
+    def close(self) -> None:
+        """End the connection."""
+        self._socket.close()
 
-    def fill_rawq(self) -> None:
-        self.process_rawq()
-        got = self.sock.recv(65536)
-        self.eof = not got
-        self.rawq += got
+    def write(self, data: bytes) -> None:
+        """Send bytes, within the time-out. Raises OSError.
 
-    def read_until(self, match: bytes, timeout: float | None = None) -> bytes:
-        """Everything up to and with `match`. Raises IncompleteAnswerError after `timeout` s, ConnectionClosedError at the end of the stream."""
-        try:
-            got = super().read_until(match, timeout)
-        except EOFError:
-            raise ConnectionClosedError from None
-        if not got.endswith(match):
-            raise (ConnectionClosedError if self.eof else IncompleteAnswerError)(got)
-        return got
+        They are acknowledged at once: upsd sends a list line by line and waits 40 ms for a delayed acknowledgement otherwise.
+        """
+        self._socket.settimeout(self._timeout)
+        self._socket.sendall(data)
+        if hasattr(socket, "TCP_QUICKACK"):
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+    def read_line(self, deadline: float) -> bytes:
+        """Return the next line with its end.
+
+        Raises IncompleteAnswerError at `deadline` (monotonic s), ConnectionClosedError at the end of the stream, OSError.
+        """
+        while (end := self._buffer.find(b"\n")) < 0:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise IncompleteAnswerError(self._buffer)
+            self._socket.settimeout(left)
+            try:
+                self._receive()
+            except TimeoutError:
+                raise IncompleteAnswerError(self._buffer) from None
+        line, self._buffer = self._buffer[: end + 1], self._buffer[end + 1 :]
+        return line
 
     def unsolicited(self) -> bytes:
-        """Bytes that lie here before anything was asked: an answer that came too late, or none (b'')."""
-        self.process_rawq()
-        self.sock.setblocking(False)
-        try:
-            self.fill_rawq()
-        except BlockingIOError:
-            return self.cookedq
-        finally:
-            self.sock.settimeout(self.timeout)
-        if self.eof:
-            raise ConnectionClosedError
-        self.process_rawq()
-        return self.cookedq
+        """Return the bytes that are here before anything was asked: an answer that came too late, or none (b'')."""
+        self._socket.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            self._receive()
+        return self._buffer
 
-    def acknowledge_at_once(self) -> None:
-        """Acknowledge at once: upsd sends a list line by line and waits 40 ms for a delayed acknowledgement otherwise."""
-        if hasattr(socket, "TCP_QUICKACK"):
-            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+    def _receive(self) -> None:
+        data = self._socket.recv(65536)
+        if not data:
+            raise ConnectionClosedError(self._buffer)
+        self._buffer += data
 
 
-def _connect(host: str, port: int, timeout: float, register) -> socket.socket:
-    """The first address of the host that answers, within `timeout` s in all; `register` sees each socket before it connects."""
+def _connect(
+    host: str, port: int, timeout: float, register: Callable[[socket.socket], None]
+) -> socket.socket:
+    """Return a socket to the first address of the host that answers, within `timeout` s in all. Raises OSError."""
     deadline = time.monotonic() + timeout
     failure: OSError = OSError(f"{host} has no address")
     for family, kind, number, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
@@ -119,7 +114,6 @@ def _connect(host: str, port: int, timeout: float, register) -> socket.socket:
             register(sock)
             sock.settimeout(left)
             sock.connect(address)
-            sock.settimeout(timeout)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return sock
@@ -127,28 +121,3 @@ def _connect(host: str, port: int, timeout: float, register) -> socket.socket:
             sock.close()
             failure = error
     raise failure
-
-
-def quote(value: object) -> str:
-    """A value as one argument of a request. Raises ValueError for control characters: a newline would begin a new request."""
-    text = str(value)
-    if _CONTROL.search(text):
-        raise ValueError("a control character in a value for a NUT server")
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def name_argument(value: str) -> str:
-    """A UPS, variable or command name as one argument. Raises ValueError for what cannot be a name."""
-    if not re.fullmatch(r"[^\s\"\\\x00-\x1f\x7f]+", value):
-        raise ValueError(f"{value!r} is no name of a UPS, variable or command")
-    return value
-
-
-def split_arguments(line: str) -> list[str]:
-    r"""The arguments of an answer: bare words, and "quoted ones" with \" and \\ undone. Raises ValueError for a loose quote."""
-    found = []
-    for match in _WORD.finditer(line):
-        if match[3] is not None:
-            raise ValueError(f"a quote that does not end in {line!r}")
-        found.append(re.sub(r"\\(.)", r"\1", match[1]) if match[1] is not None else match[2])
-    return found

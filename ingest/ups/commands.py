@@ -59,6 +59,10 @@ RISKS = (  # pattern of a command -> what it may cost
     (r"bypass\.start", "on bypass nothing is protected"),
     (r"driver\..*", "nobody watches this UPS while its driver is gone"),
 )
+EP20_COMMANDS = (
+    "beeper.enable",
+    "beeper.disable",
+)  # all that the registers of a MUST EP20 allow without risk
 NO_DESCRIPTION = "Description unavailable"  # upsd's words for a command that it has none for
 MIN_SIMILARITY = 0.94  # so alike is a word to a standard name only when it is a slip of the pen
 

@@ -89,13 +89,13 @@ class SourceReader(threading.Thread):
                     continue
                 healthy = False
                 self._fail_all(error)
-                self._stopping.wait(min(backoff, SHORTENED * self.poll_s))
+                self._wait(min(backoff, SHORTENED * self.poll_s))
                 backoff = min(2 * backoff, LAST_BACKOFF_S)
             except Exception:
                 log.exception("%s: reading cannot go on as it is; starting it anew", self.source)
                 self._close()
                 self.health.fail("lost", "an error of the program, see the log")
-                self._stopping.wait(self.poll_s)
+                self._wait(self.poll_s)
         for state in self._states.values():
             self._flush(state)
 
@@ -113,7 +113,11 @@ class SourceReader(threading.Thread):
             now = time.monotonic()
             if due < now:
                 due = now
-            self._stopping.wait(due - now)
+            self._wait(due - now)
+
+    def _wait(self, seconds):
+        """Wait until the next poll or attempt is due; `stop()` ends it."""
+        self._stopping.wait(seconds)
 
     def _poll(self, state):
         try:

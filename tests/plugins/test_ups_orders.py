@@ -138,7 +138,12 @@ def test_a_setting_becomes_a_row(site):
             409,
             "it takes the power from what this UPS feeds. Send confirm=1",
         ),
-        (COMMANDS, {"ups": "garage", "command": QUICK}, 409, "garage takes no orders"),
+        (
+            COMMANDS,
+            {"ups": "garage", "command": QUICK},
+            403,
+            f"{QUICK} is not listed: `ups: garage: commands:`",
+        ),
         (SETTINGS, {"ups": "rack@closet", "value": "1"}, 400, "variable is needed"),
         (SETTINGS, {"ups": "rack@closet", "variable": "battery.charge.low"}, 400, "value is needed"),
         (SETTINGS, {"ups": "rack@closet", "variable": "ups.id", "value": "1"}, 403, "ups.id is not listed"),
@@ -268,7 +273,7 @@ def test_the_page_offers_what_is_listed_and_says_what_is_missing(site):
     assert 'maxlength="10"' in section and 'aria-describedby="missing"' in section
     assert "beeper.off, input.voltage.nominal: listed in config.yml, but this UPS does not have it" in section
     assert "not offered: beeper.mute" in section
-    assert "orders-title" not in site.page("/ups/garage")
+    assert "ups: {garage: {commands: [beeper.disable]}}" in html.unescape(site.page("/ups/garage"))
     desk = html.unescape(site.page("/ups/desk@closet"))
     assert "ups: {desk@closet: {commands: [test.battery.start]" in desk
 

@@ -7,7 +7,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from ingest.demo.ups.models import DemoUps
-from ingest.nut.transport import quote, split_arguments
+from ingest.nut.protocol import quote, split_arguments
 
 if TYPE_CHECKING:
     from ingest.demo.ups.upsd import DemoUpsd

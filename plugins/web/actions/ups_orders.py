@@ -111,13 +111,9 @@ def _find(connection, fields, name, kind, listed):
     )
     ups = dict(
         connection.execute(
-            "select id, name, label, driver, configured from ups where id = ?", (found["id"],)
+            "select id, name, label, configured from ups where id = ?", (found["id"],)
         ).fetchone()
     )
-    if ups["driver"] != "nut":
-        raise RefusedError(
-            409, f"{ups['name']} takes no orders: it is no UPS of a NUT server", subject=ups["name"]
-        )
     if not ups["configured"]:
         raise RefusedError(409, f"{ups['name']} is not read any more", subject=ups["name"])
     own = listed.get(ups["name"])
@@ -198,8 +194,8 @@ def _setting(row):
 
 
 async def offered(datasette, ups, variables):
-    """What the page of a UPS offers, and its last orders; None for a UPS that takes none. `variables` are its rows."""
-    if ups["driver"] != "nut" or not ups["configured"]:
+    """What the page of a UPS offers, and its last orders; None for a UPS that is not read any more. `variables` are its rows."""
+    if not ups["configured"]:
         return None
     own = datasette.config.ups.get(ups["name"])
     rows = (

@@ -8,7 +8,7 @@ import pytest
 from ingest.demo.ups.ep20 import ON_BATTERY, ON_LINE, DemoEP20, model
 from ingest.demo.ups.mains import Mains, MainsFailure
 from ingest.must import errors
-from ingest.must.client import MustClient
+from ingest.must.client import MustClient, Timing
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def device():
 
 @pytest.fixture
 def client(device):
-    with MustClient(device.device, timeout=0.4, late=0.6) as client:
+    with MustClient(device.device, timing=Timing(answer_s=0.4, late_s=0.6)) as client:
         yield client
 
 
@@ -33,7 +33,7 @@ def test_a_good_poll_is_one_read_and_waits_for_nothing(device, client):
     began = time.monotonic()
     for _ in range(20):
         assert client.read_status()["input.voltage"] == "223.0"
-        assert client.read_settings()["battery.voltage.low"] == "10.5"
+        assert client.read_settings()[2] == 105
     assert time.monotonic() - began < 1
     assert device.requests[0] == bytes.fromhex("0A 03 75 30 00 1B 1E B9")
     assert len(device.requests) == 40
@@ -69,7 +69,7 @@ def test_a_fault_that_lasts_is_named(device, client, fault, outcome):
 
 def test_silence_is_a_time_out_with_a_remedy(device):
     device.fail("silent")
-    with MustClient(device.device, timeout=0.2, retries=0, late=0.3) as client:
+    with MustClient(device.device, timing=Timing(answer_s=0.2, late_s=0.3, retries=0)) as client:
         error = failure(client.read_status)
     assert (error.outcome, error.raw) == ("timeout", b"")
     assert "serial-getty" in error.message
@@ -98,24 +98,24 @@ def test_a_split_answer_is_whole(device, client):
 def test_a_late_answer_is_never_taken_for_the_next(device):
     seen = iter([ON_LINE, ON_BATTERY, ON_BATTERY])
     device.source = lambda t: next(seen)
-    with MustClient(device.device, timeout=0.5) as client:
+    with MustClient(device.device, timing=Timing(answer_s=0.5)) as client:
         device.fail("late", 1)
         assert client.read_status()["ups.status"] == "OB DISCHRG"
         assert client.attempts == 2
 
 
 def test_an_answer_later_than_any_wait_does_not_become_a_setting(device):
-    with MustClient(device.device, timeout=0.5, retries=0) as client:
+    with MustClient(device.device, timing=Timing(answer_s=0.5, retries=0)) as client:
         device.late_s = 2.3
         device.fail("late", 1)
         assert failure(client.read_status).outcome == "timeout"
-        client.retries = 1
-        assert client.read_settings()["battery.voltage.low"] == "10.5"
+        client.timing = Timing(answer_s=0.5, retries=1)
+        assert client.read_settings()[2] == 105
         assert client.attempts == 2
 
 
 def test_units_that_are_not_asked_stay_silent(device):
-    with MustClient(device.device, unit=5, timeout=0.2, retries=0, late=0.3) as client:
+    with MustClient(device.device, unit=5, timing=Timing(answer_s=0.2, late_s=0.3, retries=0)) as client:
         assert failure(client.read_status).outcome == "timeout"
 
 
@@ -139,7 +139,7 @@ def test_a_file_that_is_no_port(tmp_path):
 def test_unplugged_and_plugged_in_again(tmp_path):
     link = tmp_path / "ttyUSB0"
     with DemoEP20(lambda t: ON_LINE, link=link) as ep20:
-        with MustClient(str(link), timeout=0.5) as client:
+        with MustClient(str(link), timing=Timing(answer_s=0.5)) as client:
             assert client.read_status()["ups.status"] == "OL"
             ep20.unplug()
             for _ in range(2):
@@ -148,7 +148,7 @@ def test_unplugged_and_plugged_in_again(tmp_path):
                 assert "went away" in error.message
         assert "does not exist" in failure(lambda: MustClient(str(link))).message
         ep20.plug()
-        with MustClient(str(link), timeout=0.5) as client:
+        with MustClient(str(link), timing=Timing(answer_s=0.5)) as client:
             assert client.read_status()["ups.status"] == "OL"
 
 
@@ -161,7 +161,7 @@ def test_unplugged_in_the_middle_of_a_question(device, client):
 
 def test_close_from_another_thread_ends_a_waiting_read(device):
     device.fail("silent")
-    client = MustClient(device.device, timeout=30)
+    client = MustClient(device.device, timing=Timing(answer_s=30))
     threading.Timer(0.2, client.close).start()
     began = time.monotonic()
     assert failure(client.read_status).outcome == "closed"
@@ -169,12 +169,20 @@ def test_close_from_another_thread_ends_a_waiting_read(device):
     assert failure(client.read_status).outcome == "closed"
 
 
-def test_the_beeper_is_written_and_read_back(device, client):
-    client.set_beeper(False)
+def test_a_register_is_written_and_read_back(device, client):
+    client.write_register(31006, 1)
     assert device.requests[-1] == bytes.fromhex("0A 10 79 1E 00 01 02 00 01 FF D9")
-    assert client.read_settings()["ups.beeper.status"] == "disabled"
-    client.set_beeper(True)
-    assert client.read_settings()["ups.beeper.status"] == "enabled"
+    assert client.read_settings()[6] == 1
+    client.write_register(31006, 0)
+    assert client.read_settings()[6] == 0
+
+
+@pytest.mark.parametrize("fault", ["silent", "crc", "short"])
+def test_a_write_is_never_repeated(device, client, fault):
+    device.fail(fault, 1)
+    failure(lambda: client.write_register(31006, 1))
+    assert [request[1] for request in device.requests] == [16] and client.attempts == 1
+    assert client.read_settings()[6] == 1
 
 
 def test_a_block_the_device_does_not_have_is_an_exception(device, client):
@@ -204,7 +212,7 @@ def test_noise_that_never_ends_is_given_up():
         thread = threading.Thread(target=babble)
         thread.start()
         try:
-            with MustClient(ep20.device, timeout=0.3, retries=0) as client:
+            with MustClient(ep20.device, timing=Timing(answer_s=0.3, retries=0)) as client:
                 began = time.monotonic()
                 assert failure(client.read_status).outcome == "crc"
                 assert time.monotonic() - began < 5

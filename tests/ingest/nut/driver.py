@@ -12,7 +12,7 @@ import os
 import socketserver
 import sys
 
-from ingest.nut.transport import quote, split_arguments
+from ingest.nut.protocol import quote, split_arguments
 
 
 class Dialogue(socketserver.StreamRequestHandler):

@@ -9,7 +9,9 @@ from ingest.demo.site import ORDERS
 from ingest.demo.ups.mains import Mains, MainsFailure
 from ingest.demo.ups.models import MODELS, demo_upses, model
 from ingest.demo.ups.upsd import DemoUpsd
+from ingest.must import registers
 from ingest.nut.client import NutClient
+from ingest.ups.commands import EP20_COMMANDS
 from tests.ingest.nut.lab import nut_program, until
 
 START = 1_800_000_000.0
@@ -103,7 +105,9 @@ def test_a_self_test_that_is_stopped_and_a_battery_that_feels_it():
 
 
 def test_what_may_be_ordered_in_the_demo_house_is_there():
-    for name, own in ORDERS.items():
+    orders = dict(ORDERS)
+    assert set(orders.pop("garage").commands) == set(registers.COMMANDS) == set(EP20_COMMANDS)
+    for name, own in orders.items():
         ups = demo_upses()[name.partition("@")[0]]
         assert set(own.commands) <= set(ups.commands) and set(own.settings) <= set(ups.writable)
 

@@ -13,7 +13,7 @@ from ingest.demo.ups.models import DemoUps, demo_upses
 from ingest.demo.ups.upsd import DemoUpsd
 from ingest.nut.client import NutClient
 from ingest.nut.errors import NutError
-from ingest.nut.transport import quote, split_arguments
+from ingest.nut.protocol import quote, split_arguments
 
 ODD = 'a "quoted" back\\slash, Büro ✓'
 

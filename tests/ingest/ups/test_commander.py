@@ -8,6 +8,7 @@ from ingest.config.model import NutServer
 from ingest.demo.ups.upsd import DemoUpsd
 from ingest.demo.ups.upsd_dialogue import shut
 from ingest.nut.commander import Commander
+from ingest.ups.order_queue import OrderQueue
 from ingest.ups.orders import UpsOrder
 from tests.ingest.nut.lab import PASSWORD, USER, Lab, until
 
@@ -19,11 +20,12 @@ class Sender:
 
     def __init__(self, server, commit=lambda seconds: True):
         self.updates, self.items = [], []
-        self.commander = Commander(server, self.updates.append, self.items.append, commit)
+        self.queue = OrderQueue(self.updates.append, commit)
+        self.commander = Commander(server, self.queue, self.items.append)
         self.commander.start()
 
     def order(self, number=1, seconds=20.0, command="beeper.mute", ups="rack@lab"):
-        self.commander.add(UpsOrder(number, ups, command, None, None, "owner", time.monotonic() + seconds))
+        self.queue.add(UpsOrder(number, ups, command, None, None, "owner", time.monotonic() + seconds))
 
     def states(self, wanted, seconds=10):
         return until(

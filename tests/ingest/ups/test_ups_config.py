@@ -79,7 +79,11 @@ def test_all_of_it():
         ("nut: [{name: a}]\nups: {r@a: {commands: ['load off']}}", "'load off' is no name"),
         (
             "must: [{name: a, serial: /dev/x}]\nups: {a: {commands: [beeper.mute]}}",
-            "ups.a: an EP20 takes no orders",
+            "ups.a.commands: an EP20 has no beeper.mute: its commands are beeper.enable, beeper.disable",
+        ),
+        (
+            "must: [{name: a, serial: /dev/x}]\nups: {a: {settings: [battery.voltage.low]}}",
+            "ups.a.settings: an EP20 has no settings",
         ),
         (
             "energy: [{price_per_kwh: 1, currency: EUR, from: 2026-13-01}]",

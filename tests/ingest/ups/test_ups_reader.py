@@ -11,6 +11,7 @@ from ingest.demo.ups.upsd import DemoUpsd
 from ingest.must.reader import MustReader
 from ingest.nut.reader import NutReader
 from ingest.pipeline.source_health import Health
+from ingest.ups.order_queue import OrderQueue
 from ingest.ups.records import Poll, UpsFound, UpsGone
 from tests.ingest.nut.lab import free_port, until
 
@@ -204,9 +205,14 @@ def test_an_ep20s_reader_ends_at_once_in_a_silence():
             Must("garage", device.device, poll_s=0.5, status_s=0.2),
             Health("garage", "must", "serial"),
             items.append,
+            OrderQueue(items.append, lambda seconds: True),
         )
         reader.start()
-        assert until(lambda: items, bool)[0].variables["battery.voltage.low"] == "10.5"
+        assert until(lambda: len(items) > 1, bool) and items[0].commands == {
+            "beeper.enable": "",
+            "beeper.disable": "",
+        }
+        assert items[1].variables["battery.voltage.low"] == "10.5"
         device.fail("silent")
         time.sleep(0.5)
         began = time.monotonic()

@@ -1,0 +1,86 @@
+"""Lines of NUT's protocol (RFC 9271): arguments in and out of quotes, the requests that exist, and their right answers."""
+
+import re
+from collections.abc import Sequence
+
+_NAME = r"[^\s\"\\\x00-\x1f\x7f]+"
+_QUOTED = r"\"(?:[^\"\\\x00-\x1f\x7f]|\\[\"\\])*\""
+_REQUEST = re.compile(
+    rf"""VER|HELP|LOGIN\ {_NAME}
+    |USERNAME\ {_QUOTED}|PASSWORD\ {_QUOTED}
+    |GET\ (?:VAR|TYPE|DESC|CMDDESC)\ {_NAME}\ {_NAME}
+    |GET\ (?:UPSDESC|NUMLOGINS|TRACKING)\ {_NAME}
+    |LIST\ UPS|LIST\ (?:VAR|RW|CMD|CLIENT)\ {_NAME}|LIST\ (?:ENUM|RANGE)\ {_NAME}\ {_NAME}
+    |SET\ TRACKING\ ON|SET\ VAR\ {_NAME}\ {_NAME}\ {_QUOTED}
+    |INSTCMD\ {_NAME}\ {_NAME}(?:\ {_QUOTED})?""",
+    re.VERBOSE,
+)
+_WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|([^\s"]\S*)|(\S)')
+_LIST_VALUES = {"UPS": 1, "VAR": 2, "RW": 2, "CMD": 1, "CLIENT": 1, "ENUM": 1, "RANGE": 2}  # in each row
+TRACKED = re.compile(r"OK TRACKING (\S+)")
+
+
+def quote(value: object) -> str:
+    """Return a value as one argument of a request."""
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def split_arguments(line: str) -> list[str]:
+    r"""Return the arguments of a line: bare ones, and "quoted ones" with \" and \\ undone.
+
+    Raises ValueError for a quote without an end.
+    """
+    found = []
+    for match in _WORD.finditer(line):
+        if match[3] is not None:
+            raise ValueError(f"a quote that does not end in {line!r}")
+        found.append(re.sub(r"\\(.)", r"\1", match[1]) if match[1] is not None else match[2])
+    return found
+
+
+def is_request(line: str) -> bool:
+    """Whether a line is one of the requests that we make: a name with a space or a value with a newline is not."""
+    return _REQUEST.fullmatch(line) is not None
+
+
+def is_answer(request: str, line: str) -> bool:
+    """Whether a line is a right answer to a request, or the first line of one. (An answer ERR is not looked at here.)"""
+    verb, *names = request.split()
+    if verb in ("VER", "HELP"):
+        return line != ""
+    if verb == "LIST":
+        return names_match(line.split(), ["BEGIN", verb, *names])
+    if verb != "GET":
+        return line.split()[:1] == ["OK"]
+    if names[0] == "TRACKING":
+        return line in ("PENDING", "SUCCESS")
+    values = values_of(line, names) if line.startswith(names[0]) else []
+    if names[0] == "NUMLOGINS":
+        return len(values) == 1 and re.fullmatch("[0-9]+", values[0]) is not None
+    return len(values) > 0
+
+
+def is_list_end(request: str, line: str) -> bool:
+    """Whether a line ends the list that was asked for."""
+    return names_match(line.split(), ["END", *request.split()])
+
+
+def list_values(request: str, line: str) -> list[str]:
+    """Return what a row of a list says of the names asked for; [] where it is no row of that list."""
+    _, kind, *names = request.split()
+    values = values_of(line, [kind, *names])
+    return values if len(values) >= _LIST_VALUES[kind] else []
+
+
+def values_of(line: str, names: Sequence[str]) -> list[str]:
+    """Return the arguments of a line behind the names it has to begin with; [] where it does not, or a quote is open."""
+    try:
+        row = split_arguments(line)
+    except ValueError:
+        return []
+    return row[len(names) :] if names_match(row[: len(names)], names) else []
+
+
+def names_match(answered: Sequence[str], asked: Sequence[str]) -> bool:
+    """Whether an answer repeats what was asked; upsd's names do not tell capitals from small letters."""
+    return [name.casefold() for name in answered] == [name.casefold() for name in asked]
