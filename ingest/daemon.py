@@ -7,11 +7,17 @@ import signal
 import sqlite3
 import sys
 import time
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
+from ingest.config.model import Config, GatewaySettings
 from ingest.db.connection import BUSY_TIMEOUT_S, checkpoint_wal, connect
 from ingest.db.locks import LockedError, lock_byte
+from ingest.mysensors.commands import NodeOrder
 from ingest.mysensors.events import EventSink
 from ingest.mysensors.gateway import Gateway
 from ingest.mysensors.known_nodes import load_known_nodes
@@ -34,7 +40,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class DaemonTiming:
-    """Times and limits of one ingest process, in seconds; each part's own ones come in an object of its module."""
+    """Times of one ingest process in seconds; those of its parts come in objects of their modules."""
 
     # The loop gets the interpreter back from the writer this soon: an OTA answer must not wait.
     switch_s: float = 0.0005
@@ -43,10 +49,18 @@ class DaemonTiming:
     writer: WriterTiming = field(default_factory=WriterTiming)
 
 
-def run_ingest(config, names=(), replay=None, timing=DaemonTiming()):
+DEFAULT_TIMING = DaemonTiming()
+
+
+def run_ingest(
+    config: Config,
+    names: Collection[str] = (),
+    replay: Path | None = None,
+    timing: DaemonTiming = DEFAULT_TIMING,
+) -> int:
     """Read the sources of the config, or those named, until SIGTERM or SIGINT. Returns an exit code.
 
-    `replay` is a file of lines: it is stored as if the one gateway that is named said them now.
+    `replay` is a file of lines: it is stored as if the one gateway that is named sent them now.
     """
     every = [source.name for source in (*config.gateways, *config.nut, *config.must)]
     unknown = set(names) - set(every)
@@ -60,118 +74,157 @@ def run_ingest(config, names=(), replay=None, timing=DaemonTiming()):
     try:
         migrate(config.database)
     except (OSError, sqlite3.Error) as error:
-        log.error("%s cannot be used: %s; `voltkeeper check` tells more", config.database, error)
+        log.error("%s cannot be used: %s; `voltkeeper check` shows more", config.database, error)
         return 1
     if replay is not None:
         return _replay(config, names, replay)
     return asyncio.run(_run(config, names or every, timing))
 
 
-async def _run(config, names, timing):
-    gateway_configs = [gateway for gateway in config.gateways if gateway.name in names]
+async def _run(config: Config, names: Collection[str], timing: DaemonTiming) -> int:
     connection = connect(config.database, busy_timeout_s=timing.busy_timeout_s)
     numbers = number_gateways(connection, [(gateway.name, gateway.address) for gateway in config.gateways])
+    gateways = {numbers[gateway.name]: gateway for gateway in config.gateways if gateway.name in names}
     upses = UpsSources(config, names, connection)
-    places = [(f"Gateway {gateway.name}", numbers[gateway.name]) for gateway in gateway_configs]
-    places += [(f"Source {name}", lock_offset(name)) for name in upses.names]
     try:
-        for place, number in places:  # held until the process ends
-            lock_byte(f"{config.database}.lock", number, f"{place} is read by another voltkeeper")
+        _lock_sources(config.database, gateways, upses.names)
     except LockedError as error:
         log.error("%s that runs on %s: stop that one first", error, config.database)
         return 1
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    failed = []
-
-    def fail():
-        failed.append(True)
-        loop.call_soon_threadsafe(stop.set)
-
-    healths = [Health(gateway.name, "mysensors", gateway.address) for gateway in gateway_configs]
-    for health in healths:
-        health.resume(connection)
-    gateways = {}
-
-    def deleted(number, node_id, child):
-        if number in gateways:
-            loop.call_soon_threadsafe(gateways[number].forget_node, node_id, child)
-
-    store = Store(connection, config.timezone, deleted)
-    listen_only = {numbers[gateway.name]: not gateway.controller for gateway in gateway_configs}
-    kept = load(connection, listen_only)
-    firmware_sink = OtaSink(
-        listen_only,
-        config.ota.rollout_settings(),
-        kept,
-        lambda news: loop.call_soon_threadsafe(sinks.firmware.take, news),
-    )
-    writer = Writer(connection, config.commit_s, fail, timing.writer)
-    sinks = SimpleNamespace(
-        store=store,
-        events=EventSink(connection, store),
-        outbox=Outbox(
-            listen_only,
-            lambda number, orders: loop.call_soon_threadsafe(gateways[number].add_orders, orders),
-        ),
-        status=StatusSink([*healths, *upses.healths], timing.heartbeat_s),
-        firmware=OtaService(
-            config.ota.settings(),
-            config.ota.at_once,
-            lambda item: writer.put(firmware_sink, item),
-            writer.flush,
-        ),
-    )
-    for sink in (
-        sinks.store,
-        sinks.events,
-        sinks.outbox,
-        firmware_sink,
-        upses.store,
-        upses.orders,
-        sinks.status,
-    ):
-        writer.add(sink)
-    for gateway_config, health in zip(gateway_configs, healths):
-        number = numbers[gateway_config.name]
-        known = load_known_nodes(connection, number)
-        gateways[number] = Gateway(gateway_config, number, config.timezone, writer, sinks, health, known)
-    sinks.firmware.restore(kept)
-
-    def learn(connection):
-        for number, gateway in gateways.items():
-            loop.call_soon_threadsafe(gateway.merge_imported, load_known_nodes(connection, number))
-
-    store.on_import = learn
-    writer.start()
-    upses.start(writer)
-
-    tasks = [asyncio.create_task(run_gateway(gateway)) for gateway in gateways.values()]
+    daemon = Daemon(config, connection, gateways, upses, timing)
+    daemon.start()
     log.info("Reading %s into %s", ", ".join(names) or "no source", config.database)
-    feeding = asyncio.create_task(feed_watchdog(writer.is_responsive))
     notify(READY)
-    await stop.wait()
+    await daemon.stop_requested.wait()
     notify(STOPPING)
-    feeding.cancel()
-    for gateway in gateways.values():
-        gateway.stop()
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    await asyncio.to_thread(upses.stop)
-    sinks.firmware.stop()
-    for health in (*healths, *upses.healths):
-        health.set_state("stopped", "ingest was stopped")
-    await asyncio.to_thread(writer.stop)
+    await daemon.stop()
     connection.close()
     checkpoint_wal(config.database)
     log.info("Stopped; everything received is stored")
-    return 1 if failed else 0
+    return 1 if daemon.failed else 0
 
 
-def _replay(config, names, path):
+def _lock_sources(database: Path, gateways: dict[int, GatewaySettings], upses: Iterable[str]) -> None:
+    """Become the one reader of each source, until this process ends. Raises LockedError."""
+    bytes_of = {f"Gateway {gateway.name}": number for number, gateway in gateways.items()}
+    bytes_of |= {f"Source {name}": lock_offset(name) for name in upses}
+    for source, offset in bytes_of.items():
+        lock_byte(f"{database}.lock", offset, f"{source} is read by another voltkeeper")
+
+
+class Daemon:
+    """The readers, sinks and writer of one ingest process, wired together on the running event loop.
+
+    `gateways` maps the numbers of the gateways that this process reads to their settings. Sinks run in the writer's
+    thread, gateways in the loop: what goes from the former to the latter passes through `call_soon_threadsafe`.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        connection: sqlite3.Connection,
+        gateways: dict[int, GatewaySettings],
+        upses: UpsSources,
+        timing: DaemonTiming,
+    ) -> None:
+        self.failed = False
+        self.stop_requested = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._upses = upses
+        self._tasks: list[asyncio.Task[None]] = []
+        self._writer = Writer(connection, config.commit_s, self._writer_failed, timing.writer)
+        healths = {
+            number: Health(gateway.name, "mysensors", gateway.address) for number, gateway in gateways.items()
+        }
+        for health in healths.values():
+            health.resume(connection)
+        self._healths = [*healths.values(), *upses.healths]
+        sinks = self._add_sinks(config, connection, gateways, timing)
+        self._gateways = {
+            number: Gateway(
+                settings,
+                number,
+                config.timezone,
+                self._writer,
+                sinks,
+                healths[number],
+                load_known_nodes(connection, number),
+            )
+            for number, settings in gateways.items()
+        }
+        self._ota.restore(self._stored_ota)
+
+    def _add_sinks(
+        self,
+        config: Config,
+        connection: sqlite3.Connection,
+        gateways: dict[int, GatewaySettings],
+        timing: DaemonTiming,
+    ) -> SimpleNamespace:
+        """Give the writer its sinks, in the order in which they write. Returns those that gateways use."""
+        listen_only = {number: not gateway.controller for number, gateway in gateways.items()}
+        store = Store(connection, config.timezone, self._node_deleted)
+        store.on_import = self._imported
+        events = EventSink(connection, store)
+        outbox = Outbox(listen_only, self._deliver_orders)
+        self._stored_ota = load(connection, listen_only)
+        ota_sink = OtaSink(listen_only, config.ota.rollout_settings(), self._stored_ota, self._deliver_ota)
+        self._ota = OtaService(
+            config.ota.settings(),
+            config.ota.at_once,
+            partial(self._writer.put, ota_sink),
+            self._writer.flush,
+        )
+        status = StatusSink(self._healths, timing.heartbeat_s)
+        for sink in (store, events, outbox, ota_sink, self._upses.store, self._upses.orders, status):
+            self._writer.add(sink)
+        return SimpleNamespace(store=store, events=events, outbox=outbox, firmware=self._ota)
+
+    def start(self) -> None:
+        """Begin to read and write; SIGTERM and SIGINT set `stop_requested`."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self.stop_requested.set)
+        self._writer.start()
+        self._upses.start(self._writer)
+        self._tasks = [asyncio.create_task(run_gateway(gateway)) for gateway in self._gateways.values()]
+        self._tasks.append(asyncio.create_task(feed_watchdog(self._writer.is_responsive)))
+
+    async def stop(self) -> None:
+        """End the readers first, then write what they have handed in."""
+        for gateway in self._gateways.values():
+            gateway.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.to_thread(self._upses.stop)
+        self._ota.stop()
+        for health in self._healths:
+            health.set_state("stopped", "ingest was stopped")
+        await asyncio.to_thread(self._writer.stop)
+
+    # Called in the writer's thread.
+
+    def _writer_failed(self) -> None:
+        self.failed = True
+        self._loop.call_soon_threadsafe(self.stop_requested.set)
+
+    def _node_deleted(self, number: int, node_id: int, child_id: int | None) -> None:
+        if number in self._gateways:
+            self._loop.call_soon_threadsafe(self._gateways[number].forget_node, node_id, child_id)
+
+    def _imported(self, connection: sqlite3.Connection) -> None:
+        for number, gateway in self._gateways.items():
+            known = load_known_nodes(connection, number)
+            self._loop.call_soon_threadsafe(gateway.merge_imported, known)
+
+    def _deliver_orders(self, number: int, orders: list[NodeOrder]) -> None:
+        self._loop.call_soon_threadsafe(self._gateways[number].add_orders, orders)
+
+    def _deliver_ota(self, news: list[Any]) -> None:
+        self._loop.call_soon_threadsafe(self._ota.take, news)
+
+
+def _replay(config: Config, names: Collection[str], path: Path) -> int:
     chosen = [gateway for gateway in config.gateways if not names or gateway.name in names]
     if len(chosen) != 1:
         print("A recording is of one gateway: name it", file=sys.stderr)
@@ -179,5 +232,5 @@ def _replay(config, names, path):
     with open(path, "rb") as lines:
         recording = ((time.time(), line.rstrip(b"\n")) for line in lines)
         total = replay_lines(config.database, chosen[0].name, chosen[0].address, recording, config.timezone)
-    print(f"{total:,} lines of {path} are stored as said by gateway {chosen[0].name}")
+    print(f"{total:,} lines of {path} are stored as lines of gateway {chosen[0].name}")
     return 0

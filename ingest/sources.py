@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 
-from ingest.config.sources import ups_sources
+from ingest.config.ups import ups_sources
 from ingest.must.reader import MustReader
 from ingest.nut.commander import Commander
 from ingest.nut.reader import NutReader

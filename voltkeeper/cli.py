@@ -247,7 +247,7 @@ def import_(file, config, timezone, format, gateway, ups):
     chosen = chosen_config(config, None, own=True)
     if timezone is not None and not is_timezone(timezone):
         wrong_use(
-            f"--timezone {timezone!r} is no time zone; they look like Europe/Rome, America/New_York, UTC"
+            f"--timezone {timezone!r} is not a time zone; they look like Europe/Rome, America/New_York, UTC"
         )
     if not file.is_file():
         wrong_use(f"{file} is no file that is there")

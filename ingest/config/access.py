@@ -1,9 +1,10 @@
-"""`access:` of config.yml: who may read and who may write."""
+"""The section `access:` of config.yml: reading and the rights of people and tokens."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ingest.config.checks import check_name, check_unique, nearest_choice
+from ingest.config.checks import Problems, check_name, check_unique, nearest_choice
 from ingest.config.loader import secret
 
 RIGHTS = ("edit", "order", "upload", "maintain")
@@ -13,29 +14,31 @@ TOKEN_LENGTH = 16  # characters, at least
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who signs in with a password, and what they may do."""
+    """A user who signs in with a password, and the rights of that user."""
 
     name: str
     password_hash: str = secret()
     may: frozenset[str] = frozenset()
 
-    def check(self):
+    def check(self) -> Problems:
+        """Yield what is wrong: the name, the rights and the password hash are of the form needed."""
         yield from check_name(self.name)
         yield from check_rights(self.may)
         if not PASSWORD_HASH.fullmatch(self.password_hash.strip()):
-            words = "is no hash of a password: `voltkeeper hash-password` makes one"
-            yield "password_hash", f"{words}; in a shell it needs 'single quotes'"
+            problem = "is not a password hash: `voltkeeper hash-password` makes one"
+            yield "password_hash", f"{problem}; in a shell it needs 'single quotes'"
 
 
 @dataclass(frozen=True)
 class Token:
-    """A program that sends `Authorization: Bearer TOKEN`, and what it may do."""
+    """A program that sends `Authorization: Bearer TOKEN`, and its rights."""
 
     name: str
     token: str = secret()
     may: frozenset[str] = frozenset()
 
-    def check(self):
+    def check(self) -> Problems:
+        """Yield what is wrong: the name, the rights and the token are of the form needed."""
         yield from check_name(self.name)
         yield from check_rights(self.may)
         if not self.token.isascii() or not self.token.isprintable() or len(self.token.strip()) < TOKEN_LENGTH:
@@ -47,22 +50,24 @@ class Token:
 
 @dataclass(frozen=True)
 class Access:
-    """Who may read and who may write; nobody writes until somebody is named here."""
+    """Whether reading needs a sign-in, and the users with rights to write; without any, writing is off."""
 
     read: str = "anyone"
     people: tuple[Person, ...] = ()
     tokens: tuple[Token, ...] = ()
 
-    def check(self):
+    def check(self) -> Problems:
+        """Yield what is wrong: names and tokens are used once, and a sign-in is possible where reading needs it."""
         if self.read not in ("anyone", "signed-in"):
             yield "read", f"{self.read!r} is neither anyone nor signed-in"
         if self.read == "signed-in" and not (self.people or self.tokens):
-            yield "read", "is signed-in, but nobody could sign in: name somebody under people"
+            yield "read", "is signed-in, but no user could sign in: name one under people"
         yield from check_unique([one.name for one in (*self.people, *self.tokens)], "people and tokens")
         if len({one.token for one in self.tokens}) < len(self.tokens):
             yield "tokens", "two of them are the same: each needs a token of its own"
 
 
-def check_rights(may):
-    for right in sorted(may - set(RIGHTS)):
-        yield "may", f"{right!r} is no right: {nearest_choice(right, RIGHTS)}"
+def check_rights(may: Iterable[str]) -> Problems:
+    """Every right exists."""
+    for right in sorted(set(may) - set(RIGHTS)):
+        yield "may", f"{right!r} is not a right: {nearest_choice(right, RIGHTS)}"

@@ -1,48 +1,87 @@
 """Checks that sections of config.yml share. A `check_...` yields (key, what is wrong)."""
 
 import re
-from datetime import date
+from collections.abc import Iterator, Sequence
+from datetime import date, time
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from ingest.config.loader import nearest
 
+Problems = Iterator[tuple[str, str]]
+
 NAME = re.compile(r"[a-z0-9_-]+")
+TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 
 
-def check_name(name):
+class Polled(Protocol):
+    """A source of UPSes: seconds between two full polls, and between two of the status."""
+
+    @property
+    def poll_s(self) -> float:
+        """Seconds between two polls of every variable."""
+
+    @property
+    def status_s(self) -> float:
+        """Seconds between two polls of the status."""
+
+
+def check_name(name: str) -> Problems:
+    """Sources, users and tokens are named with letters that need no quoting anywhere."""
     if not NAME.fullmatch(name):
-        yield "name", f"{name!r} is no name: use small letters, digits, - and _"
+        yield "name", f"{name!r} is not a valid name: use small letters, digits, - and _"
 
 
-def check_unique(words, where, what="name"):
+def check_unique(words: Sequence[str], where: str, what: str = "name") -> Problems:
+    """No word comes twice."""
     for word in sorted({word for word in words if words.count(word) > 1}):
         yield where, f"the {what} {word!r} is used twice: each needs its own"
 
 
-def nearest_choice(word, choices):
+def check_intervals(source: Polled) -> Problems:
+    """A source of UPSes is polled at a pace that it can keep."""
+    if not 0.5 <= source.poll_s <= 3600:
+        yield "poll_s", "has to be 0.5 to 3600 seconds"
+    if source.status_s < 0.5:
+        yield "status_s", "has to be 0.5 or more seconds"
+
+
+def check_time(text: str) -> Problems:
+    """A time of day is written as `parse_time` reads it."""
+    if not TIME_OF_DAY.fullmatch(text):
+        yield "at", f'{text!r} is not a time of day: write it in quotes, such as "03:00"'
+
+
+def parse_time(text: str) -> time:
+    """Return `03:00` as a time of day."""
+    return time.fromisoformat(text)
+
+
+def nearest_choice(word: str, choices: Sequence[str]) -> str:
+    """Return the choices as text, after the one that was probably meant."""
     guess = nearest(word, choices)
-    return (
-        f"{guess} Choose from {', '.join(choices)}"
-        if guess.endswith("?")
-        else f"choose from {', '.join(choices)}"
-    )
+    every = ", ".join(choices)
+    return f"{guess} Choose from {every}" if guess.endswith("?") else f"choose from {every}"
 
 
-def is_host_port(text):
+def is_host_port(text: str) -> bool:
+    """True for HOST:PORT; an IPv6 address stands in brackets."""
     host, _, port = text.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
     good_host = len(host) > 2 if bracketed else bool(host) and not set(host) & set(":/[] \t")
     return good_host and port.isascii() and port.isdigit() and 0 < int(port) < 65536
 
 
-def is_date(text):
+def is_date(text: str) -> bool:
+    """True for a date as 2026-01-31."""
     try:
         return date.fromisoformat(text).isoformat() == text
     except ValueError:
         return False
 
 
-def is_timezone(name):
+def is_timezone(name: str) -> bool:
+    """True for a time zone that this machine knows."""
     try:
         ZoneInfo(name)
     except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError

@@ -1,7 +1,7 @@
-"""What YAML gave as frozen dataclasses: the generic reader under `ingest/config.py`.
+"""Values from YAML as frozen dataclasses; generic, the sections are elsewhere in this package.
 
-A section is a dataclass whose fields are its keys; types are what the hints say: a scalar, another section, `X | None`,
-`tuple[X, ...]`, `frozenset[X]`, `dict[str, X]`. A section's `check()` yields (key, words) for what types cannot say.
+A section is a dataclass whose fields are its keys; types are what the hints give: a scalar, another section, `X | None`,
+`tuple[X, ...]`, `frozenset[X]`, `dict[str, X]`. A section's `check()` yields (key, message) for what types cannot express.
 Every error of a file is collected, each with its place, so that one reading shows them all.
 """
 
@@ -10,49 +10,54 @@ import math
 import os
 import types
 import typing
-from dataclasses import MISSING, field, fields, is_dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, Field, field, fields, is_dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import yaml
 
 from ingest.errors import VoltkeeperError
+
+Section = TypeVar("Section")
 
 
 class ConfigError(VoltkeeperError, ValueError):
     """What is wrong with a config, one line each: file, key, what is wrong, what to do."""
 
 
-def secret(**options):
+# Any in these three: the result of dataclasses.field stands for a value of the field's type.
+def secret(**options: Any) -> Any:
     """A field that never shows in a repr, nor in an error."""
     return field(repr=False, **options)
 
 
-def unlisted(default):
+def unlisted(default: Any) -> Any:
     """A field that the program sets; it is no key of the file."""
     return field(default=default, metadata={"unlisted": True})
 
 
-def keyed(key, **options):
+def keyed(key: str, **options: Any) -> Any:
     """A field whose key in the file is a word of Python, such as `from`."""
     return field(metadata={"key": key}, **options)
 
 
-def nearest(word, known):
-    """The known word that was probably meant, as a question; else all of them."""
+def nearest(word: object, known: Iterable[str]) -> str:
+    """Return the known word that was probably meant, as a question; else all of them."""
     lower = {str(one).lower(): one for one in known}
     close = difflib.get_close_matches(str(word).lower(), lower, 1, 0.6)
-    return f"did you mean {lower[close[0]]!r}?" if close else f"known here: {', '.join(known)}"
+    return f"did you mean {lower[close[0]]!r}?" if close else f"known here: {', '.join(lower.values())}"
 
 
 class _Loader(yaml.SafeLoader):
     """YAML that refuses a key given twice instead of forgetting the first, and leaves dates as the text that they are."""
 
-    yaml_implicit_resolvers = {
+    yaml_implicit_resolvers: typing.ClassVar = {
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
-    def construct_mapping(self, node, deep=False):
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[typing.Hashable, Any]:
         seen = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
@@ -65,32 +70,36 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def parse_yaml(text, name):
-    """The text as Python values. Raises ConfigError that tells the line."""
+def parse_yaml(text: str, name: str) -> object:
+    """Return the text as Python values. Raises ConfigError, which names the line."""
     try:
         return yaml.load(text, _Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{name}, line {mark.line + 1}" if mark else name
-        words = getattr(error, "problem", None) or "a character that YAML does not allow"
-        raise ConfigError(f"{place}: cannot be read as YAML: {words}") from error
+        problem = getattr(error, "problem", None) or "a character that YAML does not allow"
+        raise ConfigError(f"{place}: cannot be read as YAML: {problem}") from error
 
 
-class Reader:
-    """Builds sections from values, collecting `errors`; `literals` names the secrets that stand in the file itself."""
+class SectionReader:
+    """Builds sections from values, collecting `errors`; `literals` names the secrets that stand in the file itself.
 
-    def __init__(self, folder, environment=os.environ):
-        self.errors = []
-        self.literals = []
+    Whatever is wrong is added to `errors`, and None is returned in place of the value.
+    """
+
+    def __init__(self, folder: Path | str, environment: Mapping[str, str] = os.environ) -> None:
+        self.errors: list[str] = []
+        self.literals: list[str] = []
         self._folder = Path(folder)
         self._environment = environment
 
-    def section(self, kind, value, place=""):
-        """A mapping as the dataclass `kind`; None where something is wrong with it."""
+    def section(self, kind: type[Section], value: object, place: str = "") -> Section | None:
+        """Build the dataclass `kind` of a mapping; None where something is wrong with it."""
         value = {} if value is None else value
+        keys = _keys(kind)
         if not isinstance(value, dict):
-            return self._fail(place, f"has to be a mapping with the keys {', '.join(_keys(kind))}")
-        keys, hints, before = _keys(kind), typing.get_type_hints(kind), len(self.errors)
+            return self._fail(place, f"has to be a mapping with the keys {', '.join(keys)}")
+        hints, before = typing.get_type_hints(kind), len(self.errors)
         for key in value:
             if key not in keys:
                 self._fail(place, f"unknown key {str(key)!r}: {nearest(key, keys)}")
@@ -106,14 +115,15 @@ class Reader:
         if len(self.errors) > before:
             return None
         built = kind(**given)
-        for key, words in built.check() if hasattr(built, "check") else ():
-            self._fail(".".join(filter(None, (place, key))), words)
+        for key, problem in built.check() if hasattr(built, "check") else ():
+            self._fail(".".join(filter(None, (place, key))), problem)
         return built
 
-    def _fail(self, place, words):
-        self.errors.append(f"{place}: {words}" if place else words)
+    def _fail(self, place: str, problem: str) -> None:
+        self.errors.append(f"{place}: {problem}" if place else problem)
 
-    def _build(self, kind, value, place, hidden=False):
+    # Any below: a value of the type that `kind` describes, which may be a generic alias.
+    def _build(self, kind: Any, value: Any, place: str, hidden: bool = False) -> Any:
         origin, arguments = typing.get_origin(kind), typing.get_args(kind)
         if origin in (types.UnionType, typing.Union):
             inner = next(one for one in arguments if one is not type(None))
@@ -125,38 +135,40 @@ class Reader:
         elif hidden:
             self.literals.append(place)
         if is_dataclass(kind):
-            return self.section(kind, value, place)
+            return self.section(typing.cast(type, kind), value, place)
         if origin in (tuple, frozenset):
-            if not isinstance(value, (list, type(None))):
-                return self._fail(place, "has to be a list: [one, another], or a line with a dash for each")
-            return origin(
-                [self._build(arguments[0], one, _item(place, n, one)) for n, one in enumerate(value or ())]
-            )
+            return self._items(origin, arguments[0], value, place)
         if origin is dict:
-            if not isinstance(value, (dict, type(None))):
-                return self._fail(place, "has to be a mapping of names to settings")
-            return {
-                str(key): self._build(arguments[1], one, f"{place}.{key}")
-                for key, one in (value or {}).items()
-            }
+            return self._entries(arguments[1], value, place)
         return self._scalar(kind, value, place, "what is there" if hidden else repr(value))
 
-    def _from_environment(self, name, place):
+    def _items(self, collection: Any, kind: Any, value: Any, place: str) -> Any:
+        """A tuple or frozenset of a list."""
+        if not isinstance(value, (list, type(None))):
+            return self._fail(place, "has to be a list: [one, another], or a line with a dash for each")
+        items = enumerate(value or ())
+        return collection([self._build(kind, one, _item(place, n, one)) for n, one in items])
+
+    def _entries(self, kind: Any, value: Any, place: str) -> Any:
+        """A dict of a mapping whose keys people choose."""
+        if not isinstance(value, (dict, type(None))):
+            return self._fail(place, "has to be a mapping of names to settings")
+        return {str(key): self._build(kind, one, f"{place}.{key}") for key, one in (value or {}).items()}
+
+    def _from_environment(self, name: object, place: str) -> str | None:
         value = self._environment.get(str(name))
         if not value:
             state = "is not set" if value is None else "is empty"
             self._fail(place, f"the environment variable {name} {state}: set it before the start")
         return value or None
 
-    def _scalar(self, kind, value, place, shown):
+    def _scalar(self, kind: Any, value: Any, place: str, shown: str) -> Any:
         if value is None:
             return self._fail(place, "has no value: give one, or take the key out")
         if kind is bool:
-            return (
-                value
-                if isinstance(value, bool)
-                else self._fail(place, f"has to be true or false, not {shown}")
-            )
+            if isinstance(value, bool):
+                return value
+            return self._fail(place, f"has to be true or false, not {shown}")
         if kind in (int, float):
             return self._number(kind, value, place, shown)
         if isinstance(value, bool):
@@ -165,25 +177,26 @@ class Reader:
             return self._fail(place, f"has to be text, not {shown}")
         return self._folder / Path(str(value)).expanduser() if kind is Path else str(value)
 
-    def _number(self, kind, value, place, shown):
-        words = f"has to be a {'whole ' if kind is int else ''}number, not {shown}"
+    def _number(self, kind: Any, value: Any, place: str, shown: str) -> int | float | None:
+        problem = f"has to be a {'whole ' if kind is int else ''}number, not {shown}"
         if isinstance(value, str):
             try:
                 value = float(value) if "_" not in value else None
             except ValueError:
-                return self._fail(place, words)
+                return self._fail(place, problem)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            return self._fail(place, words)
-        return kind(value) if kind(value) == value else self._fail(place, words)
+            return self._fail(place, problem)
+        number: int | float = kind(value)
+        return number if number == value else self._fail(place, problem)
 
 
-def _keys(kind):
+def _keys(kind: Any) -> dict[str, Field[Any]]:
     return {
         one.metadata.get("key", one.name): one for one in fields(kind) if not one.metadata.get("unlisted")
     }
 
 
-def _item(place, n, value):
+def _item(place: str, n: int, value: object) -> str:
     """The place of an item of a list: by its name where it has one, else by its number, counted from 1."""
     name = value.get("name") if isinstance(value, dict) else None
     return f"{place}[{name if isinstance(name, str) else n + 1}]"

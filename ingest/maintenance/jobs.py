@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from ingest.config.retention import parse_at
+from ingest.config.checks import parse_time
 from ingest.db.connection import connect, transaction
 from ingest.db.locks import lock_file
 from ingest.db.time import format_utc, parse_utc
@@ -141,7 +141,7 @@ def next_due(at, timezone, now):
 def _instants(at, timezone, now, days, wanted):
     zone = ZoneInfo(timezone)
     today = datetime.fromtimestamp(now, UTC).astimezone(zone).date()
-    instants = (datetime.combine(today + timedelta(day), parse_at(at), zone).timestamp() for day in days)
+    instants = (datetime.combine(today + timedelta(day), parse_time(at), zone).timestamp() for day in days)
     return next(instant for instant in instants if wanted(instant))
 
 

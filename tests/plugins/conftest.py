@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.config.model import Config, Gateway
+from ingest.config.model import Config, GatewaySettings
 from ingest.schema.migrate import migrate
 from plugins.web.app.server import build
 from tests.plugins.site_helpers import ACCESS, Site, fill
@@ -21,7 +21,10 @@ def make_site(tmp_path):
             migrate(path)
             if filled:
                 fill(path)
-        gateways = (Gateway("main", tcp="main:5003"), Gateway("shed", tcp="shed:5003", metric=False))
+        gateways = (
+            GatewaySettings("main", tcp="main:5003"),
+            GatewaySettings("shed", tcp="shed:5003", metric=False),
+        )
         options = {"title": "Hill house", "timezone": "UTC", "gateways": gateways, **options}
         sites.append(Site(build(Config(database=path, **options))))
         return sites[-1]

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from ingest.config.model import Access, Gateway, Person, Token
+from ingest.config.model import Access, GatewaySettings, Person, Token
 from ingest.db.connection import connect
 from plugins.web.actions.firmware import LIMIT
 from tests.ota.hex_files import hex_file, mutate
@@ -257,7 +257,10 @@ def test_what_cannot_be_scheduled(make_site, site, fields, status, words):
     upload(site)
     upload(site, type=11, version=1)
     upload(site, bytes(1920 * 16), version=40)
-    gateways = (Gateway("main", tcp="main:5003"), Gateway("shed", tcp="shed:5003", controller=False))
+    gateways = (
+        GatewaySettings("main", tcp="main:5003"),
+        GatewaySettings("shed", tcp="shed:5003", controller=False),
+    )
     site.house.config = dataclasses.replace(site.house.config, gateways=gateways)
     refused(schedule(site, **fields), status, words)
     assert site.rows("select count(*) from ota_updates") == [(0,)]

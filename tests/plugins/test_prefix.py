@@ -10,8 +10,9 @@ import pytest
 from datasette.utils import PrefixedUrlString
 from markupsafe import Markup
 
-from ingest.config.model import ConfigError, Web, parse_config
+from ingest.config.model import ConfigError, Web
 from plugins.web.prefix import prefix_templates, rooted, rooted_cell
+from tests.helpers.config_text import parse_config
 from tests.plugins.site_helpers import ACCESS, BROWSER, PASSWORD
 
 ROOT = Path(__file__).resolve().parents[2]

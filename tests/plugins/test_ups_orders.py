@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from ingest.config.model import NutServer, UpsSettings
+from ingest.config.model import NutServerSettings, UpsSettings
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
 from ingest.schema.migrate import migrate
@@ -46,7 +46,7 @@ def site(make_site, tmp_path):
         "update ups_variables set writable = 1 where variable in ('battery.charge.low', 'input.transfer.low', 'ups.beeper.status')"
     )
     connection.close()
-    nut = (NutServer("closet", command_username="operator", command_password="very-secret"),)
+    nut = (NutServerSettings("closet", command_username="operator", command_password="very-secret"),)
     return make_site(access=ACCESS, gateways=(), nut=nut, ups=LISTED)
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest.config.model import Gateway
+from ingest.config.model import GatewaySettings
 from ingest.db.connection import connect
 from ingest.db.time import format_utc, parse_utc
 from ingest.schema.migrate import migrate
@@ -59,7 +59,7 @@ def house(make_site, tmp_path):
         migrate(path)
         House(path, days=3, step=120).write(**{"outages": OUTAGES, "gaps": [(10, 3600)], **history})
         add_tariffs(path, (None, None, "", "", 0.25, "EUR"))
-        gateways = (Gateway("main", tcp="main:5003"),) if mysensors else ()
+        gateways = (GatewaySettings("main", tcp="main:5003"),) if mysensors else ()
         return make_site(access=ACCESS, gateways=gateways)
 
     return make

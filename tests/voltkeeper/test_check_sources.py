@@ -1,6 +1,6 @@
 """What `voltkeeper check` says of a NUT server and of an EP20: how they are, or what is wrong and what to do."""
 
-from ingest.config.model import Must, NutServer, UpsSettings
+from ingest.config.model import MustSettings, NutServerSettings, UpsSettings
 from ingest.demo.ups.ep20 import ON_LINE, DemoEP20
 from ingest.demo.ups.upsd import DemoUpsd
 from tests.ingest.nut.lab import free_port
@@ -9,17 +9,17 @@ from voltkeeper.check.sources import probe_must, probe_nut, probe_orders
 
 def test_a_server_tells_the_status_of_each_ups():
     with DemoUpsd() as upsd:
-        good, words = probe_nut(NutServer("a", port=upsd.port))
+        good, words = probe_nut(NutServerSettings("a", port=upsd.port))
         assert good and all(f"{name} is on" in words for name in ("rack", "desk", "attic"))
-        good, words = probe_nut(NutServer("a", port=upsd.port, ups=("rack", "shed")))
+        good, words = probe_nut(NutServerSettings("a", port=upsd.port, ups=("rack", "shed")))
         assert not good and words.startswith("shed: ") and "knows no UPS of this name" in words
         upsd.fail("stale", "desk")
-        good, words = probe_nut(NutServer("a", port=upsd.port))
+        good, words = probe_nut(NutServerSettings("a", port=upsd.port))
         assert not good and words.startswith("desk: ") and "cable" in words
 
 
 def server(upsd, user="operator", password="demo"):
-    return NutServer("a", port=upsd.port, command_username=user, command_password=password)
+    return NutServerSettings("a", port=upsd.port, command_username=user, command_password=password)
 
 
 def test_orders_that_would_be_taken_and_a_user_who_may_not_give_them():
@@ -52,17 +52,17 @@ def test_orders_that_a_ups_does_not_have():
         assert "rack@a has no setting ups.delay.start: " in words
         upsd.fail("bare")
         assert "the server tells of none" in probe_orders(server(upsd), listed)[1]
-    good, words = probe_orders(NutServer("a", port=free_port()), listed)
+    good, words = probe_orders(NutServerSettings("a", port=free_port()), listed)
     assert not good and "nothing listens" in words
 
 
 def test_a_server_that_is_not_there():
-    good, words = probe_nut(NutServer("a", port=free_port()))
+    good, words = probe_nut(NutServerSettings("a", port=free_port()))
     assert not good and "nothing listens" in words
 
 
 def test_an_ep20_and_a_port_that_is_not_there(tmp_path):
     with DemoEP20(lambda t: ON_LINE) as ep20:
-        assert probe_must(Must("a", ep20.device)) == (True, "answers: on mains, 100 % charged")
-    good, words = probe_must(Must("a", str(tmp_path / "none")))
+        assert probe_must(MustSettings("a", ep20.device)) == (True, "answers: on mains, 100 % charged")
+    good, words = probe_must(MustSettings("a", str(tmp_path / "none")))
     assert not good and "does not exist" in words

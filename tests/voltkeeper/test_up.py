@@ -203,7 +203,7 @@ def test_a_database_that_cannot_be_used_is_told_in_words(voltkeeper, write_confi
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["up", "--gateway", "nonsense"], "command line: gateways[main].tcp: 'nonsense' is no HOST:PORT"),
+        (["up", "--gateway", "nonsense"], "command line: gateways[main].tcp: 'nonsense' is not HOST:PORT"),
         (["up", "--config", "none.yml"], "copy config.example.yml"),
         (["ingest"], "There is no config.yml here"),
         (["web"], "There is no config.yml here"),

@@ -9,7 +9,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ingest.config.sources import ups_sources
+from ingest.config.ups import ups_sources
 from ingest.db.connection import connect, transaction
 from ingest.demo.ups.ep20 import DemoEP20
 from ingest.demo.ups.ep20 import model as ep20

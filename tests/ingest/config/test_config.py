@@ -8,17 +8,17 @@ import pytest
 import yaml
 from datasette_auth_passwords.utils import hash_password
 
-from ingest.config.loader import Reader
+from ingest.config.loader import SectionReader
 from ingest.config.model import (
     Config,
     ConfigError,
-    Gateway,
+    GatewaySettings,
     Log,
     load_config,
     load_with_secrets,
     machine_timezone,
-    parse_config,
 )
+from tests.helpers.config_text import parse_config
 
 ROOT = Path(__file__).resolve().parents[3]
 HASH = hash_password("x", "salt", 1)
@@ -43,7 +43,7 @@ def test_every_key_of_a_gateway(tmp_path):
       - {name: six, tcp: "[fe80::1]:5003"}
     """
     main, shed, six = parse_config(text, tmp_path).gateways
-    assert main == Gateway(
+    assert main == GatewaySettings(
         "main", tcp="192.168.1.20:5003", controller=False, metric=False, repeat_window_s=0.5
     )
     assert (main.address, shed.address) == ("tcp 192.168.1.20:5003", "serial /dev/ttyUSB0")
@@ -76,35 +76,38 @@ MISTAKES = [
     ("title: a\ntitle: b", "line 2: cannot be read as YAML: the key 'title' is given twice"),
     ("title: {a: b}", "title: has to be text, not {'a': 'b'}"),
     ("title:", "title: has no value"),
-    ("timezone: Mars/Olympus", "timezone: 'Mars/Olympus' is no time zone; they look like Europe/Rome"),
-    ("timezone: Europe", "timezone: 'Europe' is no time zone"),
-    ("timezone: ../etc/passwd", "is no time zone"),
+    ("timezone: Mars/Olympus", "timezone: 'Mars/Olympus' is not a time zone; they look like Europe/Rome"),
+    ("timezone: Europe", "timezone: 'Europe' is not a time zone"),
+    ("timezone: ../etc/passwd", "is not a time zone"),
     ("commit_s: 0", "commit_s: has to be more than 0 and at most 600"),
     ("commit_s: .nan", "commit_s: has to be a number, not nan"),
     ("commit_s: .inf", "commit_s: has to be a number, not inf"),
     ("commit_s: true", "commit_s: has to be a number, not True"),
     ("commit_s: soon", "commit_s: has to be a number, not 'soon'"),
     ("web: {port: 80.5}", "web.port: has to be a whole number, not 80.5"),
-    ("web: {port: 70000}", "web.port: 70000 is no port"),
+    ("web: {port: 70000}", "web.port: 70000 is not a port"),
     ("web: {host: ''}", "web.host: is empty"),
     ("web: 8001", "web: has to be a mapping with the keys host, port"),
-    ("log: {level: LOUD}", "log.level: 'LOUD' is no level: choose from DEBUG, INFO, WARNING, ERROR"),
-    ("log: {level: warn}", "log.level: 'warn' is no level: did you mean 'WARNING'?"),
+    ("log: {level: LOUD}", "log.level: 'LOUD' is not a log level: choose from DEBUG, INFO, WARNING, ERROR"),
+    ("log: {level: warn}", "log.level: 'warn' is not a log level: did you mean 'WARNING'?"),
     ("log: {rotate_mb: 0}", "log.rotate_mb: has to be more than 0"),
     ("log: {keep: 0}", "log.keep: has to be 1 or more"),
     ("gateways: {name: a}", "gateways: has to be a list"),
     ("gateways: [{tcp: 'h:1'}]", "gateways[1].name: is missing, and needed"),
-    ("gateways: [{name: Main, tcp: 'h:1'}]", "gateways[Main].name: 'Main' is no name: use small letters"),
+    (
+        "gateways: [{name: Main, tcp: 'h:1'}]",
+        "gateways[Main].name: 'Main' is not a valid name: use small letters",
+    ),
     (
         "gateways: [{name: on, tcp: 'h:1'}]",
         "gateways[1].name: reads as yes or no in YAML: put the word in quotes",
     ),
     ("gateways: [{name: a}]", "gateways[a]: needs exactly one of tcp: HOST:PORT and serial: DEVICE"),
     ("gateways: [{name: a, tcp: 'h:1', serial: /dev/x}]", "gateways[a]: needs exactly one of"),
-    ("gateways: [{name: a, tcp: '192.168.1.20'}]", "gateways[a].tcp: '192.168.1.20' is no HOST:PORT"),
-    ("gateways: [{name: a, tcp: 'h:70000'}]", "gateways[a].tcp: 'h:70000' is no HOST:PORT"),
-    ("gateways: [{name: a, tcp: 'tcp://h:1'}]", "is no HOST:PORT"),
-    ("gateways: [{name: a, serial: ttyUSB0}]", "gateways[a].serial: 'ttyUSB0' is no device"),
+    ("gateways: [{name: a, tcp: '192.168.1.20'}]", "gateways[a].tcp: '192.168.1.20' is not HOST:PORT"),
+    ("gateways: [{name: a, tcp: 'h:70000'}]", "gateways[a].tcp: 'h:70000' is not HOST:PORT"),
+    ("gateways: [{name: a, tcp: 'tcp://h:1'}]", "is not HOST:PORT"),
+    ("gateways: [{name: a, serial: ttyUSB0}]", "gateways[a].serial: 'ttyUSB0' is not a device"),
     ("gateways: [{name: a, serial: /dev/x, baudrate: 0}]", "gateways[a].baudrate: has to be more than 0"),
     (
         "gateways: [{name: a, tcp: 'h:1', metric: 'no'}]",
@@ -120,14 +123,14 @@ MISTAKES = [
         "gateways: the address 'tcp h:1' is used twice",
     ),
     ("access: {read: nobody}", "access.read: 'nobody' is neither anyone nor signed-in"),
-    ("access: {read: signed-in}", "nobody could sign in"),
+    ("access: {read: signed-in}", "no user could sign in"),
     (
         f"access: {{people: [{{name: o, password_hash: {HASH}, may: [ordr]}}]}}",
-        "access.people[o].may: 'ordr' is no right: did you mean 'order'?",
+        "access.people[o].may: 'ordr' is not a right: did you mean 'order'?",
     ),
     (
         "access: {people: [{name: o, password_hash: plain}]}",
-        "access.people[o].password_hash: is no hash of a password: `voltkeeper hash-password`",
+        "access.people[o].password_hash: is not a password hash: `voltkeeper hash-password`",
     ),
     (
         "access: {tokens: [{name: ci, token: short}]}",
@@ -240,7 +243,7 @@ def test_the_example_can_be_loaded_and_explains_every_key():
     assert [gateway.name for gateway in load_config(path).gateways] == ["main"]
     text = path.read_text()
     uncommented = re.sub(r"^( *)# (?=- |  )", r"\1", text, flags=re.MULTILINE).replace(": []", ":")
-    reader = Reader(
+    reader = SectionReader(
         "/",
         {"OWNER_PASSWORD_HASH": HASH, "CI_TOKEN": TOKEN, "NUT_PASSWORD": "a", "NUT_COMMAND_PASSWORD": "b"},
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.config.model import Config, ConfigError, parse_config
+from ingest.config.model import Config, ConfigError
 from ingest.config.retention import Retention
 from ingest.db.connection import connect, transaction
 from ingest.db.locks import LockedError
@@ -28,6 +28,7 @@ from ingest.maintenance.jobs import (
 )
 from ingest.maintenance.retention import plan, read_plan
 from ingest.mysensors.replay import replay
+from tests.helpers.config_text import parse_config
 
 ROOT = Path(__file__).resolve().parents[3]
 DAY_S = 86_400
@@ -240,7 +241,7 @@ def test_it_stops_between_chunks_and_goes_on(house, ask):
     [
         ("{messages_days: 0}", "retention.messages_days: has to be 1 or more"),
         ("{at: 13:00}", 'write it in quotes, such as "03:00"'),
-        ("{at: noon}", "'noon' is no time of the day"),
+        ("{at: noon}", "'noon' is not a time of day"),
         ("{mesages_days: 3}", "did you mean 'messages_days'?"),
     ],
 )

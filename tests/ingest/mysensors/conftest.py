@@ -149,7 +149,7 @@ class House:
         made = []
         for keys in gateways:
             answers = settings.Answers(**keys.pop("answers", {}))
-            made.append(settings.Gateway(**{"name": "main", **keys}, answers=answers))
+            made.append(settings.GatewaySettings(**{"name": "main", **keys}, answers=answers))
         return settings.Config(database=self.path, timezone=timezone, commit_s=commit_s, gateways=tuple(made))
 
     def rows(self, sql, *values):

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from ingest.config.model import Gateway
+from ingest.config.model import GatewaySettings
 from ingest.config.retention import Retention
 from ingest.db.connection import connect
 from ingest.maintenance.jobs import run_due
@@ -189,7 +189,9 @@ def test_a_folder_that_cannot_be_written_is_told_in_words(site, network, voltkee
 
 def test_what_moved_in_behind_younger_rows_is_pruned_too(site, tmp_path):
     """Two gateways had a program each: the ids of one file stand behind those of the other, its times begin anew."""
-    site.config = replace(site.config, gateways=(*site.config.gateways, Gateway("shed", tcp="127.0.0.1:2")))
+    site.config = replace(
+        site.config, gateways=(*site.config.gateways, GatewaySettings("shed", tcp="127.0.0.1:2"))
+    )
     now = time.time()
     for name, days in (("one", range(90)), ("other", range(60))):
         lines = [f"{now - day * 86400 - 60:.0f},5,1,V_HUM,6{day}\n" for day in reversed(days)]

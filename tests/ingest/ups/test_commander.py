@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from ingest.config.model import NutServer
+from ingest.config.model import NutServerSettings
 from ingest.demo.ups.upsd import DemoUpsd
 from ingest.demo.ups.upsd_dialogue import shut
 from ingest.nut.commander import Commander
@@ -52,13 +52,13 @@ def sender():
 
 
 def demo(upsd):
-    return NutServer("lab", port=upsd.port, command_username="operator", command_password="demo")
+    return NutServerSettings("lab", port=upsd.port, command_username="operator", command_password="demo")
 
 
 def test_a_server_that_freezes_when_the_order_is_about_to_leave_never_gets_it(sender):
     with Lab({"rack": DEVICE}) as lab:
         lab.wait("rack")
-        server = NutServer("lab", port=lab.port, command_username=USER, command_password=PASSWORD)
+        server = NutServerSettings("lab", port=lab.port, command_username=USER, command_password=PASSWORD)
         one = sender(server, lambda seconds: lab.freeze(lab.upsd) or True)
         one.order()
         assert one.states(2, 12) == ["sent", "failed"]

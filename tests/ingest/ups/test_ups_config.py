@@ -2,8 +2,9 @@
 
 import pytest
 
-from ingest.config.model import ConfigError, Tariff, parse_config
+from ingest.config.model import ConfigError, Tariff
 from ingest.ups.limits import Limits
+from tests.helpers.config_text import parse_config
 
 GOOD = """
 nut:
@@ -43,14 +44,14 @@ def test_all_of_it():
     [
         ("nut: [{host: x}]", "nut[1].name: is missing"),
         ("nut: [{name: a, hots: x}]", "did you mean 'host'?"),
-        ("nut: [{name: a, port: 0}]", "no port"),
+        ("nut: [{name: a, port: 0}]", "not a port"),
         ("nut: [{name: a, poll_s: 0}]", "poll_s"),
         ("nut: [{name: a, username: x}]", "needs password"),
-        ("nut: [{name: a, ups: ['my ups']}]", "no name of a UPS"),
+        ("nut: [{name: a, ups: ['my ups']}]", "not the name of a UPS"),
         ("nut: [{name: a}, {name: a, host: b}]", "used twice"),
         ("nut: [{name: a}, {name: b}]", "address"),
         ("nut: [{name: a}]\nmust: [{name: a, serial: /dev/x}]", "used twice"),
-        ("must: [{name: a, serial: COM3}]", "no device"),
+        ("must: [{name: a, serial: COM3}]", "not a device"),
         ("nut: [{name: a, ups: [rack]}]\nups: {rakc@a: {}}", "did you mean 'rack@a'?"),
         ("nut: [{name: a}]\nups: {rack@b: {}}", "no source has this UPS"),
         ("ups: {rack: {}}", "add nut: or must:"),
@@ -87,7 +88,7 @@ def test_all_of_it():
         ),
         (
             "energy: [{price_per_kwh: 1, currency: EUR, from: 2026-13-01}]",
-            "energy[1].from: '2026-13-01' is no date",
+            "energy[1].from: '2026-13-01' is not a date",
         ),
         ("energy: [{price_per_kwh: 1, currency: EUR, from: 2026-02-01, to: 2026-01-01}]", "is before from"),
         ("energy: [{price_per_kwh: 1, currency: EUR, valid_from: 2026-02-01}]", "unknown key 'valid_from'"),

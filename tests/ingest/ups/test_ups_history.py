@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from ingest.config.model import Config, Must, NutServer
+from ingest.config.model import Config, MustSettings, NutServerSettings
 from ingest.db.connection import connect
 from ingest.demo.ups.history import LONG_S, live_upses, make_ups_past
 from ingest.must.client import MustClient
@@ -21,8 +21,8 @@ def house(tmp_path_factory):
     config = Config(
         timezone="Europe/Rome",
         database=database,
-        nut=(NutServer("closet"),),
-        must=(Must("garage", "/dev/x"),),
+        nut=(NutServerSettings("closet"),),
+        must=(MustSettings("garage", "/dev/x"),),
     )
     total = make_ups_past(config, 28, UNTIL)
     connection = connect(database, readonly=True)

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from ingest.config.model import Must, NutServer
+from ingest.config.model import MustSettings, NutServerSettings
 from ingest.demo.ups.ep20 import ON_LINE, DemoEP20
 from ingest.demo.ups.models import DemoUps
 from ingest.demo.ups.upsd import DemoUpsd
@@ -23,7 +23,7 @@ class Reading:
         options = {"status_s": 0.1, "poll_s": 0.5} | options
         self.items = []
         self.health = Health("closet", "nut", "tcp")
-        server = NutServer("closet", port=port or upsd.port, **options)
+        server = NutServerSettings("closet", port=port or upsd.port, **options)
         self.reader = NutReader(server, self.health, self.items.append)
         self.reader.start()
 
@@ -202,7 +202,7 @@ def test_an_ep20s_reader_ends_at_once_in_a_silence():
     with DemoEP20(lambda t: ON_LINE) as device:
         items = []
         reader = MustReader(
-            Must("garage", device.device, poll_s=0.5, status_s=0.2),
+            MustSettings("garage", device.device, poll_s=0.5, status_s=0.2),
             Health("garage", "must", "serial"),
             items.append,
             OrderQueue(items.append, lambda seconds: True),

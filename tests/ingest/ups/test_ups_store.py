@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from ingest.config.model import Config, Must, NutServer, Tariff, UpsSettings
-from ingest.config.sources import ups_sources
+from ingest.config.model import Config, MustSettings, NutServerSettings, Tariff, UpsSettings
+from ingest.config.ups import ups_sources
 from ingest.db.connection import connect, transaction
 from ingest.schema.migrate import migrate
 from ingest.ups.records import Poll, UpsFound, UpsGone
@@ -39,8 +39,8 @@ def store_of(connection, config):
 
 HOUSE = Config(
     timezone="Europe/Rome",
-    nut=(NutServer("closet", "10.0.0.1", ups=("rack", "desk")),),
-    must=(Must("garage", "/dev/x"),),
+    nut=(NutServerSettings("closet", "10.0.0.1", ups=("rack", "desk")),),
+    must=(MustSettings("garage", "/dev/x"),),
 )
 
 
@@ -79,7 +79,9 @@ def test_numbers_stay_while_order_and_names_change(connection):
     before = numbers(connection)
     assert list(before) == ["rack@closet", "desk@closet", "garage"]
     turned = replace(
-        HOUSE, nut=(replace(HOUSE.nut[0], ups=("new", "desk", "rack")),), must=(Must("shed", "/dev/x"),)
+        HOUSE,
+        nut=(replace(HOUSE.nut[0], ups=("new", "desk", "rack")),),
+        must=(MustSettings("shed", "/dev/x"),),
     )
     store_of(connection, turned)
     after = numbers(connection)
@@ -109,7 +111,7 @@ def test_labels_come_from_the_config_and_are_never_empty(connection):
 
 
 def test_found_and_gone_upses_of_a_server_whose_config_names_none(connection):
-    store = store_of(connection, replace(HOUSE, nut=(NutServer("closet", "10.0.0.1"),)))
+    store = store_of(connection, replace(HOUSE, nut=(NutServerSettings("closet", "10.0.0.1"),)))
     commit(
         store,
         connection,
@@ -160,7 +162,7 @@ def test_an_hour_goes_on_after_a_restart_and_the_time_between_is_not_covered(con
 
 
 def test_a_write_that_fails_is_made_again_with_nothing_lost_or_counted_twice(connection):
-    store = store_of(connection, replace(HOUSE, nut=(NutServer("closet", "10.0.0.1"),)))
+    store = store_of(connection, replace(HOUSE, nut=(NutServerSettings("closet", "10.0.0.1"),)))
     for item in (UpsFound("rack@closet", "closet", "10.0.0.1:3493/rack"), poll(0), poll(10, status="OB")):
         store.absorb(item)
     for _ in range(2):

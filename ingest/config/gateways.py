@@ -1,0 +1,50 @@
+"""The section `gateways:` of config.yml: the MySensors gateways."""
+
+from dataclasses import dataclass
+
+from ingest.config.checks import Problems, check_name, is_host_port
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a gateway's controller does by itself; all on unless switched off."""
+
+    ids: bool = True
+    config: bool = True
+    time: bool = True
+    requests: bool = True
+    presentation: bool = True
+    keepalive: bool = True
+
+
+@dataclass(frozen=True)
+class GatewaySettings:
+    """A MySensors gateway: reached by `tcp` (HOST:PORT) or by `serial` (a device)."""
+
+    name: str
+    tcp: str | None = None
+    serial: str | None = None
+    baudrate: int = 115200
+    controller: bool = True
+    metric: bool = True
+    repeat_window_s: float = 0.0
+    answers: Answers = Answers()
+
+    @property
+    def address(self) -> str:
+        """Where it is, as text for people."""
+        return f"tcp {self.tcp}" if self.tcp else f"serial {self.serial}"
+
+    def check(self) -> Problems:
+        """Yield what is wrong: a gateway has one address, of a form that can be opened."""
+        yield from check_name(self.name)
+        if (self.tcp is None) == (self.serial is None):
+            yield "", "needs exactly one of tcp: HOST:PORT and serial: DEVICE"
+        elif self.tcp is not None and not is_host_port(self.tcp):
+            yield "tcp", f"{self.tcp!r} is not HOST:PORT, such as 192.168.1.20:5003"
+        elif self.serial is not None and not self.serial.startswith("/"):
+            yield "serial", f"{self.serial!r} is not a device, such as /dev/ttyUSB0; see /dev/serial/by-id"
+        if self.baudrate <= 0:
+            yield "baudrate", "has to be more than 0; MySensors gateways use 115200 unless built otherwise"
+        if self.repeat_window_s < 0:
+            yield "repeat_window_s", "has to be 0 (off) or more seconds"

@@ -1,0 +1,46 @@
+"""The section `nut:` of config.yml: the NUT servers and the UPSes to read of each."""
+
+import re
+from dataclasses import dataclass
+
+from ingest.config.checks import Problems, check_intervals, check_name, check_unique
+from ingest.config.loader import secret
+
+UPS_NAME = re.compile(r"[^\s@\"\\\x00-\x1f\x7f]+")  # what upsd accepts as one
+
+
+@dataclass(frozen=True)
+class NutServerSettings:
+    """A NUT server and the UPSes to read of it; without `ups`, all that it lists."""
+
+    name: str
+    host: str = "127.0.0.1"
+    port: int = 3493
+    ups: tuple[str, ...] = ()
+    poll_s: float = 10.0
+    status_s: float = 2.0
+    username: str | None = None
+    password: str | None = secret(default=None)
+    command_username: str | None = None
+    command_password: str | None = secret(default=None)
+
+    @property
+    def address(self) -> str:
+        """Where it is, as text for people."""
+        return f"tcp {self.host}:{self.port}"
+
+    def check(self) -> Problems:
+        """Yield what is wrong: the address, the names of UPSes, the pace and both pairs of credentials are usable."""
+        yield from check_name(self.name)
+        if not self.host.strip():
+            yield "host", "is empty: the name or address of the machine that upsd runs on"
+        if not 0 < self.port <= 65535:
+            yield "port", f"{self.port} is not a port; upsd listens on 3493 unless configured otherwise"
+        for ups in self.ups:
+            if not UPS_NAME.fullmatch(ups):
+                yield "ups", f"{ups!r} is not the name of a UPS: it stands in [brackets] in upsd's ups.conf"
+        yield from check_unique(list(self.ups), "ups")
+        yield from check_intervals(self)
+        for user, word in (("username", "password"), ("command_username", "command_password")):
+            if (getattr(self, user) is None) != (getattr(self, word) is None):
+                yield user, f"needs {word}, and {word} needs it"
