@@ -12,11 +12,14 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 import urllib.request
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 from tests.helpers.demo_gateway import running_gateway
 
@@ -133,7 +136,7 @@ def test_nothing_private_gets_into_the_image(image):
     inside = {
         str(path.relative_to(image / "opt/voltkeeper")) for path in (image / "opt/voltkeeper").iterdir()
     }
-    assert {"ingest", "plugins", "templates", "static", "metadata.yml", "deploy"} <= inside
+    assert {"voltkeeper", "ingest", "plugins", "templates", "static", "metadata.yml", "deploy"} <= inside
     for private in (
         "config.yml",
         ".env",
@@ -143,7 +146,7 @@ def test_nothing_private_gets_into_the_image(image):
         "x/house.db-wal",
     ):
         assert is_left_out(private), private
-    assert not is_left_out("ingest/database.py") and not is_left_out("config.example.yml")
+    assert not is_left_out("ingest/daemon.py") and not is_left_out("config.example.yml")
 
 
 def test_the_image_does_not_run_as_root():
@@ -234,3 +237,22 @@ def charge(port):
             return client.recv(200).decode().strip()
     except OSError:
         return ""
+
+
+def test_the_lock_file_holds_every_dependency_with_hashes():
+    wanted = [
+        Requirement(text)
+        for text in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    ]
+    text = (ROOT / "deploy/requirements.lock").read_text()
+    locked = {name: Version(number) for name, number in re.findall(r"^([\w.-]+)==([\w.]+)", text, re.M)}
+    for one in wanted:
+        assert locked[one.name.lower()] in one.specifier, f"make deploy/requirements.lock anew: {one}"
+    for block in re.findall(r"^[\w.-]+==(?:.*\\\n)*.*$", text, re.M):
+        assert "--hash=sha256:" in block, block
+
+
+def test_the_image_installs_what_the_lock_file_holds_and_nothing_else():
+    steps = " ".join(arguments for name, arguments in DOCKERFILE if name == "RUN")
+    installs = re.findall(r"pip install ([^&]+)", steps)
+    assert all("--require-hashes" in one or "--no-deps" in one for one in installs) and len(installs) == 3
