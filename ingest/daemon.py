@@ -62,7 +62,7 @@ def run_ingest(
 
     `replay` is a file of lines: it is stored as if the one gateway that is named sent them now.
     """
-    every = [source.name for source in (*config.gateways, *config.nut, *config.must)]
+    every = [source.name for source in config.sources]
     unknown = set(names) - set(every)
     if unknown:
         known = ", ".join(every) or "none"
@@ -115,8 +115,9 @@ def _lock_sources(database: Path, gateways: dict[int, GatewaySettings], upses: I
 class Daemon:
     """The readers, sinks and writer of one ingest process, wired together on the running event loop.
 
-    `gateways` maps the numbers of the gateways that this process reads to their settings. Sinks run in the writer's
-    thread, gateways in the loop: what goes from the former to the latter passes through `call_soon_threadsafe`.
+    `gateways` maps the numbers of the gateways that this process reads to their settings. Sinks run in the
+    writer's thread, gateways in the loop: what goes from the former to the latter passes through
+    `call_soon_threadsafe`.
     """
 
     def __init__(

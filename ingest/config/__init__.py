@@ -1,0 +1,1 @@
+"""config.yml: reading it, what each section means, and what is wrong with it."""

@@ -57,12 +57,15 @@ class Access:
     tokens: tuple[Token, ...] = ()
 
     def check(self) -> Problems:
-        """Yield what is wrong: names and tokens are used once, and a sign-in is possible where reading needs it."""
+        """Yield what is wrong: names and tokens are used once; where reading needs a sign-in, one exists."""
         if self.read not in ("anyone", "signed-in"):
             yield "read", f"{self.read!r} is neither anyone nor signed-in"
         if self.read == "signed-in" and not (self.people or self.tokens):
             yield "read", "is signed-in, but no user could sign in: name one under people"
-        yield from check_unique([one.name for one in (*self.people, *self.tokens)], "people and tokens")
+        yield from check_unique(
+            [person.name for person in self.people] + [token.name for token in self.tokens],
+            "people and tokens",
+        )
         if len({one.token for one in self.tokens}) < len(self.tokens):
             yield "tokens", "two of them are the same: each needs a token of its own"
 

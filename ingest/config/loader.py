@@ -1,8 +1,9 @@
 """Values from YAML as frozen dataclasses; generic, the sections are elsewhere in this package.
 
-A section is a dataclass whose fields are its keys; types are what the hints give: a scalar, another section, `X | None`,
-`tuple[X, ...]`, `frozenset[X]`, `dict[str, X]`. A section's `check()` yields (key, message) for what types cannot express.
-Every error of a file is collected, each with its place, so that one reading shows them all.
+A section is a dataclass whose fields are its keys; types are what the hints give: a scalar, another section,
+`X | None`, `tuple[X, ...]`, `frozenset[X]`, `dict[str, X]`. A section's `check()` yields (key, message) for
+what types cannot express. Every error of a file is collected, each with its place, so that one reading shows
+them all.
 """
 
 import difflib
@@ -19,6 +20,8 @@ import yaml
 
 from ingest.errors import VoltkeeperError
 
+UNLISTED = {"unlisted": True}  # metadata of a field that the program sets; it is no key of the file
+
 Section = TypeVar("Section")
 
 
@@ -26,15 +29,10 @@ class ConfigError(VoltkeeperError, ValueError):
     """What is wrong with a config, one line each: file, key, what is wrong, what to do."""
 
 
-# Any in these three: the result of dataclasses.field stands for a value of the field's type.
+# Any in these two: the result of dataclasses.field stands for a value of the field's type.
 def secret(**options: Any) -> Any:
     """A field that never shows in a repr, nor in an error."""
     return field(repr=False, **options)
-
-
-def unlisted(default: Any) -> Any:
-    """A field that the program sets; it is no key of the file."""
-    return field(default=default, metadata={"unlisted": True})
 
 
 def keyed(key: str, **options: Any) -> Any:
@@ -50,12 +48,7 @@ def nearest(word: object, known: Iterable[str]) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML that refuses a key given twice instead of forgetting the first, and leaves dates as the text that they are."""
-
-    yaml_implicit_resolvers: typing.ClassVar = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
+    """YAML that refuses a key given twice instead of forgetting the first, and leaves dates as text."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[typing.Hashable, Any]:
         seen = set()
@@ -70,6 +63,12 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 def parse_yaml(text: str, name: str) -> object:
     """Return the text as Python values. Raises ConfigError, which names the line."""
     try:
@@ -82,9 +81,10 @@ def parse_yaml(text: str, name: str) -> object:
 
 
 class SectionReader:
-    """Builds sections from values, collecting `errors`; `literals` names the secrets that stand in the file itself.
+    """Builds sections from values, collecting `errors`.
 
-    Whatever is wrong is added to `errors`, and None is returned in place of the value.
+    `literals` names the secrets that stand in the file itself. Whatever is wrong is added to `errors`, and
+    None is returned in place of the value.
     """
 
     def __init__(self, folder: Path | str, environment: Mapping[str, str] = os.environ) -> None:
@@ -98,7 +98,8 @@ class SectionReader:
         value = {} if value is None else value
         keys = _keys(kind)
         if not isinstance(value, dict):
-            return self._fail(place, f"has to be a mapping with the keys {', '.join(keys)}")
+            self._fail(place, f"has to be a mapping with the keys {', '.join(keys)}")
+            return None
         hints, before = typing.get_type_hints(kind), len(self.errors)
         for key in value:
             if key not in keys:
@@ -183,11 +184,13 @@ class SectionReader:
             try:
                 value = float(value) if "_" not in value else None
             except ValueError:
-                return self._fail(place, problem)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            return self._fail(place, problem)
+                value = None
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        if not is_number or kind(value) != value:
+            self._fail(place, problem)
+            return None
         number: int | float = kind(value)
-        return number if number == value else self._fail(place, problem)
+        return number
 
 
 def _keys(kind: Any) -> dict[str, Field[Any]]:

@@ -13,7 +13,7 @@ from ingest.config.backup import Backup
 from ingest.config.checks import Problems, check_unique, is_timezone
 from ingest.config.energy import Tariff
 from ingest.config.gateways import Answers, GatewaySettings
-from ingest.config.loader import ConfigError, SectionReader, nearest, parse_yaml, unlisted
+from ingest.config.loader import UNLISTED, ConfigError, SectionReader, nearest, parse_yaml
 from ingest.config.log import Log
 from ingest.config.must import MustSettings
 from ingest.config.nut import UPS_NAME, NutServerSettings
@@ -55,19 +55,24 @@ class Config:
     timezone: str = ""
     database: Path = Path("data/telemetry.db")
     commit_s: float = 1.0
-    log: Log = Log()
+    log: Log = field(default_factory=Log)
     gateways: tuple[GatewaySettings, ...] = ()
     nut: tuple[NutServerSettings, ...] = ()
     must: tuple[MustSettings, ...] = ()
     ups: dict[str, UpsSettings] = field(default_factory=dict)
     energy: tuple[Tariff, ...] = ()
-    web: Web = Web()
-    access: Access = Access()
-    ota: Ota = Ota()
-    retention: Retention = Retention()
-    backup: Backup = Backup()
-    demo: bool = unlisted(False)
-    path: Path | None = unlisted(None)
+    web: Web = field(default_factory=Web)
+    access: Access = field(default_factory=Access)
+    ota: Ota = field(default_factory=Ota)
+    retention: Retention = field(default_factory=Retention)
+    backup: Backup = field(default_factory=Backup)
+    demo: bool = field(default=False, metadata=UNLISTED)
+    path: Path | None = field(default=None, metadata=UNLISTED)
+
+    @property
+    def sources(self) -> tuple[GatewaySettings | NutServerSettings | MustSettings, ...]:
+        """Everything that ingest reads."""
+        return (*self.gateways, *self.nut, *self.must)
 
     def check(self) -> Problems:
         """Yield what is wrong with single values, and with sections that do not fit each other."""
@@ -109,7 +114,7 @@ class Config:
                 )
 
     def unknown_ups(self, name: str) -> str | None:
-        """What is wrong with the name of a UPS under `ups:`; None where it can be one of the sources' UPSes."""
+        """Return what is wrong with the name of a UPS under `ups:`; None where a source can have it."""
         listed = [f"{ups}@{server.name}" for server in self.nut for ups in server.ups]
         listed += [device.name for device in self.must]
         unlimited = [server.name for server in self.nut if not server.ups]
@@ -125,7 +130,8 @@ class Config:
 def read_config(values: object, folder: Path | str, name: str) -> tuple[Config, list[str]]:
     """Build the Config of values from YAML; with it come the places of the secrets that are written out.
 
-    Relative paths count from `folder`; `name` is what errors call the file. Raises ConfigError with every error.
+    Relative paths count from `folder`; `name` is what errors call the file. Raises ConfigError with every
+    error.
     """
     reader = SectionReader(folder)
     config = reader.section(Config, values)

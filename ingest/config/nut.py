@@ -30,7 +30,7 @@ class NutServerSettings:
         return f"tcp {self.host}:{self.port}"
 
     def check(self) -> Problems:
-        """Yield what is wrong: the address, the names of UPSes, the pace and both pairs of credentials are usable."""
+        """Yield what is wrong: address, names of UPSes, pace and both pairs of credentials are usable."""
         yield from check_name(self.name)
         if not self.host.strip():
             yield "host", "is empty: the name or address of the machine that upsd runs on"

@@ -8,7 +8,10 @@ from ota.update import Settings
 
 @dataclass(frozen=True)
 class Rollout:
-    """Several nodes scheduled together: `first` prove the image, then `at_once` at a time; `failures` stop it."""
+    """Several nodes scheduled together: `first` prove the image, then `at_once` at a time.
+
+    That many `failures` stop it.
+    """
 
     first: int = 1
     at_once: int = 1

@@ -20,7 +20,7 @@ class Web:
     base_url: str = "/"
 
     def check(self) -> Problems:
-        """Yield what is wrong: the address can be listened on, and the path belongs to no page of the site."""
+        """Yield what is wrong: the address can be listened on, the path belongs to no page of the site."""
         if not self.host.strip():
             yield "host", "is empty: 127.0.0.1 is for this machine alone, 0.0.0.0 for the network"
         if not 0 <= self.port <= 65535:
