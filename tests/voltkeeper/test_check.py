@@ -79,7 +79,7 @@ def test_a_house_that_is_right(check, tmp_path):
     assert "GB free" in of(lines, "disk")
     assert of(lines, "gateway main").endswith("answers: gateway ready")
     assert "the port is free" in of(lines, "site")
-    assert "nobody may write" in of(lines, "access")
+    assert "writing is off" in of(lines, "access")
 
 
 def test_a_config_with_mistakes(check):
@@ -230,7 +230,7 @@ def test_secrets_that_others_can_read(check, tmp_path):
     assert f"access.tokens[ci].token can be read by others: chmod 600 {tmp_path}/config.yml" in of(
         lines, "secrets"
     )
-    assert "ci may write" in of(lines, "access")
+    assert "writing: ci" in of(lines, "access")
     (tmp_path / "config.yml").chmod(0o600)
     code, lines = check(text)
     assert code == 0 and of(lines, "secrets").startswith("ok")

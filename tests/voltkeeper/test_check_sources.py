@@ -51,7 +51,7 @@ def test_orders_that_a_ups_does_not_have():
         assert "rack@a has no command beeper.toggle: did you mean 'beeper." in words
         assert "rack@a has no setting ups.delay.start: " in words
         upsd.fail("bare")
-        assert "the server tells of none" in probe_orders(server(upsd), listed)[1]
+        assert "the server lists none" in probe_orders(server(upsd), listed)[1]
     good, words = probe_orders(NutServerSettings("a", port=free_port()), listed)
     assert not good and "nothing listens" in words
 

@@ -5,61 +5,89 @@ import shutil
 import sqlite3
 import stat
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
 
-from ingest.config.model import ConfigError, load_with_secrets
+from ingest.config.model import (
+    Config,
+    ConfigError,
+    GatewaySettings,
+    Log,
+    MustSettings,
+    NutServerSettings,
+    Web,
+    load_with_secrets,
+)
 from ingest.db.connection import connect
 from ingest.db.durations import format_duration
 from ingest.db.time import parse_utc
 from ingest.maintenance.retention import plan
 from ingest.schema.migrate import migrations
 from voltkeeper.check.http import PULSE, fetch
-from voltkeeper.check.sources import orders_of, probe_gateway, probe_must, probe_nut, probe_orders
-from voltkeeper.config_source import choose_config, named_file
+from voltkeeper.check.sources import (
+    Finding,
+    orders_of,
+    probe_gateway,
+    probe_must,
+    probe_nut,
+    probe_orders,
+)
+from voltkeeper.config_source import Sources, choose_config, named_file
 from voltkeeper.status import describe, read_sources
 from voltkeeper.up import PortError, claim, site_url
 
 LOW_DISK_MB = 500
-LOOK_S = 10.0  # at a file's pages, at most
+QUICK_CHECK_S = 10.0  # for a file's pages, at most
 LATE_PRUNE_S = 3 * 86_400
 LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
-class CheckReport:
-    """Says a line for each thing that was looked at; `failed` counts what is wrong."""
+Probe: TypeAlias = Callable[[], Finding]
 
-    def __init__(self, say):
-        self._say = say
+
+class CheckReport:
+    """Writes a line for each thing that was checked; `failed` counts what is wrong."""
+
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self._write = write
         self.failed = 0
 
-    def good(self, what, words):
-        self._say(f"ok      {what}: {words}")
+    def ok(self, what: str, message: str) -> None:
+        """Write that it is right."""
+        self._write(f"ok      {what}: {message}")
 
-    def note(self, what, words):
-        self._say(f"note    {what}: {words}")
+    def note(self, what: str, message: str) -> None:
+        """Write what is no failure, and worth knowing."""
+        self._write(f"note    {what}: {message}")
 
-    def bad(self, what, words):
+    def fail(self, what: str, message: str) -> None:
+        """Write what is wrong, with its remedy."""
         self.failed += 1
-        self._say(f"FAILED  {what}: {words}")
+        self._write(f"FAILED  {what}: {message}")
 
-    def tell(self, good, what, words):
-        (self.good if good else self.bad)(what, words)
+    def add(self, what: str, finding: Finding) -> None:
+        """Write a finding as what it is."""
+        (self.ok if finding.ok else self.fail)(what, finding.message)
 
 
-def run_check(path, sources, port, say=print):
-    """Look at everything that the options of the command line mean. Returns 0 when all is right, else 1."""
-    report = CheckReport(say)
+def run_check(
+    path: str | None, sources: Sources, port: int | None, write: Callable[[str], object] = print
+) -> int:
+    """Check everything that the options of the command line mean. Return 0 when all is right, else 1."""
+    report = CheckReport(write)
     config = _check_config(report, path, sources, port)
     if config is None:
         return 1
     here = datetime.now(UTC).astimezone(ZoneInfo(config.timezone))
-    report.good("timezone", f"{config.timezone}, where it is {here:%Y-%m-%d %H:%M}")
+    report.ok("timezone", f"{config.timezone}, where it is {here:%Y-%m-%d %H:%M}")
     _check_database(report, config.database)
     _check_retention(report, config)
     _check_sources(report, config)
@@ -71,18 +99,18 @@ def run_check(path, sources, port, say=print):
     return 1 if report.failed else 0
 
 
-def _check_config(report, path, sources, port):
+def _check_config(report: CheckReport, path: str | None, sources: Sources, port: int | None) -> Config | None:
     file = named_file(path)
     try:
         config = choose_config(path, sources, port, looking=True)
     except ConfigError as error:
         for line in str(error).splitlines():
-            report.bad("config", line)
+            report.fail("config", line)
         return None
     if file:
-        report.good("config", f"{file} is understood; {sources_in(config)}")
+        report.ok("config", f"{file} is understood; {sources_in(config)}")
     elif sources:
-        report.good("config", "no file: the options of the command line")
+        report.ok("config", "no file: the options of the command line")
     else:
         what = (
             "the demo house, which `voltkeeper up` runs"
@@ -95,73 +123,74 @@ def _check_config(report, path, sources, port):
     return config
 
 
-def sources_in(config):
-    """How many sources a config has, in words."""
-    counted = (("gateways", config.gateways), ("NUT servers", config.nut), ("EP20s", config.must))
-    return ", ".join(f"{what}: {len(some)}" for what, some in counted if some or what == "gateways")
+def sources_in(config: Config) -> str:
+    """Return how many sources a config has: 'gateways: 1, NUT servers: 2'."""
+    counted = (
+        ("gateways", len(config.gateways)),
+        ("NUT servers", len(config.nut)),
+        ("EP20s", len(config.must)),
+    )
+    return ", ".join(f"{what}: {count}" for what, count in counted if count or what == "gateways")
 
 
-def _check_database(report, path):
+def _check_database(report: CheckReport, path: Path) -> None:
     what = f"database {path}"
     folder = next(parent for parent in path.parents if parent.exists())
     if not os.access(folder, os.W_OK | os.X_OK):
-        return report.bad(
-            what, f"the folder {folder} cannot be written: change its owner, or run as its owner"
-        )
+        report.fail(what, f"the folder {folder} cannot be written: change its owner, or run as its owner")
+        return
     free_mb = shutil.disk_usage(folder).free / 1e6
     full = "" if free_mb >= LOW_DISK_MB else ": make room, nothing is stored on a full disk"
-    report.tell(not full, "disk", f"{free_mb / 1000:,.1f} GB free in {folder}{full}")
+    report.add("disk", Finding(not full, f"{free_mb / 1000:,.1f} GB free in {folder}{full}"))
     if not path.exists():
-        return report.note(what, "not made yet; `voltkeeper up` makes it")
-    if not os.access(path, os.R_OK | os.W_OK):
-        return report.bad(
-            what, "cannot be read and written by this user: change its owner, or run as its owner"
-        )
-    try:
-        with closing(connect(path, readonly=True)) as connection:
-            report.tell(*_whole(connection, path, what))
-            report.tell(*_current(connection))
-    except sqlite3.Error as error:
-        report.bad(
-            what, f"cannot be read ({error}): restore a copy, or move the file away and a new one is made"
-        )
+        report.note(what, "not made yet; `voltkeeper up` makes it")
+    elif not os.access(path, os.R_OK | os.W_OK):
+        report.fail(what, "cannot be read and written by this user: change its owner, or run as its owner")
+    else:
+        try:
+            with closing(connect(path, readonly=True)) as connection:
+                report.add(what, _quick_check(connection, path))
+                report.add("tables", _tables(connection))
+        except sqlite3.Error as error:
+            remedy = "restore a copy, or move the file away and a new one is made"
+            report.fail(what, f"cannot be read ({error}): {remedy}")
 
 
-def _whole(connection, path, what):
-    """(good, what, words) of the file's pages. A large file is looked at for LOOK_S."""
-    until = time.monotonic() + LOOK_S
+def _quick_check(connection: sqlite3.Connection, path: Path) -> Finding:
+    """Have SQLite check the file's pages, a large file for QUICK_CHECK_S."""
+    until = time.monotonic() + QUICK_CHECK_S
     connection.set_progress_handler(lambda: time.monotonic() > until, 100_000)
     size = f"{path.stat().st_size / 1e6:,.1f} MB"
     try:
-        (words,) = connection.execute("pragma quick_check(1)").fetchone()
+        (result,) = connection.execute("pragma quick_check(1)").fetchone()
     except sqlite3.OperationalError as error:
         if "interrupted" not in str(error):
             raise
-        return True, what, f"{size}; no fault seen in {LOOK_S:.0f} s, it is too large to look at all of it"
+        limit_s = f"{QUICK_CHECK_S:.0f} s"
+        return Finding(True, f"{size}; no fault seen in {limit_s}, it is too large to check all of it")
     finally:
         connection.set_progress_handler(None, 0)
-    return words == "ok", what, f"whole, {size}" if words == "ok" else f"is damaged ({words}): restore a copy"
+    if result == "ok":
+        return Finding(True, f"whole, {size}")
+    return Finding(False, f"is damaged ({result}): restore a copy")
 
 
-def _current(connection):
-    """(good, what, words): are the tables those of this version."""
+def _tables(connection: sqlite3.Connection) -> Finding:
+    """Compare the migrations that the file has with those of this version."""
     database = Database(connection)
     applied = {migration.name for migration in migrations.applied(database)}
     pending = migrations.pending(database)
     known = {migration.name for migration in migrations.pending(Database(memory=True))}
     if applied - known:
-        return (
-            False,
-            "tables",
-            f"of a newer version ({', '.join(sorted(applied - known))}): update Voltkeeper",
-        )
+        newer = ", ".join(sorted(applied - known))
+        return Finding(False, f"of a newer version ({newer}): update Voltkeeper")
     if pending:
-        return True, "tables", f"{len(pending)} changes behind; the next start of `voltkeeper up` makes them"
-    return True, "tables", "up to date"
+        return Finding(True, f"{len(pending)} changes behind; the next start of `voltkeeper up` makes them")
+    return Finding(True, "up to date")
 
 
-def _check_retention(report, config):
-    """The site prunes once a day; where none runs, somebody has to see that a timer is missing."""
+def _check_retention(report: CheckReport, config: Config) -> None:
+    """Report when the file was last pruned: the site does it daily; without a site it takes a timer."""
     if not config.database.exists():
         return
     try:
@@ -173,103 +202,107 @@ def _check_retention(report, config):
             rows = sum(item.rows for item in plan(connection, config.retention))
         passed = time.time() - parse_utc(pruned or made)
     except (sqlite3.Error, ValueError):
-        return  # the lines of the database tell what is wrong with it
+        return  # the lines of the database report what is wrong with it
     if rows and passed > LATE_PRUNE_S:
         report.note(
             "retention",
-            f"{f'last pruned {format_duration(passed)} ago' if pruned else 'never pruned'}, {rows:,} rows are older than it "
-            "allows: the site prunes daily; where none runs, let a timer run `voltkeeper prune`",
+            f"{f'last pruned {format_duration(passed)} ago' if pruned else 'never pruned'}, "
+            f"{rows:,} rows are older than it allows: the site prunes daily; where none runs, let a timer "
+            "run `voltkeeper prune`",
         )
     elif pruned:
-        report.good("retention", f"last pruned {format_duration(passed)} ago")
+        report.ok("retention", f"last pruned {format_duration(passed)} ago")
 
 
-def _check_sources(report, config):
-    every = [(f"gateway {one.name}", one, probe_gateway) for one in config.gateways]
-    every += [(f"NUT server {one.name}", one, probe_nut) for one in config.nut]
-    every += [(f"EP20 {one.name}", one, probe_must) for one in config.must]
-    if not every:
+def _check_sources(report: CheckReport, config: Config) -> None:
+    """Report what the readers know of their sources, and try those that nothing reads now."""
+    probes: list[tuple[str, GatewaySettings | NutServerSettings | MustSettings, Probe]] = [
+        (f"gateway {one.name}", one, partial(probe_gateway, one)) for one in config.gateways
+    ]
+    probes += [(f"NUT server {one.name}", one, partial(probe_nut, one)) for one in config.nut]
+    probes += [(f"EP20 {one.name}", one, partial(probe_must, one)) for one in config.must]
+    if not probes:
         report.note("sources", "none; name one under gateways:, nut: or must: in config.yml")
     try:
-        sources = read_sources(config.database)
+        known = read_sources(config.database)
     except sqlite3.Error:
-        sources = {}  # the database's own line tells what is wrong with it
-    idle = [(one, trying) for _, one, trying in every if not _is_alive(sources, one)]
-    with ThreadPoolExecutor(max(len(idle), 1)) as pool:
-        words = pool.map(lambda pair: _try(*pair, config.demo), idle)
-        tried = dict(zip([one.name for one, _ in idle], words))
-    for what, one, _ in every:
+        known = {}  # the database's own line reports what is wrong with it
+    read = {name: source for name, source in known.items() if source.alive}
+    with ThreadPoolExecutor(max(len(probes), 1)) as pool:
+        tried = {
+            one.name: pool.submit(_try, probe, config.demo)
+            for _, one, probe in probes
+            if one.name not in read
+        }
+    for what, one, _ in probes:
         if one.name in tried:
-            good, words = tried[one.name]
-            report.tell(good, f"{what} ({one.address})", words)
+            report.add(f"{what} ({one.address})", tried[one.name].result())
         else:
-            source = sources[one.name]
+            source = read[one.name]
             good = source.state == "connected" and not source.late and not source.faulty
-            report.tell(good, f"{what} ({source.address})", describe(source))
+            report.add(f"{what} ({source.address})", Finding(good, describe(source)))
 
 
-def _check_orders(report, config):
-    """Whatever reads them: the servers of UPSes to which something may be ordered."""
+def _try(probe: Probe, demo: bool) -> Finding:
+    return Finding(True, "part of the demo house, which does not run now") if demo else probe()
+
+
+def _check_orders(report: CheckReport, config: Config) -> None:
+    """Ask the servers of UPSes of which something may be ordered, whether they are read or not."""
     for server in () if config.demo else config.nut:
         if server.command_username is not None or orders_of(server, config.ups):
-            good, words = probe_orders(server, config.ups)
-            report.tell(good, f"orders to {server.name}", words)
+            report.add(f"orders to {server.name}", probe_orders(server, config.ups))
 
 
-def _is_alive(sources, one):
-    return one.name in sources and sources[one.name].alive
-
-
-def _try(one, trying, demo):
-    return (True, "part of the demo house, which does not run now") if demo else trying(one)
-
-
-def _check_site(report, web):
+def _check_site(report: CheckReport, web: Web) -> None:
     what, url = f"site {web.host}:{web.port}", site_url(web.host, web.port)
     try:
         claim(web.host, web.port).close()
     except PortError as error:
-        fault, body, _ = fetch(url.rstrip("/") + PULSE)
-        if b'"changes"' in body or (fault and "signing in" in fault):
-            report.good(what, f"answers at {url}")
+        answer = fetch(url.rstrip("/") + PULSE)
+        if b'"changes"' in answer.body or "signing in" in answer.fault:
+            report.ok(what, f"answers at {url}")
         else:
-            report.bad(what, " ".join(str(error).split()))
+            report.fail(what, " ".join(str(error).split()))
     else:
-        report.good(what, "the port is free; the site does not run now")
+        report.ok(what, "the port is free; the site does not run now")
 
 
-def _check_access(report, config):
+def _check_access(report: CheckReport, config: Config) -> None:
     access = config.access
-    writers = [one.name for one in (*access.people, *access.tokens) if one.may]
+    writers = [person.name for person in access.people if person.may]
+    writers += [token.name for token in access.tokens if token.may]
+    reading = "open to anyone" if access.read == "anyone" else access.read
     if writers:
-        report.good("access", f"{access.read} may read; {', '.join(writers)} may write")
+        report.ok("access", f"reading: {reading}; writing: {', '.join(writers)}")
     else:
-        report.note(
-            "access", f"{access.read} may read, nobody may write: access: in config.yml turns writing on"
-        )
+        report.note("access", f"reading: {reading}; writing is off: access: in config.yml turns it on")
     if config.web.host not in LOCAL and access.read == "anyone":
-        words = f"whoever reaches port {config.web.port} of this machine may read"
-        report.note("access", f"{words}; access: {{read: signed-in}} ends that")
+        report.note(
+            "access",
+            f"everybody who reaches port {config.web.port} of this machine can read; "
+            "access: {read: signed-in} ends that",
+        )
 
 
-def _check_secrets(report, config):
+def _check_secrets(report: CheckReport, config: Config) -> None:
     if config.path and (literals := load_with_secrets(config.path)[1]):
         if config.path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
-            report.bad("secrets", f"{', '.join(literals)} can be read by others: chmod 600 {config.path}")
+            report.fail("secrets", f"{', '.join(literals)} can be read by others: chmod 600 {config.path}")
         else:
-            report.good(
+            report.ok(
                 "secrets", f"{', '.join(literals)} stand in {config.path.name}, which only its owner reads"
             )
     elif config.path and (config.access.people or config.access.tokens):
-        report.good("secrets", "all come from the environment, and are there")
+        report.ok("secrets", "all come from the environment, and are there")
     key = Path(f"{config.database}.secret")
     if key.exists() and key.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        report.bad("secrets", f"the key that signs cookies can be read by others: chmod 600 {key}")
+        report.fail("secrets", f"the key that signs cookies can be read by others: chmod 600 {key}")
 
 
-def _check_log(report, log):
+def _check_log(report: CheckReport, log: Log) -> None:
     if log.file:
         folder = next(parent for parent in log.file.parents if parent.exists())
         target = log.file if log.file.exists() else folder
         fault = "" if os.access(target, os.W_OK) else f" cannot be written: change the owner of {target}"
-        report.tell(not fault, "log", f"{log.file}{fault}")
+        report.add("log", Finding(not fault, f"{log.file}{fault}"))

@@ -1,12 +1,14 @@
-"""`voltkeeper check --url`: asks a running site for each of its routes and says which answer as they should."""
+"""`voltkeeper check --url`: requests the pages and queries of a running site and reports each."""
 
 import http.client
 import json
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
 
-TIMEOUT_S = 20
 PULSE = "/-/pulse.json"
 PAGES = (
     "/",
@@ -23,69 +25,88 @@ PAGES = (
     "/telemetry/ups_orders.json",
     PULSE,
 )
-SLOW_S = 3.0
 
 
-def check_site(url, say=print):
-    """Ask the site at `url`; one line a route. Returns 0 when all answered well, else 1."""
+@dataclass(frozen=True)
+class Timing:
+    """Seconds: until an answer is given up, and from which on one is called slow."""
+
+    answer_s: float = 20.0
+    slow_s: float = 3.0
+
+
+TIMING = Timing()
+
+
+class Answer(NamedTuple):
+    """What is wrong with an answer ('' for nothing), its body, and how long it took in seconds."""
+
+    fault: str
+    body: bytes
+    seconds: float
+
+
+def check_site(url: str, write: Callable[[str], object] = print, timing: Timing = TIMING) -> int:
+    """Request each page and query of the site at `url`. Return 0 when all answered well, else 1."""
     url = url.rstrip("/") if "://" in url else f"http://{url.rstrip('/')}"
     failed, queries = 0, []
     for path in PAGES:
-        fault, body, seconds = fetch(url + path)
-        failed += _tell(path, fault, seconds, say)
-        if path == "/telemetry.json" and not fault:
+        answer = fetch(url + path, timing)
+        failed += _write_line(path, answer, write, timing)
+        if path == "/telemetry.json" and not answer.fault:
             queries = [
-                query["name"] for query in json.loads(body).get("queries", []) if not query.get("write")
+                query["name"]
+                for query in json.loads(answer.body).get("queries", [])
+                if not query.get("write")
             ]
-        if fault and fault.startswith("no answer"):
-            say(
-                f"Nothing answers at {url}: is Voltkeeper running (`voltkeeper status`), is the address right?"
+        if answer.fault.startswith("no answer"):
+            write(
+                f"Nothing answers at {url}: is Voltkeeper running (`voltkeeper status`), "
+                "is the address right?"
             )
             return 1
     for name in queries:
-        fault, _, seconds = fetch(f"{url}/telemetry/{name}.json?_shape=array")
-        failed += _tell(f"/telemetry/{name}.json", fault, seconds, say)
+        answer = fetch(f"{url}/telemetry/{name}.json?_shape=array", timing)
+        failed += _write_line(f"/telemetry/{name}.json", answer, write, timing)
     return 1 if failed else 0
 
 
-def _tell(path, fault, seconds, say):
-    slow = f", slow: {seconds:.1f} s" if seconds > SLOW_S else ""
-    say(f"FAILED  {path}: {fault}" if fault else f"ok      {path}{slow}")
-    return bool(fault)
+def _write_line(path: str, answer: Answer, write: Callable[[str], object], timing: Timing) -> bool:
+    slow = f", slow: {answer.seconds:.1f} s" if answer.seconds > timing.slow_s else ""
+    write(f"FAILED  {path}: {answer.fault}" if answer.fault else f"ok      {path}{slow}")
+    return bool(answer.fault)
 
 
-def fetch(url):
-    """(what is wrong or None, body, seconds). JSON routes have to answer with JSON that says nothing of errors."""
-    start = time.monotonic()
+def fetch(url: str, timing: Timing = TIMING) -> Answer:
+    """Request an address. An address that ends in .json has to answer with JSON that reports no error."""
+    start, body = time.monotonic(), b""
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response:
+        with urllib.request.urlopen(url, timeout=timing.answer_s) as response:
             body, kind = response.read(), response.headers.get_content_type()
+        fault = _body_fault(url, body, kind)
     except urllib.error.HTTPError as error:
-        return _http_fault(error), b"", time.monotonic() - start
+        fault = _http_fault(error)
     except http.client.HTTPException:
-        return "the answer is not HTTP: is this Voltkeeper's site?", b"", time.monotonic() - start
+        fault = "the answer is not HTTP: is this Voltkeeper's site?"
     except (OSError, ValueError) as error:
-        return f"no answer: {getattr(error, 'reason', error)}", b"", time.monotonic() - start
-    return _body_fault(url, body, kind), body, time.monotonic() - start
+        fault = f"no answer: {getattr(error, 'reason', error)}"
+    return Answer(fault, body, time.monotonic() - start)
 
 
-def _http_fault(error):
+def _http_fault(error: urllib.error.HTTPError) -> str:
     if error.code in (401, 403):
         return f"HTTP {error.code}: signing in is needed (access: {{read: signed-in}} in config.yml)"
     return f"HTTP {error.code} {error.reason}; the log of the site says why"
 
 
-def _body_fault(url, body, kind):
+def _body_fault(url: str, body: bytes, kind: str) -> str:
     if not url.split("?")[0].endswith(".json"):
-        return (
-            None
-            if b"<html" in body.lower()
-            else f"answers with {kind}, not with a page: is this Voltkeeper's site?"
-        )
+        page = b"<html" in body.lower()
+        return "" if page else f"answers with {kind}, not with a page: is this Voltkeeper's site?"
     try:
         values = json.loads(body)
     except ValueError:
         return f"answers with {kind}, not with JSON: is this Voltkeeper's site?"
     if isinstance(values, dict) and (values.get("ok") is False or values.get("error")):
-        return f"says: {values.get('error') or values.get('errors')}"
-    return None
+        return f"answers with an error: {values.get('error') or values.get('errors')}"
+    return ""
