@@ -1,4 +1,4 @@
-"""What is strange about a value or a message. Pure rules; each answer is a reason in words, or None."""
+"""Anomalies of values and messages: rows of `oddities`. Pure rules; each returns a reason or None."""
 
 from ingest.mysensors.protocol import SetReq
 
@@ -12,13 +12,13 @@ BURST_S, BURST = 10, 50  # more messages of one node in that time are a burst
 WITHOUT_RANGE = frozenset(
     f"V_{name}"
     for name in (
-        "STATUS FORECAST ARMED TRIPPED KWH SCENE_ON SCENE_OFF HVAC_FLOW_STATE HVAC_SPEED VAR1 VAR2 VAR3 VAR4 VAR5 "
-        "UP DOWN STOP IR_SEND IR_RECEIVE VOLUME LOCK_STATUS RAIN RGB RGBW ID UNIT_PREFIX HVAC_SETPOINT_COOL "
-        "HVAC_SETPOINT_HEAT HVAC_FLOW_MODE TEXT CUSTOM POSITION IR_RECORD WATT RAINRATE LIGHT_LEVEL"
+        "STATUS FORECAST ARMED TRIPPED KWH SCENE_ON SCENE_OFF HVAC_FLOW_STATE HVAC_SPEED "
+        "VAR1 VAR2 VAR3 VAR4 VAR5 UP DOWN STOP IR_SEND IR_RECEIVE VOLUME LOCK_STATUS RAIN RGB RGBW ID "
+        "UNIT_PREFIX HVAC_SETPOINT_COOL HVAC_SETPOINT_HEAT HVAC_FLOW_MODE TEXT CUSTOM POSITION IR_RECORD WATT RAINRATE LIGHT_LEVEL"
     ).split()
 )
-# What the quantity itself cannot be, whatever the channel said before.
-POSSIBLE = {
+# What the quantity itself can be, whatever the channel reported before.
+POSSIBLE: dict[int, tuple[float, float]] = {
     SetReq.V_TEMP: (-100, 1000),
     SetReq.V_HUM: (0, 100),
     SetReq.V_PERCENTAGE: (0, 100),
@@ -35,12 +35,12 @@ class UsualRange:
 
     __slots__ = ("_outliers", "count", "spread", "value")
 
-    def __init__(self, value=None, spread=None, count=0):
+    def __init__(self, value: float | None = None, spread: float | None = None, count: int = 0) -> None:
         self.value, self.spread, self.count = value, spread or 0.0, count if value is not None else 0
         self._outliers = 0
 
-    def assess(self, number):
-        """Take a reading; return True when it is far outside the usual range. Such a one does not widen the range."""
+    def assess(self, number: float) -> bool:
+        """Take a reading; return True when it is far outside the usual range: then it does not widen that."""
         if self.value is None:
             self.value, self.count = number, 1
             return False
@@ -58,20 +58,22 @@ class UsualRange:
         return False
 
 
-def value_anomaly(type, type_name, usual, number, text):
-    """Why a reading of a type with a usual range is strange: impossible, far outside that range, or no number any more."""
+def value_anomaly(
+    type: int, type_name: str, usual: UsualRange, number: float | None, text: str
+) -> str | None:
+    """Why a reading of a type with a usual range is an anomaly: impossible, an outlier, or no number."""
     if number is None:
         return f"{text!r} where numbers are usual" if usual.count >= WARM_UP else None
     low, high = POSSIBLE.get(type, ANYTHING)
     if not low <= number <= high:
         return f"{text} is impossible for {type_name}: {low} to {high} is possible"
     before = usual.value
-    if usual.assess(number):
+    if usual.assess(number) and before is not None:
         return f"{text} is far outside the usual range, about {before:.4g}"
     return None
 
 
-def battery_level_anomaly(text, level):
+def battery_level_anomaly(text: str, level: float | None) -> str | None:
     """Why a battery level (a number, or None) is impossible."""
     if level is None or not 0 <= level <= 100:
         return f"battery level {text!r}: 0 to 100 per cent is possible"

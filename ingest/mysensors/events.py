@@ -1,32 +1,38 @@
-"""What happens to gateways, nodes and the clock, as rows of `events`: a gateway lost, a node silent, a clock step."""
+"""Events of gateways, nodes and the clock, as rows of `events`: gateway lost, node silent, clock step."""
 
 import json
+import sqlite3
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from ingest.db.time import format_utc
+from ingest.mysensors.protocol import GATEWAY_NODE
+from ingest.mysensors.state import NodeState
+from ingest.mysensors.store import Store
 
 MIN_SILENCE_S = 600  # a node is not called silent before
-SILENCES = 3  # times its own usual interval
+SILENT_INTERVALS = 3  # times its own usual interval
 CHECK_S = 30
-IMPORT_GRACE_S = 60  # after a commit of an import: when a node was last seen may be told by the next one
-CLOCK_STEP_S = 5.0  # the wall clock and the monotonic one part by more: somebody set the clock
+IMPORT_GRACE_S = 60  # after a commit of an import: the next one may show when a node was last seen
+CLOCK_STEP_S = 5.0  # a wall clock that moves by more against the monotonic one was set
 
 OPEN = """insert into events (event, gateway, node, started_at, ended_at, complete, detail, figures)
 select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 where ?3 is null or exists (select 1 from nodes where id = ?3)"""
 CLOSE = "update events set ended_at = ? where event = ? and gateway is ? and node is ? and ended_at is null"
 
 
-@dataclass
+@dataclass(slots=True)
 class GatewayConnected:
-    """A connection to a gateway is open since `at` (unix seconds)."""
+    """A gateway sends messages since `at` (unix seconds), which is `monotonic` on the monotonic clock."""
 
     gateway: int
     at: float
     monotonic: float
 
 
-@dataclass
+@dataclass(slots=True)
 class GatewayLost:
     """The connection to a gateway ended."""
 
@@ -36,81 +42,100 @@ class GatewayLost:
 
 
 class EventSink:
-    """Sink for `GatewayConnected` and `GatewayLost`; looks at the nodes of a Store and at the clock by itself."""
+    """Sink for `GatewayConnected` and `GatewayLost`, which also checks the clock and the nodes of a Store.
 
-    def __init__(self, connection, store):
-        self._store = store
-        self._rows = []
-        self._connected_since = {}  # gateway -> monotonic seconds since when it is heard
-        self._silent = {
+    `monotonic` and `wall` are the clocks, in seconds.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        store: Store,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._store, self._monotonic, self._wall = store, monotonic, wall
+        self._rows: list[tuple[str, tuple[Any, ...]]] = []  # Any: values of every type that SQLite has
+        self._connected_since: dict[int, float] = {}  # gateway -> monotonic seconds
+        self._silent = {  # node -> monotonic seconds when it was called silent
             row[0]: -1.0
             for row in connection.execute(
                 "select node from events where event = 'NODE_SILENT' and ended_at is null"
             )
-        }  # node -> monotonic seconds when it was called silent
+        }
         self._next_check = 0.0
-        self._ahead = time.time() - time.monotonic()
+        self._ahead = wall() - monotonic()
 
-    def absorb(self, item):
+    def absorb(self, item: GatewayConnected | GatewayLost) -> None:
+        """Take a change of a gateway's connection."""
         if isinstance(item, GatewayConnected):
             self._connected_since[item.gateway] = item.monotonic
-            self._rows.append((CLOSE, (format_utc(item.at), "GATEWAY_LOST", item.gateway, None)))
+            self._close("GATEWAY_LOST", item.gateway, None, format_utc(item.at))
         elif self._connected_since.pop(item.gateway, None) is not None:
-            self._open("GATEWAY_LOST", item.gateway, None, item.at, detail=item.reason)
+            self._open("GATEWAY_LOST", format_utc(item.at), gateway=item.gateway, detail=item.reason)
 
-    def poll(self, connection, changed):
-        now, wall = time.monotonic(), time.time()
+    def poll(self, connection: sqlite3.Connection, changed: bool) -> bool:
+        """Look at the clock and, every CHECK_S, at the nodes."""
+        now, wall = self._monotonic(), self._wall()
         step = wall - now - self._ahead
         self._ahead += step
         if abs(step) > CLOCK_STEP_S:
             detail = f"the clock was set {'forward' if step > 0 else 'back'} by {abs(step):.1f} s"
-            self._open("CLOCK_STEP", None, None, wall, format_utc(wall), detail, {"seconds": round(step, 3)})
+            at, figures = format_utc(wall), json.dumps({"seconds": round(step, 3)})
+            self._open("CLOCK_STEP", at, ended_at=at, detail=detail, figures=figures)
         if now >= self._next_check:
             self._next_check = now + CHECK_S
-            self._check_nodes(now, wall)
+            for node in self._store.nodes.values():
+                since = self._connected_since.get(node.gateway)
+                if since is not None and node.node_id != GATEWAY_NODE:
+                    self._check_node(node, since, now)
         return bool(self._rows)
 
-    def _check_nodes(self, now, wall):
-        for node in self._store.nodes.values():
-            since = self._connected_since.get(node.gateway)
-            if since is None or node.node_id == 0 or node.last_seen_at is None:
-                continue
-            heard = node.seen_since(since)
-            if heard is None and now - self._store.imported_at < IMPORT_GRACE_S:
-                continue
-            limit = max(MIN_SILENCE_S, SILENCES * (node.usual_interval_s or 0))
-            if node.id in self._silent:
-                if heard is not None and heard > self._silent[node.id]:
-                    del self._silent[node.id]
-                    self._rows.append((CLOSE, (node.last_seen_at, "NODE_SILENT", None, node.id)))
-            elif now - (heard or since) > limit:
-                self._silent[node.id] = now
-                detail = f"silent for more than {limit:.0f} s"
-                self._rows.append(
-                    (
-                        OPEN,
-                        (
-                            "NODE_SILENT",
-                            None,
-                            node.id,
-                            node.last_seen_at,
-                            None,
-                            int(heard is not None),
-                            detail,
-                            "{}",
-                        ),
-                    )
-                )
+    def _check_node(self, node: NodeState, since: float, now: float) -> None:
+        """Call a node silent, or heard again; its gateway is connected `since` (monotonic seconds)."""
+        if node.last_seen_at is None:
+            return
+        seen = node.seen_since(since)
+        if seen is None and now - self._store.imported_at < IMPORT_GRACE_S:
+            return
+        limit = max(MIN_SILENCE_S, SILENT_INTERVALS * (node.usual_interval_s or 0))
+        silent_since = self._silent.get(node.id)
+        if silent_since is not None:
+            if seen is not None and seen > silent_since:
+                del self._silent[node.id]
+                self._close("NODE_SILENT", None, node.id, node.last_seen_at)
+        elif now - (seen or since) > limit:
+            self._silent[node.id] = now
+            detail = f"silent for more than {limit:.0f} s"
+            self._open(
+                "NODE_SILENT", node.last_seen_at, node=node.id, complete=seen is not None, detail=detail
+            )
 
-    def _open(self, event, gateway, node, at, ended_at=None, detail="", figures=None):
+    def _open(
+        self,
+        event: str,
+        started_at: str,
+        *,
+        gateway: int | None = None,
+        node: int | None = None,
+        ended_at: str | None = None,
+        complete: bool = True,
+        detail: str = "",
+        figures: str = "{}",
+    ) -> None:
         self._rows.append(
-            (OPEN, (event, gateway, node, format_utc(at), ended_at, 1, detail, json.dumps(figures or {})))
+            (OPEN, (event, gateway, node, started_at, ended_at, int(complete), detail, figures))
         )
 
-    def write(self, connection):
+    def _close(self, event: str, gateway: int | None, node: int | None, ended_at: str) -> None:
+        self._rows.append((CLOSE, (ended_at, event, gateway, node)))
+
+    def write(self, connection: sqlite3.Connection) -> set[str]:
+        """Write the events that wait."""
         for statement, values in self._rows:
             connection.execute(statement, values)
         return {"events"} if self._rows else set()
 
-    def committed(self):
+    def committed(self) -> None:
+        """Forget the events that waited."""
         self._rows = []

@@ -1,6 +1,11 @@
-"""What a message tells of its node beside a value: name, version, parent, battery ... Pure: message in, state changed."""
+"""What a message says of its node besides a value: name, version, parent, battery level ...
+
+`message_handler` finds the function for a message; each `apply_*` function changes a NodeState or
+SensorState, which the Store writes to `nodes` and `sensors` with the next commit. Pure: no I/O, no clock.
+"""
 
 import re
+from collections.abc import Callable
 from functools import partial
 
 from ingest.mysensors.anomalies import battery_level_anomaly
@@ -9,25 +14,33 @@ from ingest.mysensors.protocol import (
     GATEWAY_NODE,
     NODE_CHILD,
     Command,
+    Header,
     Internal,
     Presentation,
     SetReq,
     parse_number,
     type_name,
 )
+from ingest.mysensors.state import NodeState, SensorState
 
-REVISION = re.compile(
+# Takes the node, the payload and the time (UTC text); returns a reason that makes the message an oddity.
+NodeHandler = Callable[[NodeState, str, str], str | None]
+# A handler of one node or sensor: takes payload and time.
+MessageHandler = Callable[[str, str], str | None]
+
+REVISION = re.compile(  # 19 digits overflow an INTEGER
     r"\$Rev(?:ision)?: *(\d{1,18}) *\$|(\d{1,18})", re.ASCII
-)  # 19 digits overflow an INTEGER
+)
+REVISION_KEYWORD = re.compile(r"\$Rev(?:ision)?: *(\d{1,18})(?!\d)()")
 ARC_REPORT = re.compile(r"\{.*\bS: *(\d+).*\}")
 USUAL_WINDOW_MS = 500  # MY_SMART_SLEEP_WAIT_DURATION_MS of MyConfig.h
 LONGEST_WINDOW_MS = 3_600_000
 NO_SIGNAL = -256  # "not available", core/MyTransport.h
-LEAST_SIGNAL, MOST_SIGNAL = -32768, 32767  # the report is a 16-bit number
+MIN_SIGNAL, MAX_SIGNAL = -32768, 32767  # the report is a 16-bit number
 
 
-def apply_node_presentation(node, payload, at):
-    """Presentation of the node itself (child 255): payload is the version of its MySensors library."""
+def apply_node_presentation(node: NodeState, payload: str, at: str) -> None:
+    """Presentation of the node itself (child 255): the payload is the version of its MySensors library."""
     node.protocol_version = payload
     node.presented_at = at
     node.smart_sleep_ms = None  # it has started anew, perhaps with a sketch that does not sleep
@@ -35,83 +48,87 @@ def apply_node_presentation(node, payload, at):
         node.role = "node"
 
 
-def apply_repeater_presentation(node, payload, at):
-    """The same from a node that passes on what others say; a gateway with a radio says so of itself."""
+def apply_repeater_presentation(node: NodeState, payload: str, at: str) -> None:
+    """The same from a node that repeats for others, or from a gateway with a radio."""
     apply_node_presentation(node, payload, at)
     if node.node_id != GATEWAY_NODE:
         node.role = "repeater"
 
 
-def apply_sketch_name(node, payload, at):
+def apply_sketch_name(node: NodeState, payload: str, at: str) -> None:
+    """I_SKETCH_NAME."""
     node.sketch_name = payload
 
 
-def apply_sketch_version(node, payload, at):
-    """The revision stands in a keyword of a version control system, `$Rev: 826 $`, or is the whole text."""
+def apply_sketch_version(node: NodeState, payload: str, at: str | None) -> None:
+    """I_SKETCH_VERSION; a revision is a version control keyword, `$Rev: 826 $`, or the whole text."""
     node.sketch_version = payload
-    revision = REVISION.fullmatch(payload.strip()) or re.search(
-        r"\$Rev(?:ision)?: *(\d{1,18})(?!\d)()", payload
-    )
+    revision = REVISION.fullmatch(payload.strip()) or REVISION_KEYWORD.search(payload)
     node.sketch_revision = int(next(filter(None, revision.groups()))) if revision else None
 
 
-def apply_parent(node, payload, at):
+def apply_parent(node: NodeState, payload: str, at: str) -> None:
     """I_CONFIG and I_DISCOVER_RESPONSE carry the id of the parent (`core/MyTransport.cpp`)."""
     parent = BYTES.get(payload)
     if parent is not None and parent != NODE_CHILD and node.node_id != GATEWAY_NODE:
         node.parent_node_id = parent
 
 
-def apply_battery_level(node, payload, at):
+def apply_battery_level(node: NodeState, payload: str, at: str) -> str | None:
+    """I_BATTERY_LEVEL: 0 to 100 per cent; the Store adds a row of `battery_levels` where it is possible."""
     level = parse_number(payload)
-    odd = battery_level_anomaly(payload, level)
-    if odd is None:
+    anomaly = battery_level_anomaly(payload, level)
+    if anomaly is None:
         node.battery_level, node.battery_level_at = level, at
-    return odd
+    return anomaly
 
 
-def apply_sleep_notification(node, payload, at):
+def apply_sleep_notification(node: NodeState, payload: str, at: str) -> None:
     """I_PRE_SLEEP_NOTIFICATION: the node listens for this long and sleeps then (library 2.2+)."""
     node.smart_sleep_ms = sleep_window_ms(payload)
 
 
-def sleep_window_ms(payload):
-    """The milliseconds that an I_PRE_SLEEP_NOTIFICATION promises; the usual 500 where it says nothing that can be."""
+def sleep_window_ms(payload: str) -> int:
+    """The milliseconds of an I_PRE_SLEEP_NOTIFICATION; the usual 500 where the payload is not possible."""
     window = parse_number(payload)
     return int(window) if window and 1 <= window < LONGEST_WINDOW_MS else USUAL_WINDOW_MS
 
 
-def apply_signal_report(node, payload, at):
+def apply_signal_report(node: NodeState, payload: str, at: str) -> None:
+    """I_SIGNAL_REPORT_RESPONSE: RSSI in dBm."""
     signal = parse_number(payload)
-    possible = signal is not None and LEAST_SIGNAL <= signal <= MOST_SIGNAL and signal != NO_SIGNAL
-    node.signal = int(signal) if possible else None
+    if signal is not None and MIN_SIGNAL <= signal <= MAX_SIGNAL and signal != NO_SIGNAL:
+        node.signal = int(signal)
+    else:
+        node.signal = None
 
 
-def apply_gateway_version(node, payload, at):
+def apply_gateway_version(node: NodeState, payload: str, at: str) -> None:
+    """I_VERSION of the gateway."""
     if node.node_id == GATEWAY_NODE:
         node.protocol_version = payload
 
 
-def apply_child_presentation(type, sensor, payload, at):
-    """Presentation of a child: its S_ type, and what the sketch calls it."""
+def apply_child_presentation(sensor: SensorState, type: int, payload: str, at: str) -> None:
+    """Presentation of a child: its S_ type, and the sketch's description of it."""
     sensor.type, sensor.type_name = type, type_name(Command.presentation, type)
     sensor.description = payload
 
 
-def apply_parent_text(node, payload, at):
+def apply_parent_text(node: NodeState, payload: str, at: str) -> None:
     """`parent: 3` on child 98."""
     if payload.startswith("parent:"):
         apply_parent(node, payload.removeprefix("parent:").strip(), at)
 
 
-def apply_arc_report(node, payload, at):
+def apply_arc_report(node: NodeState, payload: str, at: str) -> None:
     """`{P:5460,R:3638,S:60}` on child 98: packets, retries and success rate (per cent) of the radio."""
     report = ARC_REPORT.fullmatch(payload.strip())
     if report and int(report[1]) <= 100:
         node.arc = int(report[1])
 
 
-MESSAGE_HANDLERS = {
+NODE_HANDLERS: dict[tuple[int, int], NodeHandler] = {
     (Command.presentation, Presentation.S_ARDUINO_NODE): apply_node_presentation,
     (Command.presentation, Presentation.S_ARDUINO_REPEATER_NODE): apply_repeater_presentation,
     (Command.internal, Internal.I_BATTERY_LEVEL): apply_battery_level,
@@ -124,22 +141,25 @@ MESSAGE_HANDLERS = {
     (Command.internal, Internal.I_SIGNAL_REPORT_RESPONSE): apply_signal_report,
 }
 
+# The convention of MySensorsTracker: values of this child are about the radio.
+RADIO_REPORT_CHILD = 98
+RADIO_REPORT_HANDLERS: dict[int, NodeHandler] = {
+    SetReq.V_TEXT: apply_parent_text,
+    SetReq.V_VAR5: apply_arc_report,
+}
 
-# The tracker's convention: this child tells of the radio, not of the house.
-REPORT_CHILD = 98
-REPORTS = {SetReq.V_TEXT: apply_parent_text, SetReq.V_VAR5: apply_arc_report}
 
+def message_handler(header: Header, node: NodeState, sensor: SensorState | None) -> MessageHandler | None:
+    """The function that applies messages with this header to their node or sensor.
 
-def message_handler(header):
-    """The function that learns from messages with this header, or None; echoes tell nothing new.
-
-    It takes the Sensor for the presentation of a child and the Node for everything else, the payload and the time (UTC
-    text), and may return a reason that makes the message an oddity.
+    None where there is nothing to apply, as in echoes.
     """
     if header.echo:
         return None
-    if header.command == Command.presentation and header.child != NODE_CHILD:
-        return partial(apply_child_presentation, header.type)
-    if header.command == Command.set and header.child == REPORT_CHILD:
-        return REPORTS.get(header.type)
-    return MESSAGE_HANDLERS.get((header.command, header.type))
+    if header.command == Command.presentation and sensor is not None:
+        return partial(apply_child_presentation, sensor, header.type)
+    if header.command == Command.set and header.child == RADIO_REPORT_CHILD:
+        handler = RADIO_REPORT_HANDLERS.get(header.type)
+    else:
+        handler = NODE_HANDLERS.get((header.command, header.type))
+    return partial(handler, node) if handler is not None else None

@@ -1,57 +1,105 @@
-"""Counting messages and the pauses between them, a day at a time, for rows of `node_daily`."""
+"""Interval statistics: messages and the intervals between them, a day at a time, for rows of `node_daily`."""
+
+from collections.abc import Container
+from typing import NamedTuple
+
+
+class Series(NamedTuple):
+    """What is counted: a node, one of its children, or one type of one command of a child."""
+
+    key: int  # `series_key`
+    node: int
+    sensor: int | None = None  # if there is a row for the child
+    child_id: int | None = None
+    command: int | None = None
+    type: int | None = None
+    type_name: str | None = None
+
+
+class DailyRow(NamedTuple):
+    """A row to merge into `node_daily`; intervals in seconds."""
+
+    day: str
+    series: int
+    node: int
+    sensor: int | None
+    child_id: int | None
+    command: int | None
+    type: int | None
+    type_name: str | None
+    messages: int
+    intervals: int
+    min_interval_s: float | None
+    avg_interval_s: float | None
+    max_interval_s: float | None
 
 
 class IntervalStats:
-    """Messages of one series since the last commit, and the pauses between them in seconds.
+    """Messages of one series since the last commit, and the intervals between them in seconds.
 
-    A pause is only measured between two messages of one connection: what passed while nobody listened is no pause.
+    An interval lies between two messages of one connection: what passed without a connection is no interval.
     """
 
-    __slots__ = ("_epoch", "_last", "high", "intervals", "low", "messages", "row", "total")
+    __slots__ = ("_epoch", "_last", "high", "intervals", "low", "messages", "series", "total")
 
-    def __init__(self, row):
-        self.row = row  # series, node, sensor if the child is one, child_id, command, type, type_name
-        self._last, self._epoch = 0.0, None
+    def __init__(self, series: Series) -> None:
+        self.series = series
+        self._last = 0.0
+        self._epoch: object = None
+        self.high: float | None
+        self.low: float | None
         self.clear()
 
-    def clear(self):
+    def clear(self) -> None:
         """Forget the counts, not the time of the last message."""
         self.messages = self.intervals = 0
         self.low = self.high = None
         self.total = 0.0
 
-    def forget_last(self):
+    def forget_last(self) -> None:
         """The node was deleted: the next message is the first one."""
         self._epoch = None
 
-    def add(self, count, at, epoch):
-        """`count` messages were read together `at` (monotonic seconds) in the connection numbered `epoch`."""
+    def add(self, count: int, at: float, epoch: object) -> None:
+        """`count` messages were read together `at` (monotonic seconds) in the connection `epoch`."""
         self.messages += count
         if self._epoch == epoch:
-            pause = at - self._last
-            self.total += pause
+            interval = at - self._last
+            self.total += interval
             self.intervals += count
-            if self.high is None or pause > self.high:
-                self.high = pause
+            if self.high is None or interval > self.high:
+                self.high = interval
             if count > 1:
-                pause = 0.0  # the others came in the same read
-            if self.low is None or pause < self.low:
-                self.low = pause
+                interval = 0.0  # the others came in the same read
+            if self.low is None or interval < self.low:
+                self.low = interval
         elif count > 1:
             self.intervals += count - 1
             self.low = 0.0
             self.high = self.high or 0.0
         self._last, self._epoch = at, epoch
 
-    def values(self, day, sensors):
-        """The row to merge into `node_daily`; `sensors` are the ids of those that there are by now."""
-        series, node, sensor, *rest = self.row
-        average = self.total / self.intervals if self.intervals else None
-        known = sensor if sensor in sensors else None
-        return (day, series, node, known, *rest, self.messages, self.intervals, self.low, average, self.high)
+    def daily_row(self, day: str, sensors: Container[int]) -> DailyRow:
+        """The row to merge into `node_daily`; `sensors` holds the ids of those that there are by now."""
+        series = self.series
+        return DailyRow(
+            day,
+            series.key,
+            series.node,
+            series.sensor if series.sensor in sensors else None,
+            series.child_id,
+            series.command,
+            series.type,
+            series.type_name,
+            self.messages,
+            self.intervals,
+            self.low,
+            self.total / self.intervals if self.intervals else None,
+            self.high,
+        )
 
 
-def series_key(node, child=-1, command=-1, type=-1):
+def series_key(node: int, child: int = -1, command: int = -1, type: int = -1) -> int:
     """The key of a series: of a node, of one of its children, or of one type of one command of a child.
 
     That of a node is `node * series_key(1)`.

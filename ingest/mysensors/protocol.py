@@ -9,6 +9,8 @@ import re
 from enum import IntEnum
 from typing import NamedTuple
 
+from ingest.errors import VoltkeeperError
+
 GATEWAY_NODE = 0
 BROADCAST = 255  # as a destination; as a sender it means "no id yet"
 NODE_CHILD = 255  # the child id that stands for the node itself
@@ -18,6 +20,8 @@ MAX_PAYLOAD = 25  # bytes of a radio message behind its header
 
 
 class Command(IntEnum):
+    """What a message is for (`mysensors_command_t`)."""
+
     presentation = 0
     set = 1
     req = 2
@@ -185,13 +189,14 @@ class Stream(IntEnum):
     ST_FIRMWARE_RESPONSE_RLE = 7
 
 
-TYPES = {
+TYPES: dict[int, tuple[str, type[IntEnum]]] = {  # command -> prefix of its symbols, its types
     Command.presentation: ("S", Presentation),
     Command.set: ("V", SetReq),
     Command.req: ("V", SetReq),
     Command.internal: ("I", Internal),
     Command.stream: ("ST", Stream),
 }
+SYMBOLS = {command: {type.value: type.name for type in types} for command, (_, types) in TYPES.items()}
 # What a strict reading of a number accepts: no sign, blank, underscore or leading zero.
 BYTES = {str(number): number for number in range(256)}
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
@@ -210,33 +215,43 @@ class Header(NamedTuple):
     type: int
 
 
-class LineError(ValueError):
-    """A line that cannot be read; its text says why, in words."""
+# What one line carries. Plain tuples: they are made for every line.
+Message = tuple[Header, str]  # the header and the payload
 
 
-def is_known(command, number):
+class Reject(NamedTuple):
+    """A line that could not be read."""
+
+    raw: str
+    reason: str
+
+
+class LineError(VoltkeeperError):
+    """A line that cannot be read or must not be sent; the message says why."""
+
+
+def is_known(command: int, type: int) -> bool:
     """True when the library knows this type of this command."""
-    return number in TYPES[command][1]._value2member_map_
+    return type in SYMBOLS[command]
 
 
-def type_name(command, number):
-    """The field's own symbol, such as `V_TEMP`; `V_200` for a number that the library does not know."""
-    prefix, symbols = TYPES[command]
-    known = symbols._value2member_map_.get(number)
-    return known.name if known is not None else f"{prefix}_{number}"
+def type_name(command: int, type: int) -> str:
+    """The library's own symbol, such as `V_TEMP`; `V_200` for a number that the library does not know."""
+    return SYMBOLS[command].get(type) or f"{TYPES[command][0]}_{type}"
 
 
-def parse_header(head):
-    """The text before the payload, `12;6;1;0;0`, as a Header. Raises LineError."""
-    fields = head.split(";")
-    numbers = tuple(map(BYTES.get, fields))
-    for name, text, number, limit in zip(FIELDS, fields, numbers, LIMITS):
+def parse_header(fields: list[str]) -> Header:
+    """The five texts before the payload, `12 6 1 0 0`, as a Header. Raises LineError."""
+    numbers = []
+    for name, text, limit in zip(FIELDS, fields, LIMITS, strict=True):
+        number = BYTES.get(text)
         if number is None or number > limit:
             raise LineError(f"{name} is {text!r}, a whole number from 0 to {limit} is needed")
+        numbers.append(number)
     return Header(*numbers)
 
 
-def parse_line(line):
+def parse_line(line: str) -> Message:
     """One line without its line end as (Header, payload). Raises LineError.
 
     Only the first five `;` separate: V_POSITION, for one, is defined as `lat;lon;alt`.
@@ -244,10 +259,10 @@ def parse_line(line):
     parts = line.split(";", 5)
     if len(parts) < 6:
         raise LineError(f"{len(parts)} fields, 6 are needed: node;child;command;echo;type;payload")
-    return parse_header(line[: len(line) - len(parts[5]) - 1]), parts[5]
+    return parse_header(parts[:5]), parts[5]
 
 
-def parse_number(text):
+def parse_number(text: str) -> float | None:
     """The number that a decimal pattern reads in `text`, else None: `nan`, `inf` and `1_000` are no numbers.
 
     `1e999` is none either: a float holds it as infinity, which JSON cannot carry and no sum survives.
@@ -256,15 +271,18 @@ def parse_number(text):
     return number if number is not None and abs(number) < BIGGEST else None
 
 
-def format_line(node, child, command, echo, type, payload=""):
-    """One line for a gateway, with its line end: `\\n` alone, since a serial gateway keeps a `\\r` in stream data."""
+def format_line(node: int, child: int, command: int, echo: int, type: int, payload: str | int = "") -> str:
+    """One line for a gateway, with its line end.
+
+    That is `\\n` alone, since a serial gateway keeps a `\\r` in stream data.
+    """
     return f"{node};{child};{int(command)};{int(echo)};{int(type)};{payload}\n"
 
 
-def validate_outgoing(line):
-    """Read a line that is to be sent and return (Header, payload). Raises LineError, in words.
+def validate_outgoing(line: str) -> Message:
+    """Read a line that is to be sent. Raises LineError where a gateway would send something else.
 
-    The gateway checks nothing (`protocolSerial2MyMessage`): numbers wrap, a longer payload is cut in silence, a
+    The gateway checks nothing (`protocolSerial2MyMessage`): numbers wrap, a longer payload is cut silently, a
     `;` ends it, an odd hex digit or a 26th byte of a stream payload is read or written past its buffer.
     """
     header, payload = parse_line(line)
@@ -282,9 +300,8 @@ def validate_outgoing(line):
             raise LineError("a gateway cuts what it sends to a node at the first ';' of the payload")
     if size > MAX_PAYLOAD:
         raise LineError(f"payload of {size} bytes, a radio message carries {MAX_PAYLOAD} at most")
-    if header.node == BROADCAST and header.command == Command.internal:
-        if header.type not in (Internal.I_DISCOVER_REQUEST, Internal.I_ID_RESPONSE):
-            raise LineError(
-                f"no node acts on a broadcast of {type_name(header.command, header.type)}: address the nodes one by one"
-            )
+    is_broadcast = header.node == BROADCAST and header.command == Command.internal
+    if is_broadcast and header.type not in (Internal.I_DISCOVER_REQUEST, Internal.I_ID_RESPONSE):
+        name = type_name(header.command, header.type)
+        raise LineError(f"no node acts on a broadcast of {name}: address the nodes one by one")
     return header, payload

@@ -1,34 +1,42 @@
-"""What a gateway's dialogue hands to the writer, for the Store."""
+"""What a gateway's connection hands to the writer, for the Store."""
 
 from dataclasses import dataclass, field
 
+from ingest.mysensors.protocol import Message, Reject
 
-@dataclass
+
+@dataclass(slots=True)
 class ReceivedBlock:
-    """What one read of a gateway's connection brought. Times in seconds: the wall clock and the monotonic one."""
+    """What one read of a gateway's connection brought.
+
+    `received_at` is in unix seconds, `monotonic` in seconds of the monotonic clock.
+    """
 
     gateway: int
-    source: str
-    at: float
+    source: str  # the gateway's name
+    received_at: float
     monotonic: float
     epoch: object  # the same for all blocks of one connection
-    items: list = field(default_factory=list)  # (Header, payload)
-    rejects: list = field(default_factory=list)  # (raw, reason)
-    window_s: float = 0.0  # in which the same text again is a radio repeat; 0: never
+    messages: list[Message] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    repeat_window_s: float = 0.0  # in which the same text again is a radio repeat; 0: never
 
 
-@dataclass
+@dataclass(slots=True)
 class IdAssigned:
-    """A free id was handed to a node that asked for one."""
+    """A free id was assigned to a node that asked for one, at `assigned_at` (unix seconds)."""
 
     gateway: int
     node_id: int
-    at: float
+    assigned_at: float
 
 
-@dataclass
+@dataclass(slots=True)
 class PresentationRequested:
-    """A node was asked to present itself or to restart, so that its presentation is no surprise."""
+    """A node (`nodes.id`) was asked to present itself or to restart, so its presentation is expected."""
 
     node: int
     monotonic: float
+
+
+StoreItem = ReceivedBlock | IdAssigned | PresentationRequested

@@ -1,13 +1,17 @@
-"""Gateways and their numbers: a gateway keeps its number whatever happens to the config around it."""
+"""Numbers of gateways (`gateways.id`): kept whatever changes in the config around a gateway."""
+
+import sqlite3
+from collections.abc import Sequence
 
 from ingest.db.connection import transaction
 
 
-def number_gateways(connection, gateways):
+def number_gateways(connection: sqlite3.Connection, gateways: Sequence[tuple[str, str]]) -> dict[str, int]:
     """Give each configured gateway its row and return its number by name.
 
-    `gateways` are (name, address) pairs in the order of the config. A known name keeps its number; a new name at the
-    address of a gateway that is no longer in the config is that one, renamed; any other one gets the next number.
+    `gateways` are (name, address) pairs in the order of the config. A known name keeps its number; a new name
+    at the address of a gateway that is no longer in the config is that one, renamed; any other one gets the
+    next number.
     """
     with transaction(connection):
         known = {
@@ -27,8 +31,8 @@ def number_gateways(connection, gateways):
             known[name] = (number, address)
             numbers[name] = number
             connection.execute(
-                "insert into gateways (id, name, address) values (?, ?, ?) "
-                "on conflict (id) do update set name = excluded.name, address = excluded.address, configured = 1",
+                "insert into gateways (id, name, address) values (?, ?, ?) on conflict (id) do update "
+                "set name = excluded.name, address = excluded.address, configured = 1",
                 (number, name, address),
             )
     return numbers

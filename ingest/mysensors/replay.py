@@ -1,6 +1,10 @@
-"""A recording, or the demo's past, through the same parser and the same store as what a gateway says live."""
+"""A recording, or the demo's past, through the same parser and the same store as what a gateway sends now."""
 
+import sqlite3
+from collections.abc import Iterable
 from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
 
 from ingest.db.connection import connect, transaction
 from ingest.mysensors.framing import LineDecoder
@@ -11,25 +15,24 @@ from ingest.mysensors.store import Store
 COMMIT_LINES = 5_000
 
 
-def replay(path, gateway, address, recording, timezone):
-    """Store a recording: (unix seconds, line as bytes without its end) in order of time. Returns the number of lines.
+def replay(
+    path: Path, gateway: str, address: str, recording: Iterable[tuple[float, bytes]], timezone: str
+) -> int:
+    """Store a recording: (unix seconds, line without its end) in order of time. Returns the number of lines.
 
-    `gateway` is the gateway's name and `address` what its row says of where it is.
+    `gateway` is the gateway's name, `address` the one that its row holds.
     """
     connection = connect(path)
     try:
-        names = [
-            tuple(row) for row in connection.execute("select name, address from gateways where configured")
-        ]
-        known = [pair for pair in names if pair[0] != gateway]
-        number = number_gateways(connection, [*known, (gateway, address)])[gateway]
+        names = connection.execute("select name, address from gateways where configured").fetchall()
+        others = [pair for pair in names if pair[0] != gateway]
+        number = number_gateways(connection, [*others, (gateway, address)])[gateway]
         store = Store(connection, timezone)
-        lines, pending, total = LineDecoder(), 0, 0
-        for at, group in groupby(recording, key=lambda item: item[0]):
-            data = b"".join(line + b"\n" for _, line in group)
-            items, rejects = lines.decode_block(data)
-            store.absorb(ReceivedBlock(number, gateway, at, at, "recording", items, rejects))
-            pending += len(items) + len(rejects)
+        decoder, pending, total = LineDecoder(), 0, 0
+        for at, group in groupby(recording, key=itemgetter(0)):
+            messages, rejects = decoder.decode_block(b"".join(line + b"\n" for _, line in group))
+            store.absorb(ReceivedBlock(number, gateway, at, at, "recording", messages, rejects))
+            pending += len(messages) + len(rejects)
             if pending >= COMMIT_LINES:
                 _commit(connection, store)
                 total, pending = total + pending, 0
@@ -39,7 +42,7 @@ def replay(path, gateway, address, recording, timezone):
         connection.close()
 
 
-def _commit(connection, store):
+def _commit(connection: sqlite3.Connection, store: Store) -> None:
     with transaction(connection):
         store.write(connection)
     store.committed()

@@ -1,54 +1,71 @@
-"""What is known now of a node, a sensor, a channel: in memory while the daemon runs, in the tables of that name.
+"""What is known now of nodes, sensors and channels: in memory while the daemon runs, and in their tables.
 
-Ingest writes these columns and no others: `location` and `battery_changed_at` belong to people, `name` to triggers.
+Ingest writes these columns and no others: `location` and `battery_changed_at` belong to users, `name` to
+triggers.
 """
 
+import sqlite3
 from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from operator import attrgetter
 from statistics import median
+from typing import Any, ClassVar, Self, TypeVar
 
 from ingest.mysensors.anomalies import BURST, BURST_S, WITHOUT_RANGE, UsualRange
+from ingest.mysensors.protocol import GATEWAY_NODE
 
 SAME_WAKE_S = 3.0  # messages this close belong to one waking of a node
-INTERVALS, MIN_INTERVALS = 31, 3  # pauses that the usual one is the median of, and how many it takes
+INTERVALS, MIN_INTERVALS = 31, 3  # intervals that the usual one is the median of, and how many it takes
+
+HourlyRow = tuple[int, str, int, float | None, float | None, float | None, int]
 
 
 class RowState:
-    """A row that is upserted when dirty. Subclasses name their table and columns."""
+    """A row that is upserted when dirty. Subclasses are dataclasses that name its table and its columns.
 
-    TABLE = ""
-    FIXED = ()  # the key and what never changes
-    COLUMNS = ()  # what ingest keeps up to date
+    A field without a default never changes (FIXED); one with a default is kept up to date (COLUMNS).
+    """
 
-    def __init__(self, *fixed):
-        for name, value in zip(self.FIXED, fixed):
-            setattr(self, name, value)
-        for name in self.COLUMNS:
-            setattr(self, name, None)
+    TABLE: ClassVar[str]
+    FIXED: ClassVar[tuple[str, ...]]
+    COLUMNS: ClassVar[tuple[str, ...]]
+    id: int
+
+    def __init_subclass__(cls, table: str) -> None:
+        cls.TABLE = table
+        cls.FIXED = tuple(name for name in cls.__annotations__ if not hasattr(cls, name))
+        cls.COLUMNS = tuple(name for name in cls.__annotations__ if hasattr(cls, name))
+        names = cls.FIXED + cls.COLUMNS
+        cls._row = attrgetter(*names)
+        # The name at insert is a placeholder that a trigger replaces.
+        cls.UPSERT = (
+            f"insert into {table} (name, {', '.join(names)}) values ('', {', '.join('?' * len(names))}) "
+            f"on conflict (id) do update set {', '.join(f'{name} = excluded.{name}' for name in cls.COLUMNS)}"
+        )
+
+    UPSERT: ClassVar[str]  # takes `values()`
+    _row: ClassVar[Callable[[Any], tuple[Any, ...]]]  # Any: values of every type that SQLite has
 
     @classmethod
-    def load(cls, connection):
-        """Every row of the table as objects, by key."""
-        names = cls.FIXED + cls.COLUMNS
+    def load(cls, connection: sqlite3.Connection) -> dict[int, Self]:
+        """Every row of the table, by id."""
         states = {}
-        for row in connection.execute(f"select {', '.join(names)} from {cls.TABLE}"):
-            state = cls(*row[: len(cls.FIXED)])
-            for name, value in zip(cls.COLUMNS, row[len(cls.FIXED) :]):
-                setattr(state, name, value)
+        for row in connection.execute(f"select {', '.join(cls.FIXED + cls.COLUMNS)} from {cls.TABLE}"):
+            state = cls(*row)
             state.loaded()
             states[state.id] = state
         return states
 
-    def loaded(self):
+    def loaded(self) -> None:
         """Called when the columns have been read from the file."""
 
-    def reset(self):
-        """The row was deleted while something of it waits to be written: what was known before is forgotten."""
-        fresh = type(self)(*[getattr(self, name) for name in self.FIXED])
-        fresh.first_seen_at = fresh.last_seen_at = self.last_seen_at
-        vars(self).update(vars(fresh))
+    def reset(self) -> None:
+        """Forget what was known: the row was deleted while something of it waits to be written."""
+        raise NotImplementedError
 
-    def merge_imported(self, filed, pending):
-        """Another program wrote the row, read as `filed`. Where nothing is `pending` here it says all there is."""
+    def merge_imported(self, filed: Self, pending: bool) -> None:
+        """Take over what an import wrote, read as `filed`; all of it where nothing is `pending` here."""
         for name in self.COLUMNS:
             found, held = getattr(filed, name), getattr(self, name)
             if held is None or not pending:
@@ -56,54 +73,61 @@ class RowState:
             elif name.startswith("first_") and found is not None:
                 setattr(self, name, min(found, held))
 
-    @classmethod
-    def upsert(cls):
-        """The statement that takes `values()`; the name at insert is a placeholder that a trigger replaces."""
-        names = cls.FIXED + cls.COLUMNS
-        return (
-            f"insert into {cls.TABLE} (name, {', '.join(names)}) values ('', {', '.join('?' * len(names))}) "
-            f"on conflict (id) do update set {', '.join(f'{name} = excluded.{name}' for name in cls.COLUMNS)}"
-        )
+    def values(self) -> tuple[Any, ...]:
+        """The row, as UPSERT takes it."""
+        return type(self)._row(self)
 
-    def values(self):
-        return tuple([getattr(self, name) for name in self.FIXED + self.COLUMNS])
+    def committed(self) -> None:
+        """Called when the row is in the file."""
 
 
-class NodeState(RowState):
-    TABLE = "nodes"
-    FIXED = ("id", "gateway", "node_id")
-    COLUMNS = (
-        "role",
-        "sketch_name",
-        "sketch_version",
-        "sketch_revision",
-        "protocol_version",
-        "parent_node_id",
-        "arc",
-        "signal",
-        "battery_level",
-        "battery_level_at",
-        "smart_sleep_ms",
-        "usual_interval_s",
-        "id_given_at",
-        "presented_at",
-        "first_seen_at",
-        "last_seen_at",
-    )
+@dataclass(eq=False)
+class NodeState(RowState, table="nodes"):
+    """A node. `usual_interval_s` and `smart_sleep_ms` are learned from it, `*_at` are UTC texts."""
 
-    def __init__(self, *fixed):
-        super().__init__(*fixed)
-        self.role = "gateway" if self.node_id == 0 else "node"
-        self._burst, self._epoch, self._last = 0.0, None, None
-        self._intervals = deque(maxlen=INTERVALS)
-        self._slot, self._in_slot = None, 0
+    id: int
+    gateway: int
+    node_id: int
+    role: str = "node"
+    sketch_name: str | None = None
+    sketch_version: str | None = None
+    sketch_revision: int | None = None
+    protocol_version: str | None = None
+    parent_node_id: int | None = None
+    arc: int | None = None
+    signal: int | None = None
+    battery_level: float | None = None
+    battery_level_at: str | None = None
+    smart_sleep_ms: int | None = None
+    usual_interval_s: float | None = None
+    id_given_at: str | None = None
+    presented_at: str | None = None
+    first_seen_at: str | None = None
+    last_seen_at: str | None = None
 
-    def loaded(self):
-        if self.usual_interval_s is not None:  # what was usual before a restart counts for some pauses
+    def __post_init__(self) -> None:
+        if self.node_id == GATEWAY_NODE:
+            self.role = "gateway"
+        self._wake = 0.0  # monotonic seconds of the first message since it woke
+        self._epoch: object = None
+        self._last: float | None = None
+        self._intervals: deque[float] = deque(maxlen=INTERVALS)
+        self._slot: float | None = None
+        self._in_slot = 0
+
+    def loaded(self) -> None:
+        """Let the usual interval before a restart count for some intervals."""
+        if self.usual_interval_s is not None:
             self._intervals.extend([self.usual_interval_s] * (INTERVALS // 3))
 
-    def merge_imported(self, filed, pending):
-        """What it is by default gives way to what it said when it presented itself; its usual pause weighs as at a start."""
+    def reset(self) -> None:
+        """Forget what was known but when it was seen last."""
+        seen_at = self.last_seen_at
+        fresh = NodeState(self.id, self.gateway, self.node_id, first_seen_at=seen_at, last_seen_at=seen_at)
+        vars(self).update(vars(fresh))
+
+    def merge_imported(self, filed: Self, pending: bool) -> None:
+        """The same; a presented role wins over one by default, the usual interval weighs as after a start."""
         presented, usual = self.presented_at, self.usual_interval_s
         super().merge_imported(filed, pending)
         if presented is None and filed.presented_at is not None:
@@ -111,23 +135,26 @@ class NodeState(RowState):
         if usual is None:
             self.loaded()
 
-    def record_seen(self, at, epoch):
-        """The node spoke `at` (monotonic seconds): learn its usual pause from the start of one burst to the next."""
+    def record_seen(self, at: float, epoch: object) -> None:
+        """Note a message `at` (monotonic seconds): the usual interval is from one waking to the next.
+
+        `epoch` is that of the connection: an interval lies within one.
+        """
         self._last = at
         if self._epoch != epoch:
-            self._burst, self._epoch = at, epoch
-        elif at - self._burst > SAME_WAKE_S:
-            self._intervals.append(at - self._burst)
-            self._burst = at
+            self._wake, self._epoch = at, epoch
+        elif at - self._wake > SAME_WAKE_S:
+            self._intervals.append(at - self._wake)
+            self._wake = at
             if len(self._intervals) >= MIN_INTERVALS:
                 self.usual_interval_s = round(median(self._intervals), 1)
 
-    def seen_since(self, since):
-        """When it last spoke (monotonic seconds), if that was after `since`; else None."""
+    def seen_since(self, since: float) -> float | None:
+        """When it was last seen (monotonic seconds), if that was after `since`; else None."""
         return self._last if self._last is not None and self._last >= since else None
 
-    def starts_burst(self, number, at):
-        """`number` messages came `at` (monotonic seconds): True once in each stretch of time with too many."""
+    def starts_burst(self, number: int, at: float) -> bool:
+        """Count `number` messages `at` (monotonic seconds): True once in each BURST_S with too many."""
         slot = at // BURST_S
         if slot != self._slot:
             self._slot, self._in_slot = slot, 0
@@ -135,30 +162,50 @@ class NodeState(RowState):
         return before <= BURST < self._in_slot
 
 
-class SensorState(RowState):
-    TABLE = "sensors"
-    FIXED = ("id", "node", "child_id")
-    COLUMNS = ("type", "type_name", "description", "first_seen_at", "last_seen_at")
+@dataclass(eq=False)
+class SensorState(RowState, table="sensors"):
+    """A child of a node."""
+
+    id: int
+    node: int
+    child_id: int
+    type: int | None = None
+    type_name: str | None = None
+    description: str | None = None
+    first_seen_at: str | None = None
+    last_seen_at: str | None = None
+
+    def reset(self) -> None:
+        """Forget what was known but when it was seen last."""
+        self.type = self.type_name = self.description = None
+        self.first_seen_at = self.last_seen_at
 
 
-class ChannelState(RowState):
-    TABLE = "channels"
-    FIXED = ("id", "node", "sensor", "type", "type_name")
-    COLUMNS = ("value", "text", "usual", "spread", "readings", "first_at", "last_at")
+@dataclass(eq=False)
+class ChannelState(RowState, table="channels"):
+    """One type of value of a sensor: its last value, its usual range, and the sums of hours that wait."""
 
-    def __init__(self, *fixed):
-        super().__init__(*fixed)
-        self.readings = self._filed = 0
-        self.usual_range = UsualRange()
-        self.has_usual_range = self.type_name not in WITHOUT_RANGE
-        self.hours = {}  # start of the hour -> [count, numbers, low, total, high] since the last commit
+    id: int
+    node: int
+    sensor: int
+    type: int
+    type_name: str
+    value: float | None = None
+    text: str | None = None
+    usual: float | None = None
+    spread: float | None = None
+    readings: int = 0
+    first_at: str | None = None
+    last_at: str | None = None
 
-    def loaded(self):
+    def __post_init__(self) -> None:
+        self._filed = self.readings  # of these, the ones that the file has
         self.usual_range = UsualRange(self.usual, self.spread, self.readings)
-        self._filed = self.readings
+        self.has_usual_range = self.type_name not in WITHOUT_RANGE
+        self.hours: dict[str, HourSums] = {}  # by the start of the hour, since the last commit
 
-    def merge_imported(self, filed, pending):
-        """Readings are counted here and there: both counts stay."""
+    def merge_imported(self, filed: Self, pending: bool) -> None:
+        """The same; readings are counted here and by the import, and both counts stay."""
         value, readings = self.value, self.readings + filed.readings - self._filed
         fresh = self.usual_range.value is None
         super().merge_imported(filed, pending)
@@ -168,48 +215,105 @@ class ChannelState(RowState):
         if fresh:
             self.usual_range = UsualRange(filed.usual, filed.spread, filed.readings)
 
-    def reset(self):
+    def reset(self) -> None:
+        """Forget what was known but the readings that wait."""
         self.usual_range, self.first_at = UsualRange(), self.last_at
-        self.readings = sum(sums[0] for sums in self.hours.values())
+        self.readings = sum(sums.count for sums in self.hours.values())
 
-    def values(self):
+    def values(self) -> tuple[Any, ...]:
+        """The row, as UPSERT takes it."""
         self.usual, self.spread = self.usual_range.value, self.usual_range.spread
         return super().values()
 
-    def add_reading(self, number, text, at, hour):
-        """A reading `at` (UTC text) in the hour that starts at `hour`."""
+    def add_reading(self, number: float | None, text: str, at: str, hour: str) -> None:
+        """Take a reading `at` (UTC text) in the hour that starts at `hour`; `number` is None for a text."""
         self.value, self.text, self.last_at = number, text, at
         if self.first_at is None:
             self.first_at = at
         self.readings += 1
         sums = self.hours.get(hour)
         if sums is None:
-            sums = self.hours[hour] = [0, 0, None, 0.0, None]
-        sums[0] += 1
+            sums = self.hours[hour] = HourSums()
+        sums.count += 1
         if number is not None:
-            sums[1] += 1
-            sums[3] += number
-            if sums[2] is None or number < sums[2]:
-                sums[2] = number
-            if sums[4] is None or number > sums[4]:
-                sums[4] = number
+            sums.numbers += 1
+            sums.total += number
+            if sums.low is None or number < sums.low:
+                sums.low = number
+            if sums.high is None or number > sums.high:
+                sums.high = number
 
-    def hourly_rows(self):
+    def hourly_rows(self) -> Iterator[HourlyRow]:
         """Rows to merge into `readings_hourly`."""
-        for hour, (count, numbers, low, total, high) in self.hours.items():
-            yield self.id, hour, count, low, total / numbers if numbers else None, high, numbers
+        for hour, sums in self.hours.items():
+            average = sums.total / sums.numbers if sums.numbers else None
+            yield self.id, hour, sums.count, sums.low, average, sums.high, sums.numbers
 
-    def committed(self):
+    def committed(self) -> None:
         """The sums are in the file: start new ones."""
         self.hours = {}
         self._filed = self.readings
 
 
-MERGE_HOURS = """insert into readings_hourly (channel, hour_at, count, min, avg, max, numbers) values (?, ?, ?, ?, ?, ?, ?)
+@dataclass(slots=True)
+class HourSums:
+    """Readings of one channel in one hour; `numbers` of them are numbers, which the rest is about."""
+
+    count: int = 0
+    numbers: int = 0
+    low: float | None = None
+    total: float = 0.0
+    high: float | None = None
+
+
+StateType = TypeVar("StateType", bound=RowState)
+
+
+class StateTable(dict[int, StateType]):
+    """The rows of one table in memory, by id; those that are `dirty` wait to be written."""
+
+    def __init__(self, kind: type[StateType], connection: sqlite3.Connection) -> None:
+        super().__init__(kind.load(connection))
+        self._kind = kind
+        self.dirty: set[StateType] = set()
+
+    def merge_imported(self, connection: sqlite3.Connection) -> None:
+        """Take over what an import wrote: memory must not overwrite it."""
+        for key, filed in self._kind.load(connection).items():
+            state = self.setdefault(key, filed)
+            if state is not filed:
+                state.merge_imported(filed, state in self.dirty)
+
+    def forget(self, ids: Iterable[int]) -> None:
+        """Drop rows that are gone from the file; those with something pending begin anew."""
+        for key in list(ids):
+            state = self.get(key)
+            if state in self.dirty:
+                state.reset()
+            else:
+                self.pop(key, None)
+
+    def write(self, connection: sqlite3.Connection) -> set[str]:
+        """Upsert what is dirty; returns the topics that changed."""
+        if not self.dirty:
+            return set()
+        connection.executemany(self._kind.UPSERT, [state.values() for state in self.dirty])
+        return {self._kind.TABLE}
+
+    def committed(self) -> None:
+        """What was dirty is in the file."""
+        for state in self.dirty:
+            state.committed()
+        self.dirty = set()
+
+
+MERGE_HOURS = """insert into readings_hourly (channel, hour_at, count, min, avg, max, numbers)
+values (?, ?, ?, ?, ?, ?, ?)
 on conflict (channel, hour_at) do update set
  count = count + excluded.count,
  min = min(coalesce(min, excluded.min), coalesce(excluded.min, min)),
  max = max(coalesce(max, excluded.max), coalesce(excluded.max, max)),
  avg = case when numbers + excluded.numbers = 0 then null else
-   (coalesce(avg, 0) * numbers + coalesce(excluded.avg, 0) * excluded.numbers) / (numbers + excluded.numbers) end,
+   (coalesce(avg, 0) * numbers + coalesce(excluded.avg, 0) * excluded.numbers)
+   / (numbers + excluded.numbers) end,
  numbers = numbers + excluded.numbers"""

@@ -11,7 +11,7 @@ from sqlite_utils import Database
 
 from ingest.mysensors.interval_stats import MERGE_DAYS
 from ingest.mysensors.records import ReceivedBlock
-from ingest.mysensors.state import MERGE_HOURS, ChannelState, NodeState, SensorState
+from ingest.mysensors.state import MERGE_HOURS
 from ingest.mysensors.store import BATTERY_LEVELS, MESSAGE, MESSAGES, READINGS, Store
 from ingest.schema.migrate import migrations
 from ingest.transfer.checkpoint import reserve
@@ -87,11 +87,11 @@ class History(Store):
         """Write what is pending, messages from the id `first` on. Returns (topics, the next id)."""
         self._collect_interval_stats()
         totals = {}
-        for channel in self._dirty[ChannelState]:
+        for channel in self.channels.dirty:
             totals[channel] = channel.readings
-            channel.readings = sum(sums[0] for sums in channel.hours.values())
+            channel.readings = sum(sums.count for sums in channel.hours.values())
         topics = save_states(
-            connection, [state for states in self._dirty.values() for state in states], dated=True
+            connection, [*self.nodes.dirty, *self.sensors.dirty, *self.channels.dirty], dated=True
         )
         self._tell_at_end()
         for channel, total in totals.items():
@@ -106,7 +106,7 @@ class History(Store):
                 insert.numbered(connection, values, [first + place for place in places])
                 topics.add(insert.table)
         connection.executemany(
-            MERGE_HOURS, [row for channel in self._dirty[ChannelState] for row in channel.hourly_rows()]
+            MERGE_HOURS, [row for channel in self.channels.dirty for row in channel.hourly_rows()]
         )
         connection.executemany(MERGE_DAYS, self._daily)
         if rows:
@@ -116,7 +116,7 @@ class History(Store):
         return topics, first + len(rows)
 
     def _tell_at_end(self):
-        self.told |= dict.fromkeys((*self._dirty[NodeState], *self._dirty[SensorState]))
+        self.told |= dict.fromkeys((*self.nodes.dirty, *self.sensors.dirty))
 
     def forget(self):
         """Drop the rows that are pending."""
@@ -131,12 +131,12 @@ class History(Store):
         super()._clear_pending()
         self._readings_of, self._levels_of = [], []
 
-    def _add_reading(self, route, at, hour, header, payload, position):
+    def _add_reading(self, channel, at, hour, payload, position):
         self._readings_of.append(position)
-        super()._add_reading(route, at, hour, header, payload, position)
+        super()._add_reading(channel, at, hour, payload, position)
 
-    def _apply_message(self, route, at, block, header, payload, position):
+    def _apply_message(self, route, at, monotonic, header, payload, position):
         levels = len(self._battery_levels)
-        super()._apply_message(route, at, block, header, payload, position)
+        super()._apply_message(route, at, monotonic, header, payload, position)
         if len(self._battery_levels) > levels:
             self._levels_of.append(position)

@@ -1,7 +1,7 @@
 """POST /-/orders: orders to nodes as rows of `outbox`; the gateway's reader sends them and notes what came of it."""
 
 from ingest.mysensors.commands import ORDERS
-from ingest.mysensors.protocol import BROADCAST, GATEWAY_NODE, validate_outgoing
+from ingest.mysensors.protocol import BROADCAST, GATEWAY_NODE, LineError, validate_outgoing
 from plugins.web.actions.action import Done, find_node, perform, raise_topic
 from plugins.web.forms import RefusedError
 
@@ -54,7 +54,7 @@ def _place_for_all(connection, fields, actor):
 def _check_line(line, node, subject):
     try:
         header, _ = validate_outgoing(line)
-    except ValueError as error:
+    except LineError as error:
         raise RefusedError(400, f"line: {error}", subject=subject) from None
     if header.node == BROADCAST and node["node_id"] != GATEWAY_NODE:
         raise RefusedError(

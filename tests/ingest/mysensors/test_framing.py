@@ -8,8 +8,8 @@ GOOD = b"12;6;1;0;0;36.5\n"
 ITEM = ((12, 6, 1, 0, 0), "36.5")
 
 
-def read(data, size=None, suspect=False):
-    lines = LineDecoder(suspect)
+def read(data, size=None, starts_mid_line=False):
+    lines = LineDecoder(starts_mid_line)
     items, rejects = [], []
     for start in range(0, len(data), size or len(data) or 1):
         more, bad = lines.decode_block(data[start : start + (size or len(data))])
@@ -77,7 +77,7 @@ def test_a_line_without_end_needs_little_memory_and_is_rejected_once():
 
 
 def test_the_first_line_of_a_port_opened_in_the_middle_is_refused_whatever_it_looks_like():
-    items, [(raw, reason)] = read(GOOD + GOOD, suspect=True)
+    items, [(raw, reason)] = read(GOOD + GOOD, starts_mid_line=True)
     assert items == [ITEM]
     assert raw == "12;6;1;0;0;36.5"
     assert "beginning may be missing" in reason
