@@ -17,9 +17,8 @@ from ingest.config.model import (
 )
 from ingest.db.connection import connect, transaction
 from ingest.db.time import format_utc
-from ingest.demo.ota.firmware import reports
 from ingest.demo.radio.history import history
-from ingest.demo.radio.nodes import DEMO_NODES
+from ingest.demo.radio.nodes import DEMO_NODES, factory_firmware
 from ingest.demo.ups.history import make_ups_past
 from ingest.mysensors.replay import replay
 from ingest.schema.migrate import migrate
@@ -123,7 +122,7 @@ def _report_firmware(database, now):
     connection.executemany(
         "insert or replace into node_firmware (node, type, version, blocks, crc, bootloader, block_size, reported_at) "
         "values (?, ?, ?, ?, ?, ?, 16, ?)",
-        [(*report, format_utc(now - DAYS * 86_400)) for report in reports(DEMO_NODES)],
+        [(*firmware, format_utc(now - DAYS * DAY_S)) for firmware in factory_firmware(DEMO_NODES)],
     )
     connection.close()
 

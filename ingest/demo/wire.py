@@ -5,12 +5,14 @@ through (wrapping numbers, collapsing `;`, the tail of an over-long line) goes t
 """
 
 import re
+from collections.abc import Generator, Iterator
 from typing import NamedTuple
 
 from ingest.mysensors.protocol import MAX_PAYLOAD, Command
 
 RECEIVE_BUFFER = 100  # MY_GATEWAY_MAX_RECEIVE_LENGTH
 ATOI = re.compile(rb"\s*([+-]?\d+)", re.ASCII)
+HEX_DIGITS = re.compile(rb"(?:[0-9A-Fa-f]{2})*")
 
 
 class Incoming(NamedTuple):
@@ -28,7 +30,7 @@ class Incoming(NamedTuple):
 
 
 class Outgoing(NamedTuple):
-    """What a node says, before it is a line. `node` is the sender."""
+    """What a node sends, before it is a line. `node` is the sender."""
 
     node: int
     child: int
@@ -38,6 +40,10 @@ class Outgoing(NamedTuple):
     payload: bytes
 
 
+# What a node does: it yields messages (bytes: a raw line) and until when it rests (unix seconds).
+Script = Generator[Outgoing | bytes | float, None, None]
+
+
 class ReceiveBuffer:
     """The input buffer of a gateway: 98 characters and a line end fit (`MyGatewayTransportEthernet.cpp`).
 
@@ -45,11 +51,11 @@ class ReceiveBuffer:
     what follows is read as a new line.
     """
 
-    def __init__(self, ends=b"\n\r"):
+    def __init__(self, ends: bytes = b"\n\r") -> None:
         self.ends = ends
         self.held = bytearray()
 
-    def split_lines(self, data):
+    def split_lines(self, data: bytes) -> Iterator[bytes]:
         """Yield each complete line in `data`, without its line end; empty lines too."""
         for byte in data:
             if len(self.held) >= RECEIVE_BUFFER - 1:
@@ -62,13 +68,13 @@ class ReceiveBuffer:
                 self.held.append(byte)
 
 
-def atoi(text):
+def atoi(text: bytes) -> int:
     """C's atoi: leading blanks, a sign, digits; 0 for anything else."""
     found = ATOI.match(text)
     return int(found[1]) if found else 0
 
 
-def parse_incoming(line):
+def parse_incoming(line: bytes) -> Incoming | None:
     """One line from a controller as Incoming, or None where the gateway ignores it (fewer than 5 fields).
 
     Follows `core/MyProtocol.cpp protocolSerial2MyMessage`: strtok skips empty fields, numbers wrap into a byte
@@ -81,15 +87,15 @@ def parse_incoming(line):
     payload = fields[5] if len(fields) > 5 else b""
     command &= 7
     if command == Command.stream:
-        digits = re.match(rb"[0-9A-Fa-f]*", payload)[0]
-        payload = bytes.fromhex(digits[: len(digits) // 2 * 2].decode("ascii"))
+        digits = HEX_DIGITS.match(payload)
+        payload = bytes.fromhex(digits[0].decode("ascii")) if digits else b""
     else:
         payload = payload.removesuffix(b"\r") or b"0"
     return Incoming(node & 255, child & 255, command, 1 if echo else 0, type & 255, payload[:MAX_PAYLOAD])
 
 
-def format_outgoing(message):
-    """The line, without its line end, that the gateway writes for what a node says: 25 bytes, upper-case hex."""
+def format_outgoing(message: Outgoing) -> bytes:
+    """The line, without its line end, that the gateway writes: 25 bytes of payload, upper-case hex."""
     payload = message.payload[:MAX_PAYLOAD]
     if message.command == Command.stream:
         payload = payload.hex().upper().encode()

@@ -2,14 +2,24 @@
 
 from heapq import heappop, heappush
 from itertools import count
+from math import inf, nextafter
 from random import Random
+
+from ingest.demo.radio.network import DemoNetwork
 
 
 class LossyAir:
-    """Carries lines both ways. `up` and `down` are the parts lost on the way from and to the nodes (0 to 1)."""
+    """Carries lines both ways. `up` and `down` are the parts lost on the way from and to the nodes (0 to 1).
+
+    The gateway of these tests is the test's own: this network sends no I_DISCOVER_REQUEST by itself.
+    """
 
     def __init__(self, nodes, *, up=0.0, down=0.0, latency_s=0.01, seed=1):
-        self.nodes = list(nodes)
+        nodes = list(nodes)
+        now = min((node.booted_at for node in nodes), default=0.0)
+        self.network = DemoNetwork(now, nodes=(), discovery_s=inf)
+        for node in nodes:
+            self.network.join(node, node.booted_at)
         self.up, self.down = up, down
         self.latency_s = latency_s
         self.random = Random(seed)
@@ -23,8 +33,7 @@ class LossyAir:
 
     def next_at(self):
         """When `advance` has something to do next."""
-        flying = self._flying[0][0] if self._flying else float("inf")
-        return min([flying, *(node.due() for node in self.nodes)])
+        return min(self._flying[0][0] if self._flying else inf, self.network.next_at)
 
     def advance(self, now):
         """Let everything happen that is due by now; returns [(at, line)] for the controller, in order."""
@@ -35,24 +44,10 @@ class LossyAir:
                 if to_controller:
                     arrived.append((at, line))
                 else:
-                    self._deliver(line, at)
-            for node in self.nodes:
-                if node.due() <= at:
-                    node.advance(at)
-                self._collect(node, at)
+                    self.network.receive(line.rstrip("\n").encode(), at)
+            for sent_at, line in self.network.events(nextafter(at, inf)):
+                self._launch(f"{line.decode()}\n", sent_at, self.up, True)
         return arrived
-
-    def _deliver(self, line, at):
-        destination = int(line.split(";", 1)[0])
-        for node in self.nodes:
-            if node.node_id == destination:
-                node.receive(line, at)
-                self._collect(node, at)
-
-    def _collect(self, node, at):
-        for line in node.sent:
-            self._launch(line, at, self.up, True)
-        node.sent.clear()
 
     def _launch(self, line, at, loss, to_controller):
         if loss and self.random.random() < loss:

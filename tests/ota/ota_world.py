@@ -1,6 +1,5 @@
 """A gateway's dialogue in miniature, with virtual time: nodes on the air, an OtaServer, and rows that survive a crash."""
 
-from ingest.demo.ota.bootloader import BootloaderNode
 from ota.actions import (
     AskPresentation,
     Attention,
@@ -17,6 +16,7 @@ from ota.server import OtaServer, StoredFirmware
 from ota.update import OtaUpdate, Settings
 from ota.wire import ConfigRequest, comes_from_sketch
 from tests.helpers.lossy_air import LossyAir
+from tests.helpers.virtual_nodes import BootloaderNode
 
 START = 1_700_000_000.0
 

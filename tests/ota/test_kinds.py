@@ -2,9 +2,7 @@
 
 import pytest
 
-from ingest.demo.ota.bootloader import BootloaderNode
-from ingest.demo.ota.library_node import LibraryNode
-from ingest.demo.ota.radio_node import Sleep
+from tests.helpers.virtual_nodes import BootloaderNode, LibraryNode, Sleep
 from tests.ota.ota_world import START, World, pattern
 
 OLD = pattern(8192, 11)

@@ -4,13 +4,12 @@ from dataclasses import fields
 
 import pytest
 
-from ingest.demo.ota.bootloader import BootloaderNode
-from ingest.demo.ota.library_node import LibraryNode
 from ota.actions import Attention, CommandChanged, Hold, Reboot, Release
 from ota.command import CommandOrder, command_refusal
 from ota.image import make_image
 from ota.server import OtaServer
 from ota.update import STATES, OtaUpdate, parse_utc, utc
+from tests.helpers.virtual_nodes import BootloaderNode, LibraryNode
 from tests.ota.ota_world import START, World, pattern
 from tests.ota.test_kinds import OLD
 

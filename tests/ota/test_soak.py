@@ -4,9 +4,7 @@ from random import Random
 
 import pytest
 
-from ingest.demo.ota.bootloader import BootloaderNode
-from ingest.demo.ota.library_node import LibraryNode
-from ingest.demo.ota.radio_node import Sleep
+from tests.helpers.virtual_nodes import BootloaderNode, LibraryNode, Sleep
 from tests.ota.ota_world import START, World, pattern
 from tests.ota.test_kinds import OLD, installed
 

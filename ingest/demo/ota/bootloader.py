@@ -1,159 +1,159 @@
-"""A virtual node with MYSBootloader 1.3 (MySensorsBootloaderRF24 1.3.0-rc.1): flash, EEPROM, dialogue. Pure.
+"""MYSBootloader 1.3 (MySensorsBootloaderRF24 1.3.0-rc.1): flash, EEPROM, dialogue. Pure.
 
 It does what the real one does, its dangers included: answers are matched by type number alone, a configuration request
 that nobody answers starts whatever is in the flash, and a word of the page buffer keeps what was written to it first.
 """
 
+from collections.abc import Generator
 from struct import pack, unpack
 
-from ingest.demo.ota.radio_node import RadioNode, crc16
+from ingest.demo.ota.updater import BLANK, BLOCK, FirmwareFacts, Host, Updater, crc16
+from ingest.demo.wire import Incoming, Outgoing, Script
+from ingest.mysensors.protocol import BROADCAST, GATEWAY_NODE, NODE_CHILD, Command, Internal, Stream
 
 FLASH = 0x7800  # bytes below the bootloader
 PAGE = 128
-BLOCK = 16
-RETRIES = 4  # sends of one request
+TRIES = 4  # sends of one request
 TIMEOUT_S = 2.0
-BLVERSION = 0x0301
-COMMAND_CRC = 0xDA7A
-BLANK = (0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF)
+COMMAND_CRC = 0xDA7A  # of a configuration of 0 blocks: its type is a command, its version the value
 
 
-class BootloaderNode(RadioNode):
-    """MYSBootloader with a sketch. `config` is (type, version, blocks, crc) in its EEPROM, `flash` what it runs."""
+class MysBootloader(Updater):
+    """The bootloader in front of a sketch: nothing else runs while it does."""
 
-    def __init__(self, node_id, flash=b"", config=None, *, parent_s=0.4, **options):
-        super().__init__(node_id, **options)
-        self.flash = bytearray(flash.ljust(FLASH, b"\xff"))
-        if flash:
-            self.whole_images.append(bytes(flash))
-        self.config = list(
-            config or (BLANK if not flash else (0xFFFF, 0xFFFF, len(flash) // BLOCK, crc16(flash)))
-        )
-        self.parent_s = parent_s
-        self.parent = 0
-        self.state = "sketch"
-        self.page = {}  # the page buffer: offset of a word -> its two bytes
-        self.tries = 0
-        self.promised = None
-        self.block = 0
-        self.crc_failures = 0
+    bootloader = 0x0301
+    runs_alone = True
+    parent_s = 0.4  # looking for a parent
+
+    def __init__(self, host: Host, image: bytes, facts: FirmwareFacts) -> None:
+        super().__init__(host, image, facts)
+        self.flash = bytearray(image.ljust(FLASH, b"\xff"))
+        self.config = list(facts)
+        self.parent = GATEWAY_NODE
+        self.page: dict[int, bytes] = {}  # the page buffer: offset of a word -> its two bytes
+        self.awaited: int | None = None  # type number of the answer that it waits for
+        self.answer: bytes | None = None
+        self.reported = b""
         self.aborts = 0
 
-    # From reset to the configuration request
+    @property
+    def image(self) -> bytes:
+        """All of the flash."""
+        return bytes(self.flash)
 
-    def on_reset(self, now):
-        self.state = "parent"
-        self.page = {}
-        self.timers = {"parent": now + self.parent_s}
+    @property
+    def is_whole(self) -> bool:
+        """True when the CRC of the EEPROM is that of the blocks in the flash."""
+        _, _, blocks, crc = self.config
+        return blocks > 0 and crc16(self.flash[: blocks * BLOCK]) == crc
 
-    def on_parent(self, now):
-        if self.node_id in (0, 255):
-            self.node_id = 255
-            self.state = "id"
-            self.tries = 0
-            self.on_retry(now)
-        else:
-            self.ask_config(now)
+    def takes(self, message: Incoming) -> bool:
+        """True while the bootloader runs."""
+        return self.is_busy
 
-    def ask_config(self, now):
-        kind, version, blocks, _ = self.config
-        crc = crc16(self.flash[: min(blocks * BLOCK, FLASH)])
-        self.reported = pack("<4H", kind, version, blocks, crc)
-        self.state = "config"
-        self.tries = 0
-        self.on_retry(now)
+    def receive(self, message: Incoming) -> None:
+        """Take what has the type number of the awaited answer, whatever its command."""
+        if message.type != self.awaited:
+            return
+        pause = self.block_s if message.type == Stream.ST_FIRMWARE_RESPONSE else 0.0
+        self.awaited, self.answer = None, message.payload
+        self.host.wake(self.host.now + pause * self.host.pace)
 
-    def on_retry(self, now):
-        """Send the request of the present state, or give up after four of them."""
-        if self.tries == RETRIES and self.state != "id":
-            if self.state == "config":
-                return self.leave(now)
+    def boot(self) -> Script:
+        """From a reset to the start of what is in the flash."""
+        self.is_busy, self.awaited = True, None
+        is_done = False
+        while not is_done:
+            self.page.clear()
+            yield self.host.now + self.parent_s * self.host.pace
+            if self.host.node_id in (GATEWAY_NODE, BROADCAST):
+                yield from self._find_id()
+            else:
+                is_done = yield from self._load()
+        self.is_busy = False
+
+    def _ask(self, request: Outgoing, answer: int) -> Generator[Outgoing | float, None, bytes | None]:
+        """Send a request up to four times, 2 s apart; returns the payload of the answer, None without one."""
+        for _ in range(TRIES):
+            self.awaited, self.answer = answer, None
+            yield request
+            if self.answer is None:  # it may be quicker than the node's own pause
+                yield self.host.now + TIMEOUT_S * self.host.pace
+            if self.answer is not None:
+                return self.answer
+        self.awaited = None
+        return None
+
+    def _find_id(self) -> Generator[Outgoing | float, None, None]:
+        self.host.node_id = BROADCAST
+        request = Outgoing(BROADCAST, NODE_CHILD, Command.internal, 0, Internal.I_ID_REQUEST, b"0")
+        while self.host.node_id == BROADCAST:
+            answer = yield from self._ask(request, Internal.I_ID_RESPONSE)
+            if answer is not None and answer.isdigit():
+                self.host.node_id = int(answer) & 255
+
+    def _load(self) -> Generator[Outgoing | float, None, bool]:
+        """Ask for a configuration and take the image that it offers. True: the sketch is started."""
+        while True:
+            kind, version, blocks, _ = self.config
+            self.reported = pack("<4H", kind, version, blocks, crc16(self.flash[: blocks * BLOCK]))
+            request = self.request(
+                Stream.ST_FIRMWARE_CONFIG_REQUEST, self.reported + pack("<H", self.bootloader)
+            )
+            answer = yield from self._ask(request, Stream.ST_FIRMWARE_CONFIG_RESPONSE)
+            if answer is None:
+                return True
+            offer = answer[:8].ljust(8, b"\0")
+            kind, version, blocks, crc = unpack("<4H", offer)
+            if blocks == 0 and crc == COMMAND_CRC and offer != self.reported:
+                self._obey(kind, version)
+                return False
+            if offer == self.reported or not 0 < blocks < FLASH // BLOCK:
+                return True
+            self.config = [kind, version, blocks, 0xFFFF]
+            if (yield from self._receive_blocks(blocks)):
+                self._verify(crc)
+                return False
             self.aborts += 1
-            return self.ask_config(now)
-        self.tries += 1
-        self.timers["retry"] = now + TIMEOUT_S
-        if self.state == "id":
-            self.sent.append("255;255;3;0;3;0\n")
-        elif self.state == "config":
-            self.say(255, 4, 0, (self.reported + pack("<H", BLVERSION)).hex().upper())
-        else:
-            self.say(255, 4, 2, self.request().hex().upper())
 
-    def request(self):
-        return pack("<3H", self.config[0], self.config[1], self.block)
-
-    def leave(self, now):
-        self.state = "sketch"
-        self.timers = {}
-        self.start_sketch(now, bytes(self.flash))
-
-    # What arrives
-
-    def on_message(self, now, child, command, type, payload):
-        if self.state == "sketch":
-            return super().on_message(now, child, command, type, payload)
-        if command != 4 and not (self.state == "id" and command == 3 and type == 4):
-            self.intruders.append((now, self.state, command, type, payload))
-        data = bytes.fromhex(payload) if command == 4 else payload.encode()
-        if self.state == "id" and type == 4:
-            self.node_id = int(payload)
-            self.on_reset(now)
-        elif self.state == "config" and type == 1:
-            self.on_config(now, data.ljust(8, b"\0")[:8])
-        elif self.state == "block" and type == 3:
-            self.on_block(now, data)
-
-    def on_config(self, now, answer):
-        if answer == self.reported:
-            return self.leave(now)
-        kind, version, blocks, crc = unpack("<4H", answer)
-        if blocks == 0 and crc == COMMAND_CRC:
-            return self.on_command(now, kind, version)
-        if not 0 < blocks < FLASH // BLOCK:
-            return self.leave(now)
-        self.config = [kind, version, blocks, 0xFFFF]
-        self.promised = crc
-        self.state = "block"
-        self.block = blocks - 1
-        self.tries = 0
-        self.on_retry(now)
-
-    def on_command(self, now, command, value):
+    def _obey(self, command: int, value: int) -> None:
         if command == 1:
-            self.node_id, self.parent, self.config = 255, 255, list(BLANK)
+            self.host.node_id, self.parent, self.config = BROADCAST, BROADCAST, list(BLANK)
         elif command == 2:
-            self.node_id = value & 0xFF
+            self.host.node_id = value & 255
         elif command == 3:
-            self.parent = value & 0xFF
-        self.on_reset(now)
+            self.parent = value & 255
 
-    def on_block(self, now, answer):
-        if answer[:6] != self.request():
-            self.tries = 0
-            return self.on_retry(now)
-        start = self.block * BLOCK % PAGE
-        data = answer[6 : 6 + BLOCK].ljust(BLOCK, b"\xff")
+    def _receive_blocks(self, blocks: int) -> Generator[Outgoing | float, None, bool]:
+        """Fetch and write every block, the last one first. False: one of them was never answered."""
+        for block in reversed(range(blocks)):
+            wanted = pack("<3H", self.config[0], self.config[1], block)
+            answer: bytes | None = b""
+            while answer is not None and answer[:6] != wanted:
+                answer = yield from self._ask(
+                    self.request(Stream.ST_FIRMWARE_REQUEST, wanted), Stream.ST_FIRMWARE_RESPONSE
+                )
+            if answer is None:
+                return False
+            self._write(block, answer[6 : 6 + BLOCK].ljust(BLOCK, b"\xff"))
+        return True
+
+    def _write(self, block: int, data: bytes) -> None:
+        """Put a block into the page buffer; the first block of a page programs the flash."""
+        start = block * BLOCK % PAGE
         for offset in range(0, BLOCK, 2):
             self.page.setdefault(start + offset, data[offset : offset + 2])
         if start == 0:
-            self.program(self.block * BLOCK)
-        if self.block == 0:
-            return self.verify(now)
-        self.block -= 1
-        self.tries = 0
-        self.on_retry(now)
+            page = bytearray(b"\xff" * PAGE)
+            for offset, word in self.page.items():
+                page[offset : offset + 2] = word
+            address = block * BLOCK
+            self.flash[address : address + PAGE] = page
+            self.page.clear()
 
-    def program(self, address):
-        page = bytearray(b"\xff" * PAGE)
-        for offset, word in self.page.items():
-            page[offset : offset + 2] = word
-        self.flash[address : address + PAGE] = page
-        self.page = {}
-
-    def verify(self, now):
-        if crc16(self.flash[: self.config[2] * BLOCK]) == self.promised:
-            self.config[3] = self.promised
+    def _verify(self, crc: int) -> None:
+        if crc16(self.flash[: self.config[2] * BLOCK]) == crc:
+            self.config[3] = crc
         else:
             self.crc_failures += 1
             self.config[2] = self.config[3] = 0
-        self.on_reset(now)

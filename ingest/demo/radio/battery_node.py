@@ -3,24 +3,26 @@
 Facts of the wire: smartSleep() of `core/MySensorsCore.cpp`, library 2.2.0 and later.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ingest.demo.radio.node import DemoNode
-from ingest.demo.radio.world import DAY
+from ingest.demo.radio.world import DAY, World
+from ingest.demo.wire import Outgoing, Script
 from ingest.mysensors.protocol import Internal, SetReq
 
 WINDOW_S = 0.5  # MY_SMART_SLEEP_WAIT_DURATION_MS
 
 
 class NodeBattery(NamedTuple):
-    """How the charge of a battery goes: its level at the anchor and what it loses in 30 days, in per cent."""
+    """The charge of a battery over time: its level at the anchor and what it loses in 30 days, in per cent."""
 
     level: float
     loss: float
     changed_days_ago: float | None = None
     before_change: float = 9
 
-    def at(self, days):
+    def at(self, days: float) -> float:
         """Level in per cent, `days` after the anchor (negative before it), never below 1."""
         if self.changed_days_ago is not None and days < -self.changed_days_ago:
             level = self.before_change - self.loss * (days + self.changed_days_ago) / 30
@@ -34,13 +36,16 @@ class BatteryNode(DemoNode):
 
     battery: NodeBattery
 
-    def hears(self, at):
+    def hears(self, at: float) -> bool:
+        """True while it presents itself or waits for an answer."""
         return self.presenting or self.awaiting is not None
 
-    def battery_level(self):
+    def battery_level(self) -> Outgoing:
+        """I_BATTERY_LEVEL in per cent."""
         return self.internal(Internal.I_BATTERY_LEVEL, round(self.battery.at((self.now - self.anchor) / DAY)))
 
-    def battery_voltage(self, child, full=3.2, empty=2.2):
+    def battery_voltage(self, child: int, full: float = 3.2, empty: float = 2.2) -> Outgoing:
+        """V_VOLTAGE, from the level."""
         level = self.battery.at((self.now - self.anchor) / DAY)
         return self.value(child, SetReq.V_VOLTAGE, f"{empty + (full - empty) * level / 100:.2f}")
 
@@ -48,32 +53,36 @@ class BatteryNode(DemoNode):
 class SmartSleeper(BatteryNode):
     """A node with smartSleep(): hears in the window after I_PRE_SLEEP_NOTIFICATION, else sleeps.
 
-    `period` is the length of its cycle in seconds; `cycle` says what it does when awake.
+    `period` is the length of its cycle in seconds; `cycle` gives what it sends when awake.
     """
 
     period = 900
 
-    def __init__(self, world, anchor, booted_at):
+    def __init__(self, world: World, anchor: float, booted_at: float) -> None:
         super().__init__(world, anchor, booted_at)
         self.window_until = 0.0
 
-    def hears(self, at):
+    def hears(self, at: float) -> bool:
+        """True in the window, too."""
         return super().hears(at) or at < self.window_until
 
-    def cycle(self):
-        """What the sketch does each time it is awake."""
+    def cycle(self) -> Iterable[Outgoing]:
+        """What the sketch sends each time it is awake."""
         return ()
 
-    def first_values(self):
+    def first_values(self) -> Script:
+        """A first cycle."""
         yield from self.cycle()
         yield from self.listen()
 
-    def listen(self):
+    def listen(self) -> Script:
+        """The window in which a controller is heard."""
         self.window_until = self.now + WINDOW_S * self.pace
         yield self.internal(Internal.I_PRE_SLEEP_NOTIFICATION, int(WINDOW_S * 1000))
         yield self.window_until
 
-    def life(self):
+    def life(self) -> Script:
+        """Sleep, wake, send, listen."""
         while True:
             yield self.slot(self.now, self.period)
             yield self.internal(Internal.I_POST_SLEEP_NOTIFICATION, self.period * 1000)

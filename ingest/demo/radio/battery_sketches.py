@@ -1,13 +1,15 @@
 """Sketches of nodes on batteries: most of the time asleep. Pure.
 
-Later fates (a battery near its end, two days of silence) count from the anchor.
+One-off events (a battery near its end, two days of silence) count from the anchor.
 """
 
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from ingest.demo.radio.battery_node import BatteryNode, NodeBattery, SmartSleeper
 from ingest.demo.radio.node import Child, Task
-from ingest.demo.radio.world import DAY, EPOCH, split_day
+from ingest.demo.radio.world import DAY, EPOCH, World, split_day
+from ingest.demo.wire import Outgoing, Script
 from ingest.mysensors.protocol import Presentation, SetReq
 
 
@@ -32,13 +34,13 @@ class FrontDoor(BatteryNode):
         (20.5, 2),
     )
 
-    def __init__(self, world, anchor, booted_at):
+    def __init__(self, world: World, anchor: float, booted_at: float) -> None:
         super().__init__(world, anchor, booted_at)
         self.switches = lru_cache(maxsize=8)(self._switches)
 
-    def _switches(self, day):
+    def _switches(self, day: int) -> list[tuple[float, int]]:
         """Moments (unix seconds) and states of the contact on one local day."""
-        found = []
+        found: list[tuple[float, int]] = []
         for number, (hour, spread) in enumerate(self.PASSES):
             key = f"door {number}"
             if self.noise.chance(key, day) < 0.3:
@@ -52,7 +54,8 @@ class FrontDoor(BatteryNode):
             found += [(at, 1), (at + 4 + 50 * self.noise.chance(key + " open", day) ** 3, 0)]
         return sorted(found)
 
-    def next_switch(self, after):
+    def next_switch(self, after: float) -> float:
+        """The first time after `after` (unix seconds) at which the contact changes."""
         day = split_day(after)[0]
         while True:
             for at, _ in self.switches(day):
@@ -60,23 +63,28 @@ class FrontDoor(BatteryNode):
                     return at
             day += 1
 
-    def tasks(self):
+    def tasks(self) -> Sequence[Task]:
+        """What it does and how often."""
         return (
             Task(self.next_switch, self.contact),
             self.every(DAY // 2, self.cell),
         )
 
-    def contact(self):
+    def contact(self) -> Script:
+        """The state of the contact."""
         day = split_day(self.now)[0]
         states = [state for at, state in self.switches(day) if at <= self.now + 0.5]
         yield self.value(1, SetReq.V_TRIPPED, states[-1] if states else 0)
 
-    def cell(self):
+    def cell(self) -> Script:
+        """Level and voltage of the battery."""
         yield self.battery_level()
         yield self.battery_voltage(2, 3.1, 2.4)
 
 
 class Greenhouse(SmartSleeper):
+    """Air and soil in the greenhouse, behind the repeater."""
+
     node_id = 7
     parent = 3
     sketch, sketch_version = "Greenhouse", "$Rev: 826 $"
@@ -89,7 +97,8 @@ class Greenhouse(SmartSleeper):
         Child(3, Presentation.S_MOISTURE, "Tomato bed"),
     )
 
-    def cycle(self):
+    def cycle(self) -> Iterator[Outgoing]:
+        """Measure and send."""
         sun = self.world.sun(self.now)
         temperature = (
             self.world.outside(self.now) + 2.2 + 15 * sun + 0.3 * self.noise.smooth("glass", self.now / 1500)
@@ -107,6 +116,8 @@ class Greenhouse(SmartSleeper):
 
 
 class RainGauge(SmartSleeper):
+    """A tipping bucket, behind the repeater."""
+
     node_id = 9
     parent = 3
     sketch, sketch_version = "Rain gauge", "1.2"
@@ -114,7 +125,8 @@ class RainGauge(SmartSleeper):
     battery = NodeBattery(level=41, loss=11)
     children = (Child(1, Presentation.S_RAIN, "Rain"), Child(2, Presentation.S_TEMP, "Outside"))
 
-    def cycle(self):
+    def cycle(self) -> Iterator[Outgoing]:
+        """Measure and send."""
         yield self.value(1, SetReq.V_RAIN, f"{self.world.rain(self.now):.1f}")
         yield self.value(1, SetReq.V_RAINRATE, f"{self.world.rain_rate(self.now):.1f}")
         yield self.value(2, SetReq.V_TEMP, f"{self.world.outside(self.now):.1f}")
@@ -135,7 +147,8 @@ class Cellar(SmartSleeper):
         Child(2, Presentation.S_MULTIMETER, "Cell"),
     )
 
-    def cycle(self):
+    def cycle(self) -> Iterator[Outgoing]:
+        """Measure and send."""
         yield self.value(
             0, SetReq.V_TEMP, f"{13.4 + 0.9 * self.noise.smooth('cellar', self.now / 90_000):.1f}"
         )
@@ -157,10 +170,12 @@ class Garage(BatteryNode):
     battery = NodeBattery(level=37, loss=9)
     children = (Child(0, Presentation.S_TEMP, "Garage"), Child(1, Presentation.S_MOTION, "Gate"))
 
-    def tasks(self):
+    def tasks(self) -> Sequence[Task]:
+        """What it does and how often."""
         return self.every(600, self.climate), self.every(DAY // 2, self.cell)
 
-    def climate(self):
+    def climate(self) -> Script:
+        """Temperature, and motion at busy hours."""
         slow = 0.6 * self.world.outside(self.now - 7200) + 0.4 * self.world.outside(self.now - 36_000)
         yield self.value(0, SetReq.V_TEMP, f"{slow + 3.5:.1f}")
         hour = split_day(self.now)[1]
@@ -169,5 +184,6 @@ class Garage(BatteryNode):
             yield self.now + 25
             yield self.value(1, SetReq.V_TRIPPED, 0)
 
-    def cell(self):
+    def cell(self) -> Script:
+        """Level and voltage of the battery."""
         yield self.battery_level()

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 class Faults:
     """Switches of the gateway program; all off is a well-behaved gateway.
 
-    silent      half-open: clients are accepted and read, nothing is ever written to them
-    deaf        what controllers send is not heeded
+    silent      half-open: clients are accepted and read, nothing is written to them
+    deaf        what controllers send is ignored
     drop_after  every client is cut off after so many lines and one half of the next
     newest_wins a further client takes the place of the oldest (W5100, ENC28J60) where max_clients is reached
     garble      share of lines, 0 to 1, that arrive damaged: cut, glued to the next one, with wrong bytes
@@ -28,7 +28,7 @@ class Faults:
     debug: bool = False
     chance: random.Random = field(default_factory=lambda: random.Random(826), repr=False)
 
-    def spoil(self, data):
+    def damage(self, data: bytes) -> bytes:
         """The bytes that go out for one line with its line end: itself, repeated or damaged."""
         if self.repeat and self.chance.random() < self.repeat:
             data += data
@@ -45,7 +45,7 @@ class Faults:
         return bytes(damaged)
 
 
-def debug_line(line, parent, milliseconds):
+def debug_line(line: bytes, parent: int, milliseconds: int) -> bytes:
     """The I_LOG_MESSAGE, without line end, that a debugging gateway writes on hearing `line` (`MyTransport.cpp`)."""
     sender, child, command, _, type, payload = line.split(b";", 5)
     return b"0;255;3;0;9;%d TSF:MSG:READ,%s-%d-0,s=%s,c=%s,t=%s,pt=0,l=%d,sg=0:%s" % (

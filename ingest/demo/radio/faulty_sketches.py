@@ -1,7 +1,10 @@
-"""Sketches that try a reader: payloads with `;`, questions about the time, plain nonsense. Pure."""
+"""Sketches that put a reader to the test: payloads with `;`, requests for the time, invalid lines. Pure."""
 
-from ingest.demo.radio.node import Child, DemoNode
+from collections.abc import Sequence
+
+from ingest.demo.radio.node import Child, DemoNode, Task
 from ingest.demo.radio.world import DAY, split_day
+from ingest.demo.wire import Script
 from ingest.mysensors.protocol import Command, Internal, Presentation, SetReq
 
 
@@ -15,14 +18,15 @@ class CarTracker(DemoNode):
     children = (Child(1, Presentation.S_GPS, "Car"), Child(2, Presentation.S_INFO, "State"))
     HOME, WORK = (45.46430, 9.18950, 122), (45.52120, 9.21440, 148)
 
-    def tasks(self):
+    def tasks(self) -> Sequence[Task]:
+        """What it does and how often."""
         return (
             self.every(900, self.position),
             self.every(3600, self.state),
             self.every(DAY // 2, self.ask_time),
         )
 
-    def way(self):
+    def way(self) -> float:
         """0 at home to 1 at work; on working days alone."""
         day, hour = split_day(self.now)
         if (day + 2) % 7 > 4:  # 2020-01-01 was a Wednesday
@@ -33,19 +37,22 @@ class CarTracker(DemoNode):
         )
         return min(1.0, max(0.0, (hour - leaves) / 0.6)) - min(1.0, max(0.0, (hour - returns) / 0.7))
 
-    def position(self):
+    def position(self) -> Script:
+        """V_POSITION as latitude;longitude;altitude."""
         way, shake = self.way(), 0.00004 * self.noise.smooth("gps", self.now / 200)
-        place = [home + way * (work - home) for home, work in zip(self.HOME, self.WORK)]
+        place = [home + way * (work - home) for home, work in zip(self.HOME, self.WORK, strict=True)]
         yield self.value(
             1, SetReq.V_POSITION, f"{place[0] + shake:.5f};{place[1] - shake:.5f};{place[2]:.0f}"
         )
 
-    def state(self):
+    def state(self) -> Script:
+        """A text with `;` in it."""
         moving = 0 < self.way() < 1
         volts = (14.1 if moving else 12.5) + 0.2 * self.noise.smooth("car", self.now / 20_000)
         yield self.value(2, SetReq.V_TEXT, f"{'driving' if moving else 'parked'}; {volts:.1f} V; 4 sats")
 
-    def ask_time(self):
+    def ask_time(self) -> Script:
+        """Ask for the time."""
         yield self.internal(Internal.I_TIME)
 
 
@@ -64,19 +71,22 @@ class Attic(DemoNode):
         b"\x00\x8617;1;1;\xc3;0;18.9",
     )
 
-    def tasks(self):
+    def tasks(self) -> Sequence[Task]:
+        """What it does and how often."""
         return self.every(600, self.climate), self.every(5400, self.nonsense, at_boot=False)
 
-    def temperature(self):
+    def temperature(self) -> float:
+        """Degrees Celsius under the roof."""
         return self.world.outside(self.now) + 4 + 6 * self.world.sun(self.now)
 
-    def climate(self):
+    def climate(self) -> Script:
         """A DS18B20 that loses its contact reads -127, one that loses its supply 85."""
         luck = self.noise.chance("contact", int(self.now // 600))
         reading = -127.0 if luck < 0.012 else 85.0 if luck < 0.017 else self.temperature()
         yield self.value(1, SetReq.V_TEMP, f"{reading:.1f}")
 
-    def nonsense(self):
+    def nonsense(self) -> Script:
+        """Now and then something that no node should send."""
         turn = int(self.now // 5400)
         which = int(self.noise.chance("nonsense", turn) * 12)
         pick = self.noise.chance("pick", turn)
@@ -87,7 +97,7 @@ class Attic(DemoNode):
         elif which == 2:
             yield self.internal(77, "?")
         elif which == 3:
-            yield self.say(40, Command.presentation, 99, "unfinished")
+            yield self.message(40, Command.presentation, 99, "unfinished")
         elif which == 4:
             for _ in range(60):
                 yield self.value(1, SetReq.V_TEMP, f"{self.temperature():.1f}")

@@ -1,42 +1,64 @@
 """Sketches of nodes on mains power: awake, so that what a controller sends arrives. Pure."""
 
-from ingest.demo.radio.node import Child, DemoNode
-from ingest.demo.radio.world import DAY, EPOCH, split_day
+from collections.abc import Sequence
+
+from ingest.demo.radio.node import Child, DemoNode, Task
+from ingest.demo.radio.world import DAY, EPOCH, World, split_day
+from ingest.demo.wire import Outgoing, Script
 from ingest.mysensors.protocol import Command, Presentation, SetReq
 
 
 class Switchable(DemoNode):
-    """A node with relays that follow habits until a controller switches them; the next habit takes over again."""
+    """A node with a relay that follows a habit until a controller switches it; the next habit takes over again."""
 
-    relays: dict[int, str] = {}  # child id: name of the method that says what habit wants, 0 or 1
-    told: int | None = None  # the state that was last reported on a change
+    relay_child = 0
+    reported_state: int | None = None  # the state that was last reported on a change
 
-    def __init__(self, world, anchor, booted_at):
+    def __init__(self, world: World, anchor: float, booted_at: float) -> None:
         super().__init__(world, anchor, booted_at)
-        self.by_hand: dict[int, tuple[int, int]] = {}  # child id: (state, what habit wanted then)
+        self.by_hand: tuple[int, int] | None = None  # (state, what the habit wanted then)
 
-    def relay(self, child):
-        habit = getattr(self, self.relays[child])()
-        state, habit_then = self.by_hand.get(child, (habit, habit))
+    def habit(self) -> int:
+        """The state that the habit wants now, 0 or 1."""
+        return 0
+
+    def relay(self) -> int:
+        """The state that the relay has now, 0 or 1."""
+        habit = self.habit()
+        if self.by_hand is None:
+            return habit
+        state, habit_then = self.by_hand
         if habit == habit_then:
             return state
-        del self.by_hand[child]
+        self.by_hand = None
         return habit
 
-    def status(self, child):
-        return self.value(child, SetReq.V_STATUS, self.relay(child))
+    def status(self) -> Outgoing:
+        """The state as a value."""
+        return self.value(self.relay_child, SetReq.V_STATUS, self.relay())
 
-    def on_set(self, child, type, text):
-        if child not in self.relays or type != SetReq.V_STATUS or text not in ("0", "1"):
+    def watch_relay(self) -> Script:
+        """Report the state when it has changed."""
+        state = self.relay()
+        if state != self.reported_state:
+            self.reported_state = state
+            yield self.status()
+
+    def on_set(self, child: int, type: int, text: str) -> list[Outgoing]:
+        """Switch the relay."""
+        if child != self.relay_child or type != SetReq.V_STATUS or text not in ("0", "1"):
             return []
-        self.by_hand[child] = (int(text), getattr(self, self.relays[child])())
-        return [self.status(child)]
+        self.by_hand = (int(text), self.habit())
+        return [self.status()]
 
-    def on_request(self, child, type):
-        return [self.status(child)] if child in self.relays and type == SetReq.V_STATUS else []
+    def on_request(self, child: int, type: int) -> list[Outgoing]:
+        """Answer with the state."""
+        return [self.status()] if child == self.relay_child and type == SetReq.V_STATUS else []
 
 
 class LivingRoom(DemoNode):
+    """Climate, sky and light in the living room."""
+
     node_id = 2
     sketch, sketch_version = "Living room", "2.1"
     rssi = -58
@@ -47,10 +69,12 @@ class LivingRoom(DemoNode):
         Child(3, Presentation.S_LIGHT_LEVEL, "Light"),
     )
 
-    def tasks(self):
+    def tasks(self) -> Sequence[Task]:
+        """What it does and how often."""
         return self.every(300, self.climate), self.every(900, self.sky), self.every(3600, self.alive)
 
-    def climate(self):
+    def climate(self) -> Script:
+        """Temperature and humidity."""
         hour = split_day(self.now)[1]
         temperature = (20.6 if 6 <= hour < 23 else 19.2) + 0.05 * (self.world.outside(self.now) - 10)
         temperature += 0.5 * self.noise.smooth("living", self.now / 3000)
@@ -59,30 +83,31 @@ class LivingRoom(DemoNode):
         yield self.value(0, SetReq.V_TEMP, f"{temperature:.1f}")
         yield self.value(1, SetReq.V_HUM, f"{humidity:.0f}")
 
-    def sky(self):
+    def sky(self) -> Script:
+        """Pressure, forecast and light."""
         hour = split_day(self.now)[1]
         lamp = 18 if 18.5 <= hour < 23 else 0
         light = min(100, round(110 * self.world.sun(self.now) + lamp))
         pressure = self.world.pressure(self.now)
         trend = pressure - self.world.pressure(self.now - 10800)
-        forecast = (
-            "stable"
-            if abs(trend) < 1
-            else "sunny"
-            if trend > 0
-            else "cloudy"
-            if trend > -3
-            else "thunderstorm"
-        )
+        if abs(trend) < 1:
+            forecast = "stable"
+        elif trend > 0:
+            forecast = "sunny"
+        else:
+            forecast = "cloudy" if trend > -3 else "thunderstorm"
         yield self.value(2, SetReq.V_PRESSURE, f"{pressure:.1f}")
         yield self.value(2, SetReq.V_FORECAST, forecast)
         yield self.value(3, SetReq.V_LIGHT_LEVEL, light)
 
-    def alive(self):
+    def alive(self) -> Script:
+        """A heartbeat."""
         yield self.heartbeat()
 
 
 class LandingRepeater(DemoNode):
+    """A repeater that measures its supply."""
+
     node_id = 3
     sketch, sketch_version = "Landing repeater", "1.4"
     library = "2.4.0-alpha"
@@ -90,44 +115,52 @@ class LandingRepeater(DemoNode):
     rssi = -49
     children = (Child(0, Presentation.S_MULTIMETER, "Supply"),)
 
-    def tasks(self):
+    def tasks(self) -> Sequence[Task]:
+        """What it does and how often."""
         return self.every(1800, self.supply), self.every(600, self.alive)
 
-    def supply(self):
+    def supply(self) -> Script:
+        """The supply voltage."""
         yield self.value(
             0, SetReq.V_VOLTAGE, f"{5.02 + 0.06 * self.noise.smooth('supply', self.now / 4000):.2f}"
         )
 
-    def alive(self):
+    def alive(self) -> Script:
+        """A heartbeat."""
         yield self.heartbeat()
 
 
 class PowerMeter(DemoNode):
+    """Power and energy from the grid."""
+
     node_id = 5
     sketch, sketch_version = "Power meter", "1.7"
     rssi = -66
     children = (Child(1, Presentation.S_POWER, "Mains"),)
 
-    def tasks(self):
+    def tasks(self) -> Sequence[Task]:
+        """What it does and how often."""
         return (
             self.every(60, self.power),
             self.every(300, self.energy),
             self.every(21600, self.ask_count),
         )
 
-    def power(self):
+    def power(self) -> Script:
+        """Power now."""
         yield self.value(1, SetReq.V_WATT, f"{self.world.watts(self.now):.0f}")
 
-    def energy(self):
+    def energy(self) -> Script:
+        """The meter's count."""
         yield self.value(1, SetReq.V_KWH, f"{self.world.kwh(self.now):.3f}")
 
-    def ask_count(self):
+    def ask_count(self) -> Script:
         """A meter of pulses asks its controller for the last count."""
-        yield self.say(1, Command.req, SetReq.V_KWH)
+        yield self.message(1, Command.req, SetReq.V_KWH)
 
 
 class Bathroom(Switchable):
-    """With the tracker's convention: child 98 tells the parent (V_TEXT) and how the radio does (V_VAR5)."""
+    """With the tracker's convention: child 98 reports the parent (V_TEXT) and the state of the radio (V_VAR5)."""
 
     node_id = 6
     parent = 3
@@ -138,16 +171,17 @@ class Bathroom(Switchable):
         Child(3, Presentation.S_BINARY, "Fan"),
         Child(98, Presentation.S_CUSTOM, "Radio"),
     )
-    relays = {3: "fan"}
+    relay_child = 3
 
-    def tasks(self):
+    def tasks(self) -> Sequence[Task]:
+        """What it does and how often."""
         return (
             self.every(600, self.climate),
-            self.every(120, self.watch_fan, at_boot=False),
+            self.every(120, self.watch_relay, at_boot=False, name="watch_fan"),
             self.every(7200, self.radio),
         )
 
-    def steam(self):
+    def steam(self) -> float:
         """What showers leave in the air, 0 to 1."""
         day, hour = split_day(self.now)
         rest = 0.0
@@ -156,23 +190,19 @@ class Bathroom(Switchable):
                 rest += 2.7 ** (-2.2 * (hour - start)) if hour > start + 0.2 else (hour - start) / 0.2
         return min(1.0, rest)
 
-    def fan(self):
+    def habit(self) -> int:
+        """The fan runs while there is steam."""
         return int(self.steam() > 0.3)
 
-    def climate(self):
+    def climate(self) -> Script:
+        """Temperature and humidity."""
         temperature = 21.2 + 1.8 * self.steam() + 0.4 * self.noise.smooth("bathroom", self.now / 4000)
         humidity = 50 + 44 * self.steam() + 3 * self.noise.smooth("bath hum", self.now / 3000)
         yield self.value(1, SetReq.V_TEMP, f"{temperature:.1f}")
         yield self.value(2, SetReq.V_HUM, f"{humidity:.1f}")
 
-    def watch_fan(self):
-        """Says so when the fan changes; looks every two minutes."""
-        state = self.relay(3)
-        if state != self.told:
-            self.told = state
-            yield self.status(3)
-
-    def radio(self):
+    def radio(self) -> Script:
+        """The parent and the share of messages that arrived."""
         sent = int((self.now - EPOCH) / 55) % 60000 + 200
         success = 62 + 14 * self.noise.smooth("arc", self.now / 50_000)
         retries = round(sent * (100 - success) / success)
@@ -183,7 +213,7 @@ class Bathroom(Switchable):
 
 
 class Boiler(DemoNode):
-    """Heating water of the house, with a leak detector that had its day six days before the anchor."""
+    """Heating water, with a leak detector that reported a leak six days before the anchor."""
 
     node_id = 8
     sketch, sketch_version = "Boiler room", "41"
@@ -198,16 +228,18 @@ class Boiler(DemoNode):
     burning: bool | None = None
     LEAK_DAYS, LEAK_S = 6.2, 2400
 
-    def tasks(self):
+    def tasks(self) -> Sequence[Task]:
+        """What it does and how often."""
         return self.every(300, self.temperatures), self.every(1800, self.floor), self.every(3600, self.alive)
 
-    def burner(self):
-        """0 to 1: how long ago the burner started, seen in the water; it burns longer when it is cold."""
+    def burner(self) -> tuple[float, bool]:
+        """How warm the water is, 0 to 1, and whether the burner is on; it burns longer when it is cold."""
         share = min(0.9, max(0.12, (19 - self.world.outside(self.now)) / 26))
         part = self.now % 3300 / 3300
         return (part / share if part < share else (1 - part) / (1 - share)), part < share
 
-    def temperatures(self):
+    def temperatures(self) -> Script:
+        """Flow and return, and the burner when it changes."""
         warmth, on = self.burner()
         flow = 38 + 22 * warmth + 0.8 * self.noise.smooth("flow", self.now / 700)
         back = 33 + 12 * warmth + 0.5 * self.noise.smooth("return", self.now / 700)
@@ -217,15 +249,19 @@ class Boiler(DemoNode):
             self.burning = on
             yield self.value(3, SetReq.V_HVAC_FLOW_STATE, "HeatOn" if on else "Off")
 
-    def floor(self):
+    def floor(self) -> Script:
+        """The leak detector."""
         since = self.now - (self.anchor - self.LEAK_DAYS * DAY)
         yield self.value(2, SetReq.V_TRIPPED, int(0 <= since < self.LEAK_S))
 
-    def alive(self):
+    def alive(self) -> Script:
+        """A heartbeat."""
         yield self.heartbeat()
 
 
 class GardenLight(Switchable):
+    """Lamps that follow the dusk."""
+
     node_id = 21
     sketch, sketch_version = "Garden light", "2.0"
     rssi = -81
@@ -233,22 +269,18 @@ class GardenLight(Switchable):
         Child(1, Presentation.S_BINARY, "Path lamps"),
         Child(2, Presentation.S_LIGHT_LEVEL, "Dusk"),
     )
-    relays = {1: "lamps"}
+    relay_child = 1
 
-    def tasks(self):
-        return self.every(300, self.watch, at_boot=False), self.every(1800, self.report)
+    def tasks(self) -> Sequence[Task]:
+        """What it does and how often."""
+        return self.every(300, self.watch_relay, at_boot=False, name="watch"), self.every(1800, self.report)
 
-    def lamps(self):
+    def habit(self) -> int:
         """On from dusk to half past eleven."""
         hour = split_day(self.now)[1]
         return int(15 < hour < 23.5 and self.world.sun(self.now) < 0.02)
 
-    def watch(self):
-        state = self.relay(1)
-        if state != self.told:
-            self.told = state
-            yield self.status(1)
-
-    def report(self):
+    def report(self) -> Script:
+        """Light and lamps."""
         yield self.value(2, SetReq.V_LIGHT_LEVEL, min(100, round(120 * self.world.sun(self.now))))
-        yield self.status(1)
+        yield self.status()

@@ -1,118 +1,138 @@
-"""The demo house: runs the nodes' scripts on a clock that others drive. Pure: no I/O, no sleeping.
+"""The demo's radio network: runs the nodes' scripts on a clock that others drive. Pure: no I/O, no sleeping.
 
-The same house makes history (the clock runs as fast as it can) and lives (the gateway program asks for what
-was said up to now). Times are unix seconds of the house.
+The same network makes history (the clock runs as fast as it can) and lives (the gateway program asks for what
+was sent up to now). Times are unix seconds of the network.
 """
 
 import heapq
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 
-from ingest.demo.radio.gateway_node import BaseStation
+from ingest.demo.radio.gateway_node import GatewayNode
+from ingest.demo.radio.node import Activity, DemoNode
 from ingest.demo.radio.nodes import DEMO_NODES
 from ingest.demo.radio.world import World
-from ingest.demo.wire import format_outgoing, parse_incoming
+from ingest.demo.wire import Incoming, format_outgoing, parse_incoming
 from ingest.mysensors.protocol import BROADCAST, GATEWAY_NODE, Command, Internal
 
 SEED = 826
-DISCOVERY_S = 1200  # MY_TRANSPORT_DISCOVERY_INTERVAL_MS
+DISCOVERY_S = 1200.0  # MY_TRANSPORT_DISCOVERY_INTERVAL_MS
+DISCOVERY_SPREAD_S = 1.023  # the answers to it come within that
 AIR_S = 0.012  # from one message of a node to its next, and from a question to its answer
 BOOT_SPREAD_S = 3  # from the first node's start to the last one's, where all are switched on at once
-DAYS_BACK = 28  # how long before the anchor the nodes of a house without history were last started
+DAYS_BACK = 28  # how long before the anchor the nodes of a network without history were last started
+
+NodeKind = Callable[[World, float, float], DemoNode]  # a class: world, anchor, booted_at
 
 
 class DemoNetwork:
     """Nodes and their gateway at work from `now` on.
 
-    `anchor` is the moment around which one-off fates are arranged (default: now); hand over that of the history
-    to carry on with it. `pace` is how many house seconds pass in a second of whoever talks with the house: what
-    depends on a controller (a sleeper's window, the wait for an answer) keeps its real length. `boot` starts all
-    nodes with a reset; else they are in the midst of life. `answered`: no controller is there, the scripts go on
-    as if it had answered at once.
+    `anchor` is the moment around which one-off events are arranged (default: now); hand over that of the history
+    to carry on with it. `pace` is how many network seconds pass in a second of a controller: what depends on one
+    (a sleeper's window, the wait for an answer) keeps its real length. `boot` starts all nodes with a reset; else
+    they are in the midst of life. `answered`: no controller is there, the scripts go on as if it had answered at once.
     """
 
     def __init__(
-        self, now, *, anchor=None, seed=SEED, pace=1.0, boot=False, answered=False, nodes=DEMO_NODES
-    ):
+        self,
+        now: float,
+        *,
+        anchor: float | None = None,
+        seed: int = SEED,
+        pace: float = 1.0,
+        boot: bool = False,
+        answered: bool = False,
+        nodes: Iterable[NodeKind] = DEMO_NODES,
+        discovery_s: float = DISCOVERY_S,
+    ) -> None:
         self.now = now
         self.anchor = now if anchor is None else anchor
         self.world = World(seed)
         self.pace = pace
         self.answered = answered
-        self.nodes = []
-        self._heap = []
-        self._numbers = count()
-        self._pushed_at = {}
+        self.discovery_s = discovery_s
+        self.nodes: list[DemoNode] = []
+        # (when, number, whose turn it is or the sender of the line or None for a discovery, the line)
+        self._heap: list[tuple[float, int, Activity | None, bytes | None]] = []
+        self._numbers = count(1)
         booted_at = now if boot else min(now, self.anchor - DAYS_BACK * 86400)
-        self.gateway = BaseStation(self.world, self.anchor, booted_at)
-        self.gateway.wake = lambda at: None
-        self._push((now // DISCOVERY_S + 1) * DISCOVERY_S, None, None)
-        for order, kind in enumerate(nodes):
-            self.add(
-                kind, now + BOOT_SPREAD_S * self.pace * order / len(nodes) if boot else now, boot, booted_at
-            )
+        self.gateway = GatewayNode(self.world, self.anchor, booted_at)
+        self.gateway.start(boot=False)
+        self._plan_discovery(now)
+        kinds = list(nodes)
+        for order, kind in enumerate(kinds):
+            at = now + BOOT_SPREAD_S * self.pace * order / len(kinds) if boot else now
+            self.add(kind, at, boot, booted_at)
 
-    def add(self, kind, at, boot=True, booted_at=None):
-        """Move in a node of class `kind` that starts at `at`; returns it."""
-        node = kind(self.world, self.anchor, at if booted_at is None else booted_at)
+    def add(self, kind: NodeKind, at: float, boot: bool = True, booted_at: float | None = None) -> DemoNode:
+        """Add a node of class `kind` that starts at `at`; returns it."""
+        return self.join(kind(self.world, self.anchor, at if booted_at is None else booted_at), at, boot)
+
+    def join(self, node: DemoNode, at: float, boot: bool = True) -> DemoNode:
+        """Add a node that starts at `at`; returns it."""
         node.pace, node.answered, node.now = self.pace, self.answered, at
         node.deaf_until = at
-        node.wake = lambda when: self._wake(node, when)
+        node.schedule = self._schedule
         self.nodes.append(node)
         node.start(boot)
         node.wake(at)
         return node
 
-    def node(self, node_id):
+    def node(self, node_id: int) -> DemoNode:
         """The node of that id. Raises KeyError."""
         for node in (self.gateway, *self.nodes):
             if node.node_id == node_id:
                 return node
         raise KeyError(node_id)
 
-    def _push(self, at, node, line):
+    def _push(self, at: float, activity: Activity | None, line: bytes | None) -> int:
         number = next(self._numbers)
-        heapq.heappush(self._heap, (at, number, node, line))
+        heapq.heappush(self._heap, (at, number, activity, line))
         return number
 
-    def _wake(self, node, at):
-        node.rests_until = at
-        node.ticket = self._push(at, node, None)
+    def _schedule(self, activity: Activity, at: float) -> None:
+        activity.rests_until = at
+        activity.ticket = self._push(at, activity, None)
+
+    def _plan_discovery(self, at: float) -> None:
+        self._push((at // self.discovery_s + 1) * self.discovery_s, None, None)
 
     @property
-    def next_at(self):
+    def next_at(self) -> float:
         """When the next thing happens, unix seconds."""
         return self._heap[0][0]
 
-    def events(self, until):
-        """Yield (unix seconds, line) for everything said before `until`, in order of time."""
+    def events(self, until: float) -> Iterator[tuple[float, bytes]]:
+        """Yield (unix seconds, line) for everything sent before `until`, in order of time."""
         heap = self._heap
         while heap[0][0] < until:
-            at, number, node, line = heapq.heappop(heap)
+            at, number, activity, line = heapq.heappop(heap)
             if at > self.now:
                 self.now = at
             if line is not None:
                 yield at, line
-            elif node is None:
-                self._push((at // DISCOVERY_S + 1) * DISCOVERY_S, None, None)
+            elif activity is None:
+                self._plan_discovery(at)
                 self.discover(at)
-            elif number == node.ticket and node.is_alive(at):
-                node.now = at
-                said = node.resume()
-                if isinstance(said, float | int):
-                    self._wake(node, max(said, at))
-                elif said is not None:
-                    self._wake(node, at + AIR_S * self.pace)
-                    yield at, said if isinstance(said, bytes) else format_outgoing(said)
+            elif number == activity.ticket and activity.node.is_alive(at):
+                activity.node.now = at
+                outcome = activity.resume()
+                if isinstance(outcome, float | int):
+                    self._schedule(activity, max(outcome, at))
+                elif outcome is not None:
+                    self._schedule(activity, at + AIR_S * self.pace)
+                    yield at, outcome if isinstance(outcome, bytes) else format_outgoing(outcome)
 
-    def discover(self, at):
-        """The gateway asks who is there: every node that listens answers with its parent's id, within 1.023 s."""
+    def discover(self, at: float) -> None:
+        """The gateway sends I_DISCOVER_REQUEST: every running node that hears it answers with its parent's id."""
         for node in self.nodes:
-            if node.listens(at) and node.node_id != BROADCAST:
-                delay = 1.023 * node.noise.chance(f"discover {node.node_id}", int(at)) * self.pace
+            if node.is_running and node.listens(at) and node.node_id != BROADCAST:
+                chance = node.noise.chance(f"discover {node.node_id}", int(at))
                 answer = node.internal(Internal.I_DISCOVER_RESPONSE, node.parent)
-                self._push(at + delay, node, format_outgoing(answer))
+                self._push(at + DISCOVERY_SPREAD_S * chance * self.pace, None, format_outgoing(answer))
 
-    def receive(self, line, at):
+    def receive(self, line: bytes, at: float) -> None:
         """Take one line of a controller, without its line end, at `at`; answers come out of `events`.
 
         Garbage, unknown destinations and nodes that sleep give silence.
@@ -120,10 +140,11 @@ class DemoNetwork:
         message = parse_incoming(line)
         if message is None:
             return
-        if message.node == BROADCAST and message.command == Command.internal:
-            if message.type == Internal.I_DISCOVER_REQUEST:
-                self.discover(at)
-            elif message.type == Internal.I_ID_RESPONSE:
+        is_internal = message.command == Command.internal
+        if message.node == BROADCAST and is_internal and message.type == Internal.I_DISCOVER_REQUEST:
+            self.discover(at)
+        elif message.node == BROADCAST and is_internal:
+            if message.type == Internal.I_ID_RESPONSE:
                 self._deliver(message, at, [node for node in self.nodes if node.node_id == BROADCAST])
         elif message.node == BROADCAST:
             self._deliver(message, at, [node for node in self.nodes if node.node_id != BROADCAST])
@@ -132,9 +153,9 @@ class DemoNetwork:
         else:
             self._deliver(message, at, [node for node in self.nodes if node.node_id == message.node])
 
-    def _deliver(self, message, at, nodes):
+    def _deliver(self, message: Incoming, at: float, nodes: list[DemoNode]) -> None:
         for node in nodes:
             if node.listens(at):
                 for number, answer in enumerate(node.receive(message, at), 1):
                     delay = 0 if node is self.gateway else AIR_S * self.pace * number
-                    self._push(at + delay, node, format_outgoing(answer))
+                    self._push(at + delay, None, format_outgoing(answer))

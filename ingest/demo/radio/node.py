@@ -5,17 +5,19 @@ A node is a script, a generator that yields what it sends (Outgoing) and until w
 `core/MySensorsCore.cpp` and `core/MyTransport.cpp`, library 2.3.2 and 2.4.0-alpha.
 """
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import ClassVar, NamedTuple
 
-from ingest.demo.radio.world import DAY
-from ingest.demo.wire import Incoming, Outgoing
-from ingest.mysensors.protocol import BROADCAST, NODE_CHILD, Command, Internal, Presentation
+from ingest.demo.ota.updater import Updater, factory_facts, factory_image
+from ingest.demo.radio.world import DAY, World
+from ingest.demo.wire import Incoming, Outgoing, Script
+from ingest.mysensors.protocol import BROADCAST, NODE_CHILD, Command, Internal, Presentation, SetReq
 
-Script = Iterator[Outgoing | float]
 CONFIG_WAIT_S = 2.0  # for the answer to I_CONFIG
-ID_WAIT_S = 2.0  # for the answer to I_ID_REQUEST, 4 times, then 10 s of nothing
+ID_WAIT_S = 2.0  # for the answer to I_ID_REQUEST, 4 times, then a pause of ID_PAUSE_S
+ID_PAUSE_S = 10.0
 NO_SIGNAL_REPORT = -256
+VERSION_ANSWERED = (2, 3, 1)  # the first library that answers I_VERSION
 
 
 class Child(NamedTuple):
@@ -27,18 +29,38 @@ class Child(NamedTuple):
 
 
 class Task(NamedTuple):
-    """Something a sketch does again and again."""
+    """Something a sketch does repeatedly."""
 
     next_at: Callable[[float], float]  # the first time after the given one
     run: Callable[[], Script]
     at_boot: bool = True
 
 
+class Activity:
+    """Something that a node does: a stack of scripts, of which the last one runs. The network sets `ticket`."""
+
+    def __init__(self, node: "DemoNode") -> None:
+        self.node = node
+        self.scripts: list[Script] = []
+        self.rests_until = node.now
+        self.ticket = 0
+
+    def resume(self) -> Outgoing | bytes | float | None:
+        """The next thing that happens: something sent, a time to rest until, or None when all has ended."""
+        while self.scripts:
+            running = self.scripts
+            try:
+                return next(running[-1])
+            except StopIteration:
+                running.pop()
+        return None
+
+
 class DemoNode:
-    """A node that is awake all the time. Sketches are subclasses: they say who they are and what they do.
+    """A node that is awake all the time. Sketches are subclasses: they define who they are and what they do.
 
     `world` is what there is to measure, `anchor` the moment (unix seconds) around which batteries and other
-    one-off fates are arranged, `booted_at` since when it runs.
+    one-off events are arranged, `booted_at` since when it runs.
     """
 
     node_id = BROADCAST  # "no id yet"
@@ -47,68 +69,101 @@ class DemoNode:
     sketch_version = "1.0"
     library = "2.3.2"
     repeater = False
-    children: tuple[Child, ...] = ()
+    children: Sequence[Child] = ()
     rssi: int | None = None  # dBm; None: built without MY_SIGNAL_REPORT_ENABLED
     silent_since_days: float | None = None  # before the anchor
+    make_updater: ClassVar[type[Updater] | None] = None
+    crash_s = 8.0  # until the watchdog restarts a sketch that is half an image
 
-    def __init__(self, world, anchor, booted_at):
+    def __init__(self, world: World, anchor: float, booted_at: float) -> None:
         self.world = world
         self.noise = world.noise
         self.anchor = anchor
         self.booted_at = booted_at
         self.now = booted_at
-        self.rests_until = booted_at
-        self.pace = 1.0  # house seconds in a second of the people who talk with the house
-        self.answered = False  # nobody is there to answer, yet answers are taken for given
-        self.wake: Callable[[float], None] = lambda at: None  # set by the house
-        self.ticket = 0
-        self.scripts: list[Script] = []
+        self.pace = 1.0  # network seconds in a second of a controller
+        self.answered = False  # no controller is there, answers are taken for given
+        self.schedule: Callable[[Activity, float], None] = lambda activity, at: None  # set by the network
+        self.main = Activity(self)
+        self.beside = Activity(self)  # what its updater does while the sketch runs
+        self.is_running = False  # the sketch; not so from a reset until its firmware has been checked
         self.deaf_until = booted_at
         self.awaiting: int | None = None
         self.token = NODE_CHILD
         self.presenting = False
         self.metric: bool | None = None
         self.controller_time: int | None = None
+        self.updater = self._factory_updater()
+        self._internal: dict[int, Callable[[str, int], list[Outgoing]]] = {
+            Internal.I_CONFIG: self.on_config,
+            Internal.I_ID_RESPONSE: self.on_id,
+            Internal.I_TIME: self.on_time,
+            Internal.I_PRESENTATION: self.on_presentation,
+            Internal.I_REBOOT: self.on_reboot,
+            Internal.I_HEARTBEAT_REQUEST: self.on_heartbeat,
+            Internal.I_VERSION: self.on_version,
+            Internal.I_SIGNAL_REPORT_REQUEST: self.on_signal_report,
+        }
+
+    def _factory_updater(self) -> Updater | None:
+        make = type(self).make_updater
+        if make is None:
+            return None
+        image = factory_image(self.sketch)
+        return make(self, image, factory_facts(image))
 
     # -- running
 
-    def start(self, boot):
+    def start(self, boot: bool) -> None:
         """Begin: with a reset, or in the midst of life."""
-        self.presenting, self.awaiting = False, None
-        self.scripts = [self.boot() if boot else self.life()]
+        self.presenting, self.awaiting, self.is_running = False, None, not boot
+        self.main.scripts = [self.boot() if boot else self.life()]
 
-    def resume(self):
-        """The next thing the node does: an Outgoing, a time to rest until, or None when it has ended."""
-        while self.scripts:
-            try:
-                return next(self.scripts[-1])
-            except StopIteration:
-                self.scripts.pop()
-        return None
+    def wake(self, at: float) -> None:
+        """Go on with the main script at that time, whatever it waits for."""
+        self.schedule(self.main, at)
 
-    def is_alive(self, at):
+    def run_beside(self, script: Script) -> None:
+        """Run a script while the sketch goes on; it takes the place of the one before."""
+        self.beside.scripts = [script]
+        self.schedule(self.beside, self.now)
+
+    def is_alive(self, at: float) -> bool:
         """True until it goes silent for good."""
         return self.silent_since_days is None or at < self.anchor - self.silent_since_days * DAY
 
-    def hears(self, at):
+    def hears(self, at: float) -> bool:
         """True when the sketch leaves the radio on."""
         return True
 
-    def listens(self, at):
+    def listens(self, at: float) -> bool:
         """True when what is sent at that moment arrives."""
-        return self.is_alive(at) and at >= self.deaf_until and self.hears(at)
+        if not self.is_alive(at) or at < self.deaf_until:
+            return False
+        return (self.updater is not None and self.updater.is_busy) or (self.is_running and self.hears(at))
 
     # -- the scripts of the library
 
-    def boot(self):
-        """Everything from a reset on: id, presentation, first values, life."""
+    def boot(self) -> Script:
+        """Everything from a reset on: firmware, id, presentation, first values, life."""
+        if self.updater is not None and not self.answered:
+            yield from self.updater.boot()
+            while not self.can_run(self.updater.image):
+                yield self.now + self.crash_s * self.pace
+                yield from self.updater.boot()
+            self.sketch_version = self.updater.sketch_version or self.sketch_version
         self.booted_at = self.now
+        self.is_running = True
         yield from self.find_id()
         yield from self.present()
         yield from self.first_values()
         yield from self.life()
 
-    def find_id(self):
+    def can_run(self, image: bytes) -> bool:
+        """True when the image in the flash is a sketch, not a part of one."""
+        return self.updater is None or self.updater.is_whole
+
+    def find_id(self) -> Script:
         """Ask for an id until there is one; an id once given is kept, as an EEPROM does."""
         tries = 0
         while self.node_id == BROADCAST:
@@ -117,9 +172,9 @@ class DemoNode:
             yield from self.await_answer(request, Internal.I_ID_RESPONSE, ID_WAIT_S * self.pace)
             tries += 1
             if tries % 4 == 0 and self.node_id == BROADCAST:
-                yield self.now + 10 * self.pace
+                yield self.now + ID_PAUSE_S * self.pace
 
-    def await_answer(self, request, answer, seconds):
+    def await_answer(self, request: Outgoing, answer: Internal, seconds: float) -> Script:
         """Send `request` and wait for an internal message of type `answer`, at most so many seconds."""
         self.awaiting = answer
         yield request
@@ -127,29 +182,33 @@ class DemoNode:
             yield self.now + seconds
         self.awaiting = None
 
-    def present(self):
+    def present(self) -> Script:
         """Who the node is, in the order of the library; I_CONFIG waits for its answer."""
         self.presenting = True
-        yield self.say(NODE_CHILD, Command.presentation, self.role, self.library)
+        if self.updater is not None and not self.answered:
+            yield from self.updater.present()
+        yield self.message(NODE_CHILD, Command.presentation, self.role, self.library)
         request = self.internal(Internal.I_CONFIG, self.parent)
         wait = 0.03 if self.answered else CONFIG_WAIT_S * self.pace
         yield from self.await_answer(request, Internal.I_CONFIG, wait)
         yield self.internal(Internal.I_SKETCH_NAME, self.sketch)
         yield self.internal(Internal.I_SKETCH_VERSION, self.sketch_version)
         for child in self.children:
-            yield self.say(child.child_id, Command.presentation, child.type, child.description)
+            yield self.message(child.child_id, Command.presentation, child.type, child.description)
         self.presenting = False
 
-    def tasks(self):
-        """What the sketch does again and again."""
+    def tasks(self) -> Sequence[Task]:
+        """What the sketch does repeatedly."""
         return ()
 
-    def first_values(self):
+    def first_values(self) -> Script:
+        """What the sketch sends when it has just started."""
         for task in self.tasks():
             if task.at_boot:
                 yield from task.run()
 
-    def life(self):
+    def life(self) -> Script:
+        """Everything that follows: each task at its times."""
         tasks = self.tasks()
         due = [task.next_at(self.now) for task in tasks]
         while due:
@@ -159,18 +218,25 @@ class DemoNode:
             yield from tasks[which].run()
             due[which] = tasks[which].next_at(self.now)
 
-    def reboot(self, at):
-        """Start anew, 1 to 2 seconds after `at`; deaf until then."""
-        self.scripts = [self.boot()]
-        self.presenting, self.awaiting = False, None
-        self.deaf_until = at + (1 + self.noise.chance(f"reboot {self.node_id}", int(at))) * self.pace
+    def reset_s(self, at: float) -> float:
+        """How long a reset takes that begins at `at`: 1 to 2 seconds."""
+        return 1 + self.noise.chance(f"reboot {self.node_id}", int(at))
+
+    def reboot(self, at: float) -> None:
+        """Start anew after a moment in which nothing is heard."""
+        self.beside.scripts = []
+        self.start(boot=True)
+        self.deaf_until = at + self.reset_s(at) * self.pace
         self.wake(self.deaf_until)
 
     # -- what comes in
 
-    def receive(self, message: Incoming, at):
-        """Take what a controller sent and return the answers, in order: the echo comes first, from the library."""
+    def receive(self, message: Incoming, at: float) -> list[Outgoing]:
+        """Take what a controller sent; returns the answers in order: the echo comes first, from the library."""
         self.now = at
+        if self.updater is not None and self.updater.takes(message):
+            self.updater.receive(message)
+            return []
         answers = []
         if message.echo and message.node != BROADCAST:
             answers.append(
@@ -182,90 +248,115 @@ class DemoNode:
             answers += self.on_set(message.child, message.type, message.payload.decode("utf-8", "replace"))
         elif message.command == Command.req:
             answers += self.on_request(message.child, message.type)
-        elif message.command == Command.stream:
-            answers += self.on_stream(message.type, message.payload)
         return answers
 
-    def on_internal(self, type, payload, child):
-        text = payload.decode("ascii", "replace")
-        if type == Internal.I_CONFIG:
-            self.metric = text[:1] in ("M", "\0")
-            self.got_answer(type)
-        elif type == Internal.I_ID_RESPONSE and self.awaiting == type and child in (self.token, NODE_CHILD):
-            if text.isdecimal() and 0 < int(text) < BROADCAST:
-                self.node_id = int(text)
-                self.got_answer(type)
-        elif type == Internal.I_TIME and text.isdecimal():
+    def on_internal(self, type: int, payload: bytes, child: int) -> list[Outgoing]:
+        """The library's answers to C_INTERNAL."""
+        handler = self._internal.get(type)
+        return handler(payload.decode("ascii", "replace"), child) if handler else []
+
+    def on_config(self, text: str, child: int) -> list[Outgoing]:
+        """I_CONFIG: the unit system."""
+        self.metric = text[:1] in ("M", "\0")
+        self.got_answer(Internal.I_CONFIG)
+        return []
+
+    def on_id(self, text: str, child: int) -> list[Outgoing]:
+        """I_ID_RESPONSE: taken where it was asked for, with the token of the request or without one."""
+        is_ours = self.awaiting == Internal.I_ID_RESPONSE and child in (self.token, NODE_CHILD)
+        if is_ours and text.isdecimal() and 0 < int(text) < BROADCAST:
+            self.node_id = int(text)
+            self.got_answer(Internal.I_ID_RESPONSE)
+        return []
+
+    def on_time(self, text: str, child: int) -> list[Outgoing]:
+        """I_TIME: local time as seconds since 1970."""
+        if text.isdecimal():
             self.controller_time = int(text)
-        elif type == Internal.I_PRESENTATION and not self.presenting:
+        return []
+
+    def on_presentation(self, text: str, child: int) -> list[Outgoing]:
+        """I_PRESENTATION: present again, unless that is under way."""
+        if not self.presenting:
             self.interrupt(self.present())
-        elif type == Internal.I_REBOOT:
-            self.reboot(self.now)
-        elif type == Internal.I_HEARTBEAT_REQUEST:
-            return [self.heartbeat()]
-        elif type == Internal.I_VERSION and self.version_number():
-            return [self.internal(Internal.I_VERSION, self.version_number())]
-        elif type == Internal.I_SIGNAL_REPORT_REQUEST:
-            return [self.internal(Internal.I_SIGNAL_REPORT_RESPONSE, self.signal(text))]
         return []
 
-    def on_set(self, child, type, text):
-        """What the sketch does with a value that it is sent. Returns what it says to that."""
+    def on_reboot(self, text: str, child: int) -> list[Outgoing]:
+        """I_REBOOT."""
+        self.reboot(self.now)
         return []
 
-    def on_request(self, child, type):
+    def on_heartbeat(self, text: str, child: int) -> list[Outgoing]:
+        """I_HEARTBEAT_REQUEST."""
+        return [self.heartbeat()]
+
+    def on_version(self, text: str, child: int) -> list[Outgoing]:
+        """I_VERSION: the library's number, from 2.3.1 on."""
+        number = self.version_number()
+        return [] if number is None else [self.internal(Internal.I_VERSION, number)]
+
+    def on_signal_report(self, text: str, child: int) -> list[Outgoing]:
+        """I_SIGNAL_REPORT_REQUEST."""
+        return [self.internal(Internal.I_SIGNAL_REPORT_RESPONSE, self.signal(text))]
+
+    def on_set(self, child: int, type: int, text: str) -> list[Outgoing]:
+        """What the sketch does with a value that it is sent. Returns its answer."""
+        return []
+
+    def on_request(self, child: int, type: int) -> list[Outgoing]:
         """The sketch's answer to C_REQ."""
         return []
 
-    def on_stream(self, type, data):
-        """What comes in over C_STREAM; a sketch without the firmware feature takes nothing."""
-        return []
-
-    def got_answer(self, type):
+    def got_answer(self, type: int) -> None:
+        """Go on where the script waits for an answer of this type."""
         if self.awaiting == type:
             self.awaiting = None
             self.wake(self.now)
 
-    def interrupt(self, script):
+    def interrupt(self, script: Script) -> None:
         """Do `script` first, then go on as before."""
 
-        def interlude(until):
+        def interlude(until: float) -> Script:
             yield from script
             yield until
 
-        self.scripts.append(interlude(self.rests_until))
+        self.main.scripts.append(interlude(self.main.rests_until))
         self.wake(self.now)
 
     # -- what goes out
 
     @property
-    def role(self):
+    def role(self) -> Presentation:
+        """How the node presents itself."""
         return Presentation.S_ARDUINO_REPEATER_NODE if self.repeater else Presentation.S_ARDUINO_NODE
 
-    def say(self, child, command, type, payload=""):
+    def message(self, child: int, command: Command, type: int, payload: object = "") -> Outgoing:
+        """A message of this node."""
         return Outgoing(self.node_id, child, command, 0, type, str(payload).encode())
 
-    def internal(self, type, payload="", child=NODE_CHILD):
-        return self.say(child, Command.internal, type, payload)
+    def internal(self, type: Internal | int, payload: object = "", child: int = NODE_CHILD) -> Outgoing:
+        """An internal message."""
+        return self.message(child, Command.internal, type, payload)
 
-    def value(self, child, type, payload):
-        return self.say(child, Command.set, type, payload)
+    def value(self, child: int, type: SetReq | int, payload: object) -> Outgoing:
+        """A value of a child."""
+        return self.message(child, Command.set, type, payload)
 
-    def heartbeat(self):
+    def heartbeat(self) -> Outgoing:
         """Milliseconds since the transport became ready."""
         return self.internal(
             Internal.I_HEARTBEAT_RESPONSE, int((self.now - self.booted_at) * 1000) & 0xFFFFFFFF
         )
 
-    def version_number(self):
+    def version_number(self) -> int | None:
         """0xMMmmppRR (`core/Version.h`), RR 1 for an alpha and FF for a release; None before 2.3.1."""
         release, _, suffix = self.library.partition("-")
         numbers = tuple(int(part) for part in release.split("."))
-        if numbers < (2, 3, 1):
+        if numbers < VERSION_ANSWERED:
             return None
         return int.from_bytes(bytes((*numbers, 1 if suffix else 255)), "big")
 
-    def signal(self, what):
+    def signal(self, what: str) -> int:
         """Answer to a signal report request: dBm, dB or per cent, as the letter asks (`core/MyTransport.h`)."""
         if self.rssi is None:
             return NO_SIGNAL_REPORT
@@ -283,10 +374,10 @@ class DemoNode:
 
     # -- when
 
-    def slot(self, after, period, name=""):
+    def slot(self, after: float, period: float, name: str = "") -> float:
         """The first time after `after` of something done every `period` seconds, from absolute time.
 
-        Each node has its own phase, and the crystal of none is right: up to 1 % of the period, 3 s at most, off.
+        Each node has its own phase, and no crystal is exact: up to 1 % of the period, 3 s at most, off.
         """
         key = f"slot {self.node_id} {period} {name}"
         phase = self.noise.fixed(key) * period
@@ -297,7 +388,9 @@ class DemoNode:
                 return at
             number += 1
 
-    def every(self, period, run, at_boot=True):
-        """A Task that runs every `period` seconds."""
-        name = run.__name__
-        return Task(lambda after: self.slot(after, period, name), run, at_boot)
+    def every(
+        self, period: float, run: Callable[[], Script], at_boot: bool = True, name: str | None = None
+    ) -> Task:
+        """A Task that runs every `period` seconds, with the phase of its name (default: that of the function)."""
+        key = name or run.__name__
+        return Task(lambda after: self.slot(after, period, key), run, at_boot)

@@ -1,10 +1,15 @@
-"""Who lives in the demo house.
+"""The nodes of the demo.
 
-Node 3 repeats for the greenhouse, the rain gauge and the bathroom. The numbers have gaps, as in a house that has
+Node 3 repeats for the greenhouse, the rain gauge and the bathroom. The numbers have gaps, as in an installation that has
 seen nodes come and go.
 """
 
-from ingest.demo.ota.firmware import WithBootloader, WithLibrary, WithLibrary31, updatable
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from ingest.demo.ota.bootloader import MysBootloader
+from ingest.demo.ota.library_ota import LibraryOta, LibraryOta31
+from ingest.demo.ota.updater import Updater, factory_facts, factory_image
 from ingest.demo.radio.battery_sketches import Cellar, FrontDoor, Garage, Greenhouse, RainGauge
 from ingest.demo.radio.faulty_sketches import Attic, CarTracker
 from ingest.demo.radio.mains_sketches import (
@@ -15,19 +20,45 @@ from ingest.demo.radio.mains_sketches import (
     LivingRoom,
     PowerMeter,
 )
+from ingest.demo.radio.node import DemoNode
 
-DEMO_NODES = (
-    updatable(WithBootloader, LivingRoom),
+
+def with_updater(node: type[DemoNode], updater: type[Updater]) -> type[DemoNode]:
+    """The class of a node that takes firmware."""
+    return type(node.__name__, (node,), {"__doc__": node.__doc__, "make_updater": updater})
+
+
+DEMO_NODES: tuple[type[DemoNode], ...] = (
+    with_updater(LivingRoom, MysBootloader),
     LandingRepeater,
     FrontDoor,
-    updatable(WithBootloader, PowerMeter),
+    with_updater(PowerMeter, MysBootloader),
     Bathroom,
-    updatable(WithBootloader, Greenhouse),
-    updatable(WithLibrary, Boiler),
-    updatable(WithLibrary, RainGauge),
+    with_updater(Greenhouse, MysBootloader),
+    with_updater(Boiler, LibraryOta),
+    with_updater(RainGauge, LibraryOta),
     Cellar,
     Garage,
     CarTracker,
     Attic,
-    updatable(WithLibrary31, GardenLight),
+    with_updater(GardenLight, LibraryOta31),
 )
+
+
+class FactoryFirmware(NamedTuple):
+    """What a node reported about its firmware when it was new."""
+
+    node_id: int
+    type: int
+    version: int
+    blocks: int
+    crc: int
+    bootloader: int
+
+
+def factory_firmware(nodes: Iterable[type[DemoNode]]) -> Iterator[FactoryFirmware]:
+    """The firmware of those nodes that report it, as they were delivered."""
+    for node in nodes:
+        if node.make_updater is not None:
+            facts = factory_facts(factory_image(node.sketch))
+            yield FactoryFirmware(node.node_id, *facts, node.make_updater.bootloader)

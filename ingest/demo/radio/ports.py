@@ -5,24 +5,57 @@ import os
 import socket
 import tty
 from pathlib import Path
+from typing import Protocol
 
+from ingest.demo.radio.faults import Faults
 from ingest.demo.wire import ReceiveBuffer
 
 TURN_S = 0.01  # a gateway's loop handles one line a turn
+FRAGMENT_S = 0.002  # between two fragments of a line
 UNREAD_LIMIT = 1 << 20  # bytes; a client that leaves so much unread is cut off
+
+
+class LineReceiver(Protocol):
+    """The gateway behind a port."""
+
+    def greet(self) -> None:
+        """Somebody has connected."""
+
+    def receive(self, line: bytes) -> None:
+        """Take a line of a controller."""
+
+
+class Port(Protocol):
+    """What both kinds of ports offer."""
+
+    @property
+    def address(self) -> str:
+        """Kind and place."""
+
+    async def open(self, gateway: LineReceiver) -> None:
+        """Open it. Raises OSError."""
+
+    async def close(self) -> None:
+        """Close it, and every connection."""
+
+    def drop(self) -> None:
+        """End every connection."""
+
+    def write(self, data: bytes) -> None:
+        """Send to whoever is connected."""
 
 
 class Client:
     """One connected controller."""
 
-    def __init__(self, writer, faults):
+    def __init__(self, writer: asyncio.StreamWriter, faults: Faults) -> None:
         self.writer = writer
         self.faults = faults
         self.lines = 0
         self.waiting = bytearray()
 
-    def write(self, data):
-        """Send the bytes of one line; closes where a fault says so or nothing is read."""
+    def write(self, data: bytes) -> None:
+        """Send the bytes of one line; closes where a fault is set for that or nothing is read."""
         if self.writer.is_closing():
             return
         limit = self.faults.drop_after
@@ -38,15 +71,16 @@ class Client:
         if self.writer.transport.get_write_buffer_size() > UNREAD_LIMIT:
             self.writer.transport.abort()
 
-    async def write_fragments(self):
+    async def write_fragments(self) -> None:
         """Send what waits, a few bytes at a time, while the connection lasts."""
         while not self.writer.is_closing():
             size = self.faults.fragment or len(self.waiting)
             self.writer.write(bytes(self.waiting[:size]))
             del self.waiting[:size]
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(FRAGMENT_S)
 
-    def close(self):
+    def close(self) -> None:
+        """Close the connection once what was written has been sent."""
         if not self.writer.is_closing():
             self.writer.close()
 
@@ -58,45 +92,48 @@ class TcpPort:
     when one connects, all get the greeting.
     """
 
-    def __init__(self, host, port, max_clients, faults):
+    def __init__(self, host: str, port: int, max_clients: int, faults: Faults) -> None:
         self.host, self.port = host, port
         self.max_clients = max_clients
         self.faults = faults
-        self.clients = []
-        self.server = None
-        self.tasks = set()
+        self.clients: list[Client] = []
+        self.server: asyncio.Server | None = None
+        self.tasks: set[asyncio.Task[None]] = set()
 
     @property
-    def address(self):
+    def address(self) -> str:
+        """`tcp HOST:PORT`."""
         return f"tcp {self.host}:{self.port}"
 
-    async def open(self, gateway):
+    async def open(self, gateway: LineReceiver) -> None:
         """Start listening. Raises OSError where the port is taken."""
         self.gateway = gateway
         self.server = await asyncio.start_server(self._connected, self.host, self.port)
         self.port = self.server.sockets[0].getsockname()[1]
 
-    async def close(self):
+    async def close(self) -> None:
+        """Stop listening and end every connection."""
         if self.server:
             self.server.close()
         clients = tuple(self.clients)
         self.drop()
         if self.tasks:
             await asyncio.wait(self.tasks, timeout=0.5)
-        for client in clients:  # whoever has not read what waits for him
+        for client in clients:  # those that have not read what waits for them
             client.writer.transport.abort()
 
-    def drop(self):
+    def drop(self) -> None:
         """Cut every client off."""
         for client in self.clients:
             client.close()
         self.clients.clear()
 
-    def write(self, data):
+    def write(self, data: bytes) -> None:
+        """Send to every client."""
         for client in tuple(self.clients):
             client.write(data)
 
-    async def _connected(self, reader, writer):
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self.clients) >= self.max_clients:
             if not self.faults.newest_wins:
                 writer.close()
@@ -105,7 +142,9 @@ class TcpPort:
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client = Client(writer, self.faults)
         self.clients.append(client)
-        self.tasks.add(asyncio.current_task())
+        task = asyncio.current_task()
+        assert task is not None
+        self.tasks.add(task)
         fragments = asyncio.create_task(client.write_fragments()) if self.faults.fragment else None
         try:
             self.gateway.greet()
@@ -113,19 +152,19 @@ class TcpPort:
         except OSError:
             client.writer.transport.abort()
         finally:
-            self.tasks.discard(asyncio.current_task())
+            self.tasks.discard(task)
             if fragments:
                 fragments.cancel()
             if client in self.clients:
                 self.clients.remove(client)
             client.close()
 
-    async def _read(self, reader):
-        lines = ReceiveBuffer()
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        buffer = ReceiveBuffer()
         while data := await reader.read(4096):
-            for line in lines.split_lines(data):
+            for line in buffer.split_lines(data):
                 if line:
-                    self.gateway.hear(line)
+                    self.gateway.receive(line)
                     await asyncio.sleep(TURN_S)
 
 
@@ -135,50 +174,53 @@ class SerialPort:
     Nothing is queued for long where nobody reads: what the kernel has no room for is lost, as on a real cable.
     """
 
-    def __init__(self, path, faults):
+    def __init__(self, path: Path | str, faults: Faults) -> None:
         self.path = Path(path)
         self.faults = faults
-        self.lines = ReceiveBuffer(ends=b"\n")
-        self.ours = self.theirs = None
+        self.buffer = ReceiveBuffer(ends=b"\n")
+        self.ends: tuple[int, int] | None = None  # descriptors: ours, and the one behind `path`
 
     @property
-    def address(self):
+    def address(self) -> str:
+        """`serial PATH`."""
         return f"serial {self.path}"
 
-    async def open(self, gateway):
+    async def open(self, gateway: LineReceiver) -> None:
         """Plug in: make the device and greet, as a board does at power-up."""
         self.gateway = gateway
-        self.ours, self.theirs = os.openpty()
-        tty.setraw(self.theirs)
-        os.set_blocking(self.ours, False)
+        ours, theirs = self.ends = os.openpty()
+        tty.setraw(theirs)
+        os.set_blocking(ours, False)
         self.path.unlink(missing_ok=True)
-        self.path.symlink_to(os.ttyname(self.theirs))
-        self.lines.held.clear()
-        asyncio.get_running_loop().add_reader(self.ours, self._read)
+        self.path.symlink_to(os.ttyname(theirs))
+        self.buffer.held.clear()
+        asyncio.get_running_loop().add_reader(ours, self._read, ours)
         gateway.greet()
 
-    async def close(self):
-        """Unplug: the device goes away, whoever holds it open gets an error or the end of file."""
+    async def close(self) -> None:
+        """Unplug: the device goes away, a program that holds it open gets an error or the end of file."""
         self.drop()
 
-    def drop(self):
-        if self.ours is None:
+    def drop(self) -> None:
+        """Unplug."""
+        if self.ends is None:
             return
-        asyncio.get_running_loop().remove_reader(self.ours)
+        asyncio.get_running_loop().remove_reader(self.ends[0])
         self.path.unlink(missing_ok=True)
-        os.close(self.ours)
-        os.close(self.theirs)
-        self.ours = self.theirs = None
+        for end in self.ends:
+            os.close(end)
+        self.ends = None
 
-    def write(self, data):
-        if self.ours is None:
+    def write(self, data: bytes) -> None:
+        """Send to the far end."""
+        if self.ends is None:
             return
         try:
-            os.write(self.ours, data)
+            os.write(self.ends[0], data)
         except BlockingIOError:
-            return  # nobody reads: what is said is lost
+            return  # nobody reads: what is sent is lost
 
-    def _read(self):
-        for line in self.lines.split_lines(os.read(self.ours, 4096)):
+    def _read(self, ours: int) -> None:
+        for line in self.buffer.split_lines(os.read(ours, 4096)):
             if line:
-                self.gateway.hear(line)
+                self.gateway.receive(line)

@@ -2,7 +2,7 @@
 
 Everything follows from absolute time (unix seconds) and a seed, sums included: a counter asked for any moment
 gives what it would show there, so that a restarted program carries on where it stopped. Places and habits are
-those of a house at 45.5 degrees north in central European winter time.
+those of a home at 45.5 degrees north in central European winter time.
 """
 
 from functools import lru_cache
@@ -16,33 +16,13 @@ HOUR = 3600
 EPOCH = 1_577_836_800  # 2020-01-01T00:00:00Z: counters stand at their first value here
 LATITUDE = 45.5 * pi / 180
 
-# Watts that the house draws all the time, per hour of the day.
+# Watts that are drawn all the time, per hour of the day.
+# fmt: off
 BASE = (
-    130,
-    120,
-    120,
-    120,
-    120,
-    150,
-    320,
-    430,
-    280,
-    210,
-    200,
-    240,
-    330,
-    300,
-    220,
-    220,
-    260,
-    380,
-    520,
-    610,
-    560,
-    470,
-    340,
-    190,
+    130, 120, 120, 120, 120, 150, 320, 430, 280, 210, 200, 240,
+    330, 300, 220, 220, 260, 380, 520, 610, 560, 470, 340, 190,
 )
+# fmt: on
 BASE_SUM = tuple(accumulate(BASE, initial=0))
 # Appliances that run once a day: name, start hour, spread in hours, minutes, watts, every so many days.
 APPLIANCES = (
@@ -56,29 +36,29 @@ APPLIANCES = (
 FRIDGE_PERIOD, FRIDGE_ON, FRIDGE_WATTS = 2880, 960, 95
 
 
-def split_day(at):
+def split_day(at: float) -> tuple[int, float]:
     """The local day since EPOCH and the hour of it, for unix seconds; a day begins at midnight CET."""
     day, rest = divmod(at - EPOCH + HOUR, DAY)
     return int(day), rest / HOUR
 
 
 class World:
-    """Weather and power of one house. Times are unix seconds from 2020 on; earlier ones raise ValueError."""
+    """Weather and power use of one home. Times are unix seconds from 2020 on; earlier ones raise ValueError."""
 
-    def __init__(self, seed):
+    def __init__(self, seed: int) -> None:
         self.noise = Noise(seed)
         self.shower = lru_cache(maxsize=64)(self._shower)
         self.starts = lru_cache(maxsize=64)(self._starts)
         self.rain_sums = [0.0]
 
-    def cloud(self, at):
+    def cloud(self, at: float) -> float:
         """Cover of the sky, 0 clear to 1 overcast."""
         day, hour = split_day(at)
         start, length, millimetres = self.shower(day)
         wet = 0.5 if millimetres and start - 3 < hour < start + length + 2 else 0
         return min(1.0, max(0.0, 0.4 + wet + 0.6 * self.noise.smooth("cloud", at / 17000)))
 
-    def sun(self, at):
+    def sun(self, at: float) -> float:
         """Sunlight on flat ground, 0 to about 0.93."""
         day, hour = split_day(at)
         declination = -0.409 * cos(2 * pi * (day % 365.25 + 10) / 365.25)
@@ -87,7 +67,7 @@ class World:
         )
         return max(0.0, height) * (1 - 0.75 * self.cloud(at))
 
-    def outside(self, at):
+    def outside(self, at: float) -> float:
         """Air temperature in degrees Celsius."""
         day, hour = split_day(at)
         season = 13 - 10.5 * cos(2 * pi * (day % 365.25 - 15) / 365.25)
@@ -99,7 +79,7 @@ class World:
             + 0.4 * self.noise.smooth("air", at / 2400)
         )
 
-    def humidity(self, at):
+    def humidity(self, at: float) -> float:
         """Relative humidity outside in per cent."""
         hour = split_day(at)[1]
         return min(
@@ -113,11 +93,11 @@ class World:
             ),
         )
 
-    def pressure(self, at):
+    def pressure(self, at: float) -> float:
         """Air pressure in hPa."""
         return 1014 + 12 * self.noise.smooth("pressure", at / 160_000) + 0.8 * sin(4 * pi * at / DAY)
 
-    def _shower(self, day):
+    def _shower(self, day: int) -> tuple[float, float, float]:
         """The shower of one local day: start hour, length in hours, millimetres; all 0 on a dry day."""
         if self.noise.chance("wet", day) > 0.36:
             return 0.0, 0.0, 0.0
@@ -125,41 +105,41 @@ class World:
         start = 1 + self.noise.chance("rain start", day) * (22 - length)
         return start, length, 1.5 + 17 * self.noise.chance("rain sum", day) ** 2
 
-    def rain(self, at):
+    def rain(self, at: float) -> float:
         """Millimetres of rain since 2020, in steps of 0.2 as a tipping bucket counts."""
         day, hour = split_day(at)
         if day < 0:
-            raise ValueError(f"{at:.0f} is before 2020, where the counters of the demo house begin")
+            raise ValueError(f"{at:.0f} is before 2020, where the counters of the demo begin")
         while len(self.rain_sums) <= day:
             self.rain_sums.append(self.rain_sums[-1] + self.shower(len(self.rain_sums) - 1)[2])
         start, length, millimetres = self.shower(day)
         part = min(1.0, max(0.0, (hour - start) / length)) if length else 0.0
         return int((self.rain_sums[day] + millimetres * part * part * (3 - 2 * part)) / 0.2) * 0.2
 
-    def rain_rate(self, at):
+    def rain_rate(self, at: float) -> float:
         """Millimetres an hour, over the last 15 minutes."""
         return (self.rain(at) - self.rain(at - 900)) * 4
 
-    def _starts(self, day):
-        """Start of each appliance on one local day: (name's watts, start hour, length in hours)."""
+    def _starts(self, day: int) -> tuple[tuple[int, float, float], ...]:
+        """Start of each appliance on one local day: (watts, start hour, length in hours)."""
         return tuple(
             (watts, start + spread * self.noise.chance(name, day), minutes / 60)
             for name, start, spread, minutes, watts, every in APPLIANCES
             if day % every == 0
         )
 
-    def watts(self, at):
+    def watts(self, at: float) -> float:
         """Power drawn from the grid at that moment, in watts."""
         day, hour = split_day(at)
         power = BASE[int(hour)] + (FRIDGE_WATTS if at % FRIDGE_PERIOD < FRIDGE_ON else 0)
         power += sum(watts for watts, start, length in self.starts(day) if start <= hour < start + length)
         return power * (1 + 0.06 * self.noise.chance("watts", int(at)) - 0.03)
 
-    def kwh(self, at):
+    def kwh(self, at: float) -> float:
         """Energy since the meter was set in 2020, in kWh: the exact sum of what `watts` varies around."""
         day, hour = split_day(at)
         if day < 0:
-            raise ValueError(f"{at:.0f} is before 2020, where the counters of the demo house begin")
+            raise ValueError(f"{at:.0f} is before 2020, where the counters of the demo begin")
         whole = int(hour)
         energy = day * BASE_SUM[24] + BASE_SUM[whole] + BASE[whole] * (hour - whole)
         for _, _, _, minutes, watts, every in APPLIANCES:

@@ -4,18 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from ingest.demo.ota.firmware import (
-    WithBootloader,
-    WithLibrary,
-    WithLibrary31,
-    factory_image,
-    reports,
-    updatable,
-)
+from ingest.demo.ota.bootloader import MysBootloader
+from ingest.demo.ota.library_ota import LibraryOta, LibraryOta31
+from ingest.demo.ota.updater import factory_image
 from ingest.demo.radio.battery_sketches import Greenhouse, RainGauge
 from ingest.demo.radio.mains_sketches import Boiler, GardenLight, LivingRoom
 from ingest.demo.radio.network import DemoNetwork
-from ingest.demo.radio.nodes import DEMO_NODES
+from ingest.demo.radio.nodes import DEMO_NODES, factory_firmware, with_updater
 from ota.actions import AskPresentation, Reboot, Send
 from ota.image import parse_intel_hex
 from ota.server import OtaServer
@@ -26,8 +21,8 @@ NOW = 1_763_692_800.0
 SAMPLE = Path(__file__).resolve().parents[3] / "static/sample.hex"
 
 
-def update(house, node_id, image, seconds):
-    """Send the image to a node, as a gateway's dialogue does; returns the update after so many house seconds."""
+def update(network, node_id, image, seconds):
+    """Send the image to a node, as a gateway's dialogue does; returns the update after so many network seconds."""
     server = OtaServer()
     server.put_firmware(1, 10, 22, image)
     update = OtaUpdate(node_id, 1, 10, 22, id=1, requested_at=NOW)
@@ -35,23 +30,23 @@ def update(house, node_id, image, seconds):
     now = NOW
     while now < NOW + seconds and update.is_open:
         now += 0.05
-        for at, line in house.events(now):
+        for at, line in network.events(now):
             node, child, command, _, type, payload = line.decode().split(";", 5)
             child, command, type = int(child), int(command), int(type)
             if command == 4:
                 reply = server.answer(int(node), type, payload, at)
                 if reply:
-                    house.receive(f"{node};255;4;0;{reply[0]:d};{reply[1]}".encode(), at)
+                    network.receive(f"{node};255;4;0;{reply[0]:d};{reply[1]}".encode(), at)
             elif command == 0 and child == 255:
                 server.presented(int(node), at)
             elif comes_from_sketch(command, type):
                 server.heard(int(node), at, 0.5 if (command, type) == (3, 32) else None)
             for key, action in server.take_actions():
                 if isinstance(action, Send):
-                    house.receive(f"{key};255;4;0;{action.type:d};{action.payload}".encode(), at)
+                    network.receive(f"{key};255;4;0;{action.type:d};{action.payload}".encode(), at)
                 elif isinstance(action, Reboot | AskPresentation):
                     order = 13 if isinstance(action, Reboot) else 19
-                    house.receive(f"{key};255;3;0;{order};".encode(), at)
+                    network.receive(f"{key};255;3;0;{order};".encode(), at)
         server.tick(now)
     return update
 
@@ -59,32 +54,32 @@ def update(house, node_id, image, seconds):
 @pytest.mark.parametrize(
     ("kind", "node"),
     [
-        (WithBootloader, LivingRoom),
-        (WithBootloader, Greenhouse),
-        (WithLibrary, Boiler),
-        (WithLibrary, RainGauge),
-        (WithLibrary31, GardenLight),
+        (MysBootloader, LivingRoom),
+        (MysBootloader, Greenhouse),
+        (LibraryOta, Boiler),
+        (LibraryOta, RainGauge),
+        (LibraryOta31, GardenLight),
     ],
 )
 def test_a_node_takes_the_sample(kind, node):
-    house = DemoNetwork(NOW, nodes=[updatable(kind, node)])
+    network = DemoNetwork(NOW, nodes=[with_updater(node, kind)])
     image = parse_intel_hex(SAMPLE.read_bytes())
-    done = update(house, node.node_id, image, 7200)
+    done = update(network, node.node_id, image, 7200)
     assert done.state == "confirmed", (done.state, done.reason)
-    lone = house.node(node.node_id)
-    list(house.events(house.now + 20))
-    assert lone.chip.image_bytes[: len(image.data)] == image.data and lone.sketch_version == "2.2"
+    lone = network.node(node.node_id)
+    list(network.events(network.now + 20))
+    assert lone.updater.image[: len(image.data)] == image.data and lone.sketch_version == "2.2"
     assert (done.old_type, done.old_version) == (10, 21)
-    before = len(list(house.events(house.now + 4000)))
+    before = len(list(network.events(network.now + 4000)))
     assert before > 3  # it goes on living
 
 
 def test_half_an_image_is_no_sketch():
-    house = DemoNetwork(NOW, nodes=[updatable(WithBootloader, LivingRoom)])
-    node = house.node(2)
-    node.chip.flash[:128] = bytes(128)
+    network = DemoNetwork(NOW, nodes=[with_updater(LivingRoom, MysBootloader)])
+    node = network.node(2)
+    node.updater.flash[:128] = bytes(128)
     node.reboot(NOW)
-    said = [line for _, line in house.events(NOW + 60)]
+    said = [line for _, line in network.events(NOW + 60)]
     assert said and all(
         b";4;0;0;" in line for line in said
     )  # it asks for firmware and crashes, again and again
@@ -92,7 +87,7 @@ def test_half_an_image_is_no_sketch():
 
 def test_what_the_house_was_delivered_with():
     found = {
-        number: (type, version, bootloader) for number, type, version, _, _, bootloader in reports(DEMO_NODES)
+        each.node_id: (each.type, each.version, each.bootloader) for each in factory_firmware(DEMO_NODES)
     }
     assert set(found.values()) == {(10, 21, 0x0301), (10, 21, 0x0003), (10, 21, 0x0103)} and len(found) == 6
     assert len({factory_image(name) for name in ("Boiler room", "Greenhouse")}) == 2

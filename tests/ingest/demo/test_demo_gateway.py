@@ -143,14 +143,14 @@ def test_speed_and_the_window_of_a_sleeper(connect):
         controller.send(b"7;255;3;1;18;")
         assert controller.until(rb"7;255;3;1;18;0")
         controller.until(rb"7;255;3;0;33;900000")
-        assert gateway.house_time() > 1_763_692_800 + 400
+        assert gateway.network_time() > 1_763_692_800 + 400
 
 
 def test_a_new_node_can_move_in_and_get_an_id(connect):
     async def scenario():
         async with DemoGateway(nodes=()) as gateway:
             reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-            gateway.house.add(DemoNode, gateway.house_time())
+            gateway.network.add(DemoNode, gateway.network_time())
             gateway.poke()
             async with asyncio.timeout(5):
                 while not (line := await reader.readline()).startswith(b"255;"):
@@ -159,7 +159,7 @@ def test_a_new_node_can_move_in_and_get_an_id(connect):
                 while not (line := await reader.readline()).startswith(b"77;255;3;0;6;"):
                     assert line
             writer.close()
-            return gateway.house.node(77)
+            return gateway.network.node(77)
 
     assert asyncio.run(scenario()).node_id == 77
 
@@ -243,7 +243,7 @@ def test_the_whole_house_with_its_nonsense_in_a_hurry(connect):
         controller = connect(gateway)
         lines = controller.quiet(1.5).splitlines()
         assert len(lines) > 200 and len({line.split(b";")[0] for line in lines}) > 8
-        assert gateway.house.node(17).__class__ is Attic
+        assert gateway.network.node(17).__class__ is Attic
 
 
 def test_run_demo_tells_its_address(capsys):

@@ -6,11 +6,10 @@ import pytest
 
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
-from ingest.demo.ota.bootloader import BootloaderNode
-from ingest.demo.ota.library_node import LibraryNode
-from ingest.demo.ota.radio_node import Sleep, crc16
+from ingest.demo.ota.updater import crc16
 from ingest.schema.migrate import migrate
 from ota.image import make_image
+from tests.helpers.virtual_nodes import BootloaderNode, LibraryNode, Sleep
 from tests.ingest.mysensors.air_gateway import AirGateway
 
 SETTINGS = "ota: {effect_s: 4, stall_s: 4, verify_s: 5, rollout: {settle_s: 1}}\ncommit_s: 0.2\n"

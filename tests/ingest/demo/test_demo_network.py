@@ -84,7 +84,7 @@ def test_echo_comes_first_and_from_the_library():
 
 def test_a_relay_is_switched_and_asked():
     lone = house(Bathroom)
-    before = lone.node(6).relay(3)
+    before = lone.node(6).relay()
     lone.receive(b"6;3;1;0;2;%d" % (1 - before), NOW)
     lone.receive(b"6;3;2;0;2;", NOW + 0.1)
     assert said(lone, NOW + 0.2) == [f"6;3;1;0;2;{1 - before}"] * 2
@@ -97,15 +97,15 @@ def test_habit_takes_over_again_after_a_hand():
     lone = house(Bathroom)
     node = lone.node(6)
     node.now = NOW
-    habit = node.fan()
+    habit = node.habit()
     node.on_set(3, 2, str(1 - habit))
-    assert node.relay(3) == 1 - habit
+    assert node.relay() == 1 - habit
     states = set()
     for minute in range(0, 1440, 5):
         node.now = NOW + 60 * minute
-        states.add((node.fan(), node.relay(3)))
-        if node.fan() != habit:
-            assert node.relay(3) == node.fan()
+        states.add((node.habit(), node.relay()))
+        if node.habit() != habit:
+            assert node.relay() == node.habit()
     assert (1 - habit, 1 - habit) in states and not node.by_hand
 
 
@@ -208,7 +208,7 @@ def test_broadcasts_that_work_and_that_do_not():
     assert said(full, NOW + 0.02) == []
     full.receive(b"255;255;3;0;20;", NOW + 2)
     assert len([line for line in said(full, NOW + 4) if ";3;0;21;" in line]) == 8
-    want = 1 - full.node(21).relay(1)
+    want = 1 - full.node(21).relay()
     full.receive(b"255;1;1;0;2;%d" % want, NOW + 5)
     assert f"21;1;1;0;2;{want}" in said(full, NOW + 5.1)
 
