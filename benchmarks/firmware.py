@@ -2,8 +2,8 @@
 
     python benchmarks/firmware.py [REQUESTS]
 
-Idle; with 10 ordinary lines just before each request; the same while messages are deleted in chunks beside it. Three
-UPSes are polled meanwhile, everything every 2 s.
+Idle; with 10 ordinary lines just before each request; the same while messages are deleted in chunks beside
+it. Three UPSes are polled meanwhile, everything every 2 s.
 """
 
 import asyncio
@@ -140,7 +140,7 @@ class Bare(asyncio.Protocol):
     def __init__(self):
         head = [f"0A000300{n.to_bytes(2, 'little').hex().upper()}" for n in range(IMAGE.blocks)]
         self.answers = {
-            f"{NODE};255;4;0;2;{text}".encode(): f"{NODE};255;4;0;3;{text}{IMAGE.block(n).hex().upper()}\n".encode()
+            f"{NODE};255;4;0;2;{text}".encode(): f"{NODE};255;4;0;3;{text}{IMAGE.data[16 * n : 16 * n + 16].hex().upper()}\n".encode()
             for n, text in enumerate(head)
         }
         self.rest = b""

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 from ingest.config.model import Config, GatewaySettings
 from ingest.db.connection import BUSY_TIMEOUT_S, checkpoint_wal, connect
@@ -21,8 +20,9 @@ from ingest.mysensors.commands import NodeOrder
 from ingest.mysensors.events import EventSink
 from ingest.mysensors.gateway import Gateway
 from ingest.mysensors.known_nodes import load_known_nodes
+from ingest.mysensors.ota_records import OtaChange
 from ingest.mysensors.ota_session import OtaService
-from ingest.mysensors.ota_store import OtaSink, load
+from ingest.mysensors.ota_store import OtaSink, load_ota_state
 from ingest.mysensors.outbox import Outbox
 from ingest.mysensors.registry import number_gateways
 from ingest.mysensors.replay import replay as replay_lines
@@ -168,14 +168,9 @@ class Daemon:
         store.on_import = self._imported
         events = EventSink(connection, store)
         outbox = Outbox(listen_only, self._deliver_orders)
-        self._stored_ota = load(connection, listen_only)
-        ota_sink = OtaSink(listen_only, config.ota.rollout_settings(), self._stored_ota, self._deliver_ota)
-        self._ota = OtaService(
-            config.ota.settings(),
-            config.ota.at_once,
-            partial(self._writer.put, ota_sink),
-            self._writer.flush,
-        )
+        self._stored_ota = load_ota_state(connection, listen_only)
+        ota_sink = OtaSink(listen_only, config.ota.rollout, self._stored_ota, self._deliver_ota)
+        self._ota = OtaService(config.ota, partial(self._writer.put, ota_sink), self._writer.flush)
         status = StatusSink(self._healths, timing.heartbeat_s)
         for sink in (store, events, outbox, ota_sink, self._upses.store, self._upses.orders, status):
             self._writer.add(sink)
@@ -221,8 +216,8 @@ class Daemon:
     def _deliver_orders(self, number: int, orders: list[NodeOrder]) -> None:
         self._loop.call_soon_threadsafe(self._gateways[number].add_orders, orders)
 
-    def _deliver_ota(self, news: list[Any]) -> None:
-        self._loop.call_soon_threadsafe(self._ota.take, news)
+    def _deliver_ota(self, changes: list[OtaChange]) -> None:
+        self._loop.call_soon_threadsafe(self._ota.apply, changes)
 
 
 def _replay(config: Config, names: Collection[str], path: Path) -> int:

@@ -1,1 +1,1 @@
-"""Firmware over the air: images, stream payloads, the state of an update, rollouts. No sockets, no database."""
+"""Firmware over the air: images, stream payloads, updates, rollouts. No I/O, no clock."""

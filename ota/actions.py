@@ -1,8 +1,9 @@
-"""What is to be done about a node: the words in which updates speak to the dialogue with its gateway. Pure."""
+"""What an OtaServer asks its owner to do: actions for a node, rows to save. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ota.command import CommandOrder
+from ota.update import OtaUpdate
 from ota.wire import ConfigRequest, StreamType
 
 
@@ -20,28 +21,23 @@ class Reboot:
 
 
 @dataclass(frozen=True)
-class AskPresentation:
+class RequestPresentation:
     """Send I_PRESENTATION to the node."""
 
 
 @dataclass(frozen=True)
 class Hold:
-    """From now on send the node nothing but what this package says."""
+    """Send the node nothing but what this package asks for, until Release."""
 
 
 @dataclass(frozen=True)
 class Release:
-    """The node's sketch runs: what was held may go out."""
-
-
-@dataclass(frozen=True)
-class Record:
-    """The row has changed: save it with the next commit."""
+    """The node's sketch runs: messages that were held may go out."""
 
 
 @dataclass(frozen=True)
 class Attention:
-    """Something a person should know, in words."""
+    """Something that needs a person's attention."""
 
     text: str
 
@@ -68,4 +64,13 @@ class CommandChanged:
     order: CommandOrder
 
 
-RECORD = Record()
+MachineAction = Send | Reboot | RequestPresentation | Hold | Attention
+Action = MachineAction | Release | Rejected | Reported | CommandChanged
+
+
+@dataclass
+class Effects:
+    """What is to be done next, in order; all nodes of an OtaServer share one."""
+
+    actions: list[tuple[int, Action]] = field(default_factory=list)  # (nodes.id, action)
+    updates: dict[int, OtaUpdate] = field(default_factory=dict)  # id() -> an update whose row has changed

@@ -1,21 +1,25 @@
-"""Intel HEX text to a firmware image, with every reason to refuse one in words. Pure.
+"""Intel HEX text to a firmware image; each reason to refuse one has a message of its own. Pure.
 
-An image starts at address 0, its gaps are 0xFF and it is padded with 0xFF to a multiple of 128 bytes (one flash page
-of an ATmega328P), as every known server does: the padding is part of the block count and of the CRC.
+An image starts at address 0, its gaps are 0xFF and it is padded with 0xFF to a multiple of 128 bytes (one
+flash page of an ATmega328P), as every known server does: the padding is part of the block count and of the
+CRC.
 """
 
 import re
 from binascii import Error as HexError
 from binascii import unhexlify
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from io import StringIO
+from itertools import pairwise
 
 from crcmod.predefined import mkPredefinedCrcFun
 from intelhex import AddressOverlapError, HexReaderError, IntelHex
 
-from ota.wire import BLOCK_SIZE, BootloaderKind, FirmwareConfig, bootloader_kind, describe_bootloader
+from ota.errors import OtaError
+from ota.wire import BLOCK_SIZE, BootloaderKind, bootloader_kind, describe_bootloader
 
 PAGE = 128  # bytes
 MAX_BLOCKS = 2047  # of 16 bytes: the 32 KiB that a library node erases, less the header
@@ -37,8 +41,8 @@ RECORDS = {
 crc16 = mkPredefinedCrcFun("modbus")
 
 
-class ImageError(ValueError):
-    """A HEX file that is refused; its text names the line or the address, and the cause."""
+class ImageError(OtaError):
+    """A HEX file that is refused; the message names the line or the address, and the cause."""
 
 
 @dataclass(frozen=True)
@@ -49,55 +53,31 @@ class Image:
     size: int
 
     @property
-    def blocks(self):
-        """Blocks of 16 bytes."""
+    def blocks(self) -> int:
+        """Number of blocks of 16 bytes."""
         return len(self.data) // BLOCK_SIZE
 
     @cached_property
-    def crc(self):
+    def crc(self) -> int:
         """CRC-16/MODBUS over all blocks."""
-        return crc16(self.data)
+        return int(crc16(self.data))
 
     @cached_property
-    def sha256(self):
+    def sha256(self) -> str:
         """SHA-256 of the padded bytes, in hex: two HEX files that flash the same have the same one."""
         return sha256(self.data).hexdigest()
 
-    def config(self, type, version, block_size=BLOCK_SIZE):
-        """The 8 bytes that name this image to a node that counts blocks of `block_size` bytes."""
-        return FirmwareConfig(type, version, len(self.data) // block_size, self.crc)
 
-    def block(self, number, block_size=BLOCK_SIZE):
-        """The bytes of a block. Raises IndexError beyond the last."""
-        if not 0 <= number < len(self.data) // block_size:
-            raise IndexError(f"block {number} of {len(self.data) // block_size}")
-        return self.data[number * block_size : (number + 1) * block_size]
-
-    def runs(self, block_size=BLOCK_SIZE):
-        """For each block: how many blocks, from it downwards, hold one and the same byte; 0 where it holds several."""
-        runs = []
-        before = None  # the byte that fills the block below
-        for start in range(0, len(self.data), block_size):
-            block = self.data[start : start + block_size]
-            if block.count(block[0]) < block_size:
-                runs.append(0)
-                before = None
-            else:
-                runs.append(runs[-1] + 1 if before == block[0] else 1)
-                before = block[0]
-        return tuple(runs)
-
-
-def make_image(data):
-    """An Image of bytes that start at address 0. Raises ImageError when there are none or too many."""
+def make_image(data: bytes) -> Image:
+    """Make an Image of bytes from address 0 on. Raises ImageError when there are none or too many."""
     if not data:
         raise ImageError("the file holds no data")
     check_end(len(data))
     return Image(bytes(data) + b"\xff" * (-len(data) % PAGE), len(data))
 
 
-def check_end(end):
-    """Raises ImageError when an image that ends before this address has too many blocks."""
+def check_end(end: int) -> None:
+    """Raise ImageError when an image that ends before this address has too many blocks."""
     blocks = -(-end // PAGE) * (PAGE // BLOCK_SIZE)
     if blocks > MAX_BLOCKS:
         raise ImageError(
@@ -106,9 +86,9 @@ def check_end(end):
         )
 
 
-def parse_intel_hex(source):
-    """The Image in an Intel HEX file given as bytes or text. Raises ImageError."""
-    lines = list(split_lines(source))
+def parse_intel_hex(source: bytes | str) -> Image:
+    """Parse an Intel HEX file given as bytes or text. Raises ImageError."""
+    lines = list(numbered_lines(source))
     ended = None
     for number, line in lines:
         if ended is not None:
@@ -124,8 +104,8 @@ def parse_intel_hex(source):
     return make_image(assemble(lines))
 
 
-def split_lines(source):
-    """(line number, text) of every line that is not empty. Raises ImageError when the source is not plain text."""
+def numbered_lines(source: bytes | str) -> Iterator[tuple[int, str]]:
+    """Yield (line number, text) of the lines that are not empty. May raise ImageError."""
     if len(source) > MAX_HEX:
         raise ImageError(f"{len(source)} characters, an image of {MAX_BLOCKS} blocks needs {MAX_HEX} at most")
     if isinstance(source, str):
@@ -138,8 +118,8 @@ def split_lines(source):
             yield number, line.decode("ascii")
 
 
-def check_record(number, line):
-    """The type of the record in a line. Raises ImageError with the number of the line and the cause."""
+def check_record(number: int, line: str) -> int:
+    """Return the type of the record in a line. Raises ImageError with the line number and the cause."""
     if line[0] != ":":
         raise ImageError(f"line {number}: starts with {line[0]!r}, a record starts with ':'")
     try:
@@ -171,8 +151,8 @@ def check_record(number, line):
     return kind
 
 
-def assemble(lines):
-    """The bytes from address 0 to the last one, gaps filled with 0xFF. Raises ImageError."""
+def assemble(lines: list[tuple[int, str]]) -> bytes:
+    """Return the bytes from address 0 to the last one, gaps filled with 0xFF. Raises ImageError."""
     reader = IntelHex()
     try:
         reader.loadhex(StringIO("\n".join(line for _, line in lines)))
@@ -188,26 +168,26 @@ def assemble(lines):
     start = segments[0][0]
     if start:
         raise ImageError(f"the data start at 0x{start:04X}, a firmware starts at 0x0000")
-    for (_, gap), (first, end) in zip(segments, segments[1:]):
+    for (_, gap), (first, end) in pairwise(segments):
         if end > BOOTLOADER_SECTION:
             raise ImageError(
-                f"data up to 0x{end - 1:04X} behind a gap at 0x{gap:04X}-0x{first - 1:04X}: a bootloader is inside; "
-                "use the file without the bootloader"
+                f"data up to 0x{end - 1:04X} behind a gap at 0x{gap:04X}-0x{first - 1:04X}: "
+                "a bootloader is inside; use the file without the bootloader"
             )
     check_end(segments[-1][1])
-    return reader.tobinstr(start=0, end=segments[-1][1] - 1)
+    return bytes(reader.tobinstr(start=0, end=segments[-1][1] - 1))
 
 
-def block_limit(bootloader):
-    """Blocks of 16 bytes that a bootloader takes; for an unknown one (None or another major) the general limit."""
+def block_limit(bootloader: int | None) -> int:
+    """Blocks of 16 bytes that a bootloader takes; the general limit for an unknown BLVersion."""
     return MYSBOOTLOADER_BLOCKS if bootloader_kind(bootloader) is BootloaderKind.MYSBOOTLOADER else MAX_BLOCKS
 
 
-def image_refusal(image, bootloader, block_size=None):
-    """Why a node with this BLVersion cannot take the image, in words, or None when it can."""
+def image_refusal(blocks: int, bootloader: int | None, block_size: int | None = None) -> str | None:
+    """Why a node with this BLVersion cannot take so many blocks of 16 bytes; None when it can."""
     limit = block_limit(bootloader)
-    if image.blocks > limit:
-        return f"the image has {image.blocks} blocks, {describe_bootloader(bootloader)} takes {limit} at most"
+    if blocks > limit:
+        return f"the image has {blocks} blocks, {describe_bootloader(bootloader)} takes {limit} at most"
     if block_size is not None and block_size not in BLOCK_SIZES:
         return f"the node asks for blocks of {block_size} bytes, 8 and 16 are known"
     return None

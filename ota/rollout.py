@@ -1,24 +1,16 @@
-"""Which nodes of a rollout are next: one first, the others when it runs the image and is heard again. Pure.
+"""Which nodes of a rollout are next: one first, the others when it has proven the image. Pure.
 
-A rollout is a set of updates to one firmware. All are stored at once; those that wait for their turn are not yet given
-to the OtaServer, so that nothing is offered to their nodes.
+A rollout is a set of updates to one firmware. All are stored at once; those that wait for their turn are not
+yet given to the OtaServer, so that nothing is offered to their nodes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ota.settings import RolloutSettings
 from ota.update import CANCELLED, CONFIRMED, FAILED
 
 WAITING = "waiting"
-
-
-@dataclass(frozen=True)
-class RolloutSettings:
-    """`first` nodes prove the image, then `at_once` go at a time; `failures` end the rollout."""
-
-    first: int = 1
-    at_once: int = 1
-    failures: int = 1
-    settle_s: float = 30  # a confirmed node counts when it is heard so long after its confirmation, or later
 
 
 @dataclass(frozen=True)
@@ -35,37 +27,46 @@ class Member:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do now: open the updates in `start`; where `stop` says why, cancel all that wait with these words."""
+    """What to do now: open the updates in `start`, or cancel all that wait for the reason in `stop`."""
 
-    start: tuple = ()
+    start: tuple[int, ...] = ()  # ota_updates.id
     stop: str | None = None
     waits_for: str = ""
-    done: bool = False
 
 
-def next_steps(members, settings=RolloutSettings()):
-    """The Plan for members in the order in which they are to be updated."""
-    waiting = [m for m in members if m.state == WAITING]
-    failed = [m for m in members if m.state == FAILED]
+def next_steps(members: Sequence[Member], settings: RolloutSettings) -> Plan:
+    """Return the Plan for members in the order in which they are to be updated."""
+    waiting = [member for member in members if member.state == WAITING]
+    failed = [member for member in members if member.state == FAILED]
     if not waiting:
-        open_ones = [m for m in members if m.state not in (CONFIRMED, FAILED, CANCELLED)]
-        return Plan(done=not open_ones, waits_for=f"{len(open_ones)} nodes to finish" if open_ones else "")
+        return Plan()
     if len(failed) >= settings.failures:
-        return Plan(
-            stop=f"the rollout stopped: the update of node {failed[0].node} failed ({failed[0].reason})"
-        )
-    good = [m for m in members if m.state == CONFIRMED and is_heard_again(m, settings)]
-    unsure = [m for m in members if m.state not in (WAITING, FAILED, CANCELLED) and m not in good]
-    room = settings.at_once if len(good) >= settings.first else settings.first - len(good)
-    start = tuple(m.update for m in waiting[: max(0, room - len(unsure))])
-    if start:
+        first = failed[0]
+        return Plan(stop=f"the rollout stopped: the update of node {first.node} failed ({first.reason})")
+    proven = sum(is_proven(member, settings) for member in members)
+    pending = [member for member in members if is_pending(member, settings)]
+    room = settings.at_once if proven >= settings.first else settings.first - proven
+    start = tuple(member.update for member in waiting[: max(0, room - len(pending))])
+    if start or not pending:
         return Plan(start=start)
-    silent = [m for m in unsure if m.state == CONFIRMED]
-    if silent:
-        return Plan(waits_for=f"node {silent[0].node} to be heard again")
-    return Plan(waits_for=f"node {unsure[0].node} to be confirmed" if unsure else "")
+    return Plan(waits_for=next_event(pending))
 
 
-def is_heard_again(member, settings):
-    """True when a confirmed node has been heard `settle_s` after its confirmation."""
-    return member.heard_at is not None and member.heard_at >= (member.finished_at or 0) + settings.settle_s
+def is_proven(member: Member, settings: RolloutSettings) -> bool:
+    """True when the node runs the image and has been heard `settle_s` after its confirmation."""
+    if member.state != CONFIRMED or member.heard_at is None:
+        return False
+    return member.heard_at >= (member.finished_at or 0) + settings.settle_s
+
+
+def is_pending(member: Member, settings: RolloutSettings) -> bool:
+    """True when the update was started and has neither ended nor proven the image."""
+    return member.state not in (WAITING, FAILED, CANCELLED) and not is_proven(member, settings)
+
+
+def next_event(pending: Sequence[Member]) -> str:
+    """What the rollout waits for: a confirmed node to be heard again, else a confirmation."""
+    for member in pending:
+        if member.state == CONFIRMED:
+            return f"node {member.node} to be heard again"
+    return f"node {pending[0].node} to be confirmed"

@@ -1,20 +1,24 @@
-"""The state machine of one node's update. Pure: every call is told the time.
+"""The state machine of one node's update. Pure: every call takes the time, in Unix seconds.
 
     requested -> rebooting -> offered -> transferring -> verifying -> confirmed | failed | cancelled
 
-The machine never waits and never writes. It answers the node's requests at once and leaves what else is to be done in
-`actions`. Whatever it must know after a restart stands in the row, so a machine made from a row of any age goes on.
+The machine never waits and never writes. It answers the node's requests at once and leaves what else is to be
+done in `actions`. Whatever it must know after a restart stands in the row, so a machine made from a row of
+any age goes on.
 
-Wire facts (MySensorsBootloaderRF24 1.3, `core/MyOTAFirmwareUpdate.cpp`): blocks descend; MYSBootloader reports the CRC
-that it computes over its flash, so its word is the truth; a library node reports what it last took over in RAM, so its
-word counts only after a restart that follows the last block. Asking a library node for its presentation makes it
-report, and ends a transfer that is under way. MYSBootloader starts whatever is in its flash when it gets no answer.
+Wire facts (MySensorsBootloaderRF24 1.3, `core/MyOTAFirmwareUpdate.cpp`): blocks descend; MYSBootloader
+reports the CRC that it computes over its flash, so its report is proof; a library node reports what it last
+took over in RAM, so its report counts only after a restart that follows the last block. Asking a library node
+for its presentation makes it report, and ends a transfer that is under way. MYSBootloader starts whatever is
+in its flash when it gets no answer.
 
 The file is long because each rule that keeps a node whole refers to the others.
 """
 
-from ota.actions import RECORD, AskPresentation, Attention, Hold, Reboot, Send
+from ota.actions import Attention, Hold, MachineAction, Reboot, RequestPresentation, Send
+from ota.blocks import BlockSource
 from ota.image import Image, image_refusal
+from ota.settings import OtaSettings
 from ota.update import (
     CANCELLED,
     CONFIRMED,
@@ -25,98 +29,117 @@ from ota.update import (
     TRANSFERRING,
     VERIFYING,
     OtaUpdate,
-    Settings,
 )
-from ota.wire import BootloaderKind, FirmwareConfig, StreamType, format_block, format_config, format_run
+from ota.wire import (
+    BLOCK_SIZE,
+    BlockRequest,
+    BootloaderKind,
+    ConfigRequest,
+    FirmwareConfig,
+    Reply,
+    StreamType,
+    format_config,
+)
 
-# What an open update waits for, where there is nothing better to say.
-WAITS = {
+# Reasons of an open update, where there is nothing better to say.
+DEFAULT_REASONS = {
     REBOOTING: "waiting for the node to restart and ask for firmware",
     OFFERED: "the image is offered, waiting for the first block request",
 }
 WAITS_AWAKE = "waiting for the node to be heard"
 WAITS_ASLEEP = "waiting for the node to wake"
 WAITS_TURN = "waiting for its turn: another transfer is under way"
-COMMITTED, COMMITTED_DUALOPTIBOOT = (
-    1,
-    2,
-)  # img_commited: mcuboot takes an image back that is not marked as good
-STALE_S = 0.2  # no node restarts so fast: what it presents within that was on its way before the order
+
+# img_commited of mcuboot, which takes an image back that is not marked as good: 1 is committed, 2 is
+# DualOptiboot's.
+COMMITTED = (None, 1, 2)
+STALE_S = 0.2  # no node restarts so fast: a presentation within that was on its way before the order
+FINAL_REQUEST_S = (
+    60  # a lost node is asked for its presentation; the update has failed when that brings no answer
+)
+IDLE_S = 60  # an update that saw nothing for so long does not keep others from starting
+MAX_OFFERS = 20  # offers in a row after which the node asks for no block
+MAX_REBOOTS = 10  # reboot orders in a row that show no effect
+MAX_BOOTS = 4  # restarts in a row after which the node asks for no firmware
+MAX_RESTARTS = 20  # transfers from the top of a library node
+# Whole transfers whose CRC is wrong; a page buffer of MYSBootloader with rests of an abort costs one.
+MAX_CRC_FAILURES = 15
 
 
 class UpdateMachine:
-    """Moves one OtaUpdate. Its owner calls what happened and empties `actions`.
+    """Moves one OtaUpdate. Its owner reports events, empties `actions`, saves what has `changed`.
 
-    `sleeping` says that the node sends I_PRE_SLEEP_NOTIFICATION (or sleeps in some other way): then orders go out
-    only in the window that `heard(window=...)` reports.
+    `sleeping` says that the node sends I_PRE_SLEEP_NOTIFICATION (or sleeps in some other way): then orders go
+    out only in the window that `message_received` reports.
     """
 
-    def __init__(self, update: OtaUpdate, image: Image, settings=Settings(), sleeping=False, now=0.0):
+    def __init__(
+        self, update: OtaUpdate, image: Image, settings: OtaSettings, sleeping: bool = False, now: float = 0.0
+    ) -> None:
         self.update = update
         self.image = image
         self.settings = settings
         self.sleeping = sleeping
-        self.actions: list[object] = []
-        self.born = now
-        self.quiet_from = now  # silence is counted from here: start, gateway back, any word of the node
-        self.heard_at = None
-        self.gateway_up = True
-        self.last_words_at = None
-        self.committed = None  # the image_ok byte of mcuboot, as last reported
-        self.asked_block = None
-        self.first_block = None
-        self.first_at = now
-        self.runs = ()
-        self.learn_blocks()
+        self.actions: list[MachineAction] = []
+        self.changed = False  # the row is to be saved with the next commit
+        self._created_at = now
+        self._silent_since = now  # start, gateway back, any message of the node
+        self._gateway_up = True
+        self._final_request_at: float | None = None
+        self._committed: int | None = None  # the image_ok byte of mcuboot, as last reported
+        self._asked_block: int | None = None
+        self._first_block: int | None = None
+        self._first_at = now
+        self._count_blocks()
 
-    def learn_blocks(self):
+    def _count_blocks(self) -> None:
         """Count blocks as the node does, once its bootloader is known."""
-        if self.update.block_size:
-            self.update.blocks = len(self.image.data) // self.update.block_size
-            self.runs = (
-                self.image.runs(self.update.block_size)
-                if self.update.kind is BootloaderKind.LIBRARY_31
-                else ()
-            )
+        update = self.update
+        runs = update.kind is BootloaderKind.LIBRARY_31 and update.block_size is not None
+        self._source = BlockSource(
+            self.image, update.type, update.version, update.block_size or BLOCK_SIZE, runs
+        )
+        if update.block_size:
+            update.blocks = self._source.blocks
 
-    # What the node asks
+    # Requests of the node.
 
     @property
     def offer(self) -> FirmwareConfig:
         """The image as the node counts it."""
-        return self.image.config(self.update.type, self.update.version, self.update.block_size or 16)
+        return self._source.config
 
-    def config_request(self, now, request):
-        """The FirmwareConfig to answer with, or None when this update has no answer: then it has just failed."""
+    def answer_config(self, now: float, request: ConfigRequest) -> FirmwareConfig | None:
+        """Return the answer to a configuration request, or None when the update has just failed on it."""
         update = self.update
         if update.is_open:
-            why = image_refusal(self.image, request.bootloader, request.block_size)
-            if why:
-                self.finish(now, FAILED, why)
+            refusal = image_refusal(self.image.blocks, request.bootloader, request.block_size)
+            if refusal:
+                self._close(now, FAILED, refusal)
                 return None
-        self.know(request)
-        self.quiet_from = update.last_request_at = now
+        self.learn_bootloader(request)
+        self._silent_since = update.last_request_at = now
         if request.config == self.offer:
-            self.matched(now)
+            self._image_reported(now)
         elif update.is_open:
-            self.differs(now, request)
+            self._other_image_reported(now, request)
         return self.offer if update.is_open or update.owed or request.config == self.offer else None
 
-    def know(self, request):
-        """Note what answers at the other end."""
+    def learn_bootloader(self, request: ConfigRequest) -> None:
+        """Note which loader answers at the other end."""
         update = self.update
-        self.committed = request.committed
+        self._committed = request.committed
         if (update.bootloader, update.block_size) != (request.bootloader, request.block_size):
             update.bootloader, update.block_size = request.bootloader, request.block_size
-            self.learn_blocks()
+            self._count_blocks()
         if update.old_type is None:
             update.old_type, update.old_version, update.old_blocks, update.old_crc = request.config
 
-    def matched(self, now):
+    def _image_reported(self, now: float) -> None:
         """The node reports the image itself."""
         update = self.update
         if not update.kind.is_library:
-            self.confirm(now)
+            self._confirm(now)
         elif update.state == REQUESTED or not update.is_open:
             return
         elif update.asked_at is None and (
@@ -124,19 +147,20 @@ class UpdateMachine:
             or (update.state == REBOOTING and update.reboot_at is not None)
         ):
             update.matched_at = now
-            self.enter(VERIFYING, "the node reports the image, waiting for its presentation")
+            self._enter(VERIFYING, "the node reports the image, waiting for its presentation")
         elif update.matched_at is None:
             update.reboot_at = None
-            self.enter(REBOOTING, "the node claims the image without a restart; it is restarted to be sure")
-        self.record()
+            self._enter(REBOOTING, "the node claims the image without a restart; it is restarted to be sure")
+        self.changed = True
 
-    def differs(self, now, request):
-        """The node reports something else: it is offered the image, and will ask from the highest block down.
+    def _other_image_reported(self, now: float, request: ConfigRequest) -> None:
+        """Offer the image: the node will ask for its blocks from the highest down.
 
-        MYSBootloader says blocks 0 after a wrong CRC; a library node that restarts after its last block and reports
-        another image found the CRC wrong.
+        MYSBootloader reports blocks 0 after a wrong CRC; a library node that restarts after its last block
+        and reports another image found the CRC wrong.
         """
         update = self.update
+        reason = ""
         if update.state in (TRANSFERRING, VERIFYING) or update.started_at is not None:
             update.restarts += 1
             if request.config.blocks == 0 or (update.block == 0 and update.kind.is_library):
@@ -144,282 +168,280 @@ class UpdateMachine:
                 reason = "the CRC of what the node received was wrong; sent again from the top"
             else:
                 reason = "the node lost contact and started over"
-        else:
-            reason = ""
         update.owed = int(not update.kind.is_library)
         update.reboots = update.boots = 0
-        update.block = update.started_at = update.sent_at = update.matched_at = update.asked_at = (
-            update.rate
-        ) = None
-        self.asked_block = None
+        update.block = update.rate = None
+        update.started_at = update.sent_at = update.matched_at = update.asked_at = None
+        self._asked_block = None
         update.offered_at = now
         update.offers += 1
-        self.enter(OFFERED, reason)
-        if update.offers > self.settings.offers:
-            self.finish(
-                now, FAILED, f"the image was offered {self.settings.offers} times, no block was asked for"
-            )
-        elif update.crc_failures >= self.settings.crc_failures:
-            self.finish(now, FAILED, f"the CRC was wrong after {update.crc_failures} whole transfers")
-        elif update.kind.is_library and update.restarts >= self.settings.restarts:
-            self.finish(
-                now, FAILED, f"the transfer broke off {update.restarts} times: too much is lost on the air"
-            )
+        self._enter(OFFERED, reason)
+        if update.offers > MAX_OFFERS:
+            self._fail(now, f"the image was offered {MAX_OFFERS} times, no block was asked for")
+        elif update.crc_failures >= MAX_CRC_FAILURES:
+            self._fail(now, f"the CRC was wrong after {update.crc_failures} whole transfers")
+        elif update.kind.is_library and update.restarts >= MAX_RESTARTS:
+            self._fail(now, f"the transfer broke off {update.restarts} times: too much is lost on the air")
 
-    def block_request(self, now, type, version, block):
-        """(StreamType, payload) for a block of this image, or None. Computed from memory in microseconds."""
+    def answer_block(self, now: float, request: BlockRequest) -> Reply | None:
+        """Return the answer to a request for a block of this image, else None. Takes microseconds."""
         update = self.update
+        type, version, block = request
         if type != update.type or version != update.version or not update.blocks or block >= update.blocks:
             return None
-        run = self.runs[block] if self.runs else 0
-        if run:
-            low = block - run + 1
-            reply = (
-                StreamType.ST_FIRMWARE_RESPONSE_RLE,
-                format_run(type, version, block, run, self.image.data[block * update.block_size]),
-            )
-        else:
-            low = block
-            size = update.block_size
-            data = self.image.data[block * size : (block + 1) * size]
-            reply = StreamType.ST_FIRMWARE_RESPONSE, format_block(type, version, block, data)
-        self.progress(now, block, low)
+        reply, lowest = self._source.answer(block)
+        self._silent_since = update.last_request_at = now
+        if update.is_open:
+            self._count_request(now, block, lowest)
+            self._blocks_sent(now, lowest)
+            self.changed = True
         return reply
 
-    def progress(self, now, block, low):
-        """Blocks `block` down to `low` are on their way."""
+    def _count_request(self, now: float, block: int, lowest: int) -> None:
+        """Count repeats and the rate of this pass; blocks `block` down to `lowest` are on their way."""
         update = self.update
-        self.quiet_from = update.last_request_at = now
-        if not update.is_open:
-            return
-        if block == self.asked_block:
+        asked, first = self._asked_block, self._first_block
+        if block == asked:
             update.repeats += 1
-        elif update.started_at is None or self.first_block is None or block > self.asked_block:
+        elif update.started_at is None or first is None or (asked is not None and block > asked):
             if update.started_at is None:
                 update.started_at = now
-            self.first_block, self.first_at = block, now
-        self.asked_block = block
-        update.block = low
-        if now > self.first_at:
-            update.rate = round((self.first_block - low) / (now - self.first_at), 2)
+            first = block
+            self._first_block, self._first_at = first, now
+        self._asked_block = block
+        update.block = lowest
+        if now > self._first_at and first is not None:
+            update.rate = round((first - lowest) / (now - self._first_at), 2)
+
+    def _blocks_sent(self, now: float, lowest: int) -> None:
+        update = self.update
         update.reboots = update.boots = update.offers = 0
         if update.offered_at is None or not update.owed:
             update.offered_at = update.offered_at or now
             update.owed = int(not update.kind.is_library)
-        if low == 0:
+        if lowest == 0:
             if update.state != VERIFYING:
                 update.sent_at, update.asked_at, update.matched_at = now, None, None
-                self.enter(VERIFYING, "all blocks are sent, waiting for the node's word")
-                self.act(Hold())
+                self._enter(VERIFYING, "all blocks are sent, waiting for the node's word")
+                self.actions.append(Hold())
         elif update.state != TRANSFERRING:
             update.matched_at = None
-            self.enter(TRANSFERRING, "")
-        self.record()
+            self._enter(TRANSFERRING, "")
 
-    # What else happens
+    # Other messages, and time.
 
-    def heard(self, now, window=None, may_start=True):
-        """The node's sketch sent a message; `window` is the time in seconds that a sleeping node stays awake now."""
+    def message_received(self, now: float, window: float | None = None, may_start: bool = True) -> None:
+        """Take note that the node's sketch sent a message, and do what it is due for.
+
+        `window` is the time in seconds that a sleeping node stays awake now.
+        """
         update = self.update
         self.sleeping = self.sleeping or window is not None
-        self.heard_at = self.quiet_from = now
-        self.last_words_at = None
+        self._silent_since = now
+        self._final_request_at = None
         if not update.is_open or (self.sleeping and window is None):
             return
         if update.state == REQUESTED:
             if may_start:
-                self.begin(now)
+                self._start(now)
             else:
-                self.wait(WAITS_TURN)
+                self.set_wait_reason(WAITS_TURN)
         elif update.state == REBOOTING:
             if update.reboot_at is None or now - update.reboot_at >= self.settings.effect_s:
-                self.begin(now)
+                self._start(now)
         elif update.state == OFFERED:
-            if now - update.offered_at >= self.settings.effect_s:
-                self.begin(now)
+            if now - (update.offered_at or 0.0) >= self.settings.effect_s:
+                self._start(now)
         elif update.state == TRANSFERRING:
-            if now - max(update.last_request_at, self.born) >= self.settings.stall_s:
-                self.broken_off(now)
+            if now - max(update.last_request_at or 0.0, self._created_at) >= self.settings.stall_s:
+                self._transfer_broke_off(now)
         else:
-            self.chase(now)
+            self._verify_again(now)
 
-    def wait(self, words=None):
-        """Say what a requested update waits for."""
-        words = words or (WAITS_ASLEEP if self.sleeping else WAITS_AWAKE)
-        if self.update.state == REQUESTED and self.update.reason != words:
-            self.enter(REQUESTED, words)
+    def set_wait_reason(self, reason: str = "") -> None:
+        """Note what a requested update waits for; by default for the node to be heard or to wake."""
+        reason = reason or (WAITS_ASLEEP if self.sleeping else WAITS_AWAKE)
+        if self.update.state == REQUESTED and self.update.reason != reason:
+            self._enter(REQUESTED, reason)
 
-    def begin(self, now):
-        """Make the node ask: a library node that sleeps is offered the image in its window, others are restarted."""
+    def _start(self, now: float) -> None:
+        """Make the node ask: a sleeping library node is offered the image, others are restarted."""
         update = self.update
-        fresh = update.state == REQUESTED
-        tried = update.boots >= self.settings.boots or update.reboots >= self.settings.reboots
+        tried = update.boots >= MAX_BOOTS or update.reboots >= MAX_REBOOTS
         if tried and update.offered_at is None:
-            update.owed = 0  # its sketch has just spoken, and it never asked
-        if update.boots >= self.settings.boots:
-            return self.finish(
-                now,
-                FAILED,
-                f"the node restarted {update.boots} times and never asked for firmware: no OTA bootloader?",
-            )
-        if update.reboots >= self.settings.reboots:
-            return self.finish(
-                now,
-                FAILED,
-                f"{update.reboots} reboot orders had no effect (is MY_DISABLE_REMOTE_RESET defined?)",
-            )
-        why = image_refusal(self.image, update.bootloader, update.block_size)
-        if why:
-            return self.finish(now, FAILED, why)
-        deaf = update.reboots in (4, 8) and update.started_at is None
-        if update.kind.is_library and ((self.sleeping and fresh) or deaf):
+            update.owed = 0  # its sketch has just sent a message, and it never asked
+        failure = self._start_failure()
+        ignored = update.reboots in (4, 8) and update.started_at is None
+        if failure:
+            self._fail(now, failure)
+        elif update.kind.is_library and ((self.sleeping and update.state == REQUESTED) or ignored):
             update.offered_at = now
             update.reboots += 1
-            self.enter(OFFERED, "")
-            return self.act(Send(StreamType.ST_FIRMWARE_CONFIG_RESPONSE, format_config(self.offer)))
-        due = update.state == REBOOTING and update.reboot_at is None
-        self.reboot(now, update.reason if due else "")
+            self._enter(OFFERED, "")
+            self.actions.append(Send(StreamType.ST_FIRMWARE_CONFIG_RESPONSE, format_config(self.offer)))
+        else:
+            due = update.state == REBOOTING and update.reboot_at is None
+            self._reboot(now, update.reason if due else "")
 
-    def reboot(self, now, reason=""):
+    def _start_failure(self) -> str | None:
+        """Why the node cannot be made to ask for the image; None when it may still be tried."""
+        update = self.update
+        if update.boots >= MAX_BOOTS:
+            return f"the node restarted {update.boots} times and never asked for firmware: no OTA bootloader?"
+        if update.reboots >= MAX_REBOOTS:
+            return f"{update.reboots} reboot orders had no effect (is MY_DISABLE_REMOTE_RESET defined?)"
+        return image_refusal(self.image.blocks, update.bootloader, update.block_size)
+
+    def _reboot(self, now: float, reason: str = "") -> None:
         update = self.update
         update.reboots += 1
         update.reboot_at = now
-        # An offer that follows may be lost with the daemon before its row is saved; this row then still answers for it.
+        # An offer that follows may be lost with the daemon before its row is saved; this row then still
+        # answers for it.
         update.owed = int(not update.kind.is_library)
         update.asked_at = update.matched_at = None
-        self.enter(REBOOTING, reason or (f"reboot order {update.reboots}" if update.reboots > 1 else ""))
-        self.act(Hold())
-        self.act(Reboot())
+        self._enter(REBOOTING, reason or (f"reboot order {update.reboots}" if update.reboots > 1 else ""))
+        self.actions += (Hold(), Reboot())
 
-    def broken_off(self, now):
-        """No block was asked for in a while, and the sketch runs."""
+    def _transfer_broke_off(self, now: float) -> None:
+        """Restart the node: no block was asked for in a while, and the sketch runs."""
         if self.update.kind.is_library:
-            self.reboot(now, "the transfer broke off; the node is restarted so that it begins again")
+            self._reboot(now, "the transfer broke off; the node is restarted so that it begins again")
         else:
-            self.act(Attention("the node left its bootloader in mid-transfer; it may run a broken image"))
-            self.reboot(now, "the node left its bootloader in mid-transfer; it is restarted")
+            self.actions.append(
+                Attention("the node left its bootloader in mid-transfer; it may run a broken image")
+            )
+            self._reboot(now, "the node left its bootloader in mid-transfer; it is restarted")
 
-    def chase(self, now):
-        """All blocks are sent; the node can hear us and has not given its word."""
+    def _verify_again(self, now: float) -> None:
+        """Ask again what the node runs: all blocks are sent, and it has not reported."""
         update, settings = self.update, self.settings
+        quiet = now - max(update.sent_at or 0, update.last_request_at or 0)
         if update.matched_at is not None:
             if now - max(update.matched_at, update.asked_at or 0) >= settings.effect_s:
-                self.ask(now)
+                self._request_presentation(now)
         elif not update.kind.is_library:
-            if now - max(update.sent_at or 0, update.last_request_at or 0) >= settings.effect_s:
-                self.reboot(now, "the node's word after the last block was lost; it is restarted to hear it")
-        elif now - max(update.sent_at or 0, update.last_request_at or 0) >= settings.verify_s:
+            if quiet >= settings.effect_s:
+                self._reboot(now, "the node's word after the last block was lost; it is restarted to hear it")
+        elif quiet >= settings.verify_s:
             if update.asked_at is None:
-                self.ask(now)
+                self._request_presentation(now)
             elif now - update.asked_at >= settings.effect_s:
-                self.reboot(now, "no word after the last block; the node is restarted to hear it")
+                self._reboot(now, "no word after the last block; the node is restarted to hear it")
 
-    def ask(self, now):
+    def _request_presentation(self, now: float) -> None:
+        self.actions.append(RequestPresentation())
+        self.presentation_requested(now)
+
+    def presentation_requested(self, now: float) -> None:
+        """Note that the node is asked to present itself: a library node's report is no proof then."""
         self.update.asked_at = now
-        self.act(AskPresentation())
-        self.record()
+        self.changed = True
 
-    def asked(self, now):
-        """Somebody else asked the node for its presentation: what a library node then claims proves nothing."""
-        self.update.asked_at = now
-        self.record()
-
-    def presented(self, now):
-        """The node presented itself: its sketch runs."""
+    def presentation_received(self, now: float) -> None:
+        """Take note that the node presented itself: its sketch runs."""
         update = self.update
         if (
-            update.reboot_at is not None
+            update.state == REBOOTING
+            and update.reboot_at is not None
             and 0 <= now - update.reboot_at < STALE_S
-            and update.state == REBOOTING
         ):
             return  # this presentation was on its way when the reboot order went out
-        self.heard_at = self.quiet_from = update.presented_at = now
-        self.last_words_at = None
+        self._silent_since = update.presented_at = now
+        self._final_request_at = None
         self.sleeping = False  # until its next window: the new sketch may not sleep
         if update.state == REBOOTING and update.reboot_at is not None:
             update.boots += 1
         elif update.state == VERIFYING and update.matched_at is not None:
-            self.confirm(now)
-        self.record()
+            self._confirm(now)
+        self.changed = True
 
-    def tick(self, now):
-        """Time has passed. Once a second is enough."""
+    def tick(self, now: float) -> None:
+        """Do what silence makes due. To be called once a second."""
+        if not self.update.is_open or not self._gateway_up:
+            return
+        silent_s = now - self._silent_since
+        if self.update.state == REQUESTED:
+            if silent_s >= self.settings.expire_s:
+                self._fail(now, f"the node was not heard for {round(self.settings.expire_s / 86400)} days")
+        elif not self._resume_library_node(now, silent_s):
+            self._give_up_lost_node(now, silent_s)
+
+    def _resume_library_node(self, now: float, silent_s: float) -> bool:
+        """Restart or ask an awake library node that stopped in mid-update; False when it is not due."""
         update, settings = self.update, self.settings
-        if not update.is_open or not self.gateway_up:
-            return None
-        silent = now - self.quiet_from
-        if update.state == REQUESTED:
-            if silent >= settings.expire_s:
-                self.finish(
-                    now, FAILED, f"the node was not heard for {round(settings.expire_s / 86400)} days"
-                )
-            return None
-        if update.kind.is_library and not self.sleeping:
-            if update.state == TRANSFERRING and silent >= 2 * settings.stall_s:
-                return self.broken_off(now)
-            if update.state == VERIFYING and update.asked_at is None and silent >= settings.verify_s:
-                return self.ask(now)
-        if silent >= (settings.lost_sleeping_s if self.sleeping else settings.lost_s):
-            if self.last_words_at is None:
-                self.last_words_at = now
-                self.ask(now)
-            elif now - self.last_words_at >= settings.last_word_s:
-                minutes = round((settings.lost_sleeping_s if self.sleeping else settings.lost_s) / 60)
-                self.finish(
-                    now, FAILED, f"nothing was heard of the node for {minutes} minutes while {update.state}"
-                )
+        if self.sleeping or not update.kind.is_library:
+            return False
+        if update.state == TRANSFERRING and silent_s >= 2 * settings.stall_s:
+            self._transfer_broke_off(now)
+        elif update.state == VERIFYING and update.asked_at is None and silent_s >= settings.verify_s:
+            self._request_presentation(now)
+        else:
+            return False
+        return True
 
-    def gateway_lost(self, now):
-        self.gateway_up = False
+    def _give_up_lost_node(self, now: float, silent_s: float) -> None:
+        """Ask a node that was silent for too long a last time, then fail."""
+        lost_s = self.settings.lost_sleeping_s if self.sleeping else self.settings.lost_s
+        if silent_s < lost_s:
+            return
+        if self._final_request_at is None:
+            self._final_request_at = now
+            self._request_presentation(now)
+        elif now - self._final_request_at >= FINAL_REQUEST_S:
+            minutes = round(lost_s / 60)
+            self._fail(now, f"nothing was heard of the node for {minutes} minutes while {self.update.state}")
 
-    def gateway_back(self, now):
-        self.gateway_up = True
-        self.quiet_from = now
+    def gateway_lost(self) -> None:
+        """Stop counting silence: the gateway is not connected."""
+        self._gateway_up = False
 
-    def cancel(self, now, reason):
-        """Close the update; a part of the image that is already in the node's flash is still completed (`owed`)."""
+    def gateway_back(self, now: float) -> None:
+        """Count silence from now on."""
+        self._gateway_up = True
+        self._silent_since = now
+
+    # The end.
+
+    def cancel(self, now: float, reason: str) -> None:
+        """Close the update; an unfinished image is still completed (`OtaUpdate.owed`)."""
         if self.update.is_open:
             if self.update.owed and self.update.offered_at is not None:
                 reason += "; the node had been offered the image and still gets it if it asks"
-            self.finish(now, CANCELLED, reason)
+            self._close(now, CANCELLED, reason)
 
-    def confirm(self, now):
-        """By the node's own word, which may come late."""
+    def _confirm(self, now: float) -> None:
+        """Close the update by the node's own report, which may come late."""
         update = self.update
         update.owed = 0
         if update.state == CANCELLED:
-            self.record()
+            self.changed = True
         elif update.state != CONFIRMED:
+            if self._committed not in COMMITTED:
+                self.actions.append(Send(StreamType.ST_FIRMWARE_CONFIRM, ""))
+            was_offered = update.offered_at is not None
             late = f"; earlier: {update.reason}" if update.state == FAILED else ""
-            nothing = update.offered_at is None
-            if self.committed not in (None, COMMITTED, COMMITTED_DUALOPTIBOOT):
-                self.act(Send(StreamType.ST_FIRMWARE_CONFIRM, ""))
-            self.finish(
-                now, CONFIRMED, "the node already ran this image" if nothing else f"the node's own word{late}"
-            )
+            reported = f"the node's own word{late}"
+            self._close(now, CONFIRMED, reported if was_offered else "the node already ran this image")
 
-    def finish(self, now, state, reason):
+    def _fail(self, now: float, reason: str) -> None:
+        self._close(now, FAILED, reason)
+
+    def _close(self, now: float, state: str, reason: str) -> None:
         update = self.update
         update.finished_at = now
-        self.enter(state, reason)
+        self._enter(state, reason)
         if state == FAILED:
-            self.act(Attention(f"update to {update.type}/{update.version} failed: {reason}"))
+            self.actions.append(Attention(f"update to {update.type}/{update.version} failed: {reason}"))
 
-    def enter(self, state, reason):
-        self.update.state, self.update.reason = state, reason or WAITS.get(state, "")
-        self.record()
+    def _enter(self, state: str, reason: str) -> None:
+        self.update.state, self.update.reason = state, reason or DEFAULT_REASONS.get(state, "")
+        self.changed = True
 
-    def record(self):
-        if RECORD not in self.actions:
-            self.actions.append(RECORD)
-
-    def act(self, action):
-        self.actions.append(action)
-
-    def is_busy(self, now):
-        """True while this update takes air time: it then counts against the transfers that a gateway may carry."""
+    def is_busy(self, now: float) -> bool:
+        """True while this update takes air time, so that it counts against `OtaSettings.at_once`."""
         update = self.update
         if not update.is_open or update.state == REQUESTED:
             return False
         latest = max(at or 0.0 for at in (update.reboot_at, update.offered_at, update.last_request_at))
-        return now - latest < self.settings.idle_s
+        return now - latest < IDLE_S

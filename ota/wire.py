@@ -1,7 +1,8 @@
 """Stream payloads of firmware updates: hex text to values and back. Pure: no I/O, no clock, no state.
 
-All integers are unsigned 16 bit, little endian. The structs are those of `Definitions.h` of MySensorsBootloaderRF24
-and of `core/MyOTAFirmwareUpdate.h` of the MySensors library; a gateway prints upper case hex and reads either.
+All integers are unsigned 16 bit, little endian. The structs are those of `Definitions.h` of
+MySensorsBootloaderRF24 and of `core/MyOTAFirmwareUpdate.h` of the MySensors library; a gateway prints upper
+case hex and reads either.
 """
 
 from binascii import Error as HexError
@@ -9,6 +10,8 @@ from binascii import unhexlify
 from enum import IntEnum
 from struct import Struct
 from typing import NamedTuple
+
+from ota.errors import OtaError
 
 BLOCK_SIZE = 16  # bytes of a block, unless an 18-byte configuration request says otherwise
 MAX_PAYLOAD = 25  # bytes that a radio message carries
@@ -20,6 +23,8 @@ EXTENSION = Struct("<BBHI")
 BLOCK = Struct("<3H")
 RUN = Struct("<4HB")
 
+C_INTERNAL, C_STREAM = 3, 4  # commands of MySensors messages (`core/MyMessage.h`)
+I_REBOOT, I_PRESENTATION = 13, 19  # types of C_INTERNAL
 # What a bootloader itself lets through to the controller, by type of C_INTERNAL: I_ID_REQUEST,
 # I_FIND_PARENT_REQUEST, I_SIGNING_PRESENTATION, I_NONCE_REQUEST. Every other message comes from a sketch.
 BOOTLOADER_INTERNAL = frozenset((3, 7, 15, 16))
@@ -36,8 +41,11 @@ class StreamType(IntEnum):
     ST_FIRMWARE_RESPONSE_RLE = 7
 
 
+Reply = tuple[StreamType, str]  # a stream message to a node: its type, its payload as hex text
+
+
 class BootloaderKind(IntEnum):
-    """What answers at the node's end. The rules of an update depend on it."""
+    """The firmware loader at the node's end, by its BLVersion. The rules of an update depend on it."""
 
     UNKNOWN = 0
     MYSBOOTLOADER = 1  # writes the flash it starts from, the sketch does not run meanwhile
@@ -45,32 +53,41 @@ class BootloaderKind(IntEnum):
     LIBRARY_31 = 3  # the same with 18-byte requests, its own block size and RLE answers
 
     @property
-    def words(self):
-        return ("unknown bootloader", "MYSBootloader", "library OTA 3.0", "library OTA 3.1")[self]
-
-    @property
-    def is_library(self):
+    def is_library(self) -> bool:
+        """True when the running sketch loads the image, so that it goes on sending meanwhile."""
         return self >= BootloaderKind.LIBRARY
 
 
 class BootloaderCommand(IntEnum):
-    """Commands that MYSBootloader takes in place of a configuration (build option BOOTLOADER_COMMANDS)."""
+    """Commands that MYSBootloader takes in place of a configuration.
+
+    They are a build option of it (BOOTLOADER_COMMANDS).
+    """
 
     ERASE_EEPROM = 1
     SET_NODE_ID = 2
     SET_PARENT = 3
 
 
-# What people call them.
+# Names in `ota_commands.command` and in the API.
 BOOTLOADER_COMMANDS = {
     "erase_eeprom": BootloaderCommand.ERASE_EEPROM,
     "set_node_id": BootloaderCommand.SET_NODE_ID,
     "set_parent": BootloaderCommand.SET_PARENT,
 }
+COMMAND_VALUES: dict[int, tuple[int, int]] = {  # lowest and highest value that a command takes
+    BootloaderCommand.ERASE_EEPROM: (0, 0),
+    BootloaderCommand.SET_NODE_ID: (1, 254),
+    BootloaderCommand.SET_PARENT: (0, 254),
+}
 
 
-class WireError(ValueError):
-    """A stream payload that cannot be read; its text says why, in words."""
+class WireError(OtaError):
+    """A stream payload that cannot be read; the message says why."""
+
+
+class CommandError(OtaError):
+    """A bootloader command that cannot be sent; the message says why."""
 
 
 class FirmwareConfig(NamedTuple):
@@ -83,7 +100,10 @@ class FirmwareConfig(NamedTuple):
 
 
 class ConfigRequest(NamedTuple):
-    """ST_FIRMWARE_CONFIG_REQUEST. `committed`, `revision`, `build` are None in the 10-byte form."""
+    """ST_FIRMWARE_CONFIG_REQUEST. `committed`, `revision`, `build` are None in the 10-byte form.
+
+    `bootloader` is the BLVersion; `committed` the image_ok byte of mcuboot.
+    """
 
     config: FirmwareConfig
     bootloader: int
@@ -93,7 +113,8 @@ class ConfigRequest(NamedTuple):
     build: int | None = None
 
     @property
-    def kind(self):
+    def kind(self) -> BootloaderKind:
+        """The loader that sent the request."""
         return bootloader_kind(self.bootloader)
 
 
@@ -105,8 +126,8 @@ class BlockRequest(NamedTuple):
     block: int
 
 
-def parse_hex(payload):
-    """Hex text as bytes. Raises WireError for an odd number of digits, other characters, more than 25 bytes."""
+def parse_hex(payload: str) -> bytes:
+    """Convert hex text to bytes. Raises WireError: odd number of digits, no hex, more than 25 bytes."""
     if len(payload) % 2:
         raise WireError(f"{len(payload)} hex digits, an even number is needed")
     if len(payload) > 2 * MAX_PAYLOAD:
@@ -117,8 +138,11 @@ def parse_hex(payload):
         raise WireError(f"{payload!r} is not hex") from None
 
 
-def parse_config_request(payload):
-    """A configuration request of 10 bytes, or of 18 (protocol 3.1); what follows is ignored. Raises WireError."""
+def parse_config_request(payload: str) -> ConfigRequest:
+    """Parse a configuration request of 10 bytes, or of 18 (protocol 3.1). Raises WireError.
+
+    Bytes behind these are ignored.
+    """
     data = parse_hex(payload)
     if len(data) < CONFIG_REQUEST.size:
         raise WireError(f"configuration request of {len(data)} bytes, 10 or 18 are needed")
@@ -130,45 +154,45 @@ def parse_config_request(payload):
     )
 
 
-def parse_block_request(payload):
-    """A block request of 6 bytes; bytes behind these are ignored. Raises WireError."""
+def parse_block_request(payload: str) -> BlockRequest:
+    """Parse a block request of 6 bytes; bytes behind these are ignored. Raises WireError."""
     data = parse_hex(payload)
     if len(data) < BLOCK.size:
         raise WireError(f"block request of {len(data)} bytes, 6 are needed")
     return BlockRequest(*BLOCK.unpack_from(data))
 
 
-def format_config(config):
-    """ST_FIRMWARE_CONFIG_RESPONSE: 16 hex digits."""
+def format_config(config: FirmwareConfig) -> str:
+    """Format ST_FIRMWARE_CONFIG_RESPONSE: 16 hex digits."""
     return CONFIG.pack(*config).hex().upper()
 
 
-def format_block(type, version, block, data):
-    """ST_FIRMWARE_RESPONSE: the request's own 6 bytes and the bytes of the block."""
+def format_block(type: int, version: int, block: int, data: bytes) -> str:
+    """Format ST_FIRMWARE_RESPONSE: the request's own 6 bytes and the bytes of the block."""
     return (BLOCK.pack(type, version, block) + data).hex().upper()
 
 
-def format_run(type, version, block, count, byte):
-    """ST_FIRMWARE_RESPONSE_RLE: `count` blocks, from `block` downwards, are filled with `byte`."""
+def format_run(type: int, version: int, block: int, count: int, byte: int) -> str:
+    """Format ST_FIRMWARE_RESPONSE_RLE: `count` blocks, from `block` downwards, are filled with `byte`."""
     return RUN.pack(type, version, block, count, byte).hex().upper()
 
 
-def format_command(command, value=0):
-    """A bootloader command as the payload of a configuration response.
+def format_command(command: int, value: int = 0) -> str:
+    """Format a bootloader command as the payload of a configuration response.
 
-    SET_NODE_ID takes 1 to 254, SET_PARENT 0 to 254. Raises ValueError for anything else.
+    Raises CommandError for an unknown command and a value that it does not take.
     """
-    command = BootloaderCommand(command)
-    low, high = {BootloaderCommand.SET_NODE_ID: (1, 254), BootloaderCommand.SET_PARENT: (0, 254)}.get(
-        command, (0, 0)
-    )
+    if command not in COMMAND_VALUES:
+        raise CommandError(f"bootloader command {command} is unknown")
+    low, high = COMMAND_VALUES[command]
     if not low <= value <= high:
-        raise ValueError(f"{command.name} takes a number from {low} to {high}, not {value}")
+        name = BootloaderCommand(command).name
+        raise CommandError(f"{name} takes a number from {low} to {high}, not {value}")
     return format_config(FirmwareConfig(command, value, 0, COMMAND_CRC))
 
 
-def bootloader_kind(bootloader):
-    """The BootloaderKind behind a BLVersion (low byte major, high byte minor), UNKNOWN for None and for other majors."""
+def bootloader_kind(bootloader: int | None) -> BootloaderKind:
+    """The kind of a BLVersion (low byte major, high byte minor); UNKNOWN for None and other majors."""
     if bootloader is None:
         return BootloaderKind.UNKNOWN
     minor, major = divmod(bootloader, 256)
@@ -179,8 +203,8 @@ def bootloader_kind(bootloader):
     return BootloaderKind.UNKNOWN
 
 
-def describe_bootloader(bootloader):
-    """A BLVersion for people: `MYSBootloader 1.3`, `library OTA 3.0`."""
+def describe_bootloader(bootloader: int | None) -> str:
+    """Name and version of a BLVersion: `MYSBootloader 1.3`, `library OTA 3.0`."""
     if bootloader is None:
         return "unknown bootloader"
     minor, major = divmod(bootloader, 256)
@@ -188,6 +212,6 @@ def describe_bootloader(bootloader):
     return f"{name} {major}.{minor}"
 
 
-def comes_from_sketch(command, type):
-    """True when a message of this command and type proves that the node's sketch runs, not its bootloader."""
-    return command != 4 and not (command == 3 and type in BOOTLOADER_INTERNAL)
+def comes_from_sketch(command: int, type: int) -> bool:
+    """True when such a message proves that the node's sketch runs, not its bootloader."""
+    return command != C_STREAM and not (command == C_INTERNAL and type in BOOTLOADER_INTERNAL)

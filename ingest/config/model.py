@@ -17,12 +17,12 @@ from ingest.config.loader import UNLISTED, ConfigError, SectionReader, nearest, 
 from ingest.config.log import Log
 from ingest.config.must import MustSettings
 from ingest.config.nut import UPS_NAME, NutServerSettings
-from ingest.config.ota import Ota
 from ingest.config.retention import Retention
 from ingest.config.web import Web
 from ingest.ups.commands import EP20_COMMANDS
 from ingest.ups.limits import Limits
 from ingest.ups.settings import UpsSettings
+from ota.settings import OtaSettings
 
 __all__ = [
     "Access",
@@ -63,7 +63,7 @@ class Config:
     energy: tuple[Tariff, ...] = ()
     web: Web = field(default_factory=Web)
     access: Access = field(default_factory=Access)
-    ota: Ota = field(default_factory=Ota)
+    ota: OtaSettings = field(default_factory=OtaSettings)
     retention: Retention = field(default_factory=Retention)
     backup: Backup = field(default_factory=Backup)
     demo: bool = field(default=False, metadata=UNLISTED)

@@ -1,27 +1,40 @@
-"""Firmware updates in the dialogue with gateways: nodes are answered from memory, before anything is stored.
+"""Firmware updates in the dialogue with gateways: nodes are answered before anything is stored.
 
-One `OtaService` serves all gateways of the process, in the event loop; each gateway has a `GatewayOtaSession`. What
-changes goes to the sink in `ingest/mysensors/ota_store.py`, which also brings what people schedule.
+One `OtaService` serves all gateways of the process, in the event loop; each gateway has a
+`GatewayOtaSession`. What changes goes to the sink in `ingest/mysensors/ota_store.py`, which also brings what
+users schedule.
 """
 
 import asyncio
 import logging
 import time
+from collections.abc import Callable, Iterable
+from copy import copy
+from typing import Protocol
 
 from ingest.mysensors.handlers import USUAL_WINDOW_MS, sleep_window_ms
-from ingest.mysensors.ota_store import (
+from ingest.mysensors.node_hold import Transmitter
+from ingest.mysensors.ota_records import (
+    CancelledCommand,
+    CancelledUpdate,
+    ChangedUpdate,
     CommandState,
+    DeletedFirmware,
     FirmwareReport,
     NodeAttention,
+    OtaChange,
+    OtaRecord,
     RefusedUpdate,
+    StoredOtaState,
     UnreadablePayload,
-    UpdateRow,
 )
-from ingest.mysensors.protocol import BROADCAST, NODE_CHILD, Command, Internal, format_line
+from ingest.mysensors.protocol import BROADCAST, NODE_CHILD, Command, Header, Internal, format_line
 from ota import actions
 from ota.command import CommandOrder
-from ota.server import OtaServer
-from ota.update import REQUESTED
+from ota.errors import OtaError
+from ota.server import MissingFirmwareError, OtaServer, StoredFirmware
+from ota.settings import OtaSettings
+from ota.update import CANCELLED, FAILED, REQUESTED, OtaUpdate
 from ota.wire import StreamType, WireError, comes_from_sketch, parse_config_request
 
 log = logging.getLogger(__name__)
@@ -29,114 +42,144 @@ log = logging.getLogger(__name__)
 STREAM = int(Command.stream)
 
 TICK_S = 1.0
-HELD = "its firmware is being updated"
+HOLD_REASON = "its firmware is being updated"
+
+
+class GatewaySettings(Protocol):
+    """What a session reads of a gateway's settings."""
+
+    name: str
+    controller: bool
+
+
+class OtaGateway(Protocol):
+    """What a session needs of its gateway. Node ids are those of the radio network."""
+
+    number: int
+    config: GatewaySettings
+    transmitter: Transmitter
+
+    def is_sleeping(self, node_id: int) -> bool:
+        """True for a node that sends sleep notifications."""
+
+    def opens_window(self, node_id: int) -> bool:
+        """True for a node whose heartbeat opens a window (library 2.0 and 2.1)."""
+
+    def ask_heartbeat(self, node_id: int) -> None:
+        """Request a heartbeat of an awake node."""
 
 
 class OtaService:
-    """All updates of this process. `put(item)` and `flush()` reach the sink; neither waits."""
+    """All updates of this process. `put(record)` and `flush()` reach the sink; neither waits."""
 
-    def __init__(self, settings, at_once, put, flush):
-        self.server = OtaServer(settings, at_once)
-        self._put, self._flush = put, flush
-        self._ahead = time.time() - time.monotonic()
-        self.sessions = {}  # gateways.id -> GatewayOtaSession
-        self._attention = {}  # nodes.id -> what was last stored
-        self._saved = {}  # ota_updates.id -> (state, owed) as last handed to the sink
-        self._timer = None
+    def __init__(
+        self, settings: OtaSettings, put: Callable[[OtaRecord], object], flush: Callable[[], object]
+    ) -> None:
+        self.server = OtaServer(settings)
+        self.put = put
+        self._flush = flush
+        self._clock_offset = time.time() - time.monotonic()
+        self._sessions: dict[int, GatewayOtaSession] = {}  # gateways.id -> session
+        self._attention: dict[int, str | None] = {}  # nodes.id -> what was last stored
+        self._saved: dict[int, tuple[str, int]] = {}  # ota_updates.id -> (state, owed) as last stored
+        self._timer: asyncio.TimerHandle | None = None
 
-    def now(self):
+    def now(self) -> float:
         """Unix seconds that no step of the clock moves."""
-        return time.monotonic() + self._ahead
+        return time.monotonic() + self._clock_offset
 
-    def join(self, gateway):
-        """The GatewayOtaSession of a Gateway."""
-        session = self.sessions[gateway.number] = GatewayOtaSession(self, gateway)
+    def join(self, gateway: OtaGateway) -> "GatewayOtaSession":
+        """Open the session of a gateway."""
+        session = self._sessions[gateway.number] = GatewayOtaSession(self, gateway)
         return session
 
-    def restore(self, kept):
-        """Take up what `ota_store.load` found; once all gateways have joined."""
-        for stored in kept.firmware:
-            self.server.put_firmware(*stored)
-        for key, request, sleeping, attention in kept.nodes:
-            self.server.know_node(key, request, sleeping)
-            if attention:
-                self.server.node(key).attention = self._attention[key] = attention
-        self.server.restore(kept.updates, self.now())
-        for order in kept.commands:
-            self._order(order)
-        for session in self.sessions.values():
-            session.lost()  # nobody is connected yet
-            session.watch_all()
-        self._settle()
-        self._timer = asyncio.get_running_loop().call_later(TICK_S, self._tick)
+    def restore(self, stored: StoredOtaState) -> None:
+        """Take over what was stored, once all gateways have joined; start to tick."""
+        for firmware in stored.firmware:
+            self.server.add_firmware(firmware)
+        for node in stored.nodes:
+            self.server.load_node(node.node, node.request, node.sleeping)
+            if node.attention:
+                self.server.node(node.node).attention = self._attention[node.node] = node.attention
+        self.server.restore(stored.updates, self.now())
+        for order in stored.commands:
+            self._queue_command(order)
+        for session in self._sessions.values():
+            session.lost()  # no gateway is connected yet
+        self._tick()
 
-    def stop(self):
+    def stop(self) -> None:
         """Hand over what is not saved yet."""
         if self._timer is not None:
             self._timer.cancel()
         self._save()
 
-    # What people want; called in the loop by the sink.
+    # What users change; called in the loop by the sink.
 
-    def take(self, news):
-        """News of `OtaSink.poll`: tuples whose first item names a method here."""
-        for name, *values in news:
-            getattr(self, f"_take_{name}")(*values)
+    def apply(self, changes: Iterable[OtaChange]) -> None:
+        """Do what users asked for."""
+        for change in changes:
+            match change:
+                case StoredFirmware():
+                    self.server.add_firmware(change)
+                case DeletedFirmware(number):
+                    self.server.remove_firmware(number)
+                case OtaUpdate():
+                    self._open_update(change)
+                case CancelledUpdate():
+                    self._cancel_update(change)
+                case CommandOrder():
+                    self._queue_command(change)
+                    self._sessions[change.node >> 8].request_heartbeat(change.node)
+                case CancelledCommand():
+                    self._cancel_command(change)
         self._settle()
 
-    def _take_firmware(self, *stored):
-        self.server.put_firmware(*stored)
-
-    def _take_dropped(self, number):
-        self.server.drop_firmware(number)
-
-    def _take_update(self, update):
-        session, now = self.sessions[update.node >> 8], self.now()
+    def _open_update(self, update: OtaUpdate) -> None:
+        session = self._sessions[update.node >> 8]
         node = self.server.node(update.node)
         node.sleeping = node.sleeping or session.sleeps(update.node)
         try:
-            self.server.open(update, now)
-        except KeyError:
-            self._put(RefusedUpdate(update.id, "failed", "its firmware is no longer stored"))
+            self.server.open_update(update, self.now())
+        except MissingFirmwareError as error:
+            if update.id is not None:
+                self.put(RefusedUpdate(update.id, FAILED, str(error)))
             return
         if not session.is_connected:
-            self.server.gateway_lost(session.number, now)
+            self.server.gateway_lost(session.number)
         session.watched.add(update.node & 255)
-        session.nudge(update.node)
+        session.request_heartbeat(update.node)
 
-    def _take_cancel(self, number, key, person):
-        machine = self.server.node(key).machine
-        if machine is not None and machine.update.id == number:
-            self.server.cancel(key, self.now(), f"cancelled by {person}")
+    def _cancel_update(self, cancelled: CancelledUpdate) -> None:
+        reason = f"cancelled by {cancelled.user}"
+        machine = self.server.node(cancelled.node).machine
+        if machine is not None and machine.update.id == cancelled.id:
+            self.server.cancel(cancelled.node, self.now(), reason)
         else:
-            self._put(RefusedUpdate(number, "cancelled", f"cancelled by {person}"))
+            self.put(RefusedUpdate(cancelled.id, CANCELLED, reason))
 
-    def _take_command(self, order):
-        self._order(order)
-        self.sessions[order.node >> 8].nudge(order.node)
-
-    def _take_command_cancel(self, number, key, person):
-        command = self.server.node(key).command
-        if command is not None and command.id == number:
-            self.server.node(key).command = None
-        self._put(CommandState(number, "failed", f"cancelled by {person}", 0, "cancelling"))
-
-    def _order(self, order: CommandOrder):
+    def _queue_command(self, order: CommandOrder) -> None:
         try:
-            self.server.order(order)
-        except ValueError as error:
+            self.server.queue_command(order)
+        except OtaError as error:
             order.state, order.reason = "failed", str(error)
-            self._put(CommandState.of(order))
+            self.put(CommandState.of(order))
             return
-        self.sessions[order.node >> 8].watched.add(order.node & 255)
+        self._sessions[order.node >> 8].watched.add(order.node & 255)
 
-    # What is to be done.
+    def _cancel_command(self, cancelled: CancelledCommand) -> None:
+        node = self.server.node(cancelled.node)
+        if node.command is not None and node.command.id == cancelled.id:
+            node.command = None
+        self.put(CommandState(cancelled.id, "failed", f"cancelled by {cancelled.user}", 0, "cancelling"))
 
-    def act(self):
-        """Do what the server decided, in order, then note what people should know of these nodes."""
+    # What the server decides.
+
+    def act(self) -> None:
+        """Do what the server decided, in order, then store what people should know of these nodes."""
         touched = set()
         for key, action in self.server.take_actions():
-            session = self.sessions.get(key >> 8)
+            session = self._sessions.get(key >> 8)
             if session is not None:
                 session.act(key & 255, action)
                 touched.add(key)
@@ -144,58 +187,53 @@ class OtaService:
             attention = self.server.node(key).attention
             if self._attention.get(key) != attention:
                 self._attention[key] = attention
-                self._put(NodeAttention(key, attention or ""))
+                self.put(NodeAttention(key, attention or ""))
                 if attention:
                     log.warning("Node %d: %s", key, attention)
 
-    def _tick(self):
+    def _tick(self) -> None:
         self.server.tick(self.now())
         self._settle()
-        for session in self.sessions.values():
+        for session in self._sessions.values():
             session.watch_all()
         self._timer = asyncio.get_running_loop().call_later(TICK_S, self._tick)
 
-    def _settle(self):
+    def _settle(self) -> None:
         self.act()
         self._save()
 
-    def _save(self):
-        """Rows that changed go to the sink; a new state is committed at once, progress with the next commit."""
+    def _save(self) -> None:
+        """Hand changed rows to the sink; a new state is committed at once, progress later."""
         urgent = False
         for update in self.server.take_updates():
             state = (update.state, update.owed)
-            if update.id is None or self._saved.get(update.id) != state:
+            before = None if update.id is None else self._saved.get(update.id)
+            if before != state:
                 urgent = True
-                log.info(
-                    "Update of node %d to %d/%d: %s %s",
-                    update.node,
-                    update.type,
-                    update.version,
-                    *words(update),
-                )
-                if not update.is_open and update.state != self._saved.get(update.id, (None,))[0]:
-                    self.sessions[update.node >> 8].nudge_waiting()
+                self._log_state(update)
+                if not update.is_open and (before is None or update.state != before[0]):
+                    self._sessions[update.node >> 8].request_heartbeats()
             if update.id is not None:
                 self._saved[update.id] = state
-            self._put(UpdateRow(update, update.row()))
+            self.put(ChangedUpdate(update, copy(update)))
         if urgent:
             self._flush()
 
-    def report(self, item):
-        self._put(item)
+    @staticmethod
+    def _log_state(update: OtaUpdate) -> None:
+        reason = f" ({update.reason})" if update.reason else ""
+        log.info(
+            "Update of node %d to %d/%d: %s%s", update.node, update.type, update.version, update.state, reason
+        )
 
-    def keep_at_once(self, item):
-        self._put(item)
+    def put_and_flush(self, record: OtaRecord) -> None:
+        """Have a record committed at once."""
+        self.put(record)
         self._flush()
 
 
-def words(update):
-    """State and reason for the log."""
-    return update.state, f"({update.reason})" if update.reason else ""
-
-
-def is_about_ids(header):
-    """True for the dialogue with a node that has no id yet: it is in its own bootloader, and waits for one."""
+def is_about_ids(header: Header) -> bool:
+    """True for the dialogue with a node that has no id yet: it waits for one in its bootloader."""
     return header.command == Command.internal and header.type in (
         Internal.I_ID_REQUEST,
         Internal.I_ID_RESPONSE,
@@ -203,36 +241,39 @@ def is_about_ids(header):
 
 
 class GatewayOtaSession:
-    """One gateway's side of it. Node ids are those of the radio; the server's keys are `nodes.id`."""
+    """One gateway's side of it. Node ids are those of the radio network; keys are `nodes.id`."""
 
-    def __init__(self, firmware, gateway):
-        self._firmware, self._server, self._gateway = firmware, firmware.server, gateway
+    def __init__(self, service: OtaService, gateway: OtaGateway) -> None:
+        self._service, self._server, self._gateway = service, service.server, gateway
         self._transmitter = gateway.transmitter
         self.number = gateway.number
-        self.watched = set()  # node ids whose every message matters now
+        self.watched: set[int] = set()  # node ids whose every message matters now
         self.is_connected = False
         self._answers = gateway.config.controller
         self._transmitter.forbids = self._forbids
 
-    def sleeps(self, key):
+    def sleeps(self, key: int) -> bool:
+        """True for a node that sends sleep notifications."""
         return self._gateway.is_sleeping(key & 255)
 
-    def connected(self):
+    def connected(self) -> None:
+        """Take note that the gateway is connected."""
         self.is_connected = True
-        self._server.gateway_back(self.number, self._firmware.now())
+        self._server.gateway_back(self.number, self._service.now())
 
-    def lost(self):
+    def lost(self) -> None:
+        """Take note that the gateway is not connected."""
         self.is_connected = False
-        self._server.gateway_lost(self.number, self._firmware.now())
+        self._server.gateway_lost(self.number)
 
-    def hear(self, items):
-        """(Header, payload) pairs as they came. Stream messages are answered at once, each of them."""
+    def hear(self, items: Iterable[tuple[Header, str]]) -> None:
+        """Take messages as they came. Stream messages are answered at once, each of them."""
         watched = self.watched
         for header, payload in items:
             if header[2] == STREAM or header[0] in watched:  # by position: this runs for every message
                 self._hear(header, payload)
 
-    def _hear(self, header, payload):
+    def _hear(self, header: Header, payload: str) -> None:
         node, child, command, echo, type = header
         if echo or node == BROADCAST:
             return
@@ -240,27 +281,27 @@ class GatewayOtaSession:
         if not self._answers:
             self._overhear(key, command, type, payload)
         elif command == STREAM:
-            reply = server.answer(key, type, payload, self._firmware.now())
+            reply = server.answer(key, type, payload, self._service.now())
             if reply is not None:
                 self._transmitter.send_past_hold(f"{node};255;4;0;{reply[0]:d};{reply[1]}\n")
             self.watched.add(node)
         elif command == Command.presentation and child == NODE_CHILD:
-            server.presented(key, self._firmware.now())
+            server.presentation_received(key, self._service.now())
         elif comes_from_sketch(command, type):
-            server.heard(key, self._firmware.now(), self._window(header, payload))
-        if server.actions:
-            self._firmware.act()
+            server.message_received(key, self._service.now(), self._window_s(header, payload))
+        if server.effects.actions:
+            self._service.act()
 
-    def _overhear(self, key, command, type, payload):
-        """Where another controller answers, what nodes report is noted all the same."""
+    def _overhear(self, key: int, command: int, type: int, payload: str) -> None:
+        """Note what nodes report also where another controller answers."""
         if command == Command.stream and type == StreamType.ST_FIRMWARE_CONFIG_REQUEST:
             try:
-                self._firmware.report(FirmwareReport(key, parse_config_request(payload)))
+                self._service.put(FirmwareReport(key, parse_config_request(payload)))
             except WireError as error:
-                self._firmware.report(UnreadablePayload(self._gateway.config.name, payload, str(error)))
+                self._service.put(UnreadablePayload(self._gateway.config.name, payload, str(error)))
 
-    def _window(self, header, payload):
-        """Seconds that the sender of this message goes on to listen, or None where it says nothing of that."""
+    def _window_s(self, header: Header, payload: str) -> float | None:
+        """Seconds that the sender announces to go on listening, or None."""
         if header.command != Command.internal:
             return None
         if header.type == Internal.I_PRE_SLEEP_NOTIFICATION:
@@ -269,54 +310,57 @@ class GatewayOtaSession:
             return USUAL_WINDOW_MS / 1000
         return None
 
-    def asked(self, node):
-        """Somebody asked the node for its presentation."""
-        self._server.asked(256 * self.number + node, self._firmware.now())
+    def asked(self, node: int) -> None:
+        """Take note that an order asked the node for its presentation."""
+        self._server.presentation_requested(256 * self.number + node, self._service.now())
 
-    def _forbids(self, header):
+    def _forbids(self, header: Header) -> bool:
         if header.node == BROADCAST:
-            return not is_about_ids(header) and self._server.holds_any(self.number)
+            return not is_about_ids(header) and self._server.holds_broadcasts(self.number)
         if header.command == Command.stream or header.node not in self.watched:
             return False
         return self._server.holds(256 * self.number + header.node, header.command, header.type)
 
-    def act(self, node, action):
-        gate = self._transmitter
-        if isinstance(action, actions.Send):
-            gate.send_past_hold(f"{node};255;4;0;{action.type:d};{action.payload}\n")
-        elif isinstance(action, actions.Reboot):
-            gate.send_past_hold(format_line(node, NODE_CHILD, Command.internal, 0, Internal.I_REBOOT))
-        elif isinstance(action, actions.AskPresentation):
-            gate.send_past_hold(format_line(node, NODE_CHILD, Command.internal, 0, Internal.I_PRESENTATION))
-        elif isinstance(action, actions.Hold):
-            gate.hold(node, HELD)
-        elif isinstance(action, actions.Release):
-            gate.release(node)
-        elif isinstance(action, actions.Reported):
-            self._firmware.report(FirmwareReport(256 * self.number + node, action.request))
-        elif isinstance(action, actions.Rejected):
-            line = f"{node};255;4;0;?;{action.payload}"
-            self._firmware.report(UnreadablePayload(self._gateway.config.name, line, action.reason))
-        elif isinstance(action, actions.CommandChanged):
-            self._firmware.keep_at_once(CommandState.of(action.order))
+    def act(self, node: int, action: actions.Action) -> None:
+        """Do one thing that the server decided."""
+        transmitter, service = self._transmitter, self._service
+        match action:
+            case actions.Send(type, payload):
+                transmitter.send_past_hold(f"{node};255;4;0;{type:d};{payload}\n")
+            case actions.Reboot():
+                transmitter.send_past_hold(
+                    format_line(node, NODE_CHILD, Command.internal, 0, Internal.I_REBOOT)
+                )
+            case actions.RequestPresentation():
+                transmitter.send_past_hold(
+                    format_line(node, NODE_CHILD, Command.internal, 0, Internal.I_PRESENTATION)
+                )
+            case actions.Hold():
+                transmitter.hold(node, HOLD_REASON)
+            case actions.Release():
+                transmitter.release(node)
+            case actions.Reported(request):
+                service.put(FirmwareReport(256 * self.number + node, request))
+            case actions.Rejected(payload, reason):
+                line = f"{node};255;4;0;?;{payload}"
+                service.put(UnreadablePayload(self._gateway.config.name, line, reason))
+            case actions.CommandChanged(order):
+                service.put_and_flush(CommandState.of(order))
+            case actions.Attention():
+                pass  # `OtaService.act` stores it
 
-    def nudge(self, key):
-        """Ask an awake node for a sign of life: it is restarted when it is heard."""
+    def request_heartbeat(self, key: int) -> None:
+        """Ask an awake node for a heartbeat: the node is restarted when it is heard."""
         if self.is_connected and not self._server.holds(key):
             self._gateway.ask_heartbeat(key & 255)
 
-    def nudge_waiting(self):
-        """A transfer is over: those that wait for their turn may begin as soon as they are heard."""
-        for node in self._server.nodes.values():
-            if node.key >> 8 == self.number and node.machine and node.machine.update.state == REQUESTED:
-                self.nudge(node.key)
+    def request_heartbeats(self) -> None:
+        """Ask those that wait for their turn: a transfer is over, and the next may begin."""
+        for node in self._server.nodes_of(self.number):
+            if node.machine and node.machine.update.state == REQUESTED:
+                self.request_heartbeat(node.key)
 
-    def watch_all(self):
-        """Leave out of `watched` who has nothing to do with firmware any more."""
+    def watch_all(self) -> None:
+        """Watch the nodes that have something to do with firmware now, and no others."""
         self.watched.clear()
-        self.watched.update(
-            node.key & 255
-            for node in self._server.nodes.values()
-            if node.key >> 8 == self.number
-            and (node.machine or node.command or node.unfinished or node.held_at is not None)
-        )
+        self.watched.update(node.key & 255 for node in self._server.nodes_of(self.number) if not node.is_idle)

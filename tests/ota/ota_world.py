@@ -1,7 +1,7 @@
 """A gateway's dialogue in miniature, with virtual time: nodes on the air, an OtaServer, and rows that survive a crash."""
 
+from ingest.mysensors.ota_store import read_update, update_columns
 from ota.actions import (
-    AskPresentation,
     Attention,
     CommandChanged,
     Hold,
@@ -9,16 +9,19 @@ from ota.actions import (
     Rejected,
     Release,
     Reported,
+    RequestPresentation,
     Send,
 )
 from ota.image import make_image
 from ota.server import OtaServer, StoredFirmware
-from ota.update import OtaUpdate, Settings
+from ota.settings import OtaSettings
+from ota.update import OtaUpdate
 from ota.wire import ConfigRequest, comes_from_sketch
 from tests.helpers.lossy_air import LossyAir
 from tests.helpers.virtual_nodes import BootloaderNode
 
 START = 1_700_000_000.0
+DEFAULTS = OtaSettings()
 
 
 def pattern(size, seed=3):
@@ -27,14 +30,12 @@ def pattern(size, seed=3):
 
 
 class World:
-    """`loss` goes for both directions; every `chatter_s` somebody wants to send each node an ordinary message."""
+    """`loss` goes for both directions; each node is sent an ordinary message every `chatter_s`."""
 
-    def __init__(
-        self, nodes, *, loss=0.0, seed=1, at_once=1, settings=Settings(), chatter_s=0.7, commit_s=1.0
-    ):
+    def __init__(self, nodes, *, loss=0.0, seed=1, settings=DEFAULTS, chatter_s=0.7, commit_s=1.0):
         self.air = LossyAir(nodes, up=loss, down=loss, seed=seed)
         self.nodes = {node.node_id: node for node in nodes}
-        self.settings, self.at_once = settings, at_once
+        self.settings = settings
         self.chatter_s, self.commit_s = chatter_s, commit_s
         self.now = START
         self.rows = {}  # ota_updates
@@ -52,14 +53,14 @@ class World:
 
     def boot(self):
         """A daemon starts: everything it knows comes from the rows."""
-        self.server = OtaServer(self.settings, self.at_once)
+        self.server = OtaServer(self.settings)
         for firmware in self.firmware.values():
-            self.server.put_firmware(*firmware)
+            self.server.add_firmware(firmware)
         for key, request in self.reported.items():
-            self.server.know_node(key, request)
+            self.server.load_node(key, request)
         for key in self.sleepers:
-            self.server.know_node(key, self.reported.get(key), sleeping=True)
-        updates = [OtaUpdate.from_row(self.rows[id]) for id in sorted(self.rows)]
+            self.server.load_node(key, self.reported.get(key), sleeping=True)
+        updates = [read_update(self.rows[id]) for id in sorted(self.rows)]
         self.server.restore([update for update in updates if update.is_open or update.owed], self.now)
 
     def kill(self):
@@ -69,19 +70,19 @@ class World:
     def add_firmware(self, type, version, data):
         image = make_image(data)
         id = len(self.firmware) + 1
-        self.firmware[id] = (id, type, version, image)
+        firmware = self.firmware[id] = StoredFirmware(id, type, version, image)
         for node in self.nodes.values():
             node.whole_images.append(image.data)
         if self.server:
-            self.server.put_firmware(id, type, version, image)
-        return StoredFirmware(id, type, version, image)
+            self.server.add_firmware(firmware)
+        return firmware
 
     def schedule(self, node, firmware):
         update = OtaUpdate(
             node, firmware.id, firmware.type, firmware.version, id=len(self.rows) + 1, requested_at=self.now
         )
-        self.rows[update.id] = update.row()
-        self.server.open(update, self.now)
+        self.rows[update.id] = update_columns(update)
+        self.server.open_update(update, self.now)
         self.commit()
         return update.id
 
@@ -94,13 +95,13 @@ class World:
             for machine in node.machines():
                 if machine.update.id == id:
                     return machine.update
-        return OtaUpdate.from_row(self.rows[id])
+        return read_update(self.rows[id])
 
     def cut(self):
         """The connection to the gateway is lost."""
         self.connected = False
         if self.server:
-            self.server.gateway_lost(0, self.now)
+            self.server.gateway_lost(0)
 
     def mend(self):
         self.connected = True
@@ -113,7 +114,7 @@ class World:
         for update in self.server.take_updates():
             if update.id is None:
                 update.id = len(self.rows) + 1
-            self.rows[update.id] = update.row()
+            self.rows[update.id] = update_columns(update)
             self.states.append((update.id, update.state))
         self.last_commit = self.now
 
@@ -128,7 +129,7 @@ class World:
                 self.transmit(f"{key};255;4;0;{int(action.type)};{action.payload}\n")
             elif isinstance(action, Reboot):
                 self.transmit(f"{key};255;3;0;13;\n")
-            elif isinstance(action, AskPresentation):
+            elif isinstance(action, RequestPresentation):
                 self.transmit(f"{key};255;3;0;19;\n")
             elif isinstance(action, Attention):
                 self.attention.append((key, action.text))
@@ -151,12 +152,12 @@ class World:
             if reply:
                 self.transmit(f"{key};255;4;0;{int(reply[0])};{reply[1]}\n")
         elif command == 0 and child == 255:
-            self.server.presented(key, self.now)
+            self.server.presentation_received(key, self.now)
         elif comes_from_sketch(command, type):
             window = int(payload) / 1000 if (command, type) == (3, 32) else None
             if window:
                 self.sleepers.add(key)
-            self.server.heard(key, self.now, window)
+            self.server.message_received(key, self.now, window)
         self.act()
 
     def check_never_broken(self, key, type, payload, reply):
@@ -184,7 +185,7 @@ class World:
                 return True
             next_at = min(self.air.next_at(), self.last_tick + 1, self.last_chatter + self.chatter_s, end)
             self.now = max(self.now, next_at)
-            for at, line in self.air.advance(self.now):
+            for _, line in self.air.advance(self.now):
                 if self.server and self.connected:
                     self.hear(line)
             if self.now - self.last_tick >= 1:

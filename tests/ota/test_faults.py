@@ -5,10 +5,11 @@ from random import Random
 import pytest
 
 from ingest.mysensors.protocol import Command
-from ota.update import OPEN, Settings
+from ota.settings import OtaSettings
+from ota.update import OPEN
 from tests.helpers.virtual_nodes import BootloaderNode, LibraryNode, Sleep
-from tests.ota.ota_world import START, World
-from tests.ota.test_kinds import KINDS, OLD, check, installed, pattern
+from tests.ota.ota_nodes import KINDS, OLD, check, installed
+from tests.ota.ota_world import START, World, pattern
 
 
 def until_state(world, id, state, seconds=600):
@@ -137,7 +138,7 @@ def test_a_wrong_crc_costs_a_second_pass(kind, times):
     assert node.crc_failures == times == row["crc_failures"]
 
 
-def test_a_crc_that_is_always_wrong_fails_in_words_and_starts_nothing():
+def test_a_crc_that_is_always_wrong_fails_with_a_reason_and_starts_nothing():
     for kind in ("mysbootloader", "library-3.0"):
         node = KINDS[kind]()
         world = World([node])
@@ -150,7 +151,8 @@ def test_a_crc_that_is_always_wrong_fails_in_words_and_starts_nothing():
         world.run(600)
         assert not node.broken_starts and node.intruders == []
         if kind == "mysbootloader":
-            # The air is clean again: the node is still answered with the image, and its word counts, late as it is.
+            # The air is clean again: the node is still answered with the image, and its word counts, late as
+            # it is.
             assert world.state(id) == "confirmed"
 
 
@@ -247,7 +249,7 @@ def test_a_reboot_without_effect_is_repeated():
     check(world, node, id, firmware.image)
 
 
-def test_a_node_without_a_bootloader_fails_in_words():
+def test_a_node_without_a_bootloader_fails_with_a_reason():
     class Plain(LibraryNode):
         def present(self):
             return (each for each in super().present() if getattr(each, "command", None) != Command.stream)
@@ -301,9 +303,9 @@ def test_the_last_word_may_be_lost(kind):
     assert not node.broken_starts
 
 
-def test_a_node_that_dies_fails_in_words_after_it_was_asked():
+def test_a_node_that_dies_fails_with_a_reason_after_it_was_asked():
     node = KINDS["library-3.0"]()
-    world = World([node], settings=Settings(lost_s=120, last_word_s=20))
+    world = World([node], settings=OtaSettings(lost_s=120))
     world.run(30)
     id = world.schedule(7, world.add_firmware(10, 3, pattern(1000)))
     assert until_state(world, id, "verifying")
@@ -353,7 +355,7 @@ def test_a_library_node_that_gave_up_and_says_nothing_is_restarted(kind):
     world.run(10)
     firmware = world.add_firmware(10, 3, pattern(6000))
     id = world.schedule(7, firmware)
-    world.server.heard(7, world.now)
+    world.server.message_received(7, world.now)
     world.act()
     assert until_state(world, id, "transferring")
     world.air.down = 1.0
@@ -366,7 +368,7 @@ def test_a_library_node_that_gave_up_and_says_nothing_is_restarted(kind):
 
 def test_silence_is_counted_from_the_return_of_the_gateway():
     node = KINDS["library-3.0"]()
-    world = World([node], settings=Settings(lost_s=120, last_word_s=20))
+    world = World([node], settings=OtaSettings(lost_s=120))
     world.run(30)
     firmware = world.add_firmware(10, 3, pattern(6000))
     id = world.schedule(7, firmware)

@@ -2,21 +2,9 @@
 
 import pytest
 
-from tests.helpers.virtual_nodes import BootloaderNode, LibraryNode, Sleep
+from tests.helpers.virtual_nodes import BootloaderNode, Sleep
+from tests.ota.ota_nodes import KINDS, OLD, check
 from tests.ota.ota_world import START, World, pattern
-
-OLD = pattern(8192, 11)
-
-KINDS = {
-    "mysbootloader": lambda **options: BootloaderNode(7, OLD, now=START, **options),
-    "library-3.0": lambda **options: LibraryNode(7, OLD, now=START, **options),
-    "library-3.1": lambda **options: LibraryNode(7, OLD, protocol=(3, 1), now=START, **options),
-    "library-8-bytes": lambda **options: LibraryNode(7, OLD, block_size=8, now=START, **options),
-}
-
-
-def installed(node):
-    return bytes(node.flash) if isinstance(node, BootloaderNode) else node.image
 
 
 def sparse(size, seed):
@@ -25,16 +13,6 @@ def sparse(size, seed):
     data[300:900] = b"\xff" * 600
     data[1000:1100] = b"\0" * 100
     return bytes(data)
-
-
-def check(world, node, id, image):
-    row = world.rows[id]
-    assert row["state"] == "confirmed", row
-    assert installed(node)[: len(image.data)] == image.data
-    assert not node.broken_starts
-    assert node.intruders == []
-    assert row["finished_at"] and row["old_type"] is not None
-    return row
 
 
 @pytest.mark.parametrize("asleep", [False, True], ids=["awake", "asleep"])

@@ -1,6 +1,9 @@
 """A rollout updates one node first, goes on when it is heard again, and stops when one fails."""
 
-from ota.rollout import WAITING, Member, Plan, RolloutSettings, next_steps
+from ota.rollout import WAITING, Member, Plan, next_steps
+from ota.settings import RolloutSettings
+
+DEFAULTS = RolloutSettings()
 
 
 def members(*states):
@@ -26,9 +29,9 @@ def test_one_node_first():
 
 
 def test_goes_on_when_confirmed_and_heard_again():
-    plan = next_steps(members("confirmed", WAITING, WAITING))
+    plan = next_steps(members("confirmed", WAITING, WAITING), DEFAULTS)
     assert plan.start == () and plan.waits_for == "node 100 to be heard again"
-    assert next_steps(members("confirmed+", WAITING, WAITING)).start == (1,)
+    assert next_steps(members("confirmed+", WAITING, WAITING), DEFAULTS).start == (1,)
     assert next_steps(members("confirmed+", WAITING, WAITING, WAITING), RolloutSettings(at_once=2)).start == (
         1,
         2,
@@ -36,11 +39,11 @@ def test_goes_on_when_confirmed_and_heard_again():
     assert next_steps(
         members("confirmed+", "offered", WAITING, WAITING), RolloutSettings(at_once=2)
     ).start == (2,)
-    assert next_steps(members("confirmed+", "confirmed", WAITING)).start == ()
+    assert next_steps(members("confirmed+", "confirmed", WAITING), DEFAULTS).start == ()
 
 
 def test_stops_when_one_fails():
-    plan = next_steps(members("confirmed+", "failed", WAITING))
+    plan = next_steps(members("confirmed+", "failed", WAITING), DEFAULTS)
     assert (
         plan.start == ()
         and plan.stop == "the rollout stopped: the update of node 101 failed (the CRC was wrong)"
@@ -50,15 +53,13 @@ def test_stops_when_one_fails():
 
 
 def test_a_cancelled_node_gives_its_turn_to_the_next():
-    assert next_steps(members("cancelled", WAITING)).start == (1,)
-    assert next_steps(members("cancelled", "confirmed+", WAITING)).start == (2,)
+    assert next_steps(members("cancelled", WAITING), DEFAULTS).start == (1,)
+    assert next_steps(members("cancelled", "confirmed+", WAITING), DEFAULTS).start == (2,)
 
 
 def test_the_end():
-    assert next_steps(members("confirmed", "failed", "cancelled")) == Plan(done=True)
-    assert next_steps([]) == Plan(done=True)
-    plan = next_steps(members("confirmed+", "transferring"))
-    assert not plan.done and plan.waits_for == "1 nodes to finish"
+    for left in (members("confirmed", "failed", "cancelled"), [], members("confirmed+", "transferring")):
+        assert next_steps(left, DEFAULTS) == Plan()
 
 
 def test_more_than_one_node_may_prove_the_image():

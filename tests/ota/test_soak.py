@@ -4,9 +4,10 @@ from random import Random
 
 import pytest
 
+from ota.settings import OtaSettings
 from tests.helpers.virtual_nodes import BootloaderNode, LibraryNode, Sleep
+from tests.ota.ota_nodes import OLD, installed
 from tests.ota.ota_world import START, World, pattern
-from tests.ota.test_kinds import OLD, installed
 
 
 def make_nodes(random):
@@ -25,31 +26,37 @@ def test_any_mixture_ends_on_the_right_images(seed):
     random = Random(seed)
     nodes = list(make_nodes(random))
     loss = random.choice([0, 0.02, 0.1])
-    world = World(nodes, loss=loss, seed=seed, at_once=random.choice([1, 2]), commit_s=random.choice([1, 5]))
+    world = World(
+        nodes,
+        loss=loss,
+        seed=seed,
+        settings=OtaSettings(at_once=random.choice([1, 2])),
+        commit_s=random.choice([1, 5]),
+    )
     world.run(40)
     wanted = {}
     for number in range(10):
         world.run(random.uniform(0, 20))
-        deed = random.choice(["schedule", "schedule", "cancel", "crash", "cut", "reset"])
+        action = random.choice(["schedule", "schedule", "cancel", "crash", "cut", "reset"])
         node = random.choice(nodes)
-        if deed == "schedule" and node.node_id < 4:
+        if action == "schedule" and node.node_id < 4:
             data = pattern(random.randrange(1, 2500), number)
             firmware = world.add_firmware(random.randrange(9, 12), 1 + number, data)
             wanted[node.node_id] = world.schedule(node.node_id, firmware), firmware.image
-        elif deed == "cancel":
+        elif action == "cancel":
             world.server.cancel(node.node_id, world.now, "cancelled by owner")
             world.act()
             world.commit()
             wanted.pop(node.node_id, None)
-        elif deed == "crash":
+        elif action == "crash":
             world.kill()
             world.run(random.uniform(0, 4))
             world.boot()
-        elif deed == "cut":
+        elif action == "cut":
             world.cut()
             world.run(random.uniform(0, 4))
             world.mend()
-        elif deed == "reset":
+        elif action == "reset":
             node.reset(world.now)
     world.run(20000, lambda: all(world.state(id) in ("confirmed", "failed") for id, _ in wanted.values()))
     for node_id, (id, image) in wanted.items():

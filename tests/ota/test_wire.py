@@ -4,11 +4,13 @@ import pytest
 
 from ota.actions import Rejected
 from ota.image import parse_intel_hex
-from ota.server import OtaServer
+from ota.server import OtaServer, StoredFirmware
+from ota.settings import OtaSettings
 from ota.update import OtaUpdate
 from ota.wire import (
     BootloaderCommand,
     BootloaderKind,
+    CommandError,
     FirmwareConfig,
     WireError,
     bootloader_kind,
@@ -26,7 +28,7 @@ HEX = ":100000000C94AC030C9491240C94B8240C94D40359\n:00000001FF\n"
 
 
 @pytest.mark.parametrize(
-    "payload, config, bootloader, kind",
+    ("payload", "config", "bootloader", "kind"),
     [
         ("01000200B00626E80300", (1, 2, 0x06B0, 0xE826), 0x0003, BootloaderKind.LIBRARY),
         ("FFFFFFFFFFFFFFFF0300", (0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF), 0x0003, BootloaderKind.LIBRARY),
@@ -52,7 +54,7 @@ def test_config_request_between_10_and_18_bytes_is_read_as_10():
 
 
 @pytest.mark.parametrize(
-    "payload, words",
+    ("payload", "message"),
     [
         ("", "0 bytes"),
         ("0A000300", "4 bytes"),
@@ -64,8 +66,8 @@ def test_config_request_between_10_and_18_bytes_is_read_as_10():
         ("00" * 26, "26 bytes"),
     ],
 )
-def test_junk_is_an_error_in_words(payload, words):
-    with pytest.raises(WireError, match=words):
+def test_junk_is_an_error(payload, message):
+    with pytest.raises(WireError, match=message):
         parse_config_request(payload)
 
 
@@ -90,7 +92,7 @@ def test_bootloader_commands():
     assert format_command(BootloaderCommand.SET_PARENT, 7) == "0300070000007ADA"
     assert format_command(BootloaderCommand.SET_PARENT, 11) == "03000B0000007ADA"
     for command, value in ((1, 1), (2, 0), (2, 255), (3, 255), (3, -1), (4, 0)):
-        with pytest.raises(ValueError):
+        with pytest.raises(CommandError, match="number from" if command < 4 else "unknown"):
             format_command(command, value)
 
 
@@ -123,9 +125,9 @@ def test_what_proves_that_a_sketch_runs():
 @pytest.fixture
 def server():
     """The job of pymysensors' tests: node 1, type 1, version 1."""
-    server = OtaServer()
-    server.put_firmware(1, 1, 1, parse_intel_hex(HEX))
-    server.open(OtaUpdate(1, 1, 1, 1, id=1), 0)
+    server = OtaServer(OtaSettings())
+    server.add_firmware(StoredFirmware(1, 1, 1, parse_intel_hex(HEX)))
+    server.open_update(OtaUpdate(1, 1, 1, 1, id=1), 0)
     return server
 
 

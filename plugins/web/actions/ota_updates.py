@@ -1,13 +1,12 @@
 """POST /-/ota/updates and what is done to updates: rows that the reader of the node's gateway takes up."""
 
 import time
-from typing import NamedTuple
 
 from ingest.db.time import format_utc
 from ota.command import command_refusal
 from ota.image import BLOCK_SIZES, image_refusal
 from ota.update import CANCELLED, CONFIRMED, OPEN
-from ota.wire import BOOTLOADER_COMMANDS, format_command
+from ota.wire import BOOTLOADER_COMMANDS, CommandError, format_command
 from plugins.web.actions.action import Done, find_node, perform, raise_topic
 from plugins.web.actions.firmware import LIMIT as UPLOAD_LIMIT
 from plugins.web.actions.firmware import MARKS, find_firmware, is_yes, read_number, read_upload, store
@@ -18,12 +17,6 @@ HOW = "give node, or nodes (a list with commas), or sketch, or current (type/ver
 NODES = """select n.id, n.name, n.node_id, g.name as gateway, g.configured, n.sketch_name, n.last_seen_at,
   n.smart_sleep_ms, f.type, f.version, f.blocks, f.crc, f.bootloader, f.block_size
 from nodes n join gateways g on g.id = n.gateway left join node_firmware f on f.node = n.id """
-
-
-class Wanted(NamedTuple):
-    """An image as far as nodes can refuse it."""
-
-    blocks: int
 
 
 async def post_updates(datasette, request):
@@ -183,7 +176,7 @@ def why_not(connection, datasette, node, firmware, confirmed):
     if words:
         return words
     block_size = node["block_size"] if node["block_size"] in BLOCK_SIZES else None
-    words = image_refusal(Wanted(firmware["blocks"]), node["bootloader"], block_size)
+    words = image_refusal(firmware["blocks"], node["bootloader"], block_size)
     if words:
         return f"{name}: {words}"
     other = node["type"] not in (None, BLANK, firmware["type"])
@@ -327,7 +320,7 @@ async def post_command(datasette, request):
         value = read_number(fields, "value", 254, None if kind > 1 else 0)
         try:
             format_command(kind, value)
-        except ValueError as error:
+        except CommandError as error:
             raise RefusedError(400, f"value: {error}", subject=subject) from None
         why = why_unreachable(datasette, node) or command_refusal(node["bootloader"])
         if why:

@@ -11,9 +11,10 @@ from ingest.demo.radio.battery_sketches import Greenhouse, RainGauge
 from ingest.demo.radio.mains_sketches import Boiler, GardenLight, LivingRoom
 from ingest.demo.radio.network import DemoNetwork
 from ingest.demo.radio.nodes import DEMO_NODES, factory_firmware, with_updater
-from ota.actions import AskPresentation, Reboot, Send
+from ota.actions import Reboot, RequestPresentation, Send
 from ota.image import parse_intel_hex
-from ota.server import OtaServer
+from ota.server import OtaServer, StoredFirmware
+from ota.settings import OtaSettings
 from ota.update import OtaUpdate
 from ota.wire import comes_from_sketch
 
@@ -23,10 +24,10 @@ SAMPLE = Path(__file__).resolve().parents[3] / "static/sample.hex"
 
 def update(network, node_id, image, seconds):
     """Send the image to a node, as a gateway's dialogue does; returns the update after so many network seconds."""
-    server = OtaServer()
-    server.put_firmware(1, 10, 22, image)
+    server = OtaServer(OtaSettings())
+    server.add_firmware(StoredFirmware(1, 10, 22, image))
     update = OtaUpdate(node_id, 1, 10, 22, id=1, requested_at=NOW)
-    server.open(update, NOW)
+    server.open_update(update, NOW)
     now = NOW
     while now < NOW + seconds and update.is_open:
         now += 0.05
@@ -38,13 +39,13 @@ def update(network, node_id, image, seconds):
                 if reply:
                     network.receive(f"{node};255;4;0;{reply[0]:d};{reply[1]}".encode(), at)
             elif command == 0 and child == 255:
-                server.presented(int(node), at)
+                server.presentation_received(int(node), at)
             elif comes_from_sketch(command, type):
-                server.heard(int(node), at, 0.5 if (command, type) == (3, 32) else None)
+                server.message_received(int(node), at, 0.5 if (command, type) == (3, 32) else None)
             for key, action in server.take_actions():
                 if isinstance(action, Send):
                     network.receive(f"{key};255;4;0;{action.type:d};{action.payload}".encode(), at)
-                elif isinstance(action, Reboot | AskPresentation):
+                elif isinstance(action, Reboot | RequestPresentation):
                     order = 13 if isinstance(action, Reboot) else 19
                     network.receive(f"{key};255;3;0;{order};".encode(), at)
         server.tick(now)

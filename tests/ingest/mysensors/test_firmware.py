@@ -209,7 +209,7 @@ def test_a_rollout_proves_one_node_first_and_stops_when_it_fails(field):
     assert "rollout stopped" in field.wait(third[1], "cancelled")[1]
 
 
-def test_scheduling_and_cancelling_in_words(field):
+def test_scheduling_and_cancelling(field):
     node = library(9)
     field.gateway(node)
     field.start()

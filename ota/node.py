@@ -1,0 +1,259 @@
+"""One node: its update, its command, and the hold on its traffic while it may be in its bootloader. Pure.
+
+While MYSBootloader runs, a message other than a stream answer does harm: it matches answers by their type
+number alone. So nothing else is sent to the node from a reboot order or a stream request until its sketch is
+heard.
+"""
+
+from dataclasses import dataclass, field
+
+from ota.actions import Action, Attention, CommandChanged, Effects, Hold, Reboot, Release
+from ota.command import CommandOrder
+from ota.settings import OtaSettings
+from ota.update import CONFIRMED, OFFERED, REBOOTING, TRANSFERRING, VERIFYING
+from ota.update_machine import STALE_S, UpdateMachine
+from ota.wire import (
+    C_INTERNAL,
+    I_PRESENTATION,
+    I_REBOOT,
+    BlockRequest,
+    BootloaderKind,
+    ConfigRequest,
+    FirmwareConfig,
+    Reply,
+)
+
+RELEASE_S = 60  # a hold ends after so much silence, unless the node is in its bootloader
+SKETCH_S = 2  # a message of the sketch this long after the last stream request was not on its way before it
+SETTLE_S = 60  # an answer that offered an image may still be on its way
+
+
+@dataclass
+class OtaNode:
+    """What is known of a node. What is to be done about it goes to `effects`."""
+
+    key: int  # nodes.id
+    settings: OtaSettings
+    effects: Effects
+    request: ConfigRequest | None = None  # its last one
+    sleeping: bool = False
+    machine: UpdateMachine | None = None  # the open update
+    # Closed updates: a part of their image may be in the node's flash.
+    unfinished: list[UpdateMachine] = field(default_factory=list)
+    command: CommandOrder | None = None
+    attention: str | None = None
+    _held_at: float | None = field(default=None, init=False)
+    _reboot_at: float | None = field(default=None, init=False)
+    _stream_at: float = field(default=0.0, init=False)  # last stream request
+
+    def machines(self) -> list[UpdateMachine]:
+        """List the open update and those with an unfinished image."""
+        return ([self.machine] if self.machine else []) + self.unfinished
+
+    @property
+    def is_idle(self) -> bool:
+        """True when its messages do not matter here."""
+        return not (self.machine or self.command or self.unfinished or self.is_held)
+
+    # Requests of the node.
+
+    def answer_block(self, request: BlockRequest, now: float) -> Reply | None:
+        """Return the block, if an update has it."""
+        for machine in [self.machine] if self.machine else self.unfinished:
+            reply = machine.answer_block(now, request)
+            if reply:
+                self.stream_received(machine.update.kind, now)
+                self.collect(machine, now)
+                return reply
+        if self.request is not None:
+            self.stream_received(self.request.kind, now)
+        return None
+
+    def offer(self, request: ConfigRequest, now: float) -> FirmwareConfig | None:
+        """Return the image of the open update, else the unfinished one that the node names, if any."""
+        if self.machine:
+            machine = self.machine
+            offer = machine.answer_config(now, request)
+            self.collect(machine, now)
+            if offer:
+                self._drop_unfinished(request, now)
+                return offer
+        for machine in self.unfinished:
+            if request.config[:2] == machine.offer[:2]:
+                offer = machine.answer_config(now, request)
+                self.collect(machine, now)
+                return offer
+        self._drop_unfinished(request, now)
+        return None
+
+    def _drop_unfinished(self, request: ConfigRequest, now: float) -> None:
+        """A node whose configuration names another image has no part of the unfinished ones."""
+        for machine in list(self.unfinished):
+            named = request.config[:2] == machine.offer[:2]
+            if not named and now - (machine.update.offered_at or 0) >= SETTLE_S:
+                machine.update.owed = 0
+                machine.changed = True
+                self.collect(machine, now)
+
+    def answer_command(self, request: ConfigRequest) -> str | None:
+        """Return the payload of the bootloader command that waits for this request, once."""
+        payload = self.command.answer(request) if self.command else None
+        if payload:
+            self._command_changed()
+        return payload
+
+    def stream_received(self, kind: BootloaderKind, now: float) -> None:
+        """Take note that the node has just sent a stream request."""
+        self._stream_at = now
+        if kind is BootloaderKind.MYSBOOTLOADER:
+            self.hold(now)
+
+    # Other messages, and time.
+
+    def message_received(self, now: float, window: float | None, may_start: bool) -> None:
+        """Take note that the node's sketch sent a message; `window`: seconds that it stays awake now."""
+        self.sleeping = self.sleeping or window is not None
+        rebooted_at = self._reboot_at
+        if self.machine:
+            machine = self.machine
+            machine.message_received(now, window, may_start)
+            self.collect(machine, now)
+        elif self.command and (window is not None or not self.sleeping):
+            self._reboot_for_command(self.command, now)
+        if self._held_at is not None and self._reboot_at == rebooted_at:
+            quiet_s = now - max(self._stream_at, self._held_at)
+            reboot_is_last = rebooted_at is not None and rebooted_at > self._stream_at
+            if quiet_s >= (
+                self.settings.effect_s if reboot_is_last or self._is_in_bootloader() else SKETCH_S
+            ):
+                self.release()
+
+    def _reboot_for_command(self, command: CommandOrder, now: float) -> None:
+        if command.wants_reboot(now):
+            self.hold(now)
+            self._reboot_at = now
+            self._act(Reboot())
+            self._act(CommandChanged(command))
+        elif not command.is_open:
+            self._command_changed()
+
+    def presentation_received(self, now: float) -> None:
+        """Take note that the node presented itself (C_PRESENTATION, child 255)."""
+        reboot_at = self._reboot_at
+        stale = reboot_at is not None and self._stream_at < reboot_at and 0 <= now - reboot_at < STALE_S
+        if self.machine:
+            machine = self.machine
+            machine.presentation_received(now)
+            self.collect(machine, now)
+        if not stale:
+            self.release()
+
+    def presentation_requested(self, now: float) -> None:
+        """Take note that an order asked the node for its presentation."""
+        if self.machine:
+            self.machine.presentation_requested(now)
+            self.collect(self.machine, now)
+
+    def tick(self, now: float) -> None:
+        """Do what silence makes due."""
+        if self.machine:
+            machine = self.machine
+            machine.tick(now)
+            self.collect(machine, now)
+        if self._held_at is not None and not self._is_in_bootloader():
+            latest = max(self._held_at, self._stream_at, self._reboot_at or 0.0)
+            if now - latest >= RELEASE_S:
+                self.release()
+
+    # Update and command.
+
+    def cancel(self, now: float, reason: str) -> None:
+        """Cancel the open update, and the command that waits."""
+        if self.command:
+            self.command.state, self.command.reason = "failed", reason
+            self._command_changed()
+        if self.machine:
+            machine = self.machine
+            machine.cancel(now, reason)
+            self.collect(machine, now)
+
+    def _command_changed(self) -> None:
+        """The command is over."""
+        if self.command:
+            self._act(CommandChanged(self.command))
+            self.command = None
+
+    def collect(self, machine: UpdateMachine, now: float) -> None:
+        """Pass on what a machine wants done, and put it where its state belongs."""
+        update = machine.update
+        if machine.changed:
+            self.effects.updates[id(update)] = update
+            machine.changed = False
+        if machine.actions:
+            self._pass_on(machine, now)
+        if update.state == CONFIRMED:
+            self.attention = None
+        if machine is self.machine:
+            if not update.is_open:
+                self.machine = None
+                if update.owed:
+                    self.unfinished.insert(0, machine)
+        elif not update.owed and machine in self.unfinished:
+            self.unfinished.remove(machine)
+
+    def _pass_on(self, machine: UpdateMachine, now: float) -> None:
+        for action in machine.actions:
+            if isinstance(action, Attention):
+                self.set_attention(action.text)
+            elif isinstance(action, Hold):
+                self.hold(now)
+            else:
+                if isinstance(action, Reboot):
+                    self._reboot_at = now
+                self._act(action)
+        machine.actions.clear()
+
+    # What is held back.
+
+    @property
+    def is_held(self) -> bool:
+        """True while nothing but stream answers may be sent to the node."""
+        return self._held_at is not None
+
+    def holds(self, command: int | None, type: int | None) -> bool:
+        """True while a message of this command and type must not be sent to the node."""
+        if self._held_at is not None:
+            return True
+        # Each of these ends a transfer of a library node.
+        ends_transfer = command == C_INTERNAL and type in (I_REBOOT, I_PRESENTATION)
+        return (
+            ends_transfer
+            and self.machine is not None
+            and self.machine.update.state in (REBOOTING, OFFERED, TRANSFERRING, VERIFYING)
+        )
+
+    def _is_in_bootloader(self) -> bool:
+        """True when an update may keep the node in MYSBootloader for as long as it takes."""
+        update = self.machine.update if self.machine else None
+        return bool(update and update.owed and update.state in (OFFERED, TRANSFERRING, VERIFYING))
+
+    def hold(self, now: float) -> None:
+        """Begin or prolong the hold on the node's traffic."""
+        if self._held_at is None:
+            self._act(Hold())
+        self._held_at = now
+
+    def release(self) -> None:
+        """End the hold."""
+        if self._held_at is not None:
+            self._held_at = None
+            self._act(Release())
+
+    def set_attention(self, text: str) -> None:
+        """Ask for a person's attention."""
+        if self.attention != text:
+            self.attention = text
+            self._act(Attention(text))
+
+    def _act(self, action: Action) -> None:
+        self.effects.actions.append((self.key, action))
