@@ -1,14 +1,16 @@
-"""One MUST EP20: a thread that holds its serial port, polls it and sends it orders in between."""
+"""One MUST EP20: a thread that holds its serial port, polls it, and sends it orders in between."""
 
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from ingest.must.client import MustClient
 from ingest.must.errors import MustError, SerialPortError
 from ingest.must.orders import MustOrders
 from ingest.must.registers import COMMANDS, SETTING_NAMES, setting_variables
+from ingest.pipeline.source_health import Health
 from ingest.ups.order_queue import OrderQueue
 from ingest.ups.orders import UpsOrder
 from ingest.ups.polling import SourceError, SourceReader, UpsError
@@ -18,34 +20,58 @@ log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
-SETTINGS_S = 900.0  # how often the settings block is read
-LOOK_S = 0.25  # how often an order that cannot be sent yet is tried or expires
 SETTINGS = frozenset(name for name, _ in SETTING_NAMES.values())
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds between two readings of the settings block, and between two looks at orders that cannot be sent yet."""
+
+    settings_s: float = 900.0
+    look_s: float = 0.25
+
+
+TIMING = Timing()
 
 
 class DeviceSettings(Protocol):
     """What the config says of an EP20."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What the source and its UPS are called."""
+
     @property
-    def serial(self) -> str: ...
+    def serial(self) -> str:
+        """Path of the serial port."""
+
     @property
-    def poll_s(self) -> float: ...
+    def poll_s(self) -> float:
+        """Seconds between two samples."""
+
     @property
-    def status_s(self) -> float: ...
+    def status_s(self) -> float:
+        """Seconds between two looks at the status."""
 
 
 class MustReader(SourceReader):
-    """Reads the device of a config's `must:` entry. All it measures comes in one answer, so a look at its status is one too.
+    """Reads the device of a config's `must:` entry.
 
-    `orders` holds what is to be sent to it; `low_charge` is the charge in % for the token LB.
+    All it measures comes in one answer, so a look at its status is one too. `orders` holds what is to be sent to it; `low_charge` is the charge in % for the token LB.
     """
 
-    def __init__(self, device: DeviceSettings, health, emit, orders: OrderQueue, low_charge: float = 20.0):
+    def __init__(
+        self,
+        device: DeviceSettings,
+        health: Health,
+        emit: Callable[[object], None],
+        orders: OrderQueue,
+        low_charge: float = 20.0,
+        timing: Timing = TIMING,
+    ) -> None:
         super().__init__(device.name, device.status_s, device.poll_s, health, emit)
         self._device = device
-        self._low_charge = low_charge
+        self._low_charge, self._timing = low_charge, timing
         self._orders = MustOrders(orders, emit)
         self._client: MustClient | None = None
         self._status: tuple[float, dict[str, str]] | None = None  # when it was read, monotonic s; variables
@@ -56,7 +82,7 @@ class MustReader(SourceReader):
         """Take an order, from any thread."""
         self._orders.queue.add(order)
 
-    def _open(self):
+    def _open(self) -> None:
         try:
             client = MustClient(self._device.serial, low_charge=self._low_charge)
         except SerialPortError as error:
@@ -66,12 +92,12 @@ class MustReader(SourceReader):
         if self._stopping.is_set():
             client.close()
 
-    def _close(self):
+    def _close(self) -> None:
         if self._client is not None:
             self._client.close()
         self._orders.queue.wake.set()
 
-    def _wait(self, seconds):
+    def _wait(self, seconds: float) -> None:
         """Wait for the next poll, and send meanwhile what is ordered."""
         until = time.monotonic() + seconds
         queue = self._orders.queue
@@ -85,37 +111,42 @@ class MustReader(SourceReader):
             left = until - time.monotonic()
             if left <= 0:
                 return
-            queue.wake.wait(min(left, LOOK_S) if queue.waiting else left)
+            queue.wake.wait(min(left, self._timing.look_s) if queue.waiting else left)
 
-    def _names(self):
+    def _names(self) -> tuple[str, ...]:
         return (self.source,)
 
-    def _failure_location(self, outcome):
+    def _failure_location(self, outcome: str) -> str:
         return "device"
 
-    def _connected_detail(self, number):
+    def _connected_detail(self, number: int) -> str:
         return "answers"
 
-    def _read_status(self, name):
-        variables = self._guard(self._client.read_status)
+    def _read_status(self, name: str) -> str:
+        variables = self._guard(self._open_client().read_status)
         self._status = (time.monotonic(), variables)
         return variables["ups.status"]
 
-    def _read_all(self, name):
+    def _read_all(self, name: str) -> tuple[dict[str, str], frozenset[str], frozenset[str]]:
         read_at, variables = self._status or (0.0, None)
         if variables is None or time.monotonic() - read_at > 0.5:  # else just read, for its status
-            variables = self._guard(self._client.read_status)
+            variables = self._guard(self._open_client().read_status)
         self._status = None
         if time.monotonic() >= self._settings_due:
-            self._settings_due = time.monotonic() + SETTINGS_S
+            self._settings_due = time.monotonic() + self._timing.settings_s
             try:
-                self._settings = setting_variables(self._guard(self._client.read_settings))
+                self._settings = setting_variables(self._guard(self._open_client().read_settings))
             except UpsError as error:
                 log.info("%s: its settings cannot be read now: %s", self.source, error)
                 self._settings_due = time.monotonic() + 10 * self.poll_s
             else:
                 self._emit(UpsControls(name, time.time(), dict.fromkeys(COMMANDS, ""), {}))
         return self._settings | variables, frozenset(), SETTINGS
+
+    def _open_client(self) -> MustClient:
+        if self._client is None:
+            raise SourceError("closed", f"{self._device.serial} was not opened")
+        return self._client
 
     def _guard(self, call: Callable[[], Answer]) -> Answer:
         """The call's answer; a bad one raises UpsError, a port that went away SourceError."""

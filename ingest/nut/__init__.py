@@ -1,0 +1,1 @@
+"""The client side of NUT servers: wire, connection, reader and sender of orders."""

@@ -1,4 +1,4 @@
-"""What the config says of a NUT server and of its UPSes, as far as this side of the wire needs it."""
+"""What the config says of a NUT server, as far as this side of the wire needs it."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,31 +8,41 @@ class ServerSettings(Protocol):
     """A NUT server: where it is, how often it is asked, and the users for reading and for orders."""
 
     @property
-    def name(self) -> str: ...
-    @property
-    def host(self) -> str: ...
-    @property
-    def port(self) -> int: ...
-    @property
-    def ups(self) -> Sequence[str]: ...
-    @property
-    def poll_s(self) -> float: ...
-    @property
-    def status_s(self) -> float: ...
-    @property
-    def username(self) -> str | None: ...
-    @property
-    def password(self) -> str | None: ...
-    @property
-    def command_username(self) -> str | None: ...
-    @property
-    def command_password(self) -> str | None: ...
-
-
-class OrderableNames(Protocol):
-    """What may be ordered of one UPS."""
+    def name(self) -> str:
+        """What the source is called."""
 
     @property
-    def commands(self) -> Sequence[str]: ...
+    def host(self) -> str:
+        """Name or address."""
+
     @property
-    def settings(self) -> Sequence[str]: ...
+    def port(self) -> int:
+        """TCP port."""
+
+    @property
+    def ups(self) -> Sequence[str]:
+        """The UPSes to read, by their names at the server; none for all that it lists."""
+
+    @property
+    def poll_s(self) -> float:
+        """Seconds between two readings of every variable."""
+
+    @property
+    def status_s(self) -> float:
+        """Seconds between two readings of `ups.status`."""
+
+    @property
+    def username(self) -> str | None:
+        """User for reading, where the server wants one."""
+
+    @property
+    def password(self) -> str | None:
+        """Password of `username`."""
+
+    @property
+    def command_username(self) -> str | None:
+        """User for commands and settings."""
+
+    @property
+    def command_password(self) -> str | None:
+        """Password of `command_username`."""

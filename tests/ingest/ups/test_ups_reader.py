@@ -9,7 +9,7 @@ from ingest.demo.ups.ep20 import ON_LINE, DemoEP20
 from ingest.demo.ups.models import DemoUps
 from ingest.demo.ups.upsd import DemoUpsd
 from ingest.must.reader import MustReader
-from ingest.nut.reader import NutReader
+from ingest.nut.reader import TIMING, NutReader, Timing
 from ingest.pipeline.source_health import Health
 from ingest.ups.order_queue import OrderQueue
 from ingest.ups.records import Poll, UpsFound, UpsGone
@@ -19,12 +19,12 @@ from tests.ingest.nut.lab import free_port, until
 class Reading:
     """A reader of a demo server, and all that it hands in."""
 
-    def __init__(self, upsd=None, port=None, **options):
+    def __init__(self, upsd=None, port=None, timing=TIMING, **options):
         options = {"status_s": 0.1, "poll_s": 0.5} | options
         self.items = []
         self.health = Health("closet", "nut", "tcp")
         server = NutServerSettings("closet", port=port or upsd.port, **options)
-        self.reader = NutReader(server, self.health, self.items.append)
+        self.reader = NutReader(server, self.health, self.items.append, timing=timing)
         self.reader.start()
 
     def __enter__(self):
@@ -118,9 +118,8 @@ def test_odd_servers_are_read_all_the_same(upsd, fault):
     ("fault", "outcome"),
     [("truncate_list", "timeout"), ("shift", "protocol"), ("denied", "denied"), ("drop", "closed")],
 )
-def test_wrong_answers_never_become_values(upsd, fault, outcome, monkeypatch):
-    monkeypatch.setattr("ingest.nut.reader.LEAST_TIMEOUT_S", 0.5)
-    with Reading(upsd, ups=("rack",)) as reading:
+def test_wrong_answers_never_become_values(upsd, fault, outcome):
+    with Reading(upsd, timing=Timing(least_answer_s=0.5), ups=("rack",)) as reading:
         assert until(reading.polls, bool)
         upsd.fail(fault)
         assert until(lambda: reading.polls(outcome=outcome), bool, 12)
@@ -158,9 +157,8 @@ def test_a_ups_that_the_config_names_and_the_server_has_not(upsd):
         assert reading.polls(outcome="ok")
 
 
-def test_upses_come_and_go_where_the_config_names_none(upsd, monkeypatch):
-    monkeypatch.setattr("ingest.nut.reader.LIST_S", 0.2)
-    with Reading(upsd) as reading:
+def test_upses_come_and_go_where_the_config_names_none(upsd):
+    with Reading(upsd, timing=Timing(list_s=0.2)) as reading:
         assert until(reading.polls, bool)
         upsd.upses["shed"] = upsd.upses.pop("desk")
         assert until(lambda: reading.polls("shed@closet", "ok"), bool)
