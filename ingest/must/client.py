@@ -1,8 +1,8 @@
-"""The serial line to a MUST EP20: one request, one answer of exactly known length, and what to do when it does not come.
+"""The serial line to a MUST EP20: one request, one answer of exactly known length.
 
-At 9600 baud the 59 bytes of a status take 62 ms, so a good poll lasts about 80 ms: the line is read for as many bytes as the
-answer has, never until a time-out. The device leaves about one request in five unanswered and sends zeros now and then;
-such an answer is asked for again. It needs neither a wake-up nor a handshake.
+At 9600 baud the 59 bytes of a status take 62 ms, so a good poll lasts about 80 ms: the line is read for as
+many bytes as the answer has, never until a time-out. The device leaves about one request in five unanswered
+and sends zeros now and then; such an answer is asked for again. It needs neither a wake-up nor a handshake.
 """
 
 import errno
@@ -28,7 +28,7 @@ _PORT_ERRORS = (serial.SerialException, OSError, termios.error)  # termios.error
 
 @dataclass(frozen=True)
 class Timing:
-    """How long the device is waited for, in seconds, and how many further attempts an unanswered read is given."""
+    """Waits in seconds, and the number of further attempts for a read without a right answer."""
 
     answer_s: float = 1.0  # until the first byte
     late_s: float = 2.0  # an answer this old is lost; until then it is waited for, to be thrown away
@@ -45,8 +45,9 @@ TIMING = Timing()
 class MustClient:
     """One EP20 on one port, opened for us alone. After a SerialPortError or `close()` make a new object.
 
-    `low_charge` is the charge in % for the token LB. Every method raises an errors.MustError; the longest takes
-    (retries + 1) x late_s. `attempts` counts those of the last call. Calls come from one thread, `close()` from any.
+    `low_charge` is the charge in % for the token LB. Every method raises an errors.MustError; the longest
+    takes (retries + 1) x late_s. `attempts` counts those of the last call. Calls come from one thread,
+    `close()` from any.
     """
 
     def __init__(
@@ -93,7 +94,10 @@ class MustClient:
 
     # 0A 10 79 1E 00 01 02 00 01 FF D9 / 0A 10 79 1E 00 01, CRC
     def write_register(self, register: int, value: int) -> None:
-        """Write one register by one request, never repeated: where its answer is lost, reading back shows the outcome."""
+        """Write one register by one request, which is never repeated.
+
+        Where the answer is lost, reading back shows the outcome.
+        """
         request = protocol.format_write(register, [value], self.unit)
         self._ask(
             request,
@@ -126,7 +130,8 @@ class MustClient:
                 if self._closing.is_set():
                     raise errors.PortClosedError(f"{self.device} was closed") from error
                 raise errors.SerialPortError(
-                    f"{self.device} went away ({error}): is the cable plugged in? It is opened again when it is back"
+                    f"{self.device} went away ({error}): is the cable plugged in? It is opened again when "
+                    "it is back"
                 ) from error
 
     def _attempt_all(
@@ -160,8 +165,8 @@ class MustClient:
         if not frame:
             self._drain(self.timing.gap_s, asked_at + self.timing.late_s)
             raise errors.NoAnswerError(
-                f"no answer on {self.device} within {self.timing.answer_s:g} s: is the device on, and no serial-getty or "
-                "other program on the port?"
+                f"no answer on {self.device} within {self.timing.answer_s:g} s: is the device on, and no "
+                "serial-getty or other program on the port?"
             )
         try:
             answer = parse(frame)
@@ -196,7 +201,7 @@ class MustClient:
         return frame
 
     def _drain(self, quiet_s: float, until: float = 0.0) -> bytes:
-        """Read what still comes until the line has been silent for `quiet_s`, and at least until `until`; return it."""
+        """Read and return what still comes, until `until` and a silence of `quiet_s`."""
         began = heard_at = time.monotonic()
         got = b""
         while True:
@@ -219,7 +224,8 @@ def open_error_message(device: str, error: Exception) -> str:
     if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
         return f"{device} does not exist: plug the cable in, and compare the name with `ls /dev/serial/by-id`"
     if number in (errno.EACCES, errno.EPERM):
-        return f"{device} may not be opened: add the user to the group dialout (`usermod -aG dialout USER`) and sign in anew"
+        remedy = "add the user to the group dialout (`usermod -aG dialout USER`) and sign in anew"
+        return f"{device} may not be opened: {remedy}"
     if number in (errno.EAGAIN, errno.EBUSY):
         return f"{device} is in use by another program: stop it, one program at a time can ask the device"
     return f"{device} cannot be opened: {error}"

@@ -6,7 +6,8 @@ from ingest.errors import VoltkeeperError
 class MustError(VoltkeeperError):
     """Root of these errors.
 
-    `outcome` is the short word kept in `polls`, `message` says what happened and what to do, `raw` is what was received.
+    `outcome` is the short word kept in `polls`, `message` says what happened and what to do, `raw` is what
+    was received.
     """
 
     outcome = "error"

@@ -1,6 +1,7 @@
 """Fault codes of register 30021 and alarm bits of register 30022, as text.
 
-The codes are those of NUT's must_ep2000pro driver: some stand in the maker's documentation, the rest are its author's finds.
+The codes are those of NUT's must_ep2000pro driver: some stand in the maker's documentation, the rest are its
+author's finds.
 """
 
 FAULTS = {

@@ -13,7 +13,7 @@ RETRY_S = 2.0  # between two attempts to reach the device, until the order expir
 
 
 class MustOrders:
-    """Sends what is in the queue over the client that the reader has open; `record(ordered)` takes what was sent."""
+    """Sends the queue's orders over the client of the reader; `record(command)` takes what was sent."""
 
     def __init__(self, queue: OrderQueue, record: Callable[[InstantCommand], None]) -> None:
         self.queue, self._record = queue, record

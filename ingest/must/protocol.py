@@ -1,4 +1,4 @@
-"""Frames of the MUST EP20: Modbus RTU, unit 10, function 3 (read) and 16 (write), CRC-16/MODBUS low byte first.
+"""Frames of the MUST EP20: Modbus RTU, unit 10, functions 3 (read) and 16 (write), CRC low byte first.
 
 Pure: bytes in, values out. Register numbers and their meaning are in `registers`.
 """
@@ -30,14 +30,14 @@ def crc_fits(frame: bytes) -> bool:
 
 
 def format_read(address: int, count: int, unit: int = UNIT) -> bytes:
-    """Return a request for `count` registers from `address` on: 0A 03 75 30 00 1B 1E B9 asks for 30000-30026."""
+    """Return a request for registers: 0A 03 75 30 00 1B 1E B9 asks for 30000-30026."""
     if not 1 <= count <= 125:
         raise ValueError(f"{count} registers cannot be read at once")
     return add_crc(struct.pack(">BBHH", unit, READ, address, count))
 
 
 def format_write(address: int, values: list[int], unit: int = UNIT) -> bytes:
-    """Return a request that writes registers; single ones too go by function 16, the EP20 has no function 6."""
+    """Return a request that writes registers, by function 16 always: the EP20 has no function 6."""
     head = struct.pack(">BBHHB", unit, WRITE, address, len(values), 2 * len(values))
     return add_crc(head + struct.pack(f">{len(values)}H", *values))
 
@@ -76,14 +76,15 @@ def parse_write(frame: bytes, address: int, count: int, unit: int = UNIT) -> Non
 
 
 def _own_length(frame: bytes) -> int:
-    """How long a frame says it is. (A check sum alone does not tell: it fits on with zeros behind the frame.)"""
+    """Return the length that a frame states; its check sum fits with zeros behind it, too."""
     return 5 + frame[2] if frame[1] == READ else WRITE_ANSWER_LENGTH
 
 
 def _check(frame: bytes, function: int, length: int, unit: int) -> None:
     """Check length, check sum, unit and function, in the order that names the cause best.
 
-    A damaged frame is a matter of the CRC whichever byte is hurt; only a sound one can be the answer to another request.
+    A damaged frame is a matter of the CRC whichever byte is hurt; only a sound one can be the answer to
+    another request.
     """
     if not crc_fits(frame):
         raise _damage(frame, length)

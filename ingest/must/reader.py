@@ -25,10 +25,10 @@ SETTINGS = frozenset(name for name, _ in SETTING_NAMES.values())
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds between two readings of the settings block, and between two looks at orders that cannot be sent yet."""
+    """Seconds."""
 
-    settings_s: float = 900.0
-    look_s: float = 0.25
+    settings_s: float = 900.0  # between two readings of the settings block
+    look_s: float = 0.25  # between two looks at orders that cannot be sent yet
 
 
 TIMING = Timing()
@@ -57,7 +57,8 @@ class DeviceSettings(Protocol):
 class MustReader(SourceReader):
     """Reads the device of a config's `must:` entry.
 
-    All it measures comes in one answer, so a look at its status is one too. `orders` holds what is to be sent to it; `low_charge` is the charge in % for the token LB.
+    All it measures comes in one answer, so a look at its status is one too. `orders` holds what is to be
+    sent to it; `low_charge` is the charge in % for the token LB.
     """
 
     def __init__(

@@ -1,8 +1,9 @@
 """Registers of the MUST EP20 as NUT variables, so that every view and page serves it like any other UPS.
 
-Values are text, as upsd gives them. What NUT has no name for is kept under `experimental.must.*` (NUT's own rule for new
-names). Scales and meanings are those of NUT's must_ep2000pro driver and of frames captured from the device; the current of
-the battery is signed, + charging, - discharging, and the load's current is in tenths of an ampere.
+Values are text, as upsd gives them. What NUT has no name for is kept under `experimental.must.*` (NUT's own
+rule for new names). Scales and meanings are those of NUT's must_ep2000pro driver and of frames captured from
+the device; the current of the battery is signed, + charging, - discharging, and the load's current is in
+tenths of an ampere.
 """
 
 from collections.abc import Callable, Sequence
@@ -108,7 +109,7 @@ def ups_alarms(registers: Sequence[int]) -> list[str]:
 
 
 def status_tokens(registers: Sequence[int], low_charge: float = 20) -> list[str]:
-    """Return the tokens of `ups.status`, ALARM first as upsd puts it. A state without meaning for the mains is WAIT."""
+    """Return the tokens of `ups.status`, ALARM first as upsd does; WAIT where the mains are unknown."""
     r = dict(enumerate(registers, STATUS))
     state, bits = r[30002], r[30022]
     tokens = ["ALARM"] if ups_alarms(registers) else []
@@ -170,7 +171,7 @@ SETTING_NAMES: dict[int, tuple[str, Callable[[int], str]]] = {
 
 
 def setting_variables(registers: Sequence[int]) -> dict[str, str]:
-    """Registers from 31000 on, however many were read, as variables; one without a known meaning keeps its number."""
+    """Return registers from 31000 on as variables; one without a known meaning keeps its number."""
     variables = {}
     for number, value in enumerate(registers, SETTINGS):
         name, text = SETTING_NAMES.get(number, (f"experimental.must.{number}", str))

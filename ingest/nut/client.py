@@ -1,8 +1,8 @@
 """What a NUT server can be asked: nut2's client on a strict connection.
 
-nut2's own methods do the dialogue wherever that is enough: ver, help, get, var_type and num_logins as they are, set_var
-and run_command behind an argument that is quoted. Each override says which fault of nut2 it cures. The dialogue stands
-above each call.
+nut2's own methods do the dialogue wherever that is enough: ver, help, get, var_type and num_logins as they
+are, set_var and run_command behind an argument that is quoted. Each override says which fault of nut2 it
+cures. The dialogue stands above each call.
 """
 
 from collections.abc import Sequence
@@ -30,9 +30,9 @@ CHECK_VARIABLE = (
 class NutClient(PyNUTClient):
     """One connection to one server, opened at once (`connect=False`: by `connect()`).
 
-    `timeout` in s holds for each whole answer. Every call raises NutError, a PyNUTError. `usable` turns False after
-    anything but a right answer or an answer ERR: drop the object then and make a new one. Calls come from one thread,
-    `close()` from any.
+    `timeout` in s holds for each whole answer. Every call raises NutError, a PyNUTError. `usable` turns
+    False after anything but a right answer or an answer ERR: drop the object then and make a new one. Calls
+    come from one thread, `close()` from any.
     """
 
     _srv_handler: Connection
@@ -78,11 +78,13 @@ class NutClient(PyNUTClient):
         """Whether the connection can be asked."""
         return self._srv_handler.usable
 
-    # USERNAME "reader" / OK / PASSWORD "***" / OK. upsd says OK to any password and refuses only what needs one.
+    # USERNAME "reader" / OK / PASSWORD "***" / OK
+    # upsd answers OK to any password and refuses only what needs one.
     def connect(self) -> None:
         """Open the connection and hand in user name and password, where given.
 
-        nut2 loses the cause of a failure, sends user name and password unquoted, and has no public verb for it.
+        nut2 loses the cause of a failure, sends user name and password unquoted, and has no public verb for
+        it.
         """
         self._srv_handler.open()
         try:
@@ -107,31 +109,31 @@ class NutClient(PyNUTClient):
 
     # LIST VAR su700 / BEGIN LIST VAR su700 / VAR su700 ups.status "OL" / END LIST VAR su700
     def list_vars(self, ups: str) -> dict[str, str]:
-        """Return every variable of a UPS as text. nut2 cuts a value at an escaped quote and fails on an empty list."""
+        """Return every variable as text. nut2 cuts a value at an escaped quote, fails on an empty list."""
         return {row[0]: row[1] for row in self._srv_handler.ask_list(f"LIST VAR {ups}")}
 
     # LIST RW su700 / BEGIN LIST RW su700 / RW su700 ups.delay.shutdown "020" / END LIST RW su700
     def list_rw_vars(self, ups: str) -> dict[str, str]:
-        """Return the variables that can be set, none where the server refuses. nut2: as list_vars."""
+        """Return the variables that can be set. nut2 has the faults of `list_vars`."""
         return {row[0]: row[1] for row in self._optional_list(f"LIST RW {ups}")}
 
     # LIST CMD su700 / BEGIN LIST CMD su700 / CMD su700 load.on / END LIST CMD su700
     def list_command_names(self, ups: str) -> list[str]:
-        """Return the instant commands of a UPS, none where the server refuses. nut2 has no call without descriptions."""
+        """Return the instant commands of a UPS. nut2 cannot list them without their descriptions."""
         return [row[0] for row in self._optional_list(f"LIST CMD {ups}")]
 
     def list_commands(self, ups: str) -> dict[str, str]:
-        """Return command -> description. nut2 makes {'': ''} of an empty list and cuts at an escaped quote."""
+        """Return command -> description. nut2 makes {'': ''} of none, and cuts at an escaped quote."""
         return {command: self.command_description(ups, command) for command in self.list_command_names(ups)}
 
     # LIST CLIENT su700 / BEGIN LIST CLIENT su700 / CLIENT su700 ::1 / END LIST CLIENT su700
     def list_clients(self, ups: str) -> list[str]:
-        """Return the addresses that are logged in to a UPS. nut2 sends LIST CLIENTS, which no server knows."""
+        """Return the addresses logged in to a UPS. nut2 sends LIST CLIENTS, which no server knows."""
         return [row[0] for row in self._optional_list(f"LIST CLIENT {ups}")]
 
     # LIST ENUM su700 input.sensitivity / BEGIN ... / ENUM su700 input.sensitivity "low" / END ...
     def list_enum(self, ups: str, var: str) -> list[str]:
-        """Return the values that a variable may take, none where it has no such list. nut2 raises for an empty list."""
+        """Return the values that a variable may take. nut2 raises for an empty list."""
         return [row[0] for row in self._optional_list(f"LIST ENUM {ups} {var}")]
 
     # LIST RANGE su700 input.transfer.low / BEGIN ... / RANGE su700 input.transfer.low "90" "100" / END ...
@@ -168,21 +170,24 @@ class NutClient(PyNUTClient):
     def set_var(self, ups: str, var: str, value: object) -> str:
         """Hand a value to the driver; return the id for `tracked()`, '' without one.
 
-        OK means accepted by upsd: read the variable back after the driver's next round. nut2 takes text alone and sends
-        it unquoted: cut at its first space, and a newline begins another request.
+        OK means accepted by upsd: read the variable back after the driver's next round. nut2 takes text
+        alone and sends it unquoted: cut at its first space, and a newline begins another request.
         """
         super().set_var(ups, var, quote(value))
         return self._srv_handler.tracking
 
     # INSTCMD su700 load.off.delay "120" / OK   (or OK TRACKING id)
     def run_command(self, ups: str, command: str, param: object | None = None) -> str:
-        """Start an instant command; return the id for `tracked()`, '' without one. nut2 has no parameter and no id."""
+        """Start an instant command; return the id for `tracked()`, '' without one.
+
+        nut2 takes no parameter and returns no id.
+        """
         super().run_command(ups, command if param is None else f"{command} {quote(param)}")
         return self._srv_handler.tracking
 
     # SET TRACKING ON / OK   (before NUT 2.8: ERR INVALID-ARGUMENT)
     def track(self) -> bool:
-        """Have the server follow up each command and setting; False where it cannot. Needs user and password."""
+        """Have the server follow up commands and settings; False where it cannot. Needs a user."""
         try:
             self._srv_handler.ask("SET TRACKING ON")
         except NutError as error:
@@ -198,7 +203,10 @@ class NutClient(PyNUTClient):
 
     # LOGIN su700 / OK
     def login(self, ups: str) -> None:
-        """Count as a machine that this UPS feeds: its primary waits for us before it cuts the power. Readers need it not."""
+        """Count as a machine that this UPS feeds; reading does not need it. nut2 has no call for it.
+
+        The primary then waits for us before it cuts the power.
+        """
         self._srv_handler.ask(f"LOGIN {ups}")
 
     # SET VAR su700 experimental.voltkeeper.check "1" / ERR VAR-NOT-SUPPORTED (allowed) or ERR ACCESS-DENIED
@@ -214,7 +222,7 @@ class NutClient(PyNUTClient):
         return True
 
     def fsd(self, ups: str) -> None:
-        """Not offered: forcing a shutdown is upsmon's business, and nut2's call ends in an error without a text."""
+        """Refuse: forcing a shutdown is left to upsmon. nut2 sends it, and raises an error without a text."""
         raise NutError("unsupported", f"a forced shutdown of {ups} is left to upsmon", answered=True)
 
     def _get(self, *words: str) -> str:

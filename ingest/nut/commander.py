@@ -1,6 +1,7 @@
-"""The thread that sends orders to one NUT server: a connection of its own, as the command user, open while there is work.
+"""The thread that sends orders to one NUT server.
 
-Polls have another thread and another connection, so an order that waits for an answer delays none.
+It has a connection of its own, as the command user, open while there is work. Polls have another thread and
+another connection, so an order that waits for an answer delays none.
 """
 
 import logging
@@ -29,14 +30,12 @@ DRIVER_REFUSALS = {  # what GET TRACKING answers once the driver has answered up
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds: of one answer, between two attempts to reach a server, between two questions about an order, and until
-    an order without a result is given up.
-    """
+    """Seconds."""
 
-    answer_s: float = 5.0
-    retry_s: float = 2.0
-    look_s: float = 0.25
-    track_s: float = 30.0
+    answer_s: float = 5.0  # for one answer
+    retry_s: float = 2.0  # between two attempts to reach a server, until the order expires
+    look_s: float = 0.25  # between two questions what became of an order
+    track_s: float = 30.0  # until an order without a result is given up
 
 
 TIMING = Timing()
@@ -44,7 +43,11 @@ TIMING = Timing()
 
 @dataclass(frozen=True)
 class SentCommand:
-    """An order that upsd took. `tracking` is the id to ask with, '' where the variable is read back instead."""
+    """An order that upsd took.
+
+    `tracking` is the id to ask with, '' where the variable is read back instead. Times in seconds: `at`
+    unix, the others monotonic.
+    """
 
     order: UpsOrder
     tracking: str
@@ -159,10 +162,11 @@ class Commander(threading.Thread):
             return error.message
         user = self._server.command_username
         if user is None:
-            return f"{client.server} wants a user for this: give `nut: {self.source}` a command_username and command_password"
+            keys = "command_username and command_password"
+            return f"{client.server} wants a user for this: give `nut: {self.source}` a {keys}"
         return (
-            f"{client.server} denies it to {user}: a wrong command_password, or no `actions = SET` (settings) or "
-            "`instcmds = ...` (commands) in its section of upsd.users"
+            f"{client.server} denies it to {user}: a wrong command_password, or no `actions = SET` "
+            "(settings) or `instcmds = ...` (commands) in its section of upsd.users"
         )
 
     def _send(self, client: NutClient, order: UpsOrder) -> None:

@@ -1,6 +1,7 @@
-"""One connection to a NUT server, strict: nothing but a whole right answer comes back, anything else ends its use.
+"""One connection to a NUT server that hands out whole right answers and nothing else.
 
-It stands in for the Telnet object that nut2's methods write to and read from; the verbs are in `client`.
+Anything but a right answer or an answer ERR ends its use. It stands in for the Telnet object that nut2's
+methods write to and read from; the verbs are in `client`.
 """
 
 import errno
@@ -23,9 +24,9 @@ UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOS
 class Connection:
     """A connection that is made by `open()`; every method raises NutError.
 
-    `timeout` in s holds for each whole answer, `secret` is kept out of logs and errors. `usable` turns False after anything
-    but a right answer or an answer ERR. `tracking` is the id that the last OK carried, or ''. Calls come from one
-    thread, `close()` from any.
+    `timeout` in s holds for each whole answer, `secret` is kept out of logs and errors. `usable` turns False
+    after anything but a right answer or an answer ERR. `tracking` is the id that the last OK carried, or ''.
+    Calls come from one thread, `close()` from any.
     """
 
     def __init__(self, host: str, port: int, timeout: float, secret: str | None = None) -> None:
@@ -71,7 +72,7 @@ class Connection:
                 self._lock.release()
 
     def write(self, request: bytes) -> None:
-        """Send a request, as nut2 does: one line with its end. The whole answer has to be here `timeout` s later."""
+        """Send a request, one line with its end; its whole answer has to be here `timeout` s later."""
         line = request.decode().removesuffix("\n")
         shown = self._redact(line)
         if not protocol.is_request(line):
@@ -98,8 +99,8 @@ class Connection:
     def read_until(self, match: bytes, timeout: float | None = None) -> bytes:
         """Return the answer to the last request as nut2 reads it: one line in UTF-8, its end included.
 
-        Raises NutError for an answer ERR, and for anything that is not the whole right answer. nut2's methods for lists,
-        which read on to END LIST, are all overridden.
+        Raises NutError for an answer ERR, and for anything that is not the whole right answer. nut2's
+        methods for lists, which read on to END LIST, are all overridden.
         """
         if match != b"\n":
             raise NotImplementedError(f"reading until {match!r}")
@@ -118,7 +119,10 @@ class Connection:
         return self.read_until(b"\n").decode().removesuffix("\n")
 
     def ask_list(self, request: str) -> list[list[str]]:
-        """Return the rows of a list behind the names asked for; every row has to name them, and the list has to end."""
+        """Return the rows of a list, each without the names asked for: it has to begin with them.
+
+        The list has to end within the time-out.
+        """
         self.write(request.encode() + b"\n")
         self._first_line()
         rows = []
@@ -146,9 +150,12 @@ class Connection:
             try:
                 got = self._pipe.read_line(self._deadline)
             except IncompleteAnswerError as error:
-                limit_s = f"{self._timeout:g} s"
-                message = f"{self.server} did not answer {shown} in full within {limit_s}: is it frozen, or the network cut?"
-                self._fail("timeout", message, error.got)
+                self._fail(
+                    "timeout",
+                    f"{self.server} did not answer {shown} in full within {self._timeout:g} s: is it frozen, "
+                    "or the network cut?",
+                    error.got,
+                )
             except (ConnectionClosedError, OSError) as error:
                 self._fail_lost(error, shown)
         line = got.decode("utf-8", "replace").rstrip("\r\n")
@@ -183,7 +190,8 @@ class Connection:
         if isinstance(error, TimeoutError):
             return NutError(
                 "timeout",
-                f"{self.server} does not answer within {self._timeout:g} s: is the host on, a firewall between?",
+                f"{self.server} does not answer within {self._timeout:g} s: is the host on, is there a "
+                "firewall between?",
             )
         if error.errno in UNREACHABLE:
             return NutError("unreachable", f"there is no way to {self.server}: {error.strerror}")

@@ -1,4 +1,4 @@
-"""What can go wrong between us and a NUT server: one error, told apart by `outcome`, with a message that says what to do."""
+"""The error of everything that a NUT server or the way to it can do wrong, with its remedy."""
 
 from ingest.errors import VoltkeeperError
 from ingest.nut.transport import PyNUTError
@@ -38,9 +38,10 @@ ERR_MEANINGS = {
 class NutError(VoltkeeperError, PyNUTError):
     """A request to a NUT server failed.
 
-    `outcome` is the short word kept in `polls`: an answer ERR gives one of ERR_MEANINGS' or 'error'; the connection itself gives
-    'name', 'refused', 'unreachable', 'timeout', 'closed' or 'protocol'. `message` is for people, `raw` is the answer as it came.
-    `answered` is True for an answer ERR: only then the connection can still be used.
+    `outcome` is the short word kept in `polls`: an answer ERR gives one of ERR_MEANINGS' or 'error'; the
+    connection itself gives 'name', 'refused', 'unreachable', 'timeout', 'closed' or 'protocol'. `message` is
+    for people, `raw` is the answer as it came. `answered` is True for an answer ERR: only then the
+    connection can still be used.
     """
 
     def __init__(self, outcome: str, message: str, raw: str = "", answered: bool = False) -> None:
@@ -52,7 +53,7 @@ class NutError(VoltkeeperError, PyNUTError):
 
 
 def answered_error(line: str, request: str, server: str) -> NutError:
-    """The error behind an answer `ERR <message> [<extra>...]` to a request whose secrets are already hidden."""
+    """Return the error of an answer `ERR <message> [<extra>...]`; the request has no secrets in it."""
     message = line.split()[1] if len(line.split()) > 1 else ""
     outcome, meaning = ERR_MEANINGS.get(
         message, ("error", "the server gives a reason that is not in the protocol")

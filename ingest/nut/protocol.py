@@ -1,4 +1,4 @@
-"""Lines of NUT's protocol (RFC 9271): arguments in and out of quotes, the requests that exist, and their right answers."""
+"""Lines of NUT's protocol (RFC 9271): quoting, the requests that exist, and their right answers."""
 
 import re
 from collections.abc import Sequence
@@ -39,12 +39,12 @@ def split_arguments(line: str) -> list[str]:
 
 
 def is_request(line: str) -> bool:
-    """Whether a line is one of the requests that we make: a name with a space or a value with a newline is not."""
+    """Whether a line is a request that we make: no name with a space, no value with a newline."""
     return _REQUEST.fullmatch(line) is not None
 
 
 def is_answer(request: str, line: str) -> bool:
-    """Whether a line is a right answer to a request, or the first line of one. (An answer ERR is not looked at here.)"""
+    """Whether a line is a right answer to a request, or the first line of one, apart from ERR."""
     verb, *names = request.split()
     if verb in ("VER", "HELP"):
         return line != ""
@@ -73,7 +73,10 @@ def list_values(request: str, line: str) -> list[str]:
 
 
 def values_of(line: str, names: Sequence[str]) -> list[str]:
-    """Return the arguments of a line behind the names it has to begin with; [] where it does not, or a quote is open."""
+    """Return the arguments of a line behind the names it has to begin with.
+
+    [] where it begins otherwise, or a quote does not end.
+    """
     try:
         row = split_arguments(line)
     except ValueError:

@@ -39,9 +39,10 @@ TIMING = Timing()
 
 
 class NutReader(SourceReader):
-    """Reads the server of a config's `nut:` entry. `known`: the UPSes it had before, asked until its list is read.
+    """Reads the server of a config's `nut:` entry.
 
-    `settings` is the config's `ups:`, which lists what may be ordered.
+    `known` are the UPSes it had before, read until it has listed those that it has now. `settings` is the
+    config's `ups:`, which lists what may be ordered.
     """
 
     def __init__(
@@ -153,8 +154,8 @@ class NutReader(SourceReader):
         self._user_accepted = accepted
         if not accepted:
             self._user_refusal = (
-                f"denied: {self._client.server} refuses the user {self._server.username}: wrong password, or no right at "
-                "all in upsd.users; reading goes on without it"
+                f"denied: {self._client.server} refuses the user {self._server.username}: wrong password, or "
+                "no right at all in upsd.users; reading goes on without it"
             )
             if not refused_before:
                 self._emit_refusal()
@@ -177,7 +178,10 @@ class NutReader(SourceReader):
             )
 
     def _can_log_in(self, ups: str) -> bool | None:
-        """Try LOGIN, on a connection that ends at once: a user for upsmon has this right and no other. None: not known."""
+        """Try LOGIN on a connection that ends at once; None where the outcome is not known.
+
+        A user for upsmon has this right and no other.
+        """
         server = self._server
         try:
             with NutClient(
@@ -210,7 +214,7 @@ class NutReader(SourceReader):
         return variables, writable, None
 
     def _read_controls(self, name: str, ups: str, writable: frozenset[str]) -> UpsControls:
-        """Ask what can be ordered of this UPS; for the server's text only where NUT has no name of its own."""
+        """Ask what can be ordered of this UPS, and for descriptions that NUT's names do not give."""
         own = self._settings.get(name)
         commands = dict.fromkeys(self._guard_ups(self._client.list_command_names, ups), "")
         for command in own.commands if own else ():
@@ -235,7 +239,7 @@ class NutReader(SourceReader):
     def _guard_ups(
         self, call: Callable[Parameters, Answer], *args: Parameters.args, **kwargs: Parameters.kwargs
     ) -> Answer:
-        """Return the call's answer; what the server refuses for one UPS raises UpsError, anything else SourceError."""
+        """Return the call's answer. A refusal for one UPS raises UpsError, anything else SourceError."""
         try:
             return call(*args, **kwargs)
         except NutError as error:

@@ -1,4 +1,4 @@
-"""The byte pipe to a NUT server, a line at a time; and the import of nut2, which leaves the root logger as it was."""
+"""The byte pipe to a NUT server; and nut2, imported so that the root logger stays as it was."""
 
 import contextlib
 import logging
@@ -61,7 +61,8 @@ class LinePipe:
     def write(self, data: bytes) -> None:
         """Send bytes, within the time-out. Raises OSError.
 
-        They are acknowledged at once: upsd sends a list line by line and waits 40 ms for a delayed acknowledgement otherwise.
+        They are acknowledged at once: upsd sends a list line by line and waits 40 ms for a delayed
+        acknowledgement otherwise.
         """
         self._socket.settimeout(self._timeout)
         self._socket.sendall(data)
@@ -71,7 +72,8 @@ class LinePipe:
     def read_line(self, deadline: float) -> bytes:
         """Return the next line with its end.
 
-        Raises IncompleteAnswerError at `deadline` (monotonic s), ConnectionClosedError at the end of the stream, OSError.
+        Raises IncompleteAnswerError at `deadline` (monotonic s), ConnectionClosedError at the end of the
+        stream, OSError.
         """
         while (end := self._buffer.find(b"\n")) < 0:
             left = deadline - time.monotonic()
@@ -86,7 +88,7 @@ class LinePipe:
         return line
 
     def unsolicited(self) -> bytes:
-        """Return the bytes that are here before anything was asked: an answer that came too late, or none (b'')."""
+        """Return what came before anything was asked, an answer that is too late; b'' for nothing."""
         self._socket.setblocking(False)
         with contextlib.suppress(BlockingIOError):
             self._receive()
@@ -102,7 +104,7 @@ class LinePipe:
 def _connect(
     host: str, port: int, timeout: float, register: Callable[[socket.socket], None]
 ) -> socket.socket:
-    """Return a socket to the first address of the host that answers, within `timeout` s in all. Raises OSError."""
+    """Connect to the first address of the host that answers, within `timeout` s. Raises OSError."""
     deadline = time.monotonic() + timeout
     failure: OSError = OSError(f"{host} has no address")
     for family, kind, number, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):

@@ -1,6 +1,7 @@
-"""Orders on their way to one source: what every sender owes them, whatever wire it speaks on.
+"""Orders on their way to one source: the rules that every sender keeps.
 
-An order is sent before it expires or not at all, and once: that it is sent is on disk before the first byte leaves.
+An order is sent before it expires or not at all, and once: that it is sent is on disk before the first byte
+leaves.
 """
 
 import threading
@@ -16,8 +17,8 @@ OUTCOME_UNKNOWN = "whether the UPS did it is not known; it is not sent again"
 class OrderQueue:
     """The orders of one source. `add()` may come from any thread, everything else from the one that sends.
 
-    `report(update)` takes what becomes of an order; `commit(seconds)` returns True once what was reported is on disk.
-    `problem` is why nothing can be sent now.
+    `report(update)` takes what becomes of an order; `commit(seconds)` returns True once what was reported is
+    on disk. `problem` is why nothing can be sent now.
     """
 
     def __init__(self, report: Callable[[UpsOrderChange], None], commit: Callable[[float], bool]) -> None:
@@ -59,7 +60,7 @@ class OrderQueue:
         self._report(UpsOrderChange(order, state, time.time(), reason, old))
 
     def end_unknown(self, order: UpsOrder, reason: str) -> None:
-        """Report that an order was sent and its outcome is not known; `reason` ends with or without a full stop."""
+        """Report that an order was sent and its outcome is not known, with the reason."""
         link = " " if reason.endswith((".", "?")) else ": "
         outcome = OUTCOME_UNKNOWN if link == ": " else OUTCOME_UNKNOWN[0].upper() + OUTCOME_UNKNOWN[1:]
         self.end(order, "unknown", f"{reason}{link}{outcome}")
