@@ -1,108 +1,93 @@
-"""The pages of the house and what every page carries."""
+"""The pages about nodes, the API, and what every page carries."""
 
-from datasette import hookimpl
+from collections.abc import Awaitable, Sequence
+from typing import Any
+
+from datasette import Request, hookimpl
+from jinja2 import Environment
 
 from plugins.web.app.assets import asset
 from plugins.web.auth.permissions import rights_of
-from plugins.web.endpoint import Endpoint, documented_route
-from plugins.web.pages import api, radio
-from plugins.web.pages import home as pages
+from plugins.web.endpoint import Endpoint, Route, documented_route
+from plugins.web.pages import api, home, radio
 from plugins.web.prefix import prefix_templates
 from plugins.web.responses import OWN_PAGE
 from plugins.web.site import site_of
-from reporting import formatting as words
+from reporting import formatting
+
+ROUTES = (
+    documented_route(r"^/$", home.home, Endpoint("Overview: what needs attention", answer="page")),
+    documented_route(
+        r"^/nodes$",
+        home.nodes,
+        Endpoint(
+            "Nodes, worst first",
+            fields={"q": "words to look for", **dict.fromkeys(home.FACETS, "")},
+            answer="page",
+        ),
+    ),
+    documented_route(
+        r"^/nodes/(?P<gateway>[^/]+)/(?P<node_id>[^/]+)$",
+        home.node,
+        Endpoint(
+            "A node: sensors, battery, orders, messages",
+            at={"GATEWAY": "{gateway}", "NODE_ID": "{node_id}"},
+            answer="page",
+        ),
+    ),
+    documented_route(
+        r"^/radio$",
+        radio.radio,
+        Endpoint(
+            "Topology, and the log of messages",
+            fields={**dict.fromkeys(radio.FILTERS, ""), "before": "id: only older messages"},
+            answer="page",
+        ),
+    ),
+    documented_route(r"^/api$", api.api, Endpoint("API: this page", answer="page")),
+    documented_route(r"^/api\.json$", api.api, Endpoint("API, for programs")),
+    documented_route(
+        r"^/-/pulse\.json$",
+        home.pulse,
+        Endpoint(
+            "What has changed",
+            "A counter per topic, which rises when rows of the topic change: ask often, read when it rises.",
+        ),
+    ),
+)
 
 
 @hookimpl
-def register_routes():
-    return [
-        documented_route(r"^/$", home, Endpoint("Is everything all right?", answer="page")),
-        documented_route(
-            r"^/nodes$",
-            nodes,
-            Endpoint(
-                "Nodes, worst first",
-                fields={"q": "words to look for", **dict.fromkeys(pages.FACETS, "")},
-                answer="page",
-            ),
-        ),
-        documented_route(
-            r"^/nodes/(?P<gateway>[^/]+)/(?P<node_id>[^/]+)$",
-            node,
-            Endpoint(
-                "A node: sensors, battery, orders, messages",
-                at={"GATEWAY": "{gateway}", "NODE_ID": "{node_id}"},
-                answer="page",
-            ),
-        ),
-        documented_route(
-            r"^/radio$",
-            air,
-            Endpoint(
-                "Who hears whom, and the log of messages",
-                fields={**dict.fromkeys(radio.FILTERS, ""), "before": "id: only older messages"},
-                answer="page",
-            ),
-        ),
-        documented_route(r"^/api$", calls, Endpoint("What there is to call: this page", answer="page")),
-        documented_route(r"^/api\.json$", calls, Endpoint("What there is to call, for programs")),
-        documented_route(
-            r"^/-/pulse\.json$",
-            pulse,
-            Endpoint(
-                "What has changed",
-                "A counter per topic, which rises when rows of the topic change: ask often, read when it rises.",
-            ),
-        ),
-    ]
-
-
-async def home(datasette, request):
-    return await pages.home(datasette, request)
-
-
-async def nodes(datasette, request):
-    return await pages.nodes(datasette, request)
-
-
-async def node(datasette, request):
-    return await pages.node(datasette, request)
-
-
-async def air(datasette, request):
-    return await radio.radio(datasette, request)
-
-
-async def calls(datasette, request):
-    return await api.api(datasette, request)
-
-
-async def pulse(datasette):
-    return await pages.pulse(datasette)
+def register_routes() -> Sequence[Route]:
+    """Routes for all who may read."""
+    return ROUTES
 
 
 @hookimpl
-def prepare_jinja2_environment(env, datasette):
-    words.register(env, site_of(datasette).timezone)
+def prepare_jinja2_environment(env: Environment, datasette: Any) -> None:
+    """Filters and globals of templates."""
+    site = site_of(datasette)
+    formatting.register(env, site.timezone)
     env.globals["asset"] = asset
     env.filters["lined"] = radio.lined
-    prefix_templates(env, site_of(datasette).root)
+    prefix_templates(env, site.root)
 
 
 @hookimpl
-def extra_template_vars(datasette, request, view_name, template):
-    async def inner():
-        actor = request.actor if request else None
-        extra = {"house": await pages.shell(site_of(datasette), actor)}
+def extra_template_vars(
+    datasette: Any, request: Request | None, view_name: str | None, template: str
+) -> Awaitable[dict[str, Any]]:
+    """`house` for every page, `rights` for our own ones."""
+    site, actor = site_of(datasette), request.actor if request else None
+
+    async def inner() -> dict[str, Any]:
+        extra: dict[str, Any] = {"house": await home.shell(site, actor)}
         if view_name == OWN_PAGE:
-            extra["rights"] = rights_of(datasette, actor)
-        native = (
-            request is not None
-            and request.path.startswith("/telemetry")
-            and not template.endswith("error.html")
-        )
-        if not native:  # the charts' megabyte of script is for tables and queries alone
+            extra["rights"] = rights_of(site, actor)
+        is_native = request is not None and request.path.startswith("/telemetry")
+        if not is_native or template.endswith("error.html"):
+            # The megabyte of script for charts is for tables and queries alone.
             extra |= {"extra_js_urls": [], "extra_css_urls": []}
         return extra
 
-    return inner
+    return inner()

@@ -1,5 +1,8 @@
 """SQL functions and pragmas of every connection that Datasette opens."""
 
+import sqlite3
+from typing import Any
+
 from datasette import hookimpl
 
 from plugins.web.image_guard import guard_images
@@ -8,8 +11,9 @@ from reporting.sql_functions import register
 
 
 @hookimpl
-def prepare_connection(conn, datasette):
-    # None of these needs a lock: one that did and failed would leave the writing thread broken for ever.
+def prepare_connection(conn: sqlite3.Connection, datasette: Any) -> None:
+    """Set a connection up."""
+    # None of these needs a lock: one that did and failed would leave the writing thread broken until a restart.
     conn.execute("pragma busy_timeout = 15000")
     conn.execute("pragma foreign_keys = on")
     conn.execute("pragma synchronous = full")

@@ -1,38 +1,31 @@
 """Addresses for programs written against other monitors: the EP20 monitor's JSON and Prometheus."""
 
+from collections.abc import Sequence
+
 from datasette import hookimpl
 
-from plugins.web.endpoint import Endpoint, documented_route
+from plugins.web.endpoint import Endpoint, Route, documented_route
 from plugins.web.export import telemetry
+
+ROUTES = (
+    documented_route(
+        r"^/api/telemetry$",
+        telemetry.telemetry,
+        Endpoint(
+            "The figures of a UPS now",
+            "As EP20 monitors have them.",
+            fields={"ups": "name; the first EP20, else the first UPS unless given"},
+            example={"ups": "{ups}"},
+        ),
+    ),
+    documented_route(
+        r"^/api/health$", telemetry.health, Endpoint("Does the site run", "As EP20 monitors have it.")
+    ),
+    documented_route(r"^/metrics$", telemetry.metrics, Endpoint("Everything for Prometheus", answer="text")),
+)
 
 
 @hookimpl
-def register_routes():
-    return [
-        documented_route(
-            r"^/api/telemetry$",
-            current,
-            Endpoint(
-                "The figures of a UPS now",
-                "As EP20 monitors have them.",
-                fields={"ups": "name; the first EP20, else the first UPS unless given"},
-                example={"ups": "{ups}"},
-            ),
-        ),
-        documented_route(
-            r"^/api/health$", health, Endpoint("Does the site run", "As EP20 monitors have it.")
-        ),
-        documented_route(r"^/metrics$", metrics, Endpoint("Everything for Prometheus", answer="text")),
-    ]
-
-
-async def current(datasette, request):
-    return await telemetry.telemetry(datasette, request)
-
-
-async def health(datasette, request):
-    return await telemetry.health(datasette, request)
-
-
-async def metrics(datasette, request):
-    return await telemetry.metrics(datasette, request)
+def register_routes() -> Sequence[Route]:
+    """Routes for all who may read."""
+    return ROUTES

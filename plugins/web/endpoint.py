@@ -28,6 +28,19 @@ class Endpoint(NamedTuple):
     at: Mapping[str, str] = NOTHING
     answer: str = "JSON"
 
+    def as_json(self) -> dict[str, Any]:
+        """As /api.json lists it."""
+        return {
+            "title": self.title,
+            "words": self.description,
+            "method": self.method,
+            "right": self.right,
+            "fields": dict(self.fields),
+            "example": dict(self.example),
+            "at": dict(self.at),
+            "answer": self.answer,
+        }
+
 
 UNDOCUMENTED = Endpoint("Not described yet", right=None)
 

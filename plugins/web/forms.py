@@ -77,7 +77,7 @@ class Fields:
     def number(self, name: str, highest: int, default: int | None = None) -> int:
         """A whole number from 0 to `highest`. Raises RefusedError."""
         value = self._values.get(name, "")
-        if value == "" and default is not None:
+        if default is not None and isinstance(value, str) and not value.strip():
             return default
         return parse_number(value, name, highest)
 
@@ -85,7 +85,7 @@ class Fields:
         """The file, or a text in its place as one without a name; None where neither is there."""
         value = self._values.get(name)
         if isinstance(value, str):
-            return Upload("", value.encode()) if value else None
+            return Upload("", value.encode("utf-8", "surrogatepass")) if value else None
         return value
 
     def ticked(self, prefix: str) -> list[str]:

@@ -1,5 +1,6 @@
 """How requests are answered: a page to browsers, JSON to programs, and one page for all refusals and errors."""
 
+import logging
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -7,12 +8,16 @@ from urllib.parse import urlsplit
 
 from datasette import Request, Response
 
+from plugins.web.compat import HttpError, http_error
 from plugins.web.forms import RefusedError
 from plugins.web.site import Site
 
 OWN_PAGE = "page"  # `view_name` of the site's own pages in hooks
 TITLES = {401: "Not allowed", 403: "Not allowed", 404: "Not found"}
 REFUSED_POST = "Could not save"
+FAILED = "Something went wrong here. The log of `voltkeeper web` says what."
+
+log = logging.getLogger(__name__)
 
 
 def wants_page(request: Request) -> bool:
@@ -67,6 +72,21 @@ async def refuse(site: Site, request: Request, refused: RefusedError) -> Respons
         back=back(request, "/"),
         headers=refused.headers,
     )
+
+
+async def answer_exception(site: Site, request: Request, exception: Exception) -> Response:
+    """Answer what a handler raised: a page, or JSON for programs. What failed inside goes to the log alone."""
+    error = http_error(exception)
+    if error is None:
+        log.error("%s %s failed", request.method, request.path, exc_info=exception)
+        error = HttpError(500, FAILED)
+    status, message = error.status, error.message
+    if message in ("404", "Database not found"):
+        message = f"There is no page {request.path}"
+    if request.path.endswith(".json") or (request.path.startswith("/-/") and not wants_page(request)):
+        body = {"ok": False, "errors": [message], "error": message, "status": status}
+        return Response.json({**error.extra, **body}, status=status)
+    return await error_page(site, request, status, message, title=error.title)
 
 
 def back(request: Request, otherwise: str, wanted: str | None = None) -> str:

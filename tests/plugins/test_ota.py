@@ -8,7 +8,7 @@ import pytest
 
 from ingest.config.model import Access, GatewaySettings, Person, Token
 from ingest.db.connection import connect
-from plugins.web.actions.firmware import LIMIT
+from plugins.web.actions.firmware import MAX_UPLOAD
 from tests.ota.hex_files import hex_file, mutate
 from tests.plugins.site_helpers import ACCESS, BROWSER, READER, bearer
 from tests.plugins.test_pages import links
@@ -141,12 +141,12 @@ def test_who_may_upload(site):
 
 
 def test_what_is_too_large_is_not_read(site):
-    big = ":" + "0" * LIMIT
+    big = ":" + "0" * MAX_UPLOAD
     refused(upload(site, big), 413, "larger than")
 
     async def endless():
         yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="x.hex"\r\n\r\n'
-        for _ in range(LIMIT // 1000 + 10):
+        for _ in range(MAX_UPLOAD // 1000 + 10):
             yield b"x" * 1000
 
     async def send():

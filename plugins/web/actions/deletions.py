@@ -1,141 +1,68 @@
-"""/-/delete: what would go, and the deed behind it, which asks to be confirmed and is done in the background."""
+"""/-/delete: what a deletion would remove, and the action, which has to be confirmed and is done in the background."""
 
 import asyncio
 import re
 import sqlite3
 import time
-from functools import partial
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
-from datasette import Response
+from datasette import Request, Response
 
 from ingest.db.connection import connect
 from ingest.db.time import format_utc, parse_utc
 from ingest.maintenance.deletion import count, open_update, plan_everything
 from ingest.maintenance.retention import plan_before
-from plugins.web.actions.action import Done, find_node, perform
+from plugins.web.actions.action import Action, Done, Submission
 from plugins.web.actions.edits import parse_day, start_of
-from plugins.web.auth.permissions import has_right, refusal
-from plugins.web.forms import RefusedError
-from plugins.web.pages.maintenance import wake
+from plugins.web.actions.subjects import find_node, node_label
+from plugins.web.auth.permissions import require
+from plugins.web.endpoint import Endpoint, documented_route
+from plugins.web.forms import Fields, RefusedError
 from plugins.web.responses import page, refuse, wants_page
+from plugins.web.site import Site
 
 HELP = "what is one of node, sensor, requests (with node or sensor) and before (with a date, YYYY-MM-DD)"
-COUNT_S, STEPS = 3.0, 10_000  # time that counting may take, looked at every so many steps of SQLite's machine
-TRUE = ("1", "true", "on", "yes")
+FIELDS = ("what", "node", "sensor", "before", "everything")
+COUNT_S = 3.0  # that counting rows may take
+COUNT_STEPS = 10_000  # of SQLite's virtual machine between looks at the clock
 
 
-async def delete_page(datasette, request):
-    """GET: the plan, as a page or JSON. POST with `confirm=yes`: 202, and the rows go in the background."""
-    if request.method == "POST":
-        answer = await perform(
-            datasette,
-            request,
-            "delete",
-            "maintain",
-            partial(place, datasette),
-            status=202,
-            after="/-/maintenance",
-        )
-        wake(datasette)
-        return answer
-    if not has_right(datasette, request.actor, "read"):
-        return await refuse(datasette, request, refusal(datasette, request.actor, "read"))
-    fields = {
-        name: request.args.get(name) or "" for name in ("what", "node", "sensor", "before", "everything")
-    }
-    try:
-        context = await asyncio.to_thread(read_plan, datasette, fields)
-    except RefusedError as refused:
-        return await refuse(datasette, request, refused)
-    if not wants_page(request):
-        return Response.json({"ok": True, **context})
-    return await page(datasette, request, "pages/-/delete.html", context)
+@dataclass(frozen=True)
+class Target:
+    """What is to be deleted. `kind` and `key` as in the table `deletions`; `back` is the page that a browser came from."""
+
+    kind: str
+    key: int | None
+    before_at: str | None
+    everything: bool
+    subject: str
+    back: str
 
 
-def read_plan(datasette, fields):
-    """What would go. Raises RefusedError."""
-    connection = connect(datasette.config.database, readonly=True)
-    connection.row_factory = sqlite3.Row
-    try:
-        wanted = read_wanted(connection, fields, datasette.timezone)
-        deadline = time.monotonic() + COUNT_S
-        connection.set_progress_handler(lambda: time.monotonic() > deadline, STEPS)
+def read_target(connection: sqlite3.Connection, fields: Fields, timezone: str) -> Target:
+    """What the fields of a form mean. Raises RefusedError."""
+    kind, everything = fields.text("what"), fields.is_yes("everything")
+    if kind in ("node", "requests"):
+        node = find_node(connection, fields.text("node"))
+        subject = node.label if kind == "node" else f"requests of {node.label}"
+        return Target(kind, node.id, None, everything, subject, f"/nodes/{node.gateway}/{node.node_id}")
+    if kind == "sensor":
+        return _sensor_target(connection, fields.text("sensor"), everything)
+    if kind == "before":
+        text = fields.required("before", "a date, YYYY-MM-DD")
         try:
-            rows = _counts(connection, wanted, datasette.timezone)
-        except sqlite3.OperationalError:  # the plan then says that it could not count
-            rows = None
-    finally:
-        connection.close()
-    shown = {name: value for name, value in fields.items() if value}
-    return {**wanted, "rows": rows, "fields": shown, "query": urlencode(shown)}
-
-
-def _counts(connection, wanted, timezone):
-    if wanted["kind"] != "before":
-        return [
-            {"table": one.table, "rows": one.rows, "about": one.more, "bytes": one.bytes}
-            for one in count(connection, wanted["kind"], wanted["key"])
-        ]
-    rows = [
-        {
-            "table": item.table,
-            "rows": item.rows,
-            "about": not item.counted,
-            "bytes": item.bytes,
-            "from_at": item.from_at,
-            "to_at": item.to_at,
-        }
-        for item in plan_before(connection, parse_utc(wanted["before_at"]))
-        if item.rows
-    ]
-    if wanted["everything"]:
-        rows += [
-            {"table": one.table, "rows": one.rows, "about": one.more, "bytes": one.bytes}
-            for one in plan_everything(connection, wanted["before_at"], timezone)
-        ]
-    return rows
-
-
-def read_wanted(connection, fields, timezone):
-    """The fields of a form as kind, key, before_at, everything, subject. Raises RefusedError."""
-    wrong = [name for name, value in fields.items() if not isinstance(value, str)]
-    if wrong:
-        raise RefusedError(400, f"{wrong[0]} is a text, not a file")
-    what = fields.get("what", "").strip()
-    wanted = {
-        "kind": what,
-        "key": None,
-        "before_at": None,
-        "everything": fields.get("everything", "").strip() in TRUE,
-    }
-    if what in ("node", "requests"):
-        id, name, gateway, number = tuple(find_node(connection, fields.get("node", "")))
-        wanted |= {"key": id, "back": f"/nodes/{gateway}/{number}"}
-        subject = f"{name} ({gateway}/{number})"
-        wanted["subject"] = subject if what == "node" else f"requests of {subject}"
-    elif what == "sensor":
-        wanted |= _find_sensor(connection, fields.get("sensor", "").strip())
-    elif what == "before":
-        text = fields.get("before", "").strip()
-        if not text:
-            raise RefusedError(400, "before is needed: a date, YYYY-MM-DD")
-        try:
-            _, day = parse_day(text, timezone)
+            _, day = parse_day(text, timezone, "before")
         except ValueError as error:
-            raise RefusedError(400, str(error).replace("date is", "before is")) from None
-        also = ", with what is rolled up and events" if wanted["everything"] else ""
-        wanted |= {
-            "before_at": start_of(day, timezone),
-            "subject": f"everything before {day}{also}",
-            "back": "/-/maintenance",
-        }
-    else:
-        raise RefusedError(400, HELP)
-    return wanted
+            raise RefusedError(400, str(error)) from None
+        extent = ", with what is rolled up and events" if everything else ""
+        subject = f"everything before {day}{extent}"
+        return Target(kind, None, start_of(day, timezone), everything, subject, "/-/maintenance")
+    raise RefusedError(400, HELP)
 
 
-def _find_sensor(connection, text):
+def _sensor_target(connection: sqlite3.Connection, text: str, everything: bool) -> Target:
     if not re.fullmatch(r"\d{1,12}", text, re.ASCII):
         raise RefusedError(400, "sensor is needed: an id of the table sensors")
     row = connection.execute(
@@ -145,45 +72,130 @@ def _find_sensor(connection, text):
     ).fetchone()
     if row is None:
         raise RefusedError(404, f"No sensor {text}: the table sensors has no such id")
-    id, name, gateway, number = tuple(row)
-    return {
-        "key": id,
-        "subject": f"sensor {name} ({gateway}/{number}/{id % 256})",
-        "back": f"/nodes/{gateway}/{number}",
-    }
+    key, name, gateway, node_id = tuple(row)
+    subject = f"sensor {node_label(name, gateway, f'{node_id}/{key % 256}')}"
+    return Target("sensor", key, None, everything, subject, f"/nodes/{gateway}/{node_id}")
 
 
-def place(datasette, connection, fields, actor):
+def read_plan(site: Site, fields: Fields) -> dict[str, Any]:
+    """What would be deleted, for programs and the page. `rows` is None where counting took too long. Raises RefusedError."""
+    connection = connect(site.config.database, readonly=True)
+    connection.row_factory = sqlite3.Row
+    try:
+        target = read_target(connection, fields, site.timezone)
+        deadline = time.monotonic() + COUNT_S
+        connection.set_progress_handler(lambda: time.monotonic() > deadline, COUNT_STEPS)
+        try:
+            rows = _count_rows(connection, target, site.timezone)
+        except sqlite3.OperationalError:
+            rows = None
+    finally:
+        connection.close()
+    given = fields.given(*FIELDS)
+    return {**vars(target), "rows": rows, "fields": given, "query": urlencode(given)}
+
+
+def _count_rows(connection: sqlite3.Connection, target: Target, timezone: str) -> list[dict[str, Any]]:
+    if target.before_at is None:
+        counts = count(connection, target.kind, target.key)
+        return [_count_row(one) for one in counts]
+    rows: list[dict[str, Any]] = [
+        {
+            "table": item.table,
+            "rows": item.rows,
+            "about": not item.counted,
+            "bytes": item.bytes,
+            "from_at": item.from_at,
+            "to_at": item.to_at,
+        }
+        for item in plan_before(connection, parse_utc(target.before_at))
+        if item.rows
+    ]
+    if target.everything:
+        rows += [_count_row(one) for one in plan_everything(connection, target.before_at, timezone)]
+    return rows
+
+
+def _count_row(one: Any) -> dict[str, Any]:
+    return {"table": one.table, "rows": one.rows, "about": one.more, "bytes": one.bytes}
+
+
+def _place(connection: sqlite3.Connection, form: Submission[None]) -> Done:
     """Queue the deletion. Raises RefusedError."""
-    wanted = read_wanted(connection, fields, datasette.timezone)
-    subject = wanted["subject"]
-    if fields.get("confirm", "").strip() not in TRUE:
+    target = read_target(connection, form.fields, form.site.timezone)
+    subject = target.subject
+    if not form.fields.is_yes("confirm"):
         raise RefusedError(
             400,
             f"This cannot be undone: look at GET /-/delete first, then send confirm=yes to delete {subject}",
             subject=subject,
         )
-    if wanted["kind"] == "node" and (update := open_update(connection, wanted["key"])):
+    if target.kind == "node" and (update := open_update(connection, target.key)):
         raise RefusedError(
             409, f"Update {update} of {subject} is under way: cancel it first", subject=subject
         )
-    twice = connection.execute(
-        "select id from deletions where state in ('queued', 'running') and kind = ? and key is ? and before_at is ? and everything = ?",
-        (wanted["kind"], wanted["key"], wanted["before_at"], int(wanted["everything"])),
+    thing = (target.kind, target.key, target.before_at, int(target.everything))
+    under_way = connection.execute(
+        "select id from deletions where state in ('queued', 'running') "
+        "and kind = ? and key is ? and before_at is ? and everything = ?",
+        thing,
     ).fetchone()
-    if twice:
+    if under_way:
         raise RefusedError(409, f"{subject} is being deleted already", subject=subject)
     number = connection.execute(
         "insert into deletions (kind, key, before_at, everything, subject, requested_at, requested_by) "
         "values (?, ?, ?, ?, ?, ?, ?)",
-        (
-            wanted["kind"],
-            wanted["key"],
-            wanted["before_at"],
-            int(wanted["everything"]),
-            subject,
-            format_utc(time.time()),
-            actor,
-        ),
+        (*thing, subject, format_utc(time.time()), form.actor),
     ).lastrowid
     return Done(f"{subject} is being deleted", subject, {"deletion": number})
+
+
+DELETE = Action("delete", "maintain", _place, status=202, after="/-/maintenance")
+
+
+async def delete(datasette: Site, request: Request) -> Response:
+    """GET: the plan, as a page or JSON. POST with `confirm=yes`: 202, and the rows go in the background."""
+    if request.method == "POST":
+        response = await DELETE.post(datasette, request)
+        datasette.scheduler.wake()
+        return response
+    fields = Fields({name: request.args.get(name) or "" for name in FIELDS})
+    try:
+        require(datasette, request.actor, "read")
+        context = await asyncio.to_thread(read_plan, datasette, fields)
+    except RefusedError as refused:
+        return await refuse(datasette, request, refused)
+    if not wants_page(request):
+        return Response.json({"ok": True, **context})
+    return await page(datasette, request, "pages/-/delete.html", context)
+
+
+_FIELDS = {
+    "what": "node, sensor, requests (a node's own questions) or before",
+    "node": "id of the table nodes, or GATEWAY/NODE_ID",
+    "sensor": "id of the table sensors",
+    "before": "a date, YYYY-MM-DD",
+    "everything": "1: what is rolled up and events, too",
+}
+
+ROUTES = (
+    documented_route(
+        r"^/-/delete$",
+        delete,
+        Endpoint(
+            "What a deletion would remove",
+            "Programs that do not ask for HTML get JSON.",
+            fields=_FIELDS,
+            example={"what": "node", "node": "{node}"},
+            answer="page",
+        ),
+        Endpoint(
+            "Delete a node, a sensor, requests or what is old",
+            "The rows go in the background; see the table deletions.",
+            "POST",
+            "maintain",
+            _FIELDS | {"confirm": "yes"},
+            {"what": "before", "before": "2020-01-01", "confirm": "yes"},
+        ),
+    ),
+)

@@ -8,7 +8,7 @@ STATIC = Path(__file__).resolve().parents[3] / "static"
 
 
 @functools.cache
-def asset(name):
+def asset(name: str) -> str:
     """`/static/NAME?MARK`."""
     mark = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:8]
     return f"/static/{name}?{mark}"

@@ -1,4 +1,4 @@
-"""The outermost layer of the site: headers that the layers below trip over, who may read, what a browser may load.
+"""Access to every path: headers that the layers below trip over, the right to read, what a browser may load.
 
 `allow:` in metadata covers neither plugin routes nor pages, so reading is decided here, for every path.
 """
@@ -9,11 +9,13 @@ from urllib.parse import quote
 
 from datasette import Response
 from itsdangerous import BadSignature
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from plugins.web.auth.permissions import SIGN_IN, has_right, known_cookie, known_token
-from plugins.web.auth.sign_in import address
+from plugins.web.auth.permissions import SIGN_IN, Actor, has_right, known_cookie, known_token
+from plugins.web.auth.sign_in import address_key
 from plugins.web.endpoint import takes_post
 from plugins.web.responses import json_errors
+from plugins.web.site import Site
 
 OPEN = re.compile(r"/-/log(in|out)|/favicon\.ico|/(-/static|-/static-plugins|static)/[^%]*")
 CLOSED = {
@@ -29,36 +31,39 @@ STRICT = (
 NATIVE = STRICT + "; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'"
 
 
-def guard(app, datasette):
-    """Wrap the ASGI application."""
+def guard(app: ASGIApp, site: Site) -> ASGIApp:
+    """Answer what goes no further, and add headers to every response."""
 
-    async def guarded(scope, receive, send):
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            return await send({"type": "websocket.close", "code": 1000})
+            await send({"type": "websocket.close", "code": 1000})
+            return
         if scope["type"] != "http":
-            return await app(scope, receive, send)
-        scope = dict(scope, headers=list(scope["headers"]))
+            await app(scope, receive, send)
+            return
+        scope = {**scope, "headers": list(scope["headers"])}
         send = _with_headers(send, scope["path"])
-        answer = await _answer(datasette, scope)
+        answer = _refuse(site, scope)
         if answer is not None:
-            return await answer.asgi_send(send)
-        return await app(scope, receive, send)
+            await answer.asgi_send(send)
+        else:
+            await app(scope, receive, send)
 
     return guarded
 
 
-async def _answer(datasette, scope):
+def _refuse(site: Site, scope: Scope) -> Response | None:
     """The response to what goes no further, else None. Cleans the headers of `scope`."""
     _clean_token_header(scope)
-    actor = _cookie_actor(datasette, scope)
+    actor = _cookie_actor(site, scope)
     try:
-        actor = _bearer_actor(datasette, scope) or actor
+        actor = _bearer_actor(site, scope) or actor
     except PermissionError as error:
         return json_errors(401, str(error), headers={"www-authenticate": "Bearer"})
     path = scope["path"]
-    if not OPEN.fullmatch(path) or not OPEN.fullmatch(_raw_path(scope)):
-        if not has_right(datasette, actor, "read"):
-            return _sign_in(scope)
+    is_open = OPEN.fullmatch(path) and OPEN.fullmatch(_raw_path(scope))
+    if not is_open and not has_right(site, actor, "read"):
+        return _to_sign_in(scope)
     if path in CLOSED:
         return json_errors(404, f"There is no {path}: {CLOSED[path]}")
     if scope["method"] not in METHODS or (scope["method"] == "POST" and not takes_post(path)):
@@ -66,12 +71,12 @@ async def _answer(datasette, scope):
     return None
 
 
-def _raw_path(scope):
-    raw = scope.get("raw_path")
-    return raw.partition(b"?")[0].decode("latin-1") if raw else scope["path"]
+def _raw_path(scope: Scope) -> str:
+    raw: bytes | None = scope.get("raw_path")
+    return raw.partition(b"?")[0].decode("latin-1") if raw else str(scope["path"])
 
 
-def _sign_in(scope):
+def _to_sign_in(scope: Scope) -> Response:
     headers = dict(scope["headers"])
     if scope["method"] in ("GET", "HEAD") and b"text/html" in headers.get(b"accept", b""):
         query = scope["query_string"].decode("latin-1")
@@ -80,49 +85,49 @@ def _sign_in(scope):
     return json_errors(401, SIGN_IN)
 
 
-def _clean_token_header(scope):
-    """A token header of other bytes than ASCII would end in a traceback."""
+def _clean_token_header(scope: Scope) -> None:
+    """Drop a token header of other bytes than ASCII, which would end in a traceback."""
     scope["headers"] = [
         (name, value) for name, value in scope["headers"] if name != b"x-csrftoken" or value.isascii()
     ]
 
 
-def _bearer_actor(datasette, scope):
+def _bearer_actor(site: Site, scope: Scope) -> Actor:
     """The actor of a bearer token. Other schemes are taken off. Raises PermissionError for a wrong token."""
     values = [value for name, value in scope["headers"] if name == b"authorization"]
     scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
     scheme, _, token = (values[-1] if values else b"").strip().partition(b" ")
     if scheme.lower() != b"bearer":
         return None
-    caller = address(scope)
-    if datasette.accounts.throttle.wait_s(f"token {caller}") > 0:
+    throttle, key = site.accounts.throttle, f"token {address_key(scope)}"
+    if throttle.wait_s(key) > 0:
         raise PermissionError("Too many wrong bearer tokens, wait a minute")
-    name = known_token(datasette, token.strip())
+    name = known_token(site, token.strip())
     if name is None:
-        datasette.accounts.throttle.add_failure(f"token {caller}")
+        throttle.add_failure(key)
         raise PermissionError("This bearer token is not known")
-    datasette.accounts.throttle.clear(f"token {caller}")
+    throttle.clear(key)
     scope["headers"].append((b"authorization", b"Bearer " + token.strip()))
     return {"id": name}
 
 
-def _cookie_actor(datasette, scope):
+def _cookie_actor(site: Site, scope: Scope) -> Actor:
     """The actor of the cookie. A cookie that is not good any more is taken off the request."""
     values = [value for name, value in scope["headers"] if name == b"cookie"]
     others = [(name, value) for name, value in scope["headers"] if name != b"cookie"]
-    jar = SimpleCookie()
+    jar: SimpleCookie = SimpleCookie()
     try:
         jar.load(b"; ".join(values).decode("utf-8"))
     except (CookieError, UnicodeDecodeError):
         scope["headers"] = others
         return None
-    actor = None
+    actor: Actor = None
     if "ds_actor" in jar:
         try:
-            actor = datasette.unsign(jar["ds_actor"].value, "actor")["a"]
+            actor = site.unsign(jar["ds_actor"].value, "actor")["a"]
         except (BadSignature, KeyError, TypeError):
             actor = None
-        if not known_cookie(datasette, actor):
+        if not known_cookie(site, actor):
             actor = None
             del jar["ds_actor"]
             rest = "; ".join(f"{name}={morsel.coded_value}" for name, morsel in jar.items())
@@ -130,7 +135,7 @@ def _cookie_actor(datasette, scope):
     return actor
 
 
-def _with_headers(send, path):
+def _with_headers(send: Send, path: str) -> Send:
     """Add what keeps a browser from loading or framing what it should not."""
     policy = NATIVE if path == "/telemetry" or path.startswith(("/telemetry/", "/telemetry.")) else STRICT
     extra = [
@@ -139,9 +144,9 @@ def _with_headers(send, path):
         (b"referrer-policy", b"same-origin"),
     ]
 
-    async def inner(message):
+    async def inner(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message = dict(message, headers=[*message.get("headers", []), *extra])
+            message = {**message, "headers": [*message.get("headers", []), *extra]}
         await send(message)
 
     return inner

@@ -1,4 +1,4 @@
-"""A file that another program fills all the time: which tables grow without end, and pages that do not count those."""
+"""A database that another program fills all the time: its pages do not count tables that grow without limit."""
 
 from datasette.database import Database
 
@@ -8,11 +8,12 @@ GROWING = frozenset(
 )
 
 
-class LiveDatabase(Database):
+class NoCountDatabase(Database):
     """Datasette's Database, which counts a table in one step that no time limit ends: not the long ones."""
 
-    async def table_counts(self, limit=10):
-        counts = {}
+    async def table_counts(self, limit: int = 10) -> dict[str, int | None]:
+        """Table -> rows, None where they are not counted."""
+        counts: dict[str, int | None] = {}
         for table in await self.table_names():
             counts[table] = None
             if table not in GROWING:

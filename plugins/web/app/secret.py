@@ -10,7 +10,7 @@ from ingest.db.locks import locked
 KEY = re.compile(r"[0-9a-f]{64}")
 
 
-def kept_secret(database):
+def kept_secret(database: Path) -> str:
     """The signing key of this database, made at the first call. Several programs may call at once.
 
     Raises OSError when the file can be neither read nor made.

@@ -1,4 +1,4 @@
-"""Datasette with the config: built from the config, with secrets where no page shows them, run by uvicorn."""
+"""Datasette built from the config, with secrets where no page shows them, and run by uvicorn."""
 
 import asyncio
 import json
@@ -13,56 +13,51 @@ from pathlib import Path
 import click
 import uvicorn
 import yaml
-from datasette.cli import check_databases
-from datasette.plugins import pm
 from datasette_auth_passwords.utils import ALGORITHM
 
-from ingest.config.model import ConfigError
+from ingest.config.model import Config, ConfigError
 from ingest.db.connection import checkpoint_wal
 from ingest.schema.migrate import migrate
-from plugins.web.app.drain import drained
-from plugins.web.app.no_count import LiveDatabase
+from plugins.web.app.middleware import LAYERS
+from plugins.web.app.no_count import NoCountDatabase
 from plugins.web.app.secret import kept_secret
 from plugins.web.app.systemd import WatchedServer
-from plugins.web.prefix import under_prefix
+from plugins.web.compat import drop_error_pages, start_up
+from plugins.web.query import DATABASE
 from plugins.web.site import Site
 
 ROOT = Path(__file__).resolve().parents[3]
 STOP_S = 3  # open streams end this long after SIGTERM
-
-LAYERS = (lambda app, site: drained(app), lambda app, site: under_prefix(app, site.root))
+BACKLOG = 512  # connections that wait to be accepted
 
 log = logging.getLogger(__name__)
 
 
-def build(config):
+def build(config: Config) -> Site:
     """The site. Raises ConfigError, and OSError or sqlite3.Error for a database that cannot be used."""
     _check_hashes(config)
-    if pm.has_plugin("datasette.handle_exception"):  # it would render an error page of its own beside ours
-        pm.unregister(name="datasette.handle_exception")
+    drop_error_pages()
     path = Path(config.database)
     migrate(path)
     metadata = yaml.safe_load((ROOT / "metadata.yml").read_text(encoding="utf-8"))
     metadata["title"] = config.title
+    settings = json.loads((ROOT / "settings.json").read_text(encoding="utf-8"))
     site = Site(
         config,
         kept_secret(path),
         LAYERS,
         metadata=metadata,
-        settings={
-            **json.loads((ROOT / "settings.json").read_text(encoding="utf-8")),
-            "base_url": config.web.base_url,
-        },
+        settings={**settings, "base_url": config.web.base_url},
         plugins_dir=str(ROOT / "plugins"),
         template_dir=str(ROOT / "templates"),
         static_mounts=[("static", str(ROOT / "static"))],
     )
-    site.add_database(LiveDatabase(site, path=str(path), is_mutable=True), name="telemetry")
+    site.add_database(NoCountDatabase(site, path=str(path), is_mutable=True), name=DATABASE)
     site.remove_database("_memory")
     return site
 
 
-def _check_hashes(config):
+def _check_hashes(config: Config) -> None:
     for person in config.access.people:
         parts = person.password_hash.strip().split("$")
         if len(parts) != 4 or parts[0] != ALGORITHM or not parts[1].isdigit():
@@ -71,13 +66,13 @@ def _check_hashes(config):
             )
 
 
-def run_web(config):
+def run_web(config: Config) -> int:
     """Serve the site until SIGTERM or SIGINT. Returns the exit code."""
     os.environ["TZ"] = config.timezone  # views count days with SQLite's 'localtime'
     time.tzset()
     try:
         site = build(config)
-        asyncio.run(_ready(site))
+        asyncio.run(start_up(site))
     except ConfigError as error:
         log.error("%s", error)
         return 2
@@ -89,35 +84,29 @@ def run_web(config):
     except OSError as error:
         log.error("cannot listen on %s:%s: %s", config.web.host, config.web.port, error.strerror or error)
         return 1
-    server = WatchedServer(
-        site,
-        uvicorn.Config(
-            site.app(),
-            lifespan="on",
-            timeout_graceful_shutdown=STOP_S,
-            log_config=None,
-            server_header=False,
-        ),
-    )
+    return _serve(site, listener)
 
-    def leave(*_):
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=BACKLOG)
+
+
+def _serve(site: Site, listener: socket.socket) -> int:
+    options = uvicorn.Config(
+        site.app(), lifespan="on", timeout_graceful_shutdown=STOP_S, log_config=None, server_header=False
+    )
+    server = WatchedServer(site, options)
+
+    def stop(*_: object) -> None:
         """A signal before uvicorn listens for signals counts, too; one that it raises once more changes nothing."""
         server.should_exit = True
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, leave)
-    host = f"[{config.web.host}]" if ":" in config.web.host else config.web.host
-    log.info("the site is at http://%s:%d/", host, listener.getsockname()[1])
+        signal.signal(number, stop)
+    host = site.config.web.host
+    shown = f"[{host}]" if ":" in host else host
+    log.info("the site is at http://%s:%d/", shown, listener.getsockname()[1])
     server.run(sockets=[listener])
-    checkpoint_wal(config.database)
+    checkpoint_wal(site.config.database)
     return 0 if server.started else 1
-
-
-async def _ready(site):
-    await site.invoke_startup()
-    await check_databases(site)
-
-
-def _listen(host, port):
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=512)

@@ -6,20 +6,24 @@ An unknown name costs as much time as a known one, so names cannot be probed.
 import ipaddress
 import logging
 
-from datasette import Response
+from datasette import Request, Response
+from starlette.types import Scope
 
-from plugins.web.actions.action import audit, transact
 from plugins.web.auth.permissions import COOKIE_DAYS
-from plugins.web.forms import RefusedError, read_form
+from plugins.web.endpoint import Endpoint, documented_route
+from plugins.web.forms import Fields, RefusedError, read_form
 from plugins.web.responses import back, refuse, wants_page
+from plugins.web.site import Site
+from plugins.web.transaction import audit, transact
 
-WAITING = 8  # sign-ins that may wait for their turn; more are sent away
-LONGEST_PASSWORD = 1000
+MAX_WAITING = 8  # sign-ins that may wait for their turn; more are sent away
+MAX_PASSWORD = 1000  # characters
+MAX_NAME = 100  # characters of a name that count wrong passwords
 
 log = logging.getLogger(__name__)
 
 
-def address(scope):
+def address_key(scope: Scope) -> str:
     """What stands for the caller: its address, of IPv6 the first half, which is one household."""
     host = (scope.get("client") or ("",))[0]
     try:
@@ -31,72 +35,69 @@ def address(scope):
     return f"address {ip}"
 
 
-async def login(datasette, request):
+async def sign_in(datasette: Site, request: Request) -> Response:
     """GET and POST /-/login."""
     if request.method != "POST":
         return await _page(datasette, request, 200, None)
     try:
-        fields = (await read_form(request))._values
-        name, password = _credentials(fields)
-        return await _sign_in(datasette, request, name, password, fields.get("next"))
+        return await _sign_in(datasette, request, await read_form(request))
     except RefusedError as error:
         if wants_page(request):
             return await _page(datasette, request, error.status, error)
         return await refuse(datasette, request, error)
 
 
-async def _page(datasette, request, status, error):
+async def _page(site: Site, request: Request, status: int, error: RefusedError | None) -> Response:
     context = {
         "errors": error.errors if error else (),
         "next": back(request, "", request.args.get("next")),
-        "accounts": bool(datasette.accounts.cookie_keys),
+        "accounts": bool(site.accounts.cookie_keys),
     }
-    body = await datasette.render_template("password_login.html", context, request=request)
-    return Response.html(body, status=status, headers=error.headers if error else None)
+    body = await site.render_template("password_login.html", context, request=request)
+    return Response.html(body, status=status, headers=dict(error.headers) if error else None)
 
 
-def _credentials(fields):
-    name, password = fields.get("username", ""), fields.get("password", "")
-    if not isinstance(name, str) or not isinstance(password, str) or len(password) > LONGEST_PASSWORD:
+async def _sign_in(site: Site, request: Request, fields: Fields) -> Response:
+    name, password, wanted = (fields.raw(field) for field in ("username", "password", "next"))
+    if len(password) > MAX_PASSWORD:
         raise RefusedError(400, "username and password are needed")
-    return name, password
+    address = address_key(request.scope)
+    is_right = await _check_password(site, name, password, (f"name {name[:MAX_NAME]}", address))
+    is_known = name in site.accounts.cookie_keys
+    outcome = "done" if is_right else "refused: wrong password" if is_known else "refused: unknown name"
+    # The text of an unknown name is not kept: it may be a password that went into the wrong field. Everybody who
+    # reads the site reads the audit, so addresses stand in the log alone.
+    actor = name if is_known else None
+    await transact(site, lambda connection: audit(connection, actor, "sign-in", "", "", outcome))
+    log.log(logging.INFO if is_right else logging.WARNING, "sign-in from %s: %s", address, outcome)
+    if not is_right:
+        raise RefusedError(401, "The name or the password is wrong")
+    return _signed_in(site, request, name, wanted)
 
 
-async def _sign_in(datasette, request, name, password, wanted):
-    keys = (f"name {name[:100]}", address(request.scope))
-    passwords, throttle = datasette.accounts.passwords, datasette.accounts.throttle
-    if passwords.waiting >= WAITING:
-        raise RefusedError(
-            429, "Many people sign in at once. Try again in some seconds.", headers={"retry-after": "5"}
-        )
+async def _check_password(site: Site, name: str, password: str, keys: tuple[str, ...]) -> bool:
+    """True when the password is right. Raises RefusedError while the keys have to wait, or too many sign in."""
+    passwords, throttle = site.accounts.passwords, site.accounts.throttle
+    if passwords.waiting >= MAX_WAITING:
+        text = "Many people sign in at once. Try again in some seconds."
+        raise RefusedError(429, text, headers={"retry-after": "5"})
     passwords.waiting += 1
     try:
-        async with datasette.accounts.one_sign_in:
+        async with site.accounts.one_sign_in:
             wait = throttle.wait_s(*keys)
             if wait > 0:
                 seconds = int(wait) + 1
-                raise RefusedError(
-                    429,
-                    f"Too many wrong passwords. Try again in {seconds} s.",
-                    headers={"retry-after": str(seconds)},
-                )
-            right = await passwords.check(name, password)
-            (throttle.clear if right else throttle.add_failure)(*keys)
+                text = f"Too many wrong passwords. Try again in {seconds} s."
+                raise RefusedError(429, text, headers={"retry-after": str(seconds)})
+            is_right = await passwords.check(name, password)
+            (throttle.clear if is_right else throttle.add_failure)(*keys)
+            return is_right
     finally:
         passwords.waiting -= 1
-    known = name in datasette.accounts.cookie_keys
-    outcome = "done" if right else "refused: wrong password" if known else "refused: unknown name"
-    # The text of an unknown name is not kept: it may be a password that went into the wrong field. Everybody who
-    # reads the site reads the audit, so addresses stand in the log alone.
-    await transact(datasette, lambda conn: audit(conn, name if known else None, "sign-in", "", "", outcome))
-    log.log(logging.INFO if right else logging.WARNING, "sign-in from %s: %s", keys[1], outcome)
-    if not right:
-        raise RefusedError(401, "The name or the password is wrong")
-    return _signed_in(datasette, request, name, wanted)
 
 
-def _signed_in(datasette, request, name, wanted):
-    value = datasette.sign({"a": {"id": name, "key": datasette.accounts.cookie_keys[name]}}, "actor")
+def _signed_in(site: Site, request: Request, name: str, wanted: str) -> Response:
+    value = site.sign({"a": {"id": name, "key": site.accounts.cookie_keys[name]}}, "actor")
     if wants_page(request):
         response = Response.redirect(back(request, "/", wanted) if wanted else "/")
     else:
@@ -112,7 +113,7 @@ def _signed_in(datasette, request, name, wanted):
     return response
 
 
-async def logout(datasette, request):
+async def sign_out(datasette: Site, request: Request) -> Response:
     """GET asks, POST signs out."""
     if request.method != "POST":
         if not request.actor:
@@ -125,3 +126,21 @@ async def logout(datasette, request):
     response = Response.redirect("/") if wants_page(request) else Response.json({"ok": True})
     response.set_cookie("ds_actor", "", expires=0, max_age=0)
     return response
+
+
+ROUTES = (
+    documented_route(
+        r"^/-/login$",
+        sign_in,
+        Endpoint("Sign in, for people", right=None, answer="page"),
+        Endpoint(
+            "Sign in",
+            "Sets a cookie. Programs send a token instead.",
+            "POST",
+            None,
+            {"username": "", "password": "", "next": "where a browser goes then"},
+            {"username": "owner", "password": "..."},
+        ),
+    ),
+    documented_route(r"^/-/logout$", sign_out, Endpoint("Sign out", method="POST", right=None)),
+)

@@ -1,22 +1,25 @@
-"""/api: what there is to call. Routes say what they are where they are registered, canned queries in metadata.yml.
+"""/api: the API of the site. Routes are described where they are registered, canned queries in metadata.yml.
 
 So nothing is written twice: paths come from the patterns of routes, parameters from metadata.
 """
 
 import re
 import shlex
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
-from datasette import Response
-from datasette.plugins import pm
+from datasette import Request, Response
 
 from ingest.schema.mysensors import COMMANDS
+from plugins.web.auth.permissions import Actor
+from plugins.web.compat import described_tables, registered_routes
 from plugins.web.endpoint import BY_QUERY, UNDOCUMENTED, Endpoint, endpoints_of, shown_path
 from plugins.web.query import DATABASE, select
 from plugins.web.render.cells import LISTS, OF_QUERIES
 from plugins.web.responses import page
+from plugins.web.site import Site
 
 HOST = re.compile(r"[\w.\-]+(:\d+)?|\[[0-9a-fA-F:.]+\](:\d+)?", re.ASCII)
 EXAMPLES = {  # of parameters of queries that write
@@ -98,142 +101,153 @@ NATIVE = (  # what Datasette answers by itself
 )
 
 
-def routes(datasette):
-    """(path, Call) of every route that the plugins of the house register; UNDOCUMENTED for one that does not say what it is."""
-    found = []
-    for hook in pm.hook.register_routes.get_hookimpls():
-        if Path(getattr(hook.plugin, "__file__", None) or "/").parent != Path(datasette.plugins_dir):
-            continue
-        for pattern, _ in hook.function(*[datasette for _ in hook.argnames]) or []:
-            found += [(shown_path(pattern), call) for call in endpoints_of(pattern) if call is not BY_QUERY]
-    return found
+def routes(site: Site) -> list[tuple[str, Endpoint]]:
+    """(path, Endpoint) of every route of our hook files; UNDOCUMENTED for one without a description."""
+    return [
+        (shown_path(pattern), endpoint)
+        for pattern, _ in registered_routes(site)
+        for endpoint in endpoints_of(pattern)
+        if endpoint is not BY_QUERY
+    ]
 
 
-def meaning(param, query):
+def meaning(param: str, query: str) -> str:
     """What a parameter of a canned query takes, where that is known."""
     listed = OF_QUERIES.get((query, param)) or LISTS.get(param, ())
     return MEANINGS.get(param) or ("one of " if len(listed) > 1 else "") + ", ".join(listed)
 
 
-async def queries(datasette, actor):
-    """(path, Call) of every canned query, as its metadata tells."""
+async def queries(site: Site, actor: Actor) -> list[tuple[str, Endpoint]]:
+    """(path, Endpoint) of every canned query, made of its metadata."""
     found = []
-    for name, query in (await datasette.get_canned_queries(DATABASE, actor)).items():
-        writes = bool(query.get("write"))
+    for name, query in (await site.get_canned_queries(DATABASE, actor)).items():
+        is_writable = bool(query.get("write"))
         params = query.get("params") or re.findall(r"(?<![:\w]):([a-z]\w*)", query["sql"])
-        call = Endpoint(
+        endpoint = Endpoint(
             query.get("title") or name,
             " ".join((query.get("description") or "").split()),
-            "POST" if writes else "GET",
-            query["right"] if writes else "read",
+            "POST" if is_writable else "GET",
+            query["right"] if is_writable else "read",
             {param: meaning(param, name) for param in params},
-            {param: EXAMPLES.get(param, "...") for param in params} if writes else {"_shape": "array"},
+            {param: EXAMPLES.get(param, "...") for param in params} if is_writable else {"_shape": "array"},
         )
-        found.append((f"/{DATABASE}/{name}" + ("" if writes else ".json"), call))
+        found.append((f"/{DATABASE}/{name}" + ("" if is_writable else ".json"), endpoint))
     return found
 
 
-async def samples(datasette):
+async def samples(site: Site) -> dict[str, str]:
     """What there is on this site to make examples of; without it the examples that need it are left out."""
     nodes = await select(
-        datasette,
+        site,
         """select n.id, n.node_id, g.name as gateway from nodes n join gateways g on g.id = n.gateway
         where g.configured order by n.node_id = 0, n.last_seen_at is null, n.id limit 1""",
     )
-    upses = await select(datasette, "select name from ups order by configured desc, id limit 1")
+    upses = await select(site, "select name from ups order by configured desc, id limit 1")
     found = {"{day}": datetime.now(UTC).date().isoformat()}
     for row in nodes or []:
         found |= {"{node}": str(row["id"]), "{node_id}": str(row["node_id"]), "{gateway}": row["gateway"]}
     found |= {"{ups}": row["name"] for row in upses or []}
-    for name, ups in datasette.config.ups.items():  # what the config lets people order of UPSes
+    for name, ups in site.config.ups.items():  # what the config lets people order of UPSes
         if ups.commands and "{command}" not in found:
             found |= {"{commanded}": name, "{command}": ups.commands[0]}
         if ups.settings and "{setting}" not in found:
+            found |= {"{set}": name, "{setting}": ups.settings[0]}
             values = await select(
-                datasette,
-                "select value from ups_variables where variable = ? and ups = (select id from ups where name = ?)",
+                site,
+                "select value from ups_variables where variable = ? "
+                "and ups = (select id from ups where name = ?)",
                 [ups.settings[0], name],
             )
-            found |= {"{set}": name, "{setting}": ups.settings[0]} | {
-                "{value}": row["value"] for row in values or []
-            }
+            found |= {"{value}": row["value"] for row in values or []}
     return found
 
 
-def base_of(datasette, request):
+def base_of(site: Site, request: Request) -> str:
     """The site's own address, as this request has reached it, without a slash at the end."""
-    web = datasette.config.web
+    web = site.config.web
     host = request.host if HOST.fullmatch(request.host or "") else f"{web.host}:{web.port}"
-    return f"{request.scheme}://{host}{datasette.root}"
+    return f"{request.scheme}://{host}{site.root}"
 
 
-def example(path, call, base, found, closed=False):
-    """(curl line, address to try or None), or (None, None) where this site has nothing to make an example of."""
-    if call is UNDOCUMENTED:
-        return None, None
-    values = call.example | {f"at {name}": value for name, value in call.at.items()}
-    if any(value.startswith("{") and value not in found for value in values.values()):
-        return None, None
-    given = {name: found.get(value, value) for name, value in call.example.items()}
-    for name, value in call.at.items():
-        path = path.replace(name, quote(found.get(value, value), safe="@"))
-    token = call.right not in (None, "read") or (closed and call.right == "read")
-    parts = ["curl -s"] + ['-H "Authorization: Bearer $TOKEN"'] * token
-    if call.method == "GET":
-        path += f"?{urlencode(given)}" if given else ""
-        return " ".join([*parts, f'"{base}{path}"']), path
+class Example(NamedTuple):
+    """A curl line, and the address that a browser can try; None where this site has nothing to make them of."""
+
+    curl: str | None
+    address: str | None
+
+
+def example(
+    path: str, endpoint: Endpoint, base: str, samples: Mapping[str, str], closed: bool = False
+) -> Example:
+    """The example of an endpoint. `closed`: reading needs a token, too."""
+    values = (*endpoint.example.values(), *endpoint.at.values())
+    if endpoint is UNDOCUMENTED or any(value.startswith("{") and value not in samples for value in values):
+        return Example(None, None)
+    for name, value in endpoint.at.items():
+        path = path.replace(name, quote(samples.get(value, value), safe="@"))
+    given = {name: samples.get(value, value) for name, value in endpoint.example.items()}
+    command = ["curl -s"]
+    if endpoint.right not in (None, "read") or (closed and endpoint.right == "read"):
+        command.append('-H "Authorization: Bearer $TOKEN"')
+    if endpoint.method == "GET":
+        address = path + (f"?{urlencode(given)}" if given else "")
+        return Example(" ".join([*command, f'"{base}{address}"']), address)
+    return Example(" ".join([*command, *_body_options(given), f'"{base}{path}"']), None)
+
+
+def _body_options(given: Mapping[str, str]) -> list[str]:
+    """Options of curl that send these fields in a POST."""
     flag = "-F" if any(value.startswith("@") for value in given.values()) else "-d"
-    parts += [f"{flag} {shlex.quote(f'{name}={value}')}" for name, value in given.items()] or ["-X POST"]
-    return " ".join([*parts, f'"{base}{path}"']), None
-
-
-async def listed(datasette, request):
-    """Every Call as a dict, in groups: questions, programs (JSON and the like), pages, deeds, native."""
-    found, base = await samples(datasette), base_of(datasette, request)
-    closed = not datasette.accounts.open_to_read
-    groups = {"questions": [], "deeds": [], "programs": [], "pages": [], "native": []}
-
-    def add(path, call, group):
-        line, address = example(path, call, base, found, closed)
-        groups[group].append(
-            {**call._asdict(), "words": call.description, "path": path, "curl": line, "try": address}
-        )
-
-    own = await queries(datasette, request.actor)
-    for path, call in own:
-        add(path, call, "deeds" if call.method == "POST" else "questions")
-    for path, call in sorted(routes(datasette), key=lambda one: one[0]):
-        add(
-            path, call, "deeds" if call.method == "POST" else "pages" if call.answer == "page" else "programs"
-        )
-    for path, call in NATIVE:
-        add(path, call, "native")
-    return groups
+    return [f"{flag} {shlex.quote(f'{name}={value}')}" for name, value in given.items()] or ["-X POST"]
 
 
 TITLES = {
     "questions": "Questions",
-    "deeds": "Deeds",
+    "actions": "Actions",
     "programs": "For other programs",
     "pages": "Pages",
     "native": "The data itself",
 }
 
 
-async def api(datasette, request):
+def _group(endpoint: Endpoint) -> str:
+    if endpoint.method == "POST":
+        return "actions"
+    return "pages" if endpoint.answer == "page" else "programs"
+
+
+async def list_endpoints(site: Site, request: Request) -> dict[str, list[dict[str, Any]]]:
+    """Every Endpoint as the API lists it, by key of TITLES."""
+    found, base = await samples(site), base_of(site, request)
+    groups: dict[str, list[dict[str, Any]]] = {name: [] for name in TITLES}
+
+    def add(path: str, endpoint: Endpoint, group: str) -> None:
+        curl, address = example(path, endpoint, base, found, not site.accounts.open_to_read)
+        groups[group].append({**endpoint.as_json(), "path": path, "curl": curl, "try": address})
+
+    for path, endpoint in await queries(site, request.actor):
+        add(path, endpoint, "actions" if endpoint.method == "POST" else "questions")
+    for path, endpoint in sorted(routes(site), key=lambda one: one[0]):
+        add(path, endpoint, _group(endpoint))
+    for path, endpoint in NATIVE:
+        add(path, endpoint, "native")
+    return groups
+
+
+async def api(datasette: Site, request: Request) -> Response:
     """GET /api, and /api.json for programs."""
-    groups = await listed(datasette, request)
+    groups = await list_endpoints(datasette, request)
     base = base_of(datasette, request)
     if request.path.endswith(".json"):
-        return Response.json(
-            {"ok": True, "base": base, "calls": [call for calls in groups.values() for call in calls]}
-        )
-    described = datasette.metadata("tables", database=DATABASE, fallback=False) or {}
+        calls = [endpoint for endpoints in groups.values() for endpoint in endpoints]
+        return Response.json({"ok": True, "base": base, "calls": calls})
     context = {
         "groups": groups,
         "titles": TITLES,
         "base": base,
         "closed": not datasette.accounts.open_to_read,
-        "tables": [(name, about) for name, about in described.items() if not about.get("hidden")],
+        "tables": [
+            (name, about) for name, about in described_tables(datasette).items() if not about.get("hidden")
+        ],
     }
     return await page(datasette, request, "pages/api.html", context)

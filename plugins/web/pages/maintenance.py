@@ -9,26 +9,20 @@ import time
 from contextlib import closing, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from shutil import rmtree
-from tempfile import TemporaryDirectory
 
 from datasette import Response
 
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
-from ingest.maintenance.backup import BackupError, copy, glob_quoted
-from ingest.maintenance.jobs import CHORES, next_due, read_rows, want
+from ingest.maintenance.jobs import CHORES, next_due, read_rows
 from ingest.maintenance.retention import forecast, plan
 from ingest.maintenance.table_sizes import overview
-from plugins.web.actions.action import Done, audit, detail, perform, transact
 from plugins.web.auth.permissions import has_right, refusal
-from plugins.web.forms import RefusedError
 from plugins.web.query import select
-from plugins.web.responses import json_errors, page, refuse, wants_page
+from plugins.web.responses import page, refuse, wants_page
 
 LIMIT_S = 1.5  # that figures may take; what is not found by then is left out
 PACKAGES = ("voltkeeper", "datasette", "sqlite-utils", "uvicorn", "starlette", "nut2", "pyserial")
-CHUNK = 1 << 18
 YEAR = 365
 
 log = logging.getLogger(__name__)
@@ -170,93 +164,3 @@ def _versions(connection):
     applied = connection.execute("select name from _sqlite_migrations order by id").fetchall()
     found["schema"] = ", ".join(row[0] for row in applied)
     return found
-
-
-async def run_chore(datasette, request):
-    """POST /-/maintenance/CHORE: it is done as soon as the work before it is."""
-    name = request.url_vars["chore"]
-    if name not in CHORES:
-        known = ", ".join(CHORES)
-        return json_errors(404, f"There is no work called {name}: {known}")
-
-    def deed(connection, fields, actor):
-        if name == "backup" and datasette.config.backup.folder is None:
-            raise RefusedError(
-                409,
-                "backup.folder is not set in config.yml; /-/maintenance/backup.db gives a copy at once",
-                subject=name,
-            )
-        want(connection, name, actor)
-        return Done(f"{CHORES[name].title}: asked for", name, {"chore": name})
-
-    answer = await perform(
-        datasette, request, f"run {name}", "maintain", deed, status=202, after="/-/maintenance"
-    )
-    wake(datasette)
-    return answer
-
-
-def wake(datasette):
-    """Have what was asked for done at once, where this process does it."""
-    datasette.scheduler.wake()
-
-
-class Download:
-    """An ASGI answer that streams a file which is gone from its folder already."""
-
-    def __init__(self, file, size, name):
-        self._file, self._size, self._name = file, size, name
-
-    async def asgi_send(self, send):
-        headers = {
-            "content-type": "application/vnd.sqlite3",
-            "content-length": str(self._size),
-            "cache-control": "no-store",
-            "content-disposition": f'attachment; filename="{self._name}"',
-        }
-        with self._file:
-            await send(
-                {
-                    "type": "http.response.start",
-                    "status": 200,
-                    "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-                }
-            )
-            while block := await asyncio.to_thread(self._file.read, CHUNK):
-                await send({"type": "http.response.body", "body": block, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
-
-
-async def download(datasette, request):
-    """GET /-/maintenance/backup.db for who may `maintain`: a consistent copy of now."""
-    refused = refusal(datasette, request.actor, "maintain")
-    if refused:
-        return await refuse(datasette, request, refused)
-    path = datasette.config.database
-    name = f"{path.stem}-{format_utc(time.time())[:19].replace(':', '')}.db"
-    try:
-        file, size = await asyncio.to_thread(_copy_aside, path)
-    except (BackupError, OSError, sqlite3.Error) as error:
-        log.error("no copy for %s: %s", request.actor["id"], error)
-        return await refuse(datasette, request, RefusedError(503, f"There is no copy: {error}"))
-    actor = request.actor["id"]
-    await transact(datasette, lambda conn: audit(conn, actor, "download backup", name, detail({}), "done"))
-    return Download(file, size, name)
-
-
-def _copy_aside(database):
-    """A copy as an open file without a name, beside the database: its disk has room for one like it, /tmp may not."""
-    with TemporaryDirectory(prefix=_aside(database), dir=database.parent) as folder:
-        target = Path(folder) / "copy.db"
-        copy(database, target)
-        return target.open("rb"), target.stat().st_size
-
-
-def _aside(database):
-    return f".{database.name}-copy-"
-
-
-def clear_away(database):
-    """Remove what downloads left beside the database when their site was killed."""
-    for left in database.parent.glob(f"{glob_quoted(_aside(database))}*"):
-        rmtree(left, ignore_errors=True)

@@ -7,7 +7,7 @@ from datasette import Response
 
 from ingest.db.time import format_utc, parse_utc
 from ingest.ups.variables import groups, in_page_order
-from plugins.web.actions.ups_orders import offered
+from plugins.web.actions.ups_order_forms import order_forms
 from plugins.web.pages.history import RANGES, histories, read_span, run
 from plugins.web.pages.home import TOO_SLOW, WORST
 from plugins.web.query import select
@@ -142,7 +142,7 @@ async def one(datasette, request):
             datasette, "select * from ups_variable_changes where ups = :ups order by id desc limit 10", given
         ),
         "number": {row["variable"]: row["number"] for row in variables},
-        "offered": await offered(datasette, ups, variables),
+        "offered": await order_forms(datasette, ups, variables),
     }
     return await page(datasette, request, "pages/ups/{name}.html", context)
 

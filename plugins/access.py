@@ -1,0 +1,65 @@
+"""Rights for what Datasette itself serves; refusals with the missing right."""
+
+from collections.abc import Awaitable
+from typing import Any
+
+from datasette import Request, Response, hookimpl
+from starlette.types import Scope
+
+from plugins.web.auth.permissions import Actor, has_right, refusal
+from plugins.web.endpoint import takes_post
+from plugins.web.responses import error_page, json_errors, wants_page
+from plugins.web.site import Site, site_of
+
+
+@hookimpl
+def permission_allowed(datasette: Any, actor: Actor, action: str, resource: Any) -> Awaitable[bool | None]:
+    """`read` for the instance, the right of each writable query; None leaves a decision to Datasette."""
+    site = site_of(datasette)
+
+    async def inner() -> bool | None:
+        if action == "view-instance":
+            return has_right(site, actor, "read")
+        if action == "view-database" and resource == "_internal":
+            return False
+        if action in ("permissions-debug", "debug-menu"):
+            return has_right(site, actor, "maintain")
+        if action == "view-query":
+            query = await site.get_canned_query(*resource, actor)
+            if query and query.get("write"):
+                return has_right(site, actor, query["right"])
+        return None
+
+    return inner()
+
+
+@hookimpl
+def forbidden(datasette: Any, request: Request, message: str) -> Awaitable[Response]:
+    """The answer to what `permission_allowed` refused."""
+    site = site_of(datasette)
+
+    async def inner() -> Response:
+        text = await _refusal_text(site, request, message)
+        asks_json = "application/json" in request.headers.get("accept", "") or ".json" in request.path
+        if asks_json and not wants_page(request):
+            return json_errors(403 if request.actor else 401, text)
+        return await error_page(site, request, 403, text)
+
+    return inner()
+
+
+async def _refusal_text(site: Site, request: Request, message: str) -> str:
+    """Why not: for a writable query, which right is missing."""
+    parts = request.path.strip("/").partition(".")[0].split("/")
+    if len(parts) == 2 and parts[0] in site.databases:
+        query = await site.get_canned_query(*parts, request.actor)
+        if query and query.get("write"):
+            refused = refusal(site, request.actor, query["right"])
+            return refused.errors[0] if refused else message
+    return message
+
+
+@hookimpl
+def skip_csrf(scope: Scope) -> bool:
+    """`read_form` checks the token of our POSTs itself: it reads multipart and JSON too."""
+    return scope["method"] == "POST" and takes_post(scope["path"])

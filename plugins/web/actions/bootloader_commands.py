@@ -1,0 +1,118 @@
+"""POST /-/ota/commands: commands to the bootloaders of nodes, as rows of `ota_commands`. Each is given once."""
+
+import sqlite3
+import time
+
+from ingest.db.changes import raise_topics
+from ingest.db.time import format_utc
+from ota.command import command_refusal
+from ota.update import CANCELLED
+from ota.wire import BOOTLOADER_COMMANDS, BootloaderCommand, CommandError, format_command
+from plugins.web.actions.action import Action, Done, Submission
+from plugins.web.actions.firmware import OPEN_STATES
+from plugins.web.actions.ota_nodes import TargetNode, find_target, unreachable_reason, waiting_command
+from plugins.web.actions.subjects import NODE_HELP
+from plugins.web.endpoint import Endpoint, documented_route
+from plugins.web.forms import Fields, RefusedError
+
+MAX_VALUE = 254  # a node id
+CONSEQUENCES = {
+    "erase_eeprom": "The node loses its id, its parent, its keys and what firmware it runs.",
+    "set_node_id": "The node goes on under another id, as a new node.",
+    "set_parent": "The node prefers another parent on the radio.",
+}
+
+
+def _command(connection: sqlite3.Connection, form: Submission[None]) -> Done:
+    """`node`, `command`, `value`, `confirm=1`: the row. Raises RefusedError."""
+    fields = form.fields
+    node, command = find_target(connection, fields.required("node", NODE_HELP)), fields.text("command")
+    if command not in BOOTLOADER_COMMANDS:
+        raise RefusedError(400, f"command is needed: one of {', '.join(BOOTLOADER_COMMANDS)}")
+    subject = f"{command} for {node.label}"
+    value = _read_value(fields, BOOTLOADER_COMMANDS[command], subject)
+    reason = unreachable_reason(form.site, node) or command_refusal(node.bootloader)
+    if reason:
+        raise RefusedError(409, reason, subject=subject)
+    _refuse_busy(connection, node, subject)
+    if not fields.is_yes("confirm"):
+        raise RefusedError(
+            409, f"{CONSEQUENCES[command]} Send confirm=1 (tick the box) if that is meant", subject=subject
+        )
+    number = connection.execute(
+        "insert into ota_commands (node, command, value, requested_at, requested_by) values (?, ?, ?, ?, ?)",
+        (node.id, command, value, format_utc(time.time()), form.actor),
+    ).lastrowid
+    raise_topics(connection, ["ota_commands"])
+    return Done(f"Queued: {subject}", subject, {"id": number, "state": "queued"})
+
+
+def _read_value(fields: Fields, command: BootloaderCommand, subject: str) -> int:
+    default = 0 if command is BootloaderCommand.ERASE_EEPROM else None
+    value = fields.number("value", MAX_VALUE, default)
+    try:
+        format_command(command, value)
+    except CommandError as error:
+        raise RefusedError(400, f"value: {error}", subject=subject) from None
+    return value
+
+
+def _refuse_busy(connection: sqlite3.Connection, node: TargetNode, subject: str) -> None:
+    busy = connection.execute(
+        f"select id from ota_updates where node = ? and (state in ({OPEN_STATES}) or owed = 1)", (node.id,)
+    ).fetchone()
+    if busy:
+        raise RefusedError(
+            409, f"Update {busy['id']} of this node is under way or unfinished", subject=subject
+        )
+    if waiting_command(connection, node) is not None:
+        raise RefusedError(409, "Another command waits for this node", subject=subject)
+
+
+def _cancel(connection: sqlite3.Connection, form: Submission[None]) -> Done:
+    number, subject = form.id, f"command {form.id}"
+    row = connection.execute("select state from ota_commands where id = ?", (number,)).fetchone()
+    if row is None:
+        raise RefusedError(404, f"There is no command {number}")
+    if row["state"] not in ("queued", "rebooting"):
+        raise RefusedError(409, f"Command {number} is {row['state']} already", subject=subject)
+    connection.execute(
+        "update ota_commands set state = 'cancelling', reason = ? where id = ?", (form.actor, number)
+    )
+    raise_topics(connection, ["ota_commands"])
+    return Done(f"Cancelled: {subject}", subject, {"id": number, "state": CANCELLED})
+
+
+COMMAND = Action("bootloader_command", "upload", _command, status=201, after="/-/ota")
+CANCEL = Action("cancel_command", "upload", _cancel, after="/-/ota")
+
+ROUTES = (
+    documented_route(
+        r"^/-/ota/commands$",
+        COMMAND.post,
+        Endpoint(
+            "Give a node's bootloader a command",
+            "It is given once; a bootloader does not report what it did with it.",
+            "POST",
+            "upload",
+            {
+                "node": NODE_HELP.removeprefix("an "),
+                "command": ", ".join(BOOTLOADER_COMMANDS),
+                "value": "node id, for set_node_id and set_parent",
+                "confirm": "1: it is meant",
+            },
+            {"node": "{node}", "command": "set_parent", "value": "0", "confirm": "1"},
+        ),
+    ),
+    documented_route(
+        r"^/-/ota/commands/(?P<id>\d{1,9})/cancel$",
+        CANCEL.post,
+        Endpoint(
+            "Take back a command that was not given yet",
+            "ID is of the table ota_commands.",
+            "POST",
+            "upload",
+            at={"ID": "1"},
+        ),
+    ),
+)

@@ -1,0 +1,44 @@
+"""Writing from the site: one transaction on Datasette's writing thread, with a row of `audit`."""
+
+import sqlite3
+from collections.abc import Callable
+from typing import TypeVar
+
+from ingest.db.connection import begin
+from plugins.web.forms import RefusedError
+from plugins.web.query import DATABASE
+from plugins.web.site import Site
+
+T = TypeVar("T")
+
+
+async def transact(site: Site, function: Callable[[sqlite3.Connection], T]) -> T:
+    """`function(connection)` in one transaction. Raises what it raises, after a rollback."""
+
+    def inner(connection: sqlite3.Connection) -> T | RefusedError:
+        begin(connection)
+        try:
+            result = function(connection)
+        except RefusedError as refused:  # handed over as a value: the writing thread prints what is raised
+            connection.rollback()
+            return refused
+        except BaseException:
+            connection.rollback()
+            raise
+        connection.commit()
+        return result
+
+    result: T | RefusedError = await site.get_database(DATABASE).execute_write_fn(inner)
+    if isinstance(result, RefusedError):
+        raise result
+    return result
+
+
+def audit(
+    connection: sqlite3.Connection, actor: str | None, action: str, subject: str, detail: str, outcome: str
+) -> None:
+    """Insert a row of `audit`. `actor` is None for a name that is not in the config."""
+    connection.execute(
+        "insert into audit (actor, action, subject, detail, outcome) values (?, ?, ?, ?, ?)",
+        (actor, action, subject, detail, outcome),
+    )
