@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from datasette_auth_passwords.utils import hash_password, verify_password
 
-from ingest.config.access import Access
+from ingest.config.access import Access, Person, Token
 
 FREE = {"name": 3, "address": 10, "token": 10}  # wrong ones before a wait is asked for, by kind of key
 LONGEST_WAIT_S = 60
@@ -71,7 +71,7 @@ class Accounts:
     """What `access:` says, as the site looks it up. Secrets stay here, never in the public metadata."""
 
     def __init__(self, access: Access, secret: str) -> None:
-        everyone = (*access.people, *access.tokens)
+        everyone: tuple[Person | Token, ...] = (*access.people, *access.tokens)
         self.open_to_read = access.read == "anyone"
         self.rights = {one.name: frozenset(one.may) for one in everyone}
         self.tokens = [(one.token.encode(), one.name) for one in access.tokens]

@@ -37,17 +37,17 @@ def rooted_cell(root: str, html: Any) -> Any:  # Any: the value of a cell
 
 
 class Prefix(Extension):
-    """Templates as if they had been written for the prefix `environment.root`."""
+    """Templates as if they had been written for the prefix, which is the global `root` of the environment."""
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
         """Prefix the addresses in the text of a template."""
-        source = PATH.sub(rf"\1{self.environment.root}/", source)
+        source = PATH.sub(rf"\1{self.environment.globals['root']}/", source)
         return VALUE.sub(r"\1{{\2 (\3)|rooted \4}}", source)
 
 
 def prefix_templates(env: Environment, root: str) -> None:
     """Make a Jinja environment write addresses with the prefix; before it has read a template."""
     if root:
-        env.extend(root=root)
+        env.globals["root"] = root
         env.filters["rooted"] = lambda url: rooted(root, url)
         env.add_extension(Prefix)

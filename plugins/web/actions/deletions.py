@@ -73,7 +73,7 @@ def _sensor_target(connection: sqlite3.Connection, text: str, everything: bool) 
     if row is None:
         raise RefusedError(404, f"No sensor {text}: the table sensors has no such id")
     key, name, gateway, node_id = tuple(row)
-    subject = f"sensor {node_label(name, gateway, f'{node_id}/{key % 256}')}"
+    subject = f"sensor {node_label(name, gateway, node_id, key % 256)}"
     return Target("sensor", key, None, everything, subject, f"/nodes/{gateway}/{node_id}")
 
 

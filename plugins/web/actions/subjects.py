@@ -30,9 +30,9 @@ class UpsRef(NamedTuple):
     name: str
 
 
-def node_label(name: str, gateway: str, node_id: int) -> str:
-    """A node as messages and audit rows name it, as in `Greenhouse (main/12)`."""
-    return f"{name} ({gateway}/{node_id})"
+def node_label(name: str, gateway: str, *ids: int) -> str:
+    """A node as messages and audit rows name it, as in `Greenhouse (main/12)`; a sensor by node id and child id."""
+    return f"{name} ({'/'.join(map(str, (gateway, *ids)))})"
 
 
 def find_node(connection: sqlite3.Connection, text: str) -> NodeRef:
