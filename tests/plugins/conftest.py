@@ -7,7 +7,7 @@ import pytest
 from ingest.config.model import Config, GatewaySettings
 from ingest.schema.migrate import migrate
 from plugins.web.app.server import build
-from tests.plugins.site_helpers import ACCESS, Site, fill
+from tests.plugins.site_helpers import ACCESS, SiteClient, fill
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def make_site(tmp_path):
             GatewaySettings("shed", tcp="shed:5003", metric=False),
         )
         options = {"title": "Hill house", "timezone": "UTC", "gateways": gateways, **options}
-        sites.append(Site(build(Config(database=path, **options))))
+        sites.append(SiteClient(build(Config(database=path, **options))))
         return sites[-1]
 
     yield make

@@ -43,23 +43,23 @@ MAIN = [
 SHED = ["0;255;0;0;18;2.3.2", "12;255;0;0;17;2.1.1", "12;255;3;0;11;Shed", "12;1;1;0;0;3.5"]
 
 
-class Site:
-    """Synchronous hands on a House: one event loop, cookies kept by `login`."""
+class SiteClient:
+    """A synchronous client of a Site: one event loop, cookies kept by `login`."""
 
-    def __init__(self, house):
-        self.house = house
+    def __init__(self, datasette):
+        self.datasette = datasette
         self.cookies = {}
         self._runner = asyncio.Runner()
-        self.run(house.invoke_startup())
+        self.run(datasette.invoke_startup())
 
     def run(self, coroutine):
         return self._runner.run(coroutine)
 
     def get(self, path, **options):
-        return self.run(self.house.client.get(path, cookies=self.cookies, **options))
+        return self.run(self.datasette.client.get(path, cookies=self.cookies, **options))
 
     def post(self, path, **options):
-        return self.run(self.house.client.post(path, cookies=self.cookies, **options))
+        return self.run(self.datasette.client.post(path, cookies=self.cookies, **options))
 
     def page(self, path, status=200):
         response = self.get(path, headers=BROWSER)
@@ -68,7 +68,7 @@ class Site:
 
     def login(self, name="owner", password=PASSWORD):
         data = {"username": name, "password": password}
-        response = self.run(self.house.client.post("/-/login", data=data))
+        response = self.run(self.datasette.client.post("/-/login", data=data))
         assert response.status_code == 200, response.text
         self.cookies["ds_actor"] = response.cookies["ds_actor"]
         return self
@@ -81,11 +81,11 @@ class Site:
 
     def rows(self, sql, *params):
         return [
-            tuple(row) for row in self.run(self.house.get_database("telemetry").execute(sql, params)).rows
+            tuple(row) for row in self.run(self.datasette.get_database("telemetry").execute(sql, params)).rows
         ]
 
     def close(self):
-        for database in self.house.databases.values():
+        for database in self.datasette.databases.values():
             database.close()
         self._runner.close()
 

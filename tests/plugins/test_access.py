@@ -59,7 +59,7 @@ def test_signed_in_people_and_tokens_read(make_site):
 
 
 def test_secrets_are_in_no_public_answer(site):
-    secrets = [BOT, READER, site.house._secret, *(person.password_hash for person in ACCESS.people)]
+    secrets = [BOT, READER, site.datasette._secret, *(person.password_hash for person in ACCESS.people)]
     for name in (
         "metadata",
         "plugins",
@@ -119,17 +119,17 @@ def test_a_cookie_survives_a_restart(make_site):
 def test_forged_cookies_and_odd_headers_do_no_harm(site):
     for headers in (
         {"cookie": "ds_actor=forged"},
-        {"cookie": "ds_actor=" + site.house.sign({"a": {"id": "owner"}}, "actor")},
-        {"cookie": "ds_actor=" + site.house.sign({"a": ["owner"]}, "actor")},
-        {"cookie": "ds_actor=" + site.house.sign("owner", "actor")},
+        {"cookie": "ds_actor=" + site.datasette.sign({"a": {"id": "owner"}}, "actor")},
+        {"cookie": "ds_actor=" + site.datasette.sign({"a": ["owner"]}, "actor")},
+        {"cookie": "ds_actor=" + site.datasette.sign("owner", "actor")},
         {"authorization": "Basic b3duZXI6eA=="},
         {"authorization": "nonsense"},
         {b"cookie": b"ds_actor=\xff\xfe"},
     ):
-        response = site.run(site.house.client.get("/-/actor.json", headers=headers))
+        response = site.run(site.datasette.client.get("/-/actor.json", headers=headers))
         assert response.status_code == 200 and response.json()["actor"] is None, headers
     for value in (b"Bearer \xc3\xa9", b"Bearer ", b"Bearer wrong", b"bearer wrong"):
-        assert site.run(site.house.client.get("/", headers={b"authorization": value})).status_code in (
+        assert site.run(site.datasette.client.get("/", headers={b"authorization": value})).status_code in (
             401,
             429,
         )
@@ -138,7 +138,7 @@ def test_forged_cookies_and_odd_headers_do_no_harm(site):
 
 def test_methods_that_nobody_needs_are_refused(site):
     for method in ("PUT", "PATCH", "DELETE", "TRACE"):
-        response = site.run(site.house.client.request(method, "/telemetry/nodes"))
+        response = site.run(site.datasette.client.request(method, "/telemetry/nodes"))
         assert response.status_code == 405 and response.json()["ok"] is False
     assert site.get("/-/password-tool").status_code == 404
     assert site.get("/-/auth-token?token=é").status_code == 404
@@ -198,7 +198,7 @@ def test_signing_in_does_not_stall_pages(make_site):
     site = make_site(access=slow)
 
     async def both():
-        client = site.house.client
+        client = site.datasette.client
         wrong = [
             asyncio.create_task(client.post("/-/login", data={"username": f"n{n}", "password": "x"}))
             for n in range(12)
@@ -219,7 +219,7 @@ def test_unknown_names_take_as_long_as_known_ones(make_site):
     took = {}
     for name in ("owner", "nobody"):
         started = time.perf_counter()
-        site.run(site.house.accounts.passwords.check(name, "wrong"))
+        site.run(site.datasette.accounts.passwords.check(name, "wrong"))
         took[name] = time.perf_counter() - started
     assert 0.4 < took["owner"] / took["nobody"] < 2.5
 

@@ -50,7 +50,7 @@ def test_it_is_linked_from_every_page(site):
 
 
 def test_every_route_is_described(site):
-    found = routes(site.house)
+    found = routes(site.datasette)
     assert [path for path, call in found if call is UNDOCUMENTED] == [], (
         "say what it is: Endpoint(...) in register_routes"
     )
@@ -58,7 +58,7 @@ def test_every_route_is_described(site):
     for hook in pm.hook.register_routes.get_hookimpls():
         if Path(getattr(hook.plugin, "__file__", None) or "/").parent != ROOT / "plugins":
             continue
-        for pattern, _ in hook.function(*[site.house for _ in hook.argnames]):
+        for pattern, _ in hook.function(*[site.datasette for _ in hook.argnames]):
             path = shown_path(pattern)
             if "TABLE" in path:  # the writable queries, which are listed by their names
                 continue
@@ -83,7 +83,7 @@ def test_a_new_route_and_a_new_query_show_by_themselves(site, monkeypatch):
     finally:
         pm.unregister(plugin)
     assert told["GET", "/-/new/ID"] == "Not described yet" and told["GET", "/-/old"] == "An old one"
-    queries = site.house._metadata_local["databases"]["telemetry"]["queries"]
+    queries = site.datasette._metadata_local["databases"]["telemetry"]["queries"]
     monkeypatch.setitem(
         queries, "warm_rooms", {"title": "Warm", "sql": "select * from channels where value > :least"}
     )

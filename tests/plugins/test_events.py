@@ -43,17 +43,17 @@ def tell(path):
 @pytest.fixture
 def radio(make_site):
     site = make_site()
-    tell(site.house.config.database)
+    tell(site.datasette.config.database)
     return site
 
 
 @pytest.fixture
 def both(make_site):
     site = make_site()
-    House(site.house.config.database, days=2, step=600).write(
+    House(site.datasette.config.database, days=2, step=600).write(
         outages=[(40, 640, ("rack@closet", "desk@closet"))]
     )
-    tell(site.house.config.database)
+    tell(site.datasette.config.database)
     return site
 
 

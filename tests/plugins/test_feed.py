@@ -72,7 +72,7 @@ def test_an_event_keeps_its_id_when_it_ends_and_is_updated(house):
     site = house()
     before = read(site)
     assert texts(before, "title")[0] == "rack@closet: on battery" and "goes on" in texts(before, "summary")[0]
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     connection.execute(
         "update events set ended_at = '2030-01-01T00:00:00.000Z' where ended_at is null and event = 'ONBATT'"
     )
@@ -115,7 +115,7 @@ def test_who_may_not_read_gets_no_feed(house):
 
 def test_what_devices_say_is_text(house):
     site = house()
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     connection.execute("update events set detail = ? where ended_at is null", ('<b>&\x01"',))
     connection.close()
     assert '<b>&"' in texts(read(site), "summary")[0]
@@ -123,7 +123,7 @@ def test_what_devices_say_is_text(house):
 
 def test_what_has_not_changed_is_not_sent_again(house):
     site = house()
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     connection.execute("update events set ended_at = started_at where ended_at is null")
     connection.close()
     mark = site.get("/events.atom").headers["etag"]

@@ -71,7 +71,7 @@ def test_what_is_known_of_a_node_is_old_while_its_gateway_is_lost(site):
         return dict(site.rows("select node_id, state from node_overview where gateway = 'main'"))
 
     assert states() == {0: "OK", 7: "OK", 12: "Warning"}
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     connection.execute(
         "update ingest_status set state = 'lost', detail = 'connection refused' where source = 'main'"
     )
@@ -90,7 +90,7 @@ def test_facets_of_nodes_add_up_and_can_be_taken_away(site):
 
 
 def test_nodes_can_be_grouped_by_location(site):
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     connection.executemany(
         "update nodes set location = ? where id = ?", [("bath", 12), ("Attic", 7), ("Attic", 0)]
     )
@@ -102,7 +102,7 @@ def test_nodes_can_be_grouped_by_location(site):
 
 def test_a_battery_change_is_marked_on_the_line(site):
     now = time.time()
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     connection.executemany(
         "insert into battery_levels (received_at, node, level) values (?, 12, ?)",
         [(format_utc(now - day * 86_400), 50) for day in (10, 5)],
@@ -171,7 +171,7 @@ def test_a_row_of_energy_is_one_line(serve, chromium):  # noqa: F811
 
 
 def test_what_is_the_matter_with_a_gateway_is_told_once(site):
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     connection.execute(
         "update ingest_status set state = 'lost', detail = 'refused: try `ls /dev`' where source = 'main'"
     )
@@ -180,7 +180,7 @@ def test_what_is_the_matter_with_a_gateway_is_told_once(site):
     assert page.count("refused: try") == 1 and "not known: its gateway is lost</span>" in page
     assert "try <code>ls /dev</code>" in page and "try <code>ls /dev</code>" in site.page("/")
     assert "no contact yet" in page
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     connection.execute("update ingest_status set last_data_at = ?", (format_utc(time.time() - 60),))
     connection.close()
     assert "no contact since" in site.page(
@@ -189,7 +189,7 @@ def test_what_is_the_matter_with_a_gateway_is_told_once(site):
 
 
 def test_a_source_that_is_connected_says_so_once(site):
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     connection.execute("update ingest_status set detail = state")
     connection.close()
     assert {row[0] for row in site.rows("select words from readers")} == {"connected"}
@@ -197,7 +197,7 @@ def test_a_source_that_is_connected_says_so_once(site):
 
 def test_what_was_strange_counts_from_the_first_time(site):
     now = time.time()
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     connection.execute("delete from rejects")
     connection.executemany(
         "insert into rejects (received_at, source, raw, reason) values (?, 'main', 'x', ?)",

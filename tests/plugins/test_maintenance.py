@@ -50,7 +50,7 @@ def test_the_page_tells_room_work_retention_and_versions(kept):
     kept.login()
     page = kept.page("/-/maintenance")
     assert "Download a copy" in page and 'action="/-/maintenance/prune"' in page
-    run_due(kept.house.config)
+    run_due(kept.datasette.config)
     page = kept.page("/-/maintenance")
     assert "No prune has run yet" not in page and "tables measured" in page and "Measured" in page
     data = kept.get("/-/maintenance?_json=1").json()
@@ -65,7 +65,7 @@ def test_the_page_tells_room_work_retention_and_versions(kept):
 
 def test_batteries_and_places_are_kept_on_one_page(make_site):
     site = make_site(access=ACCESS)
-    House(site.house.config.database, days=1, step=3600).write()
+    House(site.datasette.config.database, days=1, step=3600).write()
     page = site.page("/-/maintenance")
     assert "Greenhouse 12" in page and "Log in</a> to change them" in page and 'id="node-0"' not in page
     assert "nodes" not in site.get("/-/maintenance?_json=1").json()
@@ -116,7 +116,7 @@ def test_run_now_is_asked_for_done_and_audited(kept):
         assert response.status_code == 202 and response.json()["ok"] is True, response.text
     assert kept.post("/-/maintenance/backup", headers=bearer(KEEPER)).status_code == 409
     assert kept.post("/-/maintenance/nonsense", headers=bearer(KEEPER)).status_code == 404
-    assert set(run_due(kept.house.config)) == {"prune", "check", "optimize", "compact", "measure"}
+    assert set(run_due(kept.datasette.config)) == {"prune", "check", "optimize", "compact", "measure"}
     assert kept.rows("select distinct outcome, started_by, wanted_at from chores") == [
         ("done", "keeper", None)
     ]
@@ -155,7 +155,7 @@ def test_a_node_is_deleted_after_a_plan_and_a_confirmation(kept):
     assert done.status_code == 202 and done.json()["deletion"] == 1
     again = kept.post("/-/delete", json={"what": "node", "node": 12, "confirm": True}, headers=bearer(KEEPER))
     assert again.status_code == 409
-    run_due(kept.house.config)
+    run_due(kept.datasette.config)
     assert kept.rows("select count(*) from messages where node = 12") == [(0,)]
     kept.page("/nodes/main/12", status=404)
     assert "Greenhouse 12 (main/12)" in kept.page("/-/maintenance")
@@ -188,7 +188,7 @@ def test_a_browser_finds_its_way_from_the_node(kept):
     }
     response = kept.post("/-/delete", data=fields, headers=BROWSER)
     assert (response.status_code, response.headers["location"]) == (302, "/nodes/main/12")
-    run_due(kept.house.config)
+    run_due(kept.datasette.config)
     assert kept.rows("select id from sensors where node = 12") == [(3074,)]
 
 
@@ -239,7 +239,7 @@ def test_charts_and_statistics_are_the_same_after_a_prune(make_site, tmp_path):
     ]
     before = [site.get(path).json() for path in paths]
     assert all(before)
-    run_due(site.house.config)
+    run_due(site.datasette.config)
     assert site.rows("select count(*) from readings")[0][0] < 200
     assert [site.get(path).json() for path in paths] == before
     two_days = site.get(f"/telemetry/channel_history.json?_shape=array&channel={channel}&range=2+d").json()
@@ -248,7 +248,7 @@ def test_charts_and_statistics_are_the_same_after_a_prune(make_site, tmp_path):
 
 def test_the_site_prunes_by_itself(kept):
     async def live():
-        house = build(kept.house.config)
+        house = build(kept.datasette.config)
         await house.invoke_startup()
         app, inbox, sent = house.app(), asyncio.Queue(), asyncio.Queue()
         task = asyncio.create_task(app({"type": "lifespan", "asgi": {"version": "3.0"}}, inbox.get, sent.put))
@@ -292,7 +292,7 @@ def test_before_today_is_before_its_midnight(make_site):
             site.post("/-/delete", json=body | {"everything": 1}, headers=bearer(KEEPER)).status_code == 202
         )
         assert site.rows("select distinct before_at from deletions where state = 'queued'") == [(midnight,)]
-        run_due(site.house.config)
+        run_due(site.datasette.config)
         assert site.rows(since, midnight) == young
 
 
@@ -306,7 +306,7 @@ def test_a_download_that_was_killed_leaves_nothing_for_ever(make_site, tmp_path)
 
 def test_the_page_stays_when_a_table_is_empty_that_was_long_when_it_was_measured(make_site):
     site = make_site(filled=False, access=MAINTAINERS)
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     connection.execute(
         "insert into storage (name, rows, bytes, measured_at) values ('node_daily', 200000, 9, '2026-11-01T00:00:00.000Z')"
     )

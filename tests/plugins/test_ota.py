@@ -36,7 +36,7 @@ def site(make_site):
 
 
 def with_rows(site, *statements):
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     for statement in statements:
         connection.execute(statement)
     connection.close()
@@ -74,7 +74,7 @@ def test_an_upload_is_stored_once(site):
         and replaced.json()["id"] == row["id"]
         and replaced.json()["crc"] != row["crc"]
     )
-    connection = connect(site.house.config.database, readonly=True)
+    connection = connect(site.datasette.config.database, readonly=True)
     assert connection.execute("select data from firmware_images").fetchall() == [(OTHER,)]
     connection.close()
     assert site.rows("select action, outcome from audit order by id")[-1] == ("upload", "done")
@@ -151,7 +151,7 @@ def test_what_is_too_large_is_not_read(site):
 
     async def send():
         headers = {**bearer(CI), "content-type": "multipart/form-data; boundary=b"}
-        return await site.house.client.post("/-/ota/firmware", content=endless(), headers=headers)
+        return await site.datasette.client.post("/-/ota/firmware", content=endless(), headers=headers)
 
     refused(site.run(send()), 413, "larger than")
 
@@ -261,7 +261,7 @@ def test_what_cannot_be_scheduled(make_site, site, fields, status, words):
         GatewaySettings("main", tcp="main:5003"),
         GatewaySettings("shed", tcp="shed:5003", controller=False),
     )
-    site.house.config = dataclasses.replace(site.house.config, gateways=gateways)
+    site.datasette.config = dataclasses.replace(site.datasette.config, gateways=gateways)
     refused(schedule(site, **fields), status, words)
     assert site.rows("select count(*) from ota_updates") == [(0,)]
 

@@ -74,7 +74,7 @@ def test_demo_banner_is_on_every_page(make_site):
 
 
 def test_a_lost_gateway_is_on_every_page(site):
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     connection.execute(
         "update ingest_status set state = 'lost', detail = 'connection refused' where source = 'shed'"
     )
@@ -87,7 +87,7 @@ def test_a_lost_gateway_is_on_every_page(site):
 
 
 def test_a_late_heartbeat_is_on_every_page(site):
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     connection.execute(
         "update ingest_status set heartbeat_at = ? where source = 'main'", (format_utc(1_700_000_000),)
     )
@@ -225,6 +225,6 @@ def test_every_table_and_view_and_column_is_described(site):
     ],
 )
 def test_a_database_that_is_too_slow_is_no_failure_of_a_page(site, path):
-    site.house.sql_time_limit_ms = 0
+    site.datasette.sql_time_limit_ms = 0
     response = site.get(path, headers=BROWSER)
     assert response.status_code in (200, 503), response.text

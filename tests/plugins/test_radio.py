@@ -22,7 +22,7 @@ def text_of(page):
 
 
 def write(site, *statements):
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     for sql, *parameters in statements:
         connection.execute(sql, parameters)
     connection.commit()
@@ -49,7 +49,7 @@ def add_nodes(site, parents):
 def add_messages(site, count, gateway=0, node=12, type=0, name="V_TEMP", first=1000):
     """Messages with the ids from `first` on, a second apart, the last one now."""
     now = time.time()
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     connection.executemany(
         """insert into messages (id, received_at, gateway, node, node_id, child_id, command, echo, type, type_name, payload)
         values (?, ?, ?, ?, ?, 1, 1, 0, ?, ?, ?)""",
@@ -331,9 +331,11 @@ def test_what_is_rare_of_a_node_is_found_step_by_step(site):
     ],
 )
 def test_no_filter_reads_the_table_from_end_to_end(site, filters):
-    query = site.run(site.house.get_canned_query("telemetry", "message_log", None))
+    query = site.run(site.datasette.get_canned_query("telemetry", "message_log", None))
     given = {name: "" for name in query["params"]} | filters
-    plan = site.run(site.house.get_database("telemetry").execute("explain query plan " + query["sql"], given))
+    plan = site.run(
+        site.datasette.get_database("telemetry").execute("explain query plan " + query["sql"], given)
+    )
     steps = [row["detail"] for row in plan.rows]
     assert not [
         step for step in steps if step.startswith(("SCAN messages", "SCAN o", "SCAN nodes", "SCAN sensors"))

@@ -66,7 +66,7 @@ def table(page, section):
 
 
 def write(site, sql, *params):
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     connection.execute(sql, params)
     connection.close()
 
@@ -75,7 +75,9 @@ def write(site, sql, *params):
 def both(make_site):
     """A site with nodes and UPSes, all of whose history is of the last two days."""
     site = make_site(access=ACCESS)
-    House(site.house.config.database, days=2, step=600).write(outages=[(40, 640, UPSES)], gaps=[(10, 7200)])
+    House(site.datasette.config.database, days=2, step=600).write(
+        outages=[(40, 640, UPSES)], gaps=[(10, 7200)]
+    )
     return site
 
 
@@ -512,7 +514,7 @@ def test_all_kinds_of_houses(both, make_site, tmp_path):
     assert headings(nodes.page(NOW)) == OF_NODES | {"Batteries to replace now", "Events"}
     assert "Greenhouse 12" in nodes.page(NOW) and "outage" not in said(nodes, NOW)
     upses = make_site(name="upses.db", filled=False, gateways=())
-    House(upses.house.config.database, days=2, step=600).write()
+    House(upses.datasette.config.database, days=2, step=600).write()
     assert headings(upses.page(NOW)) == SECTIONS and "node" not in said(upses, NOW)
     assert "No outage." in said(upses, NOW) and "energy: [{from: 2026-01-01" in said(upses, NOW)
 
@@ -627,7 +629,7 @@ def test_it_needs_no_script_and_is_linked(both):
 
 def test_it_stays_quick_over_a_year_of_hours(power):  # noqa: F811
     _, site = power(now=NOON, days=1, step=300)
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     connection.execute("begin")
     columns = [row[1] for row in connection.execute("pragma table_info(ups_samples_hourly)")]
     hour = dict(

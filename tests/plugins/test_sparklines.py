@@ -79,7 +79,7 @@ def test_home_shows_the_load_of_each_ups_with_its_gap_and_its_outage(power):
 
 
 def write(site, *statements):
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     for sql, rows in statements:
         connection.executemany(sql, rows)
     connection.close()
@@ -101,7 +101,7 @@ def test_a_nodes_page_shows_the_day_of_its_values(site):
 
 
 def test_a_switch_is_a_band_of_its_own_changes(site):
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     connection.execute(
         "insert into sensors (id, name, node, child_id, type, type_name) values (3080, '', 12, 8, 0, 'S_DOOR')"
     )
@@ -133,7 +133,7 @@ def test_nodes_show_the_month_of_their_battery(site):
     assert re.search(r'aria-label="Battery.*?</svg>', text, re.S)[0].count("<polyline") == 2
     write(site, ("update battery_levels set level = 1", [()]))
     assert "Battery 60 to 88" in site.page("/nodes")  # drawn once in a while
-    site.house.battery_sparks = (0, None)
+    site.datasette.battery_sparks = (0, None)
     assert "Battery 1\u202f%" in site.page("/nodes")
 
 
@@ -142,7 +142,7 @@ def test_nodes_show_the_month_of_their_battery(site):
     [(sparks.UPS_LOADS, {}), (sparks.NODE_VALUES, {"node": 12}), (sparks.LEVELS, {"days": "[]"})],
 )
 def test_nothing_is_scanned_that_grows(site, sql, given):
-    plan = site.run(site.house.get_database("telemetry").execute(f"explain query plan {sql}", given)).rows
+    plan = site.run(site.datasette.get_database("telemetry").execute(f"explain query plan {sql}", given)).rows
     scans = [row["detail"] for row in plan if row["detail"].startswith("SCAN")]
     assert not [
         words for words in scans if re.search(r"readings|samples|battery_levels|SCAN [hbr]\b", words)

@@ -51,7 +51,7 @@ def site(make_site, tmp_path):
 
 
 def write(site, sql, *params):
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     connection.execute(sql, params)
     connection.close()
 

@@ -66,14 +66,14 @@ def house(make_site, tmp_path):
 
 
 def write(site, sql, *params):
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     connection.execute(sql, params)
     connection.close()
 
 
 def days_on_battery(site):
     """Day (UTC) -> seconds of it in which some UPS was on battery."""
-    connection = connect(site.house.config.database, readonly=True)
+    connection = connect(site.datasette.config.database, readonly=True)
     on_battery = set()
     for start, end in connection.execute("select started_at, ended_at from events where event = 'ONBATT'"):
         on_battery.update(range(round(parse_utc(start)), round(parse_utc(end))))
@@ -308,7 +308,7 @@ def test_what_a_chart_shows_is_kept_for_a_part_of_a_bucket(house, monkeypatch):
 
     def highest(hours):
         span = Span(until - hours * 3600, until, {"range": f"{hours} h"})
-        (points,) = site.run(histories(site.house, "garage", ("input_voltage",), span))[
+        (points,) = site.run(histories(site.datasette, "garage", ("input_voltage",), span))[
             "input_voltage"
         ].values()
         return max(point[3] for point in points)

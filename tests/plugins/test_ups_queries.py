@@ -176,7 +176,7 @@ def test_buckets_keep_average_least_and_greatest(power):
 def test_the_seam_between_samples_and_hours_does_not_show(power):
     house, site = power(days=4, step=60)
     cut = format_utc(house.now - 30 * 3600)
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     connection.execute("delete from ups_samples where sampled_at < ?", (cut,))
     connection.close()
     found = rows(site, "ups_history", ups="garage", figure="watts", range="2 d")
@@ -194,7 +194,7 @@ def test_days_whose_samples_are_pruned_end_where_they_are_to_end(power):
     house, site = power(days=6, step=60)
     span = {"since": format_utc(house.now - 5 * 86400), "until": format_utc(house.now - 4 * 86400)}
     before = rows(site, "ups_history", ups="garage", figure="watts", **span)
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     connection.execute("delete from ups_samples where sampled_at < ?", (format_utc(house.now - 86400),))
     connection.close()
     found = rows(site, "ups_history", ups="garage", figure="watts", **span)
@@ -246,7 +246,7 @@ def test_batteries_are_judged_by_discharges_alone(power):
         and garage["capacity"] is None
         and garage["promise_kept"] is None
     )
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     connection.execute(
         "insert into ups_battery_changes (ups, changed_at) values (1, ?)", (format_utc(time.time()),)
     )
@@ -256,7 +256,7 @@ def test_batteries_are_judged_by_discharges_alone(power):
 
 def test_quality_of_the_mains_by_day(power):
     house, site = power(days=2, outages=[(30, 600, ("desk@closet",))])
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     for lowest, highest in ((170, 175), (283, 290)):
         figures = json.dumps({"low": 176, "high": 282, "lowest": lowest, "highest": highest})
         connection.execute(
@@ -317,7 +317,7 @@ def test_upses_side_by_side_have_a_column_each(power):
 
 def test_a_ups_of_any_name_has_a_column(power):
     _, site = power()
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     connection.execute("""update ups set name = 'o"dd''s [x]:y@closet' where id = 2""")
     connection.close()
     assert rows(site, "ups_compare")[0]["""o"dd's [x]:y@closet"""] == "OL"
@@ -358,7 +358,7 @@ def test_what_cannot_be_read_is_an_error_in_words(power, query):
 )
 def test_status_words_make_the_state(power, status, state, words):
     _, site = power(days=0.05)
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     connection.execute("update ups set status = ? where id = 3", (status,))
     connection.close()
     row = site.get("/telemetry/ups_overview.json?_shape=array&id=3").json()[0]
@@ -368,7 +368,7 @@ def test_status_words_make_the_state(power, status, state, words):
 
 def test_every_status_word_is_told_as_in_the_table(power):
     _, site = power(days=0.05)
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     connection.execute("update ups set status = ? where id = 3", (" ".join(reversed(STATUS_WORDS)),))
     connection.close()
     told = site.get("/telemetry/ups_overview.json?_shape=array&id=3").json()[0]["status_words"]

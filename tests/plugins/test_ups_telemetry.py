@@ -97,7 +97,7 @@ def test_telemetry_of_a_chosen_ups(house):
 
 def test_the_first_ups_where_there_is_no_ep20(house):
     site = house()
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     connection.execute("update ups set configured = 0 where driver = 'must'")
     connection.close()
     assert (
@@ -148,7 +148,7 @@ def test_health(house):
 
 def test_metrics_tell_nodes_and_sources_with_escaped_labels(house):
     site = house(mysensors=True)
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     connection.execute("update nodes set location = ? where id = 12", ('Shelf "B"\\2\nleft',))
     connection.close()
     found = metrics(site)
@@ -167,7 +167,7 @@ def test_metrics_tell_nodes_and_sources_with_escaped_labels(house):
             ups,
         )
         assert found["voltkeeper_ups_input_voltage_volts", label] == rows[0][0]
-    connection = connect(site.house.config.database)
+    connection = connect(site.datasette.config.database)
     connection.execute("update nodes set last_seen_at = ?", (format_utc(time.time() - 5 * 86_400),))
     connection.close()
     assert not [name for name, _ in metrics(site) if name == "voltkeeper_node_battery_percent"]
