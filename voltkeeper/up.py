@@ -44,12 +44,12 @@ def _commands(config):
 
 
 def _demo_commands(config):
-    from ingest.demo.site import demo_config, make_past
+    from ingest.demo.site import demo_config, make_history
 
     with claim("127.0.0.1", 0) as gateway, claim("127.0.0.1", 0) as upsd:
         port, nut_port = gateway.getsockname()[1], upsd.getsockname()[1]
     config = demo_config(f"127.0.0.1:{port}", nut_port, config.web)
-    make_past(config)
+    make_history(config)
     house = _command(
         "demo", "--port", str(port), "--nut-port", str(nut_port), "--ep20", config.must[0].serial
     )

@@ -1,1 +1,1 @@
-"""The demo house: a MySensors gateway with a dozen nodes, as a program that speaks the wire protocol."""
+"""The demo house: a MySensors gateway with a dozen nodes, and UPSes, as programs that speak the protocols."""

@@ -77,8 +77,9 @@ def atoi(text: bytes) -> int:
 def parse_incoming(line: bytes) -> Incoming | None:
     """One line from a controller as Incoming, or None where the gateway ignores it (fewer than 5 fields).
 
-    Follows `core/MyProtocol.cpp protocolSerial2MyMessage`: strtok skips empty fields, numbers wrap into a byte
-    (the command into 3 bits), the payload ends at the next `;` and at 25 bytes, an empty one becomes a 0.
+    Follows `core/MyProtocol.cpp protocolSerial2MyMessage`: strtok skips empty fields, numbers wrap into a
+    byte (the command into 3 bits), the payload ends at the next `;` and at 25 bytes, an empty one becomes a
+    0.
     """
     fields = [field for field in line.split(b";") if field]
     if len(fields) < 5:

@@ -9,7 +9,7 @@ from ingest.demo.radio.gateway import DemoGateway
 
 @contextmanager
 def running_gateway(**options):
-    """`with running_gateway(port=0, boot=True) as gateway:` a DemoGateway with these options, until the block ends.
+    """`with running_gateway(boot=True) as gateway:` a DemoGateway with these options until the block ends.
 
     Raises what starting raises (OSError where the port is taken).
     """

@@ -1,4 +1,4 @@
-"""The air between a gateway and its virtual nodes: latency, loss in either direction, order of events. Pure."""
+"""The air between a gateway and its virtual nodes: latency, loss either way, order of events. Pure."""
 
 from heapq import heappop, heappush
 from itertools import count

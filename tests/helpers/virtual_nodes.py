@@ -137,12 +137,11 @@ class BootloaderNode(VirtualNode):
 
 
 class LibraryNode(VirtualNode):
-    """A node with the library's OTA: 3.0; with `block_size` 8, or `protocol` 3.1, long requests and RLE answers."""
+    """A node with the library's OTA; `protocol` 3.1 or `block_size` 8: long requests, RLE answers."""
 
     image, ram, committed, gave_up, skipped, run_blocks, block_size = map(
         of_updater, ("image", "ram", "committed", "gave_up", "skipped", "run_blocks", "block_size")
     )
-    intruders = []
 
     def __init__(
         self,
@@ -159,6 +158,7 @@ class LibraryNode(VirtualNode):
         super().__init__(node_id, **options)
         self.whole_images.append(bytes(image))
         self.obeys_reboot = obeys_reboot
+        self.intruders = []
         self.updater = LibraryOta(self, bytes(image), config or BLANK)
         self.updater.block_s = 0.0
         self.updater.protocol = (3, 1) if block_size != BLOCK else protocol

@@ -1,7 +1,7 @@
 """The library's own OTA (`core/MyOTAFirmwareUpdate.cpp`) with DualOptiboot behind it. Pure.
 
-The sketch runs while an external flash fills; a restart by the watchdog copies it. What the node reports is its copy in
-RAM, which after a failure claims an image that was never installed, until the node restarts.
+The sketch runs while an external flash fills; a restart by the watchdog copies it. What the node reports is
+its copy in RAM, which after a failure claims an image that was never installed, until the node restarts.
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,7 @@
-"""What both kinds of firmware updaters have in common: the image, its CRC and what the node asks of them. Pure.
+"""What the two kinds of firmware updaters have in common. Pure.
 
-An image may name the version that its sketch presents from then on: `VERSION=2.2` in its bytes, ended by a zero.
+An image may name the version that its sketch presents from then on: `VERSION=2.2` in its bytes, ended by a
+zero.
 """
 
 import re

@@ -1,0 +1,1 @@
+"""The demo's radio network: nodes, what they measure, and the gateway program."""

@@ -15,7 +15,7 @@ WINDOW_S = 0.5  # MY_SMART_SLEEP_WAIT_DURATION_MS
 
 
 class NodeBattery(NamedTuple):
-    """The charge of a battery over time: its level at the anchor and what it loses in 30 days, in per cent."""
+    """The charge of a battery: its level at the anchor and what it loses in 30 days, in per cent."""
 
     level: float
     loss: float

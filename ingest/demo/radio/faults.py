@@ -46,7 +46,7 @@ class Faults:
 
 
 def debug_line(line: bytes, parent: int, milliseconds: int) -> bytes:
-    """The I_LOG_MESSAGE, without line end, that a debugging gateway writes on hearing `line` (`MyTransport.cpp`)."""
+    """The I_LOG_MESSAGE, without line end, of a debugging gateway that hears `line` (`MyTransport.cpp`)."""
     sender, child, command, _, type, payload = line.split(b";", 5)
     return b"0;255;3;0;9;%d TSF:MSG:READ,%s-%d-0,s=%s,c=%s,t=%s,pt=0,l=%d,sg=0:%s" % (
         milliseconds & 0xFFFFFFFF,

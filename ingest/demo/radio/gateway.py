@@ -28,12 +28,13 @@ FROM_THREAD_S = 10  # time-out of what another thread asks the loop to do
 class DemoGateway:
     """A gateway with its network, on `host` and `port`, or on a pty at the path `serial`.
 
-    `speed`: network seconds in a second; pauses between messages shrink with it, dialogues keep their real time.
-    `now` (unix seconds, default: the present) is the network's time at the start, `anchor` that of its history's end.
-    `boot`: all nodes are switched on within the first 3 s and present themselves; else they are in the midst of life.
-    `max_clients` and the switches of Faults can be given by name. `received` holds the last 10000 lines that came
-    from controllers, `sent` counts the lines written. inject, drop and reset may be called from any thread; unplug and
-    plug wait, so from any thread but that of the loop (there: `await gateway.link.close()`, `.open(gateway)`).
+    `speed`: network seconds in a second; pauses between messages shrink with it, dialogues keep their real
+    time. `now` (unix seconds, default: the present) is the network's time at the start, `anchor` that of
+    its history's end. `boot`: all nodes are switched on within the first 3 s and present themselves; else
+    they are in the midst of life. `max_clients` and the switches of Faults can be given by name. `received`
+    holds the last 10000 lines that came from controllers, `sent` counts the lines written. inject, drop and
+    reset may be called from any thread; unplug and plug wait, so from any thread but that of the loop
+    (there: `await gateway.link.close()`, `.open(gateway)`).
     """
 
     def __init__(

@@ -8,8 +8,8 @@ from ingest.mysensors.protocol import GATEWAY_NODE, NODE_CHILD, Command, Interna
 class GatewayNode(DemoNode):
     """Node 0: a gateway with a radio, hence a repeater too. It takes no part in presentations with I_CONFIG.
 
-    Asked for its version it answers with a text; I_TIME, I_CONFIG, I_PING, I_SIGNAL_REPORT and I_ID_REQUEST sent to it
-    get no answer.
+    Asked for its version it answers with a text; I_TIME, I_CONFIG, I_PING, I_SIGNAL_REPORT and I_ID_REQUEST
+    sent to it get no answer.
     """
 
     node_id = GATEWAY_NODE

@@ -11,10 +11,10 @@ from ingest.demo.wire import format_outgoing
 def history(
     days: float = 28, until: float | None = None, seed: int = SEED, nodes: Iterable[NodeKind] = DEMO_NODES
 ) -> Iterator[tuple[float, bytes]]:
-    """Yield (unix seconds, line without its line end) of `days` days that end just before `until` (default: now).
+    """Yield (unix seconds, line without its line end) of the days just before `until` (default: now).
 
-    In order of time; the same arguments give the same lines. Starts with the gateway and all nodes switched on. A live
-    network with the same seed and `anchor=until` carries on where it ends.
+    In order of time; the same arguments give the same lines. Starts with the gateway and all nodes switched
+    on. A live network with the same seed and `anchor=until` carries on where it ends.
     """
     until = time.time() if until is None else until
     since = until - days * 86400

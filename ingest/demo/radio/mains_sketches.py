@@ -9,7 +9,10 @@ from ingest.mysensors.protocol import Command, Presentation, SetReq
 
 
 class Switchable(DemoNode):
-    """A node with a relay that follows a habit until a controller switches it; the next habit takes over again."""
+    """A node with a relay that follows a habit until a controller switches it.
+
+    The next habit takes over again.
+    """
 
     relay_child = 0
     reported_state: int | None = None  # the state that was last reported on a change
@@ -160,7 +163,7 @@ class PowerMeter(DemoNode):
 
 
 class Bathroom(Switchable):
-    """With the tracker's convention: child 98 reports the parent (V_TEXT) and the state of the radio (V_VAR5)."""
+    """By the tracker's convention, child 98 reports the parent (V_TEXT) and the radio (V_VAR5)."""
 
     node_id = 6
     parent = 3

@@ -28,10 +28,11 @@ NodeKind = Callable[[World, float, float], DemoNode]  # a class: world, anchor, 
 class DemoNetwork:
     """Nodes and their gateway at work from `now` on.
 
-    `anchor` is the moment around which one-off events are arranged (default: now); hand over that of the history
-    to carry on with it. `pace` is how many network seconds pass in a second of a controller: what depends on one
-    (a sleeper's window, the wait for an answer) keeps its real length. `boot` starts all nodes with a reset; else
-    they are in the midst of life. `answered`: no controller is there, the scripts go on as if it had answered at once.
+    `anchor` is the moment around which one-off events are arranged (default: now); hand over that of the
+    history to carry on with it. `pace` is how many network seconds pass in a second of a controller: what
+    depends on one (a sleeper's window, the wait for an answer) keeps its real length. `boot` starts all
+    nodes with a reset; else they are in the midst of life. `answered`: no controller is there, the scripts
+    go on as if it had answered at once.
     """
 
     def __init__(
@@ -125,7 +126,7 @@ class DemoNetwork:
                     yield at, outcome if isinstance(outcome, bytes) else format_outgoing(outcome)
 
     def discover(self, at: float) -> None:
-        """The gateway sends I_DISCOVER_REQUEST: every running node that hears it answers with its parent's id."""
+        """I_DISCOVER_REQUEST: every running node that hears it answers with its parent's id."""
         for node in self.nodes:
             if node.is_running and node.listens(at) and node.node_id != BROADCAST:
                 chance = node.noise.chance(f"discover {node.node_id}", int(at))
@@ -143,19 +144,24 @@ class DemoNetwork:
         is_internal = message.command == Command.internal
         if message.node == BROADCAST and is_internal and message.type == Internal.I_DISCOVER_REQUEST:
             self.discover(at)
-        elif message.node == BROADCAST and is_internal:
-            if message.type == Internal.I_ID_RESPONSE:
-                self._deliver(message, at, [node for node in self.nodes if node.node_id == BROADCAST])
-        elif message.node == BROADCAST:
-            self._deliver(message, at, [node for node in self.nodes if node.node_id != BROADCAST])
-        elif message.node == GATEWAY_NODE:
-            self._deliver(message, at, [self.gateway])
-        else:
-            self._deliver(message, at, [node for node in self.nodes if node.node_id == message.node])
-
-    def _deliver(self, message: Incoming, at: float, nodes: list[DemoNode]) -> None:
-        for node in nodes:
+            return
+        for node in self._receivers(message):
             if node.listens(at):
                 for number, answer in enumerate(node.receive(message, at), 1):
                     delay = 0 if node is self.gateway else AIR_S * self.pace * number
                     self._push(at + delay, None, format_outgoing(answer))
+
+    def _receivers(self, message: Incoming) -> list[DemoNode]:
+        """The nodes that a message is for.
+
+        Internal broadcasts reach nodes without an id alone, with an id.
+        """
+        if message.node == GATEWAY_NODE:
+            return [self.gateway]
+        if message.node != BROADCAST:
+            return [node for node in self.nodes if node.node_id == message.node]
+        if message.command != Command.internal:
+            return [node for node in self.nodes if node.node_id != BROADCAST]
+        if message.type != Internal.I_ID_RESPONSE:
+            return []
+        return [node for node in self.nodes if node.node_id == BROADCAST]

@@ -1,8 +1,8 @@
 """What every demo node does by itself: the library under the sketch. Pure, on a clock that others drive.
 
 A node is a script, a generator that yields what it sends (Outgoing) and until when it rests (unix seconds).
-`ingest.demo.radio.network` runs the scripts. Facts of the wire: the order after a reset and the answers are those of
-`core/MySensorsCore.cpp` and `core/MyTransport.cpp`, library 2.3.2 and 2.4.0-alpha.
+`ingest.demo.radio.network` runs the scripts. Facts of the wire: the order after a reset and the answers are
+those of `core/MySensorsCore.cpp` and `core/MyTransport.cpp`, library 2.3.2 and 2.4.0-alpha.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,7 +37,10 @@ class Task(NamedTuple):
 
 
 class Activity:
-    """Something that a node does: a stack of scripts, of which the last one runs. The network sets `ticket`."""
+    """Something that a node does: a stack of scripts, of which the last one runs.
+
+    The network sets `ticket`.
+    """
 
     def __init__(self, node: "DemoNode") -> None:
         self.node = node
@@ -232,7 +235,7 @@ class DemoNode:
     # -- what comes in
 
     def receive(self, message: Incoming, at: float) -> list[Outgoing]:
-        """Take what a controller sent; returns the answers in order: the echo comes first, from the library."""
+        """Take what a controller sent; returns the answers in order, the library's echo first."""
         self.now = at
         if self.updater is not None and self.updater.takes(message):
             self.updater.receive(message)
@@ -357,7 +360,7 @@ class DemoNode:
         return int.from_bytes(bytes((*numbers, 1 if suffix else 255)), "big")
 
     def signal(self, what: str) -> int:
-        """Answer to a signal report request: dBm, dB or per cent, as the letter asks (`core/MyTransport.h`)."""
+        """Answer to a signal report request: dBm, dB or per cent, by its letter (`core/MyTransport.h`)."""
         if self.rssi is None:
             return NO_SIGNAL_REPORT
         rssi = self.rssi + round(3 * self.noise.smooth(f"rssi {self.node_id}", self.now / 900))
@@ -391,6 +394,6 @@ class DemoNode:
     def every(
         self, period: float, run: Callable[[], Script], at_boot: bool = True, name: str | None = None
     ) -> Task:
-        """A Task that runs every `period` seconds, with the phase of its name (default: that of the function)."""
+        """A Task that runs every `period` seconds; `name` (default: the function's) gives its phase."""
         key = name or run.__name__
         return Task(lambda after: self.slot(after, period, key), run, at_boot)

@@ -1,7 +1,7 @@
 """The nodes of the demo.
 
-Node 3 repeats for the greenhouse, the rain gauge and the bathroom. The numbers have gaps, as in an installation that has
-seen nodes come and go.
+Node 3 repeats for the greenhouse, the rain gauge and the bathroom. The numbers have gaps, as in an
+installation that has seen nodes come and go.
 """
 
 from collections.abc import Iterable, Iterator

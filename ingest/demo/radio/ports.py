@@ -1,4 +1,4 @@
-"""What a controller connects to: a TCP port with room for some clients, or the end of a serial cable (a pty)."""
+"""What a controller connects to: a TCP port, or the end of a serial cable (a pty)."""
 
 import asyncio
 import os
@@ -88,8 +88,8 @@ class Client:
 class TcpPort:
     """Listens on `host` and `port` (0: any free one, then `port` is the real one).
 
-    As `MyGatewayTransportEthernet.cpp` has it: at most `max_clients`, a further one is closed at once without a byte;
-    when one connects, all get the greeting.
+    As `MyGatewayTransportEthernet.cpp` has it: at most `max_clients`, a further one is closed at once
+    without a byte; when one connects, all get the greeting.
     """
 
     def __init__(self, host: str, port: int, max_clients: int, faults: Faults) -> None:
@@ -171,7 +171,8 @@ class TcpPort:
 class SerialPort:
     """A pty whose far end is reached at `path`, a symlink that is made; 115200 baud or anything else.
 
-    Nothing is queued for long where nobody reads: what the kernel has no room for is lost, as on a real cable.
+    Nothing is queued for long where nobody reads: what the kernel has no room for is lost, as on a real
+    cable.
     """
 
     def __init__(self, path: Path | str, faults: Faults) -> None:

@@ -43,7 +43,10 @@ def split_day(at: float) -> tuple[int, float]:
 
 
 class World:
-    """Weather and power use of one home. Times are unix seconds from 2020 on; earlier ones raise ValueError."""
+    """Weather and power use of one home. Times are unix seconds from 2020 on.
+
+    Earlier ones raise ValueError.
+    """
 
     def __init__(self, seed: int) -> None:
         self.noise = Noise(seed)

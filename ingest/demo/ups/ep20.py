@@ -1,6 +1,7 @@
-"""A MUST EP20 on a pseudo terminal: it answers reads and writes as the device does, and fails in every way on request.
+"""A MUST EP20 on a pseudo terminal: answers as the device does, and fails on request.
 
-python -m ingest.demo.ups.ep20 [--link PATH] [--fault NAME]    prints the name of the port and serves it until interrupted
+python -m ingest.demo.ups.ep20 [--link PATH] [--fault NAME]    prints the name of the port and serves it
+until interrupted
 """
 
 import argparse
@@ -17,7 +18,8 @@ from pathlib import Path
 from ingest.demo.ups.mains import Mains, UpsBattery, wobble
 from ingest.must import protocol, registers
 
-# Answers captured from a device, as registers 30000-30026: on battery with 114 W, and on the line, battery full.
+# fmt: off Answers captured from a device, as registers 30000-30026: on battery with 114 W, and on the line,
+# battery full.
 ON_BATTERY = (
     2,
     36402,
@@ -76,6 +78,7 @@ ON_LINE = (
     1,
     1,
 )
+# fmt: on
 SETTINGS = (0, 230, 105, 141, 135, 20, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1)  # 31000-31017 of a 12 V device
 
 FAULTS = ("silent", "zeros", "crc", "short", "noise", "late", "split", "exception", "unit", "long", "unplug")
@@ -83,14 +86,14 @@ BATTERY = UpsBattery(watt_hours=560, watts=118, recharge_s=8 * 3600)
 
 
 def model(t: float, mains: Mains | None = None) -> tuple[int, ...]:
-    """Registers 30000-30026 of a 1 kW device with a 55 Ah battery in the demo house at `t`, unix seconds."""
+    """Registers 30000-30026 of a 1 kW device with a 55 Ah battery in the demo at `t`, unix seconds."""
     mains = mains or Mains()
-    outage = mains.outage_at(t)
+    on_battery = mains.failure_at(t) is not None
     charge = BATTERY.charge(mains, t)
     watts = 118 + 9 * wobble("ep20 load", t, 600) + 3 * wobble("ep20 fast", t, 15)
     volt_amperes = watts / 0.62
-    temperature = 30 + 3 * wobble("ep20 heat", t, 7200) + (4 if outage else 0)
-    if outage:
+    temperature = 30 + 3 * wobble("ep20 heat", t, 7200) + (4 if on_battery else 0)
+    if on_battery:
         state, grid, hertz, out, avr, stage, flag = registers.BACKUP, 0.0, 0.0, 220.6, 2, 0, 0
         volts = 11.2 + 1.5 * charge / 100
         amperes = -watts / volts * 0.93
@@ -136,8 +139,9 @@ def model(t: float, mains: Mains | None = None) -> tuple[int, ...]:
 class DemoEP20:
     """Serves a pseudo terminal in a thread; `device` is the name of the port to open.
 
-    `source` gives registers 30000-30026 at a unix time. `fault` is one of FAULTS or None and may be changed at any moment;
-    `fail(name, times)` lets only the next answers fail. `link` is a stable name that survives `unplug()` and `plug()`.
+    `source` gives registers 30000-30026 at a unix time. `fault` is one of FAULTS or None and may be changed
+    at any moment; `fail(name, times)` lets only the next answers fail. `link` is a stable name that
+    survives `unplug()` and `plug()`.
     """
 
     def __init__(
@@ -201,7 +205,7 @@ class DemoEP20:
     def fail(self, name: str | None, times: int = -1) -> None:
         """Let the next `times` answers (-1: all) fail as `name` says."""
         if name is not None and name not in FAULTS:
-            raise ValueError(f"{name} is no fault of {', '.join(FAULTS)}")
+            raise ValueError(f"{name}: unknown fault; one of {', '.join(FAULTS)}")
         self.fault, self._times = name, times
 
     def _serve(self, master: int, slave: int) -> None:

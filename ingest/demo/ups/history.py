@@ -1,20 +1,25 @@
-"""Weeks of the demo house's UPSes: the same models as live, asked for the past and stored by the same store.
+"""Weeks of the demo's UPSes: the same models as live, asked for the past and stored by the same store.
 
-A month is a few seconds of work: a sample every few minutes on mains, and every few seconds in an outage, so that each
-outage begins and ends as it would have been seen.
+A month is a few seconds of work: a sample every few minutes on mains, and every few seconds in an outage,
+so that each outage begins and ends as it would have been seen.
 """
 
 import heapq
 import time
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from sqlite3 import Connection
 
+from ingest.config.model import Config
 from ingest.config.ups import ups_sources
 from ingest.db.connection import connect, transaction
 from ingest.demo.ups.ep20 import DemoEP20
 from ingest.demo.ups.ep20 import model as ep20
 from ingest.demo.ups.mains import Mains, MainsFailure
-from ingest.demo.ups.models import CIRCUITS, MODELS, demo_upses, model
+from ingest.demo.ups.models import CIRCUITS, demo_upses, model
 from ingest.demo.ups.upsd import DemoUpsd
 from ingest.must.registers import status_variables
 from ingest.ups.records import Poll, UpsFound
@@ -38,86 +43,84 @@ class Past:
     until: float
 
     @property
-    def since(self):
+    def since(self) -> float:
+        """The first moment, unix seconds."""
         return self.until - self.days * DAY
 
-    def mains(self):
+    def mains(self) -> Mains:
         """What came out of the wall, the long outage included where the days reach back to it."""
         began = self.until - LONG_DAYS_AGO * DAY
         return Mains((MainsFailure(round(began), round(began + LONG_S)),) if began > self.since else ())
 
 
-def moments(past, mains):
-    """When a UPS behind these mains is asked: unix seconds, in order."""
-    times = set()
+def poll_times(past: Past, mains: Mains) -> list[float]:
+    """When a UPS behind these mains is polled: unix seconds, in order."""
+    times: set[float] = set()
     at = past.since
     while at < past.until:
         times.add(at)
         at += STEP_S
-    for outage in mains.outages(past.since, past.until):
-        at = max(past.since, outage.start - AROUND_S)
-        while at < min(outage.end + AROUND_S, past.until):
+    for failure in mains.failures(past.since, past.until):
+        at = max(past.since, failure.start - AROUND_S)
+        while at < min(failure.end + AROUND_S, past.until):
             times.add(at)
             at += OUTAGE_STEP_S
-        times |= {edge for edge in (outage.start, outage.end) if past.since <= edge < past.until}
+        times |= {edge for edge in (failure.start, failure.end) if past.since <= edge < past.until}
     return sorted(times)
 
 
-def variables_at(name, at, mains):
-    """Every variable of a UPS of the demo house, the EP20 ('garage') included."""
+def variables_at(name: str, at: float, mains: Mains) -> dict[str, str]:
+    """Every variable of a UPS of the demo, the EP20 ('garage') included."""
     return status_variables(ep20(at, mains)) if name == "garage" else model(name, at, mains)
 
 
-def polls(past, ups, name):
+def polls(past: Past, ups: str, name: str) -> Iterator[Poll]:
     """The polls of one UPS, `ups` its name in the config and `name` that of its model."""
     mains = past.mains()
-    own = mains.behind(CIRCUITS.get(name, ""))
-    times = moments(past, own)
-    for at, following in zip(times, [*times[1:], past.until]):
+    times = poll_times(past, mains.behind(CIRCUITS.get(name, "")))
+    for at, following in pairwise([*times, past.until]):
         variables = variables_at(name, at, mains)
         status = variables["ups.status"]
-        interval = (
-            OUTAGE_STEP_S if is_discharging(status_tokens(status)) else max(following - at, OUTAGE_STEP_S)
-        )
+        on_battery = is_discharging(status_tokens(status))
+        interval = OUTAGE_STEP_S if on_battery else max(following - at, OUTAGE_STEP_S)
         yield Poll(ups, at, at, interval, status=status, variables=variables)
 
 
-def make_ups_past(config, days=28, until=None):
+def make_ups_history(config: Config, days: float = 28, until: float | None = None) -> int:
     """Store `days` days of the UPSes of a demo config; returns the number of samples."""
     past = Past(days, time.time() if until is None else until)
-    connection = connect(config.database)
-    sources = ups_sources(config.nut, config.must)
-    register(connection, sources, config.ups)
-    store = UpsStore(connection, config.timezone, sources, config.ups, telling=False)
-    recordings = []
-    for source in sources:
-        if source.driver == "must":
-            recordings.append(polls(past, source.name, "garage"))
-            continue
-        for name in MODELS:
-            ups = f"{name}@{source.name}"
-            store.absorb(UpsFound(ups, source.name, source.address_of(ups), demo_upses()[name].description))
-            recordings.append(polls(past, ups, name))
-    total = 0
-    try:
+    with closing(connect(config.database)) as connection:
+        sources = ups_sources(config.nut, config.must)
+        register(connection, sources, config.ups)
+        store = UpsStore(connection, config.timezone, sources, config.ups, telling=False)
+        recordings = []
+        for source in sources:
+            if source.driver == "must":
+                recordings.append(polls(past, source.name, "garage"))
+                continue
+            for name, demo_ups in demo_upses().items():
+                ups = f"{name}@{source.name}"
+                store.absorb(UpsFound(ups, source.name, source.address_of(ups), demo_ups.description))
+                recordings.append(polls(past, ups, name))
+        total = 0
         for total, poll in enumerate(heapq.merge(*recordings, key=lambda poll: poll.at), 1):
             store.absorb(poll)
             if total % COMMIT == 0:
                 _commit(store, connection)
         _commit(store, connection)
-    finally:
-        connection.close()
     return total
 
 
-def _commit(store, connection):
+def _commit(store: UpsStore, connection: Connection) -> None:
     with transaction(connection):
         store.write(connection)
     store.committed()
 
 
 @contextmanager
-def live_upses(nut_port=0, link=None, until=None, days=28):
+def live_upses(
+    nut_port: int = 0, link: Path | None = None, until: float | None = None, days: float = 28
+) -> Iterator[tuple[DemoUpsd, DemoEP20]]:
     """`with live_upses() as (upsd, ep20):` the demo's NUT server and EP20, going on where the past ended.
 
     `link` is a path for the EP20's port that stays the same. Raises OSError where the port is taken.

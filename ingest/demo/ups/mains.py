@@ -1,4 +1,4 @@
-"""The mains of the demo house: voltage, frequency and outages as pure functions of absolute time (unix seconds).
+"""The mains of the demo: voltage, frequency and failures as pure functions of absolute time (unix seconds).
 
 History that is made up afterwards and what is served live agree, because both ask the same functions.
 """
@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-SLOT_S = 6 * 3600  # one short outage at most in each
-LONG_EVERY_S = 19 * 86400  # one long outage in each
+SLOT_S = 6 * 3600  # one short failure at most in each
+LONG_EVERY_S = 19 * 86400  # one long failure in each
 TRIP_EVERY_S = 9 * 86400  # one trip of a circuit's own breaker in each
 
 
@@ -37,9 +37,12 @@ def wobble(name: str, t: float, period_s: float) -> float:
 
 
 class Mains:
-    """What comes out of the wall. `extra` are outages besides the usual ones; `quiet` leaves the usual ones out.
+    """What comes out of the wall. `extra` are failures besides the usual ones.
 
-    `circuit` names one breaker of the house, which trips now and then when the others do not; '' is the main one.
+    `quiet` leaves the usual ones out.
+
+    `circuit` names one breaker of the home, which trips now and then when the others do not; '' is the main
+    one.
     """
 
     def __init__(self, extra: tuple[MainsFailure, ...] = (), quiet: bool = False, circuit: str = "") -> None:
@@ -48,37 +51,37 @@ class Mains:
         self.circuit = circuit
 
     def behind(self, circuit: str) -> "Mains":
-        """The same mains behind one of the house's breakers."""
+        """The same mains behind one of the breakers."""
         return Mains(self.extra, self.quiet, circuit)
 
-    def outages(self, start: float, end: float) -> list[MainsFailure]:
-        """Every outage that touches start..end, in order, overlapping ones joined."""
+    def failures(self, start: float, end: float) -> list[MainsFailure]:
+        """Every failure that touches start..end, in order, overlapping ones joined."""
         found = [o for o in self.extra if o.end > start and o.start < end]
         if not self.quiet:
             found += [o for o in self._usual(start, end) if o.end > start and o.start < end]
         joined: list[MainsFailure] = []
-        for outage in sorted(found, key=lambda o: o.start):
-            if joined and outage.start <= joined[-1].end:
-                joined[-1] = MainsFailure(joined[-1].start, max(outage.end, joined[-1].end))
+        for failure in sorted(found, key=lambda o: o.start):
+            if joined and failure.start <= joined[-1].end:
+                joined[-1] = MainsFailure(joined[-1].start, max(failure.end, joined[-1].end))
             else:
-                joined.append(outage)
+                joined.append(failure)
         return joined
 
-    def outage_at(self, t: float) -> MainsFailure | None:
-        """The outage that lasts at `t`."""
-        return next((o for o in self.outages(t, t + 0.001) if o.start <= t < o.end), None)
+    def failure_at(self, t: float) -> MainsFailure | None:
+        """The failure that lasts at `t`."""
+        return next((o for o in self.failures(t, t + 0.001) if o.start <= t < o.end), None)
 
     def voltage(self, t: float) -> float:
-        """V at the wall, 0 in an outage: lower in the evening, with a sag now and then."""
-        if self.outage_at(t):
+        """V at the wall, 0 in a failure: lower in the evening, with a sag now and then."""
+        if self.failure_at(t):
             return 0.0
         evening = -3.0 * math.cos((t % 86400) / 86400 * 2 * math.pi)
         sag = -22.0 if chance("sag", int(t // 900)) < 0.004 else 0.0
         return 230.0 + evening + 2.5 * wobble("volt", t, 1800) + 0.8 * wobble("flicker", t, 20) + sag
 
     def frequency(self, t: float) -> float:
-        """Hz, 0 in an outage."""
-        return 0.0 if self.outage_at(t) else 50.0 + 0.03 * wobble("hertz", t, 120)
+        """Hz, 0 in an failure."""
+        return 0.0 if self.failure_at(t) else 50.0 + 0.03 * wobble("hertz", t, 120)
 
     def _usual(self, start: float, end: float) -> Iterator[MainsFailure]:
         for slot in range(int((start - 3600) // SLOT_S), int(end // SLOT_S) + 1):
@@ -88,9 +91,9 @@ class Mains:
         for slot in range(int((start - 7200) // LONG_EVERY_S), int(end // LONG_EVERY_S) + 1):
             begin = (slot + 0.2 + 0.6 * chance("long", slot)) * LONG_EVERY_S
             yield MainsFailure(round(begin), round(begin + 2400 + 900 * chance("long length", slot)))
-        for slot in (
-            range(int((start - 7200) // TRIP_EVERY_S), int(end // TRIP_EVERY_S) + 1) if self.circuit else ()
-        ):
+        if not self.circuit:
+            return
+        for slot in range(int((start - 7200) // TRIP_EVERY_S), int(end // TRIP_EVERY_S) + 1):
             begin = (slot + 0.9 * chance("trip", self.circuit, slot)) * TRIP_EVERY_S
             yield MainsFailure(
                 round(begin), round(begin + 120 + 480 * chance("trip length", self.circuit, slot))
@@ -99,18 +102,21 @@ class Mains:
 
 @dataclass(frozen=True)
 class UpsBattery:
-    """A battery that runs down at `watts` in an outage and is charged again in `recharge_s` from empty to full."""
+    """A battery that runs down at `watts` in a failure; from empty to full it takes `recharge_s`."""
 
     watt_hours: float
     watts: float
     recharge_s: float = 6 * 3600
 
     def charge(self, mains: Mains, t: float) -> float:
-        """% at `t`, from the outages of the last two days; a battery never falls below 3 %, the device is off by then."""
+        """% at `t`, from the failures of the last two days.
+
+        A battery never falls below 3 %, the device is off by then.
+        """
         level, at = 100.0, t - 2 * 86400
-        for outage in mains.outages(at, t):
-            level = min(100.0, level + max(0.0, outage.start - at) / self.recharge_s * 100)
-            begin, end = max(outage.start, at), min(outage.end, t)
+        for failure in mains.failures(at, t):
+            level = min(100.0, level + max(0.0, failure.start - at) / self.recharge_s * 100)
+            begin, end = max(failure.start, at), min(failure.end, t)
             level = max(3.0, level - (end - begin) * self.watts / 36 / self.watt_hours)
             at = end
         return min(100.0, level + (t - at) / self.recharge_s * 100)

@@ -1,18 +1,19 @@
-"""The UPSes of the demo house: `model(name, t)` gives every NUT variable of one at a unix time, always the same.
+"""The UPSes of the demo: `model(name, t)` gives every NUT variable of one at a unix time, always the same.
 
-The sets of variables are those of real devices: an APC Back-UPS RS 1600SI and an Eaton 3S 550 at usbhid-ups, and a plain
-one at nutdrv_qx that tells neither watts nor charge.
+The sets of variables are those of real devices: an APC Back-UPS RS 1600SI and an Eaton 3S 550 at usbhid-
+ups, and a plain one at nutdrv_qx that reports neither watts nor charge.
 """
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 from ingest.demo.ups.mains import Mains, UpsBattery, wobble
 
 WEEK_S = 7 * 86400
-TEST_S = 15  # how long a self-test takes
+TEST_S = 15  # duration of a self-test, s
 TEST_SAG = 0.93  # what is left of the battery's voltage while the battery carries the load
 DRIVER = {
     "driver.parameter.pollfreq": "30",
@@ -21,20 +22,49 @@ DRIVER = {
 }
 
 
+class Limit(NamedTuple):
+    """What a variable can be set to: STRING with a length, ENUM with values, RANGE with low and high."""
+
+    kind: str
+    values: tuple[str | int, ...]
+
+    def refusal(self, value: str) -> str | None:
+        """What upsd refuses this value with, None where it is taken."""
+        if self.kind == "STRING":
+            return "TOO-LONG" if len(value) > int(self.values[0]) else None
+        if self.kind == "ENUM":
+            return None if value in self.values else "INVALID-VALUE"
+        low, high = map(int, self.values)
+        return None if value.isdigit() and low <= int(value) <= high else "INVALID-VALUE"
+
+
+def string(length: int) -> Limit:
+    """Any text up to this length."""
+    return Limit("STRING", (length,))
+
+
+def enum(*values: str) -> Limit:
+    """One of these values."""
+    return Limit("ENUM", values)
+
+
+def between(low: int, high: int) -> Limit:
+    """A whole number from low to high."""
+    return Limit("RANGE", (low, high))
+
+
 @dataclass(frozen=True)
 class DemoUps:
-    """What a server tells of one UPS: description, variables at a time, what may be set and how, instant commands."""
+    """What a server holds of one UPS: description, variables at a time, what can be set, instant commands."""
 
     description: str
     variables: Callable[[float], dict[str, str]]
-    writable: dict[str, tuple] = field(
-        default_factory=dict
-    )  # ('STRING', n), ('ENUM', values...), ('RANGE', low, high)
+    writable: dict[str, Limit] = field(default_factory=dict)
     commands: tuple[str, ...] = ()
 
 
 def status(on_battery: bool, charge: float, low: float, charging: bool) -> str:
-    """The words of `ups.status`."""
+    """The tokens of `ups.status`."""
     if on_battery:
         return "OB DISCHRG LB" if charge <= low else "OB DISCHRG"
     return "OL CHRG" if charging and charge < 99.5 else "OL"
@@ -48,9 +78,9 @@ def self_test(t: float, offset: float) -> tuple[str, str]:
 
 
 def apc_rs_1600si(t: float, mains: Mains) -> dict[str, str]:
-    """960 W, 24 V, about 13 % of load: `input.transfer.reason` tells why it last went to battery."""
+    """960 W, 24 V, about 13 % of load: `input.transfer.reason` is why it last went to battery."""
     battery = UpsBattery(watt_hours=150, watts=122, recharge_s=8 * 3600)
-    on_battery = mains.outage_at(t) is not None
+    on_battery = mains.failure_at(t) is not None
     charge = battery.charge(mains, t)
     load = 12.7 + 1.2 * wobble("rack load", t, 900) + 0.6 * wobble("rack fast", t, 25)
     result, _ = self_test(t, 3 * 86400 + 3 * 3600)
@@ -99,9 +129,12 @@ def apc_rs_1600si(t: float, mains: Mains) -> dict[str, str]:
 
 
 def eaton_3s_550(t: float, mains: Mains) -> dict[str, str]:
-    """550 VA with two switched outlets; it tells the output's voltage and no battery voltage, and its serial is no serial."""
+    """550 VA with two switched outlets.
+
+    It reports the output's voltage, no battery voltage and a serial of zeros.
+    """
     battery = UpsBattery(watt_hours=42, watts=41, recharge_s=5 * 3600)
-    on_battery = mains.outage_at(t) is not None
+    on_battery = mains.failure_at(t) is not None
     charge = battery.charge(mains, t)
     load = 12.4 + 1.4 * wobble("desk load", t, 1200) + 0.5 * wobble("desk fast", t, 30)
     return DRIVER | {
@@ -150,14 +183,14 @@ def eaton_3s_550(t: float, mains: Mains) -> dict[str, str]:
 
 
 def plain_650(t: float, mains: Mains) -> dict[str, str]:
-    """A 650 VA line-interactive UPS at nutdrv_qx: voltages, load and temperature, and BOOST when the mains sag."""
+    """A 650 VA line-interactive UPS at nutdrv_qx: voltages, load, temperature, BOOST when mains sag."""
     battery = UpsBattery(watt_hours=60, watts=38, recharge_s=6 * 3600)
     wall = mains.voltage(t)
-    on_battery = mains.outage_at(t) is not None
+    on_battery = mains.failure_at(t) is not None
     charge = battery.charge(mains, t)
     boost = not on_battery and wall < 212
     volts = 10.9 + 1.8 * charge / 100 if on_battery else 12.9 + 0.7 * charge / 100
-    words = status(on_battery, charge, 15, False) + (" BOOST" if boost else "")
+    tokens = status(on_battery, charge, 15, False) + (" BOOST" if boost else "")
     return DRIVER | {
         "battery.voltage": f"{volts:.2f}",
         "battery.voltage.nominal": "12.0",
@@ -178,7 +211,7 @@ def plain_650(t: float, mains: Mains) -> dict[str, str]:
         "ups.delay.start": "180",
         "ups.load": f"{10 + 1.5 * wobble('attic load', t, 700):.0f}",
         "ups.power.nominal": "650",
-        "ups.status": words.replace("OB DISCHRG", "OB"),
+        "ups.status": tokens.replace("OB DISCHRG", "OB"),
         "ups.temperature": f"{28 + 4 * wobble('attic heat', t, 6 * 3600):.1f}",
         "ups.type": "offline / line interactive",
     }
@@ -189,58 +222,48 @@ CIRCUITS = {"desk": "study"}  # the UPSes that have a breaker of their own
 
 
 def model(name: str, t: float, mains: Mains | None = None) -> dict[str, str]:
-    """Every variable of the demo house's UPS `name` ('rack', 'desk', 'attic') at the unix time `t`."""
+    """Every variable of the demo's UPS `name` ('rack', 'desk', 'attic') at the unix time `t`."""
     return MODELS[name](t, (mains or Mains()).behind(CIRCUITS.get(name, "")))
+
+
+# fmt: off
+BEEPER = ("beeper.disable", "beeper.enable", "beeper.mute")
+DELAYS = {"ups.delay.shutdown": between(0, 600), "ups.delay.start": between(0, 1800)}
+WRITABLE = {
+    "rack": {
+        "battery.charge.low": string(10),
+        "battery.runtime.low": string(10),
+        "input.sensitivity": enum("low", "medium", "high"),
+        "input.transfer.high": between(264, 294),
+        "input.transfer.low": between(160, 184),
+        "ups.delay.shutdown": string(10),
+    },
+    "desk": {
+        "battery.charge.low": string(10),
+        "input.transfer.high": string(10),
+        "input.transfer.low": string(10),
+        **DELAYS,
+    },
+    "attic": DELAYS,
+}
+COMMANDS = {
+    "rack": (
+        *BEEPER, "load.off", "load.on", "shutdown.return", "test.battery.start.quick", "test.battery.stop",
+    ),
+    "desk": (
+        *BEEPER, "load.off", "load.off.delay", "load.on", "load.on.delay", "shutdown.return", "shutdown.stop",
+    ),
+    "attic": ("beeper.toggle", "test.battery.start.quick"),
+}
+DESCRIPTIONS = {"rack": "Rack in the closet", "desk": "Desk", "attic": "Attic"}
+# fmt: on
 
 
 def demo_upses(mains: Mains | None = None) -> dict[str, DemoUps]:
     """The UPSes that the demo server has."""
-    beeper = ("beeper.disable", "beeper.enable", "beeper.mute")
-    delays = {"ups.delay.shutdown": ("RANGE", 0, 600), "ups.delay.start": ("RANGE", 0, 1800)}
     return {
-        "rack": DemoUps(
-            "Rack in the closet",
-            partial(model, "rack", mains=mains),
-            {
-                "battery.charge.low": ("STRING", 10),
-                "battery.runtime.low": ("STRING", 10),
-                "input.sensitivity": ("ENUM", "low", "medium", "high"),
-                "input.transfer.high": ("RANGE", 264, 294),
-                "input.transfer.low": ("RANGE", 160, 184),
-                "ups.delay.shutdown": ("STRING", 10),
-            },
-            (
-                *beeper,
-                "load.off",
-                "load.on",
-                "shutdown.return",
-                "test.battery.start.quick",
-                "test.battery.stop",
-            ),
-        ),
-        "desk": DemoUps(
-            "Desk",
-            partial(model, "desk", mains=mains),
-            {
-                "battery.charge.low": ("STRING", 10),
-                "input.transfer.high": ("STRING", 10),
-                "input.transfer.low": ("STRING", 10),
-                **delays,
-            },
-            (
-                *beeper,
-                "load.off",
-                "load.off.delay",
-                "load.on",
-                "load.on.delay",
-                "shutdown.return",
-                "shutdown.stop",
-            ),
-        ),
-        "attic": DemoUps(
-            "Attic",
-            partial(model, "attic", mains=mains),
-            delays,
-            ("beeper.toggle", "test.battery.start.quick"),
-        ),
+        name: DemoUps(
+            DESCRIPTIONS[name], partial(model, name, mains=mains), dict(WRITABLE[name]), COMMANDS[name]
+        )
+        for name in MODELS
     }

@@ -1,21 +1,21 @@
-"""A small NUT server: it speaks upsd's protocol for UPSes given as functions of time, and fails in every way on request.
+"""A small NUT server: upsd's protocol for UPSes given as functions of time, with faults on request.
 
-python -m ingest.demo.ups.upsd [--port 3493]    serves the demo house until interrupted; user operator, password demo
+python -m ingest.demo.ups.upsd [--port 3493]    serves the demo's UPSes until interrupted; user operator,
+password demo
 """
 
 import argparse
 import signal
 import socket
-import socketserver
 import threading
 import time
 from collections.abc import Callable, Mapping
 
 from ingest.demo.ups.models import TEST_S, TEST_SAG, DemoUps, demo_upses
-from ingest.demo.ups.upsd_dialogue import Dialogue, shut
+from ingest.demo.ups.upsd_dialogue import UpsdServer, close_connection
 
 FAULTS = (
-    "frozen",  # takes requests and never answers
+    "frozen",  # takes requests and does not answer
     "late",  # answers `late_s` seconds late: answers shift for a client that goes on after a time-out
     "stale",  # ERR DATA-STALE for every value and list of a UPS
     "driver_gone",  # ERR DRIVER-NOT-CONNECTED for them
@@ -27,14 +27,15 @@ FAULTS = (
     "shift",  # sends a value nobody asked for before each answer
     "denied",  # ERR ACCESS-DENIED for everything
     "crlf",  # lines end in CR LF
-    "untracked",  # does not tell what came of a command or setting, as servers before NUT 2.8
+    "untracked",  # does not report the outcome of a command or setting, as servers before NUT 2.8
 )
 
 
 class DemoUpsd:
     """Serves until `stop()`; `port` is the one it got. `users` may set and command, name -> password.
 
-    `fail(name, ups)` switches a fault on, for one UPS where it concerns one (None: all), `heal()` all of them off.
+    `fail(name, ups)` switches a fault on, for one UPS where it concerns one (None: all), `heal()` all of
+    them off.
     """
 
     def __init__(
@@ -53,16 +54,13 @@ class DemoUpsd:
         self.connections: set[socket.socket] = set()
         self.faults: dict[str, str | None] = {}
         self.overrides: dict[tuple[str, str], str] = {}
-        self.tests: dict[
-            str, tuple[float, float | None]
-        ] = {}  # UPS -> when its last test began, and was stopped
+        # UPS -> when its last test began, and was stopped
+        self.tests: dict[str, tuple[float, float | None]] = {}
         self.logins: dict[str, list[str]] = {}
-        self.tracked: dict[
-            str, float
-        ] = {}  # id of a command or setting -> when its driver says that it is done
-        self._server = _Server((host, port), Dialogue)
-        self._server.upsd = self
-        self.host, self.port = self._server.server_address[:2]
+        # id of a command or setting -> when its driver reports that it is done
+        self.tracked: dict[str, float] = {}
+        self._server = UpsdServer((host, port), self)
+        self.host, self.port = str(self._server.server_address[0]), int(self._server.server_address[1])
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
         )
@@ -77,7 +75,7 @@ class DemoUpsd:
     def fail(self, name: str, ups: str | None = None) -> None:
         """Switch a fault of FAULTS on."""
         if name not in FAULTS:
-            raise ValueError(f"{name} is no fault of {', '.join(FAULTS)}")
+            raise ValueError(f"{name}: unknown fault; one of {', '.join(FAULTS)}")
         self.faults[name] = ups
 
     def heal(self) -> None:
@@ -94,10 +92,10 @@ class DemoUpsd:
         self._server.server_close()
         self._thread.join()
         for connection in list(self.connections):
-            shut(connection)
+            close_connection(connection)
 
     def variables(self, ups: str) -> dict[str, str]:
-        """What a UPS tells now: its model, what was set, what a self-test says."""
+        """The variables of a UPS now: of its model, what was set, the result of a self-test."""
         now = self.clock()
         values = self.upses[ups].variables(now)
         if self.has("wait", ups):
@@ -130,15 +128,8 @@ class DemoUpsd:
             self.overrides.pop((ups, "ups.status"), None)
 
 
-class _Server(socketserver.ThreadingTCPServer):
-    allow_reuse_address = True
-    daemon_threads = True
-    block_on_close = False
-    upsd: DemoUpsd
-
-
 def main() -> None:
-    """Serve the demo house until SIGINT or SIGTERM."""
+    """Serve the demo's UPSes until SIGINT or SIGTERM."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

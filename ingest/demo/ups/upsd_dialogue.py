@@ -1,45 +1,107 @@
-"""The dialogue of the demo's NUT server: one connection, request by request, right or wrong as the faults say."""
+"""The dialogue of the demo's NUT server: one connection, right or wrong as the faults require."""
 
 import socket
 import socketserver
 import time
 import uuid
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Protocol
 
 from ingest.demo.ups.models import DemoUps
 from ingest.nut.protocol import quote, split_arguments
 
-if TYPE_CHECKING:
-    from ingest.demo.ups.upsd import DemoUpsd
-
 VERSION = "2.8.0"
-DRIVER_S = 0.4  # what a driver takes to do what it is told
+DRIVER_S = 0.4  # what a driver takes to carry out a command
+VERBS = "HELP VER NETVER GET LIST SET INSTCMD LOGIN LOGOUT USERNAME PASSWORD STARTTLS".split()
+LISTS = ("VAR", "RW", "CMD", "CLIENT", "ENUM", "RANGE")
 
 
 class UpsdRefusalError(Exception):
-    """An answer ERR; its text is the word."""
+    """An answer ERR; its text is what stands behind it."""
+
+
+class UpsdState(Protocol):
+    """What the dialogues of one server share."""
+
+    upses: dict[str, DemoUps]
+    users: dict[str, str]
+    clock: Callable[[], float]
+    late_s: float
+    requests: list[str]
+    connections: set[socket.socket]
+    overrides: dict[tuple[str, str], str]
+    logins: dict[str, list[str]]
+    tracked: dict[str, float]
+
+    def has(self, name: str, ups: str | None = None) -> bool:
+        """Whether a fault is on, for this UPS."""
+
+    def variables(self, ups: str) -> dict[str, str]:
+        """The variables of a UPS now."""
+
+    def command(self, ups: str, command: str) -> None:
+        """The visible effect of an instant command."""
+
+
+def close_connection(connection: socket.socket) -> None:
+    """End a connection from our side; a thread that reads from it wakes."""
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return  # the other side closed it first
+
+
+class UpsdServer(socketserver.ThreadingTCPServer):
+    """The socket of a server; each connection is a Dialogue in a thread of its own."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, address: tuple[str, int], upsd: UpsdState) -> None:
+        self.upsd = upsd
+        super().__init__(address, Dialogue)
 
 
 class Dialogue(socketserver.StreamRequestHandler):
-    """One client; `server.upsd` is the DemoUpsd it talks to. A method `_do_x` answers the request X with lines."""
+    """One client. Each method `_VERB` answers a request with lines."""
 
     disable_nagle_algorithm = True
-    username = password = None
+    username: str | None = None
+    password: str | None = None
     tracking = False
 
     def setup(self) -> None:
+        """A client has connected."""
         super().setup()
-        self.upsd: DemoUpsd = self.server.upsd
+        assert isinstance(self.server, UpsdServer)
+        self.upsd = self.server.upsd
+        self.answers: dict[str, Callable[[list[str]], list[str]]] = {
+            "USERNAME": self._username,
+            "PASSWORD": self._password,
+            "LOGIN": self._login,
+            "LOGOUT": lambda arguments: ["OK Goodbye"],
+            "VER": lambda arguments: [f"Network UPS Tools upsd {VERSION} - demo house"],
+            "NETVER": lambda arguments: ["1.3"],
+            "HELP": lambda arguments: [f"Commands: {' '.join(VERBS)}"],
+            "STARTTLS": self._starttls,
+            "GET": self._get,
+            "LIST": self._list,
+            "SET": self._set,
+            "INSTCMD": self._instcmd,
+        }
         self.upsd.connections.add(self.connection)
 
     def finish(self) -> None:
+        """The connection ends, and the client's logins with it."""
         self.upsd.connections.discard(self.connection)
         for clients in self.upsd.logins.values():
             if self.client_address[0] in clients:
                 clients.remove(self.client_address[0])
-        shut(self.connection)
+        close_connection(self.connection)
 
     def handle(self) -> None:
+        """Answer request by request."""
         try:
             for line in self.rfile:
                 text = line.decode("utf-8", "replace").strip("\r\n")
@@ -67,10 +129,9 @@ class Dialogue(socketserver.StreamRequestHandler):
         try:
             if self.upsd.has("denied"):
                 raise UpsdRefusalError("ACCESS-DENIED")
-            handler = getattr(self, f"_do_{verb.lower()}", None)
-            if handler is None:
+            if verb not in self.answers:
                 raise UpsdRefusalError("UNKNOWN-COMMAND")
-            lines = handler(arguments[1:])
+            lines = self.answers[verb](arguments[1:])
         except UpsdRefusalError as refusal:
             lines = [f"ERR {refusal}"]
         if verb == "LIST" and self.upsd.has("truncate_list") and len(lines) > 3:
@@ -108,7 +169,7 @@ class Dialogue(socketserver.StreamRequestHandler):
         if self.upsd.users.get(self.username) != self.password:
             raise UpsdRefusalError("ACCESS-DENIED")
 
-    def _do_username(self, arguments: list[str]) -> list[str]:
+    def _username(self, arguments: list[str]) -> list[str]:
         if len(arguments) != 1:
             raise UpsdRefusalError("INVALID-ARGUMENT")
         if self.username is not None:
@@ -116,7 +177,7 @@ class Dialogue(socketserver.StreamRequestHandler):
         self.username = arguments[0]
         return ["OK"]
 
-    def _do_password(self, arguments: list[str]) -> list[str]:
+    def _password(self, arguments: list[str]) -> list[str]:
         if len(arguments) != 1:
             raise UpsdRefusalError("INVALID-ARGUMENT")
         if self.password is not None:
@@ -124,28 +185,16 @@ class Dialogue(socketserver.StreamRequestHandler):
         self.password = arguments[0]
         return ["OK"]
 
-    def _do_login(self, arguments: list[str]) -> list[str]:
+    def _login(self, arguments: list[str]) -> list[str]:
         self._ups(arguments, 1)
         self._authorised()
         self.upsd.logins.setdefault(arguments[0], []).append(self.client_address[0])
         return ["OK"]
 
-    def _do_logout(self, arguments: list[str]) -> list[str]:
-        return ["OK Goodbye"]
-
-    def _do_ver(self, arguments: list[str]) -> list[str]:
-        return [f"Network UPS Tools upsd {VERSION} - demo house"]
-
-    def _do_netver(self, arguments: list[str]) -> list[str]:
-        return ["1.3"]
-
-    def _do_help(self, arguments: list[str]) -> list[str]:
-        return ["Commands: HELP VER NETVER GET LIST SET INSTCMD LOGIN LOGOUT USERNAME PASSWORD STARTTLS"]
-
-    def _do_starttls(self, arguments: list[str]) -> list[str]:
+    def _starttls(self, arguments: list[str]) -> list[str]:
         raise UpsdRefusalError("FEATURE-NOT-CONFIGURED")
 
-    def _do_get(self, arguments: list[str]) -> list[str]:
+    def _get(self, arguments: list[str]) -> list[str]:
         kind, *rest = arguments or [""]
         kind = kind.upper()
         if kind == "TRACKING":
@@ -172,67 +221,65 @@ class Dialogue(socketserver.StreamRequestHandler):
     def _type(ups: DemoUps, var: str) -> str:
         if var not in ups.writable:
             return "NUMBER"
-        kind, *limits = ups.writable[var]
-        return f"RW STRING:{limits[0]}" if kind == "STRING" else f"RW {kind}"
+        limit = ups.writable[var]
+        return f"RW STRING:{limit.values[0]}" if limit.kind == "STRING" else f"RW {limit.kind}"
 
-    def _do_list(self, arguments: list[str]) -> list[str]:
+    def _list(self, arguments: list[str]) -> list[str]:
         kind, *rest = arguments or [""]
         kind = kind.upper()
         if kind == "UPS":
             rows = [f"UPS {name} {quote(ups.description)}" for name, ups in self.upsd.upses.items()]
             return ["BEGIN LIST UPS", *rows, "END LIST UPS"]
-        if kind not in ("VAR", "RW", "CMD", "CLIENT", "ENUM", "RANGE") or (
-            kind != "VAR" and self.upsd.has("bare")
-        ):
+        if kind not in LISTS or (kind != "VAR" and self.upsd.has("bare")):
             raise UpsdRefusalError("INVALID-ARGUMENT")
         ups = self._ups(rest, 2 if kind in ("ENUM", "RANGE") else 1)
-        values = self._values(rest[0])
         head = f"{kind} {' '.join(rest)}"
-        if kind == "VAR":
-            rows = [f"{var} {quote(value)}" for var, value in sorted(values.items())]
-        elif kind == "RW":
-            rows = [f"{var} {quote(values[var])}" for var in sorted(ups.writable) if var in values]
-        elif kind == "CMD":
-            rows = list(ups.commands)
-        elif kind == "CLIENT":
-            rows = list(self.upsd.logins.get(rest[0], []))
-        else:
-            limits = ups.writable.get(rest[1], ("",))
-            rows = [] if limits[0] != kind else [quote(v) for v in limits[1:]]
-            rows = [" ".join(rows)] if kind == "RANGE" and rows else rows
-        return [f"BEGIN LIST {head}", *(f"{head} {row}" for row in rows), f"END LIST {head}"]
+        rows = [f"{head} {row}" for row in self._rows(kind, ups, rest)]
+        return [f"BEGIN LIST {head}", *rows, f"END LIST {head}"]
 
-    def _do_set(self, arguments: list[str]) -> list[str]:
+    def _rows(self, kind: str, ups: DemoUps, arguments: list[str]) -> list[str]:
+        """The rows of a list, without what they begin with."""
+        values = self._values(arguments[0])
+        if kind == "VAR":
+            return [f"{var} {quote(value)}" for var, value in sorted(values.items())]
+        if kind == "RW":
+            return [f"{var} {quote(values[var])}" for var in sorted(ups.writable) if var in values]
+        if kind == "CMD":
+            return list(ups.commands)
+        if kind == "CLIENT":
+            return list(self.upsd.logins.get(arguments[0], []))
+        limit = ups.writable.get(arguments[1])
+        if limit is None or limit.kind != kind:
+            return []
+        quoted = [quote(str(value)) for value in limit.values]
+        return quoted if kind == "ENUM" else [" ".join(quoted)]
+
+    def _set(self, arguments: list[str]) -> list[str]:
         kind, *rest = arguments or [""]
-        if (
-            kind.upper() == "TRACKING"
-            and len(rest) == 1
-            and not (self.upsd.has("untracked") or self.upsd.has("bare"))
-        ):
+        kind = kind.upper()
+        can_track = not (self.upsd.has("untracked") or self.upsd.has("bare"))
+        if kind == "TRACKING" and len(rest) == 1 and can_track:
             if self.username is None or self.password is None:
                 raise UpsdRefusalError("USERNAME-REQUIRED")
             self.tracking = rest[0].upper() == "ON"
             return ["OK"]
-        if kind.upper() != "VAR" or len(rest) != 3:
+        if kind != "VAR" or len(rest) != 3:
             raise UpsdRefusalError("INVALID-ARGUMENT")
         ups = self._ups(rest, 3)
-        values = self._values(rest[0])
+        name, variable, value = rest
+        values = self._values(name)
         self._authorised()
-        if rest[1] not in values:
+        if variable not in values:
             raise UpsdRefusalError("VAR-NOT-SUPPORTED")
-        if rest[1] not in ups.writable:
+        if variable not in ups.writable:
             raise UpsdRefusalError("READONLY")
-        kind, *limits = ups.writable[rest[1]]
-        if kind == "STRING" and len(rest[2]) > limits[0]:
-            raise UpsdRefusalError("TOO-LONG")
-        if kind == "ENUM" and rest[2] not in limits:
-            raise UpsdRefusalError("INVALID-VALUE")
-        if kind == "RANGE" and not (rest[2].isdigit() and limits[0] <= int(rest[2]) <= limits[1]):
-            raise UpsdRefusalError("INVALID-VALUE")
-        self.upsd.overrides[rest[0], rest[1]] = rest[2]
+        refusal = ups.writable[variable].refusal(value)
+        if refusal:
+            raise UpsdRefusalError(refusal)
+        self.upsd.overrides[name, variable] = value
         return [self._taken()]
 
-    def _do_instcmd(self, arguments: list[str]) -> list[str]:
+    def _instcmd(self, arguments: list[str]) -> list[str]:
         ups = self._ups(arguments, 2)
         self._values(arguments[0])
         self._authorised()
@@ -253,11 +300,3 @@ class Dialogue(socketserver.StreamRequestHandler):
         if id not in self.upsd.tracked:
             raise UpsdRefusalError("UNKNOWN")
         return "SUCCESS" if self.upsd.clock() >= self.upsd.tracked[id] else "PENDING"
-
-
-def shut(connection: socket.socket) -> None:
-    """End a connection from our side; a thread that reads from it wakes."""
-    try:
-        connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return  # the other side closed it first

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from ingest.demo.site import ORDERS
+from ingest.demo.site import UPS_SETTINGS
 from ingest.demo.ups.mains import Mains, MainsFailure
 from ingest.demo.ups.models import MODELS, demo_upses, model
 from ingest.demo.ups.upsd import DemoUpsd
@@ -45,22 +45,22 @@ def test_a_long_outage_reaches_low_battery_and_charges_again_afterwards():
 
 def test_two_months_have_short_outages_a_long_one_and_one_of_a_single_ups():
     mains = Mains()
-    lengths = [o.end - o.start for o in mains.outages(START, START + 60 * DAY)]
+    lengths = [o.end - o.start for o in mains.failures(START, START + 60 * DAY)]
     assert 20 < len(lengths) < 150
     assert any(length > 2400 for length in lengths) and min(lengths) >= 15
-    house = {o.start for o in mains.outages(START, START + 60 * DAY)}
-    study = {o.start for o in mains.behind("study").outages(START, START + 60 * DAY)}
+    house = {o.start for o in mains.failures(START, START + 60 * DAY)}
+    study = {o.start for o in mains.behind("study").failures(START, START + 60 * DAY)}
     assert 0 < len(study - house) < 10 and len(house - study) <= len(study - house)
 
 
 def test_outages_do_not_depend_on_the_window_asked_for():
     mains = Mains()
-    whole = mains.outages(START, START + 20 * DAY)
+    whole = mains.failures(START, START + 20 * DAY)
     parts = {
-        o for hour in range(20 * 24) for o in mains.outages(START + hour * 3600, START + (hour + 1) * 3600)
+        o for hour in range(20 * 24) for o in mains.failures(START + hour * 3600, START + (hour + 1) * 3600)
     }
     assert set(whole) == parts
-    assert all(mains.outage_at(o.start) == o and mains.outage_at(o.end) is None for o in whole)
+    assert all(mains.failure_at(o.start) == o and mains.failure_at(o.end) is None for o in whole)
 
 
 def test_nuts_own_programs_read_and_write_the_demo_server():
@@ -105,7 +105,7 @@ def test_a_self_test_that_is_stopped_and_a_battery_that_feels_it():
 
 
 def test_what_may_be_ordered_in_the_demo_house_is_there():
-    orders = dict(ORDERS)
+    orders = dict(UPS_SETTINGS)
     assert set(orders.pop("garage").commands) == set(registers.COMMANDS) == set(EP20_COMMANDS)
     for name, own in orders.items():
         ups = demo_upses()[name.partition("@")[0]]

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from ingest.demo.ups.models import DemoUps, demo_upses
+from ingest.demo.ups.models import DemoUps, demo_upses, string
 from ingest.demo.ups.upsd import DemoUpsd
 from ingest.nut.client import NutClient
 from ingest.nut.errors import NutError
@@ -22,7 +22,7 @@ ODD = 'a "quoted" back\\slash, Büro ✓'
 def server():
     upses = demo_upses()
     upses["odd"] = DemoUps(
-        ODD, lambda t: {"ups.status": "OL", "ups.id": ODD, "ups.alarm": ""}, {"ups.id": ("STRING", 99)}
+        ODD, lambda t: {"ups.status": "OL", "ups.id": ODD, "ups.alarm": ""}, {"ups.id": string(99)}
     )
     upses["rack10"] = DemoUps("", lambda t: {"ups.status": "OB"})
     with DemoUpsd(upses) as upsd:

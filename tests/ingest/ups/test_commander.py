@@ -6,7 +6,7 @@ import pytest
 
 from ingest.config.model import NutServerSettings
 from ingest.demo.ups.upsd import DemoUpsd
-from ingest.demo.ups.upsd_dialogue import shut
+from ingest.demo.ups.upsd_dialogue import close_connection
 from ingest.nut.commander import Commander
 from ingest.ups.order_queue import OrderQueue
 from ingest.ups.orders import UpsOrder
@@ -71,7 +71,9 @@ def test_a_server_that_freezes_when_the_order_is_about_to_leave_never_gets_it(se
 
 def test_a_server_that_is_gone_before_it_answers_leaves_it_unknown_and_is_not_asked_twice(sender):
     with DemoUpsd() as upsd:
-        upsd.command = lambda ups, command: [shut(connection) for connection in list(upsd.connections)]
+        upsd.command = lambda ups, command: [
+            close_connection(connection) for connection in list(upsd.connections)
+        ]
         one = sender(demo(upsd))
         one.order()
         assert one.states(2) == ["sent", "unknown"]
@@ -89,7 +91,7 @@ def test_a_server_that_is_gone_while_its_driver_works_leaves_it_unknown(sender):
         one.order(command="test.battery.start.quick")
         until(lambda: upsd.tracked, bool)
         for connection in list(upsd.connections):
-            shut(connection)
+            close_connection(connection)
         assert one.states(2) == ["sent", "unknown"]
         assert one.updates[-1].reason.startswith("upsd took it, then: ") and one.items == []
 
@@ -131,7 +133,7 @@ def test_a_connection_that_died_between_two_orders_does_not_cost_the_second(send
         assert one.states(1) == ["sent"]
         until(lambda: upsd.tracked, bool)
         for connection in list(upsd.connections):
-            shut(connection)
+            close_connection(connection)
         one.order(2)
         until(lambda: [update for update in one.updates if update.order.id == 2], bool)
         assert [(update.order.id, update.state) for update in one.updates] == [

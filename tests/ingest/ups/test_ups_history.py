@@ -6,7 +6,7 @@ import pytest
 
 from ingest.config.model import Config, MustSettings, NutServerSettings
 from ingest.db.connection import connect
-from ingest.demo.ups.history import LONG_S, live_upses, make_ups_past
+from ingest.demo.ups.history import LONG_S, live_upses, make_ups_history
 from ingest.must.client import MustClient
 from ingest.nut.client import NutClient
 from ingest.schema.migrate import migrate
@@ -24,7 +24,7 @@ def house(tmp_path_factory):
         nut=(NutServerSettings("closet"),),
         must=(MustSettings("garage", "/dev/x"),),
     )
-    total = make_ups_past(config, 28, UNTIL)
+    total = make_ups_history(config, 28, UNTIL)
     connection = connect(database, readonly=True)
     yield connection, total
     connection.close()
