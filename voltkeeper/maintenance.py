@@ -10,9 +10,9 @@ from contextlib import closing
 from ingest.db.connection import connect
 from ingest.db.locks import LockedError
 from ingest.maintenance.backup import BackupError, back_up
-from ingest.maintenance.batches import Stopped
-from ingest.maintenance.jobs import CHORES, do, only_one
-from ingest.maintenance.retention import describe, read_plan
+from ingest.maintenance.batches import StoppedError
+from ingest.maintenance.jobs import JOBS, maintenance_lock, run_job
+from ingest.maintenance.retention import describe_item, read_plan
 from ingest.schema.migrate import migrate
 
 BAR = 40  # characters
@@ -27,12 +27,12 @@ def run_prune(config, dry_run=False):
         migrate(config.database)
         items = read_plan(config.database, config.retention)
         for item in items:
-            print(describe(item))
+            print(describe_item(item))
         if dry_run:
             return 0
-        with only_one(config.database), closing(connect(config.database)) as connection:
-            outcome, detail = do(config, connection, CHORES["prune"], "command line", _stopping())
-    except Stopped:
+        with maintenance_lock(config.database), closing(connect(config.database)) as connection:
+            outcome, detail = run_job(config, connection, JOBS["prune"], "command line", _stopping())
+    except StoppedError:
         print("Stopped; the next prune goes on", file=sys.stderr)
         return 1
     except (LockedError, OSError) as error:
@@ -52,7 +52,7 @@ def run_backup(config, target):
         size = back_up(
             config.database, target, _stopping(), _bar if sys.stderr.isatty() else lambda done, total: None
         )
-    except Stopped:
+    except StoppedError:
         print("Stopped: there is no copy", file=sys.stderr)
         return 1
     except (BackupError, OSError) as error:

@@ -1,27 +1,38 @@
-"""Deleting what people name: a node or a sensor with everything that refers to it, a node's requests, what is old.
+"""Deletions that users ask for: a node or sensor with all that refers to it, requests, what is old.
 
-A deletion is a row of `deletions`, so that it survives a restart. What is long goes in paced chunks; the last
-transaction takes what came meanwhile, the node itself, and tells ingest, which holds nodes in memory (`Store`).
-Which tables refer to a node is read from the file.
+A deletion is a row of `deletions`, so that it survives a restart. What is long goes in batches; the last
+transaction takes what came meanwhile, the node itself, and raises the topics by which ingest, which holds
+nodes in memory (`Store`), knows. Which tables refer to a node is read from the file.
 """
 
 import json
+import sqlite3
+import threading
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 from ingest.db.changes import raise_topics
 from ingest.db.connection import transaction
 from ingest.db.rowid_search import ends
 from ingest.db.time import LocalTime, format_utc, parse_utc
-from ingest.maintenance.batches import Pace, Stopped, open_paced
-from ingest.maintenance.retention import POLICIES, Policy, plan_before, prune, references, release
-from ingest.maintenance.table_sizes import bytes_per_row, columns, shape
+from ingest.maintenance.batches import (
+    DEFAULT_LIMITS,
+    BatchLimits,
+    BatchRunner,
+    StoppedError,
+    open_for_deleting,
+)
+from ingest.maintenance.retention import POLICIES, Policy, Reference, plan_before, prune, references, release
+from ingest.maintenance.table_sizes import TableShape, bytes_per_row, columns, shape
 
 KINDS = ("node", "sensor", "requests", "before")
-STATE = ("nodes", "sensors", "channels")  # ingest writes these again as long as they are not told to be gone
+STATE = ("nodes", "sensors", "channels")  # ingest writes these again until it knows that they are gone
 COUNTED = 100_000  # rows of one table; more are "more than"
 REQ = 2  # command of a request
-BELOW_ALL = -(1 << 63)  # ids of what was moved in may stand below zero
+BELOW_ALL = -(1 << 63)  # ids of imported rows may be below zero
 ROLLED_UP = (  # deleted with what is old only where people ask for it
     Policy("battery_levels", "received_at", ""),
     Policy("events", "started_at", "", age="ended_at"),
@@ -30,11 +41,15 @@ ROLLED_UP = (  # deleted with what is old only where people ask for it
     Policy("ups_samples_hourly", "hour_at", ""),
 )
 
+Row = dict[str, Any]  # a row of a table: its values are of the types of its columns
+
 
 @dataclass(frozen=True)
 class Sweep:
-    """Rows of one table that go. `ordered`: the condition leads to an index whose suffix is the id; `refers` False: to
-    nothing that goes, and who looks for them reads other rows, too.
+    """Rows of one table that go.
+
+    `ordered`: the condition leads to an index whose suffix is the id. `refers` is False for rows that refer
+    to nothing that goes; looking for those reads other rows, too.
     """
 
     table: str
@@ -44,7 +59,7 @@ class Sweep:
 
 
 @dataclass(frozen=True)
-class Count:
+class RowCount:
     """How many rows of a table would go; `more`: at least so many."""
 
     table: str
@@ -53,8 +68,8 @@ class Count:
     bytes: int
 
 
-def sweeps(connection, kind, key):
-    """What refers to a node or a sensor, what refers to that, and so on; what refers comes before what it refers to.
+def sweeps(connection: sqlite3.Connection, kind: str, key: int | str) -> list[Sweep]:
+    """Return what refers to a node or a sensor, what refers to that, and so on, in the order of deletion.
 
     Messages of a sensor do not refer to it, but name its node and child.
     """
@@ -62,7 +77,8 @@ def sweeps(connection, kind, key):
     if kind == "requests":
         return [Sweep("messages", f"node = {key} and command = {REQ}", True, False)]
     root, node = ("nodes", key) if kind == "node" else ("sensors", key // 256)
-    found, seen = [Sweep(root, f"id = {key}")], set()
+    found = [Sweep(root, f"id = {key}")]
+    seen: set[tuple[str, str]] = set()
     raw = {policy.table for policy in POLICIES} - {"polls"}
     for sweep in found:  # grows while it is walked
         if sweep.table in raw:  # what refers to one of those rows is released with it
@@ -82,17 +98,17 @@ def sweeps(connection, kind, key):
                 where = f"node = {node} and {where}"
             found.append(Sweep(child, where, sweep.table == root))
     if kind == "sensor":
-        child = key % 256
+        child_id = key % 256
         found += [
-            Sweep("messages", f"node = {node} and child_id = {child}", True, False),
-            Sweep("node_daily", f"node = {node} and child_id = {child}"),
+            Sweep("messages", f"node = {node} and child_id = {child_id}", True, False),
+            Sweep("node_daily", f"node = {node} and child_id = {child_id}"),
         ]
     return found[::-1]
 
 
-def count(connection, kind, key):
-    """A Count for each table that loses rows."""
-    counts = {}
+def count(connection: sqlite3.Connection, kind: str, key: int | str) -> list[RowCount]:
+    """Return how many rows each table loses."""
+    counts: dict[str, int] = {}
     for sweep in sweeps(connection, kind, key):
         rows = connection.execute(
             f"select count(*) from (select 1 from [{sweep.table}] where {sweep.where} limit {COUNTED + 1})"
@@ -100,50 +116,60 @@ def count(connection, kind, key):
         if rows > counts.get(sweep.table, 0):
             counts[sweep.table] = rows
     return [
-        Count(table, min(rows, COUNTED), rows > COUNTED, round(rows * bytes_per_row(connection, table)))
+        RowCount(table, min(rows, COUNTED), rows > COUNTED, round(rows * bytes_per_row(connection, table)))
         for table, rows in counts.items()
     ]
 
 
-def open_update(connection, node):
-    """The id of an update over the air that is under way for this node, or None."""
+def open_update(connection: sqlite3.Connection, node: int) -> int | None:
+    """Return the id of an OTA update that is under way for this node, or None."""
     row = connection.execute(
         "select id from ota_updates where node = ? and state not in ('confirmed', 'failed', 'cancelled')",
         (node,),
     ).fetchone()
-    return row and row[0]
+    return None if row is None else int(row[0])
 
 
-def plan_everything(connection, at, timezone):
-    """Counts of what is rolled up and older than the UTC text `at`, the start of a day in `timezone`."""
+def plan_everything(connection: sqlite3.Connection, at: str, timezone: str) -> list[RowCount]:
+    """Count what is rolled up and older than the UTC text `at`, the start of a day in `timezone`."""
     found = []
     for policy in ROLLED_UP:
         rows = connection.execute(
-            f"select count(*) from (select 1 from [{policy.table}] where [{policy.column}] < ? limit {COUNTED + 1})",
+            f"select count(*) from "
+            f"(select 1 from [{policy.table}] where [{policy.column}] < ? limit {COUNTED + 1})",
             (_since(policy, at, timezone),),
         ).fetchone()[0]
         if rows:
             size = round(rows * bytes_per_row(connection, policy.table))
-            found.append(Count(policy.table, min(rows, COUNTED), rows > COUNTED, size))
+            found.append(RowCount(policy.table, min(rows, COUNTED), rows > COUNTED, size))
     return found
 
 
-def _since(policy, at, timezone):
+def _since(policy: Policy, at: str, timezone: str) -> str:
     return LocalTime(timezone).day_and_hour(parse_utc(at))[0] if policy.at == "day" else at
 
 
-def next_deletion(connection):
-    """The oldest deletion that is not done, as a dict, or None."""
+def next_deletion(connection: sqlite3.Connection) -> Row | None:
+    """Return the row of the oldest deletion that is not done, or None."""
     cursor = connection.execute(
         "select * from deletions where state in ('queued', 'running') order by id limit 1"
     )
     row = cursor.fetchone()
-    return row and dict(zip([column[0] for column in cursor.description], row))
+    return row and dict(zip([column[0] for column in cursor.description], row, strict=True))
 
 
-def delete(path, deletion, timezone, stop=None):
-    """Do one deletion; started again, it goes on. Returns the number of rows. Raises Stopped or sqlite3.Error."""
-    connection = open_paced(path)
+def delete(
+    path: Path,
+    deletion: Row,
+    timezone: str,
+    stop: threading.Event | None = None,
+    limits: BatchLimits = DEFAULT_LIMITS,
+) -> int:
+    """Do one deletion; started again, it goes on. Returns the number of rows.
+
+    Raises StoppedError or sqlite3.Error.
+    """
+    connection = open_for_deleting(path)
     try:
         with transaction(connection):
             connection.execute(
@@ -151,13 +177,13 @@ def delete(path, deletion, timezone, stop=None):
                 (format_utc(time.time()), deletion["id"]),
             )
         try:
-            pace = Pace(connection, stop)
+            runner = BatchRunner(connection, stop, limits)
             if deletion["kind"] == "before":
-                _delete_before(path, pace, deletion, timezone, stop)
+                _delete_before(path, runner, deletion, timezone, stop)
             else:
-                _delete_thing(pace, deletion)
-                pace.give_back()
-        except Stopped:
+                _delete_rows(runner, deletion)
+                runner.incremental_vacuum()
+        except StoppedError:
             raise
         except Exception as error:
             with transaction(connection):
@@ -166,16 +192,17 @@ def delete(path, deletion, timezone, stop=None):
                     (str(error), format_utc(time.time()), deletion["id"]),
                 )
             raise
-        return connection.execute("select rows from deletions where id = ?", (deletion["id"],)).fetchone()[0]
+        found = connection.execute("select rows from deletions where id = ?", (deletion["id"],)).fetchone()
+        return int(found[0])
     finally:
         connection.close()
 
 
-def _count(connection, deletion, rows):
+def _count(connection: sqlite3.Connection, deletion: Row, rows: int) -> None:
     connection.execute("update deletions set rows = rows + ? where id = ?", (rows, deletion["id"]))
 
 
-def _done(connection, deletion, topics):
+def _done(connection: sqlite3.Connection, deletion: Row, topics: Iterable[str]) -> None:
     now = time.time()
     connection.execute(
         "update deletions set state = 'done', done_at = ? where id = ?", (format_utc(now), deletion["id"])
@@ -183,76 +210,71 @@ def _done(connection, deletion, topics):
     raise_topics(connection, topics, now)
 
 
-def _delete_thing(pace, deletion):
-    connection = pace.connection
+def _delete_rows(runner: BatchRunner, deletion: Row) -> None:
+    connection = runner.connection
     found = sweeps(connection, deletion["kind"], deletion["key"])
     links = {sweep.table: _outside(connection, sweep.table) for sweep in found}
-    rest = []  # for the last transaction: what came meanwhile
+    rest: list[Sweep] = []  # for the last transaction: what came meanwhile
     for sweep in found:
         _, newest = ends(connection, sweep.table) if not sweep.refers else (None, None)
         if sweep.table not in STATE:
-            _sweep(pace, deletion, sweep)
+            _sweep(runner, deletion, sweep)
         rest.append(sweep if newest is None else replace(sweep, where=f"{sweep.where} and id > {newest}"))
 
-    def last():
+    def finish() -> None:
         for sweep in rest:
             _release(connection, links[sweep.table], sweep)
             rows = connection.execute(f"delete from [{sweep.table}] where {sweep.where}").rowcount
             _count(connection, deletion, rows)
         _done(connection, deletion, ("deletions", "messages", "nodes", "readings"))
 
-    pace.locked(last)
+    runner.locked(finish)
 
 
-def _outside(connection, table):
-    """References to a raw table, whose rows are let go: those to other tables have a sweep of their own."""
+def _outside(connection: sqlite3.Connection, table: str) -> list[Reference]:
+    """References to a raw table, which are cleared; those to other tables have a sweep of their own."""
     return references(connection, table) if table in {policy.table for policy in POLICIES} else []
 
 
-def _release(connection, links, sweep):
+def _release(connection: sqlite3.Connection, links: list[Reference], sweep: Sweep) -> None:
     if links:
         release(connection, links, f"in (select id from [{sweep.table}] where {sweep.where})", ())
 
 
-def _sweep(pace, deletion, sweep):
-    """Delete the rows of one sweep in chunks; keys are looked up without the lock."""
-    connection, table = pace.connection, shape(pace.connection, sweep.table)
+def _sweep(runner: BatchRunner, deletion: Row, sweep: Sweep) -> None:
+    """Delete the rows of one sweep in batches; keys are looked up without the lock."""
+    connection, table = runner.connection, shape(runner.connection, sweep.table)
     links = _outside(connection, sweep.table)
     last = BELOW_ALL
 
-    def chunk(size):
+    def delete_batch(size: int) -> bool:
         nonlocal last
         if not table.key:
-            return None
-        if table.rowid:
-            order = f"and id > {last} order by id" if sweep.ordered else ""
-            keys = [
-                row[0]
-                for row in connection.execute(
-                    f"select id from [{sweep.table}] where {sweep.where} {order} limit {size}"
-                )
-            ]
-        else:
-            columns = ", ".join(f"[{column}]" for column in table.key)
-            keys = connection.execute(
-                f"select {columns} from [{sweep.table}] where {sweep.where} limit {size}"
-            ).fetchall()
+            return False
+        columns = ", ".join(f"[{column}]" for column in table.key)
+        order = f"and id > {last} order by id" if table.rowid and sweep.ordered else ""
+        keys = connection.execute(
+            f"select {columns} from [{sweep.table}] where {sweep.where} {order} limit {size}"
+        ).fetchall()
         if not keys:
-            return None
-        pace.locked(lambda: remove(keys))
+            return False
+        runner.locked(lambda: _count(connection, deletion, _remove(connection, table, keys, links)))
         if table.rowid:
-            last = keys[-1]
+            last = keys[-1][0]
         return True
 
-    def remove(keys):
-        _count(connection, deletion, _remove(connection, table, keys, links))
-
-    pace.run(chunk)
+    runner.run(delete_batch)
 
 
-def _remove(connection, table, keys, links=()):
+def _remove(
+    connection: sqlite3.Connection,
+    table: TableShape,
+    keys: Sequence[tuple[object, ...]],
+    links: Sequence[Reference] = (),
+) -> int:
+    """Delete the rows with these primary keys; returns how many there were."""
     if table.rowid:
-        values = (json.dumps(keys),)
+        values = (json.dumps([key[0] for key in keys]),)
         release(connection, links, "in (select value from json_each(?))", values)
         return connection.execute(
             f"delete from [{table.name}] where id in (select value from json_each(?))", values
@@ -261,38 +283,40 @@ def _remove(connection, table, keys, links=()):
     return connection.executemany(f"delete from [{table.name}] where {where}", keys).rowcount
 
 
-def _delete_before(path, pace, deletion, timezone, stop):
-    connection, at = pace.connection, deletion["before_at"]
+def _delete_before(
+    path: Path, runner: BatchRunner, deletion: Row, timezone: str, stop: threading.Event | None
+) -> None:
+    connection, at = runner.connection, deletion["before_at"]
     run = prune(path, lambda conn: plan_before(conn, parse_utc(at)), deletion["requested_by"] or "", stop)
     with transaction(connection):
         _count(connection, deletion, run.rows)
     if deletion["everything"]:
         for policy in ROLLED_UP:
-            _delete_old(pace, deletion, policy, _since(policy, at, timezone))
-        pace.give_back()
+            _delete_old(runner, deletion, policy, _since(policy, at, timezone))
+        runner.incremental_vacuum()
     with transaction(connection):
         _done(connection, deletion, ("messages", "readings", "events", "rejects", "oddities"))
 
 
-def _delete_old(pace, deletion, policy, at):
+def _delete_old(runner: BatchRunner, deletion: Row, policy: Policy, at: str) -> None:
     """Walk a table by its primary key and delete what is older than `at`."""
-    connection, table = pace.connection, shape(pace.connection, policy.table)
+    connection, table = runner.connection, shape(runner.connection, policy.table)
     columns = ", ".join(f"[{column}]" for column in table.key)
     marks = ", ".join("?" * len(table.key))
-    last = None
+    last: tuple[object, ...] | None = None
 
-    def chunk(size):
+    def delete_batch(size: int) -> bool:
         nonlocal last
         after = f"and ({columns}) > ({marks})" if last else ""
         keys = connection.execute(
-            f"select {columns} from [{policy.table}] where [{policy.column}] < ? {after} order by {columns} limit ?",
+            f"select {columns} from [{policy.table}] where [{policy.column}] < ? {after} "
+            f"order by {columns} limit ?",
             (at, *(last or ()), size),
         ).fetchall()
         if not keys:
-            return None
-        rows = [key[0] for key in keys] if table.rowid else keys
-        pace.locked(lambda: _count(connection, deletion, _remove(connection, table, rows)))
+            return False
+        runner.locked(lambda: _count(connection, deletion, _remove(connection, table, keys)))
         last = keys[-1]
         return True
 
-    pace.run(chunk)
+    runner.run(delete_batch)

@@ -1,54 +1,55 @@
-"""What the site does by itself: it looks for due chores twice a minute, and at once when somebody asks for one."""
+"""When maintenance runs: the site looks for due jobs twice a minute, and at once when a user asks for one."""
 
 import asyncio
 import logging
 import threading
 
+from ingest.config.model import Config
 from ingest.db.locks import LockedError
-from ingest.maintenance.batches import Stopped
+from ingest.maintenance.batches import StoppedError
 from ingest.maintenance.jobs import run_due
 
-LOOK_S = 30
+CHECK_S = 30  # between two looks for jobs that are due
 
 log = logging.getLogger(__name__)
 
 
-class Keeper:
+class MaintenanceScheduler:
     """Runs `run_due` in a thread, for as long as the site runs."""
 
-    def __init__(self, config):
+    def __init__(self, config: Config) -> None:
         self._config = config
         self._stop = threading.Event()
         self._wake = asyncio.Event()
-        self._task = None
+        self._task: asyncio.Task[None] | None = None
 
-    def start(self):
+    def start(self) -> None:
         """Begin, on the running loop."""
         self._task = asyncio.create_task(self._run())
 
-    def wake(self):
-        """Something was asked for."""
+    def wake(self) -> None:
+        """Look for due jobs now: one was asked for."""
         self._wake.set()
 
-    async def end(self):
-        """Stop after the chunk that is under way."""
+    async def end(self) -> None:
+        """Stop after the batch that is under way."""
         self._stop.set()
         self._wake.set()
         if self._task is not None:
             await self._task
 
-    async def _run(self):
+    async def _run(self) -> None:
         while not self._stop.is_set():
             try:
                 await asyncio.to_thread(run_due, self._config, self._stop)
-            except Stopped:
+            except StoppedError:
                 log.info("stopped in the middle of work; it goes on at the next start")
-            except LockedError as busy:
-                log.debug("%s", busy)
+            except LockedError as error:
+                log.debug("%s", error)
             except Exception:
                 log.exception("Daily work failed; it is tried again")
             try:
-                await asyncio.wait_for(self._wake.wait(), LOOK_S)
+                await asyncio.wait_for(self._wake.wait(), CHECK_S)
             except TimeoutError:
                 continue
             self._wake.clear()

@@ -1,24 +1,25 @@
-"""How much room each table takes and how fast it grows, without counting what is long.
+"""How much room each table takes and how fast it grows, without counting long tables.
 
-`measure` reads every page of the file once and keeps the result in `storage`; between two measurements figures are
-estimates by ids, which rise with each row.
+`measure` reads every page of the file once and keeps the result in `storage`; between two measurements
+figures are estimates by ids, which rise with each row.
 """
 
 import sqlite3
+import threading
 import time
 from dataclasses import dataclass
 
 from ingest.db.connection import transaction
 from ingest.db.rowid_search import ends, first_since
 from ingest.db.time import format_utc, parse_utc
-from ingest.maintenance.batches import Stopped
+from ingest.maintenance.batches import StoppedError
 
-SAMPLE = 200  # newest rows whose length tells that of the others
+SAMPLE = 200  # newest rows whose length is taken for that of the others
 ROW_BYTES, INDEX_BYTES = 10, 14  # what a row costs beside its values, and its entry in an index
 SMALL = 5_000  # ids; a shorter table is counted
 LIMIT = 100_001  # rows that are counted at the most where there are no ids
 WEEK_S, DAY_S = 7 * 86_400, 86_400
-WHEN = (  # columns that tell when a row came
+TIME_COLUMNS = (  # when a row came, the first of them that a table has
     "received_at",
     "sampled_at",
     "hour_at",
@@ -32,7 +33,7 @@ WHEN = (  # columns that tell when a row came
 
 
 @dataclass
-class Table:
+class TableSize:
     """The room that one table takes. Times are UTC texts; `about`: rows and bytes are estimates."""
 
     name: str
@@ -44,45 +45,47 @@ class Table:
     rows_a_day: float | None
 
     @property
-    def bytes_a_row(self):
+    def bytes_a_row(self) -> float:
+        """Bytes of a row with its share of the indexes."""
         return self.bytes / self.rows if self.rows else 0.0
 
     @property
-    def bytes_a_day(self):
+    def bytes_a_day(self) -> float | None:
+        """Growth in bytes a day; None where it is not known."""
         return None if self.rows_a_day is None else self.rows_a_day * self.bytes_a_row
 
 
 @dataclass(frozen=True)
-class Shape:
-    """What a table is made of: the column that tells when, its primary key, its parents."""
+class TableShape:
+    """What a table is made of: the column of its time, its primary key, its parent."""
 
     name: str
     at: str | None
-    key: tuple
+    key: tuple[str, ...]
     rowid: bool
     parent: str | None  # that the first column of the key refers to
     indexes: int
 
 
-def shape(connection, name):
-    """Look at a table of the file."""
+def shape(connection: sqlite3.Connection, name: str) -> TableShape:
+    """Read the shape of a table from the file."""
     columns = connection.execute(f"pragma table_info([{name}])").fetchall()
     key = tuple(row[1] for row in sorted((row for row in columns if row[5]), key=lambda row: row[5]))
     there = {row[1] for row in columns}
-    at = next((name for name in WHEN if name in there), None) if key else None
+    at = next((name for name in TIME_COLUMNS if name in there), None) if key else None
     rowid = key == ("id",) and next(row[2] for row in columns if row[1] == "id").lower() == "integer"
     links = {row[3]: row[2] for row in connection.execute(f"pragma foreign_key_list([{name}])")}
     indexes = sum(1 for row in connection.execute(f"pragma index_list([{name}])") if row[3] == "c")
-    return Shape(name, at, key, rowid, links.get(key[0]) if key else None, indexes)
+    return TableShape(name, at, key, rowid, links.get(key[0]) if key else None, indexes)
 
 
-def columns(connection, name):
-    """Names of the columns of a table."""
+def columns(connection: sqlite3.Connection, name: str) -> list[str]:
+    """Return the names of the columns of a table."""
     return [row[1] for row in connection.execute(f"pragma table_info([{name}])")]
 
 
-def names(connection):
-    """The tables of the house, without those of SQLite itself."""
+def names(connection: sqlite3.Connection) -> list[str]:
+    """Return the names of our tables, without those of SQLite itself."""
     rows = connection.execute(
         "select name from sqlite_master where type = 'table' and name not like 'sqlite\\_%' escape '\\' "
         "and name not like '\\_%' escape '\\' order by name"
@@ -90,13 +93,17 @@ def names(connection):
     return [row[0] for row in rows]
 
 
-def bytes_per_row(connection, name):
-    """Bytes of a row with its share of the indexes: as measured last, else by the length of the newest rows."""
+def bytes_per_row(connection: sqlite3.Connection, name: str) -> float:
+    """Return the bytes of a row with its share of the indexes.
+
+    As measured last, else by the length of the newest rows.
+    """
     kept = connection.execute("select rows, bytes from storage where name = ?", (name,)).fetchone()
     return kept[1] / kept[0] if kept and kept[0] else sampled_bytes(connection, shape(connection, name))
 
 
-def sampled_bytes(connection, table):
+def sampled_bytes(connection: sqlite3.Connection, table: TableShape) -> float:
+    """Estimate the bytes of a row by the length of the newest ones."""
     length = " + ".join(
         f"coalesce(length(cast([{column}] as blob)), 0)" for column in columns(connection, table.name)
     )
@@ -107,29 +114,36 @@ def sampled_bytes(connection, table):
     return ((average or 0) + ROW_BYTES) + table.indexes * INDEX_BYTES
 
 
-def has_dbstat(connection):
-    """True where SQLite can tell the pages of each table."""
+def has_dbstat(connection: sqlite3.Connection) -> bool:
+    """True where SQLite can count the pages of each table."""
     return bool(connection.execute("select 1 from pragma_module_list where name = 'dbstat'").fetchone())
 
 
-def measure(connection, stop=None):
-    """Fill `storage` for every table, one read of it at a time. Returns how many tables. Raises Stopped."""
+def measure(connection: sqlite3.Connection, stop: threading.Event | None = None) -> int:
+    """Fill `storage` for every table, one read of it at a time.
+
+    Returns how many tables. Raises StoppedError.
+    """
     exact = has_dbstat(connection)
     for name in names(connection):
         if stop is not None and stop.is_set():
-            raise Stopped
-        rows, size = _measured(connection, name) if exact else _guessed(connection, name)
+            raise StoppedError
+        rows, size = _measured(connection, name) if exact else _estimated(connection, name)
         with transaction(connection):
             connection.execute(
-                "insert into storage (name, rows, bytes, measured_at) values (?, ?, ?, ?) on conflict (name) do update "
+                "insert into storage (name, rows, bytes, measured_at) values (?, ?, ?, ?) "
+                "on conflict (name) do update "
                 "set rows = excluded.rows, bytes = excluded.bytes, measured_at = excluded.measured_at",
                 (name, rows, size, format_utc(time.time())),
             )
     return len(names(connection))
 
 
-def _measured(connection, name):
-    """(rows, bytes with indexes): the table's own cells on leaf pages, or all of a table that is an index itself."""
+def _measured(connection: sqlite3.Connection, name: str) -> tuple[int, int]:
+    """(rows, bytes with indexes) as the pages have them.
+
+    Rows are the table's own cells on leaf pages, or all cells of a table that is an index itself.
+    """
     bytes_ = connection.execute(
         "select sum(s.pgsize) from sqlite_master m join dbstat s on s.name = m.name and s.aggregate = 1 "
         "where m.tbl_name = ? and m.type in ('table', 'index')",
@@ -144,22 +158,22 @@ def _measured(connection, name):
     return cells or 0, bytes_ or 0
 
 
-def _without_rowid(connection, name):
+def _without_rowid(connection: sqlite3.Connection, name: str) -> bool:
     sql = connection.execute("select sql from sqlite_master where name = ?", (name,)).fetchone()[0]
     return "without rowid" in sql.lower()
 
 
-def _guessed(connection, name):
+def _estimated(connection: sqlite3.Connection, name: str) -> tuple[int, int]:
     table = shape(connection, name)
     rows, _ = count(connection, table)
     return rows, round(rows * sampled_bytes(connection, table))
 
 
-def count(connection, table):
-    """(rows, whether that is an estimate): counted where the table is short, else by its ids."""
+def count(connection: sqlite3.Connection, table: TableShape) -> tuple[int, bool]:
+    """Return (rows, whether that is an estimate): counted where the table is short, else by its ids."""
     if table.rowid and table.at:  # ids rise with arrival; other keys are computed
         low, high = ends(connection, table.name)
-        if low is None:
+        if low is None or high is None:
             return 0, False
         if high - low >= SMALL:
             return high - low + 1, True
@@ -173,14 +187,14 @@ def count(connection, table):
     return rows, rows == LIMIT
 
 
-def overview(connection, now=None):
-    """A Table for each table that has rows, the largest first. Quick whatever the size of the file."""
+def overview(connection: sqlite3.Connection, now: float | None = None) -> list[TableSize]:
+    """Return the size of each table that has rows, the largest first. Quick whatever the size of the file."""
     now = time.time() if now is None else now
     found = [_table(connection, shape(connection, name), now) for name in names(connection)]
     return sorted((table for table in found if table.rows), key=lambda table: -table.bytes)
 
 
-def _table(connection, table, now):
+def _table(connection: sqlite3.Connection, table: TableShape, now: float) -> TableSize:
     rows, about = count(connection, table)
     size = round(rows * bytes_per_row(connection, table.name)) if rows else 0
     first = last = growth = None
@@ -190,51 +204,58 @@ def _table(connection, table, now):
             growth = _growth(connection, table, now, first)
         except sqlite3.OperationalError:  # a limit of time set by the caller: the figure is left out
             growth = None
-    return Table(table.name, rows, size, about, first, last, growth)
+    return TableSize(table.name, rows, size, about, first, last, growth)
 
 
-def _ends(connection, table):
+def _ends(connection: sqlite3.Connection, table: TableShape) -> tuple[str | None, str | None]:
     """Times of the oldest and the newest row, where they are found at the ends of the primary key."""
     if not table.rowid and table.key[:1] != (table.at,):
         return None, None
     key = "id" if table.rowid else table.at
-    found = (
+    first, last = (
         connection.execute(
             f"select [{table.at}] from [{table.name}] order by [{key}] {order} limit 1"
         ).fetchone()
         for order in ("asc", "desc")
     )
-    return tuple(row and row[0] for row in found)  # it may be empty since it was measured
+    return (first and first[0], last and last[0])  # it may be empty since it was measured
 
 
-def _growth(connection, table, now, first_at):
-    """Rows a day, over the last week or since the first row."""
+def _growth(
+    connection: sqlite3.Connection, table: TableShape, now: float, first_at: str | None
+) -> float | None:
+    """Rows a day, over the last week or since the first row; None where that cannot be found quickly."""
+    if table.at is None:
+        return None
     since = format_utc(now - WEEK_S)
     days = WEEK_S / DAY_S
     if table.rowid:
         if first_at and first_at > since:
             days = max(1.0, (now - _seconds(first_at)) / DAY_S)
-        newest = connection.execute(f"select max(id) from [{table.name}]").fetchone()[0]
+        newest = int(connection.execute(f"select max(id) from [{table.name}]").fetchone()[0])
         start = first_since(connection, table.name, table.at, since, format_utc(now))
         return (newest - start + 1) / days
     if table.key[0] == table.at:
         until = format_utc(now)[:10] if table.at == "day" else format_utc(now)
         since = since[:10] if table.at == "day" else since
-        rows = connection.execute(
-            f"select count(*) from [{table.name}] where [{table.at}] >= ? and [{table.at}] < ?",
-            (since, until),
-        ).fetchone()[0]
+        rows = int(
+            connection.execute(
+                f"select count(*) from [{table.name}] where [{table.at}] >= ? and [{table.at}] < ?",
+                (since, until),
+            ).fetchone()[0]
+        )
         if first_at and first_at > since:
             days = max(1.0, (now - _seconds(first_at)) / DAY_S)
         return rows / days
     if table.parent is None or table.at not in table.key:
         return None
     day = connection.execute(
-        f"select count(*) from [{table.parent}] p join [{table.name}] t on t.[{table.key[0]}] = p.id and t.[{table.at}] >= ?",
+        f"select count(*) from [{table.parent}] p "
+        f"join [{table.name}] t on t.[{table.key[0]}] = p.id and t.[{table.at}] >= ?",
         (format_utc(now - DAY_S),),
     ).fetchone()[0]
     return float(day)
 
 
-def _seconds(text):
+def _seconds(text: str) -> float:
     return parse_utc(text if "T" in text else f"{text}T00:00:00.000Z")

@@ -18,7 +18,7 @@ from ingest.db.connection import connect, transaction
 from ingest.db.locks import LockedError, lock_byte
 from ingest.db.reserved_ids import HOLDERS
 from ingest.db.time import format_utc
-from ingest.maintenance.retention import describe, read_plan
+from ingest.maintenance.retention import describe_item, read_plan
 from ingest.mysensors.registry import number_gateways
 from ingest.schema.migrate import migrate
 from ingest.transfer.checkpoint import find_entry, finish, open_entry, raise_topics, save_entry
@@ -235,5 +235,5 @@ def import_file(config, path, **options):
     for item in read_plan(config.database, config.retention):
         if item.rows and item.table in HOLDERS:
             setting = f"retention: {{{item.policy.setting}: null}}"
-            click.echo(f"The next prune takes {describe(item)}. `{setting}` in the config keeps them.")
+            click.echo(f"The next prune takes {describe_item(item)}. `{setting}` in the config keeps them.")
     return 0

@@ -9,7 +9,7 @@ from datasette.app import Datasette
 from starlette.types import ASGIApp
 
 from ingest.config.model import Config
-from ingest.maintenance.scheduler import Keeper
+from ingest.maintenance.scheduler import MaintenanceScheduler
 from plugins.web.accounts import Accounts
 from plugins.web.image_guard import is_guarded
 from plugins.web.prefix import root_of
@@ -25,7 +25,7 @@ class Site(Datasette):
     timezone: str
     root: str  # what stands before every path: '' or such as '/volt'
     accounts: Accounts
-    scheduler: Keeper  # runs once the server has started
+    scheduler: MaintenanceScheduler  # runs once the server has started
     started: float  # time.monotonic() of the start
     has_config: bool  # False for a plain `datasette`: nobody signs in, nothing is written
     cache: dict[Any, Any]  # what pages keep for some seconds from one request to the next
@@ -38,7 +38,7 @@ class Site(Datasette):
     def _set_up(self, config: Config, secret: str, has_config: bool) -> None:
         self.config, self.timezone, self.root = config, config.timezone, root_of(config.web.base_url)
         self.accounts = Accounts(config.access, secret)
-        self.scheduler = Keeper(config)
+        self.scheduler = MaintenanceScheduler(config)
         self.started = time.monotonic()
         self.has_config = has_config
         self.cache = {}

@@ -13,7 +13,7 @@ from datasette_auth_passwords.utils import hash_password
 from ingest.config.model import Access, Person, Token
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
-from ingest.maintenance.jobs import CHORES, run_due
+from ingest.maintenance.jobs import JOBS, run_due
 from plugins.web.app.server import build
 from tests.plugins.site_helpers import ACCESS, BROWSER, PASSWORD, READER, bearer
 from tests.plugins.ups_house import House
@@ -60,7 +60,7 @@ def test_the_page_tells_room_work_retention_and_versions(kept):
         and not tables["messages"]["about"]
         and tables["messages"]["bytes"] > 0
     )
-    assert {chore["name"] for chore in data["chores"]} == set(CHORES)
+    assert {chore["name"] for chore in data["chores"]} == set(JOBS)
 
 
 def test_batteries_and_places_are_kept_on_one_page(make_site):

@@ -14,7 +14,7 @@ from datasette import Request, Response
 
 from ingest.db.time import format_utc
 from ingest.maintenance.backup import BackupError, copy, glob_quoted
-from ingest.maintenance.jobs import CHORES, want
+from ingest.maintenance.jobs import JOBS, request_job
 from plugins.web.actions.action import Action, Done, Submission
 from plugins.web.auth.permissions import refusal
 from plugins.web.endpoint import Endpoint, documented_route
@@ -31,8 +31,8 @@ log = logging.getLogger(__name__)
 async def run_job(datasette: Site, request: Request) -> Response:
     """POST /-/maintenance/JOB: the job runs as soon as the one before it has ended."""
     name = request.url_vars["chore"]
-    if name not in CHORES:
-        return json_errors(404, f"There is no work called {name}: {', '.join(CHORES)}")
+    if name not in JOBS:
+        return json_errors(404, f"There is no work called {name}: {', '.join(JOBS)}")
 
     def write(connection: sqlite3.Connection, form: Submission[None]) -> Done:
         if name == "backup" and datasette.config.backup.folder is None:
@@ -41,8 +41,8 @@ async def run_job(datasette: Site, request: Request) -> Response:
                 "backup.folder is not set in config.yml; /-/maintenance/backup.db gives a copy at once",
                 subject=name,
             )
-        want(connection, name, form.actor)
-        return Done(f"{CHORES[name].title}: asked for", name, {"chore": name})
+        request_job(connection, name, form.actor)
+        return Done(f"{JOBS[name].title}: asked for", name, {"chore": name})
 
     action = Action(f"run {name}", "maintain", write, status=202, after="/-/maintenance")
     response = await action.post(datasette, request)
@@ -119,7 +119,7 @@ ROUTES = (
         run_job,
         Endpoint(
             "Run a maintenance job now",
-            f"CHORE is {', '.join(CHORES)}.",
+            f"CHORE is {', '.join(JOBS)}.",
             "POST",
             "maintain",
             at={"CHORE": "measure"},

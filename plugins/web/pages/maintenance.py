@@ -14,7 +14,7 @@ from datasette import Response
 
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
-from ingest.maintenance.jobs import CHORES, next_due, read_rows
+from ingest.maintenance.jobs import JOBS, next_due, read_jobs
 from ingest.maintenance.retention import forecast, plan
 from ingest.maintenance.table_sizes import overview
 from plugins.web.auth.permissions import has_right, refusal
@@ -131,8 +131,8 @@ def _tables(config, connection):
 
 
 def _chores(config, connection):
-    rows, now, answers = read_rows(connection), time.time(), []
-    for chore in CHORES.values():
+    rows, now, answers = read_jobs(connection), time.time(), []
+    for chore in JOBS.values():
         row, at = rows.get(chore.name, {}), chore.at(config)
         answers.append(
             {

@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import pytest
 
-from ingest.config.retention import Backup
+from ingest.config.backup import Backup
 from ingest.db.connection import connect, transaction
 from ingest.db.time import format_utc
 from ingest.maintenance.backup import BackupError, back_up
-from ingest.maintenance.batches import Stopped
-from ingest.maintenance.jobs import run_due, want
+from ingest.maintenance.batches import StoppedError
+from ingest.maintenance.jobs import request_job, run_due
 from ingest.schema.migrate import migrate
 
 GONE = 1 << 23  # no process has this number
@@ -120,7 +120,7 @@ def test_daily_copies_of_which_the_newest_stay(house, tmp_path):
     for number in range(2):
         time.sleep(1.05)
         with transaction(connection):
-            want(connection, "backup", "owner")
+            request_job(connection, "backup", "owner")
         assert run_due(house) == ["backup"]
     connection.close()
     copies = sorted(path.name for path in (tmp_path / "copies").iterdir())
@@ -189,6 +189,6 @@ def test_it_stops_while_the_copy_is_checked(house, tmp_path):
         insert into audit (action, outcome) select 'it', 'done' from n""")
     connection.close()
     late = Late()
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         back_up(house.database, tmp_path / "copy.db", late, late.look)
     assert not list(tmp_path.glob("*copy.db*"))

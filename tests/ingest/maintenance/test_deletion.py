@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from ingest.config.retention import Retention
 from ingest.db.connection import connect, transaction
 from ingest.db.time import format_utc
-from ingest.maintenance.batches import Pace
+from ingest.maintenance.batches import BatchLimits, BatchRunner
+from ingest.maintenance.deletion import delete, next_deletion
 from ingest.maintenance.jobs import run_due
 from ingest.mysensors.framing import LineDecoder
 from ingest.mysensors.records import ReceivedBlock
@@ -19,13 +21,17 @@ NODE, OTHER = 1, 2
 FOR_EVER = Retention(None, None, None, None, None)
 
 
-def ask_for(house, kind, key=None, before_at=None, everything=0):
+def request(house, kind, key=None, before_at=None, everything=0):
     connection = connect(house.database)
     connection.execute(
         "insert into deletions (kind, key, before_at, everything, subject, requested_by) values (?, ?, ?, ?, 'it', 'owner')",
         (kind, key, before_at, everything),
     )
     connection.close()
+
+
+def ask_for(house, *columns, **more):
+    request(house, *columns, **more)
     run_due(replace(house, retention=FOR_EVER))
 
 
@@ -74,16 +80,18 @@ def test_what_moved_in_goes_in_short_steps_too(house, ask, monkeypatch):
     ask("update oddities set message = null")
     ask("update messages set id = id - 100000")
     ask("update readings set id = id - 100000")
-    changes, locked = [], Pace.locked
+    changes, locked = [], BatchRunner.locked
 
     def counted(pace, write):
         before = pace.connection.total_changes
         locked(pace, write)
         changes.append(pace.connection.total_changes - before)
 
-    monkeypatch.setattr(Pace, "locked", counted)
-    monkeypatch.setattr("ingest.maintenance.batches.MOST", 200)
-    ask_for(house, "node", NODE)
+    monkeypatch.setattr(BatchRunner, "locked", counted)
+    request(house, "node", NODE)
+    with closing(connect(house.database)) as connection:
+        deletion = next_deletion(connection)
+    delete(house.database, deletion, "UTC", limits=BatchLimits(most=200))
     assert not any(rows_of(ask, NODE).values()) and whole(ask)
     assert sum(changes) > 2000 and changes[-1] < 100  # the last step takes what came meanwhile, and the node
 
@@ -216,7 +224,7 @@ def test_what_stays_is_not_read_while_others_wait(house, ask, monkeypatch, kind,
         select '2026-11-01T00:00:00.000Z', 0, 1, 1, 0, 1, 0, 0, 'V_TEMP', '20' from n""")
     ask("""with recursive n(i) as (select 1 union all select i + 1 from n where i < 100000)
         insert into node_daily (day, series, node, messages, intervals) select date('2000-01-01', i || ' days'), 7, 3, 1, 1 from n""")
-    steps, locked = [0], Pace.locked
+    steps, locked = [0], BatchRunner.locked
 
     def counted(pace, write):
         steps.append(0)
@@ -224,7 +232,7 @@ def test_what_stays_is_not_read_while_others_wait(house, ask, monkeypatch, kind,
         locked(pace, write)
         pace.connection.set_progress_handler(None, 0)
 
-    monkeypatch.setattr(Pace, "locked", counted)
+    monkeypatch.setattr(BatchRunner, "locked", counted)
     ask_for(house, kind, key)
     assert whole(ask) and ask("select state from deletions") == [("done",)]
     assert len(steps) > 2 and max(steps) < 200, steps  # thousands of steps of SQLite's machine

@@ -17,14 +17,14 @@ from ingest.db.locks import LockedError
 from ingest.db.rowid_search import first_since
 from ingest.db.time import format_utc, parse_utc
 from ingest.maintenance.jobs import (
-    CHORES,
+    JOBS,
     RETRY_S,
     clock_is_settled,
+    due_requester,
     last_due,
+    maintenance_lock,
     next_due,
-    only_one,
     run_due,
-    why_due,
 )
 from ingest.maintenance.retention import plan, read_plan
 from ingest.mysensors.replay import replay
@@ -169,7 +169,7 @@ def test_a_machine_without_a_site_prunes_by_a_timer(house, ask, write_config, vo
     assert program.wait() == 0, program.text
     assert ask("select count(*) from messages where received_at < ?", old) == [(0,)]
     assert ask("select state, started_by from retention_runs") == [("done", "command line")]
-    with only_one(house.database):  # a site beside it is at work just now
+    with maintenance_lock(house.database):  # a site beside it is at work just now
         program = voltkeeper(*command.split(), VOLTKEEPER_CONFIG=str(config))
         assert program.wait() == 1 and "another program" in program.text
     assert "prune" not in run_due(house)  # the site finds the work done
@@ -184,7 +184,7 @@ def test_dry_run_says_what_would_go_and_takes_nothing(house, ask, voltkeeper, wr
 
 
 def test_it_is_due_once_a_day_and_later_where_the_machine_was_off():
-    config, prune = Config(timezone="Europe/Rome"), CHORES["prune"]
+    config, prune = Config(timezone="Europe/Rome"), JOBS["prune"]
     at = lambda text: parse_utc(text)  # noqa: E731
     due = last_due("03:00", "Europe/Rome", at("2026-11-21T12:00:00.000Z"))
     assert format_utc(due) == "2026-11-21T02:00:00.000Z"
@@ -194,15 +194,15 @@ def test_it_is_due_once_a_day_and_later_where_the_machine_was_off():
         == "2026-03-29T01:30:00.000Z"
     )  # 23 hours
     row = {"started_at": "2026-11-20T02:00:01.000Z", "outcome": "done", "started_by": "schedule"}
-    assert why_due(prune, row, config, at("2026-11-21T01:59:00.000Z")) is None
-    assert why_due(prune, row, config, at("2026-11-21T19:00:00.000Z")) == "schedule"
+    assert due_requester(prune, row, config, at("2026-11-21T01:59:00.000Z")) is None
+    assert due_requester(prune, row, config, at("2026-11-21T19:00:00.000Z")) == "schedule"
     row["started_at"] = "2026-11-21T19:00:00.000Z"
-    assert why_due(prune, row, config, at("2026-11-21T23:00:00.000Z")) is None
+    assert due_requester(prune, row, config, at("2026-11-21T23:00:00.000Z")) is None
     failed = row | {"outcome": "failed"}
-    assert why_due(prune, failed, config, at(row["started_at"]) + 60) is None
-    assert why_due(prune, failed, config, at(row["started_at"]) + RETRY_S) == "schedule"
-    assert why_due(prune, row | {"outcome": "running"}, config, at(row["started_at"]) + 1) == "schedule"
-    assert why_due(prune, None, config, at(row["started_at"]), settled=False) is None
+    assert due_requester(prune, failed, config, at(row["started_at"]) + 60) is None
+    assert due_requester(prune, failed, config, at(row["started_at"]) + RETRY_S) == "schedule"
+    assert due_requester(prune, row | {"outcome": "running"}, config, at(row["started_at"]) + 1) == "schedule"
+    assert due_requester(prune, None, config, at(row["started_at"]), settled=False) is None
 
 
 def test_nothing_is_deleted_just_after_the_clock_leapt(house):
@@ -219,17 +219,17 @@ def test_nothing_is_deleted_just_after_the_clock_leapt(house):
 
 
 def test_two_programs_do_not_work_at_once(house):
-    with only_one(house.database), pytest.raises(LockedError):
+    with maintenance_lock(house.database), pytest.raises(LockedError):
         run_due(house)
     assert "prune" in run_due(house)
 
 
 def test_it_stops_between_chunks_and_goes_on(house, ask):
-    from ingest.maintenance.batches import Stopped
+    from ingest.maintenance.batches import StoppedError
 
     stop = threading.Event()
     stop.set()
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         run_due(house, stop)
     assert ask("select outcome from chores where name = 'prune'") == [("stopped",)]
     assert "prune" in run_due(house)
