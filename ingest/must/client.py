@@ -55,6 +55,7 @@ class MustClient:
     ) -> None:
         self.device, self.unit, self.timing, self.low_charge = device, unit, timing, low_charge
         self.attempts = 0
+        self.is_lost = False  # the port went away
         self._closing = threading.Event()
         self._lock = threading.Lock()
         try:
@@ -129,6 +130,7 @@ class MustClient:
             except _PORT_ERRORS as error:
                 if self._closing.is_set():
                     raise errors.PortClosedError(f"{self.device} was closed") from error
+                self.is_lost = True
                 raise errors.SerialPortError(
                     f"{self.device} went away ({error}): is the cable plugged in? It is opened again when "
                     "it is back"

@@ -106,12 +106,13 @@ class MustReader(SourceReader):
             queue.wake.clear()
             if self._stopping.is_set():  # asked after the clear: `stop()` sets this first, then wakes
                 return
-            settings = self._orders.work(self._client, self.health.detail)
+            client = self._client
+            settings = self._orders.work(client, self.health.detail)
             if settings is not None:
                 self._settings = setting_variables(settings)
             left = until - time.monotonic()
-            if left <= 0:
-                return
+            if left <= 0 or (client is not None and client.is_lost and not client.is_closed):
+                return  # the next poll is due, or finds the port gone and opens it anew
             queue.wake.wait(min(left, self._timing.look_s) if queue.waiting else left)
 
     def _names(self) -> tuple[str, ...]:

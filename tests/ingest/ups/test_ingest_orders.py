@@ -8,6 +8,7 @@ import pytest
 from ingest.demo.ups.upsd import DemoUpsd
 from tests.ingest.nut.lab import Lab, free_port, until
 from tests.ingest.ups.house import Ingest, at
+from tests.ingest.ups.placed_orders import ended, order, row, soon
 
 DEVICE = {
     "variables": {
@@ -62,32 +63,6 @@ def house(folder, text):
     ingest = Ingest(folder, text)
     ingest.wait_sample("rack@lab")
     return ingest
-
-
-def order(ingest, command=None, variable=None, value=None, ups="rack@lab", by="owner", **columns):
-    """Place an order as the site does; returns its id."""
-    row = {"command": command, "variable": variable, "value": value, "created_by": by, **columns}
-    connection = sqlite3.connect(ingest.database, timeout=15)
-    try:
-        number = connection.execute(
-            f"insert into ups_orders (ups, {', '.join(row)}) values ((select id from ups where name = ?), {', '.join('?' * len(row))})",
-            (ups, *row.values()),
-        ).lastrowid
-        connection.commit()
-    finally:
-        connection.close()
-    return number
-
-
-def row(ingest, number):
-    return ingest.rows("select * from ups_orders where id = ?", number)[0]
-
-
-def ended(ingest, number, seconds=10):
-    """The row, once it has come to an end."""
-    found = until(lambda: row(ingest, number), lambda row: row["done_at"], seconds)
-    assert found["done_at"], (found, ingest.log.read_text()[-3000:])
-    return found
 
 
 def of_driver(lab, since=0):
@@ -365,9 +340,3 @@ def test_a_server_that_is_not_there_at_all(tmp_path):
         until(lambda: ingest.rows("select * from ups"), bool)
         expired = ended(ingest, order(ingest, "beeper.mute", expires_at=soon(3)))
         assert expired["state"] == "expired" and "nothing listens" in expired["reason"]
-
-
-def soon(seconds):
-    """The text of a time from now."""
-    now = time.time() + seconds
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}Z"
