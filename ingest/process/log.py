@@ -1,9 +1,10 @@
 """Logging: one line an event, to stderr and where set to a rotated file; nothing secret.
 
-Lines are written by a thread of their own: a terminal that is held, a pipe that nobody reads or a slow disk keeps nobody
-from storing a message or answering a node.
+Lines are written by the thread of a `QueueListener`: a terminal that is stopped, a pipe that no program reads
+or a slow disk keeps no thread from storing a message or answering a node.
 
-Set up before nut2 is imported: that calls logging.basicConfig, and logs passwords at DEBUG on the root logger.
+Set up before nut2 is imported: that calls logging.basicConfig, and logs passwords at DEBUG on the root
+logger.
 """
 
 import copy
@@ -12,150 +13,173 @@ import logging.handlers
 import os
 import queue
 import sys
-import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
 
-from ingest.db.locks import locked
+from ingest.db.locks import lock_file
 
 FORMAT = "%(asctime)s %(levelname)s %(program)s: %(message)s"
-WAITING = 10_000  # lines that wait to be written; more are left out, and counted
+QUEUE_SIZE = 10_000  # lines that wait to be written; more are left out, and counted
 END_S = 2.0  # for the rest of them when the program ends
-QUIET = ("asyncio", "httpx", "httpcore", "uvicorn.error")  # these say at INFO what nobody needs to know
+QUIET = ("asyncio", "httpx", "httpcore", "uvicorn.error")  # of no interest at INFO
 CONTROL = {n: f"\\x{n:02x}" for n in (*range(32), 127, *range(128, 160))} | {9: " ", 10: " | ", 13: ""}
 
 
-class OneLine(logging.Formatter):
+class LogSettings(Protocol):
+    """What `log:` of the config says."""
+
+    @property
+    def level(self) -> str:
+        """DEBUG, INFO, WARNING or ERROR."""
+
+    @property
+    def file(self) -> Path | None:
+        """The file that lines go to beside stderr."""
+
+    @property
+    def rotate_mb(self) -> float:
+        """Size at which the file is rotated."""
+
+    @property
+    def keep(self) -> int:
+        """How many rotated files stay."""
+
+
+class OneLineFormatter(logging.Formatter):
     """An event on one line, whatever a node put into its text; a traceback follows it, indented."""
 
     default_msec_format = "%s.%03d"
 
-    def formatMessage(self, record):
-        record.message = record.message.translate(CONTROL)
-        return super().formatMessage(record)
-
-    def formatException(self, info):
-        return "\n".join("    " + line for line in super().formatException(info).splitlines())
-
-
-class SharedFile(logging.handlers.RotatingFileHandler):
-    """A rotated file that several programs write: whoever finds that another has rotated it opens it again."""
-
-    def __init__(self, path, **options):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock_file = open(f"{path}.lock", "w")
-        super().__init__(path, encoding="utf-8", **options)
-
-    def emit(self, record):
-        with locked(self._lock_file):
-            if self.stream and self._moved():
-                self.stream.close()
-                self.stream = self._open()
-            super().emit(record)
-
-    def _moved(self):
-        ours = os.fstat(self.stream.fileno())
-        return not os.path.exists(self.baseFilename) or not os.path.samestat(ours, os.stat(self.baseFilename))
-
-    def close(self):
-        super().close()
-        self._lock_file.close()
-
-
-class Unhurried(logging.Handler):
-    """Hands lines to `handlers` in a thread of its own; never waits for them."""
-
-    def __init__(self, handlers):
-        super().__init__()
-        self._handlers, self._waiting, self._left_out = handlers, queue.Queue(WAITING), 0
-        self._thread = threading.Thread(target=self._write, name="log", daemon=True)
-        self._thread.start()
-
-    def emit(self, record):
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line; what stands behind its end is the traceback."""
         record = copy.copy(record)
-        record.msg, record.args = (
-            record.getMessage(),
-            None,
-        )  # what it is now, whatever becomes of its arguments
+        record.msg, record.args = record.getMessage().translate(CONTROL), None
+        line, *traceback = super().format(record).split("\n")
+        return "\n".join([line, *("    " + text for text in traceback)])
+
+
+class SharedFileHandler(logging.handlers.RotatingFileHandler):
+    """A rotated file that several programs write: one that finds it rotated by another opens it again."""
+
+    def __init__(self, path: Path, max_bytes: int, keep: int) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        super().__init__(path, maxBytes=max_bytes, backupCount=keep, encoding="utf-8")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line into the file that has the name now."""
         try:
-            self._waiting.put_nowait(record)
-        except queue.Full:
-            self._left_out += 1
+            with lock_file(f"{self.baseFilename}.lock"):
+                if self.stream and self._is_rotated(self.stream.fileno()):
+                    self.stream.close()
+                    self.stream = self._open()
+                super().emit(record)
+        except OSError:  # the folder is gone, the disk is full: the other handlers go on
+            self.handleError(record)
 
-    def flush(self):
-        """Wait a little until what was logged so far is written."""
-        written = threading.Event()
+    def _is_rotated(self, descriptor: int) -> bool:
+        if not os.path.exists(self.baseFilename):
+            return True
+        return not os.path.samestat(os.fstat(descriptor), os.stat(self.baseFilename))
+
+
+class BoundedQueueHandler(logging.handlers.QueueHandler):
+    """Puts records into the queue of a listener, and counts in `lost` those for which there is no room."""
+
+    def __init__(self, handlers: list[logging.Handler], queue_size: int) -> None:
+        self._records: queue.Queue[logging.LogRecord | None] = queue.Queue(queue_size)
+        super().__init__(self._records)
+        self.lost = 0
+        self._writer = ReportingListener(self, self._records, *handlers)
+        self._writer.start()
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        """Return a copy with the text as it is now, whatever becomes of its arguments."""
+        record = copy.copy(record)
+        record.msg, record.args = record.getMessage(), None
+        return record
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Never wait for room."""
         try:
-            self._waiting.put(written, timeout=END_S)
+            self._records.put_nowait(record)
         except queue.Full:
-            return  # nobody takes lines, and nobody can be told
-        written.wait(END_S)
+            self.lost += 1
 
-    def _write(self):
-        told = 0
-        while True:
-            record = self._waiting.get()
-            if isinstance(record, threading.Event):
-                record.set()
-                continue
-            self._hand(record)
-            if self._left_out > told:
-                told, more = self._left_out, self._left_out - told
-                self._hand(
-                    self._words(
-                        f"{more} lines were left out here: writing them took too long", record.program
-                    )
-                )
+    def flush(self) -> None:
+        """Wait until everything is written, END_S at most."""
+        with self._records.all_tasks_done:
+            self._records.all_tasks_done.wait_for(lambda: not self._records.unfinished_tasks, END_S)
 
-    def _hand(self, record):
-        for handler in self._handlers:
-            handler.handle(record)
-
-    def _words(self, text, program):
-        level = logging.WARNING
-        about = {
-            "name": __name__,
-            "levelno": level,
-            "levelname": logging.getLevelName(level),
-            "msg": text,
-            "program": program,
-        }
-        return logging.makeLogRecord(about)
-
-    def close(self):
+    def close(self) -> None:
+        """Write what waits and close the handlers behind; not `stop()`, which waits without a limit."""
         self.flush()
-        for handler in self._handlers:
+        with suppress(queue.Full):
+            self._writer.enqueue_sentinel()
+        for handler in self._writer.handlers:
             handler.close()
         super().close()
 
 
-def set_up(log, program):
-    """Log as the config's `log:` says; `program` is the word that each line names: up, ingest, web, demo.
+class ReportingListener(logging.handlers.QueueListener):
+    """Writes records in its own thread, and after each one how many were lost since the last such report."""
+
+    def __init__(
+        self,
+        source: BoundedQueueHandler,
+        records: "queue.Queue[logging.LogRecord | None]",
+        *handlers: logging.Handler,
+    ) -> None:
+        super().__init__(records, *handlers)
+        self._source = source
+        self._reported = 0
+
+    def handle(self, record: logging.LogRecord) -> None:
+        """Write one record."""
+        super().handle(record)
+        lost = self._source.lost - self._reported
+        if lost:
+            self._reported += lost
+            lines = "1 line was" if lost == 1 else f"{lost} lines were"
+            values = {
+                "name": __name__,
+                "levelno": logging.WARNING,
+                "levelname": "WARNING",
+                "msg": f"{lines} left out here: writing them took too long",
+                "program": getattr(record, "program", ""),
+            }
+            super().handle(logging.makeLogRecord(values))
+
+
+def set_up(log: LogSettings, program: str, queue_size: int = QUEUE_SIZE) -> None:
+    """Log as the config's `log:` says; `program` is what each line names: up, ingest, web, demo.
 
     Raises OSError when the file cannot be written.
     """
-    handlers = [logging.StreamHandler(sys.stderr)]
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if log.file:
-        handlers.append(SharedFile(log.file, maxBytes=int(log.rotate_mb * 1_000_000), backupCount=log.keep))
+        handlers.append(SharedFileHandler(log.file, int(log.rotate_mb * 1_000_000), log.keep))
+    for handler in handlers:
+        handler.setFormatter(OneLineFormatter(FORMAT))
 
-    def mark(record):
+    def name_program(record: logging.LogRecord) -> bool:
         record.program = program
         return record.name != "root" or record.levelno > logging.DEBUG
 
-    for handler in handlers:
-        handler.setFormatter(OneLine(FORMAT))
-    unhurried = Unhurried(handlers)
-    unhurried.addFilter(mark)
+    queued = BoundedQueueHandler(handlers, queue_size)
+    queued.addFilter(name_program)
     root = logging.getLogger()
     for handler in root.handlers[:]:
         root.removeHandler(handler)
         handler.close()
     root.setLevel(log.level)
-    root.addHandler(unhurried)
+    root.addHandler(queued)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     logging.getLogger("uvicorn.access").addFilter(_as_debug)
     logging.captureWarnings(True)
 
 
-def _as_debug(record):
+def _as_debug(record: logging.LogRecord) -> bool:
     record.levelno, record.levelname = logging.DEBUG, "DEBUG"
     return logging.getLogger().level <= logging.DEBUG

@@ -1,14 +1,14 @@
-"""What systemd is told: ready, alive, stopping. One datagram each to the socket that NOTIFY_SOCKET names (sd_notify(3)).
+"""State for systemd (sd_notify(3)): ready, alive, stopping.
 
-Without that variable, and in a child of `voltkeeper up`, nothing is sent.
+One datagram each goes to the socket that NOTIFY_SOCKET names. Without that variable nothing is sent. A child
+of `voltkeeper up` has it no more: `voltkeeper.parent_pipe` takes it away.
 """
 
 import asyncio
 import logging
 import os
 import socket
-
-from voltkeeper.parent_pipe import supervised
+from collections.abc import Awaitable, Callable
 
 READY = "READY=1"
 ALIVE = "WATCHDOG=1"
@@ -17,10 +17,10 @@ STOPPING = "STOPPING=1"
 log = logging.getLogger(__name__)
 
 
-def notify(state):
-    """Send one state. Returns True when it was sent; a socket that does not answer is logged, nothing more."""
+def notify(state: str) -> bool:
+    """Send one state. Returns True when it was sent; a socket that does not answer is only logged."""
     address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address or supervised():
+    if not address:
         return False
     if address.startswith("@"):  # the abstract namespace
         address = "\0" + address[1:]
@@ -29,37 +29,35 @@ def notify(state):
             sender.setblocking(False)
             sender.sendto(state.encode(), address)
     except OSError as error:
-        log.warning("systemd was not told %s: %s", state, error)
+        log.warning("systemd did not get %s: %s", state, error)
         return False
     return True
 
 
-def watchdog_s():
-    """Seconds after which systemd restarts a silent process; 0 when it does not watch this one."""
+def watchdog_s() -> float:
+    """Return the seconds after which systemd restarts a silent process; 0 when it does not watch this one."""
     watched = os.environ.get("WATCHDOG_PID", str(os.getpid()))
     microseconds = os.environ.get("WATCHDOG_USEC", "0")
-    if supervised() or watched != str(os.getpid()) or not microseconds.isdigit():
+    if watched != str(os.getpid()) or not microseconds.isdigit():
         return 0.0
     return int(microseconds) / 1e6
 
 
-async def feed_watchdog(alive):
-    """Tell systemd for ever that this process lives; a loop that hangs says nothing, and so it is started again.
+async def feed_watchdog(is_responsive: Callable[[float], Awaitable[bool]]) -> None:
+    """Send systemd heartbeats until cancelled; a loop that hangs sends none, and so it is started again.
 
-    `await alive(seconds)` says whether what does not run in this loop lives too: True when it gave a sign of life in
-    the last `seconds`, half of the watchdog's time. While it does not, nothing is told either.
+    `await is_responsive(seconds)`: whether what does not run in this loop gave a heartbeat in the last
+    `seconds`, half of the watchdog's time. While it did not, none is sent either.
     """
     limit = watchdog_s()
     if not limit:
         return
     hung = False
     while True:
-        if await alive(limit / 2):
+        if await is_responsive(limit / 2):
             notify(ALIVE)
             hung = False
         elif not hung:
-            log.error(
-                "No sign of life for %g s: systemd is told nothing more and will start this anew", limit / 2
-            )
+            log.error("No heartbeat for %g s: systemd gets none either and will restart this", limit / 2)
             hung = True
         await asyncio.sleep(limit / 4)

@@ -4,8 +4,11 @@ import asyncio
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +16,7 @@ from ingest.process import systemd as notify
 from tests.deploy.conftest import Manager
 from voltkeeper.parent_pipe import PIPE
 
+ROOT = Path(__file__).parents[2]
 PORT_LINE = "the site is at http://127.0.0.1:"
 
 
@@ -46,7 +50,7 @@ def test_ingest_whose_writer_hangs_tells_nothing_until_it_goes_on(
     )  # the writer's next commit waits for this, as for a disk that does not answer
     manager.wait_until_quiet(2.2, timeout=40)
     assert program.process.poll() is None
-    assert "No sign of life for 1 s" in program.text
+    assert "No heartbeat for 1 s" in program.text
     other.execute("rollback")
     other.close()
     assert manager.told(20) == "WATCHDOG=1"
@@ -157,8 +161,24 @@ def test_nobody_listens(monkeypatch, tmp_path, caplog):
     assert caplog.text == ""
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
     assert not notify.notify(notify.READY)
-    assert "systemd was not told READY=1" in caplog.text
-    monkeypatch.setenv(PIPE, "0")
-    caplog.clear()
-    assert not notify.notify(notify.READY)
-    assert caplog.text == ""
+    assert "systemd did not get READY=1" in caplog.text
+
+
+def test_a_child_of_the_supervisor_has_nothing_of_what_systemd_gave_to_that(manager):
+    reading, writing = os.pipe()
+    code = "import os; from voltkeeper.parent_pipe import follow_parent; follow_parent(); print(*os.environ)"
+    environment = {**os.environ, **watched(manager, 0.8), PIPE: str(reading), "PYTHONPATH": str(ROOT)}
+    try:
+        child = subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment,
+            pass_fds=(reading,),
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+    finally:
+        os.close(writing)
+        os.close(reading)
+    assert PIPE in child.stdout.split()
+    assert not {"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"} & set(child.stdout.split())
