@@ -47,7 +47,7 @@ def _fill(path, messages, samples, days):
     connection = connect(path)
     source = UpsSource("closet", "nut", "127.0.0.1:1", UPSES)
     register(connection, [source], {})
-    store = UpsStore(connection, "UTC", [source], {}, telling=False)
+    store = UpsStore(connection, "UTC", [source], {}, logging_enabled=False)
     for number, poll in enumerate(_polls(end, days, samples // len(UPSES)), 1):
         store.absorb(poll)
         if number % COMMIT == 0:

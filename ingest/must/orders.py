@@ -15,7 +15,7 @@ RETRY_S = 2.0  # between two attempts to reach the device, until the order expir
 class MustOrders:
     """Sends the queue's orders over the client of the reader; `record(command)` takes what was sent."""
 
-    def __init__(self, queue: OrderQueue, record: Callable[[InstantCommand], None]) -> None:
+    def __init__(self, queue: OrderQueue, record: Callable[[InstantCommand], object]) -> None:
         self.queue, self._record = queue, record
         self._retry_at = 0.0
 

@@ -13,8 +13,8 @@ from ingest.must.registers import COMMANDS, SETTING_NAMES, setting_variables
 from ingest.pipeline.source_health import Health
 from ingest.ups.order_queue import OrderQueue
 from ingest.ups.orders import UpsOrder
-from ingest.ups.polling import SourceError, SourceReader, UpsError
-from ingest.ups.records import UpsControls
+from ingest.ups.polling import FullAnswer, SourceError, SourceReader, UpsError
+from ingest.ups.records import UpsControls, UpsItem
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class MustReader(SourceReader):
         self,
         device: DeviceSettings,
         health: Health,
-        emit: Callable[[object], None],
+        emit: Callable[[UpsItem], object],
         orders: OrderQueue,
         low_charge: float = 20.0,
         timing: Timing = TIMING,
@@ -129,7 +129,7 @@ class MustReader(SourceReader):
         self._status = (time.monotonic(), variables)
         return variables["ups.status"]
 
-    def _read_all(self, name: str) -> tuple[dict[str, str], frozenset[str], frozenset[str]]:
+    def _read_all(self, name: str) -> FullAnswer:
         read_at, variables = self._status or (0.0, None)
         if variables is None or time.monotonic() - read_at > 0.5:  # else just read, for its status
             variables = self._guard(self._open_client().read_status)
@@ -143,7 +143,7 @@ class MustReader(SourceReader):
                 self._settings_due = time.monotonic() + 10 * self.poll_s
             else:
                 self._emit(UpsControls(name, time.time(), dict.fromkeys(COMMANDS, ""), {}))
-        return self._settings | variables, frozenset(), SETTINGS
+        return FullAnswer(self._settings | variables, frozenset(), SETTINGS)
 
     def _open_client(self) -> MustClient:
         if self._client is None:

@@ -63,7 +63,7 @@ class Commander(threading.Thread):
         self,
         server: ServerSettings,
         queue: OrderQueue,
-        record: Callable[[InstantCommand], None],
+        record: Callable[[InstantCommand], object],
         timing: Timing = TIMING,
     ) -> None:
         super().__init__(name=f"orders {server.name}", daemon=True)
@@ -260,7 +260,7 @@ class Commander(threading.Thread):
             return self._client.tracked(sent.tracking)
         order = sent.order
         return same_value(
-            self._client.get_var(order.ups.partition("@")[0], order.variable or ""), order.value
+            self._client.get_var(order.ups.partition("@")[0], order.variable or ""), order.value or ""
         )
 
 

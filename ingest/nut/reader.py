@@ -12,8 +12,8 @@ from ingest.nut.errors import NutError
 from ingest.nut.settings import ServerSettings
 from ingest.pipeline.source_health import Health
 from ingest.ups.commands import COMMANDS
-from ingest.ups.polling import SourceError, SourceReader, UpsError
-from ingest.ups.records import Poll, UpsControls, UpsFound, UpsGone
+from ingest.ups.polling import FullAnswer, SourceError, SourceReader, UpsError
+from ingest.ups.records import Poll, UpsControls, UpsFound, UpsGone, UpsItem
 from ingest.ups.settings import UpsSettings
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ class NutReader(SourceReader):
         self,
         server: ServerSettings,
         health: Health,
-        emit: Callable[[object], None],
+        emit: Callable[[UpsItem], object],
         known: Iterable[str] = (),
         settings: Mapping[str, UpsSettings] | None = None,
         timing: Timing = TIMING,
@@ -202,7 +202,7 @@ class NutReader(SourceReader):
     def _read_status(self, name: str) -> str:
         return self._guard_ups(self._client.get_var, name.partition("@")[0], "ups.status")
 
-    def _read_all(self, name: str) -> tuple[dict[str, str], frozenset[str], None]:
+    def _read_all(self, name: str) -> FullAnswer:
         ups = name.partition("@")[0]
         variables = self._guard_ups(self._client.list_vars, ups)
         asked_at, writable = self._writable.get(name, (None, frozenset[str]()))
@@ -211,7 +211,7 @@ class NutReader(SourceReader):
             if variables.get("ups.status") != "WAIT":
                 self._writable[name] = (time.monotonic(), writable)
                 self._emit(self._read_controls(name, ups, writable))
-        return variables, writable, None
+        return FullAnswer(variables, writable, None)
 
     def _read_controls(self, name: str, ups: str, writable: frozenset[str]) -> UpsControls:
         """Ask what can be ordered of this UPS, and for descriptions that NUT's names do not give."""

@@ -8,7 +8,7 @@ from sqlite_utils import Database
 
 from ingest.db.durations import duration_sql
 from ingest.schema.sql_fragments import DAY_AGO, NOW, age, months_since, run_script, seconds_between
-from ingest.ups.event_text import EVENT_WORDS, LIMITS
+from ingest.ups.event_text import ATTENTION_EVENTS, EVENT_WORDS
 from ingest.ups.status import STATUS_WORDS
 
 PATIENCE_S = 90  # failed polls older than this make a UPS stale, whatever its events say
@@ -228,7 +228,7 @@ def event_words(column: str) -> str:
     return f"case {column} {cases} else {column} end"
 
 
-_LIMITS = ", ".join(f"'{name}'" for name in LIMITS)
+_LIMITS = ", ".join(f"'{name}'" for name in ATTENTION_EVENTS)
 _OPEN_LIMITS = f"""from events e indexed by events_open
       where e.ups = u.id and e.ended_at is null and e.event in ({_LIMITS})
         and not (e.event in ('INPUT_LOW', 'VOLTAGE') and {has_status("OB", "u.status")})"""

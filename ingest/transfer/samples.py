@@ -9,7 +9,7 @@ from ingest.transfer.recorded_ranges import Look, between, sampled, within
 from ingest.transfer.records import Sample
 from ingest.transfer.ups_match import find_ups
 from ingest.ups.energy import EnergyMeter, Observation, find_rating, find_watts
-from ingest.ups.figures import FIGURES, parse_figures
+from ingest.ups.figures import FIGURES, find_identity, parse_figures
 from ingest.ups.hourly import UPSERT_HOUR, UpsHour
 from ingest.ups.pending_rows import SAMPLES
 from ingest.ups.status import status_tokens
@@ -26,12 +26,6 @@ mfr = coalesce(mfr, :mfr), model = coalesce(model, :model), serial = coalesce(se
 firmware = coalesce(firmware, :firmware),
 realpower_nominal = coalesce(realpower_nominal, :realpower), power_nominal = coalesce(power_nominal, :power)
 where id = :id"""
-IDENTITY = (
-    ("mfr", "device.mfr", "ups.mfr"),
-    ("model", "device.model", "ups.model"),
-    ("serial", "device.serial", "ups.serial"),
-    ("firmware", "ups.firmware"),
-)
 
 
 class _Ups:
@@ -83,7 +77,7 @@ class Samples:
         ups.last = sample.at
         own = ups.own.at(sample.at)
         if before is not None and between(own, before, sample.at):
-            ups.meter.forget()  # that time is covered already, or a part of it
+            ups.meter.reset()  # that time is covered already, or a part of it
         if within(own, sample.at):
             return SAMPLED_HERE
         figures = parse_figures(sample.variables)
@@ -100,10 +94,7 @@ class Samples:
         at = format_utc(sample.at)
         self._rows += (at, ups.number, sample.status, *(figures.get(name) for name in FIGURES), watts, rule)
         known = {"realpower": rating.realpower, "power": rating.power}
-        for name, *choices in IDENTITY:
-            known[name] = next(
-                (sample.variables[choice] for choice in choices if sample.variables.get(choice)), None
-            )
+        known |= find_identity(sample.variables)
         ups.known = {
             **ups.known,
             **known,

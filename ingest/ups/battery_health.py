@@ -1,28 +1,30 @@
-"""What is known of a battery: from recorded discharges alone. Pure.
+"""The health of a battery, from recorded discharges alone. Pure.
 
-A charge of 100 % on float says nothing of capacity, so there is no score: a discharge is compared with the first ones of
-the same battery, and the UPS's prediction of runtime with what came of it. Without a discharge the answer is that there is none.
+A charge of 100 % on float shows nothing of capacity, so there is no score: a discharge is compared with the first ones of
+the same battery, and the runtime that the UPS predicted with the one that came of it. Without a discharge the answer is
+that there is none.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from statistics import median
+from typing import Any, NamedTuple
 
-PEUKERT = (
-    1.15  # of AGM batteries; used to bring two discharges to one load, never to predict from the nameplate
-)
+# Exponent for AGM batteries; used to bring two discharges to one load, never to predict from the nameplate.
+PEUKERT = 1.15
 MIN_CHARGE_AT_START = 95.0  # % of charge at the start of a discharge that counts
 MIN_CHARGE_LOST = 20.0  # % lost, or
 MIN_COVERED_S = 300.0
 MIN_SAMPLES = 5
 LOAD_BAND = 0.2  # a load further from that of the first discharge cannot be compared
-BASELINE_DISCHARGES = 3  # discharges that make the battery's beginning
+BASELINE_DISCHARGES = 3  # the first ones, with which the latest is compared
 END_OF_LIFE = 0.8  # of the first capacity: customary, EUROBAT
 NO_DISCHARGE = "no discharge yet"
 
 
 @dataclass(frozen=True)
 class Discharge:
-    """A recorded outage. s, Wh, W, % of charge; None where the UPS does not tell."""
+    """A recorded outage. s, Wh, W, % of charge; None where the UPS does not report it."""
 
     started_at: str
     complete: bool
@@ -36,25 +38,25 @@ class Discharge:
     to_low_s: float | None = None
 
     @property
-    def charge_lost(self):
-        """% of charge lost, None where it is not told."""
+    def charge_lost(self) -> float | None:
+        """% of charge lost, None where it is not known."""
         if self.charge_start is None or self.charge_end is None:
             return None
         return self.charge_start - self.charge_end
 
     @property
-    def full_charge_s(self):
+    def full_charge_s(self) -> float | None:
         """How long the charge at the start would have lasted at this pace; the time to LB where there is no charge."""
-        if self.charge_lost:
+        if self.charge_lost and self.charge_start is not None:
             return self.covered_s * self.charge_start / self.charge_lost
         return self.to_low_s
 
-    @property
-    def wh_per_point(self):
-        return self.wh / self.charge_lost if self.charge_lost and self.wh is not None else None
 
-
-def parse_discharge(started_at, complete, figures):
+def parse_discharge(
+    started_at: str,
+    complete: bool,
+    figures: Mapping[str, Any],  # Any: it is the JSON of events.figures
+) -> Discharge:
     """A row of `events` (ONBATT) with its figures as a Discharge."""
     return Discharge(
         started_at,
@@ -70,9 +72,8 @@ def parse_discharge(started_at, complete, figures):
     )
 
 
-def exclusion_reason(discharge, watts=None):
-    """Why a discharge cannot be counted, in words; None where it can. `watts` is the load to compare at."""
-    points = discharge.charge_lost
+def exclusion_reason(discharge: Discharge, watts: float | None = None) -> str | None:
+    """Why a discharge does not count; None where it does. `watts` is the load to compare at."""
     if not discharge.complete:
         return "not seen from start to end"
     if discharge.samples < MIN_SAMPLES:
@@ -81,7 +82,7 @@ def exclusion_reason(discharge, watts=None):
         return "the load is not known"
     if discharge.charge_start is not None and discharge.charge_start < MIN_CHARGE_AT_START:
         return f"began at a charge of {discharge.charge_start:g} %"
-    if discharge.covered_s < MIN_COVERED_S and (points is None or points < MIN_CHARGE_LOST):
+    if discharge.covered_s < MIN_COVERED_S and (discharge.charge_lost or 0.0) < MIN_CHARGE_LOST:
         return "too short to tell"
     if discharge.full_charge_s is None:
         return "neither a loss of charge nor LB was seen"
@@ -90,7 +91,7 @@ def exclusion_reason(discharge, watts=None):
     return None
 
 
-def scale_to_load(discharge, watts, k=PEUKERT):
+def scale_to_load(discharge: Discharge, watts: float | None, k: float = PEUKERT) -> Discharge:
     """The discharge as it would have been at another load, by Peukert: t2 = t1 (P1 / P2) ** k. The energy follows."""
     if not discharge.watts or not watts:
         return discharge
@@ -105,12 +106,20 @@ def scale_to_load(discharge, watts, k=PEUKERT):
     )
 
 
+class RuntimeAccuracy(NamedTuple):
+    """Real runtime as shares of the predicted one, over the discharges that count."""
+
+    median: float
+    lowest: float
+    highest: float
+
+
 @dataclass(frozen=True)
 class BatteryHealth:
-    """What the discharges of one battery say. Shares are of 1; None: too little is known.
+    """What the discharges of one battery show. Shares are of 1, times in s; None: too little is known.
 
-    `full_charge_s`: how long a full charge lasted at `watts`, (first ones, latest). `runtime_accuracy`: what came of the predicted
-    runtime, as (median share, lowest, highest). `excluded`: (started_at, why).
+    `first_full_charge_s`, `latest_full_charge_s`: how long a full charge lasted at `watts`, at first and of late; `spread`
+    is the shortest and the longest one. `excluded`: (started_at, reason) of the discharges that do not count.
     """
 
     summary: str
@@ -120,57 +129,49 @@ class BatteryHealth:
     latest_full_charge_s: float | None = None
     capacity: float | None = None
     spread: tuple[float, float] | None = None
-    runtime_accuracy: tuple[float, float, float] | None = None
+    runtime_accuracy: RuntimeAccuracy | None = None
     excluded: tuple[tuple[str, str], ...] = ()
 
 
-def assess(discharges, since=""):
-    """The BatteryHealth of the discharges, in order of time, that began at `since` (UTC text; of the battery's change) or later."""
-    excluded, counted, watts = [], [], None
+def assess(discharges: Iterable[Discharge], since: str = "") -> BatteryHealth:
+    """The health by discharges in order of time; `since` is when the battery was changed, UTC text."""
+    excluded: list[tuple[str, str]] = []
+    counted: list[Discharge] = []
+    watts: float | None = None
     for discharge in discharges:
         if discharge.started_at < since:
             continue
-        why = exclusion_reason(discharge, watts)
-        if why is not None:
-            excluded.append((discharge.started_at, why))
+        reason = exclusion_reason(discharge, watts)
+        if reason is not None:
+            excluded.append((discharge.started_at, reason))
             continue
         watts = watts or discharge.watts
         counted.append(discharge)
     if not counted:
         return BatteryHealth(NO_DISCHARGE, excluded=tuple(excluded))
-    durations = [scale_to_load(discharge, watts).full_charge_s for discharge in counted]
+    durations = [scale_to_load(discharge, watts).full_charge_s or 0.0 for discharge in counted]
     first = median(durations[:BASELINE_DISCHARGES])
-    accuracies = sorted(d.full_charge_s / d.predicted_s for d in counted if d.predicted_s)
     capacity = durations[-1] / first if len(durations) > 1 and first else None
-    words = f"{len(counted)} discharge{'s' if len(counted) > 1 else ''}"
+    summary = f"{len(counted)} discharge{'s' if len(counted) > 1 else ''}"
     if capacity is not None and capacity < END_OF_LIFE:
-        words += f", the latest lasted {100 * capacity:.0f} % of the first"
+        summary += f", the latest lasted {100 * capacity:.0f} % of the first"
     return BatteryHealth(
-        words,
+        summary,
         len(counted),
         watts,
         first,
         durations[-1],
         capacity,
         (min(durations), max(durations)),
-        (median(accuracies), accuracies[0], accuracies[-1]) if accuracies else None,
+        _runtime_accuracy(counted),
         tuple(excluded),
     )
 
 
-def pair_outages(outages, within_s=30.0):
-    """Outages that began together: lists of (ups, started, ...) rows whose starts lie within `within_s` of the first.
-
-    Several UPSes in one list tell of the mains; a single one tells of its own circuit.
-    """
-    groups = []
-    for row in sorted(outages, key=lambda row: row[1]):
-        if (
-            groups
-            and row[1] - groups[-1][0][1] <= within_s
-            and row[0] not in [other[0] for other in groups[-1]]
-        ):
-            groups[-1].append(row)
-        else:
-            groups.append([row])
-    return groups
+def _runtime_accuracy(discharges: Iterable[Discharge]) -> RuntimeAccuracy | None:
+    shares = [
+        discharge.full_charge_s / discharge.predicted_s
+        for discharge in discharges
+        if discharge.full_charge_s is not None and discharge.predicted_s
+    ]
+    return RuntimeAccuracy(median(shares), min(shares), max(shares)) if shares else None

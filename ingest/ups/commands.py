@@ -1,4 +1,4 @@
-"""Instant commands of UPSes: what NUT's standard ones do, which of them may cost somebody the power. Pure."""
+"""Instant commands of UPSes: what NUT's standard ones do, and which of them put the load at risk. Pure."""
 
 import difflib
 import re
@@ -47,9 +47,10 @@ COMMANDS = {  # NUT's docs/nut-names.txt; n is the number of an outlet
     "driver.reload-or-exit": "Have the driver read its configuration, or end",
     "driver.exit": "End the driver",
 }
-RISKS = (  # pattern of a command -> what it may cost
+RISKS = (  # pattern of a command -> the risk
     (
-        r"(outlet\.(\d+\.)?)?load\.(off|cycle)(\..*)?|shutdown\.(?!stop$).*|outlet\.(\d+\.)?shutdown\..*|driver\.killpower",
+        r"(outlet\.(\d+\.)?)?load\.(off|cycle)(\..*)?|shutdown\.(?!stop$).*|"
+        r"outlet\.(\d+\.)?shutdown\..*|driver\.killpower",
         "it takes the power from what this UPS feeds",
     ),
     (
@@ -59,43 +60,41 @@ RISKS = (  # pattern of a command -> what it may cost
     (r"bypass\.start", "on bypass nothing is protected"),
     (r"driver\..*", "nobody watches this UPS while its driver is gone"),
 )
-EP20_COMMANDS = (
-    "beeper.enable",
-    "beeper.disable",
-)  # all that the registers of a MUST EP20 allow without risk
-NO_DESCRIPTION = "Description unavailable"  # upsd's words for a command that it has none for
-MIN_SIMILARITY = 0.94  # so alike is a word to a standard name only when it is a slip of the pen
+# All that the registers of a MUST EP20 allow without risk.
+EP20_COMMANDS = ("beeper.enable", "beeper.disable")
+NO_DESCRIPTION = "Description unavailable"  # upsd's text for a command that it has none for
+MIN_SIMILARITY = 0.94  # from here on a name is taken for a misspelled standard one
 
 
-def command_label(command, described=""):
-    """What a command does, in words: ours for NUT's standard ones, else the server's `described`, else its name."""
+def command_label(command: str, description: str = "") -> str:
+    """What a command does: our text for NUT's standard ones, else the server's `description`, else its name."""
     number = re.search(r"(?<=^outlet\.)\d+(?=\.)", command)
-    words = COMMANDS.get(re.sub(r"^outlet\.\d+\.", "outlet.n.", command))
-    if words:
-        return re.sub(r"\bn\b", number[0], words) if number else words
-    return described if described and described != NO_DESCRIPTION else command
+    text = COMMANDS.get(re.sub(r"^outlet\.\d+\.", "outlet.n.", command))
+    if text:
+        return re.sub(r"\bn\b", number[0], text) if number else text
+    return description if description and description != NO_DESCRIPTION else command
 
 
-def command_risk(command):
-    """What a command may cost, in words; '' for one that costs nothing."""
-    return next((words for pattern, words in RISKS if re.fullmatch(pattern, command)), "")
+def command_risk(command: str) -> str:
+    """The risk of a command; '' for one that has none."""
+    return next((risk for pattern, risk in RISKS if re.fullmatch(pattern, command)), "")
 
 
-def invalid_name_reason(word, kind):
-    """What is wrong with a name under `commands:` or `settings:` (kind); None where it can be right.
+def invalid_name_reason(name: str, kind: str) -> str | None:
+    """Why a name under `commands:` or `settings:` (kind) is wrong; None where it can be right.
 
     UPSes have names besides the standard ones, so only what is nearly a standard name, or one of the other kind, is wrong.
     """
-    plain = re.sub(r"(?<=\.)\d+(?=\.)", "n", word)
+    plain = re.sub(r"(?<=\.)\d+(?=\.)", "n", name)
     commands, variables = tuple(COMMANDS), variable_names()
-    right, other, there = (
+    valid, other, other_kind = (
         (commands, variables, "settings") if kind == "commands" else (variables, commands, "commands")
     )
-    if re.search(r'[\s"\\\x00-\x1f\x7f]', word) or not word:
-        return f"{word!r} is no name of NUT's"
-    if plain in right:
+    if re.search(r'[\s"\\\x00-\x1f\x7f]', name) or not name:
+        return f"{name!r} is no name of NUT's"
+    if plain in valid:
         return None
     if plain in other:
-        return f"{word!r} is one for {there}:"
-    close = difflib.get_close_matches(plain, right, 1, MIN_SIMILARITY)
-    return f"{word!r} is no name of NUT's: did you mean {close[0]!r}?" if close else None
+        return f"{name!r} is one for {other_kind}:"
+    close = difflib.get_close_matches(plain, valid, 1, MIN_SIMILARITY)
+    return f"{name!r} is no name of NUT's: did you mean {close[0]!r}?" if close else None

@@ -1,4 +1,4 @@
-"""What each event of a UPS says to people. The names are upsmon's; the last five are ours."""
+"""The text for each event of a UPS. The names are upsmon's; the last five are ours."""
 
 EVENT_WORDS = {
     "ONBATT": "on battery",
@@ -20,5 +20,5 @@ EVENT_WORDS = {
     "HOT": "too hot",
     "LOAD_HIGH": "load high",
 }
-# While one of these goes on, the UPS needs a look; the status itself tells the others.
-LIMITS = ("REPLBATT", "ALARM", "VOLTAGE", "INPUT_LOW", "CHARGE_LOW", "HOT", "LOAD_HIGH")
+# While one of these is open, the UPS needs attention; the status itself shows the others.
+ATTENTION_EVENTS = ("REPLBATT", "ALARM", "VOLTAGE", "INPUT_LOW", "CHARGE_LOW", "HOT", "LOAD_HIGH")

@@ -1,9 +1,12 @@
 """One UPS's hour as a row of `ups_samples_hourly`: written as a whole, so that writing it twice is harmless."""
 
-from datetime import datetime
+import sqlite3
+from dataclasses import dataclass, replace
 
-from ingest.db.time import format_utc
+from ingest.db.time import format_utc, parse_utc
+from ingest.ups.energy import CoveredSpan
 from ingest.ups.figures import column
+from ingest.ups.records import Figures
 
 HOURLY_FIGURES = (
     "input.voltage",
@@ -29,21 +32,45 @@ UPSERT_HOUR = (
 )
 
 
+@dataclass(slots=True)
+class Statistics:
+    """Count, lowest, sum and highest of one figure."""
+
+    count: int
+    low: float
+    total: float
+    high: float
+
+    def add(self, count: int, low: float, total: float, high: float) -> None:
+        """Add `count` values with this lowest, sum and highest."""
+        self.count += count
+        self.total += total
+        if low < self.low:
+            self.low = low
+        if high > self.high:
+            self.high = high
+
+    def row(self) -> tuple[float, float, float]:
+        """Lowest, average and highest, as the columns hold them."""
+        return self.low, round(self.total / self.count, 4), self.high
+
+
 class UpsHour:
-    """Count, lowest, sum and highest of each figure, and the seconds that are covered."""
+    """The statistics of each figure of one hour, and the seconds that are covered. Units: s, Wh."""
 
-    __slots__ = ("boost", "covered", "hour_at", "on_battery", "rule", "samples", "sums", "trim", "wh")
+    __slots__ = ("boost", "covered", "figures", "hour_at", "on_battery", "rule", "samples", "trim", "wh")
 
-    def __init__(self, hour_at):
+    def __init__(self, hour_at: str) -> None:
         self.hour_at = hour_at
         self.samples = 0
         self.covered = self.on_battery = self.trim = self.boost = 0.0
-        self.wh = self.rule = None
-        self.sums = {}  # figure -> [count, lowest, sum, highest]
+        self.wh: float | None = None
+        self.rule: str | None = None
+        self.figures: dict[str, Statistics] = {}
 
     @classmethod
-    def load(cls, connection, ups, hour_at):
-        """The hour as far as the file has it. Where its samples are pruned, its own figures stand for them."""
+    def load(cls, connection: sqlite3.Connection, ups: int, hour_at: str) -> "UpsHour":
+        """The hour as the file has it. Where its samples are pruned, its own figures stand for them."""
         hour = cls(hour_at)
         row = connection.execute(
             f"select {', '.join(COLUMNS[2:])} from ups_samples_hourly where ups = ? and hour_at = ?",
@@ -51,80 +78,71 @@ class UpsHour:
         ).fetchone()
         if row is None:
             return hour
-        hour.samples, hour.covered, hour.on_battery, hour.trim, hour.boost, hour.wh, hour.rule = row[
-            : len(SUMS)
-        ]
-        end = format_utc(datetime.fromisoformat(hour_at).timestamp() + 3600)
+        sums, averages = row[: len(SUMS)], row[len(SUMS) :]
+        hour.samples, hour.covered, hour.on_battery, hour.trim, hour.boost, hour.wh, hour.rule = sums
+        end = format_utc(parse_utc(hour_at) + 3600)
         parts = ", ".join(f"count({c}), min({c}), total({c}), max({c})" for c in map(column, HOURLY_FIGURES))
         held, *found = connection.execute(
             f"select count(*), {parts} from ups_samples where ups = ? and sampled_at >= ? and sampled_at < ?",
             (ups, hour_at, end),
         ).fetchone()
         for number, name in enumerate(HOURLY_FIGURES):
-            low, average, high = row[len(SUMS) + 3 * number :][:3]
+            low, average, high = averages[3 * number :][:3]
             if held < hour.samples and average is not None:
-                hour.sums[name] = [hour.samples, low, average * hour.samples, high]
+                hour.figures[name] = Statistics(hour.samples, low, average * hour.samples, high)
             elif found[4 * number]:
-                hour.sums[name] = list(found[4 * number : 4 * number + 4])
+                hour.figures[name] = Statistics(*found[4 * number : 4 * number + 4])
         return hour
 
-    def merged(self, other):
-        """An Hour of what is in this one and in another one, which is later."""
+    def merged(self, later: "UpsHour") -> "UpsHour":
+        """The hour of what is in this one and in another one, which is later."""
         hour = UpsHour(self.hour_at)
-        for name in ("samples", "covered", "on_battery", "trim", "boost"):
-            setattr(hour, name, getattr(self, name) + getattr(other, name))
-        hour.wh = self.wh if other.wh is None else (self.wh or 0.0) + other.wh
-        hour.rule = other.rule or self.rule
-        hour.sums = dict(self.sums)
-        for name, (count, low, total, high) in other.sums.items():
-            held = self.sums.get(name)
-            if held is not None:
-                count, low, total, high = (
-                    held[0] + count,
-                    min(held[1], low),
-                    held[2] + total,
-                    max(held[3], high),
-                )
-            hour.sums[name] = [count, low, total, high]
+        hour.samples = self.samples + later.samples
+        hour.covered = self.covered + later.covered
+        hour.on_battery = self.on_battery + later.on_battery
+        hour.trim = self.trim + later.trim
+        hour.boost = self.boost + later.boost
+        hour.wh = self.wh if later.wh is None else (self.wh or 0.0) + later.wh
+        hour.rule = later.rule or self.rule
+        hour.figures = {name: replace(held) for name, held in self.figures.items()}
+        for name, new in later.figures.items():
+            if name in hour.figures:
+                hour.figures[name].add(new.count, new.low, new.total, new.high)
+            else:
+                hour.figures[name] = replace(new)
         return hour
 
-    def add_sample(self, figures, watts, rule):
-        """A full sample within the hour."""
+    def add_sample(self, figures: Figures, watts: float | None, rule: str | None) -> None:
+        """Add a full sample of this hour; W, and the rule that gave them."""
         self.samples += 1
         self.rule = rule or self.rule
         for name in HOURLY_FIGURES:
             value = watts if name == "watts" else figures.get(name)
             if value is None:
                 continue
-            sums = self.sums.get(name)
-            if sums is None:
-                self.sums[name] = [1, value, value, value]
-                continue
-            sums[0] += 1
-            sums[2] += value
-            if value < sums[1]:
-                sums[1] = value
-            if value > sums[3]:
-                sums[3] = value
+            held = self.figures.get(name)
+            if held is None:
+                self.figures[name] = Statistics(1, value, value, value)
+            else:
+                held.add(1, value, value, value)
 
-    def add_span(self, span):
-        """Covered time within the hour."""
+    def add_span(self, span: CoveredSpan) -> None:
+        """Add covered time of this hour."""
         self.covered += span.seconds
         if span.wh is not None:
             self.wh = (self.wh or 0.0) + span.wh
-        if "OB" in span.words:
+        if "OB" in span.tokens:
             self.on_battery += span.seconds
-        if "TRIM" in span.words:
+        if "TRIM" in span.tokens:
             self.trim += span.seconds
-        if "BOOST" in span.words:
+        if "BOOST" in span.tokens:
             self.boost += span.seconds
 
-    def values(self, ups):
+    def values(self, ups: int) -> tuple[int | float | str | None, ...]:
         """The row, for UPSERT_HOUR."""
-        parts = []
+        parts: list[float | None] = []
         for name in HOURLY_FIGURES:
-            count, low, total, high = self.sums.get(name, (0, None, 0.0, None))
-            parts += (low, round(total / count, 4) if count else None, high)
+            parts += self.figures[name].row() if name in self.figures else (None, None, None)
         return (
             ups,
             self.hour_at,

@@ -1,6 +1,9 @@
 """The figures of one outage, kept as it goes on. Pure; they are the JSON that `events.figures` holds."""
 
-from ingest.ups.energy import covered_seconds, watt_hours
+from typing import Any
+
+from ingest.ups.energy import Observation, covered_seconds, watt_hours
+from ingest.ups.records import Figures
 
 LOWEST = {
     "lowest_charge": "battery.charge",
@@ -10,80 +13,95 @@ LOWEST = {
 
 
 class OutageFigures:
-    """Adds up what is seen while a UPS is on battery.
+    """Adds up what is observed while a UPS is on battery.
 
-    Only what lies between two samples that follow each other counts, or between a sample and the end; `seconds` alone is
-    from start to end. Units: s, Wh, W, %, V.
+    Only the time between two consecutive observations counts, or between one and the end; `seconds` alone is from start
+    to end. Units: s, Wh, W, %, V. After a restart `figures` are those of the open event.
     """
 
-    def __init__(self, figures, observation=None):
+    def __init__(
+        self,
+        figures: dict[str, Any],  # Any: it is the JSON of events.figures
+        observation: Observation | None = None,
+    ) -> None:
         self.figures = figures
-        self._last = observation  # the last one seen on battery, None after a failed poll or a restart
+        self._last = observation  # the last one on battery, None after a failed poll or a restart
 
     @classmethod
-    def begin(cls, observation, before):
-        """An outage that is noticed at `observation`; `before` are the figures of the last sample on mains, {} if there is none."""
-        figures = {"seconds": 0.0, "covered_s": 0.0, "samples": 0, "missed_polls": 0, "low_battery": 0}
+    def begin(cls, observation: Observation, before: Figures) -> "OutageFigures":
+        """The figures of an outage first seen at `observation`; `before`: of the last sample on mains, or {}."""
+        figures: dict[str, Any] = {  # Any: as above
+            "seconds": 0.0,
+            "covered_s": 0.0,
+            "samples": 0,
+            "missed_polls": 0,
+            "low_battery": 0,
+        }
         if "battery.charge" in before:
             figures["charge_start"] = before["battery.charge"]
         if "battery.runtime" in before:
             figures["predicted_runtime_s"] = before["battery.runtime"]
         return cls(figures, observation)
 
-    def see(self, observation, figures, started, watts_rule):
-        """A full sample on battery."""
-        own = self.figures
-        self._cover(observation)
-        own["seconds"] = round(observation.at - started, 3)
-        own["samples"] += 1
-        charge, runtime, load = (
-            figures.get(name) for name in ("battery.charge", "battery.runtime", "ups.load")
-        )
-        if charge is not None:
-            own.setdefault("charge_start", charge)
-            own["charge_end"] = charge
-        if runtime is not None:
-            if own["samples"] == 1 and own["missed_polls"] == 0:
-                own["predicted_runtime_s"] = runtime  # at the load that the outage really has
-            own.setdefault("predicted_runtime_s", runtime)
+    def add_sample(
+        self, observation: Observation, sample: Figures, started: float, watts_rule: str | None
+    ) -> None:
+        """Add a full sample on battery; `started` is the outage's start, unix seconds."""
+        self._cover(observation, observation.watts)
+        figures = self.figures
+        figures["seconds"] = round(observation.at - started, 3)
+        figures["samples"] += 1
+        self._add_battery(sample)
+        load = sample.get("ups.load")
         if load is not None:
-            mean, number = own.get("load_avg", load), own["samples"]
-            own["load_avg"] = round(mean + (load - mean) / number, 2)
+            mean = figures.get("load_avg", load)
+            figures["load_avg"] = round(mean + (load - mean) / figures["samples"], 2)
         for name, variable in LOWEST.items():
-            if variable in figures:
-                own[name] = min(own.get(name, figures[variable]), figures[variable])
+            if variable in sample:
+                figures[name] = min(figures.get(name, sample[variable]), sample[variable])
         if watts_rule:
-            own["watts_rule"] = watts_rule
-        if "LB" in observation.words and not own["low_battery"]:
-            own["low_battery"] = 1
-            own["seconds_to_low"] = own["seconds"]
+            figures["watts_rule"] = watts_rule
+        if "LB" in observation.tokens and not figures["low_battery"]:
+            figures["low_battery"] = 1
+            figures["seconds_to_low"] = figures["seconds"]
 
-    def miss(self):
-        """A poll failed: what lies around it is not counted."""
+    def _add_battery(self, sample: Figures) -> None:
+        figures = self.figures
+        charge, runtime = sample.get("battery.charge"), sample.get("battery.runtime")
+        if charge is not None:
+            figures.setdefault("charge_start", charge)
+            figures["charge_end"] = charge
+        if runtime is not None:
+            if figures["samples"] == 1 and figures["missed_polls"] == 0:
+                figures["predicted_runtime_s"] = runtime  # at the load that the outage really has
+            figures.setdefault("predicted_runtime_s", runtime)
+
+    def add_failed_poll(self) -> None:
+        """A poll failed: the time around it is not covered."""
         self.figures["missed_polls"] += 1
         self._last = None
 
-    def gap(self):
-        """Nobody looked for a while."""
+    def add_gap(self) -> None:
+        """Nothing was polled for a while: that time is not covered."""
         self._last = None
 
-    def end(self, observation, started):
-        """Mains are back at `observation`; returns whether the last observations before it were seen."""
-        seen = self._cover(observation, last=True)
+    def end(self, observation: Observation, started: float) -> bool:
+        """Mains are back at `observation`; returns whether the time just before it is covered."""
+        observed = self._cover(observation, None)
         self.figures["seconds"] = round(observation.at - started, 3)
-        return seen
+        return observed
 
-    def _cover(self, observation, last=False):
+    def _cover(self, observation: Observation, watts: float | None) -> bool:
         before, self._last = self._last, observation
         seconds = covered_seconds(before, observation) if before else None
-        if seconds is None:
+        if before is None or seconds is None:
             return False
-        own = self.figures
-        own["covered_s"] = round(own["covered_s"] + seconds, 3)
-        wh = watt_hours(before.watts, None if last else observation.watts, seconds)
+        figures = self.figures
+        figures["covered_s"] = round(figures["covered_s"] + seconds, 3)
+        wh = watt_hours(before.watts, watts, seconds)
         if wh is not None:
-            own["wh"] = round(own.get("wh", 0.0) + wh, 6)
-            metered = own["metered_s"] = round(own.get("metered_s", 0.0) + seconds, 3)
+            figures["wh"] = round(figures.get("wh", 0.0) + wh, 6)
+            metered = figures["metered_s"] = round(figures.get("metered_s", 0.0) + seconds, 3)
             if metered:
-                own["watts_avg"] = round(own["wh"] * 3600 / metered, 2)
+                figures["watts_avg"] = round(figures["wh"] * 3600 / metered, 2)
         return True

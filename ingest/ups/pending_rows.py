@@ -1,202 +1,238 @@
-"""The rows that a UpsStore pends, and how they get into the open transaction. A write may be repeated."""
+"""The rows that the store has pending, and how they get into the open transaction. A write may be repeated."""
 
 import json
+import sqlite3
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from ingest.db.bulk_insert import Insert
+from ingest.db.bulk_insert import Insert, Value
 from ingest.db.time import format_utc
 from ingest.ups import registry
 from ingest.ups.commands import command_label
 from ingest.ups.figures import FIGURES, column
 from ingest.ups.hourly import UPSERT_HOUR, UpsHour
+from ingest.ups.records import Event, PollRun, UpsControls
+from ingest.ups.registry import UpsSource
+from ingest.ups.tracked_ups import COLUMNS, TrackedUps
 from ingest.ups.variables import full_label
 
 SAMPLES = Insert(
     "ups_samples", ["sampled_at", "ups", "ups_status", *map(column, FIGURES), "watts", "watts_rule"]
 )
-CHANGES = Insert("ups_variable_changes", ["ups", "variable", "old", "value", "changed_at"])
-UPSERT_VARIABLE = """insert into ups_variables (ups, variable, value, number, writable, changed_at) values (?, ?, ?, ?, ?, ?)
-on conflict (ups, variable) do update set value = excluded.value, number = excluded.number, writable = excluded.writable,
-changed_at = excluded.changed_at"""
-INSERT_CONTROL = """insert into ups_controls (ups, kind, name, description, listed, type, choices, ranges, checked_at)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+VARIABLE_CHANGES = Insert("ups_variable_changes", ["ups", "variable", "old", "value", "changed_at"])
+UPSERT_VARIABLE = """insert into ups_variables (ups, variable, value, number, writable, changed_at)
+values (?, ?, ?, ?, ?, ?)
+on conflict (ups, variable) do update set value = excluded.value, number = excluded.number,
+writable = excluded.writable, changed_at = excluded.changed_at"""
+INSERT_CONTROL = """insert into ups_controls
+(ups, kind, name, description, listed, type, choices, ranges, checked_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 INSERT_RUN = "insert into polls (ups, started_at, ended_at, count, outcome, detail) values (?, ?, ?, ?, ?, ?)"
+UPDATE_RUN = "update polls set ended_at = ?, count = ? where id = ?"
 INSERT_EVENT = """insert into events (event, ups, started_at, ended_at, complete, detail, figures)
 values (?, ?, ?, ?, ?, ?, ?)"""
 UPDATE_EVENT = "update events set ended_at = ?, complete = ?, detail = ?, figures = ? where id = ?"
-COLUMNS = (
-    "mfr",
-    "model",
-    "serial",
-    "firmware",
-    "realpower_nominal",
-    "power_nominal",
-    "power_factor",
-    "status",
-    "status_at",
-    "outcome",
-    "outcome_at",
-    "first_seen_at",
-    "last_sample_at",
-)
-KEPT = ("first_seen_at",)  # where the file has one, an import may have told an earlier one
+UNCONFIGURE = "update ups set configured = 0 where id = ?"
+KEPT = ("first_seen_at",)  # where the file has one, an import may have set an earlier one
 SET = (f"{name} = coalesce({f'{name}, ?' if name in KEPT else f'?, {name}'})" for name in COLUMNS)
 UPDATE_UPS = f"update ups set {', '.join(SET)} where id = ?"
 
 
-class Pending:
-    """What one commit holds. Rows refer to Ups, PollRun and Event objects, whose ids are known once it stands."""
+class SampleRow(NamedTuple):
+    """A row of `ups_samples`; `figures` are the values of FIGURES."""
 
-    def __init__(self):
-        self.new, self.gone, self.dirty = [], [], set()  # Ups objects
-        self.samples = []  # (ups, at, status, figures, watts, rule)
-        self.variables = {}  # (ups, variable) -> (value, number, writable, changed_at), None: the UPS tells it no more
-        self.flags = {}  # (ups, variable) -> writable
-        self.history = []  # (ups, variable, old, value, changed_at)
-        self.hours = {}  # (ups, hour_at) -> Hour, what is to be added to that of the file
-        self.runs, self.events = {}, {}  # -> the Ups that each is of
-        self.offers = {}  # Ups -> (UpsControls, the settings that the config has for it)
-        self._ids, self._row_ids, self._totals = {}, {}, {}
+    at: str
+    ups: TrackedUps
+    status: str
+    figures: list[float | None]
+    watts: float | None
+    watts_rule: str | None
 
-    def hour(self, ups, hour_at):
+
+class VariableRow(NamedTuple):
+    """A row of `ups_variables`."""
+
+    value: str
+    number: float | None
+    writable: bool
+    changed_at: str
+
+
+class HistoryRow(NamedTuple):
+    """A row of `ups_variable_changes`."""
+
+    ups: TrackedUps
+    variable: str
+    old: str
+    value: str
+    changed_at: str
+
+
+class PendingRows:
+    """The rows of one commit. They refer to TrackedUps, PollRun and Event objects, which get their ids by it."""
+
+    def __init__(self) -> None:
+        self.new: list[TrackedUps] = []
+        self.gone: list[TrackedUps] = []
+        self.changed: set[TrackedUps] = set()  # in their columns
+        self.samples: list[SampleRow] = []
+        self.variables: dict[tuple[TrackedUps, str], VariableRow | None] = {}  # None: to be deleted
+        self.writable: dict[tuple[TrackedUps, str], bool] = {}  # variables of which this alone has changed
+        self.history: list[HistoryRow] = []
+        self.hours: dict[tuple[TrackedUps, str], UpsHour] = {}  # what is to be added to those of the file
+        self.runs: dict[PollRun, TrackedUps] = {}
+        self.events: dict[Event, TrackedUps] = {}
+        self.controls: dict[TrackedUps, UpsControls] = {}
+        self._ids: dict[TrackedUps, int] = {}
+        self._row_ids: dict[PollRun | Event, int] = {}
+        self._totals: dict[tuple[TrackedUps, str], UpsHour] = {}
+
+    def hour(self, ups: TrackedUps, hour_at: str) -> UpsHour:
         """What is pending of an hour."""
         if (ups, hour_at) not in self.hours:
             self.hours[ups, hour_at] = UpsHour(hour_at)
         return self.hours[ups, hour_at]
 
-    def write(self, connection, sources):
+    def write(self, connection: sqlite3.Connection, sources: Mapping[str, UpsSource]) -> set[str]:
         """Write all of it inside the open transaction; returns the topics that changed."""
-        left_out = "update ups set configured = 0 where id = ?"
-        connection.executemany(left_out, [(ups.id,) for ups in self.gone if ups.id is not None])
+        connection.executemany(UNCONFIGURE, [(ups.id,) for ups in self.gone if ups.id is not None])
         self._ids = {ups: self._insert(connection, ups, sources[ups.source]) for ups in self.new}
-        number = self._number
-        connection.executemany(left_out, [(number(ups),) for ups in self.gone if ups.id is None])
-        connection.executemany(UPDATE_UPS, [(*ups.columns.values(), number(ups)) for ups in self.dirty])
+        id_of = self._id_of
+        connection.executemany(UNCONFIGURE, [(id_of(ups),) for ups in self.gone if ups.id is None])
+        connection.executemany(UPDATE_UPS, [(*ups.columns.values(), id_of(ups)) for ups in self.changed])
         self._write_hours(connection)  # before the samples: what the file has of them is looked up
-        flat = []
-        for ups, at, status, figures, watts, rule in self.samples:
-            flat += (at, number(ups), status, *figures, watts, rule)
+        flat: list[Value] = []
+        for at, ups, status, figures, watts, rule in self.samples:
+            flat += (at, id_of(ups), status, *figures, watts, rule)
         SAMPLES.append(connection, flat)
         self._write_variables(connection)
-        for ups, offered in self.offers.items():
-            self._write_offer(connection, number(ups), *offered)
+        for ups, controls in self.controls.items():
+            self._write_controls(connection, ups, controls)
         self._row_ids = {**self._write_runs(connection), **self._write_events(connection)}
-        told = {
-            "ups": self.dirty or self.new or self.gone,
+        written = {
+            "ups": self.changed or self.new or self.gone,
             "ups_samples": flat,
-            "ups_variables": self.variables or self.flags,
+            "ups_variables": self.variables or self.writable,
             "polls": self.runs,
             "events": self.events,
-            "ups_controls": self.offers,
+            "ups_controls": self.controls,
         }
-        return {topic for topic, rows in told.items() if rows}
+        return {topic for topic, rows in written.items() if rows}
 
-    def committed(self):
-        """The transaction stands: what is new has its number now."""
-        for ups, number in self._ids.items():
-            ups.id = number
-        for row, number in self._row_ids.items():
-            row.id = number
+    def committed(self) -> None:
+        """Give the ids to what is new: the transaction is committed."""
+        for ups, id in self._ids.items():
+            ups.id = id
+        for row, id in self._row_ids.items():
+            row.id = id
         for (ups, hour_at), hour in self._totals.items():
             ups.hours[hour_at] = hour
             for earlier in sorted(ups.hours)[:-2]:
                 del ups.hours[earlier]
 
     @staticmethod
-    def _insert(connection, ups, source):
-        number = registry.insert(connection, ups.name, source.driver, source.name, ups.address, ups.label)
-        connection.execute("update ups set configured = 1 where id = ?", (number,))
-        return number
+    def _insert(connection: sqlite3.Connection, ups: TrackedUps, source: UpsSource) -> int:
+        id = registry.insert(connection, ups.name, source.driver, source.name, ups.address, ups.label)
+        connection.execute("update ups set configured = 1 where id = ?", (id,))
+        return id
 
-    def _number(self, ups):
+    def _id_of(self, ups: TrackedUps) -> int:
         return self._ids[ups] if ups.id is None else ups.id
 
-    def _write_hours(self, connection):
+    def _write_hours(self, connection: sqlite3.Connection) -> None:
         self._totals = {}
-        for (ups, hour_at), fresh in self.hours.items():
-            held = ups.hours.get(hour_at) or UpsHour.load(connection, self._number(ups), hour_at)
-            self._totals[ups, hour_at] = held.merged(fresh)
+        for (ups, hour_at), added in self.hours.items():
+            held = ups.hours.get(hour_at) or UpsHour.load(connection, self._id_of(ups), hour_at)
+            self._totals[ups, hour_at] = held.merged(added)
         connection.executemany(
-            UPSERT_HOUR, [hour.values(self._number(ups)) for (ups, _), hour in self._totals.items()]
+            UPSERT_HOUR, [hour.values(self._id_of(ups)) for (ups, _), hour in self._totals.items()]
         )
 
-    def _write_variables(self, connection):
-        number = self._number
-        rows = [(number(ups), variable, row) for (ups, variable), row in self.variables.items()]
+    def _write_variables(self, connection: sqlite3.Connection) -> None:
+        id_of, rows = self._id_of, self.variables.items()
         connection.executemany(
-            UPSERT_VARIABLE, [(ups, variable, *row) for ups, variable, row in rows if row is not None]
+            UPSERT_VARIABLE,
+            [(id_of(ups), variable, *row) for (ups, variable), row in rows if row is not None],
         )
         connection.executemany(
             "delete from ups_variables where ups = ? and variable = ?",
-            [(ups, variable) for ups, variable, row in rows if row is None],
+            [(id_of(ups), variable) for (ups, variable), row in rows if row is None],
         )
         connection.executemany(
             "update ups_variables set writable = ? where ups = ? and variable = ?",
-            [(writable, number(ups), variable) for (ups, variable), writable in self.flags.items()],
+            [(writable, id_of(ups), variable) for (ups, variable), writable in self.writable.items()],
         )
-        CHANGES(connection, [value for ups, *rest in self.history for value in (number(ups), *rest)])
+        history: list[Value] = []
+        for ups, *values in self.history:
+            history += (id_of(ups), *values)
+        VARIABLE_CHANGES(connection, history)
 
-    @staticmethod
-    def _write_offer(connection, ups, offer, own):
-        at = format_utc(offer.at)
-        rows = [
+    def _write_controls(self, connection: sqlite3.Connection, ups: TrackedUps, controls: UpsControls) -> None:
+        id, at = self._id_of(ups), format_utc(controls.at)
+        commands: list[tuple[Value, ...]] = [
             (
-                ups,
+                id,
                 "command",
                 name,
-                command_label(name, words),
-                int(own is not None and name in own.commands),
+                command_label(name, text),
+                int(name in ups.own.commands),
                 "",
                 "[]",
                 "[]",
                 at,
             )
-            for name, words in offer.commands.items()
+            for name, text in controls.commands.items()
         ]
-        rows += [
+        settings: list[tuple[Value, ...]] = [
             (
-                ups,
+                id,
                 "setting",
                 name,
                 full_label(name),
                 1,
-                one.type,
-                json.dumps(one.choices),
-                json.dumps(one.ranges),
+                setting.type,
+                json.dumps(setting.choices),
+                json.dumps(setting.ranges),
                 at,
             )
-            for name, one in offer.settings.items()
+            for name, setting in controls.settings.items()
         ]
-        connection.execute("delete from ups_controls where ups = ?", (ups,))
-        connection.executemany(INSERT_CONTROL, rows)
+        connection.execute("delete from ups_controls where ups = ?", (id,))
+        connection.executemany(INSERT_CONTROL, commands + settings)
 
-    def _write_runs(self, connection):
-        ids = {}
+    def _write_runs(self, connection: sqlite3.Connection) -> dict[PollRun | Event, int]:
+        ids: dict[PollRun | Event, int] = {}
         for run, ups in self.runs.items():
+            ended_at = format_utc(run.ended)
             if run.id is None:
                 row = (
-                    self._number(ups),
+                    self._id_of(ups),
                     format_utc(run.started),
-                    format_utc(run.ended),
+                    ended_at,
                     run.count,
                     run.outcome,
                     run.detail,
                 )
-                ids[run] = connection.execute(INSERT_RUN, row).lastrowid
+                ids[run] = _last_id(connection.execute(INSERT_RUN, row))
             else:
-                connection.execute(
-                    "update polls set ended_at = ?, count = ? where id = ?",
-                    (format_utc(run.ended), run.count, run.id),
-                )
+                connection.execute(UPDATE_RUN, (ended_at, run.count, run.id))
         return ids
 
-    def _write_events(self, connection):
-        ids = {}
+    def _write_events(self, connection: sqlite3.Connection) -> dict[PollRun | Event, int]:
+        ids: dict[PollRun | Event, int] = {}
         for event, ups in self.events.items():
             figures = json.dumps({name: value for name, value in event.figures.items() if value is not None})
-            row = (event.ended and format_utc(event.ended), int(event.complete), event.detail, figures)
+            ended_at = format_utc(event.ended) if event.ended else None
+            row = (ended_at, int(event.complete), event.detail, figures)
             if event.id is None:
-                head = (event.event, self._number(ups), format_utc(event.started))
-                ids[event] = connection.execute(INSERT_EVENT, (*head, *row)).lastrowid
+                head = (event.event, self._id_of(ups), format_utc(event.started))
+                ids[event] = _last_id(connection.execute(INSERT_EVENT, (*head, *row)))
             else:
                 connection.execute(UPDATE_EVENT, (*row, event.id))
         return ids
+
+
+def _last_id(cursor: sqlite3.Cursor) -> int:
+    """The id of the row that was just inserted."""
+    if cursor.lastrowid is None:
+        raise RuntimeError("the cursor inserted no row")
+    return cursor.lastrowid

@@ -1,105 +1,158 @@
 """The pace of every reader of UPSes: when to ask for what, what to hand to the store, when to try again.
 
-A reader is one daemon thread for one source, so that one that hangs delays no other. Subclasses speak with the device.
+A reader is one daemon thread for one source, so that one that hangs delays no other. Subclasses do the dialogue.
 """
 
 import logging
 import threading
 import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
-from ingest.ups.records import Poll
+from ingest.errors import VoltkeeperError
+from ingest.pipeline.source_health import Health
+from ingest.process.backoff import Backoff
+from ingest.ups.records import Poll, UpsItem, Variables
 from ingest.ups.status import WAIT, is_discharging, status_tokens
 
 log = logging.getLogger(__name__)
 
 FIRST_BACKOFF_S, LAST_BACKOFF_S = 1.0, 10.0
-SHORTENED = 0.8  # of poll_s at most is waited between two attempts, so that data is back within one poll
-LEAST_LOG_S = 600.0  # the same failure is logged again after that
-ABOUT_NO_UPS = ("driver.", "server.")  # variables that a server has before its driver knows anything
+BACKOFF_SHARE = 0.8  # of poll_s at most is waited between two attempts, so that data is back within one poll
+LOG_INTERVAL_S = 600.0  # the same failure is logged again after that
+SERVER_VARIABLES = ("driver.", "server.")  # variables that a server has before its driver knows anything
 RECONNECT_OUTCOMES = (
     "closed",
-)  # a connection that was closed is made anew at once, before anything counts as failed
+)  # after these the connection is made anew at once, before a poll counts as failed
 
 
-class SourceError(Exception):
-    """A source could not be asked at all: every UPS of it failed."""
+class SourceError(VoltkeeperError):
+    """A source could not be polled at all: every UPS of it failed. `outcome` is that of `polls`."""
 
-    def __init__(self, outcome, message):
+    def __init__(self, outcome: str, message: str) -> None:
         super().__init__(message)
         self.outcome, self.message = outcome, message
 
 
-class UpsError(Exception):
-    """One UPS did not answer well; the source can still be asked for the others."""
+class UpsError(VoltkeeperError):
+    """One UPS gave no usable answer; its source can still be polled for the others. `outcome` is that of `polls`."""
 
-    def __init__(self, outcome, message):
+    def __init__(self, outcome: str, message: str) -> None:
         super().__init__(message)
         self.outcome, self.message = outcome, message
+
+
+class FullAnswer(NamedTuple):
+    """All variables of a UPS; which of them can be set, and of which changes are history (None: not known now)."""
+
+    variables: Variables
+    writable: frozenset[str] | None
+    settings: frozenset[str] | None
 
 
 class UpsPollState:
-    """What a reader remembers of one UPS."""
+    """What a reader remembers of one UPS. Times are monotonic seconds unless said."""
 
-    def __init__(self, name):
+    def __init__(self, name: str) -> None:
         self.name = name
-        self.status = None  # of the last good poll; None after one that failed
-        self.due = 0.0  # when the next full poll is, on the monotonic clock
-        self.coalesced, self.coalesced_at, self.coalesced_monotonic = 0, 0.0, 0.0
-        self.trouble = ""  # outcome and words of what is wrong now
-        self.failures = 0  # polls that failed, one after the other
+        self.status: str | None = None  # of the last answered poll; None after one that failed
+        self.due = 0.0  # when the next full poll is
+        self.coalesced, self.coalesced_at, self.coalesced_monotonic = 0, 0.0, 0.0  # `_at` is unix seconds
+        self.problem = ""  # what is wrong now, with its outcome
+        self.failures = 0  # consecutive polls that failed
 
 
-class SourceReader(threading.Thread):
-    """Asks for `ups.status` every `status_s`, for all variables every `poll_s` and, while on battery, every `status_s`.
+class SourceReader(threading.Thread, ABC):
+    """Polls `ups.status` every `status_s`, all variables every `poll_s` and, while on battery, every `status_s`.
 
-    `emit(item)` takes what is found, from this thread. Subclasses have `_open()`, `_close()` (from any thread),
-    `_names()`, `_read_status(name)`, `_read_all(name)` -> (variables, writable, settings), and `_failure_location(outcome)`.
+    `emit(item)` takes what is found, from this thread.
     """
 
-    def __init__(self, name, status_s, poll_s, health, emit):
+    def __init__(
+        self,
+        name: str,
+        status_s: float,
+        poll_s: float,
+        health: Health,
+        emit: Callable[[UpsItem], object],
+    ) -> None:
         super().__init__(name=f"ups {name}", daemon=True)
         self.source, self.status_s, self.poll_s = name, min(status_s, poll_s), poll_s
         self.health = health
         self._emit = emit
         self._stopping = threading.Event()
-        self._states = {}
-        self._last_logged = ("", 0.0)
+        self._states: dict[str, UpsPollState] = {}
+        self._last_logged = ("", 0.0)  # outcome, monotonic seconds
 
-    def stop(self):
-        """Have the thread end; a call that waits ends at once. `join()` it: what it still knows is handed in by then."""
+    @abstractmethod
+    def _open(self) -> None:
+        """Connect. Raises SourceError."""
+
+    @abstractmethod
+    def _close(self) -> None:
+        """Disconnect, from any thread: a call that waits ends at once."""
+
+    @abstractmethod
+    def _names(self) -> Sequence[str]:
+        """The UPSes to poll now."""
+
+    @abstractmethod
+    def _read_status(self, name: str) -> str:
+        """The `ups.status` of a UPS. Raises UpsError, SourceError."""
+
+    @abstractmethod
+    def _read_all(self, name: str) -> FullAnswer:
+        """All variables of a UPS. Raises UpsError, SourceError."""
+
+    @abstractmethod
+    def _failure_location(self, outcome: str) -> str:
+        """Where a poll of this outcome failed: 'server', 'driver' or 'device'."""
+
+    def _warnings(self) -> Sequence[str]:
+        """Messages about faults of the source besides those of its UPSes."""
+        return ()
+
+    def _connected_detail(self, number: int) -> str:
+        """The text for a source that is connected, with `number` UPSes."""
+        return ""
+
+    def stop(self) -> None:
+        """End the thread; a call that waits ends at once. `join()` it: what is pending is handed over by then."""
         self._stopping.set()
         self._close()
 
-    def run(self):
-        backoff, healthy = FIRST_BACKOFF_S, False
+    def run(self) -> None:
+        """Connect and poll until `stop()`."""
+        backoff = Backoff(FIRST_BACKOFF_S, min(LAST_BACKOFF_S, BACKOFF_SHARE * self.poll_s))
+        polled = False  # since the last failure
         while not self._stopping.is_set():
             try:
                 self._open()
                 self.health.connects += 1
                 self._last_logged = ("", 0.0)
                 for _ in self._rounds():
-                    backoff, healthy = FIRST_BACKOFF_S, True
+                    backoff.reset()
+                    polled = True
             except SourceError as error:
                 self._close()
                 if self._stopping.is_set():
                     break
-                if healthy and error.outcome in RECONNECT_OUTCOMES:
+                if polled and error.outcome in RECONNECT_OUTCOMES:
                     log.info("%s: %s; connecting anew", self.source, error.message)
-                    healthy = False
-                    continue
-                healthy = False
-                self._fail_all(error)
-                self._wait(min(backoff, SHORTENED * self.poll_s))
-                backoff = min(2 * backoff, LAST_BACKOFF_S)
+                else:
+                    self._fail_all(error)
+                    self._wait(backoff.next_s())
+                polled = False
             except Exception:
-                log.exception("%s: reading cannot go on as it is; starting it anew", self.source)
+                log.exception("%s: reading fails; starting it anew", self.source)
                 self._close()
                 self.health.fail("lost", "an error of the program, see the log")
                 self._wait(self.poll_s)
         for state in self._states.values():
-            self._flush(state)
+            self._emit_coalesced(state)
 
-    def _rounds(self):
+    def _rounds(self) -> Iterator[None]:
         """One round of polls every `status_s`, in step with the clock whatever a round takes."""
         due = time.monotonic()
         while not self._stopping.is_set():
@@ -107,135 +160,129 @@ class SourceReader(threading.Thread):
                 if self._stopping.is_set():
                     return
                 self._poll(self._states.setdefault(name, UpsPollState(name)))
-            self._report()
+            self._update_health()
             yield
-            due += self.status_s
             now = time.monotonic()
-            if due < now:
-                due = now
+            due = max(due + self.status_s, now)
             self._wait(due - now)
 
-    def _wait(self, seconds):
+    def _wait(self, seconds: float) -> None:
         """Wait until the next poll or attempt is due; `stop()` ends it."""
         self._stopping.wait(seconds)
 
-    def _poll(self, state):
-        try:
-            self._ask(state)
-        except UpsError as error:
-            self._failed(state, error)
-
-    def _ask(self, state):
+    def _poll(self, state: UpsPollState) -> None:
         now = time.monotonic()
         if state.status == "" and now < state.due:
-            return  # it tells no status (a PDU): all of it, now and then
-        if state.status is not None and now < state.due and not is_discharging(status_tokens(state.status)):
-            status = self._read_status(state.name)
-            at, monotonic = time.time(), time.monotonic()
-            self._count_answer(state, at)
-            if status == state.status:
-                state.coalesced, state.coalesced_at, state.coalesced_monotonic = (
-                    state.coalesced + 1,
-                    at,
-                    monotonic,
-                )
-                return
-            state.status = status
-            self._emit_poll(state, Poll(state.name, at, monotonic, self._interval(status), status=status))
+            return  # it has no status (a PDU): all of it, now and then
+        try:
+            before = state.status
+            if (
+                before is None
+                or now >= state.due
+                or is_discharging(status_tokens(before))
+                or self._poll_status(state, before)
+            ):
+                self._poll_all(state, now)
+        except UpsError as error:
+            self._add_failure(state, error)
+
+    def _poll_status(self, state: UpsPollState, before: str) -> bool:
+        """Ask for the status alone; returns whether it has changed."""
+        status = self._read_status(state.name)
+        at, monotonic = time.time(), time.monotonic()
+        self._count_answer(at)
+        if status == before:
+            state.coalesced += 1
+            state.coalesced_at, state.coalesced_monotonic = at, monotonic
+            return False
+        state.status = status
+        self._emit_poll(state, Poll(state.name, at, monotonic, self._interval(status), status=status))
+        return True
+
+    def _poll_all(self, state: UpsPollState, now: float) -> None:
         variables, writable, settings = self._read_all(state.name)
         at, monotonic = time.time(), time.monotonic()
-        self._count_answer(state, at)
+        self._count_answer(at)
         status = state.status = variables.get("ups.status", "")
         state.due = now + self.poll_s - self.status_s / 2
-        if not status and all(name.startswith(ABOUT_NO_UPS) for name in variables):
+        if not status and all(name.startswith(SERVER_VARIABLES) for name in variables):
             status = WAIT
         waiting = status != "" and not status_tokens(status)
-        state.trouble, state.failures = "wait: its driver has no data yet" if waiting else "", 0
-        self._emit_poll(
-            state,
-            Poll(
-                state.name,
-                at,
-                monotonic,
-                self._interval(status),
-                status=status,
-                variables=None if waiting else variables,
-                writable=writable,
-                settings=settings,
-            ),
+        state.problem, state.failures = "wait: its driver has no data yet" if waiting else "", 0
+        poll = Poll(
+            state.name,
+            at,
+            monotonic,
+            self._interval(status),
+            status=status,
+            variables=None if waiting else variables,
+            writable=writable,
+            settings=settings,
         )
+        self._emit_poll(state, poll)
         if waiting:
             state.status = None
 
-    def _interval(self, status):
+    def _interval(self, status: str) -> float:
         return self.status_s if is_discharging(status_tokens(status)) else self.poll_s
 
-    def _count_answer(self, state, at):
+    def _count_answer(self, at: float) -> None:
         self.health.received += 1
         self.health.last_data = at
 
-    def _emit_poll(self, state, poll):
+    def _emit_poll(self, state: UpsPollState, poll: Poll) -> None:
         poll.coalesced, poll.coalesced_at = state.coalesced, state.coalesced_at
         state.coalesced = 0
         self._emit(poll)
 
-    def _flush(self, state):
-        """Hand in the polls that went well and said nothing new."""
+    def _emit_coalesced(self, state: UpsPollState) -> None:
+        """Hand over the polls that were answered with nothing new."""
         if state.coalesced:
             state.coalesced -= 1
             at, monotonic = state.coalesced_at, state.coalesced_monotonic
-            self._emit_poll(state, Poll(state.name, at, monotonic, self.poll_s, status=state.status))
+            self._emit_poll(state, Poll(state.name, at, monotonic, self.poll_s, status=state.status or ""))
 
-    def _failed(self, state, error):
+    def _add_failure(self, state: UpsPollState, error: SourceError | UpsError) -> None:
         state.status = None
         state.failures += 1
-        if state.failures > 1:  # a single one says nothing yet
-            state.trouble = f"{error.outcome}: {error.message}"
+        if state.failures > 1:  # a single one is common
+            state.problem = f"{error.outcome}: {error.message}"
         self.health.rejected += 1
-        self._emit_poll(
-            state,
-            Poll(
-                state.name,
-                time.time(),
-                time.monotonic(),
-                self.poll_s,
-                outcome=error.outcome,
-                where=self._failure_location(error.outcome),
-                message=error.message,
-            ),
+        poll = Poll(
+            state.name,
+            time.time(),
+            time.monotonic(),
+            self.poll_s,
+            outcome=error.outcome,
+            where=self._failure_location(error.outcome),
+            message=error.message,
         )
+        self._emit_poll(state, poll)
 
-    def _fail_all(self, error):
+    def _fail_all(self, error: SourceError) -> None:
         names = set(self._states) | set(self._names())
         for name in sorted(names):
-            self._failed(self._states.setdefault(name, UpsPollState(name)), error)
+            self._add_failure(self._states.setdefault(name, UpsPollState(name)), error)
         if not names:
             self.health.rejected += 1
-        words = f"{error.outcome}: {error.message}"
-        self.health.fail("lost", words)
+        problem = f"{error.outcome}: {error.message}"
+        self.health.fail("lost", problem)
+        outcome, logged_at = self._last_logged
         now = time.monotonic()
-        if error.outcome != self._last_logged[0] or now - self._last_logged[1] > LEAST_LOG_S:
-            log.warning("%s: %s", self.source, words)
+        if error.outcome != outcome or now - logged_at > LOG_INTERVAL_S:
+            log.warning("%s: %s", self.source, problem)
             self._last_logged = (error.outcome, now)
 
-    def _report(self):
-        """The source can be asked: how its UPSes do, as the row of `ingest_status`."""
-        states = [self._states[name] for name in self._names()]
-        trouble = [f"{state.name}: {state.trouble}" for state in states if state.trouble]
-        words = "; ".join([*trouble, *self._warnings()])
-        silent = bool(states) and len(trouble) == len(states)
-        state = "silent" if silent else "connected"
+    def _update_health(self) -> None:
+        """The source answers: bring the row of `ingest_status` in line with the state of its UPSes."""
+        names = self._names()
+        problems = [f"{name}: {self._states[name].problem}" for name in names if self._states[name].problem]
+        detail = "; ".join([*problems, *self._warnings()])
+        state = "silent" if names and len(problems) == len(names) else "connected"
         if state == "connected" != self.health.state:
             log.info("%s: connected", self.source)
-        if not words:
-            self.health.set_state(state, self._connected_detail(len(states)))
-        elif (state, words) != (self.health.state, self.health.detail):
-            self.health.fail(state, words)
-            log.warning("%s: %s", self.source, words)
-
-    def _warnings(self):
-        """Further words for people, where something besides the UPSes is wrong."""
-        return ()
-
-    def _connected_detail(self, number):
-        return ""
+        if not detail:
+            self.health.set_state(state, self._connected_detail(len(names)))
+        elif (state, detail) != (self.health.state, self.health.detail):
+            self.health.fail(state, detail)
+            log.warning("%s: %s", self.source, detail)

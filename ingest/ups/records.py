@@ -1,60 +1,80 @@
 """The records of UPSes that pass between readers, the store and the event machine."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-OK, WAIT = "ok", "wait"
+from ingest.ups.setting_values import Setting
+
+OK, WAIT = "ok", "wait"  # outcomes of a poll that was answered; WAIT: the driver has no data yet
 OPENED, UPDATED, CLOSED = "opened", "updated", "closed"
 
+Variables = Mapping[str, str]  # NUT name -> text as the device gives it
+Figures = dict[str, float]  # NUT name -> number, in NUT's units
 
-@dataclass
+
+@dataclass(slots=True)
 class Poll:
     """One poll of one UPS. Times in seconds: unix, and the monotonic clock.
 
     Answered: `status`, and `variables` where all of them were asked for; `writable` and `settings` name those that can be
     set, and those whose changes are history (None: not known now). Failed: `outcome`, `where` it went wrong ('server',
-    'driver', 'device') and `message`. `coalesced` polls went well before this one and said the same as the one before them,
-    the last of them at `coalesced_at`. `informational` alone: it stands in `polls` and means nothing for events.
+    'driver', 'device') and `message`. `coalesced` polls before this one were answered with the same status as the one
+    before them, the last of them at `coalesced_at`. `informational`: a row of `polls` alone, without effect on events.
     """
 
     ups: str
     at: float
     monotonic: float
-    interval_s: float
+    interval_s: float  # until the next poll of this kind
     outcome: str = OK
     status: str = ""
-    variables: dict | None = None
-    writable: frozenset | None = None
-    settings: frozenset | None = None
+    variables: Variables | None = None
+    writable: frozenset[str] | None = None
+    settings: frozenset[str] | None = None
     where: str = ""
     message: str = ""
     coalesced: int = 0
     coalesced_at: float = 0.0
     informational: bool = False
 
+    @property
+    def failed(self) -> bool:
+        """Whether the UPS was not reached, or its answer could not be used."""
+        return self.outcome not in (OK, WAIT)
 
-@dataclass
+
+class Measurement(NamedTuple):
+    """What the variables of a full poll amount to. `watts_rule` is how the W came about, as `energy` has it."""
+
+    figures: Figures
+    watts: float | None = None
+    watts_rule: str | None = None
+
+
+@dataclass(slots=True)
 class InstantCommand:
-    """An instant command was sent to a UPS, by whom. `sure` False: nobody told whether the UPS does it."""
+    """An instant command that was sent to a UPS. `confirmed` False: whether the UPS carried it out is not known."""
 
     ups: str
     at: float
     monotonic: float
     command: str
     by: str
-    sure: bool = True
+    confirmed: bool = True
 
 
-@dataclass
+@dataclass(slots=True)
 class UpsControls:
-    """What a UPS can be told to do: its commands with the server's words, and what the listed settings take."""
+    """The instant commands that a UPS has, and the values that its listed settings take."""
 
     ups: str
     at: float
-    commands: dict  # name -> description, '' where the server was not asked for it
-    settings: dict  # name -> Setting
+    commands: dict[str, str]  # name -> the server's description, '' where it was not asked
+    settings: dict[str, Setting]
 
 
-@dataclass
+@dataclass(slots=True)
 class UpsFound:
     """A server lists a UPS that the config does not name."""
 
@@ -64,17 +84,22 @@ class UpsFound:
     description: str = ""
 
 
-@dataclass
+@dataclass(slots=True)
 class UpsGone:
-    """A server does not list a UPS any more."""
+    """A server no longer lists a UPS."""
 
     ups: str
     at: float
 
 
-@dataclass(eq=False)
+UpsItem = (
+    Poll | InstantCommand | UpsControls | UpsFound | UpsGone
+)  # what readers and senders give to the store
+
+
+@dataclass(eq=False, slots=True)
 class PollRun:
-    """Polls of equal outcome that followed each other: a row of `polls`."""
+    """Consecutive polls of equal outcome: a row of `polls`. Times are unix seconds."""
 
     outcome: str
     detail: str
@@ -82,42 +107,24 @@ class PollRun:
     ended: float
     count: int = 1
     id: int | None = None
-    written: float = 0.0  # unix seconds of the last write
+    written: float = 0.0  # when it was last written
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Event:
-    """One row of `events`. Times are unix seconds; `ended` None: it goes on."""
+    """One row of `events`. Times are unix seconds; `ended` None: ongoing."""
 
     event: str
     started: float
     ended: float | None = None
     complete: bool = True
     detail: str = ""
-    figures: dict = field(default_factory=dict)
+    figures: dict[str, Any] = field(default_factory=dict)  # Any: it is the JSON of the column
     id: int | None = None
 
 
-@dataclass(frozen=True)
-class Good:
-    """A poll that was answered. `variables` and what is read from them are None where only the status was asked for."""
+class EventChange(NamedTuple):
+    """What happened to an event: `verb` is OPENED, UPDATED or CLOSED."""
 
-    at: float
-    monotonic: float
-    status: str
-    interval_s: float
-    variables: dict | None = None
-    figures: dict | None = None
-    watts: float | None = None
-    watts_rule: str | None = None
-
-
-@dataclass(frozen=True)
-class Failed:
-    """A poll that failed: the short word, where ('server', 'driver' or 'device'), and the words for people."""
-
-    at: float
-    monotonic: float
-    outcome: str
-    where: str
-    message: str
+    verb: str
+    event: Event

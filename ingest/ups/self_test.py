@@ -1,53 +1,86 @@
-"""Self-tests of a UPS, from what it says of them: `ups.test.result`, `ups.test.date`, the word TEST, or our own command. Pure."""
+"""Self-tests of a UPS, found by `ups.test.result`, `ups.test.date`, the status token TEST, or a command of ours. Pure."""
 
 import re
+from typing import NamedTuple
 
-RUNNING = re.compile(r"in progress|progressing|running|testing", re.I)
+from ingest.ups.records import Variables
+
+RUNNING = re.compile(r"in progress|progressing|running|testing", re.IGNORECASE)
 NEVER = re.compile(
-    r"no test|never|not (?:yet )?(?:performed|run|started)|^\s*(?:none|unknown|n/?a)?\s*$", re.I
+    r"no test|never|not (?:yet )?(?:performed|run|started)|^\s*(?:none|unknown|n/?a)?\s*$", re.IGNORECASE
 )
-SCHEDULED = re.compile(r"scheduled|pending", re.I)
-PATIENCE_S = 900  # a test that we ordered and that shows no result by then is given up
+SCHEDULED = re.compile(r"scheduled|pending", re.IGNORECASE)
+RESULT_TIMEOUT_S = 900  # a test that we ordered and that shows no result by then is given up
+# What a poll means for the TEST event. MISSED: a test began and ended between two polls.
+STARTED, FINISHED, MISSED, NO_RESULT = "started", "finished", "missed", "no result"
+
+
+class SelfTestReport(NamedTuple):
+    """`ups.test.result` and `ups.test.date`; None where a UPS has no such variable."""
+
+    result: str | None = None
+    date: str | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the result is that of a test in progress."""
+        return bool(self.result and RUNNING.search(self.result))
+
+    @property
+    def has_result(self) -> bool:
+        """Whether a test has ended with a result."""
+        return bool(self.result) and not any(
+            pattern.search(self.result or "") for pattern in (NEVER, SCHEDULED)
+        )
+
+    def differs_from(self, before: "SelfTestReport") -> bool:
+        """Whether a variable that both reports have has another value."""
+        return any(
+            old is not None and new is not None and new != old for old, new in zip(before, self, strict=True)
+        )
+
+
+NO_REPORT = SelfTestReport()
 
 
 class SelfTest:
-    """What one UPS's test does. `look()` says how an open TEST event has to change."""
+    """The self-tests of one UPS."""
 
-    def __init__(self, result=None, date=None):
-        self.result, self.date = result, date  # None: never heard
-        self._ordered = None  # monotonic seconds
+    def __init__(self, report: SelfTestReport = NO_REPORT) -> None:
+        self._report = report  # the last values known
+        self._ordered: float | None = None  # monotonic seconds
 
-    def order(self, monotonic):
-        """We told the UPS to test itself."""
+    def order(self, monotonic: float) -> None:
+        """Note that a command of ours started a test."""
         self._ordered = monotonic
 
-    def look(self, words, variables, monotonic, is_open):
-        """(what happens: 'open', 'close', 'passed by', 'lost' or None, result text).
-
-        'passed by': a test began and ended between two polls. `variables` None: a status poll alone.
-        """
+    def apply_poll(
+        self, tokens: frozenset[str], variables: Variables | None, monotonic: float, is_open: bool
+    ) -> str | None:
+        """STARTED, FINISHED, MISSED, NO_RESULT or None. `variables` None: a poll of the status alone."""
         if variables is None:
-            return ("open" if "TEST" in words and not is_open else None), self.result
-        result, date = variables.get("ups.test.result"), variables.get("ups.test.date")
-        before, day_before = self.result, self.date
-        self.result = result if result is not None else before
-        self.date = date if date is not None else day_before
-        running = "TEST" in words or bool(result and RUNNING.search(result))
-        if running:
-            return (None if is_open else "open"), result
-        changed = (before is not None and result is not None and result != before) or (
-            day_before is not None and date is not None and date != day_before
+            return STARTED if "TEST" in tokens and not is_open else None
+        report = SelfTestReport(variables.get("ups.test.result"), variables.get("ups.test.date"))
+        before = self._report
+        self._report = SelfTestReport(
+            before.result if report.result is None else report.result,
+            before.date if report.date is None else report.date,
         )
-        told = bool(result) and not NEVER.search(result) and not SCHEDULED.search(result)
+        if "TEST" in tokens or report.is_running:
+            return None if is_open else STARTED
+        changed = report.differs_from(before)
         if is_open:
-            waited = self._ordered is not None and not (before and RUNNING.search(before))
-            if waited and not changed:
-                if monotonic - self._ordered < PATIENCE_S:
-                    return None, result
-                self._ordered = None
-                return "lost", result
+            return self._end(before, changed, monotonic)
+        if changed and (report.has_result or report.date != before.date):
+            return MISSED
+        return None
+
+    def _end(self, before: SelfTestReport, changed: bool, monotonic: float) -> str | None:
+        """What becomes of an open test that is not running now."""
+        if self._ordered is not None and not before.is_running and not changed:
+            if monotonic - self._ordered < RESULT_TIMEOUT_S:
+                return None
             self._ordered = None
-            return "close", result
-        if changed and (told or date != day_before):
-            return "passed by", result
-        return None, result
+            return NO_RESULT
+        self._ordered = None
+        return FINISHED

@@ -1,60 +1,70 @@
-"""What a settable variable takes, as the server says (type, ENUM, RANGE), and whether a value is one of that. Pure."""
+"""The values that a settable variable takes, as the server reports them (type, ENUM, RANGE). Pure."""
 
 import re
 from dataclasses import dataclass
 
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
+CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 MAX_LENGTH = 256  # characters; upsd has no room for much more in a line
 
 
 @dataclass(frozen=True)
 class Setting:
-    """`type` is what GET TYPE says (RW NUMBER, RW STRING:32 ...); `choices` are the ENUM, `ranges` the RANGEs."""
+    """`type` is the answer to GET TYPE (RW NUMBER, RW STRING:32 ...); `choices` are the ENUM, `ranges` the RANGEs."""
 
     type: str = ""
     choices: tuple[str, ...] = ()
     ranges: tuple[tuple[str, str], ...] = ()
 
     @property
-    def max_length(self):
+    def is_text(self) -> bool:
+        """Whether any text is taken."""
+        return "STRING" in self.type
+
+    @property
+    def max_length(self) -> int:
         """How many characters a text may have."""
         found = re.search(r"STRING:(\d+)", self.type)
         return min(int(found[1]), MAX_LENGTH) if found and int(found[1]) else MAX_LENGTH
 
+    @property
+    def bounds(self) -> list[tuple[float, float]]:
+        """The ranges that are numbers."""
+        pairs = [(parse_number(low), parse_number(high)) for low, high in self.ranges]
+        return [(low, high) for low, high in pairs if low is not None and high is not None]
 
-def parse_number(text):
-    """The number that a strict decimal text is, else None."""
+
+def parse_number(text: str) -> float | None:
+    """The number that a strict decimal text is, else None. It is what a server is sent, so no comma is taken."""
     return float(text) if NUMBER.fullmatch(text) else None
 
 
-def invalid_value_reason(setting, value, now=""):
-    """Why a variable that is `now` does not take a value, in words; None where it does."""
-    if re.search(r"[\x00-\x1f\x7f]", value):
+def invalid_value_reason(setting: Setting, value: str, now: str = "") -> str | None:
+    """Why a variable that is `now` does not take a value; None where it does."""
+    if CONTROL_CHARACTER.search(value):
         return "has a control character in it"
-    if not value and "STRING" not in setting.type:
+    if not value and not setting.is_text:
         return "is empty"
     if setting.choices and value not in setting.choices:
         return f"{value!r} is none of {', '.join(setting.choices)}"
-    bounds = [(parse_number(low), parse_number(high)) for low, high in setting.ranges]
-    bounds = [(low, high) for low, high in bounds if low is not None and high is not None]
-    number = parse_number(value)
-    if bounds:
-        told = " or ".join(f"{low:g} to {high:g}" for low, high in bounds)
-        if number is None or not any(low <= number <= high for low, high in bounds):
-            return f"{value!r} is not in {told}"
-    elif (
-        not setting.choices
-        and "STRING" not in setting.type
-        and number is None
-        and parse_number(now) is not None
-    ):
-        return f"{value!r} is no number"
-    if len(value) > setting.max_length:
+    reason = _invalid_number_reason(setting, value, now)
+    if reason is None and len(value) > setting.max_length:
         return f"is longer than {setting.max_length} characters"
-    return None
+    return reason
 
 
-def same_value(one, other):
-    """Whether two texts say the same value: `20` and `020` do."""
+def _invalid_number_reason(setting: Setting, value: str, now: str) -> str | None:
+    """Why a value is out of every range; or, without ranges, not a number where the variable holds one."""
+    number, bounds = parse_number(value), setting.bounds
+    if bounds:
+        if number is not None and any(low <= number <= high for low, high in bounds):
+            return None
+        return f"{value!r} is not in {' or '.join(f'{low:g} to {high:g}' for low, high in bounds)}"
+    takes_number = not setting.choices and not setting.is_text and parse_number(now) is not None
+    return f"{value!r} is no number" if takes_number and number is None else None
+
+
+def same_value(one: str, other: str) -> bool:
+    """Whether two texts are the same value: `20` and `020` are."""
     numbers = parse_number(one), parse_number(other)
     return one == other or (None not in numbers and numbers[0] == numbers[1])

@@ -1,6 +1,6 @@
-"""`ups.status` as a set of words, and what each word says to people."""
+"""`ups.status` as a set of tokens, and the text for each token."""
 
-# NUT's docs/new-drivers.txt, and words seen besides. The order here is the order in which people read them.
+# NUT's docs/new-drivers.txt, and tokens seen besides. The order here is the order in which people read them.
 STATUS_WORDS = {
     "ALARM": "alarm",
     "FSD": "shutting down on order",
@@ -23,24 +23,22 @@ STATUS_WORDS = {
     "SD": "shutting down",
     "WAIT": "no data yet",
 }
-WAIT = "WAIT"  # upsd has heard nothing from the driver yet: nothing follows from it
+WAIT = "WAIT"  # upsd has no data from the driver yet: nothing follows from it
 
 
-def status_tokens(text):
-    """The words of an `ups.status`, unknown ones too. Empty where it says nothing: WAIT, or no status at all."""
-    words = frozenset((text or "").split())
-    return frozenset() if WAIT in words else words
+def status_tokens(text: str | None) -> frozenset[str]:
+    """The tokens of an `ups.status`, unknown ones too. Empty for WAIT, and for no status at all."""
+    tokens = frozenset((text or "").split())
+    return frozenset() if WAIT in tokens else tokens
 
 
-def describe_status(text):
-    """The status for people: 'on battery, discharging'. A word that nobody explains stays as it is."""
-    words = (text or "").split()
-    known = [word for word in STATUS_WORDS if word in words]
-    return ", ".join(
-        [STATUS_WORDS[word] for word in known] + [word for word in words if word not in STATUS_WORDS]
-    )
+def describe_status(text: str | None) -> str:
+    """The status for people: 'on battery, discharging'. A token without a text stays as it is."""
+    tokens = (text or "").split()
+    known = [STATUS_WORDS[token] for token in STATUS_WORDS if token in tokens]
+    return ", ".join(known + [token for token in tokens if token not in STATUS_WORDS])
 
 
-def is_discharging(words):
-    """Whether a UPS with these words runs on its battery, whatever the reason: it is then asked more often."""
-    return "OB" in words or "DISCHRG" in words
+def is_discharging(tokens: frozenset[str]) -> bool:
+    """Whether a UPS with this status runs on its battery, whatever the reason: it is then polled more often."""
+    return "OB" in tokens or "DISCHRG" in tokens

@@ -1,20 +1,36 @@
 """What a kWh costs: the config's `energy:` as rows of `tariffs`."""
 
 import re
+import sqlite3
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from ingest.db.connection import transaction
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-COLUMNS = ("valid_from", "valid_to", "hours", "days", "price_per_kwh", "currency")
 _HOURS = re.compile(r"(\d{1,2})(?::00)?\s*-\s*(\d{1,2})(?::00)?")
 
 
-def parse_hours(text):
+class TariffRow(NamedTuple):
+    """A row of `tariffs`: local days (None: without limit), hours and days of the week ('': all), a price per kWh."""
+
+    valid_from: str | None
+    valid_to: str | None
+    hours: str
+    days: str
+    price_per_kwh: float
+    currency: str
+
+
+COLUMNS = ", ".join(TariffRow._fields)
+
+
+def parse_hours(text: str) -> str:
     """'22-6, 13-15' as the hours that begin in it, '00,01,...': the form in which SQL looks for one. '' is all.
 
     Raises ValueError.
     """
-    hours = set()
+    hours: set[int] = set()
     for part in filter(None, map(str.strip, text.split(","))):
         match = _HOURS.fullmatch(part)
         if not match or int(match[1]) > 23 or not 0 <= int(match[2]) <= 24:
@@ -24,11 +40,11 @@ def parse_hours(text):
     return ",".join(f"{hour:02d}" for hour in sorted(hours))
 
 
-def parse_days(text):
+def parse_days(text: str) -> str:
     """'mon-fri, sun' as 'mon,tue,wed,thu,fri,sun'. '' is all. Raises ValueError."""
-    days = set()
+    days: set[str] = set()
     for part in filter(None, map(str.strip, text.lower().split(","))):
-        start, _, end = (word.strip() for word in part.partition("-"))
+        start, _, end = (day.strip() for day in part.partition("-"))
         if start not in DAYS or (end and end not in DAYS):
             raise ValueError(f"{part!r} are no days, such as mon-fri or sat")
         first, last = DAYS.index(start), DAYS.index(end or start)
@@ -36,24 +52,13 @@ def parse_days(text):
     return ",".join(day for day in DAYS if day in days)
 
 
-def save_tariffs(connection, tariffs):
-    """Make `tariffs` hold what the config says; nothing is written where it does."""
-    wanted = [
-        (
-            tariff.valid_from or None,
-            tariff.valid_to or None,
-            parse_hours(tariff.hours),
-            parse_days(tariff.days),
-            tariff.price_per_kwh,
-            tariff.currency,
-        )
-        for tariff in tariffs
-    ]
-    held = connection.execute(f"select {', '.join(COLUMNS)} from tariffs order by id").fetchall()
+def save_tariffs(connection: sqlite3.Connection, tariffs: Iterable[TariffRow]) -> None:
+    """Make the table hold these rows; nothing is written where it does."""
+    wanted = list(tariffs)
+    held = connection.execute(f"select {COLUMNS} from tariffs order by id").fetchall()
     if held == wanted:
         return
     with transaction(connection):
         connection.execute("delete from tariffs")
-        connection.executemany(
-            f"insert into tariffs ({', '.join(COLUMNS)}) values ({', '.join('?' * len(COLUMNS))})", wanted
-        )
+        marks = ", ".join("?" * len(TariffRow._fields))
+        connection.executemany(f"insert into tariffs ({COLUMNS}) values ({marks})", wanted)

@@ -1,15 +1,28 @@
 """Labels, units and order of UPS variables, from `variables.yml` of this package."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TypedDict
 
 import yaml
 
 FILE = Path(__file__).parents[1] / "variables.yml"
 _INDEX = re.compile(r"(?<=\.)\d+(?=\.)")
 _LINE = re.compile(r"(?<=\.)(?:L[123](?:-(?:L[123]|N))?|N)(?=\.)")
+
+
+class _Entry(TypedDict, total=False):
+    label: str
+    unit: str
+    group: str
+
+
+class _File(TypedDict):
+    groups: dict[str, str]
+    variables: dict[str, _Entry]
 
 
 @dataclass(frozen=True)
@@ -24,8 +37,9 @@ class Variable:
 
 
 @lru_cache(maxsize=1)
-def _file() -> dict:
-    return yaml.safe_load(FILE.read_text(encoding="utf-8"))
+def _file() -> _File:
+    content: _File = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    return content
 
 
 def groups() -> dict[str, str]:
@@ -40,7 +54,7 @@ def variable_names() -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def variable(name: str) -> Variable:
-    """The entry for a variable: its own, its pattern's (`outlet.2.status` is `outlet.n.status`), or one made of its name."""
+    """The entry of a variable: its own, its pattern's (outlet.n.status), or one made of its name."""
     entries = _file()["variables"]
     index, line = _INDEX.search(name), _LINE.search(name)
     pattern = _LINE.sub("LINE", _INDEX.sub("n", name, count=1), count=1)
@@ -61,6 +75,6 @@ def full_label(name: str) -> str:
     return entry.label if entry.group == "other" else f"{groups()[entry.group]}: {entry.label}"
 
 
-def in_page_order(names: list[str]) -> list[Variable]:
+def in_page_order(names: Iterable[str]) -> list[Variable]:
     """The entries of these variables as pages show them: in the file's order, then by name."""
-    return sorted((variable(n) for n in names), key=lambda v: (v.order, v.name))
+    return sorted((variable(name) for name in names), key=lambda entry: (entry.order, entry.name))

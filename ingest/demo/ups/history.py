@@ -92,7 +92,7 @@ def make_ups_history(config: Config, days: float = 28, until: float | None = Non
     with closing(connect(config.database)) as connection:
         sources = ups_sources(config.nut, config.must)
         register(connection, sources, config.ups)
-        store = UpsStore(connection, config.timezone, sources, config.ups, telling=False)
+        store = UpsStore(connection, config.timezone, sources, config.ups, logging_enabled=False)
         recordings = []
         for source in sources:
             if source.driver == "must":

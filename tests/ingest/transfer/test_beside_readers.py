@@ -18,7 +18,7 @@ from ingest.ups.store import UpsStore
 from tests.ingest.nut.lab import Lab
 from tests.ingest.transfer.import_site import Between
 from tests.ingest.transfer.nutify_file import make_times
-from tests.ingest.ups.house import Ingest
+from tests.ingest.ups.ingest_process import IngestProcess
 
 HOURS = """select h.*, count(s.id) as held, avg(s.input_voltage) as mean, min(s.input_voltage) as low, max(s.input_voltage) as high
 from ups_samples_hourly h left join ups_samples s on s.ups = h.ups and s.sampled_at >= h.hour_at
@@ -338,7 +338,7 @@ def lab():
 def test_four_files_beside_a_real_upsd_and_its_reader(lab, tmp_path, voltkeeper, monkeypatch):
     """Nutify, upslog, an EP20 monitor and CSV tell of the same hours as the reader, and of two before it came."""
     config = f"nut:\n  - {{name: lab, port: {lab.port}, poll_s: 2, status_s: 0.5}}\n"
-    with Ingest(tmp_path, config) as ingest:
+    with IngestProcess(tmp_path, config) as ingest:
         for name in ("rack", "desk", "shed", "attic"):
             ingest.wait_sample(f"{name}@lab")
         variables = ingest.rows("select * from ups_variables order by 1, 2")

@@ -6,7 +6,7 @@ from ingest.demo.ups.ep20 import ON_BATTERY, ON_LINE, DemoEP20
 from ingest.demo.ups.models import DemoUps
 from ingest.demo.ups.upsd import DemoUpsd
 from tests.ingest.nut.lab import until
-from tests.ingest.ups.house import Ingest, at, now
+from tests.ingest.ups.ingest_process import IngestProcess, at, now
 
 STATUS_S = 0.5
 CONFIG = """
@@ -67,7 +67,9 @@ def device(frames, tmp_path_factory):
 @pytest.fixture(scope="module")
 def ingest(story, device, tmp_path_factory):
     with DemoUpsd({"rack": DemoUps("Rack", story.variables)}) as upsd:
-        ingest = Ingest(tmp_path_factory.mktemp("must"), CONFIG.format(device=device.device, port=upsd.port))
+        ingest = IngestProcess(
+            tmp_path_factory.mktemp("must"), CONFIG.format(device=device.device, port=upsd.port)
+        )
         ingest.upsd = upsd
         with ingest:
             ingest.wait_sample("garage")

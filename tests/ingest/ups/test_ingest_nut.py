@@ -7,7 +7,7 @@ import pytest
 from ingest.demo.ups.upsd import DemoUpsd
 from ingest.ups.figures import column, parse_figures
 from tests.ingest.nut.lab import DEVICES, Lab, until
-from tests.ingest.ups.house import Ingest, at, longest_gap, now
+from tests.ingest.ups.ingest_process import IngestProcess, at, longest_gap, now
 
 POLL_S, STATUS_S = 2.0, 0.5
 PLAIN = "ups.status: OL\nups.load: 50\nups.realpower.nominal: 900\nbattery.charge: 100\nbattery.runtime: 1800\ninput.voltage: 230.4\n"
@@ -33,7 +33,9 @@ def lab():
 @pytest.fixture(scope="module")
 def ingest(lab, tmp_path_factory):
     with DemoUpsd() as other:
-        with Ingest(tmp_path_factory.mktemp("nut"), CONFIG.format(lab=lab.port, other=other.port)) as ingest:
+        with IngestProcess(
+            tmp_path_factory.mktemp("nut"), CONFIG.format(lab=lab.port, other=other.port)
+        ) as ingest:
             for name in ("plain@lab", "eaton@lab", "apc@lab", "rack@other"):
                 ingest.wait_sample(name)
             yield ingest

@@ -7,7 +7,7 @@ import pytest
 
 from ingest.demo.ups.upsd import DemoUpsd
 from tests.ingest.nut.lab import Lab, free_port, until
-from tests.ingest.ups.house import Ingest, at
+from tests.ingest.ups.ingest_process import IngestProcess, at
 from tests.ingest.ups.placed_orders import ended, order, row, soon
 
 DEVICE = {
@@ -60,7 +60,7 @@ def ingest(lab, tmp_path):
 
 
 def house(folder, text):
-    ingest = Ingest(folder, text)
+    ingest = IngestProcess(folder, text)
     ingest.wait_sample("rack@lab")
     return ingest
 
@@ -332,7 +332,7 @@ def test_what_a_ups_can_be_told_is_in_its_rows(ingest):
 
 
 def test_a_server_that_is_not_there_at_all(tmp_path):
-    ingest = Ingest(
+    ingest = IngestProcess(
         tmp_path,
         f"nut: [{{name: lab, port: {free_port()}, ups: [rack], poll_s: 2}}]\nups: {{rack@lab: {LISTED}}}\n",
     )

@@ -1,4 +1,4 @@
-"""Battery health: nothing without a discharge, comparisons at one load, and the runtime_accuracy kept or not."""
+"""Battery health: nothing without a discharge, comparisons at one load, predicted runtime against the real one."""
 
 import pytest
 
@@ -7,7 +7,6 @@ from ingest.ups.battery_health import (
     Discharge,
     assess,
     exclusion_reason,
-    pair_outages,
     parse_discharge,
     scale_to_load,
 )
@@ -69,7 +68,7 @@ def test_capacity_is_the_latest_against_the_first_ones():
     assert health.first_full_charge_s == 2400 and health.spread == (1800, 2400)
 
 
-def test_the_promise_is_what_came_of_the_predicted_runtime():
+def test_the_accuracy_is_the_real_runtime_as_a_share_of_the_predicted_one():
     assert assess([made(predicted_s=4800.0)]).runtime_accuracy == (0.5, 0.5, 0.5)
     assert assess([made(predicted_s=None)]).runtime_accuracy is None
 
@@ -93,13 +92,4 @@ def test_a_row_of_events_becomes_a_discharge():
         "predicted_runtime_s": 600.0,
     }
     discharge = parse_discharge("2026-01-01", 1, figures)
-    assert discharge.charge_lost == 10 and discharge.wh_per_point == 0.5 and discharge.full_charge_s == 600
-
-
-def test_outages_that_begin_together_are_one_of_the_mains():
-    rows = [("rack", 100.0), ("desk", 102.0), ("rack", 500.0), ("garage", 128.0), ("rack", 120.0)]
-    assert pair_outages(rows) == [
-        [("rack", 100.0), ("desk", 102.0)],
-        [("rack", 120.0), ("garage", 128.0)],
-        [("rack", 500.0)],
-    ]
+    assert discharge.charge_lost == 10 and discharge.wh == 5.0 and discharge.full_charge_s == 600

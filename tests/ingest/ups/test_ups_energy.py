@@ -6,7 +6,7 @@ from ingest.db.time import LocalTime
 from ingest.ups.energy import EnergyMeter, Observation, Rating, find_rating, find_watts
 from ingest.ups.figures import parse_figures, parse_value
 from ingest.ups.status import describe_status, is_discharging, status_tokens
-from tests.ingest.ups.play import START
+from tests.ingest.ups.scenario import START
 
 OL = frozenset(["OL"])
 
@@ -68,8 +68,8 @@ def meter(timezone="Europe/Rome"):
     return EnergyMeter(lambda at: clock.day_and_hour(at)[1])
 
 
-def feed(meter, seconds, watts=216.0, interval=60.0, words=OL):
-    return meter.add_observation(Observation(START + seconds, seconds, watts, words, interval))
+def feed(meter, seconds, watts=216.0, interval=60.0, tokens=OL):
+    return meter.add_observation(Observation(START + seconds, seconds, watts, tokens, interval))
 
 
 def test_a_gap_of_ten_minutes_in_an_hour_is_left_out():

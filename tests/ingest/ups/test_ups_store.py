@@ -8,11 +8,12 @@ from ingest.config.model import Config, MustSettings, NutServerSettings, Tariff,
 from ingest.config.ups import ups_sources
 from ingest.db.connection import connect, transaction
 from ingest.schema.migrate import migrate
+from ingest.sources import tariff_rows
 from ingest.ups.records import Poll, UpsFound, UpsGone
 from ingest.ups.registry import register
 from ingest.ups.store import UpsStore
 from ingest.ups.tariffs import parse_days, parse_hours, save_tariffs
-from tests.ingest.ups.play import START
+from tests.ingest.ups.scenario import START
 
 VARIABLES = {
     "ups.status": "OL",
@@ -250,10 +251,14 @@ def test_the_configs_power_factor_and_watts_are_used_where_the_device_has_none(c
 
 
 def test_tariffs_are_written_when_they_differ(connection):
-    tariffs = [
-        Tariff(0.32, "EUR", "2026-01-01", "2026-12-31", "22-6", "mon-fri, sun"),
-        Tariff(0.4, "EUR", "2027-01-01"),
-    ]
+    tariffs = tariff_rows(
+        Config(
+            energy=(
+                Tariff(0.32, "EUR", "2026-01-01", "2026-12-31", "22-6", "mon-fri, sun"),
+                Tariff(0.4, "EUR", "2027-01-01"),
+            )
+        )
+    )
     save_tariffs(connection, tariffs)
     changes = connection.total_changes
     save_tariffs(connection, tariffs)

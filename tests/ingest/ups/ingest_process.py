@@ -15,8 +15,8 @@ from tests.ingest.nut.lab import until
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 
 
-class Ingest:
-    """`voltkeeper ingest` on a config. `with Ingest(folder, text) as ingest:` ends it by SIGTERM."""
+class IngestProcess:
+    """`voltkeeper ingest` on a config. `with IngestProcess(folder, text) as ingest:` ends it by SIGTERM."""
 
     def __init__(self, folder, config):
         self.folder = Path(folder)

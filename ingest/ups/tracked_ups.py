@@ -1,0 +1,157 @@
+"""What the store remembers of one UPS: its columns, variables, events and energy, so that it looks nothing up a poll."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ingest.db.time import parse_utc
+from ingest.ups.energy import EnergyMeter, Rating
+from ingest.ups.event_machine import EventMachine
+from ingest.ups.figures import FIGURES, find_identity, parse_value
+from ingest.ups.hourly import UpsHour
+from ingest.ups.records import Event, PollRun, Variables
+from ingest.ups.self_test import SelfTestReport
+from ingest.ups.setting_values import Setting
+from ingest.ups.settings import UpsSettings
+
+COLUMNS = (
+    "mfr",
+    "model",
+    "serial",
+    "firmware",
+    "realpower_nominal",
+    "power_nominal",
+    "power_factor",
+    "status",
+    "status_at",
+    "outcome",
+    "outcome_at",
+    "first_seen_at",
+    "last_sample_at",
+)
+SELECT = f"select id, name, source, address, label, {', '.join(COLUMNS)} from ups"
+NO_SETTINGS = UpsSettings()
+DEVICE_IDENTITY = frozenset(
+    (
+        "device.mfr",
+        "device.model",
+        "device.serial",
+        "ups.mfr",
+        "ups.model",
+        "ups.serial",
+        "ups.firmware",
+        "ups.firmware.aux",
+        "battery.date",
+        "battery.mfr.date",
+        "battery.type",
+    )
+)
+# These change by themselves: a test driver lets every variable be set, and none of these is a setting.
+MEASURED = frozenset(
+    (*FIGURES, "ups.status", "ups.alarm", "ups.test.result", "ups.test.date", "input.transfer.reason")
+)
+
+
+@dataclass(slots=True)
+class VariableChange:
+    """A variable that came, changed or went. `value` None: the UPS has it no more. `old`: for the history alone."""
+
+    variable: str
+    value: str | None
+    writable: bool = False
+    number: float | None = None
+    old: str | None = None
+    flag_alone: bool = False  # only whether it can be set has changed
+
+
+class TrackedUps:
+    """One UPS in memory. `id` None: its row is not committed yet."""
+
+    def __init__(
+        self,
+        name: str,
+        source: str,
+        settings: UpsSettings | None,
+        hour_at: Callable[[float], str],
+        id: int | None = None,
+    ) -> None:
+        self.name, self.source, self.id = name, source, id
+        self.own = settings or NO_SETTINGS  # its entry in the config
+        self.address = self.label = ""
+        self.columns: dict[str, str | float | None] = dict.fromkeys(COLUMNS)
+        self.variables: dict[str, tuple[str, bool]] = {}  # variable -> (value, whether it can be set)
+        self.last_known: dict[str, str] = {}  # the last value of each variable whose changes are history
+        self.settings: frozenset[str] = frozenset()
+        self.writable: frozenset[str] = frozenset()
+        self.run: PollRun | None = None
+        self.controls: tuple[dict[str, str], dict[str, Setting]] | None = (
+            None  # commands, settings: last written
+        )
+        self.hours: dict[str, UpsHour] = {}  # hour_at -> the hour as the file has it, the last two
+        self.meter = EnergyMeter(hour_at)
+        self.machine = self._make_machine(())
+
+    def _make_machine(self, open_events: Iterable[Event]) -> EventMachine:
+        held = self.variables
+        result, date = (
+            held[name][0] if name in held else None for name in ("ups.test.result", "ups.test.date")
+        )
+        return EventMachine(
+            self.own.limits, self.own.discharging_is_outage, open_events, SelfTestReport(result, date)
+        )
+
+    def resume(
+        self, connection: sqlite3.Connection, address: str, label: str, columns: Iterable[Any]
+    ) -> None:
+        """Go on from the file: `columns` are the values of COLUMNS (Any: as SQLite gives them)."""
+        self.address, self.label = address, label
+        self.columns = dict(zip(COLUMNS, columns, strict=True))
+        for variable, value, writable in connection.execute(
+            "select variable, value, writable from ups_variables where ups = ?", (self.id,)
+        ):
+            self.variables[variable] = (value, bool(writable))
+        self.last_known = {variable: value for variable, (value, _) in self.variables.items()}
+        self.writable = frozenset(variable for variable, (_, writable) in self.variables.items() if writable)
+        rows = connection.execute(
+            """select id, event, started_at, complete, detail, figures from events
+            where ups = ? and ended_at is null""",
+            (self.id,),
+        ).fetchall()
+        self.machine = self._make_machine(
+            Event(name, parse_utc(started_at), None, bool(complete), detail, json.loads(figures), id)
+            for id, name, started_at, complete, detail, figures in rows
+        )
+
+    def update_identity(self, variables: Variables, rating: Rating) -> None:
+        """Take what a full poll shows of the device itself."""
+        for name, text in find_identity(variables).items():
+            if text is not None:
+                self.columns[name] = text
+        self.columns["realpower_nominal"], self.columns["power_nominal"] = rating.realpower, rating.power
+        self.columns["power_factor"] = rating.power_factor
+
+    def update_variables(self, variables: Variables) -> list[VariableChange]:
+        """Take the variables of a full poll; what changed is returned."""
+        held, changes = self.variables, []
+        history = (self.writable | self.settings | DEVICE_IDENTITY) - MEASURED
+        for variable, value in variables.items():
+            writable = variable in self.writable
+            before = held.get(variable)
+            if before is None or before[0] != value:
+                change = VariableChange(variable, value, writable, parse_value(value))
+                if variable in history:
+                    old = self.last_known.get(variable) if before is None else before[0]
+                    change.old = old if old != value else None
+                    self.last_known[variable] = value
+                changes.append(change)
+                held[variable] = (value, writable)
+            elif before[1] != writable:
+                changes.append(VariableChange(variable, value, writable, flag_alone=True))
+                held[variable] = (value, writable)
+        if len(held) > len(variables):
+            for variable in held.keys() - variables.keys():
+                del held[variable]
+                changes.append(VariableChange(variable, None))
+        return changes
