@@ -11,12 +11,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 from ingest.config.model import Config, GatewaySettings
 from ingest.db.connection import BUSY_TIMEOUT_S, checkpoint_wal, connect
 from ingest.db.locks import LockedError, lock_byte
 from ingest.mysensors.commands import NodeOrder
+from ingest.mysensors.controller import GatewayServices
 from ingest.mysensors.events import EventSink
 from ingest.mysensors.gateway import Gateway
 from ingest.mysensors.known_nodes import load_known_nodes
@@ -26,6 +26,7 @@ from ingest.mysensors.ota_store import OtaSink, load_ota_state
 from ingest.mysensors.outbox import Outbox
 from ingest.mysensors.registry import number_gateways
 from ingest.mysensors.replay import replay as replay_lines
+from ingest.mysensors.settings import GatewayTiming
 from ingest.mysensors.store import Store
 from ingest.mysensors.transport import run_gateway
 from ingest.pipeline.source_health import HEARTBEAT_S, Health, StatusSink
@@ -47,6 +48,7 @@ class DaemonTiming:
     busy_timeout_s: float = BUSY_TIMEOUT_S
     heartbeat_s: float = HEARTBEAT_S
     writer: WriterTiming = field(default_factory=WriterTiming)
+    gateway: GatewayTiming = field(default_factory=GatewayTiming)
 
 
 DEFAULT_TIMING = DaemonTiming()
@@ -140,17 +142,9 @@ class Daemon:
         for health in healths.values():
             health.resume(connection)
         self._healths = [*healths.values(), *upses.healths]
-        sinks = self._add_sinks(config, connection, gateways, timing)
+        services = self._add_sinks(config, connection, gateways, timing)
         self._gateways = {
-            number: Gateway(
-                settings,
-                number,
-                config.timezone,
-                self._writer,
-                sinks,
-                healths[number],
-                load_known_nodes(connection, number),
-            )
+            number: Gateway(settings, load_known_nodes(connection, number), healths[number], services)
             for number, settings in gateways.items()
         }
         self._ota.restore(self._stored_ota)
@@ -161,8 +155,8 @@ class Daemon:
         connection: sqlite3.Connection,
         gateways: dict[int, GatewaySettings],
         timing: DaemonTiming,
-    ) -> SimpleNamespace:
-        """Give the writer its sinks, in the order in which they write. Returns those that gateways use."""
+    ) -> GatewayServices:
+        """Give the writer its sinks, in the order in which they write. Returns what gateways use."""
         listen_only = {number: not gateway.controller for number, gateway in gateways.items()}
         store = Store(connection, config.timezone, self._node_deleted)
         store.on_import = self._imported
@@ -174,7 +168,9 @@ class Daemon:
         status = StatusSink(self._healths, timing.heartbeat_s)
         for sink in (store, events, outbox, ota_sink, self._upses.store, self._upses.orders, status):
             self._writer.add(sink)
-        return SimpleNamespace(store=store, events=events, outbox=outbox, firmware=self._ota)
+        return GatewayServices(
+            self._writer, store, events, outbox, self._ota, config.timezone, timing.gateway
+        )
 
     def start(self) -> None:
         """Begin to read and write; SIGTERM and SIGINT set `stop_requested`."""
@@ -206,15 +202,16 @@ class Daemon:
 
     def _node_deleted(self, number: int, node_id: int, child_id: int | None) -> None:
         if number in self._gateways:
-            self._loop.call_soon_threadsafe(self._gateways[number].forget_node, node_id, child_id)
+            known = self._gateways[number].controller.known
+            self._loop.call_soon_threadsafe(known.forget, node_id, child_id)
 
     def _imported(self, connection: sqlite3.Connection) -> None:
         for number, gateway in self._gateways.items():
-            known = load_known_nodes(connection, number)
-            self._loop.call_soon_threadsafe(gateway.merge_imported, known)
+            imported = load_known_nodes(connection, number)
+            self._loop.call_soon_threadsafe(gateway.controller.known.merge_imported, imported)
 
     def _deliver_orders(self, number: int, orders: list[NodeOrder]) -> None:
-        self._loop.call_soon_threadsafe(self._gateways[number].add_orders, orders)
+        self._loop.call_soon_threadsafe(self._gateways[number].controller.add_orders, orders)
 
     def _deliver_ota(self, changes: list[OtaChange]) -> None:
         self._loop.call_soon_threadsafe(self._ota.apply, changes)

@@ -3,37 +3,12 @@
 from dataclasses import dataclass
 
 from ingest.config.checks import Problems, check_name, is_host_port
+from ingest.mysensors.settings import GatewayOptions
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What a gateway's controller does by itself; all on unless switched off."""
-
-    ids: bool = True
-    config: bool = True
-    time: bool = True
-    requests: bool = True
-    presentation: bool = True
-    keepalive: bool = True
-
-
-@dataclass(frozen=True)
-class GatewaySettings:
-    """A MySensors gateway: reached by `tcp` (HOST:PORT) or by `serial` (a device)."""
-
-    name: str
-    tcp: str | None = None
-    serial: str | None = None
-    baudrate: int = 115200
-    controller: bool = True
-    metric: bool = True
-    repeat_window_s: float = 0.0
-    answers: Answers = Answers()
-
-    @property
-    def address(self) -> str:
-        """Where it is, as text for people."""
-        return f"tcp {self.tcp}" if self.tcp else f"serial {self.serial}"
+class GatewaySettings(GatewayOptions):
+    """A MySensors gateway as config.yml gives it."""
 
     def check(self) -> Problems:
         """Yield what is wrong: a gateway has one address, of a form that can be opened."""

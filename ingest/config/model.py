@@ -12,13 +12,14 @@ from ingest.config.access import Access, Person, Token
 from ingest.config.backup import Backup
 from ingest.config.checks import Problems, check_unique, is_timezone
 from ingest.config.energy import Tariff
-from ingest.config.gateways import Answers, GatewaySettings
+from ingest.config.gateways import GatewaySettings
 from ingest.config.loader import UNLISTED, ConfigError, SectionReader, nearest, parse_yaml
 from ingest.config.log import Log
 from ingest.config.must import MustSettings
 from ingest.config.nut import UPS_NAME, NutServerSettings
 from ingest.config.retention import Retention
 from ingest.config.web import Web
+from ingest.mysensors.settings import Answers
 from ingest.ups.commands import EP20_COMMANDS
 from ingest.ups.limits import Limits
 from ingest.ups.settings import UpsSettings

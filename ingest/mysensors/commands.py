@@ -1,15 +1,20 @@
-"""Orders of people to nodes: rows of `outbox` on their way through the gateway, to a sleeping node in its window.
+"""Orders of users to nodes: rows of `outbox` on their way to the gateway, or to a node in its window.
 
-An order asks the node's library for an echo. What is echoed has reached the node; whether the sketch acts on it is
-another matter. Awake nodes get an unechoed order a few times; sleeping ones get it in each window until it expires.
+An order asks the node's library for an echo. What is echoed has reached the node; whether the sketch acts on
+it is another matter. Awake nodes are sent an unechoed order a few times; sleeping ones are sent it in each
+window until it expires.
 """
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ingest.db.time import format_utc
+from ingest.mysensors.node_hold import Transmitter
 from ingest.mysensors.protocol import (
     BROADCAST,
+    GATEWAY_NODE,
     NODE_CHILD,
     Command,
     Header,
@@ -26,40 +31,52 @@ ORDERS = {
     "heartbeat": (Internal.I_HEARTBEAT_REQUEST, ""),
     "signal": (Internal.I_SIGNAL_REPORT_REQUEST, "R"),
 }
-_PRESENTATION_TYPES = (Internal.I_PRESENTATION, Internal.I_REBOOT)
-ANSWERS = {  # what comes -> the orders that it answers
-    (Command.presentation, Presentation.S_ARDUINO_NODE): _PRESENTATION_TYPES,
-    (Command.presentation, Presentation.S_ARDUINO_REPEATER_NODE): _PRESENTATION_TYPES,
+PRESENTATION_TYPES = (Internal.I_PRESENTATION, Internal.I_REBOOT)  # a node presents itself upon these
+ANSWERS: dict[tuple[int, int], tuple[Internal, ...]] = {  # a message -> the orders that it answers
+    (Command.presentation, Presentation.S_ARDUINO_NODE): PRESENTATION_TYPES,
+    (Command.presentation, Presentation.S_ARDUINO_REPEATER_NODE): PRESENTATION_TYPES,
     (Command.internal, Internal.I_HEARTBEAT_RESPONSE): (Internal.I_HEARTBEAT_REQUEST,),
     (Command.internal, Internal.I_SIGNAL_REPORT_RESPONSE): (Internal.I_SIGNAL_REPORT_REQUEST,),
 }
-ORDER_INTERVAL_S = (
-    0.1  # between two orders of one gateway: it handles a line a turn, and a radio has one buffer
-)
-PRESENTATION_INTERVAL_S = 0.5  # before a presentation request: each is answered by a burst of messages
-ECHO_S = 5.0  # without an echo by then, an awake node is asked again
-TRIES = 3
+# Between two orders of one gateway: it handles a line a loop, and a radio has one buffer.
+ORDER_INTERVAL_S = 0.1
+PRESENTATION_INTERVAL_S = 0.5  # after a presentation request: each is answered by a burst of messages
+MAX_TRIES = 3
 WINDOW_MARGIN_S = 0.1  # nothing is sent so close to the end of a window
+RETRY_S = 0.5  # between two looks at orders that cannot be sent now
+
+
+class OutboxRow(NamedTuple):
+    """An order as it stands in `outbox`: the name of one of ORDERS, or a line."""
+
+    id: int
+    node_id: int
+    order: str | None
+    line: str | None
+    expires_at: str
 
 
 @dataclass
 class NodeOrder:
-    """One row of the outbox. Times are seconds of the wall clock for rows, of the monotonic clock for waiting."""
+    """One order. Times are UTC texts for rows, seconds of the monotonic clock for waiting."""
 
     id: int
     node_id: int
     line: str
     header: Header
     expires_at: str
-    wants_presentation: bool = False
     tries: int = 0
     sent: float = 0.0
     sent_at: str | None = None
 
+    @property
+    def requests_presentation(self) -> bool:
+        """Whether the node presents itself upon this order."""
+        return self.header.command == Command.internal and self.header.type in PRESENTATION_TYPES
 
-@dataclass
-class NodeOrderChange:
-    """What is to be written to a row of the outbox."""
+
+class NodeOrderChange(NamedTuple):
+    """What is to be written to a row of `outbox`; None leaves `sent_at` and `line` as they are."""
 
     id: int
     state: str
@@ -69,24 +86,23 @@ class NodeOrderChange:
     line: str | None = None
 
 
-def parse_order(row, listen_only):
-    """A row (id, node_id, order, line, expires_at) as a NodeOrder. Raises LineError where it cannot be sent."""
-    number, node_id, name, line, expires_at = row
+def parse_order(row: OutboxRow, listen_only: bool) -> NodeOrder:
+    """Make the order of a row. Raises LineError where it cannot be sent."""
     if listen_only:
         raise LineError("this gateway is listened to only (controller: false)")
-    if line:
-        header, _ = validate_outgoing(line)
-        if header.node != node_id and not (header.node == BROADCAST and node_id == 0):
-            raise LineError(f"the line is for node {header.node}, the order is for node {node_id}")
-        line += "\n"
-    elif name in ORDERS:
-        type, payload = ORDERS[name]
-        header = Header(node_id, NODE_CHILD, Command.internal, 1, type)
+    if row.line:
+        header, _ = validate_outgoing(row.line)
+        is_broadcast = header.node == BROADCAST and row.node_id == GATEWAY_NODE
+        if header.node != row.node_id and not is_broadcast:
+            raise LineError(f"the line is for node {header.node}, the order is for node {row.node_id}")
+        line = row.line + "\n"
+    elif row.order in ORDERS:
+        type, payload = ORDERS[row.order]
+        header = Header(row.node_id, NODE_CHILD, Command.internal, 1, type)
         line = format_line(*header, payload)
     else:
-        raise LineError(f"unknown order {name!r}: one of {', '.join(ORDERS)}, or a line")
-    wants_presentation = header.command == Command.internal and header.type in _PRESENTATION_TYPES
-    return NodeOrder(number, node_id, line, header, expires_at, wants_presentation)
+        raise LineError(f"unknown order {row.order!r}: one of {', '.join(ORDERS)}, or a line")
+    return NodeOrder(row.id, row.node_id, line, header, row.expires_at)
 
 
 @dataclass
@@ -94,76 +110,83 @@ class ListenWindow:
     """A sleeping node listens until `end` (monotonic seconds)."""
 
     end: float
-    sent: set = field(default_factory=set)
+    sent: set[int] = field(default_factory=set)  # ids of the orders sent in it
 
 
 class OrderQueue:
-    """The waiting and the sent orders of one gateway. `send_due()` decides what goes out now.
+    """The waiting and the sent orders of one gateway. `send_due()` decides what is sent now.
 
-    `report(NodeOrderChange)` takes what has to be written to the row; `on_presentation_request(node_id)` is called for
-    orders that make a node present itself.
+    `report` takes what has to be written to rows; `on_presentation_request(node_id)` is called for orders
+    that make a node present itself; `echo_s` is how long an echo of an awake node may take.
     """
 
-    def __init__(self, transmitter, is_sleeping, report, on_presentation_request):
+    def __init__(
+        self,
+        transmitter: Transmitter,
+        is_sleeping: Callable[[int], bool],
+        report: Callable[[NodeOrderChange], object],
+        on_presentation_request: Callable[[int], object],
+        echo_s: float = 5.0,
+    ) -> None:
         self._transmitter, self._is_sleeping = transmitter, is_sleeping
         self._report, self._on_presentation_request = report, on_presentation_request
-        self._waiting = deque()
-        self._sent = {}  # order id -> NodeOrder that waits for its echo
-        self._windows = {}  # node id -> ListenWindow
-        self._next = 0.0
+        self._echo_s = echo_s
+        self._waiting: deque[NodeOrder] = deque()
+        self._sent: dict[int, NodeOrder] = {}  # by id, those that wait for their echo
+        self._windows: dict[int, ListenWindow] = {}  # by node id
+        self._next = 0.0  # monotonic seconds
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._waiting) + len(self._sent)
 
-    def add(self, order):
-        """Take an order; a newer value for the same channel replaces one that still waits or would be tried again."""
+    def add(self, order: NodeOrder) -> None:
+        """Take an order; a newer value for a channel replaces one that waits or would be sent again."""
         if order.header.command == Command.set:
-            for other in [
-                o for o in (*self._waiting, *self._sent.values()) if _same_channel(o.header, order.header)
-            ]:
-                self._remove(other)
-                self._report(
-                    NodeOrderChange(
-                        other.id, "expired", other.sent_at, reason=f"replaced by order {order.id}"
-                    )
-                )
+            for other in [*self._waiting, *self._sent.values()]:
+                if _is_same_channel(other.header, order.header):
+                    self._remove(other)
+                    reason = f"replaced by order {order.id}"
+                    self._report(NodeOrderChange(other.id, "expired", other.sent_at, reason=reason))
         self._waiting.append(order)
 
-    def _remove(self, order):
+    def _remove(self, order: NodeOrder) -> None:
         if self._sent.pop(order.id, None) is None:
             self._waiting.remove(order)
 
-    def open_window(self, node_id, window_s, now):
-        """The node said that it listens for `window_s` and sleeps then."""
+    def open_window(self, node_id: int, window_s: float, now: float) -> None:
+        """The node announced that it listens for `window_s` and sleeps then."""
         self._windows[node_id] = ListenWindow(now + window_s - WINDOW_MARGIN_S)
         for order in [order for order in self._sent.values() if order.node_id == node_id]:
             del self._sent[order.id]
             self._waiting.appendleft(order)
 
-    def handle_echo(self, header, now_at):
-        """A message with the echo bit came: it closes the oldest order it answers."""
+    def handle_echo(self, header: Header, now_at: str) -> None:
+        """A message with the echo bit came: it closes the oldest order that it answers."""
         for order in self._sent.values():
             if order.header.echo and order.header[:3] == header[:3] and order.header.type == header.type:
-                del self._sent[order.id]
-                self._report(NodeOrderChange(order.id, "echoed", order.sent_at, now_at))
+                self._close(order, now_at)
                 return
 
-    def handle_answer(self, header, now_at):
-        """A message that a node sends on such an order came: as good as an echo. Returns whether one was waiting."""
-        asked = ANSWERS.get((header.command, header.type), ())
-        before = len(self._sent)
-        for order in list(self._sent.values()):
-            if (
-                order.node_id == header.node
-                and order.header.command == Command.internal
-                and order.header.type in asked
-            ):
-                del self._sent[order.id]
-                self._report(NodeOrderChange(order.id, "echoed", order.sent_at, now_at))
-        return len(self._sent) < before
+    def handle_answer(self, header: Header, now_at: str) -> bool:
+        """A message that answers an order came: as good as an echo. Returns whether one was waiting."""
+        answered = ANSWERS.get((header.command, header.type), ())
+        orders = [
+            order
+            for order in self._sent.values()
+            if order.node_id == header.node
+            and order.header.command == Command.internal
+            and order.header.type in answered
+        ]
+        for order in orders:
+            self._close(order, now_at)
+        return bool(orders)
 
-    def send_due(self, now, wall):
-        """Send what may go now; returns the seconds until it wants to be called again, or None."""
+    def _close(self, order: NodeOrder, now_at: str) -> None:
+        del self._sent[order.id]
+        self._report(NodeOrderChange(order.id, "echoed", order.sent_at, now_at))
+
+    def send_due(self, now: float, wall: float) -> float | None:
+        """Send what may be sent now; returns the seconds until it wants to be called again, or None."""
         self._expire(format_utc(wall))
         self._retry_unechoed(now, wall)
         self._windows = {node: window for node, window in self._windows.items() if window.end > now}
@@ -175,57 +198,49 @@ class OrderQueue:
                 self._send(order, now, wall)
         if not self:
             return None
-        return max(0.01, self._next - now) if any(map(self._may_send, self._waiting)) else 0.5
+        return max(0.01, self._next - now) if any(map(self._may_send, self._waiting)) else RETRY_S
 
-    def _may_send(self, order):
-        if not (self._transmitter.is_open(order.node_id) and self._transmitter.may_send(order.header)):
+    def _may_send(self, order: NodeOrder) -> bool:
+        if self._transmitter.is_held(order.node_id) or not self._transmitter.may_send(order.header):
             return False
-        window = self._windows.get(order.node_id)
         if self._is_sleeping(order.node_id):
+            window = self._windows.get(order.node_id)
             return window is not None and order.id not in window.sent
         return True
 
-    def _send(self, order, now, wall):
+    def _send(self, order: NodeOrder, now: float, wall: float) -> None:
         self._transmitter.send(order.line, order.header)
         order.tries += 1
         order.sent, order.sent_at = now, format_utc(wall)
         if order.node_id in self._windows:
             self._windows[order.node_id].sent.add(order.id)
-        self._next = now + (PRESENTATION_INTERVAL_S if order.wants_presentation else ORDER_INTERVAL_S)
-        if order.wants_presentation:
+        self._next = now + (PRESENTATION_INTERVAL_S if order.requests_presentation else ORDER_INTERVAL_S)
+        if order.requests_presentation:
             self._on_presentation_request(order.node_id)
         if order.header.echo:
             self._sent[order.id] = order
-            self._report(NodeOrderChange(order.id, "sent", order.sent_at, line=order.line.rstrip("\n")))
-        else:  # nothing comes back for it, so it is done
-            self._report(
-                NodeOrderChange(order.id, "sent", order.sent_at, order.sent_at, line=order.line.rstrip("\n"))
-            )
+        done_at = None if order.header.echo else order.sent_at  # nothing comes back for it, so it is done
+        line = order.line.rstrip("\n")
+        self._report(NodeOrderChange(order.id, "sent", order.sent_at, done_at, line=line))
 
-    def _retry_unechoed(self, now, wall):
-        for order in [order for order in self._sent.values() if now - order.sent > ECHO_S]:
+    def _retry_unechoed(self, now: float, wall: float) -> None:
+        for order in [order for order in self._sent.values() if now - order.sent > self._echo_s]:
             del self._sent[order.id]
-            if self._is_sleeping(order.node_id) or order.tries < TRIES:
+            if self._is_sleeping(order.node_id) or order.tries < MAX_TRIES:
                 self._waiting.append(order)
             else:
                 reason = f"no echo after {order.tries} tries: the node is off, out of reach or asleep"
                 self._report(NodeOrderChange(order.id, "failed", order.sent_at, format_utc(wall), reason))
 
-    def _expire(self, at):
+    def _expire(self, at: str) -> None:
         for order in [order for order in self._waiting if order.expires_at <= at]:
             self._waiting.remove(order)
-            reason = self._transmitter.hold_reason(order.node_id) or (
-                "the node opened no window in which it hears"
-                if self._is_sleeping(order.node_id)
-                else "its time was over"
-            )
+            reason = self._transmitter.hold_reason(order.node_id)
+            if not reason:
+                is_sleeping = self._is_sleeping(order.node_id)
+                reason = "the node opened no window in which it hears" if is_sleeping else "its time was over"
             self._report(NodeOrderChange(order.id, "expired", order.sent_at, at, f"expired: {reason}"))
 
 
-def _same_channel(one, other):
-    return (one.node, one.child, one.command, one.type) == (
-        other.node,
-        other.child,
-        other.command,
-        other.type,
-    )
+def _is_same_channel(one: Header, other: Header) -> bool:
+    return one[:3] == other[:3] and one.type == other.type

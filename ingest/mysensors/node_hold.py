@@ -1,51 +1,59 @@
-"""The one way out to the nodes of a gateway, with a transmit hold for each node whose firmware is being updated.
+"""The one way out to the nodes of a gateway, with a transmit hold for each node whose firmware is updated.
 
-While a node is in its bootloader a stray message does harm: the bootloader of MySensors matches answers by their type
-number alone, so that a V_HUM is taken for a firmware configuration. A held node gets nothing but stream messages.
+While a node is in its bootloader a stray message does harm: the bootloader of MySensors matches answers by
+their type number alone, so that a V_HUM is taken for a firmware configuration. A held node is sent nothing
+but stream messages.
 """
+
+from collections.abc import Callable
 
 from ingest.mysensors.protocol import Command, Header
 
 
 class Transmitter:
-    """Sends lines through `write(bytes)`; `write` is None while there is no connection."""
+    """Sends lines through `write(bytes)`; `write` is None while there is no connection.
 
-    def __init__(self):
-        self.write = None
-        self.on_release = lambda node_id: None
-        self.forbids = lambda header: False  # what else must wait, for now: set by who updates firmware
-        self._held = {}  # node id -> why
+    `on_release(node_id)` is called when a hold ends. `forbids(header)`, set by the OTA session, is True for
+    other messages that have to wait.
+    """
 
-    def hold(self, node_id, reason):
-        """From now on nothing but stream messages goes to this node."""
+    def __init__(self) -> None:
+        self.write: Callable[[bytes], object] | None = None
+        self.on_release: Callable[[int], object] = lambda node_id: None
+        self.forbids: Callable[[Header], bool] = lambda header: False
+        self._held: dict[int, str] = {}  # node id -> reason
+
+    def hold(self, node_id: int, reason: str) -> None:
+        """Send nothing but stream messages to this node from now on."""
         self._held[node_id] = reason
 
-    def release(self, node_id):
+    def release(self, node_id: int) -> None:
         """Let everything pass again and call `on_release`."""
         if self._held.pop(node_id, None) is not None:
             self.on_release(node_id)
 
-    def is_open(self, node_id):
-        return self.write is not None and node_id not in self._held
+    def is_held(self, node_id: int) -> bool:
+        """Whether a hold is on this node."""
+        return node_id in self._held
 
-    def may_send(self, header):
-        """Whether a message with this header may go out now."""
-        return self.is_open(header.node) and not self.forbids(header)
+    def may_send(self, header: Header) -> bool:
+        """Whether a message with this header may be sent now."""
+        if self.write is None or (header.node in self._held and header.command != Command.stream):
+            return False
+        return not self.forbids(header)
 
-    def hold_reason(self, node_id):
+    def hold_reason(self, node_id: int) -> str:
         """Why nothing is sent to this node now; empty when something may be sent."""
         return self._held.get(node_id, "the gateway is not connected" if self.write is None else "")
 
-    def send(self, line, header: Header):
+    def send(self, line: str, header: Header) -> bool:
         """Send a formatted line; returns False where the node is held or there is no connection."""
-        if self.write is None or (header.node in self._held and header.command != Command.stream):
-            return False
-        if self.forbids(header):
+        if self.write is None or not self.may_send(header):
             return False
         self.write(line.encode())
         return True
 
-    def send_past_hold(self, line):
+    def send_past_hold(self, line: str) -> None:
         """Send a line past the hold: for the OTA session, which knows what the node runs."""
         if self.write is not None:
             self.write(line.encode())

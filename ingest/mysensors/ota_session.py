@@ -29,6 +29,7 @@ from ingest.mysensors.ota_records import (
     UnreadablePayload,
 )
 from ingest.mysensors.protocol import BROADCAST, NODE_CHILD, Command, Header, Internal, format_line
+from ingest.mysensors.settings import GatewayOptions
 from ota import actions
 from ota.command import CommandOrder
 from ota.errors import OtaError
@@ -45,18 +46,11 @@ TICK_S = 1.0
 HOLD_REASON = "its firmware is being updated"
 
 
-class GatewaySettings(Protocol):
-    """What a session reads of a gateway's settings."""
-
-    name: str
-    controller: bool
-
-
 class OtaGateway(Protocol):
-    """What a session needs of its gateway. Node ids are those of the radio network."""
+    """What a session needs of its gateway's Controller. Node ids are those of the radio network."""
 
     number: int
-    config: GatewaySettings
+    settings: GatewayOptions
     transmitter: Transmitter
 
     def is_sleeping(self, node_id: int) -> bool:
@@ -249,7 +243,7 @@ class GatewayOtaSession:
         self.number = gateway.number
         self.watched: set[int] = set()  # node ids whose every message matters now
         self.is_connected = False
-        self._answers = gateway.config.controller
+        self._answers = gateway.settings.controller
         self._transmitter.forbids = self._forbids
 
     def sleeps(self, key: int) -> bool:
@@ -298,7 +292,7 @@ class GatewayOtaSession:
             try:
                 self._service.put(FirmwareReport(key, parse_config_request(payload)))
             except WireError as error:
-                self._service.put(UnreadablePayload(self._gateway.config.name, payload, str(error)))
+                self._service.put(UnreadablePayload(self._gateway.settings.name, payload, str(error)))
 
     def _window_s(self, header: Header, payload: str) -> float | None:
         """Seconds that the sender announces to go on listening, or None."""
@@ -343,7 +337,7 @@ class GatewayOtaSession:
                 service.put(FirmwareReport(256 * self.number + node, request))
             case actions.Rejected(payload, reason):
                 line = f"{node};255;4;0;?;{payload}"
-                service.put(UnreadablePayload(self._gateway.config.name, line, reason))
+                service.put(UnreadablePayload(self._gateway.settings.name, line, reason))
             case actions.CommandChanged(order):
                 service.put_and_flush(CommandState.of(order))
             case actions.Attention():

@@ -1,17 +1,20 @@
-"""The `outbox` table between people's orders and the gateways: a sink that reads orders and writes what became of them."""
+"""The table `outbox` between users' orders and gateways: a sink that reads orders, writes their outcome."""
 
+import sqlite3
 import time
+from collections.abc import Callable, Mapping
 
 from ingest.db.time import format_utc
-from ingest.mysensors.commands import NodeOrderChange, parse_order
+from ingest.mysensors.commands import NodeOrder, NodeOrderChange, OutboxRow, parse_order
 from ingest.mysensors.protocol import LineError
 
+# `unsure`: sent by a run before this one, to a node that is awake.
 WAITING = """select outbox.id, nodes.node_id, "order", line, expires_at, nodes.gateway,
 outbox.state = 'sent' and nodes.smart_sleep_ms is null as unsure
 from outbox join nodes on nodes.id = outbox.node
 where outbox.state in ('queued', 'sent') and done_at is null order by outbox.id"""
-UPDATE = """update outbox set state = ?, sent_at = coalesce(?, sent_at), done_at = ?, reason = ?,
-line = coalesce(?, line) where id = ?"""
+UPDATE = """update outbox set state = :state, sent_at = coalesce(:sent_at, sent_at), done_at = :done_at,
+reason = :reason, line = coalesce(:line, line) where id = :id"""
 
 
 class Outbox:
@@ -20,45 +23,45 @@ class Outbox:
     `gateways` maps the numbers of this program's gateways to whether they are only listened to.
     """
 
-    def __init__(self, gateways, deliver):
+    def __init__(
+        self, gateways: Mapping[int, bool], deliver: Callable[[int, list[NodeOrder]], object]
+    ) -> None:
         self._gateways, self._deliver = gateways, deliver
-        self._known = set()
-        self._updates = []
+        self._known: set[int] = set()
+        self._changes: list[NodeOrderChange] = []
 
-    def absorb(self, update):
-        self._updates.append(update)
+    def absorb(self, change: NodeOrderChange) -> None:
+        """Take what became of an order."""
+        self._changes.append(change)
 
-    def poll(self, connection, changed):
+    def poll(self, connection: sqlite3.Connection, changed: bool) -> bool:
+        """Deliver the orders that users have added."""
         if not changed:
             return False
-        fresh = {}
-        for *row, gateway, unsure in connection.execute(WAITING).fetchall():
-            if gateway not in self._gateways or row[0] in self._known:
+        fresh: dict[int, list[NodeOrder]] = {}
+        for *values, gateway, unsure in connection.execute(WAITING).fetchall():
+            row = OutboxRow(*values)
+            if gateway not in self._gateways or row.id in self._known:
                 continue
-            self._known.add(row[0])
-            if unsure:  # sent by a run before this one: once more could reboot a node twice
+            self._known.add(row.id)
+            if unsure:  # once more could reboot a node twice
                 reason = "ingest was restarted before the node's echo came"
-                self._updates.append(
-                    NodeOrderChange(row[0], "failed", done_at=format_utc(time.time()), reason=reason)
-                )
+                done_at = format_utc(time.time())
+                self._changes.append(NodeOrderChange(row.id, "failed", done_at=done_at, reason=reason))
                 continue
             try:
                 fresh.setdefault(gateway, []).append(parse_order(row, self._gateways[gateway]))
             except LineError as error:
-                self._updates.append(NodeOrderChange(row[0], "failed", reason=str(error)))
+                self._changes.append(NodeOrderChange(row.id, "failed", reason=str(error)))
         for gateway, orders in fresh.items():
             self._deliver(gateway, orders)
-        return bool(self._updates)
+        return bool(self._changes)
 
-    def write(self, connection):
-        connection.executemany(
-            UPDATE,
-            [
-                (update.state, update.sent_at, update.done_at, update.reason, update.line, update.id)
-                for update in self._updates
-            ],
-        )
-        return {"outbox"} if self._updates else set()
+    def write(self, connection: sqlite3.Connection) -> set[str]:
+        """Write what became of orders."""
+        connection.executemany(UPDATE, [change._asdict() for change in self._changes])
+        return {"outbox"} if self._changes else set()
 
-    def committed(self):
-        self._updates = []
+    def committed(self) -> None:
+        """Forget the changes: they are in the file."""
+        self._changes = []

@@ -1,11 +1,14 @@
-"""What a good controller answers. Pure: a request and what is known in, the line to send out, or None.
+"""What a controller answers. Pure: a request and what is known in, the line to send out, or None.
 
-What happens to a node without these answers: `facts` of the library are in core/MyTransport.cpp (ids: a node starts
-only with one) and core/MySensorsCore.cpp (configuration: it waits 2 s at each presentation).
+What happens to a node without these answers is in the library: `core/MyTransport.cpp` (ids: a node starts
+only with one) and `core/MySensorsCore.cpp` (configuration: it waits 2 s at each presentation).
 """
+
+from collections.abc import Container, Mapping
 
 from ingest.mysensors.protocol import (
     BROADCAST,
+    GATEWAY_NODE,
     MAX_PAYLOAD,
     NODE_CHILD,
     Command,
@@ -19,45 +22,46 @@ UNUSED_ID_S = 86400
 TOKEN_PAYLOADS = ("", "0")  # the library sends nothing, MYSBootloader a byte of length 0 that reads "0"
 
 
-def free_id(taken, assigned, now):
+def free_id(taken: Container[int], assigned: Mapping[int, float], now: float) -> int | None:
     """The lowest id that no node has, had or was assigned; None when all 254 are taken.
 
-    An answer may be lost on the air. So when none is free, the id that was assigned first (`assigned`: id -> unix
-    seconds) is assigned again, if nobody was heard with it for a day.
+    An answer may be lost on the air. So when none is free, the id that was assigned first (`assigned`: id ->
+    unix seconds) is assigned again, if no node was seen with it for a day.
     """
     free = next((number for number in range(FIRST_ID, LAST_ID + 1) if number not in taken), None)
     if free is None and assigned:
-        oldest = min(assigned, key=assigned.get)
+        oldest = min(assigned, key=lambda node_id: assigned[node_id])
         if now - assigned[oldest] > UNUSED_ID_S:
             return oldest
     return free
 
 
-def is_id_request(header):
+def is_id_request(header: Header) -> bool:
+    """True for I_ID_REQUEST of a node that has no id yet."""
     return (header.node, header.command, header.type) == (BROADCAST, Command.internal, Internal.I_ID_REQUEST)
 
 
-def answer_id(header, node_id):
+def answer_id(header: Header, node_id: int) -> str:
     """I_ID_RESPONSE: the child is the token of the request, which a node of 2.2 and later insists on."""
     return format_line(BROADCAST, header.child, Command.internal, 0, Internal.I_ID_RESPONSE, node_id)
 
 
-def answer_config(header, metric):
+def answer_config(header: Header, metric: bool) -> str:
     """I_CONFIG: `M` for metric units, `I` for imperial ones."""
     return format_line(
         header.node, NODE_CHILD, Command.internal, 0, Internal.I_CONFIG, "M" if metric else "I"
     )
 
 
-def answer_time(header, wall_seconds):
+def answer_time(header: Header, wall_seconds: int) -> str:
     """I_TIME: local time in seconds, counted as if it were UTC, as sketches expect."""
     return format_line(header.node, header.child, Command.internal, 0, Internal.I_TIME, wall_seconds)
 
 
-def answer_request(header, values):
-    """C_REQ: the last value of the channel (`values` by Header of its set message), as C_SET; None if unknown.
+def answer_request(header: Header, values: Mapping[Header, str]) -> str | None:
+    """C_REQ: the last value of the channel (`values`, by Header of its C_SET), as C_SET; None if unknown.
 
-    A value that the gateway would cut in silence, or read as two lines, is not sent at all.
+    A value that the gateway would cut silently, or read as two lines, is not sent at all.
     """
     value = values.get(Header(header.node, header.child, Command.set, 0, header.type))
     if not value or ";" in value or not value.isprintable() or len(value.encode()) > MAX_PAYLOAD:
@@ -65,10 +69,11 @@ def answer_request(header, values):
     return format_line(header.node, header.child, Command.set, 0, header.type, value)
 
 
-def format_version_request():
-    """I_VERSION to the gateway, which answers it whatever else it can do: the sign of life that is asked for."""
-    return format_line(0, NODE_CHILD, Command.internal, 0, Internal.I_VERSION)
+def format_version_request() -> str:
+    """I_VERSION to the gateway, which answers it whatever else it can do: the keepalive."""
+    return format_line(GATEWAY_NODE, NODE_CHILD, Command.internal, 0, Internal.I_VERSION)
 
 
-def format_presentation_request(node_id):
+def format_presentation_request(node_id: int) -> str:
+    """I_PRESENTATION: the node presents itself and its children."""
     return format_line(node_id, NODE_CHILD, Command.internal, 0, Internal.I_PRESENTATION)

@@ -1,4 +1,4 @@
-"""The byte pipe under a gateway: TCP or serial, opened again for ever. The two differ in how they open only."""
+"""The byte pipe under a gateway: TCP or serial, reopened without limit. They differ in how they open only."""
 
 import asyncio
 import errno
@@ -9,13 +9,15 @@ import termios
 
 import serial
 
+from ingest.mysensors.gateway import Gateway
+from ingest.mysensors.settings import GatewayTiming
+from ingest.process.backoff import Backoff
+
 log = logging.getLogger(__name__)
 
-CONNECT_S = 10.0
-FIRST_BACKOFF_S, LAST_BACKOFF_S = 1.0, 10.0
-SETTLE_S = (
-    0.05  # of silence after a serial port is opened: what comes after it begins with the beginning of a line
-)
+READ_SIZE = 65536
+# Keepalive of TCP notices a dead peer within 30 s even where nothing is ever sent.
+KEEPALIVE_OPTIONS = ((socket.TCP_KEEPIDLE, 10), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 3))
 REMEDIES = {
     errno.ENOENT: "is it plugged in? Names under /dev/serial/by-id stay the same",
     errno.EACCES: "add the user to the group dialout",
@@ -26,78 +28,87 @@ REMEDIES = {
 }
 
 
-async def open_tcp(gateway):
-    """Connect by TCP. Raises OSError or TimeoutError.
-
-    Keepalive notices a dead peer within 30 s even where nothing is ever sent.
-    """
-    host, _, port = gateway.config.tcp.rpartition(":")
+async def open_tcp(gateway: Gateway, address: str) -> asyncio.Transport:
+    """Connect to HOST:PORT by TCP. Raises OSError or TimeoutError."""
+    host, _, port = address.rpartition(":")
     loop = asyncio.get_running_loop()
-    async with asyncio.timeout(CONNECT_S):
+    async with asyncio.timeout(gateway.timing.connect_s):
         transport, _ = await loop.create_connection(lambda: gateway, host.strip("[]"), int(port))
     connection = transport.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    for option, value in ((socket.TCP_KEEPIDLE, 10), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 3)):
+    for option, value in KEEPALIVE_OPTIONS:
         connection.setsockopt(socket.IPPROTO_TCP, option, value)
     return transport
 
 
-class SerialTransport:
+class SerialTransport(asyncio.Transport):
     """A serial port as an asyncio transport: pyserial opens it, the event loop reads and writes it."""
 
-    def __init__(self, loop, port, protocol):
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        port: serial.Serial,
+        protocol: asyncio.Protocol,
+        starts_mid_line: bool,
+    ) -> None:
+        super().__init__({"starts_mid_line": starts_mid_line})
         self._loop, self._port, self._protocol = loop, port, protocol
         self._waiting = b""
         self._closing = False
-        self.suspect = False
         os.set_blocking(port.fileno(), False)
 
-    def _read(self):
+    def _read(self) -> None:
         try:
-            data = os.read(self._port.fileno(), 65536)
+            data = os.read(self._port.fileno(), READ_SIZE)
         except BlockingIOError:
-            return None
+            return
         except OSError as error:
-            return self._lose(error)
-        if not data:
-            return self._lose(OSError(errno.ENODEV, "the port is gone: unplugged?"))
-        self._protocol.data_received(data)
+            self._lose(error)
+            return
+        if data:
+            self._protocol.data_received(data)
+        else:
+            self._lose(OSError(errno.ENODEV, "the port is gone: unplugged?"))
 
-    def write(self, data):
+    def write(self, data: bytes | bytearray | memoryview) -> None:
         """Queue bytes; a port that takes none for a while keeps them waiting."""
         if self._closing:
             return
         self._waiting += data
         self._flush()
 
-    def _flush(self):
+    def _flush(self) -> None:
         try:
             written = os.write(self._port.fileno(), self._waiting)
         except BlockingIOError:
             written = 0
         except OSError as error:
-            return self._lose(error)
+            self._lose(error)
+            return
         self._waiting = self._waiting[written:]
         if self._waiting:
             self._loop.add_writer(self._port.fileno(), self._flush)
         else:
             self._loop.remove_writer(self._port.fileno())
 
-    def pause_reading(self):
+    def pause_reading(self) -> None:
+        """Leave what comes in the port."""
         self._loop.remove_reader(self._port.fileno())
 
-    def resume_reading(self):
+    def resume_reading(self) -> None:
+        """Hand what comes to the protocol."""
         self._loop.add_reader(self._port.fileno(), self._read)
 
-    def is_closing(self):
+    def is_closing(self) -> bool:
+        """Whether the port is closed."""
         return self._closing
 
-    def _lose(self, error):
+    def _lose(self, error: OSError) -> None:
         self.abort()
         self._protocol.connection_lost(error)
 
-    def abort(self):
+    def abort(self) -> None:
         """Close the port at once."""
         if self._closing:
             return
@@ -107,71 +118,76 @@ class SerialTransport:
         self._port.close()
 
 
-async def open_serial(gateway):
+async def open_serial(gateway: Gateway, device: str) -> asyncio.Transport:
     """Open the port for us alone. Raises OSError (SerialException is one) or ValueError.
 
-    pyserial throws away what waited in it. Bytes that come right after may belong to a line that began before: the
-    transport is `suspect` then.
+    pyserial throws away what waited in it. Bytes that come right after may belong to a line that began
+    before: the connection starts in the middle of a line then.
     """
-    config = gateway.config
     try:
         port = await asyncio.to_thread(
-            serial.Serial, config.serial, config.baudrate, timeout=0, write_timeout=0, exclusive=True
+            serial.Serial, device, gateway.settings.baudrate, timeout=0, write_timeout=0, exclusive=True
         )
     except termios.error as error:  # not an OSError, and what pyserial lets through when a port goes away
         raise OSError(*error.args) from error
-    loop = asyncio.get_running_loop()
-    transport = SerialTransport(loop, port, gateway)
-    await asyncio.sleep(SETTLE_S)
-    transport.suspect = port.in_waiting > 0
+    try:
+        await asyncio.sleep(gateway.timing.settle_s)
+        starts_mid_line = port.in_waiting > 0
+    except BaseException:
+        port.close()
+        raise
+    transport = SerialTransport(asyncio.get_running_loop(), port, gateway, starts_mid_line)
     gateway.connection_made(transport)
     transport.resume_reading()
     return transport
 
 
-async def run_gateway(gateway):
-    """Keep the gateway connected until cancelled; say in words, once for each change, what is wrong."""
-    config, health = gateway.config, gateway.health
-    backoff = FIRST_BACKOFF_S
-    reported = None
+async def run_gateway(gateway: Gateway) -> None:
+    """Keep the gateway connected until cancelled; log what is wrong, once for each change."""
+    settings, timing = gateway.settings, gateway.timing
+    backoff = Backoff(timing.first_backoff_s, timing.max_backoff_s)
+    logged = None
     while True:
-        received_any = False
-        try:
-            transport = await (open_tcp if config.tcp else open_serial)(gateway)
-        except (OSError, ValueError) as error:  # ValueError: a baud rate or a host name that cannot be
-            reason = explain(error)
-        else:
-            try:
-                reason, received_any = await gateway.lost
-            finally:
-                transport.abort()
-            if not received_any and config.tcp:
-                reason += "; it sent nothing: another program may hold the gateway's only place for a client"
+        reason, received_any = await run_connection(gateway)
         if received_any:
-            backoff, reported = FIRST_BACKOFF_S, None
-        if reason != reported:
-            log.warning(
-                "Gateway %s (%s): %s; retrying every %g to %g s",
-                config.name,
-                config.address,
-                reason,
-                FIRST_BACKOFF_S,
-                LAST_BACKOFF_S,
-            )
-            reported = reason
-        health.fail("lost", reason)
-        await asyncio.sleep(backoff)
-        backoff = min(backoff * 2, LAST_BACKOFF_S)
+            backoff.reset()
+            logged = None
+        if reason != logged:
+            limits = timing.first_backoff_s, timing.max_backoff_s
+            where = settings.name, settings.address
+            log.warning("Gateway %s (%s): %s; retrying every %g to %g s", *where, reason, *limits)
+            logged = reason
+        gateway.health.fail("lost", reason)
+        await asyncio.sleep(backoff.next_s())
 
 
-def explain(error):
+async def run_connection(gateway: Gateway) -> tuple[str, bool]:
+    """Open a connection and wait for its end. Returns the reason, and whether a message was received."""
+    settings = gateway.settings
+    try:
+        if settings.tcp:
+            transport = await open_tcp(gateway, settings.tcp)
+        else:
+            transport = await open_serial(gateway, settings.serial or "")
+    except (OSError, ValueError) as error:  # ValueError: a baud rate or a host name that cannot be
+        return explain(error, gateway.timing.connect_s), False
+    assert gateway.end is not None
+    try:
+        reason, received_any = await gateway.end
+    finally:
+        transport.abort()
+    if settings.tcp and not received_any:
+        reason += "; it sent nothing: another program may hold the gateway's only place for a client"
+    return reason, received_any
+
+
+def explain(error: Exception, connect_s: float = GatewayTiming.connect_s) -> str:
     """What went wrong when opening, with the remedy where there is one."""
     if isinstance(error, TimeoutError):
-        return f"no answer within {CONNECT_S:.0f} s: is the gateway on, is the address right?"
+        return f"no answer within {connect_s:.0f} s: is the gateway on, is the address right?"
     number = getattr(error, "errno", None)
-    if (
-        number is None
-    ):  # pyserial, and asyncio where a name has several addresses, keep the number in the text
+    # pyserial, and asyncio where a name has several addresses, keep the number in the text.
+    if number is None:
         number = next((n for n in REMEDIES if f"[Errno {n}]" in str(error)), None)
     if isinstance(error, socket.gaierror):  # its numbers are of a kind of their own
         return f"{error.strerror}: is the name of the gateway right?"

@@ -17,7 +17,8 @@ from ingest.config.model import GatewaySettings, MustSettings, NutServerSettings
 from ingest.must.client import MustClient
 from ingest.must.errors import MustError
 from ingest.mysensors.replies import format_version_request
-from ingest.mysensors.transport import CONNECT_S, explain
+from ingest.mysensors.settings import GatewayTiming
+from ingest.mysensors.transport import explain
 from ingest.nut.client import NutClient
 from ingest.nut.errors import NutError
 from ingest.ups.status import describe_status
@@ -64,7 +65,9 @@ def probe_gateway(gateway: GatewaySettings, timing: Timing = TIMING) -> Finding:
 
 def _probe_tcp(gateway: GatewaySettings, timing: Timing) -> Finding:
     host, _, port = (gateway.tcp or "").rpartition(":")
-    with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S) as connection:
+    with socket.create_connection(
+        (host.strip("[]"), int(port)), timeout=GatewayTiming.connect_s
+    ) as connection:
         connection.setblocking(False)
         received = _talk(gateway, connection.fileno(), lambda: connection.recv(4096), connection.send, timing)
     if received.ended and not received.data:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,11 @@ class House:
         self.folder = folder
         self.path = folder / "telemetry.db"
         self.daemons = []
+        self.timing = QUICK
+
+    def set_gateway_times(self, **times):
+        """Change times of GatewayTiming for the daemons of this test."""
+        self.timing = replace(self.timing, gateway=replace(self.timing.gateway, **times))
 
     def config(self, *gateways, timezone="UTC", commit_s=0.05):
         """`gateways` are the keys of one each; `answers` may be given as a dict."""
@@ -178,8 +184,8 @@ class House:
         statement = f"insert into outbox ({', '.join(keys)}) values ({', '.join('?' * len(keys))})"
         return self.execute(statement, *keys.values())
 
-    def live(self, config, scenario, timing=QUICK):
-        """Run the daemon in this process, with times of its own, while `scenario()` plays in a thread."""
+    def live(self, config, scenario):
+        """Run the daemon in this process, with `self.timing`, while `scenario()` plays in a thread."""
         migrate(self.path)
         played, ended = [], threading.Event()
 
@@ -200,7 +206,7 @@ class House:
         thread = threading.Thread(target=play)
         thread.start()
         try:
-            code = run_ingest(config, timing=timing)
+            code = run_ingest(config, timing=self.timing)
         finally:
             ended.set()
             thread.join()

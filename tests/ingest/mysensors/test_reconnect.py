@@ -13,9 +13,8 @@ STATE = "select 1 from ingest_status where source = 'main' and state = ? and det
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr("ingest.mysensors.transport.FIRST_BACKOFF_S", 0.05)
-    monkeypatch.setattr("ingest.mysensors.transport.LAST_BACKOFF_S", 0.2)
+def quick(house):
+    house.set_gateway_times(first_backoff_s=0.05, max_backoff_s=0.2)
 
 
 def test_a_gateway_that_restarts_is_found_again_and_no_line_is_glued(house, tiny):

@@ -154,8 +154,8 @@ def chance():
     return random.Random(20_000)
 
 
-def test_everything_is_stored_once_in_order_and_adds_up(house, chance, monkeypatch):
-    monkeypatch.setattr("ingest.mysensors.transport.FIRST_BACKOFF_S", 0.02)
+def test_everything_is_stored_once_in_order_and_adds_up(house, chance):
+    house.set_gateway_times(first_backoff_s=0.02)
     data = b"".join(make_recording(chance))
     marks = sorted(chance.sample(range(len(data)), CONNECTIONS - 1))  # in the middle of lines
     parts = [data[a:b] for a, b in zip([0, *marks], [*marks, len(data)])]

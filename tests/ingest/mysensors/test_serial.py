@@ -50,9 +50,8 @@ class Plug:
 
 
 @pytest.fixture
-def plug(tmp_path, monkeypatch):
-    monkeypatch.setattr("ingest.mysensors.transport.FIRST_BACKOFF_S", 0.05)
-    monkeypatch.setattr("ingest.mysensors.transport.LAST_BACKOFF_S", 0.2)
+def plug(tmp_path, house):
+    house.set_gateway_times(first_backoff_s=0.05, max_backoff_s=0.2)
     return Plug(tmp_path / "usb-1a86")
 
 
@@ -104,13 +103,13 @@ def test_unplugged_and_plugged_in_again_at_the_same_name(house, plug, eventually
     ]
 
 
-def test_the_first_line_is_refused_where_it_may_have_begun_before(house, plug, eventually, monkeypatch):
-    monkeypatch.setattr("ingest.mysensors.transport.SETTLE_S", 0.4)
+def test_the_first_line_is_refused_where_it_may_have_begun_before(house, plug, eventually):
+    house.set_gateway_times(settle_s=1.5)
     plug.plug()
 
     def play():
         eventually(plug.is_open)
-        time.sleep(0.1)
+        time.sleep(0.2)  # pyserial empties the port when it has opened it
         plug.say("12;1;1;0;0;99", "12;1;1;0;0;20")  # the first one could be the end of 112;1;1;0;0;99
         house.wait("select 1 from readings")
         plug.say("12;1;1;0;0;21")
@@ -137,9 +136,8 @@ def test_a_gateway_that_is_listened_to_gets_not_one_byte(house, plug):
     assert plug.heard == b""
 
 
-def test_an_open_port_that_says_nothing_is_said_in_words(house, plug, monkeypatch):
-    monkeypatch.setattr("ingest.mysensors.gateway.KEEPALIVE_S", 0.1)
-    monkeypatch.setattr("ingest.mysensors.gateway.IDLE_TIMEOUT_S", 0.2)
+def test_an_open_port_that_says_nothing_is_said_in_words(house, plug):
+    house.set_gateway_times(keepalive_s=0.1, idle_timeout_s=0.2)
     plug.plug()
     house.live(
         house.config({"serial": str(plug.path), "baudrate": 57600}),

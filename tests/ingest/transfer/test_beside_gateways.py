@@ -347,7 +347,7 @@ def test_last_values_and_nodes_of_a_file_reach_the_dialogue(site, reader, tmp_pa
         )
     )
     live.commit()
-    assert told[-1].values == {Header(7, 1, 1, 0, 0): "21.5"} and told[-1].presented == told[-1].sleepers == {
+    assert told[-1].values == {Header(7, 1, 1, 0, 0): "21.5"} and told[-1].presented == told[-1].sleeping == {
         7
     }
 

@@ -1,0 +1,216 @@
+"""The controller of one gateway: what nodes ask is answered at once from memory, and orders are sent to them.
+
+It never waits for the disk, except for an id: that one is on disk before a node receives it.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ingest.db.time import LocalTime, format_utc
+from ingest.mysensors import replies
+from ingest.mysensors.commands import NodeOrder, OrderQueue
+from ingest.mysensors.events import EventSink
+from ingest.mysensors.handlers import USUAL_WINDOW_MS, sleep_window_ms
+from ingest.mysensors.known_nodes import KnownNodes
+from ingest.mysensors.node_hold import Transmitter
+from ingest.mysensors.ota_session import OtaService
+from ingest.mysensors.outbox import Outbox
+from ingest.mysensors.protocol import (
+    BROADCAST,
+    GATEWAY_NODE,
+    NODE_CHILD,
+    Command,
+    Header,
+    Internal,
+    Message,
+    format_line,
+)
+from ingest.mysensors.records import IdAssigned, PresentationRequested
+from ingest.mysensors.settings import GatewayOptions, GatewayTiming
+from ingest.mysensors.store import Store
+from ingest.pipeline.source_health import Health
+from ingest.pipeline.writer import Writer
+
+log = logging.getLogger(__name__)
+
+SET = int(Command.set)
+
+
+@dataclass(frozen=True)
+class GatewayServices:
+    """What all gateways of a process share: the writer and its sinks, firmware updates, zone and times."""
+
+    writer: Writer
+    store: Store
+    events: EventSink
+    outbox: Outbox
+    ota: OtaService
+    timezone: str
+    timing: GatewayTiming
+
+
+class Controller:
+    """Answers the nodes of one gateway and sends them orders; connections come and go.
+
+    Without `controller: true` in its settings it sends nothing: its Transmitter is never given a connection.
+    """
+
+    def __init__(
+        self, settings: GatewayOptions, known: KnownNodes, health: Health, services: GatewayServices
+    ) -> None:
+        self.settings, self.number, self.known = settings, known.gateway, known
+        self._health, self._services = health, services
+        self._timing = services.timing
+        self._clock = LocalTime(services.timezone)
+        self._connection = 0  # counts connections
+        self._timer: asyncio.TimerHandle | None = None
+        self.transmitter = Transmitter()
+        self.transmitter.on_release = lambda node_id: self._send_orders()
+        self.ota = services.ota.join(self)
+        self._orders = OrderQueue(
+            self.transmitter,
+            self.is_sleeping,
+            lambda change: services.writer.put(services.outbox, change),
+            self._record_presentation_request,
+            services.timing.echo_s,
+        )
+
+    def connected(self, write: Callable[[bytes], object]) -> None:
+        """A connection is open; `write` sends bytes."""
+        self._connection += 1
+        if self.settings.controller:
+            self.transmitter.write = write
+        self.ota.connected()
+        self._send_orders()
+
+    def disconnected(self) -> None:
+        """The connection ended."""
+        self.transmitter.write = None
+        self.ota.lost()
+        self.known.in_bootloader.clear()
+
+    # What is received.
+
+    def handle_messages(self, messages: list[Message]) -> None:
+        """Answer the messages of one read."""
+        nodes = self.known.record(messages)
+        for header, payload in messages:
+            if header[2] != SET or header[3]:  # by position: this runs for every message
+                self._handle_message(header, payload)
+        if not nodes <= self.known.presented:
+            self._request_presentations(nodes)
+
+    def _handle_message(self, header: Header, payload: str) -> None:
+        if header.echo:
+            self._orders.handle_echo(header, format_utc(time.time()))
+        elif header.command == Command.presentation:
+            if header.child == NODE_CHILD:
+                self.known.record_presentation(header.node, payload)
+                self._orders.handle_answer(header, format_utc(time.time()))
+        elif header.command == Command.req:
+            if self.settings.answers.requests:
+                self._answer(header, replies.answer_request(header, self.known.values))
+        elif header.command == Command.internal:
+            self._handle_internal(header, payload)
+
+    def _handle_internal(self, header: Header, payload: str) -> None:
+        answers, type = self.settings.answers, header.type
+        if replies.is_id_request(header):
+            if answers.ids and payload in replies.TOKEN_PAYLOADS:
+                self._assign_id(header)
+        elif type == Internal.I_CONFIG:
+            if answers.config and header.node != GATEWAY_NODE:
+                self._answer(header, replies.answer_config(header, self.settings.metric))
+        elif type == Internal.I_TIME:
+            if answers.time:
+                self._answer(header, replies.answer_time(header, self._clock.wall_seconds(time.time())))
+        elif type == Internal.I_PRE_SLEEP_NOTIFICATION:
+            self._open_window(header.node, sleep_window_ms(payload) / 1000)
+        elif type in (Internal.I_HEARTBEAT_RESPONSE, Internal.I_SIGNAL_REPORT_RESPONSE):
+            ordered = self._orders.handle_answer(header, format_utc(time.time()))
+            is_heartbeat = type == Internal.I_HEARTBEAT_RESPONSE and not ordered
+            if is_heartbeat and self.known.announces_by_heartbeat(header.node):
+                self._open_window(header.node, USUAL_WINDOW_MS / 1000)
+
+    def _open_window(self, node_id: int, window_s: float) -> None:
+        self.known.sleeping.add(node_id)
+        self._orders.open_window(node_id, window_s, time.monotonic())
+        self._send_orders()
+
+    # What is sent.
+
+    def _answer(self, header: Header, line: str | None) -> None:
+        if line is not None and header.node != BROADCAST:
+            self.transmitter.send(line, header)
+
+    def _assign_id(self, header: Header) -> None:
+        if not self.settings.controller:
+            return
+        name, now = self.settings.name, time.time()
+        node_id = self.known.assign_id(now)
+        if node_id is None:
+            log.error("Gateway %s: a node requests an id, but all of 1 to 254 are taken", name)
+            self._health.last_error, self._health.last_error_time = "a node got no id: all are taken", now
+            return
+        log.info("Gateway %s: assigned id %d to a new node", name, node_id)
+        loop, connection = asyncio.get_running_loop(), self._connection
+
+        def send() -> None:
+            if connection == self._connection:
+                self.transmitter.send(replies.answer_id(header, node_id), header)
+
+        self._services.writer.put(self._services.store, IdAssigned(self.number, node_id, now))
+        self._services.writer.flush(lambda: loop.call_soon_threadsafe(send))
+
+    def _request_presentations(self, nodes: set[int]) -> None:
+        """Ask unpresented nodes to present themselves, once an hour."""
+        if not self.settings.answers.presentation:
+            return
+        now = time.monotonic()
+        for node_id in self.known.unpresented(nodes - {BROADCAST}, now, self._timing.presentation_retry_s):
+            header = Header(node_id, NODE_CHILD, Command.internal, 0, Internal.I_PRESENTATION)
+            if self.transmitter.send(replies.format_presentation_request(node_id), header):
+                self.known.requested_at[node_id] = now
+                self._record_presentation_request(node_id)
+
+    def _record_presentation_request(self, node_id: int) -> None:
+        self.ota.asked(node_id)
+        item = PresentationRequested(256 * self.number + node_id, time.monotonic())
+        self._services.writer.put(self._services.store, item)
+
+    def request_version(self) -> None:
+        """Ask the gateway for its version: the keepalive."""
+        header = Header(GATEWAY_NODE, NODE_CHILD, Command.internal, 0, Internal.I_VERSION)
+        self.transmitter.send(replies.format_version_request(), header)
+
+    def ask_heartbeat(self, node_id: int) -> None:
+        """Ask an awake node for a heartbeat; not one of a library whose heartbeat means a window."""
+        if not self.is_sleeping(node_id) and not self.known.announces_by_heartbeat(node_id):
+            header = Header(node_id, NODE_CHILD, Command.internal, 0, Internal.I_HEARTBEAT_REQUEST)
+            self.transmitter.send(format_line(*header), header)
+
+    def add_orders(self, orders: list[NodeOrder]) -> None:
+        """Take orders from the outbox."""
+        for order in orders:
+            self._orders.add(order)
+        self._send_orders()
+
+    def _send_orders(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        again = self._orders.send_due(time.monotonic(), time.time())
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(again, self._send_orders) if again is not None else None
+
+    # What is known of nodes.
+
+    def is_sleeping(self, node_id: int) -> bool:
+        """Whether this node sleeps: it hears what is sent to it in its windows alone."""
+        return node_id in self.known.sleeping
+
+    def opens_window(self, node_id: int) -> bool:
+        """True for a sleeping node that announces its window by a heartbeat."""
+        return self.is_sleeping(node_id) and self.known.announces_by_heartbeat(node_id)
