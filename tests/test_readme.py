@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.programs import running_site, wait_until
+
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 COMMANDS = [
@@ -156,18 +158,14 @@ def test_a_copy_is_restored_and_is_the_same_house(house, tmp_path):
 def test_a_gateway_on_the_command_line(house, tmp_path):
     command = next(command for command in COMMANDS if command.startswith("voltkeeper up --gateway"))
     command = re.sub(r"\d+\.\d+\.\d+\.\d+:\d+", f"127.0.0.1:{house[2].port}", command) + " --port 0"
-    process = subprocess.Popen(
-        ["sh", "-c", f"exec {command}"], cwd=tmp_path, env=env(tmp_path), stdout=subprocess.PIPE, text=True
-    )
-    try:
-        url = next(
-            found[0] for line in process.stdout if (found := re.findall(r"http://127\.0\.0\.1:\d+", line))
-        )
+    with running_site(tmp_path, command=["sh", "-c", f"exec {command}"], **env(tmp_path)) as url:
         wait_for_node(url, 0, house[2])
-    finally:
-        process.terminate()
-        process.wait(30)
     assert (tmp_path / "data/telemetry.db").is_file()
+
+
+def samples(url):
+    with urllib.request.urlopen(f"{url}/telemetry/ups_samples.json?_shape=array", timeout=10) as answer:
+        return json.load(answer)
 
 
 @pytest.mark.parametrize(
@@ -183,26 +181,8 @@ def test_a_ups_on_the_command_line(option, fake, tmp_path):
     command = next(command for command in COMMANDS if command == f"voltkeeper up {option}")
     with live_upses() as devices:
         command = command.replace(option, fake(*devices)) + " --port 0"
-        process = subprocess.Popen(
-            ["sh", "-c", f"exec {command}"],
-            cwd=tmp_path,
-            env=env(tmp_path),
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            url = next(
-                found[0] for line in process.stdout if (found := re.findall(r"http://127\.0\.0\.1:\d+", line))
-            )
-            for _ in range(200):
-                with urllib.request.urlopen(f"{url}/telemetry/ups_samples.json?_shape=array") as answer:
-                    if json.load(answer):
-                        return
-                time.sleep(0.1)
-            raise AssertionError("no sample within 20 s")
-        finally:
-            process.terminate()
-            process.wait(30)
+        with running_site(tmp_path, command=["sh", "-c", f"exec {command}"], **env(tmp_path)) as url:
+            wait_until(lambda: samples(url), timeout=20, every=0.1)
 
 
 def test_the_ups_conf_is_one_that_upsd_takes(tmp_path):

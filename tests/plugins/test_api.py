@@ -4,7 +4,6 @@ import html
 import os
 import re
 import subprocess
-import sys
 import types
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from plugins.web.endpoint import (
 from plugins.web.pages.api import example, routes
 from tests.plugins.site_helpers import ACCESS, bearer, fill
 from tests.plugins.test_pages import links
+from tests.programs import running_site
 from voltkeeper.check.http import PAGES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -166,22 +166,8 @@ def running(request, tmp_path_factory):
         f"access: {{read: {request.param.get('read', 'anyone')}, "
         "tokens: [{name: ci, token: {$env: TOKEN}, may: [edit, order, upload, maintain]}]}\n"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-m", "voltkeeper", "web", "--config", "config.yml"],
-        cwd=folder,
-        env={**os.environ, "TOKEN": TOKEN},
-        stderr=subprocess.STDOUT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        url = next(
-            found[0] for line in process.stdout if (found := re.findall(r"http://127\.0\.0\.1:\d+", line))
-        )
+    with running_site(folder, "web", "--config", "config.yml", TOKEN=TOKEN) as url:
         yield url + ("/volt" if request.param else ""), folder, bool(request.param)
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
 
 
 def ask(line, folder):

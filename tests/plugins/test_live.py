@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from ingest.db.time import format_utc
 from ingest.schema.migrate import migrate
 from tests.chromium import BROWSER, Chromium
 from tests.plugins.site_helpers import PASSWORD, fill
+from tests.programs import URL, Program
 
 ROOT = Path(__file__).resolve().parents[2]
 DARK, LIGHT = "rgb(20, 22, 26)", "rgb(247, 247, 245)"
@@ -46,16 +46,8 @@ class Served:
             "database: house.db\ntimezone: UTC\ngateways: [{name: main, tcp: 'main:5003'}, {name: shed, tcp: 'shed:5003'}]\n"
             + (more or f"web: {{port: 0}}\naccess: {{people: [{person}]}}\n").replace("PERSON", person)
         )
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "voltkeeper", "web"],
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
-        found = (re.search(r"http://127\.0\.0\.1:\d+", line) for line in self.process.stdout)
-        self.url = next(one[0] for one in found if one)
+        self.program = Program([sys.executable, "-m", "voltkeeper", "web"], folder)
+        self.url = self.program.wait_text(URL)
 
     def write(self, sql, *params, topic="nodes"):
         connection = connect(self.database)
@@ -67,8 +59,7 @@ class Served:
         connection.close()
 
     def end(self):
-        self.process.terminate()
-        self.process.wait(30)
+        self.program.end(timeout=30)
 
 
 @pytest.fixture
@@ -183,14 +174,14 @@ def test_a_site_that_is_gone_is_told_with_its_time_and_comes_back(serve, chromiu
     house = serve()
     page = chromium.open(f"{house.url}/nodes")
     page.until("seen !== null")
-    house.process.send_signal(signal.SIGSTOP)
+    house.program.process.send_signal(signal.SIGSTOP)
     page.run(
         "AbortSignal.timeout = () => { const stop = new AbortController(); stop.abort(); return stop.signal; }"
     )
     for _ in range(2):
         page.run("look()")
     assert re.fullmatch(r"▲ Not updating since \d\d:\d\d", page.text("#live"))
-    house.process.send_signal(signal.SIGCONT)
+    house.program.process.send_signal(signal.SIGCONT)
     page.run("delete AbortSignal.timeout, look()")
     page.until("live.textContent.startsWith('● Live')", 10)
 

@@ -2,12 +2,11 @@
 
 import os
 import re
-import subprocess
-import sys
 
 import pytest
 
 from tests.chromium import BROWSER, Chromium
+from tests.programs import running_site
 
 if BROWSER is None:
     if os.environ.get("CI"):
@@ -21,20 +20,8 @@ LAST = "document.querySelector('#ups-orders tbody tr')?.innerText || ''"
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     """The URL of a demo house made from nothing."""
-    folder = tmp_path_factory.mktemp("newcomer")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "voltkeeper", "up", "--port", "0"],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield next(
-            found[0] for line in process.stdout if (found := re.findall(r"http://127\.0\.0\.1:\d+", line))
-        )
-    finally:
-        process.terminate()
-        process.wait(30)
+    with running_site(tmp_path_factory.mktemp("newcomer"), "up", "--port", "0") as url:
+        yield url
 
 
 @pytest.fixture

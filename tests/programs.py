@@ -1,0 +1,114 @@
+"""Real processes for tests: started, watched and ended within limits, and never left behind."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+ROOT = Path(__file__).resolve().parents[1]
+URL = r"http://127\.0\.0\.1:\d+"
+START_S = 90.0  # for a program to be ready, beside busy ones
+
+
+def free_port() -> int:
+    """A TCP port on 127.0.0.1 on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def wait_until(found: Callable[[], T], timeout: float = 10.0, every: float = 0.05) -> T:
+    """Call `found` until it returns something true, and return that; fails after `timeout` seconds."""
+    until = time.monotonic() + timeout
+    while not (value := found()):
+        assert time.monotonic() < until, f"not so within {timeout} s"
+        time.sleep(every)
+    return value
+
+
+def child_environment(**variables: str) -> dict[str, str]:
+    """The environment without settings of Voltkeeper, in which this checkout is imported."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("VOLTKEEPER_")}
+    return inherited | {"PYTHONPATH": str(ROOT), **variables}
+
+
+class Program:
+    """A running process whose output goes to a file that the test can read at any time."""
+
+    def __init__(self, command: Sequence[object], folder: Path, environment: Mapping[str, str] | None = None):
+        self.output = folder / f"output-{time.monotonic_ns()}.txt"
+        with self.output.open("w") as file:
+            self.process = subprocess.Popen(
+                [str(word) for word in command],
+                cwd=folder,
+                env=child_environment() if environment is None else environment,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+            )
+        self.pid = self.process.pid
+
+    @property
+    def text(self) -> str:
+        """What it has written so far, to stdout and stderr."""
+        return self.output.read_text()
+
+    def wait(self, timeout: float = 20) -> int:
+        """The exit code."""
+        return self.process.wait(timeout)
+
+    def wait_text(self, pattern: str, timeout: float = START_S) -> str:
+        """The first text of the output that matches; fails with the output when it ends or `timeout` is over."""
+        until = time.monotonic() + timeout
+        while not (match := re.search(pattern, self.text)):
+            assert self.process.poll() is None, f"it ended with {self.process.poll()}: {self.text}"
+            assert time.monotonic() < until, f"no {pattern!r} within {timeout} s: {self.text}"
+            time.sleep(0.05)
+        return match[0]
+
+    def end(self, number: int = signal.SIGTERM, timeout: float = 20) -> int:
+        """Signal the process and return its exit code."""
+        self.process.send_signal(number)
+        return self.wait(timeout)
+
+    def family(self) -> list[int]:
+        """Process ids that live in the session of this process."""
+        return [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and _session(pid) == self.pid]
+
+    def kill(self) -> None:
+        """Kill it and whatever it started."""
+        for pid in self.family():
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def _session(pid: str) -> int | None:
+    try:
+        state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:  # it ended meanwhile
+        return None
+    return None if state == "Z" else int(rest[2])
+
+
+@contextmanager
+def running_site(
+    folder: Path,
+    *arguments: object,
+    command: Sequence[object] = (sys.executable, "-m", "voltkeeper"),
+    **variables: str,
+) -> Iterator[str]:
+    """`voltkeeper ARGUMENTS` in a folder until the block ends: the URL that it printed. `up --port 0` is the demo."""
+    program = Program([*command, *arguments], folder, child_environment(**variables))
+    try:
+        yield program.wait_text(URL)
+        program.end(timeout=30)
+    finally:
+        program.kill()
