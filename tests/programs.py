@@ -15,7 +15,7 @@ from typing import TypeVar
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[1]
 URL = r"http://127\.0\.0\.1:\d+"
-START_S = 90.0  # for a program to be ready, beside busy ones
+START_S = 180.0  # for a program to be ready, beside busy ones
 
 
 def free_port() -> int:
