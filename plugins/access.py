@@ -1,9 +1,9 @@
 """Rights for what Datasette itself serves; refusals with the missing right."""
 
 from collections.abc import Awaitable
-from typing import Any
 
 from datasette import Request, Response, hookimpl
+from datasette.app import Datasette
 from starlette.types import Scope
 
 from plugins.web.auth.permissions import Actor, has_right, refusal
@@ -13,7 +13,9 @@ from plugins.web.site import Site, site_of
 
 
 @hookimpl
-def permission_allowed(datasette: Any, actor: Actor, action: str, resource: Any) -> Awaitable[bool | None]:
+def permission_allowed(
+    datasette: Datasette, actor: Actor, action: str, resource: str | tuple[str, str] | None
+) -> Awaitable[bool | None]:
     """`read` for the instance, the right of each writable query; None leaves a decision to Datasette."""
     site = site_of(datasette)
 
@@ -24,7 +26,7 @@ def permission_allowed(datasette: Any, actor: Actor, action: str, resource: Any)
             return False
         if action in ("permissions-debug", "debug-menu"):
             return has_right(site, actor, "maintain")
-        if action == "view-query":
+        if action == "view-query" and isinstance(resource, tuple):
             query = await site.get_canned_query(*resource, actor)
             if query and query.get("write"):
                 return has_right(site, actor, query["right"])
@@ -34,7 +36,7 @@ def permission_allowed(datasette: Any, actor: Actor, action: str, resource: Any)
 
 
 @hookimpl
-def forbidden(datasette: Any, request: Request, message: str) -> Awaitable[Response]:
+def forbidden(datasette: Datasette, request: Request, message: str) -> Awaitable[Response]:
     """The answer to what `permission_allowed` refused."""
     site = site_of(datasette)
 

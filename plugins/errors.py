@@ -1,15 +1,15 @@
 """Errors as pages of the site, or as JSON for programs."""
 
 from collections.abc import Awaitable
-from typing import Any
 
 from datasette import Request, Response, hookimpl
+from datasette.app import Datasette
 
 from plugins.web.responses import answer_exception
 from plugins.web.site import site_of
 
 
 @hookimpl
-def handle_exception(datasette: Any, request: Request, exception: Exception) -> Awaitable[Response]:
+def handle_exception(datasette: Datasette, request: Request, exception: Exception) -> Awaitable[Response]:
     """The answer to what a handler raised."""
     return answer_exception(site_of(datasette), request, exception)

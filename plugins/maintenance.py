@@ -1,9 +1,9 @@
 """/-/maintenance with its actions, a copy of the file to download, and /-/delete."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from datasette import hookimpl
+from datasette.app import Datasette
 
 from plugins.web.actions import deletions
 from plugins.web.actions import maintenance as actions
@@ -23,7 +23,7 @@ PAGE = documented_route(
 
 
 @hookimpl
-def startup(datasette: Any) -> None:
+def startup(datasette: Datasette) -> None:
     """Remove what downloads of a killed site left."""
     site = site_of(datasette)
     if site.has_config:
@@ -31,7 +31,7 @@ def startup(datasette: Any) -> None:
 
 
 @hookimpl
-def register_routes(datasette: Any) -> Sequence[Route]:
+def register_routes(datasette: Datasette) -> Sequence[Route]:
     """The page and its actions, which need rights."""
     if not site_of(datasette).has_config:
         return ()

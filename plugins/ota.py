@@ -1,9 +1,9 @@
 """Firmware over the air: the page /-/ota, uploads, updates, commands to bootloaders."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from datasette import hookimpl
+from datasette.app import Datasette
 
 from plugins.web.actions import bootloader_commands, firmware, ota_updates
 from plugins.web.endpoint import Endpoint, Route, documented_route
@@ -14,7 +14,7 @@ PAGE = documented_route(r"^/-/ota$", ota, Endpoint("Firmware over the air", answ
 
 
 @hookimpl
-def register_routes(datasette: Any) -> Sequence[Route]:
+def register_routes(datasette: Datasette) -> Sequence[Route]:
     """The page and its actions, which need rights."""
     if not site_of(datasette).has_config:
         return ()

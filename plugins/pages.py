@@ -1,14 +1,14 @@
 """The pages about nodes, the API, and what every page carries."""
 
 from collections.abc import Awaitable, Sequence
-from typing import Any
 
 from datasette import Request, hookimpl
+from datasette.app import Datasette
 from jinja2 import Environment
 
 from plugins.web.app.assets import asset
 from plugins.web.auth.permissions import rights_of
-from plugins.web.endpoint import Endpoint, Route, documented_route
+from plugins.web.endpoint import Endpoint, Json, Route, documented_route
 from plugins.web.pages import api, home, radio
 from plugins.web.prefix import prefix_templates
 from plugins.web.responses import OWN_PAGE
@@ -64,7 +64,7 @@ def register_routes() -> Sequence[Route]:
 
 
 @hookimpl
-def prepare_jinja2_environment(env: Environment, datasette: Any) -> None:
+def prepare_jinja2_environment(env: Environment, datasette: Datasette) -> None:
     """Filters and globals of templates."""
     site = site_of(datasette)
     formatting.register(env, site.timezone)
@@ -75,13 +75,13 @@ def prepare_jinja2_environment(env: Environment, datasette: Any) -> None:
 
 @hookimpl
 def extra_template_vars(
-    datasette: Any, request: Request | None, view_name: str | None, template: str
-) -> Awaitable[dict[str, Any]]:
+    datasette: Datasette, request: Request | None, view_name: str | None, template: str
+) -> Awaitable[Json]:
     """`house` for every page, `rights` for our own ones."""
     site, actor = site_of(datasette), request.actor if request else None
 
-    async def inner() -> dict[str, Any]:
-        extra: dict[str, Any] = {"house": await home.shell(site, actor)}
+    async def inner() -> Json:
+        extra: Json = {"house": await home.shell(site, actor)}
         if view_name == OWN_PAGE:
             extra["rights"] = rights_of(site, actor)
         is_native = request is not None and request.path.startswith("/telemetry")

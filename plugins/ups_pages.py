@@ -1,9 +1,9 @@
 """The pages about power: UPSes and orders to them, events and their feed, energy; reports of all of it."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from datasette import hookimpl
+from datasette.app import Datasette
 
 from plugins.web.actions import ups_orders
 from plugins.web.endpoint import Endpoint, Route, documented_route
@@ -66,6 +66,6 @@ ROUTES = (
 
 
 @hookimpl
-def register_routes(datasette: Any) -> Sequence[Route]:
+def register_routes(datasette: Datasette) -> Sequence[Route]:
     """Pages for all who may read, and orders, which need rights."""
     return (*ROUTES, *(ups_orders.ROUTES if site_of(datasette).has_config else ()))

@@ -1,9 +1,10 @@
 """Writable canned queries, and orders to nodes."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from datasette import Request, hookimpl
+from datasette import Request, Response, hookimpl
+from datasette.app import Datasette
+from starlette.types import Send
 
 from plugins.web.actions import node_orders
 from plugins.web.actions.edits import post_edit
@@ -14,7 +15,7 @@ from plugins.web.site import Site, site_of
 
 
 @hookimpl
-def register_routes(datasette: Any) -> Sequence[Route]:
+def register_routes(datasette: Datasette) -> Sequence[Route]:
     """A route for each writable query, which takes its POST from Datasette; and the orders."""
     site = site_of(datasette)
     if not site.has_config:
@@ -28,7 +29,7 @@ def register_routes(datasette: Any) -> Sequence[Route]:
     return (documented_route(pattern, edit, BY_QUERY), *node_orders.ROUTES)
 
 
-async def edit(datasette: Site, request: Request, send: Callable[..., Awaitable[None]]) -> Any:
+async def edit(datasette: Site, request: Request, send: Send) -> Response:
     """The page of a writable query, and its POST."""
     if request.method == "POST":
         return await post_edit(datasette, request, request.url_vars["table"])

@@ -18,7 +18,7 @@ MAX_KEYS = 5000
 
 
 class Throttle:
-    """Counts wrong passwords and tokens by key (`name X`, `address X`, `token X`): how long a key has to wait."""
+    """Counts wrong passwords and tokens by key: `name X`, `address X`, `token X`."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

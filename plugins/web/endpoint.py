@@ -1,4 +1,4 @@
-"""Routes that describe themselves: an Endpoint for each method, which the page /api lists (`plugins.web.pages.api`)."""
+"""Routes that describe themselves: an Endpoint for each method, which the page /api lists."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -8,15 +8,18 @@ from typing import Any, NamedTuple, TypeAlias
 GROUP = re.compile(r"\(\?P<(\w+)>(?:[^()\\]|\\.)*\)")
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
-Handler: TypeAlias = Callable[..., Awaitable[Any]]  # Datasette passes it what its parameter names ask for
+# Datasette passes a handler what its parameter names ask for.
+Handler: TypeAlias = Callable[..., Awaitable[Any]]  # Any: a response has no common type
+Json: TypeAlias = dict[str, Any]  # Any: what JSON and templates take
 Route: TypeAlias = tuple[str, Handler]  # as `register_routes` wants it
 
 
 class Endpoint(NamedTuple):
     """A method of an address and what it does. `right` is `read`, one of RIGHTS, or None: open to everybody.
 
-    `fields` are name -> meaning; `example` and `at` (parts of the path) are values that are right on this site, where
-    {node}, {ups} and so on (`plugins.web.pages.api.samples`) stand for what there is. A value that begins with @ is a file.
+    `fields` are name -> meaning; `example` and `at` (parts of the path) are values that are right on this
+    site, where {node}, {ups} ... (`plugins.web.pages.api.samples`) stand for what there is. A value that
+    begins with @ is a file.
     """
 
     title: str
@@ -28,7 +31,7 @@ class Endpoint(NamedTuple):
     at: Mapping[str, str] = NOTHING
     answer: str = "JSON"
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Json:
         """As /api.json lists it."""
         return {
             "title": self.title,

@@ -1,6 +1,6 @@
 """What a POST carries: typed fields, a file, the CSRF token.
 
-Datasette's own check of the CSRF token cannot read multipart bodies beside current versions of python-multipart and
+Datasette's own check of the CSRF token cannot read multipart bodies beside current python-multipart and
 refuses JSON, so routes that take a POST are left out of it and `read_form` checks the token.
 """
 
@@ -24,7 +24,7 @@ YES = ("1", "true", "on", "yes")
 
 
 class RefusedError(Exception):
-    """A request that is refused: an HTTP status from 400 on and the reasons as text. `subject` is for the audit."""
+    """A request that is refused: an HTTP status, the reasons as text, and a subject for the audit."""
 
     def __init__(
         self, status: int, *errors: str, subject: str = "", headers: Mapping[str, str] | None = None
@@ -60,7 +60,7 @@ class Fields:
         return value
 
     def text(self, name: str) -> str:
-        """The text without blanks around it; '' for a field that is missing. Raises RefusedError for a file."""
+        """The text without blanks around it; '' for a missing field. Raises RefusedError for a file."""
         return self.raw(name).strip()
 
     def required(self, name: str, meaning: str, subject: str = "") -> str:

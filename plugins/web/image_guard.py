@@ -1,4 +1,4 @@
-"""The bytes of firmware images: written by uploads, read by ingest, shown on no page, not even by way of SQL."""
+"""The bytes of firmware images: uploads write them, ingest reads them, no page and no SQL shows them."""
 
 import sqlite3
 import threading

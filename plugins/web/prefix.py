@@ -1,8 +1,8 @@
-"""The site under a path of its own, such as /volt/ on the name of a proxy: every address on every page gets the prefix.
+"""The site under a path such as /volt/ on the name of a proxy: every address on every page gets the prefix.
 
-Templates, views and code write addresses from the root ("/nodes"). With `web: {base_url: /volt/}` they are prefixed
-where they leave: in the attributes of templates, in cells, in redirects. Requests may come with the prefix or without
-it (a proxy may take it off or not): it is taken off first, so no route knows of it.
+Templates, views and code write addresses from the root ("/nodes"). With `web: {base_url: /volt/}` they are
+prefixed where they leave: in the attributes of templates, in cells, in redirects. Requests may come with the
+prefix or without it (a proxy may take it off or not): it is taken off first, so no route knows of it.
 """
 
 import re

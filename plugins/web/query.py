@@ -11,8 +11,8 @@ from plugins.web.site import Site
 
 DATABASE = "telemetry"
 
-Row: TypeAlias = dict[str, Any]  # a column is whatever SQLite gives
-Params: TypeAlias = Mapping[str, Any] | Sequence[Any] | None
+Row: TypeAlias = dict[str, Any]  # Any: a column has whatever type SQLite gives
+Params: TypeAlias = Mapping[str, object] | Sequence[object] | None
 
 
 async def select(site: Site, sql: str, params: Params = None) -> list[Row] | None:

@@ -1,14 +1,14 @@
-"""How requests are answered: a page to browsers, JSON to programs, and one page for all refusals and errors."""
+"""How requests are answered: pages to browsers, JSON to programs, one page for refusals and errors."""
 
 import logging
 import re
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 from datasette import Request, Response
 
 from plugins.web.compat import HttpError, http_error
+from plugins.web.endpoint import Json
 from plugins.web.forms import RefusedError
 from plugins.web.site import Site
 
@@ -27,11 +27,9 @@ def wants_page(request: Request) -> bool:
     return "text/html" in request.headers.get("accept", "")
 
 
-async def page(site: Site, request: Request, template: str, context: Mapping[str, Any]) -> Response:
+async def page(site: Site, request: Request, template: str, context: Json) -> Response:
     """Render one of the site's own pages."""
-    return Response.html(
-        await site.render_template(template, dict(context), request=request, view_name=OWN_PAGE)
-    )
+    return Response.html(await site.render_template(template, context, request=request, view_name=OWN_PAGE))
 
 
 async def error_page(
@@ -75,7 +73,7 @@ async def refuse(site: Site, request: Request, refused: RefusedError) -> Respons
 
 
 async def answer_exception(site: Site, request: Request, exception: Exception) -> Response:
-    """Answer what a handler raised: a page, or JSON for programs. What failed inside goes to the log alone."""
+    """Answer what a handler raised, as a page or JSON. What failed inside goes to the log alone."""
     error = http_error(exception)
     if error is None:
         log.error("%s %s failed", request.method, request.path, exc_info=exception)
@@ -85,7 +83,7 @@ async def answer_exception(site: Site, request: Request, exception: Exception) -
         message = f"There is no page {request.path}"
     if request.path.endswith(".json") or (request.path.startswith("/-/") and not wants_page(request)):
         body = {"ok": False, "errors": [message], "error": message, "status": status}
-        return Response.json({**error.extra, **body}, status=status)
+        return Response.json({**(error.extra or {}), **body}, status=status)
     return await error_page(site, request, status, message, title=error.title)
 
 

@@ -2,10 +2,11 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from datasette.app import Datasette
+from datasette.database import Results
 from starlette.types import ASGIApp
 
 from ingest.config.model import Config
@@ -19,7 +20,7 @@ Layer = Callable[[ASGIApp, "Site"], ASGIApp]
 
 
 class Site(Datasette):
-    """Datasette with the config, accounts and maintenance jobs. Secrets stand in attributes, never in metadata."""
+    """Datasette with the config, accounts and maintenance jobs. Secrets are never in its metadata."""
 
     config: Config
     timezone: str
@@ -28,9 +29,15 @@ class Site(Datasette):
     scheduler: MaintenanceScheduler  # runs once the server has started
     started: float  # time.monotonic() of the start
     has_config: bool  # False for a plain `datasette`: nobody signs in, nothing is written
-    cache: dict[Any, Any]  # what pages keep for some seconds from one request to the next
+    cache: dict[str, Any]  # Any: what pages keep for some seconds from one request to the next
 
-    def __init__(self, config: Config, secret: str, layers: Sequence[Layer] = (), **options: Any) -> None:
+    def __init__(
+        self,
+        config: Config,
+        secret: str,
+        layers: Sequence[Layer] = (),
+        **options: Any,  # Any: Datasette's own
+    ) -> None:
         self._layers = tuple(layers)
         self._set_up(config, secret, has_config=True)
         super().__init__([], secret=secret, **options)
@@ -45,7 +52,7 @@ class Site(Datasette):
 
     def plugin_config(
         self, plugin_name: str, database: str | None = None, table: str | None = None, fallback: bool = True
-    ) -> Any:
+    ) -> Any:  # Any: a part of the metadata
         """As Datasette's, with the accounts for the two plugins that sign people and programs in."""
         access = self.config.access
         if plugin_name == "datasette-auth-passwords":
@@ -62,7 +69,13 @@ class Site(Datasette):
             app = layer(app, self)
         return app
 
-    async def execute(self, db_name: str, sql: str, params: Any = None, **options: Any) -> Any:
+    async def execute(
+        self,
+        db_name: str,
+        sql: str,
+        params: Mapping[str, object] | Sequence[object] | None = None,
+        **options: Any,  # Any: Datasette's own
+    ) -> Results:
         """As Datasette's; errors in queries of visitors go to the visitor, not to the log."""
         try:
             check_spans(sql, params, self.timezone)
@@ -76,11 +89,11 @@ class Site(Datasette):
             raise
 
 
-def site_of(datasette: Any) -> Site:
+def site_of(datasette: Datasette) -> Site:
     """The Datasette that a hook was given, as our Site.
 
-    Here alone is decided what a plain `datasette --plugins-dir plugins telemetry.db` gets: the site of an empty
-    config. Everybody reads, nobody writes, and routes that need rights are not registered (`has_config`).
+    Here alone is decided what a plain `datasette --plugins-dir plugins telemetry.db` gets: the site of an
+    empty config, open to read and without writing; routes that need rights are not registered (`has_config`).
     """
     if not isinstance(datasette, Site):
         datasette.__class__ = Site

@@ -1,0 +1,1 @@
+"""Everything that a POST does, one file a subject."""

@@ -1,14 +1,18 @@
-"""An Action is what a POST does: right, form, one transaction with its audit row, answer. Refusals are audited too."""
+"""An Action is what a POST does: right, form, one transaction with its audit row, answer.
+
+Refusals are audited, too.
+"""
 
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from typing import Generic, NamedTuple, TypeVar, cast
 
 from datasette import Request, Response
 
 from plugins.web.auth.permissions import require
+from plugins.web.endpoint import Json
 from plugins.web.forms import MAX_BODY, Fields, RefusedError, read_form
 from plugins.web.responses import back, refuse, wants_page
 from plugins.web.site import Site
@@ -20,17 +24,17 @@ Prepared = TypeVar("Prepared")
 
 
 class Done(NamedTuple):
-    """What an action answers: a sentence, what it was done to, data for programs, a status other than its own."""
+    """What an action answers: a sentence, what it was done to, data for programs, maybe a status."""
 
     message: str
     subject: str
-    data: Mapping[str, Any]
+    data: Json
     status: int | None = None
 
 
 @dataclass(frozen=True)
 class Submission(Generic[Prepared]):
-    """What an action writes from: the form, the named parts of the path, and what `prepare` made of the form."""
+    """What an action works on: the form, the named parts of the path, what `prepare` made of the form."""
 
     site: Site
     actor: str
@@ -48,8 +52,9 @@ class Submission(Generic[Prepared]):
 class Action(Generic[Prepared]):
     """One thing that a POST does, for users with the `right`; its method `post` is the handler of the route.
 
-    `write` raises RefusedError and changes nothing then. What takes long is done by `prepare`, before the database is
-    locked; it may raise RefusedError too. `name` stands in the audit, `after` is the page that a browser goes to.
+    `write` raises RefusedError and changes nothing then. What takes long is done by `prepare`, before the
+    database is locked; it may raise RefusedError too. `name` stands in the audit, `after` is the page that a
+    browser goes to.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""POST /-/ota/commands: commands to the bootloaders of nodes, as rows of `ota_commands`. Each is given once."""
+"""POST /-/ota/commands: commands to bootloaders of nodes, as rows of `ota_commands`, given once."""
 
 import sqlite3
 import time

@@ -1,24 +1,23 @@
-"""/-/delete: what a deletion would remove, and the action, which has to be confirmed and is done in the background."""
+"""/-/delete: what a deletion would remove, and the action, which is confirmed and done in the background."""
 
 import asyncio
 import re
 import sqlite3
 import time
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode
 
 from datasette import Request, Response
 
 from ingest.db.connection import connect
 from ingest.db.time import format_utc, parse_utc
-from ingest.maintenance.deletion import count, open_update, plan_everything
+from ingest.maintenance.deletion import Count, count, open_update, plan_everything
 from ingest.maintenance.retention import plan_before
 from plugins.web.actions.action import Action, Done, Submission
 from plugins.web.actions.edits import parse_day, start_of
 from plugins.web.actions.subjects import find_node, node_label
 from plugins.web.auth.permissions import require
-from plugins.web.endpoint import Endpoint, documented_route
+from plugins.web.endpoint import Endpoint, Json, documented_route
 from plugins.web.forms import Fields, RefusedError
 from plugins.web.responses import page, refuse, wants_page
 from plugins.web.site import Site
@@ -31,7 +30,7 @@ COUNT_STEPS = 10_000  # of SQLite's virtual machine between looks at the clock
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be deleted. `kind` and `key` as in the table `deletions`; `back` is the page that a browser came from."""
+    """What is to be deleted: `kind` and `key` as in the table `deletions`; `back` is a page."""
 
     kind: str
     key: int | None
@@ -77,8 +76,11 @@ def _sensor_target(connection: sqlite3.Connection, text: str, everything: bool) 
     return Target("sensor", key, None, everything, subject, f"/nodes/{gateway}/{node_id}")
 
 
-def read_plan(site: Site, fields: Fields) -> dict[str, Any]:
-    """What would be deleted, for programs and the page. `rows` is None where counting took too long. Raises RefusedError."""
+def read_plan(site: Site, fields: Fields) -> Json:
+    """What would be deleted, for programs and the page. Raises RefusedError.
+
+    `rows` is None where counting took too long.
+    """
     connection = connect(site.config.database, readonly=True)
     connection.row_factory = sqlite3.Row
     try:
@@ -95,11 +97,11 @@ def read_plan(site: Site, fields: Fields) -> dict[str, Any]:
     return {**vars(target), "rows": rows, "fields": given, "query": urlencode(given)}
 
 
-def _count_rows(connection: sqlite3.Connection, target: Target, timezone: str) -> list[dict[str, Any]]:
+def _count_rows(connection: sqlite3.Connection, target: Target, timezone: str) -> list[Json]:
     if target.before_at is None:
         counts = count(connection, target.kind, target.key)
         return [_count_row(one) for one in counts]
-    rows: list[dict[str, Any]] = [
+    rows: list[Json] = [
         {
             "table": item.table,
             "rows": item.rows,
@@ -116,7 +118,7 @@ def _count_rows(connection: sqlite3.Connection, target: Target, timezone: str) -
     return rows
 
 
-def _count_row(one: Any) -> dict[str, Any]:
+def _count_row(one: Count) -> Json:
     return {"table": one.table, "rows": one.rows, "about": one.more, "bytes": one.bytes}
 
 

@@ -1,10 +1,10 @@
-"""Writable canned queries: their SQL stands in metadata.yml, their parameters are checked and cleaned here."""
+"""Writable canned queries: their SQL stands in metadata.yml, their parameters are checked here."""
 
 import re
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from datasette import Request, Response
@@ -13,6 +13,7 @@ from ingest.db.changes import raise_topics
 from ingest.db.time import format_utc
 from plugins.web.actions.action import Action, Done, Submission
 from plugins.web.actions.subjects import find_node, find_ups
+from plugins.web.endpoint import Json
 from plugins.web.forms import Fields, RefusedError
 from plugins.web.query import DATABASE
 from plugins.web.site import Site
@@ -24,7 +25,7 @@ FIRST_YEAR = 2000
 class Edit(NamedTuple):
     """Parameters of a query, what it changes, and a sentence for the answer."""
 
-    params: Mapping[str, Any]
+    params: Json
     subject: str
     message: str
 
@@ -92,7 +93,7 @@ def start_of(day: date, timezone: str) -> str:
 
 
 class EditQuery(NamedTuple):
-    """How a writable query is asked: what reads its form, the key that it answers, its topic, the page to return to."""
+    """A writable query: what reads its form, the key that it answers, its topic, the page to return to."""
 
     read: Callable[[sqlite3.Connection, Fields, str], Edit]
     key: str

@@ -1,10 +1,13 @@
-"""POST /-/ota/firmware: where an upload is checked and stored; the HEX file is read before the database is locked."""
+"""POST /-/ota/firmware: where an upload is checked and stored.
+
+The HEX file is read before the database is locked.
+"""
 
 import asyncio
 import re
 import sqlite3
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ingest.db.changes import raise_topics
 from ingest.db.time import format_utc
@@ -14,12 +17,16 @@ from plugins.web.actions.action import Action, Done, Submission
 from plugins.web.endpoint import Endpoint, documented_route
 from plugins.web.forms import Fields, RefusedError
 from plugins.web.image_guard import open_images
+from plugins.web.query import Row
 
 MAX_UPLOAD = MAX_HEX + 16 * 1024  # bytes of a body with a HEX file
 MAX_FILENAME = 100  # characters
 MAX_NUMBER = 65535  # of a type or version
 OPEN_STATES = ", ".join(f"'{state}'" for state in OPEN)
-IN_USE = f"select id from ota_updates where firmware = ? and (state in ({OPEN_STATES}) or owed = 1) order by id limit 1"
+IN_USE = (
+    f"select id from ota_updates where firmware = ? and (state in ({OPEN_STATES}) or owed = 1) "
+    "order by id limit 1"
+)
 SHOWN = "id, type, version, blocks, crc, sha256, filename, size, uploaded_at, uploaded_by"
 
 
@@ -38,7 +45,7 @@ class UploadRequest(NamedTuple):
         return f"{self.type}/{self.version}"
 
 
-def firmware_label(row: Any) -> str:  # Any: a row of `firmware`, as a dict or from SQLite
+def firmware_label(row: Row) -> str:
     """A firmware as messages and audit rows name it, as in `firmware 10/4`."""
     return f"firmware {row['type']}/{row['version']}"
 
@@ -69,7 +76,7 @@ def clean_filename(name: str) -> str:
     return "".join(letter for letter in last if letter.isprintable()).strip()[:MAX_FILENAME] or "unnamed.hex"
 
 
-def find_firmware(connection: sqlite3.Connection, type: int, version: int) -> dict[str, Any] | None:
+def find_firmware(connection: sqlite3.Connection, type: int, version: int) -> Row | None:
     """The stored row, or None."""
     row = connection.execute(
         f"select {SHOWN} from firmware where type = ? and version = ?", (type, version)
@@ -77,9 +84,7 @@ def find_firmware(connection: sqlite3.Connection, type: int, version: int) -> di
     return dict(row) if row is not None else None
 
 
-def store_firmware(
-    connection: sqlite3.Connection, upload: UploadRequest, actor: str
-) -> tuple[dict[str, Any], bool]:
+def store_firmware(connection: sqlite3.Connection, upload: UploadRequest, actor: str) -> tuple[Row, bool]:
     """(the stored row, whether it is new). Raises RefusedError for other bytes under the same numbers."""
     row = find_firmware(connection, upload.type, upload.version)
     if row is not None:
@@ -101,7 +106,8 @@ def store_firmware(
     updates = ", ".join(f"{name} = excluded.{name}" for name in values)
     names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
     connection.execute(
-        f"insert into firmware ({names}) values ({marks}) on conflict (type, version) do update set {updates}",
+        f"insert into firmware ({names}) values ({marks}) "
+        f"on conflict (type, version) do update set {updates}",
         values,
     )
     stored = find_firmware(connection, upload.type, upload.version)
@@ -116,7 +122,7 @@ def store_firmware(
     return stored, True
 
 
-def _refuse_replacing(connection: sqlite3.Connection, row: dict[str, Any], upload: UploadRequest) -> None:
+def _refuse_replacing(connection: sqlite3.Connection, row: Row, upload: UploadRequest) -> None:
     _refuse_in_use(connection, row, "replaced")
     if not upload.replace:
         raise RefusedError(
@@ -127,14 +133,15 @@ def _refuse_replacing(connection: sqlite3.Connection, row: dict[str, Any], uploa
         )
 
 
-def _refuse_in_use(connection: sqlite3.Connection, row: Any, what: str) -> None:  # Any: a row of `firmware`
+def _refuse_in_use(connection: sqlite3.Connection, row: Row, what: str) -> None:
     """Raise RefusedError while an update needs these bytes."""
     used = connection.execute(IN_USE, (row["id"],)).fetchone()
     if used is not None:
         label = firmware_label(row)
         raise RefusedError(
             409,
-            f"{label.capitalize()} cannot be {what}: update {used['id']} uses it, or a node may hold a part of it",
+            f"{label.capitalize()} cannot be {what}: "
+            f"update {used['id']} uses it, or a node may hold a part of it",
             subject=label,
         )
 
@@ -148,9 +155,10 @@ def _upload(connection: sqlite3.Connection, form: Submission[UploadRequest]) -> 
 
 
 def _delete(connection: sqlite3.Connection, form: Submission[None]) -> Done:
-    row = connection.execute(f"select {SHOWN} from firmware where id = ?", (form.id,)).fetchone()
-    if row is None:
+    found = connection.execute(f"select {SHOWN} from firmware where id = ?", (form.id,)).fetchone()
+    if found is None:
         raise RefusedError(404, f"There is no firmware {form.id}")
+    row = dict(found)
     _refuse_in_use(connection, row, "deleted")
     with open_images():
         connection.execute("delete from firmware_images where firmware = ?", (form.id,))

@@ -4,13 +4,13 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from datasette import Request, Response
+from starlette.types import Send
 
 from ingest.db.time import format_utc
 from ingest.maintenance.backup import BackupError, copy, glob_quoted
@@ -56,7 +56,7 @@ class FileResponse:
     def __init__(self, file: BinaryIO, size: int, name: str) -> None:
         self._file, self._size, self._name = file, size, name
 
-    async def asgi_send(self, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
+    async def asgi_send(self, send: Send) -> None:
         """Send headers and content."""
         headers = {
             "content-type": "application/vnd.sqlite3",
@@ -91,7 +91,7 @@ async def download(datasette: Site, request: Request) -> Response | FileResponse
 
 
 def _copy_aside(database: Path) -> tuple[BinaryIO, int]:
-    """A copy as an open file without a name, beside the database: its disk has room for one like it, /tmp may not."""
+    """A copy as an open file without a name, beside the database: /tmp may lack the room."""
     with TemporaryDirectory(prefix=_aside(database), dir=database.parent) as folder:
         target = Path(folder) / "copy.db"
         copy(database, target)

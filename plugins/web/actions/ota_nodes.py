@@ -1,4 +1,4 @@
-"""The nodes that a form names for an OTA update or a bootloader command, and whether a firmware can reach them."""
+"""The nodes that a form names for an OTA update, and whether a firmware can reach them."""
 
 import sqlite3
 from typing import NamedTuple

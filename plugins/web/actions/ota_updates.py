@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ingest.db.changes import raise_topics
 from ingest.db.time import format_utc
@@ -27,6 +27,7 @@ from plugins.web.actions.ota_nodes import (
 )
 from plugins.web.endpoint import Endpoint, documented_route
 from plugins.web.forms import Fields, RefusedError
+from plugins.web.query import Row
 from plugins.web.site import Site
 
 MAX_NODE_ID = 254
@@ -49,7 +50,7 @@ class Rollout(NamedTuple):
 
 
 def schedule(connection: sqlite3.Connection, site: Site, rollout: Rollout) -> Done:
-    """Insert a row for each node. Several nodes are a rollout. Raises RefusedError with every reason there is."""
+    """Insert a row for each node; several are a rollout. Raises RefusedError with every reason there is."""
     firmware, several = rollout.firmware, len(rollout.nodes) > 1
     if several:
         rollout = rollout._replace(nodes=[node for node in rollout.nodes if not node.runs(firmware)])
@@ -146,7 +147,7 @@ def _end(connection: sqlite3.Connection, number: int, reason: str, now: str) -> 
     )
 
 
-def update_row(connection: sqlite3.Connection, number: int) -> dict[str, Any]:
+def update_row(connection: sqlite3.Connection, number: int) -> Row:
     """The row of `ota_updates`. Raises RefusedError."""
     row = connection.execute("select * from ota_updates where id = ?", (number,)).fetchone()
     if row is None:
@@ -154,7 +155,7 @@ def update_row(connection: sqlite3.Connection, number: int) -> dict[str, Any]:
     return dict(row)
 
 
-def _stored(row: dict[str, Any]) -> StoredFirmware:
+def _stored(row: Row) -> StoredFirmware:
     return StoredFirmware(*(row[name] for name in StoredFirmware._fields))
 
 

@@ -31,7 +31,7 @@ class UpsRef(NamedTuple):
 
 
 def node_label(name: str, gateway: str, *ids: int) -> str:
-    """A node as messages and audit rows name it, as in `Greenhouse (main/12)`; a sensor by node id and child id."""
+    """A node as messages and audit rows name it: `Greenhouse (main/12)`; a sensor has its child id behind."""
     return f"{name} ({'/'.join(map(str, (gateway, *ids)))})"
 
 

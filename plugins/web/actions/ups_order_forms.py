@@ -1,24 +1,25 @@
 """The forms for commands and settings on the page of a UPS, and its last orders."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from ingest.ups.commands import command_label, command_risk
 from ingest.ups.setting_values import parse_number
 from ingest.ups.settings import UpsSettings
 from ingest.ups.variables import full_label, variable
 from plugins.web.actions.ups_orders import read_setting
+from plugins.web.endpoint import Json
 from plugins.web.query import Row, select
 from plugins.web.site import Site
 
 MAX_ORDERS = 10  # on the page of a UPS
 # Without ingest no reader writes that an order is over; its time says so.
 ORDERS = f"""select id, command, variable, value, old, reason, created_at, created_by, sent_at, done_at,
-  case when state = 'queued' and expires_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now') then 'expired' else state end as state
+  case when state = 'queued' and expires_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now') then 'expired'
+    else state end as state
 from ups_orders where ups = ? order by id desc limit {MAX_ORDERS}"""
 
 
-async def order_forms(site: Site, ups: Row, variables: Sequence[Row]) -> dict[str, Any] | None:
+async def order_forms(site: Site, ups: Row, variables: Sequence[Row]) -> Json | None:
     """What the page of a UPS offers, and its last orders; None for a UPS that is not read any more.
 
     `ups` is a row of ups_overview, `variables` are its rows of ups_variables.
@@ -30,18 +31,22 @@ async def order_forms(site: Site, ups: Row, variables: Sequence[Row]) -> dict[st
     known = {row["name"]: row["description"] for row in controls if row["kind"] == "command"}
     settings = {row["name"]: row for row in controls if row["kind"] == "setting"}
     values = {row["variable"]: row for row in variables}
-    orders = await select(site, ORDERS, [ups["id"]])
+    orders = await _last_orders(site, ups["id"])
     return {
         "commands": [_command_button(name, known) for name in listed.commands],
         "settings": [_setting_input(name, values.get(name), settings.get(name)) for name in listed.settings],
         "others": [name for name in known if name not in listed.commands],
-        "orders": orders and [order | {"words": order_title(order)} for order in orders],
+        "orders": orders,
         "busy": any(order["state"] in ("queued", "sent") for order in orders or []),
     }
 
 
-def order_title(order: Row) -> str:
-    """What an order, a row of `ups_orders`, is for."""
+async def _last_orders(site: Site, ups: int) -> list[Row] | None:
+    rows = await select(site, ORDERS, [ups])
+    return rows and [row | {"words": _order_title(row)} for row in rows]
+
+
+def _order_title(order: Row) -> str:
     if order["command"]:
         return command_label(order["command"])
     return f"{full_label(order['variable'])}: {order['value']}"
@@ -57,7 +62,7 @@ def _command_button(name: str, known: dict[str, str]) -> Row:
 
 
 def _setting_input(name: str, now: Row | None, control: Row | None) -> Row:
-    """A setting as an input: what it is, and which values a browser lets pass. The server checks them again."""
+    """A setting as an input, with the values that a browser lets pass. The server checks them again."""
     setting = read_setting(control)
     value = now["value"] if now else ""
     ranges = [pair for pair in setting.ranges if None not in map(parse_number, pair)]

@@ -1,10 +1,13 @@
-"""/-/ups/commands and /-/ups/settings: orders to UPSes as rows of `ups_orders`, which ingest sends. GET asks first."""
+"""/-/ups/commands and /-/ups/settings: orders to UPSes as rows of `ups_orders`, which ingest sends.
+
+A GET shows what would be ordered, and asks.
+"""
 
 import json
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from datasette import Request, Response
 
@@ -17,9 +20,9 @@ from ingest.ups.variables import full_label, variable
 from plugins.web.actions.action import Action, Done, Submission
 from plugins.web.actions.subjects import UPS_HELP, find_ups
 from plugins.web.auth.permissions import require
-from plugins.web.endpoint import Endpoint, documented_route
+from plugins.web.endpoint import Endpoint, Json, documented_route
 from plugins.web.forms import Fields, RefusedError
-from plugins.web.query import DATABASE
+from plugins.web.query import DATABASE, Row
 from plugins.web.responses import page, refuse, wants_page
 from plugins.web.site import Site
 
@@ -49,7 +52,7 @@ class OrderPlan:
     unit: str | None = None
     risk: str = ""  # what it may cost; '' where it costs nothing
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Json:
         """For programs and for the page that asks."""
         parts = {
             "command": self.command,
@@ -107,7 +110,7 @@ def plan_setting(connection: sqlite3.Connection, fields: Fields, listed: Listed)
         (ups.id, name),
     ).fetchone()
     old = now["value"] if now else ""
-    reason = invalid_value_reason(read_setting(control), value, old)
+    reason = invalid_value_reason(read_setting(dict(control) if control else None), value, old)
     if reason:
         raise RefusedError(400, f"value of {name}: {reason}", subject=ups.name)
     title = f"{full_label(name)}: {value}"
@@ -127,12 +130,12 @@ def _find_listed(
     names = settings.commands if kind == "commands" else settings.settings
     if name not in names:
         guess = f" {nearest(name, names)}" if names else ""
-        text = f"{name} is not listed: `ups: {ups.name}: {kind}:` in config.yml names what may be ordered.{guess}"
-        raise RefusedError(403, text, subject=ups.name)
+        where = f"`ups: {ups.name}: {kind}:` in config.yml names what may be ordered.{guess}"
+        raise RefusedError(403, f"{name} is not listed: {where}", subject=ups.name)
     return ups
 
 
-def read_setting(row: Mapping[str, Any] | None) -> Setting:
+def read_setting(row: Row | None) -> Setting:
     """What a setting takes, from its row of `ups_controls`; None where the server did not say."""
     if row is None:
         return Setting()

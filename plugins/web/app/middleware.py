@@ -19,7 +19,8 @@ UNCOUNTED = re.compile(rf"/telemetry/({'|'.join(sorted(GROWING))})(\.\w+)?")
 def drain_body(app: ASGIApp, site: Site) -> ASGIApp:
     """Read and drop the rest of a request body before the response is sent.
 
-    A connection that is closed on unread bytes takes the response along, on its way through a proxy as in a browser.
+    A connection that is closed on unread bytes takes the response along, on its way through a proxy as in a
+    browser.
     """
 
     async def inner(scope: Scope, receive: Receive, send: Send) -> None:
@@ -124,7 +125,7 @@ LAYERS: tuple[Layer, ...] = (
     strip_prefix,
     # Above Datasette and all plugins: what it refuses reaches none of their routes.
     guard,
-    # Beside requests: `startup()` of Datasette runs on a loop that is thrown away, the lifespan scope on the server's.
+    # Datasette's `startup()` runs on a loop that is thrown away, the lifespan scope on the server's own.
     run_scheduler,
     # Innermost, for Datasette alone: counting ten million rows takes a second.
     skip_counts,

@@ -1,4 +1,4 @@
-"""A database that another program fills all the time: its pages do not count tables that grow without limit."""
+"""A database whose pages do not count tables that grow without limit: another program fills them."""
 
 from datasette.database import Database
 

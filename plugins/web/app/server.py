@@ -62,7 +62,8 @@ def _check_hashes(config: Config) -> None:
         parts = person.password_hash.strip().split("$")
         if len(parts) != 4 or parts[0] != ALGORITHM or not parts[1].isdigit():
             raise ConfigError(
-                f"access.people: password_hash of {person.name} is no hash: `voltkeeper hash-password` makes one"
+                f"access.people: password_hash of {person.name} is no hash: "
+                "`voltkeeper hash-password` makes one"
             )
 
 
@@ -99,7 +100,7 @@ def _serve(site: Site, listener: socket.socket) -> int:
     server = WatchedServer(site, options)
 
     def stop(*_: object) -> None:
-        """A signal before uvicorn listens for signals counts, too; one that it raises once more changes nothing."""
+        """Stop also on a signal before uvicorn listens; one that it raises once more changes nothing."""
         server.should_exit = True
 
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,7 +1,7 @@
-"""Where a right is asked: `has_right`, `refusal` and `require`, for every route and page; and who the caller is.
+"""Where a right is asked: `has_right`, `refusal` and `require`; and whether a cookie or a token is known.
 
-Rights come from `access:` in the config and go by the actor's id. A cookie says who a user is, never what the user may
-do; it is good only as long as the password that it was given for.
+Rights come from `access:` in the config and go by the actor's id. A cookie says who a user is, never what the
+user may do; it is good only as long as the password that it was given for.
 """
 
 import hmac
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from ingest.config.access import RIGHTS
+from plugins.web.endpoint import Json
 from plugins.web.forms import RefusedError
 from plugins.web.site import Site
 
@@ -52,7 +53,7 @@ def require(site: Site, actor: Actor, right: str) -> None:
         raise refused
 
 
-def rights_of(site: Site, actor: Actor) -> dict[str, dict[str, Any]]:
+def rights_of(site: Site, actor: Actor) -> dict[str, Json]:
     """Right -> `allowed` and, where it is not, `why` not, for the forms of pages."""
     found = {}
     for right in RIGHTS:

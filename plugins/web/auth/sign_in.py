@@ -1,6 +1,7 @@
-"""Signing in: passwords are checked off the event loop, one at a time, and wrong ones slow their name and address.
+"""Signing in and out: passwords are checked off the event loop, one at a time.
 
-An unknown name costs as much time as a known one, so names cannot be probed.
+Wrong ones slow down their name and their address. An unknown name costs as much time as a known one, so
+names cannot be probed.
 """
 
 import ipaddress
@@ -65,8 +66,8 @@ async def _sign_in(site: Site, request: Request, fields: Fields) -> Response:
     is_right = await _check_password(site, name, password, (f"name {name[:MAX_NAME]}", address))
     is_known = name in site.accounts.cookie_keys
     outcome = "done" if is_right else "refused: wrong password" if is_known else "refused: unknown name"
-    # The text of an unknown name is not kept: it may be a password that went into the wrong field. Everybody who
-    # reads the site reads the audit, so addresses stand in the log alone.
+    # The text of an unknown name is not kept: it may be a password that went into the wrong field. All who
+    # read the site read the audit, so addresses stand in the log alone.
     actor = name if is_known else None
     await transact(site, lambda connection: audit(connection, actor, "sign-in", "", "", outcome))
     log.log(logging.INFO if is_right else logging.WARNING, "sign-in from %s: %s", address, outcome)
@@ -76,7 +77,7 @@ async def _sign_in(site: Site, request: Request, fields: Fields) -> Response:
 
 
 async def _check_password(site: Site, name: str, password: str, keys: tuple[str, ...]) -> bool:
-    """True when the password is right. Raises RefusedError while the keys have to wait, or too many sign in."""
+    """True when the password is right. Raises RefusedError while keys have to wait, or too many sign in."""
     passwords, throttle = site.accounts.passwords, site.accounts.throttle
     if passwords.waiting >= MAX_WAITING:
         text = "Many people sign in at once. Try again in some seconds."

@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 from datasette import Request, Response
@@ -15,7 +15,7 @@ from datasette import Request, Response
 from ingest.schema.mysensors import COMMANDS
 from plugins.web.auth.permissions import Actor
 from plugins.web.compat import described_tables, registered_routes
-from plugins.web.endpoint import BY_QUERY, UNDOCUMENTED, Endpoint, endpoints_of, shown_path
+from plugins.web.endpoint import BY_QUERY, UNDOCUMENTED, Endpoint, Json, endpoints_of, shown_path
 from plugins.web.query import DATABASE, select
 from plugins.web.render.cells import LISTS, OF_QUERIES
 from plugins.web.responses import page
@@ -55,7 +55,7 @@ NATIVE = (  # what Datasette answers by itself
             "Rows of a table or view",
             "Without `_shape=array`, `next_url` leads to the rows that follow.",
             fields={
-                "COLUMN": "only rows with this value; COLUMN__gt, __lt, __contains and so on compare otherwise",
+                "COLUMN": "only rows with this value; also COLUMN__gt, __lt, __contains and so on",
                 "_sort_desc": "column to sort by, the greatest first; _sort: the least first",
                 "_size": "rows of an answer, at most 5000",
                 "_shape": "array: the rows alone",
@@ -146,7 +146,8 @@ async def samples(site: Site) -> dict[str, str]:
     found = {"{day}": datetime.now(UTC).date().isoformat()}
     for row in nodes or []:
         found |= {"{node}": str(row["id"]), "{node_id}": str(row["node_id"]), "{gateway}": row["gateway"]}
-    found |= {"{ups}": row["name"] for row in upses or []}
+    if upses:
+        found["{ups}"] = upses[0]["name"]
     for name, ups in site.config.ups.items():  # what the config lets people order of UPSes
         if ups.commands and "{command}" not in found:
             found |= {"{commanded}": name, "{command}": ups.commands[0]}
@@ -158,7 +159,8 @@ async def samples(site: Site) -> dict[str, str]:
                 "and ups = (select id from ups where name = ?)",
                 [ups.settings[0], name],
             )
-            found |= {"{value}": row["value"] for row in values or []}
+            if values:
+                found["{value}"] = values[0]["value"]
     return found
 
 
@@ -170,7 +172,7 @@ def base_of(site: Site, request: Request) -> str:
 
 
 class Example(NamedTuple):
-    """A curl line, and the address that a browser can try; None where this site has nothing to make them of."""
+    """A curl line, and the address that a browser can try; None where this site has nothing for them."""
 
     curl: str | None
     address: str | None
@@ -216,10 +218,10 @@ def _group(endpoint: Endpoint) -> str:
     return "pages" if endpoint.answer == "page" else "programs"
 
 
-async def list_endpoints(site: Site, request: Request) -> dict[str, list[dict[str, Any]]]:
+async def list_endpoints(site: Site, request: Request) -> dict[str, list[Json]]:
     """Every Endpoint as the API lists it, by key of TITLES."""
     found, base = await samples(site), base_of(site, request)
-    groups: dict[str, list[dict[str, Any]]] = {name: [] for name in TITLES}
+    groups: dict[str, list[Json]] = {name: [] for name in TITLES}
 
     def add(path: str, endpoint: Endpoint, group: str) -> None:
         curl, address = example(path, endpoint, base, found, not site.accounts.open_to_read)
