@@ -11,7 +11,7 @@ from datasette import Request, Response
 
 from ingest.db.connection import connect
 from ingest.db.time import format_utc, parse_utc
-from ingest.maintenance.deletion import Count, count, open_update, plan_everything
+from ingest.maintenance.deletion import RowCount, count, open_update, plan_everything
 from ingest.maintenance.retention import plan_before
 from plugins.web.actions.action import Action, Done, Submission
 from plugins.web.actions.edits import parse_day, start_of
@@ -98,9 +98,9 @@ def read_plan(site: Site, fields: Fields) -> Json:
 
 
 def _count_rows(connection: sqlite3.Connection, target: Target, timezone: str) -> list[Json]:
-    if target.before_at is None:
-        counts = count(connection, target.kind, target.key)
-        return [_count_row(one) for one in counts]
+    if target.key is not None:
+        return [_count_row(one) for one in count(connection, target.kind, target.key)]
+    assert target.before_at is not None, "a target has a key or a time"
     rows: list[Json] = [
         {
             "table": item.table,
@@ -118,7 +118,7 @@ def _count_rows(connection: sqlite3.Connection, target: Target, timezone: str) -
     return rows
 
 
-def _count_row(one: Count) -> Json:
+def _count_row(one: RowCount) -> Json:
     return {"table": one.table, "rows": one.rows, "about": one.more, "bytes": one.bytes}
 
 
@@ -132,10 +132,9 @@ def _place(connection: sqlite3.Connection, form: Submission[None]) -> Done:
             f"This cannot be undone: look at GET /-/delete first, then send confirm=yes to delete {subject}",
             subject=subject,
         )
-    if target.kind == "node" and (update := open_update(connection, target.key)):
-        raise RefusedError(
-            409, f"Update {update} of {subject} is under way: cancel it first", subject=subject
-        )
+    if target.kind == "node" and target.key is not None and (update := open_update(connection, target.key)):
+        text = f"Update {update} of {subject} is under way: cancel it first"
+        raise RefusedError(409, text, subject=subject)
     thing = (target.kind, target.key, target.before_at, int(target.everything))
     under_way = connection.execute(
         "select id from deletions where state in ('queued', 'running') "
