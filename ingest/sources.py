@@ -1,4 +1,4 @@
-"""Every source of UPSes that one ingest process reads: their threads, their health, and the store they feed."""
+"""Every source of UPSes that one ingest process reads: threads, health, and the store."""
 
 import logging
 import sqlite3
@@ -88,7 +88,7 @@ class UpsSources:
         return [*self._commanders, *self._readers]
 
     def stop(self) -> None:
-        """End every reader and sender, within STOP_TIMEOUT_S; what is pending is handed over when this returns."""
+        """End every reader and sender, within STOP_TIMEOUT_S; what is pending is handed over by then."""
         for thread in self._threads():
             thread.stop()
         deadline = time.monotonic() + STOP_TIMEOUT_S

@@ -1,8 +1,8 @@
 """The health of a battery, from recorded discharges alone. Pure.
 
-A charge of 100 % on float shows nothing of capacity, so there is no score: a discharge is compared with the first ones of
-the same battery, and the runtime that the UPS predicted with the one that came of it. Without a discharge the answer is
-that there is none.
+A charge of 100 % on float shows nothing of capacity, so there is no score: a discharge is compared with the
+first ones of the same battery, and the runtime that the UPS predicted with the one that came of it. Without
+a discharge the answer is that there is none.
 """
 
 from collections.abc import Iterable, Mapping
@@ -46,7 +46,10 @@ class Discharge:
 
     @property
     def full_charge_s(self) -> float | None:
-        """How long the charge at the start would have lasted at this pace; the time to LB where there is no charge."""
+        """How long the charge at the start would have lasted at this pace.
+
+        Where there is no charge, it is the time to LB.
+        """
         if self.charge_lost and self.charge_start is not None:
             return self.covered_s * self.charge_start / self.charge_lost
         return self.to_low_s
@@ -92,7 +95,10 @@ def exclusion_reason(discharge: Discharge, watts: float | None = None) -> str | 
 
 
 def scale_to_load(discharge: Discharge, watts: float | None, k: float = PEUKERT) -> Discharge:
-    """The discharge as it would have been at another load, by Peukert: t2 = t1 (P1 / P2) ** k. The energy follows."""
+    """The discharge as it would have been at another load, by Peukert: t2 = t1 (P1 / P2) ** k.
+
+    The energy follows.
+    """
     if not discharge.watts or not watts:
         return discharge
     factor = (discharge.watts / watts) ** k
@@ -118,8 +124,9 @@ class RuntimeAccuracy(NamedTuple):
 class BatteryHealth:
     """What the discharges of one battery show. Shares are of 1, times in s; None: too little is known.
 
-    `first_full_charge_s`, `latest_full_charge_s`: how long a full charge lasted at `watts`, at first and of late; `spread`
-    is the shortest and the longest one. `excluded`: (started_at, reason) of the discharges that do not count.
+    `first_full_charge_s`, `latest_full_charge_s`: how long a full charge lasted at `watts`, at first and of
+    late; `spread` is the shortest and the longest one. `excluded`: (started_at, reason) of the discharges
+    that do not count.
     """
 
     summary: str

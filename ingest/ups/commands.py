@@ -1,4 +1,4 @@
-"""Instant commands of UPSes: what NUT's standard ones do, and which of them put the load at risk. Pure."""
+"""Instant commands of UPSes: what NUT's standard ones do, and which of them put the load at risk."""
 
 import difflib
 import re
@@ -67,7 +67,7 @@ MIN_SIMILARITY = 0.94  # from here on a name is taken for a misspelled standard 
 
 
 def command_label(command: str, description: str = "") -> str:
-    """What a command does: our text for NUT's standard ones, else the server's `description`, else its name."""
+    """What a command does: our text for a standard one, else the server's, else its name."""
     number = re.search(r"(?<=^outlet\.)\d+(?=\.)", command)
     text = COMMANDS.get(re.sub(r"^outlet\.\d+\.", "outlet.n.", command))
     if text:
@@ -83,7 +83,8 @@ def command_risk(command: str) -> str:
 def invalid_name_reason(name: str, kind: str) -> str | None:
     """Why a name under `commands:` or `settings:` (kind) is wrong; None where it can be right.
 
-    UPSes have names besides the standard ones, so only what is nearly a standard name, or one of the other kind, is wrong.
+    UPSes have names besides the standard ones, so only what is nearly a standard name, or one of the other
+    kind, is wrong.
     """
     plain = re.sub(r"(?<=\.)\d+(?=\.)", "n", name)
     commands, variables = tuple(COMMANDS), variable_names()

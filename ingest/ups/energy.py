@@ -1,6 +1,7 @@
 """Watts behind a UPS, and what they sum up to. Pure.
 
-It is the energy of the load behind the UPS, not that at the wall: charging and the losses of the UPS are not in it.
+It is the energy of the load behind the UPS, not that at the wall: charging and the losses of the UPS are
+not in it.
 """
 
 from collections.abc import Callable, Iterator
@@ -83,7 +84,10 @@ def covered_seconds(before: Observation, after: Observation) -> float | None:
 
 
 class CoveredSpan(NamedTuple):
-    """Covered time within one local hour: `hour_at` as UTC text, `tokens` the status that held. `wh` None: no watts."""
+    """Covered time within one local hour: `hour_at` as UTC text, `tokens` the status that held.
+
+    `wh` None: no watts.
+    """
 
     hour_at: str
     seconds: float
@@ -92,7 +96,10 @@ class CoveredSpan(NamedTuple):
 
 
 class EnergyMeter:
-    """Turns one UPS's observations into covered spans, cut at local hours. `hour_at(unix seconds)` names the hour."""
+    """Turns one UPS's observations into covered spans, cut at local hours.
+
+    `hour_at(unix seconds)` names the hour.
+    """
 
     def __init__(self, hour_at: Callable[[float], str]) -> None:
         self._hour_at = hour_at

@@ -1,8 +1,8 @@
 """The state machine of one UPS: from polls to events that open, change and close. Pure.
 
-Events bear upsmon's names: ONBATT is an outage from start to end (`_begin_outage`, `_end_outage`), COMMBAD the time
-without data. A poll that fails, or whose status is WAIT, neither opens nor closes the events of which it carries no
-information; it makes those that are open incomplete.
+Events bear upsmon's names: ONBATT is an outage from start to end (`_begin_outage`, `_end_outage`), COMMBAD
+the time without data. A poll that fails, or whose status is WAIT, neither opens nor closes the events of
+which it carries no information; it makes those that are open incomplete.
 """
 
 from collections.abc import Iterable
@@ -44,9 +44,9 @@ class _Answer(NamedTuple):
 class EventMachine:
     """The events of one UPS. `open` are those that are open now.
 
-    `open_events` are those that a daemon before this one left open; they go on and are marked incomplete. `test` is what
-    was last known of ups.test.result and ups.test.date. `discharging_is_outage` makes `OL DISCHRG` with the input below
-    its transfer voltage an outage, for UPSes that never report OB.
+    `open_events` are those that a daemon before this one left open; they go on and are marked incomplete.
+    `test` is what was last known of ups.test.result and ups.test.date. `discharging_is_outage` makes `OL
+    DISCHRG` with the input below its transfer voltage an outage, for UPSes that never report OB.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class EventMachine:
             self.open.mark_updated(event)
 
     def apply_poll(self, poll: Poll, measurement: Measurement | None = None) -> list[EventChange]:
-        """Take a poll, in order of time, and its `measurement` where it is a full one; returns what changed."""
+        """Apply a poll, in order of time, with its `measurement` if it is a full one; return the changes."""
         tokens = status_tokens(poll.status)
         if poll.failed:
             self._apply_failure(poll)

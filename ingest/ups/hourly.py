@@ -1,4 +1,7 @@
-"""One UPS's hour as a row of `ups_samples_hourly`: written as a whole, so that writing it twice is harmless."""
+"""One UPS's hour as a row of `ups_samples_hourly`.
+
+It is written as a whole, so that writing it twice is harmless.
+"""
 
 import sqlite3
 from dataclasses import dataclass, replace
@@ -28,7 +31,8 @@ COLUMNS = (
 )
 UPSERT_HOUR = (
     f"insert into ups_samples_hourly ({', '.join(COLUMNS)}) values ({', '.join('?' * len(COLUMNS))}) "
-    f"on conflict (ups, hour_at) do update set {', '.join(f'{name} = excluded.{name}' for name in COLUMNS[2:])}"
+    "on conflict (ups, hour_at) do update set "
+    + ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[2:])
 )
 
 

@@ -1,4 +1,7 @@
-"""The limits that a UPS is watched for; the defaults are those of the EP20's own monitor. Keys of `ups: NAME: limits:`."""
+"""The limits that a UPS is watched for; the defaults are those of the EP20's own monitor.
+
+Keys of `ups: NAME: limits:`.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +15,10 @@ VOLTAGE_SAMPLES = 2  # consecutive samples out of range are VOLTAGE
 
 @dataclass(frozen=True)
 class Limits:
-    """V, %, degrees C and %; null switches one off. The transfer limits are the device's own unless given here."""
+    """V, %, degrees C and %; null switches one off.
+
+    The transfer limits are the device's own unless given here.
+    """
 
     input_voltage_min: float | None = 180.0
     charge_min: float | None = 20.0
@@ -32,7 +38,7 @@ class Limits:
             yield "input_transfer_low", "has to be less than input_transfer_high"
 
     def input_range(self, figures: Figures) -> tuple[float | None, float | None]:
-        """The lowest and the highest input voltage at which the UPS stays on mains, V; None where it is not known."""
+        """The lowest and highest input voltage at which the UPS stays on mains, V; None: not known."""
         low, high = self.input_transfer_low, self.input_transfer_high
         return (
             figures.get("input.transfer.low") if low is None else low,
@@ -45,7 +51,10 @@ DEFAULT_LIMITS = Limits()
 
 @dataclass(frozen=True)
 class Threshold:
-    """One limit: crossing it is `event`. `hysteresis` is how far a value has to come back before the event ends."""
+    """One limit: crossing it is `event`.
+
+    `hysteresis` is how far a value has to come back before the event ends.
+    """
 
     event: str
     variables: tuple[str, ...]  # the first one that is there counts
@@ -86,7 +95,10 @@ THRESHOLDS = (
 
 
 def effective_limit(threshold: Threshold, limits: Limits, figures: Figures) -> float | None:
-    """The limit for this UPS, None where it is off. That of the input follows the nominal voltage of 120 V mains."""
+    """The limit for this UPS, None where it is off.
+
+    That of the input follows the nominal voltage of 120 V mains.
+    """
     limit: float | None = getattr(limits, threshold.limit)
     nominal = figures.get("input.voltage.nominal")
     if (
@@ -108,7 +120,10 @@ class LimitWatcher:
         self._out_of_range: list[tuple[float, float]] = []  # (at, V), of consecutive samples
 
     def apply_sample(self, at: float, figures: Figures, tokens: frozenset[str], contiguous: bool) -> None:
-        """Compare a full sample of `at`, unix seconds. `contiguous`: no poll was missed since the one before."""
+        """Compare a full sample of `at`, unix seconds.
+
+        `contiguous`: no poll was missed since the one before.
+        """
         for threshold in THRESHOLDS:
             self._apply_threshold(threshold, at, figures, contiguous)
         self._apply_voltage(at, figures, tokens, contiguous)

@@ -15,10 +15,11 @@ OUTCOME_UNKNOWN = "whether the UPS did it is not known; it is not sent again"
 
 
 class OrderQueue:
-    """The orders of one source. `add()` may come from any thread, everything else from the one that sends.
+    """The orders of one source.
 
-    `report(update)` takes what becomes of an order; `commit(seconds)` returns True once what was reported is
-    on disk. `problem` is why nothing can be sent now.
+    `add()` may come from any thread, everything else from the one that sends. `report(update)` takes what
+    becomes of an order; `commit(seconds)` returns True once what was reported is on disk. `problem` is why
+    nothing can be sent now.
     """
 
     def __init__(self, report: Callable[[UpsOrderChange], None], commit: Callable[[float], bool]) -> None:

@@ -1,7 +1,8 @@
-"""The table `ups_orders` between people and their UPSes: a sink that hands out orders and writes their results.
+"""The table `ups_orders`: a sink that hands out orders to UPSes and writes their results.
 
-An order is done within a minute or not at all: it must not fire when a server comes back hours later. It goes out once:
-`sent` is on disk before the first byte leaves, and one that is `sent` when ingest starts is not sent again.
+An order is done within a minute or not at all: it must not fire when a server comes back hours later. It
+goes out once: `sent` is on disk before the first byte leaves, and one that is `sent` when ingest starts is
+not sent again.
 """
 
 import logging
@@ -16,8 +17,8 @@ from ingest.ups.settings import UpsSettings
 
 log = logging.getLogger(__name__)
 
-SELECT_UNFINISHED = """select o.id, u.name as ups, u.source, o.command, o.variable, o.value, o.created_by, o.created_at,
-o.expires_at, o.state
+SELECT_UNFINISHED = """select o.id, u.name as ups, u.source, o.command, o.variable, o.value, o.created_by,
+o.created_at, o.expires_at, o.state
 from ups_orders o join ups u on u.id = o.ups where o.state in ('queued', 'sent') order by o.id"""
 UPDATE_ORDER = """update ups_orders set state = ?, sent_at = coalesce(?, sent_at), done_at = ?, reason = ?,
 old = coalesce(?, old) where id = ?"""
@@ -49,7 +50,10 @@ class UpsOrder:
 
 @dataclass(frozen=True)
 class UpsOrderChange:
-    """What becomes of a row: `state` is sent, done, failed, expired or unknown. `old` is what a setting was."""
+    """What becomes of a row: `state` is sent, done, failed, expired or unknown.
+
+    `old` is what a setting was.
+    """
 
     order: UpsOrder
     state: str
@@ -76,8 +80,8 @@ class _Unfinished(NamedTuple):
 class UpsOrders:
     """Sink for `UpsOrderChange` items; it finds new rows by itself.
 
-    `deliver(source, order)` takes a new order. `sources` are the names of this program's sources; `settings` is the
-    config's `ups:`, which lists what may be ordered.
+    `deliver(source, order)` takes a new order. `sources` are the names of this program's sources;
+    `settings` is the config's `ups:`, which lists what may be ordered.
     """
 
     def __init__(
@@ -163,9 +167,10 @@ class UpsOrders:
 
 
 def seconds_left(created_at: str, expires_at: str, now: float) -> float:
-    """The seconds that an order has left, by the wall clock; 0 where the clock cannot be trusted about it.
+    """The seconds that an order has left by the wall clock; 0 where that cannot be trusted.
 
-    A machine without a clock of its own starts with an old time: what was ordered before it started is over.
+    A machine without a clock of its own starts with an old time: what was ordered before it started is
+    over.
     """
     created, expires = parse_utc(created_at), parse_utc(expires_at)
     started = now - time.clock_gettime(time.CLOCK_BOOTTIME)

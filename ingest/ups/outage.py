@@ -15,8 +15,8 @@ LOWEST = {
 class OutageFigures:
     """Adds up what is observed while a UPS is on battery.
 
-    Only the time between two consecutive observations counts, or between one and the end; `seconds` alone is from start
-    to end. Units: s, Wh, W, %, V. After a restart `figures` are those of the open event.
+    Only the time between two consecutive observations counts, or between one and the end; `seconds` alone
+    is from start to end. Units: s, Wh, W, %, V. After a restart `figures` are those of the open event.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class OutageFigures:
 
     @classmethod
     def begin(cls, observation: Observation, before: Figures) -> "OutageFigures":
-        """The figures of an outage first seen at `observation`; `before`: of the last sample on mains, or {}."""
+        """An outage first seen at `observation`; `before`: figures of the last sample on mains, or {}."""
         figures: dict[str, Any] = {  # Any: as above
             "seconds": 0.0,
             "covered_s": 0.0,

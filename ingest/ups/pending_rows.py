@@ -1,4 +1,7 @@
-"""The rows that the store has pending, and how they get into the open transaction. A write may be repeated."""
+"""The rows that the store has pending, and how they get into the open transaction.
+
+A write may be repeated.
+"""
 
 import json
 import sqlite3
@@ -25,7 +28,8 @@ values (?, ?, ?, ?, ?, ?)
 on conflict (ups, variable) do update set value = excluded.value, number = excluded.number,
 writable = excluded.writable, changed_at = excluded.changed_at"""
 INSERT_CONTROL = """insert into ups_controls
-(ups, kind, name, description, listed, type, choices, ranges, checked_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+(ups, kind, name, description, listed, type, choices, ranges, checked_at)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 INSERT_RUN = "insert into polls (ups, started_at, ended_at, count, outcome, detail) values (?, ?, ?, ?, ?, ?)"
 UPDATE_RUN = "update polls set ended_at = ?, count = ? where id = ?"
 INSERT_EVENT = """insert into events (event, ups, started_at, ended_at, complete, detail, figures)
@@ -68,7 +72,10 @@ class HistoryRow(NamedTuple):
 
 
 class PendingRows:
-    """The rows of one commit. They refer to TrackedUps, PollRun and Event objects, which get their ids by it."""
+    """The rows of one commit.
+
+    They refer to TrackedUps, PollRun and Event objects, which get their ids by it.
+    """
 
     def __init__(self) -> None:
         self.new: list[TrackedUps] = []

@@ -1,6 +1,7 @@
-"""The pace of every reader of UPSes: when to ask for what, what to hand to the store, when to try again.
+"""The pace of every reader of UPSes: when to ask for what, and when to try again.
 
-A reader is one daemon thread for one source, so that one that hangs delays no other. Subclasses do the dialogue.
+A reader is one daemon thread for one source, so that one that hangs delays no other. Subclasses do the
+dialogue.
 """
 
 import logging
@@ -36,7 +37,10 @@ class SourceError(VoltkeeperError):
 
 
 class UpsError(VoltkeeperError):
-    """One UPS gave no usable answer; its source can still be polled for the others. `outcome` is that of `polls`."""
+    """One UPS gave no usable answer; its source can still be polled for the others.
+
+    `outcome` is that of `polls`.
+    """
 
     def __init__(self, outcome: str, message: str) -> None:
         super().__init__(message)
@@ -44,7 +48,10 @@ class UpsError(VoltkeeperError):
 
 
 class FullAnswer(NamedTuple):
-    """All variables of a UPS; which of them can be set, and of which changes are history (None: not known now)."""
+    """All variables of a UPS.
+
+    `writable` are those that can be set, `settings` those whose changes are history; None: not known now.
+    """
 
     variables: Variables
     writable: frozenset[str] | None
@@ -64,9 +71,10 @@ class UpsPollState:
 
 
 class SourceReader(threading.Thread, ABC):
-    """Polls `ups.status` every `status_s`, all variables every `poll_s` and, while on battery, every `status_s`.
+    """A thread that polls the UPSes of one source.
 
-    `emit(item)` takes what is found, from this thread.
+    It asks for `ups.status` every `status_s`, for all variables every `poll_s` and, while on battery, every
+    `status_s`. `emit(item)` takes what is found, from this thread.
     """
 
     def __init__(
@@ -118,7 +126,10 @@ class SourceReader(threading.Thread, ABC):
         return ""
 
     def stop(self) -> None:
-        """End the thread; a call that waits ends at once. `join()` it: what is pending is handed over by then."""
+        """End the thread; a call that waits ends at once.
+
+        `join()` it: what is pending is handed over by then.
+        """
         self._stopping.set()
         self._close()
 

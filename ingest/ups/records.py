@@ -17,10 +17,11 @@ Figures = dict[str, float]  # NUT name -> number, in NUT's units
 class Poll:
     """One poll of one UPS. Times in seconds: unix, and the monotonic clock.
 
-    Answered: `status`, and `variables` where all of them were asked for; `writable` and `settings` name those that can be
-    set, and those whose changes are history (None: not known now). Failed: `outcome`, `where` it went wrong ('server',
-    'driver', 'device') and `message`. `coalesced` polls before this one were answered with the same status as the one
-    before them, the last of them at `coalesced_at`. `informational`: a row of `polls` alone, without effect on events.
+    Answered: `status`, and `variables` where all of them were asked for; `writable` and `settings` name
+    those that can be set, and those whose changes are history (None: not known now). Failed: `outcome`,
+    `where` it went wrong ('server', 'driver', 'device') and `message`. `coalesced` polls before this one
+    were answered with the same status as the one before them, the last of them at `coalesced_at`.
+    `informational`: a row of `polls` alone, without effect on events.
     """
 
     ups: str
@@ -45,7 +46,10 @@ class Poll:
 
 
 class Measurement(NamedTuple):
-    """What the variables of a full poll amount to. `watts_rule` is how the W came about, as `energy` has it."""
+    """What the variables of a full poll amount to.
+
+    `watts_rule` is how the W came about, as `energy` has it.
+    """
 
     figures: Figures
     watts: float | None = None
@@ -54,7 +58,10 @@ class Measurement(NamedTuple):
 
 @dataclass(slots=True)
 class InstantCommand:
-    """An instant command that was sent to a UPS. `confirmed` False: whether the UPS carried it out is not known."""
+    """An instant command that was sent to a UPS.
+
+    `confirmed` False: whether the UPS carried it out is not known.
+    """
 
     ups: str
     at: float

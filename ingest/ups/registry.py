@@ -10,7 +10,10 @@ from ingest.ups.settings import UpsSettings
 
 @dataclass(frozen=True)
 class UpsSource:
-    """A NUT server or an EP20 that ingest reads. `listed`: the names in the config; () is all of a server's."""
+    """A NUT server or an EP20 that ingest reads.
+
+    `listed`: the names in the config; () is all of a server's.
+    """
 
     name: str
     driver: str  # 'nut' | 'must'
@@ -25,10 +28,10 @@ class UpsSource:
 def register(
     connection: sqlite3.Connection, sources: Sequence[UpsSource], settings: Mapping[str, UpsSettings]
 ) -> None:
-    """Bring the rows of `ups` in line with the config: which are configured, their labels, and new names of old ones.
+    """Bring the rows of `ups` in line with the config: `configured`, labels, renamed UPSes.
 
-    `sources` are all of the config, `settings` its `ups:`. A name that is known keeps its id; a new one at the
-    address of a UPS whose name is no longer in the config is that one, renamed.
+    `sources` are all of the config, `settings` its `ups:`. A name that is known keeps its id; a new one at
+    the address of a UPS whose name is no longer in the config is that one, renamed.
     """
     with transaction(connection):
         taken = _update_known(connection, sources)
@@ -74,7 +77,7 @@ def _update_known(connection: sqlite3.Connection, sources: Sequence[UpsSource]) 
 def _renamed(
     name: str, driver: str, address: str, sources: Sequence[UpsSource], taken: Container[str]
 ) -> tuple[str, UpsSource | None]:
-    """(new name, source) of a UPS whose source is no longer in the config, where another one has its address."""
+    """(new name, source) of a UPS whose source is gone, where another one has its address."""
     for source in sources:
         if source.driver != driver:
             continue

@@ -1,4 +1,7 @@
-"""Self-tests of a UPS, found by `ups.test.result`, `ups.test.date`, the status token TEST, or a command of ours. Pure."""
+"""Self-tests of a UPS. Pure.
+
+They are found by `ups.test.result`, `ups.test.date`, the status token TEST, or a command of ours.
+"""
 
 import re
 from typing import NamedTuple

@@ -10,7 +10,11 @@ MAX_LENGTH = 256  # characters; upsd has no room for much more in a line
 
 @dataclass(frozen=True)
 class Setting:
-    """`type` is the answer to GET TYPE (RW NUMBER, RW STRING:32 ...); `choices` are the ENUM, `ranges` the RANGEs."""
+    """What a settable variable takes.
+
+    `type` is the answer to GET TYPE (RW NUMBER, RW STRING:32 ...); `choices` are the ENUM, `ranges` the
+    RANGEs.
+    """
 
     type: str = ""
     choices: tuple[str, ...] = ()
@@ -35,7 +39,10 @@ class Setting:
 
 
 def parse_number(text: str) -> float | None:
-    """The number that a strict decimal text is, else None. It is what a server is sent, so no comma is taken."""
+    """The number that a strict decimal text is, else None.
+
+    It is what a server is sent, so no comma is taken.
+    """
     return float(text) if NUMBER.fullmatch(text) else None
 
 

@@ -4,19 +4,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ingest.ups.commands import invalid_name_reason
-from ingest.ups.limits import Limits
+from ingest.ups.limits import DEFAULT_LIMITS, Limits
 
 
 @dataclass(frozen=True)
 class UpsSettings:
-    """One entry of `ups:`. W, power factor of 1. Only the commands and settings named here can be ordered."""
+    """One entry of `ups:`.
+
+    W, power factor of 1. Only the commands and settings named here can be ordered.
+    """
 
     label: str = ""
     location: str = ""
     realpower_nominal: float | None = None
     power_factor: float | None = None
     discharging_is_outage: bool = False
-    limits: Limits = Limits()
+    limits: Limits = DEFAULT_LIMITS
     commands: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
 

@@ -1,4 +1,4 @@
-"""The byte of each source of UPSes in the lock file beside the database: one reader at a time holds it."""
+"""The byte of each source of UPSes in the lock file: one reader at a time holds it."""
 
 from zlib import crc32
 

@@ -40,5 +40,5 @@ def describe_status(text: str | None) -> str:
 
 
 def is_discharging(tokens: frozenset[str]) -> bool:
-    """Whether a UPS with this status runs on its battery, whatever the reason: it is then polled more often."""
+    """Whether a UPS with this status runs on its battery: it is then polled more often."""
     return "OB" in tokens or "DISCHRG" in tokens

@@ -12,7 +12,11 @@ _HOURS = re.compile(r"(\d{1,2})(?::00)?\s*-\s*(\d{1,2})(?::00)?")
 
 
 class TariffRow(NamedTuple):
-    """A row of `tariffs`: local days (None: without limit), hours and days of the week ('': all), a price per kWh."""
+    """A row of `tariffs`: a price per kWh.
+
+    `valid_from`, `valid_to` are local days (None: without limit); `hours` and `days` of the week are '' for
+    all.
+    """
 
     valid_from: str | None
     valid_to: str | None
@@ -26,7 +30,7 @@ COLUMNS = ", ".join(TariffRow._fields)
 
 
 def parse_hours(text: str) -> str:
-    """'22-6, 13-15' as the hours that begin in it, '00,01,...': the form in which SQL looks for one. '' is all.
+    """'22-6, 13-15' as the hours that begin in it, '00,01,...', for SQL to look one up. '' is all.
 
     Raises ValueError.
     """

@@ -1,4 +1,4 @@
-"""What the store remembers of one UPS: its columns, variables, events and energy, so that it looks nothing up a poll."""
+"""What the store remembers of one UPS, so that a poll looks nothing up in the file."""
 
 import json
 import sqlite3
@@ -56,7 +56,10 @@ MEASURED = frozenset(
 
 @dataclass(slots=True)
 class VariableChange:
-    """A variable that came, changed or went. `value` None: the UPS has it no more. `old`: for the history alone."""
+    """A variable that came, changed or went.
+
+    `value` None: the UPS has it no more. `old`: for the history alone.
+    """
 
     variable: str
     value: str | None
