@@ -74,7 +74,8 @@ def report(name, floor, ours, count, before):
     p50, p99 = (statistics.median(mine[part] for _, mine in rounds) for part in (0, 1))
     bare50, bare99 = (statistics.median(bare[part] for bare, _ in rounds) for part in (0, 1))
     print(
-        f"{name:31} p50 {p50:.3f} ms, p99 {p99:.3f} ms; bare {bare50:.3f}, {bare99:.3f}; p50 ratio {ratio:.2f}"
+        f"{name:31} p50 {p50:.3f} ms, p99 {p99:.3f} ms; "
+        f"bare {bare50:.3f}, {bare99:.3f}; p50 ratio {ratio:.2f}"
     )
 
 
@@ -95,13 +96,13 @@ def prepare(database, node=NODE, gateway="main", messages=MESSAGES):
     )
     connection.execute("insert into firmware_images values (1, ?)", (IMAGE.data,))
     connection.execute(
-        "insert into ota_updates (node, firmware, type, version, state, requested_at, released_at, bootloader, block_size, owed) "
-        "values (?, 1, 10, 3, 'transferring', ?, ?, 769, 16, 1)",
+        "insert into ota_updates (node, firmware, type, version, state, requested_at, released_at, bootloader, "
+        "block_size, owed) values (?, 1, 10, 3, 'transferring', ?, ?, 769, 16, 1)",
         (node, now, now),
     )
     connection.executemany(
-        "insert into messages (received_at, gateway, node_id, child_id, command, echo, type, type_name, payload) "
-        "values (?, 0, 1, 1, 1, 0, 0, 'V_TEMP', ?)",
+        "insert into messages (received_at, gateway, node_id, child_id, command, echo, type, type_name, "
+        "payload) values (?, 0, 1, 1, 1, 0, 0, 'V_TEMP', ?)",
         ((now, f"{n % 40}.5") for n in range(messages)),
     )
     connection.commit()
@@ -109,7 +110,7 @@ def prepare(database, node=NODE, gateway="main", messages=MESSAGES):
 
 
 def measure(peer, count, before, pause_s=PAUSE_BETWEEN_S):
-    """(p50, p99) in ms of requests, each sent a little after the last answer, in one write behind `before` lines."""
+    """(p50, p99) in ms of requests, each a little after the last answer, in one write behind `before` lines."""
     lines = iter(list(traffic(before * count + 1)))
     took = []
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -138,11 +139,11 @@ class Bare(asyncio.Protocol):
     """Looks answers up in a dict; knows nothing else."""
 
     def __init__(self):
-        head = [f"0A000300{n.to_bytes(2, 'little').hex().upper()}" for n in range(IMAGE.blocks)]
-        self.answers = {
-            f"{NODE};255;4;0;2;{text}".encode(): f"{NODE};255;4;0;3;{text}{IMAGE.data[16 * n : 16 * n + 16].hex().upper()}\n".encode()
-            for n, text in enumerate(head)
-        }
+        self.answers = {}
+        for n in range(IMAGE.blocks):
+            head = f"0A000300{n.to_bytes(2, 'little').hex().upper()}"
+            block = IMAGE.data[16 * n : 16 * n + 16].hex().upper()
+            self.answers[f"{NODE};255;4;0;2;{head}".encode()] = f"{NODE};255;4;0;3;{head}{block}\n".encode()
         self.rest = b""
 
     def connection_made(self, transport):

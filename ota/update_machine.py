@@ -246,11 +246,9 @@ class UpdateMachine:
                 self._start(now)
             else:
                 self.set_wait_reason(WAITS_TURN)
-        elif update.state == REBOOTING:
-            if update.reboot_at is None or now - update.reboot_at >= self.settings.effect_s:
-                self._start(now)
-        elif update.state == OFFERED:
-            if now - (update.offered_at or 0.0) >= self.settings.effect_s:
+        elif update.state in (REBOOTING, OFFERED):
+            tried_at = update.reboot_at if update.state == REBOOTING else update.offered_at
+            if tried_at is None or now - tried_at >= self.settings.effect_s:
                 self._start(now)
         elif update.state == TRANSFERRING:
             if now - max(update.last_request_at or 0.0, self._created_at) >= self.settings.stall_s:

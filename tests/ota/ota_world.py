@@ -1,4 +1,4 @@
-"""A gateway's dialogue in miniature, with virtual time: nodes on the air, an OtaServer, and rows that survive a crash."""
+"""A gateway's dialogue with virtual time: nodes on the air, an OtaServer, and rows that survive a crash."""
 
 from ingest.mysensors.ota_store import read_update, update_columns
 from ota.actions import (
@@ -161,7 +161,7 @@ class World:
         self.act()
 
     def check_never_broken(self, key, type, payload, reply):
-        """A bootloader over a broken image must get an image to load: its own bytes, or silence, would start it."""
+        """Over a broken image a bootloader must get an image: its own bytes, or silence, would start it."""
         node = self.nodes[key]
         if type == 0 and isinstance(node, BootloaderNode) and self.guarded:
             flash = bytes(node.flash)

@@ -1,4 +1,4 @@
-"""Everything at once, by chance: loss, crashes, cuts, cancelled and replaced updates, several nodes of every kind."""
+"""Everything at once, by chance: loss, crashes, cuts, cancelled and replaced updates, nodes of every kind."""
 
 from random import Random
 
