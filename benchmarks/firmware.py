@@ -96,8 +96,8 @@ def prepare(database, node=NODE, gateway="main", messages=MESSAGES):
     )
     connection.execute("insert into firmware_images values (1, ?)", (IMAGE.data,))
     connection.execute(
-        "insert into ota_updates (node, firmware, type, version, state, requested_at, released_at, bootloader, "
-        "block_size, owed) values (?, 1, 10, 3, 'transferring', ?, ?, 769, 16, 1)",
+        "insert into ota_updates (node, firmware, type, version, state, requested_at, released_at, "
+        "bootloader, block_size, owed) values (?, 1, 10, 3, 'transferring', ?, ?, 769, 16, 1)",
         (node, now, now),
     )
     connection.executemany(
@@ -110,7 +110,7 @@ def prepare(database, node=NODE, gateway="main", messages=MESSAGES):
 
 
 def measure(peer, count, before, pause_s=PAUSE_BETWEEN_S):
-    """(p50, p99) in ms of requests, each a little after the last answer, in one write behind `before` lines."""
+    """(p50, p99) in ms of requests, each a little after the last answer, written behind `before` lines."""
     lines = iter(list(traffic(before * count + 1)))
     took = []
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
