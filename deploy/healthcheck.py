@@ -1,19 +1,19 @@
-"""Is this house well? Exit code 1, in words, when the site does not answer or a reader is gone or hangs.
+"""Health check: exit code 1 and the reason when the site does not answer or a reader is gone or hangs.
 
-Run like this: `python deploy/healthcheck.py [config.yml]`; the Dockerfile does. A gateway that is off is no reason: its
-reader says so on the pages.
+Run like this: `python deploy/healthcheck.py [config.yml]`; the Dockerfile does. A gateway that is off is no
+reason: the pages show it.
 """
 
 import sqlite3
 import sys
 
-from ingest.config.model import load_config
-from voltkeeper.status import describe, read_sources
+from ingest.config.model import Config, load_config
+from voltkeeper.status import describe_source, read_sources
 from voltkeeper.up import answers, site_url
 
 
-def find_fault(config):
-    """What is wrong, in words, or None."""
+def find_fault(config: Config) -> str | None:
+    """Return what is wrong, or None."""
     url = site_url(config.web.host, config.web.port)
     if not answers(url):
         return f"the site does not answer at {url}"
@@ -24,10 +24,10 @@ def find_fault(config):
     alive = [source for source in sources.values() if source.alive]
     if sources and not alive:
         return "ingest does not run"
-    return next((f"{source.name}: {describe(source)}" for source in alive if source.late), None)
+    return next((f"{source.name}: {describe_source(source)}" for source in alive if source.late), None)
 
 
 if __name__ == "__main__":
     fault = find_fault(load_config((sys.argv[1:] or ["config.yml"])[0]))
-    print(fault or "well")
+    print(fault or "healthy")
     sys.exit(1 if fault else 0)

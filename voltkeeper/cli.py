@@ -1,16 +1,28 @@
-"""The command line, `voltkeeper`: thin; what a command does lives in the module that it imports when it is used."""
+"""The command line, `voltkeeper`: thin.
+
+Each command imports the module that does its work when it is used.
+"""
 
 import os
+import signal
 import sys
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
 from voltkeeper.parent_pipe import follow_parent, supervised
 
+if TYPE_CHECKING:
+    from ingest.config.model import Config
+
 WRONG_USE = 2
 NICE = 10  # of all but ingest
+
+Command = TypeVar("Command", bound=Callable[..., object])
+Option = Any  # the value of an option, of the type that click gives it
 
 CONFIG = click.option(
     "--config", metavar="FILE", help="The config; default: config.yml, or what VOLTKEEPER_CONFIG names."
@@ -36,8 +48,8 @@ PORT = click.option(
 DEMO = click.option("--demo", is_flag=True, hidden=True)
 
 
-def where(command):
-    """The options that say which config a command runs with."""
+def config_options(command: Command) -> Command:
+    """Add the options that choose the config that a command runs with."""
     for option in (PORT, POLL, MUST, NUT, GATEWAY, CONFIG):
         command = option(command)
     return command
@@ -48,7 +60,7 @@ def where(command):
     epilog="Exit codes: 0 right, 1 failed, 2 wrong usage.",
 )
 @click.version_option(package_name="voltkeeper")
-def main():
+def main() -> None:
     """MySensors nodes and UPSes in one SQLite file, published with Datasette.
 
     Start with `voltkeeper up`: without a config.yml it shows a demo house. To connect what you have, copy
@@ -58,8 +70,8 @@ def main():
 
 
 @main.command()
-@where
-def up(**options):
+@config_options
+def up(**options: Option) -> None:
     """Run ingest and the site together.
 
     What ends is started again. Without config.yml and options it is the demo house, in a database of its own.
@@ -74,14 +86,14 @@ def up(**options):
 
 @main.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@where
+@config_options
 @DEMO
 @click.option(
     "--replay",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Lines of a gateway, one a line, read instead of the connection of the gateway NAME.",
 )
-def ingest(names, replay, **options):
+def ingest(names: tuple[str, ...], replay: Path | None, **options: Option) -> None:
     """Read the sources into the database.
 
     All of the config, or only those that are NAMEd; until Ctrl-C or SIGTERM.
@@ -94,22 +106,22 @@ def ingest(names, replay, **options):
 
 
 @main.command()
-@where
+@config_options
 @DEMO
-def web(**options):
+def web(**options: Option) -> None:
     """Run the site alone.
 
     It makes the database where there is none, and shows what others read into it.
     """
     chosen = chosen_config(**options, needs_source=True)
-    give_way()
+    lower_priority()
     log_as(chosen, "web")
     if not supervised():
-        from voltkeeper.up import PortError, claim
+        from voltkeeper.up import SitePortError, claim
 
         try:
             claim(chosen.web.host, chosen.web.port).close()
-        except PortError as error:
+        except SitePortError as error:
             click.echo(str(error), err=True)
             sys.exit(error.code)
     from plugins.web.app.server import run_web
@@ -118,13 +130,13 @@ def web(**options):
 
 
 @main.command()
-@where
+@config_options
 @click.option("--url", metavar="http://HOST:PORT", help="Ask the routes of this running site instead.")
-def check(url, config, port, **sources):
+def check(url: str | None, config: str | None, port: int | None, **sources: Option) -> None:
     """Look at every source and setting.
 
-    One line each, with the remedy where something is wrong. A running ingest is asked how its sources are; otherwise
-    each one is tried. Exit code 1 if anything failed.
+    One line each, with the remedy where something is wrong. A running ingest is asked how its sources are;
+    otherwise each one is tried. Exit code 1 if anything failed.
     """
     if url:
         from voltkeeper.check.http import check_site
@@ -137,9 +149,9 @@ def check(url, config, port, **sources):
 
 
 @main.command()
-@where
-def status(**options):
-    """Say what runs, since when, how fresh.
+@config_options
+def status(**options: Option) -> None:
+    """Show what runs, since when, how fresh.
 
     Exit code 1 when ingest does not run.
     """
@@ -150,15 +162,15 @@ def status(**options):
 
 @main.command()
 @CONFIG
-@click.option("--dry-run", is_flag=True, help="Only say what would go.")
-def prune(config, dry_run):
+@click.option("--dry-run", is_flag=True, help="Only list what would go.")
+def prune(config: str | None, dry_run: bool) -> None:
     """Delete what is older than `retention:` allows.
 
-    It says first what goes. The site does this daily by itself. Ingest and the site may go on meanwhile; cut off, it
-    goes on the next time.
+    It first lists what goes. The site does this daily by itself. Ingest and the site may go on meanwhile; cut
+    off, it goes on the next time.
     """
     chosen = chosen_config(config, None, looking=True)
-    give_way()
+    lower_priority()
     log_as(chosen, "prune")
     from voltkeeper.maintenance import run_prune
 
@@ -168,13 +180,13 @@ def prune(config, dry_run):
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @CONFIG
-def backup(file, config):
+def backup(file: Path, config: str | None) -> None:
     """Copy the database to FILE.
 
     Everything may go on meanwhile. FILE appears, or is replaced, only when the copy is whole and checked.
     """
     chosen = chosen_config(config, None, looking=True)
-    give_way()
+    lower_priority()
     log_as(chosen, "backup")
     from voltkeeper.maintenance import run_backup
 
@@ -200,11 +212,11 @@ def backup(file, config):
 @click.option(
     "--ep20", type=click.Path(path_type=Path), help="Where the port of the EP20 appears; without it, nowhere."
 )
-def demo(host, port, serial, speed, nut_port, ep20):
+def demo(host: str, port: int, serial: Path | None, speed: float, nut_port: int, ep20: Path | None) -> None:
     """Run the demo house alone.
 
-    It is a MySensors gateway with a dozen nodes, a NUT server with some UPSes, and a MUST EP20; any program that speaks
-    their protocols may connect.
+    It is a MySensors gateway with a dozen nodes, a NUT server with some UPSes, and a MUST EP20; any program
+    that speaks their protocols may connect.
     """
     import asyncio
 
@@ -235,11 +247,19 @@ def demo(host, port, serial, speed, nut_port, ep20):
 @click.option("--format", help="Of an upslog file, as its -f option had it; default: upslog's own.")
 @click.option("--gateway", metavar="NAME", help="The gateway that messages go to; default: the first one.")
 @click.option("--ups", metavar="NAME", help="The UPS that samples go to, such as rack@closet.")
-def import_(file, config, timezone, format, gateway, ups):
-    """Bring the history of another program along.
+def import_(
+    file: Path,
+    config: str | None,
+    timezone: str | None,
+    format: str | None,
+    gateway: str | None,
+    ups: str | None,
+) -> None:
+    """Import the history of another program.
 
-    FILE is a MySensorsTracker database, a Nutify database, the log of an EP20 monitor, an upslog file, pymysensors'
-    JSON, or CSV whose header names our columns. Nothing comes twice, however often it is run, and ingest may go on.
+    FILE is a MySensorsTracker database, a Nutify database, the log of an EP20 monitor, an upslog file,
+    pymysensors' JSON, or CSV whose header names our columns. Nothing comes twice, however often it is run,
+    and ingest may go on.
     """
     from ingest.config.checks import is_timezone
     from ingest.transfer.import_job import import_file
@@ -250,8 +270,8 @@ def import_(file, config, timezone, format, gateway, ups):
             f"--timezone {timezone!r} is not a time zone; they look like Europe/Rome, America/New_York, UTC"
         )
     if not file.is_file():
-        wrong_use(f"{file} is no file that is there")
-    give_way()
+        wrong_use(f"{file}: no such file")
+    lower_priority()
     sys.exit(import_file(chosen, file, timezone=timezone, format=format, gateway=gateway, ups=ups))
 
 
@@ -261,23 +281,24 @@ def import_(file, config, timezone, format, gateway, ups):
 @click.option(
     "--house", metavar="NAME", help="Name of the house in the files; default: from the config's title."
 )
-def export(folder, config, house):
+def export(folder: Path, config: str | None, house: str | None) -> None:
     """Write tables as Parquet files to DIR.
 
-    What has come since the last time is added. Several houses may share a DIR. It needs DuckDB, an optional part.
+    What has come since the last time is added. Several houses may share a DIR. It needs DuckDB, an optional
+    part.
     """
     from ingest.transfer.parquet_export import export_tables
 
-    give_way()
+    lower_priority()
     sys.exit(export_tables(chosen_config(config, None, looking=True), folder, house))
 
 
 @main.command("hash-password")
-def hash_password():
+def hash_password() -> None:
     """Print the hash of a password.
 
-    It is for password_hash: under access: in config.yml. The password is asked for, twice; it is one line of stdin
-    where that is no terminal.
+    It is for password_hash: under access: in config.yml. The password is asked for, twice; it is one line of
+    stdin where that is no terminal.
     """
     if sys.stdin.isatty():
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
@@ -290,10 +311,9 @@ def hash_password():
     click.echo(hashed(password))
 
 
-async def until_signal(work):
+async def until_signal(work: Coroutine[object, object, object]) -> None:
     """Await something until SIGTERM or SIGINT."""
     import asyncio
-    import signal
 
     task = asyncio.ensure_future(work)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -303,8 +323,16 @@ async def until_signal(work):
         task.result()
 
 
-def chosen_config(config, port, demo=False, needs_source=False, looking=False, own=False, **options):
-    """The Config of a command's options; ends with exit code 2, in words, where there is none."""
+def chosen_config(
+    config: str | None,
+    port: int | None,
+    demo: bool = False,
+    needs_source: bool = False,
+    looking: bool = False,
+    own: bool = False,
+    **options: Option,
+) -> "Config":
+    """Return the Config of a command's options; ends with exit code 2 and a message where there is none."""
     from ingest.config.model import ConfigError
     from voltkeeper.config_source import Sources, choose_config, named_file, own_config
 
@@ -312,15 +340,15 @@ def chosen_config(config, port, demo=False, needs_source=False, looking=False, o
     try:
         if needs_source and not (demo or sources or named_file(config)):
             raise ConfigError(
-                "There is no config.yml here: copy config.example.yml to it, or give --gateway, --nut or --must."
-                " `voltkeeper up` alone runs the demo house."
+                "There is no config.yml here: copy config.example.yml to it, or give --gateway, --nut or "
+                "--must. `voltkeeper up` alone runs the demo house."
             )
         return own_config(config) if own else choose_config(config, sources, port, demo, looking)
     except ConfigError as error:
         wrong_use(error)
 
 
-def log_as(config, program):
+def log_as(config: "Config", program: str) -> None:
     """Log as the config says; ends with exit code 2 where its file cannot be written."""
     from ingest.process.log import set_up
 
@@ -330,16 +358,17 @@ def log_as(config, program):
         wrong_use(f"log.file: {config.log.file} cannot be written: {error.strerror}")
 
 
-def give_way():
-    """Ingest goes first: a node waits milliseconds for its firmware, and a page may take a little longer.
+def lower_priority() -> None:
+    """Let ingest run first: a node waits milliseconds for its firmware, and a page may take a little longer.
 
     Before any thread starts, since each has a priority of its own.
     """
-    with suppress(OSError):  # a service manager that sets it may let nobody else do so
+    with suppress(OSError):  # a service manager that sets it may forbid it
         if os.getpriority(os.PRIO_PROCESS, 0) < NICE:
             os.setpriority(os.PRIO_PROCESS, 0, NICE)
 
 
-def wrong_use(words):
-    click.echo(str(words), err=True)
+def wrong_use(message: object) -> NoReturn:
+    """Print why, and end with the exit code for wrong usage."""
+    click.echo(str(message), err=True)
     sys.exit(WRONG_USE)

@@ -1,4 +1,4 @@
-"""`voltkeeper prune` and `voltkeeper backup`: the same work as the site's, with words on the terminal."""
+"""`voltkeeper prune` and `voltkeeper backup`: the same work as the site's, reported on the terminal."""
 
 import signal
 import sqlite3
@@ -6,10 +6,12 @@ import sys
 import threading
 import time
 from contextlib import closing
+from pathlib import Path
 
+from ingest.config.model import Config
 from ingest.db.connection import connect
 from ingest.db.locks import LockedError
-from ingest.maintenance.backup import BackupError, back_up
+from ingest.maintenance.backup import BackupError, back_up, no_progress
 from ingest.maintenance.batches import StoppedError
 from ingest.maintenance.jobs import JOBS, maintenance_lock, run_job
 from ingest.maintenance.retention import describe_item, read_plan
@@ -18,10 +20,10 @@ from ingest.schema.migrate import migrate
 BAR = 40  # characters
 
 
-def run_prune(config, dry_run=False):
+def run_prune(config: Config, dry_run: bool = False) -> int:
     """Print the plan and, unless it is a dry run, do it. Returns the exit code."""
     if not config.database.exists():
-        print(f"{config.database} is not there: nothing has been stored yet", file=sys.stderr)
+        print(f"{config.database}: no such file: nothing has been stored yet", file=sys.stderr)
         return 1
     try:
         migrate(config.database)
@@ -45,13 +47,12 @@ def run_prune(config, dry_run=False):
     return 0 if outcome == "done" else 1
 
 
-def run_backup(config, target):
+def run_backup(config: Config, target: Path) -> int:
     """Copy the database and say so. Returns the exit code."""
     began = time.monotonic()
     try:
-        size = back_up(
-            config.database, target, _stopping(), _bar if sys.stderr.isatty() else lambda done, total: None
-        )
+        progress = _bar if sys.stderr.isatty() else no_progress
+        size = back_up(config.database, target, _stopping(), progress)
     except StoppedError:
         print("Stopped: there is no copy", file=sys.stderr)
         return 1
@@ -65,7 +66,7 @@ def run_backup(config, target):
     return 0
 
 
-def _bar(done, total):
+def _bar(done: int, total: int) -> None:
     filled = round(BAR * done / max(total, 1))
     end = "\n" if done >= total else ""
     print(
@@ -76,8 +77,8 @@ def _bar(done, total):
     )
 
 
-def _stopping():
-    """An event that SIGTERM and SIGINT set."""
+def _stopping() -> threading.Event:
+    """Return an event that SIGTERM and SIGINT set."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

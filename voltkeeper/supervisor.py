@@ -1,8 +1,9 @@
 """Runs programs side by side for as long as they should run: the machinery of `voltkeeper up`.
 
-A program that ends is started again, after a pause that grows from 1 to 60 s and begins anew once it has run for a
-minute. One that ends with exit code 2 says that its use is wrong, so everything ends. The programs hold the reading
-end of a pipe; when the supervisor dies, even of kill -9, the pipe ends, and they end themselves (`ingest/parent.py`).
+A program that ends is started again, after a pause that grows from 1 to 60 s and begins anew once it has run
+for a minute. One that ends with exit code 2 says that its use is wrong, so everything ends. The programs hold
+the reading end of a pipe; when the supervisor dies, even of kill -9, the pipe ends, and they end themselves
+(`parent_pipe`).
 """
 
 import asyncio
@@ -10,6 +11,9 @@ import logging
 import os
 import signal
 import time
+from asyncio.subprocess import Process
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from ingest.process.backoff import Backoff
 from voltkeeper.parent_pipe import PIPE
@@ -17,27 +21,42 @@ from voltkeeper.parent_pipe import PIPE
 log = logging.getLogger(__name__)
 
 WRONG_USE = 2
-READY_S = 5.0
-STOP_S = 8.0  # after SIGTERM, before SIGKILL
+
+
+@dataclass(frozen=True)
+class SupervisorTiming:
+    """Times in seconds."""
+
+    first_s: float = 1.0  # the pause before the first restart
+    last_s: float = 60.0  # the longest one
+    steady_s: float = 60.0  # a run of this length resets the pause
+    ready_s: float = 5.0  # for a program to be ready before the next one starts
+    stop_s: float = 8.0  # after SIGTERM, before SIGKILL
+
+
+DEFAULT_TIMING = SupervisorTiming()
 
 
 class Supervisor:
     """Keeps `commands` (name -> list of arguments) running; `await run()` returns the exit code of the whole.
 
-    `ready` (name -> function) says of a program whether it is up: those that stand after it wait for that, a little.
-    Times are seconds: `first_s` and `last_s` bound the pause before a restart, a run of `steady_s` resets it.
+    `ready` (name -> function) tests whether a program is up: those after it wait for that, `ready_s` at most.
     """
 
-    def __init__(self, commands, *, ready=None, first_s=1.0, last_s=60.0, steady_s=60.0, stop_s=STOP_S):
-        self.commands, self.ready = commands, ready or {}
-        self.first_s, self.last_s, self.steady_s, self.stop_s = first_s, last_s, steady_s, stop_s
-        self.processes = {}  # name -> the running process
+    def __init__(
+        self,
+        commands: Mapping[str, list[str]],
+        ready: Mapping[str, Callable[[], bool]] | None = None,
+        timing: SupervisorTiming = DEFAULT_TIMING,
+    ) -> None:
+        self.commands, self.ready, self.timing = commands, ready or {}, timing
+        self.processes: dict[str, Process] = {}  # by name, those that run
+        self._stop = asyncio.Event()
         self._code = 0
 
-    async def run(self):
+    async def run(self) -> int:
         """Run until SIGTERM, SIGINT, SIGHUP or exit code 2 of a program. Returns 0, or 2 for the latter."""
         loop = asyncio.get_running_loop()
-        self._stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._stop.set)
         reading, writing = os.pipe()
@@ -51,38 +70,36 @@ class Supervisor:
             os.close(reading)
         return self._code
 
-    def stop(self, code=0):
+    def stop(self, code: int = 0) -> None:
         """End everything; `code` is what `run` returns."""
         self._code = max(self._code, code)
         self._stop.set()
 
-    async def _wait_for(self, name):
-        until = time.monotonic() + READY_S
-        while (
-            name in self.ready
-            and not self.ready[name]()
-            and not self._stop.is_set()
-            and time.monotonic() < until
-        ):
+    async def _wait_for(self, name: str) -> None:
+        if name not in self.ready:
+            return
+        until = time.monotonic() + self.timing.ready_s
+        while not self.ready[name]() and not self._stop.is_set() and time.monotonic() < until:
             await asyncio.sleep(0.05)
 
-    async def _keep(self, name, command, pipe):
-        backoff = Backoff(self.first_s, self.last_s)
+    async def _keep(self, name: str, command: list[str], pipe: int) -> None:
+        backoff = Backoff(self.timing.first_s, self.timing.last_s)
         while not self._stop.is_set():
             started = time.monotonic()
             code = await self._run_once(name, command, pipe)
             if self._stop.is_set():
-                return None
+                return
             if code == WRONG_USE:
                 log.error("%s ended because of its settings (exit code 2): everything ends", name)
-                return self.stop(WRONG_USE)
-            if time.monotonic() - started >= self.steady_s:
+                self.stop(WRONG_USE)
+                return
+            if time.monotonic() - started >= self.timing.steady_s:
                 backoff.reset()
             pause = backoff.next_s()
             log.warning("%s ended (%s); starting it again in %g s", name, _ending(code), pause)
             await self._sleep(pause)
 
-    async def _run_once(self, name, command, pipe):
+    async def _run_once(self, name: str, command: list[str], pipe: int) -> int | None:
         """Start the program and wait until it ends, or end it when everything ends. Returns its exit code."""
         environment = {**os.environ, PIPE: str(pipe)}
         try:
@@ -102,26 +119,26 @@ class Supervisor:
             stopped.cancel()
             del self.processes[name]
 
-    async def _end(self, name, process, ended):
+    async def _end(self, name: str, process: Process, ended: asyncio.Task[int]) -> None:
         _signal(process, signal.SIGTERM)
-        await asyncio.wait((ended,), timeout=self.stop_s)
+        await asyncio.wait((ended,), timeout=self.timing.stop_s)
         if not ended.done():
-            log.warning("%s did not end within %g s of SIGTERM: killed", name, self.stop_s)
+            log.warning("%s did not end within %g s of SIGTERM: killed", name, self.timing.stop_s)
             _signal(process, signal.SIGKILL)
 
-    async def _sleep(self, seconds):
+    async def _sleep(self, seconds: float) -> None:
         try:
             await asyncio.wait_for(self._stop.wait(), seconds)
         except TimeoutError:
             return
 
 
-def _signal(process, number):
+def _signal(process: Process, number: int) -> None:
     if process.returncode is None:
         process.send_signal(number)
 
 
-def _ending(code):
+def _ending(code: int | None) -> str:
     if code is None:
         return "not started"
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

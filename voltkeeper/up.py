@@ -8,42 +8,50 @@ import socket
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import replace
 
+from ingest.config.model import Config
+from ingest.errors import VoltkeeperError
 from voltkeeper.config_source import child_arguments
 from voltkeeper.supervisor import WRONG_USE, Supervisor
 
 log = logging.getLogger(__name__)
 
-ASK_S = 0.2  # between looks whether the site answers
+ASK_S = 0.2  # between two requests while waiting for the site
 
 
-class PortError(ValueError):
-    """The site's port cannot be had; says why and what to do. `code` is what a program ends with because of it."""
+class SitePortError(VoltkeeperError, ValueError):
+    """Why the site cannot have its port, and the remedy.
 
-    def __init__(self, words, code):
-        super().__init__(words)
+    `code` is the exit code of a program because of it.
+    """
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
         self.code = code
 
 
-def run_up(config):
+def run_up(config: Config) -> int:
     """Run everything of the config until a signal or exit code 2 of a part. Returns the exit code."""
     try:
-        with claim(config.web.host, config.web.port) as site:  # held while the past of the demo house is made
+        with claim(
+            config.web.host, config.web.port
+        ) as site:  # held while the history of the demo house is made
             config = replace(config, web=replace(config.web, port=site.getsockname()[1]))
             commands, ready = _demo_commands(config) if config.demo else (_commands(config), {})
-    except PortError as error:
+    except SitePortError as error:
         print(error, file=sys.stderr)
         return error.code
     return asyncio.run(_run(commands, ready, config))
 
 
-def _commands(config):
+def _commands(config: Config) -> dict[str, list[str]]:
     arguments = child_arguments(config)
     return {"ingest": _command("ingest", *arguments), "web": _command("web", *arguments)}
 
 
-def _demo_commands(config):
+def _demo_commands(config: Config) -> tuple[dict[str, list[str]], dict[str, Callable[[], bool]]]:
     from ingest.demo.site import demo_config, make_history
 
     with claim("127.0.0.1", 0) as gateway, claim("127.0.0.1", 0) as upsd:
@@ -56,16 +64,16 @@ def _demo_commands(config):
     return {"demo": house, **_commands(config)}, {"demo": lambda: _listens(port) and _listens(nut_port)}
 
 
-def _listens(port):
+def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _command(name, *arguments):
+def _command(name: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "voltkeeper", name, *arguments]
 
 
-async def _run(commands, ready, config):
+async def _run(commands: dict[str, list[str]], ready: dict[str, Callable[[], bool]], config: Config) -> int:
     announcing = asyncio.create_task(_announce(config))
     try:
         return await Supervisor(commands, ready=ready).run()
@@ -73,7 +81,7 @@ async def _run(commands, ready, config):
         announcing.cancel()
 
 
-async def _announce(config):
+async def _announce(config: Config) -> None:
     """Print where the site is, once it answers."""
     while not await asyncio.to_thread(answers, site_url(config.web.host, config.web.port)):
         await asyncio.sleep(ASK_S)
@@ -81,14 +89,14 @@ async def _announce(config):
     print(f"Voltkeeper is at {site_url(config.web.host, config.web.port)} ({what})", flush=True)
 
 
-def site_url(host, port):
-    """The address to type into a browser: of a site that listens everywhere, the one on this machine."""
+def site_url(host: str, port: int) -> str:
+    """Return the address for a browser: of a site that listens everywhere, the one on this machine."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
-def answers(url):
-    """True when the site at the URL answers, if only that one has to sign in."""
+def answers(url: str) -> bool:
+    """True when the site at the URL answers, if only with a demand to sign in."""
     try:
         with urllib.request.urlopen(url, timeout=5):
             return True
@@ -98,18 +106,21 @@ def answers(url):
         return False
 
 
-def claim(host, port):
-    """A socket that holds the port, for 0 any free one, until it is closed. Raises PortError in words."""
+def claim(host: str, port: int) -> socket.socket:
+    """Return a socket that holds the port, for 0 any free one, until it is closed. Raises SitePortError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        # An address of a private network may come after the start, a port be free again: that is worth another try.
+        # An address of a private network may come after the start, a port be free again: that is worth
+        # another try.
         code = WRONG_USE if error.errno == errno.EACCES else 1
-        raise PortError(f"The site cannot listen on {host}:{port}: {_remedy(error, port)}", code) from error
+        raise SitePortError(
+            f"The site cannot listen on {host}:{port}: {_remedy(error, port)}", code
+        ) from error
 
 
-def _remedy(error, port):
+def _remedy(error: OSError, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
             f"port {port} is taken by another program, perhaps by another Voltkeeper.\n"

@@ -1,4 +1,4 @@
-"""Durations as text with one unit, for Python and for SQL from one table. `static/live.js` has the same table."""
+"""Durations as text with one unit, for Python and SQL from one table; `static/live.js` has the same."""
 
 import math
 

@@ -35,7 +35,8 @@ def first_since(
     while low < high:
         middle = (low + high) // 2
         row = connection.execute(
-            f"select id, {column} from {table} where id >= ? and id < ? and {column} <= ? order by id limit 1",
+            f"select id, {column} from {table} where id >= ? and id < ? and {column} <= ? "
+            "order by id limit 1",
             (middle, high, now),
         ).fetchone()
         if row is None or row[1] >= at:

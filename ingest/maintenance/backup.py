@@ -25,7 +25,7 @@ class BackupError(VoltkeeperError, ValueError):
     """Why there is no copy, as a message for people."""
 
 
-def _no_progress(done: int, total: int) -> None:
+def no_progress(done: int, total: int) -> None:
     """Show nothing."""
 
 
@@ -33,7 +33,7 @@ def back_up(
     database: Path,
     target: Path,
     stop: threading.Event | None = None,
-    progress: Callable[[int, int], None] = _no_progress,
+    progress: Callable[[int, int], None] = no_progress,
 ) -> int:
     """Copy the file `database` to `target`, which must not be there yet, or be an older copy.
 
@@ -70,7 +70,7 @@ def copy(
     database: Path,
     target: Path,
     stop: threading.Event | None = None,
-    progress: Callable[[int, int], None] = _no_progress,
+    progress: Callable[[int, int], None] = no_progress,
 ) -> None:
     """Write one snapshot of `database` as the new file `target`: checked, synced, private to its owner."""
     target.touch(0o600)

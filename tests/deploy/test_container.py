@@ -121,7 +121,7 @@ def test_what_the_dockerfile_makes_runs_and_is_well(image, start, wait_for, free
 
         assert well(1) == f"the site does not answer at http://127.0.0.1:{port}/"
         program = start(*command_of(value("CMD"), image), PYTHONPATH="")
-        assert wait_for(lambda: well(0), timeout=60, every=0.5) == "well"
+        assert wait_for(lambda: well(0), timeout=60, every=0.5) == "healthy"
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
             assert "Hill house" in answer.read().decode()
         site = [pid for pid in program.family() if b"\0web\0" in Path(f"/proc/{pid}/cmdline").read_bytes()]

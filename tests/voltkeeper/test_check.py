@@ -267,7 +267,7 @@ def test_a_running_ingest_is_asked_instead_of_the_gateway(
         ingest.wait()
     status = voltkeeper("status")
     assert status.wait() == 1
-    assert "ingest   does not run" in status.text and "its reader ended without saying so" in status.text
+    assert "ingest   does not run" in status.text and "its reader ended unexpectedly" in status.text
 
 
 def test_a_lock_tells_who_reads(tmp_path):

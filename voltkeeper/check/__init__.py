@@ -41,8 +41,8 @@ from voltkeeper.check.sources import (
     probe_orders,
 )
 from voltkeeper.config_source import Sources, choose_config, named_file
-from voltkeeper.status import describe, read_sources
-from voltkeeper.up import PortError, claim, site_url
+from voltkeeper.status import describe_source, read_sources
+from voltkeeper.up import SitePortError, claim, site_url
 
 LOW_DISK_MB = 500
 QUICK_CHECK_S = 10.0  # for a file's pages, at most
@@ -240,7 +240,7 @@ def _check_sources(report: CheckReport, config: Config) -> None:
         else:
             source = read[one.name]
             good = source.state == "connected" and not source.late and not source.faulty
-            report.add(f"{what} ({source.address})", Finding(good, describe(source)))
+            report.add(f"{what} ({source.address})", Finding(good, describe_source(source)))
 
 
 def _try(probe: Probe, demo: bool) -> Finding:
@@ -258,7 +258,7 @@ def _check_site(report: CheckReport, web: Web) -> None:
     what, url = f"site {web.host}:{web.port}", site_url(web.host, web.port)
     try:
         claim(web.host, web.port).close()
-    except PortError as error:
+    except SitePortError as error:
         answer = fetch(url.rstrip("/") + PULSE)
         if b'"changes"' in answer.body or "signing in" in answer.fault:
             report.ok(what, f"answers at {url}")

@@ -117,7 +117,7 @@ def test_the_command_line_says_what_became_of_it(site, network, voltkeeper):
     assert "pymysensors file, imported into" in program.text and "5 merged with what is known" in program.text
     assert voltkeeper("import", site.path, "--config", site.path).wait() == 1
     program = voltkeeper("import", "nowhere", "--config", site.path)
-    assert program.wait() == 2 and "no file that is there" in program.text
+    assert program.wait() == 2 and "no such file" in program.text
     program = voltkeeper("import", network, "--config", site.path, "--timezone", "Mars")
     assert program.wait() == 2 and "no time zone" in program.text
 
