@@ -279,12 +279,12 @@ def import_(
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @CONFIG
 @click.option(
-    "--house", metavar="NAME", help="Name of the house in the files; default: from the config's title."
+    "--house", metavar="NAME", help="Name of the site in the files; default: from the config's title."
 )
 def export(folder: Path, config: str | None, house: str | None) -> None:
     """Write tables as Parquet files to DIR.
 
-    What has come since the last time is added. Several houses may share a DIR. It needs DuckDB, an optional
+    What has come since the last time is added. Several sites may share a DIR. It needs DuckDB, an optional
     part.
     """
     from ingest.transfer.parquet_export import export_tables
@@ -349,7 +349,7 @@ def chosen_config(
 
 
 def log_as(config: "Config", program: str) -> None:
-    """Log as the config says; ends with exit code 2 where its file cannot be written."""
+    """Log as the config has it; ends with exit code 2 where its file cannot be written."""
     from ingest.process.log import set_up
 
     try:

@@ -120,10 +120,10 @@ def child_arguments(config: Config) -> list[str]:
     port = ["--port", str(config.web.port)]
     if config.path:
         return ["--config", str(config.path), *port]
-    words = [word for gateway in config.gateways for word in ("--gateway", gateway.tcp or "")]
-    words += [word for server in config.nut for word in ("--nut", f"[{server.host}]:{server.port}")]
-    words += [word for device in config.must for word in ("--must", device.serial)]
+    arguments = [one for gateway in config.gateways for one in ("--gateway", gateway.tcp or "")]
+    arguments += [one for server in config.nut for one in ("--nut", f"[{server.host}]:{server.port}")]
+    arguments += [one for device in config.must for one in ("--must", device.serial)]
     polls = [server.poll_s for server in config.nut] + [device.poll_s for device in config.must]
     if polls and not config.demo:
-        words += ["--poll", str(polls[0])]
-    return [*words, *(["--demo"] if config.demo else []), *port]
+        arguments += ["--poll", str(polls[0])]
+    return [*arguments, *(["--demo"] if config.demo else []), *port]

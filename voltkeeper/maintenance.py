@@ -48,7 +48,7 @@ def run_prune(config: Config, dry_run: bool = False) -> int:
 
 
 def run_backup(config: Config, target: Path) -> int:
-    """Copy the database and say so. Returns the exit code."""
+    """Copy the database and print the result. Returns the exit code."""
     began = time.monotonic()
     try:
         progress = _bar if sys.stderr.isatty() else no_progress

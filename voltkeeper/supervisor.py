@@ -1,7 +1,7 @@
 """Runs programs side by side for as long as they should run: the machinery of `voltkeeper up`.
 
 A program that ends is started again, after a pause that grows from 1 to 60 s and begins anew once it has run
-for a minute. One that ends with exit code 2 says that its use is wrong, so everything ends. The programs hold
+for a minute. One that ends with exit code 2 was used wrongly, so everything ends. The programs hold
 the reading end of a pipe; when the supervisor dies, even of kill -9, the pipe ends, and they end themselves
 (`parent_pipe`).
 """

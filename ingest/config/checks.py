@@ -32,10 +32,10 @@ def check_name(name: str) -> Problems:
         yield "name", f"{name!r} is not a valid name: use small letters, digits, - and _"
 
 
-def check_unique(words: Sequence[str], where: str, what: str = "name") -> Problems:
-    """No word comes twice."""
-    for word in sorted({word for word in words if words.count(word) > 1}):
-        yield where, f"the {what} {word!r} is used twice: each needs its own"
+def check_unique(values: Sequence[str], where: str, what: str = "name") -> Problems:
+    """No value comes twice."""
+    for value in sorted({value for value in values if values.count(value) > 1}):
+        yield where, f"the {what} {value!r} is used twice: each needs its own"
 
 
 def check_intervals(source: Polled) -> Problems:

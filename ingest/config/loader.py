@@ -23,19 +23,20 @@ from ingest.errors import VoltkeeperError
 UNLISTED = {"unlisted": True}  # metadata of a field that the program sets; it is no key of the file
 
 Section = TypeVar("Section")
+Value = Any  # what YAML gave, or a value of the type that a hint describes
+Hint = Any  # a type, or a generic alias such as tuple[str, ...]
 
 
 class ConfigError(VoltkeeperError, ValueError):
     """What is wrong with a config, one line each: file, key, what is wrong, what to do."""
 
 
-# Any in these two: the result of dataclasses.field stands for a value of the field's type.
-def secret(**options: Any) -> Any:
+def secret(**options: Value) -> Value:
     """A field that never shows in a repr, nor in an error."""
     return field(repr=False, **options)
 
 
-def keyed(key: str, **options: Any) -> Any:
+def keyed(key: str, **options: Value) -> Value:
     """A field whose key in the file is a word of Python, such as `from`."""
     return field(metadata={"key": key}, **options)
 
@@ -50,7 +51,7 @@ def nearest(word: object, known: Iterable[str]) -> str:
 class _Loader(yaml.SafeLoader):
     """YAML that refuses a key given twice instead of forgetting the first, and leaves dates as text."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[typing.Hashable, Any]:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[typing.Hashable, Value]:
         seen = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
@@ -123,8 +124,7 @@ class SectionReader:
     def _fail(self, place: str, problem: str) -> None:
         self.errors.append(f"{place}: {problem}" if place else problem)
 
-    # Any below: a value of the type that `kind` describes, which may be a generic alias.
-    def _build(self, kind: Any, value: Any, place: str, hidden: bool = False) -> Any:
+    def _build(self, kind: Hint, value: Value, place: str, hidden: bool = False) -> Value:
         origin, arguments = typing.get_origin(kind), typing.get_args(kind)
         if origin in (types.UnionType, typing.Union):
             inner = next(one for one in arguments if one is not type(None))
@@ -143,14 +143,14 @@ class SectionReader:
             return self._entries(arguments[1], value, place)
         return self._scalar(kind, value, place, "what is there" if hidden else repr(value))
 
-    def _items(self, collection: Any, kind: Any, value: Any, place: str) -> Any:
+    def _items(self, collection: Hint, kind: Hint, value: Value, place: str) -> Value:
         """A tuple or frozenset of a list."""
         if not isinstance(value, (list, type(None))):
             return self._fail(place, "has to be a list: [one, another], or a line with a dash for each")
         items = enumerate(value or ())
         return collection([self._build(kind, one, _item(place, n, one)) for n, one in items])
 
-    def _entries(self, kind: Any, value: Any, place: str) -> Any:
+    def _entries(self, kind: Hint, value: Value, place: str) -> Value:
         """A dict of a mapping whose keys people choose."""
         if not isinstance(value, (dict, type(None))):
             return self._fail(place, "has to be a mapping of names to settings")
@@ -163,7 +163,7 @@ class SectionReader:
             self._fail(place, f"the environment variable {name} {state}: set it before the start")
         return value or None
 
-    def _scalar(self, kind: Any, value: Any, place: str, shown: str) -> Any:
+    def _scalar(self, kind: Hint, value: Value, place: str, shown: str) -> Value:
         if value is None:
             return self._fail(place, "has no value: give one, or take the key out")
         if kind is bool:
@@ -178,7 +178,7 @@ class SectionReader:
             return self._fail(place, f"has to be text, not {shown}")
         return self._folder / Path(str(value)).expanduser() if kind is Path else str(value)
 
-    def _number(self, kind: Any, value: Any, place: str, shown: str) -> int | float | None:
+    def _number(self, kind: Hint, value: Value, place: str, shown: str) -> int | float | None:
         problem = f"has to be a {'whole ' if kind is int else ''}number, not {shown}"
         if isinstance(value, str):
             try:
@@ -193,7 +193,7 @@ class SectionReader:
         return number
 
 
-def _keys(kind: Any) -> dict[str, Field[Any]]:
+def _keys(kind: Hint) -> dict[str, Field[Value]]:
     return {
         one.metadata.get("key", one.name): one for one in fields(kind) if not one.metadata.get("unlisted")
     }

@@ -91,9 +91,9 @@ class Config:
         for what in ("name", "address"):
             in_any_section: list[str] = []
             for section, sources in sections.items():
-                words = [getattr(source, what) for source in sources]
-                yield from check_unique(words, section, what)
-                in_any_section += set(words)
+                values = [getattr(source, what) for source in sources]
+                yield from check_unique(values, section, what)
+                in_any_section += set(values)
             yield from check_unique(in_any_section, "gateways, nut and must", what)
 
     def _check_ups(self) -> Problems:

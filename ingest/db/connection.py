@@ -47,8 +47,8 @@ def is_sqlite(path: Path | str) -> bool:
 def checkpoint_wal(path: Path | str) -> None:
     """Copy the write-ahead log into the database file and empty it, as far as no reader is in the way.
 
-    Each program does so when it stops: the file is then complete without its log, for anyone who copies or
-    replaces it.
+    Each program does so when it stops: the file is then complete without its log, for every copy of
+    it.
     """
     # Errors: a full disk, a file that was taken away. The log counts at the next start.
     with (

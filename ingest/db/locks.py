@@ -13,7 +13,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from ingest.errors import VoltkeeperError
 
@@ -25,7 +25,7 @@ class LockedError(VoltkeeperError):
 
 
 @contextmanager
-def locked(file: IO[Any], wait: bool = True, message: str = "") -> Iterator[None]:
+def locked(file: IO[str], wait: bool = True, message: str = "") -> Iterator[None]:
     """Hold the lock of an open file.
 
     Raises LockedError, with `message`, where it is taken and we do not `wait`.
@@ -53,7 +53,7 @@ def lock_byte(path: Path | str, offset: int, message: str = "") -> int:
     Returns the descriptor that holds it: close it to release.
 
     Raises LockedError when another process has it. POSIX forgets every byte lock of a process on a file as
-    soon as the process closes any descriptor of that file: whoever holds one must not open and close the file
+    soon as the process closes any descriptor of that file: a holder must not open and close the file
     elsewhere.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ingest.db.time import format_utc, parse_utc
 
 HEARTBEAT_S = 30.0  # a row is written with the data's commit, otherwise this often
-LATE_S = 90  # a heartbeat older than this says that nothing reads the source
+LATE_S = 90  # a heartbeat older than this: nothing reads the source
 
 
 @dataclass

@@ -56,6 +56,9 @@ class Sink(Protocol[SinkItem]):
         """
 
 
+AnySink = Sink[Any]  # the signature of `put()` sees to it that a sink gets its own items alone
+
+
 class Writer(threading.Thread):
     """Commits what the sinks pend every `commit_s`, at BATCH units at once, and on `flush()`.
 
@@ -76,9 +79,8 @@ class Writer(threading.Thread):
         self._commit_s = commit_s
         self._failed = failed
         self._timing = timing
-        # Any: the type checker sees in `add` and `put` that items of one sink go to that sink alone.
-        self._sinks: list[Sink[Any]] = []
-        self._queue: deque[tuple[Sink[Any], Any, int]] = deque()
+        self._sinks: list[AnySink] = []
+        self._queue: deque[tuple[AnySink, object, int]] = deque()
         self._flushes: deque[Callable[[], object]] = deque()
         self._version: int | None = None  # of the file, as far as other programs write it
         self._wake = threading.Event()

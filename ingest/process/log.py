@@ -27,7 +27,7 @@ CONTROL = {n: f"\\x{n:02x}" for n in (*range(32), 127, *range(128, 160))} | {9: 
 
 
 class LogSettings(Protocol):
-    """What `log:` of the config says."""
+    """The section `log:` of the config."""
 
     @property
     def level(self) -> str:
@@ -152,7 +152,7 @@ class ReportingListener(logging.handlers.QueueListener):
 
 
 def set_up(log: LogSettings, program: str, queue_size: int = QUEUE_SIZE) -> None:
-    """Log as the config's `log:` says; `program` is what each line names: up, ingest, web, demo.
+    """Log as the settings are; `program` is what each line names: up, ingest, web, demo.
 
     Raises OSError when the file cannot be written.
     """

@@ -320,7 +320,7 @@ def sent_orders(db: Database) -> None:
     db.execute("create index outbox_sent_at on outbox (sent_at) where sent_at is not null")
 
 
-# A gateway that hears no node any more: what is known of its nodes is from before.
+# Of a gateway that is not connected: what is known of its nodes is from before.
 _LOST = "verdict in ('Critical', 'Stale')"
 
 NODE_OVERVIEW = f"""

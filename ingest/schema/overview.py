@@ -50,7 +50,7 @@ from events e left join ups u on u.id = e.ups left join nodes n on n.id = e.node
   left join gateways g on g.id = e.gateway
 """
 
-# Worst first. A node or UPS that is silent because its source is lost is told by the source's line alone.
+# Worst first. A node or UPS that is silent because its source is lost is covered by the source's line alone.
 ATTENTION = f"""
 select severity, subject, text, since, href from (
   select 1 as rank, verdict as severity, 'Gateway ' || source as subject, words || ' · ' || address as text,

@@ -11,7 +11,7 @@ from ingest.schema.sql_fragments import DAY_AGO, NOW, age, months_since, run_scr
 from ingest.ups.event_text import ATTENTION_EVENTS, EVENT_WORDS
 from ingest.ups.status import STATUS_WORDS
 
-PATIENCE_S = 90  # failed polls older than this make a UPS stale, whatever its events say
+PATIENCE_S = 90  # failed polls older than this make a UPS stale, whatever its events are
 LONGEST_S = 7500  # twice the longest poll_s: no UPS is asked less often
 # Outages that begin within this of each other are one of the mains: a reader sees them up to a poll late.
 MAINS_OUTAGE_S = 60
