@@ -125,7 +125,8 @@ class SectionReader:
         self.errors.append(f"{place}: {problem}" if place else problem)
 
     def _build(self, kind: Hint, value: Value, place: str, hidden: bool = False) -> Value:
-        origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+        origin: Hint = typing.get_origin(kind)
+        arguments = typing.get_args(kind)
         if origin in (types.UnionType, typing.Union):
             inner = next(one for one in arguments if one is not type(None))
             return None if value is None else self._build(inner, value, place, hidden)
