@@ -177,7 +177,7 @@ class Controller:
                 self._record_presentation_request(node_id)
 
     def _record_presentation_request(self, node_id: int) -> None:
-        self.ota.asked(node_id)
+        self.ota.presentation_requested(node_id)
         item = PresentationRequested(256 * self.number + node_id, time.monotonic())
         self._services.writer.put(self._services.store, item)
 

@@ -125,7 +125,7 @@ class Gateway(asyncio.Protocol):
         messages, rejects = self._decoder.decode_block(data)
         if messages:
             # Before everything else: a node in its bootloader waits for its answer.
-            self.controller.ota.hear(messages)
+            self.controller.ota.receive(messages)
         self._last_data = time.monotonic()
         if messages and not self._received_any:
             self._received_any = True

@@ -260,20 +260,20 @@ class GatewayOtaSession:
         self.is_connected = False
         self._server.gateway_lost(self.number)
 
-    def hear(self, items: Iterable[tuple[Header, str]]) -> None:
+    def receive(self, items: Iterable[tuple[Header, str]]) -> None:
         """Take messages as they came. Stream messages are answered at once, each of them."""
         watched = self.watched
         for header, payload in items:
             if header[2] == STREAM or header[0] in watched:  # by position: this runs for every message
-                self._hear(header, payload)
+                self._receive(header, payload)
 
-    def _hear(self, header: Header, payload: str) -> None:
+    def _receive(self, header: Header, payload: str) -> None:
         node, child, command, echo, type = header
         if echo or node == BROADCAST:
             return
         key, server = 256 * self.number + node, self._server
         if not self._answers:
-            self._overhear(key, command, type, payload)
+            self._record_only(key, command, type, payload)
         elif command == STREAM:
             reply = server.answer(key, type, payload, self._service.now())
             if reply is not None:
@@ -286,7 +286,7 @@ class GatewayOtaSession:
         if server.effects.actions:
             self._service.act()
 
-    def _overhear(self, key: int, command: int, type: int, payload: str) -> None:
+    def _record_only(self, key: int, command: int, type: int, payload: str) -> None:
         """Note what nodes report also where another controller answers."""
         if command == Command.stream and type == StreamType.ST_FIRMWARE_CONFIG_REQUEST:
             try:
@@ -304,7 +304,7 @@ class GatewayOtaSession:
             return USUAL_WINDOW_MS / 1000
         return None
 
-    def asked(self, node: int) -> None:
+    def presentation_requested(self, node: int) -> None:
         """Take note that an order asked the node for its presentation."""
         self._server.presentation_requested(256 * self.number + node, self._service.now())
 
