@@ -19,7 +19,7 @@ LISTED = {
     "rack@closet": UpsSettings(
         commands=(QUICK, "load.off", "beeper.off"),
         settings=("battery.charge.low", "input.transfer.low", "ups.beeper.status", "input.voltage.nominal"),
-    )
+    ),
 }
 CONTROLS = [
     ("command", QUICK, "", "", "[]", "[]"),
@@ -87,6 +87,22 @@ def test_a_command_becomes_a_row(site, body):
     ]
     assert site.rows("select seq from changes where topic = 'ups_orders'") == [(1,)]
     assert site.get("/telemetry/ups_orders/1.json?_shape=array").json()[0]["command"] == QUICK
+
+
+def test_an_ep20_takes_the_command_that_is_listed(make_site, site):
+    listed = LISTED | {"garage": UpsSettings(commands=("beeper.disable",))}
+    site = make_site(access=ACCESS, gateways=(), ups=listed)
+    write(
+        site,
+        "insert into ups_controls (ups, kind, name, checked_at) select id, 'command', 'beeper.disable', '' from ups "
+        "where name = 'garage'",
+    )
+    site.login()
+    text = html.unescape(site.page("/ups/garage"))
+    assert 'name="command" value="beeper.disable"' in text and "Turn the beeper off" in text
+    response = site.post(COMMANDS, json={"ups": "garage", "command": "beeper.disable"}, headers=bearer())
+    assert response.status_code == 201 and "Turn the beeper off queued for" in response.json()["message"]
+    assert [order[1:] for order in orders(site)] == [("beeper.disable", None, None, "queued", "owner")]
 
 
 def test_a_setting_becomes_a_row(site):

@@ -7,6 +7,7 @@ from ingest.demo.ups.models import DemoUps
 from ingest.demo.ups.upsd import DemoUpsd
 from tests.ingest.nut.lab import until
 from tests.ingest.ups.ingest_process import IngestProcess, at, now
+from tests.ingest.ups.placed_orders import ended, order, soon
 
 STATUS_S = 0.5
 CONFIG = """
@@ -14,6 +15,7 @@ must:
   - {{name: garage, serial: {device}, poll_s: 1, status_s: 0.5}}
 nut:
   - {{name: closet, port: {port}, poll_s: 4, status_s: 0.5}}
+ups: {{garage: {{commands: [beeper.disable]}}}}
 """
 
 
@@ -95,6 +97,41 @@ def test_a_frame_becomes_the_figures_it_carries(ingest):
     assert held["battery.voltage.low"] == "10.5" and held["ups.beeper.status"] == "enabled"
 
 
+def test_a_listed_command_is_done_and_shows(ingest, device):
+    controls = until(
+        lambda: ingest.rows(
+            "select kind, c.name, description, listed from ups_controls c join ups u on u.id = c.ups "
+            "where u.name = 'garage' order by c.name"
+        ),
+        bool,
+    )
+    assert [tuple(row.values()) for row in controls] == [
+        ("command", "beeper.disable", "Turn the beeper off", 1),
+        ("command", "beeper.enable", "Turn the beeper on", 0),
+    ]
+    done = ended(ingest, order(ingest, "beeper.disable", ups="garage"))
+    assert (done["state"], done["reason"]) == ("done", "") and done["sent_at"] <= done["done_at"]
+    assert device.settings[6] == 1
+    assert until(
+        lambda: ingest.rows("select variable, old, value from ups_variable_changes"),
+        bool,
+    ) == [{"variable": "ups.beeper.status", "old": "enabled", "value": "disabled"}]
+    refused = ended(ingest, order(ingest, "beeper.enable", ups="garage"))
+    assert refused["state"] == "failed" and "beeper.enable is not listed" in refused["reason"]
+    device.fail("silent")
+    expired = ended(ingest, order(ingest, "beeper.disable", ups="garage", expires_at=soon(2)), 15)
+    device.fail(None)
+    assert expired["state"] == "expired" and not expired["sent_at"]
+    assert sum(request[1] == 16 for request in device.requests) == 1
+    assert ingest.rows("select actor, subject, detail, outcome from audit")[0] == {
+        "actor": "owner",
+        "subject": "garage",
+        "detail": "beeper.disable",
+        "outcome": "done",
+    }
+    ingest.wait_sample("garage", now())
+
+
 def test_an_outage_at_the_ep20_and_its_thresholds(ingest, frames):
     frames["now"] = ON_BATTERY
     began = now()
@@ -115,7 +152,9 @@ def test_a_setting_changed_at_the_device_is_history_after_a_restart_too(ingest, 
     device.settings[2] = 110
     assert ingest.stop() == 0
     ingest.start()
-    changes = until(lambda: ingest.rows("select * from ups_variable_changes"), bool)
+    changes = until(
+        lambda: ingest.rows("select * from ups_variable_changes where variable <> 'ups.beeper.status'"), bool
+    )
     assert [(row["variable"], row["old"], row["value"]) for row in changes] == [
         ("battery.voltage.low", "10.5", "11.0")
     ]
