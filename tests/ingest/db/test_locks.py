@@ -1,0 +1,66 @@
+"""Locks between processes: one of a file at a time, bytes beside each other, gone with the process that held them."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ingest.db.locks import LockedError, is_byte_locked, lock_byte, lock_file
+
+ROOT = Path(__file__).resolve().parents[3]
+HOLDS = """
+import sys, time
+from ingest.db.locks import lock_byte, lock_file
+path = sys.argv[1]
+with lock_file(path):
+    lock_byte(path, 3)
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """A process that holds the file `lock` and its byte 3."""
+    command = [sys.executable, "-c", HOLDS, str(tmp_path / "lock")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_lock_that_another_process_holds_is_refused_with_a_message_until_that_dies(holder, tmp_path):
+    path = tmp_path / "lock"
+    with pytest.raises(LockedError, match="^come back later$"), lock_file(path, False, "come back later"):
+        pytest.fail("two holders at once")
+    with pytest.raises(LockedError, match="byte 3"):
+        lock_byte(path, 3)
+    assert is_byte_locked(path, 3) and not is_byte_locked(path, 2)
+    holder.send_signal(signal.SIGKILL)
+    holder.wait(10)
+    assert not is_byte_locked(path, 3)
+    with lock_file(path, wait=False):
+        os.close(lock_byte(path, 3))
+
+
+def test_another_byte_is_free(holder, tmp_path):
+    os.close(lock_byte(tmp_path / "lock", 4))
+
+
+def test_a_file_lock_is_free_again_after_its_block(tmp_path):
+    for _ in range(2):
+        with lock_file(tmp_path / "lock", wait=False):
+            pass
+
+
+def test_what_fails_under_a_lock_is_not_taken_for_the_lock(tmp_path):
+    with pytest.raises(BlockingIOError), lock_file(tmp_path / "lock"):
+        raise BlockingIOError
+
+
+def test_no_byte_of_a_missing_file_is_locked(tmp_path):
+    assert not is_byte_locked(tmp_path / "none", 0)
