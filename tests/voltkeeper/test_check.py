@@ -1,4 +1,4 @@
-"""`voltkeeper check` and `status`: what they say of a house that is right, and of each thing that is wrong."""
+"""`voltkeeper check` and `status`: their lines when all is right, and for each thing that is wrong."""
 
 import os
 import socket
@@ -184,7 +184,8 @@ def test_old_rows_that_nobody_prunes_are_noted(check, tmp_path):
         assert "voltkeeper prune" in of(lines, "retention")
         at = format_utc(time.time() - 3600)
         connection.execute(
-            "insert into retention_runs (started_at, ended_at, started_by, state, size_before) values (?, ?, 'x', 'done', 1)",
+            "insert into retention_runs (started_at, ended_at, started_by, state, size_before) "
+            "values (?, ?, 'x', 'done', 1)",
             (at, at),
         )
         assert of(check()[1], "retention") == "ok      retention: last pruned 60 min ago"
@@ -208,7 +209,8 @@ def test_a_database_of_a_newer_version(check, tmp_path):
     migrate(tmp_path / "data/telemetry.db")
     with sqlite3.connect(tmp_path / "data/telemetry.db") as connection:
         connection.execute(
-            "insert into _sqlite_migrations (migration_set, name, applied_at) values ('voltkeeper', 'from_tomorrow', 1)"
+            "insert into _sqlite_migrations (migration_set, name, applied_at) "
+            "values ('voltkeeper', 'from_tomorrow', 1)"
         )
     connection.close()
     code, lines = check()
@@ -314,7 +316,8 @@ def test_orders_are_looked_at_whoever_reads_the_server(check, monkeypatch):
     monkeypatch.setenv("COMMAND_PASSWORD", "demo")
     monkeypatch.setenv("WRONG", "x")
     with DemoUpsd() as upsd:
-        nut = f"nut: [{{name: closet, port: {upsd.port}, command_username: operator, command_password: {{$env: COMMAND_PASSWORD}}}}]\n"
+        keys = "command_username: operator, command_password: {$env: COMMAND_PASSWORD}"
+        nut = f"nut: [{{name: closet, port: {upsd.port}, {keys}}}]\n"
         ups = "ups: {rack@closet: {commands: [beeper.mute], settings: [battery.charge.low]}}\n"
         code, lines = check(nut + ups)
         assert (

@@ -1,4 +1,4 @@
-"""What `voltkeeper check` says of a NUT server and of an EP20: how they are, or what is wrong and what to do."""
+"""`voltkeeper check` of a NUT server and of an EP20: how they are, or what is wrong and the remedy."""
 
 from ingest.config.model import MustSettings, NutServerSettings, UpsSettings
 from ingest.demo.ups.ep20 import ON_LINE, DemoEP20

@@ -42,7 +42,8 @@ def test_help_names_every_command_and_loads_nothing_heavy():
         line.split()[0] for line in shown.partition("Commands:")[2].splitlines() if line.startswith("  ")
     ]
     assert sorted(COMMANDS) == sorted(set(listed) - {"Exit"})
-    code = "import sys, voltkeeper.cli; print({'datasette', 'sqlite_utils', 'asyncio', 'yaml', 'serial'} & set(sys.modules))"
+    heavy = "{'datasette', 'sqlite_utils', 'asyncio', 'yaml', 'serial'}"
+    code = f"import sys, voltkeeper.cli; print({heavy} & set(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert loaded.stdout.strip() == "set()", loaded.stderr
     assert "Exit codes: 0 right, 1 failed, 2 wrong usage." in shown

@@ -1,4 +1,4 @@
-"""`voltkeeper up` as a user runs it: the demo house, a gateway without a file, a config, a taken port, kill -9."""
+"""`voltkeeper up` as a user runs it: the demo house, a gateway, a config, a taken port, kill -9."""
 
 import errno
 import os
@@ -136,7 +136,7 @@ def test_a_killed_site_comes_back(voltkeeper, wait_for, free_port, write_config)
     write_config(f"web: {{port: {port}}}")
     program = voltkeeper("up")
     wait_for(lambda: is_open(program, port), timeout=30)
-    (site,) = [pid for pid in program.family() if b"\0web\0" in open(f"/proc/{pid}/cmdline", "rb").read()]
+    (site,) = [pid for pid in program.family() if b"\0web\0" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     os.kill(site, signal.SIGKILL)
     wait_for(lambda: "web ended (signal SIGKILL); starting it again in 1 s" in program.text)
 

@@ -175,7 +175,7 @@ def test_all_mistakes_are_told_at_once(write_config):
 
 
 def test_a_file_that_cannot_be_read(tmp_path):
-    with pytest.raises(ConfigError, match="copy config.example.yml"):
+    with pytest.raises(ConfigError, match=r"copy config\.example\.yml"):
         load_config(tmp_path / "none.yml")
     with pytest.raises(ConfigError, match="cannot be read"):
         load_config(tmp_path)
@@ -202,7 +202,8 @@ def test_secrets_come_from_the_environment_and_never_show(write_config, monkeypa
 
 def test_a_secret_that_may_be_left_out_is_told_once_and_only_where_it_is_written(write_config, monkeypatch):
     monkeypatch.setenv("VK_WORD", TOKEN)
-    nut = "nut: [{name: a, username: x, password: {$env: VK_WORD}, command_username: y, command_password: written}]"
+    keys = "username: x, password: {$env: VK_WORD}, command_username: y, command_password: written"
+    nut = f"nut: [{{name: a, {keys}}}]"
     assert load_with_secrets(write_config(nut))[1] == ["nut[a].command_password"]
 
 

@@ -1,4 +1,4 @@
-"""Locks between processes: one of a file at a time, bytes beside each other, gone with the process that held them."""
+"""Locks between processes: of a whole file, of single bytes, gone with the process that held them."""
 
 import os
 import signal
@@ -35,7 +35,7 @@ def holder(tmp_path):
 
 def test_a_lock_that_another_process_holds_is_refused_with_a_message_until_that_dies(holder, tmp_path):
     path = tmp_path / "lock"
-    with pytest.raises(LockedError, match="^come back later$"), lock_file(path, False, "come back later"):
+    with pytest.raises(LockedError, match=r"^come back later$"), lock_file(path, False, "come back later"):
         pytest.fail("two holders at once")
     with pytest.raises(LockedError, match="byte 3"):
         lock_byte(path, 3)

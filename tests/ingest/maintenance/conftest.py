@@ -1,4 +1,4 @@
-"""A house of 60 days, told by the real parser: three nodes with two sensors each, one line every eight minutes."""
+"""A database of 60 days, filled by the real parser: three nodes of two sensors, a line every 8 minutes."""
 
 import time
 

@@ -75,7 +75,8 @@ def test_it_is_one_moment_of_a_file_that_is_written(house, tmp_path):
     for number in range(3):
         copy = sqlite3.connect(tmp_path / f"{number}.db")
         one, other = copy.execute(
-            "select (select count(*) from audit where action = 'pair'), (select count(*) from rejects where source = 'pair')"
+            "select (select count(*) from audit where action = 'pair'), "
+            "(select count(*) from rejects where source = 'pair')"
         ).fetchone()
         assert one == other and copy.execute("pragma integrity_check").fetchone() == ("ok",)
         copy.close()
@@ -89,9 +90,9 @@ def test_killed_it_leaves_the_old_copy_and_the_next_one_clears_away(
     target.write_bytes(OLD)
     for _ in range(3):
         program = voltkeeper("backup", target, "--config", config)
+        ended = program.process.poll
         wait_for(
-            lambda: list(tmp_path.glob(".copy.db.partial-*")) or program.process.poll() is not None,
-            every=0.001,
+            lambda ended=ended: any(tmp_path.glob(".copy.db.partial-*")) or ended() is not None, every=0.001
         )
         program.process.send_signal(signal.SIGKILL)
         program.wait()
@@ -117,7 +118,7 @@ def test_daily_copies_of_which_the_newest_stay(house, tmp_path):
     mine = tmp_path / "copies" / "house-of-cards.db"
     assert "backup" in run_due(house)
     mine.write_bytes(b"not a copy of ours")
-    for number in range(2):
+    for _ in range(2):
         time.sleep(1.05)
         with transaction(connection):
             request_job(connection, "backup", "owner")

@@ -19,7 +19,8 @@ def paced(tmp_path):
     migrate(path)
     connection = connect(path)
     connection.execute("create table filler (id integer primary key, payload text)")
-    connection.executescript(f"""with recursive n(i) as (select 1 union all select i + 1 from n where i < {ROWS})
+    connection.executescript(f"""
+        with recursive n(i) as (select 1 union all select i + 1 from n where i < {ROWS})
         insert into filler select i, '{PAYLOAD}' from n""")
     connection.close()
     connection = open_for_deleting(path)

@@ -1,4 +1,4 @@
-"""Keeping the file while the real ingest writes it: nothing is lost, nobody waits, a deleted node comes back."""
+"""Maintenance while the real ingest writes: nothing is lost, no writer waits, a deleted node comes back."""
 
 import socket
 import sqlite3

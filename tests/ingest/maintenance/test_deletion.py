@@ -24,7 +24,8 @@ FOR_EVER = Retention(None, None, None, None, None)
 def request(house, kind, key=None, before_at=None, everything=0):
     connection = connect(house.database)
     connection.execute(
-        "insert into deletions (kind, key, before_at, everything, subject, requested_by) values (?, ?, ?, ?, 'it', 'owner')",
+        "insert into deletions (kind, key, before_at, everything, subject, requested_by) "
+        "values (?, ?, ?, ?, 'it', 'owner')",
         (kind, key, before_at, everything),
     )
     connection.close()
@@ -202,7 +203,8 @@ def test_days_end_where_they_end_in_the_house(house, ask):
 def test_a_deletion_that_cannot_even_be_noted_is_left_for_later(house, ask):
     """On a full disk nothing can be written: neither rows go, nor is it told that they did not."""
     ask(
-        """create trigger full before update on deletions begin select raise(abort, 'database or disk is full'); end"""
+        "create trigger full before update on deletions "
+        "begin select raise(abort, 'database or disk is full'); end"
     )
     ask("insert into deletions (kind, key, subject) values ('node', 1, 'it')")
     house = replace(house, retention=FOR_EVER)
@@ -217,13 +219,15 @@ def test_a_deletion_that_cannot_even_be_noted_is_left_for_later(house, ask):
     assert ask("select state from deletions") == [("done",)] and not any(rows_of(ask, NODE).values())
 
 
-@pytest.mark.parametrize("kind, key", [("requests", NODE), ("sensor", 256 * NODE + 1), ("node", OTHER)])
+@pytest.mark.parametrize(("kind", "key"), [("requests", NODE), ("sensor", 256 * NODE + 1), ("node", OTHER)])
 def test_what_stays_is_not_read_while_others_wait(house, ask, monkeypatch, kind, key):
     ask("""with recursive n(i) as (select 1 union all select i + 1 from n where i < 100000)
-        insert into messages (received_at, gateway, node, node_id, child_id, command, echo, type, type_name, payload)
+        insert into messages
+          (received_at, gateway, node, node_id, child_id, command, echo, type, type_name, payload)
         select '2026-11-01T00:00:00.000Z', 0, 1, 1, 0, 1, 0, 0, 'V_TEMP', '20' from n""")
     ask("""with recursive n(i) as (select 1 union all select i + 1 from n where i < 100000)
-        insert into node_daily (day, series, node, messages, intervals) select date('2000-01-01', i || ' days'), 7, 3, 1, 1 from n""")
+        insert into node_daily (day, series, node, messages, intervals)
+        select date('2000-01-01', i || ' days'), 7, 3, 1, 1 from n""")
     steps, locked = [0], BatchRunner.locked
 
     def counted(pace, write):

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -114,7 +115,7 @@ def test_the_cutoff_is_found_by_few_look_ups_over_gaps(ask, house):
     wanted = "2000-01-01T00:00:00.000Z", format_utc(time.time() - 30 * DAY_S), format_utc(time.time())
     for at in wanted:
         steps = []
-        connection.set_progress_handler(lambda: steps.append(1) and None, 1)
+        connection.set_progress_handler(partial(steps.append, 1), 1)
         found = first_since(connection, "messages", "received_at", at, format_utc(time.time()))
         connection.set_progress_handler(None, 1)
         assert (
@@ -138,12 +139,9 @@ def test_killed_in_the_middle_it_goes_on(house, ask, voltkeeper, write_config, w
     before = ask("select count(*) from messages")
     for pause in (0.0, 0.01, 0.03):
         program = voltkeeper("prune", "--config", config)
-        wait_for(
-            lambda: (
-                ask("select 1 from retention_runs where state = 'running'")
-                or program.process.poll() is not None
-            )
-        )
+        ended = program.process.poll
+        running = "select 1 from retention_runs where state = 'running'"
+        wait_for(lambda ended=ended, running=running: ask(running) or ended() is not None)
         time.sleep(pause)
         program.process.send_signal(signal.SIGKILL)
         program.wait()
@@ -209,7 +207,8 @@ def test_nothing_is_deleted_just_after_the_clock_leapt(house):
     connection = connect(house.database)
     assert clock_is_settled(connection, time.time())
     connection.execute(
-        "insert into events (event, started_at, figures) values ('CLOCK_STEP', ?, '{\"seconds\": 315360000}')",
+        "insert into events (event, started_at, figures) "
+        "values ('CLOCK_STEP', ?, '{\"seconds\": 315360000}')",
         (format_utc(time.time()),),
     )
     assert not clock_is_settled(connection, time.time())
@@ -237,7 +236,7 @@ def test_it_stops_between_chunks_and_goes_on(house, ask):
 
 
 @pytest.mark.parametrize(
-    "text, words",
+    ("text", "words"),
     [
         ("{messages_days: 0}", "retention.messages_days: has to be 1 or more"),
         ("{at: 13:00}", 'write it in quotes, such as "03:00"'),

@@ -1,4 +1,4 @@
-"""The view mains_outages: outages of several UPSes that began within a minute of the first of them are one."""
+"""The view mains_outages: outages of several UPSes that began within a minute are one."""
 
 import json
 import sqlite3
@@ -14,7 +14,7 @@ START = 1_790_000_000.0
 
 @pytest.fixture
 def write(tmp_path):
-    """A function that stores outages as (seconds after START, length or None, number of the UPS) and reads the view."""
+    """A function that stores outages (seconds after START, length or None, number of UPS), reads the view."""
     path = tmp_path / "telemetry.db"
     migrate(path)
     connection = connect(path)

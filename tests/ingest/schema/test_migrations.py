@@ -1,4 +1,4 @@
-"""Files of earlier versions: their migrations are known by name, and a new file has the same tables as they have."""
+"""Files of earlier versions: their migrations are known by name, and a new file has the same tables."""
 
 import hashlib
 
@@ -57,6 +57,7 @@ def test_the_migrations_of_earlier_versions_make_the_tables_that_they_always_mad
 def _fingerprint(connection):
     rows = connection.execute(
         "select type, name, sql from sqlite_master where type <> 'view' and sql is not null "
-        "and name not like '\\_sqlite%' escape '\\' and tbl_name not like '\\_sqlite%' escape '\\' order by type, name"
+        "and name not like '\\_sqlite%' escape '\\' and tbl_name not like '\\_sqlite%' escape '\\' "
+        "order by type, name"
     ).fetchall()
     return hashlib.sha256("\n".join(" ".join(row) for row in rows).encode()).hexdigest()
