@@ -67,15 +67,15 @@ class MustOrders:
         try:
             settings = client.read_settings()
         except errors.MustError as error:
-            self._record_command(order, at, monotonic, sure=False)
+            self._record_command(order, at, monotonic, confirmed=False)
             self.queue.end_unknown(order, f"it was written, then: {error.message}")
             return None
         if settings[register - registers.SETTINGS] != value:
             self.queue.end(order, "failed", f"register {register} has not changed: {trouble}")
             return settings
-        self._record_command(order, at, monotonic, sure=True)
+        self._record_command(order, at, monotonic, confirmed=True)
         self.queue.end(order, "done")
         return settings
 
-    def _record_command(self, order: UpsOrder, at: float, monotonic: float, sure: bool) -> None:
-        self._record(InstantCommand(order.ups, at, monotonic, order.command or "", order.by, sure))
+    def _record_command(self, order: UpsOrder, at: float, monotonic: float, confirmed: bool) -> None:
+        self._record(InstantCommand(order.ups, at, monotonic, order.command or "", order.by, confirmed))

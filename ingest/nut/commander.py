@@ -218,9 +218,9 @@ class Commander(threading.Thread):
         self._sent.append(SentCommand(order, tracking, at, monotonic, monotonic + self._timing.track_s))
         self._queue.wake.set()
 
-    def _record_command(self, order: UpsOrder, at: float, monotonic: float, sure: bool = True) -> None:
+    def _record_command(self, order: UpsOrder, at: float, monotonic: float, confirmed: bool = True) -> None:
         if order.command:
-            self._record(InstantCommand(order.ups, at, monotonic, order.command, order.by, sure))
+            self._record(InstantCommand(order.ups, at, monotonic, order.command, order.by, confirmed))
 
     def _follow(self, sent: SentCommand) -> None:
         """Ask what became of an order that upsd took."""
@@ -246,7 +246,7 @@ class Commander(threading.Thread):
     def _end_without_result(self, sent: SentCommand) -> None:
         order, limit_s = sent.order, f"{self._timing.track_s:.0f} s"
         if order.command:
-            self._record_command(order, sent.at, sent.monotonic, sure=False)
+            self._record_command(order, sent.at, sent.monotonic, confirmed=False)
             reason = f"upsd took it, its driver says nothing of it for {limit_s}: {OUTCOME_UNKNOWN}"
             self._queue.end(order, "unknown", reason)
         else:

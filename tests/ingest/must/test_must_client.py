@@ -1,7 +1,6 @@
-"""The EP20's client against a device on a pseudo terminal: every fault, late answers, unplugging, closing, two programs."""
+"""The EP20's client against a device on a pseudo terminal: every fault, late answers, unplugging, closing."""
 
 import threading
-import time
 
 import pytest
 
@@ -19,8 +18,11 @@ def device():
 
 @pytest.fixture
 def client(device):
-    with MustClient(device.device, timing=Timing(answer_s=0.4, late_s=0.6)) as client:
+    with MustClient(device.device, timing=Timing(answer_s=1.5, late_s=2.0)) as client:
         yield client
+
+
+NO_WAIT = Timing(answer_s=300, late_s=600, gap_s=300, quiet_s=300, noise_s=600)  # whoever waits is too late
 
 
 def failure(call) -> errors.MustError:
@@ -29,12 +31,12 @@ def failure(call) -> errors.MustError:
     return caught.value
 
 
-def test_a_good_poll_is_one_read_and_waits_for_nothing(device, client):
-    began = time.monotonic()
-    for _ in range(20):
-        assert client.read_status()["input.voltage"] == "223.0"
-        assert client.read_settings()[2] == 105
-    assert time.monotonic() - began < 1
+@pytest.mark.timeout(60)
+def test_a_good_poll_is_one_read_and_waits_for_nothing(device):
+    with MustClient(device.device, timing=NO_WAIT) as client:
+        for _ in range(20):
+            assert client.read_status()["input.voltage"] == "223.0"
+            assert client.read_settings()[2] == 105
     assert device.requests[0] == bytes.fromhex("0A 03 75 30 00 1B 1E B9")
     assert len(device.requests) == 40
 
@@ -81,12 +83,12 @@ def test_one_request_in_five_unanswered_is_no_failure(device, client):
     assert client.attempts == 2
 
 
-def test_an_exception_is_final_and_costs_no_retry(device, client):
+@pytest.mark.timeout(60)
+def test_an_exception_is_final_and_costs_no_retry(device):
     device.fail("exception")
-    began = time.monotonic()
-    error = failure(client.read_status)
-    assert (error.outcome, error.code, client.attempts) == ("exception", 2, 1)
-    assert time.monotonic() - began < 0.3
+    with MustClient(device.device, timing=NO_WAIT) as client:
+        error = failure(client.read_status)
+    assert (error.outcome, error.code, client.attempts, len(device.requests)) == ("exception", 2, 1, 1)
 
 
 def test_a_split_answer_is_whole(device, client):
@@ -152,20 +154,20 @@ def test_unplugged_and_plugged_in_again(tmp_path):
             assert client.read_status()["ups.status"] == "OL"
 
 
-def test_unplugged_in_the_middle_of_a_question(device, client):
+@pytest.mark.timeout(60)
+def test_unplugged_in_the_middle_of_a_question(device):
     device.fail("unplug")
-    began = time.monotonic()
-    assert failure(client.read_status).outcome == "port"
-    assert time.monotonic() - began < 0.3
+    with MustClient(device.device, timing=NO_WAIT) as client:
+        assert failure(client.read_status).outcome == "port"
+        assert client.is_lost and not client.is_closed
 
 
+@pytest.mark.timeout(60)
 def test_close_from_another_thread_ends_a_waiting_read(device):
     device.fail("silent")
-    client = MustClient(device.device, timing=Timing(answer_s=30))
+    client = MustClient(device.device, timing=NO_WAIT)
     threading.Timer(0.2, client.close).start()
-    began = time.monotonic()
     assert failure(client.read_status).outcome == "closed"
-    assert time.monotonic() - began < 0.6
     assert failure(client.read_status).outcome == "closed"
 
 
@@ -200,6 +202,7 @@ def test_the_living_device_goes_to_battery_and_back():
     assert model(1590, mains) == model(1590, mains)
 
 
+@pytest.mark.timeout(60)
 def test_noise_that_never_ends_is_given_up():
     with DemoEP20(lambda t: ON_LINE) as ep20:
         stop = threading.Event()
@@ -212,10 +215,9 @@ def test_noise_that_never_ends_is_given_up():
         thread = threading.Thread(target=babble)
         thread.start()
         try:
-            with MustClient(ep20.device, timing=Timing(answer_s=0.3, retries=0)) as client:
-                began = time.monotonic()
+            timing = Timing(answer_s=5, noise_s=0.5, quiet_s=30, retries=0)
+            with MustClient(ep20.device, timing=timing) as client:
                 assert failure(client.read_status).outcome == "crc"
-                assert time.monotonic() - began < 5
         finally:
             stop.set()
             thread.join()

@@ -76,7 +76,7 @@ def test_a_command_is_written_once_and_read_back(device, client, sending, comman
     assert writes(device) == [protocol.format_write(31006, [value])]
     assert device.settings[6] == value == settings[6]
     sent = sending.commands[0]
-    assert (sent.ups, sent.command, sent.by, sent.sure) == ("garage", command, "owner", True)
+    assert (sent.ups, sent.command, sent.by, sent.confirmed) == ("garage", command, "owner", True)
 
 
 def test_it_is_on_disk_as_sent_before_the_first_byte_leaves(device, client):
@@ -139,7 +139,7 @@ def test_a_device_that_is_gone_after_the_write_leaves_it_unknown(device, client,
     sending.send(client, order())
     assert sending.states == [(1, "sent"), (1, "unknown")]
     assert "went away" in sending.updates[-1].reason and "not sent again" in sending.updates[-1].reason
-    assert sending.commands[0].sure is False
+    assert sending.commands[0].confirmed is False
 
 
 def test_a_device_that_does_not_answer_gets_nothing_and_the_order_expires(device, client, sending):

@@ -1,10 +1,11 @@
-"""A UPS driver for the real upsd: it speaks upsd's side of the Unix socket, so that commands, ranges and results can be had.
+"""A UPS driver for the real upsd, on its Unix socket: commands, ranges and results as a test wants them.
 
     python -m tests.ingest.nut.driver SOCKET FILE    serves until it is killed
 
-FILE is JSON, read anew at each request: {"variables": {...}, "rw": {name: ["STRING", 10] | ["ENUM", ...] | ["RANGE", low, high]},
-"commands": [...], "verdict": "0"}. `verdict` is what it says of a command or setting: 0 done, 1 unknown, 2 invalid, 3 failed,
-"" nothing. What it was told stands in FILE with `.log` behind its name, one line each.
+FILE is JSON, read anew at each request: {"variables": {...}, "rw": {name: ["STRING", 10] | ["ENUM", ...] |
+["RANGE", low, high]}, "commands": [...], "verdict": "0"}. `verdict` is what it says of a command or setting:
+0 done, 1 unknown, 2 invalid, 3 failed, "" nothing. What it was told stands in FILE with `.log` behind its
+name, one line each.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""A real upsd with dummy-ups drivers in a private tree: started, edited, frozen and killed by the tests that use it.
+"""A real upsd with dummy-ups drivers in a private tree: started, edited, frozen and killed by tests.
 
     with Lab({"rack": Path("tests/devices/eaton-3s-550.dev"), "desk": "ups.status: OL"}) as lab:
         lab.wait("rack")
@@ -34,7 +34,7 @@ Value = TypeVar("Value")
 
 
 def nut_program(name: str) -> str:
-    """The path of upsd or dummy-ups itself (Debian's /sbin/upsd is a wrapper); skips the test where NUT is not installed."""
+    """The path of upsd or dummy-ups itself (Debian's /sbin/upsd is a wrapper); skips without NUT."""
     for folder in FOLDERS:
         path = Path(folder, name)
         if os.access(path, os.X_OK):
@@ -45,7 +45,7 @@ def nut_program(name: str) -> str:
 
 
 def until(get: Callable[[], Value], wanted: Callable[[Value], bool], seconds: float = 10) -> Value:
-    """Ask again and again until the answer is wanted; the last answer if it never is, so that an assertion shows it."""
+    """Ask until the answer is wanted; the last one if it never is, so that an assertion shows it."""
     deadline = time.monotonic() + seconds
     while True:
         value = get()
@@ -62,8 +62,9 @@ def free_port() -> int:
 
 
 class Lab:
-    """`ups`: name -> device file (.dev or .seq) to copy, or the text of one; a dict is for the driver in `tests/nut/driver.py`.
+    """A tree, and what runs in it.
 
+    `ups`: name -> device file (.dev or .seq) to copy, or the text of one; a dict is for `driver.py`.
     `users` are further sections of upsd.users.
     """
 
@@ -206,7 +207,8 @@ class Lab:
         (self.etc / "upsd.conf").write_text(f"LISTEN 127.0.0.1 {self.port}\nMAXAGE {maxage}\n")
         secret = PASSWORD.replace('"', '\\"')
         (self.etc / "upsd.users").write_text(
-            f'[{USER}]\n  password = "{secret}"\n  actions = SET\n  instcmds = ALL\n  upsmon secondary\n{users}'
+            f'[{USER}]\n  password = "{secret}"\n  actions = SET\n  instcmds = ALL\n  '
+            f"upsmon secondary\n{users}"
         )
         (self.etc / "upsd.users").chmod(0o640)
         sections = ["maxretry = 3", "pollinterval = 1"]

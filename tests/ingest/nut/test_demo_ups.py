@@ -1,4 +1,4 @@
-"""The demo's UPSes: the same for the same time, with outages that run the battery down, and upsd's own programs read them."""
+"""The demo's UPSes: the same for the same time, with outages; NUT's own programs read them."""
 
 import subprocess
 import time

@@ -1,4 +1,4 @@
-"""nut2's own methods do the dialogue of the client wherever they are right, and every other one of them is overridden."""
+"""nut2's own methods do the dialogue of the client wherever they are right; the others are overridden."""
 
 import inspect
 
@@ -33,8 +33,9 @@ BY_NUT2 = {  # method -> (call, request on the wire, result)
     ),
 }
 OURS = frozenset(  # each override has its reason in its docstring
-    """connect close description list_ups list_vars list_rw_vars list_commands list_clients list_enum list_range get_var
-    var_description command_description fsd list_command_names track tracked login can_set server usable""".split()
+    """connect close description list_ups list_vars list_rw_vars list_commands list_clients list_enum
+    list_range get_var var_description command_description fsd list_command_names track tracked login can_set
+    server usable""".split()
 )
 
 

@@ -1,4 +1,4 @@
-"""The NUT client against the demo's server with its faults: nothing but a whole right answer becomes a value."""
+"""The NUT client against the demo's server with its faults: only a whole right answer becomes a value."""
 
 import logging
 import socket
@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 
 import pytest
 
@@ -31,6 +32,13 @@ def server():
 
 @pytest.fixture
 def client(server):
+    with NutClient("127.0.0.1", server.port, "operator", "demo", timeout=5) as client:
+        yield client
+
+
+@pytest.fixture
+def hasty(server):
+    """A client that gives an answer up soon."""
     with NutClient("127.0.0.1", server.port, "operator", "demo", timeout=0.5) as client:
         yield client
 
@@ -113,25 +121,25 @@ def test_a_device_that_is_gone_is_told_apart_and_disturbs_no_other(server, clien
 
 def test_credentials(server):
     for username, password in (("operator", "wrong"), (None, None), ("operator", None)):
-        with NutClient("127.0.0.1", server.port, username, password, timeout=0.5) as client:
+        with NutClient("127.0.0.1", server.port, username, password, timeout=5) as client:
             assert client.can_set("rack") is False
             assert failure(lambda: client.run_command("rack", "beeper.mute")).outcome == "denied"
             assert client.list_vars("rack")
     server.fail("denied")
-    with NutClient("127.0.0.1", server.port, timeout=0.5) as client:
+    with NutClient("127.0.0.1", server.port, timeout=5) as client:
         assert failure(lambda: client.list_vars("rack")).outcome == "denied"
 
 
-def test_after_a_time_out_no_answer_is_taken_for_another(server, client):
-    server.late_s = 0.8
+def test_after_a_time_out_no_answer_is_taken_for_another(server, hasty):
+    server.late_s = 1.0
     server.fail("late")
-    error = failure(lambda: client.get_var("rack", "ups.status"))
-    assert error.outcome == "timeout" and not client.usable
+    error = failure(lambda: hasty.get_var("rack", "ups.status"))
+    assert error.outcome == "timeout" and not hasty.usable
     server.heal()
-    time.sleep(0.6)
-    error = failure(lambda: client.get_var("rack", "battery.charge"))
+    time.sleep(0.7)  # until the late answer is here
+    error = failure(lambda: hasty.get_var("rack", "battery.charge"))
     assert error.outcome == "closed" and "make a new one" in error.message
-    with NutClient("127.0.0.1", server.port, timeout=0.5) as fresh:
+    with NutClient("127.0.0.1", server.port, timeout=5) as fresh:
         assert fresh.get_var("rack", "ups.model") == "Back-UPS RS 1600SI"
 
 
@@ -142,8 +150,8 @@ def test_an_answer_to_something_else_is_an_error(server, client):
         lambda c: c.list_vars("rack"),
         lambda c: c.list_ups(),
     ):
-        with NutClient("127.0.0.1", server.port, timeout=0.5) as fresh:
-            error = failure(lambda: call(fresh))
+        with NutClient("127.0.0.1", server.port, timeout=5) as fresh:
+            error = failure(partial(call, fresh))
             assert error.outcome == "protocol" and not fresh.usable
     server.heal()
     assert client.get_var("rack", "battery.charge").isdigit()
@@ -157,10 +165,10 @@ def test_bytes_that_came_unasked_are_an_error(server, client):
     assert error.outcome == "protocol" and "OB" in error.raw and not client.usable
 
 
-def test_a_list_that_stops_is_an_error_and_no_half_list(server, client):
+def test_a_list_that_stops_is_an_error_and_no_half_list(server, hasty):
     server.fail("truncate_list")
-    error = failure(lambda: client.list_vars("rack"))
-    assert error.outcome == "timeout" and not client.usable
+    error = failure(lambda: hasty.list_vars("rack"))
+    assert error.outcome == "timeout" and not hasty.usable
 
 
 def test_a_closed_connection_is_an_error_at_once(server, client):
@@ -172,19 +180,20 @@ def test_a_closed_connection_is_an_error_at_once(server, client):
 def test_a_server_that_stops_and_comes_back(server, client):
     server.stop()
     assert failure(lambda: client.get_var("rack", "ups.status")).outcome == "closed"
-    assert failure(lambda: NutClient("127.0.0.1", server.port, timeout=0.5)).outcome == "refused"
-    with DemoUpsd(port=server.port), NutClient("127.0.0.1", server.port, timeout=0.5) as client:
+    assert failure(lambda: NutClient("127.0.0.1", server.port, timeout=5)).outcome == "refused"
+    with DemoUpsd(port=server.port), NutClient("127.0.0.1", server.port, timeout=5) as client:
         assert client.get_var("rack", "ups.model")
 
 
-def test_a_frozen_server_is_a_time_out_of_the_time_given(server, client):
+def test_a_frozen_server_is_a_time_out_of_the_time_given(server, hasty):
     server.fail("frozen")
     began = time.monotonic()
-    error = failure(lambda: client.list_vars("rack"))
-    assert error.outcome == "timeout" and "frozen" in error.message
-    assert 0.4 < time.monotonic() - began < 0.9
+    error = failure(lambda: hasty.list_vars("rack"))
+    assert error.outcome == "timeout" and "within 0.5 s: is it frozen" in error.message
+    assert time.monotonic() - began >= 0.5
 
 
+@pytest.mark.timeout(60)
 def test_connecting_to_a_host_that_swallows_it():
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
@@ -194,14 +203,10 @@ def test_connecting_to_a_host_that_swallows_it():
             waiting.append(socket.socket())
             waiting[-1].setblocking(False)
             waiting[-1].connect_ex(deaf.getsockname())
-        began = time.monotonic()
         assert failure(lambda: NutClient(*deaf.getsockname(), timeout=0.3)).outcome == "timeout"
-        assert time.monotonic() - began < 0.6
-        client = NutClient(*deaf.getsockname(), timeout=20, connect=False)
+        client = NutClient(*deaf.getsockname(), timeout=300, connect=False)
         threading.Timer(0.2, client.close).start()
-        began = time.monotonic()
         assert failure(client.connect).outcome == "closed"
-        assert time.monotonic() - began < 1
         for sock in waiting:
             sock.close()
 
@@ -211,13 +216,12 @@ def test_a_host_without_a_name():
     assert failure(lambda: NutClient("x" * 70 + ".invalid", timeout=2)).outcome == "name"
 
 
+@pytest.mark.timeout(60)
 def test_close_from_another_thread_ends_a_blocked_call(server):
     server.fail("frozen")
-    client = NutClient("127.0.0.1", server.port, timeout=20)
+    client = NutClient("127.0.0.1", server.port, timeout=300)
     threading.Timer(0.2, client.close).start()
-    began = time.monotonic()
     assert failure(lambda: client.list_vars("rack")).outcome == "closed"
-    assert time.monotonic() - began < 1
     assert failure(lambda: client.list_vars("rack")).outcome == "closed"
     client.close()
 
@@ -250,7 +254,7 @@ def test_wait_arrives_as_wait(server, client):
 def test_the_password_is_in_no_log_error_or_repr(server, caplog):
     caplog.set_level(logging.DEBUG)
     secret = 'hun"ter 2'
-    with NutClient("127.0.0.1", server.port, "operator", secret, timeout=0.5) as client:
+    with NutClient("127.0.0.1", server.port, "operator", secret, timeout=5) as client:
         client.list_vars("rack")
         error = failure(lambda: client.run_command("rack", "beeper.mute"))
         echo = failure(lambda: client.set_var("rack", "no.such", secret))
@@ -258,7 +262,7 @@ def test_the_password_is_in_no_log_error_or_repr(server, caplog):
     assert "PASSWORD ***" in caplog.text
     assert secret not in told and quote(secret)[1:-1] not in told
     server.users["operator"] = secret
-    with NutClient("127.0.0.1", server.port, "operator", secret, timeout=0.5) as client:
+    with NutClient("127.0.0.1", server.port, "operator", secret, timeout=5) as client:
         assert client.can_set("rack") is True
 
 
@@ -273,7 +277,8 @@ def test_importing_it_leaves_the_root_logger_and_warnings_alone():
 
 def test_using_it_leaves_the_root_logger_alone(server):
     program = (
-        f"import logging; from ingest.nut.client import NutClient; c = NutClient('127.0.0.1', {server.port}, 'a', 'b'); "
+        "import logging; from ingest.nut.client import NutClient; "
+        f"c = NutClient('127.0.0.1', {server.port}, 'a', 'b'); "
         "c.list_vars('rack'); c.close(); assert logging.getLogger().handlers == []"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
