@@ -208,7 +208,7 @@ class Controller:
     # What is known of nodes.
 
     def is_sleeping(self, node_id: int) -> bool:
-        """Whether this node sleeps: it hears what is sent to it in its windows alone."""
+        """Whether this node sleeps: it receives what is sent in its windows alone."""
         return node_id in self.known.sleeping
 
     def opens_window(self, node_id: int) -> bool:

@@ -92,7 +92,7 @@ class EventSink:
         return bool(self._rows)
 
     def _check_node(self, node: NodeState, since: float, now: float) -> None:
-        """Call a node silent, or heard again; its gateway is connected `since` (monotonic seconds)."""
+        """Call a node silent, or no longer silent; its gateway is connected `since` (monotonic seconds)."""
         if node.last_seen_at is None:
             return
         seen = node.seen_since(since)

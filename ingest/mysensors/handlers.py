@@ -43,7 +43,7 @@ def apply_node_presentation(node: NodeState, payload: str, at: str) -> None:
     """Presentation of the node itself (child 255): the payload is the version of its MySensors library."""
     node.protocol_version = payload
     node.presented_at = at
-    node.smart_sleep_ms = None  # it has started anew, perhaps with a sketch that does not sleep
+    node.smart_sleep_ms = None  # it has restarted, perhaps with a sketch that does not sleep
     if node.node_id != GATEWAY_NODE:
         node.role = "node"
 

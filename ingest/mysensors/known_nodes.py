@@ -39,7 +39,7 @@ class KnownNodes:
         return nodes
 
     def record_presentation(self, node_id: int, version: str) -> None:
-        """Note that a node presented itself: it has started anew, perhaps with another sketch."""
+        """Note that a node presented itself: it has restarted, perhaps with another sketch."""
         self.presented.add(node_id)
         self.sleeping.discard(node_id)
         self.protocols[node_id] = version

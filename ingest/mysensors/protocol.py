@@ -2,7 +2,8 @@
 
 A line is `node;child;command;echo;type;payload`. Nothing is escaped: the payload is whatever stands
 behind the fifth `;`. Symbols and numbers are those of `core/MyMessage.h` of the MySensors library
-(2.0.0 to 2.4.0-alpha); the limits are those of `core/MyProtocol.cpp` and `MyConfig.h`.
+(2.0.0 to 2.4.0-alpha); the limits are those of `core/MyProtocol.cpp` and `MyConfig.h`. These tables make
+up most of the file.
 """
 
 import re

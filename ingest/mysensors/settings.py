@@ -1,4 +1,4 @@
-"""What the config says of a gateway, as far as the reader of gateways goes by it."""
+"""Settings of a gateway as its reader uses them, and the times of the dialogue."""
 
 from dataclasses import dataclass
 

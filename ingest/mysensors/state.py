@@ -1,4 +1,4 @@
-"""What is known now of nodes, sensors and channels: in memory while the daemon runs, and in their tables.
+"""The present state of nodes, sensors and channels: in memory while the daemon runs, and in their tables.
 
 Ingest writes these columns and no others: `location` and `battery_changed_at` belong to users, `name` to
 triggers.
@@ -6,11 +6,11 @@ triggers.
 
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 from statistics import median
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self
 
 from ingest.mysensors.anomalies import BURST, BURST_S, WITHOUT_RANGE, UsualRange
 from ingest.mysensors.protocol import GATEWAY_NODE
@@ -264,47 +264,6 @@ class HourSums:
     low: float | None = None
     total: float = 0.0
     high: float | None = None
-
-
-StateType = TypeVar("StateType", bound=RowState)
-
-
-class StateTable(dict[int, StateType]):
-    """The rows of one table in memory, by id; those that are `dirty` wait to be written."""
-
-    def __init__(self, kind: type[StateType], connection: sqlite3.Connection) -> None:
-        super().__init__(kind.load(connection))
-        self._kind = kind
-        self.dirty: set[StateType] = set()
-
-    def merge_imported(self, connection: sqlite3.Connection) -> None:
-        """Take over what an import wrote: memory must not overwrite it."""
-        for key, filed in self._kind.load(connection).items():
-            state = self.setdefault(key, filed)
-            if state is not filed:
-                state.merge_imported(filed, state in self.dirty)
-
-    def forget(self, ids: Iterable[int]) -> None:
-        """Drop rows that are gone from the file; those with something pending begin anew."""
-        for key in list(ids):
-            state = self.get(key)
-            if state in self.dirty:
-                state.reset()
-            else:
-                self.pop(key, None)
-
-    def write(self, connection: sqlite3.Connection) -> set[str]:
-        """Upsert what is dirty; returns the topics that changed."""
-        if not self.dirty:
-            return set()
-        connection.executemany(self._kind.UPSERT, [state.values() for state in self.dirty])
-        return {self._kind.TABLE}
-
-    def committed(self) -> None:
-        """What was dirty is in the file."""
-        for state in self.dirty:
-            state.committed()
-        self.dirty = set()
 
 
 MERGE_HOURS = """insert into readings_hourly (channel, hour_at, count, min, avg, max, numbers)

@@ -1,6 +1,6 @@
 """Rows of everything that gateways send: a sink of the writer, the only place that writes MySensors tables.
 
-Messages, readings and events are inserted; nodes, sensors, channels and daily figures are merged once a commit.
+Messages and readings are inserted; nodes, sensors, channels and daily figures are merged once a commit.
 A `set` message becomes a row of `readings` in `Store._add_reading`; what other messages say of a node,
 such as its battery level, is applied by the functions of `handlers`, called from `Store._apply_message`.
 """
@@ -8,8 +8,7 @@ such as its battery level, is applied by the functions of `handlers`, called fro
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -18,22 +17,19 @@ from ingest.db.reserved_ids import imports_seen
 from ingest.db.time import LocalTime, format_utc
 from ingest.mysensors.anomalies import BURST, BURST_S, value_anomaly
 from ingest.mysensors.deletions import Deletion, last_deletion, read_deletions
-from ingest.mysensors.handlers import MessageHandler, message_handler
-from ingest.mysensors.interval_stats import MERGE_DAYS, DailyRow, IntervalStats, Series, series_key
+from ingest.mysensors.interval_stats import MERGE_DAYS, DailyRow
 from ingest.mysensors.protocol import (
-    BROADCAST,
     GATEWAY_NODE,
     NODE_CHILD,
     Command,
     Header,
     Internal,
-    is_known,
     parse_number,
-    type_name,
 )
 from ingest.mysensors.records import IdAssigned, ReceivedBlock, StoreItem
 from ingest.mysensors.repeats import RepeatDetector
-from ingest.mysensors.state import MERGE_HOURS, ChannelState, NodeState, SensorState, StateTable
+from ingest.mysensors.routes import MessageRoute, MessageRoutes
+from ingest.mysensors.state import MERGE_HOURS, ChannelState, NodeState
 
 MESSAGE_COLUMNS = (
     "received_at gateway node node_id child_id command echo type type_name payload repeat".split()
@@ -47,23 +43,8 @@ ODDITIES = Insert("oddities", ["at", "message", "node", "channel", "reason"])
 GATEWAY_SEEN = """update gateways set version = coalesce(?, version),
 first_seen_at = coalesce(first_seen_at, ?), last_seen_at = ? where id = ?"""
 MAX_NUMBERS = 50_000  # texts whose number is remembered; memories are wiped when they are full
-MAX_ROUTES = 100_000
 REQUESTED_PRESENTATION_S = 60  # a presentation this long after one was requested is expected
 RESTARTED = "presents itself out of the blue: it has restarted"
-
-
-@dataclass(slots=True)
-class MessageRoute:
-    """What becomes of every message with one Header of one gateway: looked up once, used for all of them."""
-
-    fixed: tuple[Value, ...]  # the columns of its message rows from gateway to type_name
-    node: NodeState | None = None  # None for messages of nodes that have no id yet
-    sensor: SensorState | None = None
-    channel: ChannelState | None = None
-    stats: tuple[IntervalStats, ...] = ()
-    handler: MessageHandler | None = None
-    anomaly: str | None = None
-    plain: bool = True  # nothing but a row of `messages`
 
 
 class Oddity(NamedTuple):
@@ -91,12 +72,9 @@ class Store:
     ) -> None:
         self._on_deleted = on_deleted
         self._last_deletion = last_deletion(connection)
-        self.nodes = StateTable(NodeState, connection)
-        self.sensors = StateTable(SensorState, connection)
-        self.channels = StateTable(ChannelState, connection)
+        self._routes = routes = MessageRoutes(connection)
+        self.nodes, self.sensors, self.channels = routes.nodes, routes.sensors, routes.channels
         self._clock = LocalTime(timezone)
-        self._routes: dict[int, dict[Header, MessageRoute]] = {}  # by gateway
-        self._interval_stats: dict[int, IntervalStats] = {}  # by key of the series
         self._numbers: dict[str, float | None] = {}  # text -> number
         self._repeats = RepeatDetector()
         self._presentation_requested_at: dict[int, float] = {}  # nodes.id -> monotonic seconds
@@ -129,7 +107,7 @@ class Store:
         if isinstance(item, ReceivedBlock):
             self._absorb_block(item)
         elif isinstance(item, IdAssigned):
-            node = self._node(item.gateway, item.node_id)
+            node = self._routes.node(item.gateway, item.node_id)
             node.id_given_at = format_utc(item.assigned_at)
             self.nodes.dirty.add(node)
         else:
@@ -154,7 +132,7 @@ class Store:
             self._day = day
         self._gateways_seen[block.gateway] = at
         counts = Counter(map(itemgetter(0), block.messages))
-        routes = self._find_routes(block.gateway, counts)
+        routes = self._routes.find(block.gateway, counts)
         repeats: Collection[int] = self._repeats.find(block) if block.repeat_window_s else ()
         first = len(self._messages) // MESSAGE
         add = self._messages.extend
@@ -173,78 +151,8 @@ class Store:
             if route.handler is not None:
                 self._apply_message(route, at, block.monotonic, header, payload, position)
             if route.anomaly is not None:
-                channel_id = route.channel.id if route.channel is not None else None
-                node_id = route.node.id if route.node is not None else None
-                self._oddities.append(Oddity(at, position, node_id, channel_id, route.anomaly))
-
-    def _find_routes(self, gateway: int, headers: Iterable[Header]) -> dict[Header, MessageRoute]:
-        routes = self._routes.setdefault(gateway, {})
-        if len(routes) > MAX_ROUTES:
-            routes.clear()
-        for header in headers:
-            if header not in routes:
-                routes[header] = self._route(gateway, header)
-        return routes
-
-    def _route(self, gateway: int, header: Header) -> MessageRoute:
-        node_id, child, command, echo, type = header
-        name = type_name(command, type)
-        node = self._node(gateway, node_id) if node_id != BROADCAST else None
-        key = node.id if node is not None else None
-        route = MessageRoute((gateway, key, node_id, child, command, echo, type, name), node)
-        if node is not None:
-            is_of_child = child != NODE_CHILD and command in (Command.presentation, Command.set, Command.req)
-            if not echo and (is_of_child or command == Command.set):
-                route.sensor = self._sensor(node, child)
-                if command == Command.set:
-                    route.channel = self._channel(route.sensor, type, name)
-            sensor = 256 * node.id + child
-            route.stats = (
-                self._stats(Series(series_key(node.id), node.id)),
-                self._stats(Series(series_key(node.id, child), node.id, sensor, child)),
-                self._stats(
-                    Series(
-                        series_key(node.id, child, command, type),
-                        node.id,
-                        sensor,
-                        child,
-                        command,
-                        type,
-                        name,
-                    )
-                ),
-            )
-            route.handler = message_handler(header, node, route.sensor)
-        route.anomaly = None if is_known(command, type) else f"unknown type {type} of {Command(command).name}"
-        route.plain = route.channel is None and route.handler is None and route.anomaly is None
-        return route
-
-    def _node(self, gateway: int, node_id: int) -> NodeState:
-        key = 256 * gateway + node_id
-        node = self.nodes.get(key)
-        if node is None:
-            node = self.nodes[key] = NodeState(key, gateway, node_id)
-        return node
-
-    def _sensor(self, node: NodeState, child: int) -> SensorState:
-        key = 256 * node.id + child
-        sensor = self.sensors.get(key)
-        if sensor is None:
-            sensor = self.sensors[key] = SensorState(key, node.id, child)
-        return sensor
-
-    def _channel(self, sensor: SensorState, type: int, name: str) -> ChannelState:
-        key = 256 * sensor.id + type
-        channel = self.channels.get(key)
-        if channel is None:
-            channel = self.channels[key] = ChannelState(key, sensor.node, sensor.id, type, name)
-        return channel
-
-    def _stats(self, series: Series) -> IntervalStats:
-        stats = self._interval_stats.get(series.key)
-        if stats is None:
-            stats = self._interval_stats[series.key] = IntervalStats(series)
-        return stats
+                node, channel = route.keys
+                self._oddities.append(Oddity(at, position, node, channel, route.anomaly))
 
     def _count(
         self,
@@ -318,13 +226,13 @@ class Store:
             self._battery_levels += (at, node.id, node.battery_level)
 
     def _collect_interval_stats(self) -> None:
-        for stats in self._interval_stats.values():
+        for stats in self._routes.stats.values():
             if stats.messages:
                 self._daily.append(stats.daily_row(self._day, self.sensors))
                 stats.clear()
 
     def _forget_deleted(self, deletion: Deletion) -> None:
-        """Forget a node or sensor that is gone from the file; what is pending of it begins anew."""
+        """Forget a node or sensor that is gone from the file; what is pending of it is reset."""
         _, node, child_id = deletion
         sensor_id = 256 * node + child_id if child_id is not None else None
         if sensor_id is None:
@@ -340,8 +248,8 @@ class Store:
             if channel.node == node and sensor_id in (None, channel.sensor)
         )
         gateway, node_id = divmod(node, 256)
-        self._routes.pop(gateway, None)
-        for stats in self._interval_stats.values():
+        self._routes.forget(gateway)
+        for stats in self._routes.stats.values():
             if stats.series.node == node and child_id in (None, stats.series.child_id):
                 stats.forget_last()
         self._daily = [

@@ -1,4 +1,4 @@
-"""What the tests of the MySensors reader share: a tiny gateway on a real socket, a daemon, rows of a real file."""
+"""Shared by the tests of the MySensors reader: a tiny gateway on a real socket, a daemon, rows of a file."""
 
 import os
 import re
@@ -137,7 +137,7 @@ class TinyGateway:
         until(lambda: self.connects >= times and (self._client or self.full))
 
 
-class House:
+class IngestSite:
     """One database file, the config that goes with it, and ways to run the daemon on them."""
 
     def __init__(self, folder):
@@ -221,14 +221,13 @@ class House:
         """Start the daemon as a process of its own with a config file of this text."""
         file = self.folder / "config.yml"
         file.write_text(f"database: {self.path}\n{text}")
-        log = open(self.folder / "ingest.log", "a")
-        daemon = subprocess.Popen(
-            [sys.executable, "-c", DAEMON, str(file)],
-            cwd=ROOT,
-            stderr=log,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
-        log.close()
+        with open(self.folder / "ingest.log", "a") as log:
+            daemon = subprocess.Popen(
+                [sys.executable, "-c", DAEMON, str(file)],
+                cwd=ROOT,
+                stderr=log,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+            )
         self.daemons.append(daemon)
         return daemon
 
@@ -237,11 +236,11 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path):
+def site(tmp_path):
     switch, zone = sys.getswitchinterval(), os.environ.get("TZ")
-    house = House(tmp_path)
-    yield house
-    for daemon in house.daemons:
+    site = IngestSite(tmp_path)
+    yield site
+    for daemon in site.daemons:
         if daemon.poll() is None:
             daemon.kill()
         daemon.wait()

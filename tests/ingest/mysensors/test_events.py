@@ -1,4 +1,4 @@
-"""Events of nodes and of the clock: silence beyond a node's own usual_range, a clock that is set. Gateways: test_reconnect."""
+"""Events of nodes and of the clock: silence, a clock that is set. Those of gateways: test_reconnect."""
 
 import pytest
 

@@ -38,9 +38,9 @@ def library(number, **options):
 class Field:
     """Gateways with nodes, and the tables as the site uses them."""
 
-    def __init__(self, house):
-        self.house, self.gateways, self.numbers = house, [], 0
-        migrate(house.path)
+    def __init__(self, site):
+        self.site, self.gateways, self.numbers = site, [], 0
+        migrate(site.path)
 
     def gateway(self, *nodes, **options):
         self.gateways.append(AirGateway(nodes, **options))
@@ -50,11 +50,11 @@ class Field:
         lines = "".join(
             f"  - {{name: g{n}, tcp: '127.0.0.1:{g.port}'}}\n" for n, g in enumerate(self.gateways)
         )
-        return self.house.start(f"{SETTINGS}{extra}gateways:\n{lines}")
+        return self.site.start(f"{SETTINGS}{extra}gateways:\n{lines}")
 
     def restart(self):
         """Kill the daemon as a power cut would, and start it again."""
-        daemon = self.house.daemons[-1]
+        daemon = self.site.daemons[-1]
         daemon.kill()
         daemon.wait()
         self.start()
@@ -64,7 +64,7 @@ class Field:
         for gateway in self.gateways:
             for node in gateway.nodes.values():
                 node.whole_images.append(image.data)
-        connection = connect(self.house.path)
+        connection = connect(self.site.path)
         connection.execute("begin immediate")
         number = connection.execute(
             """insert into firmware (name, type, version, blocks, crc, sha256, filename, size, uploaded_at)
@@ -97,23 +97,23 @@ class Field:
             **columns,
         }
         sql = f"insert into ota_updates ({', '.join(keys)}) values ({', '.join('?' * len(keys))})"
-        return self.house.execute(sql, *keys.values())
+        return self.site.execute(sql, *keys.values())
 
     def state(self, number):
-        return self.house.column("select state from ota_updates where id = ?", number)[0]
+        return self.site.column("select state from ota_updates where id = ?", number)[0]
 
     def wait(self, number, *states, seconds=LIMIT_S):
         marks = ", ".join("?" * len(states))
         sql = f"select state, reason, block from ota_updates where id = ? and state in ({marks})"
         try:
-            return self.house.wait(sql, number, *states, seconds=seconds)[0]
+            return self.site.wait(sql, number, *states, seconds=seconds)[0]
         except AssertionError as error:
-            rows = self.house.rows("select id, state, reason, block, blocks, repeats from ota_updates")
-            raise AssertionError(f"{rows}\n{self.house.log()[-3000:]}") from error
+            rows = self.site.rows("select id, state, reason, block, blocks, repeats from ota_updates")
+            raise AssertionError(f"{rows}\n{self.site.log()[-3000:]}") from error
 
     def heard(self, *nodes):
         for node in nodes:
-            self.house.wait(
+            self.site.wait(
                 "select 1 from nodes where id = ? and last_seen_at is not null", node, seconds=LIMIT_S
             )
 
@@ -124,8 +124,8 @@ class Field:
 
 
 @pytest.fixture
-def field(house):
-    field = Field(house)
+def field(site):
+    field = Field(site)
     yield field
     for gateway in field.gateways:
         gateway.close()
@@ -155,10 +155,10 @@ def test_every_kind_of_node_with_losses_is_updated_across_kills_and_cuts(field):
         assert field.wait(number, "confirmed", "failed")[0] == "confirmed"
     for node in kinds:
         field.check(node, firmware[3])
-    assert field.house.rows("select node, event from events where event like 'OTA%' order by node") == [
+    assert field.site.rows("select node, event from events where event like 'OTA%' order by node") == [
         (256 * n + 7, "OTA_CONFIRMED") for n in range(4)
     ]
-    reported = field.house.rows("select node, type, version, crc from node_firmware order by node")
+    reported = field.site.rows("select node, type, version, crc from node_firmware order by node")
     assert reported == [(256 * n + 7, 10, 3, crc16(firmware[3])) for n in range(4)]
 
 
@@ -171,7 +171,7 @@ def test_two_nodes_at_once_a_replaced_update_and_a_node_that_never_scheduled_any
     old = field.schedule(1, first)
     other = field.schedule(2, first)
     field.wait(old, "transferring")
-    field.house.execute("insert into outbox (node, \"order\") values (1, 'presentation')")
+    field.site.execute("insert into outbox (node, \"order\") values (1, 'presentation')")
     assert field.state(other) == "requested"  # one transfer at a time
     new = field.schedule(1, second)
     assert "replaced by an update to 10/4" in field.wait(old, "cancelled")[1]
@@ -182,7 +182,7 @@ def test_two_nodes_at_once_a_replaced_update_and_a_node_that_never_scheduled_any
     field.check(two, first[3])
     field.check(bystander, OLD)
     wait_for(lambda: len(bystander.starts) == 2, timeout=LIMIT_S)
-    field.house.wait("select 1 from outbox where state in ('echoed', 'sent')", seconds=LIMIT_S)
+    field.site.wait("select 1 from outbox where state in ('echoed', 'sent')", seconds=LIMIT_S)
     requests = [line for line in gateway.received if line[0] == 3 and line[1] == 4]
     answers = [line for line in gateway.sent if line[0] == 3 and line[1] == 4]
     assert len(requests) >= 2 and set(requests) == {(3, 4, 0)}
@@ -197,17 +197,17 @@ def test_a_rollout_proves_one_node_first_and_stops_when_it_fails(field):
     good = field.store(10, 3, pattern(200, 5))
     ids = [field.schedule(node, good, released=False, rollout=1) for node in (1, 2)]
     assert ids[0] == 1
-    field.house.wait("select 1 from ota_updates where id = ? and reason like '%to be confirmed%'", ids[1])
+    field.site.wait("select 1 from ota_updates where id = ? and reason like '%to be confirmed%'", ids[1])
     assert field.wait(ids[1], "confirmed", "failed")[0] == "confirmed"
-    times = field.house.rows("select finished_at, released_at from ota_updates order by id")
+    times = field.site.rows("select finished_at, released_at from ota_updates order by id")
     assert times[0][0] < times[1][1]
     too_big = field.store(10, 4, pattern(1913 * 16, 5))
-    field.house.execute("update node_firmware set bootloader = 769 where node = 1")
+    field.site.execute("update node_firmware set bootloader = 769 where node = 1")
     third = [
         field.schedule(1, too_big, released=False, rollout=3),
         field.schedule(2, too_big, released=False, rollout=3),
     ]
-    field.house.execute(
+    field.site.execute(
         "update ota_updates set state = 'failed', reason = 'tried', released_at = 'x' where id = ?", third[0]
     )
     assert "rollout stopped" in field.wait(third[1], "cancelled")[1]
@@ -221,10 +221,10 @@ def test_scheduling_and_cancelling(field):
     firmware = field.store(10, 3, pattern(200, 5))
     number = field.schedule(20, firmware)  # nobody is there
     field.wait(number, "requested")
-    field.house.wait("select 1 from ota_updates where id = ? and reason like 'waiting for the node%'", number)
-    field.house.execute("update ota_updates set cancel_by = 'owner', cancel_at = 'now' where id = ?", number)
+    field.site.wait("select 1 from ota_updates where id = ? and reason like 'waiting for the node%'", number)
+    field.site.execute("update ota_updates set cancel_by = 'owner', cancel_at = 'now' where id = ?", number)
     assert field.wait(number, "cancelled")[1] == "cancelled by owner"
-    assert field.house.rows("select 1 from events where event like 'OTA%'") == []
+    assert field.site.rows("select 1 from events where event like 'OTA%'") == []
 
 
 def test_a_bootloader_command_is_given_once(field, wait_for):
@@ -232,10 +232,10 @@ def test_a_bootloader_command_is_given_once(field, wait_for):
     gateway = field.gateway(node)
     field.start()
     field.heard(5)
-    order = field.house.execute(
+    order = field.site.execute(
         "insert into ota_commands (node, command, value, requested_at) values (5, 'set_parent', 7, 'now')"
     )
-    field.house.wait("select 1 from ota_commands where id = ? and state = 'sent'", order, seconds=LIMIT_S)
+    field.site.wait("select 1 from ota_commands where id = ? and state = 'sent'", order, seconds=LIMIT_S)
     wait_for(lambda: len(node.starts) == 2, timeout=LIMIT_S)
     assert node.parent == 7 and node.running
     field.restart()
@@ -243,7 +243,7 @@ def test_a_bootloader_command_is_given_once(field, wait_for):
     gateway.reset(node)
     wait_for(lambda: len(node.starts) > 2, timeout=LIMIT_S)
     assert node.parent == 9 and len(node.starts) == 3 and node.intruders == []
-    assert field.house.rows("select state from ota_commands") == [("sent",)]
+    assert field.site.rows("select state from ota_commands") == [("sent",)]
 
 
 def test_a_node_with_no_whole_image_gets_the_stored_one_or_raises_attention(field):
@@ -254,47 +254,47 @@ def test_a_node_with_no_whole_image_gets_the_stored_one_or_raises_attention(fiel
     field.gateway(known, unknown)
     firmware = field.store(10, 3, pattern(300, 5))
     field.start()
-    field.house.wait(
+    field.site.wait(
         "select 1 from ota_updates where node = 5 and requested_by = 'voltkeeper'", seconds=LIMIT_S
     )
-    field.house.wait("select 1 from ota_updates where node = 5 and state = 'confirmed'", seconds=LIMIT_S)
+    field.site.wait("select 1 from ota_updates where node = 5 and state = 'confirmed'", seconds=LIMIT_S)
     assert installed(known)[: len(firmware[3])] == firmware[3]
-    rows = field.house.rows("select subject, text from attention where text like '%no whole image%'")
+    rows = field.site.rows("select subject, text from attention where text like '%no whole image%'")
     assert [text for _, text in rows] == [
         "the node reports no whole image (type 11, version 3): schedule an update"
     ]
-    assert field.house.column("select requested_at = released_at from ota_updates") == [1]
+    assert field.site.column("select requested_at = released_at from ota_updates") == [1]
 
 
 def test_a_gateway_that_is_listened_to_takes_no_update(field):
     node = library(7)
     gateway = field.gateway(node)
-    field.house.start(
+    field.site.start(
         f"{SETTINGS}gateways: [{{name: g0, tcp: '127.0.0.1:{gateway.port}', controller: false}}]\n"
     )
-    field.house.wait("select 1 from ingest_status where state = 'connected'", seconds=LIMIT_S)
+    field.site.wait("select 1 from ingest_status where state = 'connected'", seconds=LIMIT_S)
     gateway.reset(node)
     field.heard(7)
     number = field.schedule(7, field.store(10, 3, pattern(200, 5)))
     assert "controller: false" in field.wait(number, "failed")[1]
     assert gateway.sent == []
-    assert field.house.rows("select type, bootloader from node_firmware") == [(65535, 3)]
+    assert field.site.rows("select type, bootloader from node_firmware") == [(65535, 3)]
 
 
-def test_what_cannot_be_read_is_rejected_and_everything_is_answered_in_order(house, tiny):
+def test_what_cannot_be_read_is_rejected_and_everything_is_answered_in_order(site, tiny):
     def play():
         tiny.connected()
         config = "7;255;4;0;0;0A0003002000D7950300"
         tiny.say(config, config, "7;255;4;0;2;0A00", "7;255;4;0;0;XYZ", config)
         answers = tiny.wait("7;255;4;0;1;.*", 3)
-        house.wait("select 1 from rejects where reason like 'block request of 2 bytes%'")
-        house.wait("select 1 from rejects where reason like '%XYZ%' or raw like '%XYZ%'")
+        site.wait("select 1 from rejects where reason like 'block request of 2 bytes%'")
+        site.wait("select 1 from rejects where reason like '%XYZ%' or raw like '%XYZ%'")
         return answers
 
-    assert house.live(house.config({"tcp": tiny.address}), play) == ["7;255;4;0;1;0A0003002000D795"] * 3
+    assert site.live(site.config({"tcp": tiny.address}), play) == ["7;255;4;0;1;0A0003002000D795"] * 3
 
 
-def test_nothing_waits_for_the_disk(house, tiny):
+def test_nothing_waits_for_the_disk(site, tiny):
     """The file is locked by another program; answers come all the same, before anything of them is stored."""
     requests = "select count(*) from messages where node_id = 7"
 
@@ -302,16 +302,16 @@ def test_nothing_waits_for_the_disk(house, tiny):
         tiny.connected()
         tiny.say("7;255;4;0;0;0A0003002000D7950300")
         tiny.wait("7;255;4;0;1;.*")
-        house.wait("select 1 from node_firmware")
-        connection = connect(house.path)
+        site.wait("select 1 from node_firmware")
+        connection = connect(site.path)
         connection.execute("begin immediate")
         for count in range(2, 12):
             tiny.say("8;1;1;0;0;20.5", "7;255;4;0;0;0A0003002000D7950300")
             tiny.wait("7;255;4;0;1;.*", count)
-        stored = house.column(requests)
+        stored = site.column(requests)
         connection.rollback()
         connection.close()
-        house.wait(f"{requests} having count(*) = 11")
+        site.wait(f"{requests} having count(*) = 11")
         return stored
 
-    assert house.live(house.config({"tcp": tiny.address}), play) == [1]
+    assert site.live(site.config({"tcp": tiny.address}), play) == [1]

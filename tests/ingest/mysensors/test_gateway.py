@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,22 +15,22 @@ from ingest.mysensors.settings import GatewayTiming
 PRESENT = "12;255;0;0;17;2.4.0-alpha"  # so that the node is presented
 
 
-def ask(house, tiny, *lines, settle=0.2, **keys):
+def ask(site, tiny, *lines, settle=0.2, **keys):
     """Let the gateway say the lines; everything that the daemon sends meanwhile, without its keepalive."""
 
     def play():
         tiny.connected()
         tiny.say(PRESENT, *lines)
-        house.wait("select 1 where (select count(*) from messages where node_id <> 0) > ?", len(lines))
+        site.wait("select 1 where (select count(*) from messages where node_id <> 0) > ?", len(lines))
         time.sleep(settle)
         return tiny.heard()
 
-    return house.live(house.config({"tcp": tiny.address, **keys}), play)
+    return site.live(site.config({"tcp": tiny.address, **keys}), play)
 
 
-def test_everything_that_nodes_ask_is_answered(house, tiny):
+def test_everything_that_nodes_ask_is_answered(site, tiny):
     lines = ("12;255;3;0;6;0", "12;3;3;0;1;", "12;1;1;0;0;21.5", "12;1;2;0;0;", "255;79;3;0;3;")
-    got = ask(house, tiny, *lines)
+    got = ask(site, tiny, *lines)
     assert [re.sub(r"(;1;)\d{9,}", r"\1N", line) for line in got] == [
         "12;255;3;0;6;M",
         "12;3;3;0;1;N",
@@ -48,7 +49,7 @@ def test_everything_that_nodes_ask_is_answered(house, tiny):
         ("presentation", "13;255;3;0;22;1", "13;255;3;0;19;"),
     ],
 )
-def test_each_answer_can_be_switched_off(house, tiny, tiny_gateway, switch, request_line, answer):
+def test_each_answer_can_be_switched_off(site, tiny, tiny_gateway, switch, request_line, answer):
     second = tiny_gateway()
 
     def play():
@@ -60,21 +61,21 @@ def test_each_answer_can_be_switched_off(house, tiny, tiny_gateway, switch, requ
         return second.heard()
 
     off = {"name": "off", "tcp": second.address, "answers": {switch: False}}
-    assert house.live(house.config({"tcp": tiny.address}, off), play) == []
+    assert site.live(site.config({"tcp": tiny.address}, off), play) == []
 
 
-def test_imperial_units(house, tiny):
-    assert ask(house, tiny, "12;255;3;0;6;0", metric=False) == ["12;255;3;0;6;I"]
+def test_imperial_units(site, tiny):
+    assert ask(site, tiny, "12;255;3;0;6;0", metric=False) == ["12;255;3;0;6;I"]
 
 
-def test_an_echo_is_not_taken_for_a_request(house, tiny):
+def test_an_echo_is_not_taken_for_a_request(site, tiny):
     assert (
-        ask(house, tiny, "12;255;3;1;6;0", "12;255;3;1;1;0", "12;1;1;0;0;7", "12;1;2;1;0;0", "255;79;3;1;3;")
+        ask(site, tiny, "12;255;3;1;6;0", "12;255;3;1;1;0", "12;1;1;0;0;7", "12;1;2;1;0;0", "255;79;3;1;3;")
         == []
     )
 
 
-def test_time_is_local_time(house, tiny):
+def test_time_is_local_time(site, tiny):
     def wall():
         return datetime.now(ZoneInfo("Asia/Kolkata")).replace(tzinfo=UTC).timestamp()
 
@@ -84,25 +85,25 @@ def test_time_is_local_time(house, tiny):
         tiny.say(PRESENT, "12;255;3;0;1;")
         return before, int(tiny.wait("12;255;3;0;1;.*")[0].split(";")[5]), wall()
 
-    before, answer, after = house.live(house.config({"tcp": tiny.address}, timezone="Asia/Kolkata"), play)
+    before, answer, after = site.live(site.config({"tcp": tiny.address}, timezone="Asia/Kolkata"), play)
     assert int(before) <= answer <= after
 
 
 @pytest.mark.parametrize("value", ["55.7;13.0;18", "x" * 26, "a\r0;255;3;0;13;"])
-def test_a_value_that_does_not_fit_is_not_sent(house, tiny, value):
-    assert ask(house, tiny, f"12;1;1;0;47;{value}", "12;1;2;0;47;") == []
+def test_a_value_that_does_not_fit_is_not_sent(site, tiny, value):
+    assert ask(site, tiny, f"12;1;1;0;47;{value}", "12;1;2;0;47;") == []
 
 
-def test_a_request_is_answered_from_before_a_restart(house, tiny):
-    ask(house, tiny, "12;1;1;0;0;18.25", settle=0)
+def test_a_request_is_answered_from_before_a_restart(site, tiny):
+    ask(site, tiny, "12;1;1;0;0;18.25", settle=0)
     tiny.received.clear()
-    assert ask(house, tiny, "12;1;2;0;0;", "12;2;2;0;0;") == ["12;1;1;0;0;18.25"]
+    assert ask(site, tiny, "12;1;2;0;0;", "12;2;2;0;0;") == ["12;1;1;0;0;18.25"]
 
 
 # Ids.
 
 
-def test_ids_fill_gaps_and_none_is_given_twice_or_taken_from_a_node_that_was_heard(house, tiny):
+def test_ids_fill_gaps_and_none_is_given_twice_or_taken_from_a_node_that_was_heard(site, tiny):
     def play():
         tiny.connected()
         tiny.say("1;255;3;0;22;1", "3;1;1;0;0;1", "255;7;3;0;3;")
@@ -111,8 +112,8 @@ def test_ids_fill_gaps_and_none_is_given_twice_or_taken_from_a_node_that_was_hea
         tiny.wait("255;.*", 3)
         return tiny.heard("255;.*")
 
-    config = house.config({"tcp": tiny.address, "answers": {"presentation": False}})
-    assert house.live(config, play) == ["255;7;3;0;4;2", "255;8;3;0;4;5", "255;10;3;0;4;6"]
+    config = site.config({"tcp": tiny.address, "answers": {"presentation": False}})
+    assert site.live(config, play) == ["255;7;3;0;4;2", "255;8;3;0;4;5", "255;10;3;0;4;6"]
     tiny.received.clear()
 
     def again():
@@ -120,22 +121,20 @@ def test_ids_fill_gaps_and_none_is_given_twice_or_taken_from_a_node_that_was_hea
         tiny.say("255;11;3;0;3;")
         return tiny.wait("255;.*")
 
-    assert house.live(config, again) == ["255;11;3;0;4;7"]  # 2, 5 and 6 were given, though never heard
+    assert site.live(config, again) == ["255;11;3;0;4;7"]  # 2, 5 and 6 were given, though never heard
 
 
-def test_an_id_is_on_disk_before_the_node_hears_of_it(house, tiny):
+def test_an_id_is_on_disk_before_the_node_hears_of_it(site, tiny):
     def play():
         tiny.connected()
         tiny.say("255;79;3;0;3;")
         tiny.wait("255;79;3;0;4;1", seconds=3)  # long before the next commit is due
-        return house.rows(
-            "select node_id, id_given_at is not null, last_seen_at from nodes where node_id = 1"
-        )
+        return site.rows("select node_id, id_given_at is not null, last_seen_at from nodes where node_id = 1")
 
-    assert house.live(house.config({"tcp": tiny.address}, commit_s=60), play) == [(1, 1, None)]
+    assert site.live(site.config({"tcp": tiny.address}, commit_s=60), play) == [(1, 1, None)]
 
 
-def test_two_gateways_give_ids_of_their_own(house, tiny, tiny_gateway):
+def test_two_gateways_give_ids_of_their_own(site, tiny, tiny_gateway):
     second = tiny_gateway()
 
     def play():
@@ -144,38 +143,38 @@ def test_two_gateways_give_ids_of_their_own(house, tiny, tiny_gateway):
             gateway.say("255;79;3;0;3;")
         return tiny.wait("255;.*") + second.wait("255;.*")
 
-    config = house.config({"tcp": tiny.address}, {"name": "shed", "tcp": second.address})
-    assert house.live(config, play) == ["255;79;3;0;4;1"] * 2
-    assert house.column("select id from nodes where node_id = 1 order by id") == [1, 257]
+    config = site.config({"tcp": tiny.address}, {"name": "shed", "tcp": second.address})
+    assert site.live(config, play) == ["255;79;3;0;4;1"] * 2
+    assert site.column("select id from nodes where node_id = 1 order by id") == [1, 257]
 
 
-def test_when_all_ids_are_taken_nothing_is_sent_and_it_is_said(house, tiny):
+def test_when_all_ids_are_taken_nothing_is_sent_and_the_status_has_it(site, tiny):
     def play():
         tiny.connected()
         tiny.say(*(f"{node};255;3;0;22;1" for node in range(1, 255)), "255;79;3;0;3;")
-        house.wait("select 1 from messages where node_id = 255")
-        house.wait("select 1 from ingest_status where last_error = 'a node got no id: all are taken'")
+        site.wait("select 1 from messages where node_id = 255")
+        site.wait("select 1 from ingest_status where last_error = 'a node got no id: all are taken'")
         return tiny.heard("255;.*")
 
-    assert house.live(house.config({"tcp": tiny.address, "answers": {"presentation": False}}), play) == []
+    assert site.live(site.config({"tcp": tiny.address, "answers": {"presentation": False}}), play) == []
 
 
 # Strangers.
 
 
-def test_an_unpresented_node_is_asked_once(house, tiny):
+def test_an_unpresented_node_is_asked_once(site, tiny):
     def play():
         tiny.connected()
         for value in (1, 2, 3):
             tiny.say(f"13;1;1;0;0;{value}")
-            house.wait("select 1 from readings where value = ?", value)
+            site.wait("select 1 from readings where value = ?", value)
         return tiny.wait("13;.*")
 
-    assert house.live(house.config({"tcp": tiny.address}), play) == ["13;255;3;0;19;"]
+    assert site.live(site.config({"tcp": tiny.address}), play) == ["13;255;3;0;19;"]
 
 
-def test_an_unpresented_node_is_asked_again_after_an_hour(house, tiny):
-    house.set_gateway_times(presentation_retry_s=0.2)
+def test_an_unpresented_node_is_asked_again_after_an_hour(site, tiny):
+    site.set_gateway_times(presentation_retry_s=0.2)
 
     def play():
         tiny.connected()
@@ -185,27 +184,27 @@ def test_an_unpresented_node_is_asked_again_after_an_hour(house, tiny):
         tiny.say("13;1;1;0;0;1")
         return tiny.wait("13;.*", 2)
 
-    assert house.live(house.config({"tcp": tiny.address}), play) == ["13;255;3;0;19;"] * 2
+    assert site.live(site.config({"tcp": tiny.address}), play) == ["13;255;3;0;19;"] * 2
 
 
-def test_a_node_is_left_alone_while_its_last_word_is_a_stream_message(house, tiny):
+def test_a_node_is_left_alone_while_its_last_message_is_a_stream_message(site, tiny):
     def play():
         tiny.connected()
         tiny.say("13;255;4;0;0;0A0003002000D7950003")
-        house.wait("select 1 from messages where node_id = 13")
+        site.wait("select 1 from messages where node_id = 13")
         time.sleep(0.1)
         before = tiny.heard("13;.*")
         tiny.say("13;255;4;0;2;0A0003000000", "13;1;1;0;0;1")  # together: the last word counts
         return before, tiny.wait("13;.*;3;0;19;")
 
     answer = "13;255;4;0;1;0A0003002000D795"  # its own configuration
-    assert house.live(house.config({"tcp": tiny.address}), play) == ([answer], ["13;255;3;0;19;"])
+    assert site.live(site.config({"tcp": tiny.address}), play) == ([answer], ["13;255;3;0;19;"])
 
 
 # Silence, the slot, listening only.
 
 
-def test_a_gateway_that_is_listened_to_gets_not_one_byte(house, tiny):
+def test_a_gateway_that_is_listened_to_gets_not_one_byte(site, tiny):
     lines = (
         "12;255;3;0;6;0",
         "12;255;3;0;1;",
@@ -218,33 +217,33 @@ def test_a_gateway_that_is_listened_to_gets_not_one_byte(house, tiny):
     def play():
         tiny.connected()
         tiny.say(PRESENT, *lines)
-        house.wait("select 1 from nodes where id = 13")
-        order = house.order(12, "reboot")
-        house.wait(
+        site.wait("select 1 from nodes where id = 13")
+        order = site.order(12, "reboot")
+        site.wait(
             "select 1 from outbox where id = ? and state = 'failed' and reason like '%listened to only%'",
             order,
         )
         return [line for _, line in tiny.received]
 
-    assert house.live(house.config({"tcp": tiny.address, "controller": False}), play) == []
-    assert house.column("select id_given_at from nodes where id_given_at is not null") == []
+    assert site.live(site.config({"tcp": tiny.address, "controller": False}), play) == []
+    assert site.column("select id_given_at from nodes where id_given_at is not null") == []
 
 
-def test_a_half_open_gateway_is_noticed(house, tiny):
-    house.set_gateway_times(keepalive_s=0.2, idle_timeout_s=0.4)
+def test_a_half_open_gateway_is_noticed(site, tiny):
+    site.set_gateway_times(keepalive_s=0.2, idle_timeout_s=0.4)
 
     def play():
         tiny.connected()
         tiny.say("12;255;3;0;22;1")
-        house.wait("select 1 from ingest_status where state = 'connected'")
+        site.wait("select 1 from ingest_status where state = 'connected'")
         tiny.mute = True
         tiny.received.clear()
-        house.wait("select 1 from events where event = 'GATEWAY_LOST'")
+        site.wait("select 1 from events where event = 'GATEWAY_LOST'")
         asked = len(tiny.received)
         tiny.connected(2)
-        return asked, house.column("select detail from events where event = 'GATEWAY_LOST'")
+        return asked, site.column("select detail from events where event = 'GATEWAY_LOST'")
 
-    asked, [reason] = house.live(house.config({"tcp": tiny.address}), play)
+    asked, [reason] = site.live(site.config({"tcp": tiny.address}), play)
     assert 1 <= asked <= 6  # every 0.1 s from 0.2 s of silence until it is given up at 0.4 s
     assert re.fullmatch(r"no answer for \d+ s: the gateway is off, or the way to it is cut", reason)
 
@@ -255,26 +254,26 @@ def test_by_default_it_is_noticed_within_30_seconds():
     assert timing.keepalive_s < timing.idle_timeout_s
 
 
-def test_a_gateway_that_answers_is_kept(house, tiny, eventually):
-    house.set_gateway_times(keepalive_s=0.2, idle_timeout_s=2)
+def test_a_gateway_that_answers_is_kept(site, tiny, eventually):
+    site.set_gateway_times(keepalive_s=0.2, idle_timeout_s=2)
 
     def play():
         tiny.connected()
         eventually(lambda: tiny.received and tiny.received[-1][0] - tiny.received[0][0] > 3)
         return len(tiny.received), tiny.connects
 
-    asked, connects = house.live(house.config({"tcp": tiny.address}), play)
+    asked, connects = site.live(site.config({"tcp": tiny.address}), play)
     assert connects == 1
     assert asked >= 3
 
 
-def test_after_reconnects_a_gateway_is_asked_no_more_often_than_before(house, tiny):
-    house.set_gateway_times(keepalive_s=0.4, first_backoff_s=0.01)
+def test_after_reconnects_a_gateway_is_asked_no_more_often_than_before(site, tiny):
+    site.set_gateway_times(keepalive_s=0.4, first_backoff_s=0.01)
 
     def play():
         for times in range(1, 6):
             tiny.connected(times)
-            house.wait("select 1 from ingest_status where connects = ? and state = 'connected'", times)
+            site.wait("select 1 from ingest_status where connects = ? and state = 'connected'", times)
             tiny.mute = times == 5
             tiny.drop()
         tiny.connected(6)
@@ -283,21 +282,21 @@ def test_after_reconnects_a_gateway_is_asked_no_more_often_than_before(house, ti
         time.sleep(1)
         return len(tiny.received), time.monotonic() - began
 
-    asked, seconds = house.live(house.config({"tcp": tiny.address}), play)
+    asked, seconds = site.live(site.config({"tcp": tiny.address}), play)
     assert asked <= seconds / 0.2 + 2  # every 0.2 s while it has sent nothing
 
 
-def test_without_keepalive_nothing_is_asked(house, tiny):
+def test_without_keepalive_nothing_is_asked(site, tiny):
     def play():
         tiny.connected()
         tiny.say(PRESENT)
-        house.wait("select 1 from nodes where id = 12")
+        site.wait("select 1 from nodes where id = 12")
         return [line for _, line in tiny.received]
 
-    assert house.live(house.config({"tcp": tiny.address, "answers": {"keepalive": False}}), play) == []
+    assert site.live(site.config({"tcp": tiny.address, "answers": {"keepalive": False}}), play) == []
 
 
-def test_tcp_keepalive_guards_a_connection_on_which_nothing_is_sent(house, eventually):
+def test_tcp_keepalive_guards_a_connection_on_which_nothing_is_sent(site, eventually):
     server = socket.create_server(("127.0.0.1", 0))
     port = server.getsockname()[1]
     accepted = []
@@ -307,13 +306,14 @@ def test_tcp_keepalive_guards_a_connection_on_which_nothing_is_sent(house, event
         eventually(lambda: accepted)
         ours = accepted[0][0].getpeername()[1]
         # /proc/net/tcp: local port, remote port, state, queues, and "timer:when"; timer 2 is the keepalive
-        for line in open("/proc/net/tcp"):
+        for line in Path("/proc/net/tcp").read_text().splitlines():
             fields = line.split()
             if fields[1].endswith(f":{ours:04X}") and fields[2].endswith(f":{port:04X}"):
                 timer, when = fields[5].split(":")
                 return timer, int(when, 16)
+        raise AssertionError("no such connection")
 
-    timer, when = house.live(house.config({"tcp": f"127.0.0.1:{port}", "controller": False}), play)
+    timer, when = site.live(site.config({"tcp": f"127.0.0.1:{port}", "controller": False}), play)
     server.close()
     assert timer == "02" and when <= 1000  # hundredths of a second: the first probe within 10 s
 
@@ -324,10 +324,10 @@ def test_tcp_keepalive_guards_a_connection_on_which_nothing_is_sent(house, event
 @pytest.mark.parametrize(
     ("window", "marked", "readings"), [(0.0, [0, 0, 0, 0, 0, 0, 0], 3), (5.0, [0, 1, 0, 0, 0, 0, 1], 2)]
 )
-def test_repeats_are_marked_only_where_a_window_is_set(house, tiny, window, marked, readings):
+def test_repeats_are_marked_only_where_a_window_is_set(site, tiny, window, marked, readings):
     stream = "12;255;4;0;2;0A0003000000"
     ask(
-        house,
+        site,
         tiny,
         "12;1;1;0;0;1",
         "12;1;1;0;0;1",
@@ -339,37 +339,37 @@ def test_repeats_are_marked_only_where_a_window_is_set(house, tiny, window, mark
         repeat_window_s=window,
     )
     assert (
-        house.column("select repeat from messages where node_id = 12 and command <> 0 order by id") == marked
+        site.column("select repeat from messages where node_id = 12 and command <> 0 order by id") == marked
     )
-    assert house.rows("select count(*) from readings") == [(readings,)]
-    assert house.rows("select readings from channels") == [(readings,)]
-    assert house.rows("select sum(count) from readings_hourly") == [(readings,)]
+    assert site.rows("select count(*) from readings") == [(readings,)]
+    assert site.rows("select readings from channels") == [(readings,)]
+    assert site.rows("select sum(count) from readings_hourly") == [(readings,)]
 
 
-def test_the_same_text_after_the_window_is_no_repeat(house, tiny):
+def test_the_same_text_after_the_window_is_no_repeat(site, tiny):
     def play():
         tiny.connected()
         for _ in range(2):
             tiny.say("12;1;1;0;0;1")
             time.sleep(0.3)
-        house.wait("select 1 where (select count(*) from readings) = 2")
+        site.wait("select 1 where (select count(*) from readings) = 2")
 
-    house.live(house.config({"tcp": tiny.address, "repeat_window_s": 0.1}), play)
-    assert house.column("select repeat from messages where node_id = 12") == [0, 0]
+    site.live(site.config({"tcp": tiny.address, "repeat_window_s": 0.1}), play)
+    assert site.column("select repeat from messages where node_id = 12") == [0, 0]
 
 
-def test_the_same_text_from_two_gateways_is_no_repeat(house, tiny, tiny_gateway):
+def test_the_same_text_from_two_gateways_is_no_repeat(site, tiny, tiny_gateway):
     second = tiny_gateway()
 
     def play():
         for gateway in (tiny, second):
             gateway.connected()
             gateway.say("12;1;1;0;0;1")
-        house.wait("select 1 where (select count(*) from readings) = 2")
+        site.wait("select 1 where (select count(*) from readings) = 2")
 
     both = [
         {"name": name, "tcp": gateway.address, "repeat_window_s": 60}
         for name, gateway in (("a", tiny), ("b", second))
     ]
-    house.live(house.config(*both), play)
-    assert house.rows("select count(*) from messages where repeat") == [(0,)]
+    site.live(site.config(*both), play)
+    assert site.rows("select count(*) from messages where repeat") == [(0,)]

@@ -1,4 +1,4 @@
-"""When an order goes out: pauses, echoes, tries, windows, expiry, replacement, holds. Time is what the test says."""
+"""When an order is sent: intervals, echoes, tries, windows, expiry, replacement, holds, on a clock of its own."""
 
 import pytest
 

@@ -11,36 +11,36 @@ PRESENT = "12;255;0;0;17;2.4.0-alpha"
 ON = "12;1;1;1;2;1"
 
 
-def state(house, number, *states):
+def state(site, number, *states):
     marks = ", ".join("?" * len(states))
-    return house.wait(f"select * from outbox where id = ? and state in ({marks})", number, *states)[0]
+    return site.wait(f"select * from outbox where id = ? and state in ({marks})", number, *states)[0]
 
 
-def begin(house, tiny, *lines):
+def begin(site, tiny, *lines):
     tiny.connected()
     tiny.say(PRESENT, *lines)
-    house.wait("select 1 from nodes where id = 12")
-    house.wait("select 1 where (select count(*) from messages where node_id = 12) > ?", len(lines))
+    site.wait("select 1 from nodes where id = 12")
+    site.wait("select 1 where (select count(*) from messages where node_id = 12) > ?", len(lines))
 
 
-def test_an_order_is_sent_and_echoed(house, tiny):
+def test_an_order_is_sent_and_echoed(site, tiny):
     def play():
-        begin(house, tiny)
-        number = house.order(12, line=ON, created_by="owner")
+        begin(site, tiny)
+        number = site.order(12, line=ON, created_by="owner")
         tiny.wait(ON)
-        state(house, number, "sent")
+        state(site, number, "sent")
         tiny.say(ON)
-        state(house, number, "echoed")
+        state(site, number, "echoed")
 
-    house.live(house.config({"tcp": tiny.address}), play)
-    [(created, sent, done, line, reason, by)] = house.rows(
+    site.live(site.config({"tcp": tiny.address}), play)
+    [(created, sent, done, line, reason, by)] = site.rows(
         "select created_at, sent_at, done_at, line, reason, created_by from outbox"
     )
     assert created <= sent <= done
     assert (line, reason, by) == (ON, "", "owner")
-    assert house.rows("select count(*) from readings") == [(0,)]  # the echo is none
-    assert house.rows("select echo from messages where type_name = 'V_STATUS'") == [(1,)]
-    assert house.rows("select seq >= 2 from changes where topic = 'outbox'") == [(1,)]
+    assert site.rows("select count(*) from readings") == [(0,)]  # the echo is none
+    assert site.rows("select echo from messages where type_name = 'V_STATUS'") == [(1,)]
+    assert site.rows("select seq >= 2 from changes where topic = 'outbox'") == [(1,)]
 
 
 @pytest.mark.parametrize(
@@ -52,44 +52,44 @@ def test_an_order_is_sent_and_echoed(house, tiny):
         ("signal", "12;255;3;1;29;R", "12;255;3;0;31;-71"),
     ],
 )
-def test_every_order_has_its_line_and_its_answer(house, tiny, order, line, answer):
+def test_every_order_has_its_line_and_its_answer(site, tiny, order, line, answer):
     def play():
-        begin(house, tiny)
-        number = house.order(12, order)
+        begin(site, tiny)
+        number = site.order(12, order)
         tiny.wait(line)
         tiny.say(answer)
-        state(house, number, "echoed")
+        state(site, number, "echoed")
 
-    house.live(house.config({"tcp": tiny.address}), play)
-    assert house.rows('select "order", line from outbox') == [(order, line)]
-    assert house.column("select reason from oddities") == []
+    site.live(site.config({"tcp": tiny.address}), play)
+    assert site.rows('select "order", line from outbox') == [(order, line)]
+    assert site.column("select reason from oddities") == []
 
 
-def test_all_nodes_present_themselves_one_by_one(house, tiny):
+def test_all_nodes_present_themselves_one_by_one(site, tiny):
     def play():
         tiny.connected()
         tiny.say(*(f"{node};255;0;0;17;2.3.2" for node in (1, 2, 3)))
-        house.wait("select 1 from nodes where id = 3")
-        house.execute("insert into outbox (node, \"order\") select id, 'presentation' from nodes order by id")
+        site.wait("select 1 from nodes where id = 3")
+        site.execute("insert into outbox (node, \"order\") select id, 'presentation' from nodes order by id")
         return tiny.wait("[0-3];255;3;1;19;", 4)
 
-    house.set_gateway_times(echo_s=60)  # none is sent twice
-    lines = house.live(house.config({"tcp": tiny.address}), play)
+    site.set_gateway_times(echo_s=60)  # none is sent twice
+    lines = site.live(site.config({"tcp": tiny.address}), play)
     assert lines == [f"{node};255;3;1;19;" for node in range(4)]
-    times = [parse_utc(at) for at in house.column("select sent_at from outbox order by id")]
+    times = [parse_utc(at) for at in site.column("select sent_at from outbox order by id")]
     assert min(b - a for a, b in pairwise(times)) > 0.49
 
 
-def test_without_an_echo_it_is_tried_three_times_and_fails(house, tiny):
-    house.set_gateway_times(echo_s=0.3)
+def test_without_an_echo_it_is_tried_three_times_and_fails(site, tiny):
+    site.set_gateway_times(echo_s=0.3)
 
     def play():
-        begin(house, tiny)
-        return state(house, house.order(12, line=ON), "failed")
+        begin(site, tiny)
+        return state(site, site.order(12, line=ON), "failed")
 
-    house.live(house.config({"tcp": tiny.address}), play)
+    site.live(site.config({"tcp": tiny.address}), play)
     assert tiny.heard("12;1;.*") == [ON] * 3
-    assert house.rows("select reason, done_at > sent_at from outbox") == [
+    assert site.rows("select reason, done_at > sent_at from outbox") == [
         ("no echo after 3 tries: the node is off, out of reach or asleep", 1)
     ]
 
@@ -99,96 +99,96 @@ def open_windows_until(tiny, eventually, pattern):
     return eventually(lambda: tiny.say("12;255;3;0;32;500") or tiny.heard(pattern), pause=0.6)
 
 
-def test_a_sleeping_node_gets_it_in_its_window(house, tiny, eventually):
+def test_a_sleeping_node_gets_it_in_its_window(site, tiny, eventually):
     def play():
-        begin(house, tiny, "12;255;3;0;32;500")
+        begin(site, tiny, "12;255;3;0;32;500")
         time.sleep(0.6)
-        number = house.order(12, line=ON)
+        number = site.order(12, line=ON)
         time.sleep(0.5)
         before = tiny.heard(ON)
         open_windows_until(tiny, eventually, ON)
         tiny.say(ON)
-        state(house, number, "echoed")
+        state(site, number, "echoed")
         return before
 
-    assert house.live(house.config({"tcp": tiny.address}), play) == []
-    assert house.column("select smart_sleep_ms from nodes where id = 12") == [500]
+    assert site.live(site.config({"tcp": tiny.address}), play) == []
+    assert site.column("select smart_sleep_ms from nodes where id = 12") == [500]
 
 
-def test_that_a_node_sleeps_is_known_after_a_restart(house, tiny, eventually):
-    house.live(house.config({"tcp": tiny.address}), lambda: begin(house, tiny, "12;255;3;0;32;500"))
+def test_that_a_node_sleeps_is_known_after_a_restart(site, tiny, eventually):
+    site.live(site.config({"tcp": tiny.address}), lambda: begin(site, tiny, "12;255;3;0;32;500"))
 
     def play():
         tiny.connected(2)
-        house.order(12, line=ON)
+        site.order(12, line=ON)
         time.sleep(0.4)
         before = tiny.heard(ON)
         return before, open_windows_until(tiny, eventually, ON)[:1]
 
-    assert house.live(house.config({"tcp": tiny.address}), play) == ([], [ON])
+    assert site.live(site.config({"tcp": tiny.address}), play) == ([], [ON])
 
 
 @pytest.mark.parametrize(("version", "sleeps"), [("2.1.1", True), ("2.0.0", True), ("2.2.0", False)])
-def test_the_heartbeat_of_an_old_library_is_its_window(house, tiny, version, sleeps):
+def test_the_heartbeat_of_an_old_library_is_its_window(site, tiny, version, sleeps):
     def play():
         tiny.connected()
         tiny.say(f"12;255;0;0;17;{version}", "12;255;3;0;22;1")
-        house.wait("select 1 from nodes where id = 12")
+        site.wait("select 1 from nodes where id = 12")
         time.sleep(0.6)
-        house.order(12, line=ON)
+        site.order(12, line=ON)
         if not sleeps:
             return tiny.wait(ON)
         time.sleep(0.5)
         return tiny.heard(ON)
 
-    assert house.live(house.config({"tcp": tiny.address}), play) == ([] if sleeps else [ON])
+    assert site.live(site.config({"tcp": tiny.address}), play) == ([] if sleeps else [ON])
 
 
-def test_an_old_node_that_answers_a_heartbeat_request_is_awake(house, tiny):
+def test_an_old_node_that_answers_a_heartbeat_request_is_awake(site, tiny):
     def play():
         tiny.connected()
         tiny.say("12;255;0;0;17;2.1.1")
-        house.wait("select 1 from nodes where id = 12")
-        number = house.order(12, "heartbeat")
+        site.wait("select 1 from nodes where id = 12")
+        number = site.order(12, "heartbeat")
         tiny.wait("12;255;3;1;18;")
         tiny.say("12;255;3;0;22;8084")
-        state(house, number, "echoed")
+        state(site, number, "echoed")
         time.sleep(0.6)
-        house.order(12, line=ON)
+        site.order(12, line=ON)
         return tiny.wait(ON)
 
-    house.live(house.config({"tcp": tiny.address}), play)
+    site.live(site.config({"tcp": tiny.address}), play)
 
 
-def test_an_order_expires(house, tiny):
+def test_an_order_expires(site, tiny):
     def play():
-        begin(house, tiny, "12;255;3;0;32;100")
+        begin(site, tiny, "12;255;3;0;32;100")
         time.sleep(0.2)
-        number = house.order(12, line=ON, expires_at="2026-01-01T00:00:00.000Z")
-        state(house, number, "expired")
+        number = site.order(12, line=ON, expires_at="2026-01-01T00:00:00.000Z")
+        state(site, number, "expired")
         tiny.say("12;255;3;0;32;500")
         time.sleep(0.2)
         return tiny.heard(ON)
 
-    assert house.live(house.config({"tcp": tiny.address}), play) == []
-    assert house.column("select reason from outbox") == [
+    assert site.live(site.config({"tcp": tiny.address}), play) == []
+    assert site.column("select reason from outbox") == [
         "expired: the node opened no window in which it hears"
     ]
 
 
-def test_a_newer_value_replaces_the_one_that_waits(house, tiny, eventually):
+def test_a_newer_value_replaces_the_one_that_waits(site, tiny, eventually):
     def play():
-        begin(house, tiny, "12;255;3;0;32;100")
+        begin(site, tiny, "12;255;3;0;32;100")
         time.sleep(0.2)
-        first, second = house.order(12, line="12;1;1;1;2;0"), house.order(12, line=ON)
-        state(house, first, "expired")
+        first, second = site.order(12, line="12;1;1;1;2;0"), site.order(12, line=ON)
+        state(site, first, "expired")
         open_windows_until(tiny, eventually, ON)
         tiny.say(ON)
-        state(house, second, "echoed")
+        state(site, second, "echoed")
         return set(tiny.heard("12;1;1;.*"))
 
-    assert house.live(house.config({"tcp": tiny.address}), play) == {ON}
-    assert house.column("select reason from outbox order by id") == ["replaced by order 2", ""]
+    assert site.live(site.config({"tcp": tiny.address}), play) == {ON}
+    assert site.column("select reason from outbox order by id") == ["replaced by order 2", ""]
 
 
 @pytest.mark.parametrize(
@@ -201,122 +201,122 @@ def test_a_newer_value_replaces_the_one_that_waits(house, tiny, eventually):
         ("nonsense", "1 fields, 6 are needed: node;child;command;echo;type;payload"),
     ],
 )
-def test_what_cannot_be_sent_fails_in_words_and_nothing_is_sent(house, tiny, line, said):
+def test_what_cannot_be_sent_fails_with_a_reason_and_nothing_is_sent(site, tiny, line, said):
     def play():
-        begin(house, tiny)
-        bad = house.order(12, line=line)
-        good = house.order(12, line=ON)
-        state(house, bad, "failed")
-        state(house, good, "sent")
+        begin(site, tiny)
+        bad = site.order(12, line=line)
+        good = site.order(12, line=ON)
+        state(site, bad, "failed")
+        state(site, good, "sent")
         return tiny.heard()
 
-    assert house.live(house.config({"tcp": tiny.address}), play) == [ON]
-    assert house.column("select reason from outbox where state = 'failed'") == [said]
+    assert site.live(site.config({"tcp": tiny.address}), play) == [ON]
+    assert site.column("select reason from outbox where state = 'failed'") == [said]
 
 
-def test_orders_queued_while_the_daemon_is_down_are_sent_after_the_start(house, tiny):
-    house.live(house.config({"tcp": tiny.address}), lambda: begin(house, tiny))
-    numbers = [house.order(12, line=ON), house.order(12, "reboot")]
+def test_orders_queued_while_the_daemon_is_down_are_sent_after_the_start(site, tiny):
+    site.live(site.config({"tcp": tiny.address}), lambda: begin(site, tiny))
+    numbers = [site.order(12, line=ON), site.order(12, "reboot")]
 
     def play():
         tiny.wait("12;255;3;1;13;")
         tiny.say(ON, "12;255;3;1;13;0")
         for number in numbers:
-            state(house, number, "echoed")
+            state(site, number, "echoed")
 
-    house.live(house.config({"tcp": tiny.address}), play)
+    site.live(site.config({"tcp": tiny.address}), play)
 
 
-def test_what_is_done_is_not_sent_again_after_a_restart(house, tiny):
+def test_what_is_done_is_not_sent_again_after_a_restart(site, tiny):
     quiet = "12;1;1;0;2;1"  # asks for no echo, so that "sent" is its last state
 
     def play():
-        begin(house, tiny)
-        number = house.order(12, line=quiet)
+        begin(site, tiny)
+        number = site.order(12, line=quiet)
         tiny.wait(quiet)
-        house.wait("select 1 from outbox where id = ? and state = 'sent' and done_at is not null", number)
+        site.wait("select 1 from outbox where id = ? and state = 'sent' and done_at is not null", number)
 
-    house.live(house.config({"tcp": tiny.address}), play)
+    site.live(site.config({"tcp": tiny.address}), play)
 
     def again():
         tiny.connected(2)
-        house.order(12, line=ON)
+        site.order(12, line=ON)
         tiny.wait(ON)
         return tiny.heard("12;.*")
 
-    assert house.live(house.config({"tcp": tiny.address}), again) == [quiet, ON]
+    assert site.live(site.config({"tcp": tiny.address}), again) == [quiet, ON]
 
 
-def test_orders_wait_for_a_gateway_that_is_away(house, tiny):
-    house.live(house.config({"tcp": tiny.address}), lambda: begin(house, tiny))
+def test_orders_wait_for_a_gateway_that_is_away(site, tiny):
+    site.live(site.config({"tcp": tiny.address}), lambda: begin(site, tiny))
     tiny.close()
 
     def play():
-        number = house.order(12, line=ON)
-        house.wait("select 1 from ingest_status where state = 'lost'")
-        waiting = house.column("select state from outbox where id = ?", number)
+        number = site.order(12, line=ON)
+        site.wait("select 1 from ingest_status where state = 'lost'")
+        waiting = site.column("select state from outbox where id = ?", number)
         tiny.open()
         tiny.wait(ON)
         return waiting
 
-    assert house.live(house.config({"tcp": tiny.address}), play) == ["queued"]
+    assert site.live(site.config({"tcp": tiny.address}), play) == ["queued"]
 
 
-def test_an_order_goes_to_the_gateway_of_its_node(house, tiny, tiny_gateway):
+def test_an_order_goes_to_the_gateway_of_its_node(site, tiny, tiny_gateway):
     second = tiny_gateway()
 
     def play():
         for gateway in (tiny, second):
             gateway.connected()
             gateway.say(PRESENT)
-        house.wait("select 1 from nodes where id = 268")
-        house.order(268, line=ON)
+        site.wait("select 1 from nodes where id = 268")
+        site.order(268, line=ON)
         return second.wait(ON), tiny.heard()
 
-    both = house.config({"tcp": tiny.address}, {"name": "shed", "tcp": second.address})
-    assert house.live(both, play) == ([ON], [])
+    both = site.config({"tcp": tiny.address}, {"name": "shed", "tcp": second.address})
+    assert site.live(both, play) == ([ON], [])
 
 
-def test_an_order_for_a_gateway_that_is_not_read_waits_and_disturbs_no_other(house, tiny, tiny_gateway):
+def test_an_order_for_a_gateway_that_is_not_read_waits_and_disturbs_no_other(site, tiny, tiny_gateway):
     second = tiny_gateway()
 
     def begin_both():
         for gateway in (tiny, second):
             gateway.connected()
             gateway.say(PRESENT)
-        house.wait("select 1 from nodes where id = 268")
+        site.wait("select 1 from nodes where id = 268")
 
-    house.live(house.config({"tcp": tiny.address}, {"name": "shed", "tcp": second.address}), begin_both)
-    waiting = house.order(268, line=ON)
+    site.live(site.config({"tcp": tiny.address}, {"name": "shed", "tcp": second.address}), begin_both)
+    waiting = site.order(268, line=ON)
 
     def play():
-        house.order(12, line=ON)
+        site.order(12, line=ON)
         tiny.wait(ON)
-        return house.column("select state from outbox where id = ?", waiting)
+        return site.column("select state from outbox where id = ?", waiting)
 
-    assert house.live(house.config({"tcp": tiny.address}), play) == ["queued"]
+    assert site.live(site.config({"tcp": tiny.address}), play) == ["queued"]
 
 
 def test_an_order_whose_echo_is_outstanding_is_not_sent_again_after_a_restart(
-    house,
+    site,
     tiny,
 ):
-    house.set_gateway_times(echo_s=60)
+    site.set_gateway_times(echo_s=60)
     number = None
 
     def first():
         nonlocal number
-        begin(house, tiny)
-        number = house.order(12, "reboot")
+        begin(site, tiny)
+        number = site.order(12, "reboot")
         tiny.wait("12;255;3;1;13;")
-        state(house, number, "sent")
+        state(site, number, "sent")
 
-    house.live(house.config({"tcp": tiny.address}), first)
+    site.live(site.config({"tcp": tiny.address}), first)
     before = len(tiny.received)
 
     def second():
-        row = state(house, number, "failed")
+        row = state(site, number, "failed")
         assert "restarted" in row[5]
 
-    house.live(house.config({"tcp": tiny.address}), second)
+    site.live(site.config({"tcp": tiny.address}), second)
     assert "12;255;3;1;13;" not in [line for _, line in tiny.received[before:]]

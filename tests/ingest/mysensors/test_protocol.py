@@ -58,7 +58,7 @@ def test_a_line_is_split_five_times_and_no_more(line, header, payload):
         ("a;6;1;0;0;1", "node is 'a'"),
     ],
 )
-def test_a_malformed_line_says_what_is_wrong(line, said):
+def test_a_malformed_line_has_a_reason(line, said):
     with pytest.raises(LineError, match=re.escape(said)):
         parse_line(line)
 
@@ -176,6 +176,6 @@ def test_what_may_be_sent(line):
         ("255;255;3;0;13;", "one by one"),
     ],
 )
-def test_what_may_not_be_sent_is_refused_in_words(line, said):
+def test_what_may_not_be_sent_is_refused_with_a_reason(line, said):
     with pytest.raises(LineError, match=re.escape(said)):
         validate_outgoing(line)

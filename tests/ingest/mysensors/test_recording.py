@@ -1,4 +1,4 @@
-"""A recording of 20 000 lines, a tenth of them garbage, over TCP in several connections and in pieces of any size.
+"""A recording of 20 000 lines, a tenth of them garbage, over TCP in several connections and odd pieces.
 
 What the daemon leaves in the file is compared with what a few naive loops make of the same bytes.
 """
@@ -9,6 +9,7 @@ import re
 import socket
 import threading
 from collections import Counter, defaultdict
+from itertools import pairwise
 
 import pytest
 
@@ -42,7 +43,8 @@ def make_recording(chance):
         node, child = chance.choice(nodes), chance.choice([0, 1, 6, 98, 255])
         kind = chance.random()
         if kind < 0.70:
-            return f"{node};{child};1;{int(chance.random() < 0.05)};{chance.choice([0, 1, 2, 24, 28, 47, 49, 200])};{value()}"
+            echo, type = int(chance.random() < 0.05), chance.choice([0, 1, 2, 24, 28, 47, 49, 200])
+            return f"{node};{child};1;{echo};{type};{value()}"
         if kind < 0.75:
             return (
                 f"{node};{child};0;{int(chance.random() < 0.1)};{chance.choice([3, 6, 17, 18, 99])};{value()}"
@@ -52,7 +54,8 @@ def make_recording(chance):
         if kind < 0.84:
             return f"{node};255;3;0;0;{chance.choice(['100', '55.5', '0', '-3', '101', 'x'])}"
         if kind < 0.88:
-            return f"{node};255;3;{int(chance.random() < 0.1)};{chance.choice([11, 6, 21, 22, 32, 77])};{chance.choice(['0', '12', 'Name'])}"
+            echo, type = int(chance.random() < 0.1), chance.choice([11, 6, 21, 22, 32, 77])
+            return f"{node};255;3;{echo};{type};{chance.choice(['0', '12', 'Name'])}"
         if kind < 0.90:
             return f"{node};255;4;0;2;0A0003000{chance.randrange(10)}00"
         return None
@@ -131,7 +134,7 @@ def naive(parts):
                 text = text[:-1]
             words = text.split(";")
             good = len(text) <= 255 and len(words) >= 6
-            for word, limit in zip(words, (255, 255, 4, 1, 255)):
+            for word, limit in zip(words, (255, 255, 4, 1, 255), strict=False):
                 good = (
                     good and word in [str(number) for number in range(limit + 1)] if len(word) < 4 else False
                 )
@@ -154,39 +157,39 @@ def chance():
     return random.Random(20_000)
 
 
-def test_everything_is_stored_once_in_order_and_adds_up(house, chance):
-    house.set_gateway_times(first_backoff_s=0.02)
+def test_everything_is_stored_once_in_order_and_adds_up(site, chance):
+    site.set_gateway_times(first_backoff_s=0.02)
     data = b"".join(make_recording(chance))
     marks = sorted(chance.sample(range(len(data)), CONNECTIONS - 1))  # in the middle of lines
-    parts = [data[a:b] for a, b in zip([0, *marks], [*marks, len(data)])]
+    parts = [data[a:b] for a, b in pairwise([0, *marks, len(data)])]
     messages, rejects = naive(parts)
     assert len(messages) > 17_000 and len(rejects) > 1_500
     recorder = Recorder(parts, chance)
-    config = house.config({"tcp": recorder.address})
+    config = site.config({"tcp": recorder.address})
 
     def play():
         recorder.thread.join(30)
-        house.wait(
+        site.wait(
             "select 1 where (select count(*) from messages) = ? and (select count(*) from rejects) = ?",
             len(messages),
             len(rejects),
         )
 
-    house.live(config, play)
+    site.live(config, play)
     recorder.server.close()
-    assert house.rows("select node_id, child_id, command, echo, type, payload from messages order by id") == [
+    assert site.rows("select node_id, child_id, command, echo, type, payload from messages order by id") == [
         message[1:] for message in messages
     ]
-    assert house.column("select raw from rejects order by id") == rejects
-    assert house.rows("select received, rejected, connects >= 4 from ingest_status") == [
+    assert site.column("select raw from rejects order by id") == rejects
+    assert site.rows("select received, rejected, connects >= 4 from ingest_status") == [
         (len(messages), len(rejects), 1)
     ]
-    check_nodes(house, messages)
-    check_channels(house, messages)
-    check_daily(house, messages)
+    check_nodes(site, messages)
+    check_channels(site, messages)
+    check_daily(site, messages)
 
 
-def check_nodes(house, messages):
+def check_nodes(site, messages):
     known = defaultdict(
         lambda: {
             "sketch": None,
@@ -217,34 +220,37 @@ def check_nodes(house, messages):
         elif command == 3 and type == 0 and payload in ("100", "55.5", "0"):
             facts["battery"] = float(payload)
             levels.append((node, float(payload)))
-    assert house.rows(
-        "select node_id, sketch_name, protocol_version, battery_level, parent_node_id, presented_at is not null, arc from nodes order by id"
+    assert site.rows(
+        "select node_id, sketch_name, protocol_version, battery_level, parent_node_id, "
+        "presented_at is not null, arc from nodes order by id"
     ) == [(node, *known[node].values()) for node in sorted(known)]
-    assert house.rows(
-        "select n.node_id, child_id, s.type, description from sensors s join nodes n on n.id = s.node order by s.id"
+    assert site.rows(
+        "select n.node_id, child_id, s.type, description "
+        "from sensors s join nodes n on n.id = s.node order by s.id"
     ) == [(*key, *sensors[key]) for key in sorted(sensors)]
-    assert house.rows("select node, level from battery_levels order by id") == levels
+    assert site.rows("select node, level from battery_levels order by id") == levels
 
 
-def check_channels(house, messages):
+def check_channels(site, messages):
     readings = [
         (node, child, type, payload)
         for _, node, child, command, echo, type, payload in messages
         if command == 1 and not echo and node != 255
     ]
-    assert house.rows("select channel, value, text from readings order by id") == [
+    assert site.rows("select channel, value, text from readings order by id") == [
         (256 * (256 * node + child) + type, number_of(payload), payload)
         for node, child, type, payload in readings
     ]
     by_channel = defaultdict(list)
     for node, child, type, payload in readings:
         by_channel[256 * (256 * node + child) + type].append(payload)
-    assert house.rows("select id, readings, value, text from channels order by id") == [
+    assert site.rows("select id, readings, value, text from channels order by id") == [
         (channel, len(texts), number_of(texts[-1]), texts[-1])
         for channel, texts in sorted(by_channel.items())
     ]
-    hourly = house.rows(
-        "select channel, sum(count), sum(numbers), min(min), max(max), sum(avg * numbers) from readings_hourly group by channel"
+    hourly = site.rows(
+        "select channel, sum(count), sum(numbers), min(min), max(max), sum(avg * numbers) "
+        "from readings_hourly group by channel"
     )
     assert len(hourly) == len(by_channel)
     for channel, count, numbers, low, high, total in hourly:
@@ -254,20 +260,21 @@ def check_channels(house, messages):
         assert total == (pytest.approx(sum(known)) if known else None)
 
 
-def check_daily(house, messages):
+def check_daily(site, messages):
     counts, connections = Counter(), defaultdict(set)
     for connection, node, child, command, _, type, _ in messages:
         if node != 255:
             for key in (series_key(node), series_key(node, child), series_key(node, child, command, type)):
                 counts[key] += 1
                 connections[key].add(connection)
-    found = house.rows(
+    found = site.rows(
         "select series, sum(messages), sum(intervals) from node_daily group by series order by series"
     )
     assert found == [(key, counts[key], counts[key] - len(connections[key])) for key in sorted(counts)]
     assert (
-        house.rows(
-            "select 1 from node_daily where not (min_interval_s <= avg_interval_s and avg_interval_s <= max_interval_s)"
+        site.rows(
+            "select 1 from node_daily "
+            "where not (min_interval_s <= avg_interval_s and avg_interval_s <= max_interval_s)"
         )
         == []
     )

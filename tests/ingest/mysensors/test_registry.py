@@ -42,11 +42,13 @@ def test_a_gateway_that_moves_keeps_its_number(connection):
 def test_a_renamed_gateway_keeps_its_number_and_its_name_goes_down_to_every_channel(connection):
     number_gateways(connection, [MAIN, SHED])
     connection.execute(
-        "insert into nodes (id, name, gateway, node_id) values (256, '', 1, 0), (268, '', 1, 12), (5, '', 0, 5)"
+        "insert into nodes (id, name, gateway, node_id) "
+        "values (256, '', 1, 0), (268, '', 1, 12), (5, '', 0, 5)"
     )
     connection.execute("insert into sensors (id, name, node, child_id) values (68609, '', 268, 1)")
     connection.execute(
-        "insert into channels (id, name, node, sensor, type, type_name) values (17563904, '', 268, 68609, 0, 'V_TEMP')"
+        "insert into channels (id, name, node, sensor, type, type_name) "
+        "values (17563904, '', 268, 68609, 0, 'V_TEMP')"
     )
     assert number_gateways(connection, [MAIN, ("hut", SHED[1])]) == {"main": 0, "hut": 1}
     assert connection.execute("select name from gateways order by id").fetchall() == [("main",), ("hut",)]

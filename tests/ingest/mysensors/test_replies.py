@@ -13,7 +13,7 @@ def test_gaps_of_the_ids_are_used_and_none_is_invented():
     assert replies.free_id(set(range(1, 255)), {}, 0) is None
 
 
-def test_when_no_id_is_free_one_that_nobody_used_for_a_day_is_given_again():
+def test_when_no_id_is_free_one_that_nobody_used_for_a_day_is_assigned_again():
     taken = set(range(1, 255))
     day = replies.UNUSED_ID_S
     assert replies.free_id(taken, {9: 100.0, 7: 50.0}, 50.0 + day + 1) == 7
@@ -25,7 +25,7 @@ def test_an_id_goes_back_with_the_token_of_the_request():
     assert replies.answer_id(Header(255, 79, 3, 0, 3), 7) == "255;79;3;0;4;7\n"
 
 
-def test_units_follow_the_house():
+def test_units_follow_the_config():
     request = Header(42, 255, 3, 0, 6)
     assert replies.answer_config(request, True) == "42;255;3;0;6;M\n"
     assert replies.answer_config(request, False) == "42;255;3;0;6;I\n"

@@ -1,4 +1,4 @@
-"""A serial gateway on a pty: reading, answering, unplugging, plugging in again, the line in the middle of which it opens."""
+"""A serial gateway on a pty: reading, answering, unplugging, plugging in again, opening it mid-line."""
 
 import os
 import select
@@ -50,15 +50,15 @@ class Plug:
 
 
 @pytest.fixture
-def plug(tmp_path, house):
-    house.set_gateway_times(first_backoff_s=0.05, max_backoff_s=0.2)
+def plug(tmp_path, site):
+    site.set_gateway_times(first_backoff_s=0.05, max_backoff_s=0.2)
     return Plug(tmp_path / "usb-1a86")
 
 
 STATE = "select 1 from ingest_status where state = ?"
 
 
-def test_a_serial_gateway_is_read_and_answered(house, plug, eventually):
+def test_a_serial_gateway_is_read_and_answered(site, plug, eventually):
     plug.plug()
 
     def play():
@@ -71,17 +71,17 @@ def test_a_serial_gateway_is_read_and_answered(house, plug, eventually):
             "12;1;1;0;0;21.5",
         )
         eventually(lambda: plug.heard.endswith(b"12;255;3;0;6;M\n"))
-        house.wait("select 1 from readings where value = 21.5")
-        house.wait(STATE, "connected")
+        site.wait("select 1 from readings where value = 21.5")
+        site.wait(STATE, "connected")
 
-    house.live(house.config({"serial": str(plug.path)}), play)
+    site.live(site.config({"serial": str(plug.path)}), play)
     plug.unplug()
     assert b"\r" not in plug.heard
-    assert house.column("select version from gateways") == ["2.4.0-alpha"]
-    assert house.column("select raw from rejects") == []
+    assert site.column("select version from gateways") == ["2.4.0-alpha"]
+    assert site.column("select raw from rejects") == []
 
 
-def test_unplugged_and_plugged_in_again_at_the_same_name(house, plug, eventually):
+def test_unplugged_and_plugged_in_again_at_the_same_name(site, plug, eventually):
     plug.plug()
 
     def play():
@@ -90,74 +90,76 @@ def test_unplugged_and_plugged_in_again_at_the_same_name(house, plug, eventually
                 plug.plug()
             eventually(lambda: b"0;255;3;0;2;\n" in plug.heard)
             plug.say(f"12;1;1;0;0;{value}")
-            house.wait("select 1 from readings where value = ?", value)
+            site.wait("select 1 from readings where value = ?", value)
             plug.heard = b""
             plug.unplug()
-            house.wait(STATE, "lost")
-            house.wait("select 1 from ingest_status where detail like '%is it plugged in?%'")
+            site.wait(STATE, "lost")
+            site.wait("select 1 from ingest_status where detail like '%is it plugged in?%'")
 
-    house.live(house.config({"serial": str(plug.path)}), play)
-    assert house.column("select value from readings order by id") == [1, 2, 3]
-    assert house.rows("select count(*), sum(ended_at is null) from events where event = 'GATEWAY_LOST'") == [
+    site.live(site.config({"serial": str(plug.path)}), play)
+    assert site.column("select value from readings order by id") == [1, 2, 3]
+    assert site.rows("select count(*), sum(ended_at is null) from events where event = 'GATEWAY_LOST'") == [
         (3, 1)
     ]
 
 
-def test_the_first_line_is_refused_where_it_may_have_begun_before(house, plug, eventually):
-    house.set_gateway_times(settle_s=1.5)
+def test_the_first_line_is_refused_where_it_may_have_begun_before(site, plug, eventually):
+    site.set_gateway_times(settle_s=1.5)
     plug.plug()
 
     def play():
         eventually(plug.is_open)
         time.sleep(0.2)  # pyserial empties the port when it has opened it
         plug.say("12;1;1;0;0;99", "12;1;1;0;0;20")  # the first one could be the end of 112;1;1;0;0;99
-        house.wait("select 1 from readings")
+        site.wait("select 1 from readings")
         plug.say("12;1;1;0;0;21")
-        house.wait("select 1 from readings where value = 21")
+        site.wait("select 1 from readings where value = 21")
 
-    house.live(house.config({"serial": str(plug.path)}), play)
+    site.live(site.config({"serial": str(plug.path)}), play)
     plug.unplug()
-    assert house.column("select value from readings order by id") == [20, 21]
-    assert house.rows("select raw, reason like '%beginning may be missing' from rejects") == [
+    assert site.column("select value from readings order by id") == [20, 21]
+    assert site.rows("select raw, reason like '%beginning may be missing' from rejects") == [
         ("12;1;1;0;0;99", 1)
     ]
 
 
-def test_a_gateway_that_is_listened_to_gets_not_one_byte(house, plug):
+def test_a_gateway_that_is_listened_to_gets_not_one_byte(site, plug):
     plug.plug()
 
     def play():
-        house.wait("select 1 from ingest_status where detail like 'connected, waiting%'")
+        site.wait("select 1 from ingest_status where detail like 'connected, waiting%'")
         plug.say("12;255;3;0;6;0", "13;1;1;0;0;1", "255;79;3;0;3;")
-        house.wait("select 1 from messages where node_id = 255")
+        site.wait("select 1 from messages where node_id = 255")
 
-    house.live(house.config({"serial": str(plug.path), "controller": False}), play)
+    site.live(site.config({"serial": str(plug.path), "controller": False}), play)
     plug.unplug()
     assert plug.heard == b""
 
 
-def test_an_open_port_that_says_nothing_is_said_in_words(house, plug):
-    house.set_gateway_times(keepalive_s=0.1, idle_timeout_s=0.2)
+def test_an_open_port_that_says_nothing_is_reported(site, plug):
+    site.set_gateway_times(keepalive_s=0.1, idle_timeout_s=0.2)
     plug.plug()
-    house.live(
-        house.config({"serial": str(plug.path), "baudrate": 57600}),
-        lambda: house.wait(
-            "select 1 from ingest_status where state = 'silent' and detail like '%is the baud rate 57600 right?'"
+    site.live(
+        site.config({"serial": str(plug.path), "baudrate": 57600}),
+        lambda: site.wait(
+            "select 1 from ingest_status where state = 'silent' "
+            "and detail like '%is the baud rate 57600 right?'"
         ),
     )
     plug.unplug()
 
 
-def test_a_port_that_another_program_holds_is_said_in_words(house, plug):
+def test_a_port_that_another_program_holds_is_reported(site, plug):
     plug.plug()
     other = serial.Serial(str(plug.path), exclusive=True)
 
     def play():
-        house.wait(
-            "select 1 from ingest_status where state = 'lost' and detail like '%another program has the port open'"
+        site.wait(
+            "select 1 from ingest_status where state = 'lost' "
+            "and detail like '%another program has the port open'"
         )
         other.close()
-        house.wait("select 1 from ingest_status where detail like 'connected, waiting%'")
+        site.wait("select 1 from ingest_status where detail like 'connected, waiting%'")
 
-    house.live(house.config({"serial": str(plug.path)}), play)
+    site.live(site.config({"serial": str(plug.path)}), play)
     plug.unplug()

@@ -1,0 +1,113 @@
+"""What becomes of a message: node, sensor, channel, statistics, handler, looked up once for each Header."""
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ingest.db.bulk_insert import Value
+from ingest.mysensors.handlers import MessageHandler, message_handler
+from ingest.mysensors.interval_stats import IntervalStats, Series, series_key
+from ingest.mysensors.protocol import BROADCAST, NODE_CHILD, Command, Header, is_known, type_name
+from ingest.mysensors.state import ChannelState, NodeState, SensorState
+from ingest.mysensors.state_table import StateTable
+
+MAX_ROUTES = 100_000  # of one gateway; they are forgotten when there are more
+
+
+@dataclass(slots=True)
+class MessageRoute:
+    """What becomes of every message with one Header of one gateway: looked up once, used for all of them."""
+
+    fixed: tuple[Value, ...]  # the columns of its message rows from gateway to type_name
+    node: NodeState | None = None  # None for messages of nodes that have no id yet
+    sensor: SensorState | None = None
+    channel: ChannelState | None = None
+    stats: tuple[IntervalStats, ...] = ()
+    handler: MessageHandler | None = None
+    anomaly: str | None = None
+    plain: bool = True  # nothing but a row of `messages`
+
+    @property
+    def keys(self) -> tuple[int | None, int | None]:
+        """`nodes.id` and `channels.id`."""
+        return (
+            self.node.id if self.node is not None else None,
+            self.channel.id if self.channel is not None else None,
+        )
+
+
+class MessageRoutes:
+    """The routes of all gateways, over the nodes, sensors and channels that are known."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.nodes = StateTable(NodeState, connection)
+        self.sensors = StateTable(SensorState, connection)
+        self.channels = StateTable(ChannelState, connection)
+        self.stats: dict[int, IntervalStats] = {}  # by key of the series
+        self._by_gateway: dict[int, dict[Header, MessageRoute]] = {}
+
+    def forget(self, gateway: int) -> None:
+        """Look up all routes of this gateway anew."""
+        self._by_gateway.pop(gateway, None)
+
+    def find(self, gateway: int, headers: Iterable[Header]) -> dict[Header, MessageRoute]:
+        """Routes of one gateway, at least those of these headers."""
+        routes = self._by_gateway.setdefault(gateway, {})
+        if len(routes) > MAX_ROUTES:
+            routes.clear()
+        for header in headers:
+            if header not in routes:
+                routes[header] = self._route(gateway, header)
+        return routes
+
+    def _route(self, gateway: int, header: Header) -> MessageRoute:
+        node_id, child, command, echo, type = header
+        name = type_name(command, type)
+        node = self.node(gateway, node_id) if node_id != BROADCAST else None
+        key = node.id if node is not None else None
+        route = MessageRoute((gateway, key, node_id, child, command, echo, type, name), node)
+        if node is not None:
+            is_of_child = child != NODE_CHILD and command in (Command.presentation, Command.set, Command.req)
+            if not echo and (is_of_child or command == Command.set):
+                route.sensor = self._sensor(node, child)
+                if command == Command.set:
+                    route.channel = self._channel(route.sensor, type, name)
+            sensor = 256 * node.id + child
+            type_key = series_key(node.id, child, command, type)
+            route.stats = (
+                self._stats(Series(series_key(node.id), node.id)),
+                self._stats(Series(series_key(node.id, child), node.id, sensor, child)),
+                self._stats(Series(type_key, node.id, sensor, child, command, type, name)),
+            )
+            route.handler = message_handler(header, node, route.sensor)
+        route.anomaly = None if is_known(command, type) else f"unknown type {type} of {Command(command).name}"
+        route.plain = route.channel is None and route.handler is None and route.anomaly is None
+        return route
+
+    def node(self, gateway: int, node_id: int) -> NodeState:
+        """The node with this id, known from now on."""
+        key = 256 * gateway + node_id
+        node = self.nodes.get(key)
+        if node is None:
+            node = self.nodes[key] = NodeState(key, gateway, node_id)
+        return node
+
+    def _sensor(self, node: NodeState, child: int) -> SensorState:
+        key = 256 * node.id + child
+        sensor = self.sensors.get(key)
+        if sensor is None:
+            sensor = self.sensors[key] = SensorState(key, node.id, child)
+        return sensor
+
+    def _channel(self, sensor: SensorState, type: int, name: str) -> ChannelState:
+        key = 256 * sensor.id + type
+        channel = self.channels.get(key)
+        if channel is None:
+            channel = self.channels[key] = ChannelState(key, sensor.node, sensor.id, type, name)
+        return channel
+
+    def _stats(self, series: Series) -> IntervalStats:
+        stats = self.stats.get(series.key)
+        if stats is None:
+            stats = self.stats[series.key] = IntervalStats(series)
+        return stats
