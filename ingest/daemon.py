@@ -21,8 +21,9 @@ from ingest.mysensors.events import EventSink
 from ingest.mysensors.gateway import Gateway
 from ingest.mysensors.known_nodes import load_known_nodes
 from ingest.mysensors.ota_records import OtaChange
+from ingest.mysensors.ota_rows import load_ota_state
 from ingest.mysensors.ota_session import OtaService
-from ingest.mysensors.ota_store import OtaSink, load_ota_state
+from ingest.mysensors.ota_store import OtaSink
 from ingest.mysensors.outbox import Outbox
 from ingest.mysensors.registry import number_gateways
 from ingest.mysensors.replay import replay as replay_lines

@@ -46,10 +46,6 @@ class OtaNode:
     _reboot_at: float | None = field(default=None, init=False)
     _stream_at: float = field(default=0.0, init=False)  # last stream request
 
-    def machines(self) -> list[UpdateMachine]:
-        """List the open update and those with an unfinished image."""
-        return ([self.machine] if self.machine else []) + self.unfinished
-
     @property
     def is_idle(self) -> bool:
         """True when its messages do not matter here."""

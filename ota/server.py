@@ -124,7 +124,7 @@ class OtaServer:
     def queue_command(self, order: CommandOrder) -> None:
         """Take on a bootloader command. Raises CommandError while an update is open or unfinished."""
         node = self.node(order.node)
-        if node.machines():
+        if node.machine or node.unfinished:
             raise CommandError("an update of this node is under way")
         node.command = order
 

@@ -1,6 +1,6 @@
 """A gateway's dialogue with virtual time: nodes on the air, an OtaServer, and rows that survive a crash."""
 
-from ingest.mysensors.ota_store import read_update, update_columns
+from ingest.mysensors.ota_rows import read_update, update_columns
 from ota.actions import (
     Attention,
     CommandChanged,
@@ -92,7 +92,7 @@ class World:
     def live(self, id):
         """The update as the daemon has it now, committed or not."""
         for node in self.server.nodes.values():
-            for machine in node.machines():
+            for machine in filter(None, [node.machine, *node.unfinished]):
                 if machine.update.id == id:
                     return machine.update
         return read_update(self.rows[id])

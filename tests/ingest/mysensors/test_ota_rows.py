@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 
-from ingest.mysensors.ota_store import read_update, update_columns
+from ingest.mysensors.ota_rows import read_update, update_columns
 from ota.update import OtaUpdate
 
 START = 1_700_000_000.0
