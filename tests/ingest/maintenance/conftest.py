@@ -4,7 +4,9 @@ import time
 
 import pytest
 
+from ingest.config.backup import Backup
 from ingest.config.model import Config
+from ingest.config.retention import Retention
 from ingest.db.connection import connect
 from ingest.mysensors.replay import replay
 from ingest.schema.migrate import migrate
@@ -33,11 +35,12 @@ def lines(count=LINES, end=None):
 
 @pytest.fixture
 def house(tmp_path):
-    """The Config of that house."""
+    """The Config of that house; its daily jobs are due half a day from now, in no test."""
     path = tmp_path / "house.db"
     migrate(path)
     replay(path, "main", "tcp main:5003", lines(), "UTC")
-    return Config(database=path, timezone="UTC")
+    at = time.strftime("%H:%M", time.gmtime(time.time() + DAY_S / 2))
+    return Config(database=path, timezone="UTC", retention=Retention(at=at), backup=Backup(at=at))
 
 
 @pytest.fixture

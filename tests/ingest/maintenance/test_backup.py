@@ -113,7 +113,7 @@ def test_it_refuses_in_words(house, tmp_path, name):
 
 
 def test_daily_copies_of_which_the_newest_stay(house, tmp_path):
-    house = replace(house, backup=Backup(tmp_path / "copies", keep=2))
+    house = replace(house, backup=replace(house.backup, folder=tmp_path / "copies", keep=2))
     connection = connect(house.database)
     mine = tmp_path / "copies" / "house-of-cards.db"
     assert "backup" in run_due(house)
@@ -145,7 +145,7 @@ def test_a_daily_copy_that_was_killed_is_cleared_away_by_the_next_one(house, tmp
     assert {path.name for path in (tmp_path / "copies").iterdir() if path.name[0] == "."} == set(others)
 
 
-def test_nobody_else_reads_a_copy_while_it_is_made(house, tmp_path):
+def test_no_other_user_reads_a_copy_while_it_is_made(house, tmp_path):
     modes = []
 
     def look(done, total):
