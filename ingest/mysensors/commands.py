@@ -113,7 +113,7 @@ class ListenWindow:
     sent: set[int] = field(default_factory=set)  # ids of the orders sent in it
 
 
-class OrderQueue:
+class NodeOrderQueue:
     """The waiting and the sent orders of one gateway. `send_due()` decides what is sent now.
 
     `report` takes what has to be written to rows; `on_presentation_request(node_id)` is called for orders

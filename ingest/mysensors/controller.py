@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ingest.db.time import LocalTime, format_utc
 from ingest.mysensors import replies
-from ingest.mysensors.commands import NodeOrder, OrderQueue
+from ingest.mysensors.commands import NodeOrder, NodeOrderQueue
 from ingest.mysensors.events import EventSink
 from ingest.mysensors.handlers import USUAL_WINDOW_MS, sleep_window_ms
 from ingest.mysensors.known_nodes import KnownNodes
@@ -70,7 +70,7 @@ class Controller:
         self.transmitter = Transmitter()
         self.transmitter.on_release = lambda node_id: self._send_orders()
         self.ota = services.ota.join(self)
-        self._orders = OrderQueue(
+        self._orders = NodeOrderQueue(
             self.transmitter,
             self.is_sleeping,
             lambda change: services.writer.put(services.outbox, change),

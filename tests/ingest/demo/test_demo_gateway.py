@@ -18,7 +18,7 @@ from tests.helpers.demo_gateway import running_gateway
 GREETING = [b"0;255;3;0;14;Gateway startup complete.\n", b"0;255;0;0;18;2.4.0-alpha\n"]
 
 
-class Controller:
+class FakeController:
     """A client that reads lines with a time limit."""
 
     def __init__(self, gateway):
@@ -62,7 +62,7 @@ def connect():
     controllers = []
 
     def make(gateway):
-        controllers.append(Controller(gateway))
+        controllers.append(FakeController(gateway))
         return controllers[-1]
 
     yield make

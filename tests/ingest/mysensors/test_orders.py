@@ -1,9 +1,9 @@
-"""When an order is sent: intervals, echoes, tries, windows, expiry, replacement, holds, on a clock of its own."""
+"""When an order is sent: intervals, echoes, tries, windows, expiry, replacement, holds; on a fake clock."""
 
 import pytest
 
 from ingest.db.time import format_utc
-from ingest.mysensors.commands import OrderQueue, OutboxRow, parse_order
+from ingest.mysensors.commands import NodeOrderQueue, OutboxRow, parse_order
 from ingest.mysensors.node_hold import Transmitter
 from ingest.mysensors.protocol import Header, LineError
 
@@ -18,7 +18,7 @@ class OrderBench:
         self.sent, self.updates, self.asked, self.sleepers = [], [], [], set()
         self.transmitter = Transmitter()
         self.transmitter.write = lambda data: self.sent.append(data.decode().rstrip("\n"))
-        self.orders = OrderQueue(
+        self.orders = NodeOrderQueue(
             self.transmitter, self.sleepers.__contains__, self.updates.append, self.asked.append
         )
         self.now = 0.0
