@@ -9,26 +9,27 @@ from jinja2 import Environment
 from plugins.web.app.assets import asset
 from plugins.web.auth.permissions import rights_of
 from plugins.web.endpoint import Endpoint, Json, Route, documented_route
-from plugins.web.pages import api, home, radio
+from plugins.web.pages import api, home, nodes, pulse, radio
+from plugins.web.pages.shell import shell
 from plugins.web.prefix import prefix_templates
+from plugins.web.render.filters import register_filters
 from plugins.web.responses import OWN_PAGE
 from plugins.web.site import site_of
-from reporting import formatting
 
 ROUTES = (
     documented_route(r"^/$", home.home, Endpoint("Overview: what needs attention", answer="page")),
     documented_route(
         r"^/nodes$",
-        home.nodes,
+        nodes.nodes,
         Endpoint(
             "Nodes, worst first",
-            fields={"q": "words to look for", **dict.fromkeys(home.FACETS, "")},
+            fields={"q": "words to look for", **dict.fromkeys(nodes.FACETS, "")},
             answer="page",
         ),
     ),
     documented_route(
         r"^/nodes/(?P<gateway>[^/]+)/(?P<node_id>[^/]+)$",
-        home.node,
+        nodes.node,
         Endpoint(
             "A node: sensors, battery, orders, messages",
             at={"GATEWAY": "{gateway}", "NODE_ID": "{node_id}"},
@@ -48,7 +49,7 @@ ROUTES = (
     documented_route(r"^/api\.json$", api.api, Endpoint("API, for programs")),
     documented_route(
         r"^/-/pulse\.json$",
-        home.pulse,
+        pulse.pulse,
         Endpoint(
             "What has changed",
             "A counter per topic, which rises when rows of the topic change: ask often, read when it rises.",
@@ -67,9 +68,8 @@ def register_routes() -> Sequence[Route]:
 def prepare_jinja2_environment(env: Environment, datasette: Datasette) -> None:
     """Filters and globals of templates."""
     site = site_of(datasette)
-    formatting.register(env, site.timezone)
+    register_filters(env, site.timezone)
     env.globals["asset"] = asset
-    env.filters["lined"] = radio.lined
     prefix_templates(env, site.root)
 
 
@@ -77,11 +77,11 @@ def prepare_jinja2_environment(env: Environment, datasette: Datasette) -> None:
 def extra_template_vars(
     datasette: Datasette, request: Request | None, view_name: str | None, template: str
 ) -> Awaitable[Json]:
-    """`house` for every page, `rights` for our own ones."""
+    """`site` for every page, `rights` for our own ones."""
     site, actor = site_of(datasette), request.actor if request else None
 
     async def inner() -> Json:
-        extra: Json = {"house": await home.shell(site, actor)}
+        extra: Json = {"site": await shell(site, actor)}
         if view_name == OWN_PAGE:
             extra["rights"] = rights_of(site, actor)
         is_native = request is not None and request.path.startswith("/telemetry")

@@ -7,9 +7,9 @@ from datasette.app import Datasette
 
 from plugins.web.compat import written_queries
 from plugins.web.endpoint import Json
-from plugins.web.pages.ups_compare import compare_query
-from plugins.web.query import DATABASE
+from plugins.web.query import DATABASE, select
 from plugins.web.site import site_of
+from reporting.ups_comparison import COMPARED, comparison_sql
 
 
 @hookimpl
@@ -21,6 +21,10 @@ def canned_queries(datasette: Datasette, database: str) -> Awaitable[Json]:
         queries = written_queries(site)
         if database != DATABASE or "ups_compare" not in queries:
             return {}
-        return await compare_query(site, queries["ups_compare"])
+        upses = await select(site, COMPARED)
+        if not upses:
+            return {}
+        sql = comparison_sql([(ups["id"], ups["name"]) for ups in upses])
+        return {"ups_compare": {**queries["ups_compare"], "sql": sql}}
 
     return inner()

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from datasette import hookimpl
 
 from plugins.web.endpoint import Endpoint, Route, documented_route
-from plugins.web.export import telemetry
+from plugins.web.export import ep20_api, prometheus
 
 ROUTES = (
     documented_route(
         r"^/api/telemetry$",
-        telemetry.telemetry,
+        ep20_api.telemetry,
         Endpoint(
             "The figures of a UPS now",
             "As EP20 monitors have them.",
@@ -19,9 +19,9 @@ ROUTES = (
         ),
     ),
     documented_route(
-        r"^/api/health$", telemetry.health, Endpoint("Does the site run", "As EP20 monitors have it.")
+        r"^/api/health$", ep20_api.health, Endpoint("Does the site run", "As EP20 monitors have it.")
     ),
-    documented_route(r"^/metrics$", telemetry.metrics, Endpoint("Everything for Prometheus", answer="text")),
+    documented_route(r"^/metrics$", prometheus.metrics, Endpoint("Everything for Prometheus", answer="text")),
 )
 
 

@@ -1,139 +1,274 @@
-"""Charts as figures for `templates/_charts.html`: lines with bands in a box of 1000 x 100 that a page stretches. Pure.
+"""Charts as self-contained SVG: lines with bands, bars and histograms. Pure.
 
-A point is (unix seconds, average, least, greatest). Gaps stay gaps. Text stands outside the stretched box, placed in
-per cent across and in pixels down.
+The plot is a box of 1000 x 100 that is stretched to the width of the chart; text stands outside of it, placed
+in per cent across and in pixels down, so that it is not stretched. A gap in the data stays a gap. Pages bring
+the colours with their style sheet (`static/voltkeeper.css`); elsewhere `svg(standalone=True)` brings them
+along.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from statistics import median
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from reporting.formatting import format_length
+from markupsafe import Markup
+
+from reporting.formatting import NARROW_SPACE, format_length
+from reporting.svg import render_bars, render_lines
 
 WIDTH, HEIGHT = 1000, 100
 TOP, TALL = 8, 160  # pixels
 LEAST_SHADE = 2.5  # of the width, so that a short outage is seen
-STEPS = (
-    60,
-    300,
-    600,
-    900,
-    1800,
-    3600,
-    7200,
-    10_800,
-    21_600,
-    43_200,
-    86_400,
-    172_800,
-    604_800,
-    1_209_600,
-    2_678_400,
-    5_356_800,
+COLOURS = 6
+MONTH_S = 2_678_400
+STEPS = (  # seconds between two times below a chart
+    *(60, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 1_209_600),
+    *(MONTH_S, 2 * MONTH_S),
 )
 TICKS = 6
 
 
-def chart(title, unit, series, since, until, timezone, shaded=(), lines=(), floor=None, mains=False):
-    """The context of one figure, None where no series has a point.
+class Point(NamedTuple):
+    """A value at a unix time: what was measured, or the average of a span of time with its limits."""
 
-    `series`: (label, points); `shaded`: (start, end); `lines`: (label, value); `floor`: the axis begins there at the latest.
-    `mains`: values near 0 are those of an outage and do not stretch the axis.
+    at: float
+    mean: float
+    low: float
+    high: float
+
+
+class Series(NamedTuple):
+    """One line of a chart."""
+
+    label: str
+    points: Sequence[Point]
+
+
+class Interval(NamedTuple):
+    """A span of time, unix seconds."""
+
+    start: float
+    end: float
+
+
+class Limit(NamedTuple):
+    """A value that is marked by a horizontal line."""
+
+    label: str
+    value: float
+
+
+class Line(NamedTuple):
+    """A series as drawn: the `number` of its colour, the points of its polylines and of its polygons."""
+
+    number: int
+    label: str
+    lines: list[str]
+    bands: list[str]
+
+
+class Shade(NamedTuple):
+    """A shaded span, in the box."""
+
+    x: float
+    width: float
+
+
+class Mark(NamedTuple):
+    """A text beside the box, at `y` in it and `down` pixels, or at `x` in it and `across` per cent."""
+
+    text: str
+    x: float = 0
+    across: float = 0
+    y: float = 0
+    down: float = 0
+
+
+class Bar(NamedTuple):
+    """A bar in the box, with the text that it stands for."""
+
+    x: float
+    width: float
+    y: float
+    height: float
+    text: str
+
+
+@dataclass(frozen=True)
+class LineChart:
+    """Lines over time. `href` leads to the same as a table, where a page has one."""
+
+    title: str
+    unit: str
+    since: float
+    until: float
+    low: float
+    high: float
+    caption: str
+    series: list[Line]
+    shaded: list[Shade]
+    limits: list[Mark]
+    ys: list[Mark]
+    xs: list[Mark]
+    href: str = ""
+
+    def svg(self, standalone: bool = False) -> Markup:
+        """The chart without its title and legend."""
+        return render_lines(self, standalone)
+
+
+@dataclass(frozen=True)
+class BarChart:
+    """Bars side by side with texts below them, all of the colour `number`."""
+
+    title: str
+    unit: str
+    caption: str
+    bars: list[Bar]
+    xs: list[Mark]
+    number: int = 1
+
+    def svg(self, standalone: bool = False) -> Markup:
+        """The chart without its title."""
+        return render_bars(self, standalone)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """From time and value to the box."""
+
+    since: float
+    until: float
+    low: float
+    high: float
+
+    def x(self, at: float) -> float:
+        """How far to the right a time lies."""
+        return round((at - self.since) / (self.until - self.since) * WIDTH, 1)
+
+    def y(self, value: float) -> float:
+        """How far down a value lies."""
+        return round((self.high - value) / (self.high - self.low) * HEIGHT, 2)
+
+
+@dataclass(frozen=True)
+class LineChartData:
+    """What a chart of lines shows, between two times in unix seconds.
+
+    `shaded` are spans on battery. The axis begins at `floor` or below. With `mains`, values near 0 are those
+    of an outage and do not stretch the axis.
     """
-    numbers = [
-        number for number, (_, points) in enumerate(series, 1) if points
-    ]  # one colour on every chart of a page
-    series = [(label, points) for label, points in series if points]
-    if not series:
+
+    title: str
+    unit: str
+    series: Sequence[Series]
+    since: float
+    until: float
+    shaded: Sequence[Interval] = ()
+    limits: Sequence[Limit] = ()
+    floor: float | None = None
+    mains: bool = False
+
+    def shown(self) -> list[tuple[int, Series]]:
+        """Series that have points, with their numbers: a label has one colour on every chart of a page."""
+        return [(number, series) for number, series in enumerate(self.series, 1) if series.points]
+
+    def on_axis(self, points: Sequence[Point]) -> Sequence[Point]:
+        """The points that the axis has to have room for."""
+        return without_outages(points) if self.mains else points
+
+    def visible_shades(self) -> list[Interval]:
+        """The shaded spans that touch the chart."""
+        return [span for span in self.shaded if span.end > self.since and span.start < self.until]
+
+
+def draw_lines(data: LineChartData, timezone: str) -> LineChart | None:
+    """A chart of lines with local times below it; None where no series has a point."""
+    if not data.shown():
         return None
-    usual = _usual if mains else list
-    low, high = _range(series, [value for _, value in lines], floor, usual)
-
-    def x(at):
-        return round((at - since) / (until - since) * WIDTH, 1)
-
-    def y(value):
-        return round((high - value) / (high - low) * HEIGHT, 2)
-
-    return {
-        "title": title,
-        "unit": unit,
-        "since": since,
-        "until": until,
-        "low": low,
-        "high": high,
-        "caption": _caption(series, unit, shaded, since, until, usual),
-        "series": [_line(number, label, points, x, y) for number, (label, points) in zip(numbers, series)],
-        "shaded": [_shade(start, end, x) for start, end in shaded if end > since and start < until],
-        "lines": [
-            {"label": label, "y": y(value), "down": _down(y(value))}
-            for label, value in lines
-            if low <= value <= high
+    scale = Scale(data.since, data.until, *_value_range(data))
+    low, high = scale.low, scale.high
+    return LineChart(
+        data.title,
+        data.unit,
+        data.since,
+        data.until,
+        low,
+        high,
+        _caption(data),
+        [_draw_series(number, series, scale) for number, series in data.shown()],
+        [_draw_shade(span, scale) for span in data.visible_shades()],
+        [_mark_down(limit.label, limit.value, scale) for limit in data.limits if low <= limit.value <= high],
+        [_mark_down(f"{value:g}", value, scale) for value in _round_values(low, high)],
+        [
+            Mark(text, x=scale.x(at), across=round(scale.x(at) / WIDTH * 100, 2))
+            for at, text in _round_times(data.since, data.until, timezone)
         ],
-        "ys": [{"y": y(value), "down": _down(y(value)), "text": f"{value:g}"} for value in _nice(low, high)],
-        "xs": [
-            {"x": x(at), "across": round(x(at) / WIDTH * 100, 2), "text": text}
-            for at, text in _times(since, until, timezone)
-        ],
-    }
+    )
 
 
-def _down(y):
-    return round(TOP + y / HEIGHT * TALL, 1)
+def _mark_down(text: str, value: float, scale: Scale) -> Mark:
+    y = scale.y(value)
+    return Mark(text, y=y, down=round(TOP + y / HEIGHT * TALL, 1))
 
 
-def _usual(points):
+def without_outages(points: Sequence[Point]) -> Sequence[Point]:
     """Points without those far below the rest: the mains at 0 V in an outage would flatten the line."""
-    middle = median(point[1] for point in points)
-    return [point for point in points if point[2] >= middle / 2] or points
+    middle = median(point.mean for point in points)
+    return [point for point in points if point.low >= middle / 2] or points
 
 
-def _range(series, values, floor, usual):
-    low = min([min(point[2] for point in usual(points)) for _, points in series] + values)
-    high = max([max(point[3] for point in points) for _, points in series] + values)
+def _value_range(data: LineChartData) -> tuple[float, float]:
+    marked = [limit.value for limit in data.limits]
+    low = min([min(point.low for point in data.on_axis(points)) for _, (_, points) in data.shown()] + marked)
+    high = max([max(point.high for point in points) for _, (_, points) in data.shown()] + marked)
     margin = (high - low) * 0.06 or max(abs(high) * 0.02, 0.5)
     low, high = low - margin, high + margin
-    return (min(floor, low) if floor is not None else low), high
+    return (min(data.floor, low) if data.floor is not None else low), high
 
 
-def gap_s(points):
-    """Seconds between two points from which on there is a gap."""
-    apart = [after[0] - before[0] for before, after in zip(points, points[1:])]
+def gap_s(points: Sequence[Point]) -> float:
+    """Seconds between two points from which on there is a gap; 0 where there are too few points to tell."""
+    apart = [after.at - before.at for before, after in pairwise(points)]
     return 2.5 * median(apart) if apart else 0
 
 
-def pieces(points):
-    """The points cut at gaps."""
-    limit, found = gap_s(points), []
+def cut_at_gaps(points: Sequence[Point]) -> list[list[Point]]:
+    """The points in pieces without a gap."""
+    limit = gap_s(points)
+    pieces: list[list[Point]] = []
     for point in points:
-        if found and point[0] - found[-1][-1][0] <= limit:
-            found[-1].append(point)
+        if pieces and point.at - pieces[-1][-1].at <= limit:
+            pieces[-1].append(point)
         else:
-            found.append([point])
-    return found
+            pieces.append([point])
+    return pieces
 
 
-def _line(number, label, points, x, y):
+def _draw_series(number: int, series: Series, scale: Scale) -> Line:
     lines, bands = [], []
-    for piece in pieces(points):
+    for piece in cut_at_gaps(series.points):
         if len(piece) == 1:
-            across, level = x(piece[0][0]), y(piece[0][1])
+            across, level = scale.x(piece[0].at), scale.y(piece[0].mean)
             lines.append(f"{across - 1},{level} {across + 1},{level}")
             continue
-        lines.append(" ".join(f"{x(at)},{y(mean)}" for at, mean, _, _ in piece))
-        if any(low != high for _, _, low, high in piece):
-            upper = [f"{x(at)},{y(high)}" for at, _, _, high in piece]
-            lower = [f"{x(at)},{y(low)}" for at, _, low, _ in reversed(piece)]
+        lines.append(" ".join(f"{scale.x(point.at)},{scale.y(point.mean)}" for point in piece))
+        if any(point.low != point.high for point in piece):
+            upper = [f"{scale.x(point.at)},{scale.y(point.high)}" for point in piece]
+            lower = [f"{scale.x(point.at)},{scale.y(point.low)}" for point in reversed(piece)]
             bands.append(" ".join(upper + lower))
-    return {"number": (number - 1) % 6 + 1, "label": label, "lines": lines, "bands": bands}
+    return Line((number - 1) % COLOURS + 1, series.label, lines, bands)
 
 
-def _shade(start, end, x):
-    left, right = max(0, x(start)), min(WIDTH, x(end))
-    return {"x": left, "width": round(max(right - left, LEAST_SHADE), 1)}
+def _draw_shade(span: Interval, scale: Scale) -> Shade:
+    left, right = max(0, scale.x(span.start)), min(WIDTH, scale.x(span.end))
+    return Shade(left, round(max(right - left, LEAST_SHADE), 1))
 
 
-def _nice(low, high):
+def _round_values(low: float, high: float) -> list[float]:
     """Three to five round values in the range."""
     rough = (high - low) / 4
     power = 10 ** len(str(int(rough))) / 10 if rough >= 1 else 1
@@ -144,21 +279,13 @@ def _nice(low, high):
     return [round((first + number) * step, 6) for number in range(6) if (first + number) * step <= high]
 
 
-def _times(since, until, timezone):
+def _round_times(since: float, until: float, timezone: str) -> list[tuple[float, str]]:
     """(unix seconds, text) of at most TICKS round local times."""
     zone = ZoneInfo(timezone)
     step = next((step for step in STEPS if (until - since) / step <= TICKS), STEPS[-1])
     start = datetime.fromtimestamp(since, zone).replace(tzinfo=None)
-    if step >= 2_678_400:
-        months, found = step // 2_678_400, []
-        year, month = start.year, start.month + 1
-        while len(found) <= 2 * TICKS:
-            at = datetime(year + (month - 1) // 12, (month - 1) % 12 + 1, 1, tzinfo=zone)
-            if at.timestamp() >= until:
-                break
-            found.append((at.timestamp(), f"{at:%b %Y}"))
-            month += months
-        return found[:: -(-len(found) // TICKS) or 1]
+    if step >= MONTH_S:
+        return _round_months(start, until, step // MONTH_S, zone)
     midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
     count = -(-(start - midnight).total_seconds() // step)
     found = []
@@ -169,79 +296,94 @@ def _times(since, until, timezone):
     return found
 
 
-def _caption(series, unit, shaded, since, until, usual):
-    """What the chart says, in a sentence."""
-    told = []
-    for label, points in series:
-        kept = usual(points)
-        low, high = min(point[2] for point in kept), max(point[3] for point in kept)
+def _round_months(start: datetime, until: float, months: int, zone: ZoneInfo) -> list[tuple[float, str]]:
+    found: list[tuple[float, str]] = []
+    year, month = start.year, start.month + 1
+    while len(found) <= 2 * TICKS:
+        at = datetime(year + (month - 1) // 12, (month - 1) % 12 + 1, 1, tzinfo=zone)
+        if at.timestamp() >= until:
+            break
+        found.append((at.timestamp(), f"{at:%b %Y}"))
+        month += months
+    return found[:: -(-len(found) // TICKS) or 1]
+
+
+def _caption(data: LineChartData) -> str:
+    """What the chart shows, as text."""
+    parts = []
+    for _, (label, points) in data.shown():
+        kept = data.on_axis(points)
+        low, high = min(point.low for point in kept), max(point.high for point in kept)
         span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-        told.append(f"{label} {span}\u202f{unit}" + (" but for outages" if len(kept) < len(points) else ""))
-    within = [(max(start, since), min(end, until)) for start, end in shaded if end > since and start < until]
-    if within:
-        total = sum(end - start for start, end in within)
-        times = "once" if len(within) == 1 else f"{len(within)} times"
-        told.append(f"on battery {times}, {format_length(total)} in all")
-    missing = max(_missing(points, until) for _, points in series)
+        exception = " except during outages" if len(kept) < len(points) else ""
+        parts.append(f"{label} {span}{NARROW_SPACE}{data.unit}{exception}")
+    on_battery = [min(end, data.until) - max(start, data.since) for start, end in data.visible_shades()]
+    if on_battery:
+        times = "once" if len(on_battery) == 1 else f"{len(on_battery)} times"
+        parts.append(f"on battery {times}, {format_length(sum(on_battery))} in total")
+    missing = max(_missing_s(points, data.until) for _, (_, points) in data.shown())
     if missing:
-        told.append(f"no data for {format_length(missing)}")
-    return "; ".join(told) + "."
+        parts.append(f"no data for {format_length(missing)}")
+    return "; ".join(parts) + "."
 
 
-def _missing(points, until):
+def _missing_s(points: Sequence[Point], until: float) -> float:
     limit = gap_s(points)
-    ends = [*(point[0] for point in points), until]
+    times = [*(point.at for point in points), until]
     return sum(
-        after - before for before, after in zip(ends, ends[1:]) if limit and after - before > max(limit, 60)
+        after - before for before, after in pairwise(times) if limit and after - before > max(limit, 60)
     )
 
 
-def bars(rows, width=WIDTH, height=HEIGHT):
-    """(label, value or None, text) as bars of a box: x, width, y, height; a missing value has none."""
-    most = max((value for _, value, _ in rows if value), default=0) or 1
-    across = width / max(1, len(rows))
+def draw_bars(values: Sequence[tuple[float | None, str]]) -> list[Bar]:
+    """(value, text) as bars of the box; a value that is not known has a bar without height."""
+    most = max((value for value, _ in values if value), default=0) or 1
+    across = WIDTH / max(1, len(values))
     return [
-        {
-            "x": round(number * across + across * 0.1, 1),
-            "width": round(across * 0.8, 1),
-            "y": round(height - (value or 0) / most * height, 2),
-            "height": round((value or 0) / most * height, 2),
-            "text": text,
-            "label": label,
-        }
-        for number, (label, value, text) in enumerate(rows)
+        Bar(
+            round(number * across + across * 0.1, 1),
+            round(across * 0.8, 1),
+            round(HEIGHT - (value or 0) / most * HEIGHT, 2),
+            round((value or 0) / most * HEIGHT, 2),
+            text,
+        )
+        for number, (value, text) in enumerate(values)
     ]
 
 
-def histogram(title, unit, counts, low, high, step):
-    """The context of one figure: how often a value lay in which bin, as bars of the share of all hours.
+def draw_histogram(
+    title: str, unit: str, counts: dict[int, int], low: int, high: int, step: float, number: int = 1
+) -> BarChart:
+    """How often a value lay in which bin, as bars of the share of all hours.
 
-    `counts`: number of a bin, which begins at number x step -> hours; `low` and `high` are the first bin shown and the last.
+    `counts`: number of a bin, which begins at number x step -> hours; `low` and `high` are the first bin
+    shown and the last. `number` is that of the colour.
     """
     total, most = sum(counts.values()), max(counts.values())
+    usual = min(bin_number for bin_number, hours in counts.items() if hours == most)
 
-    def share(hours):
-        return 100 * hours / total
-
-    def span(first, last):
+    def span(first: int, last: int) -> str:
         return f"{first * step:g} to {(last + 1) * step:g}"
 
-    bins = [(number, counts.get(number, 0)) for number in range(low, high + 1)]
-    top = min(number for number, hours in counts.items() if hours == most)
+    shares = [(bin_number, counts.get(bin_number, 0)) for bin_number in range(low, high + 1)]
     left, width = low * step, (high + 1 - low) * step
-    return {
-        "title": title,
-        "unit": unit,
-        "caption": f"all {span(min(counts), max(counts))}\u202f{unit}, most often {span(top, top)}\u202f{unit}: "
-        f"{share(most):.0f}\u202f% of {total} hours.",
-        "bars": bars(
+    return BarChart(
+        title,
+        unit,
+        f"all {span(min(counts), max(counts))}{NARROW_SPACE}{unit}, most often {span(usual, usual)}"
+        f"{NARROW_SPACE}{unit}: {100 * most / total:.0f}{NARROW_SPACE}% of {total} hours.",
+        draw_bars(
             [
-                (None, share(hours), f"{span(number, number)} {unit}: {hours} h, {share(hours):.1f} %")
-                for number, hours in bins
+                (
+                    100 * hours / total,
+                    f"{span(bin_number, bin_number)} {unit}: {hours} h, {100 * hours / total:.1f} %",
+                )
+                for bin_number, hours in shares
             ]
         ),
-        "xs": [
-            {"across": round((value - left) / width * 100, 2), "text": f"{value:g}"}
-            for value in _nice(left, left + width)
+        [
+            Mark(f"{value:g}", across=round((value - left) / width * 100, 2))
+            for value in _round_values(left, left + width)
         ],
-    }
+        number,
+    )

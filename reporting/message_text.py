@@ -1,10 +1,67 @@
-"""What MySensors messages and orders say, in words. Pure: fields in, (words, value) out."""
+"""MySensors symbols, messages and orders as text. Pure."""
+
+from typing import NamedTuple
 
 from ingest.mysensors.protocol import NODE_CHILD, Command, LineError, parse_line, type_name
 from ota.wire import WireError, parse_block_request, parse_config_request
-from reporting.formatting import format_value, sensor_words
+from reporting.formatting import UNKNOWN
 
-VALUES = {
+# The unit that MySensors gives a value type; temperature follows `metric` of the gateway.
+UNITS = {
+    "V_HUM": "%",
+    "V_PERCENTAGE": "%",
+    "V_PRESSURE": "hPa",
+    "V_WATT": "W",
+    "V_KWH": "kWh",
+    "V_LIGHT_LEVEL": "%",
+    "V_VOLTAGE": "V",
+    "V_CURRENT": "A",
+    "V_DIRECTION": "°",
+    "V_VA": "VA",
+}
+SENSOR_KINDS = {  # S_ symbol -> what it is
+    "S_DOOR": "door or window",
+    "S_MOTION": "motion",
+    "S_SMOKE": "smoke",
+    "S_BINARY": "switch",
+    "S_DIMMER": "dimmer",
+    "S_COVER": "cover",
+    "S_TEMP": "temperature",
+    "S_HUM": "humidity",
+    "S_BARO": "barometer",
+    "S_WIND": "wind",
+    "S_RAIN": "rain",
+    "S_UV": "UV",
+    "S_WEIGHT": "weight",
+    "S_POWER": "power",
+    "S_HEATER": "heater",
+    "S_DISTANCE": "distance",
+    "S_LIGHT_LEVEL": "light level",
+    "S_LOCK": "lock",
+    "S_IR": "infrared",
+    "S_WATER": "water",
+    "S_AIR_QUALITY": "air quality",
+    "S_CUSTOM": "custom",
+    "S_DUST": "dust",
+    "S_SCENE_CONTROLLER": "scene controller",
+    "S_RGB_LIGHT": "RGB light",
+    "S_RGBW_LIGHT": "RGBW light",
+    "S_COLOR_SENSOR": "colour",
+    "S_HVAC": "heating",
+    "S_MULTIMETER": "multimeter",
+    "S_SPRINKLER": "sprinkler",
+    "S_WATER_LEAK": "water leak",
+    "S_SOUND": "sound",
+    "S_VIBRATION": "vibration",
+    "S_MOISTURE": "moisture",
+    "S_INFO": "text",
+    "S_GAS": "gas",
+    "S_GPS": "position",
+    "S_WATER_QUALITY": "water quality",
+    "S_ARDUINO_NODE": "node",
+    "S_ARDUINO_REPEATER_NODE": "repeater",
+}
+VALUES = {  # V_ symbol -> what the value is
     "V_TEMP": "temperature",
     "V_HUM": "humidity",
     "V_STATUS": "switch",
@@ -12,7 +69,7 @@ VALUES = {
     "V_PRESSURE": "pressure",
     "V_FORECAST": "forecast",
     "V_RAIN": "rain",
-    "V_RAINRATE": "rate of rain",
+    "V_RAINRATE": "rain rate",
     "V_WIND": "wind",
     "V_GUST": "gust",
     "V_DIRECTION": "direction",
@@ -44,8 +101,8 @@ VALUES = {
     "V_RGBW": "colour",
     "V_ID": "id",
     "V_UNIT_PREFIX": "unit",
-    "V_HVAC_SETPOINT_COOL": "cool to",
-    "V_HVAC_SETPOINT_HEAT": "heat to",
+    "V_HVAC_SETPOINT_COOL": "cooling setpoint",
+    "V_HVAC_SETPOINT_HEAT": "heating setpoint",
     "V_HVAC_FLOW_MODE": "heating mode",
     "V_TEXT": "text",
     "V_CUSTOM": "custom value",
@@ -57,16 +114,16 @@ VALUES = {
     "V_VA": "apparent power",
     "V_POWER_FACTOR": "power factor",
 }
-YES_NO = {
+YES_NO = {  # V_ symbol -> what 0 and 1 mean
     "V_STATUS": ("off", "on"),
     "V_TRIPPED": ("no", "yes"),
     "V_ARMED": ("no", "yes"),
     "V_LOCK_STATUS": ("open", "locked"),
 }
-INTERNAL = {  # what a node means by it, and the unit of what it tells
+INTERNAL = {  # I_ symbol -> what a node means by it, and the unit of its payload
     "I_BATTERY_LEVEL": ("battery", "%"),
     "I_TIME": ("asks for the time", ""),
-    "I_VERSION": ("has the library version", ""),
+    "I_VERSION": ("reports library version", ""),
     "I_ID_REQUEST": ("asks for an id", ""),
     "I_CONFIG": ("asks for its configuration; its parent is node", ""),
     "I_FIND_PARENT_REQUEST": ("looks for a parent", ""),
@@ -75,72 +132,102 @@ INTERNAL = {  # what a node means by it, and the unit of what it tells
     "I_SKETCH_NAME": ("runs the sketch", ""),
     "I_SKETCH_VERSION": ("runs version", ""),
     "I_GATEWAY_READY": ("is ready", ""),
-    "I_DISCOVER_RESPONSE": ("is there; its parent is node", ""),
+    "I_DISCOVER_RESPONSE": ("is present; its parent is node", ""),
     "I_HEARTBEAT_RESPONSE": ("is alive", ""),
     "I_LOCKED": ("is locked", ""),
     "I_PING": ("pings", ""),
     "I_PONG": ("answers a ping", ""),
-    "I_REGISTRATION_REQUEST": ("asks to be registered, library", ""),
-    "I_DEBUG": ("debugs", ""),
-    "I_SIGNAL_REPORT_RESPONSE": ("hears its parent with", "dB"),
+    "I_REGISTRATION_REQUEST": ("asks for registration; library version", ""),
+    "I_DEBUG": ("sends debug output", ""),
+    "I_SIGNAL_REPORT_RESPONSE": ("receives its parent at", "dB"),
     "I_PRE_SLEEP_NOTIFICATION": ("will sleep; it listens for", "ms"),
     "I_POST_SLEEP_NOTIFICATION": ("has woken up after", "ms"),
 }
-ORDERS = {  # what people and programs ask of a node
+ORDERS = {  # I_ symbol -> what is asked of a node
     "I_PRESENTATION": "present yourself",
     "I_REBOOT": "restart",
-    "I_HEARTBEAT_REQUEST": "give a sign of life",
+    "I_HEARTBEAT_REQUEST": "send a heartbeat",
     "I_SIGNAL_REPORT_REQUEST": "report your signal",
-    "I_DISCOVER_REQUEST": "name your parent",
-    "I_VERSION": "name your version",
+    "I_DISCOVER_REQUEST": "report your parent",
+    "I_VERSION": "report your version",
 }
 
 
-def say(command, symbol, payload, child_id, metric=True):
-    """A message of a node as (words, what it tells)."""
+class Description(NamedTuple):
+    """A message or an order as text, its value with the unit, and its symbols where they are known."""
+
+    text: str
+    value: str
+    command: str = ""
+    type_name: str = ""
+
+
+def sensor_kind(type_name: str | None) -> str:
+    """What kind of sensor an S_ symbol is."""
+    return SENSOR_KINDS.get(type_name or "", "unknown kind" if type_name else "not presented")
+
+
+def format_value(text: str | None, type_name: str, metric: bool = True) -> str:
+    """A value as it was sent, with its unit behind a thin space where the type has one."""
+    if text is None:
+        return UNKNOWN
+    unit = ("°C" if metric else "°F") if type_name == "V_TEMP" else UNITS.get(type_name)
+    return f"{text}\u2009{unit}" if unit and text != "" else str(text)
+
+
+def describe_message(
+    command: str, symbol: str, payload: str, child_id: int, metric: bool = True
+) -> Description:
+    """A message that a node sent. `metric`: whether its gateway reports °C."""
+    text, value = "sends", payload
     if command == "presentation":
         if child_id == NODE_CHILD:
-            return f"presents itself as a {sensor_words(symbol)}, library", payload or "–"
-        return f"presents a sensor, {sensor_words(symbol)}", payload
-    if command in ("set", "req"):
-        words, value = _value(symbol, payload, metric)
-        return (words, value) if command == "set" else (f"asks for its last {words}", "")
-    if command == "internal" and symbol in INTERNAL:
-        words, unit = INTERNAL[symbol]
-        return words, f"{payload}\u2009{unit}" if unit and payload else payload
-    if command == "stream":
-        return _stream(symbol, payload)
-    return "sends", payload
+            text, value = f"presents itself as a {sensor_kind(symbol)}, library", payload or UNKNOWN
+        else:
+            text = f"presents a sensor, {sensor_kind(symbol)}"
+    elif command == "set":
+        text, value = _describe_value(symbol, payload, metric)
+    elif command == "req":
+        text, value = f"asks for its last {_describe_value(symbol, payload, metric)[0]}", ""
+    elif command == "internal" and symbol in INTERNAL:
+        text, unit = INTERNAL[symbol]
+        value = f"{payload}\u2009{unit}" if unit and payload else payload
+    elif command == "stream":
+        text, value = _describe_stream(symbol, payload)
+    return Description(text, value, command, symbol)
 
 
-def _value(symbol, payload, metric):
-    pair = YES_NO.get(symbol)
-    value = pair[payload == "1"] if pair and payload in ("0", "1") else format_value(payload, symbol, metric)
+def _describe_value(symbol: str, payload: str, metric: bool) -> tuple[str, str]:
+    names = YES_NO.get(symbol)
+    value = (
+        names[payload == "1"] if names and payload in ("0", "1") else format_value(payload, symbol, metric)
+    )
     return VALUES.get(symbol, "value"), value
 
 
-def _stream(symbol, payload):
+def _describe_stream(symbol: str, payload: str) -> tuple[str, str]:
     try:
         if symbol == "ST_FIRMWARE_CONFIG_REQUEST":
             config = parse_config_request(payload).config
             return "asks whether there is new firmware; it runs", f"{config.type}/{config.version}"
         if symbol == "ST_FIRMWARE_REQUEST":
-            asked = parse_block_request(payload)
-            return f"asks for firmware {asked.type}/{asked.version}, block", str(asked.block)
+            request = parse_block_request(payload)
+            return f"asks for firmware {request.type}/{request.version}, block", str(request.block)
     except WireError:
         pass
     return "sends", payload
 
 
-def say_order(order, line, metric=True):
-    """An order to a node, a row of `outbox`, as (words, value, name of the command, symbol of the type)."""
+def describe_order(order: str | None, line: str | None, metric: bool = True) -> Description:
+    """An order to a node, a row of `outbox`: its line where it has one, else the name of the order."""
     try:
         header, payload = parse_line(line or "")
     except LineError:
-        return order or line or "", "", "", ""
-    command, name = Command(header.command).name, type_name(header.command, header.type)
+        return Description(order or line or "", "")
+    command, symbol = Command(header.command).name, type_name(header.command, header.type)
     if command == "set":
-        return *_value(name, payload, metric), command, name
+        return Description(*_describe_value(symbol, payload, metric), command, symbol)
     if command == "req":
-        return f"report your {VALUES.get(name, name)}", "", command, name
-    return ORDERS.get(name, f"{command} {name}"), "" if name in ORDERS else payload, command, name
+        return Description(f"report your {VALUES.get(symbol, symbol)}", "", command, symbol)
+    text = ORDERS.get(symbol, f"{command} {symbol}")
+    return Description(text, "" if symbol in ORDERS else payload, command, symbol)

@@ -1,74 +1,53 @@
-"""SQL functions for people who write queries."""
+"""SQL functions of every connection that runs canned queries or queries that visitors write."""
 
 import json
 import re
 import sqlite3
 import time
+from collections.abc import Callable
 
 from ingest.db.time import format_utc
 from ingest.ups.battery_health import assess, parse_discharge
 from ingest.ups.variables import variable
 from reporting import periods
+from reporting.periods import parse_duration
 
-UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_557_600, "month": 2_629_800}
-NAMES = {
-    "second": "s",
-    "sec": "s",
-    "minute": "min",
-    "m": "min",
-    "hour": "h",
-    "day": "d",
-    "week": "w",
-    "year": "y",
-}
 LITERAL = re.compile(r"\bago\(\s*'([^']*)'\s*\)")
-SPANS = "90 min, 6 hours, 7 d, 2 weeks, 1 year"
-SPAN = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*([a-z]+?)\s*", re.ASCII)
 
 
-def parse_span(text):
-    """Seconds of `6 hours`, `90min`, `7d`, `1 y`, `2 weeks`. Raises ValueError in words."""
-    match = SPAN.fullmatch(str(text).lower())
-    name = match[2] if match else ""
-    for candidate in (name, name.removesuffix("s")):
-        unit = UNITS.get(NAMES.get(candidate, candidate))
-        if match and unit:
-            return float(match[1]) * unit
-    raise ValueError(f"{text!r} is no span of time: {SPANS}")
+def ago(text: str, now: Callable[[], float] = time.time) -> str | None:
+    """SQL: the UTC text of that long ago, to compare `*_at` columns with; null for what is not a duration.
 
-
-def ago(text, now=time.time):
-    """SQL: the UTC text of that long ago, comparable with every `*_at` column; null for what is no span of time.
-
-    A function that raised would say why to the log alone, so `check_spans` looks before the query runs.
+    An error raised here would reach the log alone, so `check_parameters` looks before the query runs.
     """
     try:
-        return format_utc(max(0.0, now() - parse_span(text)))
+        return format_utc(max(0.0, now() - parse_duration(text)))
     except ValueError:
         return None
 
 
-def check_spans(sql, params, timezone="UTC"):
-    """Raise ValueError, in words, for what a query's functions could not read.
+def check_parameters(sql: str, params: object, timezone: str = "UTC") -> None:
+    """Raise ValueError with a message for what the functions of a query could not read.
 
-    That is a span that is a literal or the parameter `range`, the moments `since` and `until`, the period `per`.
+    That is a duration that is a literal or the parameter `range`, the moments `since` and `until`, the period
+    `per`.
     """
     given = params if isinstance(params, dict) else {}
     if "ago(" in sql:
-        for span in LITERAL.findall(sql):
-            parse_span(span)
+        for text in LITERAL.findall(sql):
+            parse_duration(text)
         if ":range" in sql and given.get("range"):
-            parse_span(given["range"])
+            parse_duration(given["range"])
     if "moment(" in sql:
         ends = [periods.parse_moment(given[name], timezone) for name in ("since", "until") if given.get(name)]
         if len(ends) == 2 and ends[0] >= ends[1]:
-            raise ValueError(f"since, {given['since']}, does not lie before until, {given['until']}")
-    if "local_periods(" in sql and given.get("per") and given["per"] not in periods.ALL_PERS:
-        raise ValueError(f"{given['per']!r} is no period: {', '.join(periods.ALL_PERS)}")
+            raise ValueError(f"since, {given['since']}, is not before until, {given['until']}")
+    if "local_periods(" in sql and given.get("per"):
+        periods.check_period_name(given["per"], periods.ALL_PERS)
 
 
-def local_periods(per, since, until, timezone):
-    """SQL: local periods between two UTC texts, JSON of [start, end, label]; null where one of them is none."""
+def local_periods(per: str, since: str | None, until: str | None, timezone: str) -> str | None:
+    """SQL: local periods between two UTC texts, JSON of [start, end, label]; null where one of them is."""
     if not since or not until:
         return None
     found = periods.local_periods(
@@ -77,44 +56,52 @@ def local_periods(per, since, until, timezone):
     return json.dumps([[format_utc(start), format_utc(end), label] for start, end, label in found])
 
 
-def battery_truth(outages, since):
-    """SQL: what recorded discharges say of a battery (`ingest.ups.battery_health`), as JSON.
+def battery_health(outages: str, since: str | None) -> str:
+    """SQL: what recorded discharges show of a battery (`ingest.ups.battery_health`), as JSON.
 
-    `outages` is JSON of [started_at, complete, figures], in order of time; `since` the time of the battery's change.
+    Shares are per cent. `outages` is JSON of [started_at, complete, figures], in order of time; `since` is
+    when the battery was changed.
     """
-    health = assess(
-        [parse_discharge(at, whole, json.loads(figures)) for at, whole, figures in json.loads(outages)],
-        since or "",
-    )
-    share = lambda value: None if value is None else round(100 * value, 1)  # noqa: E731
+    discharges = [
+        parse_discharge(at, whole, json.loads(figures)) for at, whole, figures in json.loads(outages)
+    ]
+    health = assess(discharges, since or "")
     accuracy = health.runtime_accuracy or (None, None, None)
     return json.dumps(
         {
-            "words": health.summary,
+            "summary": health.summary,
             "counted": health.counted,
-            "refused": len(health.excluded),
+            "excluded": len(health.excluded),
             "watts": health.watts,
             "first_s": health.first_full_charge_s,
             "latest_s": health.latest_full_charge_s,
-            "capacity": share(health.capacity),
-            "promise": share(accuracy[0]),
-            "promise_min": share(accuracy[1]),
-            "promise_max": share(accuracy[2]),
-            "why": "; ".join(f"{at[:10]}: {why}" for at, why in health.excluded[-3:]),
+            "capacity": _per_cent(health.capacity),
+            "accuracy": _per_cent(accuracy[0]),
+            "accuracy_min": _per_cent(accuracy[1]),
+            "accuracy_max": _per_cent(accuracy[2]),
+            "reasons": "; ".join(f"{at[:10]}: {reason}" for at, reason in health.excluded[-3:]),
         }
     )
 
 
-def register(connection: sqlite3.Connection, timezone):
-    """Make all of it available to the queries of a connection; local time is that of the house."""
-    connection.create_function("ago", 1, ago)
-    connection.create_function("moment", 1, lambda text: periods.moment(text, timezone))
-    connection.create_function("bucket_s", 3, periods.bucket_s)
-    connection.create_function("local_periods", 3, lambda *given: local_periods(*given, timezone))
-    for name in ("local_day", "local_hour", "local_weekday"):
-        function = getattr(periods, name)
-        connection.create_function(name, 1, lambda text, function=function: function(text, timezone))
-    connection.create_function("variable_label", 1, lambda name: variable(name).label)
-    connection.create_function("variable_unit", 1, lambda name: variable(name).unit)
-    connection.create_function("variable_order", 1, lambda name: variable(name).order)
-    connection.create_function("battery_truth", 2, battery_truth)
+def _per_cent(share: float | None) -> float | None:
+    return None if share is None else round(100 * share, 1)
+
+
+def register(connection: sqlite3.Connection, timezone: str) -> None:
+    """Make all functions available to the queries of a connection; local time is that of `timezone`."""
+    functions: dict[str, tuple[int, Callable[..., str | float | None]]] = {
+        "ago": (1, ago),
+        "moment": (1, lambda text: periods.moment(text, timezone)),
+        "bucket_s": (3, periods.bucket_s),
+        "local_periods": (3, lambda per, since, until: local_periods(per, since, until, timezone)),
+        "local_day": (1, lambda text: periods.local_day(text, timezone)),
+        "local_hour": (1, lambda text: periods.local_hour(text, timezone)),
+        "local_weekday": (1, lambda text: periods.local_weekday(text, timezone)),
+        "variable_label": (1, lambda name: variable(name).label),
+        "variable_unit": (1, lambda name: variable(name).unit),
+        "variable_order": (1, lambda name: variable(name).order),
+        "battery_health": (2, battery_health),
+    }
+    for name, (arguments, function) in functions.items():
+        connection.create_function(name, arguments, function)

@@ -2,16 +2,18 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from datasette.database import QueryInterrupted
 from datasette.utils import sqlite_timelimit
 
 from plugins.web.site import Site
+from reporting import canned_queries
 
-DATABASE = "telemetry"
+DATABASE = canned_queries.DATABASE
+TOO_SLOW = "The database took too long to answer: try again."
 
-Row: TypeAlias = dict[str, Any]  # Any: a column has whatever type SQLite gives
+Row: TypeAlias = canned_queries.Row
 Params: TypeAlias = Mapping[str, object] | Sequence[object] | None
 
 

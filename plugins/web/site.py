@@ -14,7 +14,7 @@ from ingest.maintenance.scheduler import MaintenanceScheduler
 from plugins.web.accounts import Accounts
 from plugins.web.image_guard import is_guarded
 from plugins.web.prefix import root_of
-from reporting.sql_functions import check_spans
+from reporting.sql_functions import check_parameters
 
 Layer = Callable[[ASGIApp, "Site"], ASGIApp]
 
@@ -78,7 +78,7 @@ class Site(Datasette):
     ) -> Results:
         """As Datasette's; errors in queries of visitors go to the visitor, not to the log."""
         try:
-            check_spans(sql, params, self.timezone)
+            check_parameters(sql, params, self.timezone)
         except ValueError as error:
             raise sqlite3.OperationalError(str(error)) from error
         try:

@@ -8,6 +8,7 @@ from ingest.config.model import Config, GatewaySettings
 from ingest.schema.migrate import migrate
 from plugins.web.app.server import build
 from tests.plugins.site_helpers import ACCESS, SiteClient, fill
+from tests.plugins.ups_house import House, add_tariffs
 
 
 @pytest.fixture
@@ -37,3 +38,17 @@ def make_site(tmp_path):
 @pytest.fixture
 def site(make_site):
     return make_site(access=ACCESS)
+
+
+@pytest.fixture
+def power(make_site, tmp_path):
+    """`power(timezone=..., days=..., ...)`: the House that wrote the rows and the site over them."""
+
+    def make(timezone="UTC", days=3, step=60, now=None, tariffs=(), **history):
+        path = tmp_path / "house.db"
+        migrate(path)
+        house = House(path, days=days, step=step, timezone=timezone, now=now).write(**history)
+        add_tariffs(path, *tariffs)
+        return house, make_site(timezone=timezone)
+
+    return make

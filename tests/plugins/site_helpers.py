@@ -1,6 +1,7 @@
 """A site over a database that the real parser filled: two gateways with the same node ids."""
 
 import asyncio
+import html
 import re
 import time
 
@@ -108,3 +109,9 @@ def fill(path):
 
 def bearer(token=BOT):
     return {"authorization": f"Bearer {token}"}
+
+
+def links(text):
+    """The addresses on this site that a page links to."""
+    found = {html.unescape(link).partition("#")[0] for link in re.findall(r'href="([^"]+)"', text)}
+    return sorted(link for link in found if link.startswith("/"))

@@ -24,8 +24,7 @@ from plugins.web.endpoint import (
     takes_post,
 )
 from plugins.web.pages.api import example, routes
-from tests.plugins.site_helpers import ACCESS, bearer, fill
-from tests.plugins.test_pages import links
+from tests.plugins.site_helpers import ACCESS, bearer, fill, links
 from tests.programs import running_site
 from voltkeeper.check.http import PAGES
 

@@ -60,7 +60,9 @@ def both(make_site):
 def events(page):
     """(what, event) of each row of the table."""
     rows = re.findall(
-        r'data-label="Of"><a href="[^"]+">([^<]+)</a>.*?<span class="minor">([A-Z_]+)</span></th>', page, re.S
+        r'data-label="Source"><a href="[^"]+">([^<]+)</a>.*?<span class="minor">([A-Z_]+)</span></th>',
+        page,
+        re.S,
     )
     return [(html.unescape(name), event) for name, event in rows]
 
@@ -74,7 +76,7 @@ def test_a_house_without_upses_has_events_of_its_nodes(radio):
         ("main", "GATEWAY_LOST"),
     ]
     assert "<script>alert(1)" not in page and "<rect" not in page
-    assert "silent for more than 600 s" in page and "and on" in page
+    assert "silent for more than 600 s" in page and "ongoing" in page
     home = radio.page("/")
     assert "firmware update failed" in home and "no contact" in home
 

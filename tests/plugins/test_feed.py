@@ -71,7 +71,7 @@ def test_it_has_all_that_atom_wants(house):
 def test_an_event_keeps_its_id_when_it_ends_and_is_updated(house):
     site = house()
     before = read(site)
-    assert texts(before, "title")[0] == "rack@closet: on battery" and "goes on" in texts(before, "summary")[0]
+    assert texts(before, "title")[0] == "rack@closet: on battery" and "ongoing" in texts(before, "summary")[0]
     connection = connect(site.datasette.config.database)
     connection.execute(
         "update events set ended_at = '2030-01-01T00:00:00.000Z' where ended_at is null and event = 'ONBATT'"
@@ -80,7 +80,7 @@ def test_an_event_keeps_its_id_when_it_ends_and_is_updated(house):
     after = read(site)
     assert texts(after, "id") == texts(before, "id")
     assert texts(after, "updated")[0] == "2030-01-01T00:00:00.000Z" == after.findtext(f"{ATOM}updated")
-    assert "goes on" not in texts(after, "summary")[0]
+    assert "ongoing" not in texts(after, "summary")[0]
 
 
 def test_the_page_leads_to_it_with_its_filters(house):

@@ -7,7 +7,7 @@ import pytest
 
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
-from reporting.charts import chart
+from reporting.charts import LineChartData, Point, Series, draw_lines
 from tests.plugins.test_live import chromium, serve  # noqa: F401
 from tests.plugins.ups_house import UPSES, House
 
@@ -115,9 +115,10 @@ def test_a_battery_change_is_marked_on_the_line(site):
 
 
 def test_a_ups_has_one_colour_on_all_charts_of_a_page():
-    points = [(0, 1, 1, 1), (60, 2, 2, 2)]
-    drawn = chart("Voltage", "V", [("a", points), ("b", []), ("c", points)], 0, 60, "UTC")
-    assert [(one["label"], one["number"]) for one in drawn["series"]] == [("a", 1), ("c", 3)]
+    points = [Point(0, 1, 1, 1), Point(60, 2, 2, 2)]
+    series = [Series("a", points), Series("b", []), Series("c", points)]
+    drawn = draw_lines(LineChartData("Voltage", "V", series, 0, 60), "UTC")
+    assert [(one.label, one.number) for one in drawn.series] == [("a", 1), ("c", 3)]
 
 
 def test_the_page_that_is_open_stands_in_sight_on_a_phone(serve, chromium):  # noqa: F811

@@ -10,8 +10,7 @@ from ingest.config.model import Access, GatewaySettings, Person, Token
 from ingest.db.connection import connect
 from plugins.web.actions.firmware import MAX_UPLOAD
 from tests.ota.hex_files import hex_file, mutate
-from tests.plugins.site_helpers import ACCESS, BROWSER, READER, bearer
-from tests.plugins.test_pages import links
+from tests.plugins.site_helpers import ACCESS, BROWSER, READER, bearer, links
 
 CI = "ci-token-0123456789"
 IMAGE = bytes(range(256)) * 3

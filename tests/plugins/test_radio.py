@@ -10,10 +10,10 @@ import pytest
 from ingest.config.model import Web
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
-from plugins.web.pages.radio import LOOKED, SCATTERED, SHOWN, grow
-from reporting.message_text import say, say_order
-from tests.plugins.site_helpers import ACCESS, bearer
-from tests.plugins.test_pages import links
+from plugins.web.pages.radio import LOOKED, SCATTERED, SHOWN
+from plugins.web.render.tree import Tree, grow_tree
+from reporting.message_text import describe_message, describe_order
+from tests.plugins.site_helpers import ACCESS, bearer, links
 
 
 def text_of(page):
@@ -96,7 +96,7 @@ def test_an_empty_house_says_what_to_do(make_site):
     page = site.page("/radio")
     assert (
         "No gateway was configured yet" in page
-        and "Nothing was heard yet" in page
+        and "Nothing was received yet" in page
         and "voltkeeper check" in page
     )
     for link in links(page):
@@ -105,7 +105,7 @@ def test_an_empty_house_says_what_to_do(make_site):
 
 def test_a_gateway_without_nodes_says_so(site):
     write(site, ("insert into gateways (id, name, address) values (2, 'attic', 'tcp attic:5003')",))
-    assert "Gateway attic 0 nodes · tcp attic:5003 · not read yet Nothing was heard of it yet" in text_of(
+    assert "Gateway attic 0 nodes · tcp attic:5003 · not read yet Nothing was received yet" in text_of(
         site.page("/radio")
     )
 
@@ -174,18 +174,18 @@ def test_every_node_is_in_the_tree_once():
     ]
 
     def all_of(branch):
-        return [number for node in branch for number in (node["node_id"], *all_of(node["children"]))]
+        return [number for node in branch for number in (node.row["node_id"], *all_of(node.children))]
 
-    tree = grow(nodes, "main")
-    assert all_of(tree["children"]) == [1, 2]
-    assert {route: all_of(branch) for route, branch in tree["ends"].items()} == {
+    tree = grow_tree(nodes, "main")
+    assert all_of(tree.children) == [1, 2]
+    assert {route: all_of(branch) for route, branch in tree.ends.items()} == {
         "unknown": [3, 4],
         "missing": [5],
         "loop": [6, 7, 8, 10, 9],
     }
-    assert grow(nodes, "shed") == {"root": None, "children": [], "ends": {}, "nodes": 0}
-    headless = grow([row(1, 0, "reached"), row(2, 1, "reached")], "main")
-    assert headless["root"] is None and all_of(headless["children"]) == [1, 2]
+    assert grow_tree(nodes, "shed") == Tree(root=None, children=[], ends={}, nodes=0)
+    headless = grow_tree([row(1, 0, "reached"), row(2, 1, "reached")], "main")
+    assert headless.root is None and all_of(headless.children) == [1, 2]
 
 
 def test_hundreds_of_nodes_in_one_line_are_shown(site):
@@ -235,15 +235,15 @@ def test_the_log_tells_messages_in_words_with_the_line_as_sent(site):
     ],
 )
 def test_words(command, symbol, payload, child, expected):
-    assert say(command, symbol, payload, child) == expected
+    assert describe_message(command, symbol, payload, child)[:2] == expected
 
 
 def test_words_of_orders():
-    assert say_order("reboot", "12;255;3;1;13;") == ("restart", "", "internal", "I_REBOOT")
-    assert say_order(None, "12;1;1;1;2;1") == ("switch", "on", "set", "V_STATUS")
-    assert say_order(None, "12;1;2;1;0;") == ("report your temperature", "", "req", "V_TEMP")
-    assert say_order("heartbeat", None) == ("heartbeat", "", "", "")
-    assert say_order(None, "no line")[0] == "no line"
+    assert describe_order("reboot", "12;255;3;1;13;") == ("restart", "", "internal", "I_REBOOT")
+    assert describe_order(None, "12;1;1;1;2;1") == ("switch", "on", "set", "V_STATUS")
+    assert describe_order(None, "12;1;2;1;0;") == ("report your temperature", "", "req", "V_TEMP")
+    assert describe_order("heartbeat", None) == ("heartbeat", "", "", "")
+    assert describe_order(None, "no line")[0] == "no line"
 
 
 def test_filters(site):
@@ -267,7 +267,7 @@ def test_filters(site):
         {"command": "'"},
     ):
         found, page = rows(site, **nothing)
-        assert found == [] and "message fits" in page, nothing
+        assert found == [] and "message matches" in page, nothing
 
 
 def test_the_strip_keeps_the_filter(site):
@@ -297,9 +297,7 @@ def test_a_page_that_is_none_is_the_first(site, before):
 def test_what_is_rare_is_found_step_by_step_and_a_silent_gateway_at_once(site):
     add_messages(site, 2 * LOOKED + 5)
     found, page = rows(site, type="V_HUM")
-    assert (
-        found == [] and "None fits among the 20,000 messages back to" in page and "Look further back" in page
-    )
+    assert found == [] and "No match among the 20,000 messages back to" in page and "Search before" in page
     seen, steps = [], 0
     path = "/radio?type=V_HUM"
     while path:
@@ -315,7 +313,7 @@ def test_what_is_rare_is_found_step_by_step_and_a_silent_gateway_at_once(site):
 def test_what_is_rare_of_a_node_is_found_step_by_step(site):
     add_messages(site, 2 * SCATTERED + 5)
     assert rows(site, node=12, type="V_HUM")[0] == []
-    assert "None fits among the 5,000 messages of the node back to" in rows(site, node=12, type="V_HUM")[1]
+    assert "No match among the 5,000 messages of the node back to" in rows(site, node=12, type="V_HUM")[1]
     assert len(rows(site, node=12, type="V_HUM", before=1000)[0]) == 1
 
 
@@ -368,13 +366,13 @@ def test_orders_stand_where_they_were_sent(site):
         < words.index("restart order, echoed , by owner")
         < words.index("temperature 100 °C")
     )
-    assert "1 order waits to be sent: presentation to Greenhouse 12" in words
+    assert "1 order waiting to be sent: presentation to Greenhouse 12" in words
     assert "no echo" not in words
     older = text_of(site.page("/radio?before=1051"))
     assert (
         "switch on order, failed : no echo" in older
         and "restart" not in older
-        and "waits to be sent" not in older
+        and "waiting to be sent" not in older
     )
     assert "restart" in text_of(site.page("/radio?type=I_REBOOT"))
     write(
@@ -394,5 +392,5 @@ def test_what_could_not_be_read_is_told_with_a_link(site):
     write(site, ("update ingest_status set received = 16, rejected = 1 where source = 'main'",))
     page = site.page("/radio")
     assert "16 messages read" in page
-    assert re.search(r'<a href="/telemetry/rejects\?source=main">1 line that could not be read</a>', page)
+    assert re.search(r'<a href="/telemetry/rejects\?source=main">1 unreadable line</a>', page)
     assert "<code>not a line</code>" in page and "not a line" not in site.page("/radio?gateway=shed")

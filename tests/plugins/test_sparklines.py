@@ -8,8 +8,8 @@ import pytest
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
 from ingest.schema.migrate import migrate
-from reporting import sparklines as sparks
-from reporting.sparklines import WIDE, band, line
+from reporting.charts import Point
+from reporting.sparklines import BATTERY_LEVELS, NODE_VALUES, UPS_LOADS, WIDE, band, line
 from tests.plugins.site_helpers import ACCESS
 from tests.plugins.ups_house import House
 
@@ -19,7 +19,7 @@ NOW = time.time()
 
 def hours(*values, start=0):
     return [
-        (start + number * HOUR, value, value, value)
+        Point(start + number * HOUR, value, value, value)
         for number, value in enumerate(values)
         if value is not None
     ]
@@ -48,7 +48,7 @@ def test_what_hardly_varies_looks_flat():
 
 
 def test_a_band_is_filled_while_it_is_on_until_it_was_last_heard():
-    points = [(0, 0, 0, 0), (HOUR, 1, 1, 1), (2 * HOUR, 0, 0, 0), (3 * HOUR, 1, 1, 1)]
+    points = [Point(hour * HOUR, on, on, on) for hour, on in enumerate((0, 1, 0, 1))]
     rectangles = re.findall(r'<rect x="([\d.]+)" y="3" width="([\d.]+)"', band(points, 0, 4 * HOUR, "on"))
     assert [(float(x), float(width)) for x, width in rectangles] == [
         (WIDE / 4, WIDE / 4),
@@ -133,13 +133,13 @@ def test_nodes_show_the_month_of_their_battery(site):
     assert re.search(r'aria-label="Battery.*?</svg>', text, re.S)[0].count("<polyline") == 2
     write(site, ("update battery_levels set level = 1", [()]))
     assert "Battery 60 to 88" in site.page("/nodes")  # drawn once in a while
-    site.datasette.battery_sparks = (0, None)
+    site.datasette.cache.clear()
     assert "Battery 1\u202f%" in site.page("/nodes")
 
 
 @pytest.mark.parametrize(
     "sql, given",
-    [(sparks.UPS_LOADS, {}), (sparks.NODE_VALUES, {"node": 12}), (sparks.LEVELS, {"days": "[]"})],
+    [(UPS_LOADS, {}), (NODE_VALUES, {"node": 12}), (BATTERY_LEVELS, {"days": "[]"})],
 )
 def test_nothing_is_scanned_that_grows(site, sql, given):
     plan = site.run(site.datasette.get_database("telemetry").execute(f"explain query plan {sql}", given)).rows

@@ -12,10 +12,10 @@ from ingest.config.model import GatewaySettings
 from ingest.db.connection import connect
 from ingest.db.time import format_utc, parse_utc
 from ingest.schema.migrate import migrate
-from plugins.web.pages.history import Span, histories
+from plugins.web.pages.ups import read_histories
 from reporting.formatting import format_length
-from tests.plugins.site_helpers import ACCESS, BROWSER, READER, bearer
-from tests.plugins.test_pages import links
+from reporting.time_range import TimeRange
+from tests.plugins.site_helpers import ACCESS, BROWSER, READER, bearer, links
 from tests.plugins.ups_house import UPSES, House, add_tariffs
 
 PAGES = [
@@ -278,7 +278,9 @@ def test_unknown_upses_are_not_found_in_words(house):
 )
 def test_a_range_that_is_none_is_told(house, path):
     text = html.unescape(house().page(path, 400))
-    assert "no span" in text or "no time" in text or "no period" in text or "before until" in text
+    assert (
+        "not a duration" in text or "not a date" in text or "not a period" in text or "before until" in text
+    )
 
 
 def test_events_are_told_as_outages_and_one_by_one(house):
@@ -302,16 +304,14 @@ def test_events_are_told_as_outages_and_one_by_one(house):
     assert "No outage since" in site.page("/events?month=2020-01")
 
 
-def test_what_a_chart_shows_is_kept_for_a_part_of_a_bucket(house, monkeypatch):
+def test_what_a_chart_shows_is_kept_for_a_part_of_a_bucket(house):
     site = house()
     until = time.time()
 
-    def highest(hours):
-        span = Span(until - hours * 3600, until, {"range": f"{hours} h"})
-        (points,) = site.run(histories(site.datasette, "garage", ("input_voltage",), span))[
-            "input_voltage"
-        ].values()
-        return max(point[3] for point in points)
+    def highest(hours, clock=time.monotonic):
+        span = TimeRange(until - hours * 3600, until, {"range": f"{hours} h"})
+        found = site.run(read_histories(site.datasette, "garage", ("input_voltage",), span, clock))
+        return max(point.high for point in found["input_voltage"]["garage"])
 
     assert highest(24) < 300
     write(
@@ -319,9 +319,7 @@ def test_what_a_chart_shows_is_kept_for_a_part_of_a_bucket(house, monkeypatch):
         "update ups_samples set input_voltage = 999 where id = (select max(id) from ups_samples where ups = 3)",
     )
     assert highest(24) < 300 and highest(12) == 999, "another span is another history"
-    now = time.monotonic()
-    monkeypatch.setattr("plugins.web.pages.history.time.monotonic", lambda: now + 61)
-    assert highest(24) == 999
+    assert highest(24, clock=lambda: time.monotonic() + 61) == 999
 
 
 def test_energy_adds_up_on_its_page(house):

@@ -9,49 +9,12 @@ import pytest
 
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
-from ingest.schema.migrate import migrate
 from ingest.ups.status import STATUS_WORDS, describe_status
-from plugins.web.pages.energy import totals
-from tests.plugins.ups_house import UPSES, House, add_tariffs
+from reporting.energy import totals
+from tests.plugins.ups_house import UPSES, integral, rows
 
 ROME = ZoneInfo("Europe/Rome")
 EVERYWHERE = (20, 125, UPSES)
-
-
-@pytest.fixture
-def power(make_site, tmp_path):
-    """`power(timezone=..., days=..., ...)`: the House that wrote the rows and the site over them."""
-
-    def make(timezone="UTC", days=3, step=60, now=None, tariffs=(), **history):
-        path = tmp_path / "house.db"
-        migrate(path)
-        house = House(path, days=days, step=step, timezone=timezone, now=now).write(**history)
-        add_tariffs(path, *tariffs)
-        return house, make_site(timezone=timezone)
-
-    return make
-
-
-def rows(site, name, **params):
-    response = site.get(f"/telemetry/{name}.json", params={"_shape": "array", "_size": "max", **params})
-    assert response.status_code == 200, response.text
-    return response.json()
-
-
-def integral(samples, step, price=None):
-    """(kWh, money, covered seconds) of all pairs, in slices of at most a second's hundredth of the pair or a minute."""
-    wh = money = covered = 0.0
-    for (start, first, _), (end, last, _) in zip(samples, samples[1:]):
-        if end - start > 3 * step:
-            continue
-        covered += end - start
-        slices = max(1, int((end - start) // 5))
-        for number in range(slices):
-            middle = (number + 0.5) / slices
-            part = (first + (last - first) * middle) * (end - start) / slices / 3600
-            wh += part
-            money += part / 1000 * price(start + (end - start) * middle) if price else 0
-    return wh / 1000, money, covered
 
 
 def test_energy_counts_what_was_seen_and_fills_nothing(power):
@@ -118,7 +81,7 @@ def test_hours_without_a_tariff_and_currencies_that_differ(power):
     year = [row for row in rows(site, "energy_by_day", ups="garage", per="year") if row["kwh"]]
     assert {row["currency"] for row in year} <= {"several", "EUR", "CHF"}
     house = totals(rows(site, "energy_by_day", per="day", range="4 d"))["House"]
-    assert (house["cost"], house["currency"]) == (None, "several") and "several currencies" in site.page(
+    assert (house.cost, house.currency) == (None, "several") and "several currencies" in site.page(
         "/energy?range=4+d"
     ).partition("<tfoot>")[2]
 

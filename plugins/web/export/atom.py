@@ -1,74 +1,97 @@
 """/events.atom: the newest events for feed readers (RFC 4287)."""
 
 import hashlib
+import re
 import uuid
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 from urllib.parse import urlencode
-from xml.sax.saxutils import escape, quoteattr
 
-from datasette import Response
+from datasette import Request, Response
 
-from plugins.web.pages.events import CHOICES, CHOSEN, recording
+from plugins.web.pages.events import CHOICES, CHOSEN, chosen_events, recording_start
 from plugins.web.prefix import rooted
-from plugins.web.query import select
+from plugins.web.query import TOO_SLOW, Row, select
 from plugins.web.responses import json_errors
+from plugins.web.site import Site
 from reporting.formatting import format_length, format_local
 
 ENTRIES = 100
 NAMESPACE = uuid.UUID("b9a4c0de-5d0c-4f4e-9e0b-6d2f0f6f3f1e")  # of the ids below: never changes
+CONTENT_TYPE = "application/atom+xml; charset=utf-8"
+NOTHING_YET = "1970-01-01T00:00:00.000Z"
+NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# With the UPSes of the mains outage that an event ONBATT is a part of.
+EVENTS = f"""with chosen as materialized ({CHOSEN} order by id desc limit {ENTRIES}),
+parts as materialized (
+  select e.value ->> '$.id' as event, m.names from mains_outages m, json_each(m.members) e where m.upses > 1)
+select c.*, p.names as outage_names from chosen c left join parts p on p.event = c.id order by c.id desc"""
 
 
-def entry_id(event):
-    """The same wherever the house is served from, and whatever becomes of the event."""
+class Entry(NamedTuple):
+    """An event as the feed has it. Times are UTC texts."""
+
+    id: str
+    title: str
+    published: str
+    updated: str
+    category: str
+    address: str
+    summary: str
+
+
+def entry_id(event: Row) -> str:
+    """The same wherever the site is served from, and whatever becomes of the event."""
     return uuid.uuid5(NAMESPACE, f"{event['name']} {event['event']} {event['started_at']} {event['id']}").urn
 
 
-async def feed(datasette, request):
+async def feed(datasette: Site, request: Request) -> Response:
     """GET /events.atom, filtered by `kind`, `ups` (a name) and `event`."""
     chosen = {name: request.args.get(name) for name in CHOICES if request.args.get(name)}
-    events = await select(
-        datasette, f"{CHOSEN} order by id desc limit {ENTRIES}", {**dict.fromkeys(CHOICES, ""), **chosen}
-    )
-    if events is None:
-        return json_errors(503, "The database took too long to answer")
-    began = await recording(datasette) or {"all": None}
-    body = "".join(_document(datasette, request, chosen, events, began["all"])).encode()
+    events = await select(datasette, EVENTS, chosen_events(chosen))
+    began = await recording_start(datasette)
+    if events is None or began is None:
+        return json_errors(503, TOO_SLOW)
+    text = await _render(datasette, request, chosen, events, began.whole)
+    body = text.encode()
     headers = {"etag": f'"{hashlib.sha256(body).hexdigest()[:16]}"', "cache-control": "no-cache"}
     if request.headers.get("if-none-match") == headers["etag"]:
-        return Response(b"", status=304, headers=headers, content_type="application/atom+xml; charset=utf-8")
-    return Response(body, headers=headers, content_type="application/atom+xml; charset=utf-8")
+        return Response(b"", status=304, headers=headers, content_type=CONTENT_TYPE)
+    return Response(body, headers=headers, content_type=CONTENT_TYPE)
 
 
-def _document(datasette, request, chosen, events, began):
-    def address(path):
-        return datasette.absolute_url(request, rooted(datasette.root, path))
+async def _render(
+    site: Site, request: Request, chosen: Mapping[str, str], events: list[Row], began: str | None
+) -> str:
+    def address(path: str) -> str:
+        return str(site.absolute_url(request, rooted(site.root, path)))
 
     query = f"?{urlencode(chosen, safe='@')}" if chosen else ""
-    itself, title = address(f"/events.atom{query}"), datasette.config.title
-    of = f" ({', '.join(chosen.values())})" if chosen else ""
-    updated = max(
-        [event["ended_at"] or event["started_at"] for event in events]
-        or [began or "1970-01-01T00:00:00.000Z"]
+    entries = [_entry(event, site.timezone, address) for event in events]
+    text: str = await site.jinja_env.get_template("events.atom").render_async(
+        title=site.config.title,
+        chosen=chosen,
+        address=address(f"/events.atom{query}"),
+        page_address=address(f"/events?{urlencode({'tab': 'all', **chosen}, safe='@')}"),
+        updated=max((entry.updated for entry in entries), default=began or NOTHING_YET),
+        entries=entries,
     )
-    page = address(f"/events?{urlencode({'tab': 'all', **chosen}, safe='@')}")
-    yield '<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">\n'
-    yield f"<title>{_text(title)}: events{_text(of)}</title>\n<id>{_text(itself)}</id>\n<updated>{updated}</updated>\n"
-    yield f"<author><name>{_text(title)}</name></author>\n"
-    yield f'<link rel="self" type="application/atom+xml" href={quoteattr(itself)}/>\n<link rel="alternate" type="text/html" href={quoteattr(page)}/>\n'
-    for event in events:
-        length = f"lasted {format_length(event['seconds'])}" if event["ended_at"] else "goes on"
-        told = ", ".join(
-            filter(
-                None,
-                [f"Began {format_local(event['started_at'], datasette.timezone)}", length, event["detail"]],
-            )
-        )
-        yield f"<entry><title>{_text(event['name'])}: {_text(event['words'])}</title><id>{entry_id(event)}</id>\n"
-        yield f"<published>{event['started_at']}</published><updated>{event['ended_at'] or event['started_at']}</updated>\n"
-        yield f'<category term={quoteattr(event["event"])}/><link rel="alternate" type="text/html" href={quoteattr(address(event["href"]))}/>\n'
-        yield f"<summary>{_text(told)}</summary></entry>\n"
-    yield "</feed>\n"
+    return NOT_XML.sub("", text)
 
 
-def _text(words):
-    """As XML text, without the control characters that XML has no way to write."""
-    return escape("".join(letter for letter in str(words) if letter >= " " or letter in "\t\n\r"))
+def _entry(event: Row, timezone: str, address: Callable[[str], str]) -> Entry:
+    parts = [
+        f"Began {format_local(event['started_at'], timezone)}",
+        f"lasted {format_length(event['seconds'])}" if event["ended_at"] else "ongoing",
+        event["detail"],
+        event["outage_names"] and f"mains outage at {event['outage_names']}",
+    ]
+    return Entry(
+        entry_id(event),
+        f"{event['name']}: {event['words']}",
+        event["started_at"],
+        event["ended_at"] or event["started_at"],
+        event["event"],
+        address(event["href"]),
+        ", ".join(part for part in parts if part),
+    )

@@ -1,208 +1,274 @@
-"""The pages /ups and /ups/NAME: how the UPSes are, side by side and one by one."""
+"""The pages /ups and /ups/NAME: the UPSes side by side and one by one."""
 
+import asyncio
 import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple, TypeAlias
 from urllib.parse import unquote, urlencode
 
-from datasette import Response
+from datasette import Request, Response
 
-from ingest.db.time import format_utc, parse_utc
-from ingest.ups.variables import groups, in_page_order
+from ingest.db.time import parse_utc
+from ingest.ups.variables import Variable, groups, in_page_order
 from plugins.web.actions.ups_order_forms import order_forms
-from plugins.web.pages.history import RANGES, histories, read_span, run
-from plugins.web.pages.home import TOO_SLOW, WORST
-from plugins.web.query import select
-from plugins.web.responses import page
-from reporting.charts import chart
+from plugins.web.canned import run_query
+from plugins.web.pages.nodes import WORST
+from plugins.web.query import TOO_SLOW, Row, select, select_many
+from plugins.web.responses import error_page, page
+from plugins.web.site import Site
+from reporting.charts import Interval, Limit, LineChart, LineChartData, Point, Series, draw_lines
+from reporting.time_range import TimeRange, parse_time_range
+from reporting.ups_comparison import MOST as MOST_COMPARED
+from reporting.ups_comparison import comparison_sql
+from reporting.ups_history import points_by_ups
 
-OUTAGES, EVENTS = 20, 30  # rows on the page of a UPS
-CHARTS = (  # title, unit, (figure, label) ..., (variable, label) of lines, the axis begins at
-    (
+RANGES = ("1 h", "24 h", "7 d", "30 d", "1 y")
+HISTORIES, LONGEST_KEPT_S = 200, 60  # that are kept, and how long at most
+OUTAGES, EVENTS, RECORDS = 20, 30, 10  # rows on the page of a UPS
+UPS_QUERIES = {
+    "outages": f"select * from outages where ups = :ups order by id desc limit {OUTAGES}",
+    "events": f"select * from ups_events where ups = :ups order by id desc limit {EVENTS}",
+    "tests": f"""select * from ups_events where ups = :ups and event = 'TEST'
+      order by id desc limit {RECORDS}""",
+    "battery_changes": f"""select * from ups_battery_changes where ups = :ups
+      order by changed_at desc limit {RECORDS}""",
+    "settings": f"select * from ups_variable_changes where ups = :ups order by id desc limit {RECORDS}",
+    "variables": "select * from ups_variables where ups = :ups",
+}
+ON_BATTERY = """select started_at, ended_at from events
+where ups = :ups and event = 'ONBATT' and started_at < :until and (ended_at is null or ended_at > :since)"""
+
+History: TypeAlias = dict[str, list[Point]]  # name of a UPS -> points
+
+
+class ChartPlan(NamedTuple):
+    """A chart of the page of a UPS: columns of its samples with labels, variables that are limits."""
+
+    title: str
+    unit: str
+    figures: dict[str, str]
+    limits: dict[str, str] = {}
+    floor: float | None = None
+    mains: bool = False
+
+
+class SlowChart(NamedTuple):
+    """A chart whose history took too long; `slow` leads to it as a table."""
+
+    title: str
+    slow: str
+
+
+CHARTS = (
+    ChartPlan(
         "Voltage",
         "V",
-        (("input_voltage", "input"), ("output_voltage", "output")),
-        (("input.transfer.low", "to battery below"), ("input.transfer.high", "to battery above")),
-        None,
+        {"input_voltage": "input", "output_voltage": "output"},
+        {"input.transfer.low": "to battery below", "input.transfer.high": "to battery above"},
+        mains=True,
     ),
-    ("Load", "W", (("watts", "load"),), (), 0),
-    ("Load", "%", (("ups_load", "load"),), (), 0),  # where no watts are known
-    (
+    ChartPlan("Load", "W", {"watts": "load"}, floor=0),
+    ChartPlan("Load", "%", {"ups_load": "load"}, floor=0),  # where no watts are known
+    ChartPlan(
         "Battery charge",
         "%",
-        (("battery_charge", "charge"),),
-        (("battery.charge.low", "low"), ("battery.charge.warning", "warning")),
-        None,
+        {"battery_charge": "charge"},
+        {"battery.charge.low": "low", "battery.charge.warning": "warning"},
     ),
-    ("Battery voltage", "V", (("battery_voltage", "battery"),), (), None),
-    ("Temperature", "°C", (("ups_temperature", "temperature"),), (), None),
-    ("Frequency", "Hz", (("input_frequency", "input"),), (), None),
+    ChartPlan("Battery voltage", "V", {"battery_voltage": "battery"}),
+    ChartPlan("Temperature", "°C", {"ups_temperature": "temperature"}),
+    ChartPlan("Frequency", "Hz", {"input_frequency": "input"}, mains=True),
 )
-MAINS = ("Voltage", "Frequency")
+COMPARED = (
+    ChartPlan("Load", "%", {"ups_load": ""}, floor=0),
+    ChartPlan("Input voltage", "V", {"input_voltage": ""}, mains=True),
+)
 
 
-async def wrong(datasette, request, title, words, status):
-    """An error page in words."""
-    context = {"title": title, "errors": [words], "status": status}
-    return Response.html(
-        await datasette.render_template("error.html", context, request=request), status=status
-    )
-
-
-async def side_by_side(datasette, request):
+async def side_by_side(datasette: Site, request: Request) -> Response:
     """GET /ups"""
     try:
-        span = read_span(request, datasette.timezone)
+        span = parse_time_range(request.args, datasette.timezone)
     except ValueError as error:
-        return await wrong(datasette, request, "Not a range", str(error), 400)
+        return await error_page(datasette, request, 400, str(error), title="Invalid range")
     rows = await select(datasette, "select * from ups_overview order by id")
     shown = [row for row in rows or [] if row["configured"]]
-    compared = await run(datasette, "ups_compare", {}) if shown else []
-    figures = ("ups_load", "input_voltage")
-    found = await histories(datasette, "", figures, span) if shown else {}
-    charts = []
-    for figure, title, unit, floor in (
-        ("ups_load", "Load", "%", 0),
-        ("input_voltage", "Input voltage", "V", None),
-    ):
-        points = found.get(figure) or {}
-        series = [(row["label"], points.get(row["name"], [])) for row in shown]
-        drawn = chart(
-            title,
-            unit,
-            series,
-            span.since,
-            span.until,
-            datasette.timezone,
-            floor=floor,
-            mains=figure == "input_voltage",
-        )
-        if drawn:
-            charts.append(drawn | {"href": _as_table(figure, "", span)})
     context = {
-        "upses": rows if rows is None else shown,
+        "upses": None if rows is None else shown,
         "gone": [row for row in rows or [] if not row["configured"]],
         "worst": sorted(shown, key=lambda row: (WORST[row["state"]], row["id"])),
-        "compared": compared,
+        "compared": await _compare(datasette, shown),
         "names": [row["name"] for row in shown],
-        "charts": charts,
+        "charts": await _draw_compared(datasette, shown, span),
         "span": span,
         "ranges": RANGES,
     }
     return await page(datasette, request, "pages/ups.html", context)
 
 
-def _as_table(figure, ups, span):
-    return "/telemetry/ups_history?" + urlencode({"ups": ups, "figure": figure, **span.asked}, safe="@")
+async def _compare(site: Site, upses: Sequence[Row]) -> list[Row] | None:
+    if not upses:
+        return []
+    sql = comparison_sql([(ups["id"], ups["name"]) for ups in upses[:MOST_COMPARED]])
+    return await select(site, sql, {"variable": "", "differing": ""})
 
 
-async def one(datasette, request):
+async def _draw_compared(site: Site, upses: Sequence[Row], span: TimeRange) -> list[LineChart]:
+    if not upses:
+        return []
+    found = await read_histories(site, "", [figure for plan in COMPARED for figure in plan.figures], span)
+    charts = []
+    for plan in COMPARED:
+        figure = next(iter(plan.figures))
+        points = found.get(figure) or {}
+        series = [Series(ups["label"], points.get(ups["name"], [])) for ups in upses]
+        if drawn := _draw(site, plan, series, span):
+            charts.append(replace(drawn, href=_table_address(figure, "", span)))
+    return charts
+
+
+def _draw(
+    site: Site,
+    plan: ChartPlan,
+    series: Sequence[Series],
+    span: TimeRange,
+    shaded: Sequence[Interval] = (),
+    limits: Sequence[Limit] = (),
+) -> LineChart | None:
+    data = LineChartData(
+        plan.title, plan.unit, series, span.since, span.until, shaded, limits, plan.floor, plan.mains
+    )
+    return draw_lines(data, site.timezone)
+
+
+def _table_address(figure: str, ups: str, span: TimeRange) -> str:
+    query = urlencode({"ups": ups, "figure": figure, **span.params}, safe="@")
+    return f"/telemetry/ups_history?{query}"
+
+
+async def one(datasette: Site, request: Request) -> Response:
     """GET /ups/NAME"""
     name = unquote(request.url_vars["name"])
     rows = await select(datasette, "select * from ups_overview where name = ?", [name])
     if rows is None:
-        return await wrong(datasette, request, "Too slow", TOO_SLOW, 503)
+        return await error_page(datasette, request, 503, TOO_SLOW, title="Too slow")
     if not rows:
-        names = [row["name"] for row in await select(datasette, "select name from ups order by id") or []]
-        there_are = f"There are: {', '.join(names)}." if names else "None was configured yet."
-        return await wrong(datasette, request, "Not found", f"No UPS {name}. {there_are}", 404)
+        return await _no_ups(datasette, request, name)
     try:
-        span = read_span(request, datasette.timezone)
+        span = parse_time_range(request.args, datasette.timezone)
     except ValueError as error:
-        return await wrong(datasette, request, "Not a range", str(error), 400)
+        return await error_page(datasette, request, 400, str(error), title="Invalid range")
     ups = rows[0]
-    given = {"ups": ups["id"]}
-    variables = await select(datasette, "select * from ups_variables where ups = :ups", given) or []
-    health = await run(datasette, "battery_health", {"ups": name})
-    context = {
+    found = await select_many(
+        datasette, **{key: (sql, {"ups": ups["id"]}) for key, sql in UPS_QUERIES.items()}
+    )
+    variables = found["variables"] or []
+    health = await run_query(datasette, "battery_health", ups=name)
+    context = found | {
         "ups": ups,
         "span": span,
         "ranges": RANGES,
-        "groups": group(variables),
-        "charts": await _charts(datasette, ups, variables, span),
-        "outages": await select(
-            datasette, f"select * from outages where ups = :ups order by id desc limit {OUTAGES}", given
-        ),
-        "events": await select(
-            datasette, f"select * from ups_events where ups = :ups order by id desc limit {EVENTS}", given
-        ),
-        "tests": _figures(
-            await select(
-                datasette,
-                "select * from ups_events where ups = :ups and event = 'TEST' order by id desc limit 10",
-                given,
-            )
-        ),
+        "groups": group_variables(variables),
+        "charts": await _draw_charts(datasette, ups, variables, span),
+        "tests": _parse_figures(found["tests"]),
         "health": health and health[0],
-        "coverage": await run(datasette, "monitoring_coverage", {"ups": name, "range": "1 d"}),
-        "battery_changes": await select(
-            datasette,
-            "select * from ups_battery_changes where ups = :ups order by changed_at desc limit 10",
-            given,
-        ),
-        "settings": await select(
-            datasette, "select * from ups_variable_changes where ups = :ups order by id desc limit 10", given
-        ),
-        "number": {row["variable"]: row["number"] for row in variables},
+        "coverage": await run_query(datasette, "monitoring_coverage", ups=name, range="1 d"),
+        "number": _numbers(variables),
         "offered": await order_forms(datasette, ups, variables),
     }
     return await page(datasette, request, "pages/ups/{name}.html", context)
 
 
-def _figures(rows):
+async def _no_ups(site: Site, request: Request, name: str) -> Response:
+    rows = await select(site, "select name from ups order by id")
+    names = ", ".join(row["name"] for row in rows or [])
+    there_are = f"There are: {names}." if names else "None was configured yet."
+    return await error_page(site, request, 404, f"No UPS {name}. {there_are}")
+
+
+def _parse_figures(rows: list[Row] | None) -> list[Row] | None:
     return None if rows is None else [row | {"figures": json.loads(row["figures"])} for row in rows]
 
 
-def group(variables):
+def _numbers(variables: Sequence[Row]) -> dict[str, float | None]:
+    return {row["variable"]: row["number"] for row in variables}
+
+
+def group_variables(variables: Sequence[Row]) -> list[tuple[str, list[tuple[Variable, Row]]]]:
     """(heading, [(Variable, row)]) in the order of variables.yml."""
     rows = {row["variable"]: row for row in variables}
-    found = {}
+    found: dict[str, list[tuple[Variable, Row]]] = {}
     for entry in in_page_order(list(rows)):
         found.setdefault(entry.group, []).append((entry, rows[entry.name]))
     headings = groups()
     return [(headings[name], found[name]) for name in headings if name in found]
 
 
-async def _charts(datasette, ups, variables, span):
-    numbers = {row["variable"]: row["number"] for row in variables}
-    figures = tuple(dict.fromkeys(figure for _, _, series, _, _ in CHARTS for figure, _ in series))
-    found = await histories(datasette, ups["name"], figures, span)
-    shaded = await on_battery(datasette, ups["id"], span)
-    charts = []
-    for title, unit, series, lines, floor in CHARTS:
-        if title in [one["title"] for one in charts]:
+async def _draw_charts(
+    site: Site, ups: Row, variables: Sequence[Row], span: TimeRange
+) -> list[LineChart | SlowChart]:
+    numbers = _numbers(variables)
+    figures = list(dict.fromkeys(figure for plan in CHARTS for figure in plan.figures))
+    found = await read_histories(site, ups["name"], figures, span)
+    shaded = await _read_on_battery(site, ups["id"], span)
+    charts: list[LineChart | SlowChart] = []
+    for plan in CHARTS:
+        if plan.title in [chart.title for chart in charts]:
             continue
-        if figures_slow := [figure for figure, _ in series if found[figure] is None]:
-            charts.append({"title": title, "slow": _as_table(figures_slow[0], ups["name"], span)})
+        if slow := [figure for figure in plan.figures if found[figure] is None]:
+            charts.append(SlowChart(plan.title, _table_address(slow[0], ups["name"], span)))
             continue
-        drawn = chart(
-            title,
-            unit,
-            [(label, found[figure].get(ups["name"], [])) for figure, label in series],
-            span.since,
-            span.until,
-            datasette.timezone,
-            shaded,
-            [
-                (f"{label} {numbers[name]:g}", numbers[name])
-                for name, label in lines
-                if numbers.get(name) is not None
-            ],
-            floor,
-            mains=title in MAINS,
-        )
-        if drawn:
-            charts.append(drawn | {"href": _as_table(series[0][0], ups["name"], span)})
+        series = [
+            Series(label, (found[figure] or {}).get(ups["name"], []))
+            for figure, label in plan.figures.items()
+        ]
+        limits = [
+            Limit(f"{label} {number:g}", number)
+            for variable, label in plan.limits.items()
+            if (number := numbers.get(variable)) is not None
+        ]
+        if drawn := _draw(site, plan, series, span, shaded, limits):
+            first = next(iter(plan.figures))
+            charts.append(replace(drawn, href=_table_address(first, ups["name"], span)))
     return charts
 
 
-async def on_battery(datasette, ups, span):
-    """(start, end) of the outages of a UPS that touch the span, unix seconds."""
-    rows = await select(
-        datasette,
-        """select started_at, ended_at from events where ups = ? and event = 'ONBATT' and started_at < ?
-        and (ended_at is null or ended_at > ?)""",
-        [ups, format_utc(span.until), format_utc(span.since)],
-    )
+async def _read_on_battery(site: Site, ups: int, span: TimeRange) -> list[Interval]:
+    """The outages of a UPS that touch the range."""
+    rows = await select(site, ON_BATTERY, {"ups": ups, **span.utc_params})
     return [
-        (parse_utc(row["started_at"]), parse_utc(row["ended_at"]) if row["ended_at"] else span.until)
+        Interval(parse_utc(row["started_at"]), parse_utc(row["ended_at"]) if row["ended_at"] else span.until)
         for row in rows or []
     ]
+
+
+async def read_histories(
+    site: Site,
+    ups: str,
+    figures: Sequence[str],
+    span: TimeRange,
+    clock: Callable[[], float] = time.monotonic,
+) -> dict[str, History | None]:
+    """Figure -> its history by UPS; `ups` '' is all UPSes. A figure that took too long is None.
+
+    A history is kept for a quarter of a bucket: a page that updates itself asks again and again for what
+    hardly moves.
+    """
+    kept: dict[object, tuple[float, History]] = site.cache.setdefault("histories", {})
+    if len(kept) > HISTORIES:
+        kept.clear()
+    keys = {figure: (ups, figure, *span.params.items()) for figure in figures}
+    found: dict[str, History | None] = {
+        figure: kept[key][1] for figure, key in keys.items() if key in kept and kept[key][0] >= clock()
+    }
+    missing = [figure for figure in figures if figure not in found]
+    answers = await asyncio.gather(
+        *(run_query(site, "ups_history", ups=ups, figure=figure, **span.utc_params) for figure in missing)
+    )
+    for figure, rows in zip(missing, answers, strict=True):
+        history = found[figure] = None if rows is None else points_by_ups(rows)
+        if rows and history is not None:
+            kept[keys[figure]] = (clock() + min(rows[0]["bucket_s"] / 4, LONGEST_KEPT_S), history)
+    return found

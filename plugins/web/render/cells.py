@@ -1,10 +1,13 @@
-"""What cells of views and queries lead to, and what the parameters of canned queries can be."""
+"""Links in the cells of views and queries, and the choices of parameters of canned queries."""
+
+import sqlite3
 
 from markupsafe import Markup
 
 from ingest.schema.overview import VIEWS
 from plugins.web.query import select
-from reporting.formatting import STATES, state_pill
+from plugins.web.render.filters import STATES, state_pill
+from plugins.web.site import Site
 from reporting.periods import ALL_PERS
 
 MOST = 500  # choices in a list; more are typed
@@ -22,7 +25,7 @@ HISTORY = (
 CHART = (
     "g.mark=line&g.x_column=at&g.x_type=temporal&g.y_column=value&g.y_type=quantitative&g.color_column=name"
 )
-TARGETS = {
+TARGETS = {  # column -> where its values lead
     "node": "/telemetry/nodes/{}",
     "sensor": "/telemetry/value_latest?sensor={}",
     "channel": "/telemetry/channel_history?channel={}#" + CHART,
@@ -30,15 +33,16 @@ TARGETS = {
     "gateway": "/nodes?gateway={}",
     "ups": "/telemetry/ups/{}",
 }
-QUERIES = {
+QUERIES = {  # parameter -> its choices
     "node": "select id as value, name || ' (' || id || ')' as label from nodes order by id",
     "sensor": "select id as value, name || ' (' || id || ')' as label from sensors order by id",
     "channel": "select id as value, name as label from channels order by id",
-    "ups": "select name as value, case label when name then name else label || ' (' || name || ')' end as label from ups order by id",
+    "ups": """select name as value,
+      case label when name then name else label || ' (' || name || ')' end as label from ups order by id""",
     "gateway": "select name as value, name as label from gateways order by id",
     "command": "select name as value, name as label from commands order by id",
 }
-LISTS = {
+LISTS = {  # parameter -> its choices
     "range": ("6 h", "24 h", "2 d", "7 d", "30 d", "90 d", "1 y"),
     "per": ALL_PERS,
     "figure": HISTORY,
@@ -47,32 +51,35 @@ LISTS = {
     "step": ("0.5", "1", "2", "5"),
     "kind": ("UPS", "node", "gateway", "clock"),
 }
-OF_QUERIES = {("message_statistics", "per"): ("node", "sensor", "type")}
+OF_QUERIES = {  # (query, parameter) -> its choices, where they are others
+    ("message_statistics", "per"): ("node", "sensor", "type"),
+}
 
 
-def link(row, value, column, table):
+def link(row: sqlite3.Row, value: object, column: str, table: str | None) -> Markup | None:
     """The cell as Markup, or None to leave it as it is. Tables keep their own links, made from foreign keys."""
     if value in (None, "") or isinstance(value, dict):
         return None
     if column in ("state", "severity", "verdict") and value in STATES:
-        return state_pill(value)
+        return state_pill(str(value))
     if table is not None and table not in VIEWS:
         return None
+    href = str(row["href"] or "") if "href" in row.keys() else ""
+    if column in ("name", "subject") and href.startswith("/"):
+        return Markup('<a href="{}">{}</a>').format(href, value)
     if column == "href" and str(value).startswith("/"):
         return Markup('<a href="{0}">{0}</a>').format(value)
-    if column in ("name", "subject") and "href" in row.keys() and str(row["href"] or "").startswith("/"):
-        return Markup('<a href="{}">{}</a>').format(row["href"], value)
     if column in TARGETS:
         return Markup('<a href="{}">{}</a>').format(TARGETS[column].format(value), value)
     return None
 
 
-async def choices(datasette, name, query=None):
+async def choices(site: Site, name: str, query: str | None = None) -> list[tuple[object, str]] | None:
     """(value, label) pairs for the parameter `name` of a canned query, or None where it is typed."""
-    listed = OF_QUERIES.get((query, name)) or LISTS.get(name)
+    listed = OF_QUERIES.get((query or "", name)) or LISTS.get(name)
     if listed:
         return [(value, value) for value in listed]
     if name not in QUERIES:
         return None
-    rows = await select(datasette, f"{QUERIES[name]} limit {MOST + 1}")
+    rows = await select(site, f"{QUERIES[name]} limit {MOST + 1}")
     return [(row["value"], row["label"]) for row in rows] if rows and len(rows) <= MOST else None

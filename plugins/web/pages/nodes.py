@@ -1,0 +1,169 @@
+"""The pages /nodes and /nodes/GATEWAY/NODE_ID."""
+
+import json
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from datasette import Request, Response
+from markupsafe import Markup
+
+from ingest.db.time import parse_utc
+from plugins.web.query import TOO_SLOW, Row, select, select_many
+from plugins.web.render.address import address_of
+from plugins.web.responses import error_page, page
+from plugins.web.site import Site
+from reporting.sparklines import (
+    BATTERY_LEVELS,
+    NODE_VALUES,
+    battery_days,
+    battery_levels,
+    node_values,
+    polyline,
+)
+
+FACETS = ("state", "gateway", "sketch_name", "location", "role")
+SEARCHED = ("name", "node_id", "sketch_name", "location", "gateway")
+WORST = {"Critical": 0, "Stale": 1, "Warning": 2, "No data": 3, "OK": 4}  # state -> place
+LEVELS_KEPT_S = 600  # the month of the batteries costs 30 look-ups a node
+IDS = 40  # node ids that a 404 lists
+LINE_WIDTH = 240  # of the line of battery levels
+NODE_QUERIES = {
+    "levels": """select received_at, level from (select received_at, level from battery_levels where node = :node
+      order by received_at desc limit 500) order by received_at""",
+    "values": "select * from value_latest where node = :node order by child_id, type",
+    "day": NODE_VALUES,
+    "silent_sensors": "select * from sensor_latest where node = :node and channel is null order by child_id",
+    "battery_changes": "select * from battery_changes where node = :node order by changed_at desc limit 10",
+    "messages": """select m.*, c.name as command_name from messages m join commands c on c.id = m.command
+      where m.id in (select id from messages where node = :node order by id desc limit 50) order by m.id desc""",
+    "orders": """select * from (select * from outbox order by id desc limit 1000) where node = :node
+      order by id desc limit 10""",
+}
+
+
+class NotFound(NamedTuple):
+    """Why there is no node to show, with an HTTP status."""
+
+    status: int
+    title: str
+    message: str
+
+
+def urgency(node: Row) -> tuple[int, float, int]:
+    """Sort key of a row of node_overview: worst first, then the longest silence."""
+    return WORST[node["state"]], -(node["silent_s"] or 0), node["id"]
+
+
+def gateway_metric(site: Site) -> dict[str, bool]:
+    """Gateway name -> whether it works in metric units."""
+    return {gateway.name: gateway.metric for gateway in site.config.gateways}
+
+
+async def nodes(datasette: Site, request: Request) -> Response:
+    """GET /nodes, filtered by the columns in FACETS and by `q`."""
+    rows = await select(datasette, "select * from node_overview")
+    chosen = {name: request.args[name] for name in FACETS if name in request.args}
+    search = (request.args.get("q") or "").strip()
+    grouped = request.args.get("group") == "location"
+    shown = sorted((row for row in rows or [] if _matches(row, chosen, search)), key=urgency)
+    if grouped:
+        shown.sort(key=lambda row: (not row["location"], row["location"].lower()))
+    kept = {**chosen, **({"q": search} if search else {}), **({"group": "location"} if grouped else {})}
+    context = {
+        "grouped": grouped,
+        "address": address_of("/nodes", kept),
+        "gateways": datasette.config.gateways,
+        "all": rows,
+        "nodes": shown,
+        "chosen": chosen,
+        "search": search,
+        "facets": {name: _count_values(rows or [], name) for name in FACETS},
+        "levels": await _battery_levels(datasette),
+    }
+    return await page(datasette, request, "pages/nodes.html", context)
+
+
+def _matches(row: Row, chosen: dict[str, str], search: str) -> bool:
+    text = " ".join(str(row[name] or "") for name in SEARCHED).lower()
+    return all(str(row[name] or "") == value for name, value in chosen.items()) and all(
+        word in text for word in search.lower().split()
+    )
+
+
+def _count_values(rows: Sequence[Row], name: str) -> list[tuple[str, int]]:
+    """(value, count) of a column, most frequent first; nothing when all rows agree or no two do."""
+    counts: dict[str, int] = {}
+    for row in rows:
+        value = str(row[name] or "")
+        counts[value] = counts.get(value, 0) + 1
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0])) if 1 < len(counts) < len(rows) else []
+
+
+async def _battery_levels(site: Site) -> dict[int, Markup]:
+    """Key of a node -> its battery level in the last 30 days, kept for a while."""
+    now = time.time()
+    until, sparks = site.cache.get("battery_levels", (0, {}))
+    if now < until:
+        return sparks
+    rows = await select(site, BATTERY_LEVELS, {"days": json.dumps(battery_days(now))})
+    sparks = battery_levels(rows, now)
+    if rows is not None:
+        site.cache["battery_levels"] = (now + LEVELS_KEPT_S, sparks)
+    return sparks
+
+
+async def node(datasette: Site, request: Request) -> Response:
+    """GET /nodes/GATEWAY/NODE_ID"""
+    row = await _find_node(datasette, request.url_vars["gateway"], request.url_vars["node_id"])
+    if isinstance(row, NotFound):
+        return await error_page(datasette, request, row.status, row.message, title=row.title)
+    params = {"node": row["id"]}
+    found = await select_many(datasette, **{name: (sql, params) for name, sql in NODE_QUERIES.items()})
+    levels = [(parse_utc(level["received_at"]), level["level"]) for level in found["levels"] or []]
+    last_seen = parse_utc(row["last_seen_at"]) if row["state"] == "Stale" and row["last_seen_at"] else None
+    context = found | {
+        "node": row,
+        "sparks": node_values(found["day"], found["values"], time.time(), last_seen),
+        "battery_line": polyline(levels, 0, 100, LINE_WIDTH),
+        "battery_levels": found["levels"],
+        "battery_marks": _change_marks(found["battery_changes"] or [], levels),
+        "metric": gateway_metric(datasette),
+    }
+    return await page(datasette, request, "pages/nodes/{gateway}/{node_id}.html", context)
+
+
+def _change_marks(changes: Sequence[Row], levels: Sequence[tuple[float, float]]) -> list[float]:
+    """Where on the line of battery levels, (unix seconds, per cent), the battery was changed."""
+    if len(levels) < 2:
+        return []
+    first, last = levels[0][0], levels[-1][0]
+    times = [parse_utc(change["changed_at"]) for change in changes]
+    return [round((at - first) / (last - first or 1) * LINE_WIDTH, 1) for at in times if first <= at <= last]
+
+
+async def _find_node(site: Site, gateway: str, number: str) -> Row | NotFound:
+    """The row of node_overview."""
+    too_slow = NotFound(503, "Too slow", TOO_SLOW)
+    gateways = await select(site, "select id, name from gateways order by id")
+    if gateways is None:
+        return too_slow
+    keys = {row["name"]: row["id"] for row in gateways}
+    if gateway not in keys:
+        there_are = f"There are: {', '.join(keys)}." if keys else "None was configured yet."
+        return NotFound(404, "Not found", f"No gateway {gateway}. {there_are}")
+    if number.isascii() and number.isdigit() and len(number) <= 3:
+        key = 256 * keys[gateway] + int(number)
+        rows = await select(site, "select * from node_overview where gateway = ? and id = ?", [gateway, key])
+        if rows is None:
+            return too_slow
+        if rows:
+            return rows[0]
+    heard = await select(
+        site, "select node_id from nodes where gateway = ? order by node_id", [keys[gateway]]
+    )
+    ids = [str(row["node_id"]) for row in heard or []]
+    listed = ", ".join(ids[:IDS]) + (" ..." if len(ids) > IDS else "")
+    return NotFound(
+        404, "Not found", f"No node {number} on gateway {gateway}. Heard so far: {listed or 'none'}"
+    )

@@ -1,0 +1,83 @@
+"""The canned queries of metadata.yml, and how they are run over a plain connection."""
+
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import yaml
+
+METADATA = Path(__file__).parents[1] / "metadata.yml"
+DATABASE = "telemetry"
+CHECK_EVERY = 1000  # instructions of SQLite between two looks at the clock
+
+Row: TypeAlias = dict[str, Any]  # Any: a column is whatever SQLite gives
+Rows: TypeAlias = list[Row] | None  # None: the query took too long
+Params: TypeAlias = Mapping[str, Any] | Sequence[Any]  # Any: whatever SQLite takes
+
+
+class CannedQuery(NamedTuple):
+    """A query; parameters that are left out are empty, which means "all" or a default."""
+
+    sql: str
+    params: tuple[str, ...]
+
+    def fill(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters to run it with."""
+        return {**dict.fromkeys(self.params, ""), **given}
+
+
+def parse_queries(queries: Mapping[str, Any]) -> dict[str, CannedQuery]:
+    """The entries under `queries:` of metadata.yml by name. Any: YAML."""
+    return {
+        name: CannedQuery(query["sql"], tuple(query.get("params") or ())) for name, query in queries.items()
+    }
+
+
+def load_queries(path: Path = METADATA) -> dict[str, CannedQuery]:
+    """The canned queries of a metadata file by name."""
+    metadata = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return parse_queries(metadata["databases"][DATABASE]["queries"])
+
+
+class QueryReader:
+    """Runs queries over one connection that has the SQL functions, for `limit_s` seconds each at most."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        queries: Mapping[str, CannedQuery],
+        limit_s: float | None = None,
+    ) -> None:
+        self._connection, self._queries, self._limit_s = connection, queries, limit_s
+
+    def run(self, name: str, params: Mapping[str, Any]) -> Rows:
+        """Rows of a canned query; None when it took too long."""
+        query = self._queries[name]
+        return self.select(query.sql, query.fill(params))
+
+    def select(self, sql: str, params: Params = ()) -> Rows:
+        """Rows of a query; None when it took too long."""
+        try:
+            with self._time_limit():
+                cursor = self._connection.execute(sql, params)
+                names = [column[0] for column in cursor.description]
+                return [dict(zip(names, row, strict=True)) for row in cursor]
+        except sqlite3.OperationalError as error:
+            if error.args != ("interrupted",):
+                raise
+            return None
+
+    @contextmanager
+    def _time_limit(self) -> Iterator[None]:
+        if self._limit_s is None:
+            yield
+            return
+        deadline = time.monotonic() + self._limit_s
+        self._connection.set_progress_handler(lambda: int(time.monotonic() >= deadline), CHECK_EVERY)
+        try:
+            yield
+        finally:
+            self._connection.set_progress_handler(None, 0)

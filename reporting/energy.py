@@ -1,0 +1,73 @@
+"""Energy and cost by period: rows of the canned query energy_by_day brought together. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from reporting.canned_queries import Row
+
+SEVERAL = "several"  # currency of a sum over currencies, which has no cost
+
+
+class EnergyPeriod(NamedTuple):
+    """One period: the row of each UPS by its name, and that of all UPSes together."""
+
+    label: str
+    upses: dict[str, Row]
+    site: Row
+
+
+@dataclass
+class EnergyTotal:
+    """kWh, cost, and seconds measured and not measured, over all periods."""
+
+    kwh: float | None = None
+    cost: float | None = None
+    currency: str | None = None
+    covered_s: float = 0
+    uncovered_s: float = 0
+
+    def add(self, row: Row) -> None:
+        """Take one row of energy_by_day in."""
+        if row["kwh"] is not None:
+            self.kwh = (self.kwh or 0) + row["kwh"]
+        if row["currency"] is not None:
+            self.currency = row["currency"] if self.currency in (None, row["currency"]) else SEVERAL
+        if row["cost"] is not None:
+            self.cost = (self.cost or 0) + row["cost"]
+        if self.currency == SEVERAL:
+            self.cost = None
+        self.covered_s += row["covered_s"] or 0
+        self.uncovered_s += row["uncovered_s"] or 0
+
+    @property
+    def coverage(self) -> float | None:
+        """How much of the time was measured, per cent."""
+        span = self.covered_s + self.uncovered_s
+        return round(100 * self.covered_s / span, 1) if span else None
+
+
+def site_rows(rows: Iterable[Row] | None) -> list[Row]:
+    """Those of energy_by_day that are of all UPSes together."""
+    return [row for row in rows or () if row["ups"] is None]
+
+
+def by_period(rows: Iterable[Row]) -> list[EnergyPeriod]:
+    """The rows of energy_by_day, newest first, by period."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["starts_at"], []).append(row)
+    return [
+        EnergyPeriod(
+            own[0]["period"], {row["name"]: row for row in own if row["ups"] is not None}, site_rows(own)[0]
+        )
+        for own in found.values()
+    ]
+
+
+def totals(rows: Iterable[Row]) -> dict[str, EnergyTotal]:
+    """Name of a UPS, and `House` for all of them -> its total."""
+    found: dict[str, EnergyTotal] = {}
+    for row in rows:
+        found.setdefault(row["name"], EnergyTotal()).add(row)
+    return found

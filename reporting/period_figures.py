@@ -1,0 +1,204 @@
+"""The figures of a report: what a period of time was like, block by block.
+
+Every block is what a canned query gives for the time of the report, so that it leads to the same figures as
+data; what is computed beyond that is here. Over a plain connection that has the SQL functions.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from math import ceil, floor
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from reporting.canned_queries import CannedQuery, QueryReader, Row, Rows
+from reporting.charts import COLOURS, BarChart, Mark, draw_bars, draw_histogram
+from reporting.energy import site_rows
+from reporting.formatting import NARROW_SPACE, format_figure
+from reporting.outages import OUTAGES_BETWEEN, MainsOutage, OutageSummary, parse_outage, summarize
+from reporting.periods import WHOLE, local_periods
+from reporting.report_period import Period
+
+OUTAGES = 50  # of the table
+VOLTS = 1  # of a bin of the histogram
+BINS = 60  # more than this, and each UPS has an axis of its own
+TICKS, TICK = 6, {"hour": "%H:%M", "day": "%-d %b", "month": "%b"}  # below the bars
+MINUTE_S = 60  # less than this not measured counts for nothing
+COUNTS = """select (select count(*) from ups) as upses, (select count(*) from nodes) as nodes,
+  (select count(*) from tariffs) as tariffs"""
+OWN_QUERIES = {"mains_outages": CannedQuery(OUTAGES_BETWEEN, ("since", "until"))}
+
+
+class Counts(NamedTuple):
+    """How many UPSes, nodes and tariffs there are: what there is nothing of has no block."""
+
+    upses: int
+    nodes: int
+    tariffs: int
+
+
+class Block(NamedTuple):
+    """What a block of the report shows: a query and its parameters beside the time."""
+
+    query: str
+    params: Mapping[str, Any] = {}  # Any: whatever SQLite takes
+
+
+class Availability(NamedTuple):
+    """A row of monitoring_coverage; how much of the time was measured and, of that, on mains, per cent."""
+
+    row: Row
+    measured: float | None
+    on_mains: float | None
+    on_battery_s: float | None
+
+
+class VoltageTable(NamedTuple):
+    """voltage_histogram by bin: names of the UPSes, and (from, to, name -> row) of each bin, in V."""
+
+    names: list[str]
+    bins: list[tuple[float, float, dict[str, Row]]]
+
+
+@dataclass(frozen=True)
+class UpsFigures:
+    """What is computed of the blocks of UPSes. None where a query took too long."""
+
+    summary: OutageSummary
+    outages: list[MainsOutage] | None  # the newest OUTAGES
+    older_outages: int
+    availability: list[Availability] | None
+    site: Row | None  # energy_by_day of all UPSes together
+    measured: float | None  # per cent of the time, by all UPSes together
+    energy_bars: BarChart | None
+    histograms: list[BarChart]
+    voltages: VoltageTable | None
+
+
+@dataclass(frozen=True)
+class PeriodFigures:
+    """The rows of each block, None for one that took too long; query strings that lead to them."""
+
+    rows: dict[str, Rows]
+    links: dict[str, str]
+    ups: UpsFigures | None
+
+
+def blocks_of(period: Period, counts: Counts) -> dict[str, Block]:
+    """The blocks that have something to show."""
+    of_upses = {
+        "outages": Block("mains_outages"),
+        "coverage": Block("monitoring_coverage", {"per": WHOLE}),
+        "energy": Block("energy_by_day", {"per": WHOLE}),
+        "steps": Block("energy_by_day", {"per": period.step}),
+        "load": Block("load_report"),
+        "quality": Block("power_quality", {"per": WHOLE}),
+        "volts": Block("voltage_histogram", {"step": VOLTS}),
+    }
+    of_nodes = {"silent": Block("silent_nodes"), "nodes": Block("node_report")}
+    of_all = {"replace": Block("batteries_to_replace"), "events": Block("event_counts")}
+    return {**(of_upses if counts.upses else {}), **(of_nodes if counts.nodes else {}), **of_all}
+
+
+def read_figures(reader: QueryReader, period: Period, counts: Counts) -> PeriodFigures:
+    """All figures; each query has a time limit of its own. `reader` knows OWN_QUERIES too."""
+    blocks = blocks_of(period, counts)
+    rows = {
+        name: reader.run(block.query, {**block.params, **period.utc_params}) for name, block in blocks.items()
+    }
+    links = {name: urlencode({**block.params, **period.params}) for name, block in blocks.items()}
+    return PeriodFigures(rows, links, _figures_of_upses(rows, period) if counts.upses else None)
+
+
+def _figures_of_upses(rows: Mapping[str, Rows], period: Period) -> UpsFigures:
+    outages = None if rows["outages"] is None else [parse_outage(row) for row in rows["outages"]]
+    site = next(iter(site_rows(rows["energy"])), None)
+    return UpsFigures(
+        summarize(outages or [], period.since, period.until),
+        None if outages is None else outages[::-1][:OUTAGES],
+        max(0, len(outages or []) - OUTAGES),
+        availability(rows["coverage"], rows["energy"]),
+        site,
+        measured_share(site) if site else None,
+        energy_bars(site_rows(rows["steps"]), period),
+        histograms(rows["volts"] or []),
+        by_voltage(rows["volts"]) if rows["volts"] else None,
+    )
+
+
+def share(part: float, whole: float, digits: int) -> float | None:
+    """Per cent that are never 100 where something is missing; None of nothing."""
+    scale: int = 10**digits
+    return floor(100 * scale * max(0, min(1, part / whole)) + 1e-6) / scale if whole else None
+
+
+def measured_share(row: Row) -> float | None:
+    """How much of the time was measured, per cent, of a row with covered_s and uncovered_s."""
+    missing = row["uncovered_s"] if row["uncovered_s"] >= MINUTE_S else 0
+    return share(row["covered_s"], row["covered_s"] + missing, 1)
+
+
+def availability(coverage: Rows, energy: Rows) -> list[Availability] | None:
+    """Rows of monitoring_coverage with the time on battery, which those of energy_by_day have."""
+    if coverage is None:
+        return None
+    on_battery = {row["ups"]: row["on_battery_s"] for row in energy or []}
+    found = []
+    for row in coverage:
+        battery_s, covered_s = on_battery.get(row["ups"]), row["covered_s"]
+        on_mains = None if energy is None else share(covered_s - (battery_s or 0), covered_s, 3)
+        found.append(Availability(row, measured_share(row), on_mains, battery_s))
+    return found
+
+
+def energy_bars(rows: Sequence[Row], period: Period) -> BarChart | None:
+    """A bar for each step of the period, also for those of which nothing is known; None without energy."""
+    known, zone = {row["period"]: row["kwh"] for row in rows}, ZoneInfo(period.timezone)
+    most = max((kwh for kwh in known.values() if kwh), default=0)
+    steps = local_periods(period.step, period.since, period.end, period.timezone)
+    if not most or len(steps) < 2:
+        return None
+    every = ceil(len(steps) / TICKS)
+    return BarChart(
+        f"By the {period.step}",
+        "kWh",
+        f"The house in each {period.step}; at most {most:.2f}{NARROW_SPACE}kWh.",
+        draw_bars(
+            [
+                (known.get(label), f"{label}: {format_figure(known.get(label), 'kWh')}")
+                for _, _, label in steps
+            ]
+        ),
+        [
+            Mark(
+                f"{datetime.fromtimestamp(step.start, zone):{TICK[period.step]}}",
+                across=round((number + 0.5) / len(steps) * 100, 2),
+            )
+            for number, step in enumerate(steps)
+            if number % every == 0
+        ],
+    )
+
+
+def histograms(rows: Sequence[Row]) -> list[BarChart]:
+    """A chart for each UPS, on one axis where that is not too wide."""
+    counts: dict[str, dict[int, int]] = {}
+    for row in rows:
+        counts.setdefault(row["name"], {})[round(row["volts"] / VOLTS)] = row["hours"]
+    bins = [number for own in counts.values() for number in own]
+    shared = bool(bins) and max(bins) - min(bins) < BINS
+    charts = []
+    for number, (name, own) in enumerate(counts.items()):
+        shown = bins if shared else own
+        charts.append(draw_histogram(name, "V", own, min(shown), max(shown), VOLTS, number % COLOURS + 1))
+    return charts
+
+
+def by_voltage(rows: Sequence[Row]) -> VoltageTable:
+    """Rows of voltage_histogram as a table."""
+    found: dict[tuple[float, float], dict[str, Row]] = {}
+    for row in rows:
+        found.setdefault((row["volts"], row["below"]), {})[row["name"]] = row
+    names = list(dict.fromkeys(row["name"] for row in rows))
+    return VoltageTable(names, [(low, below, own) for (low, below), own in sorted(found.items())])
