@@ -106,7 +106,7 @@ def test_an_empty_house_has_no_examples_of_what_it_has_not(make_site):
     site = make_site(filled=False, gateways=())
     told = {call["path"]: call for call in calls(site)}
     assert told["/nodes/GATEWAY/NODE_ID"]["curl"] is None and told["/-/orders"]["curl"] is None
-    assert "There is nothing on this site yet to make an example of" in site.page("/api")
+    assert "This site has no data for an example yet" in site.page("/api")
     for link in links(site.page("/api")):
         assert site.get(link).status_code == 200, link
 
@@ -115,11 +115,11 @@ def test_who_may(make_site):
     site = make_site(access=replace(ACCESS, read="signed-in"))
     assert site.get("/api").status_code == 401 and site.get("/api.json").status_code == 401
     page = html.unescape(site.get("/api", headers=bearer()).text)
-    assert "Whoever is signed in or sends a token may." in page
-    assert "with the right <code>order</code> may; you do." in page
+    assert "Needs a signed-in user or a token." in page
+    assert "Needs the right <code>order</code>, which you have." in page
     assert "bot may not do this: <code>may:</code> in config.yml does not list upload." in page
     assert 'curl -s -H "Authorization: Bearer $TOKEN" "http://localhost/nodes"' in page
-    assert "Whoever reaches this site may." in html.unescape(make_site(access=ACCESS).page("/api"))
+    assert "Open to everybody who reaches this site." in html.unescape(make_site(access=ACCESS).page("/api"))
 
 
 def test_the_base_is_the_address_that_was_asked_for(make_site):

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from reporting.periods import local_periods
-from reporting.report_period import read_period
+from reporting.report_period import parse_period
 
 ROME = ZoneInfo("Europe/Rome")
 NOW = datetime(2026, 11, 21, 15, 20, 30, tzinfo=ROME).timestamp()
@@ -18,11 +18,11 @@ def at(text):
 
 
 def period(now=NOW, began="2020-01-01", **asked):
-    return read_period(asked, "Europe/Rome", began and at(began), now)
+    return parse_period(asked, "Europe/Rome", began and at(began), now)
 
 
 @pytest.mark.parametrize(
-    "asked, since, end, words, step",
+    "asked, since, end, title, step",
     [
         ({"period": "day", "of": "2026-11-20"}, "2026-11-20", "2026-11-21", "20 November 2026", "hour"),
         (
@@ -44,15 +44,15 @@ def period(now=NOW, began="2020-01-01", **asked):
         ({"period": "year", "of": "2025"}, "2025-01-01", "2026-01-01", "2025", "month"),
     ],
 )
-def test_whole_local_periods(asked, since, end, words, step):
+def test_whole_local_periods(asked, since, end, title, step):
     found = period(**asked)
-    assert (found.since, found.end, found.words, found.step) == (at(since), at(end), words, step)
+    assert (found.since, found.end, found.title, found.step) == (at(since), at(end), title, step)
     assert (
-        found.given == {"since": since, "until": end}
+        found.params == {"since": since, "until": end}
         if found.end < NOW
         else found.until in (int(NOW), found.since)
     )
-    assert found.so_far == (found.end > NOW)
+    assert found.is_open == (found.end > NOW)
 
 
 @pytest.mark.parametrize("day, hours", [("2026-10-25", 25), ("2026-03-29", 23), ("2026-11-20", 24)])
@@ -64,8 +64,8 @@ def test_days_are_as_long_as_they_are(day, hours):
 
 def test_what_goes_on_ends_now():
     found = period(period="month", of="2026-11-01")
-    assert found.so_far and found.until == int(NOW) and found.last_day == "2026-11-21"
-    assert found.given == {"since": "2026-11-01", "until": "2026-11-21T14:20:30.000Z"}
+    assert found.is_open and found.until == int(NOW) and found.last_day == "2026-11-21"
+    assert found.params == {"since": "2026-11-01", "until": "2026-11-21T14:20:30.000Z"}
     ahead = period(period="day", of="2027-01-01")
     assert ahead.until == ahead.since > NOW
 
@@ -87,16 +87,16 @@ def test_the_usual_one_is_the_last_month_unless_this_one_knows_more(now, began, 
 
 
 def test_the_usual_day_is_yesterday():
-    assert period(period="day").since == at("2026-11-20") and period(period="year").words == "2025"
+    assert period(period="day").since == at("2026-11-20") and period(period="year").title == "2025"
 
 
 def test_the_ones_beside_it():
     for per in ("day", "week", "month", "year"):
         own = period(period=per, of="2026-10-25")
-        before, after = own.beside(NOW)
+        before, after = own.neighbours(NOW)
         assert before.end == own.since and after.since == own.end and before.per == after.per == per
-        assert period(period=per, of=after.of) == after and period(period=per, of=own.last_day) == own
-    assert period(since="2026-11-01").beside(NOW) == (None, None)
+        assert period(period=per, of=after.first_day) == after and period(period=per, of=own.last_day) == own
+    assert period(since="2026-11-01").neighbours(NOW) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -117,20 +117,20 @@ def test_the_ones_beside_it():
 def test_a_chosen_time_counts_whole_hours_or_days(asked, since, until):
     found = period(**asked)
     assert (found.since, found.until, found.per) == (at(since), at(until), "chosen")
-    assert f"{datetime.fromtimestamp(found.since, ROME):%-d %b %Y %H:%M}" in found.words
+    assert f"{datetime.fromtimestamp(found.since, ROME):%-d %b %Y %H:%M}" in found.title
 
 
 @pytest.mark.parametrize(
     "asked, words",
     [
-        ({"period": "moon"}, "no period: day, week, month, year"),
-        ({"period": "hour"}, "no period"),
-        ({"of": "2026-13-01"}, "no day"),
-        ({"of": "soon"}, "no day, month or year"),
-        ({"of": "2026-W47-1"}, "no day"),
+        ({"period": "moon"}, "not a period: day, week, month, year"),
+        ({"period": "hour"}, "not a period"),
+        ({"of": "2026-13-01"}, "not a day"),
+        ({"of": "soon"}, "not a day, month or year"),
+        ({"of": "2026-W47-1"}, "not a day"),
         ({"of": "0001-01-01"}, "no report of"),
         ({"of": "9999-12-31", "period": "year"}, "no report of"),
-        ({"since": "x"}, "no time"),
+        ({"since": "x"}, "not a date or time"),
         ({"until": "2026-11-01"}, "needs since"),
         ({"since": "2026-11-02", "until": "2026-11-01"}, "before until"),
         ({"since": "2027-01-01"}, "which is now"),
