@@ -74,7 +74,7 @@ class SourceReader(threading.Thread, ABC):
     """A thread that polls the UPSes of one source.
 
     It asks for `ups.status` every `status_s`, for all variables every `poll_s` and, while on battery, every
-    `status_s`. `emit(item)` takes what is found, from this thread.
+    `status_s`. `emit(item)` takes what is found, from this thread; `monotonic` is its clock.
     """
 
     def __init__(
@@ -84,11 +84,13 @@ class SourceReader(threading.Thread, ABC):
         poll_s: float,
         health: Health,
         emit: Callable[[UpsItem], object],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(name=f"ups {name}", daemon=True)
         self.source, self.status_s, self.poll_s = name, min(status_s, poll_s), poll_s
         self.health = health
         self._emit = emit
+        self._monotonic = monotonic
         self._stopping = threading.Event()
         self._states: dict[str, UpsPollState] = {}
         self._last_logged = ("", 0.0)  # outcome, monotonic seconds
@@ -165,7 +167,7 @@ class SourceReader(threading.Thread, ABC):
 
     def _rounds(self) -> Iterator[None]:
         """One round of polls every `status_s`, in step with the clock whatever a round takes."""
-        due = time.monotonic()
+        due = self._monotonic()
         while not self._stopping.is_set():
             for name in self._names():
                 if self._stopping.is_set():
@@ -173,7 +175,7 @@ class SourceReader(threading.Thread, ABC):
                 self._poll(self._states.setdefault(name, UpsPollState(name)))
             self._update_health()
             yield
-            now = time.monotonic()
+            now = self._monotonic()
             due = max(due + self.status_s, now)
             self._wait(due - now)
 
@@ -182,7 +184,7 @@ class SourceReader(threading.Thread, ABC):
         self._stopping.wait(seconds)
 
     def _poll(self, state: UpsPollState) -> None:
-        now = time.monotonic()
+        now = self._monotonic()
         if state.status == "" and now < state.due:
             return  # it has no status (a PDU): all of it, now and then
         try:
@@ -200,7 +202,7 @@ class SourceReader(threading.Thread, ABC):
     def _poll_status(self, state: UpsPollState, before: str) -> bool:
         """Ask for the status alone; returns whether it has changed."""
         status = self._read_status(state.name)
-        at, monotonic = time.time(), time.monotonic()
+        at, monotonic = time.time(), self._monotonic()
         self._count_answer(at)
         if status == before:
             state.coalesced += 1
@@ -212,7 +214,7 @@ class SourceReader(threading.Thread, ABC):
 
     def _poll_all(self, state: UpsPollState, now: float) -> None:
         variables, writable, settings = self._read_all(state.name)
-        at, monotonic = time.time(), time.monotonic()
+        at, monotonic = time.time(), self._monotonic()
         self._count_answer(at)
         status = state.status = variables.get("ups.status", "")
         state.due = now + self.poll_s - self.status_s / 2
@@ -262,7 +264,7 @@ class SourceReader(threading.Thread, ABC):
         poll = Poll(
             state.name,
             time.time(),
-            time.monotonic(),
+            self._monotonic(),
             self.poll_s,
             outcome=error.outcome,
             where=self._failure_location(error.outcome),
@@ -279,7 +281,7 @@ class SourceReader(threading.Thread, ABC):
         problem = f"{error.outcome}: {error.message}"
         self.health.fail("lost", problem)
         outcome, logged_at = self._last_logged
-        now = time.monotonic()
+        now = self._monotonic()
         if error.outcome != outcome or now - logged_at > LOG_INTERVAL_S:
             log.warning("%s: %s", self.source, problem)
             self._last_logged = (error.outcome, now)

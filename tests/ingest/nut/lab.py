@@ -44,7 +44,10 @@ def nut_program(name: str) -> str:
     pytest.skip(f"{name} is not installed: apt-get install nut-server")
 
 
-def until(get: Callable[[], Value], wanted: Callable[[Value], bool], seconds: float = 10) -> Value:
+WAIT_S = 60.0  # for what takes a second or two on a machine with nothing else to do
+
+
+def until(get: Callable[[], Value], wanted: Callable[[Value], bool], seconds: float = WAIT_S) -> Value:
     """Ask until the answer is wanted; the last one if it never is, so that an assertion shows it."""
     deadline = time.monotonic() + seconds
     while True:

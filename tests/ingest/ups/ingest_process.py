@@ -8,9 +8,10 @@ import subprocess
 import sys
 import time
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
-from tests.ingest.nut.lab import until
+from tests.ingest.nut.lab import WAIT_S, until
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
 
@@ -52,7 +53,7 @@ class IngestProcess:
     def stop(self):
         """SIGTERM; returns the exit code."""
         self.process.terminate()
-        return self.process.wait(15)
+        return self.process.wait(60)
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
@@ -77,7 +78,8 @@ class IngestProcess:
 
     def events(self, ups, event="%"):
         return self.rows(
-            "select e.* from events e join ups u on u.id = e.ups where u.name = ? and e.event like ? order by e.id",
+            """select e.* from events e join ups u on u.id = e.ups where u.name = ? and e.event like ?
+            order by e.id""",
             ups,
             event,
         )
@@ -95,7 +97,7 @@ class IngestProcess:
     def status(self, source):
         return (self.rows("select * from ingest_status where source = ?", source) or [{}])[0]
 
-    def wait_event(self, ups, event, is_open=True, seconds=8):
+    def wait_event(self, ups, event, is_open=True, seconds=WAIT_S):
         """The last event of that kind, once it is open or closed."""
 
         def last():
@@ -106,7 +108,7 @@ class IngestProcess:
         assert row is not None and (row["ended_at"] is None) == is_open, self.log.read_text()[-3000:]
         return row
 
-    def wait_sample(self, ups, after=0.0, seconds=8):
+    def wait_sample(self, ups, after=0.0, seconds=WAIT_S):
         """The first sample that was taken after a time, unix seconds."""
         rows = until(lambda: [s for s in self.samples(ups) if at(s["sampled_at"]) > after], bool, seconds)
         assert rows, self.log.read_text()[-3000:]
@@ -118,10 +120,10 @@ def at(text):
     return datetime.fromisoformat(text).timestamp()
 
 
-def longest_gap(samples, start, end):
-    """The longest pause in s between samples within start..end, unix seconds."""
+def gaps(samples, start, end):
+    """The pauses in s between start, the samples within start..end, and end; unix seconds."""
     times = [start, *(at(s["sampled_at"]) for s in samples if start < at(s["sampled_at"]) < end), end]
-    return max(later - before for before, later in zip(times, times[1:]))
+    return [later - before for before, later in pairwise(times)]
 
 
 def now():

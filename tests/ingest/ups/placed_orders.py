@@ -3,7 +3,7 @@
 import sqlite3
 import time
 
-from tests.ingest.nut.lab import until
+from tests.ingest.nut.lab import WAIT_S, until
 
 
 def order(ingest, command=None, variable=None, value=None, ups="rack@lab", by="owner", **columns):
@@ -26,7 +26,7 @@ def row(ingest, number):
     return ingest.rows("select * from ups_orders where id = ?", number)[0]
 
 
-def ended(ingest, number, seconds=10):
+def ended(ingest, number, seconds=WAIT_S):
     """The row, once it has come to an end."""
     found = until(lambda: row(ingest, number), lambda row: row["done_at"], seconds)
     assert found["done_at"], (found, ingest.log.read_text()[-3000:])

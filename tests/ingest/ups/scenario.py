@@ -10,7 +10,7 @@ START = 1_800_000_000.0
 
 
 class Scenario:
-    """`full()` is a poll of all variables after `after` s, `status()` one of the status alone, `failed()` one that fails."""
+    """`full()` polls all variables after `after` s, `status()` the status alone, `failed()` fails."""
 
     def __init__(self, machine=None, poll_s=10.0, status_s=2.0, **variables):
         self.machine = machine or EventMachine()

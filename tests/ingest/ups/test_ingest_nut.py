@@ -1,4 +1,7 @@
-"""The whole ingest process against a real upsd with dummy-ups, and a second server beside it that must not notice."""
+"""The whole ingest process against a real upsd with dummy-ups, and a second server beside it.
+
+How soon something is noticed is a matter of `test_ups_pace`; here a busy machine may take its time.
+"""
 
 import time
 
@@ -7,13 +10,19 @@ import pytest
 from ingest.demo.ups.upsd import DemoUpsd
 from ingest.ups.figures import column, parse_figures
 from tests.ingest.nut.lab import DEVICES, Lab, until
-from tests.ingest.ups.ingest_process import IngestProcess, at, longest_gap, now
+from tests.ingest.ups.ingest_process import IngestProcess, at, now
 
-POLL_S, STATUS_S = 2.0, 0.5
-PLAIN = "ups.status: OL\nups.load: 50\nups.realpower.nominal: 900\nbattery.charge: 100\nbattery.runtime: 1800\ninput.voltage: 230.4\n"
+PLAIN = """\
+ups.status: OL
+ups.load: 50
+ups.realpower.nominal: 900
+battery.charge: 100
+battery.runtime: 1800
+input.voltage: 230.4
+"""
 CONFIG = """
 nut:
-  - {{name: lab, port: {lab}, poll_s: 2, status_s: 0.5}}
+  - {{name: lab, port: {lab}, poll_s: 2, status_s: 1}}
   - {{name: other, port: {other}, ups: [rack], poll_s: 2, status_s: 0.5, username: operator, password: wrong}}
 ups:
   plain@lab: {{label: Plain, power_factor: 0.7}}
@@ -32,13 +41,15 @@ def lab():
 
 @pytest.fixture(scope="module")
 def ingest(lab, tmp_path_factory):
-    with DemoUpsd() as other:
-        with IngestProcess(
+    with (
+        DemoUpsd() as other,
+        IngestProcess(
             tmp_path_factory.mktemp("nut"), CONFIG.format(lab=lab.port, other=other.port)
-        ) as ingest:
-            for name in ("plain@lab", "eaton@lab", "apc@lab", "rack@other"):
-                ingest.wait_sample(name)
-            yield ingest
+        ) as ingest,
+    ):
+        for name in ("plain@lab", "eaton@lab", "apc@lab", "rack@other"):
+            ingest.wait_sample(name)
+        yield ingest
 
 
 @pytest.mark.parametrize("name", ["eaton", "apc"])
@@ -65,7 +76,7 @@ def test_every_variable_of_a_device_file_is_kept_as_it_stands(lab, ingest, name)
     assert sample["ups_status"] == told["ups.status"]
 
 
-def test_a_wrong_password_is_told_in_words_and_reading_goes_on(ingest):
+def test_a_wrong_password_is_explained_and_reading_goes_on(ingest):
     assert "denied" in ingest.status("other")["detail"]
     assert [run["outcome"] for run in ingest.polls("rack@other")] == ["denied", "ok"]
     assert ingest.events("rack@other", "COMMBAD") == []
@@ -73,10 +84,10 @@ def test_a_wrong_password_is_told_in_words_and_reading_goes_on(ingest):
 
 def test_a_status_set_by_upsrw_is_an_outage_and_low_battery(lab, ingest):
     with lab.client() as client:
-        client.set_var("plain", "ups.status", "OB DISCHRG")
         began = now()
+        client.set_var("plain", "ups.status", "OB DISCHRG")
         event = ingest.wait_event("plain@lab", "ONBATT")
-        assert at(event["started_at"]) - began < 1.1 + STATUS_S  # the driver takes a second to tell
+        assert at(event["started_at"]) > began
         client.set_var("plain", "ups.status", "OB DISCHRG LB")
         client.set_var("plain", "battery.charge", "15")
         ingest.wait_event("plain@lab", "LOWBATT")
@@ -87,8 +98,10 @@ def test_a_status_set_by_upsrw_is_an_outage_and_low_battery(lab, ingest):
     assert figures["low_battery"] == 1 and figures["charge_start"] == 100 and figures["lowest_charge"] == 15
     seconds = at(event["ended_at"]) - at(event["started_at"])
     assert figures["seconds"] == pytest.approx(seconds, abs=0.01)
-    assert figures["wh"] == pytest.approx(450 * seconds / 3600, rel=0.02)
-    assert figures["samples"] >= seconds / STATUS_S * 0.7
+    assert figures["wh"] == pytest.approx(450 * figures["metered_s"] / 3600, rel=0.02)
+    assert figures["metered_s"] == pytest.approx(seconds, abs=0.01)
+    samples = [s for s in ingest.samples("plain@lab") if s["ups_status"].startswith("OB")]
+    assert figures["samples"] == len(samples) >= 2
     ingest.wait_event("plain@lab", "LOWBATT", is_open=False)
 
 
@@ -103,23 +116,22 @@ def test_a_setting_that_changes_is_history_and_a_measurement_is_not(lab, ingest)
 
 
 def test_a_frozen_upsd_leaves_a_gap_and_nothing_else(lab, ingest):
-    before = now()
     lab.freeze(lab.upsd)
-    event = ingest.wait_event("eaton@lab", "COMMBAD", seconds=12)
+    event = ingest.wait_event("eaton@lab", "COMMBAD")
     frozen = now()
     assert event["figures"]["where"] == "server" and event["figures"]["outcome"] == "timeout"
     assert "frozen" in ingest.status("lab")["detail"] and ingest.status("lab")["state"] == "lost"
-    lab.thaw(lab.upsd)
+    ingest.wait_sample("rack@other", frozen)  # read while the other server hangs
     thawed = now()
-    sample = ingest.wait_sample("eaton@lab", thawed)
-    assert at(sample["sampled_at"]) - thawed < POLL_S
+    lab.thaw(lab.upsd)
+    ingest.wait_sample("eaton@lab", thawed)
     ingest.wait_event("eaton@lab", "COMMBAD", is_open=False)
-    assert not [s for s in ingest.samples("eaton@lab") if before + 0.5 < at(s["sampled_at"]) < thawed]
-    assert longest_gap(ingest.samples("rack@other"), before, frozen) < POLL_S + STATUS_S + 0.5
+    noticed = at(event["started_at"])
+    assert not [s for s in ingest.samples("eaton@lab") if noticed < at(s["sampled_at"]) < thawed]
     assert until(lambda: ingest.status("lab")["state"], lambda state: state == "connected") == "connected"
 
 
-def test_a_killed_upsd_is_told_and_read_again_within_a_poll(lab, ingest):
+def test_a_killed_upsd_is_noticed_and_read_again(lab, ingest):
     lab.kill(lab.upsd)
     event = ingest.wait_event("apc@lab", "COMMBAD")
     assert event["figures"]["outcome"] in ("closed", "refused")
@@ -130,15 +142,11 @@ def test_a_killed_upsd_is_told_and_read_again_within_a_poll(lab, ingest):
     lab.start_upsd()
     listening = now()
     lab.wait("apc")
-    sample = ingest.wait_sample("apc@lab", listening)
-    assert (
-        at(sample["sampled_at"]) - listening < POLL_S + 1.5
-    )  # upsd itself says WAIT until its drivers are heard
+    ingest.wait_sample("apc@lab", listening)
     ingest.wait_event("apc@lab", "COMMBAD", is_open=False)
 
 
 def test_a_killed_driver_concerns_its_ups_alone(lab, ingest):
-    before = now()
     lab.kill(lab.drivers["plain"])
     event = ingest.wait_event("plain@lab", "COMMBAD")
     assert event["figures"]["where"] == "driver" and event["figures"]["outcome"] == "driver"
@@ -146,7 +154,7 @@ def test_a_killed_driver_concerns_its_ups_alone(lab, ingest):
         lambda: ingest.status("lab")["detail"], lambda words: "driver" in words
     )
     assert ingest.events("eaton@lab", "COMMBAD")[-1]["ended_at"]
-    assert longest_gap(ingest.samples("eaton@lab"), before, now()) < POLL_S + STATUS_S + 0.5
+    ingest.wait_sample("eaton@lab", now())
     lab.start_driver("plain")
     lab.wait("plain", "OL")
     ingest.wait_event("plain@lab", "COMMBAD", is_open=False)
@@ -160,7 +168,7 @@ def test_a_killed_driver_concerns_its_ups_alone(lab, ingest):
 
 def test_a_frozen_driver_is_stale_and_concerns_the_device(lab, ingest):
     lab.freeze(lab.drivers["apc"])
-    event = ingest.wait_event("apc@lab", "COMMBAD", seconds=12)
+    event = ingest.wait_event("apc@lab", "COMMBAD")
     assert event["figures"]["where"] == "device" and event["figures"]["outcome"] == "stale"
     assert "cable" in event["detail"]
     lab.thaw(lab.drivers["apc"])
@@ -176,7 +184,7 @@ def test_a_daemon_killed_in_an_outage_marks_it_incomplete_and_counts_what_was_se
         ingest.kill()
         time.sleep(2)
         ingest.start()
-        again = until(lambda: ingest.events("plain@lab", "ONBATT")[-1], lambda row: not row["complete"], 8)
+        again = until(lambda: ingest.events("plain@lab", "ONBATT")[-1], lambda row: not row["complete"])
         assert again["id"] == event["id"] and again["started_at"] == event["started_at"]
         time.sleep(1)
         client.set_var("plain", "ups.status", "OL")

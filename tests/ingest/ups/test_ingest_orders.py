@@ -1,4 +1,4 @@
-"""Orders to UPSes through the whole ingest process: a real upsd, a driver that tells what it was told, and all that goes wrong."""
+"""Orders to UPSes through the whole ingest process: a real upsd, and a driver that records its requests."""
 
 import sqlite3
 import time
@@ -30,10 +30,14 @@ DEVICE = {
     "commands": ["test.battery.start.quick", "beeper.mute", "load.off"],
 }
 USERS = '[poor]\n  password = "pw-of-poor"\n'
-LISTED = "{commands: [test.battery.start.quick, beeper.mute, beeper.enable], settings: [battery.charge.low, input.sensitivity, ups.delay.start]}"
+LISTED = (
+    "{commands: [test.battery.start.quick, beeper.mute, beeper.enable], "
+    "settings: [battery.charge.low, input.sensitivity, ups.delay.start]}"
+)
 CONFIG = """
 nut:
-  - {{name: lab, port: {port}, poll_s: 2, status_s: 0.5, command_username: {user}, command_password: '{password}'}}
+  - {{name: lab, port: {port}, poll_s: 2, status_s: 0.5,
+      command_username: {user}, command_password: '{password}'}}
 ups: {{rack@lab: {listed}, dummy@lab: {{commands: [load.off], settings: [battery.charge.low]}}}}
 """
 QUICK = "test.battery.start.quick"
@@ -54,27 +58,32 @@ def lab():
 
 @pytest.fixture
 def ingest(lab, tmp_path):
-    with house(tmp_path, config(lab.port)) as ingest:
+    with started(tmp_path, config(lab.port)) as ingest:
         yield ingest
         lab.judge("rack", "0")
 
 
-def house(folder, text):
+def started(folder, text):
     ingest = IngestProcess(folder, text)
     ingest.wait_sample("rack@lab")
     return ingest
+
+
+def within(samples, start, end):
+    """The samples that were taken from start to end, unix seconds."""
+    return [sample for sample in samples if start <= at(sample["sampled_at"]) <= end]
 
 
 def of_driver(lab, since=0):
     return lab.told("rack")[since:]
 
 
-def test_a_battery_test_is_done_once_and_its_event_tells_who_asked(lab, ingest):
+def test_a_battery_test_is_done_once_and_its_event_names_who_asked(lab, ingest):
     before = len(lab.told("rack"))
     number = order(ingest, QUICK)
     done = ended(ingest, number)
     assert (done["state"], done["reason"]) == ("done", "") and done["sent_at"] <= done["done_at"]
-    assert at(done["done_at"]) - at(done["created_at"]) < 3
+    assert at(done["done_at"]) < at(done["expires_at"])
     assert of_driver(lab, before) == [f"INSTCMD {QUICK}"]
     event = ingest.wait_event("rack@lab", "TEST")
     assert event["figures"]["started_by"] == "owner" and event["figures"]["command"] == QUICK
@@ -119,7 +128,7 @@ def test_a_setting_is_done_and_shows_in_the_history(ingest):
         ),
     ],
 )
-def test_what_cannot_be_done_is_told_in_words_and_not_sent(lab, ingest, given, words):
+def test_what_cannot_be_done_fails_with_a_reason_and_is_not_sent(lab, ingest, given, words):
     before = len(lab.told("rack"))
     failed = ended(ingest, order(ingest, **given))
     assert failed["state"] == "failed" and words in failed["reason"], failed
@@ -139,8 +148,8 @@ def test_a_driver_that_could_not_do_it_is_no_success(lab, ingest, verdict, words
 @pytest.mark.parametrize(
     ("user", "password"), [("admin", "qwertz42"), ("nobody", "qwertz42"), ("poor", "pw-of-poor")]
 )
-def test_a_user_who_may_not_is_told_what_to_look_at_and_reading_goes_on(lab, tmp_path, user, password):
-    with house(tmp_path, config(lab.port, user, password)) as ingest:
+def test_a_user_without_the_right_fails_with_a_remedy_and_reading_goes_on(lab, tmp_path, user, password):
+    with started(tmp_path, config(lab.port, user, password)) as ingest:
         command, setting = (
             order(ingest, "beeper.mute"),
             order(ingest, variable="battery.charge.low", value="30"),
@@ -156,8 +165,8 @@ def test_a_user_who_may_not_is_told_what_to_look_at_and_reading_goes_on(lab, tmp
 
 
 def test_no_user_where_upsd_wants_one(lab, tmp_path):
-    text = config(lab.port).replace(", command_username: admin, command_password: 'sec ret\"1'", "")
-    with house(tmp_path, text) as ingest:
+    text = config(lab.port).replace(",\n      command_username: admin, command_password: 'sec ret\"1'", "")
+    with started(tmp_path, text) as ingest:
         failed = ended(ingest, order(ingest, "beeper.mute"))
         assert failed["state"] == "failed" and "give `nut: lab` a command_username" in failed["reason"]
 
@@ -170,7 +179,7 @@ def test_an_order_waits_for_a_server_that_comes_back_within_its_minute(lab, inge
     assert row(ingest, number)["state"] == "queued"
     lab.start_upsd()
     lab.wait("rack")
-    assert ended(ingest, number, 15)["state"] == "done"
+    assert ended(ingest, number)["state"] == "done"
     assert of_driver(lab, before) == ["INSTCMD beeper.mute"]
 
 
@@ -190,22 +199,20 @@ def test_a_frozen_server_gets_nothing_to_do_when_it_thaws_and_delays_no_other(la
     with DemoUpsd() as other:
         text = config(lab.port).replace(
             "ups: {",
-            f"  - {{name: other, port: {other.port}, poll_s: 2, status_s: 0.5, command_username: operator, command_password: demo}}\n"
+            f"  - {{name: other, port: {other.port}, poll_s: 2, status_s: 0.5, "
+            "command_username: operator, command_password: demo}\n"
             "ups: {rack@other: {commands: [beeper.mute]}, ",
             1,
         )
-        with house(tmp_path, text) as ingest:
+        with started(tmp_path, text) as ingest:
             before = len(lab.told("rack"))
             lab.freeze(lab.upsd)
-            frozen = order(ingest, "beeper.mute", expires_at=soon(7))
-            started = time.time()
-            beside = ended(ingest, order(ingest, "beeper.mute", ups="rack@other"), 4)
+            frozen = order(ingest, "beeper.mute", expires_at=soon(10))
+            began = time.time()
+            beside = ended(ingest, order(ingest, "beeper.mute", ups="rack@other"))
             assert beside["state"] == "done"
-            expired = ended(ingest, frozen, 15)
-            samples = [
-                at(s["sampled_at"]) for s in ingest.samples("rack@other") if at(s["sampled_at"]) > started - 2
-            ]
-            assert max(b - a for a, b in zip(samples, samples[1:])) < 3.5
+            expired = ended(ingest, frozen)
+            assert len(within(ingest.samples("rack@other"), began, at(expired["done_at"]))) >= 2
             lab.thaw(lab.upsd)
             lab.wait("rack")
             ingest.wait_sample("rack@lab", time.time())
@@ -219,10 +226,10 @@ def test_a_driver_that_says_nothing_delays_no_poll_and_is_not_taken_for_done(lab
     until(lambda: row(ingest, number)["state"], lambda state: state == "sent")
     beside = order(ingest, "beeper.mute")
     until(lambda: row(ingest, beside)["state"], lambda state: state == "sent")
-    unknown = ended(ingest, number, 40)
+    unknown = ended(ingest, number, 90)
     assert unknown["state"] == "unknown" and "whether the UPS did it is not known" in unknown["reason"]
-    samples = [at(s["sampled_at"]) for s in ingest.samples("rack@lab")]
-    assert len(samples) > 10 and max(b - a for a, b in zip(samples, samples[1:])) < 3
+    samples = within(ingest.samples("rack@lab"), at(unknown["sent_at"]), at(unknown["done_at"]))
+    assert len(samples) >= 5  # of 15 that are due in half a minute
 
 
 def test_killed_between_sent_and_done_it_is_not_sent_again(lab, ingest):
@@ -234,14 +241,14 @@ def test_killed_between_sent_and_done_it_is_not_sent_again(lab, ingest):
     assert row(ingest, number)["state"] == "sent"
     lab.judge("rack", "0")
     ingest.start()
-    unknown = ended(ingest, number, 15)
+    unknown = ended(ingest, number)
     assert unknown["state"] == "unknown" and "not sent again" in unknown["reason"]
     time.sleep(2)
     assert of_driver(lab, before) == [f"INSTCMD {QUICK}"]
     assert ended(ingest, order(ingest, "beeper.mute"))["state"] == "done"
 
 
-def test_stopped_between_sent_and_done_it_is_told_at_once(lab, ingest):
+def test_stopped_between_sent_and_done_the_outcome_is_unknown_at_once(lab, ingest):
     lab.judge("rack", "")
     number = order(ingest, "beeper.mute")
     until(lambda: row(ingest, number)["state"], lambda state: state == "sent")
@@ -259,7 +266,7 @@ def test_ordered_while_ingest_is_down(lab, ingest):
         ingest, QUICK, created_at="2020-01-01T00:00:00.000Z", expires_at=soon(60)
     )
     ingest.start()
-    assert ended(ingest, fresh, 15)["state"] == "done"
+    assert ended(ingest, fresh)["state"] == "done"
     for number in (old, of_tomorrow, before_the_machine_started):
         assert ended(ingest, number)["state"] == "expired"
     assert of_driver(lab, before) == ["INSTCMD beeper.mute"]
@@ -290,7 +297,7 @@ def test_a_server_without_tracking(tmp_path):
             "demo",
             "{commands: [beeper.mute], settings: [battery.charge.low, input.sensitivity]}",
         )
-        with house(tmp_path, text) as ingest:
+        with started(tmp_path, text) as ingest:
             done = ended(ingest, order(ingest, "beeper.mute"))
             assert done["state"] == "done" and "does not tell" in done["reason"]
             assert ended(ingest, order(ingest, variable="battery.charge.low", value="15"))["state"] == "done"
@@ -298,7 +305,7 @@ def test_a_server_without_tracking(tmp_path):
             assert ended(ingest, order(ingest, variable="input.sensitivity", value="high"))["state"] == "done"
 
 
-def test_what_a_ups_can_be_told_is_in_its_rows(ingest):
+def test_the_controls_of_a_ups_are_in_its_rows(ingest):
     controls = until(
         lambda: ingest.rows(
             "select * from ups_controls c join ups u on u.id = c.ups where u.name = 'rack@lab'"

@@ -1,4 +1,4 @@
-"""Battery health: nothing without a discharge, comparisons at one load, predicted runtime against the real one."""
+"""Battery health: nothing without a discharge, comparisons at one load, accuracy of the prediction."""
 
 import pytest
 

@@ -13,7 +13,10 @@ nut:
 must:
   - {name: garage, serial: /dev/ttyUSB0}
 ups:
-  rack@closet: {label: Rack, location: closet, realpower_nominal: 900, power_factor: 0.6, limits: {temperature_max: 45, load_max: null}, commands: [test.battery.start, vendor.blink], settings: [battery.charge.low, outlet.2.desc, vendor.colour]}
+  rack@closet:
+    {label: Rack, location: closet, realpower_nominal: 900, power_factor: 0.6,
+     limits: {temperature_max: 45, load_max: null}, commands: [test.battery.start, vendor.blink],
+     settings: [battery.charge.low, outlet.2.desc, vendor.colour]}
   any@attic: {discharging_is_outage: true}
   garage: {label: Garage}
 energy:

@@ -1,4 +1,4 @@
-"""The past of the demo house's UPSes: quick, with a long outage in it, and such that what is live goes on from it."""
+"""The history of the demo's UPSes: quickly made, with a long outage, and continued by the live ones."""
 
 import time
 
@@ -49,8 +49,9 @@ def test_all_of_it_is_covered_and_no_event_is_open_or_incomplete(house):
 def test_a_long_outage_hits_every_ups_and_one_runs_low(house):
     connection, _ = house
     rows = connection.execute(
-        """select u.name, json_extract(figures, '$.seconds'), json_extract(figures, '$.wh'), json_extract(figures, '$.low_battery')
-        from events e join ups u on u.id = e.ups where event = 'ONBATT' and json_extract(figures, '$.seconds') >= ?""",
+        """select u.name, json_extract(figures, '$.seconds'), json_extract(figures, '$.wh'),
+        json_extract(figures, '$.low_battery') from events e join ups u on u.id = e.ups
+        where event = 'ONBATT' and json_extract(figures, '$.seconds') >= ?""",
         (LONG_S,),
     ).fetchall()
     assert {name for name, *_ in rows} == {"rack@closet", "desk@closet", "attic@closet", "garage"}

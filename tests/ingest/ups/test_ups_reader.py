@@ -64,33 +64,35 @@ def counted(upsd, start):
 
 
 def test_status_often_all_variables_now_and_then_settings_rarely(upsd):
+    """By counts: how many requests fit between two others holds on a machine of any speed."""
     with Reading(upsd) as reading:
-        time.sleep(1.55)
+        assert until(lambda: counted(upsd, "LIST VAR rack"), lambda count: count >= 4) >= 4
         assert len(upsd.connections) == 1
-    assert 9 <= counted(upsd, "GET VAR rack ups.status") <= 14
-    assert 3 <= counted(upsd, "LIST VAR rack") <= 5
     assert counted(upsd, "LIST RW rack") == 1
+    requests = [request for request in upsd.requests if request.startswith(("GET VAR rack", "LIST VAR rack"))]
+    between = "".join(request[0] for request in requests).split("L")[1:-1]
+    assert all(len(statuses) <= 5 for statuses in between) and any(between)
     polls = reading.polls()
-    assert sum(1 + poll.coalesced for poll in polls) == counted(upsd, "GET VAR rack") + counted(
-        upsd, "LIST VAR rack"
-    )
+    assert sum(1 + poll.coalesced for poll in polls) == len(requests)
     assert len([poll for poll in polls if poll.variables]) == counted(upsd, "LIST VAR rack")
     assert [type(item) for item in reading.items[:2]] == [UpsFound, UpsFound]
 
 
 def test_on_battery_all_variables_are_asked_for_every_time(upsd, status):
+    """Full polls are due every 60 s, so that those on battery come of the status alone."""
     with Reading(upsd, poll_s=60) as reading:
         assert until(reading.polls, bool)
-        began = time.time()
         status["ups.status"] = "OB"
-        until(lambda: [p for p in reading.polls() if p.status == "OB"], bool)
-        time.sleep(0.5)
-        on_battery = [p for p in reading.polls() if p.status == "OB" and p.variables]
-        assert on_battery[0].at - began < 0.2
+        on_battery = until(
+            lambda: [p for p in reading.polls() if p.status == "OB" and p.variables],
+            lambda polls: len(polls) >= 4,
+        )
         assert len(on_battery) >= 4 and all(p.interval_s == 0.1 for p in on_battery)
         status["ups.status"] = "OL"
         assert until(lambda: reading.polls()[-1], lambda p: p.status == "OL" and p.variables).interval_s == 60
         assert counted(upsd, "LIST VAR desk") == 1
+    by_status = [p for p in reading.polls() if p.status == "OB" and not p.variables]
+    assert len(by_status) == 1 and by_status[0].at <= on_battery[0].at
 
 
 def test_a_ups_that_fails_does_not_stop_the_others(upsd):
@@ -141,14 +143,13 @@ def test_a_connection_that_is_closed_once_costs_no_poll(upsd):
         assert [poll.outcome for poll in reading.polls() if poll.outcome != "ok"] == []
 
 
-def test_a_server_that_is_not_there_is_tried_again_within_a_poll():
+def test_a_server_that_is_not_there_is_tried_again():
     port = free_port()
     with Reading(port=port, ups=("rack",)) as reading:
         assert until(lambda: reading.polls(outcome="refused"), lambda polls: len(polls) >= 2)
         assert reading.health.state == "lost" and "nothing listens" in reading.health.detail
-        began = time.time()
         with DemoUpsd({"rack": DemoUps("Rack", lambda t: {"ups.status": "OL"})}, port=port):
-            assert until(lambda: reading.polls(outcome="ok"), bool)[0].at - began < 0.6
+            assert until(lambda: reading.polls(outcome="ok"), bool)
 
 
 def test_a_ups_that_the_config_names_and_the_server_has_not(upsd):
@@ -167,11 +168,15 @@ def test_upses_come_and_go_where_the_config_names_none(upsd):
 
 
 def test_a_ups_without_a_status_is_read_now_and_then():
-    with DemoUpsd({"pdu": DemoUps("PDU", lambda t: {"device.type": "pdu", "outlet.1.status": "on"})}) as upsd:
-        with Reading(upsd) as reading:
-            time.sleep(1.2)
-            polls = reading.polls("pdu@closet")
-            assert {poll.outcome for poll in polls} == {"ok"} and 2 <= len(polls) <= 4
+    upses = {
+        "pdu": DemoUps("PDU", lambda t: {"device.type": "pdu", "outlet.1.status": "on"}),
+        "rack": DemoUps("Rack", lambda t: {"ups.status": "OL"}),
+    }
+    with DemoUpsd(upses) as upsd, Reading(upsd) as reading:
+        polls = until(lambda: reading.polls("pdu@closet"), lambda polls: len(polls) > 2)
+        assert {poll.outcome for poll in polls} == {"ok"}
+        assert until(lambda: counted(upsd, "GET VAR rack"), lambda count: count > 5) > 5
+        assert counted(upsd, "GET VAR pdu") == 0
 
 
 def test_a_driver_that_has_just_started_is_no_data(upsd):
@@ -184,15 +189,17 @@ def test_a_driver_that_has_just_started_is_no_data(upsd):
 
 @pytest.mark.parametrize("fault", ["frozen", None])
 def test_a_reader_ends_at_once_even_where_it_waits_for_an_answer(upsd, fault):
-    reading = Reading(upsd)
+    """An answer, and the next poll, would be waited for a minute."""
+    pace = {"poll_s": 600, "status_s": 0.1 if fault else 600}
+    reading = Reading(upsd, timing=Timing(answer_s=60, least_answer_s=60), **pace)
     assert until(reading.polls, bool)
     if fault:
         upsd.fail(fault)
-        time.sleep(0.5)
-    began = time.monotonic()
+        asked = len(upsd.requests)
+        assert until(lambda: len(upsd.requests), lambda number: number > asked) > asked
     reading.reader.stop()
-    reading.reader.join(5)
-    assert not reading.reader.is_alive() and time.monotonic() - began < 0.5
+    reading.reader.join(30)
+    assert not reading.reader.is_alive()
     assert not reading.polls(outcome="closed")
 
 
@@ -212,8 +219,8 @@ def test_an_ep20s_reader_ends_at_once_in_a_silence():
         }
         assert items[1].variables["battery.voltage.low"] == "10.5"
         device.fail("silent")
-        time.sleep(0.5)
-        began = time.monotonic()
+        asked = len(device.requests)
+        assert until(lambda: len(device.requests), lambda number: number > asked) > asked
         reader.stop()
-        reader.join(5)
-        assert not reader.is_alive() and time.monotonic() - began < 0.6
+        reader.join(3)  # the attempts that it would make otherwise take 9 s
+        assert not reader.is_alive()
