@@ -287,7 +287,7 @@ def export(folder: Path, config: str | None, house: str | None) -> None:
     What has come since the last time is added. Several sites may share a DIR. It needs DuckDB, an optional
     part.
     """
-    from ingest.transfer.parquet_export import export_tables
+    from ingest.transfer.export_job import export_tables
 
     lower_priority()
     sys.exit(export_tables(chosen_config(config, None, looking=True), folder, house))

@@ -1,1 +1,1 @@
-"""Moving in from other programs (`voltkeeper import`) and moving out to Parquet (`voltkeeper export`)."""
+"""Import from other programs (`voltkeeper import`) and export to Parquet (`voltkeeper export`)."""

@@ -1,25 +1,31 @@
-"""The table `imports`: how far each file has been read, so that nothing comes twice, and what became of its rows."""
+"""The table `imports`: how far each file has been read, and the outcome of its rows."""
 
 import json
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from sqlite3 import Connection
 
 from ingest.db import changes
 from ingest.db.connection import transaction
 from ingest.db.reserved_ids import NUMBERED
 from ingest.db.rowid_search import ends as ends_of
 from ingest.db.time import format_utc
+from ingest.transfer.streams import Stream
 
 COLUMNS = (
-    "id, kind, stream, target, position, mark, last_at, after_at, rows, stored, skipped, numbers, first_id, next_id, last_id, "
-    "finished_at"
+    "id, kind, stream, target, position, mark, last_at, after_at, rows, stored, skipped, numbers, first_id, "
+    "next_id, last_id, finished_at"
 )
 
 
 @dataclass
-class Entry:
-    """One row. `position` and `mark` belong to the last row that was read; ids from `next_id` to `last_id` are still free."""
+class Checkpoint:
+    """One row. `position` and `mark` belong to the last row that was read.
+
+    The ids from `first_id` to `last_id` are reserved, those from `next_id` on still free.
+    """
 
     id: int
     kind: str
@@ -31,7 +37,7 @@ class Entry:
     after_at: str | None = None
     rows: int = 0
     stored: int = 0
-    skipped: Counter = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
     numbers: str = "messages"
     first_id: int | None = None
     next_id: int | None = None
@@ -39,29 +45,48 @@ class Entry:
     finished_at: str | None = None
 
     @property
-    def is_full(self):
+    def is_full(self) -> bool:
         """True when there may be no id left for one more row."""
+        assert self.first_id is not None
+        assert self.last_id is not None
         return self.rows > self.last_id - self.first_id
 
+    def take_ids(self, number: int) -> range:
+        """The next ids, so many of them."""
+        assert self.next_id is not None
+        ids = range(self.next_id, self.next_id + number)
+        self.next_id = ids.stop
+        return ids
 
-def find_entry(connection, kind, stream, target):
-    """The entry that the stream goes on from: the latest one that its file still proves; None for a new file."""
+
+def find_checkpoint(connection: Connection, kind: str, stream: Stream, target: str) -> Checkpoint | None:
+    """Where the stream goes on: the latest checkpoint that its file still proves; None for a new file."""
     rows = connection.execute(
         f"select {COLUMNS} from imports where kind = ? and stream = ? and target = ? "
         "order by coalesce(last_at, '') desc, position desc, id desc",
         (kind, stream.name, target),
     ).fetchall()
     for row in rows:
-        entry = Entry(*row)
-        if entry.position and stream.proves(entry.position, entry.mark, entry.last_at):
-            entry.skipped = Counter(json.loads(entry.skipped))
-            return entry
+        checkpoint = Checkpoint(*row)
+        if checkpoint.position and stream.proves(checkpoint.position, checkpoint.mark, checkpoint.last_at):
+            checkpoint.skipped = Counter(json.loads(row[COLUMNS.split(", ").index("skipped")]))
+            return checkpoint
     return None
 
 
-def open_entry(connection, kind, stream, target, file, after=None):
-    """A new entry, inside the open transaction; `after` is the finished one of the same file, which has grown since."""
-    # One that was made and killed before its first row is of no use to anybody.
+def open_checkpoint(
+    connection: Connection,
+    kind: str,
+    stream: Stream,
+    target: str,
+    file: str,
+    after: Checkpoint | None = None,
+) -> Checkpoint:
+    """A new checkpoint, inside the open transaction.
+
+    `after`: the finished one of the same file, which has grown.
+    """
+    # One whose import was killed before its first row proves nothing.
     connection.execute(
         "delete from imports where kind = ? and stream = ? and target = ? and position = 0 and file = ?",
         (kind, stream.name, target, file),
@@ -70,45 +95,48 @@ def open_entry(connection, kind, stream, target, file, after=None):
         "insert into imports (kind, stream, target, file, started_at) values (?, ?, ?, ?, ?)",
         (kind, stream.name, target, file, format_utc(time.time())),
     ).lastrowid
-    entry = Entry(number, kind, stream.name, target)
+    assert number is not None
+    checkpoint = Checkpoint(number, kind, stream.name, target)
     if after is not None:
-        entry.position, entry.mark, entry.last_at = after.position, after.mark, after.last_at
-        entry.after_at = after.last_at
-    return entry
+        checkpoint.position, checkpoint.mark, checkpoint.last_at = after.position, after.mark, after.last_at
+        checkpoint.after_at = after.last_at
+    return checkpoint
 
 
-def save_entry(connection, entry):
-    """Write the entry inside the open transaction, with the rows that it tells of."""
+def save_checkpoint(connection: Connection, checkpoint: Checkpoint) -> None:
+    """Write it inside the open transaction, with the rows that it covers."""
     connection.execute(
-        "update imports set position = ?, mark = ?, last_at = ?, after_at = ?, rows = ?, stored = ?, skipped = ?, "
-        "numbers = ?, first_id = ?, next_id = ?, last_id = ?, finished_at = ? where id = ?",
+        "update imports set position = ?, mark = ?, last_at = ?, after_at = ?, rows = ?, stored = ?, "
+        "skipped = ?, numbers = ?, first_id = ?, next_id = ?, last_id = ?, finished_at = ? where id = ?",
         (
-            entry.position,
-            entry.mark,
-            entry.last_at,
-            entry.after_at,
-            entry.rows,
-            entry.stored,
-            json.dumps(entry.skipped),
-            entry.numbers,
-            entry.first_id,
-            entry.next_id,
-            entry.last_id,
-            entry.finished_at,
-            entry.id,
+            checkpoint.position,
+            checkpoint.mark,
+            checkpoint.last_at,
+            checkpoint.after_at,
+            checkpoint.rows,
+            checkpoint.stored,
+            json.dumps(checkpoint.skipped),
+            checkpoint.numbers,
+            checkpoint.first_id,
+            checkpoint.next_id,
+            checkpoint.last_id,
+            checkpoint.finished_at,
+            checkpoint.id,
         ),
     )
 
 
-def reserve(connection, entry, numbers, number):
-    """Hold ids for `number` rows inside the open transaction, so that they stand before all that is recorded later.
+def reserve_ids(connection: Connection, checkpoint: Checkpoint, numbers: str, number: int) -> None:
+    """Reserve ids for `number` rows inside the open transaction, below all that is recorded later.
 
-    `numbers` says of which tables. While these have no rows but imported ones, the ids begin at 1 or go on, and ingest
-    counts on behind them. In a used file they end below all that ever were in use, below zero if need be: what is
-    imported is older, and the highest id stays the last word.
+    `numbers` names the group of tables. While these have no rows but imported ones, the ids begin at 1 or
+    go on, and ingest counts on behind them. In a used file they end below all that ever were in use, below
+    zero if need be: what is imported is older, and the highest id stays the latest row.
     """
-    ends = [ends_of(connection, table) for table in NUMBERED[numbers]]
-    lows, highs = ([end for end in some if end is not None] for some in zip(*ends))
+    ends = [
+        pair for pair in (ends_of(connection, table) for table in NUMBERED[numbers]) if pair[0] is not None
+    ]
+    lows, highs = [pair[0] for pair in ends], [pair[1] or 0 for pair in ends]
     low, high = connection.execute(
         "select min(first_id), max(last_id) from imports where numbers = ? and last_id is not null",
         (numbers,),
@@ -117,19 +145,21 @@ def reserve(connection, entry, numbers, number):
         first = max(0, high or 0) + 1
     else:
         first = min(1, *lows, 1 if low is None else low) - number
-    entry.numbers, entry.first_id, entry.next_id, entry.last_id = numbers, first, first, first + number - 1
+    checkpoint.numbers = numbers
+    checkpoint.first_id, checkpoint.next_id, checkpoint.last_id = first, first, first + number - 1
 
 
-def finish(connection, entry):
+def finish_checkpoint(connection: Connection, checkpoint: Checkpoint) -> None:
     """The file has been read, or there are no ids left: those that were not needed are free again."""
     with transaction(connection):
-        entry.finished_at = format_utc(time.time())
-        entry.last_id = entry.next_id - 1
-        if entry.last_id < entry.first_id:
-            entry.first_id = entry.next_id = entry.last_id = None
-        save_entry(connection, entry)
+        checkpoint.finished_at = format_utc(time.time())
+        if checkpoint.next_id is not None and checkpoint.next_id != checkpoint.first_id:
+            checkpoint.last_id = checkpoint.next_id - 1
+        else:
+            checkpoint.first_id = checkpoint.next_id = checkpoint.last_id = None
+        save_checkpoint(connection, checkpoint)
 
 
-def raise_topics(connection, topics):
-    """Tell whoever looks that these topics changed, inside the open transaction; `imports` always has."""
+def raise_topics(connection: Connection, topics: Iterable[str] = ()) -> None:
+    """Raise these topics of `changes`, and `imports`, inside the open transaction."""
     changes.raise_topics(connection, {"imports", *topics})

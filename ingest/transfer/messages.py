@@ -1,7 +1,7 @@
-"""Messages of another program as our rows, by way of the store that the daemon uses: same parser, same figures.
+"""Messages of another program as our rows, by way of the daemon's store: same parser, same figures.
 
-The store works on an empty memory of its own, so that what it learns is what the file tells; `states` merges that. It marks
-no oddities: they belong to the moment of receiving.
+The store works on an empty memory of its own, so that what it learns is what the file holds; `states`
+merges that. It marks no oddities: they belong to the moment of receiving.
 """
 
 import sqlite3
@@ -9,14 +9,17 @@ from contextlib import closing
 
 from sqlite_utils import Database
 
+from ingest.db.bulk_insert import Value
 from ingest.mysensors.interval_stats import MERGE_DAYS
+from ingest.mysensors.protocol import Header
 from ingest.mysensors.records import ReceivedBlock
-from ingest.mysensors.state import MERGE_HOURS
-from ingest.mysensors.store import BATTERY_LEVELS, MESSAGE, MESSAGES, READINGS, Store
+from ingest.mysensors.state import MERGE_HOURS, ChannelState, RowState
+from ingest.mysensors.store import BATTERY_LEVELS, MESSAGE, MESSAGES, READINGS, MessageRoute, Store
 from ingest.schema.migrate import migrations
-from ingest.transfer.checkpoint import reserve
-from ingest.transfer.recorded_ranges import Look, heard, within
-from ingest.transfer.states import merge_states, save_heard, save_states
+from ingest.transfer.checkpoint import Checkpoint, reserve_ids
+from ingest.transfer.recorded_ranges import LazyRanges, contains, heard_ranges
+from ingest.transfer.records import ImportOptions, Message, Record
+from ingest.transfer.states import merge_states, save_gateway_heard, save_states
 
 HEARD_HERE = "Voltkeeper heard the gateway itself at that time"
 
@@ -24,119 +27,131 @@ HEARD_HERE = "Voltkeeper heard the gateway itself at that time"
 class Messages:
     """Sink of an import for the messages of one gateway."""
 
-    def __init__(self, options):
+    _recorded: LazyRanges
+    _checkpoint: Checkpoint
+
+    def __init__(self, options: ImportOptions) -> None:
         self._gateway = options.gateway
-        self._history = History(options.house_timezone)
+        self._history = History(options.site_timezone)
         self._latest = 0.0
-        self._entry = self._own = None
 
-    def look(self, connection):
-        """Before anything else, outside a transaction: it may take its time."""
-        self._own = Look(lambda: heard(connection, self._gateway))
+    def prepare(self, connection: sqlite3.Connection) -> None:
+        """Look up what Voltkeeper heard itself."""
+        self._recorded = LazyRanges(lambda: heard_ranges(connection, self._gateway))
 
-    def begin(self, connection, entry, number):
-        """Inside the open transaction: `number` more rows may come."""
-        self._entry = entry
-        reserve(connection, entry, "messages", number)
+    def begin(self, connection: sqlite3.Connection, checkpoint: Checkpoint, number: int) -> None:
+        """Reserve ids for so many rows."""
+        self._checkpoint = checkpoint
+        reserve_ids(connection, checkpoint, "messages", number)
 
-    def resume(self, entry):
-        self._entry = entry
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Go on with the ids of an import that was interrupted."""
+        self._checkpoint = checkpoint
         self._history.resumed = True
 
-    def absorb(self, message, fresh):
-        """Take a message; the reason why it is left out, or None."""
-        if within(self._own.at(message.at), message.at):
+    def absorb(self, record: Record, is_new: bool) -> str | None:
+        """Take a message; the reason why it is skipped, or None."""
+        assert isinstance(record, Message)
+        if contains(self._recorded.at(record.at), record.at):
             return HEARD_HERE
-        self._latest = max(self._latest, message.at)
-        self._history.absorb(
-            ReceivedBlock(
-                self._gateway, "", message.at, self._latest, "import", [(message.header, message.payload)]
-            )
-        )
+        self._latest = max(self._latest, record.at)
+        message = (record.header, record.payload)
+        self._history.absorb(ReceivedBlock(self._gateway, "", record.at, self._latest, "import", [message]))
         return None
 
-    def write(self, connection):
-        topics, self._entry.next_id = self._history.save(connection, self._entry.next_id)
-        return topics
+    def write(self, connection: sqlite3.Connection) -> set[str]:
+        """Write what the store holds."""
+        return self._history.save(connection, self._checkpoint)
 
-    def committed(self):
+    def committed(self) -> None:
+        """Forget what is in the file."""
         self._history.committed()
 
-    def forget(self):
-        """What was absorbed is stored since an earlier import: keep what it taught, write nothing."""
-        self._history.forget()
+    def discard(self) -> None:
+        """Keep what was learned, write nothing."""
+        self._history.discard()
 
-    def end(self, connection):
-        """All has been told."""
-        merge_states(connection, list(self._history.told))
+    def finish(self, connection: sqlite3.Connection) -> None:
+        """Merge the nodes and sensors as the end of the file leaves them."""
+        merge_states(connection, list(self._history.unmerged))
 
 
 class History(Store):
     """The daemon's store, which writes behind what is there instead of over it."""
 
-    def __init__(self, timezone):
+    def __init__(self, timezone: str) -> None:
         with closing(sqlite3.connect(":memory:")) as memory:
             migrations.apply(Database(memory))
             super().__init__(memory, timezone)
-        self.told = {}  # nodes and sensors that have to be merged when all has been told
-        self.resumed = (
-            False  # also those of rows that are stored: the run before this one did not come so far
-        )
+        self.unmerged: dict[RowState, None] = {}  # nodes and sensors to be merged at the end of the file
+        # Also those of rows that are stored: the run before this one did not come so far.
+        self.resumed = False
 
-    def save(self, connection, first):
-        """Write what is pending, messages from the id `first` on. Returns (topics, the next id)."""
+    def save(self, connection: sqlite3.Connection, checkpoint: Checkpoint) -> set[str]:
+        """Write what is pending, with ids of the checkpoint; returns the topics that changed."""
         self._collect_interval_stats()
-        totals = {}
+        topics = self._save_states(connection)
+        rows = [self._messages[start : start + MESSAGE] for start in range(0, len(self._messages), MESSAGE)]
+        ids = checkpoint.take_ids(len(rows))
+        for insert, values, positions in (
+            (MESSAGES, self._messages, range(len(rows))),
+            (READINGS, self._readings, self._reading_positions),
+            (BATTERY_LEVELS, self._battery_levels, self._level_positions),
+        ):
+            if values:
+                insert.numbered(connection, values, [ids[position] for position in positions])
+                topics.add(insert.table)
+        hours = [row for channel in self.channels.dirty for row in channel.hourly_rows()]
+        connection.executemany(MERGE_HOURS, hours)
+        connection.executemany(MERGE_DAYS, self._daily)
+        if rows:
+            self._save_gateway(connection, rows)
+        return topics
+
+    def _save_states(self, connection: sqlite3.Connection) -> set[str]:
+        totals: dict[ChannelState, int] = {}
         for channel in self.channels.dirty:
             totals[channel] = channel.readings
             channel.readings = sum(sums.count for sums in channel.hours.values())
-        topics = save_states(
-            connection, [*self.nodes.dirty, *self.sensors.dirty, *self.channels.dirty], dated=True
-        )
-        self._tell_at_end()
+        dirty = (*self.nodes.dirty, *self.sensors.dirty, *self.channels.dirty)
+        topics = save_states(connection, dirty, dated=True)
+        self._merge_at_end()
         for channel, total in totals.items():
             channel.readings = total
-        rows = [self._messages[start : start + MESSAGE] for start in range(0, len(self._messages), MESSAGE)]
-        for insert, values, places in (
-            (MESSAGES, self._messages, range(len(rows))),
-            (READINGS, self._readings, self._readings_of),
-            (BATTERY_LEVELS, self._battery_levels, self._levels_of),
-        ):
-            if values:
-                insert.numbered(connection, values, [first + place for place in places])
-                topics.add(insert.table)
-        connection.executemany(
-            MERGE_HOURS, [row for channel in self.channels.dirty for row in channel.hourly_rows()]
-        )
-        connection.executemany(MERGE_DAYS, self._daily)
-        if rows:
-            gateway, times = rows[0][1], [row[0] for row in rows]
-            own = self.nodes.get(256 * gateway)
-            save_heard(connection, gateway, min(times), max(times), own and own.protocol_version)
-        return topics, first + len(rows)
+        return topics
 
-    def _tell_at_end(self):
-        self.told |= dict.fromkeys((*self.nodes.dirty, *self.sensors.dirty))
+    def _save_gateway(self, connection: sqlite3.Connection, rows: list[list[Value]]) -> None:
+        gateway = int(rows[0][1] or 0)
+        times = [str(row[0]) for row in rows]
+        node = self.nodes.get(256 * gateway)
+        version = node.protocol_version if node is not None else None
+        save_gateway_heard(connection, gateway, min(times), max(times), version)
 
-    def forget(self):
+    def _merge_at_end(self) -> None:
+        self.unmerged |= dict.fromkeys((*self.nodes.dirty, *self.sensors.dirty))
+
+    def discard(self) -> None:
         """Drop the rows that are pending."""
         if self.resumed:
-            self._tell_at_end()
+            self._merge_at_end()
         self._collect_interval_stats()
         self.committed()
 
     # Readings and battery levels get the ids of the messages that they stood in.
 
-    def _clear_pending(self):
+    def _clear_pending(self) -> None:
         super()._clear_pending()
-        self._readings_of, self._levels_of = [], []
+        self._reading_positions: list[int] = []
+        self._level_positions: list[int] = []
 
-    def _add_reading(self, channel, at, hour, payload, position):
-        self._readings_of.append(position)
+    def _add_reading(self, channel: ChannelState, at: str, hour: str, payload: str, position: int) -> None:
+        self._reading_positions.append(position)
         super()._add_reading(channel, at, hour, payload, position)
 
-    def _apply_message(self, route, at, monotonic, header, payload, position):
+    def _apply_message(
+        self, route: MessageRoute, at: str, monotonic: float, header: Header, payload: str, position: int
+    ) -> None:
         levels = len(self._battery_levels)
         super()._apply_message(route, at, monotonic, header, payload, position)
         if len(self._battery_levels) > levels:
-            self._levels_of.append(position)
+            self._level_positions.append(position)

@@ -1,31 +1,31 @@
-"""`voltkeeper export`: tables as Parquet files, for any engine that reads many houses together.
+"""Tables as Parquet files, for any engine that reads many sites together.
 
-    DIR/table=messages/day=2026-11-20/part-hill-house.1.1-20000.parquet   happened: added to; day is UTC
-    DIR/table=readings_hourly/day=2026-11-20/part-hill-house.parquet      summed up: written anew when the day changed
-    DIR/table=nodes/part-hill-house.parquet                               is: written anew every time
+    DIR/table=messages/day=2026-11-20/part-hill-house.1.1-20000.parquet   history: added to; day is UTC
+    DIR/table=readings_hourly/day=2026-11-20/part-hill-house.parquet      summed up: written anew when the
+    day changed DIR/table=nodes/part-hill-house.parquet                               current state: written
+    anew every time
 
-Every file has a column `house`. What happened is taken by row id, in stretches: a file tells its stretch in its name, takes
-that name when it is whole, and is never changed. Ids that stand in names of files are looked up in these files before
-rows with such ids are written: so a run that was killed, ids that SQLite gives again after the newest rows were deleted,
-and a database that an older copy took the place of make nothing twice. What the house has forgotten stays in the files.
+Every file has a column `house`. History is exported by row id, in ranges: a file has its range in its name,
+takes that name when it is whole, and is never changed. Ids that stand in names of files are looked up in
+these files before rows with such ids are written: so a run that was killed, ids that SQLite gives again
+after the newest rows were deleted, and a database that was replaced by an older copy make nothing twice.
+What the site has deleted stays in the files.
 """
 
 import json
 import os
 import re
 import sqlite3
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple, NotRequired, TypedDict
 
-import click
-
-from ingest.db.connection import connect
-from ingest.db.locks import LockedError, lock_file
 from ingest.db.reserved_ids import HOLDERS
-from ingest.transfer.records import TransferError
+from ingest.transfer.parquet_writer import ParquetWriter
+from ingest.transfer.stream_import import ProgressBar
 
-HAPPENED = {  # table -> the column with its time
+HISTORY = {  # table -> the column with its time
     "messages": "received_at",
     "readings": "received_at",
     "battery_levels": "received_at",
@@ -39,7 +39,7 @@ SUMMED = {  # table -> (its day, what changes with it, its key)
     "node_daily": ("day", "sum(messages)", ("series",)),
     "polls": ("substr(started_at, 1, 10)", "sum(count)", ("ups", "started_at")),
 }
-PRESENT = (
+CURRENT = (
     "gateways",
     "nodes",
     "sensors",
@@ -52,202 +52,248 @@ PRESENT = (
     "firmware",
     "ota_updates",
 )
-STRETCH = 100_000  # rows that are turned into files at a time
+RANGE_ROWS = 100_000  # rows that are turned into files at a time
 PART = re.compile(r"\.(-?\d+)-(-?\d+)\.parquet$")
-HOUSE = re.compile(r"[a-z0-9_-]+")
+
+IdRange = list[int]  # [first, last], as JSON keeps it
 
 
-def house_name(text):
-    """A title as a name for files: 'Hill house' is hill-house."""
-    return re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-") or "house"
+class HistoryState(TypedDict):
+    """How far a table has been exported; kept in `.voltkeeper-HOUSE.json`, whose keys these are.
+
+    `stretches`: the ranges of ids. `top_at`: time of the highest id. `last_at`: the latest time. `before`:
+    ranges and latest time of the rows that were exported when the table was found to be another one.
+    """
+
+    stretches: list[IdRange]
+    top_at: str | None
+    last_at: str
+    before: NotRequired[tuple[list[IdRange], str]]
+
+
+class Part(NamedTuple):
+    """A file of history, as its name has it."""
+
+    first: int
+    last: int
+    path: Path
 
 
 class Export:
-    """One house in one DIR."""
+    """The export of one site to one folder."""
 
-    def __init__(self, connection, folder, house, writer):
+    def __init__(
+        self, connection: sqlite3.Connection, folder: Path, house: str, writer: ParquetWriter, range_rows: int
+    ) -> None:
         self._db, self._folder, self._house, self._writer = connection, folder, house, writer
+        self._range_rows = range_rows
         self._path = folder / f".voltkeeper-{house}.json"
-        self._state = json.loads(self._path.read_text()) if self._path.exists() else {}
-        self._types_of, self._files = {}, {}
-        self.rows = {}  # table -> rows written in this run
-        self.notes = []  # what people should know of it
+        state = json.loads(self._path.read_text()) if self._path.exists() else {}
+        self._imported: list[int | str] | None = state.pop("imported", None)
+        self._sums: dict[str, dict[str, list[object]]] = {
+            table: state.pop(table, {}) for table in SUMMED
+        }  # table -> day -> what changes with it
+        self._history: dict[str, HistoryState] = state
+        self._column_types: dict[str, dict[str, str]] = {}
+        self._parts_of: dict[str, list[Part]] = {}
+        self.rows: dict[str, int] = {}  # table -> rows written in this run
+        self.notes: list[str] = []  # what people should know of it
 
-    def run(self, bar):
+    def run(self, bar: ProgressBar) -> None:
+        """Write what has come since the last run."""
         for half in self._folder.glob(f"table=*/**/.part-{self._house}.*half"):  # of a run that was killed
             half.unlink()
         held = {row[0] for row in self._db.execute("select name from sqlite_master where type = 'table'")}
-        happened = [table for table in HAPPENED if table in held]
-        self._look_back(happened)
-        total = sum(map(self._left, happened))
-        with bar(length=total, label="rows") as progress:
-            for table in happened:
-                for number in self._happened(table):
+        history = [table for table in HISTORY if table in held]
+        self._check_history(history)
+        with bar(length=sum(map(self._left, history)), label="rows") as progress:
+            for table in history:
+                for number in self._write_history(table):
                     progress.update(number)
         for table in (name for name in SUMMED if name in held):
-            self._summed(table)
-        for table in (name for name in PRESENT if name in held):
+            self._write_sums(table)
+        for table in (name for name in CURRENT if name in held):
             self._write(self._file(table), table, f"select * from {table}")
 
-    # What happened.
+    # History.
 
-    def _look_back(self, tables):
-        """Where the newest row or import that was exported is not there any more, ids may be other rows' now.
+    def _check_history(self, tables: Sequence[str]) -> None:
+        """Where the newest row or import that was exported is missing, ids may be other rows' now.
 
-        A node was deleted, then, or an older copy of the database was put in its place: all rows of the table are
-        compared with the files. Where these were taken away, rows count as exported that are not newer than all that was.
+        A node was deleted, then, or the database was replaced by an older copy: all rows of the table are
+        compared with the files. Where these were taken away, rows count as exported that are not newer than
+        all that was.
         """
-        imported = self._state.get("imported")
-        lost = imported and imported != self._import(imported[0])
+        lost = bool(self._imported) and self._imported != self._import(int((self._imported or [0])[0]))
         for table in tables:
-            state = self._state.setdefault(table, {"stretches": [], "top_at": None, "last_at": ""})
-            stretches = state["stretches"]
-            if stretches and (
-                (lost and table in HOLDERS) or self._time(table, stretches[-1][1]) != state["top_at"]
+            state = self._history.setdefault(table, {"stretches": [], "top_at": None, "last_at": ""})
+            ranges = state["stretches"]
+            if ranges and (
+                (lost and table in HOLDERS) or self._time(table, ranges[-1][1]) != state["top_at"]
             ):
-                state["before"], state["stretches"] = [stretches, state["last_at"]], []
+                state["before"] = (ranges, state["last_at"])
+                state["stretches"] = []
                 self.notes.append(
-                    f"{table}: the newest rows that were exported are not in the database any more: they were deleted, or "
-                    "an older copy was put in its place. What is not in the files is written; what is there stays."
+                    f"{table}: the newest rows that were exported are not in the database any more: they "
+                    "were deleted, or an older copy was put in its place. What is not in the files is "
+                    "written; what is there stays."
                 )
-        self._state["imported"] = self._import(None)
+        self._imported = self._import(None)
         self._save()
 
-    def _import(self, number):
+    def _import(self, number: int | None) -> list[int | str] | None:
         """[id, start] of an import that has brought something; None: of the newest one."""
         where = "order by id desc limit 1" if number is None else f"and id = {number}"
         row = self._db.execute(f"select id, started_at from imports where position > 0 {where}").fetchone()
-        return row and list(row)
+        return list(row) if row else None
 
-    def _left(self, table):
-        stretches = self._state[table]["stretches"]
-        above = f"where id > {stretches[-1][1]}" if stretches else ""
-        return self._db.execute(f"select count(*) from {table} {above}").fetchone()[0]
+    def _left(self, table: str) -> int:
+        ranges = self._history[table]["stretches"]
+        above = f"where id > {ranges[-1][1]}" if ranges else ""
+        number: int = self._db.execute(f"select count(*) from {table} {above}").fetchone()[0]
+        return number
 
-    def _happened(self, table):
-        state = self._state[table]
-        while (stretch := self._next(table, state["stretches"])) is not None:
-            yield self._write_stretch(table, state, *stretch)
-            state["stretches"] = join([*state["stretches"], stretch])
+    def _write_history(self, table: str) -> Iterator[int]:
+        """Write range by range; yields how many rows each has."""
+        state = self._history[table]
+        while (found := self._next_range(table, state["stretches"])) is not None:
+            yield self._write_range(table, state, *found)
+            state["stretches"] = join([*state["stretches"], found])
             state["top_at"] = self._time(table, state["stretches"][-1][1])
             self._save()
-        if state.pop("before", None):
+        if "before" in state:
+            del state["before"]
             self._save()
 
-    def _time(self, table, number):
-        row = self._db.execute(f"select {HAPPENED[table]} from {table} where id = ?", (number,)).fetchone()
-        return row and row[0]
+    def _time(self, table: str, number: int) -> str | None:
+        row = self._db.execute(f"select {HISTORY[table]} from {table} where id = ?", (number,)).fetchone()
+        return row[0] if row else None
 
-    def _held(self, table):
-        """Stretches of ids that an import has yet to fill."""
-        return self._db.execute(
-            "select next_id, last_id from imports where finished_at is null and next_id <= last_id and numbers = ?",
+    def _reserved(self, table: str) -> list[IdRange]:
+        """Ranges of ids that an import has yet to fill."""
+        rows = self._db.execute(
+            "select next_id, last_id from imports "
+            "where finished_at is null and next_id <= last_id and numbers = ?",
             (HOLDERS.get(table),),
-        ).fetchall()
+        )
+        return [list(row) for row in rows]
 
-    def _next(self, table, stretches):
-        """The first STRETCH rows in a gap between, before or behind what is exported: imports fill in older ids."""
-        self._db.execute("begin")  # one look at what is held and at what is there
+    def _next_range(self, table: str, ranges: list[IdRange]) -> IdRange | None:
+        """The first rows in a gap between, before or behind what is exported: imports fill in older ids."""
+        self._db.execute("begin")  # one snapshot of what is reserved and of what is there
         try:
-            return self._first_rows(table, join([*stretches, *self._held(table)]))
+            return self._first_rows(table, join([*ranges, *self._reserved(table)]))
         finally:
             self._db.commit()
 
-    def _first_rows(self, table, taken):
-        edges = [None, *(edge for stretch in taken for edge in stretch), None]
-        for below, above in zip(edges[::2], edges[1::2]):
-            where = [f"id > {below}"] if below is not None else []
-            where += [f"id < {above}"] if above is not None else []
-            rows = f"select id from {table} {'where ' + ' and '.join(where) if where else ''} order by id limit {STRETCH}"
+    def _first_rows(self, table: str, taken: list[IdRange]) -> IdRange | None:
+        edges = [None, *(edge for found in taken for edge in found), None]
+        for below, above in zip(edges[::2], edges[1::2], strict=True):
+            conditions = [f"id > {below}"] if below is not None else []
+            conditions += [f"id < {above}"] if above is not None else []
+            where = f"where {' and '.join(conditions)}" if conditions else ""
+            rows = f"select id from {table} {where} order by id limit {self._range_rows}"
             first, last = self._db.execute(f"select min(id), max(id) from ({rows})").fetchone()
             if first is not None:
                 return [first, last]
         return None
 
-    def _write_stretch(self, table, state, first, last):
-        """Write the rows of a stretch, by day, that stand in no file yet. Returns how many rows there are in it."""
-        column = HAPPENED[table]
-        files = [path for start, end, path in self._parts(table) if start <= last and end >= first]
-        held = (
-            dict(self._writer.read(files, column, self._types(table)[column], first, last)) if files else {}
-        )
-        taken, taken_at = state.get("before", [[], ""]) if not files else [[], ""]
+    def _write_range(self, table: str, state: HistoryState, first: int, last: int) -> int:
+        """Write the rows of a range, by day, that stand in no file yet. Returns how many rows it has."""
+        column = HISTORY[table]
+        files = [part.path for part in self._parts(table) if part.first <= last and part.last >= first]
+        exported: dict[int, str] = {}
+        if files:
+            exported = dict(self._writer.read(files, column, self._types(table)[column], first, last))
         self._db.execute("begin")  # what is deleted meanwhile is there to the end
         try:
             rows = self._db.execute(
                 f"select id, {column} from {table} where id between ? and ?", (first, last)
             ).fetchall()
-            days = {}
-            for number, at in rows:
-                is_taken = at <= taken_at and any(start <= number <= end for start, end in taken)
-                if held.get(number) != at and not is_taken:
-                    days.setdefault(at[:10], []).append(number)
+            before = state.get("before") if not files else None
+            new = [(number, at) for number, at in rows if not _is_exported(number, at, exported, before)]
+            days: dict[str, list[int]] = {}
+            for number, at in new:
+                days.setdefault(at[:10], []).append(number)
             for day, numbers in sorted(days.items()):
-                names = (self._file(table, day, f".{n}.{first}-{last}") for n in count(1))
-                path = next(path for path in names if not path.exists())
-                chosen = f"select * from {table} where id in (select value from json_each(?)) order by id"
-                self._write(path, table, chosen, json.dumps(numbers))
-                self._parts(table).append((first, last, path))
+                self._write_part(table, day, first, last, numbers)
         finally:
             self._db.commit()
         state["last_at"] = max([state["last_at"], *(at for _, at in rows)])
         return len(rows)
 
-    def _parts(self, table):
-        """(first id, last id, path) of the files of a table."""
-        if table not in self._files:
+    def _write_part(self, table: str, day: str, first: int, last: int, numbers: list[int]) -> None:
+        names = (self._file(table, day, f".{n}.{first}-{last}") for n in count(1))
+        path = next(path for path in names if not path.exists())
+        chosen = f"select * from {table} where id in (select value from json_each(?)) order by id"
+        self._write(path, table, chosen, json.dumps(numbers))
+        self._parts(table).append(Part(first, last, path))
+
+    def _parts(self, table: str) -> list[Part]:
+        """The files of a table."""
+        if table not in self._parts_of:
             found = self._folder.glob(f"table={table}/day=*/part-{self._house}.*.parquet")
             named = ((PART.search(path.name), path) for path in found)
-            self._files[table] = [(int(name[1]), int(name[2]), path) for name, path in named if name]
-        return self._files[table]
+            self._parts_of[table] = [Part(int(name[1]), int(name[2]), path) for name, path in named if name]
+        return self._parts_of[table]
 
-    # What is summed up.
+    # Sums.
 
-    def _summed(self, table):
+    def _write_sums(self, table: str) -> None:
         day, sums, key = SUMMED[table]
-        state = self._state.setdefault(table, {})
-        for name, *print_ in self._db.execute(
+        written = self._sums[table]
+        for name, *figures in self._db.execute(
             f"select {day}, count(*), {sums} from {table} group by 1 order by 1"
         ).fetchall():
-            if state.get(name) != print_:
-                self._write(
-                    self._file(table, name), table, f"select * from {table} where {day} = ?", name, keep=key
-                )
-                state[name] = print_
+            if written.get(name) != figures:
+                select = f"select * from {table} where {day} = ?"
+                self._write(self._file(table, name), table, select, name, keep=key)
+                written[name] = figures
                 self._save()
 
     # Files.
 
-    def _file(self, table, day=None, suffix=""):
+    def _file(self, table: str, day: str | None = None, suffix: str = "") -> Path:
         folder = self._folder / f"table={table}"
         if day is not None:
             folder /= "day=" + re.sub("[^0-9-]", "_", day)
         return folder / f"part-{self._house}{suffix}.parquet"
 
-    def _write(self, path, table, select, *parameters, keep=()):
+    def _write(self, path: Path, table: str, select: str, *parameters: str, keep: Sequence[str] = ()) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         half = path.with_name(f".{path.name}.half")
         old = path if keep and path.exists() else None
-        self._writer.write(
-            half, self._house, self._db.execute(select, parameters), self._types(table), old, keep
-        )
-        _keep(half, path)
-        self.rows[table] = self.rows.get(table, 0) + self._writer.rows
+        rows = self._db.execute(select, parameters)
+        written = self._writer.write(half, self._house, rows, self._types(table), old, keep)
+        rename_synced(half, path)
+        self.rows[table] = self.rows.get(table, 0) + written
 
-    def _types(self, table):
-        if table not in self._types_of:
-            self._types_of[table] = {
-                row[1]: row[2].lower() for row in self._db.execute(f"pragma table_info({table})")
-            }
-        return self._types_of[table]
+    def _types(self, table: str) -> dict[str, str]:
+        if table not in self._column_types:
+            columns = self._db.execute(f"pragma table_info({table})")
+            self._column_types[table] = {row[1]: row[2].lower() for row in columns}
+        return self._column_types[table]
 
-    def _save(self):
+    def _save(self) -> None:
         half = self._path.with_name(f"{self._path.name}.half")
-        half.write_text(json.dumps(self._state))
-        _keep(half, self._path)
+        sums = {table: days for table, days in self._sums.items() if days}
+        half.write_text(json.dumps({"imported": self._imported, **self._history, **sums}))
+        rename_synced(half, self._path)
 
 
-def _keep(half, path):
+def _is_exported(
+    number: int, at: str, exported: dict[int, str], before: tuple[list[IdRange], str] | None
+) -> bool:
+    """True for a row that stands in a file, or did so before the files were taken away."""
+    if exported.get(number) == at:
+        return True
+    if before is None:
+        return False
+    ranges, last_at = before
+    return at <= last_at and any(first <= number <= last for first, last in ranges)
+
+
+def rename_synced(half: Path, path: Path) -> None:
     """Give a file its name once its bytes are on the disk."""
     with half.open("rb") as file:
         os.fsync(file.fileno())
@@ -260,61 +306,12 @@ def _keep(half, path):
             os.close(folder)
 
 
-def join(stretches):
-    """Stretches [first, last] in order; those that touch become one."""
-    joined = []
-    for first, last in sorted(map(tuple, stretches)):
+def join(ranges: Sequence[Sequence[int]]) -> list[IdRange]:
+    """Ranges [first, last] in order; those that touch become one."""
+    joined: list[IdRange] = []
+    for first, last in sorted(map(tuple, ranges)):
         if joined and first <= joined[-1][1] + 1:
             joined[-1][1] = max(joined[-1][1], last)
         else:
             joined.append([first, last])
     return joined
-
-
-@contextmanager
-def _alone(path):
-    message = "Another export of this house to this DIR is running: wait for it"
-    with lock_file(path, wait=False, message=message):
-        yield
-
-
-def run_export(config, folder, house=None, bar=click.progressbar):
-    """Write what has come since the last run. Returns the Export. Raises TransferError, LockedError, sqlite3.Error, OSError."""
-    from ingest.transfer.parquet_writer import ParquetWriter, need_duckdb
-
-    house = house or house_name(config.title)
-    if not HOUSE.fullmatch(house):
-        raise TransferError(f"--house {house!r}: use small letters, digits, - and _")
-    if not config.database.exists():
-        raise TransferError(f"{config.database} is not there: nothing has been stored yet")
-    folder = Path(folder)
-    need_duckdb()
-    folder.mkdir(parents=True, exist_ok=True)
-    own = f".voltkeeper-{house}"
-    with (
-        _alone(folder / f"{own}.lock"),
-        ParquetWriter(folder / f"{own}.rows") as writer,
-        closing(connect(config.database, readonly=True)) as connection,
-    ):
-        export = Export(connection, folder, house, writer)
-        export.run(bar)
-    return export
-
-
-def export_tables(config, folder, house):
-    """Export and print what was written. Returns an exit code."""
-    try:
-        export = run_export(config, folder, house)
-    except (TransferError, LockedError) as error:
-        click.echo(str(error), err=True)
-        return 1
-    except (sqlite3.Error, OSError) as error:
-        click.echo(
-            f"The export of {config.database} stopped: {error}. Run it again and it goes on.", err=True
-        )
-        return 1
-    for note in export.notes:
-        click.echo(note)
-    for table, number in export.rows.items():
-        click.echo(f"{table}: {number:,} rows")
-    return 0

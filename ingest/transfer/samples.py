@@ -1,14 +1,17 @@
 """Samples of UPSes from another program as our rows, with the hourly figures that ingest would have kept."""
 
-from itertools import islice
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice, pairwise
+from sqlite3 import Connection
 from statistics import median
 
+from ingest.db.bulk_insert import Value
 from ingest.db.time import LocalTime, format_utc
-from ingest.transfer.checkpoint import reserve
-from ingest.transfer.recorded_ranges import Look, between, sampled, within
-from ingest.transfer.records import Sample
+from ingest.transfer.checkpoint import Checkpoint, reserve_ids
+from ingest.transfer.recorded_ranges import LazyRanges, contains, overlaps, sampled_ranges
+from ingest.transfer.records import ImportOptions, Item, Record, Sample
 from ingest.transfer.ups_match import find_ups
-from ingest.ups.energy import EnergyMeter, Observation, find_rating, find_watts
+from ingest.ups.energy import EnergyMeter, Observation, Rating, find_rating, find_watts
 from ingest.ups.figures import FIGURES, find_identity, parse_figures
 from ingest.ups.hourly import UPSERT_HOUR, UpsHour
 from ingest.ups.pending_rows import SAMPLES
@@ -16,7 +19,7 @@ from ingest.ups.status import status_tokens
 
 SAMPLED_HERE = "there are samples of that time already"
 ORDER = "not later than the row before it"
-LOOK = 20_000  # rows that the interval between two samples is learned from
+INTERVAL_ROWS = 20_000  # rows that the interval between two samples is learned from
 USUAL_S = 60.0
 KNOWN = """update ups set first_seen_at = min(coalesce(first_seen_at, :first), :first),
 last_sample_at = max(coalesce(last_sample_at, :last), :last),
@@ -31,88 +34,96 @@ where id = :id"""
 class _Ups:
     """One UPS of the file."""
 
-    def __init__(self, number, meter, interval_s, own):
-        self.number, self.meter, self.interval_s, self.own = number, meter, interval_s, own
-        self.last = None
-        self.hours = {}  # since the last commit: hour_at -> Hour, what is to be added to that of the file
-        self.known = {}
+    def __init__(self, number: int, meter: EnergyMeter, interval_s: float, recorded: LazyRanges) -> None:
+        self.number, self.meter, self.interval_s, self.recorded = number, meter, interval_s, recorded
+        self.last: float | None = None
+        self.hours: dict[str, UpsHour] = {}  # since the last commit: what is to be added to those of the file
+        self.known: dict[str, Value] = {}
 
-    def hour(self, hour_at):
+    def hour(self, hour_at: str) -> UpsHour:
+        """The hour that begins then."""
         if hour_at not in self.hours:
             self.hours[hour_at] = UpsHour(hour_at)
         return self.hours[hour_at]
 
+    def learn(self, sample: Sample, rating: Rating) -> None:
+        """Keep what a sample reports about the device itself."""
+        at = format_utc(sample.at)
+        self.known |= {"realpower": rating.realpower, "power": rating.power}
+        self.known |= find_identity(sample.variables)
+        self.known.setdefault("first", at)
+        self.known |= {"last": at, "status": sample.status}
+
 
 class Samples:
-    """Sink of an import for samples. `intervals` tells the usual seconds between two of each UPS of the file.
+    """Sink of an import for samples. `intervals`: the usual seconds between two of each UPS of the file.
 
-    Kept between two commits is nothing but the last sample: an hour is read from the file when it is added to, inside
-    the transaction, so that an import that was killed ends with the same figures as one that was not, and a running
-    reader may add to the same hour.
+    Nothing but the last sample is kept between two commits: an hour is read from the file when it is added
+    to, inside the transaction, so that an import that was killed ends with the same figures as one that was
+    not, and a running reader may add to the same hour.
     """
 
-    def __init__(self, options, intervals):
-        self._options, self._intervals = options, intervals
-        clock = LocalTime(options.house_timezone)
-        self._hour_at = lambda at: clock.day_and_hour(at)[1]
-        self._upses, self._rows = {}, []
-        self._entry = self._connection = None
+    _connection: Connection
+    _checkpoint: Checkpoint
 
-    def look(self, connection):
+    def __init__(self, options: ImportOptions, intervals: Mapping[str, float]) -> None:
+        self._options, self._intervals = options, intervals
+        clock = LocalTime(options.site_timezone)
+        self._hour_at: Callable[[float], str] = lambda at: clock.day_and_hour(at)[1]
+        self._upses: dict[str, _Ups] = {}
+        self._rows: list[Value] = []
+
+    def prepare(self, connection: Connection) -> None:
+        """Keep the connection: each UPS is looked up when its first sample comes."""
         self._connection = connection
 
-    def begin(self, connection, entry, number):
-        self._entry = entry
-        reserve(connection, entry, "ups_samples", number)
+    def begin(self, connection: Connection, checkpoint: Checkpoint, number: int) -> None:
+        """Reserve ids for so many rows."""
+        self._checkpoint = checkpoint
+        reserve_ids(connection, checkpoint, "ups_samples", number)
 
-    def resume(self, entry):
-        self._entry = entry
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Go on with the ids of an import that was interrupted."""
+        self._checkpoint = checkpoint
 
-    def absorb(self, sample, fresh):
-        """Take a sample; the reason why it is left out, or None."""
-        ups = self._upses.get(sample.ups) or self._meet(sample.ups)
+    def absorb(self, record: Record, is_new: bool) -> str | None:
+        """Take a sample; the reason why it is skipped, or None."""
+        assert isinstance(record, Sample)
+        ups = self._upses.get(record.ups) or self._add_ups(record.ups)
         before = ups.last
-        if before is not None and sample.at <= before:
+        if before is not None and record.at <= before:
             return ORDER
-        ups.last = sample.at
-        own = ups.own.at(sample.at)
-        if before is not None and between(own, before, sample.at):
+        ups.last = record.at
+        recorded = ups.recorded.at(record.at)
+        if before is not None and overlaps(recorded, before, record.at):
             ups.meter.reset()  # that time is covered already, or a part of it
-        if within(own, sample.at):
+        if contains(recorded, record.at):
             return SAMPLED_HERE
-        figures = parse_figures(sample.variables)
+        figures = parse_figures(record.variables)
         rating = find_rating(figures)
         watts, rule = find_watts(figures, rating)
         watts = None if watts is None else round(watts, 3)
-        observation = Observation(sample.at, sample.at, watts, status_tokens(sample.status), ups.interval_s)
+        observation = Observation(record.at, record.at, watts, status_tokens(record.status), ups.interval_s)
         spans = ups.meter.add_observation(observation)
-        if not fresh:
+        if not is_new:
             return None
         for span in spans:
             ups.hour(span.hour_at).add_span(span)
-        ups.hour(self._hour_at(sample.at)).add_sample(figures, watts, rule)
-        at = format_utc(sample.at)
-        self._rows += (at, ups.number, sample.status, *(figures.get(name) for name in FIGURES), watts, rule)
-        known = {"realpower": rating.realpower, "power": rating.power}
-        known |= find_identity(sample.variables)
-        ups.known = {
-            **ups.known,
-            **known,
-            "first": ups.known.get("first", at),
-            "last": at,
-            "status": sample.status,
-        }
+        ups.hour(self._hour_at(record.at)).add_sample(figures, watts, rule)
+        values = (figures.get(name) for name in FIGURES)
+        self._rows += (format_utc(record.at), ups.number, record.status, *values, watts, rule)
+        ups.learn(record, rating)
         return None
 
-    def _meet(self, name):
+    def _add_ups(self, name: str) -> _Ups:
         number = find_ups(self._connection, name, self._options)
-        own = Look(lambda: sampled(self._connection, number, self._entry))
-        ups = self._upses[name] = _Ups(
-            number, EnergyMeter(self._hour_at), self._intervals.get(name, USUAL_S), own
-        )
+        recorded = LazyRanges(lambda: sampled_ranges(self._connection, number, self._checkpoint))
+        interval_s = self._intervals.get(name, USUAL_S)
+        ups = self._upses[name] = _Ups(number, EnergyMeter(self._hour_at), interval_s, recorded)
         return ups
 
-    def write(self, connection):
+    def write(self, connection: Connection) -> set[str]:
+        """Write samples, hours and what is known of each UPS."""
         for ups in self._upses.values():  # before the samples: what the file has of them is looked up
             hours = [
                 UpsHour.load(connection, ups.number, hour_at).merged(hour)
@@ -121,30 +132,28 @@ class Samples:
             connection.executemany(UPSERT_HOUR, [hour.values(ups.number) for hour in hours])
             if ups.known:
                 connection.execute(KNOWN, {**ups.known, "id": ups.number})
-        first, self._entry.next_id = (
-            self._entry.next_id,
-            self._entry.next_id + len(self._rows) // SAMPLES.width,
-        )
-        SAMPLES.numbered(connection, self._rows, range(first, self._entry.next_id))
+        ids = self._checkpoint.take_ids(len(self._rows) // SAMPLES.width)
+        SAMPLES.numbered(connection, self._rows, ids)
         return {"ups", "ups_samples"}
 
-    def committed(self):
+    def committed(self) -> None:
+        """Forget what is in the file."""
         self._rows = []
         for ups in self._upses.values():
             ups.hours, ups.known = {}, {}
 
-    def forget(self):
-        """Only fresh samples leave anything behind."""
+    def discard(self) -> None:
+        """Only new samples leave anything behind."""
 
-    def end(self, connection):
-        """Each commit told all that there is."""
+    def finish(self, connection: Connection) -> None:
+        """Each commit wrote all that there is."""
 
 
-def find_intervals(items):
+def find_intervals(items: Iterable[tuple[int, Item]]) -> dict[str, float]:
     """UPS -> usual seconds between two samples, from the first items of a stream."""
-    times = {}
-    for _, item in islice(items, LOOK):
+    times: dict[str, list[float]] = {}
+    for _, item in islice(items, INTERVAL_ROWS):
         if isinstance(item, Sample):
             times.setdefault(item.ups, []).append(item.at)
-    pauses = {ups: [b - a for a, b in zip(held, held[1:]) if b > a] for ups, held in times.items()}
+    pauses = {ups: [b - a for a, b in pairwise(found) if b > a] for ups, found in times.items()}
     return {ups: max(1.0, median(found)) for ups, found in pauses.items() if found}

@@ -1,14 +1,19 @@
-"""Nodes, sensors and channels as another program knows them, merged into ours: what is known only moves forward.
+"""Nodes, sensors and channels as another program knows them, merged into ours.
 
-The newer of the two wins, by the times that stand in the row; what ours lacks is filled in; nothing is taken away.
+What is known only moves forward: the newer of the two wins, by the times that stand in the row; what ours
+lacks is filled in; nothing is taken away.
 """
 
+from collections.abc import Iterable, Sequence
+from sqlite3 import Connection
+
 from ingest.db.connection import transaction
-from ingest.mysensors.state import ChannelState, NodeState, SensorState
+from ingest.mysensors.state import ChannelState, NodeState, RowState, SensorState
 from ingest.transfer.checkpoint import raise_topics
 
 TOGETHER = 500  # rows merged in a transaction
-BY_TIME = {  # column -> the column with its time
+KINDS: tuple[type[RowState], ...] = (NodeState, SensorState, ChannelState)
+BY_TIME: dict[type[RowState], dict[str, str]] = {  # column -> the column with its time
     NodeState: {
         "battery_level": "battery_level_at",
         "battery_level_at": "battery_level_at",
@@ -17,18 +22,24 @@ BY_TIME = {  # column -> the column with its time
     ChannelState: dict.fromkeys(("value", "text", "usual", "spread"), "last_at"),
     SensorState: {},
 }
-DATED = {  # what has a time of its own; the rest is as it was when all has been told
+DATED: dict[
+    type[RowState], set[str]
+] = {  # what has a time of its own; the rest is as it was at the end of the file
     NodeState: {"role", "presented_at", "battery_level", "battery_level_at", "first_seen_at", "last_seen_at"},
     SensorState: {"first_seen_at", "last_seen_at"},
     ChannelState: set(ChannelState.COLUMNS),
 }
-SEEN = {NodeState: "last_seen_at", SensorState: "last_seen_at", ChannelState: "last_at"}
+SEEN: dict[type[RowState], str] = {
+    NodeState: "last_seen_at",
+    SensorState: "last_seen_at",
+    ChannelState: "last_at",
+}
 LATEST = ("last_seen_at", "last_at", "presented_at")
 EARLIEST = ("first_seen_at", "first_at")
 EXACT = ("value", "text")  # a text that is no number has no value: these go together
 
 
-def _merged(kind, column):
+def _merged(kind: type[RowState], column: str) -> str:
     table, time = kind.TABLE, BY_TIME[kind].get(column, SEEN[kind])
     ours, theirs = f"{table}.{column}", f"excluded.{column}"
     if column in LATEST:
@@ -44,30 +55,32 @@ def _merged(kind, column):
     return f"case when {newer} then coalesce({theirs}, {ours}) else coalesce({ours}, {theirs}) end"
 
 
-def _statement(kind):
+def _statement(kind: type[RowState]) -> str:
     names = kind.FIXED + kind.COLUMNS
+    merged = ", ".join(f"{name} = {_merged(kind, name)}" for name in kind.COLUMNS)
     return (
         f"insert into {kind.TABLE} (name, {', '.join(names)}) values ('', {', '.join('?' * len(names))}) "
-        f"on conflict (id) do update set {', '.join(f'{name} = {_merged(kind, name)}' for name in kind.COLUMNS)}"
+        f"on conflict (id) do update set {merged}"
     )
 
 
-STATEMENTS = {kind: _statement(kind) for kind in (NodeState, SensorState, ChannelState)}
+STATEMENTS = {kind: _statement(kind) for kind in KINDS}
 
 
-def save_states(connection, states, dated=False):
-    """Merge State objects; a Channel's `readings` are those that come in addition. Returns the topics that changed.
+def save_states(connection: Connection, states: Iterable[RowState], dated: bool = False) -> set[str]:
+    """Merge states inside the open transaction; returns the topics that changed.
 
-    `dated`: only what has a time of its own. What the file tells next is to fill in the rest, not what it told first.
+    A channel's `readings` are those that come in addition. `dated`: only what has a time of its own. The
+    rest is to be filled in with what the file holds last, not first.
     """
     topics = set()
+    held = list(states)
     for kind, statement in STATEMENTS.items():
-        wanted = [
-            not dated or name in kind.FIXED or name in DATED[kind] for name in kind.FIXED + kind.COLUMNS
-        ]
+        names = kind.FIXED + kind.COLUMNS
+        wanted = [not dated or name in kind.FIXED or name in DATED[kind] for name in names]
         chosen = [
-            [value if keep else None for value, keep in zip(state.values(), wanted)]
-            for state in states
+            [value if keep else None for value, keep in zip(state.values(), wanted, strict=True)]
+            for state in held
             if type(state) is kind
         ]
         if chosen:
@@ -76,15 +89,17 @@ def save_states(connection, states, dated=False):
     return topics
 
 
-def merge_states(connection, states):
+def merge_states(connection: Connection, states: Sequence[RowState]) -> None:
     """The same in transactions of its own."""
     for start in range(0, len(states), TOGETHER):
         with transaction(connection):
             raise_topics(connection, save_states(connection, states[start : start + TOGETHER]))
 
 
-def save_heard(connection, gateway, first_at, last_at, version=None):
-    """Between these two times (UTC text) the gateway was heard, by somebody."""
+def save_gateway_heard(
+    connection: Connection, gateway: int, first_at: str, last_at: str, version: str | None = None
+) -> None:
+    """Store that the gateway was heard between these two times (UTC text), by any program."""
     connection.execute(
         "update gateways set version = coalesce(version, :version), "
         "first_seen_at = min(coalesce(first_seen_at, :first), :first), "

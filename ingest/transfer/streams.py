@@ -1,41 +1,70 @@
-"""How far a file has been read, and whether it is the same file that was read before: tables by id, text by bytes.
-
-A stream yields `(position, item)` in order, from the beginning. `mark()` is a text that proves what stands at, or
-before, the position yielded last; `proves()` says whether a file still has it, `is_new()` what is not known by it yet.
-"""
+"""How far a file has been read, and whether it is the same file: tables by id, text by bytes."""
 
 import hashlib
 import json
 import sqlite3
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from ingest.db.connection import is_sqlite
 from ingest.db.time import format_utc
-from ingest.transfer.records import Skip, TransferError
+from ingest.transfer.records import Item, Skip, TransferError
 
 BLOCK = 1 << 20
 PAGE = 1000  # rows that are read at a time: while a read lasts, the program that owns the file cannot write
 POWERS = [1 << exponent for exponent in range(40)]
+Row = tuple[Any, ...]  # what another program's table holds
 
 
-class TextStream:
+class Stream(ABC):
+    """The places of a file in order, from the beginning."""
+
+    name: str
+
+    @abstractmethod
+    def count(self) -> int:
+        """Places at most."""
+
+    @abstractmethod
+    def items(self) -> Iterator[tuple[int, Item]]:
+        """Yield (position, item)."""
+
+    @abstractmethod
+    def mark(self) -> str:
+        """A text that proves what stands at, or before, the position yielded last."""
+
+    @abstractmethod
+    def proves(self, position: int, mark: str, last_at: str | None) -> bool:
+        """True where the file still has what the mark stands for."""
+
+    @abstractmethod
+    def is_new(self, position: int, item: Item, known: int, last_at: str | None) -> bool:
+        """True for what was not read up to the position `known` and the time `last_at` (UTC text)."""
+
+
+class TextStream(Stream):
     """The lines of a file. A position is the offset behind a line, its mark the hash of all bytes before.
 
-    `parser()` makes anew a function that takes the text of a line and returns an item, a Skip, or None for one that
-    says nothing.
+    `parser()` makes anew a function that takes the text of a line and returns an item, a Skip, or None for
+    one that holds nothing. `head` is the number of lines before the first one that counts.
     """
 
-    def __init__(self, path, name, parser, head=0):
-        self.path, self.name, self._parser, self._head = Path(path), name, parser, head
+    def __init__(
+        self, path: Path, name: str, parser: Callable[[], Callable[[str], Item]], head: int = 0
+    ) -> None:
+        self.path, self.name, self._parser, self._head = path, name, parser, head
         self._hash, self._start = hashlib.sha256(), 0
 
-    def count(self):
-        """Rows at most."""
+    def count(self) -> int:
+        """Lines, and one that may be without an end."""
         with self.path.open("rb") as file:
             return sum(block.count(b"\n") for block in iter(lambda: file.read(BLOCK), b"")) + 1
 
-    def items(self):
+    def items(self) -> Iterator[tuple[int, Item]]:
+        """Yield the offset behind each line and what it holds."""
         self._hash = hashlib.sha256()
         position, parse = 0, self._parser()
         with self.path.open("rb") as file:
@@ -50,10 +79,12 @@ class TextStream:
                 self._hash.update(raw)
                 yield position, item
 
-    def mark(self):
+    def mark(self) -> str:
+        """The hash of all bytes so far."""
         return self._hash.hexdigest()
 
-    def proves(self, position, mark, last_at):
+    def proves(self, position: int, mark: str, last_at: str | None) -> bool:
+        """True where the bytes up to the position have this hash."""
         found, left = hashlib.sha256(), position
         with self.path.open("rb") as file:
             while left and (block := file.read(min(left, BLOCK))):
@@ -61,34 +92,48 @@ class TextStream:
                 left -= len(block)
         return not left and found.hexdigest() == mark
 
-    def is_new(self, position, item, known, last_at):
-        """True for a row that begins behind what is `known`: the end of a line that was cut is no row of its own."""
+    def is_new(self, position: int, item: Item, known: int, last_at: str | None) -> bool:
+        """True for a row that begins behind what is `known`: the end of a line that was cut is no row."""
         return self._start >= known
 
 
-class TableStream:
+class TableStream(Stream):
     """The rows of a table by ascending id, its first column.
 
-    The program may delete rows, the last ones too, and SQLite gives the highest ids to other rows then. So a mark holds
-    the hashes of several rows: the first one, and ever more of them towards the last. One that is left proves the file.
-    What the program writes while the table is read waits for the next import.
+    The program may delete rows, the last ones too, and SQLite gives the highest ids to other rows then. So
+    a mark holds the hashes of several rows: the first one, and more and more of them towards the last. One
+    that is left proves the file. What the program writes while the table is read waits for the next import.
 
-    `select` lacks its `where` and `order by`; `parser()` makes anew a function that takes the columns behind the id;
-    column `time` of them is the row's time as text, for `proves()` alone.
+    `select` lacks its `where` and `order by`; `parser()` makes anew a function that takes the columns
+    behind the id; column `time` of them is the row's time as text, for `proves()` alone.
     """
 
-    def __init__(self, source, name, select, parser, time, at):
+    def __init__(
+        self,
+        source: sqlite3.Connection,
+        name: str,
+        select: str,
+        parser: Callable[[], Callable[..., Item]],
+        *,
+        time: int,
+        at: Callable[[Any], str | None],  # the time of a row as the other program wrote it
+    ) -> None:
         self._source, self.name, self._select, self._parser = source, name, select, parser
         self._time, self._at = time, at
-        self._kept = {}  # power of two -> the last two rows whose number it divides
+        self._kept: dict[
+            int, tuple[Row, ...]
+        ] = {}  # power of two -> the last two rows whose number it divides
         self._end = source.execute(f"select max(id) from ({select})").fetchone()[0] or 0
 
-    def count(self):
-        return self._source.execute(
+    def count(self) -> int:
+        """Rows up to the last one that was there when the import began."""
+        number: int = self._source.execute(
             f"select count(*) from ({self._select} where id <= ?)", (self._end,)
         ).fetchone()[0]
+        return number
 
-    def items(self):
+    def items(self) -> Iterator[tuple[int, Item]]:
+        """Yield the id of each row and what it holds."""
         self._kept, parse = {}, self._parser()
         for number, row in enumerate(self._rows()):
             for power in POWERS:
@@ -97,27 +142,28 @@ class TableStream:
                 self._kept[power] = (*self._kept.get(power, ())[-1:], row)
             yield row[0], parse(*row[1:])
 
-    def _rows(self):
+    def _rows(self) -> Iterator[Row]:
         last = -(1 << 63)
         query = f"{self._select} where id > ? and id <= ? order by 1 limit {PAGE}"
         while rows := self._source.execute(query, (last, self._end)).fetchall():
             yield from rows
             last = rows[-1][0]
-        if (
-            last < self._end
-            and (wrong := self._source.execute("pragma quick_check(1)").fetchone()[0]) != "ok"
-        ):
+        if last == self._end:
+            return
+        wrong = self._source.execute("pragma quick_check(1)").fetchone()[0]
+        if wrong != "ok":
             raise TransferError(
                 f"The file is damaged behind {self.name} {last} ({wrong.splitlines()[-1]}). "
-                "Restore a copy of it; https://sqlite.org/recovery.html tells how to read what is left."
+                "Restore a copy of it; https://sqlite.org/recovery.html explains how to read what is left."
             )
 
-    def mark(self):
+    def mark(self) -> str:
+        """The hashes of several rows."""
         return json.dumps(
             sorted({row[0]: _hash(row) for rows in self._kept.values() for row in rows}.items())
         )
 
-    def proves(self, position, mark, last_at):
+    def proves(self, position: int, mark: str, last_at: str | None) -> bool:
         """True where a row of the mark is left, or where all that the program has left is newer."""
         hashes = dict(json.loads(mark))
         ids = ", ".join("?" * len(hashes))
@@ -134,22 +180,28 @@ class TableStream:
             and (self._at(first[self._time]) or "") > last_at
         )
 
-    def is_new(self, position, item, known, last_at):
+    def is_new(self, position: int, item: Item, known: int, last_at: str | None) -> bool:
         """True also for a row that took the id of a deleted one: it is later than all that was read."""
         return position > known or (
-            last_at is not None and not isinstance(item, Skip) and format_utc(item.at) > last_at
+            last_at is not None
+            and item is not None
+            and not isinstance(item, Skip)
+            and format_utc(item.at) > last_at
         )
 
 
-def _hash(row):
+def _hash(row: Row) -> str:
     return hashlib.sha256(repr(row).encode()).hexdigest()[:16]
 
 
-def open_source(path):
-    """Another program's SQLite file, only to be read, while that program may go on writing it. Raises TransferError."""
+def open_source(path: Path) -> sqlite3.Connection:
+    """Another program's SQLite file, read-only, while that program may go on writing.
+
+    Raises TransferError.
+    """
     try:
         source = sqlite3.connect(
-            f"{Path(path).absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=15
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=15
         )
         source.text_factory = lambda raw: raw.decode(errors="backslashreplace")
         source.execute("select 1 from sqlite_master").fetchone()
@@ -162,14 +214,14 @@ def open_source(path):
     return source
 
 
-def tables_of(source):
+def tables_of(source: sqlite3.Connection) -> dict[str, set[str]]:
     """Table -> names of its columns."""
     names = [row[0] for row in source.execute("select name from sqlite_master where type = 'table'")]
     return {name: {row[1] for row in source.execute(f'pragma table_info("{name}")')} for name in names}
 
 
-def peek_tables(path):
-    """`tables_of` a file; empty for one that is no SQLite file. Raises TransferError where it is damaged."""
+def peek_tables(path: Path) -> dict[str, set[str]]:
+    """`tables_of` a file; empty for one that is no SQLite file. Raises TransferError for a damaged one."""
     if not is_sqlite(path):
         return {}
     with closing(open_source(path)) as source:

@@ -9,25 +9,25 @@ JITTER_S = 2.0  # rows written by several threads may stand this much out of ord
 END = 253_402_300_800.0  # of the year 9999: ours have four digits
 
 
-class Stamps:
+class TimestampParser:
     """Text to unix seconds for rows in order of time, where naive text is local time of `timezone`.
 
     The hour that the clock goes through twice in autumn is told apart by the order of the rows.
     """
 
-    def __init__(self, timezone):
+    def __init__(self, timezone: str) -> None:
         self._zone = ZoneInfo(timezone)
         self._last = float("-inf")
 
-    def seconds(self, text):
-        """Raises ValueError for what is no time."""
+    def parse(self, text: str) -> float:
+        """Unix seconds of a text. Raises ValueError for what is no time."""
         text = text.strip()
         if UNIX.fullmatch(text):
             return float(text)
-        return self.of(datetime.fromisoformat(text.replace(",", ".")))
+        return self.seconds(datetime.fromisoformat(text.replace(",", ".")))
 
-    def of(self, moment):
-        """The unix seconds of a datetime, naive or not."""
+    def seconds(self, moment: datetime) -> float:
+        """Unix seconds of a datetime, naive or not. Raises ValueError out of range."""
         try:
             at = self._naive(moment) if moment.tzinfo is None else moment.timestamp()
         except OverflowError as error:
@@ -37,7 +37,7 @@ class Stamps:
         self._last = at
         return at
 
-    def _naive(self, moment):
+    def _naive(self, moment: datetime) -> float:
         first = moment.replace(tzinfo=self._zone).timestamp()
         second = moment.replace(tzinfo=self._zone, fold=1).timestamp()
         return second if second > first and first < self._last - JITTER_S else first

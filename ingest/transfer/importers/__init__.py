@@ -1,0 +1,1 @@
+"""One module for each program whose files can be imported."""

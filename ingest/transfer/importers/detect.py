@@ -1,21 +1,35 @@
 """Which program wrote a file."""
 
-from ingest.transfer.importers import csv as csv_file
-from ingest.transfer.importers import ep20_log, nutify, pymysensors, tracker, upslog
-from ingest.transfer.records import TransferError
+from pathlib import Path
 
-KINDS = (tracker, nutify, pymysensors, ep20_log, upslog, csv_file)
+from ingest.transfer.importers.csv import CsvSource
+from ingest.transfer.importers.ep20_log import Ep20LogSource
+from ingest.transfer.importers.nutify import NutifySource
+from ingest.transfer.importers.pymysensors import PymysensorsSource
+from ingest.transfer.importers.source import ImportSource
+from ingest.transfer.importers.tracker import TrackerSource
+from ingest.transfer.importers.upslog import UpslogSource
+from ingest.transfer.records import ImportOptions, TransferError
+
+SOURCES: tuple[type[ImportSource], ...] = (
+    TrackerSource,
+    NutifySource,
+    PymysensorsSource,
+    Ep20LogSource,
+    UpslogSource,
+    CsvSource,
+)
 
 
-def detect(path, options):
-    """The module that reads this file. Raises TransferError, which says what was looked for."""
+def detect(path: Path, options: ImportOptions) -> type[ImportSource]:
+    """The class that reads this file. Raises TransferError, whose message lists what was looked for."""
     if not path.is_file():
-        raise TransferError(f"{path} is not there" if not path.exists() else f"{path} is no file")
+        raise TransferError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
     try:
-        found = next((kind for kind in KINDS if kind.recognise(path, options)), None)
+        found = next((source for source in SOURCES if source.recognises(path, options)), None)
     except OSError as error:
         raise TransferError(f"{path} cannot be read: {error.strerror}") from error
     if found is None:
-        looked_for = "".join(f"\n  - {kind.LOOKED_FOR}" for kind in KINDS)
-        raise TransferError(f"{path} is none of the files that can be imported. Looked for:{looked_for}")
+        looked_for = "".join(f"\n  - {source.looked_for}" for source in SOURCES)
+        raise TransferError(f"{path}: not a file that can be imported. Looked for:{looked_for}")
     return found

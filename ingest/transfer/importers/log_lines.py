@@ -1,27 +1,37 @@
-"""What logs of UPSes have in common: one line one sample, the interval learned from the lines themselves."""
+"""What text files have in common: a record a line.
 
+The interval of samples is learned from the lines themselves.
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from ingest.transfer.importers.source import ImportSource
+from ingest.transfer.records import ImportOptions, Item
 from ingest.transfer.samples import Samples, find_intervals
-from ingest.transfer.streams import TextStream
+from ingest.transfer.sink import Sink
+from ingest.transfer.streams import Stream, TextStream
 
 
-class LogSource:
-    """A text file of samples. Subclasses give `kind` and `parser()`, a function that turns lines into items, made anew."""
+class LogSource(ImportSource):
+    """A text file of samples. Open only while it is read."""
 
-    kind = ""
+    stream_name = "lines"
     head = 0  # lines before the first one that counts
 
-    def __init__(self, path, options):
+    def __init__(self, path: Path, options: ImportOptions) -> None:
         self._path, self._options = path, options
         self.target = options.ups or ""
 
-    def streams(self):
-        looked = TextStream(self._path, "lines", self.parser, self.head)
-        intervals = find_intervals(looked.items())
-        stream = TextStream(self._path, "lines", self.parser, self.head)
-        yield stream, Samples(self._options, intervals)
+    @abstractmethod
+    def parser(self) -> Callable[[str], Item]:
+        """A function that turns a line into an item, made anew."""
 
-    def states(self):
-        return ()
+    def stream(self) -> TextStream:
+        """The lines, from the beginning."""
+        return TextStream(self._path, self.stream_name, self.parser, self.head)
 
-    def close(self):
-        """A text file is open only while it is read."""
+    def streams(self) -> Iterable[tuple[Stream, Sink]]:
+        """The lines as samples."""
+        yield self.stream(), Samples(self._options, find_intervals(self.stream().items()))

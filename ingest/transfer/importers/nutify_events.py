@@ -1,34 +1,57 @@
-"""Nutify's events as ours. It stores a row a notification and ends each with the next one; we store what lasted as one row.
+"""Nutify's events as ours. It stores a row a notification and ends each with the next one.
 
-Its samples have been imported by now: they tell the figures of an outage.
+We store what lasted as one row.
+
+Its samples have been imported by now: they hold the figures of an outage.
 """
 
 import json
-from collections import Counter
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from sqlite3 import Connection
+from typing import NamedTuple
 
 from ingest.db.connection import transaction
 from ingest.db.time import format_utc, parse_utc
 from ingest.transfer.checkpoint import raise_topics
-from ingest.transfer.recorded_ranges import FOR_EVER, sampled_alone, within
+from ingest.transfer.importers.source import Saved
+from ingest.transfer.recorded_ranges import NO_END, contains, unimported_sample_ranges
+from ingest.transfer.records import ImportOptions
+from ingest.transfer.timestamps import TimestampParser
 from ingest.transfer.ups_match import find_ups
 from ingest.ups.energy import GAP_INTERVALS
 
 OPENS = {"ONBATT": "ONBATT", "COMMBAD": "COMMBAD", "NOCOMM": "COMMBAD", "LOWBATT": "LOWBATT"}
 CLOSES = {"ONLINE": ("ONBATT", "LOWBATT"), "COMMOK": ("COMMBAD",)}
 MOMENTS = {"SHUTDOWN": "FSD", "FSD": "FSD", "REPLBATT": "REPLBATT"}
-MEANS = """select count(*) as samples, avg(watts) as watts_avg, avg(ups_load) as load_avg, min(battery_charge) as lowest_charge,
+MEANS = """select count(*) as samples, avg(watts) as watts_avg, avg(ups_load) as load_avg,
+min(battery_charge) as lowest_charge,
 min(battery_voltage) as lowest_battery_voltage, min(input_voltage) as lowest_input_voltage
 from ups_samples where ups = ? and sampled_at between ? and ?"""
-SEEN = """select sampled_at, battery_charge, battery_runtime from ups_samples
+SAMPLES = """select sampled_at, battery_charge, battery_runtime from ups_samples
 where ups = ? and sampled_at between ? and ? order by sampled_at"""
-INSERT = "insert into events (id, event, ups, started_at, ended_at, complete, detail, figures) values (?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT = """insert into events (id, event, ups, started_at, ended_at, complete, detail, figures)
+values (?, ?, ?, ?, ?, ?, ?, ?)"""
 STORED = "stored already"
-SEEN_HERE = "Voltkeeper watched the UPS itself at that time"
+RECORDED_HERE = "Voltkeeper watched the UPS itself at that time"
+
+
+NutifyRow = tuple[str, str, str, str | None]  # time, UPS, type, message
+Figures = dict[str, float | None]
+
+
+class EventKey(NamedTuple):
+    """What makes an event unique."""
+
+    ups: int
+    event: str
+    started_at: str
 
 
 @dataclass
-class Happening:
+class NutifyEvent:
     """One event. `ended_at` None: the file ends before it does."""
 
     ups: int
@@ -40,149 +63,174 @@ class Happening:
     figures: str = "{}"
 
     @property
-    def key(self):
-        return self.ups, self.event, self.started_at
+    def key(self) -> EventKey:
+        """UPS, event, start."""
+        return EventKey(self.ups, self.event, self.started_at)
 
 
-def save(connection, rows, stamps, options, interval_s):
-    """Store rows (time, UPS, type, text) in order of time. Returns (events stored, Counter of the reasons).
+@dataclass
+class ReadEvents:
+    """What the rows of a file come to."""
 
-    `interval_s(UPS)` tells the usual seconds between two samples.
-    """
-    found, skipped, names, last = _read(connection, rows, stamps, options)
-    own = {ups: sampled_alone(connection, ups) for ups in names}
+    events: list[NutifyEvent] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    names: dict[int, str] = field(default_factory=dict)  # number -> name of each UPS
+    last_at: str = ""  # of the last row
+
+
+class StoredSpans:
+    """When events of each UPS and kind lasted: those with ids above `after`, inclusive start and end."""
+
+    def __init__(self, connection: Connection, after: int | None = None) -> None:
+        self._spans: defaultdict[tuple[int, str], list[tuple[str, str]]] = defaultdict(list)
+        where = "" if after is None else f"and id > {after}"
+        for ups, event, started_at, ended_at in connection.execute(
+            f"select ups, event, started_at, ended_at from events where ups is not null {where}"
+        ):
+            self._spans[ups, event].append((started_at, ended_at or NO_END))
+
+    def add(self, one: NutifyEvent) -> None:
+        """It is going to be stored."""
+        self._spans[one.ups, one.event].append((one.started_at, one.ended_at or NO_END))
+
+    def overlap(self, one: NutifyEvent) -> bool:
+        """True when it is stored already, or lies in one that Voltkeeper saw itself."""
+        end = one.ended_at or NO_END
+        spans = self._spans.get((one.ups, one.event), ())
+        return any(start <= end and ended >= one.started_at for start, ended in spans)
+
+
+def save_events(
+    connection: Connection,
+    rows: Iterable[NutifyRow],
+    timestamps: TimestampParser,
+    options: ImportOptions,
+    interval_s: Callable[[str], float],
+) -> Saved:
+    """Store rows in order of time. `interval_s(UPS)`: the usual seconds between two samples."""
+    read = _read(connection, rows, timestamps, options)
+    recorded = {ups: unimported_sample_ranges(connection, ups) for ups in read.names}
     (newest,) = connection.execute("select coalesce(max(id), 0) from events").fetchone()
-    held, cut = _held(connection), _cut(connection)
-    fresh, longer = [], []
-    for one in found:
-        if one.key in cut and one.ended_at is not None:
+    spans, unfinished = StoredSpans(connection), _unfinished(connection)
+    new: list[NutifyEvent] = []
+    longer: list[NutifyEvent] = []
+    for one in read.events:
+        if one.key in unfinished and one.ended_at is not None:
             longer.append(one)
-        elif _overlaps(held, one):
-            skipped[STORED] += 1
-        elif within(own[one.ups], parse_utc(one.started_at)):
-            skipped[SEEN_HERE] += 1
+        elif spans.overlap(one):
+            read.skipped[STORED] += 1
+        elif contains(recorded[one.ups], parse_utc(one.started_at)):
+            read.skipped[RECORDED_HERE] += 1
         else:
-            held.setdefault(one.key[:2], []).append((one.started_at, one.ended_at or FOR_EVER))
-            fresh.append(one)
-    for one in (*fresh, *longer):
+            spans.add(one)
+            new.append(one)
+    for one in (*new, *longer):
         if one.ended_at is None:
-            one.ended_at, one.complete = last, False
+            one.ended_at, one.complete = read.last_at, False
         if one.event == "ONBATT":
-            one.figures = json.dumps(_figures(connection, one, GAP_INTERVALS * interval_s(names[one.ups])))
-    fresh.sort(key=lambda one: one.started_at)
+            most_s = GAP_INTERVALS * interval_s(read.names[one.ups])
+            one.figures = json.dumps(_figures(connection, one, one.ended_at, most_s))
+    new.sort(key=lambda one: one.started_at)
     with transaction(connection):
-        late = _held(connection, newest)  # what a reader has seen since
-        stored = [one for one in fresh if not _overlaps(late, one)]
-        skipped[STORED] += len(fresh) - len(stored)
+        late = StoredSpans(connection, newest)  # what a reader has seen since
+        stored = [one for one in new if not late.overlap(one)]
+        read.skipped[STORED] += len(new) - len(stored)
         _insert(connection, stored)
         connection.executemany(
             "update events set ended_at = ?, complete = 1, figures = ? where id = ?",
-            [(one.ended_at, one.figures, cut[one.key]) for one in longer],
+            [(one.ended_at, one.figures, unfinished[one.key]) for one in longer],
         )
         raise_topics(connection, {"events", "ups"})
-    return len(stored) + len(longer), +skipped
+    return Saved(len(stored) + len(longer), +read.skipped)
 
 
-def _read(connection, rows, stamps, options):
-    """(Happenings, Counter of the reasons for rows that are none, number -> name of each UPS, time of the last row)."""
-    found, skipped, going_on, numbers, last = [], Counter(), {}, {}, ""
+def _read(
+    connection: Connection, rows: Iterable[NutifyRow], timestamps: TimestampParser, options: ImportOptions
+) -> ReadEvents:
+    read = ReadEvents()
+    ongoing: dict[tuple[int, str], NutifyEvent] = {}
+    numbers: dict[str, int] = {}
     for time, name, type, text in rows:
         try:
-            at = format_utc(stamps.seconds(time))
+            at = format_utc(timestamps.parse(time))
         except (ValueError, TypeError, AttributeError):
-            skipped["its time cannot be read"] += 1
+            read.skipped["its time cannot be read"] += 1
             continue
-        last = max(last, at)
+        read.last_at = max(read.last_at, at)
         if name not in numbers:
             numbers[name] = find_ups(connection, name, options)
         ups = numbers[name]
         if type in OPENS:
-            if (ups, OPENS[type]) not in going_on:
-                found.append(Happening(ups, OPENS[type], at, None, text or ""))
-                going_on[found[-1].key[:2]] = found[-1]
+            if (ups, OPENS[type]) not in ongoing:
+                one = ongoing[ups, OPENS[type]] = NutifyEvent(ups, OPENS[type], at, None, text or "")
+                read.events.append(one)
         elif type in MOMENTS:
-            found.append(Happening(ups, MOMENTS[type], at, at, text or ""))
+            read.events.append(NutifyEvent(ups, MOMENTS[type], at, at, text or ""))
         elif type in CLOSES:
             for event in CLOSES[type]:
-                if (ups, event) in going_on:
-                    one = going_on.pop((ups, event))
-                    one.ended_at = max(one.started_at, at)
+                ended = ongoing.pop((ups, event), None)
+                if ended is not None:
+                    ended.ended_at = max(ended.started_at, at)
         else:
-            skipped[f"{type} is no event of a UPS that is kept"] += 1
-    return found, skipped, {number: name for name, number in numbers.items()}, last
+            read.skipped[f"{type} is no event of a UPS that is kept"] += 1
+    read.names = {number: name for name, number in numbers.items()}
+    return read
 
 
-def _held(connection, after=None):
-    """(UPS, event) -> [(start, end)] of the events that are stored, or of those with ids above `after`."""
-    held = {}
-    where = "" if after is None else f"and id > {after}"
-    for ups, event, started_at, ended_at in connection.execute(
-        f"select ups, event, started_at, ended_at from events where ups is not null {where}"
-    ):
-        held.setdefault((ups, event), []).append((started_at, ended_at or FOR_EVER))
-    return held
+def _unfinished(connection: Connection) -> dict[EventKey, int]:
+    """Key -> id of events that were not seen to their end.
 
-
-def _cut(connection):
-    """Key -> id of events that were not seen to their end. One of the very same start was imported when its file ended there."""
+    One of the very same start was imported when its file ended there.
+    """
     rows = connection.execute(
-        "select ups, event, started_at, id from events where ups is not null and not complete and ended_at is not null"
+        "select ups, event, started_at, id from events "
+        "where ups is not null and not complete and ended_at is not null"
     )
-    return {tuple(key): number for *key, number in rows}
+    return {EventKey(*key): number for *key, number in rows}
 
 
-def _overlaps(held, one):
-    """True when it is stored already, or lies in one that Voltkeeper saw itself."""
-    end = one.ended_at or FOR_EVER
-    return any(start <= end and ended >= one.started_at for start, ended in held.get(one.key[:2], ()))
-
-
-def _insert(connection, fresh):
+def _insert(connection: Connection, new: list[NutifyEvent]) -> None:
     """Insert events, in order of time, with ids below all others; above them where all others are older."""
-    if not fresh:
+    if not new:
         return
     low, high, newer = connection.execute(
-        "select coalesce(min(id), 1), coalesce(max(id), 0), coalesce(max(started_at >= ? or ended_at is null), 0) from events",
-        (fresh[0].started_at,),
+        "select coalesce(min(id), 1), coalesce(max(id), 0), "
+        "coalesce(max(started_at >= ? or ended_at is null), 0) from events",
+        (new[0].started_at,),
     ).fetchone()
-    first = min(1, low) - len(fresh) if newer else high + 1
+    first = min(1, low) - len(new) if newer else high + 1
     connection.executemany(
         INSERT,
         [
-            (
-                number,
-                one.event,
-                one.ups,
-                one.started_at,
-                one.ended_at,
-                int(one.complete),
-                one.text,
-                one.figures,
-            )
-            for number, one in enumerate(fresh, first)
+            (number, one.event, one.ups, one.started_at, one.ended_at, one.complete, one.text, one.figures)
+            for number, one in enumerate(new, first)
         ],
     )
 
 
-def _figures(connection, one, most_s):
-    """What the samples tell of an outage, by the names that ingest uses; samples more than `most_s` apart leave a gap."""
-    place = (one.ups, one.started_at, one.ended_at)
-    cursor = connection.execute(MEANS, place)
-    figures = dict(zip((name[0] for name in cursor.description), cursor.fetchone()))
-    seen = connection.execute(SEEN, place).fetchall()
-    times = [parse_utc(row[0]) for row in seen]
-    charges = [row[1] for row in seen if row[1] is not None] or [None]
+def _figures(connection: Connection, one: NutifyEvent, ended_at: str, most_s: float) -> Figures:
+    """The figures of an outage from its samples, by the names that ingest uses.
+
+    Samples more than `most_s` apart leave a gap.
+    """
+    span = (one.ups, one.started_at, ended_at)
+    cursor = connection.execute(MEANS, span)
+    figures: Figures = dict(zip((name[0] for name in cursor.description), cursor.fetchone(), strict=True))
+    samples = connection.execute(SAMPLES, span).fetchall()
+    times = [parse_utc(row[0]) for row in samples]
+    pauses = [later - before for before, later in pairwise(times)]
+    covered_s = sum(pause for pause in pauses if pause <= most_s)
+    charges = [row[1] for row in samples if row[1] is not None] or [None]
     figures |= {
-        "seconds": parse_utc(one.ended_at) - parse_utc(one.started_at),
-        "covered_s": sum(
-            later - before for before, later in zip(times, times[1:]) if later - before <= most_s
-        ),
+        "seconds": parse_utc(ended_at) - parse_utc(one.started_at),
+        "covered_s": covered_s,
         "charge_start": charges[0],
         "charge_end": charges[-1],
-        "predicted_runtime_s": next((row[2] for row in seen if row[2] is not None), None),
+        "predicted_runtime_s": next((row[2] for row in samples if row[2] is not None), None),
     }
-    if figures["watts_avg"] is not None:
-        figures["wh"] = figures["watts_avg"] * figures["covered_s"] / 3600
+    watts = figures["watts_avg"]
+    if watts is not None:
+        figures["wh"] = watts * covered_s / 3600
     return {
         name: round(value, 3) if isinstance(value, float) else value
         for name, value in figures.items()

@@ -1,58 +1,52 @@
-"""The file in which pymysensors keeps its network, `mysensors.json`: nodes and children, no times, no history.
+"""pymysensors' file of its network, `mysensors.json`: nodes and children, no times, no history.
 
-Node id -> sensor_id, children, type, sketch_name, sketch_version, battery_level (0: not told), protocol_version; child:
-id, type, description, values (V_ type -> text).
+Node id -> sensor_id, children, type, sketch_name, sketch_version, battery_level (0: unknown),
+protocol_version; child: id, type, description, values (V_ type -> text).
 """
 
 import json
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from sqlite3 import Connection
+from typing import Any
 
 from ingest.mysensors.handlers import apply_sketch_version
 from ingest.mysensors.protocol import NODE_CHILD, Command, Presentation, parse_number, type_name
-from ingest.mysensors.state import ChannelState, NodeState, SensorState
+from ingest.mysensors.state import ChannelState, NodeState, RowState, SensorState
+from ingest.transfer.importers.source import ImportSource, Saved, StateImport
+from ingest.transfer.records import ImportOptions
 from ingest.transfer.states import merge_states
 
-LOOKED_FOR = "pymysensors' mysensors.json: an object of nodes with sensor_id and children"
-TITLE = "pymysensors file"
+JsonObject = dict[str, Any]  # as JSON has it: each value is checked where it is used
 
 
-def recognise(path, options):
-    nodes = _read(path)
-    return bool(nodes) and all(
-        isinstance(node, dict) and {"sensor_id", "children"} <= node.keys() for node in nodes.values()
-    )
+class PymysensorsSource(ImportSource):
+    """A network of pymysensors."""
 
-
-def _read(path):
-    with Path(path).open("rb") as file:
-        if file.read(1) != b"{":
-            return {}
-        file.seek(0)
-        try:
-            return json.load(file)
-        except ValueError:
-            return {}
-
-
-class Source:
     kind = "pymysensors"
+    title = "pymysensors file"
+    looked_for = "pymysensors' mysensors.json: an object of nodes with sensor_id and children"
 
-    def __init__(self, path, options):
+    def __init__(self, path: Path, options: ImportOptions) -> None:
         self._nodes, self._options = _read(path), options
-        self.target = options.gateway_words
+        self.target = options.gateway_target
 
-    def close(self):
-        """The file has been read."""
+    @classmethod
+    def recognises(cls, path: Path, options: ImportOptions) -> bool:
+        """True for an object of nodes."""
+        nodes = _read(path)
+        return bool(nodes) and all(
+            isinstance(node, dict) and {"sensor_id", "children"} <= node.keys() for node in nodes.values()
+        )
 
-    def streams(self):
-        return ()
+    def states(self) -> Iterable[StateImport]:
+        """All that the file holds."""
+        yield StateImport("nodes, sensors and values", "merged with what is known", self._save)
 
-    def states(self):
-        yield "nodes, sensors and values", "merged with what is known", self._save
-
-    def _save(self, connection):
-        states, skipped = [], Counter()
+    def _save(self, connection: Connection) -> Saved:
+        states: list[RowState] = []
+        skipped: Counter[str] = Counter()
         for node in self._nodes.values():
             number = node["sensor_id"]
             if isinstance(number, int) and 0 <= number < NODE_CHILD:
@@ -60,37 +54,47 @@ class Source:
             else:
                 skipped["sensor_id is no node's number"] += 1
         merge_states(connection, states)
-        return len(states), skipped
+        return Saved(len(states), skipped)
 
-    def _states(self, number, told, skipped):
+    def _states(self, number: int, row: JsonObject, skipped: Counter[str]) -> Iterator[RowState]:
         node = NodeState(256 * self._options.gateway + number, self._options.gateway, number)
-        node.sketch_name, node.protocol_version = told.get("sketch_name"), told.get("protocol_version")
-        if told.get("sketch_version"):
-            apply_sketch_version(node, str(told["sketch_version"]), None)
-        if told.get("battery_level"):
-            node.battery_level = parse_number(str(told["battery_level"]))
-        if number and told.get("type") == Presentation.S_ARDUINO_REPEATER_NODE:
+        node.sketch_name, node.protocol_version = row.get("sketch_name"), row.get("protocol_version")
+        if row.get("sketch_version"):
+            apply_sketch_version(node, str(row["sketch_version"]), None)
+        if row.get("battery_level"):
+            node.battery_level = parse_number(str(row["battery_level"]))
+        if number and row.get("type") == Presentation.S_ARDUINO_REPEATER_NODE:
             node.role = "repeater"
         yield node
-        for child in told["children"].values():
-            if not isinstance(child.get("id"), int) or not 0 <= child["id"] < NODE_CHILD:
+        for child in row["children"].values():
+            if isinstance(child.get("id"), int) and 0 <= child["id"] < NODE_CHILD:
+                yield from self._child_states(node, child, skipped)
+            else:
                 skipped["a child's id is no number from 0 to 254"] += 1
+
+    def _child_states(self, node: NodeState, child: JsonObject, skipped: Counter[str]) -> Iterator[RowState]:
+        sensor = SensorState(256 * node.id + child["id"], node.id, child["id"])
+        if isinstance(child.get("type"), int):
+            sensor.type, sensor.type_name = child["type"], type_name(Command.presentation, child["type"])
+        sensor.description = child.get("description") or None
+        yield sensor
+        for type, text in child.get("values", {}).items():
+            if not type.isdigit() or int(type) > 255 or text is None:
+                skipped["a value without a V_ type"] += 1
                 continue
-            sensor = SensorState(256 * node.id + child["id"], node.id, child["id"])
-            if isinstance(child.get("type"), int):
-                sensor.type, sensor.type_name = child["type"], type_name(Command.presentation, child["type"])
-            sensor.description = child.get("description") or None
-            yield sensor
-            for type, text in child.get("values", {}).items():
-                if not type.isdigit() or int(type) > 255 or text is None:
-                    skipped["a value without a V_ type"] += 1
-                    continue
-                channel = ChannelState(
-                    256 * sensor.id + int(type),
-                    node.id,
-                    sensor.id,
-                    int(type),
-                    type_name(Command.set, int(type)),
-                )
-                channel.text, channel.value = str(text), parse_number(str(text))
-                yield channel
+            symbol = type_name(Command.set, int(type))
+            channel = ChannelState(256 * sensor.id + int(type), node.id, sensor.id, int(type), symbol)
+            channel.text, channel.value = str(text), parse_number(str(text))
+            yield channel
+
+
+def _read(path: Path) -> dict[str, JsonObject]:
+    with path.open("rb") as file:
+        if file.read(1) != b"{":
+            return {}
+        file.seek(0)
+        try:
+            found: dict[str, JsonObject] = json.load(file)
+        except ValueError:
+            return {}
+        return found

@@ -1,19 +1,19 @@
-"""A file of NUT's upslog(8), by its default format or the one that `--format` gives, as upslog's `-f` took it.
+"""A file of NUT's upslog(8), by its default format or that of `--format`, as upslog's `-f` took it.
 
-Escapes: %% · %TIME strftime% with @ for % · %ETIME% unix seconds · %HOST% · %UPSHOST% · %PID% · %VAR name%. `NA` is what
-upslog writes for a variable that the UPS does not have, and for all of them while the server does not answer.
+Escapes: %% · %TIME strftime% with @ for % · %ETIME% unix seconds · %HOST% · %UPSHOST% · %PID% · %VAR name%.
+`NA` is what upslog writes for a variable that the UPS does not have, and for all of them while the server
+does not answer.
 """
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 from ingest.transfer.importers.log_lines import LogSource
-from ingest.transfer.records import Sample, Skip, TransferError
-from ingest.transfer.timestamps import Stamps
+from ingest.transfer.records import ImportOptions, Item, Sample, Skip, TransferError
+from ingest.transfer.timestamps import TimestampParser
 
-LOOKED_FOR = "an upslog file: lines of upslog's default format, or of --format"
-TITLE = "upslog file"
 DEFAULT = (
     "%TIME @Y@m@d @H@M@S% %VAR battery.charge% %VAR input.voltage% %VAR ups.load% [%VAR ups.status%] "
     "%VAR ups.temperature% %VAR input.frequency%"
@@ -39,9 +39,9 @@ NAME = "ups"
 class Format:
     """An upslog format as a pattern of its lines. Raises TransferError for one that holds no time."""
 
-    def __init__(self, text):
-        self._names = []  # of the pattern's groups: "time", "etime", or a variable
-        self._time = None
+    def __init__(self, text: str) -> None:
+        self._names: list[str] = []  # of the pattern's groups: "time", "etime", or a variable
+        self._time = ""
         pattern, end = "", 0
         for escape in ESCAPE.finditer(text):
             pattern += re.escape(text[end : escape.start()]) + self._group(escape)
@@ -50,7 +50,7 @@ class Format:
         if "time" not in self._names and "etime" not in self._names:
             raise TransferError(f"--format {text!r} holds no time: %TIME ...% or %ETIME% is needed")
 
-    def _group(self, escape):
+    def _group(self, escape: re.Match[str]) -> str:
         word, time, variable = escape.groups()
         if word == "%":
             return "%"
@@ -60,55 +60,54 @@ class Format:
         if time is not None:
             self._time = re.sub("%([FTRD])", lambda short: SHORT[short[1]], time.replace("@", "%"))
             self._names.append("time")
-            parts = re.split(r"%(\w)", self._time)
-            return (
-                "("
-                + "".join(
-                    DIRECTIVES.get(p, r"\d{1,3}") if n % 2 else re.escape(p) for n, p in enumerate(parts)
-                )
-                + ")"
-            )
+            parts = re.split(r"%(\w)", self._time)  # every second one is a directive
+            patterns = [
+                DIRECTIVES.get(part, r"\d{1,3}") if number % 2 else re.escape(part)
+                for number, part in enumerate(parts)
+            ]
+            return f"({''.join(patterns)})"
         if word == "ETIME%":
             self._names.append("etime")
             return r"(\d+)"
         return r"\S*?"
 
-    def parse(self, line, stamps):
-        """(unix seconds, variables), or None for a line of another form. Raises ValueError for an impossible time."""
+    def parse(self, line: str, timestamps: TimestampParser) -> tuple[float, dict[str, str]] | None:
+        """(unix seconds, variables), or None for a line of another form. Raises ValueError for no time."""
         found = self._pattern.fullmatch(line)
         if found is None:
             return None
-        values = dict(zip(self._names, found.groups()))
-        etime, time = values.pop("etime", None), values.pop("time", None)
-        at = stamps.seconds(etime) if etime else stamps.of(datetime.strptime(time, self._time))
+        values = dict(zip(self._names, found.groups(), strict=True))
+        etime, time = values.pop("etime", ""), values.pop("time", "")
+        at = timestamps.parse(etime) if etime else timestamps.seconds(datetime.strptime(time, self._time))
         return at, {name: text for name, text in values.items() if text not in ("", NOT_THERE)}
 
 
-def recognise(path, options):
-    form, stamps = Format(options.format or DEFAULT), Stamps("UTC")
-    with Path(path).open(encoding="utf-8", errors="replace") as file:
-        for line in file:
-            try:
-                if line.strip():
-                    return form.parse(line.rstrip("\r\n"), stamps) is not None
-            except ValueError:
-                return False
-    return False
+class UpslogSource(LogSource):
+    """A file of upslog."""
 
-
-class Source(LogSource):
     kind = "upslog"
+    title = "upslog file"
+    looked_for = "an upslog file: lines of upslog's default format, or of --format"
 
-    def parser(self):
-        form, stamps, name = (
-            Format(self._options.format or DEFAULT),
-            Stamps(self._options.timezone),
-            self._options.ups_for(NAME),
-        )
+    @classmethod
+    def recognises(cls, path: Path, options: ImportOptions) -> bool:
+        """True for a file whose first line is of the format."""
+        form, timestamps = Format(options.format or DEFAULT), TimestampParser("UTC")
+        with path.open(encoding="utf-8", errors="replace") as file:
+            first = next((line for line in file if line.strip()), "")
+        try:
+            return form.parse(first.rstrip("\r\n"), timestamps) is not None
+        except ValueError:
+            return False
 
-        def parse(line):
+    def parser(self) -> Callable[[str], Item]:
+        """Lines of the format as samples."""
+        form, name = Format(self._options.format or DEFAULT), self._options.ups_for(NAME)
+        timestamps = TimestampParser(self._options.timezone)
+
+        def parse(line: str) -> Item:
             try:
-                found = form.parse(line, stamps)
+                found = form.parse(line, timestamps)
             except ValueError:
                 return Skip("its time cannot be read")
             if found is None:

@@ -1,4 +1,4 @@
-"""A house without a gateway, imports into it, killed ones too, and the rows that count."""
+"""A site without a gateway, imports into it, killed ones too, and the rows that count."""
 
 import random
 import signal
@@ -12,6 +12,7 @@ from ingest.config.model import read_config
 from ingest.db.connection import connect
 from ingest.schema.migrate import migrate
 from ingest.transfer.import_job import run_import
+from ingest.transfer.stream_import import ImportTiming
 
 ROOT = Path(__file__).parents[3]
 TABLES = (
@@ -31,9 +32,10 @@ TABLES = (
 KILLED = """
 import sys
 from ingest.config.model import load_config
-from ingest.transfer import import_job as run
-run.CHUNK, run.REST = 40, 15.0
-sys.exit(run.import_file(load_config(sys.argv[1]), sys.argv[2]))
+from ingest.transfer.import_job import import_file
+from ingest.transfer.stream_import import ImportTiming
+timing = ImportTiming(chunk=40, rest=15.0)
+sys.exit(import_file(load_config(sys.argv[1]), sys.argv[2], timing=timing))
 """
 
 
@@ -59,7 +61,8 @@ class Between:
 class ImportSite:
     """A config, its database and what is in it."""
 
-    def __init__(self, folder, title="Hill house"):
+    def __init__(self, folder, title="Hill house", timing=ImportTiming()):
+        self.timing = timing
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.database = folder, folder / "telemetry.db"
         self.path = folder / "config.yml"
@@ -79,7 +82,8 @@ class ImportSite:
 
     def take(self, path, **options):
         """Import a file; the outcomes by name."""
-        return {outcome.what: outcome for outcome in run_import(self.config, path, **options)[1]}
+        _, outcomes = run_import(self.config, path, timing=self.timing, **options)
+        return {outcome.what: outcome for outcome in outcomes}
 
     def rows(self, sql, *parameters):
         with closing(connect(self.database, readonly=True)) as connection:
@@ -105,11 +109,13 @@ class ImportSite:
         count = f"select count(*) from {table}"
         before = self.one(count)
         process = subprocess.Popen(self._slowly(path), cwd=ROOT, stdout=subprocess.DEVNULL)
+        until = time.monotonic() + 60
         while process.poll() is None and self.one(count) == before:
+            assert time.monotonic() < until, f"no row in {table} within 60 s"
             time.sleep(0.01)
         time.sleep(after_s)
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.wait(60)
         return self.one(count)
 
     def _slowly(self, path):

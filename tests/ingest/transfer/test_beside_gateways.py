@@ -21,9 +21,9 @@ from ingest.mysensors.registry import number_gateways
 from ingest.mysensors.replay import replay
 from ingest.mysensors.store import Store
 from ingest.schema.migrate import migrate
-from ingest.transfer import checkpoint as ledger
-from ingest.transfer import import_job as run
-from ingest.transfer.recorded_ranges import heard
+from ingest.transfer import messages
+from ingest.transfer.recorded_ranges import heard_ranges
+from ingest.transfer.stream_import import ImportTiming
 from tests.ingest.transfer.import_site import Between
 from tests.ingest.transfer.tracker_file import Tracker, make_tracker, traffic
 
@@ -98,25 +98,21 @@ def test_the_first_row_of_what_has_grown_is_stored(site, tmp_path, count):
     sums_agree(site)
 
 
-def test_cut_off_and_grown_it_takes_no_id_of_anybody(site, reader, tmp_path, monkeypatch):
-    monkeypatch.setattr(run, "CHUNK", 10)
-    monkeypatch.setattr(run, "REST", 0.0)
+def test_cut_off_and_grown_it_takes_no_id_of_anybody(site, reader, tmp_path):
+    site.timing = ImportTiming(chunk=10, rest=0.0)
     path = tell(tmp_path / "t.db", 1_790_000_000, 5, [f"1;1;1;0;47;{n}" for n in range(50)])
     live = reader(alive=False)
     live.hear(time.time(), "1;1;1;0;47;live")
     live.commit()
-    begun = ledger.save_entry
+    commits = iter(range(1, 100))
 
-    def cut(connection, entry):
-        begun(connection, entry)
-        if entry.stored == 20:
-            connection.commit()
+    def cut():
+        if next(commits) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(run, "save_entry", cut)
     with pytest.raises(KeyboardInterrupt):
-        site.take(path)
-    monkeypatch.setattr(run, "save_entry", begun)
+        site.take(path, bar=Between(cut))
+    assert site.one("select stored from imports") == 20
     tell(path, 1_790_100_000, 5, [f"1;1;1;0;47;{n}" for n in range(50, 150)])
     site.take(path)
     payloads = [row[0] for row in site.rows("select payload from messages order by id")]
@@ -125,8 +121,8 @@ def test_cut_off_and_grown_it_takes_no_id_of_anybody(site, reader, tmp_path, mon
     assert site.take(path)["message"].stored == 0
 
 
-def test_a_file_that_grows_while_it_is_read(site, reader, tmp_path, monkeypatch):
-    monkeypatch.setattr(run, "CHUNK", 10)
+def test_a_file_that_grows_while_it_is_read(site, reader, tmp_path):
+    site.timing = ImportTiming(chunk=10)
     path = tmp_path / "messages.csv"
     head = "received_at,node_id,child_id,command,type,payload\n"
     path.write_text(head + "".join(f"{1_790_000_000 + n},1,1,1,47,{n}\n" for n in range(50)))
@@ -206,8 +202,8 @@ def test_what_was_heard_is_known_when_its_messages_are_pruned(site, reader, tmp_
     assert site.one("select sum(count) from readings_hourly") == 201
 
 
-def test_readings_stand_before_those_that_are_heard(site, reader, tmp_path, monkeypatch):
-    monkeypatch.setattr(run, "CHUNK", 20)
+def test_readings_stand_before_those_that_are_heard(site, reader, tmp_path):
+    site.timing = ImportTiming(chunk=20)
     live = reader()
     live.hear(time.time() - 5, "1;1;1;0;0;20", "1;255;3;0;0;80")
     live.commit()
@@ -254,8 +250,8 @@ def test_what_a_node_is_by_default_gives_way_to_what_a_file_tells(site, reader, 
     assert site.one("select usual_interval_s from nodes") == 60.0  # what was usual weighs as after a start
 
 
-def test_a_silent_node_is_told_of_when_the_import_has_told_all(site, reader, tmp_path, monkeypatch):
-    monkeypatch.setattr(run, "CHUNK", 10)
+def test_a_silent_node_is_told_of_when_the_import_has_told_all(site, reader, tmp_path):
+    site.timing = ImportTiming(chunk=10)
     live = reader()
     watch = EventSink(live.connection, live.store)
     watch.absorb(GatewayConnected(0, time.time(), time.monotonic() - 7200))
@@ -280,10 +276,9 @@ def test_a_silent_node_is_told_of_when_the_import_has_told_all(site, reader, tmp
 
 
 @pytest.mark.parametrize("cut", [False, True])
-def test_of_what_a_file_told_one_after_the_other_the_last_is_known(site, reader, tmp_path, monkeypatch, cut):
+def test_of_what_a_file_told_one_after_the_other_the_last_is_known(site, reader, tmp_path, cut):
     """For a node that is heard today and has not said it; cut off in the middle, too."""
-    monkeypatch.setattr(run, "CHUNK", 10)
-    monkeypatch.setattr(run, "REST", 0.0)
+    site.timing = ImportTiming(chunk=10, rest=0.0)
     live = reader()
     live.hear(time.time(), "1;1;1;0;0;20")
     live.commit()
@@ -383,20 +378,17 @@ def test_what_was_heard_is_looked_up_while_others_write(site, tmp_path, monkeypa
 
     def slow(connection, gateway):
         inside.append(connection.in_transaction)
-        return heard(connection, gateway)
+        return heard_ranges(connection, gateway)
 
-    monkeypatch.setattr("ingest.transfer.messages.heard", slow)
+    monkeypatch.setattr(messages, "heard_ranges", slow)
     make_tracker(tmp_path / "t.db", 20)
     site.take(tmp_path / "t.db")
     assert inside and not any(inside)
 
 
-def test_nothing_is_lost_or_twice_where_two_programs_listen(
-    make_site, tmp_path, voltkeeper, wait_for, monkeypatch
-):
+def test_nothing_is_lost_or_twice_where_two_programs_listen(make_site, tmp_path, voltkeeper, wait_for):
     """The tracker hears a gateway for an hour, Voltkeeper joins in; then its file moves in, twice, while both go on."""
-    monkeypatch.setattr(run, "CHUNK", 50)
-    site, path = make_site("both"), tmp_path / "t.db"
+    site, path = make_site("both", timing=ImportTiming(chunk=50)), tmp_path / "t.db"
     start = time.time() - 3700
     said = [line for line in traffic(700) if line.startswith("0;")][:2]
     said += [f"{1 + n % 9};1;1;0;0;{n / 100}" for n in range(600)]

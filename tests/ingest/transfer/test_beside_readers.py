@@ -2,7 +2,7 @@
 
 import json
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -11,7 +11,8 @@ from ingest.config.model import UpsSettings
 from ingest.db.connection import connect, transaction
 from ingest.db.time import format_utc, parse_utc
 from ingest.schema.migrate import migrate
-from ingest.transfer import import_job as run
+from ingest.transfer.importers import nutify_events
+from ingest.transfer.stream_import import ImportTiming
 from ingest.ups.records import Poll
 from ingest.ups.registry import UpsSource, register
 from ingest.ups.store import UpsStore
@@ -97,9 +98,8 @@ def times(start, end, step):
     return [start + step * n for n in range(int((end - start) / step))]
 
 
-def test_the_hour_that_both_write_into_is_right(site, reader, tmp_path, monkeypatch):
-    monkeypatch.setattr(run, "CHUNK", 20)
-    monkeypatch.setattr(run, "REST", 0.0)
+def test_the_hour_that_both_write_into_is_right(site, reader, tmp_path):
+    site.timing = ImportTiming(chunk=20, rest=0.0)
     now = time.time()
     live = reader()
     for at in times(now - 600, now, 10):
@@ -122,9 +122,8 @@ def test_the_hour_that_both_write_into_is_right(site, reader, tmp_path, monkeypa
     assert covered == pytest.approx(219 * 30 + 590 + 10 + own - 1, abs=1)
 
 
-def test_a_reader_that_begins_meanwhile_loses_nothing(site, reader, tmp_path, monkeypatch):
-    monkeypatch.setattr(run, "CHUNK", 20)
-    monkeypatch.setattr(run, "REST", 0.0)
+def test_a_reader_that_begins_meanwhile_loses_nothing(site, reader, tmp_path):
+    site.timing = ImportTiming(chunk=20, rest=0.0)
     now = time.time()
     live = reader()
     moments = iter(times(now, now + 600, 1))
@@ -201,8 +200,8 @@ def test_ids_rise_with_time_and_the_newest_is_the_last(site, reader, tmp_path):
     assert found == sorted(found) and len(found) == 61
 
 
-def test_into_an_empty_file_ids_begin_at_one_and_the_reader_counts_on(site, reader, tmp_path, monkeypatch):
-    monkeypatch.setattr(run, "CHUNK", 20)
+def test_into_an_empty_file_ids_begin_at_one_and_the_reader_counts_on(site, reader, tmp_path):
+    site.timing = ImportTiming(chunk=20)
     now = time.time()
     live = reader()
     moments = iter(times(now, now + 600, 1))
@@ -217,8 +216,8 @@ def test_into_an_empty_file_ids_begin_at_one_and_the_reader_counts_on(site, read
     assert site.one("select min(id) from ups_samples where input_voltage = 230") > 59
 
 
-def test_a_file_that_grows_while_it_is_read(site, reader, tmp_path, monkeypatch):
-    monkeypatch.setattr(run, "CHUNK", 10)
+def test_a_file_that_grows_while_it_is_read(site, reader, tmp_path):
+    site.timing = ImportTiming(chunk=10)
     now = time.time()
     path = csv_of(tmp_path / "a.csv", times(now - 3600, now - 600, 60))
     live = reader()
@@ -239,11 +238,9 @@ def test_a_file_that_grows_while_it_is_read(site, reader, tmp_path, monkeypatch)
     agree(hours(site))
 
 
-def test_what_the_reader_samples_while_the_import_is_away_does_not_come_twice(
-    site, reader, tmp_path, monkeypatch
-):
+def test_what_the_reader_samples_while_the_import_is_away_does_not_come_twice(site, reader, tmp_path):
     """Cut off, and run again when the reader has been at work and the file has grown."""
-    monkeypatch.setattr(run, "CHUNK", 10)
+    site.timing = ImportTiming(chunk=10)
     now = time.time()
     path = csv_of(tmp_path / "a.csv", times(now - 7200, now - 3600, 60))
 
@@ -299,31 +296,23 @@ def test_an_outage_that_was_moved_in_counts_for_the_battery(site, tmp_path):
     )
 
 
-def test_thousands_of_events_keep_nobody_waiting(site, reader, tmp_path, monkeypatch):
+def test_figures_of_thousands_of_events_are_looked_up_while_others_write(site, tmp_path, monkeypatch):
     start = time.time() - 90 * 86400
     told = [(start + 1800 * n, "ONLINE" if n % 2 else "ONBATT") for n in range(4000)]
     make_times(tmp_path / "nutify.sqlite", times(start, start + 600, 60), told)
-    live = reader()
-    waits = []
-    inserted = run.transaction
+    inside = []
 
-    class Held:
-        def __init__(self, connection):
-            self.inner = inserted(connection)
+    @contextmanager
+    def watched(connection):
+        with transaction(connection):
+            connection.set_trace_callback(inside.append)
+            yield
+            connection.set_trace_callback(None)
 
-        def __enter__(self):
-            self.inner.__enter__()
-            self.began = time.perf_counter()
-
-        def __exit__(self, *error):
-            waits.append(time.perf_counter() - self.began)
-            return self.inner.__exit__(*error)
-
-    for module in ("import_job", "checkpoint", "importers.nutify_events", "states"):
-        monkeypatch.setattr(f"ingest.transfer.{module}.transaction", Held, raising=False)
+    monkeypatch.setattr(nutify_events, "transaction", watched)
     assert site.take(tmp_path / "nutify.sqlite", ups="rack@closet")["events of UPSes"].stored == 2000
-    assert waits and max(waits) < 0.3, max(waits)
-    assert live.store is not None
+    assert sum(sql.startswith("insert into events") for sql in inside) == 2000
+    assert not [sql for sql in inside if "ups_samples" in sql]  # figures are looked up before
 
 
 @pytest.fixture(scope="module")
@@ -335,7 +324,7 @@ def lab():
         yield lab
 
 
-def test_four_files_beside_a_real_upsd_and_its_reader(lab, tmp_path, voltkeeper, monkeypatch):
+def test_four_files_beside_a_real_upsd_and_its_reader(lab, tmp_path, voltkeeper):
     """Nutify, upslog, an EP20 monitor and CSV tell of the same hours as the reader, and of two before it came."""
     config = f"nut:\n  - {{name: lab, port: {lab.port}, poll_s: 2, status_s: 0.5}}\n"
     with IngestProcess(tmp_path, config) as ingest:

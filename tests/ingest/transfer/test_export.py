@@ -1,4 +1,4 @@
-"""Parquet files: what has come since is added, a kill loses and doubles nothing, houses are read together."""
+"""Parquet files: what has come since is added, a kill loses and doubles nothing, sites are read together."""
 
 import json
 import random
@@ -22,8 +22,9 @@ from ingest.maintenance.jobs import run_due
 from ingest.maintenance.retention import plan_before, prune
 from ingest.mysensors.replay import replay
 from ingest.schema.migrate import migrate
-from ingest.transfer import parquet_export as export
-from ingest.transfer.parquet_export import export_tables, house_name, join, run_export
+from ingest.transfer import parquet_export
+from ingest.transfer.export_job import export_tables, house_name, run_export
+from ingest.transfer.parquet_export import join
 from tests.ingest.transfer.tracker_file import make_tracker
 
 duckdb = pytest.importorskip("duckdb")
@@ -33,9 +34,8 @@ KILLED = """
 import sys
 from pathlib import Path
 from ingest.config.model import load_config
-from ingest.transfer import parquet_export as export
-export.STRETCH = 70
-sys.exit(export.export_tables(load_config(sys.argv[1]), Path(sys.argv[2]), None))
+from ingest.transfer.export_job import export_tables
+sys.exit(export_tables(load_config(sys.argv[1]), Path(sys.argv[2]), None, range_rows=70))
 """
 
 
@@ -105,12 +105,11 @@ def test_what_has_come_since_is_added_and_nothing_else_written(full, tmp_path):
     assert "messages" not in run_export(site.config, folder).rows
 
 
-def test_an_import_into_a_used_house_is_added_below(make_site, tmp_path, monkeypatch):
-    monkeypatch.setattr(export, "STRETCH", 300)
+def test_an_import_into_a_used_house_is_added_below(make_site, tmp_path):
     site, folder = make_site(), tmp_path / "out"
     migrate(site.database)
     hear(site, [f"1;1;1;0;0;{n}" for n in range(50)], 1_795_000_000)
-    run_export(site.config, folder)
+    run_export(site.config, folder, range_rows=300)
     make_tracker(tmp_path / "old.db", 1000)
     site.take(tmp_path / "old.db")
     with closing(connect(site.database)) as connection, transaction(connection):  # as if it were still at it
@@ -119,11 +118,11 @@ def test_an_import_into_a_used_house_is_added_below(make_site, tmp_path, monkeyp
             "select * from messages where id >= (select next_id from imports) and id < 1"
         ).fetchall()
         connection.execute("delete from messages where id >= (select next_id from imports) and id < 1")
-    assert run_export(site.config, folder).rows["messages"] == 900
+    assert run_export(site.config, folder, range_rows=300).rows["messages"] == 900
     with closing(connect(site.database)) as connection, transaction(connection):
         connection.executemany(f"insert into messages values ({', '.join('?' * len(taken[0]))})", taken)
         connection.execute("update imports set finished_at = 'now', next_id = next_id + 100")
-    assert run_export(site.config, folder).rows["messages"] == 100
+    assert run_export(site.config, folder, range_rows=300).rows["messages"] == 100
     assert ids(folder) == list(range(-999, 51))
     state = json.loads((folder / ".voltkeeper-hill-house.json").read_text())
     assert state["messages"]["stretches"] == [[-999, 50]]
@@ -154,11 +153,13 @@ def test_killed_at_random_moments_nothing_is_lost_or_twice(full, tmp_path):
     for _ in range(3):
         before = files(folder)
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+        until = time.monotonic() + 60
         while process.poll() is None and files(folder) == before:
+            assert time.monotonic() < until, "no new file within 60 s"
             time.sleep(0.005)
         time.sleep(rnd.uniform(0, 0.08))
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.wait(60)
         counts.append(len(files(folder)))
         for name in files(folder):  # a file with its final name is whole
             assert ask(f"select count(distinct house) from read_parquet('{folder / name}')")[0][0] <= 1
@@ -344,7 +345,7 @@ def test_killed_and_then_a_node_is_deleted(lake, monkeypatch, moment):
     for table, column in lake.TABLES.items():
         lake.everything[table] |= set(lake.site.rows(f"select id, {column} from {table}"))
     written = []
-    keep = export._keep
+    keep = parquet_export.rename_synced
 
     def killed(half, path):
         if len(written) == moment:
@@ -352,10 +353,10 @@ def test_killed_and_then_a_node_is_deleted(lake, monkeypatch, moment):
         keep(half, path)
         written.append(path)
 
-    monkeypatch.setattr(export, "_keep", killed)
+    monkeypatch.setattr(parquet_export, "rename_synced", killed)
     with pytest.raises(KeyboardInterrupt):
         run_export(lake.site.config, lake.folder)
-    monkeypatch.setattr(export, "_keep", keep)
+    monkeypatch.setattr(parquet_export, "rename_synced", keep)
     lake.delete("node", 2)
     hear(lake.site, chat(1, 0, 60), NOW + 86500)
     for table, column in lake.TABLES.items():  # what was deleted before it stood in a file is nowhere
@@ -418,7 +419,7 @@ def test_without_duckdb_it_says_how_to_install_it(full, tmp_path, voltkeeper):
 def test_one_export_of_a_house_at_a_time(full, tmp_path, monkeypatch):
     """The second one leaves alone what the first has under way."""
     site, folder = full(count=200), tmp_path / "out"
-    keep, tried = export._keep, []
+    keep, tried = parquet_export.rename_synced, []
 
     def meanwhile(half, path):
         if not tried:
@@ -427,7 +428,7 @@ def test_one_export_of_a_house_at_a_time(full, tmp_path, monkeypatch):
                 run_export(site.config, folder)
         keep(half, path)
 
-    monkeypatch.setattr(export, "_keep", meanwhile)
+    monkeypatch.setattr(parquet_export, "rename_synced", meanwhile)
     run_export(site.config, folder)
     assert tried and ids(folder) == list(range(1, 201))
     left = sorted(path.name for path in folder.iterdir() if path.is_file())
@@ -442,6 +443,6 @@ def test_the_command_line(full, tmp_path, voltkeeper):
     assert program.wait() == 1 and "small letters" in program.text
 
 
-def test_names_and_stretches():
+def test_names_and_ranges():
     assert house_name("Hill house") == "hill-house" and house_name("Дом") == "house"
     assert join([[5, 6], [1, 2], [3, 4], [9, 9]]) == [[1, 6], [9, 9]]

@@ -119,7 +119,7 @@ def test_the_command_line_says_what_became_of_it(site, network, voltkeeper):
     program = voltkeeper("import", "nowhere", "--config", site.path)
     assert program.wait() == 2 and "no such file" in program.text
     program = voltkeeper("import", network, "--config", site.path, "--timezone", "Mars")
-    assert program.wait() == 2 and "no time zone" in program.text
+    assert program.wait() == 2 and "not a time zone" in program.text
 
 
 def test_days_are_those_of_the_house_whatever_time_the_file_is_in(site, tmp_path):

@@ -14,8 +14,8 @@ import pytest
 
 from ingest.mysensors.replay import replay
 from ingest.schema.migrate import migrate
-from ingest.transfer import import_job as run
 from ingest.transfer.records import TransferError
+from ingest.transfer.stream_import import ImportTiming
 from tests.helpers.demo_gateway import running_gateway
 from tests.ingest.transfer.import_site import KILLED, ROOT
 from tests.ingest.transfer.tracker_file import BEGIN, make_tracker
@@ -144,9 +144,9 @@ def test_a_file_that_has_grown_brings_what_is_new(site, tracker):
 
 
 @pytest.mark.parametrize("chunk", [7, 600, 2000])
-def test_of_a_file_that_has_grown_the_first_new_row_comes_too(site, tracker, monkeypatch, chunk):
+def test_of_a_file_that_has_grown_the_first_new_row_comes_too(site, tracker, chunk):
     path, db = tracker
-    monkeypatch.setattr(run, "CHUNK", chunk)
+    site.timing = ImportTiming(chunk=chunk)
     site.take(path)
     for month in (11, 12):
         make_tracker(path, 301, start=datetime(2026, month, 1, 8, 0), seed=month)
@@ -249,10 +249,9 @@ def test_what_voltkeeper_heard_itself_does_not_come_twice(site, tracker):
     assert sum(outcome.skipped.values()) == 7 and outcome.stored + sum(outcome.skipped.values()) == 2000
 
 
-def test_killed_at_random_moments_it_ends_with_the_same_rows(make_site, tracker, monkeypatch):
-    monkeypatch.setattr(run, "CHUNK", 40)
-    monkeypatch.setattr(run, "REST", 0.0)
-    whole, killed = make_site("whole"), make_site("killed")
+def test_killed_at_random_moments_it_ends_with_the_same_rows(make_site, tracker):
+    timing = ImportTiming(chunk=40, rest=0.0)
+    whole, killed = make_site("whole", timing=timing), make_site("killed", timing=timing)
     whole.take(tracker[0])
     counts = killed.take_killed(tracker[0], "messages", kills=5)
     assert any(0 < count < 2000 for count in counts)
@@ -272,11 +271,8 @@ def test_a_file_that_has_grown_since_its_import_was_killed_comes_whole(make_site
     assert site.take(path)["message"].stored == 0
 
 
-def test_beside_a_running_ingest_nothing_is_lost_on_either_side(
-    tmp_path, make_site, voltkeeper, wait_for, monkeypatch
-):
-    monkeypatch.setattr(run, "CHUNK", 20)
-    site = make_site("beside")
+def test_beside_a_running_ingest_nothing_is_lost_on_either_side(tmp_path, make_site, voltkeeper, wait_for):
+    site = make_site("beside", timing=ImportTiming(chunk=20))
     path = tmp_path / "mysensors.db"
     make_tracker(path, 1500, nodes=40)
     with running_gateway(boot=True, speed=400) as gateway:
@@ -299,9 +295,9 @@ def test_beside_a_running_ingest_nothing_is_lost_on_either_side(
     assert site.one("select count(*) from nodes where sketch_name like 'Room %'") > 20
 
 
-def test_the_tracker_goes_on_writing_while_its_file_is_read(site, tracker, monkeypatch):
+def test_the_tracker_goes_on_writing_while_its_file_is_read(site, tracker):
     path, db = tracker
-    monkeypatch.setattr(run, "CHUNK", 300)
+    site.timing = ImportTiming(chunk=300)
     moments = []
 
     @contextmanager

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from ingest.db.time import format_utc
-from ingest.transfer import import_job as run
 from ingest.transfer.records import TransferError
+from ingest.transfer.stream_import import ImportTiming
 from tests.ingest.transfer.nutify_file import make_new, make_old, make_times
 
 EP20 = """2026-06-01 14:30:25,123 - INFO - ✅ Подключено к /dev/ttyUSB0
@@ -100,12 +100,11 @@ def test_an_outage_that_the_file_left_open_is_ended_by_what_it_tells_later(site,
         assert site.rows(sql) == [(format_utc(start + 600), format_utc(start + 1800), 1, 1200.0)]
 
 
-def test_a_nutify_file_of_many_upses_twice_and_killed(make_site, tmp_path, monkeypatch):
-    monkeypatch.setattr(run, "CHUNK", 40)
-    monkeypatch.setattr(run, "REST", 0.0)
+def test_a_nutify_file_of_many_upses_twice_and_killed(make_site, tmp_path):
+    timing = ImportTiming(chunk=40, rest=0.0)
     path = tmp_path / "nutify.db.sqlite"
     make_new(path)
-    whole, killed = make_site("whole"), make_site("killed")
+    whole, killed = make_site("whole", timing=timing), make_site("killed", timing=timing)
     assert whole.take(path)["ups_monitor_data"].stored == 1200
     first = whole.dump()
     assert [row[1] for row in first["ups"]] == ["rack@nutify", "desk@nutify"]
