@@ -214,5 +214,5 @@ def test_what_the_retention_takes_the_next_night_is_told(site, tmp_path, voltkee
     )
     program = voltkeeper("import", path, "--config", site.path)
     assert program.wait() == 0
-    assert "The next prune takes messages older than 30 days: 1 rows" in program.text, program.text
+    assert "The next prune takes messages older than 30 days: 1 row," in program.text, program.text
     assert "`retention: {readings_days: null}` in the config keeps them" in program.text
