@@ -1,6 +1,6 @@
 """Firmware updates in the dialogue with gateways: nodes are answered before anything is stored.
 
-One `OtaService` serves all gateways of the process, in the event loop; each gateway has a `GatewayOtaSession`.
+One `OtaService` serves all gateways of the process, in the event loop; each has a `GatewayOtaSession`.
 What changes goes to the sink in `ingest/mysensors/ota_store.py`, which also brings what users schedule. Both
 classes stand in one file because each calls the other.
 """
