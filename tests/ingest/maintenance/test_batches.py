@@ -8,7 +8,7 @@ from ingest.db.connection import connect
 from ingest.maintenance.batches import BatchLimits, BatchRunner, StoppedError, open_for_deleting
 from ingest.schema.migrate import migrate
 
-LIMITS = BatchLimits()
+LIMITS = BatchLimits(target_s=60, pause_factor=0)  # sizes that do not depend on the machine's load
 ROWS, PAYLOAD = 40_000, "x" * 200
 
 
@@ -48,7 +48,7 @@ def delete_all(pace, seen):
 def test_free_pages_go_back_while_deleting_goes_on(paced):
     seen = []
     pages = value(paced, "pragma page_count")
-    delete_all(BatchRunner(paced), seen)
+    delete_all(BatchRunner(paced, limits=LIMITS), seen)
     assert len(seen) > ROWS / LIMITS.most and max(free for free, _ in seen) <= LIMITS.spare_pages
     assert seen[-1][1] < pages / 10
 
@@ -56,7 +56,7 @@ def test_free_pages_go_back_while_deleting_goes_on(paced):
 def test_all_free_pages_go_back_in_the_end(paced):
     paced.execute("delete from filler where id > 100")
     free, pages = value(paced, "pragma freelist_count"), value(paced, "pragma page_count")
-    pace = BatchRunner(paced)
+    pace = BatchRunner(paced, limits=LIMITS)
     assert free > 5000 and pace.incremental_vacuum() == free
     assert value(paced, "pragma freelist_count") == 0 and value(paced, "pragma page_count") <= pages - free
     assert value(paced, "pragma integrity_check") == "ok" and pace.longest_s > 0
@@ -64,7 +64,7 @@ def test_all_free_pages_go_back_in_the_end(paced):
 
 def test_the_vacuum_stops_when_it_is_asked_to(paced):
     paced.execute("delete from filler")
-    pace = BatchRunner(paced)
+    pace = BatchRunner(paced, limits=LIMITS)
     pace.stop.set()
     with pytest.raises(StoppedError):
         pace.incremental_vacuum()
@@ -76,5 +76,5 @@ def test_a_refusal_leaves_no_transaction_open(paced):
         lambda action, name, *_: sqlite3.SQLITE_DENY if name == "incremental_vacuum" else sqlite3.SQLITE_OK
     )
     with pytest.raises(sqlite3.DatabaseError):
-        BatchRunner(paced).incremental_vacuum()
+        BatchRunner(paced, limits=LIMITS).incremental_vacuum()
     assert not paced.in_transaction
