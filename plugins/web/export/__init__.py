@@ -1,0 +1,1 @@
+"""The data in formats of other programs: Atom, Prometheus, the API of the EP20 monitor."""

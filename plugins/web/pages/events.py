@@ -46,7 +46,7 @@ def chosen_events(chosen: Choice) -> dict[str, str]:
 
 
 async def events(datasette: Site, request: Request) -> Response:
-    """GET /events, filtered by `ups` (a name) and `month`; `tab=all`: all events, also by `kind` and `event`."""
+    """GET /events, filtered by `ups` (a name) and `month`; with `tab=all` also by `kind` and `event`."""
     zone = ZoneInfo(datasette.timezone)
     now = datetime.now(zone)
     upses = await select(datasette, "select name, label from ups order by id")

@@ -28,7 +28,7 @@ from mains_outages m, json_each(m.members) e where m.upses > 1"""
 
 
 class EventGroup(NamedTuple):
-    """What began, and goes on or not, at several things at once: the newest of the events and the longest length."""
+    """Events that belong together: the newest of them, and the longest length in seconds."""
 
     event: Row
     names: list[str]

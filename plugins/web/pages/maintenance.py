@@ -1,7 +1,6 @@
-"""/-/maintenance: room and growth, work and retention, readers, batteries and places; and the deeds behind its buttons."""
+"""The page /-/maintenance: storage and growth, jobs, retention, readers, batteries and locations."""
 
 import asyncio
-import logging
 import platform
 import sqlite3
 import sys
@@ -9,61 +8,68 @@ import time
 from contextlib import closing, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
-from datasette import Response
+from datasette import Request, Response
 
+from ingest.config.model import Config
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
 from ingest.maintenance.jobs import JOBS, next_due, read_jobs
 from ingest.maintenance.retention import forecast, plan
 from ingest.maintenance.table_sizes import overview
-from plugins.web.auth.permissions import has_right, refusal
-from plugins.web.query import select
+from plugins.web.auth.permissions import refusal
+from plugins.web.query import Row, select_many
 from plugins.web.responses import page, refuse, wants_page
+from plugins.web.site import Site
 
-LIMIT_S = 1.5  # that figures may take; what is not found by then is left out
+LIMIT_S = 1.5  # for the figures; what is not found by then is left out
 PACKAGES = ("voltkeeper", "datasette", "sqlite-utils", "uvicorn", "starlette", "nut2", "pyserial")
 YEAR = 365
+QUERIES = {
+    "runs": "select * from retention_runs order by id desc limit 10",
+    "deletions": "select * from deletions order by id desc limit 10",
+    "readers": "select * from readers",
+    "rejects": """select source, count(*) as rows, max(received_at) as last_at, reason
+      from (select * from rejects order by id desc limit 1000)
+      where received_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-1 day') group by source""",
+}
+PAGE_QUERIES = {
+    "nodes": "select * from node_overview where role <> 'gateway' order by id",
+    "upses": "select * from ups_overview order by id",
+}
+JOB_COLUMNS = {
+    "wanted_at": None,
+    "started_at": None,
+    "started_by": None,
+    "ended_at": None,
+    "outcome": "",
+    "detail": "",
+}
 
-log = logging.getLogger(__name__)
 
-
-async def maintenance(datasette, request):
+async def maintenance(datasette: Site, request: Request) -> Response:
     """GET /-/maintenance, as JSON for programs."""
-    if not has_right(datasette, request.actor, "read"):
-        return await refuse(datasette, request, refusal(datasette, request.actor, "read"))
-    config = datasette.config
-    context = await asyncio.to_thread(read_figures, config)
-    context |= {
-        "runs": await select(datasette, "select * from retention_runs order by id desc limit 10"),
-        "deletions": await select(datasette, "select * from deletions order by id desc limit 10"),
-        "readers": await select(datasette, "select * from readers"),
-        "rejects": await select(
-            datasette,
-            """select source, count(*) as rows, max(received_at) as last_at, reason
-            from (select * from rejects order by id desc limit 1000)
-            where received_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-1 day') group by source""",
-        ),
-    }
-    if not wants_page(request) and (
-        request.args.get("_json") or "application/json" in request.headers.get("accept", "")
-    ):
+    if refused := refusal(datasette, request.actor, "read"):
+        return await refuse(datasette, request, refused)
+    asks_json = request.args.get("_json") or "application/json" in request.headers.get("accept", "")
+    as_json = asks_json and not wants_page(request)
+    queries = QUERIES if as_json else {**QUERIES, **PAGE_QUERIES}
+    context: dict[str, Any] = await asyncio.to_thread(read_figures, datasette.config)  # Any: as JSON has it
+    context |= await select_many(datasette, **{name: (sql, {}) for name, sql in queries.items()})
+    if as_json:
         return Response.json({"ok": True, **context}, headers={"cache-control": "no-store"})
-    context |= {
-        "nodes": await select(datasette, "select * from node_overview where role <> 'gateway' order by id"),
-        "upses": await select(datasette, "select * from ups_overview order by id"),
-    }
     return await page(datasette, request, "pages/-/maintenance.html", context)
 
 
-def read_figures(config):
-    """Everything about the file, in a thread of its own with a limit of time."""
+def read_figures(config: Config) -> dict[str, Any]:
+    """Everything about the file, within LIMIT_S; to be called on a thread of its own. Any: as JSON has it."""
     deadline = time.monotonic() + LIMIT_S
     with closing(connect(config.database, readonly=True)) as connection:
-        connection.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
-        answers = {
+        connection.set_progress_handler(lambda: int(time.monotonic() > deadline), 10_000)
+        answers: dict[str, Any] = {
             "file": _file(config, connection),
-            "chores": _chores(config, connection),
+            "chores": _jobs(config, connection),
             "versions": _versions(connection),
             "tables": None,
             "plan": None,
@@ -74,25 +80,25 @@ def read_figures(config):
     return answers
 
 
-def _file(config, connection):
-    pragmas = {
-        name: connection.execute(f"pragma {name}").fetchone()[0]
+def _file(config: Config, connection: sqlite3.Connection) -> Row:
+    size, pages, free = (
+        connection.execute(f"pragma {name}").fetchone()[0]
         for name in ("page_size", "page_count", "freelist_count")
-    }
-    wal = Path(f"{config.database}-wal")
+    )
+    wal = 0
     with suppress(OSError):
-        pragmas["wal"] = wal.stat().st_size
+        wal = Path(f"{config.database}-wal").stat().st_size
     measured = connection.execute("select max(measured_at) from storage").fetchone()[0]
     return {
         "path": str(config.database.name),
-        "bytes": pragmas["page_size"] * pragmas["page_count"],
-        "free": pragmas["page_size"] * pragmas["freelist_count"],
-        "wal": pragmas.get("wal", 0),
+        "bytes": size * pages,
+        "free": size * free,
+        "wal": wal,
         "measured_at": measured,
     }
 
 
-def _plan(config, connection):
+def _plan(config: Config, connection: sqlite3.Connection) -> list[Row]:
     return [
         {
             "table": item.table,
@@ -107,7 +113,8 @@ def _plan(config, connection):
     ]
 
 
-def _tables(config, connection):
+def _tables(config: Config, connection: sqlite3.Connection) -> tuple[list[Row], int]:
+    """Rows about tables, and the bytes of all of them in a year."""
     days = {item.table: item.days for item in plan(connection, config.retention)}
     rows, total = [], 0
     for table in overview(connection):
@@ -130,29 +137,24 @@ def _tables(config, connection):
     return rows, total
 
 
-def _chores(config, connection):
+def _jobs(config: Config, connection: sqlite3.Connection) -> list[Row]:
     rows, now, answers = read_jobs(connection), time.time(), []
-    for chore in JOBS.values():
-        row, at = rows.get(chore.name, {}), chore.at(config)
+    for job in JOBS.values():
+        row, at = rows.get(job.name, {}), job.at(config)
         answers.append(
             {
-                "name": chore.name,
-                "title": chore.title,
+                "name": job.name,
+                "title": job.title,
                 "at": at,
-                "wanted_at": row.get("wanted_at"),
                 "next_at": format_utc(next_due(at, config.timezone, now)) if at else None,
-                "outcome": row.get("outcome", ""),
-                "started_at": row.get("started_at"),
-                "started_by": row.get("started_by"),
-                "ended_at": row.get("ended_at"),
-                "detail": row.get("detail", ""),
-                "ready": chore.name != "backup" or config.backup.folder is not None,
+                "ready": job.name != "backup" or config.backup.folder is not None,
+                **{column: row.get(column, otherwise) for column, otherwise in JOB_COLUMNS.items()},
             }
         )
     return answers
 
 
-def _versions(connection):
+def _versions(connection: sqlite3.Connection) -> dict[str, str]:
     found = {
         "Python": platform.python_version(),
         "SQLite": sqlite3.sqlite_version,

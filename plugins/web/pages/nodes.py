@@ -29,14 +29,15 @@ LEVELS_KEPT_S = 600  # the month of the batteries costs 30 look-ups a node
 IDS = 40  # node ids that a 404 lists
 LINE_WIDTH = 240  # of the line of battery levels
 NODE_QUERIES = {
-    "levels": """select received_at, level from (select received_at, level from battery_levels where node = :node
-      order by received_at desc limit 500) order by received_at""",
+    "levels": """select received_at, level from (select received_at, level from battery_levels
+      where node = :node order by received_at desc limit 500) order by received_at""",
     "values": "select * from value_latest where node = :node order by child_id, type",
     "day": NODE_VALUES,
     "silent_sensors": "select * from sensor_latest where node = :node and channel is null order by child_id",
     "battery_changes": "select * from battery_changes where node = :node order by changed_at desc limit 10",
     "messages": """select m.*, c.name as command_name from messages m join commands c on c.id = m.command
-      where m.id in (select id from messages where node = :node order by id desc limit 50) order by m.id desc""",
+      where m.id in (select id from messages where node = :node order by id desc limit 50)
+      order by m.id desc""",
     "orders": """select * from (select * from outbox order by id desc limit 1000) where node = :node
       order by id desc limit 10""",
 }

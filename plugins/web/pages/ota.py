@@ -1,7 +1,7 @@
 """The page /-/ota: stored firmware, nodes with what they run, updates with their progress."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from datasette import Request, Response
 
@@ -24,17 +24,16 @@ QUERIES = {
 async def ota(datasette: Site, request: Request) -> Response:
     """GET /-/ota; `?node=ID` chooses a node in the form."""
     found = await select_many(datasette, **{name: (sql, {}) for name, sql in QUERIES.items()})
-    nodes, updates = found["nodes"] or [], found["updates"] or []
+    nodes = found["nodes"] or []
     chosen = request.args.get("node") or ""
     context = {
         "firmware": found["firmware"],
         "nodes": found["nodes"],
         "commands": found["commands"],
         "able": [node for node in nodes if node["bootloader"]],
+        **_split(found["updates"] or []),
         "sketches": count_shared(node["sketch_name"] for node in nodes),
         "running": count_shared(_running(node) for node in nodes),
-        "open": sorted((update for update in updates if update["state"] in OPEN), key=_progress),
-        "closed": [update for update in updates if update["state"] not in OPEN][:ENDED],
         "slow": found["updates"] is None,
         "chosen": int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 9 else None,
         "sample": SAMPLE if datasette.config.demo else None,
@@ -42,12 +41,19 @@ async def ota(datasette: Site, request: Request) -> Response:
     return await page(datasette, request, "pages/-/ota.html", context)
 
 
+def _split(updates: Sequence[Row]) -> dict[str, list[Row]]:
+    return {
+        "open": sorted((update for update in updates if update["state"] in OPEN), key=_progress),
+        "closed": [update for update in updates if update["state"] not in OPEN][:ENDED],
+    }
+
+
 def _running(node: Row) -> str | None:
     return None if node["type"] is None else f"{node['type']}/{node['version']}"
 
 
 def _progress(update: Row) -> tuple[int, bool, int]:
-    """Sort key of open updates: the furthest first, then those that were released, in the order of requests."""
+    """Sort key of open updates: the furthest first, then released ones, in the order of requests."""
     return -OPEN.index(update["state"]), update["released_at"] is None, update["id"]
 
 

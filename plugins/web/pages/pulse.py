@@ -8,7 +8,7 @@ from plugins.web.site import Site
 
 
 async def pulse(datasette: Site) -> Response:
-    """GET /-/pulse.json: the server's time and a counter per topic, which rises when rows of the topic change."""
+    """GET /-/pulse.json: the server's time and a counter per topic, which rises when its rows change."""
     found = await select_many(
         datasette,
         changes=("select topic, seq, at from changes order by topic", {}),

@@ -1,5 +1,6 @@
-"""The page /radio: the topology as a tree per gateway, and the log of messages with the orders between them."""
+"""The page /radio: the topology, a tree per gateway, and the log of messages and orders."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from datasette import Request, Response
@@ -19,7 +20,8 @@ SCATTERED = 5_000  # the same for those of a node and strange ones, each of whic
 ORDERS = 200  # orders between the messages of a page
 FILTERS = ("gateway", "node", "command", "type", "strange")
 NEWEST = 2**62  # no message has this id
-ORDER_ROWS = """select x.*, n.name, n.node_id, g.name as gateway, '/nodes/' || g.name || '/' || n.node_id as href
+ORDER_ROWS = """select x.*, n.name, n.node_id, g.name as gateway,
+  '/nodes/' || g.name || '/' || n.node_id as href
 from outbox x join nodes n on n.id = x.node join gateways g on g.id = n.gateway where """
 QUERIES = {
     "nodes": "select * from radio_tree",
@@ -56,10 +58,10 @@ class SearchEnd(NamedTuple):
 
 
 class Log(NamedTuple):
-    """A page of the log. `more` is the id to go on from, None at the end; `end` says where too few were found."""
+    """A page of the log. `more` is the id to go on from; `end` where the search ended with too few."""
 
     slow: bool = False
-    entries: list[Entry] = []
+    entries: Sequence[Entry] = ()
     messages: int = 0
     more: int | None = None
     end: SearchEnd | None = None
@@ -157,7 +159,8 @@ async def _find_end(site: Site, chosen: Filters, start: int | None) -> SearchEnd
         sql = "select id from messages where id < :start order by id desc"
     rows = await select(
         site,
-        f"""select o.id, (select m.received_at from messages m where m.id <= o.id order by m.id desc limit 1) as at
+        f"""select o.id,
+          (select m.received_at from messages m where m.id <= o.id order by m.id desc limit 1) as at
         from ({sql} limit 1 offset {looked - 1}) o""",
         {"start": NEWEST if start is None else start, "node": chosen.get("node", "")},
     )
@@ -179,7 +182,7 @@ def _describe_message(row: Row, metric: dict[str, bool]) -> Entry:
 async def _read_orders(
     site: Site, chosen: Filters, before: int | None, oldest: str, metric: dict[str, bool]
 ) -> list[Entry]:
-    """Orders sent from the time `oldest` on, up to the message `before`, that fit the filters; newest first."""
+    """Orders from the time `oldest` up to the message `before` that match the filters; newest first."""
     until = "9"  # after every time
     if before is not None:
         rows = await select(

@@ -3,8 +3,9 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 from urllib.parse import unquote, urlencode
 
@@ -49,7 +50,7 @@ class ChartPlan(NamedTuple):
     title: str
     unit: str
     figures: dict[str, str]
-    limits: dict[str, str] = {}
+    limits: Mapping[str, str] = MappingProxyType({})
     floor: float | None = None
     mains: bool = False
 

@@ -1,0 +1,1 @@
+"""Rendering that pages share: template filters, cells, trees, addresses."""

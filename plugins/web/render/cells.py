@@ -57,14 +57,15 @@ OF_QUERIES = {  # (query, parameter) -> its choices, where they are others
 
 
 def link(row: sqlite3.Row, value: object, column: str, table: str | None) -> Markup | None:
-    """The cell as Markup, or None to leave it as it is. Tables keep their own links, made from foreign keys."""
+    """The cell as Markup, or None to leave it as it is. Tables keep the links made from foreign keys."""
     if value in (None, "") or isinstance(value, dict):
         return None
     if column in ("state", "severity", "verdict") and value in STATES:
         return state_pill(str(value))
     if table is not None and table not in VIEWS:
         return None
-    href = str(row["href"] or "") if "href" in row.keys() else ""
+    columns = row.keys()  # a sqlite3.Row iterates its values
+    href = str(row["href"] or "") if "href" in columns else ""
     if column in ("name", "subject") and href.startswith("/"):
         return Markup('<a href="{}">{}</a>').format(href, value)
     if column == "href" and str(value).startswith("/"):

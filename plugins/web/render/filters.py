@@ -1,4 +1,4 @@
-"""Template filters: the texts of `reporting.formatting` in the site's time zone, and the markup of times and states."""
+"""Template filters: texts of `reporting.formatting` in local time, and the markup of times and states."""
 
 import re
 from datetime import UTC, datetime

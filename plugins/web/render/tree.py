@@ -29,7 +29,7 @@ class TreeNode:
 
 
 class Tree(NamedTuple):
-    """What hangs together at a gateway: its own node, those that reach it, and the others by how their path ends."""
+    """The nodes of a gateway: its own, those that reach it, and the others by how their path ends."""
 
     root: TreeNode | None
     children: list[TreeNode]
@@ -38,7 +38,7 @@ class Tree(NamedTuple):
 
 
 class TreeLine(NamedTuple):
-    """A node in the order of reading: its depth, and how many levels up from the line before; -1 is one down."""
+    """A node in the order of reading; `up` is how many levels up from the line before, -1 one down."""
 
     node: TreeNode
     depth: int
@@ -85,7 +85,7 @@ def find_loops(nodes: dict[int, Row]) -> dict[int, Sequence[int]]:
 
 
 def lined(branch: Sequence[TreeNode]) -> list[TreeLine]:
-    """A branch in the order of reading. Not recursive: a chain of relays may be longer than what Python nests."""
+    """A branch in the order of reading. Not recursive: a chain of relays may exceed the recursion limit."""
     left, before = [(node, 0) for node in reversed(branch)], -1
     found = []
     while left:
