@@ -26,7 +26,8 @@ from ingest.errors import VoltkeeperError
 from ingest.maintenance.backup import BackupError, daily
 from ingest.maintenance.batches import BatchRunner, StoppedError, interruptible, open_for_deleting
 from ingest.maintenance.deletion import delete, next_deletion
-from ingest.maintenance.retention import RetentionRun, plan, prune
+from ingest.maintenance.prune import RetentionRun, prune
+from ingest.maintenance.retention import plan
 from ingest.maintenance.table_sizes import measure
 
 log = logging.getLogger(__name__)

@@ -6,6 +6,8 @@ so they are here, too. Keys are computed, so that ingest never looks one up (all
     sensors.id  = 256 * nodes.id + child_id
     channels.id = 256 * sensors.id + V_ type
 Times are UTC text, ISO 8601 with milliseconds and Z; durations end in _s and are seconds.
+
+The file is long because the whole shape of the subject stands here, to be read from top to bottom.
 """
 
 from collections.abc import Iterator

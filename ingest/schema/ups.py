@@ -2,6 +2,7 @@
 
 What is now comes from `ups`, from one sample found by index and from events that are open: never from
 history.
+The file is long because the whole shape of the subject stands here, to be read from top to bottom.
 """
 
 from sqlite_utils import Database

@@ -11,7 +11,7 @@ from datasette import Request, Response
 
 from ingest.db.connection import connect
 from ingest.db.time import format_utc, parse_utc
-from ingest.maintenance.deletion import RowCount, count, open_update, plan_everything
+from ingest.maintenance.deletion_plan import RowCount, count, open_update, plan_everything
 from ingest.maintenance.retention import plan_before
 from plugins.web.actions.action import Action, Done, Submission
 from plugins.web.actions.edits import parse_day, start_of

@@ -11,7 +11,8 @@ from ingest.config.model import Config
 from ingest.config.retention import Retention
 from ingest.db.connection import connect, transaction
 from ingest.maintenance.jobs import run_due
-from ingest.maintenance.retention import plan, prune
+from ingest.maintenance.prune import prune
+from ingest.maintenance.retention import plan
 
 
 class Said:

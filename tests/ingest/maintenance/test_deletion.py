@@ -18,7 +18,7 @@ from ingest.mysensors.records import ReceivedBlock
 from ingest.mysensors.store import Store
 
 NODE, OTHER = 1, 2
-FOR_EVER = Retention(None, None, None, None, None)
+KEEP_ALL = Retention(None, None, None, None, None)
 
 
 def request(house, kind, key=None, before_at=None, everything=0):
@@ -33,7 +33,7 @@ def request(house, kind, key=None, before_at=None, everything=0):
 
 def ask_for(house, *columns, **more):
     request(house, *columns, **more)
-    run_due(replace(house, retention=FOR_EVER))
+    run_due(replace(house, retention=KEEP_ALL))
 
 
 def whole(ask):
@@ -207,7 +207,7 @@ def test_a_deletion_that_cannot_even_be_noted_is_left_for_later(house, ask):
         "begin select raise(abort, 'database or disk is full'); end"
     )
     ask("insert into deletions (kind, key, subject) values ('node', 1, 'it')")
-    house = replace(house, retention=FOR_EVER)
+    house = replace(house, retention=KEEP_ALL)
     worker = threading.Thread(target=run_due, args=(house,), daemon=True)
     worker.start()
     worker.join(20)

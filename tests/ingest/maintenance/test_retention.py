@@ -250,7 +250,7 @@ def test_settings_are_checked_in_words(tmp_path, text, words):
         parse_config(f"retention: {text}", tmp_path)
 
 
-def test_null_keeps_for_ever(house):
+def test_null_keeps_rows_permanently(house):
     connection = connect(house.database)
     tables = {item.table for item in plan(connection, Retention(messages_days=None))}
     assert "messages" not in tables and "rejects" in tables

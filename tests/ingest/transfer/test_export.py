@@ -19,7 +19,8 @@ from ingest.db.connection import connect, transaction
 from ingest.db.locks import LockedError
 from ingest.maintenance.backup import back_up
 from ingest.maintenance.jobs import run_due
-from ingest.maintenance.retention import plan_before, prune
+from ingest.maintenance.prune import prune
+from ingest.maintenance.retention import plan_before
 from ingest.mysensors.replay import replay
 from ingest.schema.migrate import migrate
 from ingest.transfer import parquet_export
