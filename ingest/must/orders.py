@@ -62,7 +62,7 @@ class MustOrders:
             return None
         except (
             errors.MustError
-        ) as error:  # the device leaves one request in five unanswered: reading back tells
+        ) as error:  # the device leaves one request in five unanswered: reading back decides
             trouble = error.message
         try:
             settings = client.read_settings()

@@ -93,10 +93,10 @@ def _check(frame: bytes, function: int, length: int, unit: int) -> None:
     if len(frame) > length and len(frame) != _own_length(frame):
         raise _too_long(frame, length)
     if frame[0] != unit:
-        raise errors.WrongUnitError(f"an answer of unit {frame[0]}, asked was unit {unit}", frame)
+        raise errors.WrongUnitError(f"an answer of unit {frame[0]}, expected unit {unit}", frame)
     if frame[1] != function:
         raise errors.WrongFunctionError(
-            f"an answer to function {frame[1]}, asked was function {function}", frame
+            f"an answer to function {frame[1]}, expected function {function}", frame
         )
     if len(frame) != length:
         raise errors.WrongCountError(f"a sound answer of {len(frame)} bytes to a request for {length}", frame)

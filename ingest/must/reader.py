@@ -28,14 +28,14 @@ class Timing:
     """Seconds."""
 
     settings_s: float = 900.0  # between two readings of the settings block
-    look_s: float = 0.25  # between two looks at orders that cannot be sent yet
+    look_s: float = 0.25  # between two attempts with orders that cannot be sent yet
 
 
 TIMING = Timing()
 
 
 class DeviceSettings(Protocol):
-    """What the config says of an EP20."""
+    """The settings of an EP20 that its reader needs; the config has them."""
 
     @property
     def name(self) -> str:
@@ -51,13 +51,13 @@ class DeviceSettings(Protocol):
 
     @property
     def status_s(self) -> float:
-        """Seconds between two looks at the status."""
+        """Seconds between two readings of the status."""
 
 
 class MustReader(SourceReader):
     """Reads the device of a config's `must:` entry.
 
-    All it measures comes in one answer, so a look at its status is one too. `orders` holds what is to be
+    All it measures comes in one answer, so a status poll reads all of it too. `orders` holds what is to be
     sent to it; `low_charge` is the charge in % for the token LB.
     """
 

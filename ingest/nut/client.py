@@ -1,7 +1,7 @@
 """What a NUT server can be asked: nut2's client on a strict connection.
 
 nut2's own methods do the dialogue wherever that is enough: ver, help, get, var_type and num_logins as they
-are, set_var and run_command behind an argument that is quoted. Each override says which fault of nut2 it
+are, set_var and run_command behind an argument that is quoted. Each override names the fault of nut2 that it
 cures. The dialogue stands above each call.
 """
 
@@ -225,9 +225,9 @@ class NutClient(PyNUTClient):
         """Refuse: forcing a shutdown is left to upsmon. nut2 sends it, and raises an error without a text."""
         raise NutError("unsupported", f"a forced shutdown of {ups} is left to upsmon", answered=True)
 
-    def _get(self, *words: str) -> str:
-        """Return the value that an answer to GET has behind the words it repeats."""
-        return values_of(self._srv_handler.ask(" ".join(("GET", *words))), words)[0]
+    def _get(self, *names: str) -> str:
+        """Return the value that an answer to GET has behind the names it repeats."""
+        return values_of(self._srv_handler.ask(" ".join(("GET", *names))), names)[0]
 
     def _optional_list(self, request: str) -> Sequence[list[str]]:
         """Return a list that some servers do not have: their refusal is an empty one."""

@@ -34,7 +34,7 @@ class Timing:
 
     answer_s: float = 5.0  # for one answer
     retry_s: float = 2.0  # between two attempts to reach a server, until the order expires
-    look_s: float = 0.25  # between two questions what became of an order
+    look_s: float = 0.25  # between two questions for the outcome of an order
     track_s: float = 30.0  # until an order without a result is given up
 
 
@@ -100,7 +100,7 @@ class Commander(threading.Thread):
         self._close()
 
     def _work(self) -> bool:
-        """Send what can be sent, ask what became of what was; return whether there is more to do."""
+        """Send what can be sent, ask for outcomes; return whether there is more to do."""
         now = time.monotonic()
         if (waiting := self._queue.collect()) and now >= self._retry_at:
             client = self._connect()
@@ -157,7 +157,7 @@ class Commander(threading.Thread):
             self._client = None
 
     def _remedy(self, client: NutClient, error: NutError) -> str:
-        """Return what went wrong, and what to do about it where the error's message does not say."""
+        """Return what went wrong, and the remedy where the error's message has none."""
         if error.outcome != "denied":
             return error.message
         user = self._server.command_username
@@ -223,7 +223,7 @@ class Commander(threading.Thread):
             self._record(InstantCommand(order.ups, at, monotonic, order.command, order.by, confirmed))
 
     def _follow(self, sent: SentCommand) -> None:
-        """Ask what became of an order that upsd took."""
+        """Ask for the outcome of an order that upsd took."""
         order = sent.order
         try:
             done = self._is_done(sent)
@@ -265,7 +265,7 @@ class Commander(threading.Thread):
 
 
 def read_setting(client: NutClient, ups: str, variable: str) -> Setting:
-    """Return what the server says that a variable takes; not every server says it. Raises NutError."""
+    """Return what a variable takes, as far as the server describes it. Raises NutError."""
     try:
         kind = client.var_type(ups, variable)
     except NutError as error:

@@ -5,7 +5,7 @@ from ingest.nut.transport import PyNUTError
 
 # ERR words of the protocol (RFC 9271; docs/net-protocol.txt of NUT) -> outcome, what it means and what helps.
 ERR_MEANINGS = {
-    "DATA-STALE": ("stale", "the driver runs but has lost the UPS: look at its USB or serial cable"),
+    "DATA-STALE": ("stale", "the driver runs but has lost the UPS: check its USB or serial cable"),
     "DRIVER-NOT-CONNECTED": (
         "driver",
         "upsd runs but the driver of this UPS does not: start it with upsdrvctl",
@@ -18,7 +18,7 @@ ERR_MEANINGS = {
     "INVALID-PASSWORD": ("denied", "the server does not take this password"),
     "USERNAME-REQUIRED": ("denied", "this needs a user name and a password: set them in the config"),
     "PASSWORD-REQUIRED": ("denied", "this needs a user name and a password: set them in the config"),
-    "UNKNOWN-UPS": ("unknown_ups", "the server knows no UPS of this name: LIST UPS tells the names"),
+    "UNKNOWN-UPS": ("unknown_ups", "the server knows no UPS of this name: LIST UPS lists the names"),
     "VAR-NOT-SUPPORTED": ("unsupported", "the UPS has no such variable"),
     "CMD-NOT-SUPPORTED": ("unsupported", "the UPS has no such command"),
     "FEATURE-NOT-SUPPORTED": ("unsupported", "the server is built without this"),

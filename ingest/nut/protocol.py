@@ -66,7 +66,7 @@ def is_list_end(request: str, line: str) -> bool:
 
 
 def list_values(request: str, line: str) -> list[str]:
-    """Return what a row of a list says of the names asked for; [] where it is no row of that list."""
+    """Return what a row of a list has behind the names asked for; [] where it is no row of it."""
     _, kind, *names = request.split()
     values = values_of(line, [kind, *names])
     return values if len(values) >= _LIST_VALUES[kind] else []
@@ -85,5 +85,5 @@ def values_of(line: str, names: Sequence[str]) -> list[str]:
 
 
 def names_match(answered: Sequence[str], asked: Sequence[str]) -> bool:
-    """Whether an answer repeats what was asked; upsd's names do not tell capitals from small letters."""
+    """Whether an answer repeats what was asked; names at upsd are case-insensitive."""
     return [name.casefold() for name in answered] == [name.casefold() for name in asked]

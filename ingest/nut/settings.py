@@ -1,4 +1,4 @@
-"""What the config says of a NUT server, as far as this side of the wire needs it."""
+"""The settings of a NUT server that its client side needs; the config has them."""
 
 from collections.abc import Sequence
 from typing import Protocol

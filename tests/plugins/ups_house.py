@@ -156,7 +156,7 @@ class House:
             ),
         )
         words = {
-            "stale": "the driver runs but has lost the UPS: look at its USB or serial cable",
+            "stale": "the driver runs but has lost the UPS: check its USB or serial cable",
             "refused": "connection refused",
         }
         polls = [(format_utc(self.start), format_utc(end), len(rows), "ok", "")]

@@ -280,7 +280,7 @@ def _check_access(report: CheckReport, config: Config) -> None:
     if config.web.host not in LOCAL and access.read == "anyone":
         report.note(
             "access",
-            f"everybody who reaches port {config.web.port} of this machine can read; "
+            f"anyone who reaches port {config.web.port} of this machine can read; "
             "access: {read: signed-in} ends that",
         )
 

@@ -96,7 +96,7 @@ def fetch(url: str, timing: Timing = TIMING) -> Answer:
 def _http_fault(error: urllib.error.HTTPError) -> str:
     if error.code in (401, 403):
         return f"HTTP {error.code}: signing in is needed (access: {{read: signed-in}} in config.yml)"
-    return f"HTTP {error.code} {error.reason}; the log of the site says why"
+    return f"HTTP {error.code} {error.reason}; the log of the site has the reason"
 
 
 def _body_fault(url: str, body: bytes, kind: str) -> str:

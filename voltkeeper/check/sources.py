@@ -54,7 +54,7 @@ class Received(NamedTuple):
 
 
 def probe_gateway(gateway: GatewaySettings, timing: Timing = TIMING) -> Finding:
-    """Try a gateway that nobody reads: can it be opened, does it speak MySensors."""
+    """Try a gateway that no ingest reads: can it be opened, does it speak MySensors."""
     try:
         return _probe_tcp(gateway, timing) if gateway.tcp else _probe_serial(gateway, timing)
     except OSError as error:
