@@ -1,12 +1,14 @@
-"""Import, export, backup and prune, each killed with SIGKILL at random moments beside a live ingest, then run to the end.
+"""Import, export, backup and prune beside a live ingest: each killed at random moments, then run to the end.
 
     python benchmarks/maintenance.py [MESSAGES] [SAMPLES] [KILLS] [COMMAND]...
 
-After each kill: is the file whole? After the run that followed: is everything as after a run that nobody disturbed, and
-was every line of the gateway that was said meanwhile stored once? Prints a line for each command.
+After each kill: is the file whole? After the run that followed: is everything as after a run that nobody
+disturbed, and was every line of the gateway that was said meanwhile stored once? Prints a line for each
+command.
 """
 
 import hashlib
+import json
 import random
 import shutil
 import sqlite3
@@ -30,8 +32,9 @@ from tests.ingest.transfer.tracker_file import make_tracker
 RATE = 50  # lines a second that the gateway says meanwhile
 DAY = 86_400
 OLD, NEW = (60, 46), (16, 2)  # days ago; the prune takes what is older than 30
-RETENTION = "retention: {messages_days: 30, readings_days: 30, ups_samples_days: 30, polls_days: 30, rejects_days: 30}\n"
-PAST = {  # what the scenario are about; what is live is younger
+DAYS = {f"{table}_days": 30 for table in ("messages", "readings", "ups_samples", "polls", "rejects")}
+RETENTION = f"retention: {json.dumps(DAYS)}\n"
+PAST = {  # what the commands are about; what is live is younger
     "messages": "select * from messages where received_at < :cut order by id",
     "readings": "select * from readings where received_at < :cut order by id",
     "battery_levels": "select * from battery_levels where received_at < :cut order by id",
@@ -39,11 +42,14 @@ PAST = {  # what the scenario are about; what is live is younger
     "node_daily": "select * from node_daily where day < substr(:cut, 1, 10) order by 1, 2",
     "ups_samples": "select * from ups_samples where sampled_at < :cut order by id",
     "ups_samples_hourly": "select * from ups_samples_hourly where hour_at < :cut order by 1, 2",
-    "events": "select event, ups, node, started_at, ended_at, complete, figures from events where started_at < :cut order by 4, 1",
+    "events": "select event, ups, node, started_at, ended_at, complete, figures from events "
+    "where started_at < :cut order by 4, 1",
     "ups": "select name, first_seen_at from ups order by 1",
 }
-AGREE = """select (select sum(count) from readings_hourly where hour_at >= :cut) = (select count(*) from readings where received_at >= :cut)
-and (select sum(samples) from ups_samples_hourly where hour_at >= :cut) = (select count(*) from ups_samples where sampled_at >= :cut)"""
+AGREE = """select (select sum(count) from readings_hourly where hour_at >= :cut)
+= (select count(*) from readings where received_at >= :cut)
+and (select sum(samples) from ups_samples_hourly where hour_at >= :cut)
+= (select count(*) from ups_samples where sampled_at >= :cut)"""
 
 
 class Sender(threading.Thread):
@@ -105,7 +111,7 @@ def note(what, right):
 
 
 class Scenario:
-    """For each command: `prepare()` makes the house as it is before, `commands()` are run, `outcome()` is what has to be equal."""
+    """`prepare()` makes the site as it is before a command, `outcome()` is what has to be equal after it."""
 
     def __init__(self, top, folder, count, samples):
         self.top, self.folder, self.path = top, folder, folder / "telemetry.db"
@@ -254,14 +260,16 @@ def try_command(scenario, name, server, kills):
         for table in (table for table in wanted if found[table] != wanted[table]):
             note(f"{name}: {table} differs", False)
     print(
-        f"{name}: {usual:.1f} s undisturbed; {hits} kills before its end; as undisturbed: {equal} of {tries} times",
+        f"{name}: {usual:.1f} s undisturbed; {hits} kills before its end; as undisturbed: {equal} of "
+        f"{tries} times",
         flush=True,
     )
 
 
 def main(count=200_000, samples=100_000, kills=30, *names):
     with DemoUpsd() as upsd, tempfile.TemporaryDirectory() as top:
-        extra = f"timezone: Europe/Rome\nnut: [{{name: closet, port: {upsd.port}, ups: [rack], poll_s: 2}}]\n{RETENTION}"
+        closet = f"{{name: closet, port: {upsd.port}, ups: [rack], poll_s: 2}}"
+        extra = f"timezone: Europe/Rome\nnut: [{closet}]\n{RETENTION}"
         with house(extra=extra) as (folder, server):
             scenario = Scenario(Path(top), folder, count, samples)
             for name in ("import", "export", "backup", "prune"):

@@ -2,8 +2,9 @@
 
     python benchmarks/soak.py [MINUTES]
 
-The demo house runs at 168 times its speed. At the end every line that ingest had the chance to read is compared with
-what is stored, and the file and the figures kept beside the messages are checked against each other.
+The demo house runs at 168 times its speed. At the end every line that ingest had the chance to read is
+compared with what is stored, and the file and the figures kept beside the messages are checked against each
+other.
 """
 
 import random
@@ -32,7 +33,8 @@ CHECKS = {
         1,
     ),
     "readings": (
-        "select (select count(*) from messages where command = 1 and echo = 0 and node is not null and repeat = 0) "
+        "select (select count(*) from messages where command = 1 and echo = 0 and node is not null and "
+        "repeat = 0) "
         "= (select count(*) from readings)",
         1,
     ),
@@ -42,7 +44,8 @@ CHECKS = {
         0,
     ),
     "order": (
-        "select count(*) from (select received_at < lag(received_at) over (order by id) as back from messages) where back",
+        "select count(*) from (select received_at < lag(received_at) over (order by id) as back from "
+        "messages) where back",
         0,
     ),
 }
@@ -53,7 +56,8 @@ def main(minutes=60):
     with tempfile.TemporaryDirectory() as folder, running_gateway(speed=SPEED, boot=True) as gateway:
         config = Path(folder) / "config.yml"
         config.write_text(
-            f"database: telemetry.db\ntimezone: Europe/Rome\ngateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\n"
+            f"database: telemetry.db\ntimezone: Europe/Rome\ngateways: "
+            f"[{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\n"
         )
         command = [sys.executable, "-m", "voltkeeper", "ingest", "--config", str(config)]
         log = (Path(folder) / "log").open("w")
@@ -85,7 +89,8 @@ def main(minutes=60):
             "select (select count(*) from messages), (select count(*) from rejects)"
         ).fetchone()
         print(
-            f"{minutes} min at {SPEED} x, faults {faults}: {stored:,} messages, {rejected:,} rejects, exit code {code}"
+            f"{minutes} min at {SPEED} x, faults {faults}: {stored:,} messages, {rejected:,} rejects, "
+            f"exit code {code}"
         )
         for name, (sql, wanted) in CHECKS.items():
             seen = connection.execute(sql).fetchone()[0]

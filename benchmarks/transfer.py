@@ -1,11 +1,13 @@
-"""Import a tracker's database of many messages, twice, beside another writer, and killed repeatedly; then export all of
+"""Import a tracker's database of many messages, twice, beside another writer, and killed repeatedly.
+
+Then export all of
 it; then the tracker goes on, loses rows, and is imported again.
 
     python benchmarks/transfer.py [MESSAGES] [KILLS]
 
-Prints whether counts and last values agree with the tracker's file, how long another writer had to wait at most,
-whether an import and an export that were killed end with the same rows as those that were not, and whether each message
-came once after the tracker went on and deleted the node that spoke last.
+Prints whether counts and last values agree with the tracker's file, how long another writer had to wait at
+most, whether an import and an export that were killed end with the same rows as those that were not, and
+whether each message came once after the tracker went on and deleted the node that spoke last.
 """
 
 import random
@@ -113,7 +115,8 @@ def main(count=100_000, kills=10):
         first = dump(whole)
         run(whole, "import", tracker)
         print(
-            f"{count:,} messages in {import_s:.1f} s; another writer waited {1000 * other.longest:.0f} ms at most"
+            f"{count:,} messages in {import_s:.1f} s; another writer waited {1000 * other.longest:.0f} "
+            "ms at most"
         )
         print(f"twice in a row the same: {dump(whole) == first}")
         kill(killed, kills, import_s, "import", tracker)
@@ -143,13 +146,15 @@ def main(count=100_000, kills=10):
         counts = [
             duckdb.connect()
             .execute(
-                f"select count(*), count(distinct id), sum(id) from read_parquet('{top / lake}/table=messages/*/*.parquet')"
+                f"select count(*), count(distinct id), sum(id) from "
+                f"read_parquet('{top / lake}/table=messages/*/*.parquet')"
             )
             .fetchall()[0]
             for lake in ("lake", "lake2")
         ]
         print(
-            f"exported in {export_s:.1f} s: {counts[0][0]:,} messages; killed {kills} times: {counts[1][0]:,}, each once: "
+            f"exported in {export_s:.1f} s: {counts[0][0]:,} messages; killed {kills} times: "
+            f"{counts[1][0]:,}, each once: "
             f"{counts[0] == counts[1] and counts[1][0] == counts[1][1]}"
         )
         grown = count

@@ -13,8 +13,9 @@ from ingest.db.bulk_insert import Value
 from ingest.mysensors.interval_stats import MERGE_DAYS
 from ingest.mysensors.protocol import Header
 from ingest.mysensors.records import ReceivedBlock
+from ingest.mysensors.routes import MessageRoute
 from ingest.mysensors.state import MERGE_HOURS, ChannelState, RowState
-from ingest.mysensors.store import BATTERY_LEVELS, MESSAGE, MESSAGES, READINGS, MessageRoute, Store
+from ingest.mysensors.store import BATTERY_LEVELS, MESSAGE, MESSAGES, READINGS, Store
 from ingest.schema.migrate import migrations
 from ingest.transfer.checkpoint import Checkpoint, reserve_ids
 from ingest.transfer.recorded_ranges import LazyRanges, contains, heard_ranges

@@ -21,7 +21,8 @@ IMPORTED = "select 1 from imports i where i.numbers = '{}' and {}.id between i.f
 MESSAGES = f"""select min(received_at), max(received_at) from messages m where gateway = ?
 and not exists ({IMPORTED.format("messages", "m")}) group by substr(received_at, 1, {BUCKET}) order by 1"""
 READINGS = f"""select min(received_at), max(received_at) from readings r
-where channel between ? and ? and received_at < ? and not exists ({IMPORTED.format("messages", "r")}) group by substr(received_at, 1, {BUCKET}) order by 1"""
+where channel between ? and ? and received_at < ?
+and not exists ({IMPORTED.format("messages", "r")}) group by substr(received_at, 1, {BUCKET}) order by 1"""
 SAMPLES = f"""select min(sampled_at), max(sampled_at) from ups_samples where ups = ? and sampled_at > ?
 and not id between ? and ? group by substr(sampled_at, 1, {BUCKET}) order by 1"""
 NOT_IMPORTED = f"""select min(sampled_at), max(sampled_at) from ups_samples s where ups = ?

@@ -29,7 +29,7 @@ from ingest.transfer.streams import Stream
 
 
 class Progress(Protocol):
-    """What a progress bar is told."""
+    """What an import needs of a progress bar."""
 
     def update(self, n_steps: int, /) -> None:
         """So many more places of the file are done."""

@@ -12,7 +12,7 @@ END = 253_402_300_800.0  # of the year 9999: ours have four digits
 class TimestampParser:
     """Text to unix seconds for rows in order of time, where naive text is local time of `timezone`.
 
-    The hour that the clock goes through twice in autumn is told apart by the order of the rows.
+    The hour that the clock goes through twice in autumn is resolved by the order of the rows.
     """
 
     def __init__(self, timezone: str) -> None:

@@ -1,7 +1,7 @@
 """MYSBootloader 1.3 (MySensorsBootloaderRF24 1.3.0-rc.1): flash, EEPROM, dialogue. Pure.
 
 It does what the real one does, its dangers included: answers are matched by type number alone, a
-configuration request that nobody answers starts whatever is in the flash, and a word of the page buffer
+configuration request without an answer starts whatever is in the flash, and a word of the page buffer
 keeps what was written to it first.
 """
 

@@ -21,7 +21,7 @@ class FrontDoor(BatteryNode):
     library = "2.3.1"
     children = (Child(1, Presentation.S_DOOR, "Front door"), Child(2, Presentation.S_MULTIMETER, "Cell"))
     battery = NodeBattery(level=94, loss=5, changed_days_ago=19)
-    # Hours of the day around which somebody passes, and how many hours around.
+    # Hours of the day around which people pass, and how many hours around.
     PASSES = (
         (6.9, 0.5),
         (7.6, 0.4),

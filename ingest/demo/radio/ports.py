@@ -19,7 +19,7 @@ class LineReceiver(Protocol):
     """The gateway behind a port."""
 
     def greet(self) -> None:
-        """Somebody has connected."""
+        """A controller has connected."""
 
     def receive(self, line: bytes) -> None:
         """Take a line of a controller."""
@@ -42,7 +42,7 @@ class Port(Protocol):
         """End every connection."""
 
     def write(self, data: bytes) -> None:
-        """Send to whoever is connected."""
+        """Send to every connected controller."""
 
 
 class Client:
@@ -171,7 +171,7 @@ class TcpPort:
 class SerialPort:
     """A pty whose far end is reached at `path`, a symlink that is made; 115200 baud or anything else.
 
-    Nothing is queued for long where nobody reads: what the kernel has no room for is lost, as on a real
+    Nothing is queued for long while there is no reader: what the kernel has no room for is lost, as on a real
     cable.
     """
 
@@ -219,7 +219,7 @@ class SerialPort:
         try:
             os.write(self.ends[0], data)
         except BlockingIOError:
-            return  # nobody reads: what is sent is lost
+            return  # there is no reader: what is sent is lost
 
     def _read(self, ours: int) -> None:
         for line in self.buffer.split_lines(os.read(ours, 4096)):

@@ -199,17 +199,17 @@ class DemoEP20:
         self._stop_read = self._stop_write = -1
 
     def send(self, noise: bytes) -> None:
-        """Put bytes on the line that nobody asked for."""
+        """Send bytes that were not requested."""
         os.write(self._master, noise)
 
     def fail(self, name: str | None, times: int = -1) -> None:
-        """Let the next `times` answers (-1: all) fail as `name` says."""
+        """Let the next `times` answers (-1: all) fail in the way `name`."""
         if name is not None and name not in FAULTS:
             raise ValueError(f"{name}: unknown fault; one of {', '.join(FAULTS)}")
         self.fault, self._times = name, times
 
     def _serve(self, master: int, slave: int) -> None:
-        # `slave` stays open, so that the terminal is not hung up while nobody else has it open.
+        # `slave` stays open, so that the terminal is not hung up while no client has it open.
         pending = b""
         try:
             while True:

@@ -24,7 +24,7 @@ FAULTS = (
     "latin1",  # values with bytes that are no UTF-8
     "drop",  # closes the connection instead of answering
     "bare",  # LIST RW, CMD, CLIENT, ENUM, RANGE are ERR INVALID-ARGUMENT, as embedded servers answer
-    "shift",  # sends a value nobody asked for before each answer
+    "shift",  # sends a value that was not requested before each answer
     "denied",  # ERR ACCESS-DENIED for everything
     "crlf",  # lines end in CR LF
     "untracked",  # does not report the outcome of a command or setting, as servers before NUT 2.8

@@ -1,4 +1,4 @@
-"""Nodes of the demo house take firmware: each kind, awake and asleep, from the first restart to the new version."""
+"""Nodes of the demo take firmware: each kind, awake and asleep, from restart to the new version."""
 
 from pathlib import Path
 
@@ -23,7 +23,10 @@ SAMPLE = Path(__file__).resolve().parents[3] / "static/sample.hex"
 
 
 def update(network, node_id, image, seconds):
-    """Send the image to a node, as a gateway's dialogue does; returns the update after so many network seconds."""
+    """Send the image to a node, as a gateway's dialogue does.
+
+    Returns the update after so many network seconds.
+    """
     server = OtaServer(OtaSettings())
     server.add_firmware(StoredFirmware(1, 10, 22, image))
     update = OtaUpdate(node_id, 1, 10, 22, id=1, requested_at=NOW)
@@ -86,7 +89,7 @@ def test_half_an_image_is_no_sketch():
     )  # it asks for firmware and crashes, again and again
 
 
-def test_what_the_house_was_delivered_with():
+def test_factory_firmware():
     found = {
         each.node_id: (each.type, each.version, each.bootloader) for each in factory_firmware(DEMO_NODES)
     }

@@ -1,5 +1,6 @@
-"""Weeks of history: in order, the same each time, plausible, and the live house carries on."""
+"""Weeks of history: in order, the same each time, plausible, and the live network carries on."""
 
+import itertools
 import time
 from collections import Counter, defaultdict
 
@@ -63,7 +64,7 @@ def test_the_attic_sends_nonsense(weeks):
     assert any(line.startswith(b"17;1;1;0;200;") for line in attic)
 
 
-def test_who_speaks_how_often(weeks):
+def test_how_often_each_node_sends(weeks):
     count = Counter(line.split(b";")[0] for _, line in weeks)
     for kind in DEMO_NODES:
         assert count[b"%d" % kind.node_id] > 100, kind.sketch
@@ -75,7 +76,9 @@ def test_who_speaks_how_often(weeks):
         if sender in (b"2", b"3", b"4", b"5", b"6", b"7", b"11")
     )
     watts = [at for at, _ in numbers(weeks, b"5;1;1;0;17;")]
-    pauses = [after - before for before, after in zip(watts[1:], watts[2:])]
+    pauses = [
+        after - before for before, after in itertools.pairwise(watts[1:])
+    ]  # the first value comes at boot
     assert 59 < min(pauses) and max(pauses) < 61
 
 
@@ -101,7 +104,7 @@ def test_day_and_night_in_the_greenhouse(weeks):
 
 def test_counters_only_grow_and_agree_with_the_power(weeks):
     energy = numbers(weeks, b"5;1;1;0;18;")
-    assert all(before[1] <= after[1] for before, after in zip(energy, energy[1:]))
+    assert all(before[1] <= after[1] for before, after in itertools.pairwise(energy))
     used = energy[-1][1] - energy[0][1]
     power = [watts for _, watts in numbers(weeks, b"5;1;1;0;17;")]
     assert used == pytest.approx(sum(power) / len(power) * 28 * 24 / 1000, rel=0.02)
@@ -116,7 +119,7 @@ def test_batteries_and_the_door(weeks):
     assert min(door) < 12 and max(door) == 97
     contact = [value for _, value in numbers(weeks, b"4;1;1;0;16;")]
     assert 150 < len(contact) < 700
-    assert sum(before == after for before, after in zip(contact, contact[1:])) < 5
+    assert sum(before == after for before, after in itertools.pairwise(contact)) < 5
 
 
 def test_live_carries_on_where_history_ends(weeks):

@@ -42,15 +42,20 @@ def test_opening_the_port_says_nothing(tmp_path):
         assert port.readline() == b""
 
 
+def use(port):
+    """Read and write until the port reports that it is gone."""
+    for _ in range(3):
+        port.read(1)
+        port.write(b"0;255;3;0;2;\n")
+
+
 def test_unplugged_and_back(tmp_path):
     path = tmp_path / "ttyDEMO"
     with running_gateway(serial=path, nodes=()) as gateway:
         with open_port(path) as port:
             gateway.unplug()
             with pytest.raises(serial.SerialException):
-                for _ in range(3):
-                    port.read(1)
-                    port.write(b"0;255;3;0;2;\n")
+                use(port)
         with pytest.raises(serial.SerialException):
             open_port(path)
         gateway.inject(b"7;1;1;0;0;lost")

@@ -6,7 +6,7 @@ from ingest.demo.wire import Incoming, Outgoing, ReceiveBuffer, format_outgoing,
 
 
 @pytest.mark.parametrize(
-    "line, message",
+    ("line", "message"),
     [
         (b"42;1;1;1;2;1", Incoming(42, 1, 1, 1, 2, b"1")),
         (b"14;1;1;0;49;55.72;13.01;18", Incoming(14, 1, 1, 0, 49, b"55.72")),

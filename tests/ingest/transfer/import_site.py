@@ -61,13 +61,14 @@ class Between:
 class ImportSite:
     """A config, its database and what is in it."""
 
-    def __init__(self, folder, title="Hill house", timing=ImportTiming()):
-        self.timing = timing
+    def __init__(self, folder, title="Hill house", timing=None):
+        self.timing = timing or ImportTiming()
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.database = folder, folder / "telemetry.db"
         self.path = folder / "config.yml"
         self.path.write_text(
-            f"title: {title}\ntimezone: Europe/Rome\ndatabase: telemetry.db\ngateways: [{{name: main, tcp: '127.0.0.1:1'}}]\n"
+            f"title: {title}\ntimezone: Europe/Rome\ndatabase: telemetry.db\ngateways: "
+            f"[{{name: main, tcp: '127.0.0.1:1'}}]\n"
         )
         self.config = read_config(
             {
@@ -97,14 +98,20 @@ class ImportSite:
         return {table: self.rows(f"select * from {table}") for table in TABLES}
 
     def take_killed(self, path, table, kills, seed=1):
-        """Import with `kill -9` at random moments, then to the end. Returns how many rows `table` had after each kill."""
+        """Import with `kill -9` at random moments, then to the end.
+
+        Returns how many rows `table` had after each kill.
+        """
         rnd = random.Random(seed)
         counts = [self.begin_killed(path, table, rnd.uniform(0, 0.2)) for _ in range(kills)]
         subprocess.run(self._slowly(path), cwd=ROOT, stdout=subprocess.DEVNULL, check=True, timeout=60)
         return counts
 
     def begin_killed(self, path, table, after_s=0.0):
-        """Import and `kill -9` this long after the first rows of it stand in `table`. Returns how many it has then."""
+        """Import and `kill -9` this long after the first rows of it stand in `table`.
+
+        Returns how many it has then.
+        """
         migrate(self.database)
         count = f"select count(*) from {table}"
         before = self.one(count)

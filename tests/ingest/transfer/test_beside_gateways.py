@@ -41,7 +41,8 @@ class Reader:
         if alive:
             now = format_utc(time.time())
             self.connection.execute(
-                "insert into ingest_status (source, kind, address, state, since_at, heartbeat_at) values ('main', 'mysensors', '', 'connected', ?, ?)",
+                "insert into ingest_status (source, kind, address, state, since_at, heartbeat_at) values "
+                "('main', 'mysensors', '', 'connected', ?, ?)",
                 (now, now),
             )
 
@@ -387,7 +388,10 @@ def test_what_was_heard_is_looked_up_while_others_write(site, tmp_path, monkeypa
 
 
 def test_nothing_is_lost_or_twice_where_two_programs_listen(make_site, tmp_path, voltkeeper, wait_for):
-    """The tracker hears a gateway for an hour, Voltkeeper joins in; then its file moves in, twice, while both go on."""
+    """The tracker hears a gateway for an hour, Voltkeeper joins in.
+
+    Then its file moves in, twice, while both go on.
+    """
     site, path = make_site("both", timing=ImportTiming(chunk=50)), tmp_path / "t.db"
     start = time.time() - 3700
     said = [line for line in traffic(700) if line.startswith("0;")][:2]

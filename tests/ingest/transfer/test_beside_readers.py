@@ -21,7 +21,8 @@ from tests.ingest.transfer.import_site import Between
 from tests.ingest.transfer.nutify_file import make_times
 from tests.ingest.ups.ingest_process import IngestProcess
 
-HOURS = """select h.*, count(s.id) as held, avg(s.input_voltage) as mean, min(s.input_voltage) as low, max(s.input_voltage) as high
+HOURS = """select h.*, count(s.id) as held,
+avg(s.input_voltage) as mean, min(s.input_voltage) as low, max(s.input_voltage) as high
 from ups_samples_hourly h left join ups_samples s on s.ups = h.ups and s.sampled_at >= h.hour_at
 and s.sampled_at < strftime('%Y-%m-%dT%H:%M:%fZ', h.hour_at, '+1 hour') group by h.ups, h.hour_at"""
 
@@ -37,7 +38,10 @@ def agree(rows):
 
 
 class Reader:
-    """The store of a running `voltkeeper ingest` for the UPS rack@closet, fed by hand; `alive`: its source tells so."""
+    """The store of a running `voltkeeper ingest` for the UPS rack@closet, fed by hand.
+
+    `alive`: its source tells so.
+    """
 
     def __init__(self, site, alive=True):
         migrate(site.database)
@@ -48,7 +52,8 @@ class Reader:
         if alive:
             now = format_utc(time.time())
             self.connection.execute(
-                "insert into ingest_status (source, kind, address, state, since_at, heartbeat_at) values ('closet', 'nut', '', 'connected', ?, ?)",
+                "insert into ingest_status (source, kind, address, state, since_at, heartbeat_at) values "
+                "('closet', 'nut', '', 'connected', ?, ?)",
                 (now, now),
             )
 
@@ -91,7 +96,7 @@ def hours(site):
     with closing(connect(site.database, readonly=True)) as connection:
         cursor = connection.execute(HOURS)
         names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row)) for row in cursor.fetchall()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def times(start, end, step):
@@ -170,7 +175,7 @@ def test_time_is_covered_once_where_two_programs_took_turns(site, reader, tmp_pa
     assert outcome.skipped == {"there are samples of that time already": 2} and outcome.stored == 58
     (hour,) = hours(site)
     agree([hour])
-    # 59 pauses of a minute, without that which the reader's samples stand in and the three around the two left out
+    # 59 pauses of a minute, but for the one with the reader's samples and three around two that were skipped
     assert hour["covered_s"] == 20 + 80 + 60 * (59 - 1 - 3)
 
 
@@ -325,7 +330,7 @@ def lab():
 
 
 def test_four_files_beside_a_real_upsd_and_its_reader(lab, tmp_path, voltkeeper):
-    """Nutify, upslog, an EP20 monitor and CSV tell of the same hours as the reader, and of two before it came."""
+    """Nutify, upslog, an EP20 monitor and CSV hold the reader's hours, and two before it came."""
     config = f"nut:\n  - {{name: lab, port: {lab.port}, poll_s: 2, status_s: 0.5}}\n"
     with IngestProcess(tmp_path, config) as ingest:
         for name in ("rack", "desk", "shed", "attic"):

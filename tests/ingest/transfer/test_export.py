@@ -10,6 +10,7 @@ import time
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -65,7 +66,8 @@ def ask(sql):
 
 
 def ids(folder, table="messages"):
-    sql = f"select id from read_parquet('{folder}/table={table}/*/*.parquet', hive_partitioning = true) order by id"
+    files = f"read_parquet('{folder}/table={table}/*/*.parquet', hive_partitioning = true)"
+    sql = f"select id from {files} order by id"
     return [row[0] for row in ask(sql)]
 
 
@@ -81,7 +83,8 @@ def test_tables_stand_by_table_and_day_with_their_types(full, tmp_path):
     assert "table=messages/day=2026-10-25/part-hill-house.1.1-2000.parquet" in files(folder)
     assert "table=readings_hourly/day=2026-10-25/part-hill-house.parquet" in files(folder)
     assert "table=nodes/part-hill-house.parquet" in files(folder)
-    sql = f"select house, day, received_at, id, payload from read_parquet('{folder}/table=messages/*/*.parquet') where id = 2000"
+    files_of = f"read_parquet('{folder}/table=messages/*/*.parquet')"
+    sql = f"select house, day, received_at, id, payload from {files_of} where id = 2000"
     found = ask(sql)[0]
     at = site.one("select received_at from messages where id = 2000")
     assert found[0] == "hill-house" and str(found[1]) == at[:10] and found[2].isoformat() == at[:19]
@@ -183,12 +186,14 @@ def times_of(folder, table="messages", column="received_at"):
 class Lake:
     """A site and its DIR; `everything` is what was ever in the site's tables, by table."""
 
-    TABLES = {
-        "messages": "received_at",
-        "readings": "received_at",
-        "battery_levels": "received_at",
-        "oddities": "at",
-    }
+    TABLES = MappingProxyType(
+        {
+            "messages": "received_at",
+            "readings": "received_at",
+            "battery_levels": "received_at",
+            "oddities": "at",
+        }
+    )
 
     def __init__(self, site, folder):
         self.site, self.folder = site, folder
@@ -389,7 +394,8 @@ def test_what_the_house_forgets_of_a_day_stays_in_its_file(site, tmp_path):
         connection.execute("update polls set count = 9 where id = 10")
     run_export(site.config, tmp_path / "out")
     found = ask(
-        f"select count(*), count(distinct started_at), sum(count) from read_parquet('{tmp_path / 'out'}/table=polls/*/*.parquet')"
+        f"select count(*), count(distinct started_at), sum(count) from "
+        f"read_parquet('{tmp_path / 'out'}/table=polls/*/*.parquet')"
     )
     assert found == [(10, 10, 54)]
 

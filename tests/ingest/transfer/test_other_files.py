@@ -63,7 +63,8 @@ def test_csv_of_messages(site, tmp_path):
     path = tmp_path / "messages.csv"
     path.write_text(
         "id,received_at,node_id,child_id,command,type,payload\n"
-        '1,2026-06-01T12:00:00Z,5,1,set,V_TEMP,21.5\n2,1780315201.5,5,255,3,0,80\n3,2026-06-01 14:00:02,5,1,1,0,"1,5"\n'
+        "1,2026-06-01T12:00:00Z,5,1,set,V_TEMP,21.5\n2,1780315201.5,5,255,3,0,80\n3,2026-06-01 "
+        '14:00:02,5,1,1,0,"1,5"\n'
         "4,2026-06-01T12:00:03Z,5,1,shout,V_TEMP,1\n"
     )
     outcome = site.take(path)["message"]
@@ -188,7 +189,7 @@ def test_a_folder_that_cannot_be_written_is_told_in_words(site, network, voltkee
 
 
 def test_what_moved_in_behind_younger_rows_is_pruned_too(site, tmp_path):
-    """Two gateways had a program each: the ids of one file stand behind those of the other, its times begin anew."""
+    """Two gateways had a program each: one file's ids stand behind the other's, its times begin anew."""
     site.config = replace(
         site.config, gateways=(*site.config.gateways, GatewaySettings("shed", tcp="127.0.0.1:2"))
     )

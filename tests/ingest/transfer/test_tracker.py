@@ -1,5 +1,6 @@
 """A tracker's database moves in: nothing is lost, nothing comes twice, what is known only moves forward."""
 
+import itertools
 import shutil
 import socket
 import sqlite3
@@ -58,7 +59,8 @@ def agrees(site, db):
         for row in db.execute("select nid_id, cid, typ, value from valuetype where cid <> 255")
     }
     ours = site.rows(
-        "select n.node_id, s.child_id, c.type, c.text from channels c join sensors s on s.id = c.sensor join nodes n on n.id = c.node"
+        "select n.node_id, s.child_id, c.type, c.text from channels c join sensors s on s.id = c.sensor "
+        "join nodes n on n.id = c.node"
     )
     assert {row[:3]: row[3] for row in ours} == values
     levels = dict(db.execute("select nid_id, cast(value as real) from valuetype where cid = 255 and typ = 3"))
@@ -82,7 +84,8 @@ def test_counts_and_last_values_agree_twice_in_a_row(site, tracker):
 def test_what_the_other_tables_know_comes_along(site, tracker):
     site.take(tracker[0])
     row = site.rows(
-        "select name, location, sketch_name, sketch_version, sketch_revision, protocol_version, parent_node_id, arc, "
+        "select name, location, sketch_name, sketch_version, sketch_revision, protocol_version, "
+        "parent_node_id, arc, "
         "battery_changed_at from nodes where id = 1"
     )[0]
     assert row == (
@@ -120,7 +123,7 @@ def test_the_hour_that_comes_twice_is_told_apart(make_site, tmp_path):
         datetime.fromisoformat(row[0]).timestamp()
         for row in site.rows("select received_at from messages order by id")
     ]
-    steps = {round(b - a, 3) for a, b in zip(times, times[1:])}
+    steps = {round(b - a, 3) for a, b in itertools.pairwise(times)}
     assert steps == {9.0}
 
 
@@ -165,7 +168,8 @@ def test_in_the_hour_that_comes_twice_a_file_may_begin_and_grow(site, tmp_path):
     assert site.take(path)["message"].stored == 150
     assert site.take(path)["message"].stored == 0
     times = site.rows(
-        "select substr(min(received_at), 12, 5), substr(max(received_at), 12, 5) from messages group by id > 150"
+        "select substr(min(received_at), 12, 5), substr(max(received_at), 12, 5) from messages group by "
+        "id > 150"
     )
     assert times == [("00:10", "00:34"), ("01:10", "01:34")]
 
@@ -212,7 +216,8 @@ def test_a_file_that_the_tracker_has_cleaned_brings_what_is_new(site, tracker):
 def test_rows_that_no_gateway_sends_are_left_out_with_the_reason(site, tracker):
     path, db = tracker
     db.execute(
-        "insert into message (nid_id, cid, cmd, typ, payload, received) values (1, 300, 1, 0, '1', '2026-10-25 09:00:00')"
+        "insert into message (nid_id, cid, cmd, typ, payload, received) values (1, 300, 1, 0, '1', "
+        "'2026-10-25 09:00:00')"
     )
     db.execute(
         "insert into message (nid_id, cid, cmd, typ, payload, received) values (1, 1, 1, 0, '1', 'yesterday')"
@@ -229,7 +234,8 @@ def test_in_a_used_database_the_older_never_becomes_the_last(site, tracker):
     live(site, ["1;255;3;0;11;New sketch", "1;1;1;0;0;5.5", "30;1;1;0;0;7"], now)
     site.take(tracker[0])
     assert site.rows(
-        "select text, last_at > '2026-11-10', readings > 1, first_at < '2026-10-25' from channels where id = 65792"
+        "select text, last_at > '2026-11-10', readings > 1, first_at < '2026-10-25' from channels where "
+        "id = 65792"
     ) == [("5.5", 1, 1, 1)]
     assert site.rows("select sketch_name, protocol_version from nodes where id = 1") == [
         ("New sketch", "2.3.1")
@@ -260,7 +266,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_rows(make_site, tracker)
 
 
 def test_a_file_that_has_grown_since_its_import_was_killed_comes_whole(make_site, tracker):
-    path, db = tracker
+    path, _ = tracker
     site = make_site("grown")
     live(site, ["1;1;1;0;0;5.5"], datetime(2026, 11, 20, 12, 0).timestamp())
     site.begin_killed(path, "messages")
@@ -296,7 +302,7 @@ def test_beside_a_running_ingest_nothing_is_lost_on_either_side(tmp_path, make_s
 
 
 def test_the_tracker_goes_on_writing_while_its_file_is_read(site, tracker):
-    path, db = tracker
+    path, _ = tracker
     site.timing = ImportTiming(chunk=300)
     moments = []
 
@@ -308,7 +314,8 @@ def test_the_tracker_goes_on_writing_while_its_file_is_read(site, tracker):
         moments.append(rows)
         with closing(sqlite3.connect(path, timeout=0)) as connection, connection:
             connection.execute(
-                "insert into message (nid_id, cid, cmd, typ, payload, received) values (1, 1, 1, 0, '1', '2026-11-02 08:00:00')"
+                "insert into message (nid_id, cid, cmd, typ, payload, received) values (1, 1, 1, 0, '1', "
+                "'2026-11-02 08:00:00')"
             )
 
     for stored in (2000, 7):
@@ -349,8 +356,10 @@ def test_a_second_import_waits(site, tracker, voltkeeper, wait_for, start):
 
 def test_a_battery_date_that_is_none_is_left_out_in_words(site, tracker):
     path, db = tracker
-    db.executescript("""update node set bat_changed = '30.09.2026' where nid = 2; update node set bat_changed = '' where nid = 3;
-    insert into node (nid, sk_revision, lastseen, bat_changed) values (255, 0, '2026-10-25 09:00:00', '2026-09-01')""")
+    db.executescript("""update node set bat_changed = '30.09.2026' where nid = 2;
+    update node set bat_changed = '' where nid = 3;
+    insert into node (nid, sk_revision, lastseen, bat_changed)
+    values (255, 0, '2026-10-25 09:00:00', '2026-09-01')""")
     outcome = site.take(path)["battery changes"]
     assert (outcome.stored, outcome.skipped) == (1, {"'30.09.2026' is no date": 1})
     assert site.rows("select node from battery_changes") == [(1,)]

@@ -77,7 +77,8 @@ def test_times_are_utc_on_both_sides_of_both_changes(site, tracker):
 def test_what_is_known_of_nodes_and_firmware(site, tracker):
     site.take(tracker[0])
     assert site.rows(
-        "select node_id, location, sketch_name, sketch_version, sketch_revision, protocol_version, parent_node_id, arc, "
+        "select node_id, location, sketch_name, sketch_version, sketch_revision, protocol_version, "
+        "parent_node_id, arc, "
         "battery_level, battery_changed_at from nodes"
     ) == [
         (0, "", None, None, None, "2.3.2", None, None, None, None),

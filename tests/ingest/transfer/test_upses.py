@@ -48,7 +48,8 @@ def test_a_nutify_file_of_one_ups(site, tmp_path, oldest, first):
         "measured",
     )
     hours = site.rows(
-        "select samples, covered_s, on_battery_s, wh, input_voltage_min from ups_samples_hourly order by hour_at"
+        "select samples, covered_s, on_battery_s, wh, input_voltage_min from ups_samples_hourly order by "
+        "hour_at"
     )
     assert sum(hour[0] for hour in hours) == 600
     assert sum(hour[1] for hour in hours) == pytest.approx(599 * 60)
@@ -147,7 +148,8 @@ def test_the_log_of_an_ep20_monitor_in_both_languages(site, tmp_path):
     assert site.rows("select name, driver from ups") == [("garage", "must")]
     with path.open("a") as file:  # the monitor ends the line that was cut, and goes on
         file.write(
-            "7V, Batt=13.5V, Load=14%\n2026-06-01 14:32:55 - INFO - Telemetry: Vin=226V, Vout=224V, Batt=13.5V, Load=14%\n"
+            "7V, Batt=13.5V, Load=14%\n2026-06-01 14:32:55 - INFO - Telemetry: Vin=226V, Vout=224V, "
+            "Batt=13.5V, Load=14%\n"
         )
     assert site.take(path, ups="garage")["lines"].stored == 2
     assert site.one("select count(*) from ups_samples") == 5

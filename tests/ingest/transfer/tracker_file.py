@@ -1,4 +1,4 @@
-"""A MySensorsTracker database as that program makes it: its DDL (peewee's), and its rules for what a message changes."""
+"""A MySensorsTracker database as that program makes it: DDL and rules for what a message changes."""
 
 import random
 import re
@@ -6,15 +6,26 @@ import sqlite3
 from datetime import datetime, timedelta
 
 DDL = """
-CREATE TABLE "node" ("nid" INTEGER NOT NULL PRIMARY KEY, "sk_name" VARCHAR(25), "sk_version" VARCHAR(25), "sk_revision" INTEGER NOT NULL, "api_ver" VARCHAR(25), "lastseen" DATETIME NOT NULL, "location" VARCHAR(32), "bat_changed" DATE, "bat_level" INTEGER, "parent" INTEGER, "arc" INTEGER);
-CREATE TABLE "sensor" ("usid" INTEGER NOT NULL PRIMARY KEY, "nid_id" INTEGER NOT NULL, "cid" INTEGER NOT NULL, "typ" INTEGER, "name" VARCHAR(25), "values" BLOB, "lastseen" DATETIME NOT NULL, FOREIGN KEY ("nid_id") REFERENCES "node" ("nid"));
+CREATE TABLE "node" ("nid" INTEGER NOT NULL PRIMARY KEY, "sk_name" VARCHAR(25), "sk_version" VARCHAR(25),
+  "sk_revision" INTEGER NOT NULL, "api_ver" VARCHAR(25), "lastseen" DATETIME NOT NULL, "location"
+  VARCHAR(32), "bat_changed" DATE, "bat_level" INTEGER, "parent" INTEGER, "arc" INTEGER);
+CREATE TABLE "sensor" ("usid" INTEGER NOT NULL PRIMARY KEY, "nid_id" INTEGER NOT NULL, "cid" INTEGER NOT
+  NULL, "typ" INTEGER, "name" VARCHAR(25), "values" BLOB, "lastseen" DATETIME NOT NULL, FOREIGN KEY
+  ("nid_id") REFERENCES "node" ("nid"));
 CREATE INDEX "sensor_nid_id" ON "sensor" ("nid_id");
-CREATE TABLE "valuetype" ("uvid" INTEGER NOT NULL PRIMARY KEY, "usid_id" INTEGER NOT NULL, "nid_id" INTEGER NOT NULL, "cid" INTEGER NOT NULL, "typ" INTEGER NOT NULL, "value" VARCHAR(25), "received" DATETIME NOT NULL, FOREIGN KEY ("usid_id") REFERENCES "sensor" ("usid"), FOREIGN KEY ("nid_id") REFERENCES "node" ("nid"));
+CREATE TABLE "valuetype" ("uvid" INTEGER NOT NULL PRIMARY KEY, "usid_id" INTEGER NOT NULL, "nid_id"
+  INTEGER NOT NULL, "cid" INTEGER NOT NULL, "typ" INTEGER NOT NULL, "value" VARCHAR(25), "received"
+  DATETIME NOT NULL, FOREIGN KEY ("usid_id") REFERENCES "sensor" ("usid"), FOREIGN KEY ("nid_id")
+  REFERENCES "node" ("nid"));
 CREATE INDEX "valuetype_usid_id" ON "valuetype" ("usid_id");
 CREATE INDEX "valuetype_nid_id" ON "valuetype" ("nid_id");
-CREATE TABLE "message" ("id" INTEGER NOT NULL PRIMARY KEY, "nid_id" INTEGER NOT NULL, "cid" INTEGER NOT NULL, "cmd" INTEGER NOT NULL, "typ" INTEGER NOT NULL, "payload" VARCHAR(25) NOT NULL, "received" DATETIME NOT NULL, FOREIGN KEY ("nid_id") REFERENCES "node" ("nid"));
+CREATE TABLE "message" ("id" INTEGER NOT NULL PRIMARY KEY, "nid_id" INTEGER NOT NULL, "cid" INTEGER NOT
+  NULL, "cmd" INTEGER NOT NULL, "typ" INTEGER NOT NULL, "payload" VARCHAR(25) NOT NULL, "received"
+  DATETIME NOT NULL, FOREIGN KEY ("nid_id") REFERENCES "node" ("nid"));
 CREATE INDEX "message_nid_id" ON "message" ("nid_id");
-CREATE TABLE "firmware" ("id" INTEGER NOT NULL PRIMARY KEY, "fw_type" INTEGER NOT NULL, "fw_ver" INTEGER NOT NULL, "blocks" INTEGER NOT NULL, "crc" INTEGER NOT NULL, "filename" VARCHAR(255) NOT NULL, "hex_data" TEXT NOT NULL, "uploaded" DATETIME NOT NULL);
+CREATE TABLE "firmware" ("id" INTEGER NOT NULL PRIMARY KEY, "fw_type" INTEGER NOT NULL, "fw_ver" INTEGER
+  NOT NULL, "blocks" INTEGER NOT NULL, "crc" INTEGER NOT NULL, "filename" VARCHAR(255) NOT NULL,
+  "hex_data" TEXT NOT NULL, "uploaded" DATETIME NOT NULL);
 CREATE UNIQUE INDEX "firmware_fw_type_fw_ver" ON "firmware" ("fw_type", "fw_ver");
 """
 BEGIN = datetime(2026, 10, 24, 20, 0)  # five hours before the clocks go back in Europe
@@ -67,7 +78,8 @@ class Tracker:
 
     def _value(self, nid, cid, typ, value, at):
         self.db.execute(
-            "insert or replace into valuetype (uvid, usid_id, nid_id, cid, typ, value, received) values (?, ?, ?, ?, ?, ?, ?)",
+            "insert or replace into valuetype (uvid, usid_id, nid_id, cid, typ, value, received) values "
+            "(?, ?, ?, ?, ?, ?, ?)",
             (1_000_000 * typ + 1000 * nid + cid, 1000 * nid + cid, nid, cid, typ, value, at),
         )
         if (cid, typ) == (98, 47) and value.startswith("parent:"):
