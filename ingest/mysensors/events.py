@@ -5,8 +5,8 @@ import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+from ingest.db.bulk_insert import Value
 from ingest.db.time import format_utc
 from ingest.mysensors.protocol import GATEWAY_NODE
 from ingest.mysensors.state import NodeState
@@ -55,7 +55,7 @@ class EventSink:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._store, self._monotonic, self._wall = store, monotonic, wall
-        self._rows: list[tuple[str, tuple[Any, ...]]] = []  # Any: values of every type that SQLite has
+        self._rows: list[tuple[str, tuple[Value, ...]]] = []
         self._connected_since: dict[int, float] = {}  # gateway -> monotonic seconds
         self._silent = {  # node -> monotonic seconds when it was called silent
             row[0]: -1.0

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 from statistics import median
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
+from ingest.db.bulk_insert import Value
 from ingest.mysensors.anomalies import BURST, BURST_S, WITHOUT_RANGE, UsualRange
 from ingest.mysensors.protocol import GATEWAY_NODE
 
@@ -45,7 +46,7 @@ class RowState:
         )
 
     UPSERT: ClassVar[str]  # takes `values()`
-    _row: ClassVar[Callable[[Any], tuple[Any, ...]]]  # Any: values of every type that SQLite has
+    _row: ClassVar[Callable[[object], tuple[Value, ...]]]
 
     @classmethod
     def load(cls, connection: sqlite3.Connection) -> dict[int, Self]:
@@ -73,7 +74,7 @@ class RowState:
             elif name.startswith("first_") and found is not None:
                 setattr(self, name, min(found, held))
 
-    def values(self) -> tuple[Any, ...]:
+    def values(self) -> tuple[Value, ...]:
         """The row, as UPSERT takes it."""
         return type(self)._row(self)
 
@@ -220,7 +221,7 @@ class ChannelState(RowState, table="channels"):
         self.usual_range, self.first_at = UsualRange(), self.last_at
         self.readings = sum(sums.count for sums in self.hours.values())
 
-    def values(self) -> tuple[Any, ...]:
+    def values(self) -> tuple[Value, ...]:
         """The row, as UPSERT takes it."""
         self.usual, self.spread = self.usual_range.value, self.usual_range.spread
         return super().values()
