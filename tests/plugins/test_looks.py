@@ -186,7 +186,7 @@ def test_what_is_the_matter_with_a_gateway_is_told_once(site):
     connection.close()
     assert "no contact since" in site.page(
         "/nodes"
-    ) and "What you see of its nodes is from before then" in site.page("/nodes")
+    ) and "The data of its nodes are from before then" in site.page("/nodes")
 
 
 def test_a_source_that_is_connected_says_so_once(site):

@@ -306,7 +306,7 @@ def test_the_page_offers_what_is_listed_and_says_what_is_missing(site):
         ),
         (
             {"state": "queued", "expires_at": "2026-01-01T00:00:00.000Z"},
-            ["→ <strong>expired</strong>", "ingest does not run"],
+            ["→ <strong>expired</strong>", "ingest is not running"],
         ),
     ],
 )

@@ -150,7 +150,7 @@ def test_a_line_breaks_where_data_does(house):
 def test_the_missing_is_not_invented(house):
     text = html.unescape(house().page("/ups"))
     assert "– not reported" in text  # the runtime of the EP20
-    assert "tell me" in text and "2019/05/16" in text
+    assert "Enter the date" in text and "2019/05/16" in text
     assert "≠" in text and "input.transfer.low" in text
 
 
@@ -328,7 +328,7 @@ def test_energy_adds_up_on_its_page(house):
     found = site.get("/telemetry/energy_by_day.json?_shape=array&_size=max").json()
     total = sum(row["kwh"] for row in found if row["name"] == "House" and row["kwh"])
     assert f"{total:.2f}".rstrip("0") in text and f"{total * 0.25:.2f} EUR" in text
-    assert "no data" in text and "what is missing is not filled" in text
+    assert "no data" in text and "gaps are not filled" in text
     assert "in force" in text and "not reported" in text
     old = site.page("/energy?per=hour&since=2020-01-01&until=2020-01-02")
     assert "Nothing was recorded" in old
