@@ -67,7 +67,7 @@ def test_batteries_and_places_are_kept_on_one_page(make_site):
     site = make_site(access=ACCESS)
     House(site.datasette.config.database, days=1, step=3600).write()
     page = site.page("/-/maintenance")
-    assert "Greenhouse 12" in page and "Log in</a> to change them" in page and 'id="node-0"' not in page
+    assert "Greenhouse 12" in page and "Sign in</a> to change them" in page and 'id="node-0"' not in page
     assert "nodes" not in site.get("/-/maintenance?_json=1").json()
     site.login()
     page = site.page("/-/maintenance").partition('id="batteries"')[2]

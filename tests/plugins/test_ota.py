@@ -376,7 +376,7 @@ def test_the_page_shows_it_all(site):
     text = html.unescape(site.page("/-/ota"))
     assert "36 of 48 blocks" in text and "3 blocks/s" in text and "about 4 s left" in text
     assert "tried" in text and "Retry" in text and "MYSBootloader 1.3" in text and "set parent 3" in text
-    assert "Log in" in text and text.count("disabled") > 10
+    assert "Sign in" in text and text.count("disabled") > 10
     for link in links(site.page("/-/ota")):
         assert site.get(link).status_code == 200, link
     site.login()

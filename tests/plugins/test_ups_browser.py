@@ -45,7 +45,7 @@ def test_who_is_not_signed_in_sees_the_commands_and_why_he_cannot(demo, page):
     page.go(f"{demo}/ups/rack@closet")
     page.until(f"!!document.querySelector('{QUICK}')")
     assert page.run(f"document.querySelector('{QUICK}').disabled")
-    assert "Log in to do this" in page.run("document.querySelector('#why-order').innerText")
+    assert "Sign in to do this" in page.run("document.querySelector('#why-order').innerText")
 
 
 def test_a_battery_test_takes_two_presses_and_its_row_and_event_follow(demo, signed_in):

@@ -269,7 +269,7 @@ def test_without_javascript_a_page_asks_first(site):
 def test_who_only_reads_sees_why_he_cannot(site):
     for text in (site.page("/ups/rack@closet"), site.page(f"{COMMANDS}?ups=rack@closet&command={QUICK}")):
         assert "<button disabled" in text or 'disabled aria-describedby="why-order"' in text
-        assert "Log in</a> to do this" in text
+        assert "Sign in</a> to do this" in text
     site.login("guest")
     assert "does not list order" in site.page("/ups/rack@closet")
 

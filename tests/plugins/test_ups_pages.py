@@ -166,7 +166,7 @@ def test_a_ups_on_battery_is_told_first(house):
         and items[0]["text"].endswith("min left")
         and items[0]["since"]
     )
-    assert "now</strong>, since" in site.page("/ups") and "and on" in site.page("/ups/garage")
+    assert "now</strong>, since" in site.page("/ups") and "ongoing" in site.page("/ups/garage")
     write(site, "update ups set status = 'OB LB' where id = 3")
     assert site.get("/telemetry/attention.json?_shape=array").json()[0]["severity"] == "Critical"
 
@@ -201,7 +201,7 @@ def test_a_late_reader_makes_its_upses_stale(house):
         "update ingest_status set heartbeat_at = ? where source = 'garage'",
         format_utc(time.time() - 300),
     )
-    assert "MUST EP20 garage" in site.page("/") and "nobody reads it" in site.page("/")
+    assert "MUST EP20 garage" in site.page("/") and "its reader is not running" in site.page("/")
     assert site.get("/telemetry/ups_overview.json?_shape=array&name=garage").json()[0]["state"] == "Stale"
 
 
