@@ -24,13 +24,12 @@ NO_DISCHARGE = "no discharge yet"
 
 @dataclass(frozen=True)
 class Discharge:
-    """A recorded outage. s, Wh, W, % of charge; None where the UPS does not report it."""
+    """A recorded outage. s, W, % of charge; None where the UPS does not report it."""
 
     started_at: str
     complete: bool
     covered_s: float
     samples: int
-    wh: float | None = None
     watts: float | None = None
     charge_start: float | None = None
     charge_end: float | None = None
@@ -66,7 +65,6 @@ def parse_discharge(
         bool(complete),
         figures.get("covered_s", 0.0),
         figures.get("samples", 0),
-        figures.get("wh"),
         figures.get("watts_avg"),
         figures.get("charge_start"),
         figures.get("lowest_charge", figures.get("charge_end")),
@@ -95,19 +93,14 @@ def exclusion_reason(discharge: Discharge, watts: float | None = None) -> str | 
 
 
 def scale_to_load(discharge: Discharge, watts: float | None, k: float = PEUKERT) -> Discharge:
-    """The discharge as it would have been at another load, by Peukert: t2 = t1 (P1 / P2) ** k.
-
-    The energy follows.
-    """
+    """The discharge as it would have been at another load, by Peukert: t2 = t1 (P1 / P2) ** k."""
     if not discharge.watts or not watts:
         return discharge
     factor = (discharge.watts / watts) ** k
-    share = factor * watts / discharge.watts
     return replace(
         discharge,
         watts=watts,
         covered_s=discharge.covered_s * factor,
-        wh=None if discharge.wh is None else discharge.wh * share,
         to_low_s=None if discharge.to_low_s is None else discharge.to_low_s * factor,
     )
 
@@ -125,8 +118,7 @@ class BatteryHealth:
     """What the discharges of one battery show. Shares are of 1, times in s; None: too little is known.
 
     `first_full_charge_s`, `latest_full_charge_s`: how long a full charge lasted at `watts`, at first and of
-    late; `spread` is the shortest and the longest one. `excluded`: (started_at, reason) of the discharges
-    that do not count.
+    late. `excluded`: (started_at, reason) of the discharges that do not count.
     """
 
     summary: str
@@ -135,7 +127,6 @@ class BatteryHealth:
     first_full_charge_s: float | None = None
     latest_full_charge_s: float | None = None
     capacity: float | None = None
-    spread: tuple[float, float] | None = None
     runtime_accuracy: RuntimeAccuracy | None = None
     excluded: tuple[tuple[str, str], ...] = ()
 
@@ -169,7 +160,6 @@ def assess(discharges: Iterable[Discharge], since: str = "") -> BatteryHealth:
         first,
         durations[-1],
         capacity,
-        (min(durations), max(durations)),
         _runtime_accuracy(counted),
         tuple(excluded),
     )

@@ -58,7 +58,7 @@ RISKS = (  # pattern of a command -> the risk
         "the battery is run down: an outage soon after meets an empty one",
     ),
     (r"bypass\.start", "on bypass nothing is protected"),
-    (r"driver\..*", "nobody watches this UPS while its driver is gone"),
+    (r"driver\..*", "this UPS is not monitored while its driver is gone"),
 )
 # All that the registers of a MUST EP20 allow without risk.
 EP20_COMMANDS = ("beeper.enable", "beeper.disable")

@@ -59,7 +59,7 @@ class FullAnswer(NamedTuple):
 
 
 class UpsPollState:
-    """What a reader remembers of one UPS. Times are monotonic seconds unless said."""
+    """What a reader remembers of one UPS. Times are monotonic seconds."""
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -11,7 +11,7 @@ from ingest.ups.battery_health import (
     scale_to_load,
 )
 
-GOOD = Discharge("2026-01-01T00:00:00.000Z", True, 1200.0, 600, 100.0, 300.0, 100.0, 50.0, 2400.0, None)
+GOOD = Discharge("2026-01-01T00:00:00.000Z", True, 1200.0, 600, 300.0, 100.0, 50.0, 2400.0, None)
 
 
 def made(**changes):
@@ -65,7 +65,7 @@ def test_capacity_is_the_latest_against_the_first_ones():
     old = [made(started_at=f"2026-0{month}", covered_s=1200.0) for month in (1, 2, 3)]
     health = assess([*old, made(started_at="2026-09", covered_s=900.0)])
     assert health.capacity == pytest.approx(0.75) and health.counted == 4 and "75 %" in health.summary
-    assert health.first_full_charge_s == 2400 and health.spread == (1800, 2400)
+    assert health.first_full_charge_s == 2400 and health.latest_full_charge_s == 1800
 
 
 def test_the_accuracy_is_the_real_runtime_as_a_share_of_the_predicted_one():
@@ -92,4 +92,4 @@ def test_a_row_of_events_becomes_a_discharge():
         "predicted_runtime_s": 600.0,
     }
     discharge = parse_discharge("2026-01-01", 1, figures)
-    assert discharge.charge_lost == 10 and discharge.wh == 5.0 and discharge.full_charge_s == 600
+    assert discharge.charge_lost == 10 and discharge.full_charge_s == 600
