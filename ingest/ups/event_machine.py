@@ -21,6 +21,7 @@ TESTS = ("test.battery.start", "test.system.start")  # prefixes of the commands 
 OVERLOAD = 100.0  # % of load
 REPLACE_SAMPLES, REPLACE_S = 2, 60.0  # RB has to stay that long: some UPSes raise it for a moment
 FAILURES = 2  # consecutive failed polls are COMMBAD
+NO_MEASUREMENT = (None, None, None)  # of a poll of the status alone
 BY_ITSELF = {"started_by": "the UPS"}  # a self-test that nobody here ordered
 
 
@@ -29,16 +30,10 @@ class _Answer(NamedTuple):
 
     poll: Poll
     observation: Observation
-    measurement: Measurement | None
+    tokens: frozenset[str]
+    figures: Figures | None
+    watts_rule: str | None
     contiguous: bool
-
-    @property
-    def tokens(self) -> frozenset[str]:
-        return self.observation.tokens
-
-    @property
-    def figures(self) -> Figures | None:
-        return self.measurement.figures if self.measurement else None
 
 
 class EventMachine:
@@ -79,14 +74,14 @@ class EventMachine:
         if poll.failed:
             self._apply_failure(poll)
         elif tokens or (measurement is not None and not poll.status):
-            watts = measurement.watts if measurement else None
+            figures, watts, watts_rule = measurement or NO_MEASUREMENT
             observation = Observation(poll.at, poll.monotonic, watts, tokens, poll.interval_s)
             contiguous = (
                 not self._failures
                 and self._last is not None
                 and covered_seconds(self._last, observation) is not None
             )
-            self._apply_answer(_Answer(poll, observation, measurement, contiguous))
+            self._apply_answer(_Answer(poll, observation, tokens, figures, watts_rule, contiguous))
         return self.open.take_changes()
 
     def apply_command(self, command: InstantCommand) -> list[EventChange]:
@@ -155,13 +150,14 @@ class EventMachine:
         if tokens:
             self._track_mains(answer)
             for token in TOKEN_EVENTS:
-                self.open.set(token, token in tokens, at, answer.contiguous)
+                if token in tokens or token in self.open:
+                    self.open.set(token, token in tokens, at, answer.contiguous)
             self._track_alarm(answer)
             self._track_replacement(poll, tokens)
             low = "LB" in tokens and ("OB" in tokens or "LOWBATT" in self.open)
             self.open.set("LOWBATT", low, at, answer.contiguous)
-        if answer.measurement is not None:
-            self._track_figures(answer, answer.measurement)
+        if answer.figures is not None:
+            self._track_figures(answer, answer.figures)
         elif "OVER" in tokens:
             self.open.set("OVER", True, at, answer.contiguous)
         self._last = answer.observation
@@ -275,8 +271,8 @@ class EventMachine:
 
     # Events by the figures of a full poll.
 
-    def _track_figures(self, answer: _Answer, measurement: Measurement) -> None:
-        at, tokens, figures = answer.poll.at, answer.tokens, measurement.figures
+    def _track_figures(self, answer: _Answer, figures: Figures) -> None:
+        at, tokens = answer.poll.at, answer.tokens
         load = figures.get("ups.load")
         overloaded = "OVER" in tokens or (load is not None and load >= OVERLOAD)
         self.open.set("OVER", overloaded, at, answer.contiguous)
@@ -287,6 +283,6 @@ class EventMachine:
             and self._outage is not None
             and self._is_on_battery(tokens, figures) is not False
         ):
-            self._outage.add_sample(answer.observation, figures, event.started, measurement.watts_rule)
+            self._outage.add_sample(answer.observation, figures, event.started, answer.watts_rule)
             self.open.mark_updated(event)
         self._figures = figures

@@ -59,7 +59,10 @@ def parse_figures(variables: Variables) -> Figures:
 
 def find_identity(variables: Variables) -> dict[str, str | None]:
     """Column of IDENTITY -> text, None where no variable has one."""
-    return {
-        name: next((variables[choice] for choice in choices if variables.get(choice)), None)
-        for name, choices in IDENTITY.items()
-    }
+    found: dict[str, str | None] = dict.fromkeys(IDENTITY)
+    for name, choices in IDENTITY.items():
+        for choice in choices:
+            if variables.get(choice):
+                found[name] = variables[choice]
+                break
+    return found

@@ -66,7 +66,10 @@ class Threshold:
 
     def value(self, figures: Figures) -> float | None:
         """The number that is compared, None where the UPS has none."""
-        return next((figures[name] for name in self.variables if name in figures), None)
+        for name in self.variables:
+            if name in figures:
+                return figures[name]
+        return None
 
     def is_crossed(self, value: float, limit: float, is_open: bool) -> bool:
         """Whether the value is beyond the limit or, while the event is open, not far enough back from it."""
@@ -134,19 +137,14 @@ class LimitWatcher:
         if value is None or limit is None:
             return
         event = self._open.get(threshold.event)
-        self._open.set(
-            threshold.event,
-            threshold.is_crossed(value, limit, event is not None),
-            at,
-            contiguous,
-            f"{threshold.text} {limit:g} {threshold.unit}: {value:g} {threshold.unit}",
-            {"limit": limit, "value": value, "extreme": value},
-        )
-        if (
-            event is not None
-            and threshold.event in self._open
-            and threshold.exceeds(value, event.figures.get("extreme", value))
-        ):
+        if not threshold.is_crossed(value, limit, event is not None):
+            if event is not None:
+                self._open.close(threshold.event, at)
+        elif event is None:
+            detail = f"{threshold.text} {limit:g} {threshold.unit}: {value:g} {threshold.unit}"
+            figures = {"limit": limit, "value": value, "extreme": value}
+            self._open.open(threshold.event, at, detail, figures, contiguous)
+        elif threshold.exceeds(value, event.figures.get("extreme", value)):
             event.figures["extreme"] = value
             self._open.mark_updated(event)
 

@@ -29,8 +29,8 @@ class OpenEvents(dict[str, Event]):
 
     def close(self, name: str, at: float) -> None:
         """End an event; nothing where it is not open."""
-        event = self.pop(name, None)
-        if event is not None:
+        if name in self:
+            event = self.pop(name)
             event.ended = max(at, event.started)
             self._changes.append(EventChange(CLOSED, event))
 
@@ -44,9 +44,11 @@ class OpenEvents(dict[str, Event]):
         figures: dict[str, Any] | None = None,  # Any: it is the JSON of events.figures
     ) -> None:
         """Open an event that is active and not open yet; close one that is not active."""
-        if active and name not in self:
+        if active == (name in self):
+            return
+        if active:
             self.open(name, at, detail, figures, complete)
-        elif not active:
+        else:
             self.close(name, at)
 
     def mark_updated(self, event: Event) -> None:

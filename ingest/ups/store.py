@@ -179,10 +179,7 @@ class UpsStore:
         for span in ups.meter.add_observation(observation):
             self._pending.hour(ups, span.hour_at).add_span(span)
         self._pending.hour(ups, self._hour_at(poll.at)).add_sample(figures, watts, rule)
-        if poll.writable is not None:
-            ups.writable = poll.writable
-        if poll.settings is not None:
-            ups.settings = poll.settings
+        ups.set_writable(poll.writable, poll.settings)
         self._add_variables(ups, variables, at)
         if self._logging_enabled and log.isEnabledFor(logging.INFO):
             log.info("%s", sample_line(ups.name, poll.status, figures, watts))

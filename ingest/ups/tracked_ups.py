@@ -86,8 +86,9 @@ class TrackedUps:
         self.columns: dict[str, str | float | None] = dict.fromkeys(COLUMNS)
         self.variables: dict[str, tuple[str, bool]] = {}  # variable -> (value, whether it can be set)
         self.last_known: dict[str, str] = {}  # the last value of each variable whose changes are history
-        self.settings: frozenset[str] = frozenset()
-        self.writable: frozenset[str] = frozenset()
+        self._settings: frozenset[str] = frozenset()
+        self._writable: frozenset[str] = frozenset()
+        self._history = DEVICE_IDENTITY  # variables whose changes are history
         self.run: PollRun | None = None
         self.controls: tuple[dict[str, str], dict[str, Setting]] | None = (
             None  # commands, settings: last written
@@ -116,7 +117,8 @@ class TrackedUps:
         ):
             self.variables[variable] = (value, bool(writable))
         self.last_known = {variable: value for variable, (value, _) in self.variables.items()}
-        self.writable = frozenset(variable for variable, (_, writable) in self.variables.items() if writable)
+        held = self.variables.items()
+        self.set_writable(frozenset(variable for variable, (_, writable) in held if writable), None)
         rows = connection.execute(
             """select id, event, started_at, complete, detail, figures from events
             where ups = ? and ended_at is null""",
@@ -135,12 +137,19 @@ class TrackedUps:
         self.columns["realpower_nominal"], self.columns["power_nominal"] = rating.realpower, rating.power
         self.columns["power_factor"] = rating.power_factor
 
+    def set_writable(self, writable: frozenset[str] | None, settings: frozenset[str] | None) -> None:
+        """Take which variables can be set, and which ones are settings besides; None: as before."""
+        if writable in (None, self._writable) and settings in (None, self._settings):
+            return
+        self._writable = self._writable if writable is None else writable
+        self._settings = self._settings if settings is None else settings
+        self._history = (self._writable | self._settings | DEVICE_IDENTITY) - MEASURED
+
     def update_variables(self, variables: Variables) -> list[VariableChange]:
         """Take the variables of a full poll; what changed is returned."""
-        held, changes = self.variables, []
-        history = (self.writable | self.settings | DEVICE_IDENTITY) - MEASURED
+        held, history, changes = self.variables, self._history, []
         for variable, value in variables.items():
-            writable = variable in self.writable
+            writable = variable in self._writable
             before = held.get(variable)
             if before is None or before[0] != value:
                 change = VariableChange(variable, value, writable, parse_value(value))
