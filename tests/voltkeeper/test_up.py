@@ -35,12 +35,12 @@ def count(database, table):
 def test_the_demo_house_without_config_and_arguments(voltkeeper, wait_for, free_port, tmp_path):
     port = free_port()
     program = voltkeeper("up", "--port", port)
-    wait_for(lambda: is_open(program, port), timeout=60)
+    wait_for(lambda: is_open(program, port), timeout=180)
     assert program.text.count("Voltkeeper is at") == 1
     database = tmp_path / "data/demo/telemetry.db"
     history = count(database, "messages")
     assert history > 10_000
-    wait_for(lambda: count(database, "messages") > history, timeout=30)
+    wait_for(lambda: count(database, "messages") > history, timeout=120)
     for path in ("/", "/nodes", "/telemetry/nodes"):
         assert "demo" in get(port, path).lower(), path
     checked = voltkeeper("check", "--url", f"http://127.0.0.1:{port}")
@@ -49,12 +49,12 @@ def test_the_demo_house_without_config_and_arguments(voltkeeper, wait_for, free_
     status = voltkeeper("status", "--port", port)
     assert status.wait() == 0, status.text
     assert f"site     answers at http://127.0.0.1:{port}/" in status.text
-    assert program.end(timeout=12) == 0
+    assert program.end() == 0
     assert program.family() == []
     assert voltkeeper("status", "--port", port).wait() == 1
 
     again = voltkeeper("up", "--port", port)
-    wait_for(lambda: is_open(again, port), timeout=30)
+    wait_for(lambda: is_open(again, port), timeout=120)
     assert "history" not in again.text
     assert count(database, "messages") >= history
     assert again.end(signal.SIGINT) == 0
@@ -64,8 +64,8 @@ def test_a_gateway_without_a_file(voltkeeper, wait_for, free_port, tmp_path):
     port = free_port()
     with running_gateway(port=0, boot=True) as gateway:
         program = voltkeeper("up", "--gateway", f"127.0.0.1:{gateway.port}", "--port", port)
-        wait_for(lambda: is_open(program, port), timeout=30)
-        wait_for(lambda: count(tmp_path / "data/telemetry.db", "nodes") > 3, timeout=20)
+        wait_for(lambda: is_open(program, port), timeout=120)
+        wait_for(lambda: count(tmp_path / "data/telemetry.db", "nodes") > 3, timeout=90)
         assert program.end() == 0
     assert not (tmp_path / "data/demo").exists()
 
@@ -77,8 +77,8 @@ def test_what_was_stopped_leaves_a_file_that_is_whole_without_its_log(
     with running_gateway(port=0, boot=True) as gateway:
         write_config(f"gateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\nweb: {{port: 0}}")
         programs = {name: voltkeeper(name) for name in order}
-        wait_for(lambda: "the site is at http" in programs["web"].text, timeout=30)
-        wait_for(lambda: count(tmp_path / "data/telemetry.db", "nodes") > 3, timeout=20)
+        wait_for(lambda: "the site is at http" in programs["web"].text, timeout=120)
+        wait_for(lambda: count(tmp_path / "data/telemetry.db", "nodes") > 3, timeout=90)
         for name in order:
             assert programs[name].end() == 0
     (tmp_path / "copy.db").write_bytes((tmp_path / "data/telemetry.db").read_bytes())
@@ -93,8 +93,8 @@ def test_kill_9_of_the_parent_takes_the_children_along(
     with running_gateway(port=0, boot=True) as gateway:
         write_config(f"gateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\nweb: {{port: {port}}}")
         program = voltkeeper("up")
-        wait_for(lambda: is_open(program, port), timeout=30)
-        wait_for(lambda: count(tmp_path / "data/telemetry.db", "nodes") > 3, timeout=20)
+        wait_for(lambda: is_open(program, port), timeout=120)
+        wait_for(lambda: count(tmp_path / "data/telemetry.db", "nodes") > 3, timeout=90)
         assert len(program.family()) == 3
         program.end(signal.SIGKILL)
         wait_for(lambda: program.family() == [], timeout=12)
@@ -117,7 +117,7 @@ def test_ingest_goes_before_the_site(voltkeeper, wait_for, free_port, write_conf
     port = free_port()
     write_config(f"gateways: [{{name: main, tcp: '127.0.0.1:1'}}]\nweb: {{port: {port}}}")
     program = voltkeeper("up")
-    wait_for(lambda: is_open(program, port), timeout=60)
+    wait_for(lambda: is_open(program, port), timeout=180)
     get(port, "/telemetry/nodes")
     commands = {pid: Path(f"/proc/{pid}/cmdline").read_text().split("\0") for pid in program.family()}
     found = {
@@ -135,7 +135,7 @@ def test_a_killed_site_comes_back(voltkeeper, wait_for, free_port, write_config)
     port = free_port()
     write_config(f"web: {{port: {port}}}")
     program = voltkeeper("up")
-    wait_for(lambda: is_open(program, port), timeout=30)
+    wait_for(lambda: is_open(program, port), timeout=120)
     (site,) = [pid for pid in program.family() if b"\0web\0" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     os.kill(site, signal.SIGKILL)
     wait_for(lambda: "web ended (signal SIGKILL); starting it again in 1 s" in program.text)
@@ -146,7 +146,7 @@ def test_a_killed_site_comes_back(voltkeeper, wait_for, free_port, write_config)
         except OSError:
             return ""
 
-    assert wait_for(back, timeout=20)
+    assert wait_for(back, timeout=90)
     assert program.end() == 0
 
 
