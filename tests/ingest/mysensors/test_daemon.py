@@ -42,7 +42,7 @@ def test_sigterm_stores_what_was_received(site, tiny, eventually):
     tiny.wait("10;255;3;0;19;")  # so the lines have been read
     assert numbers(site) == []
     daemon.send_signal(signal.SIGTERM)
-    assert daemon.wait(5) == 0
+    assert daemon.wait(20) == 0
     assert numbers(site) == list(range(500))
     assert site.column("select raw from rejects") == ["1;1;1;0;0;cut"]
     assert site.rows("select state, detail from ingest_status") == [("stopped", "ingest was stopped")]
@@ -62,7 +62,7 @@ def test_kill_9_in_a_stream_leaves_a_whole_file_and_takes_the_uncommitted_part_a
             tiny.write(lines(sent, 20))
             sent += 20
             time.sleep(0.005)
-            assert sent < first + 20_000
+            assert sent < first + 100_000
             if sent % 200 == 0:
                 committed = numbers(site)
         daemon.kill()
@@ -142,11 +142,11 @@ def test_200_000_lines_in_one_go_are_all_stored_in_bounded_memory(site, tiny):
     data = lines(0, 200_000)
     thread = threading.Thread(target=tiny.write, args=(data,))
     thread.start()
-    site.wait("select 1 from messages where payload = '199999'", seconds=40)
+    site.wait("select 1 from messages where payload = '199999'", seconds=90)
     thread.join()
     grown = peak_mb() - before
     daemon.send_signal(signal.SIGTERM)
-    assert daemon.wait(10) == 0
+    assert daemon.wait(20) == 0
     assert numbers(site) == list(range(200_000))
     assert site.rows("select max(connects) from ingest_status") == [(1,)]
     assert grown < 120
@@ -169,7 +169,7 @@ def test_while_the_disk_is_behind_the_gateway_waits_and_is_not_taken_for_silent(
         backlog = writer.backlog
         holder.rollback()
         holder.close()
-        site.wait("select 1 from messages where payload = '59999'")
+        site.wait("select 1 from messages where payload = '59999'", seconds=60)
         thread.join()
         return tiny.connects, backlog
 
@@ -184,7 +184,7 @@ def test_two_daemons_do_not_read_one_gateway(site, tiny):
     first = site.start(text)
     tiny.connected()
     second = site.start(text)
-    assert second.wait(10) == 1
+    assert second.wait(20) == 1
     assert "Gateway main is read by another voltkeeper" in site.log()
     assert first.poll() is None
     assert tiny.connects == 1
@@ -203,7 +203,7 @@ def test_without_a_gateway_it_makes_the_file_and_waits(site, eventually):
     daemon = site.start("gateways: []\n")
     eventually(lambda: site.path.exists() and "Reading no source" in site.log())
     daemon.send_signal(signal.SIGINT)
-    assert daemon.wait(10) == 0
+    assert daemon.wait(20) == 0
 
 
 @pytest.mark.parametrize(

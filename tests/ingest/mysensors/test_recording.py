@@ -16,75 +16,76 @@ import pytest
 from ingest.mysensors.interval_stats import series_key
 
 LINES, CONNECTIONS = 20_000, 4
+NODES = [0, 1, 5, 12, 98, 200, 254, 255]
 DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+
+
+def make_value(chance):
+    return chance.choice(
+        [
+            f"{chance.gauss(20, 3):.1f}",
+            str(chance.randrange(100)),
+            "on",
+            "a;b;c",
+            "",
+            "nan",
+            "Grüße",
+            "1e999",
+            "0A0B",
+            ";",
+        ]
+    )
+
+
+def make_line(chance):
+    node, child = chance.choice(NODES), chance.choice([0, 1, 6, 98, 255])
+    kind = chance.random()
+    if kind < 0.70:
+        echo, type = int(chance.random() < 0.05), chance.choice([0, 1, 2, 24, 28, 47, 49, 200])
+        return f"{node};{child};1;{echo};{type};{make_value(chance)}"
+    if kind < 0.75:
+        echo, type = int(chance.random() < 0.1), chance.choice([3, 6, 17, 18, 99])
+        return f"{node};{child};0;{echo};{type};{make_value(chance)}"
+    if kind < 0.78:
+        return f"{node};{child};2;0;{chance.choice([0, 2])};"
+    if kind < 0.84:
+        return f"{node};255;3;0;0;{chance.choice(['100', '55.5', '0', '-3', '101', 'x'])}"
+    if kind < 0.88:
+        echo, type = int(chance.random() < 0.1), chance.choice([11, 6, 21, 22, 32, 77])
+        return f"{node};255;3;{echo};{type};{chance.choice(['0', '12', 'Name'])}"
+    if kind < 0.90:
+        return f"{node};255;4;0;2;0A0003000{chance.randrange(10)}00"
+    return None
+
+
+def make_garbage(chance):
+    return chance.choice(
+        [
+            b"",
+            b"hello",
+            b"1;2;1;0;0",
+            b"256;1;1;0;0;1",
+            b"1;1;7;0;0;1",
+            b"1;1;1;2;0;1",
+            b"-1;1;1;0;0;1",
+            b"01;1;1;0;0;1",
+            b"\xff\xfe;1;1;0;0;1",
+            b"1;1;1;0;47;\xc3",
+            b"x" * 256,
+            b"y" * chance.randrange(1000, 4000),
+            b"1;1;1;0;47;" + b"z" * 300,
+            b"33;3;0;12;1.3",
+        ]
+    )
 
 
 def make_recording(chance):
     """20 000 lines as bytes, with their line ends."""
-    nodes = [0, 1, 5, 12, 98, 200, 254, 255]
-
-    def value():
-        return chance.choice(
-            [
-                f"{chance.gauss(20, 3):.1f}",
-                str(chance.randrange(100)),
-                "on",
-                "a;b;c",
-                "",
-                "nan",
-                "Grüße",
-                "1e999",
-                "0A0B",
-                ";",
-            ]
-        )
-
-    def line():
-        node, child = chance.choice(nodes), chance.choice([0, 1, 6, 98, 255])
-        kind = chance.random()
-        if kind < 0.70:
-            echo, type = int(chance.random() < 0.05), chance.choice([0, 1, 2, 24, 28, 47, 49, 200])
-            return f"{node};{child};1;{echo};{type};{value()}"
-        if kind < 0.75:
-            return (
-                f"{node};{child};0;{int(chance.random() < 0.1)};{chance.choice([3, 6, 17, 18, 99])};{value()}"
-            )
-        if kind < 0.78:
-            return f"{node};{child};2;0;{chance.choice([0, 2])};"
-        if kind < 0.84:
-            return f"{node};255;3;0;0;{chance.choice(['100', '55.5', '0', '-3', '101', 'x'])}"
-        if kind < 0.88:
-            echo, type = int(chance.random() < 0.1), chance.choice([11, 6, 21, 22, 32, 77])
-            return f"{node};255;3;{echo};{type};{chance.choice(['0', '12', 'Name'])}"
-        if kind < 0.90:
-            return f"{node};255;4;0;2;0A0003000{chance.randrange(10)}00"
-        return None
-
-    def garbage():
-        return chance.choice(
-            [
-                b"",
-                b"hello",
-                b"1;2;1;0;0",
-                b"256;1;1;0;0;1",
-                b"1;1;7;0;0;1",
-                b"1;1;1;2;0;1",
-                b"-1;1;1;0;0;1",
-                b"01;1;1;0;0;1",
-                b"\xff\xfe;1;1;0;0;1",
-                b"1;1;1;0;47;\xc3",
-                b"x" * 256,
-                b"y" * chance.randrange(1000, 4000),
-                b"1;1;1;0;47;" + b"z" * 300,
-                b"33;3;0;12;1.3",
-            ]
-        )
-
     made = []
     for _ in range(LINES):
-        text = line()
+        text = make_line(chance)
         ending = b"\r\n" if text and chance.random() < 0.01 else b"\n"
-        made.append((text.encode() if text is not None else garbage()) + ending)
+        made.append((text.encode() if text is not None else make_garbage(chance)) + ending)
     return made
 
 

@@ -104,12 +104,12 @@ def test_unplugged_and_plugged_in_again_at_the_same_name(site, plug, eventually)
 
 
 def test_the_first_line_is_refused_where_it_may_have_begun_before(site, plug, eventually):
-    site.set_gateway_times(settle_s=1.5)
+    site.set_gateway_times(settle_s=2)
     plug.plug()
 
     def play():
         eventually(plug.is_open)
-        time.sleep(0.2)  # pyserial empties the port when it has opened it
+        time.sleep(0.5)  # pyserial empties the port when it has opened it
         plug.say("12;1;1;0;0;99", "12;1;1;0;0;20")  # the first one could be the end of 112;1;1;0;0;99
         site.wait("select 1 from readings")
         plug.say("12;1;1;0;0;21")
