@@ -148,10 +148,12 @@ def running(request, tmp_path_factory):
     fill(folder / "telemetry.db")
     connection = connect(folder / "telemetry.db")
     connection.execute(
-        "insert into ups (name, label, driver, source, address, configured) values ('rack@closet', 'Rack', 'nut', 'closet', 'x:3493', 1)"
+        "insert into ups (name, label, driver, source, address, configured) "
+        "values ('rack@closet', 'Rack', 'nut', 'closet', 'x:3493', 1)"
     )
     connection.execute(
-        "insert into ups_variables (ups, variable, value, writable, changed_at) values (1, 'battery.charge.low', '20', 1, '')"
+        "insert into ups_variables (ups, variable, value, writable, changed_at) "
+        "values (1, 'battery.charge.low', '20', 1, '')"
     )
     connection.commit()
     connection.close()
@@ -161,7 +163,8 @@ def running(request, tmp_path_factory):
         f"database: telemetry.db\nweb: {{{request.param.get('web', '')}port: 0}}\n"
         "gateways: [{name: main, tcp: '127.0.0.1:5003'}, {name: shed, tcp: '127.0.0.1:5004'}]\n"
         "ups: {rack@closet: {commands: [test.battery.start], settings: [battery.charge.low]}}\n"
-        "nut: [{name: closet, host: 127.0.0.1, port: 9, command_username: u, command_password: {$env: TOKEN}}]\n"
+        "nut: [{name: closet, host: 127.0.0.1, port: 9, command_username: u, "
+        "command_password: {$env: TOKEN}}]\n"
         f"access: {{read: {request.param.get('read', 'anyone')}, "
         "tokens: [{name: ci, token: {$env: TOKEN}, may: [edit, order, upload, maintain]}]}\n"
     )

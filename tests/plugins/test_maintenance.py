@@ -193,7 +193,7 @@ def test_a_browser_finds_its_way_from_the_node(kept):
 
 
 @pytest.mark.parametrize(
-    "query, status, words",
+    ("query", "status", "words"),
     [
         ("", 400, "what is one of"),
         ("what=node", 400, "node is needed"),
@@ -308,7 +308,8 @@ def test_the_page_stays_when_a_table_is_empty_that_was_long_when_it_was_measured
     site = make_site(filled=False, access=MAINTAINERS)
     connection = connect(site.datasette.config.database)
     connection.execute(
-        "insert into storage (name, rows, bytes, measured_at) values ('node_daily', 200000, 9, '2026-11-01T00:00:00.000Z')"
+        "insert into storage (name, rows, bytes, measured_at) "
+        "values ('node_daily', 200000, 9, '2026-11-01T00:00:00.000Z')"
     )
     connection.close()
     assert "Storage" in site.page("/-/maintenance")

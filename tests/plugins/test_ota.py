@@ -116,7 +116,7 @@ def test_bad_files_are_refused_in_words(site, data, words):
 
 
 @pytest.mark.parametrize(
-    "name, value", [("type", ""), ("type", "65536"), ("version", "-1"), ("version", "1.5"), ("type", "²")]
+    ("name", "value"), [("type", ""), ("type", "65536"), ("version", "-1"), ("version", "1.5"), ("type", "²")]
 )
 def test_numbers_are_checked(site, name, value):
     refused(upload(site, **{name: value}), 400, f"{name} is needed: a whole number from 0 to 65535")
@@ -171,8 +171,9 @@ def test_a_thousand_mutated_files_and_bodies(site):
             assert response.json()["errors"][0]
     assert site.rows("select count(*) from firmware") == [(stored,)] and stored < 150
     body = (
-        b'--b\r\nContent-Disposition: form-data; name="type"\r\n\r\n10\r\n--b\r\nContent-Disposition: form-data; name="version"'
-        b'\r\n\r\n4\r\n--b\r\nContent-Disposition: form-data; name="file"; filename="x.hex"\r\n\r\nno hex\r\n--b--\r\n'
+        b'--b\r\nContent-Disposition: form-data; name="type"\r\n\r\n10\r\n'
+        b'--b\r\nContent-Disposition: form-data; name="version"\r\n\r\n4\r\n'
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename="x.hex"\r\n\r\nno hex\r\n--b--\r\n'
     )
     headers = {**bearer(CI), "content-type": "multipart/form-data; boundary=b"}
     for _ in range(500):
@@ -369,9 +370,11 @@ def test_the_page_shows_it_all(site):
     schedule(site, nodes="12,7", type="10", version="4")
     with_rows(
         site,
-        "update ota_updates set state = 'transferring', block = 12, rate = 3, released_at = requested_at where node = 12",
+        "update ota_updates set state = 'transferring', block = 12, rate = 3, released_at = requested_at "
+        "where node = 12",
         "update ota_updates set state = 'failed', reason = 'tried', finished_at = requested_at where node = 7",
-        "insert into ota_commands (node, command, value, requested_at) values (12, 'set_parent', 3, '2026-01-01T00:00:00.000Z')",
+        "insert into ota_commands (node, command, value, requested_at) "
+        "values (12, 'set_parent', 3, '2026-01-01T00:00:00.000Z')",
     )
     text = html.unescape(site.page("/-/ota"))
     assert "36 of 48 blocks" in text and "3 blocks/s" in text and "about 4 s left" in text
@@ -387,6 +390,7 @@ def test_the_page_shows_it_all(site):
 def test_attention_is_on_the_home_page(site):
     with_rows(
         site,
-        "update node_firmware set attention = 'update to 10/4 failed: tried', attention_at = '2026-01-01T00:00:00.000Z'",
+        "update node_firmware set attention = 'update to 10/4 failed: tried', "
+        "attention_at = '2026-01-01T00:00:00.000Z'",
     )
     assert "update to 10/4 failed" in site.page("/") and "update to 10/4 failed" in site.page("/-/ota")

@@ -39,7 +39,7 @@ def prefixed(make_site):
 
 
 def addresses(page, pattern=ADDRESS):
-    """The addresses of a page, or its links alone, without those of other sites and of places on the page itself."""
+    """The addresses of a page, or its links alone, without those of other sites and of its own parts."""
     found = (html.unescape(address) for address in pattern.findall(page))
     return [one.partition("#")[0] for one in found if not re.match(r"#|\?|https?://|data:|$", one)]
 
@@ -186,7 +186,7 @@ def test_templates(template, expected):
     ["volt", "/volt", "volt/", "//", "/a b/", "/vo%6ct/", "https://x/volt/", "/nodes/", "/-/x/", "/static/"],
 )
 def test_a_prefix_that_cannot_work_is_refused(wrong, tmp_path):
-    with pytest.raises(ConfigError, match="web.base_url: .* such as /volt/"):
+    with pytest.raises(ConfigError, match=r"web\.base_url: .* such as /volt/"):
         parse_config(f"web: {{base_url: '{wrong}'}}", tmp_path)
 
 

@@ -1,11 +1,7 @@
 """The real process: start before anything else, serve, stop in time."""
 
 import json
-import os
-import signal
-import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 
@@ -19,34 +15,29 @@ from pathlib import Path
 from ingest.config.model import Access, Config, Token, Web
 from plugins.web.app.server import run_web
 logging.basicConfig(level="INFO")
-sys.exit(run_web(Config(title="Hill house", timezone="Asia/Kolkata", database=Path(sys.argv[1]), web=Web(port=int(sys.argv[2])),
-    access=Access(tokens=(Token("bot", sys.argv[3], frozenset({"edit"})),)))))
+access = Access(tokens=(Token("bot", sys.argv[3], frozenset({"edit"})),))
+web, database = Web(port=int(sys.argv[2])), Path(sys.argv[1])
+sys.exit(run_web(Config(title="Hill house", timezone="Asia/Kolkata", database=database, web=web, access=access)))
 """
 
 
-def start(database, port=0):
-    return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(database), str(port), BOT],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
+@pytest.fixture
+def start_site(start, tmp_path):
+    """A function that starts the site over a database; `address` gives where it is."""
+
+    def run(database, port=0):
+        return start(sys.executable, "-c", PROGRAM, database, port, BOT)
+
+    return run
 
 
-def address(process):
-    for line in process.stderr:
-        if "the site is at " in line:
-            return line.split("the site is at ")[1].strip().rstrip("/")
-    raise AssertionError("the site did not start")
+def address(program):
+    return program.wait_text(r"(?<=the site is at )\S+").rstrip("/")
 
 
 @pytest.fixture
-def process(tmp_path):
-    process = start(tmp_path / "new" / "house.db")
-    yield process
-    process.kill()
-    process.wait()
-    process.stderr.close()
+def process(start_site, tmp_path):
+    return start_site(tmp_path / "new" / "house.db")
 
 
 def fetch(url, data=None, headers=None):
@@ -74,17 +65,13 @@ def test_the_site_starts_first_serves_and_stops_in_time(process, tmp_path):
         "ok": False,
         "errors": ["No node 1: the table nodes has no such id"],
     }
-    before = time.monotonic()
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 0
-    assert time.monotonic() - before < 5
+    assert process.end() == 0
 
 
-def test_a_port_that_is_taken_ends_the_start_in_words(process, tmp_path):
+def test_a_port_that_is_taken_ends_the_start_with_a_message(process, start_site, tmp_path):
     port = address(process).rpartition(":")[2]
-    second = start(tmp_path / "other.db", port)
-    _, errors = second.communicate(timeout=30)
-    assert second.returncode == 1 and f"cannot listen on 127.0.0.1:{port}" in errors
+    second = start_site(tmp_path / "other.db", port)
+    assert second.wait(120) == 1 and f"cannot listen on 127.0.0.1:{port}" in second.text
 
 
 @pytest.mark.parametrize(

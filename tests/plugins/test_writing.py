@@ -95,7 +95,7 @@ def test_a_forged_form_is_refused(site, route, forged):
 
 
 @pytest.mark.parametrize(
-    "fields, status, words",
+    ("fields", "status", "words"),
     [
         ({"location": "x"}, 400, "node is needed"),
         ({"node": "", "location": "x"}, 400, "node is needed"),
@@ -143,7 +143,7 @@ def test_battery_changed_today_and_on_a_date(site):
 
 
 @pytest.mark.parametrize(
-    "date, words",
+    ("date", "words"),
     [
         ((datetime.now(UTC) + timedelta(days=2)).date().isoformat(), "future"),
         ("2026-02-30", "no such day"),
@@ -184,7 +184,7 @@ def test_all_nodes_are_asked_one_by_one(site):
 
 
 @pytest.mark.parametrize(
-    "fields, status, words",
+    ("fields", "status", "words"),
     [
         ({}, 400, "node is needed"),
         ({"node": "12"}, 400, "either order or line"),
