@@ -1,5 +1,6 @@
 """The values that a settable variable takes, as the server reports them (type, ENUM, RANGE). Pure."""
 
+import json
 import re
 from dataclasses import dataclass
 
@@ -19,6 +20,11 @@ class Setting:
     type: str = ""
     choices: tuple[str, ...] = ()
     ranges: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def from_columns(cls, type: str, choices: str, ranges: str) -> "Setting":
+        """A setting as the table `ups_controls` keeps it: `choices` and `ranges` are JSON."""
+        return cls(type, tuple(json.loads(choices)), tuple((low, high) for low, high in json.loads(ranges)))
 
     @property
     def is_text(self) -> bool:

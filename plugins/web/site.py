@@ -3,20 +3,32 @@
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from datasette.app import Datasette
 from datasette.database import Results
 from starlette.types import ASGIApp
 
 from ingest.config.model import Config
-from ingest.maintenance.scheduler import MaintenanceScheduler
 from plugins.web.accounts import Accounts
 from plugins.web.image_guard import is_guarded
 from plugins.web.prefix import root_of
 from reporting.sql_functions import check_parameters
 
 Layer = Callable[[ASGIApp, "Site"], ASGIApp]
+
+
+class Scheduler(Protocol):
+    """Runs maintenance jobs while the server runs."""
+
+    def start(self) -> None:
+        """Begin, on the running loop."""
+
+    def wake(self) -> None:
+        """Look for due jobs now: one was asked for."""
+
+    async def end(self) -> None:
+        """Stop."""
 
 
 class Site(Datasette):
@@ -26,7 +38,7 @@ class Site(Datasette):
     timezone: str
     root: str  # what stands before every path: '' or such as '/volt'
     accounts: Accounts
-    scheduler: MaintenanceScheduler  # runs once the server has started
+    scheduler: Scheduler
     started: float  # time.monotonic() of the start
     has_config: bool  # False for a plain `datasette`: nobody signs in, nothing is written
     cache: dict[str, Any]  # Any: what pages keep for some seconds from one request to the next
@@ -35,17 +47,18 @@ class Site(Datasette):
         self,
         config: Config,
         secret: str,
+        scheduler: Scheduler,
         layers: Sequence[Layer] = (),
         **options: Any,  # Any: Datasette's own
     ) -> None:
         self._layers = tuple(layers)
+        self.scheduler = scheduler
         self._set_up(config, secret, has_config=True)
         super().__init__([], secret=secret, **options)
 
     def _set_up(self, config: Config, secret: str, has_config: bool) -> None:
         self.config, self.timezone, self.root = config, config.timezone, root_of(config.web.base_url)
         self.accounts = Accounts(config.access, secret)
-        self.scheduler = MaintenanceScheduler(config)
         self.started = time.monotonic()
         self.has_config = has_config
         self.cache = {}

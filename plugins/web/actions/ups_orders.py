@@ -3,7 +3,6 @@
 A GET shows what would be ordered, and asks.
 """
 
-import json
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from plugins.web.actions.subjects import UPS_HELP, find_ups
 from plugins.web.auth.permissions import require
 from plugins.web.endpoint import Endpoint, Json, documented_route
 from plugins.web.forms import Fields, RefusedError
-from plugins.web.query import DATABASE, Row
+from plugins.web.query import DATABASE
 from plugins.web.responses import page, refuse, wants_page
 from plugins.web.site import Site
 
@@ -110,7 +109,7 @@ def plan_setting(connection: sqlite3.Connection, fields: Fields, listed: Listed)
         (ups.id, name),
     ).fetchone()
     old = now["value"] if now else ""
-    reason = invalid_value_reason(read_setting(dict(control) if control else None), value, old)
+    reason = invalid_value_reason(Setting.from_columns(*control) if control else Setting(), value, old)
     if reason:
         raise RefusedError(400, f"value of {name}: {reason}", subject=ups.name)
     title = f"{full_label(name)}: {value}"
@@ -133,14 +132,6 @@ def _find_listed(
         where = f"`ups: {ups.name}: {kind}:` in config.yml names what may be ordered.{guess}"
         raise RefusedError(403, f"{name} is not listed: {where}", subject=ups.name)
     return ups
-
-
-def read_setting(row: Row | None) -> Setting:
-    """What a setting takes, from its row of `ups_controls`; None where the server did not say."""
-    if row is None:
-        return Setting()
-    ranges = tuple((low, high) for low, high in json.loads(row["ranges"]))
-    return Setting(row["type"], tuple(json.loads(row["choices"])), ranges)
 
 
 def _order_action(plan: Planner) -> Action[None]:

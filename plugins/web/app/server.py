@@ -17,6 +17,7 @@ from datasette_auth_passwords.utils import ALGORITHM
 
 from ingest.config.model import Config, ConfigError
 from ingest.db.connection import checkpoint_wal
+from ingest.maintenance.scheduler import MaintenanceScheduler
 from ingest.schema.migrate import migrate
 from plugins.web.app.middleware import LAYERS
 from plugins.web.app.no_count import NoCountDatabase
@@ -45,6 +46,7 @@ def build(config: Config) -> Site:
     site = Site(
         config,
         kept_secret(path),
+        MaintenanceScheduler(config),
         LAYERS,
         metadata=metadata,
         settings={**settings, "base_url": config.web.base_url},

@@ -13,9 +13,9 @@ from datasette import Request, Response
 
 from ingest.db.time import parse_utc
 from ingest.ups.variables import Variable, groups, in_page_order
-from plugins.web.actions.ups_order_forms import order_forms
 from plugins.web.canned import run_query
 from plugins.web.pages.nodes import WORST
+from plugins.web.pages.ups_order_forms import order_forms
 from plugins.web.query import TOO_SLOW, Row, select, select_many
 from plugins.web.responses import error_page, page
 from plugins.web.site import Site

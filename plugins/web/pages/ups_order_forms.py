@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 from ingest.ups.commands import command_label, command_risk
-from ingest.ups.setting_values import parse_number
+from ingest.ups.setting_values import Setting, parse_number
 from ingest.ups.settings import UpsSettings
 from ingest.ups.variables import full_label, variable
-from plugins.web.actions.ups_orders import read_setting
 from plugins.web.endpoint import Json
 from plugins.web.query import Row, select
 from plugins.web.site import Site
@@ -63,7 +62,9 @@ def _command_button(name: str, known: dict[str, str]) -> Row:
 
 def _setting_input(name: str, now: Row | None, control: Row | None) -> Row:
     """A setting as an input, with the values that a browser lets pass. The server checks them again."""
-    setting = read_setting(control)
+    setting = Setting()
+    if control:
+        setting = Setting.from_columns(control["type"], control["choices"], control["ranges"])
     value = now["value"] if now else ""
     ranges = [pair for pair in setting.ranges if None not in map(parse_number, pair)]
     is_number = bool(ranges) or (parse_number(value) is not None and "STRING" not in setting.type)
