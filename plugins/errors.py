@@ -5,8 +5,15 @@ from collections.abc import Awaitable
 from datasette import Request, Response, hookimpl
 from datasette.app import Datasette
 
+from plugins.web.compat import drop_error_pages
 from plugins.web.responses import answer_exception
 from plugins.web.site import site_of
+
+
+@hookimpl
+def startup() -> None:
+    """Take the place of Datasette's own error pages."""
+    drop_error_pages()
 
 
 @hookimpl

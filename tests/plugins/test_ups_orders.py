@@ -246,7 +246,7 @@ def test_without_javascript_a_page_asks_first(site):
     assert f'name="command" value="{QUICK}"' in text and 'action="/-/ups/commands"' in text
     asked = site.page(f"{COMMANDS}?ups=rack@closet&command={QUICK}")
     assert (
-        "<h1>Start a quick battery test?</h1>" in asked and "Beware" not in asked and "disabled" not in asked
+        "<h1>Start a quick battery test?</h1>" in asked and "Warning" not in asked and "disabled" not in asked
     )
     fields = {"csrftoken": site.token(), "ups": "rack@closet", "command": QUICK, "next": "/ups/rack@closet"}
     response = site.post(COMMANDS, data=fields, headers=BROWSER)
@@ -254,7 +254,7 @@ def test_without_javascript_a_page_asks_first(site):
     assert orders(site) == [(1, QUICK, None, None, "queued", "owner")]
     asked = site.page(f"{COMMANDS}?ups=rack@closet&command=load.off")
     assert (
-        "Beware: it takes the power from what this UPS feeds." in asked
+        "Warning: it takes the power from what this UPS feeds." in asked
         and 'name="confirm" value="1" required' in asked
     )
     asked = html.unescape(site.page(f"{SETTINGS}?ups=rack@closet&variable=input.transfer.low&value=170"))

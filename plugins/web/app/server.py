@@ -23,7 +23,7 @@ from plugins.web.app.middleware import LAYERS
 from plugins.web.app.no_count import NoCountDatabase
 from plugins.web.app.secret import kept_secret
 from plugins.web.app.systemd import WatchedServer
-from plugins.web.compat import drop_error_pages, start_up
+from plugins.web.compat import start_up
 from plugins.web.query import DATABASE
 from plugins.web.site import Site
 
@@ -37,7 +37,6 @@ log = logging.getLogger(__name__)
 def build(config: Config) -> Site:
     """The site. Raises ConfigError, and OSError or sqlite3.Error for a database that cannot be used."""
     _check_hashes(config)
-    drop_error_pages()
     path = Path(config.database)
     migrate(path)
     metadata = yaml.safe_load((ROOT / "metadata.yml").read_text(encoding="utf-8"))
