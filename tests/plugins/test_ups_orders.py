@@ -290,7 +290,7 @@ def test_the_page_offers_what_is_listed_and_says_what_is_missing(site):
     )
     assert 'maxlength="10"' in section and 'aria-describedby="missing"' in section
     assert "beeper.off, input.voltage.nominal: listed in config.yml, but this UPS does not have it" in section
-    assert "not offered: beeper.mute" in section
+    assert "not available: beeper.mute" in section
     assert "ups: {garage: {commands: [beeper.disable]}}" in html.unescape(site.page("/ups/garage"))
     desk = html.unescape(site.page("/ups/desk@closet"))
     assert "ups: {desk@closet: {commands: [test.battery.start]" in desk
