@@ -35,7 +35,7 @@ def test_the_page_tells_room_work_retention_and_versions(kept):
     for phrase in (
         "Storage",
         "messages",
-        "for ever",
+        "permanently",
         "30 days",
         "Delete what is older",
         "No prune has run yet",

@@ -363,7 +363,7 @@ def test_the_bytes_of_images_are_shown_to_nobody(site):
 
 
 def test_the_page_shows_it_all(site):
-    assert "No update is under way" in site.page("/-/ota") and "No firmware is stored yet" in site.page(
+    assert "No update is in progress" in site.page("/-/ota") and "No firmware is stored yet" in site.page(
         "/-/ota"
     )
     upload(site)
