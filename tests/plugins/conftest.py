@@ -1,5 +1,6 @@
 """Sites over a database that the real parser filled."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from ingest.config.model import Config, GatewaySettings
 from ingest.schema.migrate import migrate
 from plugins.web.app.server import build
+from tests.chromium import BROWSER, Chromium
+from tests.plugins.served_site import Served
 from tests.plugins.site_helpers import ACCESS, SiteClient, fill
 from tests.plugins.ups_house import House, add_tariffs
 
@@ -52,3 +55,28 @@ def power(make_site, tmp_path):
         return house, make_site(timezone=timezone)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory):
+    """A browser; tests with it are skipped where there is none."""
+    if BROWSER is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI has to install chromium", pytrace=False)
+        pytest.skip("no chromium on this machine")
+    with Chromium(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """A function that starts a site over a filled database; `more` are lines of its config."""
+    sites = []
+
+    def start(more=""):
+        sites.append(Served(tmp_path, more))
+        return sites[-1]
+
+    yield start
+    for site in sites:
+        site.end()

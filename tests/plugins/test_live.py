@@ -1,78 +1,18 @@
 """Pages that stay as they are now, and the theme, in a real browser against the real web server."""
 
-import os
 import re
 import signal
-import sys
 from pathlib import Path
 
 import pytest
-from datasette_auth_passwords.utils import hash_password
 
-from ingest.db.connection import connect
-from ingest.db.time import format_utc
-from ingest.schema.migrate import migrate
-from tests.chromium import BROWSER, Chromium
-from tests.plugins.site_helpers import PASSWORD, fill
-from tests.programs import URL, Program
+from tests.plugins.site_helpers import PASSWORD
 
 ROOT = Path(__file__).resolve().parents[2]
 DARK, LIGHT = "rgb(20, 22, 26)", "rgb(247, 247, 245)"
 PAGES = ["/", "/nodes", "/nodes/main/12", "/radio", "/ups", "/energy", "/events", "/-/ota", "/-/maintenance"]
 PULSES = "performance.getEntriesByType('resource').filter((one) => one.name.endsWith('/-/pulse.json')).length"
 GREENHOUSE = 12
-
-if BROWSER is None:
-    if os.environ.get("CI"):
-        pytest.fail("CI has to install chromium", pytrace=False)
-    pytest.skip("no chromium on this machine", allow_module_level=True)
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory):
-    with Chromium(tmp_path_factory.mktemp("profile")) as browser:
-        yield browser
-
-
-class Served:
-    """A running `voltkeeper web` over a filled database."""
-
-    def __init__(self, folder, more=""):
-        self.database = folder / "house.db"
-        migrate(self.database)
-        fill(self.database)
-        person = f"{{name: owner, password_hash: '{hash_password(PASSWORD, iterations=1000)}', may: [edit, order, upload]}}"
-        (folder / "config.yml").write_text(
-            "database: house.db\ntimezone: UTC\ngateways: [{name: main, tcp: 'main:5003'}, {name: shed, tcp: 'shed:5003'}]\n"
-            + (more or f"web: {{port: 0}}\naccess: {{people: [{person}]}}\n").replace("PERSON", person)
-        )
-        self.program = Program([sys.executable, "-m", "voltkeeper", "web"], folder)
-        self.url = self.program.wait_text(URL)
-
-    def write(self, sql, *params, topic="nodes"):
-        connection = connect(self.database)
-        connection.execute(sql, params)
-        connection.execute(
-            "insert into changes values (?, 1, ?) on conflict (topic) do update set seq = seq + 1",
-            (topic, format_utc(0)),
-        )
-        connection.close()
-
-    def end(self):
-        self.program.end(timeout=30)
-
-
-@pytest.fixture
-def serve(tmp_path):
-    houses = []
-
-    def start(more=""):
-        houses.append(Served(tmp_path, more))
-        return houses[-1]
-
-    yield start
-    for house in houses:
-        house.end()
 
 
 def sign_in(page):

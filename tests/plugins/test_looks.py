@@ -8,7 +8,6 @@ import pytest
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
 from reporting.charts import LineChartData, Point, Series, draw_lines
-from tests.plugins.test_live import chromium, serve  # noqa: F401
 from tests.plugins.ups_house import UPSES, House
 
 PAGES = [
@@ -37,7 +36,7 @@ PAGES = [
 
 
 @pytest.mark.parametrize("lost", [(), ("closet", "garage")])
-def test_no_page_is_wider_than_a_phone(lost, serve, chromium):  # noqa: F811
+def test_no_page_is_wider_than_a_phone(lost, serve, chromium):
     house = serve()
     House(house.database, days=2, step=600).write(outages=[(40, 640, UPSES)], lost=lost)
     house.write(
@@ -53,7 +52,7 @@ def test_no_page_is_wider_than_a_phone(lost, serve, chromium):  # noqa: F811
     assert wide == {}
 
 
-def test_text_stays_in_its_card(serve, chromium):  # noqa: F811
+def test_text_stays_in_its_card(serve, chromium):
     house = serve()
     House(house.database, days=2, step=600).write(outages=[(40, 640, UPSES)])
     house.write(
@@ -121,7 +120,7 @@ def test_a_ups_has_one_colour_on_all_charts_of_a_page():
     assert [(one.label, one.number) for one in drawn.series] == [("a", 1), ("c", 3)]
 
 
-def test_the_page_that_is_open_stands_in_sight_on_a_phone(serve, chromium):  # noqa: F811
+def test_the_page_that_is_open_stands_in_sight_on_a_phone(serve, chromium):
     house = serve()
     page = chromium.open(house.url, width=360)
     for path in ("/", "/ups", "/-/maintenance", "/telemetry"):
@@ -132,7 +131,7 @@ def test_the_page_that_is_open_stands_in_sight_on_a_phone(serve, chromium):  # n
         assert 0 <= left < right <= 360, path
 
 
-def test_what_happened_takes_few_lines_on_a_phone(serve, chromium):  # noqa: F811
+def test_what_happened_takes_few_lines_on_a_phone(serve, chromium):
     house = serve()
     House(house.database, days=2, step=600).write(
         outages=[(40, 5, UPSES), (30, 640, UPSES), (20, 640, UPSES[:1])]
@@ -159,7 +158,7 @@ def test_what_happened_takes_few_lines_on_a_phone(serve, chromium):  # noqa: F81
     )
 
 
-def test_a_row_of_energy_is_one_line(serve, chromium):  # noqa: F811
+def test_a_row_of_energy_is_one_line(serve, chromium):
     house = serve()
     House(house.database, days=2, step=600).write()
     page = chromium.open(f"{house.url}/energy")
@@ -227,7 +226,7 @@ def test_a_house_without_a_gateway_says_what_to_do_on_the_page_of_nodes(make_sit
     assert "No gateway was configured yet" in page and "Request presentation" not in page
 
 
-def test_a_printed_page_is_black_on_white_and_has_nothing_to_press(serve, chromium):  # noqa: F811
+def test_a_printed_page_is_black_on_white_and_has_nothing_to_press(serve, chromium):
     house = serve()
     House(house.database, days=2, step=600).write(outages=[(40, 640, UPSES)])
     page = chromium.open(house.url, width=700, dark=True)

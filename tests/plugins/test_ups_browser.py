@@ -37,7 +37,7 @@ def signed_in(demo, page):
         "document.querySelector('[name=username]').value = document.querySelector('[name=password]').value = 'demo'"
     )
     page.run("document.querySelector('[name=password]').form.submit()")
-    page.until("document.body.innerText.includes('Log out')")
+    page.until("document.body.innerText.includes('Sign out')")
     return page
 
 

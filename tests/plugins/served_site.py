@@ -1,0 +1,39 @@
+"""A running `voltkeeper web` over a filled database, for tests with a browser."""
+
+import sys
+
+from datasette_auth_passwords.utils import hash_password
+
+from ingest.db.connection import connect
+from ingest.db.time import format_utc
+from ingest.schema.migrate import migrate
+from tests.plugins.site_helpers import PASSWORD, fill
+from tests.programs import URL, Program
+
+
+class Served:
+    """The program and its database."""
+
+    def __init__(self, folder, more=""):
+        self.database = folder / "house.db"
+        migrate(self.database)
+        fill(self.database)
+        person = f"{{name: owner, password_hash: '{hash_password(PASSWORD, iterations=1000)}', may: [edit, order, upload]}}"
+        (folder / "config.yml").write_text(
+            "database: house.db\ntimezone: UTC\ngateways: [{name: main, tcp: 'main:5003'}, {name: shed, tcp: 'shed:5003'}]\n"
+            + (more or f"web: {{port: 0}}\naccess: {{people: [{person}]}}\n").replace("PERSON", person)
+        )
+        self.program = Program([sys.executable, "-m", "voltkeeper", "web"], folder)
+        self.url = self.program.wait_text(URL)
+
+    def write(self, sql, *params, topic="nodes"):
+        connection = connect(self.database)
+        connection.execute(sql, params)
+        connection.execute(
+            "insert into changes values (?, 1, ?) on conflict (topic) do update set seq = seq + 1",
+            (topic, format_utc(0)),
+        )
+        connection.close()
+
+    def end(self):
+        self.program.end(timeout=30)
