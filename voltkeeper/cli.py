@@ -220,13 +220,13 @@ def demo(host: str, port: int, serial: Path | None, speed: float, nut_port: int,
     """
     import asyncio
 
-    from ingest.config.model import Log
+    from ingest.config.model import Logging
     from ingest.demo.radio.gateway import run_demo
     from ingest.demo.site import anchor
     from ingest.demo.ups.history import live_upses
     from ingest.process.log import set_up
 
-    set_up(Log(), "demo")
+    set_up(Logging(), "demo")
     options = {"ready": lambda gateway: None} if supervised() else {}
     try:
         with live_upses(nut_port, ep20, until=anchor()):

@@ -9,7 +9,7 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 @dataclass(frozen=True)
-class Log:
+class Logging:
     """What is logged, and to which rotated file beside stderr."""
 
     level: str = "INFO"

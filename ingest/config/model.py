@@ -14,7 +14,7 @@ from ingest.config.checks import Problems, check_unique, is_timezone
 from ingest.config.energy import Tariff
 from ingest.config.gateways import GatewaySettings
 from ingest.config.loader import UNLISTED, ConfigError, SectionReader, nearest, parse_yaml
-from ingest.config.log import Log
+from ingest.config.log import Logging
 from ingest.config.must import MustSettings
 from ingest.config.nut import UPS_NAME, NutServerSettings
 from ingest.config.retention import Retention
@@ -33,7 +33,7 @@ __all__ = [
     "ConfigError",
     "GatewaySettings",
     "Limits",
-    "Log",
+    "Logging",
     "MustSettings",
     "NutServerSettings",
     "Person",
@@ -56,7 +56,7 @@ class Config:
     timezone: str = ""
     database: Path = Path("data/telemetry.db")
     commit_s: float = 1.0
-    log: Log = field(default_factory=Log)
+    log: Logging = field(default_factory=Logging)
     gateways: tuple[GatewaySettings, ...] = ()
     nut: tuple[NutServerSettings, ...] = ()
     must: tuple[MustSettings, ...] = ()

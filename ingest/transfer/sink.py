@@ -7,7 +7,7 @@ from ingest.transfer.checkpoint import Checkpoint
 from ingest.transfer.records import Record
 
 
-class Sink(Protocol):
+class ImportSink(Protocol):
     """Takes records (`absorb`) and writes them in transactions of the import (`write`, `committed`)."""
 
     def prepare(self, connection: Connection) -> None:

@@ -24,7 +24,7 @@ from ingest.transfer.checkpoint import (
     save_checkpoint,
 )
 from ingest.transfer.records import Item, Skip
-from ingest.transfer.sink import Sink
+from ingest.transfer.sink import ImportSink
 from ingest.transfer.streams import Stream
 
 
@@ -68,7 +68,7 @@ class StreamImport:
         self,
         connection: Connection,
         stream: Stream,
-        sink: Sink,
+        sink: ImportSink,
         *,
         kind: str,
         target: str,

@@ -20,7 +20,7 @@ from ingest.config.model import (
     Config,
     ConfigError,
     GatewaySettings,
-    Log,
+    Logging,
     MustSettings,
     NutServerSettings,
     Web,
@@ -300,7 +300,7 @@ def _check_secrets(report: CheckReport, config: Config) -> None:
         report.fail("secrets", f"the key that signs cookies can be read by others: chmod 600 {key}")
 
 
-def _check_log(report: CheckReport, log: Log) -> None:
+def _check_log(report: CheckReport, log: Logging) -> None:
     if log.file:
         folder = next(parent for parent in log.file.parents if parent.exists())
         target = log.file if log.file.exists() else folder

@@ -27,7 +27,7 @@ from ingest.transfer.records import (
     make_message,
 )
 from ingest.transfer.samples import INTERVAL_ROWS
-from ingest.transfer.sink import Sink
+from ingest.transfer.sink import ImportSink
 from ingest.transfer.streams import Stream
 from ingest.transfer.timestamps import TimestampParser
 from ingest.ups.figures import FIGURES, RATINGS, column
@@ -79,7 +79,7 @@ class CsvSource(LogSource):
         """True where the header names our columns."""
         return records_of(read_header(path)) is not None
 
-    def streams(self) -> Iterable[tuple[Stream, Sink]]:
+    def streams(self) -> Iterable[tuple[Stream, ImportSink]]:
         """The rows as samples or as messages."""
         self._refuse_backwards()
         if self.stream_name == "sample":

@@ -8,7 +8,7 @@ from sqlite3 import Connection
 from typing import ClassVar, NamedTuple
 
 from ingest.transfer.records import ImportOptions
-from ingest.transfer.sink import Sink
+from ingest.transfer.sink import ImportSink
 from ingest.transfer.streams import Stream
 
 
@@ -43,7 +43,7 @@ class ImportSource(ABC):
     def recognises(cls, path: Path, options: ImportOptions) -> bool:
         """True for a file that this class reads."""
 
-    def streams(self) -> Iterable[tuple[Stream, Sink]]:
+    def streams(self) -> Iterable[tuple[Stream, ImportSink]]:
         """The streams of records and where they go."""
         return ()
 

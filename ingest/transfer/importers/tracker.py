@@ -24,7 +24,7 @@ from ingest.transfer.importers.tracker_firmware import save_firmware
 from ingest.transfer.messages import HEARD_HERE, Messages
 from ingest.transfer.recorded_ranges import TimeRange, contains, heard_ranges
 from ingest.transfer.records import ImportOptions, Item, Skip, make_message
-from ingest.transfer.sink import Sink
+from ingest.transfer.sink import ImportSink
 from ingest.transfer.states import merge_states
 from ingest.transfer.streams import Stream, TableStream, open_source, peek_tables, tables_of
 from ingest.transfer.timestamps import TimestampParser
@@ -65,7 +65,7 @@ class TrackerSource(ImportSource):
         """Close the file."""
         self._source.close()
 
-    def streams(self) -> Iterable[tuple[Stream, Sink]]:
+    def streams(self) -> Iterable[tuple[Stream, ImportSink]]:
         """The messages."""
         stream = TableStream(self._source, "message", MESSAGES, self._parser, time=6, at=self._at)
         yield stream, Messages(self._options)

@@ -13,7 +13,7 @@ from ingest.config.model import (
     Config,
     ConfigError,
     GatewaySettings,
-    Log,
+    Logging,
     load_config,
     load_with_secrets,
     machine_timezone,
@@ -55,7 +55,7 @@ def test_paths_count_from_the_folder_of_the_config(write_config, tmp_path, monke
     monkeypatch.chdir("/")
     config = load_config(write_config("database: house.db\nlog: {file: logs/v.log}"))
     assert config.database == tmp_path / "house.db"
-    assert config.log == Log(file=tmp_path / "logs/v.log")
+    assert config.log == Logging(file=tmp_path / "logs/v.log")
     assert config.path == tmp_path / "config.yml"
     assert parse_config("database: /var/lib/v.db", tmp_path).database == Path("/var/lib/v.db")
     assert parse_config("database: ~/v.db", tmp_path).database == Path.home() / "v.db"

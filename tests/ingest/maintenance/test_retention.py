@@ -184,7 +184,7 @@ def test_dry_run_says_what_would_go_and_takes_nothing(house, ask, voltkeeper, wr
 
 def test_it_is_due_once_a_day_and_later_where_the_machine_was_off():
     config, prune = Config(timezone="Europe/Rome"), JOBS["prune"]
-    at = lambda text: parse_utc(text)  # noqa: E731
+    at = parse_utc
     due = last_due("03:00", "Europe/Rome", at("2026-11-21T12:00:00.000Z"))
     assert format_utc(due) == "2026-11-21T02:00:00.000Z"
     assert format_utc(next_due("03:00", "Europe/Rome", due)) == "2026-11-22T02:00:00.000Z"

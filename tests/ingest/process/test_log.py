@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from ingest.config.model import Log
+from ingest.config.model import Logging
 from ingest.process.log import set_up
 
 ROOT = Path(__file__).parent.parent.parent.parent
 HELD = """
 import logging, sys
 from ingest.process.log import set_up
-from ingest.config.model import Log
-set_up(Log(), "ingest", queue_size=50)
+from ingest.config.model import Logging
+set_up(Logging(), "ingest", queue_size=50)
 for n in range(2000):
     logging.getLogger("x").info("event %d %s", n, 200 * "x")
 print("went on", flush=True)
@@ -26,18 +26,18 @@ logging.getLogger("x").info("the last one")
 """
 ORDERED = """
 import logging
-from ingest.config.model import Log
+from ingest.config.model import Logging
 from ingest.process.log import set_up
-set_up(Log(), "ingest")
+set_up(Logging(), "ingest")
 for n in range(3000):
     logging.getLogger("x").info("event %d", n)
 """
 WRITER = """
 import logging, sys
 from pathlib import Path
-from ingest.config.model import Log
+from ingest.config.model import Logging
 from ingest.process.log import set_up
-set_up(Log(file=Path(sys.argv[1]), rotate_mb=0.002, keep=50), sys.argv[2])
+set_up(Logging(file=Path(sys.argv[1]), rotate_mb=0.002, keep=50), sys.argv[2])
 for n in range(200):
     logging.getLogger("x").info("event %s-%d", sys.argv[2], n)
 """
@@ -72,7 +72,7 @@ def logged(capsys):
 
 
 def test_one_line_an_event(capsys):
-    set_up(Log(), "ingest")
+    set_up(Logging(), "ingest")
     logging.getLogger("ingest.x").info(
         "node says %s", "a\nb\x1b[31m\r\n2026-01-01 00:00:00 INFO ingest: forged"
     )
@@ -82,7 +82,7 @@ def test_one_line_an_event(capsys):
 
 
 def test_a_traceback_follows_its_line_indented(capsys):
-    set_up(Log(), "web")
+    set_up(Logging(), "web")
     try:
         raise ValueError("two\nlines")
     except ValueError:
@@ -93,7 +93,7 @@ def test_a_traceback_follows_its_line_indented(capsys):
 
 
 def test_what_nut2_logs_on_the_root_logger_is_not_shown(capsys, tmp_path):
-    set_up(Log(level="DEBUG", file=tmp_path / "v.log"), "ingest")
+    set_up(Logging(level="DEBUG", file=tmp_path / "v.log"), "ingest")
     logging.debug("[connect] password hunter2")
     logging.getLogger("ingest.nut").debug("polled")
     shown = logged(capsys) + (tmp_path / "v.log").read_text()
@@ -101,7 +101,7 @@ def test_what_nut2_logs_on_the_root_logger_is_not_shown(capsys, tmp_path):
 
 
 def test_importing_nut2_changes_nothing(capsys):
-    set_up(Log(), "ingest")
+    set_up(Logging(), "ingest")
     before = logging.getLogger().handlers[:]
     import nut2
 
@@ -111,14 +111,14 @@ def test_importing_nut2_changes_nothing(capsys):
 
 @pytest.mark.parametrize(("level", "shown"), [("INFO", False), ("DEBUG", True)])
 def test_the_access_log_is_for_debugging(capsys, level, shown):
-    set_up(Log(level=level), "web")
+    set_up(Logging(level=level), "web")
     logging.getLogger("uvicorn.access").info("GET / 200")
     assert ("DEBUG web: GET / 200" in logged(capsys)) == shown
 
 
 def test_setting_up_twice_logs_once(capsys):
-    set_up(Log(), "up")
-    set_up(Log(), "up")
+    set_up(Logging(), "up")
+    set_up(Logging(), "up")
     logging.getLogger("x").warning("once")
     assert logged(capsys).count("once") == 1
 
