@@ -1,21 +1,21 @@
 """Links and states in the cells of views and queries; choices for the parameters of queries."""
 
-from typing import Any, TypeAlias
+import sqlite3
 
 from datasette import hookimpl
 from datasette.app import Datasette
+from markupsafe import Markup
 
 from plugins.web.endpoint import Json
 from plugins.web.prefix import rooted_cell
-from plugins.web.query import Row
 from plugins.web.render.cells import choices, link
 from plugins.web.site import site_of
 
-Cell: TypeAlias = Any  # Any: a value of any type, or Markup
-
 
 @hookimpl
-def render_cell(row: Row, value: Cell, column: str, table: str | None, datasette: Datasette) -> Cell:
+def render_cell(
+    row: sqlite3.Row, value: object, column: str, table: str | None, datasette: Datasette
+) -> Markup | None:
     """A link or a state, or None to leave the cell as it is."""
     return rooted_cell(site_of(datasette).root, link(row, value, column, table))
 
@@ -25,7 +25,7 @@ def extra_template_vars(datasette: Datasette) -> Json:
     """`choices(name, query)` for the forms of canned queries."""
     site = site_of(datasette)
 
-    async def offered(name: str, query: str | None = None) -> list[tuple[Cell, str]] | None:
+    async def offered(name: str, query: str | None = None) -> list[tuple[object, str]] | None:
         return await choices(site, name, query)
 
     return {"choices": offered}

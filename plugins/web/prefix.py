@@ -6,7 +6,6 @@ prefix or without it (a proxy may take it off or not): it is taken off first, so
 """
 
 import re
-from typing import Any
 
 from jinja2 import Environment
 from jinja2.ext import Extension
@@ -29,7 +28,7 @@ def rooted(root: str, url: str) -> str:
     return url if re.match(re.escape(root) + r"(?![^/?#])", url) else root + url
 
 
-def rooted_cell(root: str, html: Any) -> Any:  # Any: the value of a cell
+def rooted_cell(root: str, html: Markup | None) -> Markup | None:
     """The same for the links in a piece of HTML. Other values stay as they are."""
     if not root or not isinstance(html, Markup):
         return html

@@ -39,7 +39,7 @@ def test_the_page_tells_room_work_retention_and_versions(kept):
         "30 days",
         "Delete what is older",
         "No prune has run yet",
-        "1 unreadable line in a day",
+        "1 unreadable line in the last day",
         "Datasette".lower(),
         "SQLite",
         "keeping",

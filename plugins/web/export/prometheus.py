@@ -32,7 +32,7 @@ class Metric(NamedTuple):
 
     name: str
     help: str
-    samples: list[tuple[Labels, float]]
+    samples: Sequence[tuple[Labels, float]]
     kind: str = "gauge"
 
     def format(self) -> str:
