@@ -27,7 +27,7 @@ _PORT_ERRORS = (serial.SerialException, OSError, termios.error)  # termios.error
 
 
 @dataclass(frozen=True)
-class Timing:
+class MustClientTiming:
     """Waits in seconds, and the number of further attempts for a read without a right answer."""
 
     answer_s: float = 1.0  # until the first byte
@@ -39,7 +39,7 @@ class Timing:
     retries: int = 2
 
 
-TIMING = Timing()
+TIMING = MustClientTiming()
 
 
 class MustClient:
@@ -51,7 +51,12 @@ class MustClient:
     """
 
     def __init__(
-        self, device: str, *, unit: int = protocol.UNIT, timing: Timing = TIMING, low_charge: float = 20
+        self,
+        device: str,
+        *,
+        unit: int = protocol.UNIT,
+        timing: MustClientTiming = TIMING,
+        low_charge: float = 20,
     ) -> None:
         self.device, self.unit, self.timing, self.low_charge = device, unit, timing, low_charge
         self.attempts = 0

@@ -24,14 +24,14 @@ SETTINGS = frozenset(name for name, _ in SETTING_NAMES.values())
 
 
 @dataclass(frozen=True)
-class Timing:
+class MustReaderTiming:
     """Seconds."""
 
     settings_s: float = 900.0  # between two readings of the settings block
     look_s: float = 0.25  # between two attempts with orders that cannot be sent yet
 
 
-TIMING = Timing()
+TIMING = MustReaderTiming()
 
 
 class DeviceSettings(Protocol):
@@ -68,7 +68,7 @@ class MustReader(SourceReader):
         emit: Callable[[UpsItem], object],
         orders: OrderQueue,
         low_charge: float = 20.0,
-        timing: Timing = TIMING,
+        timing: MustReaderTiming = TIMING,
     ) -> None:
         super().__init__(device.name, device.status_s, device.poll_s, health, emit)
         self._device = device

@@ -29,7 +29,7 @@ DRIVER_REFUSALS = {  # what GET TRACKING answers once the driver has answered up
 
 
 @dataclass(frozen=True)
-class Timing:
+class CommanderTiming:
     """Seconds."""
 
     answer_s: float = 5.0  # for one answer
@@ -38,7 +38,7 @@ class Timing:
     track_s: float = 30.0  # until an order without a result is given up
 
 
-TIMING = Timing()
+TIMING = CommanderTiming()
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Commander(threading.Thread):
         server: ServerSettings,
         queue: OrderQueue,
         record: Callable[[InstantCommand], object],
-        timing: Timing = TIMING,
+        timing: CommanderTiming = TIMING,
     ) -> None:
         super().__init__(name=f"orders {server.name}", daemon=True)
         self.source = server.name

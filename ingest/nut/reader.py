@@ -26,7 +26,7 @@ ABOUT_ONE = ("stale", "driver", "unknown_ups", "unsupported", "denied", "error",
 
 
 @dataclass(frozen=True)
-class Timing:
+class NutReaderTiming:
     """Seconds."""
 
     list_s: float = 60.0  # how often a server whose UPSes the config leaves open is asked what it has
@@ -35,7 +35,7 @@ class Timing:
     least_answer_s: float = 2.0  # the shortest one, however short `poll_s` is
 
 
-TIMING = Timing()
+TIMING = NutReaderTiming()
 
 
 class NutReader(SourceReader):
@@ -52,7 +52,7 @@ class NutReader(SourceReader):
         emit: Callable[[UpsItem], object],
         known: Iterable[str] = (),
         settings: Mapping[str, UpsSettings] | None = None,
-        timing: Timing = TIMING,
+        timing: NutReaderTiming = TIMING,
     ) -> None:
         super().__init__(server.name, server.status_s, server.poll_s, health, emit)
         self._server = server

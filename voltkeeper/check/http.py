@@ -28,14 +28,14 @@ PAGES = (
 
 
 @dataclass(frozen=True)
-class Timing:
+class HttpTiming:
     """Seconds: until an answer is given up, and from which on one is called slow."""
 
     answer_s: float = 20.0
     slow_s: float = 3.0
 
 
-TIMING = Timing()
+TIMING = HttpTiming()
 
 
 class Answer(NamedTuple):
@@ -46,7 +46,7 @@ class Answer(NamedTuple):
     seconds: float
 
 
-def check_site(url: str, write: Callable[[str], object] = print, timing: Timing = TIMING) -> int:
+def check_site(url: str, write: Callable[[str], object] = print, timing: HttpTiming = TIMING) -> int:
     """Request each page and query of the site at `url`. Return 0 when all answered well, else 1."""
     url = url.rstrip("/") if "://" in url else f"http://{url.rstrip('/')}"
     failed, queries = 0, []
@@ -71,13 +71,13 @@ def check_site(url: str, write: Callable[[str], object] = print, timing: Timing 
     return 1 if failed else 0
 
 
-def _write_line(path: str, answer: Answer, write: Callable[[str], object], timing: Timing) -> bool:
+def _write_line(path: str, answer: Answer, write: Callable[[str], object], timing: HttpTiming) -> bool:
     slow = f", slow: {answer.seconds:.1f} s" if answer.seconds > timing.slow_s else ""
     write(f"FAILED  {path}: {answer.fault}" if answer.fault else f"ok      {path}{slow}")
     return bool(answer.fault)
 
 
-def fetch(url: str, timing: Timing = TIMING) -> Answer:
+def fetch(url: str, timing: HttpTiming = TIMING) -> Answer:
     """Request an address. An address that ends in .json has to answer with JSON that reports no error."""
     start, body = time.monotonic(), b""
     try:

@@ -28,7 +28,7 @@ READY = re.compile(rb"^0;255;3;0;14;", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Timing:
+class ProbeTiming:
     """How long an answer is waited for, in seconds."""
 
     greeting_s: float = 1.5  # a gateway that greets does it at once
@@ -36,7 +36,7 @@ class Timing:
     upsd_s: float = 4.0
 
 
-TIMING = Timing()
+TIMING = ProbeTiming()
 
 
 class Finding(NamedTuple):
@@ -53,7 +53,7 @@ class Received(NamedTuple):
     ended: bool
 
 
-def probe_gateway(gateway: GatewaySettings, timing: Timing = TIMING) -> Finding:
+def probe_gateway(gateway: GatewaySettings, timing: ProbeTiming = TIMING) -> Finding:
     """Try a gateway that no ingest reads: can it be opened, does it speak MySensors."""
     try:
         return _probe_tcp(gateway, timing) if gateway.tcp else _probe_serial(gateway, timing)
@@ -63,7 +63,7 @@ def probe_gateway(gateway: GatewaySettings, timing: Timing = TIMING) -> Finding:
         return Finding(False, explain(OSError(*error.args)))
 
 
-def _probe_tcp(gateway: GatewaySettings, timing: Timing) -> Finding:
+def _probe_tcp(gateway: GatewaySettings, timing: ProbeTiming) -> Finding:
     host, _, port = (gateway.tcp or "").rpartition(":")
     with socket.create_connection(
         (host.strip("[]"), int(port)), timeout=GatewayTiming.connect_s
@@ -79,7 +79,7 @@ def _probe_tcp(gateway: GatewaySettings, timing: Timing) -> Finding:
     return _assess(gateway, received.data, "is that the gateway's port (5003 unless built otherwise)?")
 
 
-def _probe_serial(gateway: GatewaySettings, timing: Timing) -> Finding:
+def _probe_serial(gateway: GatewaySettings, timing: ProbeTiming) -> Finding:
     device = gateway.serial or ""
     if os.path.exists(device) and not os.access(device, os.R_OK | os.W_OK):
         return Finding(False, "no permission: `sudo usermod -aG dialout $USER`, then sign in again")
@@ -96,7 +96,7 @@ def _talk(
     descriptor: int,
     receive: Callable[[], bytes],
     send: Callable[[bytes], object],
-    timing: Timing,
+    timing: ProbeTiming,
 ) -> Received:
     """Listen, and ask a silent gateway for its version."""
     received = _listen(descriptor, receive, timing.greeting_s)
@@ -134,7 +134,7 @@ def _assess(gateway: GatewaySettings, data: bytes, remedy: str) -> Finding:
     return Finding(False, f"connected, but it sends nothing, not even its version: {remedy}")
 
 
-def probe_nut(server: NutServerSettings, timing: Timing = TIMING) -> Finding:
+def probe_nut(server: NutServerSettings, timing: ProbeTiming = TIMING) -> Finding:
     """Ask a NUT server for the status of each of its UPSes."""
     try:
         with NutClient(
@@ -166,7 +166,7 @@ def orders_of(server: NutServerSettings, settings: Mapping[str, UpsSettings]) ->
 
 
 def probe_orders(
-    server: NutServerSettings, settings: Mapping[str, UpsSettings], timing: Timing = TIMING
+    server: NutServerSettings, settings: Mapping[str, UpsSettings], timing: ProbeTiming = TIMING
 ) -> Finding:
     """Ask a NUT server whether it would take what `settings`, the config's `ups:`, lists of its UPSes."""
     listed, user = orders_of(server, settings), server.command_username

@@ -7,7 +7,7 @@ import pytest
 from ingest.demo.ups.ep20 import ON_BATTERY, ON_LINE, DemoEP20, model
 from ingest.demo.ups.mains import Mains, MainsFailure
 from ingest.must import errors
-from ingest.must.client import MustClient, Timing
+from ingest.must.client import MustClient, MustClientTiming
 
 
 @pytest.fixture
@@ -18,11 +18,13 @@ def device():
 
 @pytest.fixture
 def client(device):
-    with MustClient(device.device, timing=Timing(answer_s=1.5, late_s=2.0)) as client:
+    with MustClient(device.device, timing=MustClientTiming(answer_s=1.5, late_s=2.0)) as client:
         yield client
 
 
-NO_WAIT = Timing(answer_s=300, late_s=600, gap_s=300, quiet_s=300, noise_s=600)  # whoever waits is too late
+NO_WAIT = MustClientTiming(
+    answer_s=300, late_s=600, gap_s=300, quiet_s=300, noise_s=600
+)  # whoever waits is too late
 
 
 def failure(call) -> errors.MustError:
@@ -71,7 +73,7 @@ def test_a_fault_that_lasts_is_named(device, client, fault, outcome):
 
 def test_silence_is_a_time_out_with_a_remedy(device):
     device.fail("silent")
-    with MustClient(device.device, timing=Timing(answer_s=0.2, late_s=0.3, retries=0)) as client:
+    with MustClient(device.device, timing=MustClientTiming(answer_s=0.2, late_s=0.3, retries=0)) as client:
         error = failure(client.read_status)
     assert (error.outcome, error.raw) == ("timeout", b"")
     assert "serial-getty" in error.message
@@ -100,24 +102,26 @@ def test_a_split_answer_is_whole(device, client):
 def test_a_late_answer_is_never_taken_for_the_next(device):
     seen = iter([ON_LINE, ON_BATTERY, ON_BATTERY])
     device.source = lambda t: next(seen)
-    with MustClient(device.device, timing=Timing(answer_s=0.5)) as client:
+    with MustClient(device.device, timing=MustClientTiming(answer_s=0.5)) as client:
         device.fail("late", 1)
         assert client.read_status()["ups.status"] == "OB DISCHRG"
         assert client.attempts == 2
 
 
 def test_an_answer_later_than_any_wait_does_not_become_a_setting(device):
-    with MustClient(device.device, timing=Timing(answer_s=0.5, retries=0)) as client:
+    with MustClient(device.device, timing=MustClientTiming(answer_s=0.5, retries=0)) as client:
         device.late_s = 2.3
         device.fail("late", 1)
         assert failure(client.read_status).outcome == "timeout"
-        client.timing = Timing(answer_s=0.5, retries=1)
+        client.timing = MustClientTiming(answer_s=0.5, retries=1)
         assert client.read_settings()[2] == 105
         assert client.attempts == 2
 
 
 def test_units_that_are_not_asked_stay_silent(device):
-    with MustClient(device.device, unit=5, timing=Timing(answer_s=0.2, late_s=0.3, retries=0)) as client:
+    with MustClient(
+        device.device, unit=5, timing=MustClientTiming(answer_s=0.2, late_s=0.3, retries=0)
+    ) as client:
         assert failure(client.read_status).outcome == "timeout"
 
 
@@ -141,7 +145,7 @@ def test_a_file_that_is_no_port(tmp_path):
 def test_unplugged_and_plugged_in_again(tmp_path):
     link = tmp_path / "ttyUSB0"
     with DemoEP20(lambda t: ON_LINE, link=link) as ep20:
-        with MustClient(str(link), timing=Timing(answer_s=0.5)) as client:
+        with MustClient(str(link), timing=MustClientTiming(answer_s=0.5)) as client:
             assert client.read_status()["ups.status"] == "OL"
             ep20.unplug()
             for _ in range(2):
@@ -150,7 +154,7 @@ def test_unplugged_and_plugged_in_again(tmp_path):
                 assert "went away" in error.message
         assert "does not exist" in failure(lambda: MustClient(str(link))).message
         ep20.plug()
-        with MustClient(str(link), timing=Timing(answer_s=0.5)) as client:
+        with MustClient(str(link), timing=MustClientTiming(answer_s=0.5)) as client:
             assert client.read_status()["ups.status"] == "OL"
 
 
@@ -215,7 +219,7 @@ def test_noise_that_never_ends_is_given_up():
         thread = threading.Thread(target=babble)
         thread.start()
         try:
-            timing = Timing(answer_s=5, noise_s=0.5, quiet_s=30, retries=0)
+            timing = MustClientTiming(answer_s=5, noise_s=0.5, quiet_s=30, retries=0)
             with MustClient(ep20.device, timing=timing) as client:
                 assert failure(client.read_status).outcome == "crc"
         finally:

@@ -7,8 +7,7 @@ import pytest
 from ingest.config.model import MustSettings
 from ingest.demo.ups.ep20 import ON_LINE, DemoEP20
 from ingest.must import protocol, registers
-from ingest.must.client import MustClient
-from ingest.must.client import Timing as ClientTiming
+from ingest.must.client import MustClient, MustClientTiming
 from ingest.must.orders import MustOrders
 from ingest.must.reader import MustReader
 from ingest.pipeline.source_health import Health
@@ -18,7 +17,7 @@ from ingest.ups.orders import UpsOrder
 from ingest.ups.records import InstantCommand, Poll
 from tests.ingest.nut.lab import until
 
-FAST = ClientTiming(answer_s=0.2, late_s=0.3)
+FAST = MustClientTiming(answer_s=0.2, late_s=0.3)
 
 
 def order(number=1, command="beeper.disable", seconds=30.0, variable=None, value=None):

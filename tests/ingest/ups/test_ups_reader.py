@@ -9,7 +9,7 @@ from ingest.demo.ups.ep20 import ON_LINE, DemoEP20
 from ingest.demo.ups.models import DemoUps
 from ingest.demo.ups.upsd import DemoUpsd
 from ingest.must.reader import MustReader
-from ingest.nut.reader import TIMING, NutReader, Timing
+from ingest.nut.reader import TIMING, NutReader, NutReaderTiming
 from ingest.pipeline.source_health import Health
 from ingest.ups.order_queue import OrderQueue
 from ingest.ups.records import Poll, UpsFound, UpsGone
@@ -121,7 +121,7 @@ def test_odd_servers_are_read_all_the_same(upsd, fault):
     [("truncate_list", "timeout"), ("shift", "protocol"), ("denied", "denied"), ("drop", "closed")],
 )
 def test_wrong_answers_never_become_values(upsd, fault, outcome):
-    with Reading(upsd, timing=Timing(least_answer_s=0.5), ups=("rack",)) as reading:
+    with Reading(upsd, timing=NutReaderTiming(least_answer_s=0.5), ups=("rack",)) as reading:
         assert until(reading.polls, bool)
         upsd.fail(fault)
         assert until(lambda: reading.polls(outcome=outcome), bool, 12)
@@ -159,7 +159,7 @@ def test_a_ups_that_the_config_names_and_the_server_has_not(upsd):
 
 
 def test_upses_come_and_go_where_the_config_names_none(upsd):
-    with Reading(upsd, timing=Timing(list_s=0.2)) as reading:
+    with Reading(upsd, timing=NutReaderTiming(list_s=0.2)) as reading:
         assert until(reading.polls, bool)
         upsd.upses["shed"] = upsd.upses.pop("desk")
         assert until(lambda: reading.polls("shed@closet", "ok"), bool)
@@ -191,7 +191,7 @@ def test_a_driver_that_has_just_started_is_no_data(upsd):
 def test_a_reader_ends_at_once_even_where_it_waits_for_an_answer(upsd, fault):
     """An answer, and the next poll, would be waited for a minute."""
     pace = {"poll_s": 600, "status_s": 0.1 if fault else 600}
-    reading = Reading(upsd, timing=Timing(answer_s=60, least_answer_s=60), **pace)
+    reading = Reading(upsd, timing=NutReaderTiming(answer_s=60, least_answer_s=60), **pace)
     assert until(reading.polls, bool)
     if fault:
         upsd.fail(fault)
