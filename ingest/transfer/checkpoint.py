@@ -12,7 +12,7 @@ from ingest.db.connection import transaction
 from ingest.db.reserved_ids import NUMBERED
 from ingest.db.rowid_search import ends as ends_of
 from ingest.db.time import format_utc
-from ingest.transfer.streams import Stream
+from ingest.transfer.streams import ImportStream
 
 COLUMNS = (
     "id, kind, stream, target, position, mark, last_at, after_at, rows, stored, skipped, numbers, first_id, "
@@ -59,7 +59,9 @@ class Checkpoint:
         return ids
 
 
-def find_checkpoint(connection: Connection, kind: str, stream: Stream, target: str) -> Checkpoint | None:
+def find_checkpoint(
+    connection: Connection, kind: str, stream: ImportStream, target: str
+) -> Checkpoint | None:
     """Where the stream goes on: the latest checkpoint that its file still proves; None for a new file."""
     rows = connection.execute(
         f"select {COLUMNS} from imports where kind = ? and stream = ? and target = ? "
@@ -77,7 +79,7 @@ def find_checkpoint(connection: Connection, kind: str, stream: Stream, target: s
 def open_checkpoint(
     connection: Connection,
     kind: str,
-    stream: Stream,
+    stream: ImportStream,
     target: str,
     file: str,
     after: Checkpoint | None = None,

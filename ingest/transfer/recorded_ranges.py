@@ -34,27 +34,27 @@ and samples > (select count(*) from ups_samples where ups = ?1 and sampled_at >=
 IS_READ = "select 1 from ingest_status where source = ? and state <> 'stopped' and heartbeat_at > ?"
 
 
-class TimeRange(NamedTuple):
+class RecordedRange(NamedTuple):
     """From `start` to `end`, both included, UTC text."""
 
     start: str
     end: str
 
 
-def heard_ranges(connection: Connection, gateway: int) -> list[TimeRange]:
+def heard_ranges(connection: Connection, gateway: int) -> list[RecordedRange]:
     """Ranges of messages of this gateway that were not imported; where those are pruned, of readings."""
     buckets = connection.execute(MESSAGES, (gateway,)).fetchall()
     first = buckets[0][0] if buckets else NO_END
     channels = (gateway << 24, ((gateway + 1) << 24) - 1)
     ranges = [
-        TimeRange(format_utc(parse_utc(start) - SLACK_S), format_utc(parse_utc(end) + SLACK_S))
+        RecordedRange(format_utc(parse_utc(start) - SLACK_S), format_utc(parse_utc(end) + SLACK_S))
         for start, end in _join([*connection.execute(READINGS, (*channels, first)), *buckets])
     ]
     (name,) = connection.execute("select name from gateways where id = ?", (gateway,)).fetchone()
     return _with_open_end(connection, ranges, name)
 
 
-def sampled_ranges(connection: Connection, ups: int, checkpoint: Checkpoint) -> list[TimeRange]:
+def sampled_ranges(connection: Connection, ups: int, checkpoint: Checkpoint) -> list[RecordedRange]:
     """Ranges of samples of this UPS that came neither with this import nor with one of the same file.
 
     Where they are pruned, of the hours that they were summed up to.
@@ -66,7 +66,7 @@ def sampled_ranges(connection: Connection, ups: int, checkpoint: Checkpoint) -> 
     return _with_open_end(connection, _join([*old, *samples]), _source(connection, ups))
 
 
-def unimported_sample_ranges(connection: Connection, ups: int) -> list[TimeRange]:
+def unimported_sample_ranges(connection: Connection, ups: int) -> list[RecordedRange]:
     """Ranges of samples of this UPS that came with no import at all."""
     return _with_open_end(
         connection, _join(connection.execute(NOT_IMPORTED, (ups,))), _source(connection, ups)
@@ -81,7 +81,7 @@ def _source(connection: Connection, ups: int) -> str:
 class LazyRanges:
     """Ranges as they were found last; for younger times they are looked up again, every AGAIN_S at most."""
 
-    def __init__(self, find: Callable[[], list[TimeRange]]) -> None:
+    def __init__(self, find: Callable[[], list[RecordedRange]]) -> None:
         self._find = find
         self._look_up()
 
@@ -89,39 +89,39 @@ class LazyRanges:
         self._found_at, self._again = time.time(), time.monotonic() + AGAIN_S
         self._ranges = self._find()
 
-    def at(self, at: float) -> list[TimeRange]:
+    def at(self, at: float) -> list[RecordedRange]:
         """The ranges, with that of the time `at` (unix seconds) among them."""
         if at > self._found_at and time.monotonic() > self._again:
             self._look_up()
         return self._ranges
 
 
-def _join(buckets: Iterable[tuple[str, str]]) -> list[TimeRange]:
-    ranges: list[TimeRange] = []
+def _join(buckets: Iterable[tuple[str, str]]) -> list[RecordedRange]:
+    ranges: list[RecordedRange] = []
     for start, end in buckets:
         if ranges and parse_utc(start) - parse_utc(ranges[-1].end) <= GAP_S:
-            ranges[-1] = TimeRange(ranges[-1].start, max(end, ranges[-1].end))
+            ranges[-1] = RecordedRange(ranges[-1].start, max(end, ranges[-1].end))
         else:
-            ranges.append(TimeRange(start, end))
+            ranges.append(RecordedRange(start, end))
     return ranges
 
 
-def _with_open_end(connection: Connection, ranges: list[TimeRange], source: str) -> list[TimeRange]:
+def _with_open_end(connection: Connection, ranges: list[RecordedRange], source: str) -> list[RecordedRange]:
     """The last range has no end while the reader of this source is alive and has just recorded something."""
     now = time.time()
     if not ranges or ranges[-1].end <= format_utc(now - GAP_S):
         return ranges
     if connection.execute(IS_READ, (source, format_utc(now - LATE_S))).fetchone():
-        ranges[-1] = TimeRange(ranges[-1].start, NO_END)
+        ranges[-1] = RecordedRange(ranges[-1].start, NO_END)
     return ranges
 
 
-def contains(ranges: list[TimeRange], at: float) -> bool:
+def contains(ranges: list[RecordedRange], at: float) -> bool:
     """True when the time `at` (unix seconds) lies in one of the ranges."""
     return overlaps(ranges, at, at)
 
 
-def overlaps(ranges: list[TimeRange], start: float, end: float) -> bool:
+def overlaps(ranges: list[RecordedRange], start: float, end: float) -> bool:
     """True when one of the ranges, or a part of it, lies from `start` to `end` (unix seconds)."""
     place = bisect_right(ranges, format_utc(end), key=lambda found: found.start)
     return place > 0 and format_utc(start) <= ranges[place - 1].end

@@ -25,7 +25,7 @@ from ingest.transfer.checkpoint import (
 )
 from ingest.transfer.records import Item, Skip
 from ingest.transfer.sink import ImportSink
-from ingest.transfer.streams import Stream
+from ingest.transfer.streams import ImportStream
 
 
 class Progress(Protocol):
@@ -67,7 +67,7 @@ class StreamImport:
     def __init__(
         self,
         connection: Connection,
-        stream: Stream,
+        stream: ImportStream,
         sink: ImportSink,
         *,
         kind: str,

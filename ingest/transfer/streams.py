@@ -19,7 +19,7 @@ POWERS = [1 << exponent for exponent in range(40)]
 Row = tuple[Any, ...]  # what another program's table holds
 
 
-class Stream(ABC):
+class ImportStream(ABC):
     """The places of a file in order, from the beginning."""
 
     name: str
@@ -45,7 +45,7 @@ class Stream(ABC):
         """True for what was not read up to the position `known` and the time `last_at` (UTC text)."""
 
 
-class TextStream(Stream):
+class TextStream(ImportStream):
     """The lines of a file. A position is the offset behind a line, its mark the hash of all bytes before.
 
     `parser()` makes anew a function that takes the text of a line and returns an item, a Skip, or None for
@@ -97,7 +97,7 @@ class TextStream(Stream):
         return self._start >= known
 
 
-class TableStream(Stream):
+class TableStream(ImportStream):
     """The rows of a table by ascending id, its first column.
 
     The program may delete rows, the last ones too, and SQLite gives the highest ids to other rows then. So

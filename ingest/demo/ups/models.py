@@ -22,7 +22,7 @@ DRIVER = {
 }
 
 
-class Limit(NamedTuple):
+class WritableLimit(NamedTuple):
     """What a variable can be set to: STRING with a length, ENUM with values, RANGE with low and high."""
 
     kind: str
@@ -38,19 +38,19 @@ class Limit(NamedTuple):
         return None if value.isdigit() and low <= int(value) <= high else "INVALID-VALUE"
 
 
-def string(length: int) -> Limit:
+def string(length: int) -> WritableLimit:
     """Any text up to this length."""
-    return Limit("STRING", (length,))
+    return WritableLimit("STRING", (length,))
 
 
-def enum(*values: str) -> Limit:
+def enum(*values: str) -> WritableLimit:
     """One of these values."""
-    return Limit("ENUM", values)
+    return WritableLimit("ENUM", values)
 
 
-def between(low: int, high: int) -> Limit:
+def between(low: int, high: int) -> WritableLimit:
     """A whole number from low to high."""
-    return Limit("RANGE", (low, high))
+    return WritableLimit("RANGE", (low, high))
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class DemoUps:
 
     description: str
     variables: Callable[[float], dict[str, str]]
-    writable: dict[str, Limit] = field(default_factory=dict)
+    writable: dict[str, WritableLimit] = field(default_factory=dict)
     commands: tuple[str, ...] = ()
 
 

@@ -28,7 +28,7 @@ from ingest.transfer.records import (
 )
 from ingest.transfer.samples import INTERVAL_ROWS
 from ingest.transfer.sink import ImportSink
-from ingest.transfer.streams import Stream
+from ingest.transfer.streams import ImportStream
 from ingest.transfer.timestamps import TimestampParser
 from ingest.ups.figures import FIGURES, RATINGS, column
 
@@ -79,7 +79,7 @@ class CsvSource(LogSource):
         """True where the header names our columns."""
         return records_of(read_header(path)) is not None
 
-    def streams(self) -> Iterable[tuple[Stream, ImportSink]]:
+    def streams(self) -> Iterable[tuple[ImportStream, ImportSink]]:
         """The rows as samples or as messages."""
         self._refuse_backwards()
         if self.stream_name == "sample":

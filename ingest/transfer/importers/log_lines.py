@@ -11,7 +11,7 @@ from ingest.transfer.importers.source import ImportSource
 from ingest.transfer.records import ImportOptions, Item
 from ingest.transfer.samples import Samples, find_intervals
 from ingest.transfer.sink import ImportSink
-from ingest.transfer.streams import Stream, TextStream
+from ingest.transfer.streams import ImportStream, TextStream
 
 
 class LogSource(ImportSource):
@@ -32,6 +32,6 @@ class LogSource(ImportSource):
         """The lines, from the beginning."""
         return TextStream(self._path, self.stream_name, self.parser, self.head)
 
-    def streams(self) -> Iterable[tuple[Stream, ImportSink]]:
+    def streams(self) -> Iterable[tuple[ImportStream, ImportSink]]:
         """The lines as samples."""
         yield self.stream(), Samples(self._options, find_intervals(self.stream().items()))

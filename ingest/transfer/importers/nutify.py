@@ -24,7 +24,7 @@ from ingest.transfer.importers.source import ImportSource, Saved, StateImport
 from ingest.transfer.records import ImportOptions, Item, Sample, Skip, TransferError
 from ingest.transfer.samples import USUAL_S, Samples, find_intervals
 from ingest.transfer.sink import ImportSink
-from ingest.transfer.streams import Stream, TableStream, open_source, peek_tables, tables_of
+from ingest.transfer.streams import ImportStream, TableStream, open_source, peek_tables, tables_of
 from ingest.transfer.timestamps import TimestampParser
 from ingest.ups.figures import FIGURES, RATINGS, column
 
@@ -106,7 +106,7 @@ class NutifySource(ImportSource):
             return TimestampParser("UTC"), "timestamp_utc"
         return TimestampParser(self._options.timezone), "timestamp_tz"
 
-    def streams(self) -> Iterable[tuple[Stream, ImportSink]]:
+    def streams(self) -> Iterable[tuple[ImportStream, ImportSink]]:
         """The samples."""
         for table in (OLD, NEW):
             if table in self._tables:

@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 
 from ingest.transfer.records import ImportOptions
 from ingest.transfer.sink import ImportSink
-from ingest.transfer.streams import Stream
+from ingest.transfer.streams import ImportStream
 
 
 class Saved(NamedTuple):
@@ -43,7 +43,7 @@ class ImportSource(ABC):
     def recognises(cls, path: Path, options: ImportOptions) -> bool:
         """True for a file that this class reads."""
 
-    def streams(self) -> Iterable[tuple[Stream, ImportSink]]:
+    def streams(self) -> Iterable[tuple[ImportStream, ImportSink]]:
         """The streams of records and where they go."""
         return ()
 

@@ -22,11 +22,11 @@ from ingest.transfer.checkpoint import raise_topics
 from ingest.transfer.importers.source import ImportSource, Saved, StateImport
 from ingest.transfer.importers.tracker_firmware import save_firmware
 from ingest.transfer.messages import HEARD_HERE, Messages
-from ingest.transfer.recorded_ranges import TimeRange, contains, heard_ranges
+from ingest.transfer.recorded_ranges import RecordedRange, contains, heard_ranges
 from ingest.transfer.records import ImportOptions, Item, Skip, make_message
 from ingest.transfer.sink import ImportSink
 from ingest.transfer.states import merge_states
-from ingest.transfer.streams import Stream, TableStream, open_source, peek_tables, tables_of
+from ingest.transfer.streams import ImportStream, TableStream, open_source, peek_tables, tables_of
 from ingest.transfer.timestamps import TimestampParser
 
 NEEDED = {
@@ -53,7 +53,7 @@ class TrackerSource(ImportSource):
         self._tables = tables_of(self._source)
         self._options = options
         self.target = options.gateway_target
-        self._heard: list[TimeRange] | None = None
+        self._heard: list[RecordedRange] | None = None
 
     @classmethod
     def recognises(cls, path: Path, options: ImportOptions) -> bool:
@@ -65,7 +65,7 @@ class TrackerSource(ImportSource):
         """Close the file."""
         self._source.close()
 
-    def streams(self) -> Iterable[tuple[Stream, ImportSink]]:
+    def streams(self) -> Iterable[tuple[ImportStream, ImportSink]]:
         """The messages."""
         stream = TableStream(self._source, "message", MESSAGES, self._parser, time=6, at=self._at)
         yield stream, Messages(self._options)
@@ -107,13 +107,13 @@ class TrackerSource(ImportSource):
         except (ValueError, AttributeError):
             return None
 
-    def _recorded(self, connection: sqlite3.Connection) -> list[TimeRange]:
+    def _recorded(self, connection: sqlite3.Connection) -> list[RecordedRange]:
         """Ranges in which Voltkeeper heard everything itself: there, payloads are whole."""
         if self._heard is None:
             self._heard = heard_ranges(connection, self._options.gateway)
         return self._heard
 
-    def _unrecorded_at(self, text: str | None, recorded: list[TimeRange]) -> str | None:
+    def _unrecorded_at(self, text: str | None, recorded: list[RecordedRange]) -> str | None:
         """The time of what is known, None where it only fills in what Voltkeeper does not know."""
         at = self._at(text)
         return None if at and contains(recorded, parse_utc(at)) else at
@@ -139,7 +139,7 @@ class TrackerSource(ImportSource):
             raise_topics(connection, {"nodes"})
         return Saved(len(states), skipped)
 
-    def _node(self, row: TrackerRow, recorded: list[TimeRange]) -> NodeState:
+    def _node(self, row: TrackerRow, recorded: list[RecordedRange]) -> NodeState:
         node = NodeState(self._key(row["nid"]), self._options.gateway, row["nid"])
         node.sketch_name, node.protocol_version = row["sk_name"], row["api_ver"]
         if row["sk_version"] is not None:
