@@ -27,5 +27,5 @@ ROUTES = (
 
 @hookimpl
 def register_routes() -> Sequence[Route]:
-    """Routes for all who may read."""
+    """Routes that the right to read opens."""
     return ROUTES

@@ -67,5 +67,5 @@ ROUTES = (
 
 @hookimpl
 def register_routes(datasette: Datasette) -> Sequence[Route]:
-    """Pages for all who may read, and orders, which need rights."""
+    """Pages that the right to read opens, and orders, which need a right of their own."""
     return (*ROUTES, *(ups_orders.ROUTES if site_of(datasette).has_config else ()))

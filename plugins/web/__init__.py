@@ -1,1 +1,1 @@
-"""The web side: Datasette built with the house's access rules, its pages and everything that takes a POST."""
+"""The web side: Datasette built with the site's access rules, its pages and everything that takes a POST."""

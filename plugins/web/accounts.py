@@ -58,14 +58,14 @@ class PasswordChecker:
     ) -> None:
         self._hashes = hashes  # name -> hash
         self._verify = verify
-        self._hash_of_nobody = next(iter(hashes.values()), None) or hash_password("nobody")
+        self._dummy_hash = next(iter(hashes.values()), None) or hash_password("")
         self._thread = ThreadPoolExecutor(1, "password")
         self.waiting = 0
 
     async def check(self, name: str, password: str) -> bool:
         """True when the password is right. Takes as long for a name that does not exist."""
         loop = asyncio.get_running_loop()
-        known = self._hashes.get(name, self._hash_of_nobody)
+        known = self._hashes.get(name, self._dummy_hash)
         is_right = await loop.run_in_executor(self._thread, self._verify, password, known)
         return is_right and name in self._hashes
 

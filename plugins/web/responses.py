@@ -15,7 +15,7 @@ from plugins.web.site import Site
 OWN_PAGE = "page"  # `view_name` of the site's own pages in hooks
 TITLES = {401: "Not allowed", 403: "Not allowed", 404: "Not found"}
 REFUSED_POST = "Could not save"
-FAILED = "Something went wrong here. The log of `voltkeeper web` says what."
+FAILED = "Something went wrong here. The log of `voltkeeper web` has the details."
 
 log = logging.getLogger(__name__)
 

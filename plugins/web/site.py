@@ -40,7 +40,7 @@ class Site(Datasette):
     accounts: Accounts
     scheduler: Scheduler
     started: float  # time.monotonic() of the start
-    has_config: bool  # False for a plain `datasette`: nobody signs in, nothing is written
+    has_config: bool  # False for a plain `datasette`: no accounts, nothing is written
     cache: dict[str, Any]  # Any: what pages keep for some seconds from one request to the next
 
     def __init__(

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 async def run_job(datasette: Site, request: Request) -> Response:
-    """POST /-/maintenance/JOB: the job runs as soon as the one before it has ended."""
+    """POST /-/maintenance/CHORE: the job runs as soon as the one before it has ended."""
     name = request.url_vars["chore"]
     if name not in JOBS:
         return json_errors(404, f"There is no work called {name}: {', '.join(JOBS)}")
@@ -73,7 +73,7 @@ class FileResponse:
 
 
 async def download(datasette: Site, request: Request) -> Response | FileResponse:
-    """GET /-/maintenance/backup.db for users who may `maintain`: a consistent copy of now."""
+    """GET /-/maintenance/backup.db for users with the right `maintain`: a consistent copy of now."""
     refused = refusal(datasette, request.actor, "maintain")
     if refused:
         return await refuse(datasette, request, refused)

@@ -18,7 +18,7 @@ from nodes n join gateways g on g.id = n.gateway left join node_firmware f on f.
 IN_ORDER = " and g.configured and n.node_id > 0 order by n.smart_sleep_ms is not null, n.last_seen_at desc"
 
 
-class StoredFirmware(NamedTuple):
+class TargetFirmware(NamedTuple):
     """What of a stored firmware decides whether a node takes it. `blocks` are of 16 bytes."""
 
     id: int
@@ -53,7 +53,7 @@ class TargetNode(NamedTuple):
         """As in `Greenhouse (main/12)`."""
         return node_label(self.name, self.gateway, self.node_id)
 
-    def runs(self, firmware: StoredFirmware) -> bool:
+    def runs(self, firmware: TargetFirmware) -> bool:
         """True when the node has reported this very image."""
         return (
             (self.type, self.version) == (firmware.type, firmware.version)
@@ -112,7 +112,7 @@ def unreachable_reason(site: Site, node: TargetNode) -> str | None:
 
 
 def update_refusal(
-    connection: sqlite3.Connection, site: Site, node: TargetNode, firmware: StoredFirmware, confirmed: bool
+    connection: sqlite3.Connection, site: Site, node: TargetNode, firmware: TargetFirmware, confirmed: bool
 ) -> str | None:
     """Why this node cannot be updated to this firmware, or None. `confirmed`: another type is meant."""
     unreachable = unreachable_reason(site, node)

@@ -18,7 +18,7 @@ from plugins.web.actions.firmware import (
     store_firmware,
 )
 from plugins.web.actions.ota_nodes import (
-    StoredFirmware,
+    TargetFirmware,
     TargetNode,
     choose_nodes,
     find_target,
@@ -37,7 +37,7 @@ class Rollout(NamedTuple):
     """An update of one node or several to one firmware. `confirmed`: a node of another type is meant."""
 
     nodes: list[TargetNode]
-    firmware: StoredFirmware
+    firmware: TargetFirmware
     confirmed: bool
     actor: str
 
@@ -155,11 +155,11 @@ def update_row(connection: sqlite3.Connection, number: int) -> Row:
     return dict(row)
 
 
-def _stored(row: Row) -> StoredFirmware:
-    return StoredFirmware(*(row[name] for name in StoredFirmware._fields))
+def _stored(row: Row) -> TargetFirmware:
+    return TargetFirmware(*(row[name] for name in TargetFirmware._fields))
 
 
-def _find_firmware(connection: sqlite3.Connection, fields: Fields) -> StoredFirmware:
+def _find_firmware(connection: sqlite3.Connection, fields: Fields) -> TargetFirmware:
     if fields.text("firmware"):
         type, version = read_version(fields.text("firmware"), "firmware")
     else:

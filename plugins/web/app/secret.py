@@ -1,4 +1,4 @@
-"""The key that signs cookies: made once, kept in a file beside the database that nobody else may read."""
+"""The key that signs cookies: made once, kept in a private file beside the database."""
 
 import os
 import re
