@@ -128,6 +128,21 @@ def apc_rs_1600si(t: float, mains: Mains) -> dict[str, str]:
     }
 
 
+EATON_OUTLETS = {
+    "outlet.1.desc": "PowerShare Outlet 1",
+    "outlet.1.id": "2",
+    "outlet.1.status": "on",
+    "outlet.1.switchable": "yes",
+    "outlet.2.desc": "PowerShare Outlet 2",
+    "outlet.2.id": "3",
+    "outlet.2.status": "off",
+    "outlet.2.switchable": "yes",
+    "outlet.desc": "Main Outlet",
+    "outlet.id": "1",
+    "outlet.switchable": "no",
+}
+
+
 def eaton_3s_550(t: float, mains: Mains) -> dict[str, str]:
     """550 VA with two switched outlets.
 
@@ -137,49 +152,42 @@ def eaton_3s_550(t: float, mains: Mains) -> dict[str, str]:
     on_battery = mains.failure_at(t) is not None
     charge = battery.charge(mains, t)
     load = 12.4 + 1.4 * wobble("desk load", t, 1200) + 0.5 * wobble("desk fast", t, 30)
-    return DRIVER | {
-        "battery.charge": f"{charge:.0f}",
-        "battery.charge.low": "20",
-        "battery.runtime": f"{battery.runtime(charge) * 12.4 / load:.0f}",
-        "battery.type": "PbAc",
-        "device.mfr": "EATON",
-        "device.model": "Eaton 3S 550",
-        "device.serial": "000000000",
-        "device.type": "ups",
-        "driver.name": "usbhid-ups",
-        "driver.version": "2.8.0",
-        "driver.version.data": "MGE HID 1.46",
-        "input.transfer.high": "264",
-        "input.transfer.low": "184",
-        "outlet.1.desc": "PowerShare Outlet 1",
-        "outlet.1.id": "2",
-        "outlet.1.status": "on",
-        "outlet.1.switchable": "yes",
-        "outlet.2.desc": "PowerShare Outlet 2",
-        "outlet.2.id": "3",
-        "outlet.2.status": "off",
-        "outlet.2.switchable": "yes",
-        "outlet.desc": "Main Outlet",
-        "outlet.id": "1",
-        "outlet.switchable": "no",
-        "output.frequency.nominal": "50",
-        "output.voltage": "230.0" if on_battery else f"{mains.voltage(t):.1f}",
-        "output.voltage.nominal": "230",
-        "ups.beeper.status": "enabled",
-        "ups.delay.shutdown": "20",
-        "ups.delay.start": "30",
-        "ups.firmware": "02.08.0010",
-        "ups.load": f"{load:.0f}",
-        "ups.mfr": "EATON",
-        "ups.model": "Eaton 3S 550",
-        "ups.power.nominal": "550",
-        "ups.productid": "ffff",
-        "ups.serial": "000000000",
-        "ups.status": status(on_battery, charge, 20, True),
-        "ups.timer.shutdown": "-1",
-        "ups.timer.start": "-1",
-        "ups.vendorid": "0463",
-    }
+    return (
+        DRIVER
+        | EATON_OUTLETS
+        | {
+            "battery.charge": f"{charge:.0f}",
+            "battery.charge.low": "20",
+            "battery.runtime": f"{battery.runtime(charge) * 12.4 / load:.0f}",
+            "battery.type": "PbAc",
+            "device.mfr": "EATON",
+            "device.model": "Eaton 3S 550",
+            "device.serial": "000000000",
+            "device.type": "ups",
+            "driver.name": "usbhid-ups",
+            "driver.version": "2.8.0",
+            "driver.version.data": "MGE HID 1.46",
+            "input.transfer.high": "264",
+            "input.transfer.low": "184",
+            "output.frequency.nominal": "50",
+            "output.voltage": "230.0" if on_battery else f"{mains.voltage(t):.1f}",
+            "output.voltage.nominal": "230",
+            "ups.beeper.status": "enabled",
+            "ups.delay.shutdown": "20",
+            "ups.delay.start": "30",
+            "ups.firmware": "02.08.0010",
+            "ups.load": f"{load:.0f}",
+            "ups.mfr": "EATON",
+            "ups.model": "Eaton 3S 550",
+            "ups.power.nominal": "550",
+            "ups.productid": "ffff",
+            "ups.serial": "000000000",
+            "ups.status": status(on_battery, charge, 20, True),
+            "ups.timer.shutdown": "-1",
+            "ups.timer.start": "-1",
+            "ups.vendorid": "0463",
+        }
+    )
 
 
 def plain_650(t: float, mains: Mains) -> dict[str, str]:
