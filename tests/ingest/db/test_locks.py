@@ -2,15 +2,12 @@
 
 import os
 import signal
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from ingest.db.locks import LockedError, is_byte_locked, lock_byte, lock_file
 
-ROOT = Path(__file__).resolve().parents[3]
 HOLDS = """
 import sys, time
 from ingest.db.locks import lock_byte, lock_file
@@ -23,14 +20,11 @@ with lock_file(path):
 
 
 @pytest.fixture
-def holder(tmp_path):
+def holder(start, wait_for, tmp_path):
     """A process that holds the file `lock` and its byte 3."""
-    command = [sys.executable, "-c", HOLDS, str(tmp_path / "lock")]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        assert process.stdout.readline() == "held\n"
-        yield process
-        process.kill()
+    program = start(sys.executable, "-c", HOLDS, tmp_path / "lock")
+    wait_for(lambda: "held" in program.text, timeout=60)
+    return program
 
 
 def test_a_lock_that_another_process_holds_is_refused_with_a_message_until_that_dies(holder, tmp_path):
@@ -40,8 +34,7 @@ def test_a_lock_that_another_process_holds_is_refused_with_a_message_until_that_
     with pytest.raises(LockedError, match="byte 3"):
         lock_byte(path, 3)
     assert is_byte_locked(path, 3) and not is_byte_locked(path, 2)
-    holder.send_signal(signal.SIGKILL)
-    holder.wait(10)
+    holder.end(signal.SIGKILL)
     assert not is_byte_locked(path, 3)
     with lock_file(path, wait=False):
         os.close(lock_byte(path, 3))

@@ -71,7 +71,7 @@ def test_it_is_one_moment_of_a_file_that_is_written(house, tmp_path):
             back_up(house.database, tmp_path / f"{number}.db")
     finally:
         stop.set()
-        writer.join()
+        writer.join(60)
     for number in range(3):
         copy = sqlite3.connect(tmp_path / f"{number}.db")
         one, other = copy.execute(

@@ -94,9 +94,9 @@ def test_nothing_that_is_said_meanwhile_is_lost(live, ask, wait_for):
             worker = threading.Thread(target=work)
             worker.start()
         time.sleep(0.005)
-    worker.join()
+    worker.join(60)
     stop.set()
-    thread.join()
+    thread.join(60)
     wait_for(
         lambda: (
             ask("select count(*), count(distinct payload) from messages where payload like 'live %'")

@@ -157,7 +157,7 @@ def test_items_of_several_threads_are_all_stored_in_the_order_of_each(deck):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     writer.stop()
     assert deck.count() == 8000
     assert writer.backlog == 0

@@ -133,12 +133,19 @@ def test_two_programs_share_a_rotated_file(tmp_path, start):
     assert len(files) > 3
 
 
-def test_no_thread_waits_for_a_log_that_no_program_reads():
-    pipe = subprocess.PIPE
+def test_no_thread_waits_for_a_log_that_no_program_reads(tmp_path, wait_for):
+    pipe, output = subprocess.PIPE, tmp_path / "output.txt"
     command = [sys.executable, "-c", HELD]
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=ROOT) as program:
-        assert program.stdout.readline() == "went on\n"  # 400 KB were logged, and a pipe holds 64
-        _, log = program.communicate("\n", timeout=20)
+    with (
+        output.open("w") as file,
+        subprocess.Popen(command, stdin=pipe, stdout=file, stderr=pipe, text=True, cwd=ROOT) as program,
+    ):
+        try:
+            # 400 KB were logged, and a pipe holds 64
+            wait_for(lambda: output.read_text() == "went on\n", timeout=60)
+            _, log = program.communicate("\n", timeout=60)
+        finally:
+            program.kill()
     shown = [line for line in log.splitlines() if " event " in line]
     left_out = re.findall(r"WARNING ingest: (\d+) lines? (?:were|was) left out here", log)
     assert (
