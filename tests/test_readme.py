@@ -238,3 +238,11 @@ def test_the_question_of_ones_own_is_a_query_of_metadata():
         block for block in re.findall(r"```yaml\n(.*?)```", README, re.S) if block.startswith("warm_rooms")
     )
     assert set(yaml.safe_load(block)["warm_rooms"]) == {"title", "sql", "fragment"}
+
+
+def test_every_file_that_the_readme_names_is_there():
+    names = set(re.findall(r"`((?:voltkeeper|plugins|reporting|ingest|ota|tests|templates)/[\w./]*)`", README))
+    assert len(names) > 25
+    assert [name for name in names if not (ROOT / name).exists()] == []
+    for command in re.findall(r"pytest (\S+)", README):
+        assert (ROOT / command).is_file()
