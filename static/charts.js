@@ -20,7 +20,7 @@ function nearest(svg, number, x) {
   return found;
 }
 
-function tell(figure, share) {
+function showReadout(figure, share) {
   const svg = figure.querySelector("svg.plot"), low = Number(figure.dataset.low), high = Number(figure.dataset.high);
   const cursor = svg.querySelector(".cursor");
   cursor.setAttribute("x1", share * 1000);
@@ -35,7 +35,7 @@ function tell(figure, share) {
   figure.querySelector(".readout").textContent = `${time}: ${values.join(", ")} ${figure.dataset.unit}`;
 }
 
-function rest() {
+function hideReadouts() {
   start = null;
   for (const one of figures()) {
     one.querySelector(".readout").textContent = "";
@@ -43,13 +43,13 @@ function rest() {
   }
 }
 
-// On the document, so that charts which come later are heard, too.
+// On the document, so that charts which are added later work, too.
 let start = null;
 const under = (event) => event.target.closest?.("svg.chart")?.closest("figure[data-since]");
 document.addEventListener("pointermove", (event) => {
   const figure = under(event);
-  if (figure) figures().forEach((one) => tell(one, across(figure, event)));
-  else rest();
+  if (figure) figures().forEach((one) => showReadout(one, across(figure, event)));
+  else hideReadouts();
 });
 document.addEventListener("pointerdown", (event) => { start = under(event) ? across(under(event), event) : null; });
 document.addEventListener("pointerup", (event) => {
@@ -64,5 +64,5 @@ document.addEventListener("pointerup", (event) => {
   url.searchParams.set("until", moment(figure, ends[1]).toISOString());
   location.assign(url);
 });
-document.documentElement.addEventListener("pointerleave", rest);
-document.addEventListener("pointercancel", rest);
+document.documentElement.addEventListener("pointerleave", hideReadouts);
+document.addEventListener("pointercancel", hideReadouts);

@@ -1,4 +1,4 @@
-// Pages of ours that stay as they are now: asks what has changed, takes the page anew, and changes what differs in place.
+// The site's own pages update themselves: this polls for changes, loads the page again, and patches what differs.
 // Without this file a page shows the same, as it was when it was loaded.
 
 const PULSE = new URL("../-/pulse.json", document.currentScript.src); // right below a path prefix too
@@ -8,7 +8,7 @@ const button = document.getElementById("live");
 const parts = () => [...document.querySelectorAll("[data-live]:not([data-live=''])")];
 let seen = null, failures = 0, ahead = null, answered = Date.now(), taken = Date.now(), timer = null;
 let running = true;
-try { running = localStorage.getItem("live") !== "off"; } catch { /* it is remembered nowhere then */ }
+try { running = localStorage.getItem("live") !== "off"; } catch { /* it is not remembered then */ }
 
 function show() {
   const age = Math.round((Date.now() - answered) / 1000);
@@ -21,14 +21,14 @@ function show() {
   for (const time of document.querySelectorAll("time[data-ago]")) {
     const seconds = Math.max(0, (Date.now() + ahead - Date.parse(time.dateTime)) / 1000);
     const [, divisor, unit] = UNITS.find(([limit]) => seconds < limit);
-    const words = `${Math.round(seconds / divisor)} ${unit} ago`;
-    if (time.textContent !== words) time.textContent = words;
+    const age = `${Math.round(seconds / divisor)} ${unit} ago`;
+    if (time.textContent !== age) time.textContent = age;
   }
 }
 
 async function ask(url, accept) {
   const response = await fetch(url, { headers: { accept }, cache: "no-store", signal: AbortSignal.timeout?.(20000) });
-  if (!response.ok || response.redirected) throw new Error(response.status); // to sign in, say
+  if (!response.ok || response.redirected) throw new Error(response.status); // such as to the sign-in page
   return response;
 }
 

@@ -1,4 +1,4 @@
-// The theme that was chosen in this browser, before anything is painted: light, dark, or what the system says.
+// The theme that was chosen in this browser, before anything is painted: light, dark, or as the system is set.
 (() => {
   const root = document.documentElement;
   const choose = (theme) => {
@@ -7,7 +7,7 @@
     document.querySelector("meta[name=color-scheme]").content = theme || "light dark";
   };
   const stored = () => {
-    try { return localStorage.getItem("theme"); } catch { return null; } // it is remembered nowhere then
+    try { return localStorage.getItem("theme"); } catch { return null; } // it is not remembered then
   };
   const known = (theme) => (["light", "dark"].includes(theme) ? theme : "");
   choose(known(stored()));

@@ -1,32 +1,32 @@
 // The page of a UPS: a second press within a few seconds confirms an order.
-// Without this file the buttons lead to a page that asks.
+// Without this file the buttons lead to a page that asks for confirmation.
 
 const ARMED_MS = 4000;
-const said = document.getElementById("order-armed");
+const announcement = document.getElementById("order-armed");
 let armed = null, disarming = null;
 
 function disarm() {
   clearTimeout(disarming);
   if (!armed) return;
-  armed.textContent = armed.dataset.words;
+  armed.textContent = armed.dataset.label;
   delete armed.dataset.keep;
   armed.classList.remove("armed");
   armed = null;
-  said.textContent = "";
+  announcement.textContent = "";
 }
 
 function arm(button) {
   disarm();
   armed = button;
-  button.dataset.words = button.textContent;
+  button.dataset.label = button.textContent;
   button.dataset.keep = ""; // live.js leaves it as it is
   button.textContent = "Press again to confirm";
   button.classList.add("armed");
-  said.textContent = `${button.dataset.words}: press again within ${ARMED_MS / 1000} seconds to confirm`;
+  announcement.textContent = `${button.dataset.label}: press again within ${ARMED_MS / 1000} seconds to confirm`;
   disarming = setTimeout(disarm, ARMED_MS);
 }
 
-// What the form says, as a POST with the token of this page.
+// Sends the form as a POST with the token of this page.
 function send(form, button) {
   const post = document.getElementById("order-post");
   post.action = form.getAttribute("action");
@@ -44,7 +44,7 @@ document.addEventListener("submit", (event) => {
   const form = event.target.closest("form[data-order]");
   if (!form) return;
   const button = event.submitter || form.querySelector("button");
-  if (button.hasAttribute("data-danger")) return; // the page that asks says what it may cost
+  if (button.hasAttribute("data-danger")) return; // the page that asks for confirmation describes the risk
   event.preventDefault();
   if (button === armed) send(form, button);
   else arm(button);

@@ -5,17 +5,17 @@ document.addEventListener("click", (event) => {
   }
 });
 
-// A tap on an age tells its time for a while.
+// A tap on an age shows its time for a while.
 document.addEventListener("click", (event) => {
   const time = event.target.closest?.("time[data-ago][title]");
   if (!time || time.closest("a")) return;
-  const words = time.textContent;
+  const age = time.textContent;
   time.removeAttribute("data-ago");
   time.textContent = time.title;
-  setTimeout(() => { time.setAttribute("data-ago", ""); time.textContent = words; }, 4000);
+  setTimeout(() => { time.setAttribute("data-ago", ""); time.textContent = age; }, 4000);
 });
 
-// On a phone the row of pages is wider than the screen: the page that is open stands in sight.
+// On a phone the row of pages is wider than the screen: the current page is scrolled into view.
 {
   const open = document.querySelector("header.house nav a[aria-current]")?.getBoundingClientRect();
   const row = document.querySelector("header.house nav");
