@@ -163,7 +163,7 @@ def energy_bars(rows: Sequence[Row], period: Period) -> BarChart | None:
     return BarChart(
         f"By the {period.step}",
         "kWh",
-        f"The house in each {period.step}; at most {most:.2f}{NARROW_SPACE}kWh.",
+        f"All UPSes in each {period.step}; at most {most:.2f}{NARROW_SPACE}kWh.",
         draw_bars(
             [
                 (known.get(label), f"{label}: {format_figure(known.get(label), 'kWh')}")
