@@ -12,7 +12,6 @@ from ingest.must.orders import MustOrders
 from ingest.must.registers import COMMANDS, SETTING_NAMES, setting_variables
 from ingest.pipeline.source_health import Health
 from ingest.ups.order_queue import OrderQueue
-from ingest.ups.orders import UpsOrder
 from ingest.ups.polling import FullAnswer, SourceError, SourceReader, UpsError
 from ingest.ups.records import UpsControls, UpsItem
 
@@ -78,10 +77,6 @@ class MustReader(SourceReader):
         self._status: tuple[float, dict[str, str]] | None = None  # when it was read, monotonic s; variables
         self._settings: dict[str, str] = {}
         self._settings_due = 0.0
-
-    def add(self, order: UpsOrder) -> None:
-        """Take an order, from any thread."""
-        self._orders.queue.add(order)
 
     def _open(self) -> None:
         try:

@@ -202,7 +202,7 @@ class Reading:
 
 def test_the_reader_sends_between_two_polls_and_does_not_wait_for_the_next(device):
     with Reading(device) as reading:
-        reading.reader.add(order())
+        reading.queue.add(order())
         assert until(
             lambda: [update.state for update in reading.updates], lambda states: len(states) == 2
         ) == [
@@ -220,8 +220,8 @@ def test_an_unplugged_device_is_waited_for_and_gets_the_order_when_it_is_back(tm
     link = tmp_path / "ttyUSB0"
     with DemoEP20(lambda t: ON_LINE, link=link) as device, Reading(device) as reading:
         device.unplug()
-        reading.reader.add(order())
-        reading.reader.add(order(2, "beeper.enable", seconds=1.0))
+        reading.queue.add(order())
+        reading.queue.add(order(2, "beeper.enable", seconds=1.0))
         assert until(lambda: [update.state for update in reading.updates], bool, 15) == ["expired"]
         assert reading.updates[0].order.id == 2
         assert writes(device) == []
