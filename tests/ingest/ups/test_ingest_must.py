@@ -180,10 +180,11 @@ def test_bad_answers_store_no_sample_and_are_told_apart(ingest, device, fault, o
 
     assert until(failures, bool) == {outcome}
     assert until(lambda: ingest.polls("garage")[-1]["outcome"], lambda found: found == outcome) == outcome
-    began = now()
+    failing_since = at(ingest.wait_event("garage", "COMMBAD")["started_at"])
+    healed = now()
     device.fail(None)
-    sample = ingest.wait_sample("garage", began - 2)
-    assert at(sample["sampled_at"]) > began
+    sample = ingest.wait_sample("garage", failing_since)
+    assert at(sample["sampled_at"]) > healed
     ingest.wait_event("garage", "COMMBAD", is_open=False)
     assert ingest.events("garage", "ONBATT")[-1]["ended_at"] and len(ingest.events("garage", "ONBATT")) == 1
 
