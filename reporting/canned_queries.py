@@ -24,12 +24,12 @@ class CannedQuery(NamedTuple):
     sql: str
     params: tuple[str, ...]
 
-    def fill(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def fill(self, given: Mapping[str, Any]) -> dict[str, Any]:  # Any: values that SQLite takes
         """The parameters to run it with."""
         return {**dict.fromkeys(self.params, ""), **given}
 
 
-def parse_queries(queries: Mapping[str, Any]) -> dict[str, CannedQuery]:
+def parse_queries(queries: Mapping[str, Any]) -> dict[str, CannedQuery]:  # Any: YAML
     """The entries under `queries:` of metadata.yml by name. Any: YAML."""
     return {
         name: CannedQuery(query["sql"], tuple(query.get("params") or ())) for name, query in queries.items()
@@ -53,7 +53,7 @@ class QueryReader:
     ) -> None:
         self._connection, self._queries, self._limit_s = connection, queries, limit_s
 
-    def run(self, name: str, params: Mapping[str, Any]) -> Rows:
+    def run(self, name: str, params: Mapping[str, Any]) -> Rows:  # Any: values that SQLite takes
         """Rows of a canned query; None when it took too long."""
         query = self._queries[name]
         return self.select(query.sql, query.fill(params))

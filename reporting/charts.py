@@ -40,7 +40,7 @@ class Point(NamedTuple):
     high: float
 
 
-class Series(NamedTuple):
+class ChartSeries(NamedTuple):
     """One line of a chart."""
 
     label: str
@@ -164,7 +164,7 @@ class LineChartData:
 
     title: str
     unit: str
-    series: Sequence[Series]
+    series: Sequence[ChartSeries]
     since: float
     until: float
     shaded: Sequence[Interval] = ()
@@ -172,7 +172,7 @@ class LineChartData:
     floor: float | None = None
     mains: bool = False
 
-    def shown(self) -> list[tuple[int, Series]]:
+    def shown(self) -> list[tuple[int, ChartSeries]]:
         """Series that have points, with their numbers: a label has one colour on every chart of a page."""
         return [(number, series) for number, series in enumerate(self.series, 1) if series.points]
 
@@ -248,7 +248,7 @@ def cut_at_gaps(points: Sequence[Point]) -> list[list[Point]]:
     return pieces
 
 
-def _draw_series(number: int, series: Series, scale: Scale) -> Line:
+def _draw_series(number: int, series: ChartSeries, scale: Scale) -> Line:
     lines, bands = [], []
     for piece in cut_at_gaps(series.points):
         if len(piece) == 1:

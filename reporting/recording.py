@@ -14,6 +14,6 @@ class RecordingStart(NamedTuple):
     whole: str | None = None
 
     @classmethod
-    def parse(cls, row: Mapping[str, Any]) -> "RecordingStart":
+    def parse(cls, row: Mapping[str, Any]) -> "RecordingStart":  # Any: a row of SQLite
         """The row of RECORDING_START. Any: a row of SQLite."""
         return cls(row["ups"], row["whole"])

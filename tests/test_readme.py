@@ -241,7 +241,9 @@ def test_the_question_of_ones_own_is_a_query_of_metadata():
 
 
 def test_every_file_that_the_readme_names_is_there():
-    names = set(re.findall(r"`((?:voltkeeper|plugins|reporting|ingest|ota|tests|templates)/[\w./]*)`", README))
+    names = set(
+        re.findall(r"`((?:voltkeeper|plugins|reporting|ingest|ota|tests|templates)/[\w./]*)`", README)
+    )
     assert len(names) > 25
     assert [name for name in names if not (ROOT / name).exists()] == []
     for command in re.findall(r"pytest (\S+)", README):

@@ -23,8 +23,8 @@ PACKAGES = (
 SHIM = "ingest.__main__"  # `python -m ingest` of 0.1: it calls the command line
 LEVELS = 8
 LINES, COMPLEXITY = 50, 15
-EXEMPTIONS = {"noqa": 12, "type: ignore": 12, "Any": 40}
-WEB_FRAMEWORKS = ("datasette", "starlette", "uvicorn", "jinja2")
+EXEMPTIONS = {"noqa": 9, "type: ignore": 1, "Any": 48}
+WEB_FRAMEWORKS = ("datasette", "starlette", "uvicorn")
 INPUT_OUTPUT = frozenset(
     "asyncio os pathlib select serial socket sqlite3 sqlite_utils subprocess threading time".split()
 )
@@ -75,6 +75,12 @@ def unit_of(module):
     return module if has_sub_packages else package
 
 
+def storey_of(module):
+    """What counts as a level: a top-level package; within `ingest` a sub-package, or a module of its root."""
+    package, _, rest = module.partition(".")
+    return ".".join(module.split(".")[:2]) if package == "ingest" and rest else package
+
+
 def graph_of(unit):
     """Unit -> units that it imports, without itself."""
     graph = defaultdict(set)
@@ -85,7 +91,7 @@ def graph_of(unit):
     return graph
 
 
-@pytest.mark.parametrize("unit", [unit_of, str], ids=["packages", "modules"])
+@pytest.mark.parametrize("unit", [storey_of, unit_of, str], ids=["packages", "sub-packages", "modules"])
 def test_no_import_cycle(unit):
     try:
         TopologicalSorter(graph_of(unit)).prepare()
@@ -109,7 +115,7 @@ def rank(module):
 
 
 def test_few_levels():
-    graph, levels = graph_of(unit_of), {}
+    graph, levels = graph_of(storey_of), {}
     for unit in TopologicalSorter(graph).static_order():
         levels[unit] = 1 + max((levels[other] for other in graph[unit]), default=0)
     assert max(levels.values()) <= LEVELS, sorted(levels.items(), key=lambda item: -item[1])

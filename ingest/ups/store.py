@@ -81,7 +81,13 @@ class UpsStore:
         return ups
 
     def _resume(
-        self, id: int, name: str, source: str, address: str, label: str, *columns: Any
+        self,
+        id: int,
+        name: str,
+        source: str,
+        address: str,
+        label: str,
+        *columns: Any,  # Any: of SQLite
     ) -> TrackedUps:  # Any: as SQLite gives them
         """Track a UPS that the file knows."""
         ups = self._track(name, source, id)

@@ -107,7 +107,11 @@ class TrackedUps:
         )
 
     def resume(
-        self, connection: sqlite3.Connection, address: str, label: str, columns: Iterable[Any]
+        self,
+        connection: sqlite3.Connection,
+        address: str,
+        label: str,
+        columns: Iterable[Any],  # Any: of SQLite
     ) -> None:
         """Go on from the file: `columns` are the values of COLUMNS (Any: as SQLite gives them)."""
         self.address, self.label = address, label

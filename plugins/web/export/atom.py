@@ -28,7 +28,7 @@ parts as materialized (
 select c.*, p.names as outage_names from chosen c left join parts p on p.event = c.id order by c.id desc"""
 
 
-class Entry(NamedTuple):
+class FeedEntry(NamedTuple):
     """An event as the feed has it. Times are UTC texts."""
 
     id: str
@@ -79,14 +79,14 @@ async def _render(
     return NOT_XML.sub("", text)
 
 
-def _entry(event: Row, timezone: str, address: Callable[[str], str]) -> Entry:
+def _entry(event: Row, timezone: str, address: Callable[[str], str]) -> FeedEntry:
     parts = [
         f"Began {format_local(event['started_at'], timezone)}",
         f"lasted {format_length(event['seconds'])}" if event["ended_at"] else "ongoing",
         event["detail"],
         event["outage_names"] and f"mains outage at {event['outage_names']}",
     ]
-    return Entry(
+    return FeedEntry(
         entry_id(event),
         f"{event['name']}: {event['words']}",
         event["started_at"],

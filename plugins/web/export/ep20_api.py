@@ -55,7 +55,7 @@ async def telemetry(datasette: Site, request: Request) -> Response:
     if ups is None:
         return json_errors(404, f"No UPS {name}" if name else "No UPS was read so far")
     figures = {} if is_old(ups) else ups
-    body: dict[str, Any] = {field: figures.get(column) for field, column in FIELDS.items()}
+    body: dict[str, Any] = {field: figures.get(name) for field, name in FIELDS.items()}  # Any: JSON
     for field in WHOLE:
         if body[field] is not None:
             body[field] = round(body[field])

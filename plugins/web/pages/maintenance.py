@@ -62,12 +62,12 @@ async def maintenance(datasette: Site, request: Request) -> Response:
     return await page(datasette, request, "pages/-/maintenance.html", context)
 
 
-def read_figures(config: Config) -> dict[str, Any]:
+def read_figures(config: Config) -> dict[str, Any]:  # Any: JSON
     """Everything about the file, within LIMIT_S; to be called on a thread of its own. Any: as JSON has it."""
     deadline = time.monotonic() + LIMIT_S
     with closing(connect(config.database, readonly=True)) as connection:
         connection.set_progress_handler(lambda: int(time.monotonic() > deadline), 10_000)
-        answers: dict[str, Any] = {
+        answers: dict[str, Any] = {  # Any: JSON
             "file": _file(config, connection),
             "chores": _jobs(config, connection),
             "versions": _versions(connection),

@@ -40,7 +40,7 @@ QUERIES = {
 Filters: TypeAlias = dict[str, str]
 
 
-class Entry(NamedTuple):
+class LogEntry(NamedTuple):
     """A message, or an order where it was sent: its row, when, and as text."""
 
     kind: str  # message or order
@@ -61,7 +61,7 @@ class Log(NamedTuple):
     """A page of the log. `more` is the id to go on from; `end` where the search ended with too few."""
 
     slow: bool = False
-    entries: Sequence[Entry] = ()
+    entries: Sequence[LogEntry] = ()
     messages: int = 0
     more: int | None = None
     end: SearchEnd | None = None
@@ -93,7 +93,7 @@ async def radio(datasette: Site, request: Request) -> Response:
     return await page(datasette, request, "pages/radio.html", context)
 
 
-def _filter_options(found: dict[str, list[Row] | None]) -> dict[str, Any]:
+def _filter_options(found: dict[str, list[Row] | None]) -> dict[str, Any]:  # Any: template variables
     """What the filters offer."""
     symbols = {
         command.name: [type.name for type in TYPES[command][1]]
@@ -167,7 +167,7 @@ async def _find_end(site: Site, chosen: Filters, start: int | None) -> SearchEnd
     return SearchEnd(rows[0]["id"], rows[0]["at"], looked) if rows else None
 
 
-def _describe_message(row: Row, metric: dict[str, bool]) -> Entry:
+def _describe_message(row: Row, metric: dict[str, bool]) -> LogEntry:
     is_metric = metric.get(row["gateway"], True)
     if row["echo"]:
         order = describe_order("", row["line"], is_metric)
@@ -176,12 +176,12 @@ def _describe_message(row: Row, metric: dict[str, bool]) -> Entry:
         description = describe_message(
             row["command"], row["type"], row["payload"], row["child_id"], is_metric
         )
-    return Entry("message", row, row["received_at"], description)
+    return LogEntry("message", row, row["received_at"], description)
 
 
 async def _read_orders(
     site: Site, chosen: Filters, before: int | None, oldest: str, metric: dict[str, bool]
-) -> list[Entry]:
+) -> list[LogEntry]:
     """Orders from the time `oldest` up to the message `before` that match the filters; newest first."""
     until = "9"  # after every time
     if before is not None:
@@ -205,11 +205,11 @@ async def _read_orders(
     for row in rows or []:
         order = describe_order(row["order"], row["line"], metric.get(row["gateway"], True))
         if chosen.get("command") in (None, order.command) and chosen.get("type") in (None, order.type_name):
-            entries.append(Entry("order", row, row["sent_at"], order))
+            entries.append(LogEntry("order", row, row["sent_at"], order))
     return entries
 
 
-def _merge(messages: list[Entry], orders: list[Entry]) -> list[Entry]:
+def _merge(messages: list[LogEntry], orders: list[LogEntry]) -> list[LogEntry]:
     """Messages keep the order of their ids; an order stands above the first message that is not younger."""
     merged, left = [], list(orders)
     for message in messages:

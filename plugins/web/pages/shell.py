@@ -8,7 +8,7 @@ from plugins.web.readers import CONFIGURED, KINDS
 from plugins.web.site import Site
 
 
-async def shell(site: Site, actor: Actor) -> dict[str, Any]:
+async def shell(site: Site, actor: Actor) -> dict[str, Any]:  # Any: template variables
     """The variable `site` of every template."""
     lost = None
     if DATABASE in site.databases and has_right(site, actor, "read"):

@@ -19,7 +19,7 @@ from plugins.web.pages.ups_order_forms import order_forms
 from plugins.web.query import TOO_SLOW, Row, select, select_many
 from plugins.web.responses import error_page, page
 from plugins.web.site import Site
-from reporting.charts import Interval, Limit, LineChart, LineChartData, Point, Series, draw_lines
+from reporting.charts import Interval, Limit, LineChart, LineChartData, Point, ChartSeries, draw_lines
 from reporting.time_range import TimeRange, parse_time_range
 from reporting.ups_comparison import MOST as MOST_COMPARED
 from reporting.ups_comparison import comparison_sql
@@ -124,7 +124,7 @@ async def _draw_compared(site: Site, upses: Sequence[Row], span: TimeRange) -> l
     for plan in COMPARED:
         figure = next(iter(plan.figures))
         points = found.get(figure) or {}
-        series = [Series(ups["label"], points.get(ups["name"], [])) for ups in upses]
+        series = [ChartSeries(ups["label"], points.get(ups["name"], [])) for ups in upses]
         if drawn := _draw(site, plan, series, span):
             charts.append(replace(drawn, href=_table_address(figure, "", span)))
     return charts
@@ -133,7 +133,7 @@ async def _draw_compared(site: Site, upses: Sequence[Row], span: TimeRange) -> l
 def _draw(
     site: Site,
     plan: ChartPlan,
-    series: Sequence[Series],
+    series: Sequence[ChartSeries],
     span: TimeRange,
     shaded: Sequence[Interval] = (),
     limits: Sequence[Limit] = (),
@@ -222,7 +222,7 @@ async def _draw_charts(
             charts.append(SlowChart(plan.title, _table_address(slow[0], ups["name"], span)))
             continue
         series = [
-            Series(label, (found[figure] or {}).get(ups["name"], []))
+            ChartSeries(label, (found[figure] or {}).get(ups["name"], []))
             for figure, label in plan.figures.items()
         ]
         limits = [
