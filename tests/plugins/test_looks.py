@@ -138,12 +138,12 @@ def test_what_happened_takes_few_lines_on_a_phone(serve, chromium):
     )
     house.write("update events set detail = ''")
     page = chromium.open(house.url, width=360)
-    lines = "Math.max(...[...document.querySelectorAll('table.happenings tbody tr')].map((row) => row.clientHeight)) / 24"
+    lines = "Math.max(...[...document.querySelectorAll('table.event-rows tbody tr')].map((row) => row.clientHeight)) / 24"
     for path, most in (("/", 3), ("/events", 4), ("/events?tab=all", 2.8), ("/ups/rack@closet", 4)):
         page.go(house.url + path)
         assert page.run(lines) < most, path
         first = page.run(
-            "[...document.querySelectorAll('table.happenings tbody tr')].map((row) => [row.querySelector('th'),"
+            "[...document.querySelectorAll('table.event-rows tbody tr')].map((row) => [row.querySelector('th'),"
             " row.querySelector('[data-label=Length]')].map((cell) => Math.round(cell.getBoundingClientRect().top)))"
         )
         assert first and all(name == length for name, length in first), (
