@@ -7,7 +7,7 @@ import pytest
 
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
-from reporting.charts import LineChartData, Point, Series, draw_lines
+from reporting.charts import ChartSeries, LineChartData, Point, draw_lines
 from tests.plugins.ups_house import UPSES, House
 
 PAGES = [
@@ -115,7 +115,7 @@ def test_a_battery_change_is_marked_on_the_line(site):
 
 def test_a_ups_has_one_colour_on_all_charts_of_a_page():
     points = [Point(0, 1, 1, 1), Point(60, 2, 2, 2)]
-    series = [Series("a", points), Series("b", []), Series("c", points)]
+    series = [ChartSeries("a", points), ChartSeries("b", []), ChartSeries("c", points)]
     drawn = draw_lines(LineChartData("Voltage", "V", series, 0, 60), "UTC")
     assert [(one.label, one.number) for one in drawn.series] == [("a", 1), ("c", 3)]
 

@@ -10,7 +10,7 @@ import pytest
 
 from ingest.schema.migrate import migrate
 from reporting.canned_queries import CannedQuery, QueryReader, load_queries
-from reporting.charts import LineChartData, Point, Series, draw_lines
+from reporting.charts import ChartSeries, LineChartData, Point, draw_lines
 from reporting.period_figures import COUNTS, OWN_QUERIES, Counts, read_figures
 from reporting.recording import RECORDING_START, RecordingStart
 from reporting.report_period import parse_period
@@ -63,7 +63,7 @@ def test_a_query_that_takes_too_long_is_left_out(connection):
 
 def test_charts_are_svg_by_themselves(connection):
     points = [Point(60 * number, number, number, number + 1) for number in range(10)]
-    chart = draw_lines(LineChartData("Load", "W", [Series("<load>", points)], 0, 600), "UTC")
+    chart = draw_lines(LineChartData("Load", "W", [ChartSeries("<load>", points)], 0, 600), "UTC")
     svg = ElementTree.fromstring(chart.svg(standalone=True))
     assert svg.tag == "{http://www.w3.org/2000/svg}svg" and "<load> 0 to 10" in svg.get("aria-label")
     assert svg.find("{http://www.w3.org/2000/svg}style").text and "style" not in chart.svg()

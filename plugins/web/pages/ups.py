@@ -19,7 +19,7 @@ from plugins.web.pages.ups_order_forms import order_forms
 from plugins.web.query import TOO_SLOW, Row, select, select_many
 from plugins.web.responses import error_page, page
 from plugins.web.site import Site
-from reporting.charts import Interval, Limit, LineChart, LineChartData, Point, ChartSeries, draw_lines
+from reporting.charts import ChartSeries, Interval, Limit, LineChart, LineChartData, Point, draw_lines
 from reporting.time_range import TimeRange, parse_time_range
 from reporting.ups_comparison import MOST as MOST_COMPARED
 from reporting.ups_comparison import comparison_sql
