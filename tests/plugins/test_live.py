@@ -178,7 +178,7 @@ def test_where_reading_is_signed_in_it_works_until_one_is_signed_out(serve, chro
 
 
 @pytest.mark.parametrize(
-    "old, do, fresh, expected",
+    ("old", "do", "fresh", "expected"),
     [
         (
             "<select><option>4<option>5</select>",

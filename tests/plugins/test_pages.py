@@ -121,7 +121,7 @@ def test_nodes_can_be_filtered(site):
 
 
 @pytest.mark.parametrize(
-    "path, rows",
+    ("path", "rows"),
     [
         ("sensor_latest.json?node=12", 2),
         ("value_latest.json?node=12&child_id=2", 2),

@@ -109,7 +109,7 @@ def test_energy_is_that_of_the_samples_and_nothing_is_filled(power):
     assert seen["garage"][1:5] == ["100 %", "none", f"{100 - 7200 / 1728:.1f} %", "no data 2 h"]
 
 
-@pytest.mark.parametrize("day, hours", [("2026-10-25", 25), ("2026-03-29", 23)])
+@pytest.mark.parametrize(("day", "hours"), [("2026-10-25", 25), ("2026-03-29", 23)])
 def test_a_day_of_23_or_25_hours(power, day, hours):
     midnight = datetime.fromisoformat(day).replace(tzinfo=ROME).timestamp()
     house, site = power(timezone="Europe/Rome", now=midnight + 2 * DAY, days=3, step=120)
@@ -194,7 +194,7 @@ def test_few_hours_have_no_95_per_cent(power):
     assert "95th percentile" in said(site, "/reports?since=2026-11-16&until=2026-11-18")
 
 
-@pytest.mark.parametrize("step, width", [("", 1), ("2", 2), ("0.5", 0.5), ("none", 1), ("-3", 1)])
+@pytest.mark.parametrize(("step", "width"), [("", 1), ("2", 2), ("0.5", 0.5), ("none", 1), ("-3", 1)])
 def test_voltages_are_counted_by_hours(power, step, width):
     _, site = power(now=NOON, days=3, step=300, outages=[(20, 125, UPSES)])
     since, until = NOON - 48 * HOUR, NOON

@@ -140,7 +140,7 @@ def test_nodes_show_the_month_of_their_battery(site):
 
 
 @pytest.mark.parametrize(
-    "sql, given",
+    ("sql", "given"),
     [(UPS_LOADS, {}), (NODE_VALUES, {"node": 12}), (BATTERY_LEVELS, {"days": "[]"})],
 )
 def test_nothing_is_scanned_that_grows(site, sql, given):

@@ -206,7 +206,7 @@ def test_a_late_reader_makes_its_upses_stale(house):
 
 
 @pytest.mark.parametrize(
-    "event, detail",
+    ("event", "detail"),
     [("HOT", "temperature above 40 °C: 43 °C"), ("LOAD_HIGH", "load above 80 %: 91 %"), ("REPLBATT", "")],
 )
 def test_a_threshold_that_is_crossed_needs_a_look(house, event, detail):
@@ -386,7 +386,7 @@ def test_a_browser_records_a_battery_change_and_goes_back(house):
 
 
 @pytest.mark.parametrize(
-    "fields, status, words",
+    ("fields", "status", "words"),
     [
         ({"date": "2026-03-01"}, 400, "ups is needed"),
         ({"ups": "attic"}, 404, "No UPS attic"),

@@ -12,6 +12,7 @@ from ingest.db.time import format_utc
 from ingest.ups.status import STATUS_WORDS, describe_status
 from reporting.energy import totals
 from tests.plugins.ups_house import UPSES, integral, rows
+import itertools
 
 ROME = ZoneInfo("Europe/Rome")
 EVERYWHERE = (20, 125, UPSES)
@@ -86,7 +87,7 @@ def test_hours_without_a_tariff_and_currencies_that_differ(power):
     ).partition("<tfoot>")[2]
 
 
-@pytest.mark.parametrize("date, hours", [("2026-10-25", 25), ("2026-03-29", 23)])
+@pytest.mark.parametrize(("date", "hours"), [("2026-10-25", 25), ("2026-03-29", 23)])
 def test_days_of_23_and_25_hours(power, date, hours):
     midnight = datetime.fromisoformat(date).replace(tzinfo=ROME)
     house, site = power(timezone="Europe/Rome", now=midnight.timestamp() + 2 * 86_400, days=3, step=120)
@@ -144,7 +145,7 @@ def test_the_seam_between_samples_and_hours_does_not_show(power):
     connection.close()
     found = rows(site, "ups_history", ups="garage", figure="watts", range="2 d")
     times = [datetime.fromisoformat(row["at"]).timestamp() for row in found]
-    assert max(after - before for before, after in zip(times, times[1:])) <= 3600
+    assert max(after - before for before, after in itertools.pairwise(times)) <= 3600
     assert times[0] <= house.now - 47 * 3600 and times == sorted(set(times))
     hours = rows(site, "ups_history", ups="garage", figure="watts", range="4 d")
     assert max(row["bucket_s"] for row in hours) == 3600 and len(hours) >= 95
@@ -303,7 +304,7 @@ def test_what_cannot_be_read_is_an_error_in_words(power, query):
 
 
 @pytest.mark.parametrize(
-    "status, state, words",
+    ("status", "state", "words"),
     [
         ("OL", "OK", "on mains"),
         ("OL CHRG", "OK", "on mains, charging"),

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from ingest.db.connection import connect
 from ingest.db.time import LocalTime, format_utc
+import itertools
 
 UPSES = ("rack@closet", "desk@closet", "garage")
 FIGURES = (
@@ -206,7 +207,7 @@ class House:
         timed = [(row["at_s"], row) for row in self._times(rows)]
         for at, row in timed:
             hour(at)["rows"].append(row)
-        for (before, old), (at, new) in zip(timed, timed[1:]):
+        for (before, old), (at, new) in itertools.pairwise(timed):
             if at - before > 3 * self.step:
                 continue
             start = before
@@ -317,7 +318,7 @@ def rows(site, name, **params):
 def integral(samples, step, price=None):
     """(kWh, money, covered seconds) of all pairs, in slices of at most a second's hundredth of the pair or a minute."""
     wh = money = covered = 0.0
-    for (start, first, _), (end, last, _) in zip(samples, samples[1:]):
+    for (start, first, _), (end, last, _) in itertools.pairwise(samples):
         if end - start > 3 * step:
             continue
         covered += end - start

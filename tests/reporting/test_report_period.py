@@ -22,7 +22,7 @@ def period(now=NOW, began="2020-01-01", **asked):
 
 
 @pytest.mark.parametrize(
-    "asked, since, end, title, step",
+    ("asked", "since", "end", "title", "step"),
     [
         ({"period": "day", "of": "2026-11-20"}, "2026-11-20", "2026-11-21", "20 November 2026", "hour"),
         (
@@ -55,7 +55,7 @@ def test_whole_local_periods(asked, since, end, title, step):
     assert found.is_open == (found.end > NOW)
 
 
-@pytest.mark.parametrize("day, hours", [("2026-10-25", 25), ("2026-03-29", 23), ("2026-11-20", 24)])
+@pytest.mark.parametrize(("day", "hours"), [("2026-10-25", 25), ("2026-03-29", 23), ("2026-11-20", 24)])
 def test_days_are_as_long_as_they_are(day, hours):
     found = period(period="day", of=day)
     assert found.end - found.since == hours * HOUR
@@ -71,7 +71,7 @@ def test_what_goes_on_ends_now():
 
 
 @pytest.mark.parametrize(
-    "now, began, since",
+    ("now", "began", "since"),
     [
         ("2026-11-21", "2020-01-01", "2026-10-01"),
         ("2026-10-31 23:00", "2020-01-01", "2026-09-01"),
@@ -100,7 +100,7 @@ def test_the_ones_beside_it():
 
 
 @pytest.mark.parametrize(
-    "asked, since, until",
+    ("asked", "since", "until"),
     [
         ({"since": "2026-11-01", "until": "2026-11-20"}, "2026-11-01", "2026-11-20"),
         ({"since": "2026-11-01 14:30", "until": "2026-11-20 09:10"}, "2026-11-01", "2026-11-21"),
@@ -121,7 +121,7 @@ def test_a_chosen_time_counts_whole_hours_or_days(asked, since, until):
 
 
 @pytest.mark.parametrize(
-    "asked, words",
+    ("asked", "words"),
     [
         ({"period": "moon"}, "not a period: day, week, month, year"),
         ({"period": "hour"}, "not a period"),
