@@ -1,5 +1,6 @@
 """Figures of the queries about UPSes, against sums made another way from the samples."""
 
+import itertools
 import json
 import time
 from datetime import datetime, timedelta
@@ -12,7 +13,6 @@ from ingest.db.time import format_utc
 from ingest.ups.status import STATUS_WORDS, describe_status
 from reporting.energy import totals
 from tests.plugins.ups_house import UPSES, integral, rows
-import itertools
 
 ROME = ZoneInfo("Europe/Rome")
 EVERYWHERE = (20, 125, UPSES)

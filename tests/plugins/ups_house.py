@@ -1,5 +1,6 @@
 """A house of UPSes as rows: seeded samples, hours, polls and events of two NUT UPSes and an EP20."""
 
+import itertools
 import json
 import random
 import time
@@ -7,7 +8,6 @@ from datetime import datetime
 
 from ingest.db.connection import connect
 from ingest.db.time import LocalTime, format_utc
-import itertools
 
 UPSES = ("rack@closet", "desk@closet", "garage")
 FIGURES = (
