@@ -81,3 +81,15 @@ def test_the_demo_gateway_alone(voltkeeper, wait_for, free_port):
     assert second.wait() == 2
     assert "cannot listen" in second.text and "Traceback" not in second.text
     assert program.end(signal.SIGTERM) == 0
+
+
+def test_an_up_of_the_version_before_can_restart_its_parts():
+    # It starts them as `python -m ingest NAME`, whatever files are there by then.
+    answer = subprocess.run(
+        [sys.executable, "-m", "ingest", "ingest", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert answer.returncode == 0 and "Read the sources into the database." in answer.stdout
