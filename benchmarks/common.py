@@ -1,4 +1,4 @@
-"""What the benchmarks share: generated traffic, a bare insert to compare with, and what a process costs."""
+"""Shared helpers: generated traffic, a baseline insert, and the resource usage of a process."""
 
 import os
 import random
@@ -35,7 +35,7 @@ def traffic(count, seed=1, nodes=NODES):
 
 
 def bare(count, path):
-    """Messages a second of executemany, 1000 rows a commit, one table with an index on (node, received_at)."""
+    """Baseline: messages per second of executemany into one indexed table, 1000 rows per commit."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("pragma journal_mode = wal")
     connection.execute("pragma synchronous = normal")
@@ -68,8 +68,8 @@ def bare(count, path):
 
 
 @contextmanager
-def house(commit_s=1, extra=""):
-    """A folder with a config for one TCP gateway on a port of ours: yields (folder, listening socket)."""
+def installation(commit_s=1, extra=""):
+    """A folder with a config for a TCP gateway on a local port: yields (folder, listening socket)."""
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         (Path(folder) / "config.yml").write_text(
@@ -81,7 +81,7 @@ def house(commit_s=1, extra=""):
 
 @contextmanager
 def ingest(folder):
-    """The real ingest process on that config; ended by SIGTERM, which flushes."""
+    """The real ingest process on that config; SIGTERM ends it and flushes."""
     command = [sys.executable, "-m", "voltkeeper", "ingest", "--config", str(folder / "config.yml")]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
     try:
@@ -91,8 +91,8 @@ def ingest(folder):
         process.wait(30)
 
 
-def cost(pid):
-    """CPU seconds, bytes handed to write(), and resident MiB of a process."""
+def resource_usage(pid):
+    """CPU seconds, bytes passed to write(), and peak resident MiB of a process."""
     stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     io = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())
     status = Path(f"/proc/{pid}/status").read_text()
@@ -101,7 +101,7 @@ def cost(pid):
 
 
 def scalar(path, sql):
-    """One value from the file, read without disturbing who writes."""
+    """One value from the file, read by a read-only connection."""
     connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=15)
     try:
         return connection.execute(sql).fetchone()[0]
@@ -112,6 +112,6 @@ def scalar(path, sql):
 
 
 def free_port():
-    """A port of this machine that nobody listens on."""
+    """A TCP port on 127.0.0.1 on which nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]

@@ -1,4 +1,7 @@
-"""A house of many messages and UPS samples as a file: the same arguments make the same rows, evenly over the days before now."""
+"""A database file with many messages and UPS samples, spread evenly over the days before now.
+
+The same arguments make the same rows.
+"""
 
 import random
 import shutil
@@ -16,14 +19,14 @@ from ingest.ups.store import UpsStore
 
 NODES = 200
 UPSES = ("rack@closet", "desk@closet", "attic@closet")
-TOGETHER = 50  # messages with one time, so that a large file is made in minutes
-OUTAGE_EVERY, OUTAGE = 20_000, 40  # samples of a UPS from one outage to the next, and of each
+TOGETHER = 50  # messages with the same time, so that a large file is made in minutes
+OUTAGE_EVERY, OUTAGE = 20_000, 40  # samples of a UPS between the starts of two outages, and in one
 COMMIT = 5_000
 GATEWAY = "main", "tcp 127.0.0.1:1"
 
 
-def make_house(path, messages, samples, days, kept=None):
-    """Make the file. `kept`: a folder of such files, from which it is copied, or to which it is once it is made."""
+def make_database(path, messages, samples, days, kept=None):
+    """Make the file. `kept` is a folder that caches such files."""
     kept = kept and Path(kept) / f"{messages}-{samples}-{days}.db"
     if kept and kept.exists():
         shutil.copy(kept, path)
@@ -33,7 +36,7 @@ def make_house(path, messages, samples, days, kept=None):
         _fill(path, messages, samples, days)
         if kept:
             shutil.copy(path, kept)
-    now = time.time()  # making a large file takes minutes: nobody is to count as silent for that
+    now = time.time()  # making a large file takes minutes, after which no node may count as silent
     replay(path, *GATEWAY, [(now, f"{node};1;1;0;1;21.0".encode()) for node in range(1, NODES + 1)], "UTC")
 
 
@@ -57,7 +60,7 @@ def _fill(path, messages, samples, days):
 
 
 def _polls(end, days, count):
-    """`count` polls of each UPS, in order of time, with an outage now and then."""
+    """`count` polls of each UPS, in order of time, with an outage at regular intervals."""
     rnd = random.Random(1)
     step = days * 86400 / max(1, count)
     for number in range(count):

@@ -2,8 +2,8 @@
 
     python benchmarks/firmware.py [REQUESTS]
 
-Idle; with 10 ordinary lines just before each request; the same while messages are deleted in chunks beside
-it. Three UPSes are polled meanwhile, everything every 2 s.
+Idle; with 10 ordinary lines just before each request; the same while another process deletes messages in
+chunks. Three UPSes are polled meanwhile, all variables every 2 s.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import statistics
 import sys
 import time
 
-from common import ROOT, house, ingest, traffic
+from common import ROOT, ingest, installation, traffic
 
 sys.path.insert(0, str(ROOT))
 
@@ -38,7 +38,7 @@ PAUSE_BETWEEN_S = 0.002
 def main(count=600):
     with (
         DemoUpsd(demo_upses(Mains(quiet=True))) as upsd,
-        house(extra=NUT.format(upsd.port)) as (folder, server),
+        installation(extra=NUT.format(upsd.port)) as (folder, server),
     ):
         server.settimeout(20)
         database = folder / "telemetry.db"
@@ -62,13 +62,12 @@ def main(count=600):
             ours.close()
         bare.terminate()
         bare.join()
-    print(
-        f"to reach: p50 within 2 of bare, p99 under 2 ms{' (the delete was over too soon)' if over else ''}"
-    )
+    note = " (the delete ended too early)" if over else ""
+    print(f"target: p50 at most 2 times bare, p99 under 2 ms{note}")
 
 
 def report(name, floor, ours, count, before):
-    """One line: medians of rounds that take turns, since the machine may have other things to do."""
+    """Print one line: medians of alternating rounds, so that other load affects both alike."""
     rounds = [(measure(floor, count, before), measure(ours, count, before)) for _ in range(ROUNDS)]
     ratio = statistics.median(mine[0] / bare[0] for bare, mine in rounds)
     p50, p99 = (statistics.median(mine[part] for _, mine in rounds) for part in (0, 1))
@@ -110,7 +109,7 @@ def prepare(database, node=NODE, gateway="main", messages=MESSAGES):
 
 
 def measure(peer, count, before, pause_s=PAUSE_BETWEEN_S):
-    """(p50, p99) in ms of requests, each a little after the last answer, written behind `before` lines."""
+    """(p50, p99) in ms of requests, each sent after `before` lines and a pause since the last answer."""
     lines = iter(list(traffic(before * count + 1)))
     took = []
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -136,7 +135,7 @@ def measure(peer, count, before, pause_s=PAUSE_BETWEEN_S):
 
 
 class Bare(asyncio.Protocol):
-    """Looks answers up in a dict; knows nothing else."""
+    """Looks answers up in a dict, and does nothing else."""
 
     def __init__(self):
         self.answers = {}

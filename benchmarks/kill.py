@@ -1,9 +1,9 @@
-"""Ingest of a long recording over TCP, killed with SIGKILL again and again: what is lost, is the file whole?
+"""Ingest of a long recording over TCP, killed repeatedly with SIGKILL: what is lost, is the file intact?
 
     python benchmarks/kill.py [LINES] [KILLS]
 
-The sender holds back while ingest is down, as a gateway whose messages nobody takes does not: so all that may be
-missing is what ingest had read and not yet committed. Prints that as a number of lines a kill.
+Unlike a real gateway, the sender waits while ingest is down: only what ingest had read and not yet committed
+may be missing. Prints that as seconds of traffic per kill.
 """
 
 import random
@@ -14,13 +14,13 @@ import sys
 import threading
 import time
 
-from common import ROOT, house, scalar, traffic
+from common import ROOT, installation, scalar, traffic
 
 RATE = 5_000  # lines a second
 
 
 class Sender(threading.Thread):
-    """Serves the recording to whoever connects, from where the last connection ended."""
+    """Sends the recording to each client, from where the last connection ended."""
 
     def __init__(self, server, lines):
         super().__init__(daemon=True)
@@ -46,7 +46,7 @@ def main(count=1_000_000, kills=100):
     rnd = random.Random(3)
     # Each line carries its number, so that order and repetition can be seen.
     lines = [f"{1 + n % 20};1;1;0;47;{n}\n" if n % 7 else line for n, line in enumerate(traffic(count))]
-    with house() as (folder, server):
+    with installation() as (folder, server):
         sender = Sender(server, lines)
         sender.start()
         database = folder / "telemetry.db"
@@ -77,13 +77,13 @@ def main(count=1_000_000, kills=100):
         ).fetchone()
         days = scalar(database, "select sum(messages) from node_daily where child_id is null")
         connection.close()
+        lost_s = (count - stored) / max(done, 1) / RATE
         print(
-            f"{done} kills, {count:,} lines sent, {stored:,} stored, "
-            f"{(count - stored) / max(done, 1) / RATE:.2f} s of traffic lost a kill (at most commit_s and what was on the way)"
+            f"{done} kills, {count:,} lines sent, {stored:,} stored, {lost_s:.2f} s of traffic lost per kill "
+            "(at most commit_s and what was in transit)"
         )
-        print(
-            f"integrity: {whole}; in order: {numbers == sorted(numbers)}; once: {len(numbers) == len(set(numbers))}"
-        )
+        once = len(numbers) == len(set(numbers))
+        print(f"integrity: {whole}; in order: {numbers == sorted(numbers)}; once: {once}")
         print(f"hourly figures agree: {readings == counted}; daily figures agree: {days == stored}")
 
 

@@ -1,10 +1,9 @@
-"""Import, export, backup and prune beside a live ingest: each killed at random moments, then run to the end.
+"""Import, export, backup and prune during live ingest: each killed at random moments, then run to the end.
 
     python benchmarks/maintenance.py [MESSAGES] [SAMPLES] [KILLS] [COMMAND]...
 
-After each kill: is the file whole? After the run that followed: is everything as after a run that nobody
-disturbed, and was every line of the gateway that was said meanwhile stored once? Prints a line for each
-command.
+After each kill: is the file intact? After the run that followed: are the rows those of an uninterrupted run,
+and was every line that the gateway sent meanwhile stored once? Prints a line for each command.
 """
 
 import hashlib
@@ -22,19 +21,19 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from common import ROOT, house, ingest, scalar
+from common import ROOT, ingest, installation, scalar
 
 sys.path.insert(0, str(ROOT))
 from ingest.demo.ups.upsd import DemoUpsd
 from tests.ingest.transfer.nutify_file import make_times
 from tests.ingest.transfer.tracker_file import make_tracker
 
-RATE = 50  # lines a second that the gateway says meanwhile
+RATE = 50  # lines per second that the gateway sends meanwhile
 DAY = 86_400
-OLD, NEW = (60, 46), (16, 2)  # days ago; the prune takes what is older than 30
+OLD, NEW = (60, 46), (16, 2)  # days ago; the prune deletes what is older than 30
 DAYS = {f"{table}_days": 30 for table in ("messages", "readings", "ups_samples", "polls", "rejects")}
 RETENTION = f"retention: {json.dumps(DAYS)}\n"
-PAST = {  # what the commands are about; what is live is younger
+PAST = {  # the rows that the commands process; live rows are newer
     "messages": "select * from messages where received_at < :cut order by id",
     "readings": "select * from readings where received_at < :cut order by id",
     "battery_levels": "select * from battery_levels where received_at < :cut order by id",
@@ -53,7 +52,7 @@ and (select sum(samples) from ups_samples_hourly where hour_at >= :cut)
 
 
 class Sender(threading.Thread):
-    """Says numbered values of the nodes that the imported file knows, to whoever connects."""
+    """Sends numbered values of the nodes of the imported file to the client."""
 
     def __init__(self, server):
         super().__init__(daemon=True)
@@ -71,7 +70,7 @@ class Sender(threading.Thread):
 
 @contextmanager
 def live(folder, server):
-    """Ingest on the folder's file, with a gateway that talks; afterwards every line has to be there once."""
+    """Ingest on the folder's file, with a gateway that sends; then every line has to be stored once."""
     path = folder / "telemetry.db"
     with ingest(folder):
         sender = Sender(server)
@@ -97,7 +96,7 @@ def until(path, sql, wanted):
     began = time.monotonic()
     while not path.exists() or scalar(path, sql) < wanted:
         if time.monotonic() - began > 120:
-            raise SystemExit(f"not so within two minutes: {sql}")
+            raise SystemExit(f"not reached within two minutes: {sql}")
         time.sleep(0.05)
 
 
@@ -111,7 +110,7 @@ def note(what, right):
 
 
 class Scenario:
-    """`prepare()` makes the site as it is before a command, `outcome()` is what has to be equal after it."""
+    """`prepare()` makes the files as before a command; `outcome()` is what has to be equal after it."""
 
     def __init__(self, top, folder, count, samples):
         self.top, self.folder, self.path = top, folder, folder / "telemetry.db"
@@ -127,12 +126,12 @@ class Scenario:
             for days in (OLD, NEW)
             for n in range(samples // 2)
         ]
-        told = [
+        events = [
             (at, event)
             for day in range(50, 3, -1)
             for at, event in ((self.now - day * DAY, "ONBATT"), (self.now - day * DAY + 900, "ONLINE"))
         ]
-        make_times(top / "nutify.sqlite", times, told)
+        make_times(top / "nutify.sqlite", times, events)
         self.cut = scalar(
             ":memory:", f"select strftime('%Y-%m-%dT%H:00:00.000Z', {self.now - DAY}, 'unixepoch')"
         )
@@ -161,7 +160,7 @@ class Scenario:
 
     def past(self, path):
         connection = sqlite3.connect(path)
-        note(f"{path.name} whole", connection.execute("pragma integrity_check").fetchone()[0] == "ok")
+        note(f"{path.name} intact", connection.execute("pragma integrity_check").fetchone()[0] == "ok")
         note(
             f"{path.name}: figures of today",
             connection.execute(AGREE, {"cut": self.cut}).fetchone()[0] in (1, None),
@@ -181,7 +180,7 @@ class Scenario:
         return self.past(self.top / "copy.db" if name == "backup" else self.path)
 
     def lake(self):
-        """Ids and times of the past, by table; no row may be there twice, today's neither."""
+        """Ids and times of the past, by table; no row may be there twice, not even one of today."""
         import duckdb
 
         found = {}
@@ -209,7 +208,7 @@ def command(folder, words):
 
 
 def run(folder, commands, kill_after=None):
-    """Run them one after the other; killed, the rest is not run. Returns whether a kill hit one of them."""
+    """Run the commands in order until one is killed. Returns whether one was."""
     end = None if kill_after is None else time.monotonic() + kill_after
     for words in commands:
         process = subprocess.Popen(command(folder, words), cwd=ROOT, stdout=subprocess.DEVNULL)
@@ -243,7 +242,7 @@ def try_command(scenario, name, server, kills):
             hits += run(scenario.folder, commands, rnd.uniform(0.1, usual))
             connection = sqlite3.connect(scenario.path)
             note(
-                f"whole after a kill of {name}",
+                f"intact after a kill of {name}",
                 connection.execute("pragma integrity_check").fetchone()[0] == "ok",
             )
             connection.close()
@@ -260,8 +259,8 @@ def try_command(scenario, name, server, kills):
         for table in (table for table in wanted if found[table] != wanted[table]):
             note(f"{name}: {table} differs", False)
     print(
-        f"{name}: {usual:.1f} s undisturbed; {hits} kills before its end; as undisturbed: {equal} of "
-        f"{tries} times",
+        f"{name}: {usual:.1f} s uninterrupted; {hits} kills before its end; same rows as uninterrupted: "
+        f"{equal} of {tries} times",
         flush=True,
     )
 
@@ -270,7 +269,7 @@ def main(count=200_000, samples=100_000, kills=30, *names):
     with DemoUpsd() as upsd, tempfile.TemporaryDirectory() as top:
         closet = f"{{name: closet, port: {upsd.port}, ups: [rack], poll_s: 2}}"
         extra = f"timezone: Europe/Rome\nnut: [{closet}]\n{RETENTION}"
-        with house(extra=extra) as (folder, server):
+        with installation(extra=extra) as (folder, server):
             scenario = Scenario(Path(top), folder, count, samples)
             for name in ("import", "export", "backup", "prune"):
                 if not names or name in names:

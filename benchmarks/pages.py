@@ -2,8 +2,8 @@
 
     python benchmarks/pages.py [MESSAGES ...] [KEPT]
 
-Each file holds 30 days of 200 nodes and 3 UPSes, and ends now; the larger ones just hold more messages and samples. In
-KEPT, a folder, the files are kept for the next time.
+Each file holds 30 days of 200 nodes and 3 UPSes, and ends now; the larger ones hold more messages and
+samples. KEPT is a folder that caches the files.
 """
 
 import statistics
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import yaml
 from common import ROOT, free_port
-from filled import make_house
+from filled import make_database
 
 DAYS, ROUNDS = 30, 15
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
@@ -84,19 +84,19 @@ def site(config):
 
 @contextmanager
 def filled_site(size, kept):
-    """The site of a house with so many messages."""
+    """A site whose database holds `size` messages."""
     with tempfile.TemporaryDirectory() as folder:
-        make_house(Path(folder) / "telemetry.db", size, round(size * SAMPLES), DAYS, kept)
+        make_database(Path(folder) / "telemetry.db", size, round(size * SAMPLES), DAYS, kept)
         (Path(folder) / "config.yml").write_text(CONFIG)
         with site(Path(folder) / "config.yml") as url:
             yield url
 
 
 def measure(urls, route):
-    """Median milliseconds of a route on each site; they take turns."""
+    """Median milliseconds of a route on each site, requested in turn."""
     taken = [[] for _ in urls]
     for _ in range(ROUNDS):
-        for url, times in zip(urls, taken):
+        for url, times in zip(urls, taken, strict=True):
             start = time.perf_counter()
             urllib.request.urlopen(url + route).read()
             times.append(1000 * (time.perf_counter() - start))

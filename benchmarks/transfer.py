@@ -1,13 +1,12 @@
-"""Import a tracker's database of many messages, twice, beside another writer, and killed repeatedly.
+"""Import a large tracker database twice, with a second writer, and with repeated kills.
 
-Then export all of
-it; then the tracker goes on, loses rows, and is imported again.
+Then export it; then the tracker adds and deletes rows, and is imported again.
 
     python benchmarks/transfer.py [MESSAGES] [KILLS]
 
-Prints whether counts and last values agree with the tracker's file, how long another writer had to wait at
-most, whether an import and an export that were killed end with the same rows as those that were not, and
-whether each message came once after the tracker went on and deleted the node that spoke last.
+Prints whether counts and last values agree with the tracker's file, the longest wait of another writer,
+whether an import and an export that were killed end with the same rows as those that were not, and whether
+each message was imported once after the tracker deleted the node of its last message.
 """
 
 import random
@@ -38,7 +37,7 @@ TABLES = (
 
 
 class OtherWriter(threading.Thread):
-    """Commits a row every 20 ms and notes the longest wait for its turn."""
+    """Commits a row every 20 ms and records the longest wait for the write lock."""
 
     def __init__(self, database):
         super().__init__(daemon=True)
@@ -55,7 +54,7 @@ class OtherWriter(threading.Thread):
         connection.close()
 
 
-def house(folder):
+def make_installation(folder):
     folder.mkdir()
     (folder / "config.yml").write_text(
         "timezone: Europe/Rome\ndatabase: telemetry.db\ngateways: [{name: main, tcp: '127.0.0.1:1'}]\n"
@@ -96,7 +95,7 @@ def main(count=100_000, kills=10):
         top = Path(temporary)
         tracker = top / "mysensors.db"
         make_tracker(tracker, count, step_s=25.0)
-        whole, killed = house(top / "whole"), house(top / "killed")
+        whole, killed = make_installation(top / "whole"), make_installation(top / "killed")
         subprocess.run(
             [
                 sys.executable,
@@ -167,7 +166,7 @@ def main(count=100_000, kills=10):
             run(whole, "import", tracker)
         source.close()
         number = scalar(whole / "telemetry.db", "select count(*) from messages")
-        print(f"after it went on and deleted a node, three times: {number:,} messages of {grown:,}")
+        print(f"after three rounds of new messages and a deleted node: {number:,} messages of {grown:,}")
 
 
 if __name__ == "__main__":

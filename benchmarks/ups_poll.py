@@ -1,8 +1,9 @@
-"""20 UPSes on 5 NUT servers, asked every 2 s for status and for all variables: CPU and memory of the ingest process.
+"""CPU and memory of ingest that polls 20 UPSes on 5 NUT servers every 2 s.
 
     python benchmarks/ups_poll.py [SECONDS] [POLL_S]
 
-POLL_S (2) is how often every variable is asked for; 10 is the default of the config. The servers are another process.
+POLL_S (2) is the interval of polls for all variables; the default of the config is 10. The servers run in
+another process.
 """
 
 import subprocess
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import sleep
 
-from common import ROOT, cost, scalar
+from common import ROOT, resource_usage, scalar
 
 SERVERS, UPSES = 5, 4
 SERVE = f"""
@@ -21,7 +22,8 @@ sys.path.insert(0, {str(ROOT)!r})
 from ingest.demo.ups.models import demo_upses
 from ingest.demo.ups.upsd import DemoUpsd
 models = list(demo_upses().values())
-servers = [DemoUpsd({{f"ups{{n}}": models[n % len(models)] for n in range({UPSES})}}) for _ in range({SERVERS})]
+upses = {{f"ups{{n}}": models[n % len(models)] for n in range({UPSES})}}
+servers = [DemoUpsd(dict(upses)) for _ in range({SERVERS})]
 print(*[server.port for server in servers], flush=True)
 sys.stdin.read()
 """
@@ -29,7 +31,7 @@ sys.stdin.read()
 
 @contextmanager
 def reading(folder):
-    """The real ingest process, its log in a file: a line for each sample would fill a pipe that nobody reads."""
+    """The real ingest process; its log goes to a file, because an unread pipe would fill up."""
     with open(folder / "ingest.log", "w") as log:
         command = [sys.executable, "-m", "voltkeeper", "ingest", "--config", str(folder / "config.yml")]
         process = subprocess.Popen(command, cwd=ROOT, stderr=log)
@@ -60,20 +62,22 @@ def main(seconds=60, poll_s=2):
                     scalar(database, "select count(*) from ups_samples"),
                     scalar(database, "select sum(count) from polls"),
                 )
-                before = cost(process.pid)
+                before = resource_usage(process.pid)
                 sleep(seconds)
-                after = cost(process.pid)
+                after = resource_usage(process.pid)
                 samples = scalar(database, "select count(*) from ups_samples") - samples
                 polls = scalar(database, "select sum(count) from polls") - polls
                 failed = scalar(database, "select count(*) from polls where outcome <> 'ok'")
         upses = SERVERS * UPSES
         print(
-            f"{upses} UPSes on {SERVERS} servers, all variables every {poll_s} s, status every 2 s, for {seconds} s"
+            f"{upses} UPSes on {SERVERS} servers, all variables every {poll_s} s, status every 2 s, "
+            f"for {seconds} s"
         )
         print(f"CPU {100 * (after[0] - before[0]) / seconds:.1f} % of a core (less than 5)")
-        print(f"RSS {after[2]:.0f} MiB at the most (less than 70)")
+        print(f"RSS {after[2]:.0f} MiB (less than 70)")
         print(
-            f"samples {samples / seconds:.1f} a second, polls {polls / seconds:.1f}, runs of failed polls {failed}"
+            f"samples {samples / seconds:.1f} per second, polls {polls / seconds:.1f}, "
+            f"runs of failed polls {failed}"
         )
         print(f"written {(after[1] - before[1]) / max(samples, 1):,.0f} bytes a sample")
     finally:

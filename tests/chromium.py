@@ -1,5 +1,7 @@
-"""A real Chromium in the hands of a test: pages are opened, looked at by script, used. Speaks the DevTools protocol
-through a pipe, so it needs no port and no package."""
+"""A headless Chromium for tests: opens pages, runs scripts in them, clicks.
+
+Uses the DevTools protocol over a pipe, so it needs no port and no package.
+"""
 
 import base64
 import fcntl
@@ -16,11 +18,11 @@ FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --hide-scrollbars --remote-debugging-pipe"
 ).split()
-PATIENCE_S = 30
+TIMEOUT_S = 30
 
 
 class Chromium:
-    """One browser with a profile of its own. Use it in a `with`."""
+    """A browser process with its own profile; a context manager."""
 
     def __init__(self, profile):
         self._numbers = count(1)
@@ -30,7 +32,7 @@ class Chromium:
         self._out, answer_in = os.pipe()
         ends = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in (command_out, answer_in)]
 
-        def wire():  # it reads commands on 3 and writes answers on 4
+        def wire():  # Chromium reads commands on 3 and writes answers on 4
             os.dup2(ends[0], 3)
             os.dup2(ends[1], 4)
 
@@ -51,7 +53,7 @@ class Chromium:
         os.close(self._in)
         os.close(self._out)
         self._process.terminate()
-        self._process.wait(PATIENCE_S)
+        self._process.wait(TIMEOUT_S)
 
     def open(self, url, width=1280, height=900, dark=False):
         """A Page in a new tab."""
@@ -76,14 +78,14 @@ class Chromium:
         assert "error" not in answer, (method, answer["error"])
         return answer["result"]
 
-    def _read(self, patience=PATIENCE_S):
-        until = time.monotonic() + patience
+    def _read(self, timeout=TIMEOUT_S):
+        until = time.monotonic() + timeout
         while b"\0" not in self._unread:
             assert select.select([self._out], [], [], max(0, until - time.monotonic()))[0], (
-                "the browser says nothing"
+                "no answer from the browser"
             )
             more = os.read(self._out, 1 << 20)
-            assert more, "the browser is gone"
+            assert more, "the browser ended"
             self._unread += more
         message, _, self._unread = self._unread.partition(b"\0")
         return json.loads(message)
@@ -105,7 +107,7 @@ class Page:
         self.until("document.readyState === 'complete' && !window.left")
 
     def run(self, script):
-        """The value of an expression; a promise is waited for."""
+        """The value of an expression; a promise is awaited."""
         value, failure = self._evaluate(script)
         assert failure is None, (script, failure)
         return value
@@ -116,31 +118,32 @@ class Page:
         )
         return result["result"].get("value"), result.get("exceptionDetails")
 
-    def until(self, script, patience=PATIENCE_S):
-        """Wait until the expression is true; returns its value. A page that is just being left may fail it."""
-        end = time.monotonic() + patience
+    def until(self, script, timeout=TIMEOUT_S):
+        """Wait until the expression is true; returns its value. An error during a navigation is retried."""
+        end = time.monotonic() + timeout
         while True:
             value, failure = self._evaluate(script)
             if value and not failure:
                 return value
-            assert time.monotonic() < end, f"never: {script} ({failure or value!r})"
+            assert time.monotonic() < end, f"not true within {timeout} s: {script} ({failure or value!r})"
             time.sleep(0.05)
 
     def text(self, selector):
         return self.run(f"document.querySelector({json.dumps(selector)})?.textContent.trim()")
 
     def press(self, selector):
-        """Press the middle of an element, as a finger does: once the page is there and nothing moves any more."""
+        """Press the middle of an element with the mouse, once the page is complete."""
         self.until("document.readyState === 'complete'")
         x, y = self.run(
-            f"(e => {{ e.scrollIntoView({{block: 'center'}}); const r = e.getBoundingClientRect();"
-            f" return [r.x + r.width / 2, r.y + r.height / 2] }})(document.querySelector({json.dumps(selector)}))"
+            "(e => { e.scrollIntoView({block: 'center'}); const r = e.getBoundingClientRect();"
+            " return [r.x + r.width / 2, r.y + r.height / 2] })"
+            f"(document.querySelector({json.dumps(selector)}))"
         )
         for kind in ("mousePressed", "mouseReleased"):
             self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def scripts(self, on):
-        """Switch JavaScript of pages on or off, from the next page on."""
+        """Switch JavaScript on or off, from the next page load."""
         self.send("Emulation.setScriptExecutionDisabled", value=not on)
 
     def click(self, selector):
@@ -156,12 +159,12 @@ class Page:
         )
 
     def likes(self, dark):
-        """What the system prefers."""
+        """Set the color scheme that the system prefers."""
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.send("Emulation.setEmulatedMedia", features=[scheme])
 
     def complaints(self):
-        """What the console and the log said so far."""
+        """Messages of the console and the log so far, and uncaught exceptions."""
         self.run("0")
         found = [event for event in self._browser.events if event.get("sessionId") == self._session]
         return [

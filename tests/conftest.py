@@ -1,4 +1,4 @@
-"""What all tests may use: free ports, configs, waiting, and real `voltkeeper` processes that never outlive a test."""
+"""Fixtures for all tests: free ports, configs, waiting, and `voltkeeper` processes."""
 
 import sys
 
@@ -9,13 +9,13 @@ from tests.programs import Program, child_environment, free_port, wait_until
 
 @pytest.fixture(name="free_port")
 def find_free_port():
-    """A function that gives a TCP port on 127.0.0.1 on which nothing listens."""
+    """A function that returns a TCP port on 127.0.0.1 on which nothing listens."""
     return free_port
 
 
 @pytest.fixture
 def wait_for():
-    """A function that waits until `predicate()` is true and returns its value; fails after `timeout` seconds."""
+    """A function that waits until `found()` is true and returns its value, or fails after `timeout`."""
     return wait_until
 
 
@@ -33,7 +33,7 @@ def write_config(tmp_path):
 
 @pytest.fixture
 def start(tmp_path):
-    """A function that starts a command in the test's folder; whatever it leaves behind is killed at the end."""
+    """A function that starts a command in the test's folder; its session is killed after the test."""
     programs = []
 
     def run(*command, **environment):

@@ -1,4 +1,4 @@
-"""Real processes for tests: started, watched and ended within limits, and never left behind."""
+"""Real processes for tests: started, observed and ended with timeouts, and killed after the test."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from typing import TypeVar
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[1]
 URL = r"http://127\.0\.0\.1:\d+"
-START_S = 180.0  # for a program to be ready, beside busy ones
+START_S = 180.0  # for a program to be ready on a busy machine
 
 
 def free_port() -> int:
@@ -25,10 +25,10 @@ def free_port() -> int:
 
 
 def wait_until(found: Callable[[], T], timeout: float = 10.0, every: float = 0.05) -> T:
-    """Call `found` until it returns something true, and return that; fails after `timeout` seconds."""
+    """Call `found` until it returns a true value, and return that; fails after `timeout` seconds."""
     until = time.monotonic() + timeout
     while not (value := found()):
-        assert time.monotonic() < until, f"not so within {timeout} s"
+        assert time.monotonic() < until, f"not true within {timeout} s"
         time.sleep(every)
     return value
 
@@ -66,7 +66,7 @@ class Program:
         return self.process.wait(timeout)
 
     def wait_text(self, pattern: str, timeout: float = START_S) -> str:
-        """The first text of the output that matches; fails with the output when it ends or `timeout` is over."""
+        """The first match in the output; fails when the process ends or after `timeout`."""
         until = time.monotonic() + timeout
         while not (match := re.search(pattern, self.text)):
             assert self.process.poll() is None, f"it ended with {self.process.poll()}: {self.text}"
@@ -80,11 +80,11 @@ class Program:
         return self.wait(timeout)
 
     def family(self) -> list[int]:
-        """Process ids that live in the session of this process."""
+        """Process ids in the session of this process."""
         return [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and _session(pid) == self.pid]
 
     def kill(self) -> None:
-        """Kill it and whatever it started."""
+        """Kill every process of its session."""
         for pid in self.family():
             os.kill(pid, signal.SIGKILL)
         self.process.wait()
@@ -105,7 +105,7 @@ def running_site(
     command: Sequence[object] = (sys.executable, "-m", "voltkeeper"),
     **variables: str,
 ) -> Iterator[str]:
-    """`voltkeeper ARGUMENTS` in a folder until the block ends: the URL that it printed. `up --port 0` is the demo."""
+    """`voltkeeper ARGUMENTS` in a folder until the block ends; yields the URL that it printed."""
     program = Program([*command, *arguments], folder, child_environment(**variables))
     try:
         yield program.wait_text(URL)

@@ -1,4 +1,4 @@
-"""The demo house as a newcomer meets it, in a real browser: pages, charts, no complaint in the console."""
+"""The demo in a real browser: pages, charts, and no messages in the console."""
 
 import os
 import re
@@ -23,14 +23,14 @@ if BROWSER is None:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    """The URL of a demo house made from nothing."""
-    with running_site(tmp_path_factory.mktemp("newcomer"), "up", "--port", "0") as url:
+    """The URL of a new demo site."""
+    with running_site(tmp_path_factory.mktemp("demo"), "up", "--port", "0") as url:
         yield url
 
 
 @pytest.fixture
 def browse(tmp_path):
-    """A function that opens a URL and returns the page as it stands after its scripts, and what the console said."""
+    """A function that opens a URL and returns the DOM after its scripts and the console messages."""
 
     def open_page(url, *flags):
         done = subprocess.run(
@@ -47,15 +47,15 @@ def browse(tmp_path):
 @pytest.mark.parametrize(
     "path", ["/", "/nodes", "/nodes/main/7", "/radio", "/api", "/telemetry/nodes", "/telemetry/stale_nodes"]
 )
-def test_a_page_says_that_it_is_a_demo_and_the_console_is_quiet(path, demo, browse):
+def test_a_page_is_marked_as_a_demo_and_the_console_is_empty(path, demo, browse):
     page, console = browse(demo + path)
     assert "Demo house" in page and "nothing here is real" in page
     assert console == []
 
 
-def test_a_question_opens_as_a_chart(demo, browse):
+def test_a_canned_query_opens_as_a_chart(demo, browse):
     listing, _ = browse(demo + "/telemetry")
     link = re.search(r'href="(/telemetry/channel_history#[^"]+)"', listing)[1].replace("&amp;", "&")
     page, console = browse(demo + link.replace("#", "?type=V_TEMP#"))
-    assert not [words for words in console if "vega" not in words.lower()]
+    assert not [message for message in console if "vega" not in message.lower()]
     assert re.search(r"<(canvas|svg)[^>]*class=\"marks", page), "no chart was drawn"

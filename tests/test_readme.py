@@ -1,4 +1,4 @@
-"""Every command of the README works, against the demo house."""
+"""Every command of the README works, against the demo gateway and UPSes."""
 
 import json
 import os
@@ -45,7 +45,7 @@ def run(command, folder, timeout=60, text=None):
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
-    """A house with the README's access section around a demo gateway: (folder, URL of its site, its gateway)."""
+    """A site with the README's access section and a demo gateway: (folder, URL, gateway)."""
     from ingest.demo.ups.history import live_upses
     from tests.helpers.demo_gateway import running_gateway
 
@@ -54,7 +54,8 @@ def house(tmp_path_factory):
         (folder / "config.yml").write_text(
             f"timezone: Europe/Rome\ndatabase: telemetry.db\nweb: {{port: 0}}\n"
             f"gateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\n"
-            f"nut: [{{name: closet, port: {upsd.port}, poll_s: 2, command_username: operator, command_password: demo}}]\n"
+            f"nut: [{{name: closet, port: {upsd.port}, poll_s: 2, "
+            "command_username: operator, command_password: demo}]\n"
             "ups: {rack@closet: {commands: [beeper.mute], settings: [battery.charge.low]}}\n"
             "access: {tokens: [{name: ci, token: {$env: CI_TOKEN}, may: [edit, order, upload, maintain]}]}\n"
         )
@@ -81,23 +82,23 @@ def house(tmp_path_factory):
 
 
 def wait_for_node(url, node, gateway):
-    """Until it was heard: it says a word now and then, should it have started before anybody listened."""
+    """Wait until the node is stored; sends a message of it each second, in case the first was missed."""
     for _ in range(60):
         with urllib.request.urlopen(f"{url}/telemetry/nodes.json?_shape=array&id={node}") as answer:
             if json.load(answer):
                 return
         time.sleep(1)
         gateway.inject(f"{node};255;3;0;22;1")
-    raise AssertionError(f"node {node} was never heard")
+    raise AssertionError(f"no message of node {node} was stored")
 
 
-def test_every_command_is_of_a_kind_that_is_run_here():
+def test_every_command_is_covered_by_a_test():
     known = ("curl ", "voltkeeper ", "script/server", "script/test", "export PATH")
     assert COMMANDS and all(command.startswith(known) for command in COMMANDS)
 
 
 @pytest.mark.parametrize("command", CURLS)
-def test_questions_and_writes(command, house):
+def test_queries_and_writes(command, house):
     folder, url, _ = house
     done = run(command.replace("http://127.0.0.1:8001", url).replace("curl ", "curl -f ", 1), folder)
     assert done.returncode == 0, done.stderr + done.stdout
@@ -123,14 +124,14 @@ def test_questions_and_writes(command, house):
         "voltkeeper prune",
     ],
 )
-def test_commands_that_answer(command, house):
+def test_commands_that_print(command, house):
     assert command in COMMANDS
     done = run(command, house[0])
     assert done.returncode == 0, done.stderr + done.stdout
     assert len(done.stdout.splitlines()) > 1
 
 
-def test_a_copy_is_restored_and_is_the_same_house(house, tmp_path):
+def test_a_restored_copy_has_the_same_rows(house, tmp_path):
     folder = house[0]
     assert "voltkeeper backup telemetry-copy.db" in COMMANDS
     done = run("voltkeeper backup telemetry-copy.db", folder)
@@ -138,14 +139,14 @@ def test_a_copy_is_restored_and_is_the_same_house(house, tmp_path):
     (restore,) = re.findall(r"```bash\n(.*?)```", README, re.S)
     (tmp_path / "data").mkdir()
     (tmp_path / "data/telemetry.db").write_bytes(b"a file that broke")
-    (tmp_path / "data/telemetry.db-wal").write_bytes(b"its log")
+    (tmp_path / "data/telemetry.db-wal").write_bytes(b"its WAL")
     (tmp_path / "data/telemetry.db.secret").write_text("the key of cookies")
     (tmp_path / "data/telemetry.db.secret").chmod(0o600)
     (tmp_path / "telemetry-copy.db").write_bytes((folder / "telemetry-copy.db").read_bytes())
     (tmp_path / "config.yml").write_text("database: data/telemetry.db\n")
     done = run(restore, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert (tmp_path / "data/before/telemetry.db-wal").read_bytes() == b"its log"
+    assert (tmp_path / "data/before/telemetry.db-wal").read_bytes() == b"its WAL"
     assert (tmp_path / "data/telemetry.db.secret").read_text() == "the key of cookies"
     copies = []
     for path in (folder / "telemetry-copy.db", tmp_path / "data/telemetry.db"):
@@ -185,7 +186,7 @@ def test_a_ups_on_the_command_line(option, fake, tmp_path):
             wait_until(lambda: samples(url), timeout=20, every=0.1)
 
 
-def test_the_ups_conf_is_one_that_upsd_takes(tmp_path):
+def test_upsd_accepts_the_ups_conf(tmp_path):
     from tests.ingest.nut.lab import Lab
 
     lab = Lab({}, start=False)
@@ -216,9 +217,8 @@ def test_configuration_examples_load(tmp_path, monkeypatch):
     ]
     path = tmp_path / "config.yml"
     monkeypatch.setenv("NUT_COMMAND_PASSWORD", "secret")
-    (orders,) = [
-        block for block in blocks if "command_username" in block
-    ]  # more of sections that stand in another block
+    # It extends sections of another block, so it is loaded separately.
+    (orders,) = [block for block in blocks if "command_username" in block]
     path.write_text(orders)
     config = load_config(path)
     assert (
@@ -233,14 +233,14 @@ def test_configuration_examples_load(tmp_path, monkeypatch):
     assert config.must[0].name == "garage" and config.ups["rack@closet"].label == "Rack" and config.energy
 
 
-def test_the_question_of_ones_own_is_a_query_of_metadata():
+def test_the_example_of_a_canned_query_has_the_keys_of_metadata():
     block = next(
         block for block in re.findall(r"```yaml\n(.*?)```", README, re.S) if block.startswith("warm_rooms")
     )
     assert set(yaml.safe_load(block)["warm_rooms"]) == {"title", "sql", "fragment"}
 
 
-def test_every_file_that_the_readme_names_is_there():
+def test_every_file_that_the_readme_names_exists():
     names = set(
         re.findall(r"`((?:voltkeeper|plugins|reporting|ingest|ota|tests|templates)/[\w./]*)`", README)
     )

@@ -1,4 +1,4 @@
-"""The architecture, read from the source: which way imports run, how long and how branched a function may be."""
+"""The architecture, checked in the source: import direction, and size and complexity of functions."""
 
 import ast
 import re
@@ -67,7 +67,10 @@ def imports_of(tree):
 
 
 def unit_of(module):
-    """What a module counts as: its package; itself where that package has sub-packages. `voltkeeper` is one unit."""
+    """The unit of a module: its package, or itself where that package has sub-packages.
+
+    `voltkeeper` is one unit.
+    """
     package = module if module in FOLDERS else module.rpartition(".")[0]
     if package.partition(".")[0] == "voltkeeper":
         return "voltkeeper"

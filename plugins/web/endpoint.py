@@ -15,8 +15,9 @@ Route: TypeAlias = tuple[str, Handler]  # as `register_routes` wants it
 
 
 class Endpoint(NamedTuple):
-    """A method of an address and what it does. `right` is `read`, one of RIGHTS, or None where none is needed.
+    """A method of an address and what it does.
 
+    `right` is `read`, one of RIGHTS, or None where none is needed.
     `fields` are name -> meaning; `example` and `at` (parts of the path) are values that are right on this
     site, where {node}, {ups} ... (`plugins.web.pages.api.samples`) stand for what there is. A value that
     begins with @ is a file.

@@ -1,4 +1,4 @@
-"""The socket that systemd listens on, in its place."""
+"""A stand-in for the notification socket of systemd."""
 
 import socket
 import time
@@ -7,7 +7,7 @@ import pytest
 
 
 class Manager:
-    """Receives what services tell: a real datagram socket."""
+    """Receives the notifications of services on a real datagram socket."""
 
     def __init__(self, address):
         self.address = str(address)
@@ -16,8 +16,8 @@ class Manager:
             self.address.replace("@", "\0", 1) if self.address.startswith("@") else self.address
         )
 
-    def told(self, seconds):
-        """The next state, or None when nothing comes for so long."""
+    def receive(self, seconds):
+        """The next notification, or None when none arrives within `seconds`."""
         self._socket.settimeout(seconds)
         try:
             return self._socket.recv(1000).decode()
@@ -25,10 +25,10 @@ class Manager:
             return None
 
     def wait_until_quiet(self, quiet_s, timeout=20.0):
-        """Read until nothing has come for `quiet_s`; fails after `timeout`."""
+        """Read until nothing has arrived for `quiet_s`; fails after `timeout`."""
         until = time.monotonic() + timeout
-        while self.told(quiet_s):
-            assert time.monotonic() < until, "it went on telling"
+        while self.receive(quiet_s):
+            assert time.monotonic() < until, "notifications went on"
 
     def close(self):
         self._socket.close()

@@ -1,7 +1,7 @@
-"""Stand-ins for the commands of deploy/README.md that want a machine of their own: each looks at what it is given.
+"""Stand-ins for the commands of deploy/README.md that need a real machine: each checks its arguments.
 
-Run like this: `machine.py systemctl start voltkeeper-backup`, with the folder that stands for / in MACHINE. What is not
-understood ends with words and exit code 9.
+Run like this: `machine.py systemctl start voltkeeper-backup`, with the folder that stands for / in MACHINE.
+Unknown arguments end with a message and exit code 9.
 """
 
 import os
@@ -24,7 +24,7 @@ def sudo(*command):
 
 
 def id(option):
-    """Root's number, as sudo would give it; the name of a group is the real one."""
+    """The user id of root, as under sudo; the name of a group is the real one."""
     return print(0) or True if option == "-u" else sudo("/usr/bin/id", option)
 
 
@@ -40,7 +40,7 @@ def useradd(*words):
 
 
 def install(*words):
-    """The real one, without the owners that are not here."""
+    """The real command, without owners that do not exist here."""
     owners = {at + more for at, word in enumerate(words) if word in ("-o", "-g") for more in (0, 1)}
     return sudo("/usr/bin/install", *(word for at, word in enumerate(words) if at not in owners))
 
@@ -55,7 +55,7 @@ def git(verb, *words):
         for path in Path(folder, "deploy").rglob("*"):
             if path.is_file():
                 path.write_text(here(path.read_text()))
-        # The real one is run by tests/ops/test_scripts.py and tests/deploy/test_container.py.
+        # The real script is run by tests/ops/test_scripts.py and tests/deploy/test_container.py.
         Path(folder, "script/bootstrap").write_text(
             '#!/bin/sh\ncd "$(dirname "$0")/.."; mkdir -p .venv/bin; cp "$MACHINE/voltkeeper" .venv/bin/\n'
         )
@@ -105,7 +105,7 @@ def journalctl(option, unit, *more):
 
 
 def systemd_run(*words):
-    """The command with its environment; 1 is an answer, too, where no gateway is."""
+    """Run the command with its environment; exit code 1 is accepted, because no gateway exists."""
     at = next(at for at, word in enumerate(words) if not word.startswith("--"))
     options = dict(word[2:].removeprefix("property=").partition("=")[::2] for word in words[:at])
     return start(words[at:], options, options["setenv"]) in (0, 1)
@@ -130,5 +130,5 @@ if __name__ == "__main__":
     name, *words = sys.argv[1:]
     done = globals()[name.replace("-", "_")](*words)
     if done is False:
-        print(f"no test knows: {name} {shlex.join(words)}", file=sys.stderr)
+        print(f"unknown command: {name} {shlex.join(words)}", file=sys.stderr)
     sys.exit({True: 0, False: 9}.get(done, done) if isinstance(done, bool) else done)

@@ -1,4 +1,4 @@
-"""deploy/backup: a whole copy beside a running ingest, the newest ones stay, nothing half-made is left."""
+"""deploy/backup: a complete copy during ingest, retention of the newest, and no partial files."""
 
 import os
 import sqlite3
@@ -13,7 +13,10 @@ from tests.helpers.demo_gateway import running_gateway
 from voltkeeper.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
-KILLED = "import os; from ingest.maintenance import backup; from voltkeeper.cli import main; backup._sync = lambda path: os.kill(os.getpid(), 9); main()"
+KILLED = (
+    "import os; from ingest.maintenance import backup; from voltkeeper.cli import main; "
+    "backup._sync = lambda path: os.kill(os.getpid(), 9); main()"
+)
 
 
 @pytest.fixture
@@ -86,12 +89,12 @@ def test_a_failure_keeps_the_old_copies(back_up, tmp_path):
     assert [path.name for path in folder.iterdir()] == ["telemetry-20260101T000000Z.db"]
 
 
-def test_without_a_folder_it_says_what_it_wants(back_up):
+def test_without_a_folder_it_prints_its_usage(back_up):
     done = back_up()
     assert done.returncode != 0 and "deploy/backup FOLDER [KEEP]" in done.stderr
 
 
-def test_what_was_killed_is_cleared_away_by_the_next_one(back_up, tmp_path, write_config):
+def test_a_partial_file_is_removed_by_the_next_backup(back_up, tmp_path, write_config):
     write_config("database: house.db")
     migrate(tmp_path / "house.db")
     stopped = tmp_path / "voltkeeper"

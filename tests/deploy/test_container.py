@@ -1,5 +1,7 @@
-"""Dockerfile and compose.yml without a Docker engine: the steps are done in a folder of their own, then what they made
-runs as the file says, and is asked by its healthcheck."""
+"""Dockerfile and compose.yml without a Docker engine.
+
+The steps of the Dockerfile are run in a folder; then its CMD is started there and checked by its HEALTHCHECK.
+"""
 
 import fnmatch
 import json
@@ -45,7 +47,7 @@ def value(instruction, dockerfile=DOCKERFILE):
 
 
 def is_left_out(path):
-    """As .dockerignore has it: a pattern is for the top folder, with **/ for every one."""
+    """Whether .dockerignore excludes the path: a pattern is for the top folder, with **/ for all."""
     top, *below = path.split("/")
     return any(
         any(fnmatch.fnmatch(part, one[3:]) for part in (top, *below))
@@ -57,7 +59,7 @@ def is_left_out(path):
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory):
-    """A folder in the place of the image's root, in which the steps of the Dockerfile were done."""
+    """A folder that stands for the image's root, after the steps of the Dockerfile."""
     root = tmp_path_factory.mktemp("image")
     environment = {
         "PATH": f"{Path(sys.executable).resolve().parent}:/usr/bin:/bin",
@@ -67,7 +69,7 @@ def image(tmp_path_factory):
     for instruction, arguments in DOCKERFILE:
         if instruction == "ENV":
             environment |= dict(pair.split("=", 1) for pair in shlex.split(arguments))
-            environment.pop("PIP_NO_CACHE_DIR", None)  # the wheels of the tests before serve here
+            environment.pop("PIP_NO_CACHE_DIR", None)  # use the cached wheels of earlier runs
         elif instruction == "WORKDIR":
             folder = root / arguments.lstrip("/")
             folder.mkdir(parents=True, exist_ok=True)
@@ -100,7 +102,7 @@ def command_of(arguments, root):
     return [re.sub(r"^/(?=data|opt)", f"{root}/", word) for word in json.loads(arguments)]
 
 
-def test_what_the_dockerfile_makes_runs_and_is_well(image, start, wait_for, free_port):
+def test_the_image_runs_and_is_healthy(image, start, wait_for, free_port):
     port = free_port()
     with running_gateway(port=0, boot=True) as gateway:
         (image / "data/config.yml").write_text(
@@ -115,18 +117,18 @@ def test_what_the_dockerfile_makes_runs_and_is_well(image, start, wait_for, free
         assert Path(check[1]).is_file()
         check += [image / "data/config.yml"]
 
-        def well(code):
+        def health(code):
             done = subprocess.run(check, cwd=image / "data", capture_output=True, text=True, timeout=30)
             return done.stdout.strip() if done.returncode == code else ""
 
-        assert well(1) == f"the site does not answer at http://127.0.0.1:{port}/"
+        assert health(1) == f"the site does not answer at http://127.0.0.1:{port}/"
         program = start(*command_of(value("CMD"), image), PYTHONPATH="")
-        assert wait_for(lambda: well(0), timeout=60, every=0.5) == "healthy"
+        assert wait_for(lambda: health(0), timeout=60, every=0.5) == "healthy"
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
             assert "Hill house" in answer.read().decode()
         site = [pid for pid in program.family() if b"\0web\0" in Path(f"/proc/{pid}/cmdline").read_bytes()]
         os.kill(site[0], 19)
-        assert "does not answer" in wait_for(lambda: well(1), timeout=20, every=0.5)
+        assert "does not answer" in wait_for(lambda: health(1), timeout=20, every=0.5)
         os.kill(site[0], 18)
         assert program.end() == 0
     assert (image / "data/telemetry.db").is_file()
@@ -164,20 +166,20 @@ def test_a_container_has_no_root_and_no_privilege(name):
     assert service.get("user", "nut") in ("10001:10001", "nut")
     assert not {"privileged", "cap_add", "network_mode", "pid", "ipc"} & set(service)
     for port in service.get("ports", []):
-        assert port.startswith("127.0.0.1:"), "a container's port is past the machine's firewall"
+        assert port.startswith("127.0.0.1:"), "a published port bypasses the machine's firewall"
     build = service["build"]
     assert (ROOT / "deploy" / build["context"] / build.get("dockerfile", "Dockerfile")).resolve().is_file()
 
 
-def test_the_serial_device_and_nut_are_there_for_who_has_them():
-    house, nut = COMPOSE["services"]["voltkeeper"], COMPOSE["services"]["nut"]
-    assert house["devices"] == ["${VOLTKEEPER_SERIAL:-/dev/null}:/dev/ttyGateway"]
-    assert house["group_add"] == ["20"]
-    assert "profiles" not in house and nut["profiles"] == ["nut"]
+def test_the_serial_device_and_nut_are_optional():
+    voltkeeper, nut = COMPOSE["services"]["voltkeeper"], COMPOSE["services"]["nut"]
+    assert voltkeeper["devices"] == ["${VOLTKEEPER_SERIAL:-/dev/null}:/dev/ttyGateway"]
+    assert voltkeeper["group_add"] == ["20"]
+    assert "profiles" not in voltkeeper and nut["profiles"] == ["nut"]
     assert nut["ulimits"]["nofile"] <= 4096, (
-        "upsd takes memory for every file that it may open, and ends without"
+        "upsd allocates memory for every file that it may open, and fails without"
     )
-    assert house["volumes"] == ["../house:/data"] and value("CMD").count("/data/config.yml") == 1
+    assert voltkeeper["volumes"] == ["../house:/data"] and value("CMD").count("/data/config.yml") == 1
     assert any(name == "HEALTHCHECK" for name, _ in DOCKERFILE)
 
 
@@ -188,10 +190,8 @@ def has_compose():
     )
 
 
-@pytest.mark.skipif(
-    not has_compose(), reason="no docker compose on this machine to ask what it makes of compose.yml"
-)
-def test_docker_takes_the_compose_file():
+@pytest.mark.skipif(not has_compose(), reason="no docker compose on this machine to check compose.yml")
+def test_docker_accepts_the_compose_file():
     done = subprocess.run(
         ["docker", "compose", "-f", ROOT / "deploy/compose.yml", "--profile", "nut", "config", "-q"],
         capture_output=True,
@@ -204,7 +204,7 @@ def test_docker_takes_the_compose_file():
 @pytest.mark.skipif(NUT is None, reason="no upsd on this machine: apt install nut-server")
 def test_the_command_of_the_nut_image_serves_a_ups_as_an_ordinary_user(start, free_port):
     port = free_port()
-    with tempfile.TemporaryDirectory() as folder:  # where another user than root may look
+    with tempfile.TemporaryDirectory() as folder:  # that users other than root can read
         for name, text in {
             "ups.conf": f"[rack]\n  driver = dummy-ups\n  mode = dummy-loop\n  port = {folder}/rack.dev\n",
             "rack.dev": "ups.status: OL\nbattery.charge: 97\n",
@@ -222,15 +222,15 @@ def test_the_command_of_the_nut_image_serves_a_ups_as_an_ordinary_user(start, fr
         program = start(*as_nut, *json.loads(value("CMD", NUT_DOCKERFILE)), **where)
         try:
             until = time.monotonic() + 20
-            while not (told := charge(port)).startswith("VAR") and time.monotonic() < until:
-                time.sleep(0.1)  # the driver and the server start side by side
-            assert told == 'VAR rack battery.charge "97"', program.text
-        finally:  # a driver leaves the session of what started it
+            while not (answer := charge(port)).startswith("VAR") and time.monotonic() < until:
+                time.sleep(0.1)  # the driver and the server start in parallel
+            assert answer == 'VAR rack battery.charge "97"', program.text
+        finally:  # a driver leaves the session of its parent
             subprocess.run([*as_nut, "upsdrvctl", "stop"], env=where, capture_output=True, timeout=20)
 
 
 def charge(port):
-    """What the server says of the UPS; nothing while it does not listen."""
+    """The battery charge from the server; empty while it does not listen."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=2) as client:
             client.sendall(b"GET VAR rack battery.charge\n")
@@ -247,7 +247,7 @@ def test_the_lock_file_holds_every_dependency_with_hashes():
     text = (ROOT / "deploy/requirements.lock").read_text()
     locked = {name: Version(number) for name, number in re.findall(r"^([\w.-]+)==([\w.]+)", text, re.M)}
     for one in wanted:
-        assert locked[one.name.lower()] in one.specifier, f"make deploy/requirements.lock anew: {one}"
+        assert locked[one.name.lower()] in one.specifier, f"update deploy/requirements.lock: {one}"
     for block in re.findall(r"^[\w.-]+==(?:.*\\\n)*.*$", text, re.M):
         assert "--hash=sha256:" in block, block
 

@@ -1,4 +1,4 @@
-"""Debian's nginx with the shipped files, encrypted on a name of its own and below /volt/, as a browser meets the site."""
+"""Debian's nginx with the shipped files: HTTPS on its own host name, and below /volt/."""
 
 import html
 import http.client
@@ -44,7 +44,7 @@ http {{
 
 
 class Browser:
-    """Cookies, the name in the address line, pages by path; redirects are looked at, not followed."""
+    """An HTTP client with an origin and cookies that does not follow redirects."""
 
     def __init__(self, port, encrypted):
         self.origin = f"{'https' if encrypted else 'http'}://127.0.0.1:{port}"
@@ -77,7 +77,7 @@ class Browser:
         return answer
 
     def links(self, path):
-        """The addresses on the page, as the browser asks for them, with those of other sites left out."""
+        """The paths of the links on the page, resolved by the origin; links to other sites are omitted."""
         page = self.get(path)
         found = (
             urllib.parse.urljoin(self.origin + path, html.unescape(link)) for link in LINK.findall(page.text)
@@ -100,17 +100,19 @@ class Browser:
 
 @pytest.fixture(params=["site", "prefix"])
 def proxied(request, start, voltkeeper, write_config, wait_for, free_port, tmp_path, monkeypatch):
-    """(Browser in front of nginx, prefix) with a house behind that only people who sign in may read."""
+    """(Browser, prefix, port for HTTP) of nginx in front of a site that requires a login."""
     below = request.param == "prefix"
     site, front, plain = free_port(), free_port(), free_port()
     with running_gateway(port=0, boot=True) as gateway:
         write_config(
-            f"title: Hill house\ndatabase: house.db\ngateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\n"
+            "title: Hill house\ndatabase: house.db\n"
+            f"gateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\n"
             f"web: {{port: {site}, base_url: {'/volt/' if below else '/'}}}\n"
-            "access: {read: signed-in, people: [{name: owner, password_hash: {$env: OWNER}, may: [edit, order, upload]}]}"
+            "access: {read: signed-in, people: [{name: owner, password_hash: {$env: OWNER}, "
+            "may: [edit, order, upload]}]}"
         )
-        house = voltkeeper("up", OWNER=hash_password(PASSWORD, iterations=1000))
-        wait_for(lambda: "Voltkeeper is at" in house.text, timeout=40)
+        program = voltkeeper("up", OWNER=hash_password(PASSWORD, iterations=1000))
+        wait_for(lambda: "Voltkeeper is at" in program.text, timeout=40)
         text = (ROOT / f"deploy/nginx/{request.param}.conf").read_text()
         assert text.count("/opt/voltkeeper/deploy") == 1 and text.count("127.0.0.1:8001") == 1
         text = text.replace("/opt/voltkeeper", str(ROOT)).replace("127.0.0.1:8001", f"127.0.0.1:{site}")
@@ -139,7 +141,7 @@ def proxied(request, start, voltkeeper, write_config, wait_for, free_port, tmp_p
 
         wait_for(reached)
         yield browser, "/volt" if below else "", plain
-        assert house.end() == 0
+        assert program.end() == 0
         nginx.end(15)
 
 
@@ -172,7 +174,7 @@ def token(page):
 
 
 def sign_in(browser, prefix):
-    """Through the form, from the page that asks for it."""
+    """Sign in with the form of the page that a redirect leads to."""
     answer = browser.ask("GET", f"{prefix}/nodes")
     assert answer.status == 302
     where = urllib.parse.urlsplit(answer.headers["location"])
@@ -204,7 +206,7 @@ def test_signing_in_forms_and_csv_through_nginx(proxied, wait_for):
     node = f"{prefix}/nodes/main/7"
     wait_for(lambda: browser.ask("GET", node).status == 200, timeout=20)
     page = browser.get(node)
-    # A form with its fields as multipart, to the address that the page gives, back to the page that sent it.
+    # A multipart form, sent to the form's action; it redirects to the page of the form.
     action = re.search(r'action="([^"]+set_location)"', page.text)[1]
     number = re.search(r'name="node" value="(\d+)"', page.text)[1]
     done = browser.send_multipart(
@@ -217,7 +219,7 @@ def test_signing_in_forms_and_csv_through_nginx(proxied, wait_for):
     large = browser.send_multipart(action, csrftoken=token(page), node=number, location="x" * 200_000)
     assert large.status == 413 and "body is larger than" in html.unescape(large.text)
 
-    # A firmware, from the page that uploads it.
+    # A firmware upload, with the form of its page.
     ota = browser.get(f"{prefix}/-/ota")
     action = re.search(r'action="([^"]*/-/ota/firmware)"', ota.text)[1]
     image = ((ROOT / "static/sample.hex").read_text().replace("\n", "\r\n"), '; filename="sample.hex"')
@@ -245,12 +247,12 @@ def test_signing_in_forms_and_csv_through_nginx(proxied, wait_for):
     assert browser.ask("GET", f"{prefix}/-/logout").status == 200
 
 
-def test_wrong_passwords_slow_the_one_who_sends_them(proxied):
+def test_wrong_passwords_are_limited_by_client_address(proxied):
     browser, prefix, _ = proxied
     page = browser.get(f"{prefix}/-/login")
     body = {"username": "x", "password": "wrong", "csrftoken": token(page)}
     answers = []
-    for number in range(12):  # the address that nginx names counts, not the one that a caller makes up
+    for number in range(12):  # nginx replaces the address that a client puts into X-Forwarded-For
         encoded = urllib.parse.urlencode({**body, "username": f"x{number}"})
         answers.append(
             browser.ask(

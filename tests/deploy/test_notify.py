@@ -1,4 +1,4 @@
-"""What ingest and web tell systemd, on a real socket: ready, alive while both halves live, stopping."""
+"""Notifications of ingest and web to systemd, on a real socket: ready, watchdog, stopping."""
 
 import asyncio
 import os
@@ -24,67 +24,63 @@ def watched(manager, seconds):
     return {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": str(int(seconds * 1e6))}
 
 
-def test_ingest_tells_that_it_is_ready_lives_and_stops(voltkeeper, write_config, manager):
+def test_ingest_notifies_ready_watchdog_and_stopping(voltkeeper, write_config, manager):
     write_config("")
     program = voltkeeper("ingest", **watched(manager, 0.8))
-    assert manager.told(20) == "READY=1"
-    assert [manager.told(5) for _ in range(5)] == ["WATCHDOG=1"] * 5
+    assert manager.receive(20) == "READY=1"
+    assert [manager.receive(5) for _ in range(5)] == ["WATCHDOG=1"] * 5
     program.process.send_signal(signal.SIGTERM)
-    while (told := manager.told(5)) == "WATCHDOG=1":
+    while (state := manager.receive(5)) == "WATCHDOG=1":
         continue
-    assert told == "STOPPING=1"
+    assert state == "STOPPING=1"
     assert program.wait() == 0
-    assert manager.told(0.5) is None
+    assert manager.receive(0.5) is None
 
 
-def test_ingest_whose_writer_hangs_tells_nothing_until_it_goes_on(
-    voltkeeper, write_config, manager, tmp_path
-):
+def test_ingest_sends_no_watchdog_while_its_writer_hangs(voltkeeper, write_config, manager, tmp_path):
     write_config("database: house.db\ncommit_s: 0.1\ngateways: [{name: main, tcp: '127.0.0.1:1'}]")
     program = voltkeeper("ingest", **watched(manager, 2))
-    assert manager.told(20) == "READY=1"
-    assert manager.told(5) == "WATCHDOG=1"
+    assert manager.receive(20) == "READY=1"
+    assert manager.receive(5) == "WATCHDOG=1"
     other = sqlite3.connect(tmp_path / "house.db", isolation_level=None)
-    other.execute(
-        "begin exclusive"
-    )  # the writer's next commit waits for this, as for a disk that does not answer
+    # The writer's next commit waits for this, as for a disk that does not respond.
+    other.execute("begin exclusive")
     manager.wait_until_quiet(2.2, timeout=40)
     assert program.process.poll() is None
     assert "No heartbeat for 1 s" in program.text
     other.execute("rollback")
     other.close()
-    assert manager.told(20) == "WATCHDOG=1"
+    assert manager.receive(20) == "WATCHDOG=1"
     assert program.end() == 0
 
 
-def test_the_site_tells_that_it_is_ready_when_it_answers(voltkeeper, write_config, manager, wait_for):
+def test_the_site_notifies_ready_when_it_answers(voltkeeper, write_config, manager, wait_for):
     write_config("web: {port: 0}")
     program = voltkeeper("web", **watched(manager, 0.8))
-    assert manager.told(30) == "READY=1"
-    wait_for(
-        lambda: "/" in program.text.partition(PORT_LINE)[2], timeout=20
-    )  # the log is written by a thread of its own
+    assert manager.receive(30) == "READY=1"
+    # A separate thread writes the log.
+    wait_for(lambda: "/" in program.text.partition(PORT_LINE)[2], timeout=20)
     port = program.text.partition(PORT_LINE)[2].partition("/")[0]
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
         assert answer.status == 200
-    assert [manager.told(5) for _ in range(3)] == ["WATCHDOG=1"] * 3
+    assert [manager.receive(5) for _ in range(3)] == ["WATCHDOG=1"] * 3
     os.kill(program.pid, signal.SIGSTOP)
     manager.wait_until_quiet(1.0)
     os.kill(program.pid, signal.SIGCONT)
-    assert manager.told(5) == "WATCHDOG=1"
+    assert manager.receive(5) == "WATCHDOG=1"
     program.process.send_signal(signal.SIGTERM)
-    while (told := manager.told(5)) == "WATCHDOG=1":
+    while (state := manager.receive(5)) == "WATCHDOG=1":
         continue
-    assert told == "STOPPING=1"
+    assert state == "STOPPING=1"
     assert program.wait() == 0
 
 
-def test_children_of_up_tell_nothing(voltkeeper, write_config, manager, wait_for, free_port):
+def test_children_of_up_send_no_notifications(voltkeeper, write_config, manager, wait_for, free_port):
     port = free_port()
     write_config(f"web: {{port: {port}}}")
     program = voltkeeper("up", **watched(manager, 0.8))
     wait_for(lambda: f"Voltkeeper is at http://127.0.0.1:{port}/" in program.text, timeout=30)
-    assert manager.told(0.5) is None
+    assert manager.receive(0.5) is None
     assert program.end() == 0
 
 
@@ -108,20 +104,20 @@ def feed(alive, seconds, monkeypatch, manager, blocked_s=0.0):
 
     asyncio.run(run())
     states = []
-    while state := manager.told(0.05):
+    while state := manager.receive(0.05):
         states.append(state)
     return states
 
 
-def test_a_quarter_of_the_time_lies_between_two_signs_of_life(monkeypatch, manager):
+def test_the_watchdog_is_fed_every_quarter_of_its_time(monkeypatch, manager):
     assert feed(yes, 0.8, monkeypatch, manager) == ["WATCHDOG=1"] * 3
 
 
-def test_a_loop_that_hangs_tells_nothing(monkeypatch, manager):
+def test_a_loop_that_hangs_does_not_feed_the_watchdog(monkeypatch, manager):
     assert feed(yes, 0.8, monkeypatch, manager, blocked_s=1.0) == ["WATCHDOG=1"] * 3
 
 
-def test_what_does_not_live_is_logged_once_and_not_told(monkeypatch, manager, caplog):
+def test_an_unresponsive_process_is_logged_once_and_not_fed(monkeypatch, manager, caplog):
     assert feed(no, 0.8, monkeypatch, manager) == []
     assert [record.levelname for record in caplog.records] == ["ERROR"]
 
@@ -150,12 +146,12 @@ def test_the_abstract_namespace(monkeypatch):
     monkeypatch.setenv("NOTIFY_SOCKET", one.address)
     try:
         assert notify.notify(notify.READY)
-        assert one.told(1) == "READY=1"
+        assert one.receive(1) == "READY=1"
     finally:
         one.close()
 
 
-def test_nobody_listens(monkeypatch, tmp_path, caplog):
+def test_no_socket_listens(monkeypatch, tmp_path, caplog):
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     assert not notify.notify(notify.READY)
     assert caplog.text == ""
@@ -164,7 +160,7 @@ def test_nobody_listens(monkeypatch, tmp_path, caplog):
     assert "systemd did not get READY=1" in caplog.text
 
 
-def test_a_child_of_the_supervisor_has_nothing_of_what_systemd_gave_to_that(manager):
+def test_a_child_does_not_inherit_the_variables_of_systemd(manager):
     reading, writing = os.pipe()
     code = "import os; from voltkeeper.parent_pipe import follow_parent; follow_parent(); print(*os.environ)"
     environment = {**os.environ, **watched(manager, 0.8), PIPE: str(reading), "PYTHONPATH": str(ROOT)}

@@ -1,7 +1,7 @@
-"""Every command of deploy/README.md is run, on a machine that is a folder.
+"""Every command of deploy/README.md is run, in a folder that stands for a machine.
 
-What commands do to files is done, below that folder; where it takes a machine (systemctl, docker ...), a stand-in of
-machine.py looks at them. The PATH has nothing else: a command that no test knows fails.
+Commands change files below that folder only; those that need a real machine (systemctl, docker ...) are
+replaced by machine.py. The PATH has nothing else, so an unknown command fails.
 """
 
 import re
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "deploy/README.md").read_text()
 REAL = "cat chmod cp find dirname ln ls date mkdir mv rm sed sh sort tail".split()
 STAND_INS = "apt docker git id install journalctl sudo supervisorctl systemctl systemd-run useradd".split()
-HOUSE = "var/lib/voltkeeper"
+DATA = "var/lib/voltkeeper"
 
 
 def blocks(kind):
@@ -61,7 +61,7 @@ def script(path, command):
 
 
 def run(text, machine, folder="."):
-    """Do a block as somebody who pastes it, and stop at the first command that fails."""
+    """Run a block as if pasted into a shell; fails at the first command that fails."""
     environment = {
         "PATH": f"{machine}/bin:{machine}/usr/local/bin",
         "MACHINE": str(machine),
@@ -82,10 +82,10 @@ def run(text, machine, folder="."):
 
 @pytest.fixture
 def installed(machine):
-    """A machine on which the first block was done, and what the text says after it."""
+    """A machine after the first block, with the config and secrets that the text asks for."""
     run(commands("systemd")[0], machine)
     config = machine / "etc/voltkeeper/config.yml"
-    assert load_config(config).database == machine / HOUSE / "telemetry.db"
+    assert load_config(config).database == machine / DATA / "telemetry.db"
     assert config.stat().st_mode & 0o777 == 0o640
     people = "people: [{name: owner, password_hash: {$env: OWNER_PASSWORD_HASH}, may: [edit]}]"
     config.write_text(
@@ -96,16 +96,16 @@ def installed(machine):
 
 
 @pytest.fixture
-def lived_in(installed):
-    """An installed machine with a house in its database, which is open as if somebody wrote it: (machine, write)."""
+def in_use(installed):
+    """An installed machine whose database is open for writing: (machine, write)."""
     run(commands("systemd")[1], installed)
-    migrate(installed / HOUSE / "telemetry.db")
-    (installed / HOUSE / "telemetry.db.secret").write_text("the key of cookies")
-    with closing(connect(installed / HOUSE / "telemetry.db")) as connection:
+    migrate(installed / DATA / "telemetry.db")
+    (installed / DATA / "telemetry.db.secret").write_text("the key of cookies")
+    with closing(connect(installed / DATA / "telemetry.db")) as connection:
 
-        def write(words):
+        def write(text):
             connection.execute(
-                "insert into events (event, detail, started_at) values ('TEST', ?, '2026-11-20')", (words,)
+                "insert into events (event, detail, started_at) values ('TEST', ?, '2026-11-20')", (text,)
             )
 
         yield installed, write
@@ -113,13 +113,11 @@ def lived_in(installed):
 
 def read(database):
     with closing(connect(database)) as connection:
-        return [
-            words
-            for (words,) in connection.execute("select detail from events where event = 'TEST' order by id")
-        ]
+        rows = connection.execute("select detail from events where event = 'TEST' order by id")
+        return [detail for (detail,) in rows]
 
 
-def test_every_block_is_of_a_kind_and_a_section_that_is_tried_here():
+def test_every_block_is_covered_by_a_test():
     assert set(re.findall(r"^ *```(\w+)$", README, re.M)) == {"console", "ini", "yaml"}
     sections = [title for title, _ in blocks("console")]
     assert sections == [
@@ -131,7 +129,7 @@ def test_every_block_is_of_a_kind_and_a_section_that_is_tried_here():
     ]
 
 
-def test_a_command_that_no_test_knows_fails(installed):
+def test_an_unknown_command_fails(installed):
     run(commands("systemd")[1], installed)
     for command in (
         "frobnicate",
@@ -140,7 +138,7 @@ def test_a_command_that_no_test_knows_fails(installed):
         "journalctl -u voltkeeper",
         "docker compose -f deploy/compose.yml down -v",
     ):
-        with pytest.raises(AssertionError, match="not found|no test knows"):
+        with pytest.raises(AssertionError, match=r"not found|unknown command"):
             run(command, installed, "opt/voltkeeper")
 
 
@@ -149,16 +147,16 @@ def test_systemd(installed):
     for unit in (installed / "opt/voltkeeper/deploy/systemd").glob("*.service"):
         assert f"\nUser={added.split()[-1]}\n" in unit.read_text()
     assert "--groups dialout" in added
-    told = run(commands("systemd")[1], installed)
-    assert "ok      config: " in told and "ok      secrets: all come from the environment" in told
-    assert "ingest   does not run" in told
+    output = run(commands("systemd")[1], installed)
+    assert "ok      config: " in output and "ok      secrets: all come from the environment" in output
+    assert "ingest   does not run" in output
 
 
-def test_without_the_site_timers_do_the_daily_work(lived_in):
-    machine, _ = lived_in
+def test_without_the_site_timers_run_the_maintenance(in_use):
+    machine, _ = in_use
     run(commands("systemd")[2], machine)
     run("sudo systemctl start voltkeeper-prune", machine)
-    with closing(connect(machine / HOUSE / "telemetry.db")) as connection:
+    with closing(connect(machine / DATA / "telemetry.db")) as connection:
         assert connection.execute("select state from retention_runs").fetchall() == [("done",)]
 
 
@@ -178,35 +176,35 @@ def test_containers(machine):
     assert f"${{{variable}:-" in (ROOT / "deploy/compose.yml").read_text()
 
 
-def test_a_copy_is_restored_and_nothing_is_lost(lived_in):
-    machine, write = lived_in
+def test_a_copy_is_restored_and_nothing_is_lost(in_use):
+    machine, write = in_use
     write("before the copy")
     run("sudo systemctl start voltkeeper-backup", machine)
-    (copy,) = (machine / HOUSE / "backups").iterdir()
+    (copy,) = (machine / DATA / "backups").iterdir()
     (restore,) = commands("Backup and restore")
     copy.rename(copy.with_name(re.search(r"backups/(\S+)", restore)[1]))
     write("after it")
     run(restore, machine)
-    assert (machine / HOUSE / "telemetry.db.secret").read_text() == "the key of cookies"
-    assert read(machine / HOUSE / "telemetry.db") == ["before the copy"]
-    assert read(machine / HOUSE / "before/telemetry.db") == ["before the copy", "after it"]
+    assert (machine / DATA / "telemetry.db.secret").read_text() == "the key of cookies"
+    assert read(machine / DATA / "telemetry.db") == ["before the copy"]
+    assert read(machine / DATA / "before/telemetry.db") == ["before the copy", "after it"]
 
 
-def test_an_update_brings_the_units_along(lived_in):
-    machine, _ = lived_in
+def test_an_update_installs_the_new_units(in_use):
+    machine, _ = in_use
     services, containers = commands("Update")
     unit = machine / "etc/systemd/system/voltkeeper-web.service"
     unit.write_text("[Service]\n# of an older version")
     run(services, machine)
     assert "ExecStart=" in unit.read_text()
-    assert len(list((machine / HOUSE / "backups").iterdir())) == 1
+    assert len(list((machine / DATA / "backups").iterdir())) == 1
     run(containers, machine, "opt/voltkeeper")
 
 
 @pytest.mark.skipif(
     not shutil.which("systemd-analyze"), reason="no systemd-analyze on this machine: apt install systemd"
 )
-def test_systemd_takes_the_other_disk(installed):
+def test_systemd_accepts_the_override_for_another_disk(installed):
     ((_, text),) = blocks("ini")
     run(commands("systemd")[1], installed)
     unit = installed / "etc/systemd/system/voltkeeper-backup.service"
@@ -228,7 +226,7 @@ def test_the_example_of_a_config_loads(tmp_path, monkeypatch):
     assert load_config(tmp_path / "config.yml").access.read == "signed-in"
 
 
-def test_what_the_text_names_is_there():
+def test_what_the_text_names_exists():
     named = re.findall(r"`(?:sudo )?voltkeeper ([a-z-]+)`", README)
     assert named and set(named) <= set(main.commands)
     for unit in re.findall(r"voltkeeper-(?:ingest|web|backup|prune)(?:\.\w+)?", README):

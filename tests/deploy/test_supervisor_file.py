@@ -1,4 +1,4 @@
-"""Debian's supervisor with the shipped file: starts, starts again what is killed, stops in good order."""
+"""Debian's supervisor with the shipped file: starts, restarts what is killed, stops."""
 
 import getpass
 import os
@@ -39,7 +39,7 @@ files = {folder}/voltkeeper.conf
 
 @pytest.fixture
 def supervisor(start, tmp_path, wait_for):
-    """A running supervisord with our programs; a function that asks supervisorctl for the words of one line each."""
+    """A running supervisord; yields a function that runs supervisorctl: {first word of a line: others}."""
     text = (ROOT / "deploy/supervisor/voltkeeper.conf").read_text()
     command = tmp_path / "voltkeeper"
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m voltkeeper "$@"\n')
@@ -79,7 +79,7 @@ def states(answer):
 RUNNING = {"voltkeeper:voltkeeper-ingest": "RUNNING", "voltkeeper:voltkeeper-web": "RUNNING"}
 
 
-def test_both_programs_run_and_come_back(write_config, free_port, supervisor, wait_for, tmp_path):
+def test_both_programs_run_and_are_restarted(write_config, free_port, supervisor, wait_for, tmp_path):
     log = tmp_path / "voltkeeper-ingest.log"
     wait_for(lambda: log.exists() and "copy config.example.yml" in log.read_text(), timeout=20)
     port = free_port()

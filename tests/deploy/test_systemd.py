@@ -1,4 +1,4 @@
-"""The units: systemd's own verdict, and that they keep serial ports, the network and the watchdog."""
+"""The units: systemd's own checks, and access to serial ports, the network and the watchdog."""
 
 import configparser
 import os
@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ EXPOSURE = {
     "voltkeeper-web": 20,
     "voltkeeper-backup": 15,
     "voltkeeper-prune": 15,
-}  # 100 is a service without any care
+}  # 100 is a service without any restriction
 
 if ANALYZE is None and os.environ.get("CI"):
     pytest.fail("CI has to install systemd", pytrace=False)
@@ -29,7 +30,7 @@ with_systemd = pytest.mark.skipif(
 
 @pytest.fixture
 def units(tmp_path):
-    """The units in a folder, with what they start in another place than /opt/voltkeeper."""
+    """The units in a folder, adapted to programs in another folder than /opt/voltkeeper."""
     home = tmp_path / "opt"
     (home / ".venv/bin").mkdir(parents=True)
     (home / ".venv/bin/voltkeeper").symlink_to(shutil.which("true"))
@@ -57,7 +58,7 @@ def test_systemd_would_find_a_fault(units):
 
 @with_systemd
 @pytest.mark.parametrize("name", EXPOSURE)
-def test_a_service_that_was_broken_into_could_do_little(name, units):
+def test_a_service_has_a_low_exposure(name, units):
     unit = next(unit for unit in units if unit.stem == name and unit.suffix == ".service")
     done = analyze("security", "--offline=true", f"--threshold={EXPOSURE[name]}", unit)
     if "unrecognized option" in done.stderr or "Unknown" in done.stderr:
@@ -75,7 +76,7 @@ def read(name):
 def test_ingest_may_open_serial_ports_that_are_plugged_in_later():
     service = read("voltkeeper-ingest.service")
     assert service["SupplementaryGroups"] == "dialout"
-    # ProtectClock and DeviceAllow make a list of the devices there are at the start; PrivateDevices hides them all.
+    # ProtectClock and DeviceAllow admit only devices that exist at the start; PrivateDevices hides all.
     assert (service["PrivateDevices"], service["ProtectClock"], service["DevicePolicy"]) == (
         "no",
         "no",
@@ -85,47 +86,48 @@ def test_ingest_may_open_serial_ports_that_are_plugged_in_later():
 
 
 @pytest.mark.parametrize("name", ["voltkeeper-ingest.service", "voltkeeper-web.service"])
-def test_a_hung_service_is_started_again_and_one_with_a_wrong_config_is_not(name):
+def test_a_service_that_hangs_is_restarted_and_one_with_a_wrong_config_is_not(name):
     service = read(name)
     assert (service["Type"], service["Restart"], service["RestartPreventExitStatus"]) == (
         "notify",
         "always",
         "2",
     )
-    assert (
-        int(service["WatchdogSec"]) / 2 > 30
-    )  # a file may be locked for 15 s, and is asked for again after 2 s
+    # A locked file is waited for 15 s, and retried after 2 s.
+    assert int(service["WatchdogSec"]) / 2 > 30
     assert (service["User"], service["StateDirectory"]) == ("voltkeeper", "voltkeeper")
     assert set(service["RestrictAddressFamilies"].split()) == {"AF_UNIX", "AF_INET", "AF_INET6"}
 
 
-def test_a_command_by_hand_runs_as_the_services():
+def test_a_manual_command_runs_as_the_services():
     *options, command, _ = shlex.split(
         (ROOT / "deploy/voltkeeper").read_text().partition("exec systemd-run")[2]
     )
-    told = dict(word[2:].removeprefix("property=").partition("=")[::2] for word in options)
+    settings = dict(word[2:].removeprefix("property=").partition("=")[::2] for word in options)
     service = read("voltkeeper-ingest.service")
-    assert (told["uid"], told["gid"]) == (service["User"], service["Group"])
-    assert told["SupplementaryGroups"] == service["SupplementaryGroups"]
-    assert told["EnvironmentFile"] == service["EnvironmentFile"]
-    assert (
-        service["ExecStart"]
-        == f"{command} ingest --config {told['setenv'].removeprefix('VOLTKEEPER_CONFIG=')}"
-    )
+    assert (settings["uid"], settings["gid"]) == (service["User"], service["Group"])
+    assert settings["SupplementaryGroups"] == service["SupplementaryGroups"]
+    assert settings["EnvironmentFile"] == service["EnvironmentFile"]
+    config = settings["setenv"].removeprefix("VOLTKEEPER_CONFIG=")
+    assert service["ExecStart"] == f"{command} ingest --config {config}"
     if run := shutil.which("systemd-run"):
         known = subprocess.run([run, "--help"], capture_output=True, text=True).stdout
         assert all(word.partition("=")[0] in known for word in options)
 
 
+def contains(program, text):
+    return text in program.text
+
+
 def can_trace():
-    """False without strace, and in a container that does not let it look."""
+    """False without strace, and in a container that does not permit it."""
     return (
         bool(shutil.which("strace"))
         and subprocess.run(["strace", "-o", os.devnull, "true"], capture_output=True).returncode == 0
     )
 
 
-@pytest.mark.skipif(not can_trace(), reason="no strace on this machine, or it may not look")
+@pytest.mark.skipif(not can_trace(), reason="no strace on this machine, or it is not permitted")
 @with_systemd
 def test_the_programs_make_no_system_call_that_the_units_forbid(
     tmp_path, write_config, start, wait_for, free_port
@@ -151,7 +153,7 @@ def test_the_programs_make_no_system_call_that_the_units_forbid(
             "voltkeeper",
             name,
         )
-        wait_for(lambda: sign in program.text, timeout=40)
+        wait_for(partial(contains, program, sign), timeout=40)
         for pid in program.family():
             if pid != program.pid:
                 os.kill(pid, 15)
