@@ -160,7 +160,10 @@ def make_times(path, times, told=(), on_battery=(0, 0)):
     db = sqlite3.connect(path)
     if not db.execute("select count(*) from sqlite_master").fetchone()[0]:
         db.executescript(OLD)
-    text = lambda at: _text(datetime.fromtimestamp(at, UTC))  # noqa: E731 - it is used below alone
+
+    def text(at):
+        return _text(datetime.fromtimestamp(at, UTC))
+
     db.executemany(
         "insert into ups_dynamic_data (timestamp_utc, ups_status, ups_load, ups_realpower, "
         "ups_realpower_nominal, input_voltage, "
