@@ -76,7 +76,7 @@ def describe_run(run: RetentionRun) -> str:
     freed = run.size_before - run.size_after
     parts = ", ".join(f"{rows:,} of {table}" for table, rows in run.tables.items())
     rows = "1 row" if run.rows == 1 else f"{run.rows:,} rows"
-    return f"{rows} gone{f' ({parts})' if parts else ''}, {max(0, freed) / 1e6:,.1f} MB given back"
+    return f"{rows} deleted{f' ({parts})' if parts else ''}, {max(0, freed) / 1e6:,.1f} MB freed"
 
 
 def _backup(config: Config, by: str, stop: Stop) -> str:
@@ -121,7 +121,7 @@ def _compact(config: Config, by: str, stop: Stop) -> str:
             )
         page_size = connection.execute("pragma page_size").fetchone()[0]
         freed = BatchRunner(connection, stop).incremental_vacuum() * page_size
-    return f"{freed / 1e6:,.1f} MB given back"
+    return f"{freed / 1e6:,.1f} MB freed"
 
 
 JOBS = {
