@@ -18,9 +18,11 @@ class Served:
         self.database = folder / "house.db"
         migrate(self.database)
         fill(self.database)
-        person = f"{{name: owner, password_hash: '{hash_password(PASSWORD, iterations=1000)}', may: [edit, order, upload]}}"
+        password_hash = hash_password(PASSWORD, iterations=1000)
+        person = f"{{name: owner, password_hash: '{password_hash}', may: [edit, order, upload]}}"
         (folder / "config.yml").write_text(
-            "database: house.db\ntimezone: UTC\ngateways: [{name: main, tcp: 'main:5003'}, {name: shed, tcp: 'shed:5003'}]\n"
+            "database: house.db\ntimezone: UTC\n"
+            "gateways: [{name: main, tcp: 'main:5003'}, {name: shed, tcp: 'shed:5003'}]\n"
             + (more or f"web: {{port: 0}}\naccess: {{people: [{person}]}}\n").replace("PERSON", person)
         )
         self.program = Program([sys.executable, "-m", "voltkeeper", "web"], folder)

@@ -92,7 +92,7 @@ class SiteClient:
 
 
 def fill(path):
-    """What both gateways said a minute ago, and readers that are alive."""
+    """Write messages of both gateways from a minute ago, and running readers."""
     now = time.time()
     for name, lines in (("main", MAIN), ("shed", SHED)):
         recording = [(now - 60 + position / 100, line.encode()) for position, line in enumerate(lines)]

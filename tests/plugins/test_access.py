@@ -1,4 +1,4 @@
-"""Who gets in: passwords, cookies, tokens, what only signed-in people read, and what nobody does."""
+"""Access: passwords, cookies, tokens, pages only for signed-in users, and pages for nobody."""
 
 import asyncio
 import dataclasses
@@ -49,7 +49,7 @@ def test_signed_in_reading_covers_every_path(make_site, path):
     assert page.status_code == 302 and page.headers["location"].startswith("/-/login?next=")
 
 
-def test_signed_in_people_and_tokens_read(make_site):
+def test_signed_in_users_and_tokens_read(make_site):
     site = make_site(access=CLOSED)
     assert site.get("/nodes", headers=bearer(READER)).status_code == 200
     assert site.get("/-/static/app.css").status_code == 200
@@ -90,7 +90,7 @@ def test_a_browser_signs_in_and_out(site):
     assert out.status_code == 302 and "ds_actor=" in out.headers["set-cookie"]
 
 
-def test_a_right_that_is_taken_away_bites_old_cookies(make_site):
+def test_a_revoked_right_applies_to_old_cookies(make_site):
     cookies = make_site(access=ACCESS).login().cookies
     fewer = dataclasses.replace(ACCESS, people=(dataclasses.replace(ACCESS.people[0], may=frozenset()),))
     site = make_site(access=fewer)
@@ -103,7 +103,7 @@ def test_a_right_that_is_taken_away_bites_old_cookies(make_site):
 @pytest.mark.parametrize(
     "people", [(), (Person("owner", hash_password("new", iterations=1000), frozenset({"edit"})),)]
 )
-def test_removed_people_and_old_passwords_are_signed_out(make_site, people):
+def test_removed_users_and_old_passwords_are_signed_out(make_site, people):
     cookies = make_site(access=CLOSED).login().cookies
     site = make_site(access=dataclasses.replace(CLOSED, people=people))
     site.cookies = dict(cookies)
@@ -117,7 +117,7 @@ def test_a_cookie_survives_a_restart(make_site):
     assert site.get("/nodes").status_code == 200
 
 
-def test_forged_cookies_and_odd_headers_do_no_harm(site):
+def test_forged_cookies_and_malformed_headers_are_ignored(site):
     for headers in (
         {"cookie": "ds_actor=forged"},
         {"cookie": "ds_actor=" + site.datasette.sign({"a": {"id": "owner"}}, "actor")},
@@ -137,7 +137,7 @@ def test_forged_cookies_and_odd_headers_do_no_harm(site):
     assert site.post("/-/orders", headers={b"x-csrftoken": b"\xe9"}, data={"all": "1"}).status_code == 401
 
 
-def test_methods_that_nobody_needs_are_refused(site):
+def test_unused_methods_are_refused(site):
     for method in ("PUT", "PATCH", "DELETE", "TRACE"):
         response = site.run(site.datasette.client.request(method, "/telemetry/nodes"))
         assert response.status_code == 405 and response.json()["ok"] is False
@@ -153,7 +153,7 @@ def test_datasette_keeps_nothing_else_open(site):
     assert site.get("/_internal").status_code in (401, 403)
 
 
-def test_wrong_passwords_are_told_and_audited(site):
+def test_wrong_passwords_are_reported_and_audited(site):
     for name in ("owner", "nobody"):
         response = site.post("/-/login", data={"username": name, "password": "wrong"})
         assert response.status_code == 401 and response.json()["errors"] == [
@@ -169,7 +169,7 @@ def test_wrong_passwords_are_told_and_audited(site):
     assert rows == [("owner", "refused: wrong password"), unknown, unknown, ("owner", "done")]
 
 
-def test_wrong_passwords_have_to_wait(site):
+def test_wrong_passwords_are_throttled(site):
     answers = [
         site.post("/-/login", data={"username": "owner", "password": "wrong"}).status_code for _ in range(6)
     ]
@@ -178,7 +178,7 @@ def test_wrong_passwords_have_to_wait(site):
     assert response.status_code == 429 and int(response.headers["retry-after"]) >= 1
 
 
-def test_the_throttle_doubles_and_forgets():
+def test_the_throttle_doubles_and_expires():
     now = [0.0]
     throttle = Throttle(lambda: now[0])
     for _ in range(3):
@@ -216,7 +216,7 @@ def test_signing_in_does_not_stall_pages(site):
 
 
 def test_unknown_names_take_as_long_as_known_ones(site):
-    """The hash that an unknown name is compared with costs as much as the others."""
+    """The dummy hash of an unknown name has the same number of iterations as real ones."""
     compared = []
     hashes = {"owner": hash_password(PASSWORD)}
     checker = PasswordChecker(hashes, lambda password, known: compared.append(known) or True)
@@ -239,6 +239,6 @@ def test_the_signing_key_is_made_once_and_private(tmp_path):
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
 
 
-def test_a_hash_that_is_none_ends_the_start(make_site):
+def test_an_invalid_hash_prevents_the_start(make_site):
     with pytest.raises(ConfigError, match="hash-password"):
         make_site(access=Access(people=(Person("owner", "secret", frozenset()),)))

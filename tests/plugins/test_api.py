@@ -1,4 +1,4 @@
-"""/api lists what there is to call, and every curl line of it works against a site that runs."""
+"""/api lists every endpoint, and each of its curl lines works against a running site."""
 
 import html
 import os
@@ -53,7 +53,7 @@ def test_every_route_is_described(site):
     assert [path for path, call in found if call is UNDOCUMENTED] == [], (
         "say what it is: Endpoint(...) in register_routes"
     )
-    told = {(call["method"], call["path"]) for call in calls(site)}
+    api_calls = {(call["method"], call["path"]) for call in calls(site)}
     for hook in pm.hook.register_routes.get_hookimpls():
         if Path(getattr(hook.plugin, "__file__", None) or "/").parent != ROOT / "plugins":
             continue
@@ -62,13 +62,13 @@ def test_every_route_is_described(site):
             if "TABLE" in path:  # the writable queries, which are listed by their names
                 continue
             some = re.sub(r"GATEWAY|CHORE|NAME", "x", path).replace("NODE_ID", "1").replace("ID", "1")
-            assert ("POST", path) in told or not takes_post(some), path
-            assert ("GET", path) in told or ("POST", path) in told, path
+            assert ("POST", path) in api_calls or not takes_post(some), path
+            assert ("GET", path) in api_calls or ("POST", path) in api_calls, path
     of_tables = re.compile(r"/telemetry/\w+\.json")
-    assert {path for path in PAGES if not of_tables.fullmatch(path)} <= {path for _, path in told}
+    assert {path for path in PAGES if not of_tables.fullmatch(path)} <= {path for _, path in api_calls}
 
 
-def test_a_new_route_and_a_new_query_show_by_themselves(site, monkeypatch):
+def test_a_new_route_and_a_new_query_are_listed_automatically(site, monkeypatch):
     plugin = types.ModuleType("new_deed")
     plugin.__file__ = str(ROOT / "plugins/new_deed.py")
     added = [
@@ -78,10 +78,10 @@ def test_a_new_route_and_a_new_query_show_by_themselves(site, monkeypatch):
     plugin.register_routes = hookimpl(lambda: added)
     pm.register(plugin)
     try:
-        told = {(call["method"], call["path"]): call["title"] for call in calls(site)}
+        api_calls = {(call["method"], call["path"]): call["title"] for call in calls(site)}
     finally:
         pm.unregister(plugin)
-    assert told["GET", "/-/new/ID"] == "Not described yet" and told["GET", "/-/old"] == "An old one"
+    assert api_calls["GET", "/-/new/ID"] == "Not described yet" and api_calls["GET", "/-/old"] == "An old one"
     queries = site.datasette._metadata_local["databases"]["telemetry"]["queries"]
     monkeypatch.setitem(
         queries, "warm_rooms", {"title": "Warm", "sql": "select * from channels where value > :least"}
@@ -92,9 +92,9 @@ def test_a_new_route_and_a_new_query_show_by_themselves(site, monkeypatch):
 
 def test_every_canned_query_is_listed_with_its_parameters(site):
     written = yaml.safe_load((ROOT / "metadata.yml").read_text())["databases"]["telemetry"]["queries"]
-    told = {call["path"]: call for call in calls(site)}
+    api_calls = {call["path"]: call for call in calls(site)}
     for name, query in written.items():
-        call = told[f"/telemetry/{name}" + ("" if query.get("write") else ".json")]
+        call = api_calls[f"/telemetry/{name}" + ("" if query.get("write") else ".json")]
         assert list(call["fields"]) == query["params"] and call["right"] == query.get("right", "read"), name
         assert call["title"] == query["title"] and call["method"] == ("POST" if query.get("write") else "GET")
         assert query["description"] and query["hide_sql"], name
@@ -102,16 +102,16 @@ def test_every_canned_query_is_listed_with_its_parameters(site):
         assert named == set(query["params"]), name
 
 
-def test_an_empty_house_has_no_examples_of_what_it_has_not(make_site):
+def test_an_empty_site_has_no_examples_of_missing_objects(make_site):
     site = make_site(filled=False, gateways=())
-    told = {call["path"]: call for call in calls(site)}
-    assert told["/nodes/GATEWAY/NODE_ID"]["curl"] is None and told["/-/orders"]["curl"] is None
+    api_calls = {call["path"]: call for call in calls(site)}
+    assert api_calls["/nodes/GATEWAY/NODE_ID"]["curl"] is None and api_calls["/-/orders"]["curl"] is None
     assert "This site has no data for an example yet" in site.page("/api")
     for link in links(site.page("/api")):
         assert site.get(link).status_code == 200, link
 
 
-def test_who_may(make_site):
+def test_rights(make_site):
     site = make_site(access=replace(ACCESS, read="signed-in"))
     assert site.get("/api").status_code == 401 and site.get("/api.json").status_code == 401
     page = html.unescape(site.get("/api", headers=bearer()).text)
@@ -142,7 +142,7 @@ def test_values_are_quoted_for_the_shell():
     ids=["open", "closed, below a path"],
 )
 def running(request, tmp_path_factory):
-    """(address of the site, folder, closed) of `voltkeeper web` over a house with nodes and a UPS."""
+    """(address of the site, folder, closed) of `voltkeeper web` over a site with nodes and a UPS."""
     folder = tmp_path_factory.mktemp("api")
     migrate(folder / "telemetry.db")
     fill(folder / "telemetry.db")
@@ -208,7 +208,7 @@ def test_every_curl_line_works(running):
         if line.endswith('/-/logout"'):
             continue
         assert status in (401, 403) and b'"errors"' in body and b"ok" in body, (line, status, body[:300])
-    # With a token they get as far as the field or the thing that is not there.
+    # With a token they fail only at a missing field or object.
     for line in posts:
         status, body = ask(line, folder)
         assert status in (200, 201, 202, 404, 409) or "login" in line, (line, status, body[:300])

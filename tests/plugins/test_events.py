@@ -13,7 +13,7 @@ from tests.plugins.ups_house import House
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 HOUR = 3600
-TOLD = (  # event, gateway, node, hours before now, seconds, detail
+EVENT_ROWS = (  # event, gateway, node, hours before now, seconds, detail
     ("GATEWAY_LOST", 0, None, 9, 60, "connection refused"),
     ("NODE_SILENT", None, 12, 8, None, "silent for more than 600 s"),
     ("CLOCK_STEP", None, None, 7, 0, "the clock was set forward by 3600.0 s"),
@@ -21,13 +21,14 @@ TOLD = (  # event, gateway, node, hours before now, seconds, detail
 )
 
 
-def tell(path):
+def add_events(path):
     connection = connect(path)
     now = time.time()
-    for event, gateway, node, hours, length, detail in TOLD:
+    for event, gateway, node, hours, length, detail in EVENT_ROWS:
         start = now - hours * HOUR
         connection.execute(
-            "insert into events (event, gateway, node, started_at, ended_at, detail) values (?, ?, ?, ?, ?, ?)",
+            "insert into events (event, gateway, node, started_at, ended_at, detail) "
+            "values (?, ?, ?, ?, ?, ?)",
             (
                 event,
                 gateway,
@@ -43,7 +44,7 @@ def tell(path):
 @pytest.fixture
 def radio(make_site):
     site = make_site()
-    tell(site.datasette.config.database)
+    add_events(site.datasette.config.database)
     return site
 
 
@@ -53,7 +54,7 @@ def both(make_site):
     House(site.datasette.config.database, days=2, step=600).write(
         outages=[(40, 640, ("rack@closet", "desk@closet"))]
     )
-    tell(site.datasette.config.database)
+    add_events(site.datasette.config.database)
     return site
 
 
@@ -67,7 +68,7 @@ def events(page):
     return [(html.unescape(name), event) for name, event in rows]
 
 
-def test_a_house_without_upses_has_events_of_its_nodes(radio):
+def test_a_site_without_upses_has_events_of_its_nodes(radio):
     page = radio.page("/events")
     assert events(page) == [
         ("<script>alert(1)</script> 7", "OTA_FAILED"),
@@ -90,7 +91,7 @@ def test_every_row_leads_to_a_page(radio, both):
             assert row["words"] and row["name"] and row["kind"] in ("UPS", "node", "gateway", "clock")
 
 
-def test_events_are_narrowed_down_by_kind_ups_and_event(both):
+def test_events_are_filtered_by_kind_ups_and_event(both):
     everything = events(both.page("/events?tab=all"))
     assert {"NODE_SILENT", "ONBATT", "CLOCK_STEP"} <= {event for _, event in everything}
     for query, wanted in (
@@ -120,7 +121,7 @@ def test_the_feed_has_them_and_the_filters_of_the_page(both):
     assert len(list(everything.iter(f"{ATOM}entry"))) == both.rows("select count(*) from events")[0][0]
 
 
-def test_upses_and_events_are_there_to_choose(both):
+def test_upses_and_events_can_be_selected(both):
     outages, everything = both.page("/events"), html.unescape(both.page("/events?tab=all"))
     assert 'href="/events?ups=rack@closet"' in outages
     for query in (
@@ -136,7 +137,7 @@ def test_upses_and_events_are_there_to_choose(both):
     )
 
 
-def test_home_tells_in_one_row_what_began_at_several_upses_at_once(both):
+def test_home_shows_a_simultaneous_event_of_several_upses_as_one_row(both):
     home = both.page("/")
     card = home[home.index('id="events-title"') :].partition("</section>")[0]
     assert card.count("on battery") == 1 and '<a href="/events?tab=all&amp;event=ONBATT">2 UPSes</a>' in card

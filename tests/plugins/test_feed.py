@@ -1,4 +1,4 @@
-"""/events.atom: valid Atom with ids that stay, addresses that work from elsewhere, and the filters of the page."""
+"""/events.atom: valid Atom, permanent ids, absolute addresses, and the same filters as the events page."""
 
 import re
 import uuid
@@ -43,7 +43,7 @@ def texts(feed, name):
     return [entry.findtext(ATOM + name) for entry in feed.iter(f"{ATOM}entry")]
 
 
-def test_it_has_all_that_atom_wants(house):
+def test_it_has_the_required_elements_of_atom(house):
     site = house()
     feed = read(site)
     assert feed.tag == f"{ATOM}feed" and feed.findtext(f"{ATOM}title") == "Hill house: events"
@@ -83,7 +83,7 @@ def test_an_event_keeps_its_id_when_it_ends_and_is_updated(house):
     assert "ongoing" not in texts(after, "summary")[0]
 
 
-def test_the_page_leads_to_it_with_its_filters(house):
+def test_the_page_links_to_it_with_its_filters(house):
     site = house()
     page = site.page("/events?tab=all&ups=desk@closet&event=ONBATT")
     link = re.search(r'<link rel="alternate" type="application/atom\+xml"[^>]*href="([^"]+)"', page)[
@@ -106,14 +106,14 @@ def test_its_addresses_and_ids_below_a_prefix(house):
     assert 'href="/volt/events.atom"' in site.page(PrefixedUrlString("/volt/events"))
 
 
-def test_who_may_not_read_gets_no_feed(house):
+def test_reading_the_feed_needs_the_right(house):
     site = house(access=replace(ACCESS, read="signed-in"))
     assert site.get("/events.atom").status_code == 401
     assert site.get("/events.atom", headers=BROWSER).headers["location"].startswith("/-/login")
     assert texts(read(site, headers=bearer(READER)), "id")
 
 
-def test_what_devices_say_is_text(house):
+def test_device_values_are_escaped(house):
     site = house()
     connection = connect(site.datasette.config.database)
     connection.execute("update events set detail = ? where ended_at is null", ('<b>&\x01"',))
@@ -121,7 +121,7 @@ def test_what_devices_say_is_text(house):
     assert '<b>&"' in texts(read(site), "summary")[0]
 
 
-def test_what_has_not_changed_is_not_sent_again(house):
+def test_an_unchanged_feed_is_not_sent_again(house):
     site = house()
     connection = connect(site.datasette.config.database)
     connection.execute("update events set ended_at = started_at where ended_at is null")
@@ -131,6 +131,6 @@ def test_what_has_not_changed_is_not_sent_again(house):
     assert site.get("/events.atom", headers={"if-none-match": '"else"'}).status_code == 200
 
 
-def test_an_empty_house_has_an_empty_feed(make_site):
+def test_an_empty_site_has_an_empty_feed(make_site):
     feed = read(make_site(filled=False))
     assert feed.findtext(f"{ATOM}updated") and not texts(feed, "id")

@@ -1,4 +1,4 @@
-"""Pages that stay as they are now, and the theme, in a real browser against the real web server."""
+"""Live updates of pages, and the theme, in a real browser against the real web server."""
 
 import re
 import signal
@@ -17,17 +17,18 @@ GREENHOUSE = 12
 
 def sign_in(page):
     page.run(
-        f"document.forms[0].username.value = 'owner', document.forms[0].password.value = {PASSWORD!r}, document.forms[0].submit()"
+        f"document.forms[0].username.value = 'owner', document.forms[0].password.value = {PASSWORD!r}, "
+        "document.forms[0].submit()"
     )
     page.until("location.pathname.indexOf('login') < 0 && document.readyState === 'complete'")
 
 
 def quick(page):
-    """Asks at once in place of after 5 s."""
+    """Poll immediately, not after 5 s."""
     page.run("look()")
 
 
-def test_every_page_of_ours_is_live_and_no_other(serve, chromium):
+def test_only_pages_of_the_plugins_are_live(serve, chromium):
     house = serve()
     page = chromium.open(house.url)
     for path in PAGES:
@@ -40,7 +41,7 @@ def test_every_page_of_ours_is_live_and_no_other(serve, chromium):
     assert [words for words in page.complaints() if "/nope" not in str(words)] == []
 
 
-def test_what_changes_appears_and_what_somebody_does_stays(serve, chromium):
+def test_changes_appear_and_user_input_stays(serve, chromium):
     house = serve()
     page = chromium.open(f"{house.url}/-/login?next=/nodes/main/12", height=500)
     sign_in(page)
@@ -67,12 +68,13 @@ def test_what_changes_appears_and_what_somebody_does_stays(serve, chromium):
     assert page.run("document.querySelector('#location').value") == "mine"
 
 
-def test_it_asks_by_itself_and_takes_the_page_only_when_its_topics_changed(serve, chromium):
+def test_it_polls_and_fetches_the_page_only_when_its_topics_changed(serve, chromium):
     house = serve()
     page = chromium.open(f"{house.url}/events")
     page.until("seen !== null")
     page.run(
-        "window.pages = 0, window.real = fetch, window.fetch = (url, ...rest) => { pages += url === location.href; return real(url, ...rest); }"
+        "window.pages = 0, window.real = fetch, "
+        "window.fetch = (url, ...rest) => { pages += url === location.href; return real(url, ...rest); }"
     )
     house.write("update nodes set name = 'x' where id = ?", GREENHOUSE)
     before = page.run(PULSES)
@@ -80,11 +82,11 @@ def test_it_asks_by_itself_and_takes_the_page_only_when_its_topics_changed(serve
     assert page.run("pages") == 0
     house.write("select 1", topic="events")
     page.until("pages === 1 && Date.now() - taken < 500", 8)
-    page.run("taken -= 61000")  # a minute later: what nobody hears of changes, too
+    page.run("taken -= 61000")  # a minute later: changes without a topic appear, too
     page.until("pages === 2", 8)
 
 
-def test_it_asks_every_two_seconds_while_an_update_runs_and_never_unseen(serve, chromium):
+def test_it_polls_every_two_seconds_during_an_update_and_never_while_hidden(serve, chromium):
     house = serve()
     page = chromium.open(f"{house.url}/-/ota")
     page.run("document.querySelector('footer').dataset.busy = ''")
@@ -98,7 +100,7 @@ def test_it_asks_every_two_seconds_while_an_update_runs_and_never_unseen(serve, 
     page.until(f"{PULSES} > {before}", 4)
 
 
-def test_paused_asks_nothing_and_is_remembered(serve, chromium):
+def test_paused_sends_no_requests_and_is_remembered(serve, chromium):
     house = serve()
     page = chromium.open(f"{house.url}/nodes")
     page.click("#live")
@@ -110,13 +112,14 @@ def test_paused_asks_nothing_and_is_remembered(serve, chromium):
     assert page.text("#live").startswith("● Live") and page.run("live.getAttribute('aria-pressed')") == "true"
 
 
-def test_a_site_that_is_gone_is_told_with_its_time_and_comes_back(serve, chromium):
+def test_an_unreachable_site_is_reported_with_its_time_and_recovers(serve, chromium):
     house = serve()
     page = chromium.open(f"{house.url}/nodes")
     page.until("seen !== null")
     house.program.process.send_signal(signal.SIGSTOP)
     page.run(
-        "AbortSignal.timeout = () => { const stop = new AbortController(); stop.abort(); return stop.signal; }"
+        "AbortSignal.timeout = () => "
+        "{ const stop = new AbortController(); stop.abort(); return stop.signal; }"
     )
     for _ in range(2):
         page.run("look()")
@@ -126,19 +129,20 @@ def test_a_site_that_is_gone_is_told_with_its_time_and_comes_back(serve, chromiu
     page.until("live.textContent.startsWith('● Live')", 10)
 
 
-def test_pauses_grow_after_failures(serve, chromium):
+def test_retry_delays_grow_after_failures(serve, chromium):
     house = serve()
     page = chromium.open(f"{house.url}/nodes")
     page.until("seen !== null")
     page.run(
-        "window.pauses = [], window.real = setTimeout, window.setTimeout = (run, ms) => (pauses.push(ms), 0), window.fetch = () => Promise.reject()"
+        "window.pauses = [], window.real = setTimeout, "
+        "window.setTimeout = (run, ms) => (pauses.push(ms), 0), window.fetch = () => Promise.reject()"
     )
     for _ in range(4):
         page.run("look()")
     assert page.run("pauses") == [5000, 10000, 30000, 30000]
 
 
-def test_ages_go_on_without_asking(serve, chromium):
+def test_ages_advance_without_requests(serve, chromium):
     house = serve()
     page = chromium.open(f"{house.url}/nodes/main/12")
     page.until("ahead !== null")
@@ -153,15 +157,14 @@ def test_it_works_below_a_prefix(serve, chromium):
     house.write("update nodes set name = 'Hothouse' where id = ?", GREENHOUSE)
     quick(page)
     page.until("document.querySelector('h1').textContent === 'Hothouse'")
-    assert (
-        page.run(
-            "performance.getEntriesByType('resource').map((one) => one.name).filter((name) => !/volt|favicon/.test(name))"
-        )
-        == []
+    outside_prefix = (
+        "performance.getEntriesByType('resource').map((one) => one.name)"
+        ".filter((name) => !/volt|favicon/.test(name))"
     )
+    assert page.run(outside_prefix) == []
 
 
-def test_where_reading_is_signed_in_it_works_until_one_is_signed_out(serve, chromium):
+def test_with_signed_in_reading_it_works_until_sign_out(serve, chromium):
     house = serve("web: {port: 0}\naccess: {read: signed-in, people: [PERSON]}\n")
     page = chromium.open(f"{house.url}/nodes/main/12")
     assert page.run("location.pathname") == "/-/login"
@@ -236,11 +239,12 @@ def test_where_reading_is_signed_in_it_works_until_one_is_signed_out(serve, chro
         ),
     ],
 )
-def test_a_page_is_changed_in_place(old, do, fresh, expected, serve, chromium, morphing):
+def test_a_page_is_morphed_in_place(old, do, fresh, expected, serve, chromium, morphing):
     page = morphing
     page.run(f"document.body.innerHTML = `<div id=one>{old}</div>`, {do or 0}, 0")
     page.run(
-        f"morph(one, new DOMParser().parseFromString(`<div id=one>{fresh}</div>`, 'text/html').getElementById('one'))"
+        f"morph(one, new DOMParser().parseFromString(`<div id=one>{fresh}</div>`, 'text/html')"
+        ".getElementById('one'))"
     )
     assert page.run(expected), page.run("one.innerHTML")
 
@@ -258,7 +262,7 @@ def ground(page):
     return page.run("getComputedStyle(document.body).backgroundColor")
 
 
-def test_the_theme_is_chosen_in_three_ways_and_kept(serve, chromium):
+def test_the_theme_has_three_choices_and_is_remembered(serve, chromium):
     house = serve()
     page = chromium.open(f"{house.url}/nodes")
     page.run("localStorage.removeItem('theme')")
@@ -285,13 +289,14 @@ def test_the_theme_is_chosen_in_three_ways_and_kept(serve, chromium):
     assert ground(page) == LIGHT
 
 
-def test_the_theme_is_there_before_anything_is_painted(serve, chromium):
+def test_the_theme_is_set_before_the_first_paint(serve, chromium):
     house = serve()
     page = chromium.open(f"{house.url}/nodes")
     page.click("[data-choose=dark]")
     page.send(
         "Page.addScriptToEvaluateOnNewDocument",
-        source="new MutationObserver((_, one) => { if (document.body) { window.first = document.documentElement.dataset.theme; one.disconnect(); } })"
+        source="new MutationObserver((_, one) => { if (document.body) { "
+        "window.first = document.documentElement.dataset.theme; one.disconnect(); } })"
         ".observe(document, { childList: true, subtree: true })",
     )
     for path in ("/nodes", "/telemetry/nodes"):
@@ -306,7 +311,7 @@ def test_the_dark_colours_are_the_same_by_system_and_by_choice():
     assert len(blocks) == 2 and blocks[0].split() == blocks[1].split()
 
 
-def test_a_chart_that_comes_later_is_read_out_too(serve, chromium, tmp_path):
+def test_a_chart_added_later_has_a_readout(serve, chromium, tmp_path):
     from tests.plugins.ups_house import House
 
     house = serve()

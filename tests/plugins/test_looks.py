@@ -1,4 +1,4 @@
-"""What a page looks like in a real browser: nothing is wider than a phone, states are true, filters add up."""
+"""Page layout in a real browser: nothing is wider than a phone, states are correct, filters add up."""
 
 import re
 import time
@@ -61,11 +61,15 @@ def test_text_stays_in_its_card(serve, chromium):
     page = chromium.open(house.url)
     for path in ("/", "/nodes/main/12", "/ups/rack@closet", "/-/maintenance"):
         page.go(house.url + path)
-        out = "[...document.querySelectorAll('.card')].filter((card) => card.scrollWidth > card.clientWidth + 1).map((card) => card.innerText.slice(0, 40))"
-        assert page.run(out) == [], path
+        overflowing = (
+            "[...document.querySelectorAll('.card')]"
+            ".filter((card) => card.scrollWidth > card.clientWidth + 1)"
+            ".map((card) => card.innerText.slice(0, 40))"
+        )
+        assert page.run(overflowing) == [], path
 
 
-def test_what_is_known_of_a_node_is_old_while_its_gateway_is_lost(site):
+def test_node_states_are_stale_while_the_gateway_is_lost(site):
     def states():
         return dict(site.rows("select node_id, state from node_overview where gateway = 'main'"))
 
@@ -75,13 +79,13 @@ def test_what_is_known_of_a_node_is_old_while_its_gateway_is_lost(site):
         "update ingest_status set state = 'lost', detail = 'connection refused' where source = 'main'"
     )
     connection.close()
-    assert states() == {0: "Critical", 7: "Stale", 12: "Warning"}  # a low battery stays one
+    assert states() == {0: "Critical", 7: "Stale", 12: "Warning"}  # a low battery stays a warning
     assert "not known: its gateway is lost (connection refused)" in site.page("/nodes/main/7")
     subjects = [row[0] for row in site.rows("select subject from attention where severity = 'Stale'")]
-    assert subjects == []  # the gateway's own line tells it
+    assert subjects == []  # the gateway's own line reports it
 
 
-def test_facets_of_nodes_add_up_and_can_be_taken_away(site):
+def test_facets_of_nodes_add_up_and_can_be_removed(site):
     text = site.page("/nodes?gateway=main&q=gre").replace("&amp;", "&")
     assert 'href="/nodes?gateway=main&q=gre&state=Warning"' in text
     assert 'class="chip on" aria-current="true" href="/nodes?q=gre"' in text
@@ -120,7 +124,7 @@ def test_a_ups_has_one_colour_on_all_charts_of_a_page():
     assert [(one.label, one.number) for one in drawn.series] == [("a", 1), ("c", 3)]
 
 
-def test_the_page_that_is_open_stands_in_sight_on_a_phone(serve, chromium):
+def test_the_current_navigation_entry_is_visible_on_a_phone(serve, chromium):
     house = serve()
     page = chromium.open(house.url, width=360)
     for path in ("/", "/ups", "/-/maintenance", "/telemetry"):
@@ -131,46 +135,48 @@ def test_the_page_that_is_open_stands_in_sight_on_a_phone(serve, chromium):
         assert 0 <= left < right <= 360, path
 
 
-def test_what_happened_takes_few_lines_on_a_phone(serve, chromium):
+def test_events_take_few_lines_on_a_phone(serve, chromium):
     house = serve()
     House(house.database, days=2, step=600).write(
         outages=[(40, 5, UPSES), (30, 640, UPSES), (20, 640, UPSES[:1])]
     )
     house.write("update events set detail = ''")
     page = chromium.open(house.url, width=360)
-    lines = "Math.max(...[...document.querySelectorAll('table.event-rows tbody tr')].map((row) => row.clientHeight)) / 24"
+    lines = (
+        "Math.max(...[...document.querySelectorAll('table.event-rows tbody tr')]"
+        ".map((row) => row.clientHeight)) / 24"
+    )
     for path, most in (("/", 3), ("/events", 4), ("/events?tab=all", 2.8), ("/ups/rack@closet", 4)):
         page.go(house.url + path)
         assert page.run(lines) < most, path
         first = page.run(
-            "[...document.querySelectorAll('table.event-rows tbody tr')].map((row) => [row.querySelector('th'),"
-            " row.querySelector('[data-label=Length]')].map((cell) => Math.round(cell.getBoundingClientRect().top)))"
+            "[...document.querySelectorAll('table.event-rows tbody tr')].map((row) =>"
+            " [row.querySelector('th'), row.querySelector('[data-label=Length]')]"
+            ".map((cell) => Math.round(cell.getBoundingClientRect().top)))"
         )
-        assert first and all(name == length for name, length in first), (
-            "what it was and how long stand on one line"
-        )
+        assert first and all(name == length for name, length in first), "event name and length share a line"
     page.go(f"{house.url}/energy")
-    assert (
-        page.run(
-            "Math.max(...[...document.querySelectorAll('table.periods tbody tr')].map((row) => row.querySelector('.minor') ? 0 : row.clientHeight))"
-        )
-        < 100
+    tallest_row = (
+        "Math.max(...[...document.querySelectorAll('table.periods tbody tr')]"
+        ".map((row) => row.querySelector('.minor') ? 0 : row.clientHeight))"
     )
+    assert page.run(tallest_row) < 100
 
 
 def test_a_row_of_energy_is_one_line(serve, chromium):
     house = serve()
     House(house.database, days=2, step=600).write()
     page = chromium.open(f"{house.url}/energy")
-    assert (
-        page.run(
-            "Math.max(...[...document.querySelectorAll('table.periods tbody th')].map((one) => one.getClientRects().length && one.firstChild ? (r => { r.selectNodeContents(one); return r.getClientRects().length })(document.createRange()) : 0))"
-        )
-        == 1
+    most_lines = (
+        "Math.max(...[...document.querySelectorAll('table.periods tbody th')]"
+        ".map((one) => one.getClientRects().length && one.firstChild"
+        " ? (r => { r.selectNodeContents(one); return r.getClientRects().length })(document.createRange())"
+        " : 0))"
     )
+    assert page.run(most_lines) == 1
 
 
-def test_what_is_the_matter_with_a_gateway_is_told_once(site):
+def test_a_gateway_problem_is_shown_once(site):
     connection = connect(site.datasette.config.database)
     connection.execute(
         "update ingest_status set state = 'lost', detail = 'refused: try `ls /dev`' where source = 'main'"
@@ -188,14 +194,14 @@ def test_what_is_the_matter_with_a_gateway_is_told_once(site):
     ) and "The data of its nodes are from before then" in site.page("/nodes")
 
 
-def test_a_source_that_is_connected_says_so_once(site):
+def test_a_connected_source_is_shown_as_connected_once(site):
     connection = connect(site.datasette.config.database)
     connection.execute("update ingest_status set detail = state")
     connection.close()
     assert {row[0] for row in site.rows("select words from readers")} == {"connected"}
 
 
-def test_what_was_strange_counts_from_the_first_time(site):
+def test_unexpected_messages_count_from_the_first_time(site):
     now = time.time()
     connection = connect(site.datasette.config.database)
     connection.execute("delete from rejects")
@@ -214,19 +220,19 @@ def test_what_was_strange_counts_from_the_first_time(site):
     assert row == [("2 unreadable lines in a day, last: last", format_utc(now - 300))]
 
 
-def test_a_facet_of_the_metadata_stands_there_once(site):
+def test_a_facet_of_the_metadata_is_listed_once(site):
     assert (
         site.page("/telemetry/node_overview?_facet=state&_facet=role").count('data-column="state"') == 1 + 1
     )  # and the head
     assert "facet-role" in site.page("/telemetry/node_overview?_facet=state&_facet=role")
 
 
-def test_a_house_without_a_gateway_says_what_to_do_on_the_page_of_nodes(make_site):
+def test_without_a_gateway_the_node_page_shows_instructions(make_site):
     page = make_site(filled=False, gateways=()).page("/nodes")
     assert "No gateway was configured yet" in page and "Request presentation" not in page
 
 
-def test_a_printed_page_is_black_on_white_and_has_nothing_to_press(serve, chromium):
+def test_a_printed_page_is_black_on_white_without_controls(serve, chromium):
     house = serve()
     House(house.database, days=2, step=600).write(outages=[(40, 640, UPSES)])
     page = chromium.open(house.url, width=700, dark=True)
@@ -239,13 +245,19 @@ def test_a_printed_page_is_black_on_white_and_has_nothing_to_press(serve, chromi
             media="print",
             features=[{"name": "prefers-color-scheme", "value": "dark"}],
         )
-        seen = "[...document.querySelectorAll('header.house, nav, button, form, .strip, .picker, footer')].filter((one) => one.checkVisibility()).length"
-        assert page.run(seen) == 0, path
-        colours = "[document.body, document.querySelector('h1'), document.querySelector('table.rows tbody a')].map((one) => getComputedStyle(one))"
-        told = page.run(
-            f"(([body, title, link]) => [body.backgroundColor, title.color, link.color])({colours})"
+        visible_controls = (
+            "[...document.querySelectorAll('header.house, nav, button, form, .strip, .picker, footer')]"
+            ".filter((one) => one.checkVisibility()).length"
         )
-        assert told == ["rgb(255, 255, 255)", "rgb(0, 0, 0)", "rgb(0, 0, 0)"], path
+        assert page.run(visible_controls) == 0, path
+        styles = (
+            "[document.body, document.querySelector('h1'), document.querySelector('table.rows tbody a')]"
+            ".map((one) => getComputedStyle(one))"
+        )
+        colours = page.run(
+            f"(([body, title, link]) => [body.backgroundColor, title.color, link.color])({styles})"
+        )
+        assert colours == ["rgb(255, 255, 255)", "rgb(0, 0, 0)", "rgb(0, 0, 0)"], path
         assert page.run("document.documentElement.scrollWidth") <= 700, path
         page.send(
             "Emulation.setEmulatedMedia",

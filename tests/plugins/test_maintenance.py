@@ -1,4 +1,4 @@
-"""The page /-/maintenance, its deeds, the copy to take away, and /-/delete."""
+"""The page /-/maintenance, its actions, the backup download, and /-/delete."""
 
 import asyncio
 import re
@@ -26,12 +26,12 @@ MAINTAINERS = Access(
 
 
 @pytest.fixture
-def kept(make_site):
+def maintained(make_site):
     return make_site(access=MAINTAINERS)
 
 
-def test_the_page_tells_room_work_retention_and_versions(kept):
-    page = kept.page("/-/maintenance")
+def test_the_page_shows_disk_space_jobs_retention_and_versions(maintained):
+    page = maintained.page("/-/maintenance")
     for phrase in (
         "Storage",
         "messages",
@@ -47,13 +47,13 @@ def test_the_page_tells_room_work_retention_and_versions(kept):
     ):
         assert phrase in page, phrase
     assert "Download a copy" not in page
-    kept.login()
-    page = kept.page("/-/maintenance")
+    maintained.login()
+    page = maintained.page("/-/maintenance")
     assert "Download a copy" in page and 'action="/-/maintenance/prune"' in page
-    run_due(kept.datasette.config)
-    page = kept.page("/-/maintenance")
+    run_due(maintained.datasette.config)
+    page = maintained.page("/-/maintenance")
     assert "No prune has run yet" not in page and "tables measured" in page and "Measured" in page
-    data = kept.get("/-/maintenance?_json=1").json()
+    data = maintained.get("/-/maintenance?_json=1").json()
     tables = {table["name"]: table for table in data["tables"]}
     assert (
         tables["messages"]["rows"] == 19
@@ -63,7 +63,7 @@ def test_the_page_tells_room_work_retention_and_versions(kept):
     assert {chore["name"] for chore in data["chores"]} == set(JOBS)
 
 
-def test_batteries_and_places_are_kept_on_one_page(make_site):
+def test_batteries_and_locations_are_edited_on_one_page(make_site):
     site = make_site(access=ACCESS)
     House(site.datasette.config.database, days=1, step=3600).write()
     page = site.page("/-/maintenance")
@@ -87,7 +87,7 @@ def test_batteries_and_places_are_kept_on_one_page(make_site):
     assert "Shelf 0" in site.page("/-/maintenance")
 
 
-def test_who_may_not_read_sees_nothing(make_site):
+def test_without_the_right_to_read_nothing_is_shown(make_site):
     site = make_site(access=Access(read="signed-in", people=MAINTAINERS.people, tokens=MAINTAINERS.tokens))
     for path in ("/-/maintenance", "/-/delete?what=node&node=12", "/-/maintenance/backup.db"):
         assert site.get(path, headers={"accept": "application/json"}).status_code in (401, 403), path
@@ -96,38 +96,38 @@ def test_who_may_not_read_sees_nothing(make_site):
 
 
 @pytest.mark.parametrize("path", ["/-/maintenance/prune", "/-/delete"])
-def test_only_who_maintains_may(kept, path):
+def test_maintenance_needs_the_right(maintained, path):
     body = {"what": "node", "node": "12", "confirm": "yes"}
-    assert kept.post(path, json=body).status_code == 401
-    assert kept.post(path, json=body, headers=bearer(READER)).status_code == 403
-    kept.login()
-    kept.token()
-    assert kept.post(path, data={**body, "csrftoken": "wrong"}).status_code == 403
-    assert kept.rows("select count(*) from deletions") == [(0,)] and kept.rows(
+    assert maintained.post(path, json=body).status_code == 401
+    assert maintained.post(path, json=body, headers=bearer(READER)).status_code == 403
+    maintained.login()
+    maintained.token()
+    assert maintained.post(path, data={**body, "csrftoken": "wrong"}).status_code == 403
+    assert maintained.rows("select count(*) from deletions") == [(0,)] and maintained.rows(
         "select count(*) from chores"
     ) == [(0,)]
-    kept.cookies.clear()
-    assert kept.get("/-/maintenance/backup.db", headers=bearer(READER)).status_code == 403
+    maintained.cookies.clear()
+    assert maintained.get("/-/maintenance/backup.db", headers=bearer(READER)).status_code == 403
 
 
-def test_run_now_is_asked_for_done_and_audited(kept):
+def test_run_now_is_requested_executed_and_audited(maintained):
     for name in ("prune", "check", "optimize", "compact", "measure"):
-        response = kept.post(f"/-/maintenance/{name}", headers=bearer(KEEPER))
+        response = maintained.post(f"/-/maintenance/{name}", headers=bearer(KEEPER))
         assert response.status_code == 202 and response.json()["ok"] is True, response.text
-    assert kept.post("/-/maintenance/backup", headers=bearer(KEEPER)).status_code == 409
-    assert kept.post("/-/maintenance/nonsense", headers=bearer(KEEPER)).status_code == 404
-    assert set(run_due(kept.datasette.config)) == {"prune", "check", "optimize", "compact", "measure"}
-    assert kept.rows("select distinct outcome, started_by, wanted_at from chores") == [
+    assert maintained.post("/-/maintenance/backup", headers=bearer(KEEPER)).status_code == 409
+    assert maintained.post("/-/maintenance/nonsense", headers=bearer(KEEPER)).status_code == 404
+    assert set(run_due(maintained.datasette.config)) == {"prune", "check", "optimize", "compact", "measure"}
+    assert maintained.rows("select distinct outcome, started_by, wanted_at from chores") == [
         ("done", "keeper", None)
     ]
-    assert kept.rows("select started_by, state from retention_runs") == [("keeper", "done")]
-    assert kept.rows(
+    assert maintained.rows("select started_by, state from retention_runs") == [("keeper", "done")]
+    assert maintained.rows(
         "select count(*) from audit where action like 'run %' and actor = 'keeper' and outcome = 'done'"
     ) == [(5,)]
 
 
-def test_a_copy_to_take_away(kept, tmp_path):
-    response = kept.get("/-/maintenance/backup.db", headers=bearer(KEEPER))
+def test_a_backup_can_be_downloaded(maintained, tmp_path):
+    response = maintained.get("/-/maintenance/backup.db", headers=bearer(KEEPER))
     assert response.status_code == 200 and "attachment" in response.headers["content-disposition"]
     copy = tmp_path / "taken.db"
     copy.write_bytes(response.content)
@@ -135,61 +135,65 @@ def test_a_copy_to_take_away(kept, tmp_path):
     assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
     assert (
         connection.execute("select count(*) from messages").fetchone()
-        == kept.rows("select count(*) from messages")[0]
+        == maintained.rows("select count(*) from messages")[0]
     )
     connection.close()
     assert not list(tmp_path.glob(".*copy-*"))
-    assert kept.rows("select actor, outcome from audit where action = 'download backup'") == [
+    assert maintained.rows("select actor, outcome from audit where action = 'download backup'") == [
         ("keeper", "done")
     ]
 
 
-def test_a_node_is_deleted_after_a_plan_and_a_confirmation(kept):
-    plan = kept.get("/-/delete?what=node&node=main/12").json()
+def test_a_node_is_deleted_after_a_plan_and_a_confirmation(maintained):
+    plan = maintained.get("/-/delete?what=node&node=main/12").json()
     rows = {row["table"]: row["rows"] for row in plan["rows"]}
     assert rows["messages"] == 10 and rows["nodes"] == 1 and plan["subject"] == "Greenhouse 12 (main/12)"
-    assert kept.rows("select count(*) from messages where node = 12") == [(10,)]
-    unconfirmed = kept.post("/-/delete", json={"what": "node", "node": 12}, headers=bearer(KEEPER))
+    assert maintained.rows("select count(*) from messages where node = 12") == [(10,)]
+    unconfirmed = maintained.post("/-/delete", json={"what": "node", "node": 12}, headers=bearer(KEEPER))
     assert unconfirmed.status_code == 400 and "confirm" in unconfirmed.json()["errors"][0]
-    done = kept.post("/-/delete", json={"what": "node", "node": 12, "confirm": True}, headers=bearer(KEEPER))
-    assert done.status_code == 202 and done.json()["deletion"] == 1
-    again = kept.post("/-/delete", json={"what": "node", "node": 12, "confirm": True}, headers=bearer(KEEPER))
-    assert again.status_code == 409
-    run_due(kept.datasette.config)
-    assert kept.rows("select count(*) from messages where node = 12") == [(0,)]
-    kept.page("/nodes/main/12", status=404)
-    assert "Greenhouse 12 (main/12)" in kept.page("/-/maintenance")
-    assert kept.rows("select subject, outcome from audit where action = 'delete' and outcome = 'done'") == [
-        ("Greenhouse 12 (main/12)", "done")
-    ]
-    assert kept.rows("select id from nodes order by id") == [(0,), (7,), (256,), (268,)]
-
-
-def test_a_browser_finds_its_way_from_the_node(kept):
-    assert "Delete this node" in kept.page("/nodes/main/12") and 'sensor=3073">delete' not in kept.page(
-        "/nodes/main/12"
+    done = maintained.post(
+        "/-/delete", json={"what": "node", "node": 12, "confirm": True}, headers=bearer(KEEPER)
     )
-    assert "why-maintain" in kept.page("/-/delete?what=node&node=12")
-    kept.login()
-    assert "/-/delete?what=sensor&amp;sensor=3073" in kept.page("/nodes/main/12")
+    assert done.status_code == 202 and done.json()["deletion"] == 1
+    again = maintained.post(
+        "/-/delete", json={"what": "node", "node": 12, "confirm": True}, headers=bearer(KEEPER)
+    )
+    assert again.status_code == 409
+    run_due(maintained.datasette.config)
+    assert maintained.rows("select count(*) from messages where node = 12") == [(0,)]
+    maintained.page("/nodes/main/12", status=404)
+    assert "Greenhouse 12 (main/12)" in maintained.page("/-/maintenance")
+    assert maintained.rows(
+        "select subject, outcome from audit where action = 'delete' and outcome = 'done'"
+    ) == [("Greenhouse 12 (main/12)", "done")]
+    assert maintained.rows("select id from nodes order by id") == [(0,), (7,), (256,), (268,)]
+
+
+def test_a_browser_deletes_from_the_page_of_the_node(maintained):
+    assert "Delete this node" in maintained.page(
+        "/nodes/main/12"
+    ) and 'sensor=3073">delete' not in maintained.page("/nodes/main/12")
+    assert "why-maintain" in maintained.page("/-/delete?what=node&node=12")
+    maintained.login()
+    assert "/-/delete?what=sensor&amp;sensor=3073" in maintained.page("/nodes/main/12")
     for path, phrase in (
         ("/-/delete?what=node&node=12", "Delete Greenhouse 12 (main/12)?"),
         ("/-/delete?node=12&what=requests", "requests of Greenhouse"),
         ("/-/delete?what=sensor&sensor=3073", "sensor Greenhouse 12"),
         ("/-/delete?what=before&before=2026-01-01", "everything before 2026-01-01"),
     ):
-        assert phrase in kept.page(path), path
+        assert phrase in maintained.page(path), path
     fields = {
-        "csrftoken": kept.token(),
+        "csrftoken": maintained.token(),
         "what": "sensor",
         "sensor": "3073",
         "confirm": "yes",
         "next": "/nodes/main/12",
     }
-    response = kept.post("/-/delete", data=fields, headers=BROWSER)
+    response = maintained.post("/-/delete", data=fields, headers=BROWSER)
     assert (response.status_code, response.headers["location"]) == (302, "/nodes/main/12")
-    run_due(kept.datasette.config)
-    assert kept.rows("select id from sensors where node = 12") == [(3074,)]
+    run_due(maintained.datasette.config)
+    assert maintained.rows("select id from sensors where node = 12") == [(3074,)]
 
 
 @pytest.mark.parametrize(
@@ -205,8 +209,8 @@ def test_a_browser_finds_its_way_from_the_node(kept):
         ("what=before&before=2090-01-01", 400, "future"),
     ],
 )
-def test_a_plan_refuses_in_words(kept, query, status, words):
-    response = kept.get(f"/-/delete?{query}")
+def test_a_plan_refuses_with_a_message(maintained, query, status, words):
+    response = maintained.get(f"/-/delete?{query}")
     assert response.status_code == status and words in response.json()["errors"][0], response.text
 
 
@@ -246,9 +250,9 @@ def test_charts_and_statistics_are_the_same_after_a_prune(make_site, tmp_path):
     assert sum(row["readings"] for row in two_days) > 150  # raw values of one day alone would be half of that
 
 
-def test_the_site_prunes_by_itself(kept):
+def test_the_site_prunes_automatically(maintained):
     async def live():
-        house = build(kept.datasette.config)
+        house = build(maintained.datasette.config)
         await house.invoke_startup()
         app, inbox, sent = house.app(), asyncio.Queue(), asyncio.Queue()
         task = asyncio.create_task(app({"type": "lifespan", "asgi": {"version": "3.0"}}, inbox.get, sent.put))
@@ -264,8 +268,8 @@ def test_the_site_prunes_by_itself(kept):
         for database in house.databases.values():
             database.close()
 
-    kept.run(live())
-    assert kept.rows("select state, started_by from retention_runs") == [("done", "schedule")]
+    maintained.run(live())
+    assert maintained.rows("select state, started_by from retention_runs") == [("done", "schedule")]
 
 
 def kept_rows(path, sql):
@@ -277,7 +281,7 @@ def kept_rows(path, sql):
 
 
 def test_before_today_is_before_its_midnight(make_site):
-    """What came today stays, in the house's own day."""
+    """Rows of today stay; the day is that of the site's time zone."""
     for timezone in ("Asia/Tokyo", "America/New_York"):
         site = make_site(access=MAINTAINERS, timezone=timezone)
         today = datetime.now(ZoneInfo(timezone)).date()
@@ -296,7 +300,7 @@ def test_before_today_is_before_its_midnight(make_site):
         assert site.rows(since, midnight) == young
 
 
-def test_a_download_that_was_killed_leaves_nothing_for_ever(make_site, tmp_path):
+def test_files_of_a_killed_download_are_removed(make_site, tmp_path):
     for name in (".house.db-copy-x", ".cabin.db-copy-x"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "copy.db").write_bytes(b"half")
@@ -304,7 +308,7 @@ def test_a_download_that_was_killed_leaves_nothing_for_ever(make_site, tmp_path)
     assert [path.name for path in tmp_path.glob(".*-copy-*")] == [".cabin.db-copy-x"]
 
 
-def test_the_page_stays_when_a_table_is_empty_that_was_long_when_it_was_measured(make_site):
+def test_the_page_works_when_a_table_was_emptied_after_it_was_measured(make_site):
     site = make_site(filled=False, access=MAINTAINERS)
     connection = connect(site.datasette.config.database)
     connection.execute(

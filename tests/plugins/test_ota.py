@@ -1,4 +1,4 @@
-"""Firmware on the site: uploads, schedules, refusals in words, the page, what anonymous people never see."""
+"""Firmware on the site: uploads, schedules, refusals, the page, data hidden from anonymous users."""
 
 import dataclasses
 import html
@@ -19,7 +19,7 @@ OTHER = bytes(range(255, -1, -1)) * 3
 
 @pytest.fixture
 def site(make_site):
-    """The house with a person `owner` and a token `ci` who may upload, and what two nodes report."""
+    """The site with a user `owner` and a token `ci` with the right to upload, and two nodes."""
     rights = frozenset({"upload"})
     owner = Person("owner", ACCESS.people[0].password_hash, rights)
     access = Access(
@@ -104,7 +104,7 @@ def test_a_firmware_in_use_is_neither_replaced_nor_deleted(site):
         ("\x7fELF\0", "is not text"),
     ],
 )
-def test_bad_files_are_refused_in_words(site, data, words):
+def test_bad_files_are_refused_with_a_message(site, data, words):
     response = site.post(
         "/-/ota/firmware",
         data={"type": "10", "version": "4"},
@@ -122,7 +122,7 @@ def test_numbers_are_checked(site, name, value):
     refused(upload(site, **{name: value}), 400, f"{name} is needed: a whole number from 0 to 65535")
 
 
-def test_who_may_upload(site):
+def test_uploading_needs_the_right(site):
     for headers, status in (({}, 401), (bearer("wrong-token-0123456789"), 401), (bearer(READER), 403)):
         refused(upload(site, headers={"accept": "*/*", **headers}), status, "")
     assert schedule(site, "/-/ota/nowhere").status_code in (404, 405)
@@ -139,7 +139,7 @@ def test_who_may_upload(site):
     assert site.rows("select version from firmware order by id") == [(4,), (5,)]
 
 
-def test_what_is_too_large_is_not_read(site):
+def test_oversized_bodies_are_not_read(site):
     big = ":" + "0" * MAX_UPLOAD
     refused(upload(site, big), 413, "larger than")
 
@@ -156,7 +156,7 @@ def test_what_is_too_large_is_not_read(site):
 
 
 def test_a_thousand_mutated_files_and_bodies(site):
-    """Each is stored as what it says, or refused with words; nothing else happens."""
+    """Each is stored unchanged or refused with a message; nothing else happens."""
     rnd = random.Random(4)
     text = hex_file({0: IMAGE[:96]})
     stored = 0
@@ -205,7 +205,7 @@ def test_a_thousand_mutated_files_and_bodies(site):
         "multipart/form-data; boundary=" + "b" * 300,
     ],
 )
-def test_odd_content_types(site, kind):
+def test_unexpected_content_types(site, kind):
     for headers in (bearer(CI), {**bearer(CI), "cookie": "ds_csrftoken=x"}):
         response = site.post(
             "/-/ota/firmware", content=b"--b\r\n\r\n", headers={**headers, "content-type": kind}
@@ -253,7 +253,7 @@ def test_a_node_is_scheduled(site):
         ({"current": "99/1", "firmware": "10/4"}, 404, "99/1"),
     ],
 )
-def test_what_cannot_be_scheduled(make_site, site, fields, status, words):
+def test_invalid_schedules_are_refused(make_site, site, fields, status, words):
     upload(site)
     upload(site, type=11, version=1)
     upload(site, bytes(1920 * 16), version=40)
@@ -300,7 +300,7 @@ def test_cancel_and_retry(site):
     refused(schedule(site, "/-/ota/updates/99/retry"), 404, "no update 99")
 
 
-def test_the_call_of_the_tracker_stores_and_schedules(site):
+def test_the_endpoint_of_the_tracker_stores_and_schedules(site):
     fields = {"node_id": "12", "fw_type": "10", "fw_ver": "7"}
     files = {"hex_file": ("x.hex", hex_file({0: IMAGE}))}
     response = site.post("/api/ota", data=fields, files=files, headers=bearer(CI))
@@ -342,7 +342,7 @@ def test_bootloader_commands_ask_for_confirmation(site):
     assert schedule(site, f"/-/ota/commands/{placed.json()['id']}/cancel").status_code == 200
 
 
-def test_the_bytes_of_images_are_shown_to_nobody(site):
+def test_image_bytes_are_never_served(site):
     upload(site)
     for path in (
         "/telemetry/firmware_images",
@@ -362,7 +362,7 @@ def test_the_bytes_of_images_are_shown_to_nobody(site):
     assert site.get("/telemetry/firmware.json?_shape=array").json()[0]["sha256"]
 
 
-def test_the_page_shows_it_all(site):
+def test_the_page_shows_firmware_updates_and_commands(site):
     assert "No update is in progress" in site.page("/-/ota") and "No firmware is stored yet" in site.page(
         "/-/ota"
     )
@@ -372,7 +372,8 @@ def test_the_page_shows_it_all(site):
         site,
         "update ota_updates set state = 'transferring', block = 12, rate = 3, released_at = requested_at "
         "where node = 12",
-        "update ota_updates set state = 'failed', reason = 'tried', finished_at = requested_at where node = 7",
+        "update ota_updates set state = 'failed', reason = 'tried', finished_at = requested_at "
+        "where node = 7",
         "insert into ota_commands (node, command, value, requested_at) "
         "values (12, 'set_parent', 3, '2026-01-01T00:00:00.000Z')",
     )

@@ -1,4 +1,4 @@
-"""Every page answers, says what is true, and every link on it leads somewhere."""
+"""Every page answers with correct values, and every link on it answers."""
 
 import html
 import re
@@ -27,7 +27,7 @@ def test_every_link_of_a_page_answers(site, path):
         assert response.status_code == 200, (path, link, response.text[:300])
 
 
-def test_every_link_of_an_empty_house_answers(make_site):
+def test_every_link_of_an_empty_site_answers(make_site):
     site = make_site(filled=False)
     assert "No data yet" in site.page("/") and "voltkeeper check" in site.page("/")
     assert "Waiting for the first presentation" in site.page("/nodes")
@@ -91,7 +91,7 @@ def test_a_late_heartbeat_is_on_every_page(site):
         assert "its reader is not running" in site.page(path), path
 
 
-def test_node_page_shows_what_is_known(site):
+def test_node_page_shows_the_recorded_values(site):
     text = site.page("/nodes/main/12")
     assert "Greenhouse 12" in text and "battery 15 %" in text
     assert "20.9\u2009°C" in text and "55\u2009%" in text
@@ -99,14 +99,14 @@ def test_node_page_shows_what_is_known(site):
     assert "3.5\u2009°F" in site.page("/nodes/shed/12")  # this gateway is not metric
 
 
-def test_what_nodes_send_is_text_never_markup(site):
+def test_node_values_are_escaped(site):
     for path in ("/", "/nodes", "/nodes/main/7", "/telemetry/node_overview", "/telemetry/node_messages"):
         text = site.page(path)
         assert "<script>alert" not in text and "<img src=x" not in text, path
     assert "&lt;script&gt;" in site.page("/nodes/main/7")
 
 
-def test_unknown_nodes_are_not_found_in_words(site):
+def test_unknown_nodes_are_not_found_with_a_message(site):
     text = html.unescape(site.page("/nodes/main/77", 404))
     assert "No node 77 on gateway main. Heard so far: 0, 7, 12" in text
     assert "No gateway attic. There are: main, shed." in html.unescape(site.page("/nodes/attic/1", 404))
@@ -149,7 +149,7 @@ def test_everything_is_filtered_by_node_sensor_and_type(site, path, rows):
     assert len(site.get(f"/telemetry/{path}{joint}_shape=array").json()) == rows
 
 
-def test_a_range_that_is_none_is_an_error_in_words(site):
+def test_an_invalid_range_is_an_error_with_a_message(site):
     response = site.get("/telemetry/channel_history.json?range=soon")
     assert response.status_code == 400 and "not a duration" in response.text
 
@@ -164,7 +164,7 @@ def test_long_tables_are_not_counted(site):
     assert site.get("/telemetry/nodes.json").json()["filtered_table_rows_count"] == 5
 
 
-def test_pulse_tells_what_changed(site):
+def test_pulse_reports_changes(site):
     before = site.get("/-/pulse.json").json()
     assert before["ok"] and before["now"].endswith("Z")
     site.post("/telemetry/set_location", json={"node": 12, "location": "Bed"}, headers=bearer())
@@ -172,7 +172,7 @@ def test_pulse_tells_what_changed(site):
     assert after["changes"]["nodes"]["seq"] == before["changes"].get("nodes", {"seq": 0})["seq"] + 1
 
 
-def test_policy_is_strict_on_our_pages_alone(site):
+def test_the_strict_policy_is_on_pages_of_the_plugins_only(site):
     assert "unsafe" not in site.get("/").headers["content-security-policy"]
     assert "unsafe-eval" in site.get("/telemetry/nodes").headers["content-security-policy"]
     for path in ("/", "/nodes", "/nodes/main/12", "/-/login"):
@@ -219,7 +219,7 @@ def test_every_table_and_view_and_column_is_described(site):
         "/ups/garage",
     ],
 )
-def test_a_database_that_is_too_slow_is_no_failure_of_a_page(site, path):
+def test_a_slow_database_does_not_break_a_page(site, path):
     site.datasette.sql_time_limit_ms = 0
     response = site.get(path, headers=BROWSER)
     assert response.status_code in (200, 503), response.text

@@ -1,4 +1,4 @@
-"""The site below /volt/: every address on every page has the prefix, once, and leads somewhere."""
+"""The site below /volt/: every address on every page has the prefix once, and answers."""
 
 import html
 import re
@@ -60,7 +60,7 @@ def crawl(site, limit=150):
 
 
 @pytest.mark.parametrize("signed_in", [False, True])
-def test_every_link_of_every_page_has_the_prefix_and_leads_somewhere(prefixed, signed_in):
+def test_every_link_of_every_page_has_the_prefix_and_answers(prefixed, signed_in):
     if signed_in:
         prefixed.login()
     answers = crawl(prefixed)
@@ -96,7 +96,7 @@ def test_with_and_without_the_prefix_the_page_is_the_same(prefixed):
         assert pages[0] == pages[1], path
 
 
-def test_forms_lead_back_below_the_prefix(prefixed):
+def test_forms_redirect_below_the_prefix(prefixed):
     token = prefixed.token()
     where = {"username": "owner", "password": PASSWORD, "csrftoken": token}
     answers = [
@@ -113,7 +113,7 @@ def test_forms_lead_back_below_the_prefix(prefixed):
     assert answer.headers["location"] == "/volt/nodes/main/12"
 
 
-def test_who_has_to_sign_in_is_sent_below_the_prefix(make_site):
+def test_the_redirect_to_sign_in_is_below_the_prefix(make_site):
     closed = make_site(access=replace(ACCESS, read="signed-in"), web=Web(base_url="/volt/"))
     answer = closed.get("/nodes?q=a", headers=BROWSER)
     assert (answer.status_code, answer.headers["location"]) == (302, "/volt/-/login?next=%2Fnodes%3Fq%3Da")
@@ -121,7 +121,7 @@ def test_who_has_to_sign_in_is_sent_below_the_prefix(make_site):
     assert closed.get("/static/voltkeeper.css").status_code == 200
 
 
-def test_scripts_of_ours_ask_below_the_prefix_too():
+def test_scripts_send_requests_below_the_prefix():
     for path in (ROOT / "static").glob("*.js"):
         absolute = re.findall(r"""(?:fetch|EventSource|open|import)\(\s*["'`]/[^"'`]*""", path.read_text())
         assert absolute == [], f"{path.name}: take new URL('../...', document.currentScript.src) instead"
@@ -185,11 +185,11 @@ def test_templates(template, expected):
     "wrong",
     ["volt", "/volt", "volt/", "//", "/a b/", "/vo%6ct/", "https://x/volt/", "/nodes/", "/-/x/", "/static/"],
 )
-def test_a_prefix_that_cannot_work_is_refused(wrong, tmp_path):
+def test_an_invalid_prefix_is_refused(wrong, tmp_path):
     with pytest.raises(ConfigError, match=r"web\.base_url: .* such as /volt/"):
         parse_config(f"web: {{base_url: '{wrong}'}}", tmp_path)
 
 
 @pytest.mark.parametrize("right", ["/", "/volt/", "/a/b-c/"])
-def test_a_prefix_that_works(right, tmp_path):
+def test_a_valid_prefix_is_accepted(right, tmp_path):
     assert parse_config(f"web: {{base_url: {right}}}", tmp_path).web.base_url == right

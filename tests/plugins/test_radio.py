@@ -1,4 +1,4 @@
-"""/radio: the tree of who hears whom, whatever nodes say of their parents, and the log of messages and orders."""
+"""/radio: the routing tree, whatever parents the nodes report, and the log of messages and orders."""
 
 import html
 import re
@@ -17,7 +17,7 @@ from tests.plugins.site_helpers import ACCESS, bearer, links
 
 
 def text_of(page):
-    """The words of a page, one blank between them."""
+    """The text of a page with single spaces."""
     return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page)))
 
 
@@ -35,7 +35,8 @@ def add_nodes(site, parents):
         site,
         *(
             (
-                "insert into nodes (id, name, gateway, node_id, parent_node_id, last_seen_at) values (?, 'x', 0, ?, ?, ?)",
+                "insert into nodes (id, name, gateway, node_id, parent_node_id, last_seen_at) "
+                "values (?, 'x', 0, ?, ?, ?)",
                 node,
                 node,
                 parent,
@@ -51,7 +52,8 @@ def add_messages(site, count, gateway=0, node=12, type=0, name="V_TEMP", first=1
     now = time.time()
     connection = connect(site.datasette.config.database)
     connection.executemany(
-        """insert into messages (id, received_at, gateway, node, node_id, child_id, command, echo, type, type_name, payload)
+        """insert into messages
+        (id, received_at, gateway, node, node_id, child_id, command, echo, type, type_name, payload)
         values (?, ?, ?, ?, ?, 1, 1, 0, ?, ?, ?)""",
         [
             (
@@ -91,7 +93,7 @@ def test_it_is_in_the_navigation(site):
     assert '<a href="/radio">Radio</a>' in site.page("/nodes")
 
 
-def test_an_empty_house_says_what_to_do(make_site):
+def test_an_empty_site_shows_instructions(make_site):
     site = make_site(filled=False, gateways=())
     page = site.page("/radio")
     assert (
@@ -103,7 +105,7 @@ def test_an_empty_house_says_what_to_do(make_site):
         assert site.get(link).status_code == 200, link
 
 
-def test_a_gateway_without_nodes_says_so(site):
+def test_a_gateway_without_nodes_is_shown_as_such(site):
     write(site, ("insert into gateways (id, name, address) values (2, 'attic', 'tcp attic:5003')",))
     assert "Gateway attic 0 nodes · tcp attic:5003 · not read yet Nothing was received yet" in text_of(
         site.page("/radio")
@@ -123,7 +125,7 @@ def test_below_a_prefix(make_site):
     assert 'action="/volt/radio#log"' in page
 
 
-def test_nodes_hang_below_the_node_that_hears_them(site):
+def test_nodes_are_below_their_parent(site):
     add_nodes(site, {30: 0, 31: 30, 32: 31})
     tree = site.get("/telemetry/radio_tree.json?_shape=array&gateway=main").json()
     found = {row["node_id"]: (row["hops"], row["route"], row["way"], row["hears"]) for row in tree}
@@ -140,7 +142,7 @@ def test_nodes_hang_below_the_node_that_hears_them(site):
     assert "Node 32 main/32 · 3 hops" in text_of(page)
 
 
-def test_parents_that_lead_nowhere_are_told_in_words(site):
+def test_invalid_parents_are_explained(site):
     add_nodes(site, {40: 99, 41: 40, 50: 51, 51: 52, 52: 50, 53: 51, 60: 60, 70: 7})
     tree = site.get("/telemetry/radio_tree.json?_shape=array&gateway=main").json()
     found = {row["node_id"]: (row["route"], row["way"]) for row in tree}
@@ -195,7 +197,7 @@ def test_hundreds_of_nodes_in_one_line_are_shown(site):
     assert "235 hops" in page and page.count('<div class="leaf">') == 5 + 235
 
 
-def test_the_log_tells_messages_in_words_with_the_line_as_sent(site):
+def test_the_log_describes_messages_and_shows_the_line_as_sent(site):
     words = text_of(site.page("/radio"))
     assert "Greenhouse 12 1 Air temperature 20.9 °C set V_TEMP" in words
     assert "12;1;1;0;0;20.9" in words and "battery 15 % internal I_BATTERY_LEVEL" in words
@@ -234,11 +236,11 @@ def test_the_log_tells_messages_in_words_with_the_line_as_sent(site):
         ),
     ],
 )
-def test_words(command, symbol, payload, child, expected):
+def test_message_descriptions(command, symbol, payload, child, expected):
     assert describe_message(command, symbol, payload, child)[:2] == expected
 
 
-def test_words_of_orders():
+def test_order_descriptions():
     assert describe_order("reboot", "12;255;3;1;13;") == ("restart", "", "internal", "I_REBOOT")
     assert describe_order(None, "12;1;1;1;2;1") == ("switch", "on", "set", "V_STATUS")
     assert describe_order(None, "12;1;2;1;0;") == ("report your temperature", "", "req", "V_TEMP")
@@ -290,11 +292,11 @@ def test_older_messages_are_reached_page_by_page(site):
 
 
 @pytest.mark.parametrize("before", ["x", "-1", "1e9", "9" * 30, "²"])
-def test_a_page_that_is_none_is_the_first(site, before):
+def test_an_invalid_page_is_the_first(site, before):
     assert len(rows(site, before=before)[0]) == 19
 
 
-def test_what_is_rare_is_found_step_by_step_and_a_silent_gateway_at_once(site):
+def test_rare_messages_are_found_step_by_step_and_a_silent_gateway_at_once(site):
     add_messages(site, 2 * LOOKED + 5)
     found, page = rows(site, type="V_HUM")
     assert found == [] and "No match among the 20,000 messages back to" in page and "Search before" in page
@@ -307,10 +309,10 @@ def test_what_is_rare_is_found_step_by_step_and_a_silent_gateway_at_once(site):
         path = html.unescape(following[1]) if following else None
         assert steps < 10
     assert len(seen) == 1 and steps == 3
-    assert len(rows(site, gateway="shed")[0]) == 4  # its last message lies forty thousand others back
+    assert len(rows(site, gateway="shed")[0]) == 4  # its last message is 40,000 messages back
 
 
-def test_what_is_rare_of_a_node_is_found_step_by_step(site):
+def test_rare_messages_of_a_node_are_found_step_by_step(site):
     add_messages(site, 2 * SCATTERED + 5)
     assert rows(site, node=12, type="V_HUM")[0] == []
     assert "No match among the 5,000 messages of the node back to" in rows(site, node=12, type="V_HUM")[1]
@@ -328,7 +330,7 @@ def test_what_is_rare_of_a_node_is_found_step_by_step(site):
         {"node": "12", "before": "5000"},
     ],
 )
-def test_no_filter_reads_the_table_from_end_to_end(site, filters):
+def test_no_filter_scans_the_whole_table(site, filters):
     query = site.run(site.datasette.get_canned_query("telemetry", "message_log", None))
     given = {name: "" for name in query["params"]} | filters
     plan = site.run(
@@ -344,18 +346,20 @@ def test_no_filter_reads_the_table_from_end_to_end(site, filters):
     ), steps
 
 
-def test_orders_stand_where_they_were_sent(site):
+def test_orders_are_listed_at_the_time_they_were_sent(site):
     add_messages(site, 120)
     at = site.rows("select received_at from messages where id = 1100")[0][0]
     early = site.rows("select received_at from messages where id = 1010")[0][0]
     write(
         site,
         (
-            """insert into outbox (node, "order", line, state, created_by, sent_at) values (12, 'reboot', '12;255;3;1;13;', 'echoed', 'owner', ?)""",
+            """insert into outbox (node, "order", line, state, created_by, sent_at)
+            values (12, 'reboot', '12;255;3;1;13;', 'echoed', 'owner', ?)""",
             at,
         ),
         (
-            """insert into outbox (node, line, state, sent_at, reason) values (7, '7;1;1;1;2;1', 'failed', ?, 'no echo')""",
+            """insert into outbox (node, line, state, sent_at, reason)
+            values (7, '7;1;1;1;2;1', 'failed', ?, 'no echo')""",
             early,
         ),
         ("""insert into outbox (node, "order") values (12, 'presentation')""",),
@@ -378,8 +382,9 @@ def test_orders_stand_where_they_were_sent(site):
     write(
         site,
         (
-            """insert into messages (received_at, gateway, node, node_id, child_id, command, echo, type, type_name, payload)
-        values (?, 0, 12, 12, 255, 3, 1, 13, 'I_REBOOT', '')""",
+            """insert into messages
+            (received_at, gateway, node, node_id, child_id, command, echo, type, type_name, payload)
+            values (?, 0, 12, 12, 255, 3, 1, 13, 'I_REBOOT', '')""",
             format_utc(time.time()),
         ),
     )
@@ -388,7 +393,7 @@ def test_orders_stand_where_they_were_sent(site):
     assert "restart" not in text_of(site.page("/radio?gateway=shed"))
 
 
-def test_what_could_not_be_read_is_told_with_a_link(site):
+def test_rejected_lines_are_shown_with_a_link(site):
     write(site, ("update ingest_status set received = 16, rejected = 1 where source = 'main'",))
     page = site.page("/radio")
     assert "16 messages read" in page

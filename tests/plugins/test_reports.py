@@ -1,4 +1,4 @@
-"""The page /reports and the queries behind it: figures against those made another way, all kinds of houses, print."""
+"""The page /reports and its queries: figures against independent ones, several kinds of sites, printing."""
 
 import html
 import json
@@ -45,11 +45,11 @@ OF_NODES = {"Silent nodes", "Nodes"}
 
 
 def text_of(page):
-    """What a page says, in one line, without tags."""
+    """The text of a page in one line, without tags."""
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).replace("\u202f", " ").split())
 
 
-def said(site, path):
+def page_text(site, path):
     return text_of(site.page(path).partition("<main")[2])
 
 
@@ -88,23 +88,23 @@ NOW = "/reports?period=year&of=" + str(datetime.now(UTC).year)
 # Energy, load, voltages, outages: against the samples.
 
 
-def test_energy_is_that_of_the_samples_and_nothing_is_filled(power):
+def test_energy_equals_that_of_the_samples_without_filling_gaps(power):
     house, site = power(now=NOON, days=4, gaps=[(30, 7200)], tariffs=((None, None, "", "", 0.25, "EUR"),))
     start, end = NOON - 60 * HOUR, NOON - 12 * HOUR  # two days, from midnight to midnight
     page = site.page("/reports?since=2026-11-16&until=2026-11-18")
-    told = {row[0]: row for row in table(page, "energy")[1:]}
+    shown = {row[0]: row for row in table(page, "energy")[1:]}
     for name in UPSES:
         inside = [sample for sample in house.samples[name] if start <= sample[0] <= end]
         kwh, _, _ = integral(inside, 60)
-        assert float(told[name][1].split()[0]) == pytest.approx(kwh, rel=1e-3)
-        assert float(told[name][2].split()[0]) == pytest.approx(kwh * 0.25, abs=0.01) and told[name][
+        assert float(shown[name][1].split()[0]) == pytest.approx(kwh, rel=1e-3)
+        assert float(shown[name][2].split()[0]) == pytest.approx(kwh * 0.25, abs=0.01) and shown[name][
             2
         ].endswith("EUR")
-        assert told[name][4] == "no data 2 h"
-    assert float(told["House"][1].split()[0]) == pytest.approx(
-        sum(float(told[name][1].split()[0]) for name in UPSES), abs=0.002
+        assert shown[name][4] == "no data 2 h"
+    assert float(shown["House"][1].split()[0]) == pytest.approx(
+        sum(float(shown[name][1].split()[0]) for name in UPSES), abs=0.002
     )
-    assert told["House"][4] == "no data 6 h summed over the UPSes"
+    assert shown["House"][4] == "no data 6 h summed over the UPSes"
     seen = {row[0]: row for row in table(page, "availability")[1:]}
     assert seen["garage"][1:5] == ["100 %", "none", f"{100 - 7200 / 1728:.1f} %", "no data 2 h"]
 
@@ -131,7 +131,7 @@ def test_a_day_of_23_or_25_hours(power, day, hours):
     } == {hours}
 
 
-def test_whole_is_one_row_for_what_days_add_up_to(power):
+def test_whole_is_one_row_with_the_sum_of_the_days(power):
     house, site = power(timezone="Europe/Rome", outages=[(20, 125, UPSES)], gaps=[(30, 7200)])
     since = str(datetime.fromtimestamp(house.now, ROME).date() - timedelta(days=2))
     for name, figures in (
@@ -151,7 +151,8 @@ def by_hour(site, column, since, until):
     """Hour (of UTC) -> values of the garage's samples, none of them on battery."""
     found = {}
     for at, value, status in site.rows(
-        f"select sampled_at, {column}, ups_status from ups_samples where ups = 3 and sampled_at >= ? and sampled_at < ?",
+        f"select sampled_at, {column}, ups_status from ups_samples "
+        "where ups = 3 and sampled_at >= ? and sampled_at < ?",
         format_utc(since),
         format_utc(until),
     ):
@@ -159,7 +160,7 @@ def by_hour(site, column, since, until):
     return found
 
 
-def test_load_is_that_of_the_samples(power):
+def test_load_equals_that_of_the_samples(power):
     _, site = power(now=NOON, days=3, outages=[(20, 125, UPSES)])
     since, until = NOON - 48 * HOUR, NOON - 4 * HOUR
     (row,) = rows(site, "load_report", ups="garage", since=format_utc(since), until=format_utc(until))
@@ -190,8 +191,8 @@ def test_few_hours_have_no_95_per_cent(power):
     query = {"ups": "garage", "until": format_utc(NOON)}
     assert rows(site, "load_report", since=format_utc(NOON - 19 * HOUR), **query)[0]["watts_95"] is None
     assert rows(site, "load_report", since=format_utc(NOON - 20 * HOUR), **query)[0]["watts_95"] > 0
-    assert "13 hours are too few" in said(site, "/reports?period=day&of=2026-11-18")
-    assert "95th percentile" in said(site, "/reports?since=2026-11-16&until=2026-11-18")
+    assert "13 hours are too few" in page_text(site, "/reports?period=day&of=2026-11-18")
+    assert "95th percentile" in page_text(site, "/reports?since=2026-11-16&until=2026-11-18")
 
 
 @pytest.mark.parametrize(("step", "width"), [("", 1), ("2", 2), ("0.5", 0.5), ("none", 1), ("-3", 1)])
@@ -213,17 +214,17 @@ def test_voltages_are_counted_by_hours(power, step, width):
     assert all(row["below"] - row["volts"] == pytest.approx(width) for row in found)
 
 
-def test_the_histogram_is_drawn_and_told(power):
+def test_the_histogram_is_drawn_with_titles(power):
     _, site = power(now=NOON, days=3, step=300)
     page = site.page("/reports?since=2026-11-16&until=2026-11-18")
     figures = re.findall(r'<figure class="chart of-bars".*?</figure>', page, re.S)[1:]
     assert len(figures) == 3
-    for name, figure in zip(UPSES, figures):
+    for name, figure in zip(UPSES, figures, strict=True):
         found = rows(site, "voltage_histogram", ups=name, since="2026-11-16", until="2026-11-18")
-        told = [
+        titles = [
             text_of(title) for title in re.findall("<title>(.*?)</title>", figure) if ": 0 h" not in title
         ]
-        assert told == [
+        assert titles == [
             f"{row['volts']:g} to {row['below']:g} V: {row['hours']} h, {row['share']:.1f} %" for row in found
         ]
         heights = [float(height) for height in re.findall(r'class="s\d"[^>]* height="([\d.]+)"', figure)]
@@ -247,16 +248,16 @@ def test_outages_are_cut_at_the_ends_of_the_period(power):
         (20, 60, ("rack@closet",)),
         (2, 100, ("garage",)),
     ]
-    house, site = power(now=NOON, days=4, outages=outages)
+    _, site = power(now=NOON, days=4, outages=outages)
     on_battery = set()
     for hours, length, _ in outages:
         on_battery.update(range(round(NOON - hours * HOUR), round(NOON - hours * HOUR + length)))
     within = sum(midnight - DAY <= second < midnight for second in on_battery)
-    words = said(site, "/reports?period=day&of=2026-11-17")
+    words = page_text(site, "/reports?period=day&of=2026-11-17")
     assert within == 900 + 1800 + 60 and "3 outages, 46 min on battery, the longest 1 h." in words
     assert len(table(site.page("/reports?period=day&of=2026-11-17"), "outages")) == 1 + 3
     assert "1 outage, 1 min 40 s on battery" not in words
-    assert "No outage." in said(site, "/reports?period=day&of=2026-11-15")
+    assert "No outage." in page_text(site, "/reports?period=day&of=2026-11-15")
     seen = {row[0]: row for row in table(site.page("/reports?period=day&of=2026-11-17"), "availability")[1:]}
     assert seen["desk@closet"][1:3] == [f"{floor(1e5 * (1 - 900 / DAY)) / 1e3:g} %", "15 min"]
 
@@ -282,8 +283,8 @@ def test_several_currencies_are_not_added_up(power):
     _, site = power(
         now=NOON, tariffs=((None, "2026-11-16", "", "", 1.0, "HRK"), ("2026-11-17", None, "", "", 2.0, "EUR"))
     )
-    told = table(site.page("/reports?since=2026-11-16&until=2026-11-18"), "energy")
-    assert {row[2] for row in told[1:]} == {"several currencies"}
+    shown = table(site.page("/reports?since=2026-11-16&until=2026-11-18"), "energy")
+    assert {row[2] for row in shown[1:]} == {"several currencies"}
 
 
 # Batteries, nodes, events: against the rows.
@@ -316,14 +317,14 @@ def test_batteries_to_replace_have_a_reason(both):
             format_utc(now - days * DAY + 600),
             json.dumps(figures | {"lowest_charge": 110 - left}),
         )
-    told = {row["name"]: row["reason"] for row in rows(both, "batteries_to_replace")}
+    shown = {row["name"]: row["reason"] for row in rows(both, "batteries_to_replace")}
     assert (
-        told["desk@closet"] == "the UPS asks for a new one; changed 6 years ago"
-        and told["garage"] == "changed 6 years ago"
+        shown["desk@closet"] == "the UPS asks for a new one; changed 6 years ago"
+        and shown["garage"] == "changed 6 years ago"
     )
     assert (
-        re.fullmatch(r"a full charge lasts \d\d % of what it did at first", told["rack@closet"])
-        and len(told) == 4
+        re.fullmatch(r"a full charge lasts \d\d % of what it did at first", shown["rack@closet"])
+        and len(shown) == 4
     )
     page = both.page(NOW)
     assert [row[0] for row in table(page, "batteries")[1:]] == [
@@ -355,7 +356,7 @@ def test_silences_are_cut_at_the_ends_of_the_range(both):
         both,
         "update nodes set last_seen_at = ?, usual_interval_s = 60 where id = 268",
         format_utc(now - 2 * HOUR),
-    )  # nobody noticed that
+    )  # no event was recorded for it
     found = {
         row["node"]: row
         for row in rows(both, "silent_nodes", since=format_utc(now - 27 * HOUR), until=format_utc(now - HOUR))
@@ -394,7 +395,7 @@ def test_events_are_counted(both):
     )
     since, until = format_utc(now - 41 * HOUR), format_utc(now - 15 * HOUR)
     wanted = Counter()
-    for event, ups, started in both.rows("select event, ups, started_at from events"):
+    for event, started in both.rows("select event, started_at from events"):
         wanted[event] += since <= started < until
     found = rows(both, "event_counts", since=since, until=until)
     assert (
@@ -442,7 +443,7 @@ def test_messages_and_batteries_of_nodes(both):
 
 
 @pytest.mark.parametrize("name", QUERIES)
-def test_questions_answer_as_page_json_and_csv(both, name):
+def test_queries_answer_as_page_json_and_csv(both, name):
     now = time.time()
     write(
         both,
@@ -464,7 +465,7 @@ def test_questions_answer_as_page_json_and_csv(both, name):
 # The page.
 
 
-def test_every_link_leads_somewhere(both):
+def test_every_link_answers(both):
     seen = set()
     for path in (
         "/reports",
@@ -507,38 +508,40 @@ def test_the_data_below_a_block_is_what_it_shows(power):
     ]
 
 
-def test_all_kinds_of_houses(both, make_site, tmp_path):
+def test_all_kinds_of_sites(both, make_site, tmp_path):
     assert headings(both.page(NOW)) == SECTIONS | OF_NODES
     nodes = make_site(name="nodes.db")
     assert headings(nodes.page(NOW)) == OF_NODES | {"Batteries to replace now", "Events"}
-    assert "Greenhouse 12" in nodes.page(NOW) and "outage" not in said(nodes, NOW)
+    assert "Greenhouse 12" in nodes.page(NOW) and "outage" not in page_text(nodes, NOW)
     upses = make_site(name="upses.db", filled=False, gateways=())
     House(upses.datasette.config.database, days=2, step=600).write()
-    assert headings(upses.page(NOW)) == SECTIONS and "node" not in said(upses, NOW)
-    assert "No outage." in said(upses, NOW) and "energy: [{from: 2026-01-01" in said(upses, NOW)
+    assert headings(upses.page(NOW)) == SECTIONS and "node" not in page_text(upses, NOW)
+    assert "No outage." in page_text(upses, NOW) and "energy: [{from: 2026-01-01" in page_text(upses, NOW)
 
 
-def test_an_empty_house_says_what_to_do(make_site):
+def test_an_empty_site_shows_instructions(make_site):
     site = make_site(filled=False, gateways=())
     for path in ("/reports", "/reports?period=day&of=2026-01-01", "/reports?since=2026-01-01"):
-        words = said(site, path)
+        words = page_text(site, path)
         assert "Nothing was recorded yet" in words and "voltkeeper check" in words
     for link in links(site.page("/reports")):
         assert site.get(link, headers=BROWSER).status_code == 200, link
 
 
-def test_times_without_a_record_are_told(both):
-    before = said(both, "/reports?period=day&of=2020-02-03")
+def test_times_without_a_record_are_shown(both):
+    before = page_text(both, "/reports?period=day&of=2020-02-03")
     assert (
         "3 February 2020" in before
         and "Nothing was recorded then: recording began on" in before
         and "Load" not in before
     )
-    assert "This time is in the future." in said(both, "/reports?period=year&of=2999")
-    assert "Recording began on" in said(both, NOW) and "the time before is not counted" in said(both, NOW)
+    assert "This time is in the future." in page_text(both, "/reports?period=year&of=2999")
+    assert "Recording began on" in page_text(both, NOW) and "the time before is not counted" in page_text(
+        both, NOW
+    )
 
 
-def test_one_goes_from_a_period_to_the_ones_beside_it(power):
+def test_a_period_links_to_its_neighbours(power):
     _, site = power(timezone="Europe/Rome", now=NOON, days=20)
     page = html.unescape(site.page("/reports?period=day&of=2026-11-05"))
     assert (
@@ -575,7 +578,7 @@ def test_one_goes_from_a_period_to_the_ones_beside_it(power):
         "period=%3Cscript%3Ealert(1)",
     ],
 )
-def test_what_is_no_period_is_an_error_in_words(both, query):
+def test_an_invalid_period_is_an_error_with_a_message(both, query):
     page = both.page(f"/reports?{query}", 400)
     words = text_of(page)
     assert re.search(
@@ -606,7 +609,7 @@ def test_a_block_that_takes_too_long_is_left_out(both, name, monkeypatch):
         assert both.get(html.unescape(link), headers=BROWSER).status_code == 200, link
 
 
-def test_what_is_told_is_text_never_markup(both):
+def test_reported_values_are_escaped(both):
     evil = "<script>alert(1)</script>"
     write(both, "update ups set name = name || ?, label = ?", evil, evil)
     write(both, "update nodes set location = ?", evil)
@@ -637,9 +640,8 @@ def test_its_work_stays_bounded_over_a_year_of_hours(power):
     connection = connect(site.datasette.config.database)
     connection.execute("begin")
     columns = [row[1] for row in connection.execute("pragma table_info(ups_samples_hourly)")]
-    hour = dict(
-        zip(columns, connection.execute("select * from ups_samples_hourly limit 1 offset 5").fetchone())
-    )
+    sixth_row = connection.execute("select * from ups_samples_hourly limit 1 offset 5").fetchone()
+    hour = dict(zip(columns, sixth_row, strict=True))
     for ups in (1, 2, 3):
         connection.executemany(
             f"insert or ignore into ups_samples_hourly values ({', '.join('?' * len(columns))})",

@@ -1,4 +1,4 @@
-"""The real process: start before anything else, serve, stop in time."""
+"""The real process: it starts first, serves, and stops in time."""
 
 import json
 import sys
@@ -17,7 +17,8 @@ from plugins.web.app.server import run_web
 logging.basicConfig(level="INFO")
 access = Access(tokens=(Token("bot", sys.argv[3], frozenset({"edit"})),))
 web, database = Web(port=int(sys.argv[2])), Path(sys.argv[1])
-sys.exit(run_web(Config(title="Hill house", timezone="Asia/Kolkata", database=database, web=web, access=access)))
+config = Config(title="Hill house", timezone="Asia/Kolkata", database=database, web=web, access=access)
+sys.exit(run_web(config))
 """
 
 
@@ -77,7 +78,7 @@ def test_a_port_that_is_taken_ends_the_start_with_a_message(process, start_site,
 @pytest.mark.parametrize(
     ("path", "status"), [("/telemetry/set_location", 401), ("/-/login", 413), ("/nodes", 405), ("/none", 405)]
 )
-def test_a_refusal_reaches_who_sends_much(process, path, status):
+def test_a_refusal_reaches_the_sender_of_a_large_body(process, path, status):
     url = address(process)
     sent = b"username=x&password=" + b"x" * 5_000_000
     got, text = fetch(url + path, sent)

@@ -1,4 +1,4 @@
-"""Sparklines say what was measured, a gap stays a gap, and they cost the same whatever the file holds; a short home page."""
+"""Sparklines: values and gaps as measured, a cost independent of the file's size, and a short home page."""
 
 import re
 import time
@@ -39,17 +39,17 @@ def test_a_gap_stays_a_gap():
     assert (len(first.split()), len(second.split())) == (3, 2)
 
 
-def test_a_single_point_is_seen_and_none_is_nothing():
+def test_a_single_point_is_drawn_and_no_points_give_no_line():
     assert re.search(r'points="47\.0,12\.0 49\.0,12\.0"', line(hours(7, start=HOUR), 0, 2 * HOUR, ""))
     assert line([], 0, 1, "") == "" and band([], 0, 1, "") == ""
 
 
-def test_what_hardly_varies_looks_flat():
+def test_small_variations_look_flat():
     heights = [float(y) for y in re.findall(r",([\d.]+)", line(hours(230.0, 230.1, 230.0), 0, 3 * HOUR, ""))]
     assert max(heights) - min(heights) < 2
 
 
-def test_a_band_is_filled_while_it_is_on_until_it_was_last_heard():
+def test_a_band_is_filled_while_on_until_the_last_message():
     points = [Point(hour * HOUR, on, on, on) for hour, on in enumerate((0, 1, 0, 1))]
     rectangles = re.findall(r'<rect x="([\d.]+)" y="3" width="([\d.]+)"', band(points, 0, 4 * HOUR, "on"))
     assert [(float(x), float(width)) for x, width in rectangles] == [
@@ -58,7 +58,7 @@ def test_a_band_is_filled_while_it_is_on_until_it_was_last_heard():
     ]
 
 
-def test_words_are_text_never_markup():
+def test_labels_are_escaped():
     assert "<b>" not in line(hours(1, 2), 0, HOUR, "<b>")
 
 
@@ -105,11 +105,13 @@ def test_a_nodes_page_shows_the_day_of_its_values(site):
 def test_a_switch_is_a_band_of_its_own_changes(site):
     connection = connect(site.datasette.config.database)
     connection.execute(
-        "insert into sensors (id, name, node, child_id, type, type_name) values (3080, '', 12, 8, 0, 'S_DOOR')"
+        "insert into sensors (id, name, node, child_id, type, type_name) "
+        "values (3080, '', 12, 8, 0, 'S_DOOR')"
     )
     key = 256 * 3080 + 16
     connection.execute(
-        "insert into channels (id, name, node, sensor, type, type_name) values (?, '', 12, 3080, 16, 'V_TRIPPED')",
+        "insert into channels (id, name, node, sensor, type, type_name) "
+        "values (?, '', 12, 3080, 16, 'V_TRIPPED')",
         (key,),
     )
     connection.executemany(
@@ -134,7 +136,7 @@ def test_nodes_show_the_month_of_their_battery(site):
     assert 'aria-label="Battery 60 to 88\u202f% in 30 days"' in text
     assert re.search(r'aria-label="Battery.*?</svg>', text, re.S)[0].count("<polyline") == 2
     write(site, ("update battery_levels set level = 1", [()]))
-    assert "Battery 60 to 88" in site.page("/nodes")  # drawn once in a while
+    assert "Battery 60 to 88" in site.page("/nodes")  # cached
     site.datasette.cache.clear()
     assert "Battery 1\u202f%" in site.page("/nodes")
 
@@ -143,7 +145,7 @@ def test_nodes_show_the_month_of_their_battery(site):
     ("sql", "given"),
     [(UPS_LOADS, {}), (NODE_VALUES, {"node": 12}), (BATTERY_LEVELS, {"days": "[]"})],
 )
-def test_nothing_is_scanned_that_grows(site, sql, given):
+def test_no_growing_table_is_scanned(site, sql, given):
     plan = site.run(site.datasette.get_database("telemetry").execute(f"explain query plan {sql}", given)).rows
     scans = [row["detail"] for row in plan if row["detail"].startswith("SCAN")]
     assert not [
@@ -152,11 +154,12 @@ def test_nothing_is_scanned_that_grows(site, sql, given):
 
 
 def strange_house(site, count=200):
-    """`count` nodes that are all silent and low, with a strange message each."""
+    """`count` nodes, all silent with a low battery and an unexpected message."""
     write(
         site,
         (
-            "insert into nodes (id, name, gateway, node_id, first_seen_at, last_seen_at, usual_interval_s, battery_level, battery_level_at) "
+            "insert into nodes (id, name, gateway, node_id, first_seen_at, last_seen_at, usual_interval_s, "
+            "battery_level, battery_level_at) "
             "values (?, '', 0, ?, ?, ?, 60, 5, ?)",
             [
                 (n, n, format_utc(NOW - 9e5), format_utc(NOW - 8e4), format_utc(NOW - 8e4))
@@ -170,7 +173,7 @@ def strange_house(site, count=200):
     )
 
 
-def test_a_house_where_everything_is_strange_has_a_short_home(site):
+def test_a_site_with_many_problems_has_a_short_home_page(site):
     calm = site.page("/")
     strange_house(site)
     text = site.page("/")

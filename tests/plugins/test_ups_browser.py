@@ -1,4 +1,4 @@
-"""A newcomer signs in to the demo house and tells its UPSes what to do, in a real browser: with scripts and without."""
+"""UPS commands and settings of the demo site in a real browser, with scripts and without."""
 
 import os
 import re
@@ -19,7 +19,7 @@ LAST = "document.querySelector('#ups-orders tbody tr')?.innerText || ''"
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
-    """The URL of a demo house made from nothing."""
+    """The URL of a newly created demo site."""
     with running_site(tmp_path_factory.mktemp("newcomer"), "up", "--port", "0") as url:
         yield url
 
@@ -34,14 +34,15 @@ def page(tmp_path):
 def signed_in(demo, page):
     page.go(f"{demo}/-/login")
     page.run(
-        "document.querySelector('[name=username]').value = document.querySelector('[name=password]').value = 'demo'"
+        "document.querySelector('[name=username]').value = "
+        "document.querySelector('[name=password]').value = 'demo'"
     )
     page.run("document.querySelector('[name=password]').form.submit()")
     page.until("document.body.innerText.includes('Sign out')")
     return page
 
 
-def test_who_is_not_signed_in_sees_the_commands_and_why_he_cannot(demo, page):
+def test_signed_out_users_see_the_commands_and_why_they_are_disabled(demo, page):
     page.go(f"{demo}/ups/rack@closet")
     page.until(f"!!document.querySelector('{QUICK}')")
     assert page.run(f"document.querySelector('{QUICK}').disabled")
@@ -51,20 +52,22 @@ def test_who_is_not_signed_in_sees_the_commands_and_why_he_cannot(demo, page):
 def test_a_battery_test_takes_two_presses_and_its_row_and_event_follow(demo, signed_in):
     page = signed_in
     page.go(f"{demo}/ups/rack@closet")
-    page.until(f"!!document.querySelector('{QUICK}:enabled')", 30)  # the server has told its commands
+    page.until(f"!!document.querySelector('{QUICK}:enabled')", 30)  # the server has listed its commands
     page.press(QUICK)
     assert page.run(f"document.querySelector('{QUICK}').innerText") == "Press again to confirm"
     assert "press again within 4 seconds" in page.run("document.querySelector('#order-armed').innerText")
     page.until(
         f"document.querySelector('{QUICK}').innerText == 'Start a quick battery test'", 6
-    )  # it disarms by itself
+    )  # it disarms automatically
     assert page.run(LAST) == ""
     page.press(QUICK)
     page.press(QUICK)
     page.until("document.body.innerText.includes('queued for')")
     assert page.run("location.pathname") == "/ups/rack@closet"
-    told = page.until(f"/done/.test({LAST}) && {LAST}", 15)  # without loading the page anew
-    assert re.search(r"Start a quick battery test\s+queued \S+ by demo → sent \S+ → done", told), told
+    order_text = page.until(f"/done/.test({LAST}) && {LAST}", 15)  # without reloading the page
+    assert re.search(r"Start a quick battery test\s+queued \S+ by demo → sent \S+ → done", order_text), (
+        order_text
+    )
     events = f"{demo}/telemetry/ups_events.json?_shape=array&event=TEST&_sort_desc=id&name=rack@closet"
     fetch = f"fetch('{events}').then(r => r.json()).then(rows => rows.length && rows[0])"
     event = page.until(f"{fetch}.then(row => row.figures.includes('demo') && row)", 15)
@@ -90,8 +93,8 @@ def test_a_setting_is_confirmed_and_another_value_disarms(demo, signed_in):
     assert page.run(f'document.querySelector("{button}").innerText') == "Set"
     page.press(button)
     page.press(button)
-    told = page.until(f"/171[^]*done/.test({LAST}) && {LAST}", 15)
-    assert "Input: To battery below: 171" in told and "was 176" in told
+    order_text = page.until(f"/171[^]*done/.test({LAST}) && {LAST}", 15)
+    assert "Input: To battery below: 171" in order_text and "was 176" in order_text
     changes = (
         f"fetch('{demo}/telemetry/ups_variable_changes.json?_shape=array&_sort_desc=id').then(r => r.json())"
     )
@@ -99,7 +102,7 @@ def test_a_setting_is_confirmed_and_another_value_disarms(demo, signed_in):
     assert (change["old"], change["value"]) == ("176", "171")
 
 
-def test_what_takes_the_power_asks_on_a_page_of_its_own(demo, signed_in):
+def test_power_off_commands_are_confirmed_on_a_separate_page(demo, signed_in):
     page = signed_in
     page.go(f"{demo}/ups/desk@closet")
     page.until("!!document.querySelector('button[value=\"load.off\"]:enabled')", 30)
@@ -107,13 +110,13 @@ def test_what_takes_the_power_asks_on_a_page_of_its_own(demo, signed_in):
     page.until("document.querySelector('h1').innerText == 'Turn the load off at once?'")
     assert "takes the power" in page.run("document.querySelector('.problem').innerText")
     page.press("main form button")
-    assert page.run("location.pathname") == "/-/ups/commands"  # the box wants to be ticked
+    assert page.run("location.pathname") == "/-/ups/commands"  # the checkbox is required
     page.press("main form input[type=checkbox]")
     page.press("main form button")
     page.until(f"/Turn the load off/.test({LAST})")
 
 
-def test_without_scripts_a_page_asks(demo, signed_in):
+def test_without_scripts_a_page_asks_for_confirmation(demo, signed_in):
     page = signed_in
     page.scripts(False)
     page.go(f"{demo}/ups/attic@closet")

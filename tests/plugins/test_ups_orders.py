@@ -91,13 +91,13 @@ def test_a_command_becomes_a_row(site, body):
     assert site.get("/telemetry/ups_orders/1.json?_shape=array").json()[0]["command"] == QUICK
 
 
-def test_an_ep20_takes_the_command_that_is_listed(make_site, site):
+def test_an_ep20_accepts_the_listed_command(make_site, site):
     listed = LISTED | {"garage": UpsSettings(commands=("beeper.disable",))}
     site = make_site(access=ACCESS, gateways=(), ups=listed)
     write(
         site,
-        "insert into ups_controls (ups, kind, name, checked_at) select id, 'command', 'beeper.disable', '' from ups "
-        "where name = 'garage'",
+        "insert into ups_controls (ups, kind, name, checked_at) "
+        "select id, 'command', 'beeper.disable', '' from ups where name = 'garage'",
     )
     site.login()
     text = html.unescape(site.page("/ups/garage"))
@@ -203,14 +203,14 @@ def test_a_setting_becomes_a_row(site):
         ),
     ],
 )
-def test_what_is_not_listed_or_cannot_be_is_refused_in_words(site, path, fields, status, words):
+def test_unlisted_or_invalid_orders_are_refused_with_a_message(site, path, fields, status, words):
     response = site.post(path, json=fields, headers=bearer())
     assert response.status_code == status and words in response.json()["errors"][0], response.text
     assert orders(site) == []
     assert site.rows("select actor, action, outcome from audit")[0][2].startswith("refused: ")
 
 
-def test_who_may(site):
+def test_rights(site):
     fields = {"ups": "rack@closet", "command": QUICK}
     for headers, status, words in (
         ({}, 401, "Sign in first"),
@@ -226,12 +226,12 @@ def test_who_may(site):
     assert orders(site) == []
 
 
-def test_a_dangerous_command_wants_to_be_meant(site):
+def test_a_dangerous_command_needs_confirmation(site):
     fields = {"ups": "rack@closet", "command": "load.off", "confirm": True}
     assert site.post(COMMANDS, json=fields, headers=bearer()).status_code == 201
 
 
-def test_the_same_again_waits_for_the_first(site):
+def test_a_repeated_order_is_refused_while_the_first_is_pending(site):
     fields = {"ups": "rack@closet", "command": QUICK}
     assert site.post(COMMANDS, json=fields, headers=bearer()).status_code == 201
     response = site.post(COMMANDS, json=fields, headers=bearer())
@@ -240,7 +240,7 @@ def test_the_same_again_waits_for_the_first(site):
     assert site.post(COMMANDS, json=fields, headers=bearer()).status_code == 201
 
 
-def test_without_javascript_a_page_asks_first(site):
+def test_without_javascript_a_page_asks_for_confirmation(site):
     site.login()
     text = site.page("/ups/rack@closet")
     assert f'name="command" value="{QUICK}"' in text and 'action="/-/ups/commands"' in text
@@ -262,13 +262,13 @@ def test_without_javascript_a_page_asks_first(site):
     assert "is not in 160 to 184" in html.unescape(
         site.page(f"{SETTINGS}?ups=rack@closet&variable=input.transfer.low&value=1", 400)
     )
-    told = site.get(f"{COMMANDS}?ups=rack@closet&command=load.off").json()
-    assert told["ok"] is True and told["command"] == "load.off" and "takes the power" in told["danger"]
+    answer = site.get(f"{COMMANDS}?ups=rack@closet&command=load.off").json()
+    assert answer["ok"] is True and answer["command"] == "load.off" and "takes the power" in answer["danger"]
     assert site.get(f"{COMMANDS}?ups=rack@closet&command=nope").status_code == 403
     assert len(orders(site)) == 1
 
 
-def test_who_only_reads_sees_why_he_cannot(site):
+def test_read_only_users_see_why_commands_are_disabled(site):
     for text in (site.page("/ups/rack@closet"), site.page(f"{COMMANDS}?ups=rack@closet&command={QUICK}")):
         assert "<button disabled" in text or 'disabled aria-describedby="why-order"' in text
         assert "Sign in</a> to do this" in text
@@ -276,7 +276,7 @@ def test_who_only_reads_sees_why_he_cannot(site):
     assert "does not list order" in site.page("/ups/rack@closet")
 
 
-def test_the_page_offers_what_is_listed_and_says_what_is_missing(site):
+def test_the_page_offers_listed_commands_and_names_missing_ones(site):
     site.login()
     text = html.unescape(site.page("/ups/rack@closet"))
     section = text[text.index('id="orders-title"') : text.index('id="events-title"')]
@@ -312,7 +312,7 @@ def test_the_page_offers_what_is_listed_and_says_what_is_missing(site):
         ),
     ],
 )
-def test_each_order_tells_how_far_it_is(site, columns, words):
+def test_each_order_shows_its_progress(site, columns, words):
     row = {name: format_utc(time.time()) if value == "now" else value for name, value in columns.items()} | {
         "created_by": "owner"
     }
@@ -329,7 +329,7 @@ def test_each_order_tells_how_far_it_is(site, columns, words):
     assert ("data-busy" in rows) == ("data-busy" in words)
 
 
-def test_an_order_that_failed_is_on_the_home_page_until_one_goes_well(site):
+def test_a_failed_order_is_on_the_home_page_until_one_succeeds(site):
     def attention():
         return [row["text"] for row in site.get("/telemetry/attention.json?_shape=array").json()]
 
@@ -342,7 +342,7 @@ def test_an_order_that_failed_is_on_the_home_page_until_one_goes_well(site):
     assert "order beeper.mute failed: denied" not in attention()
 
 
-def test_the_secrets_of_the_command_user_are_nowhere(site):
+def test_the_secrets_of_the_command_user_are_never_served(site):
     site.login()
     for path in (
         "/ups/rack@closet",
@@ -354,7 +354,7 @@ def test_the_secrets_of_the_command_user_are_nowhere(site):
         assert "very-secret" not in site.get(path).text
 
 
-def test_nobody_may_order_where_writing_is_off(make_site, site):
+def test_orders_are_refused_where_writing_is_off(make_site, site):
     off = make_site(gateways=(), ups=LISTED, access=dataclasses.replace(ACCESS, people=(), tokens=()))
     assert off.post(COMMANDS, json={"ups": "rack@closet", "command": QUICK}).status_code == 403
     assert "Writing is off" in off.page("/ups/rack@closet")

@@ -1,4 +1,4 @@
-"""Pages of UPSes, events and energy: they answer, say what is true, and their links lead somewhere."""
+"""Pages of UPSes, events and energy: they answer with correct values, and their links answer."""
 
 import html
 import re
@@ -105,7 +105,7 @@ def test_queries_answer_as_page_json_and_csv(house, name):
     assert len(lines) == len(found) + 1 > 1
 
 
-def test_an_empty_house_says_what_to_do(make_site):
+def test_an_empty_site_shows_instructions(make_site):
     site = make_site(filled=False, gateways=())
     for path, words in (
         ("/", "voltkeeper check"),
@@ -119,7 +119,7 @@ def test_an_empty_house_says_what_to_do(make_site):
             assert site.get(link, headers=BROWSER).status_code == 200, link
 
 
-def test_a_house_of_upses_alone(house):
+def test_a_site_with_upses_only(house):
     text = html.unescape(house().page("/"))
     assert "All is well: 3 of 3 UPSes on mains" in text and "nodes heard" not in text
     assert "Newest messages" not in text and "MUST EP20" in text
@@ -147,14 +147,14 @@ def test_a_line_breaks_where_data_does(house):
     assert len(re.findall("<polyline", figure)) == 2
 
 
-def test_the_missing_is_not_invented(house):
+def test_missing_values_are_not_invented(house):
     text = html.unescape(house().page("/ups"))
     assert "– not reported" in text  # the runtime of the EP20
     assert "Enter the date" in text and "2019/05/16" in text
     assert "≠" in text and "input.transfer.low" in text
 
 
-def test_a_ups_on_battery_is_told_first(house):
+def test_a_ups_on_battery_is_listed_first(house):
     site = house(open_outage=(3000, ("rack@closet", "garage")))
     items = site.get("/telemetry/attention.json?_shape=array").json()
     assert [(row["severity"], row["subject"]) for row in items] == [
@@ -171,7 +171,7 @@ def test_a_ups_on_battery_is_told_first(house):
     assert site.get("/telemetry/attention.json?_shape=array").json()[0]["severity"] == "Critical"
 
 
-def test_a_stale_ups_is_not_calm(house):
+def test_a_stale_ups_is_not_shown_as_normal(house):
     site = house(stale=("desk@closet",))
     row = site.get("/telemetry/ups_overview.json?_shape=array&name=desk@closet").json()[0]
     assert row["state"] == "Stale" and "lost the UPS" in row["reason"]
@@ -182,7 +182,7 @@ def test_a_stale_ups_is_not_calm(house):
     ]
 
 
-def test_a_lost_server_is_on_every_page_and_told_once(house):
+def test_a_lost_server_is_shown_once_on_every_page(house):
     site = house(lost=("closet",))
     for path in [*PAGES, "/telemetry/ups_samples"]:
         assert "NUT server closet" in site.page(path) and "connection refused" in site.page(path), path
@@ -209,7 +209,7 @@ def test_a_late_reader_makes_its_upses_stale(house):
     ("event", "detail"),
     [("HOT", "temperature above 40 °C: 43 °C"), ("LOAD_HIGH", "load above 80 %: 91 %"), ("REPLBATT", "")],
 )
-def test_a_threshold_that_is_crossed_needs_a_look(house, event, detail):
+def test_a_crossed_threshold_needs_attention(house, event, detail):
     site = house()
     write(
         site,
@@ -227,11 +227,12 @@ def test_a_threshold_that_is_crossed_needs_a_look(house, event, detail):
     assert (detail or "battery to be replaced") in html.unescape(site.page("/ups/garage"))
 
 
-def test_low_mains_are_not_told_beside_an_outage(house):
+def test_low_mains_are_not_reported_beside_an_outage(house):
     site = house(open_outage=(900, ("garage",)))
     write(
         site,
-        "insert into events (event, ups, started_at, detail) values ('INPUT_LOW', 3, ?, 'input voltage below 180 V')",
+        "insert into events (event, ups, started_at, detail) "
+        "values ('INPUT_LOW', 3, ?, 'input voltage below 180 V')",
         format_utc(time.time()),
     )
     assert "180" not in site.get("/telemetry/attention.json?_shape=array").json()[0]["text"]
@@ -243,11 +244,13 @@ def test_a_ups_that_never_answered(house):
     site = house()
     write(
         site,
-        "insert into ups (name, driver, source, label, outcome) values ('new@closet', 'nut', 'closet', 'new', 'unknown_ups')",
+        "insert into ups (name, driver, source, label, outcome) "
+        "values ('new@closet', 'nut', 'closet', 'new', 'unknown_ups')",
     )
     write(
         site,
-        "insert into polls (ups, started_at, ended_at, count, outcome, detail) values (4, '2', '3', 3, 'unknown_ups', 'the server knows no UPS of this name')",
+        "insert into polls (ups, started_at, ended_at, count, outcome, detail) "
+        "values (4, '2', '3', 3, 'unknown_ups', 'the server knows no UPS of this name')",
     )
     (item,) = site.get("/telemetry/attention.json?_shape=array").json()
     assert item["text"] == "never answered: the server knows no UPS of this name"
@@ -256,7 +259,7 @@ def test_a_ups_that_never_answered(house):
     assert "No sample was stored" in site.page("/ups/new@closet")
 
 
-def test_unknown_upses_are_not_found_in_words(house):
+def test_unknown_upses_are_not_found_with_a_message(house):
     site = house()
     assert "No UPS attic. There are: desk@closet" not in site.page("/ups/attic", 404)
     assert "No UPS attic. There are: rack@closet, desk@closet, garage." in html.unescape(
@@ -276,14 +279,14 @@ def test_unknown_upses_are_not_found_in_words(house):
         "/energy?since=2026-02-01&until=2026-01-01",
     ],
 )
-def test_a_range_that_is_none_is_told(house, path):
+def test_an_invalid_range_is_reported(house, path):
     text = html.unescape(house().page(path, 400))
     assert (
         "not a duration" in text or "not a date" in text or "not a period" in text or "before until" in text
     )
 
 
-def test_events_are_told_as_outages_and_one_by_one(house):
+def test_events_are_listed_as_outages_and_individually(house):
     site = house()
     text = html.unescape(site.page("/events"))
     assert "3 outages in 30 days, 1 h 13 min on battery, the longest 1 h 01 min" in text
@@ -291,8 +294,8 @@ def test_events_are_told_as_outages_and_one_by_one(house):
         "Recording began on" in text and text.count("mains</td>") == 1 and text.count("this UPS alone") == 2
     )
     assert text.count("<rect") > 360
-    told = re.findall(r"<title>(\d+ \w+ \d+): ([\w ]+) on battery</title>", text)
-    assert told == [
+    titles = re.findall(r"<title>(\d+ \w+ \d+): ([\w ]+) on battery</title>", text)
+    assert titles == [
         (f"{day:%-d %b %Y}", format_length(length)) for day, length in sorted(days_on_battery(site).items())
     ]
     mine = html.unescape(site.page("/events?ups=desk@closet"))
@@ -304,7 +307,7 @@ def test_events_are_told_as_outages_and_one_by_one(house):
     assert "No outage since" in site.page("/events?month=2020-01")
 
 
-def test_what_a_chart_shows_is_kept_for_a_part_of_a_bucket(house):
+def test_chart_data_is_cached_for_a_part_of_a_bucket(house):
     site = house()
     until = time.time()
 
@@ -316,7 +319,8 @@ def test_what_a_chart_shows_is_kept_for_a_part_of_a_bucket(house):
     assert highest(24) < 300
     write(
         site,
-        "update ups_samples set input_voltage = 999 where id = (select max(id) from ups_samples where ups = 3)",
+        "update ups_samples set input_voltage = 999 "
+        "where id = (select max(id) from ups_samples where ups = 3)",
     )
     assert highest(24) < 300 and highest(12) == 999, "another span is another history"
     assert highest(24, clock=lambda: time.monotonic() + 61) == 999
@@ -334,7 +338,7 @@ def test_energy_adds_up_on_its_page(house):
     assert "Nothing was recorded" in old
 
 
-def test_what_upses_say_is_text_never_markup(house):
+def test_ups_values_are_escaped(house):
     site = house()
     evil = "<script>alert(1)</script>"
     write(
@@ -395,7 +399,7 @@ def test_a_browser_records_a_battery_change_and_goes_back(house):
         ({"ups": "garage", "date": "2099-01-01"}, 400, "future"),
     ],
 )
-def test_a_battery_change_is_refused_in_words(house, fields, status, words):
+def test_an_invalid_battery_change_is_refused_with_a_message(house, fields, status, words):
     site = house()
     response = site.post("/telemetry/ups_battery_changed", json=fields, headers=bearer())
     assert response.status_code == status and words in response.json()["errors"][0]
@@ -403,7 +407,7 @@ def test_a_battery_change_is_refused_in_words(house, fields, status, words):
     assert site.rows("select outcome from audit")[0][0].startswith("refused: ")
 
 
-def test_only_who_may_records_a_battery_change(house):
+def test_recording_a_battery_change_needs_the_right(house):
     site = house()
     assert site.post("/telemetry/ups_battery_changed", json={"ups": "garage"}).status_code == 401
     assert (

@@ -1,4 +1,4 @@
-"""Figures of the queries about UPSes, against sums made another way from the samples."""
+"""Figures of the queries about UPSes, against independent sums of the samples."""
 
 import itertools
 import json
@@ -18,7 +18,7 @@ ROME = ZoneInfo("Europe/Rome")
 EVERYWHERE = (20, 125, UPSES)
 
 
-def test_energy_counts_what_was_seen_and_fills_nothing(power):
+def test_energy_counts_the_samples_and_fills_no_gaps(power):
     house, site = power(outages=[EVERYWHERE], gaps=[(30, 7200), (5, 600)])
     found = rows(site, "energy_by_day", range="10 d")
     for name in UPSES:
@@ -154,7 +154,7 @@ def test_the_seam_between_samples_and_hours_does_not_show(power):
     )
 
 
-def test_days_whose_samples_are_pruned_end_where_they_are_to_end(power):
+def test_days_with_pruned_samples_end_at_the_given_time(power):
     house, site = power(days=6, step=60)
     span = {"since": format_utc(house.now - 5 * 86400), "until": format_utc(house.now - 4 * 86400)}
     before = rows(site, "ups_history", ups="garage", figure="watts", **span)
@@ -175,25 +175,25 @@ def test_a_gap_leaves_no_point(power):
         assert not house.now - 10 * 3600 + row["bucket_s"] <= at < house.now - 9 * 3600 - row["bucket_s"]
 
 
-def test_outages_at_several_upses_are_of_the_mains(power):
+def test_outages_at_several_upses_are_mains_outages(power):
     _, site = power(outages=[EVERYWHERE, (10, 60, ("rack@closet",)), (5, 60, ("desk@closet", "garage"))])
     found = rows(site, "outages_report")
     assert len(found) == 6
-    told = {(row["name"], row["seconds"]): (row["cause"], row["with_ups"]) for row in found}
-    assert told["rack@closet", 60.0] == ("this UPS alone", None)
-    assert told["garage", 125.0] == ("mains", "rack@closet,desk@closet")
-    assert told["desk@closet", 60.0] == ("mains", "garage")
+    shown = {(row["name"], row["seconds"]): (row["cause"], row["with_ups"]) for row in found}
+    assert shown["rack@closet", 60.0] == ("this UPS alone", None)
+    assert shown["garage", 125.0] == ("mains", "rack@closet,desk@closet")
+    assert shown["desk@closet", 60.0] == ("mains", "garage")
     assert [row["name"] for row in rows(site, "outages_report", ups="desk@closet")] == ["desk@closet"] * 2
     assert rows(site, "outages_report", range="1 h") == []
 
 
-def test_an_outage_that_goes_on_is_in_every_range(power):
+def test_an_open_outage_is_in_every_range(power):
     _, site = power(outages=[], open_outage=(7200, ("rack@closet",)))
     (row,) = rows(site, "outages_report", range="1 h")
     assert row["ended_at"] is None and row["seconds"] == pytest.approx(7200, abs=30)
 
 
-def test_batteries_are_judged_by_discharges_alone(power):
+def test_batteries_are_assessed_by_discharges_only(power):
     _, site = power(
         outages=[(40, 1000, ("rack@closet",)), (10, 900, ("rack@closet",)), (5, 20, ("desk@closet",))]
     )
@@ -247,7 +247,7 @@ def test_quality_of_the_mains_by_day(power):
     ] == pytest.approx(quiet[1], abs=1.5)
 
 
-def test_coverage_tells_gaps_and_polls(power):
+def test_coverage_shows_gaps_and_polls(power):
     house, site = power(days=3, gaps=[(20, 7200)], stale=("desk@closet",))
     found = rows(site, "monitoring_coverage")
     garage = [row for row in found if row["name"] == "garage"]
@@ -262,7 +262,7 @@ def test_coverage_tells_gaps_and_polls(power):
 def test_upses_side_by_side_have_a_column_each(power):
     _, site = power()
     found = {row["variable"]: row for row in rows(site, "ups_compare")}
-    assert list(found)[0] == "ups.status" and set(UPSES) <= set(found["ups.status"])
+    assert next(iter(found)) == "ups.status" and set(UPSES) <= set(found["ups.status"])
     low = found["battery.charge.low"]
     assert (low["label"], low["unit"], low["rack@closet"], low["garage"], low["differs"]) == (
         "Low below",
@@ -296,7 +296,7 @@ def test_a_ups_of_any_name_has_a_column(power):
         "ups_history?since=2026-02-01&until=2026-01-01",
     ],
 )
-def test_what_cannot_be_read_is_an_error_in_words(power, query):
+def test_unreadable_parameters_are_an_error_with_a_message(power, query):
     _, site = power(days=1)
     name, _, params = query.partition("?")
     response = site.get(f"/telemetry/{name}.json?{params}")
@@ -320,7 +320,7 @@ def test_what_cannot_be_read_is_an_error_in_words(power, query):
         ("OFF", "Warning", None),
     ],
 )
-def test_status_words_make_the_state(power, status, state, words):
+def test_status_tokens_determine_the_state(power, status, state, words):
     _, site = power(days=0.05)
     connection = connect(site.datasette.config.database)
     connection.execute("update ups set status = ? where id = 3", (status,))
@@ -330,13 +330,13 @@ def test_status_words_make_the_state(power, status, state, words):
     assert words in (None, row["status_words"])
 
 
-def test_every_status_word_is_told_as_in_the_table(power):
+def test_every_status_token_is_described_as_in_the_table(power):
     _, site = power(days=0.05)
     connection = connect(site.datasette.config.database)
     connection.execute("update ups set status = ? where id = 3", (" ".join(reversed(STATUS_WORDS)),))
     connection.close()
-    told = site.get("/telemetry/ups_overview.json?_shape=array&id=3").json()[0]["status_words"]
-    assert told == ", ".join(STATUS_WORDS.values())
+    shown = site.get("/telemetry/ups_overview.json?_shape=array&id=3").json()[0]["status_words"]
+    assert shown == ", ".join(STATUS_WORDS.values())
 
 
 def test_now_never_scans_history(power):

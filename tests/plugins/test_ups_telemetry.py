@@ -1,4 +1,4 @@
-"""/api/telemetry, /api/health and /metrics: the fields that programs know, and never an old value."""
+"""/api/telemetry, /api/health and /metrics: the documented fields, and never an outdated value."""
 
 import re
 import time
@@ -68,9 +68,8 @@ def test_telemetry_has_the_fields_of_the_ep20_monitor(house):
     body = site.get("/api/telemetry").json()
     assert list(body) == FIELDS
     last = site.rows("select * from ups_samples where ups = 3 order by id desc limit 1")
-    row = dict(
-        zip([name for (name,) in site.rows("select name from pragma_table_info('ups_samples')")], last[0])
-    )
+    columns = [name for (name,) in site.rows("select name from pragma_table_info('ups_samples')")]
+    row = dict(zip(columns, last[0], strict=True))
     assert (body["input_voltage"], body["battery_voltage"], body["temperature"]) == (
         row["input_voltage"],
         row["battery_voltage"],
@@ -106,7 +105,7 @@ def test_the_first_ups_where_there_is_no_ep20(house):
     )
 
 
-def test_an_old_value_never_passes_for_one_of_now(house):
+def test_an_old_value_is_never_reported_as_current(house):
     site = house(lost=("garage",), stale=("desk@closet",))
     body = site.get("/api/telemetry").json()
     assert [body[field] for field in FIELDS[:9]] == [None] * 9
@@ -116,16 +115,16 @@ def test_an_old_value_never_passes_for_one_of_now(house):
         found["voltkeeper_ups_up", 'ups="garage"'] == 0
         and found["voltkeeper_ups_up", 'ups="rack@closet"'] == 1
     )
-    told = {
+    labels_found = {
         labels
         for name, labels in found
         if name.startswith("voltkeeper_ups_") and not name.endswith(("_up", "age_seconds"))
     }
-    assert told and all("rack@closet" in labels for labels in told)
+    assert labels_found and all("rack@closet" in labels for labels in labels_found)
     assert found["voltkeeper_ups_sample_age_seconds", 'ups="garage"'] > 1000
 
 
-def test_on_battery_it_says_so(house):
+def test_a_ups_on_battery_is_reported_as_such(house):
     site = house(open_outage=(900, UPSES))
     body = site.get("/api/telemetry").json()
     assert (body["status"], body["alarms"], body["input_voltage"]) == ("battery", ["on battery"], 0.0)
@@ -146,7 +145,7 @@ def test_health(house):
     datetime.fromisoformat(body["timestamp"])
 
 
-def test_metrics_tell_nodes_and_sources_with_escaped_labels(house):
+def test_metrics_include_nodes_and_sources_with_escaped_labels(house):
     site = house(mysensors=True)
     connection = connect(site.datasette.config.database)
     connection.execute("update nodes set location = ? where id = 12", ('Shelf "B"\\2\nleft',))
@@ -163,7 +162,8 @@ def test_metrics_tell_nodes_and_sources_with_escaped_labels(house):
     for ups in UPSES:
         label = f'ups="{ups}"'
         rows = site.rows(
-            "select s.input_voltage from ups_samples s join ups u on u.id = s.ups where u.name = ? order by s.id desc limit 1",
+            "select s.input_voltage from ups_samples s join ups u on u.id = s.ups "
+            "where u.name = ? order by s.id desc limit 1",
             ups,
         )
         assert found["voltkeeper_ups_input_voltage_volts", label] == rows[0][0]

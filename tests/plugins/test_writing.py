@@ -1,4 +1,4 @@
-"""Writing: who may, what is refused and in which words, what the audit keeps."""
+"""Writing: rights, refusals and their messages, the audit log."""
 
 import html
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ def audit(site):
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_nothing_is_writable_until_it_is_set_up(make_site, route):
+def test_nothing_is_writable_until_configured(make_site, route):
     site = make_site()
     response = site.post(route, json={"node": 12, "location": "x", "order": "reboot"})
     assert response.status_code == 403
@@ -25,7 +25,7 @@ def test_nothing_is_writable_until_it_is_set_up(make_site, route):
 
 
 @pytest.mark.parametrize("route", ROUTES)
-def test_only_who_may_writes(site, route):
+def test_writing_needs_the_right(site, route):
     body = {"node": 12, "location": "x", "order": "reboot"}
     assert site.post(route, json=body).status_code == 401
     assert site.post(route, json=body, headers=bearer(READER)).status_code == 403
@@ -107,7 +107,7 @@ def test_a_forged_form_is_refused(site, route, forged):
         ({"node": "12", "location": ["x"]}, 400, "location is not a text"),
     ],
 )
-def test_set_location_refuses_in_words(site, fields, status, words):
+def test_set_location_refuses_with_a_message(site, fields, status, words):
     response = site.post("/telemetry/set_location", json=fields, headers=bearer())
     assert response.status_code == status and words in response.json()["errors"][0], response.text
     assert audit(site)[-1][2].startswith("refused: ")
@@ -152,7 +152,7 @@ def test_battery_changed_today_and_on_a_date(site):
         ("1970-01-01", "before 2000"),
     ],
 )
-def test_battery_changed_refuses_dates_that_cannot_be(site, date, words):
+def test_battery_changed_refuses_invalid_dates(site, date, words):
     response = site.post("/telemetry/battery_changed", json={"node": 12, "date": date}, headers=bearer())
     assert response.status_code == 400 and words in response.json()["errors"][0]
     assert site.rows("select count(*) from battery_changes") == [(0,)]
@@ -176,7 +176,7 @@ def test_orders_become_rows(site):
     assert site.get("/telemetry/outbox.json?_shape=array").json()[0]["created_by"] == "bot"
 
 
-def test_all_nodes_are_asked_one_by_one(site):
+def test_all_nodes_are_requested_one_by_one(site):
     ids = site.post("/-/orders", json={"all": True}, headers=bearer()).json()["ids"]
     assert len(ids) == 5
     assert site.rows('select distinct "order" from outbox') == [("presentation",)]
@@ -199,14 +199,14 @@ def test_all_nodes_are_asked_one_by_one(site):
         ({"all": "1", "order": "reboot"}, 400, "goes with nothing else"),
     ],
 )
-def test_orders_are_refused_in_words(site, fields, status, words):
+def test_invalid_orders_are_refused_with_a_message(site, fields, status, words):
     response = site.post("/-/orders", json=fields, headers=bearer())
     assert response.status_code == status and words in response.json()["errors"][0], response.text
     assert site.rows("select count(*) from outbox") == [(0,)]
     assert audit(site)[-1][:2] == ("bot", "order")
 
 
-def test_bodies_that_cannot_be_read_are_refused(site):
+def test_unreadable_bodies_are_refused(site):
     cases = [
         ({"content": b"x" * 70_000, "headers": {"content-type": "application/json"}}, 413),
         ({"content": b"[1]", "headers": {"content-type": "application/json"}}, 400),
@@ -230,7 +230,7 @@ def test_get_of_a_post_route_and_post_of_a_page(site):
     assert site.post("/telemetry/nodes", headers=bearer()).json()["ok"] is False
 
 
-def test_forms_of_writable_queries_are_for_those_who_may(site):
+def test_forms_of_writable_queries_need_the_right(site):
     assert "Sign in first" in site.page("/telemetry/set_location", 403)
     assert "set_location" not in site.page("/telemetry")
     site.login()

@@ -1,4 +1,4 @@
-"""A house of UPSes as rows: seeded samples, hours, polls and events of two NUT UPSes and an EP20."""
+"""A site with UPSes as rows: seeded samples, hours, polls and events of two NUT UPSes and an EP20."""
 
 import itertools
 import json
@@ -63,7 +63,7 @@ WATTS = {"rack@closet": 240.0, "desk@closet": 90.0, "garage": 172.0}
 
 
 class House:
-    """Writes history up to `now`: samples every `step` seconds over `days`, 10 s apart on battery."""
+    """Write history up to `now`: samples every `step` seconds over `days`, 10 s apart on battery."""
 
     def __init__(self, path, days=3, step=60, timezone="UTC", now=None, seed=1):
         self.connection = connect(path)
@@ -74,7 +74,11 @@ class House:
         self.samples = {}  # ups -> [(at, watts, status)]
 
     def write(self, outages=(), gaps=(), stale=(), lost=(), open_outage=None):
-        """`outages`: (hours before now, seconds, names); `gaps`: (hours before now, seconds); `stale`, `lost`: names, sources."""
+        """Write the history of all UPSes.
+
+        `outages` are (hours before now, seconds, names), `gaps` are (hours before now, seconds), `stale` are
+        names of UPSes and `lost` names of sources.
+        """
         self.connection.execute("begin")
         for source, kind, address in (
             ("closet", "nut", "127.0.0.1:3493"),
@@ -82,14 +86,16 @@ class House:
         ):
             state, detail = ("lost", "refused: connection refused") if source in lost else ("connected", "")
             self.connection.execute(
-                """insert into ingest_status (source, kind, address, state, detail, since_at, heartbeat_at, received)
+                """insert into ingest_status
+                (source, kind, address, state, detail, since_at, heartbeat_at, received)
                 values (?, ?, ?, ?, ?, ?, ?, 812)""",
                 (source, kind, address, state, detail, format_utc(self.now - 600), format_utc(self.now)),
             )
         for number, name in enumerate(UPSES, 1):
             self._write_ups(number, name, outages, gaps, name in stale, lost, open_outage)
         self.connection.executemany(
-            "insert into events (started_at, event, ups, ended_at, detail, figures, complete) values (?, ?, ?, ?, ?, ?, ?)",
+            "insert into events (started_at, event, ups, ended_at, detail, figures, complete) "
+            "values (?, ?, ?, ?, ?, ?, ?)",
             sorted(self.events),
         )
         self.connection.execute("commit")
@@ -105,7 +111,8 @@ class House:
         blind = [(self.now - hours * 3600, self.now - hours * 3600 + seconds) for hours, seconds in gaps]
         values = VARIABLES[name]
         self.connection.execute(
-            """insert into ups (id, name, driver, source, address, label, mfr, model, serial, realpower_nominal, first_seen_at)
+            """insert into ups
+            (id, name, driver, source, address, label, mfr, model, serial, realpower_nominal, first_seen_at)
             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
             (
                 number,
@@ -146,7 +153,8 @@ class House:
         last = rows[-1]
         outcome = "stale" if stale else "refused" if source in lost else "ok"
         self.connection.execute(
-            """update ups set status = ?, status_at = ?, last_sample_at = ?, outcome = ?, outcome_at = ? where id = ?""",
+            "update ups set status = ?, status_at = ?, last_sample_at = ?, outcome = ?, outcome_at = ? "
+            "where id = ?",
             (
                 last["ups_status"],
                 last["sampled_at"],
@@ -165,7 +173,8 @@ class House:
             polls.append((format_utc(end + 10), format_utc(self.now), 119, outcome, words[outcome]))
             self._event(number, "COMMBAD", end + 10, None, f"device: {words[outcome]}", {"outcome": outcome})
         self.connection.executemany(
-            f"insert into polls (ups, started_at, ended_at, count, outcome, detail) values ({number}, ?, ?, ?, ?, ?)",
+            "insert into polls (ups, started_at, ended_at, count, outcome, detail) "
+            f"values ({number}, ?, ?, ?, ?, ?)",
             polls,
         )
 
@@ -279,7 +288,7 @@ class House:
             self._event(number, "LOWBATT", start + 85 * 40, None if open_ else start + seconds)
 
     def _variables(self, number, last, values):
-        told = dict(values)
+        reported = dict(values)
         for figure in (
             "input_voltage",
             "output_voltage",
@@ -289,9 +298,9 @@ class House:
             "ups_load",
         ):
             if last[figure] is not None:
-                told[figure.replace("_", ".")] = f"{last[figure]:g}"
-        told["ups.status"] = last["ups_status"]
-        for variable, value in told.items():
+                reported[figure.replace("_", ".")] = f"{last[figure]:g}"
+        reported["ups.status"] = last["ups_status"]
+        for variable, value in reported.items():
             number_ = float(value) if value.replace(".", "", 1).isdigit() else None
             self.connection.execute(
                 "insert into ups_variables (ups, variable, value, number, changed_at) values (?, ?, ?, ?, ?)",
@@ -303,7 +312,8 @@ def add_tariffs(path, *rows):
     """Rows of (valid_from, valid_to, hours, days, price_per_kwh, currency)."""
     connection = connect(path)
     connection.executemany(
-        "insert into tariffs (valid_from, valid_to, hours, days, price_per_kwh, currency) values (?, ?, ?, ?, ?, ?)",
+        "insert into tariffs (valid_from, valid_to, hours, days, price_per_kwh, currency) "
+        "values (?, ?, ?, ?, ?, ?)",
         rows,
     )
     connection.close()
@@ -316,7 +326,7 @@ def rows(site, name, **params):
 
 
 def integral(samples, step, price=None):
-    """(kWh, money, covered seconds) of all pairs, in slices of at most a second's hundredth of the pair or a minute."""
+    """(kWh, money, covered seconds) of all pairs of samples, integrated in slices of 5 to 10 s."""
     wh = money = covered = 0.0
     for (start, first, _), (end, last, _) in itertools.pairwise(samples):
         if end - start > 3 * step:

@@ -1,4 +1,4 @@
-"""The figures of a period over a plain connection, without a site: what reports by mail and exports will use."""
+"""The figures of a period over a plain connection, without a site: for reports by mail and exports."""
 
 import sqlite3
 import subprocess
@@ -18,7 +18,10 @@ from reporting.sql_functions import register
 from tests.plugins.ups_house import UPSES, House
 
 NOON = datetime(2026, 11, 18, 12, tzinfo=UTC).timestamp()
-ENDLESS = "with recursive endless (n) as (select 1 union all select n + 1 from endless) select n from endless where n < 0"
+ENDLESS = (
+    "with recursive endless (n) as (select 1 union all select n + 1 from endless) "
+    "select n from endless where n < 0"
+)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +64,7 @@ def test_a_query_that_takes_too_long_is_left_out(connection):
     )
 
 
-def test_charts_are_svg_by_themselves(connection):
+def test_charts_are_standalone_svg(connection):
     points = [Point(60 * number, number, number, number + 1) for number in range(10)]
     chart = draw_lines(LineChartData("Load", "W", [ChartSeries("<load>", points)], 0, 600), "UTC")
     svg = ElementTree.fromstring(chart.svg(standalone=True))
@@ -70,7 +73,10 @@ def test_charts_are_svg_by_themselves(connection):
 
 
 def test_reporting_does_not_need_datasette():
-    code = "import reporting.period_figures, reporting.sql_functions, reporting.sparklines, sys; print('datasette' in sys.modules)"
+    code = (
+        "import reporting.period_figures, reporting.sql_functions, reporting.sparklines, sys; "
+        "print('datasette' in sys.modules)"
+    )
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         == "False\n"

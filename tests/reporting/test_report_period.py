@@ -1,4 +1,4 @@
-"""Which time a report is of: whole local periods, the usual one, the ones beside it, chosen times, and what is none."""
+"""Parsing the period of a report: local periods, the default, neighbours, custom ranges and errors."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -56,13 +56,13 @@ def test_whole_local_periods(asked, since, end, title, step):
 
 
 @pytest.mark.parametrize(("day", "hours"), [("2026-10-25", 25), ("2026-03-29", 23), ("2026-11-20", 24)])
-def test_days_are_as_long_as_they_are(day, hours):
+def test_days_have_their_real_length(day, hours):
     found = period(period="day", of=day)
     assert found.end - found.since == hours * HOUR
     assert len(local_periods("hour", found.since, found.end, "Europe/Rome")) == hours
 
 
-def test_what_goes_on_ends_now():
+def test_a_current_period_ends_now():
     found = period(period="month", of="2026-11-01")
     assert found.is_open and found.until == int(NOW) and found.last_day == "2026-11-21"
     assert found.params == {"since": "2026-11-01", "until": "2026-11-21T14:20:30.000Z"}
@@ -82,15 +82,15 @@ def test_what_goes_on_ends_now():
         ("2026-11-21", None, "2026-11-01"),
     ],
 )
-def test_the_usual_one_is_the_last_month_unless_this_one_knows_more(now, began, since):
+def test_the_default_is_the_last_month_unless_this_one_has_more_data(now, began, since):
     assert period(now=at(now), began=began).since == at(since)
 
 
-def test_the_usual_day_is_yesterday():
+def test_the_default_day_is_yesterday():
     assert period(period="day").since == at("2026-11-20") and period(period="year").title == "2025"
 
 
-def test_the_ones_beside_it():
+def test_the_neighbouring_periods():
     for per in ("day", "week", "month", "year"):
         own = period(period=per, of="2026-10-25")
         before, after = own.neighbours(NOW)
@@ -114,7 +114,7 @@ def test_the_ones_beside_it():
         ({"since": "2026-11-01", "until": "2027-11-01"}, "2026-11-01", "2026-11-21 15:20:30"),
     ],
 )
-def test_a_chosen_time_counts_whole_hours_or_days(asked, since, until):
+def test_a_custom_range_covers_whole_hours_or_days(asked, since, until):
     found = period(**asked)
     assert (found.since, found.until, found.per) == (at(since), at(until), "chosen")
     assert f"{datetime.fromtimestamp(found.since, ROME):%-d %b %Y %H:%M}" in found.title
@@ -139,6 +139,6 @@ def test_a_chosen_time_counts_whole_hours_or_days(asked, since, until):
         ({"since": "2026-01-01", "until": "9999-12-31T23:59:00-12:00"}, "no report of"),
     ],
 )
-def test_what_is_no_period_is_told(asked, words):
+def test_an_invalid_period_is_reported(asked, words):
     with pytest.raises(ValueError, match=words):
         period(**asked)
