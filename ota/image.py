@@ -134,7 +134,7 @@ def check_record(number: int, line: str) -> int:
     if len(record) < 5:
         raise ImageError(f"line {number}: {len(record)} bytes, the shortest record has 5")
     if len(record) != record[0] + 5:
-        raise ImageError(f"line {number}: {len(record) - 5} bytes of data, the record promises {record[0]}")
+        raise ImageError(f"line {number}: {len(record) - 5} bytes of data, the record announces {record[0]}")
     expected = -sum(record[:-1]) & 0xFF
     if record[-1] != expected:
         raise ImageError(f"line {number}: checksum {record[-1]:02X}, expected {expected:02X}")

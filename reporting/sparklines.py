@@ -93,7 +93,7 @@ def _across(at: float, since: float, until: float) -> float:
 
 
 def _svg(drawn: str, text: str) -> Markup:
-    head = Markup('<svg class="spark" viewBox="0 0 {} {}" role="img" aria-label="{}"><title>{}</title>')
+    head = Markup('<svg class="sparkline" viewBox="0 0 {} {}" role="img" aria-label="{}"><title>{}</title>')
     return head.format(WIDE, TALL, text, text) + Markup(drawn) + Markup("</svg>")
 
 
@@ -113,7 +113,7 @@ def _by(key: str, rows: Iterable[Row] | None) -> dict[int, list[Row]]:
 
 def ups_loads(rows: Iterable[Row] | None, now: float) -> dict[int, Markup]:
     """Key of a UPS -> its load in the last 24 hours, red where it was on battery; `rows` of UPS_LOADS."""
-    sparks = {}
+    sparklines = {}
     for ups, hours in _by("ups", rows).items():
         in_per_cent = any(row["ups_load_avg"] is not None for row in hours)
         figure, unit = ("ups_load_avg", "%") if in_per_cent else ("watts_avg", "W")
@@ -132,8 +132,8 @@ def ups_loads(rows: Iterable[Row] | None, now: float) -> dict[int, Markup]:
             for row in hours
             if row["on_battery_s"]
         )
-        sparks[ups] = Markup(str(drawn).replace("</svg>", f"{on_battery}</svg>"))
-    return sparks
+        sparklines[ups] = Markup(str(drawn).replace("</svg>", f"{on_battery}</svg>"))
+    return sparklines
 
 
 def node_values(
@@ -143,7 +143,7 @@ def node_values(
 
     `last_seen` is when a silent node was heard last: a switch is not drawn as on after that.
     """
-    found, sparks = _by("channel", rows), {}
+    found, sparklines = _by("channel", rows), {}
     for value in values or ():
         if value["id"] not in found:
             continue
@@ -152,12 +152,12 @@ def node_values(
         ]
         if value["type"] in SWITCHES:
             text = f"On {plural(_times_switched_on(points), 'time')} in 24 hours"
-            sparks[value["id"]] = band(points, now - DAY_S, min(now, last_seen or now), text)
+            sparklines[value["id"]] = band(points, now - DAY_S, min(now, last_seen or now), text)
         else:
             points = [point._replace(at=point.at + HALF_HOUR_S) for point in points]
             text = f"{_describe_range(points, '', 'From')} in 24 hours"
-            sparks[value["id"]] = line(points, now - DAY_S, now, text)
-    return sparks
+            sparklines[value["id"]] = line(points, now - DAY_S, now, text)
+    return sparklines
 
 
 def _times_switched_on(points: Sequence[Point]) -> int:
@@ -173,7 +173,7 @@ def battery_days(now: float) -> list[list[str]]:
 
 def battery_levels(rows: Iterable[Row] | None, now: float) -> dict[int, Markup]:
     """Key of a node -> its battery level in the last 30 days; `rows` of BATTERY_LEVELS."""
-    sparks = {}
+    sparklines = {}
     for node, days in _by("node", rows).items():
         points = [
             Point(parse_utc(row["at"]) + DAY_S / 2, *[row["level"]] * 3)
@@ -182,8 +182,8 @@ def battery_levels(rows: Iterable[Row] | None, now: float) -> dict[int, Markup]:
         ]
         if points:
             text = f"{_describe_range(points, '%', 'Battery')} in {DAYS} days"
-            sparks[node] = line(points, now - DAYS * DAY_S, now, text, 0, 100)
-    return sparks
+            sparklines[node] = line(points, now - DAYS * DAY_S, now, text, 0, 100)
+    return sparklines
 
 
 def polyline(

@@ -1,4 +1,4 @@
-// One cursor for all charts of a page: it tells time and values. Dragging across a chart picks that range.
+// One cursor for all charts of a page: it shows time and values. Dragging across a chart picks that range.
 const figures = () => [...document.querySelectorAll("figure[data-since]")];
 const across = (figure, event) => {
   const box = figure.querySelector("svg.chart").getBoundingClientRect();

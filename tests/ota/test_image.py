@@ -55,7 +55,7 @@ FIRST = record(0, b"\1\2\3")
         (FIRST + " \n" + END, "line 1: ' ' in column 18 is no hex digit"),
         (FIRST + "A\n" + END, "line 1: 17 hex digits"),
         (":00\n" + END, "line 1: 1 bytes, the shortest record has 5"),
-        (":0400000001020304\n" + END, "line 1: 3 bytes of data, the record promises 4"),
+        (":0400000001020304\n" + END, "line 1: 3 bytes of data, the record announces 4"),
         (record(0, b"", 6) + "\n" + END, "line 1: record type 06 is unknown"),
         (FIRST + "\n" + record(0, b"\1", 1), "line 2: end of file record with 1 bytes of data, it has 0"),
         (record(0, b"\1", 4) + "\n" + END, "line 1: extended linear address record with 1 bytes"),

@@ -71,7 +71,7 @@ def power(make_site, tmp_path):
 
 
 def test_home_shows_the_load_of_each_ups_with_its_gap_and_its_outage(power):
-    drawn = re.findall(r'<svg class="spark".*?</svg>', power.page("/"), re.S)
+    drawn = re.findall(r'<svg class="sparkline".*?</svg>', power.page("/"), re.S)
     assert len(drawn) == 3
     assert all(
         re.search(r'aria-label="Load by the hour [\d.]+ to [\d.]+\u202f% in 24 hours"', one) for one in drawn
@@ -99,7 +99,7 @@ def test_a_nodes_page_shows_the_day_of_its_values(site):
     )
     text = site.page("/nodes/main/12")
     assert 'aria-label="From 18 to 29 in 24 hours"' in text
-    assert text.count('<svg class="spark"') == 2  # V_HUM has its one hour
+    assert text.count('<svg class="sparkline"') == 2  # V_HUM has its one hour
 
 
 def test_a_switch_is_a_band_of_its_own_changes(site):

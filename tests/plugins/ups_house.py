@@ -108,7 +108,7 @@ class House:
         mine = [(self.now - hours * 3600, seconds) for hours, seconds, names in outages if name in names]
         if open_outage and name in open_outage[1]:
             mine.append((self.now - open_outage[0], open_outage[0] + 60))
-        blind = [(self.now - hours * 3600, self.now - hours * 3600 + seconds) for hours, seconds in gaps]
+        unseen = [(self.now - hours * 3600, self.now - hours * 3600 + seconds) for hours, seconds in gaps]
         values = VARIABLES[name]
         self.connection.execute(
             """insert into ups
@@ -131,7 +131,7 @@ class House:
         rows, at = [], self.start
         while at <= end:
             outage = next(((s, d) for s, d in mine if s <= at < s + d), None)
-            if not any(s < at < e for s, e in blind):
+            if not any(s < at < e for s, e in unseen):
                 rows.append(self._sample(name, number, at, outage))
             ahead = min((s for s, _ in mine if s > at), default=end + 1)
             at = min(at + (10 if outage else self.step), max(ahead, at + 0.5))

@@ -9,7 +9,7 @@ Layouts, as its published models and schema files have them:
   common
                    variables as columns and all of them in `raw_json`; `ups_events` with `target_id`.
 Settings are not imported, and with them no password. Where a UPS reports no power, 0.1.x stored what it had
-computed itself as `ups_realpower`; the two cannot be told apart.
+computed itself as `ups_realpower`; the two cannot be distinguished.
 """
 
 import json

@@ -104,14 +104,14 @@ def _count_values(rows: Sequence[Row], name: str) -> list[tuple[str, int]]:
 async def _battery_levels(site: Site) -> dict[int, Markup]:
     """Key of a node -> its battery level in the last 30 days, kept for a while."""
     now = time.time()
-    until, sparks = site.cache.get("battery_levels", (0, {}))
+    until, sparklines = site.cache.get("battery_levels", (0, {}))
     if now < until:
-        return sparks
+        return sparklines
     rows = await select(site, BATTERY_LEVELS, {"days": json.dumps(battery_days(now))})
-    sparks = battery_levels(rows, now)
+    sparklines = battery_levels(rows, now)
     if rows is not None:
-        site.cache["battery_levels"] = (now + LEVELS_KEPT_S, sparks)
-    return sparks
+        site.cache["battery_levels"] = (now + LEVELS_KEPT_S, sparklines)
+    return sparklines
 
 
 async def node(datasette: Site, request: Request) -> Response:
@@ -125,7 +125,7 @@ async def node(datasette: Site, request: Request) -> Response:
     last_seen = parse_utc(row["last_seen_at"]) if row["state"] == "Stale" and row["last_seen_at"] else None
     context = found | {
         "node": row,
-        "sparks": node_values(found["day"], found["values"], time.time(), last_seen),
+        "sparklines": node_values(found["day"], found["values"], time.time(), last_seen),
         "battery_line": polyline(levels, 0, 100, LINE_WIDTH),
         "battery_levels": found["levels"],
         "battery_marks": _change_marks(found["battery_changes"] or [], levels),
