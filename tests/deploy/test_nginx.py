@@ -252,8 +252,8 @@ def test_wrong_passwords_are_limited_by_client_address(proxied):
     page = browser.get(f"{prefix}/-/login")
     body = {"username": "x", "password": "wrong", "csrftoken": token(page)}
     answers = []
-    # nginx replaces the address that a client puts into X-Forwarded-For. From the tenth on each failure doubles
-    # the wait, so that a machine that needs seconds for an answer comes to the limit, too.
+    # nginx replaces the address that a client puts into X-Forwarded-For. From the tenth on each failure
+    # doubles the wait, so that a machine that needs seconds for an answer comes to the limit, too.
     while 429 not in answers and len(answers) < 20:
         number = len(answers)
         encoded = urllib.parse.urlencode({**body, "username": f"x{number}"})
