@@ -1,4 +1,4 @@
-"""Charts as self-contained SVG: lines with bands, bars and histograms. Pure.
+"""Charts over time as self-contained SVG: lines with bands. Pure.
 
 The plot is a box of 1000 x 100 that is stretched to the width of the chart; text stands outside of it, placed
 in per cent across and in pixels down, so that it is not stretched. A gap in the data stays a gap. Pages bring
@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from reporting.formatting import NARROW_SPACE, format_length
-from reporting.svg import render_bars, render_lines
+from reporting.svg import render_lines
 
 WIDTH, HEIGHT = 1000, 100
 TOP, TALL = 8, 160  # pixels
@@ -87,16 +87,6 @@ class Mark(NamedTuple):
     down: float = 0
 
 
-class Bar(NamedTuple):
-    """A bar in the box, with the text that it stands for."""
-
-    x: float
-    width: float
-    y: float
-    height: float
-    text: str
-
-
 @dataclass(frozen=True)
 class LineChart:
     """Lines over time. `href` leads to the same as a table, where a page has one."""
@@ -118,22 +108,6 @@ class LineChart:
     def svg(self, standalone: bool = False) -> Markup:
         """The chart without its title and legend."""
         return render_lines(self, standalone)
-
-
-@dataclass(frozen=True)
-class BarChart:
-    """Bars side by side with texts below them, all of the colour `number`."""
-
-    title: str
-    unit: str
-    caption: str
-    bars: list[Bar]
-    xs: list[Mark]
-    number: int = 1
-
-    def svg(self, standalone: bool = False) -> Markup:
-        """The chart without its title."""
-        return render_bars(self, standalone)
 
 
 @dataclass(frozen=True)
@@ -202,7 +176,7 @@ def draw_lines(data: LineChartData, timezone: str) -> LineChart | None:
         [_draw_series(number, series, scale) for number, series in data.shown()],
         [_draw_shade(span, scale) for span in data.visible_shades()],
         [_mark_down(limit.label, limit.value, scale) for limit in data.limits if low <= limit.value <= high],
-        [_mark_down(f"{value:g}", value, scale) for value in _round_values(low, high)],
+        [_mark_down(f"{value:g}", value, scale) for value in round_values(low, high)],
         [
             Mark(text, x=scale.x(at), across=round(scale.x(at) / WIDTH * 100, 2))
             for at, text in _round_times(data.since, data.until, timezone)
@@ -268,7 +242,7 @@ def _draw_shade(span: Interval, scale: Scale) -> Shade:
     return Shade(left, round(max(right - left, LEAST_SHADE), 1))
 
 
-def _round_values(low: float, high: float) -> list[float]:
+def round_values(low: float, high: float) -> list[float]:
     """Three to five round values in the range."""
     rough = (high - low) / 4
     power = 10 ** len(str(int(rough))) / 10 if rough >= 1 else 1
@@ -332,58 +306,4 @@ def _missing_s(points: Sequence[Point], until: float) -> float:
     times = [*(point.at for point in points), until]
     return sum(
         after - before for before, after in pairwise(times) if limit and after - before > max(limit, 60)
-    )
-
-
-def draw_bars(values: Sequence[tuple[float | None, str]]) -> list[Bar]:
-    """(value, text) as bars of the box; a value that is not known has a bar without height."""
-    most = max((value for value, _ in values if value), default=0) or 1
-    across = WIDTH / max(1, len(values))
-    return [
-        Bar(
-            round(number * across + across * 0.1, 1),
-            round(across * 0.8, 1),
-            round(HEIGHT - (value or 0) / most * HEIGHT, 2),
-            round((value or 0) / most * HEIGHT, 2),
-            text,
-        )
-        for number, (value, text) in enumerate(values)
-    ]
-
-
-def draw_histogram(
-    title: str, unit: str, counts: dict[int, int], low: int, high: int, step: float, number: int = 1
-) -> BarChart:
-    """How often a value lay in which bin, as bars of the share of all hours.
-
-    `counts`: number of a bin, which begins at number x step -> hours; `low` and `high` are the first bin
-    shown and the last. `number` is that of the colour.
-    """
-    total, most = sum(counts.values()), max(counts.values())
-    usual = min(bin_number for bin_number, hours in counts.items() if hours == most)
-
-    def span(first: int, last: int) -> str:
-        return f"{first * step:g} to {(last + 1) * step:g}"
-
-    shares = [(bin_number, counts.get(bin_number, 0)) for bin_number in range(low, high + 1)]
-    left, width = low * step, (high + 1 - low) * step
-    return BarChart(
-        title,
-        unit,
-        f"all {span(min(counts), max(counts))}{NARROW_SPACE}{unit}, most often {span(usual, usual)}"
-        f"{NARROW_SPACE}{unit}: {100 * most / total:.0f}{NARROW_SPACE}% of {total} hours.",
-        draw_bars(
-            [
-                (
-                    100 * hours / total,
-                    f"{span(bin_number, bin_number)} {unit}: {hours} h, {100 * hours / total:.1f} %",
-                )
-                for bin_number, hours in shares
-            ]
-        ),
-        [
-            Mark(f"{value:g}", across=round((value - left) / width * 100, 2))
-            for value in _round_values(left, left + width)
-        ],
-        number,
     )

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from reporting.bar_charts import BarChart, draw_bars, draw_histogram
 from reporting.canned_queries import CannedQuery, QueryReader, Row, Rows
-from reporting.charts import COLOURS, BarChart, Mark, draw_bars, draw_histogram
+from reporting.charts import COLOURS, Mark
 from reporting.energy import site_rows
 from reporting.formatting import NARROW_SPACE, format_figure
 from reporting.outages import OUTAGES_BETWEEN, MainsOutage, OutageSummary, parse_outage, summarize

@@ -13,8 +13,8 @@ import pytest
 
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
+from reporting.bar_charts import draw_histogram
 from reporting.canned_queries import CannedQuery, QueryReader, load_queries
-from reporting.charts import draw_histogram
 from reporting.period_figures import OWN_QUERIES, Counts, availability, read_figures
 from reporting.report_period import parse_period
 from reporting.sql_functions import register

@@ -9,7 +9,7 @@ from plugins.web.canned import run_query
 from plugins.web.query import Row, select
 from plugins.web.responses import error_page, page
 from plugins.web.site import Site
-from reporting.charts import Bar, draw_bars
+from reporting.bar_charts import Bar, draw_bars
 from reporting.energy import EnergyPeriod, by_period, totals
 from reporting.formatting import format_figure
 from reporting.periods import PERS, check_period_name, parse_duration
