@@ -208,7 +208,8 @@ def test_its_queries_do_not_grow_with_the_nodes(site):
             site.page("/")
             statements.clear()
             site.page("/")
-            counts.append(len(statements))
+            # A thread that reads for the first time sets its connection up, by pragmas.
+            counts.append(sum(not text.lower().startswith("pragma") for text in statements))
     finally:
         pm.unregister(trace)
     assert counts[0] == counts[1] > 5

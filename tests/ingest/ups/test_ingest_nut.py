@@ -134,7 +134,8 @@ def test_a_frozen_upsd_leaves_a_gap_and_nothing_else(lab, ingest):
 def test_a_killed_upsd_is_noticed_and_read_again(lab, ingest):
     lab.kill(lab.upsd)
     event = ingest.wait_event("apc@lab", "COMMBAD")
-    assert event["figures"]["outcome"] in ("closed", "refused")
+    # On a busy machine a poll may have timed out just before.
+    assert event["figures"]["outcome"] in ("closed", "refused", "timeout")
     assert (
         until(lambda: ingest.polls("apc@lab")[-1]["outcome"], lambda outcome: outcome == "refused")
         == "refused"
