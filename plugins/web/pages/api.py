@@ -204,11 +204,11 @@ def _body_options(given: Mapping[str, str]) -> list[str]:
 
 
 TITLES = {
-    "questions": "Questions",
+    "questions": "Canned queries",
     "actions": "Actions",
     "programs": "For other programs",
     "pages": "Pages",
-    "native": "The data itself",
+    "native": "Datasette",
 }
 
 
