@@ -1,5 +1,6 @@
 """The canned queries of metadata.yml, and how they are run over a plain connection."""
 
+import re
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,13 @@ CHECK_EVERY = 1000  # instructions of SQLite between two looks at the clock
 Row: TypeAlias = dict[str, Any]  # Any: a column is whatever SQLite gives
 Rows: TypeAlias = list[Row] | None  # None: the query took too long
 Params: TypeAlias = Mapping[str, Any] | Sequence[Any]  # Any: whatever SQLite takes
+# Newer versions of SQLite (3.53) report an interrupt so that comes while they look up the columns of a view.
+INTERRUPTED = re.compile(r"interrupted|expected \d+ columns for '' but got \d+")
+
+
+def is_interrupt(error: sqlite3.OperationalError) -> bool:
+    """True for the error of a query that a time limit ended."""
+    return bool(INTERRUPTED.fullmatch(str(error)))
 
 
 class CannedQuery(NamedTuple):
@@ -66,7 +74,7 @@ class QueryReader:
                 names = [column[0] for column in cursor.description]
                 return [dict(zip(names, row, strict=True)) for row in cursor]
         except sqlite3.OperationalError as error:
-            if error.args != ("interrupted",):
+            if not is_interrupt(error):
                 raise
             return None
 

@@ -23,6 +23,10 @@ async def select(site: Site, sql: str, params: Params = None) -> list[Row] | Non
         results = await site.get_database(DATABASE).execute(sql, params)
     except QueryInterrupted:
         return None
+    except sqlite3.OperationalError as error:
+        if not canned_queries.is_interrupt(error):
+            raise
+        return None
     return [dict(row) for row in results.rows]
 
 
@@ -37,7 +41,7 @@ async def select_many(site: Site, **queries: tuple[str, Params]) -> dict[str, li
                     rows = connection.execute(sql, params or ()).fetchall()
                     found[name] = [dict(row) for row in rows]
             except sqlite3.OperationalError as error:
-                if error.args != ("interrupted",):
+                if not canned_queries.is_interrupt(error):
                     raise
                 found[name] = None
         return found

@@ -22,7 +22,7 @@ class FakeController:
     """A client that reads lines with a time limit."""
 
     def __init__(self, gateway):
-        self.socket = socket.create_connection(("127.0.0.1", gateway.port), timeout=5)
+        self.socket = socket.create_connection(("127.0.0.1", gateway.port), timeout=30)
         self.file = self.socket.makefile("rb")
 
     def send(self, *lines):
@@ -49,7 +49,7 @@ class FakeController:
         except TimeoutError:
             return got
         finally:
-            self.socket.settimeout(5)
+            self.socket.settimeout(30)
         return got
 
     def close(self):
