@@ -10,7 +10,7 @@ from typing import Self
 
 from ingest.nut.connection import Connection
 from ingest.nut.errors import NutError
-from ingest.nut.protocol import quote, values_of
+from ingest.nut.protocol import credential, quote, values_of
 from ingest.nut.transport import PyNUTClient
 
 __all__ = ["NutClient", "NutError"]
@@ -33,6 +33,9 @@ class NutClient(PyNUTClient):
     `timeout` in s holds for each whole answer. Every call raises NutError, a PyNUTError. `usable` turns
     False after anything but a right answer or an answer ERR: drop the object then and make a new one. Calls
     come from one thread, `close()` from any.
+
+    `needs_user` False: a server that refuses user or password can be read all the same. `user_taken` is
+    whether it said OK to both, `user_refusal` what it said otherwise.
     """
 
     _srv_handler: Connection
@@ -45,9 +48,13 @@ class NutClient(PyNUTClient):
         password: str | None = None,
         timeout: float = TIMEOUT_S,
         connect: bool = True,
+        needs_user: bool = True,
     ) -> None:
         super().__init__(host, port, username, timeout=timeout, connect=False)  # it would log the password
         self._password = password
+        self._needs_user = needs_user
+        self.user_taken = False
+        self.user_refusal: NutError | None = None
         self._srv_handler = Connection(host, port, timeout, password)
         if connect:
             self.connect()
@@ -78,8 +85,9 @@ class NutClient(PyNUTClient):
         """Whether the connection can be asked."""
         return self._srv_handler.usable
 
-    # USERNAME "reader" / OK / PASSWORD "***" / OK
-    # upsd answers OK to any password and refuses only what needs one.
+    # USERNAME reader / OK / PASSWORD *** / OK
+    # upsd answers OK to any password and refuses only what needs one. Servers of other make answer USERNAME
+    # with ERR UNKNOWN-COMMAND or ERR INVALID-ARGUMENT, or PASSWORD with ERR ACCESS-DENIED.
     def connect(self) -> None:
         """Open the connection and hand in user name and password, where given.
 
@@ -88,15 +96,21 @@ class NutClient(PyNUTClient):
         """
         self._srv_handler.open()
         try:
-            if self._login is not None:
-                self._srv_handler.ask("USERNAME " + quote(self._login))
-            if self._password is not None:
-                self._srv_handler.ask("PASSWORD " + quote(self._password))
-        except NutError:
-            self.close()
-            raise
+            self._hand_in_user()
+        except NutError as error:
+            self.user_refusal = error
+            if self._needs_user or not error.answered:
+                self.close()
+                raise
 
     _connect = connect
+
+    def _hand_in_user(self) -> None:
+        if self._login is not None:
+            self._srv_handler.ask("USERNAME " + credential(self._login))
+        if self._password is not None:
+            self._srv_handler.ask("PASSWORD " + credential(self._password))
+        self.user_taken = self._login is not None
 
     def close(self) -> None:
         """End the connection; a call that waits in another thread ends at once with outcome 'closed'."""

@@ -137,7 +137,9 @@ class Connection:
         """The first line of an answer; ERR leaves the connection usable."""
         line = self._line()
         if line == "ERR" or line.startswith("ERR "):
-            raise answered_error(self._redact(line), self._redact(self._request), self.server)
+            raise answered_error(
+                self._redact(line), self._redact(self._request), self.server, self._own_address()
+            )
         if not protocol.is_answer(self._request, line):
             self._fail_unexpected(line)
         return line
@@ -158,7 +160,7 @@ class Connection:
                 )
             except (ConnectionClosedError, OSError) as error:
                 self._fail_lost(error, shown)
-        line = got.decode("utf-8", "replace").rstrip("\r\n")
+        line = protocol.decode_line(got).rstrip("\r\n")
         if log.isEnabledFor(logging.DEBUG):
             log.debug("%s -> %s", self.server, self._redact(line))
         return line
@@ -168,6 +170,13 @@ class Connection:
         self._socket = sock
         if self._closing.is_set():
             raise OSError("closed")
+
+    def _own_address(self) -> str:
+        """The address that the server sees, '' where the connection is gone or something stands between."""
+        try:
+            return str(self._socket.getsockname()[0]) if self._socket is not None else ""
+        except OSError:
+            return ""
 
     def _redact(self, text: str) -> str:
         """Return the text without the password, as it is or quoted."""
@@ -202,7 +211,7 @@ class Connection:
         self.usable = False
         if self._closing.is_set():
             outcome, message = "closed", f"the connection to {self.server} was closed"
-        raise NutError(outcome, self._redact(message), self._redact(raw.decode("utf-8", "replace")))
+        raise NutError(outcome, self._redact(message), self._redact(protocol.decode_line(raw)))
 
     def _fail_lost(self, error: Exception, shown: str) -> NoReturn:
         if isinstance(error, TimeoutError):

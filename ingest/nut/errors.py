@@ -35,6 +35,9 @@ ERR_MEANINGS = {
 }
 
 
+READING = ("VER", "GET", "LIST", "USERNAME")  # what upsd refuses to nobody, and a NAS to unknown addresses
+
+
 class NutError(VoltkeeperError, PyNUTError):
     """A request to a NUT server failed.
 
@@ -52,10 +55,20 @@ class NutError(VoltkeeperError, PyNUTError):
         self.answered = answered
 
 
-def answered_error(line: str, request: str, server: str) -> NutError:
-    """Return the error of an answer `ERR <message> [<extra>...]`; the request has no secrets in it."""
+def answered_error(line: str, request: str, server: str, own_address: str = "") -> NutError:
+    """Return the error of an answer `ERR <message> [<extra>...]`; the request has no secrets in it.
+
+    `own_address` is where the server sees the request come from.
+    """
     message = line.split()[1] if len(line.split()) > 1 else ""
     outcome, meaning = ERR_MEANINGS.get(
         message, ("error", "the server gives a reason that is not in the protocol")
     )
+    if message == "ACCESS-DENIED" and request.split()[0] in READING:
+        address = f"the address {own_address}" if own_address else "this machine's address"
+        meaning = (
+            f"{address} is probably not among those that may read: on a Synology NAS, enter it among the "
+            "permitted devices (Control Panel, Hardware & Power, UPS). A few other servers let only a user "
+            "read: compare username and password"
+        )
     return NutError(outcome, f"{server} answers {line} to {request}: {meaning}", line, answered=True)

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 _NAME = r"[^\s\"\\\x00-\x1f\x7f]+"
 _QUOTED = r"\"(?:[^\"\\\x00-\x1f\x7f]|\\[\"\\])*\""
+_PLAIN = r"[A-Za-z0-9._@-]+"  # what every server takes for one argument; upsd's own parser splits at = and #
 _REQUEST = re.compile(
     rf"""VER|HELP|LOGIN\ {_NAME}
-    |USERNAME\ {_QUOTED}|PASSWORD\ {_QUOTED}
+    |(?:USERNAME|PASSWORD)\ (?:{_PLAIN}|{_QUOTED})
     |GET\ (?:VAR|TYPE|DESC|CMDDESC)\ {_NAME}\ {_NAME}
     |GET\ (?:UPSDESC|NUMLOGINS|TRACKING)\ {_NAME}
     |LIST\ UPS|LIST\ (?:VAR|RW|CMD|CLIENT)\ {_NAME}|LIST\ (?:ENUM|RANGE)\ {_NAME}\ {_NAME}
@@ -23,6 +24,25 @@ TRACKED = re.compile(r"OK TRACKING (\S+)")
 def quote(value: object) -> str:
     """Return a value as one argument of a request."""
     return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def credential(text: str) -> str:
+    """Return a user name or password as the argument of a request, quoted only where it has to be.
+
+    Servers that are not upsd take the quotes for a part of it, and upsd's own clients send none.
+    """
+    return text if re.fullmatch(_PLAIN, text) else quote(text)
+
+
+def decode_line(line: bytes) -> str:
+    """Return a line as text: UTF-8, else Latin-1, which gives each byte a character.
+
+    upsd hands on the bytes of a device or of a device file, and says nothing of their encoding.
+    """
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        return line.decode("latin-1")
 
 
 def split_arguments(line: str) -> list[str]:

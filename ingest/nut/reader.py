@@ -54,31 +54,62 @@ class NutReader(SourceReader):
         settings: Mapping[str, UpsSettings] | None = None,
         timing: NutReaderTiming = TIMING,
     ) -> None:
-        super().__init__(server.name, server.status_s, server.poll_s, health, emit)
+        super().__init__(server.name, server.status_s, server.poll_s, health, emit, settings=settings)
         self._server = server
-        self._settings = settings or {}
         self._timing = timing
         self._chosen = tuple(f"{ups}@{server.name}" for ups in server.ups)
         self._found = dict.fromkeys(known, "")  # name -> description
         self._missing: set[str] = set()
+        self._user_taken = False  # whether the server ever said OK to user and password
+        self._user_refusal: NutError | None = None  # what is wrong with them
         self._client = self._new_client()
         self._list_due = 0.0
         self._writable: dict[
             str, tuple[float, frozenset[str]]
         ] = {}  # name -> monotonic s of the answer, names
         self._user_accepted = False
-        self._user_refusal = ""
         self._version = ""
 
-    def _new_client(self) -> NutClient:
+    def _new_client(self, with_user: bool = True) -> NutClient:
         server = self._server
-        timeout = max(self._timing.least_answer_s, min(self._timing.answer_s, server.poll_s))
         return NutClient(
-            server.host, server.port, server.username, server.password, timeout=timeout, connect=False
+            server.host,
+            server.port,
+            server.username if with_user else None,
+            server.password if with_user else None,
+            timeout=max(self._timing.least_answer_s, min(self._timing.answer_s, server.poll_s)),
+            connect=False,
+            needs_user=False,
         )
 
     def _open(self) -> None:
-        self._client = self._new_client()
+        refusal = self._connect()
+        self._list_due = 0.0
+        self._list()
+        if refusal is None:
+            self._check_user()
+        else:
+            self._report_user(refusal)
+
+    def _connect(self) -> NutError | None:
+        """Connect; return how the server refused the user, where it can be read without.
+
+        Some servers end the connection or say nothing at a USERNAME: while none was ever taken, a second
+        connection without one shows whether that is it.
+        """
+        error = self._try_to_connect(with_user=True)
+        refusal = self._client.user_refusal
+        self._user_taken |= self._client.user_taken
+        if error is not None and refusal is not None and not self._user_taken:
+            self._client.close()
+            error = self._try_to_connect(with_user=False)
+        if error is not None:
+            raise SourceError(error.outcome, error.message) from error
+        return refusal
+
+    def _try_to_connect(self, with_user: bool) -> NutError | None:
+        """Connect anew and ask for the version; return what failed."""
+        self._client = self._new_client(with_user)
         if self._stopping.is_set():
             self._client.close()
         try:
@@ -86,11 +117,9 @@ class NutReader(SourceReader):
             self._version = self._client.ver().strip()
         except NutError as error:
             if not error.answered:
-                raise SourceError(error.outcome, error.message) from error
+                return error
             log.debug("%s refuses to name its version: %s", self.source, error)
-        self._list_due = 0.0
-        self._list()
-        self._check_user()
+        return None
 
     def _close(self) -> None:
         self._client.close()
@@ -105,7 +134,8 @@ class NutReader(SourceReader):
         return f"{number} UPS{'es' if number != 1 else ''}; {self._version}" if self._version else ""
 
     def _warnings(self) -> tuple[str, ...]:
-        return (self._user_refusal,) if self._user_refusal else ()
+        problem = self._user_problem()
+        return (problem,) if problem else ()
 
     def _rounds(self) -> Iterator[None]:
         for _ in super()._rounds():
@@ -148,20 +178,19 @@ class NutReader(SourceReader):
                 raise SourceError(error.outcome, error.message) from error
             log.debug("%s: whether the user is right is not known: %s", self.source, error)
             return
-        refused_before, self._user_refusal = self._user_refusal, ""
         if accepted is None:
+            self._user_refusal = None
             return
         self._user_accepted = accepted
-        if not accepted:
-            self._user_refusal = (
-                f"denied: {self._client.server} refuses the user {self._server.username}: wrong password, or "
-                "no right at all in upsd.users; reading goes on without it"
-            )
-            if not refused_before:
-                self._emit_refusal()
+        self._report_user(None if accepted else NutError("denied", "", answered=True))
 
-    def _emit_refusal(self) -> None:
-        """Put the refused user into the polls of each UPS."""
+    def _report_user(self, refusal: NutError | None) -> None:
+        """Take what is wrong with the user; what is new goes into the polls of each UPS."""
+        known = self._user_problem()
+        self._user_refusal = refusal
+        problem = self._user_problem()
+        if refusal is None or problem == known:
+            return
         now, monotonic = time.time(), time.monotonic()
         for name in self._names():
             self._emit(
@@ -170,12 +199,19 @@ class NutReader(SourceReader):
                     now,
                     monotonic,
                     self.poll_s,
-                    outcome="denied",
+                    outcome=refusal.outcome,
                     where="server",
-                    message=self._user_refusal,
+                    message=problem,
                     informational=True,
                 )
             )
+
+    def _user_problem(self) -> str:
+        """Return what is wrong with the user, '' for nothing."""
+        error, user = self._user_refusal, self._server.username
+        if error is None or user is None:
+            return ""
+        return user_problem(error, self._client.server, user)
 
     def _can_log_in(self, ups: str) -> bool | None:
         """Try LOGIN on a connection that ends at once; None where the outcome is not known.
@@ -215,7 +251,7 @@ class NutReader(SourceReader):
 
     def _read_controls(self, name: str, ups: str, writable: frozenset[str]) -> UpsControls:
         """Ask what can be ordered of this UPS, and for descriptions that NUT's names do not give."""
-        own = self._settings.get(name)
+        own = self._ups_settings.get(name)
         commands = dict.fromkeys(self._guard_ups(self._client.list_command_names, ups), "")
         for command in own.commands if own else ():
             if command in commands and command not in COMMANDS:
@@ -246,3 +282,19 @@ class NutReader(SourceReader):
             if error.answered and error.outcome in ABOUT_ONE:
                 raise UpsError(error.outcome, error.message) from error
             raise SourceError(error.outcome, error.message) from error
+
+
+def user_problem(error: NutError, server: str, user: str) -> str:
+    """Return what it means that a server refuses a user and can be read all the same."""
+    if error.outcome == "denied" and not error.raw:
+        return (
+            f"denied: {server} refuses the user {user}: wrong password, or no right at all in upsd.users; "
+            "reading goes on without it"
+        )
+    if error.outcome == "denied":
+        return f"denied: {error.message}; reading goes on without the user {user}"
+    answer = f"answers {error.raw} to it" if error.answered else "does not answer to it, or hangs up"
+    return (
+        f"{error.outcome}: {server} takes no user ({user}: it {answer}); reading goes on without: take "
+        "username and password out of the config"
+    )

@@ -8,14 +8,15 @@ import logging
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ingest.errors import VoltkeeperError
 from ingest.pipeline.source_health import Health
 from ingest.process.backoff import Backoff
 from ingest.ups.records import Poll, UpsItem, Variables
-from ingest.ups.status import WAIT, is_discharging, status_tokens
+from ingest.ups.settings import UpsSettings
+from ingest.ups.status import WAIT, status_tokens
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,10 @@ SERVER_VARIABLES = ("driver.", "server.")  # variables that a server has before 
 RECONNECT_OUTCOMES = (
     "closed",
 )  # after these the connection is made anew at once, before a poll counts as failed
+
+
+CHARGE_WORDS = frozenset(("CHRG", "DISCHRG"))  # some UPSes on mains change them with every look:
+FLUTTER_POLLS = 2  # for so many `poll_s` a further change of them brings no full poll before its time
 
 
 class SourceError(VoltkeeperError):
@@ -65,6 +70,7 @@ class UpsPollState:
         self.name = name
         self.status: str | None = None  # of the last answered poll; None after one that failed
         self.due = 0.0  # when the next full poll is
+        self.charge_words_due = 0.0  # when the next one is that a change of CHARGE_WORDS alone brings about
         self.coalesced, self.coalesced_at, self.coalesced_monotonic = 0, 0.0, 0.0  # `_at` is unix seconds
         self.problem = ""  # what is wrong now, with its outcome
         self.failures = 0  # consecutive polls that failed
@@ -73,8 +79,10 @@ class UpsPollState:
 class SourceReader(threading.Thread, ABC):
     """A thread that polls the UPSes of one source.
 
-    It asks for `ups.status` every `status_s`, for all variables every `poll_s` and, while on battery, every
-    `status_s`. `emit(item)` takes what is found, from this thread; `monotonic` is its clock.
+    It asks for `ups.status` every `status_s`, for all variables every `poll_s`, when the status has changed
+    and, in an outage, every `status_s`. An outage is `OB`, and `DISCHRG` for a UPS whose entry in `settings`,
+    the config's `ups:`, says so. `emit(item)` takes what is found, from this thread; `monotonic` is its
+    clock.
     """
 
     def __init__(
@@ -85,11 +93,13 @@ class SourceReader(threading.Thread, ABC):
         health: Health,
         emit: Callable[[UpsItem], object],
         monotonic: Callable[[], float] = time.monotonic,
+        settings: Mapping[str, UpsSettings] | None = None,
     ) -> None:
         super().__init__(name=f"ups {name}", daemon=True)
         self.source, self.status_s, self.poll_s = name, min(status_s, poll_s), poll_s
         self.health = health
         self._emit = emit
+        self._ups_settings = settings or {}
         self._monotonic = monotonic
         self._stopping = threading.Event()
         self._states: dict[str, UpsPollState] = {}
@@ -189,31 +199,59 @@ class SourceReader(threading.Thread, ABC):
             return  # it has no status (a PDU): all of it, now and then
         try:
             before = state.status
-            if (
-                before is None
-                or now >= state.due
-                or is_discharging(status_tokens(before))
-                or self._poll_status(state, before)
-            ):
+            if before is None or now >= state.due or self._is_outage(state.name, before):
                 self._poll_all(state, now)
+            else:
+                self._poll_status(state, before, now)
         except UpsError as error:
             self._add_failure(state, error)
 
-    def _poll_status(self, state: UpsPollState, before: str) -> bool:
-        """Ask for the status alone; returns whether it has changed."""
+    def _is_outage(self, name: str, status: str) -> bool:
+        """Whether this status is an outage: the UPS is then polled more often."""
+        tokens = status_tokens(status)
+        own = self._ups_settings.get(name)
+        return "OB" in tokens or ("DISCHRG" in tokens and own is not None and own.discharging_is_outage)
+
+    def _poll_status(self, state: UpsPollState, before: str, now: float) -> None:
+        """Ask for the status alone; one that has changed is given with all variables, as one poll."""
         status = self._read_status(state.name)
         at, monotonic = time.time(), self._monotonic()
         self._count_answer(at)
         if status == before:
             state.coalesced += 1
             state.coalesced_at, state.coalesced_monotonic = at, monotonic
-            return False
+            return
         state.status = status
-        self._emit_poll(state, Poll(state.name, at, monotonic, self._interval(status), status=status))
-        return True
+        seen = Poll(state.name, at, monotonic, self._interval(state.name, status), status=status)
+        if self._is_flutter(state, before, status, now):
+            self._emit_poll(state, seen)
+            return
+        try:
+            answer = self._read_all(state.name)
+        except (UpsError, SourceError):
+            self._emit_poll(state, seen)
+            raise
+        if answer.variables.get("ups.status", "") != status:
+            self._emit_poll(state, seen)  # it has changed once more: what was seen is kept
+        self._take_all(state, answer, now)
+
+    def _is_flutter(self, state: UpsPollState, before: str, status: str, now: float) -> bool:
+        """Whether nothing but CHARGE_WORDS has changed, on mains, soon after they did before."""
+        if self._is_outage(state.name, before) or self._is_outage(state.name, status):
+            return False
+        if not (set(before.split()) ^ set(status.split())) <= CHARGE_WORDS:
+            return False
+        if now < state.charge_words_due:
+            return True
+        state.charge_words_due = now + FLUTTER_POLLS * self.poll_s
+        return False
 
     def _poll_all(self, state: UpsPollState, now: float) -> None:
-        variables, writable, settings = self._read_all(state.name)
+        self._take_all(state, self._read_all(state.name), now)
+
+    def _take_all(self, state: UpsPollState, answer: FullAnswer, now: float) -> None:
+        """Hand over a full poll that was begun at `now`."""
+        variables, writable, settings = answer
         at, monotonic = time.time(), self._monotonic()
         self._count_answer(at)
         status = state.status = variables.get("ups.status", "")
@@ -226,7 +264,7 @@ class SourceReader(threading.Thread, ABC):
             state.name,
             at,
             monotonic,
-            self._interval(status),
+            self._interval(state.name, status),
             status=status,
             variables=None if waiting else variables,
             writable=writable,
@@ -236,8 +274,8 @@ class SourceReader(threading.Thread, ABC):
         if waiting:
             state.status = None
 
-    def _interval(self, status: str) -> float:
-        return self.status_s if is_discharging(status_tokens(status)) else self.poll_s
+    def _interval(self, name: str, status: str) -> float:
+        return self.status_s if self._is_outage(name, status) else self.poll_s
 
     def _count_answer(self, at: float) -> None:
         self.health.received += 1

@@ -3,21 +3,37 @@
 import pytest
 
 from ingest.pipeline.source_health import Health
-from ingest.ups.polling import FullAnswer, SourceError, SourceReader
+from ingest.ups.polling import FullAnswer, SourceError, SourceReader, UpsError
 from ingest.ups.records import Poll
+from ingest.ups.settings import UpsSettings
 
 
 class PacedReader(SourceReader):
     """A reader of one UPS whose time passes by its waits alone; `statuses(t)` is the `ups.status`."""
 
-    def __init__(self, statuses=lambda t: "OL", until=60.0, status_s=2.0, poll_s=10.0, open_fails=False):
+    def __init__(
+        self,
+        statuses=lambda t: "OL",
+        until=60.0,
+        status_s=2.0,
+        poll_s=10.0,
+        open_fails=False,
+        settings=None,
+        fails=lambda t: None,
+    ):
         self.now = 0.0
         self.items = []
         self.asked = []  # (time, "status" or "all")
         self.waits = []
-        self.statuses, self.until, self.open_fails = statuses, until, open_fails
+        self.statuses, self.until, self.open_fails, self.fails = statuses, until, open_fails, fails
         super().__init__(
-            "closet", status_s, poll_s, Health("closet", "nut", ""), self.items.append, lambda: self.now
+            "closet",
+            status_s,
+            poll_s,
+            Health("closet", "nut", ""),
+            self.items.append,
+            lambda: self.now,
+            settings,
         )
 
     def _open(self):
@@ -39,6 +55,8 @@ class PacedReader(SourceReader):
 
     def _read_all(self, name):
         self.asked.append((self.now, "all"))
+        if error := self.fails(self.now):
+            raise error
         return FullAnswer({"ups.status": self.statuses(self.now)}, None, None)
 
     def _wait(self, seconds):
@@ -98,3 +116,85 @@ def test_a_round_that_takes_long_is_followed_by_the_next_at_once_and_by_no_burst
     reader = SlowReader(poll_s=60.0)
     reader.run()
     assert reader.times("status")[:4] == [7, 7, 9, 11]
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        "OL DISCHRG",  # a Back-UPS that is full: NUT issues 1970, 2212
+        "DISCHRG OL",
+        "OL DISCHRG CHRG",
+        "OL DISCHRG RB",
+        "ALARM OL DISCHRG LB",
+        "OL CAL DISCHRG",
+        "DISCHRG",
+        "OL BOOST DISCHRG TEST",
+    ],
+)
+def test_discharging_on_mains_is_no_reason_to_ask_more_often(status):
+    reader = played(statuses=lambda t: status)
+    assert reader.times("all") == [0, 10, 20, 30, 40, 50]
+    assert {poll.interval_s for poll in reader.items} == {10.0}
+
+
+@pytest.mark.parametrize("status", ["OB", "OL OB DISCHRG", "FSD OB LB", "OB DISCHRG TEST", "ALARM OB"])
+def test_every_other_word_beside_ob_leaves_it_an_outage(status):
+    assert played(statuses=lambda t: status, poll_s=60.0).times("all") == [*range(0, 60, 2)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "fast"),
+    [
+        ({"rack@closet": UpsSettings(discharging_is_outage=True)}, True),
+        ({"rack@closet": UpsSettings()}, False),
+        ({"desk@closet": UpsSettings(discharging_is_outage=True)}, False),
+        (None, False),
+    ],
+)
+def test_discharging_is_an_outage_where_the_config_says_so_of_this_ups(settings, fast):
+    reader = played(statuses=lambda t: "OL DISCHRG", poll_s=60.0, settings=settings)
+    assert reader.times("all") == ([*range(0, 60, 2)] if fast else [0])
+
+
+def test_charging_and_discharging_in_turn_costs_a_full_poll_now_and_then():
+    """A Back-UPS on mains whose word changes with every look (NUT issue 2347), and one real change."""
+    reader = played(statuses=lambda t: "OL DISCHRG" if t % 4 else "OL CHRG" if t < 30 else "OL CHRG TRIM")
+    fulls = [poll for poll in reader.items if poll.variables is not None]
+    assert len(fulls) <= 60 / 10 * 1.5 + (60 - 30) / 2
+    reader = played(statuses=lambda t: "OL DISCHRG" if t % 4 else "OL CHRG")
+    assert len(reader.times("all")) <= 60 / 10 * 1.5
+    told = [poll.status for poll in reader.items]
+    assert told[:4] == ["OL CHRG", "OL DISCHRG", "OL CHRG", "OL DISCHRG"]  # none of them is kept back
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("OL", "OB"), ("OL CHRG", "OB DISCHRG"), ("OB DISCHRG", "OL"), ("OL", "OL TRIM"), ("OL DISCHRG", "OL")],
+)
+def test_a_changed_status_comes_with_all_variables_as_one_poll(before, after):
+    reader = played(statuses=lambda t: before if t < 15 else after, poll_s=60.0, until=18.0)
+    changed = [poll for poll in reader.items if poll.status == after]
+    assert changed and all(poll.variables == {"ups.status": after} for poll in changed)
+    assert reader.times("all")[-1] == 16.0
+
+
+def test_a_status_that_has_changed_again_meanwhile_is_kept():
+    reader = PacedReader(statuses=lambda t: "OL", poll_s=60.0, until=8.0)
+    reader._read_status = lambda name: "OB" if reader.now == 4.0 else "OL"
+    reader.run()
+    told = [(poll.status, poll.variables) for poll in reader.items]
+    assert told[1:3] == [("OB", None), ("OL", {"ups.status": "OL"})]
+
+
+@pytest.mark.parametrize(
+    "error", [UpsError("stale", "the driver lost it"), SourceError("timeout", "no answer")]
+)
+def test_a_changed_status_is_kept_where_nothing_else_can_be_read(error):
+    reader = played(
+        statuses=lambda t: "OL" if t < 5 else "OB",
+        poll_s=60.0,
+        until=8.0,
+        fails=lambda t: error if t == 6 else None,
+    )
+    told = [(poll.outcome, poll.status, poll.variables is not None) for poll in reader.items]
+    assert told[:3] == [("ok", "OL", True), ("ok", "OB", False), (error.outcome, "", False)]
