@@ -44,7 +44,9 @@ document.addEventListener("submit", (event) => {
   const form = event.target.closest("form[data-order]");
   if (!form) return;
   const button = event.submitter || form.querySelector("button");
-  if (button.hasAttribute("data-danger")) return; // the page that asks for confirmation describes the risk
+  // The page that asks for confirmation describes the risk; a battery test has one from some length on.
+  const long = Number(button.dataset.dangerFrom || Infinity);
+  if (button.hasAttribute("data-danger") || Number(new FormData(form).get("value")) >= long) return;
   event.preventDefault();
   if (button === armed) send(form, button);
   else arm(button);

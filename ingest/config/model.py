@@ -106,8 +106,10 @@ class Config:
             own = self.ups.get(device.name)
             for command in own.commands if own else ():
                 if command not in EP20_COMMANDS:
-                    known = ", ".join(EP20_COMMANDS)
-                    yield f"ups.{device.name}.commands", f"an EP20 has no {command}: its commands are {known}"
+                    problem = f"an EP20 has no {command}: its commands are {', '.join(EP20_COMMANDS)}"
+                    if command.startswith("test."):
+                        problem += "; its protocol has no test"
+                    yield f"ups.{device.name}.commands", problem
             if own and own.settings:
                 yield (
                     f"ups.{device.name}.settings",

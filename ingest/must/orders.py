@@ -1,4 +1,7 @@
-"""Orders to an EP20: instant commands that write one register, sent between two polls and read back."""
+"""Orders to an EP20: instant commands that write one register, sent between two polls.
+
+A setting is read back. What resets the device or turns it off cannot be: there the device's answer counts.
+"""
 
 import time
 from collections.abc import Callable
@@ -10,6 +13,10 @@ from ingest.ups.orders import UpsOrder
 from ingest.ups.records import InstantCommand
 
 RETRY_S = 2.0  # between two attempts to reach the device, until the order expires
+ACCEPTED = {  # what an accepted write to a register that cannot be read back means
+    registers.RESET: "the device accepted it; nothing can be read back of a reset",
+    registers.SHUTDOWN: "the device accepted it; it turns off at once on battery, and does nothing on mains",
+}
 
 
 class MustOrders:
@@ -39,6 +46,9 @@ class MustOrders:
                 order, "failed", f"not sent: an EP20 has no {order.description}, its commands are {names}"
             )
             return None
+        if order.value is not None:
+            self.queue.end(order, "failed", f"not sent: {order.command} of an EP20 takes no value")
+            return None
         try:
             client.read_settings()  # a device that is off gets nothing that it would do later
         except errors.MustError as error:
@@ -60,15 +70,19 @@ class MustOrders:
         except errors.ExceptionAnswerError as error:
             self.queue.end(order, "failed", error.message)
             return None
-        except (
-            errors.MustError
-        ) as error:  # the device leaves one request in five unanswered: reading back decides
-            trouble = error.message
+        except errors.MustError as error:
+            if register >= registers.CONTROLS:  # nothing can be read back, and it may be off by now
+                self._end_unread(order, at, monotonic, error.message)
+                return None
+            trouble = error.message  # one request in five is left unanswered: reading back decides
+        if register >= registers.CONTROLS:
+            self._record_command(order, at, monotonic, confirmed=True)
+            self.queue.end(order, "done", ACCEPTED[register])
+            return None
         try:
             settings = client.read_settings()
         except errors.MustError as error:
-            self._record_command(order, at, monotonic, confirmed=False)
-            self.queue.end_unknown(order, f"it was written, then: {error.message}")
+            self._end_unread(order, at, monotonic, error.message)
             return None
         if settings[register - registers.SETTINGS] != value:
             self.queue.end(order, "failed", f"register {register} has not changed: {trouble}")
@@ -76,6 +90,10 @@ class MustOrders:
         self._record_command(order, at, monotonic, confirmed=True)
         self.queue.end(order, "done")
         return settings
+
+    def _end_unread(self, order: UpsOrder, at: float, monotonic: float, message: str) -> None:
+        self._record_command(order, at, monotonic, confirmed=False)
+        self.queue.end_unknown(order, f"it was written, then: {message}")
 
     def _record_command(self, order: UpsOrder, at: float, monotonic: float, confirmed: bool) -> None:
         self._record(InstantCommand(order.ups, at, monotonic, order.command or "", order.by, confirmed))

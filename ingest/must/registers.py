@@ -16,10 +16,14 @@ STATUS_COUNT = 27
 SETTINGS = 31000
 SETTINGS_COUNT = 10  # up to the backlight; 18 would reach 31017, which no device is known to answer
 BUZZER = 31006  # 1 is silence
+CONTROLS = 32000  # from here on registers can be written alone; 32000 restores the factory settings
+RESET, SHUTDOWN = 32001, 32002
 COMMANDS = {
     "beeper.enable": (BUZZER, 0),
     "beeper.disable": (BUZZER, 1),
-}  # NUT's name -> (register, value) to write
+    "experimental.must.reset": (RESET, 1),
+    "shutdown.return": (SHUTDOWN, 1),
+}  # NUT's name -> (register, value) to write; 32002 has the name that NUT's must_ep2000pro gives it
 
 BACKUP, LINE, GRID_CHARGE = 3, 4, 7
 WORK_STATES = {

@@ -12,20 +12,16 @@ from dataclasses import dataclass
 
 from ingest.nut.client import NutClient
 from ingest.nut.errors import NutError
+from ingest.nut.order_outcomes import OrderOutcomes
 from ingest.nut.settings import ServerSettings
-from ingest.ups.order_queue import OUTCOME_UNKNOWN, OrderQueue
+from ingest.ups.order_queue import OrderQueue
 from ingest.ups.orders import UpsOrder
 from ingest.ups.records import InstantCommand
-from ingest.ups.setting_values import Setting, invalid_value_reason, same_value
+from ingest.ups.setting_values import Setting, invalid_value_reason
 
 log = logging.getLogger(__name__)
 
 UNCONFIRMED = "upsd took it, and does not tell whether the UPS does it"
-DRIVER_REFUSALS = {  # what GET TRACKING answers once the driver has answered upsd
-    "ERR UNKNOWN": "the driver of the UPS does not know it, or could not do it: its log says more",
-    "ERR INVALID-ARGUMENT": "the driver of the UPS does not take it so: its log says more",
-    "ERR FAILED": "the UPS did not do it: the log of its driver says more",
-}
 
 
 @dataclass(frozen=True)
@@ -36,24 +32,10 @@ class CommanderTiming:
     retry_s: float = 2.0  # between two attempts to reach a server, until the order expires
     look_s: float = 0.25  # between two questions for the outcome of an order
     track_s: float = 30.0  # until an order without a result is given up
+    read_back_s: float = 35.0  # until a value that does not show is given up: drivers read theirs every 30 s
 
 
 TIMING = CommanderTiming()
-
-
-@dataclass(frozen=True)
-class SentCommand:
-    """An order that upsd took.
-
-    `tracking` is the id to ask with, '' where the variable is read back instead. Times in seconds: `at`
-    unix, the others monotonic.
-    """
-
-    order: UpsOrder
-    tracking: str
-    at: float
-    monotonic: float
-    until: float
 
 
 class Commander(threading.Thread):
@@ -68,8 +50,8 @@ class Commander(threading.Thread):
     ) -> None:
         super().__init__(name=f"orders {server.name}", daemon=True)
         self.source = server.name
-        self._server, self._queue, self._record, self._timing = server, queue, record, timing
-        self._sent: list[SentCommand] = []
+        self._server, self._queue, self._timing = server, queue, timing
+        self._outcomes = OrderOutcomes(queue, record, timing.track_s, timing.read_back_s)
         self._stopping = threading.Event()
         self._client: NutClient | None = None
         self._retry_at = 0.0
@@ -85,7 +67,7 @@ class Commander(threading.Thread):
     def run(self) -> None:
         """Send orders as they come, until `stop()`."""
         while not self._stopping.is_set():
-            self._queue.wake.wait(self._timing.look_s if self._queue.waiting or self._sent else None)
+            self._queue.wake.wait(self._timing.look_s if self._queue.waiting or self._outcomes.sent else None)
             self._queue.wake.clear()
             try:
                 busy = self._work()
@@ -95,8 +77,7 @@ class Commander(threading.Thread):
                 busy = False
             if not busy:
                 self._close()
-        for sent in self._sent:
-            self._queue.end_unknown(sent.order, "ingest was stopped before an answer came")
+        self._outcomes.end_unknown("ingest was stopped before an answer came")
         self._close()
 
     def _work(self) -> bool:
@@ -110,16 +91,13 @@ class Commander(threading.Thread):
                 self._send(client, order)
             if client is None or not client.usable:
                 self._retry_at = now + self._timing.retry_s
-        for sent in list(self._sent):
-            self._follow(sent)
-        return bool(self._queue.waiting or self._sent)
+        self._outcomes.follow(self._client)
+        return bool(self._queue.waiting or self._outcomes.sent)
 
     def _give_up(self, message: str) -> None:
         for order in list(self._queue.waiting):
             self._queue.end(order, "failed", f"not sent: {message}")
-        for sent in self._sent:
-            self._queue.end_unknown(sent.order, message)
-        self._sent = []
+        self._outcomes.end_unknown(message)
         self._close()
 
     def _connect(self) -> NutClient | None:
@@ -190,9 +168,9 @@ class Commander(threading.Thread):
                 self._queue.end(order, "failed", f"not sent: {self._remedy(client, error)}")
                 return
         if self._queue.mark_sent(order, old):
-            self._send_once(client, order, ups)
+            self._send_once(client, order, ups, old)
 
-    def _send_once(self, client: NutClient, order: UpsOrder, ups: str) -> None:
+    def _send_once(self, client: NutClient, order: UpsOrder, ups: str, old: str | None) -> None:
         try:
             client.ver()
         except NutError as error:
@@ -202,66 +180,26 @@ class Commander(threading.Thread):
         at, monotonic = time.time(), time.monotonic()
         try:
             if order.command:
-                tracking = client.run_command(ups, order.command)
+                tracking = client.run_command(ups, order.command, order.value)
             else:
                 tracking = client.set_var(ups, order.variable or "", order.value)
         except NutError as error:
             if error.answered:
-                self._queue.end(order, "failed", self._remedy(client, error))
+                self._queue.end(order, "failed", self._refusal(client, order, error))
             else:
                 self._queue.end_unknown(order, error.message)
             return
         if order.command and not tracking:
-            self._record_command(order, at, monotonic)
+            self._outcomes.record(order, at, monotonic)
             self._queue.end(order, "done", UNCONFIRMED)
             return
-        self._sent.append(SentCommand(order, tracking, at, monotonic, monotonic + self._timing.track_s))
-        self._queue.wake.set()
+        self._outcomes.add(order, tracking, at, monotonic, old)
 
-    def _record_command(self, order: UpsOrder, at: float, monotonic: float, confirmed: bool = True) -> None:
-        if order.command:
-            self._record(InstantCommand(order.ups, at, monotonic, order.command, order.by, confirmed))
-
-    def _follow(self, sent: SentCommand) -> None:
-        """Ask for the outcome of an order that upsd took."""
-        order = sent.order
-        try:
-            done = self._is_done(sent)
-        except NutError as error:
-            self._sent.remove(sent)
-            if error.answered:
-                reason = f"{DRIVER_REFUSALS.get(error.raw, error.message)} ({error.raw})"
-                self._queue.end(order, "failed", reason)
-            else:
-                self._queue.end_unknown(order, f"upsd took it, then: {error.message}")
-            return
-        if done:
-            self._sent.remove(sent)
-            self._record_command(order, sent.at, sent.monotonic)
-            self._queue.end(order, "done")
-        elif time.monotonic() >= sent.until:
-            self._sent.remove(sent)
-            self._end_without_result(sent)
-
-    def _end_without_result(self, sent: SentCommand) -> None:
-        order, limit_s = sent.order, f"{self._timing.track_s:.0f} s"
-        if order.command:
-            self._record_command(order, sent.at, sent.monotonic, confirmed=False)
-            reason = f"upsd took it, its driver says nothing of it for {limit_s}: {OUTCOME_UNKNOWN}"
-            self._queue.end(order, "unknown", reason)
-        else:
-            reason = f"upsd took it, but the UPS has not taken the value within {limit_s}"
-            self._queue.end(order, "failed", reason)
-
-    def _is_done(self, sent: SentCommand) -> bool:
-        if self._client is None:
-            raise NutError("closed", "the connection was lost")
-        if sent.tracking:
-            return self._client.tracked(sent.tracking)
-        order = sent.order
-        return same_value(
-            self._client.get_var(order.ups.partition("@")[0], order.variable or ""), order.value or ""
-        )
+    def _refusal(self, client: NutClient, order: UpsOrder, error: NutError) -> str:
+        """Return why an order was refused, with the remedy where its value is one argument too many."""
+        if order.command and order.value is not None and error.outcome == "invalid":
+            return f"{client.server} takes no value with {order.command} ({error.raw}): order it without one"
+        return self._remedy(client, error)
 
 
 def read_setting(client: NutClient, ups: str, variable: str) -> Setting:

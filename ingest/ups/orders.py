@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ingest.db.time import format_utc, parse_utc
+from ingest.ups.command_values import command_text, invalid_command_value_reason
 from ingest.ups.settings import UpsSettings
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,9 @@ class UpsOrder:
     @property
     def description(self) -> str:
         """What is ordered, as the audit has it."""
-        return self.command or f"{self.variable} = {self.value}"
+        if self.command is not None:
+            return command_text(self.command, self.value)
+        return f"{self.variable} = {self.value}"
 
 
 @dataclass(frozen=True)
@@ -132,8 +135,15 @@ class UpsOrders:
         else:
             kind, name, listed = "settings", order.variable or "", own.settings if own else ()
         if name in listed:
-            return None
+            return self._value_refusal(order)
         return f"{name} is not listed: `ups: {order.ups}: {kind}:` in config.yml names what may be ordered"
+
+    @staticmethod
+    def _value_refusal(order: UpsOrder) -> str | None:
+        if order.command is None or order.value is None:
+            return None
+        reason = invalid_command_value_reason(order.command, order.value)
+        return None if reason is None else f"not sent: {reason}"
 
     def write(self, connection: sqlite3.Connection) -> set[str]:
         """Write the changes into the open transaction; returns the topics that changed."""

@@ -3,8 +3,9 @@
 import json
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 
-NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)", re.ASCII)
 CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 MAX_LENGTH = 256  # characters; upsd has no room for much more in a line
 
@@ -78,6 +79,6 @@ def _invalid_number_reason(setting: Setting, value: str, now: str) -> str | None
 
 
 def same_value(one: str, other: str) -> bool:
-    """Whether two texts are the same value: `20` and `020` are."""
-    numbers = parse_number(one), parse_number(other)
-    return one == other or (None not in numbers and numbers[0] == numbers[1])
+    """Whether two texts are the same value: `20` and `020` are, and long numbers are not rounded."""
+    are_numbers = NUMBER.fullmatch(one) and NUMBER.fullmatch(other)
+    return one == other or bool(are_numbers and Decimal(one) == Decimal(other))

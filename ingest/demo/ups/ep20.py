@@ -103,6 +103,7 @@ class DemoEP20:
     ) -> None:
         self.source, self.link, self.fault = source, link, fault
         self.settings = list(SETTINGS)
+        self.controls: list[tuple[int, int]] = []  # what was written from 32000 on: register, value
         self.late_s = 1.5
         self.requests: list[bytes] = []
         self._times = -1
@@ -226,6 +227,9 @@ class DemoEP20:
 
     def _right_answer(self, request: bytes) -> bytes:
         unit, function, address, count = struct.unpack(">BBHH", request[:6])
+        if function == protocol.WRITE and address in (registers.RESET, registers.SHUTDOWN) and count == 1:
+            self.controls.append((address, *struct.unpack(">H", request[7:9])))
+            return protocol.add_crc(request[:6])
         first = registers.SETTINGS if address >= registers.SETTINGS else registers.STATUS
         block = self.settings if first == registers.SETTINGS else list(self.source(time.time()))
         start = address - first

@@ -12,6 +12,7 @@ from datasette import Request, Response
 
 from ingest.config.loader import nearest
 from ingest.db.changes import raise_topics
+from ingest.ups.command_values import command_text, invalid_command_value_reason, seconds_range
 from ingest.ups.commands import command_label, command_risk
 from ingest.ups.setting_values import Setting, invalid_value_reason
 from ingest.ups.settings import UpsSettings
@@ -36,11 +37,15 @@ class ListedUps(NamedTuple):
     id: int
     name: str
     label: str
+    driver: str
 
 
 @dataclass(frozen=True)
 class OrderPlan:
-    """An order that would be placed: a command, or a value for a variable that has the value `old` now."""
+    """An order that would be placed: a command, or a value for a variable that has the value `old` now.
+
+    `value` is that of the command where it has one.
+    """
 
     ups: ListedUps
     title: str
@@ -69,7 +74,7 @@ Planner: TypeAlias = Callable[[sqlite3.Connection, Fields, Listed], OrderPlan]
 
 
 def plan_command(connection: sqlite3.Connection, fields: Fields, listed: Listed) -> OrderPlan:
-    """The order that `ups` and `command` mean. Raises RefusedError."""
+    """The order that `ups`, `command` and `value` mean; an empty value is none. Raises RefusedError."""
     command = fields.required(
         "command", "an instant command that config.yml lists, such as test.battery.start.quick"
     )
@@ -82,8 +87,21 @@ def plan_command(connection: sqlite3.Connection, fields: Fields, listed: Listed)
     if known and command not in known:
         text = f"{ups.label} has no command {command}: {nearest(command, list(known))}"
         raise RefusedError(409, text, subject=ups.name)
-    title = command_label(command, known.get(command, ""))
-    return OrderPlan(ups, title, command=command, risk=command_risk(command))
+    value = fields.text("value") or None
+    _check_command_value(ups, command, value)
+    unit = "s" if value is not None and seconds_range(command) else None
+    title = command_label(command, known.get(command, ""), value and f"{value} {unit or ''}".strip())
+    return OrderPlan(ups, title, command=command, value=value, unit=unit, risk=command_risk(command, value))
+
+
+def _check_command_value(ups: ListedUps, command: str, value: str | None) -> None:
+    if value is None:
+        return
+    reason = invalid_command_value_reason(command, value)
+    if ups.driver == "must":
+        reason = f"{command} of an EP20 takes no value"
+    if reason:
+        raise RefusedError(400, f"value of {command}: {reason}", subject=ups.name)
 
 
 def plan_setting(connection: sqlite3.Connection, fields: Fields, listed: Listed) -> OrderPlan:
@@ -121,8 +139,8 @@ def _find_listed(
 ) -> ListedUps:
     """The UPS, where the config lists `name` for it under `kind`. Raises RefusedError."""
     found = find_ups(connection, fields.required("ups", UPS_HELP))
-    row = connection.execute("select label, configured from ups where id = ?", (found.id,)).fetchone()
-    ups = ListedUps(found.id, found.name, row["label"])
+    row = connection.execute("select label, driver, configured from ups where id = ?", (found.id,)).fetchone()
+    ups = ListedUps(found.id, found.name, row["label"], row["driver"])
     if not row["configured"]:
         raise RefusedError(409, f"{ups.name} is not read any more", subject=ups.name)
     settings = listed.get(ups.name, UpsSettings())
@@ -139,7 +157,8 @@ def _order_action(plan: Planner) -> Action[None]:
         order = plan(connection, form.fields, form.site.config.ups)
         subject = order.ups.name
         if order.risk and not form.fields.is_yes("confirm"):
-            text = f"{order.command}: {order.risk}. Send confirm=1 (tick the box) if that is meant"
+            what = command_text(order.command or "", order.value)
+            text = f"{what}: {order.risk}. Send confirm=1 (tick the box) if that is meant"
             raise RefusedError(409, text, subject=subject)
         _refuse_twice(connection, order)
         number = connection.execute(
@@ -168,7 +187,7 @@ COMMAND, SETTING = _order_action(plan_command), _order_action(plan_setting)
 
 
 async def commands(datasette: Site, request: Request) -> Response:
-    """GET: are you sure, as a page or JSON. POST of `ups`, `command`: 201 with the order."""
+    """GET: are you sure, as a page or JSON. POST of `ups`, `command`, `value`: 201 with the order."""
     if request.method == "POST":
         return await COMMAND.post(datasette, request)
     return await _ask(datasette, request, plan_command)
@@ -206,6 +225,7 @@ _DESCRIPTION = "A row of ups_orders; it goes out once, within a minute, or not a
 _COMMAND_FIELDS = {
     "ups": "name, or id of the table ups",
     "command": "an instant command that config.yml lists for it",
+    "value": "optional, for a command that takes one, such as the seconds of test.battery.start",
 }
 _COMMAND_EXAMPLE = {"ups": "{commanded}", "command": "{command}"}
 _SETTING_FIELDS = {

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from ingest.ups.commands import command_label, command_risk
+from ingest.ups.command_values import seconds_range
+from ingest.ups.commands import LONG_TEST_S, command_label, command_risk
 from ingest.ups.setting_values import Setting, parse_number
 from ingest.ups.settings import UpsSettings
 from ingest.ups.variables import full_label, variable
@@ -11,6 +12,14 @@ from plugins.web.query import Row, select
 from plugins.web.site import Site
 
 MAX_ORDERS = 10  # on the page of a UPS
+# What the page proposes to list: commands that are safe to copy from it, the most useful first.
+EXAMPLES = (
+    "test.battery.start.quick",
+    "test.battery.start",
+    "beeper.mute",
+    "beeper.disable",
+    "beeper.toggle",
+)
 # Without ingest no reader writes that an order is over; its time says so.
 ORDERS = f"""select id, command, variable, value, old, reason, created_at, created_by, sent_at, done_at,
   case when state = 'queued' and expires_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now') then 'expired'
@@ -32,12 +41,18 @@ async def order_forms(site: Site, ups: Row, variables: Sequence[Row]) -> Json | 
     values = {row["variable"]: row for row in variables}
     orders = await _last_orders(site, ups["id"])
     return {
-        "commands": [_command_button(name, known) for name in listed.commands],
+        "commands": [_command_button(name, known, ups["driver"]) for name in listed.commands],
         "settings": [_setting_input(name, values.get(name), settings.get(name)) for name in listed.settings],
         "others": [name for name in known if name not in listed.commands],
+        "example": _example(known),
         "orders": orders,
         "busy": any(order["state"] in ("queued", "sent") for order in orders or []),
     }
+
+
+def _example(known: dict[str, str]) -> str | None:
+    """A command that this UPS has and that can be listed without a second thought."""
+    return next((name for name in EXAMPLES if name in known), None)
 
 
 async def _last_orders(site: Site, ups: int) -> list[Row] | None:
@@ -47,15 +62,21 @@ async def _last_orders(site: Site, ups: int) -> list[Row] | None:
 
 def _order_title(order: Row) -> str:
     if order["command"]:
-        return command_label(order["command"])
+        unit = " s" if seconds_range(order["command"]) else ""
+        return command_label(order["command"], value=order["value"] and f"{order['value']}{unit}")
     return f"{full_label(order['variable'])}: {order['value']}"
 
 
-def _command_button(name: str, known: dict[str, str]) -> Row:
+def _command_button(name: str, known: dict[str, str], driver: str) -> Row:
+    """A command as a button, with the lowest and highest number of seconds where it takes one."""
+    seconds, risk = None if driver == "must" else seconds_range(name), command_risk(name)
+    risky_long = seconds is not None and not risk and command_risk(name, str(LONG_TEST_S))
     return {
+        "seconds": seconds,
+        "danger_from": LONG_TEST_S if risky_long else None,
         "name": name,
         "words": command_label(name, known.get(name, "")),
-        "danger": command_risk(name),
+        "danger": risk,
         "missing": bool(known) and name not in known,
     }
 
