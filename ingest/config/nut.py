@@ -1,12 +1,34 @@
 """The section `nut:` of config.yml: the NUT servers and the UPSes to read of each."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from ingest.config.checks import Problems, check_intervals, check_name, check_unique
-from ingest.config.loader import secret
+from ingest.config.loader import UNLISTED, secret
 
 UPS_NAME = re.compile(r"[^\s@\"\\\x00-\x1f\x7f]+")  # what upsd accepts as one
+
+
+@dataclass(frozen=True)
+class NutTls:
+    """TLS to a NUT server: its presence in the config turns it on, also without a key in it."""
+
+    verify: bool = True
+    ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
+    used: bool = field(default=True, metadata=UNLISTED)
+
+    def check(self) -> Problems:
+        """Yield what is wrong: files that would not be used."""
+        if self.ca is not None and not self.verify:
+            yield "ca", "is of no use with verify: false: take one of the two out"
+        if self.key is not None and self.cert is None:
+            yield "key", "is the key of cert: name that, too"
+
+
+NO_TLS = NutTls(used=False)
 
 
 @dataclass(frozen=True)
@@ -23,6 +45,7 @@ class NutServerSettings:
     password: str | None = secret(default=None)
     command_username: str | None = None
     command_password: str | None = secret(default=None)
+    tls: NutTls = NO_TLS
 
     @property
     def address(self) -> str:

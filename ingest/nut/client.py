@@ -11,6 +11,7 @@ from typing import Self
 from ingest.nut.connection import Connection
 from ingest.nut.errors import NutError
 from ingest.nut.protocol import credential, quote, values_of
+from ingest.nut.settings import TlsSettings
 from ingest.nut.transport import PyNUTClient
 
 __all__ = ["NutClient", "NutError"]
@@ -34,6 +35,7 @@ class NutClient(PyNUTClient):
     False after anything but a right answer or an answer ERR: drop the object then and make a new one. Calls
     come from one thread, `close()` from any.
 
+    With `tls` in use, user and all else go through TLS or not at all: outcome 'tls' where that fails.
     `needs_user` False: a server that refuses user or password can be read all the same. `user_taken` is
     whether it said OK to both, `user_refusal` what it said otherwise.
     """
@@ -49,13 +51,14 @@ class NutClient(PyNUTClient):
         timeout: float = TIMEOUT_S,
         connect: bool = True,
         needs_user: bool = True,
+        tls: TlsSettings | None = None,
     ) -> None:
         super().__init__(host, port, username, timeout=timeout, connect=False)  # it would log the password
         self._password = password
         self._needs_user = needs_user
         self.user_taken = False
         self.user_refusal: NutError | None = None
-        self._srv_handler = Connection(host, port, timeout, password)
+        self._srv_handler = Connection(host, port, timeout, password, tls)
         if connect:
             self.connect()
 

@@ -113,6 +113,7 @@ class Commander(threading.Thread):
             server.command_password,
             timeout=self._timing.answer_s,
             connect=False,
+            tls=server.tls,
         )
         if self._stopping.is_set():
             client.close()

@@ -8,12 +8,14 @@ import errno
 import logging
 import re
 import socket
+import ssl
 import threading
 import time
 from typing import NoReturn
 
-from ingest.nut import protocol
+from ingest.nut import protocol, tls
 from ingest.nut.errors import NutError, answered_error
+from ingest.nut.settings import TlsSettings
 from ingest.nut.transport import ConnectionClosedError, IncompleteAnswerError, LinePipe
 
 log = logging.getLogger(__name__)
@@ -24,16 +26,26 @@ UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOS
 class Connection:
     """A connection that is made by `open()`; every method raises NutError.
 
-    `timeout` in s holds for each whole answer, `secret` is kept out of logs and errors. `usable` turns False
-    after anything but a right answer or an answer ERR. `tracking` is the id that the last OK carried, or ''.
-    Calls come from one thread, `close()` from any.
+    `timeout` in s holds for each whole answer, `secret` is kept out of logs and errors. With `tls` in use,
+    nothing but STARTTLS is ever sent without it. `usable` turns False after anything but a right answer or an
+    answer ERR. `tracking` is the id that the last OK carried, or ''. Calls come from one thread, `close()`
+    from any.
     """
 
-    def __init__(self, host: str, port: int, timeout: float, secret: str | None = None) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        timeout: float,
+        secret: str | None = None,
+        tls: TlsSettings | None = None,
+    ) -> None:
         self.server = f"{host}:{port}"
         self.usable = False
         self.tracking = ""
         self._host, self._port, self._timeout, self._secret = host, port, timeout, secret
+        self._tls = tls if tls is not None and tls.used else None
+        self._answered = False  # in TLS where that is in use
         self._pipe: LinePipe | None = None
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
@@ -41,7 +53,8 @@ class Connection:
         self._request, self._deadline = "", 0.0
 
     def open(self) -> None:
-        """Connect."""
+        """Connect, and start TLS where it is in use."""
+        context = tls.make_context(self._tls) if self._tls is not None else None
         try:
             with self._lock:
                 self._pipe = LinePipe(self._host, self._port, self._timeout, self._register_socket)
@@ -53,6 +66,28 @@ class Connection:
             self._pipe.close()
             raise NutError("closed", f"the connection to {self.server} was closed")
         self.usable = True
+        if context is not None:
+            self._start_tls(context)
+
+    # STARTTLS / OK STARTTLS, then the handshake
+    def _start_tls(self, context: ssl.SSLContext) -> None:
+        try:
+            self.ask("STARTTLS")
+        except NutError as error:
+            self.close()
+            if not error.answered:
+                raise
+            raise tls.refusal(error, self.server) from error
+        with self._lock:
+            if self._pipe is None or not self.usable:
+                self._fail("closed", f"the connection to {self.server} was closed at STARTTLS")
+            try:
+                self._pipe.start_tls(context)
+            except IncompleteAnswerError as error:
+                self._fail("tls", f"{self.server} sends more than its OK to STARTTLS", error.got)
+            except (ConnectionClosedError, OSError) as error:
+                self._fail_lost(error, "the TLS handshake")
+        self._answered = False
 
     def close(self) -> None:
         """End the connection; a call that waits in another thread ends at once with outcome 'closed'."""
@@ -61,7 +96,7 @@ class Connection:
         sock = self._socket
         if sock is not None:
             try:
-                sock.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # SSLSocket's own lets a reader fail
             except OSError as error:
                 log.debug("%s: already gone: %s", self.server, error)
         # A thread that is still looking up a name holds the lock, and sees `_closing` when it comes back.
@@ -160,6 +195,7 @@ class Connection:
                 )
             except (ConnectionClosedError, OSError) as error:
                 self._fail_lost(error, shown)
+        self._answered = True
         line = protocol.decode_line(got).rstrip("\r\n")
         if log.isEnabledFor(logging.DEBUG):
             log.debug("%s -> %s", self.server, self._redact(line))
@@ -214,11 +250,22 @@ class Connection:
         raise NutError(outcome, self._redact(message), self._redact(protocol.decode_line(raw)))
 
     def _fail_lost(self, error: Exception, shown: str) -> NoReturn:
+        if isinstance(error, ssl.SSLError) and self._tls is not None and not _is_end(error):
+            failure = tls.explain(error, self.server, self._host, self._tls)
+            self._fail(failure.outcome, failure.message)
         if isinstance(error, TimeoutError):
             self._fail("timeout", f"{self.server} does not take {shown}: is it frozen?")
         got = error.got if isinstance(error, ConnectionClosedError) else b""
-        self._fail("closed", f"{self.server} closed the connection at {shown}: was it stopped?", got)
+        reason = "was it stopped?"
+        if self._tls is not None and not self._answered:  # TLS 1.3: a server judges ours after the handshake
+            reason = f"was it stopped, or does it want {tls.certificate_wanted(self._tls)}?"
+        self._fail("closed", f"{self.server} closed the connection at {shown}: {reason}", got)
 
     def _fail_unexpected(self, line: str) -> NoReturn:
         message = f"{self.server} answers {line!r} to {self._redact(self._request)}"
         self._fail("protocol", message, line.encode())
+
+
+def _is_end(error: ssl.SSLError) -> bool:
+    """Whether this is how TLS names the end of a connection."""
+    return isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError)

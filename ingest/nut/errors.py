@@ -24,6 +24,7 @@ ERR_MEANINGS = {
     "FEATURE-NOT-SUPPORTED": ("unsupported", "the server is built without this"),
     "FEATURE-NOT-CONFIGURED": ("unsupported", "the server is not configured for this"),
     "UNKNOWN-COMMAND": ("unsupported", "the server does not know this request"),
+    "ALREADY-SSL-MODE": ("protocol", "the connection is in TLS already"),
     "READONLY": ("readonly", "the variable cannot be set"),
     "INVALID-ARGUMENT": ("invalid", "the server does not take this argument"),
     "INVALID-VALUE": ("invalid", "the value is not one of those allowed"),
@@ -42,9 +43,9 @@ class NutError(VoltkeeperError, PyNUTError):
     """A request to a NUT server failed.
 
     `outcome` is the short word kept in `polls`: an answer ERR gives one of ERR_MEANINGS' or 'error'; the
-    connection itself gives 'name', 'refused', 'unreachable', 'timeout', 'closed' or 'protocol'. `message` is
-    for people, `raw` is the answer as it came. `answered` is True for an answer ERR: only then the
-    connection can still be used.
+    connection itself gives 'name', 'refused', 'unreachable', 'timeout', 'closed', 'tls' or 'protocol'.
+    `message` is for people, `raw` is the answer as it came. `answered` is True for an answer ERR: only then
+    the connection can still be used.
     """
 
     def __init__(self, outcome: str, message: str, raw: str = "", answered: bool = False) -> None:

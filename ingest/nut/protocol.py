@@ -7,7 +7,7 @@ _NAME = r"[^\s\"\\\x00-\x1f\x7f]+"
 _QUOTED = r"\"(?:[^\"\\\x00-\x1f\x7f]|\\[\"\\])*\""
 _PLAIN = r"[A-Za-z0-9._@-]+"  # what every server takes for one argument; upsd's own parser splits at = and #
 _REQUEST = re.compile(
-    rf"""VER|HELP|LOGIN\ {_NAME}
+    rf"""VER|HELP|STARTTLS|LOGIN\ {_NAME}
     |(?:USERNAME|PASSWORD)\ (?:{_PLAIN}|{_QUOTED})
     |GET\ (?:VAR|TYPE|DESC|CMDDESC)\ {_NAME}\ {_NAME}
     |GET\ (?:UPSDESC|NUMLOGINS|TRACKING)\ {_NAME}

@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 from ingest.nut.client import NutClient
 from ingest.nut.commander import read_setting
 from ingest.nut.errors import NutError
+from ingest.nut.reading import connect_for_reading, user_problem
 from ingest.nut.settings import ServerSettings
 from ingest.pipeline.source_health import Health
 from ingest.ups.commands import COMMANDS
@@ -62,25 +63,13 @@ class NutReader(SourceReader):
         self._missing: set[str] = set()
         self._user_taken = False  # whether the server ever said OK to user and password
         self._user_refusal: NutError | None = None  # what is wrong with them
-        self._client = self._new_client()
+        self._client: NutClient | None = None
         self._list_due = 0.0
         self._writable: dict[
             str, tuple[float, frozenset[str]]
         ] = {}  # name -> monotonic s of the answer, names
         self._user_accepted = False
         self._version = ""
-
-    def _new_client(self, with_user: bool = True) -> NutClient:
-        server = self._server
-        return NutClient(
-            server.host,
-            server.port,
-            server.username if with_user else None,
-            server.password if with_user else None,
-            timeout=max(self._timing.least_answer_s, min(self._timing.answer_s, server.poll_s)),
-            connect=False,
-            needs_user=False,
-        )
 
     def _open(self) -> None:
         refusal = self._connect()
@@ -92,37 +81,30 @@ class NutReader(SourceReader):
             self._report_user(refusal)
 
     def _connect(self) -> NutError | None:
-        """Connect; return how the server refused the user, where it can be read without.
-
-        Some servers end the connection or say nothing at a USERNAME: while none was ever taken, a second
-        connection without one shows whether that is it.
-        """
-        error = self._try_to_connect(with_user=True)
-        refusal = self._client.user_refusal
-        self._user_taken |= self._client.user_taken
-        if error is not None and refusal is not None and not self._user_taken:
-            self._client.close()
-            error = self._try_to_connect(with_user=False)
-        if error is not None:
-            raise SourceError(error.outcome, error.message) from error
-        return refusal
-
-    def _try_to_connect(self, with_user: bool) -> NutError | None:
-        """Connect anew and ask for the version; return what failed."""
-        self._client = self._new_client(with_user)
-        if self._stopping.is_set():
-            self._client.close()
+        """Connect; return how the server refused the user, where it can be read without."""
+        timeout = max(self._timing.least_answer_s, min(self._timing.answer_s, self._server.poll_s))
         try:
-            self._client.connect()
-            self._version = self._client.ver().strip()
+            reading = connect_for_reading(self._server, timeout, self._register, self._user_taken)
         except NutError as error:
-            if not error.answered:
-                return error
-            log.debug("%s refuses to name its version: %s", self.source, error)
-        return None
+            raise SourceError(error.outcome, error.message) from error
+        self._user_taken |= reading.client.user_taken
+        self._version = reading.version
+        return reading.refusal
+
+    def _register(self, client: NutClient) -> None:
+        """Know the client before it connects, so that `stop()` ends that too."""
+        self._client = client
+        if self._stopping.is_set():
+            client.close()
 
     def _close(self) -> None:
-        self._client.close()
+        if self._client is not None:
+            self._client.close()
+
+    def _connected(self) -> NutClient:
+        if self._client is None:
+            raise SourceError("closed", f"{self.source} is not connected")
+        return self._client
 
     def _names(self) -> tuple[str, ...]:
         return self._chosen or tuple(self._found)
@@ -148,7 +130,9 @@ class NutReader(SourceReader):
         self._list_due = time.monotonic() + self._timing.list_s
         if self._chosen:
             return
-        listed = {f"{ups}@{self.source}": text for ups, text in self._guard(self._client.list_ups).items()}
+        listed = {
+            f"{ups}@{self.source}": text for ups, text in self._guard(self._connected().list_ups).items()
+        }
         for name, description in listed.items():
             self._missing.discard(name)
             address = f"{self._server.host}:{self._server.port}/{name.partition('@')[0]}"
@@ -172,7 +156,7 @@ class NutReader(SourceReader):
             return
         ups = self._names()[0].partition("@")[0]
         try:
-            accepted = self._client.can_set(ups) or self._can_log_in(ups)
+            accepted = self._connected().can_set(ups) or self._can_log_in(ups)
         except NutError as error:
             if not error.answered:
                 raise SourceError(error.outcome, error.message) from error
@@ -211,7 +195,7 @@ class NutReader(SourceReader):
         error, user = self._user_refusal, self._server.username
         if error is None or user is None:
             return ""
-        return user_problem(error, self._client.server, user)
+        return user_problem(error, f"{self._server.host}:{self._server.port}", user)
 
     def _can_log_in(self, ups: str) -> bool | None:
         """Try LOGIN on a connection that ends at once; None where the outcome is not known.
@@ -226,6 +210,7 @@ class NutReader(SourceReader):
                 server.username,
                 server.password,
                 timeout=self._timing.least_answer_s,
+                tls=server.tls,
             ) as client:
                 client.login(ups)
         except NutError as error:
@@ -236,14 +221,14 @@ class NutReader(SourceReader):
         return True
 
     def _read_status(self, name: str) -> str:
-        return self._guard_ups(self._client.get_var, name.partition("@")[0], "ups.status")
+        return self._guard_ups(self._connected().get_var, name.partition("@")[0], "ups.status")
 
     def _read_all(self, name: str) -> FullAnswer:
         ups = name.partition("@")[0]
-        variables = self._guard_ups(self._client.list_vars, ups)
+        variables = self._guard_ups(self._connected().list_vars, ups)
         asked_at, writable = self._writable.get(name, (None, frozenset[str]()))
         if asked_at is None or time.monotonic() - asked_at > self._timing.controls_s:
-            writable = frozenset(self._guard_ups(self._client.list_rw_vars, ups))
+            writable = frozenset(self._guard_ups(self._connected().list_rw_vars, ups))
             if variables.get("ups.status") != "WAIT":
                 self._writable[name] = (time.monotonic(), writable)
                 self._emit(self._read_controls(name, ups, writable))
@@ -252,12 +237,12 @@ class NutReader(SourceReader):
     def _read_controls(self, name: str, ups: str, writable: frozenset[str]) -> UpsControls:
         """Ask what can be ordered of this UPS, and for descriptions that NUT's names do not give."""
         own = self._ups_settings.get(name)
-        commands = dict.fromkeys(self._guard_ups(self._client.list_command_names, ups), "")
+        commands = dict.fromkeys(self._guard_ups(self._connected().list_command_names, ups), "")
         for command in own.commands if own else ():
             if command in commands and command not in COMMANDS:
-                commands[command] = self._guard_ups(self._client.command_description, ups, command)
+                commands[command] = self._guard_ups(self._connected().command_description, ups, command)
         settings = {
-            variable: self._guard_ups(read_setting, self._client, ups, variable)
+            variable: self._guard_ups(read_setting, self._connected(), ups, variable)
             for variable in (own.settings if own else ())
             if variable in writable
         }
@@ -282,19 +267,3 @@ class NutReader(SourceReader):
             if error.answered and error.outcome in ABOUT_ONE:
                 raise UpsError(error.outcome, error.message) from error
             raise SourceError(error.outcome, error.message) from error
-
-
-def user_problem(error: NutError, server: str, user: str) -> str:
-    """Return what it means that a server refuses a user and can be read all the same."""
-    if error.outcome == "denied" and not error.raw:
-        return (
-            f"denied: {server} refuses the user {user}: wrong password, or no right at all in upsd.users; "
-            "reading goes on without it"
-        )
-    if error.outcome == "denied":
-        return f"denied: {error.message}; reading goes on without the user {user}"
-    answer = f"answers {error.raw} to it" if error.answered else "does not answer to it, or hangs up"
-    return (
-        f"{error.outcome}: {server} takes no user ({user}: it {answer}); reading goes on without: take "
-        "username and password out of the config"
-    )

@@ -1,7 +1,32 @@
 """The settings of a NUT server that its client side needs; the config has them."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
+
+
+class TlsSettings(Protocol):
+    """Whether a NUT server is spoken to in TLS, and with which certificates."""
+
+    @property
+    def used(self) -> bool:
+        """Whether TLS is used at all; then nothing goes without it."""
+
+    @property
+    def verify(self) -> bool:
+        """Whether the server's certificate has to be right."""
+
+    @property
+    def ca(self) -> Path | None:
+        """Certificates that are trusted, in PEM; None for those of the machine."""
+
+    @property
+    def cert(self) -> Path | None:
+        """Our own certificate, in PEM, for a server that wants one."""
+
+    @property
+    def key(self) -> Path | None:
+        """The key of `cert`; None where it stands in the same file."""
 
 
 class ServerSettings(Protocol):
@@ -46,3 +71,7 @@ class ServerSettings(Protocol):
     @property
     def command_password(self) -> str | None:
         """Password of `command_username`."""
+
+    @property
+    def tls(self) -> TlsSettings:
+        """TLS, for reading and for orders."""

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import socket
+import ssl
 import time
 import warnings
 from collections.abc import Callable
@@ -50,13 +51,26 @@ class LinePipe:
     def __init__(
         self, host: str, port: int, timeout: float, register: Callable[[socket.socket], None]
     ) -> None:
-        self._timeout = timeout
+        self._host, self._timeout, self._register = host, timeout, register
         self._socket = _connect(host, port, timeout, register)
         self._buffer = b""
 
     def close(self) -> None:
         """End the connection."""
         self._socket.close()
+
+    def start_tls(self, context: ssl.SSLContext) -> None:
+        """Go on in TLS, within the time-out. Raises OSError, of which ssl.SSLError is one.
+
+        What came in plain behind the server's OK was not sent by whom its certificate names: it is an error.
+        """
+        if self._buffer:
+            raise IncompleteAnswerError(self._buffer)
+        self._socket.settimeout(self._timeout)
+        name = self._host if context.check_hostname or ssl.HAS_SNI else None
+        self._socket = context.wrap_socket(self._socket, server_hostname=name, do_handshake_on_connect=False)
+        self._register(self._socket)
+        self._socket.do_handshake()
 
     def write(self, data: bytes) -> None:
         """Send bytes, within the time-out. Raises OSError.
@@ -90,7 +104,7 @@ class LinePipe:
     def unsolicited(self) -> bytes:
         """Return what came before anything was asked, an answer that is too late; b'' for nothing."""
         self._socket.setblocking(False)
-        with contextlib.suppress(BlockingIOError):
+        with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError):
             self._receive()
         return self._buffer
 

@@ -21,6 +21,7 @@ from ingest.mysensors.settings import GatewayTiming
 from ingest.mysensors.transport import explain
 from ingest.nut.client import NutClient
 from ingest.nut.errors import NutError
+from ingest.nut.reading import connect_for_reading, user_problem
 from ingest.ups.status import describe_status
 
 LINE = re.compile(rb"^\d{1,3};\d{1,3};[0-4];[01];\d{1,3};", re.MULTILINE)
@@ -137,9 +138,8 @@ def _assess(gateway: GatewaySettings, data: bytes, remedy: str) -> Finding:
 def probe_nut(server: NutServerSettings, timing: ProbeTiming = TIMING) -> Finding:
     """Ask a NUT server for the status of each of its UPSes."""
     try:
-        with NutClient(
-            server.host, server.port, server.username, server.password, timeout=timing.upsd_s
-        ) as client:
+        client, _, refusal = connect_for_reading(server, timing.upsd_s)
+        with client:
             names = list(server.ups) or list(client.list_ups())
             findings = [_status(client, name) for name in names]
     except NutError as error:
@@ -147,7 +147,8 @@ def probe_nut(server: NutServerSettings, timing: ProbeTiming = TIMING) -> Findin
     if not names:
         return Finding(False, "it answers, and has no UPS: add one to upsd's ups.conf")
     faults = [finding.message for finding in findings if not finding.ok]
-    return Finding(not faults, "; ".join(faults or [finding.message for finding in findings]))
+    remarks = [user_problem(refusal, client.server, server.username or "")] if refusal else []
+    return Finding(not faults, "; ".join([*(faults or [one.message for one in findings]), *remarks]))
 
 
 def _status(client: NutClient, name: str) -> Finding:
@@ -172,7 +173,12 @@ def probe_orders(
     listed, user = orders_of(server, settings), server.command_username
     try:
         with NutClient(
-            server.host, server.port, user, server.command_password, timeout=timing.upsd_s
+            server.host,
+            server.port,
+            user,
+            server.command_password,
+            timeout=timing.upsd_s,
+            tls=server.tls,
         ) as client:
             faults = [
                 fault

@@ -18,6 +18,7 @@ from ingest.config.model import (
     load_with_secrets,
     machine_timezone,
 )
+from ingest.config.nut import NO_TLS, NutTls
 from tests.helpers.config_text import parse_config
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -257,3 +258,39 @@ def test_the_example_can_be_loaded_and_explains_every_key():
     ]
     for key in keys_of(full):
         assert re.search(rf"^[ #-]*\b{key}:", text, re.MULTILINE), f"{key} is not explained"
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ("", NO_TLS),
+        (", tls: ", NutTls()),
+        (", tls: {}", NutTls()),
+        (", tls: {verify: false}", NutTls(verify=False)),
+    ],
+)
+def test_the_presence_of_tls_turns_it_on(tmp_path, keys, expected):
+    assert parse_config(f"nut: [{{name: a{keys}}}]", tmp_path).nut[0].tls == expected
+
+
+def test_certificates_count_from_the_folder_of_the_config(tmp_path):
+    text = "nut: [{name: a, tls: {ca: nas.crt, cert: /etc/v.crt, key: keys/v.key}}]"
+    tls = parse_config(text, tmp_path).nut[0].tls
+    assert tls == NutTls(ca=tmp_path / "nas.crt", cert=Path("/etc/v.crt"), key=tmp_path / "keys/v.key")
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ("tls: true", "nut[a].tls: has to be a mapping with the keys verify, ca, cert, key"),
+        ("tls: false", "nut[a].tls: has to be a mapping with the keys verify, ca, cert, key"),
+        ("tls: {verfy: false}", "nut[a].tls: unknown key 'verfy': did you mean 'verify'?"),
+        ("tls: {used: false}", "nut[a].tls: unknown key 'used'"),
+        ("tls: {verify: maybe}", "nut[a].tls.verify: has to be true or false"),
+        ("tls: {verify: false, ca: a.crt}", "nut[a].tls.ca: is of no use with verify: false"),
+        ("tls: {key: a.key}", "nut[a].tls.key: is the key of cert"),
+    ],
+)
+def test_mistakes_in_tls(tmp_path, keys, message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        parse_config(f"nut: [{{name: a, {keys}}}]", tmp_path)

@@ -68,11 +68,16 @@ class Lab:
     """A tree, and what runs in it.
 
     `ups`: name -> device file (.dev or .seq) to copy, or the text of one; a dict is for `driver.py`.
-    `users` are further sections of upsd.users.
+    `users` are further sections of upsd.users, `conf` further lines of upsd.conf.
     """
 
     def __init__(
-        self, ups: Mapping[str, Path | str | dict], maxage: int = 5, start: bool = True, users: str = ""
+        self,
+        ups: Mapping[str, Path | str | dict],
+        maxage: int = 5,
+        start: bool = True,
+        users: str = "",
+        conf: str = "",
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="nutlab"))
         self.etc, self.run = self.folder / "etc", self.folder / "run"
@@ -87,6 +92,8 @@ class Lab:
             "NUT_ALTPIDPATH": str(self.run),
         }
         self._configure(ups, maxage, users)
+        with (self.etc / "upsd.conf").open("a") as file:
+            file.write(conf)
         if start:
             for name in ups:
                 self.start_driver(name)
