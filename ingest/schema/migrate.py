@@ -23,6 +23,7 @@ for migration in (
     ups.ups_orders,
     mysensors.sent_orders,
     imports.imports_of_samples,
+    ups.ups_field,
 ):
     migrations()(migration)
 

@@ -5,12 +5,15 @@ history.
 The file is long because the whole shape of the subject stands here, to be read from top to bottom.
 """
 
+from collections.abc import Iterable
+
 from sqlite_utils import Database
 
 from ingest.db.durations import duration_sql
 from ingest.schema.sql_fragments import DAY_AGO, NOW, age, months_since, run_script, seconds_between
+from ingest.severity import CRITICAL_RUNTIME_S, Severity
 from ingest.ups.event_text import ATTENTION_EVENTS, EVENT_WORDS
-from ingest.ups.status import STATUS_WORDS
+from ingest.ups.status import CONTRADICTION, NO_MAINS, NO_STATUS, STATUS
 
 PATIENCE_S = 90  # failed polls older than this make a UPS stale, whatever its events are
 LONGEST_S = 7500  # twice the longest poll_s: no UPS is asked less often
@@ -201,26 +204,50 @@ def ups_orders(db: Database) -> None:
     run_script(db, UPS_ORDERS)
 
 
+UPS_FIELD = """
+alter table ups add column mains text;
+alter table ups add column mains_nominal real;
+alter table ups add column test_verdict text;
+alter table oddities add column ups integer references ups(id);
+alter table oddities add column variable text;
+create unique index oddities_ups on oddities (ups, variable) where ups is not null;
+"""
+
+
+def ups_field(db: Database) -> None:
+    """Add what is concluded from a UPS's samples, and the figures that cannot be."""
+    run_script(db, UPS_FIELD)
+
+
 def has_status(word: str, column: str = "status") -> str:
     """SQL: the word is among those of an `ups.status`."""
     return f"(' ' || {column} || ' ' like '% {word} %')"
 
 
+def has_any_status(words: Iterable[str], column: str = "status") -> str:
+    """SQL: one of the words is among those of an `ups.status`."""
+    return f"({' or '.join(has_status(word, column) for word in words)})"
+
+
 def status_text(column: str) -> str:
     """SQL: `ups.status` for people, as `ingest.ups.status.describe_status` has it; unknown words stay."""
     known = ", ".join(
-        f"('{word}', '{text}', {number})" for number, (word, text) in enumerate(STATUS_WORDS.items())
+        f"('{word}', '{status.text}', {number})" for number, (word, status) in enumerate(STATUS.items())
     )
-    return f"""(with recursive split (word, rest) as (
-        select '', {column} || ' '
+    contradiction = f"{has_status('OL', column)} and {has_any_status(('OB', '!OL'), column)}"
+    mains_words = ("OL", "OB", "OFF", "!OL", "ACFAIL", "WAIT")
+    return f"""(with recursive split (word, rest, place) as (
+        select '', {column} || ' ', 0
         union all
-        select substr(rest, 1, instr(rest, ' ') - 1), substr(rest, instr(rest, ' ') + 1)
+        select substr(rest, 1, instr(rest, ' ') - 1), substr(rest, instr(rest, ' ') + 1), place + 1
         from split where rest <> ''
       )
-      select group_concat(text, ', ') from (
+      select coalesce(group_concat(text, ', '), '{NO_STATUS}') || case when count(*) = 0 then ''
+          when {contradiction} then ', {CONTRADICTION}'
+          when not {has_any_status(mains_words, column)} then ', {NO_MAINS}' else '' end from (
         select coalesce(k.column2, s.word) as text
         from split s left join (values {known}) k on k.column1 = s.word
-        where s.word <> '' order by coalesce(k.column3, {len(STATUS_WORDS)})))"""
+        where s.word <> '' group by s.word order by coalesce(k.column3, {len(STATUS)}), min(s.place)))"""
 
 
 def event_words(column: str) -> str:
@@ -230,29 +257,44 @@ def event_words(column: str) -> str:
 
 
 _LIMITS = ", ".join(f"'{name}'" for name in ATTENTION_EVENTS)
+# Events whose name says what the status says already are told by their own detail alone.
 _OPEN_LIMITS = f"""from events e indexed by events_open
-      where e.ups = u.id and e.ended_at is null and e.event in ({_LIMITS})
-        and not (e.event in ('INPUT_LOW', 'VOLTAGE') and {has_status("OB", "u.status")})"""
+      where e.ups = u.id and e.ended_at is null and e.event in ({_LIMITS})"""
+_EVENT_TEXT = f"""case when e.event = 'REPLBATT' and {has_status("RB", "coalesce(u.status, '')")} then null
+        when e.event in ('ALARM', 'OVER') and e.detail = '' then null
+        else coalesce(nullif(e.detail, ''), {event_words("e.event")}) end"""
+_SERIOUS = {
+    severity: [word for word, status in STATUS.items() if status.severity == severity and word != "OB"]
+    for severity in (Severity.CRITICAL, Severity.WARNING)
+}
+# On battery by the last poll, or by an outage that is open: a test is not. A UPS that has just been found has
+# no conclusion yet.
+_ON_BATTERY = f"""(outage_at is not null and outage_ended_at is null
+      or ({has_any_status(("OB", "ACFAIL"))} and not {has_status("OL")} and mains is not 'test'
+        and not {has_any_status(("CAL", "TEST", "TIP"))}))"""
 
 UPS_OVERVIEW = f"""
 select id, name, label,
   case
-    when status_at is null then 'No data'
+    when heard_at is null then 'No data'
     when lost then 'Stale'
-    when {has_status("FSD")} or {has_status("OVER")} or ({has_status("OB")} and {has_status("LB")})
+    when {has_any_status(_SERIOUS[Severity.CRITICAL])} or low_battery
+      or ({_ON_BATTERY} and ({has_any_status(("LB", "DEPLETED"))} or battery_runtime < {CRITICAL_RUNTIME_S}))
       then 'Critical'
-    when limits is not null or {has_status("LB")} or {has_status("OFF")} or {has_status("BYPASS")}
-      or ({has_status("OB")} and not {has_status("CAL")} and not {has_status("TEST")}) then 'Warning'
+    when limits is not null or {has_any_status(_SERIOUS[Severity.WARNING])} or {_ON_BATTERY}
+      or test_verdict <> '' or (status <> '' and {has_status("OL")} = {has_status("OB")}) then 'Warning'
     else 'OK'
   end as state,
   case
-    when status_at is null then coalesce('never answered: ' || trouble, 'not heard yet')
+    when heard_at is null then coalesce('never answered: ' || trouble, 'not heard yet')
     when not configured then 'not in the config any more'
     when lost then 'no data for ' || {duration_sql("age_s")} || coalesce(': ' || trouble, '')
-    else coalesce(status_words, 'no status') || coalesce(', ' || limits, '')
+    else status_words || coalesce(', ' || limits, '')
+      || case test_verdict when 'failed' then ', self-test: ' || coalesce(test_result, 'failed')
+        when 'warning' then ', self-test: ' || coalesce(test_result, 'warning') else '' end
   end as reason,
-  case state_since when 'lost' then status_at when 'battery' then outage_at else limits_since end as since_at,
-  status, status_words, status_at, age_s,
+  case state_since when 'lost' then heard_at when 'battery' then outage_at else limits_since end as since_at,
+  status, status_words, heard_at as status_at, age_s,
   battery_charge, battery_runtime, battery_voltage, ups_load, watts, watts_rule, ups_power, realpower_nominal,
   input_voltage, output_voltage, input_frequency, output_frequency, ups_temperature, ups_efficiency,
   sampled_at, {age("sampled_at")} as sample_age_s,
@@ -262,32 +304,35 @@ select id, name, label,
   battery_changed_at, {months_since("battery_changed_at")} as battery_months, battery_date,
   outcome, outcome_at, driver, source, location, configured, mfr, model, serial, firmware, power_nominal,
     power_factor,
-  first_seen_at, '/ups/' || name as href
+  first_seen_at, mains, test_result, test_verdict, '/ups/' || name as href
 from (
   select w.*,
     case when lost then 'lost' when outage_at is not null and outage_ended_at is null then 'battery' end
       as state_since
   from (
-    select u.*, {status_text("u.status")} as status_words, {age("u.status_at")} as age_s,
-      not u.configured or r.verdict in ('Stale', 'Critical') or {age("u.status_at")} > {LONGEST_S}
-        or (u.outcome <> 'ok' and ({age("u.status_at")} > {PATIENCE_S} or exists (
+    select u.*, {status_text("coalesce(u.status, '')")} as status_words, {age("u.heard_at")} as age_s,
+      not u.configured or r.verdict in ('Stale', 'Critical') or {age("u.heard_at")} > {LONGEST_S}
+        or (u.outcome <> 'ok' and ({age("u.heard_at")} > {PATIENCE_S} or exists (
           select 1 from events e indexed by events_open
           where e.ups = u.id and e.ended_at is null and e.event = 'COMMBAD'))) as lost,
+      exists (select 1 from events e indexed by events_open
+        where e.ups = u.id and e.ended_at is null and e.event = 'LOWBATT') as low_battery,
       case when r.verdict in ('Stale', 'Critical') then r.words when u.outcome <> 'ok' then coalesce(
         (select nullif(p.detail, '') from polls p where p.ups = u.id order by p.started_at desc limit 1),
           u.outcome)
       end as trouble,
-      (select group_concat(coalesce(nullif(case e.event when 'REPLBATT' then '' else e.detail end, ''),
-          {event_words("e.event")}), ', ') {_OPEN_LIMITS}) as limits,
+      (select group_concat({_EVENT_TEXT}, ', ') {_OPEN_LIMITS}) as limits,
       (select min(e.started_at) {_OPEN_LIMITS}) as limits_since,
       (select v.value from ups_variables v where v.ups = u.id and v.variable = 'battery.date')
         as battery_date,
-      o.started_at as outage_at, o.ended_at as outage_ended_at,
+      (select v.value from ups_variables v where v.ups = u.id and v.variable = 'ups.test.result') as
+      test_result, o.started_at as outage_at, o.ended_at as outage_ended_at,
       s.sampled_at, s.battery_charge, s.battery_runtime, s.battery_voltage, s.ups_load, s.watts, s.watts_rule,
         s.ups_power,
       s.input_voltage, s.output_voltage, s.input_frequency, s.output_frequency,
       coalesce(s.ups_temperature, s.battery_temperature) as ups_temperature, s.ups_efficiency
-    from ups u left join readers r on r.source = u.source
+    from (select *, max(coalesce(status_at, last_sample_at), coalesce(last_sample_at, status_at)) as heard_at
+      from ups) u left join readers r on r.source = u.source
       left join ups_samples s on s.id = (select x.id from ups_samples x
         where x.ups = u.id and x.sampled_at = u.last_sample_at order by x.id desc limit 1)
       left join events o on o.id = (select x.id from events x indexed by events_ups

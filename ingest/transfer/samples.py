@@ -11,11 +11,13 @@ from ingest.transfer.checkpoint import Checkpoint, reserve_ids
 from ingest.transfer.recorded_ranges import LazyRanges, contains, overlaps, sampled_ranges
 from ingest.transfer.records import ImportOptions, Item, Record, Sample
 from ingest.transfer.ups_match import find_ups
-from ingest.ups.energy import EnergyMeter, Observation, Rating, find_rating, find_watts
-from ingest.ups.figures import FIGURES, find_identity, parse_figures
+from ingest.ups.energy import EnergyMeter, Observation
+from ingest.ups.figures import FIGURES, find_identity
 from ingest.ups.hourly import UPSERT_HOUR, UpsHour
+from ingest.ups.measurement import measure
 from ingest.ups.pending_rows import SAMPLES
 from ingest.ups.status import status_tokens
+from ingest.ups.watts import Rating
 
 SAMPLED_HERE = "there are samples of that time already"
 ORDER = "not later than the row before it"
@@ -99,10 +101,7 @@ class Samples:
             ups.meter.reset()  # that time is covered already, or a part of it
         if contains(recorded, record.at):
             return SAMPLED_HERE
-        figures = parse_figures(record.variables)
-        rating = find_rating(figures)
-        watts, rule = find_watts(figures, rating)
-        watts = None if watts is None else round(watts, 3)
+        figures, watts, rule, rating, _ = measure(record.variables)
         observation = Observation(record.at, record.at, watts, status_tokens(record.status), ups.interval_s)
         spans = ups.meter.add_observation(observation)
         if not is_new:

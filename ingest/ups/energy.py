@@ -1,57 +1,14 @@
-"""Watts behind a UPS, and what they sum up to. Pure.
+"""What the watts behind a UPS sum up to. Pure.
 
 It is the energy of the load behind the UPS, not that at the wall: charging and the losses of the UPS are
 not in it.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from ingest.ups.records import Figures
-
-MEASURED = "measured"
-LOAD_OF_WATTS = "load x nominal W"
-APPARENT = "VA x power factor"
-LOAD_OF_APPARENT = "load x nominal VA x power factor"
-POWER_FACTOR = 0.6  # assumed where neither the device nor the config gives one: that of 900 W at 1500 VA
 GAP_INTERVALS = 3  # samples further apart than this many intervals leave a gap
 QUARTER_S = 900
-
-
-@dataclass(frozen=True)
-class Rating:
-    """Nominal W and VA (None: not known) and the power factor to go by."""
-
-    realpower: float | None = None
-    power: float | None = None
-    power_factor: float = POWER_FACTOR
-
-
-def find_rating(
-    figures: Figures, realpower_nominal: float | None = None, power_factor: float | None = None
-) -> Rating:
-    """The Rating: what the device reports; where it does not, the two values of the config."""
-    reported = figures.get("output.powerfactor")
-    return Rating(
-        figures.get("ups.realpower.nominal") or realpower_nominal,
-        figures.get("ups.power.nominal") or None,
-        power_factor or (reported if reported and 0 < reported <= 1 else POWER_FACTOR),
-    )
-
-
-def find_watts(figures: Figures, rating: Rating) -> tuple[float | None, str | None]:
-    """(W, the rule that gave them), or (None, None) where nothing gives them."""
-    load = figures.get("ups.load")
-    if figures.get("ups.realpower") is not None:
-        return figures["ups.realpower"], MEASURED
-    if load is not None and rating.realpower:
-        return load * rating.realpower / 100, LOAD_OF_WATTS
-    if figures.get("ups.power") is not None:
-        return figures["ups.power"] * rating.power_factor, APPARENT
-    if load is not None and rating.power:
-        return load * rating.power * rating.power_factor / 100, LOAD_OF_APPARENT
-    return None, None
 
 
 def watt_hours(before: float | None, after: float | None, seconds: float) -> float | None:
@@ -64,13 +21,17 @@ def watt_hours(before: float | None, after: float | None, seconds: float) -> flo
 
 
 class Observation(NamedTuple):
-    """What one answered poll shows. `at` is unix seconds, `interval_s` when the next poll is due."""
+    """What one answered poll shows. `at` is unix seconds, `interval_s` when the next poll is due.
+
+    `on_battery`: in an outage, which a battery test is not.
+    """
 
     at: float
     monotonic: float
     watts: float | None
     tokens: frozenset[str]
     interval_s: float
+    on_battery: bool = False
 
 
 def covered_seconds(before: Observation, after: Observation) -> float | None:
@@ -93,6 +54,7 @@ class CoveredSpan(NamedTuple):
     seconds: float
     wh: float | None
     tokens: frozenset[str]
+    on_battery: bool
 
 
 class EnergyMeter:
@@ -122,7 +84,7 @@ class EnergyMeter:
             if before.watts is not None and observation.watts is not None:
                 slope = (observation.watts - before.watts) / seconds
                 wh = (before.watts + slope * ((start + end) / 2 - began)) * (end - start) / 3600
-            spans.append(CoveredSpan(self._hour_at(start), end - start, wh, before.tokens))
+            spans.append(CoveredSpan(self._hour_at(start), end - start, wh, before.tokens, before.on_battery))
         return spans
 
 

@@ -1,4 +1,4 @@
-"""The text for each event of a UPS. The names are upsmon's; the last five are ours."""
+"""The text for each event of a UPS. The names are upsmon's; those from VOLTAGE on are ours."""
 
 EVENT_WORDS = {
     "ONBATT": "on battery",
@@ -21,4 +21,4 @@ EVENT_WORDS = {
     "LOAD_HIGH": "load high",
 }
 # While one of these is open, the UPS needs attention; the status itself shows the others.
-ATTENTION_EVENTS = ("REPLBATT", "ALARM", "VOLTAGE", "INPUT_LOW", "CHARGE_LOW", "HOT", "LOAD_HIGH")
+ATTENTION_EVENTS = ("REPLBATT", "ALARM", "OVER", "VOLTAGE", "INPUT_LOW", "CHARGE_LOW", "HOT", "LOAD_HIGH")

@@ -135,7 +135,7 @@ class UpsHour:
         self.covered += span.seconds
         if span.wh is not None:
             self.wh = (self.wh or 0.0) + span.wh
-        if "OB" in span.tokens:
+        if span.on_battery:
             self.on_battery += span.seconds
         if "TRIM" in span.tokens:
             self.trim += span.seconds

@@ -3,14 +3,26 @@
 Keys of `ups: NAME: limits:`.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from statistics import median
+from typing import Any
 
 from ingest.ups.open_events import OpenEvents
 from ingest.ups.records import Figures
 
 MAINS_V = 230.0  # the mains that the default of input_voltage_min is meant for
-VOLTAGE_SAMPLES = 2  # consecutive samples out of range are VOLTAGE
+LEAST_MAINS_V = 60.0  # an input below it is DC, or no mains: there are no limits for it
+MAINS_NOMINALS = (100.0, 110.0, 115.0, 120.0, 127.0, 200.0, 208.0, 220.0, 230.0, 240.0)
+NOMINAL_TOLERANCE = 0.08  # how far the usual voltage may be from a nominal one
+LEARNING_SAMPLES, LEAST_SAMPLES = (
+    100,
+    3,
+)  # the usual voltage is the median of the first ones, of at least so many
+NORMAL_BAND = (0.78, 1.2)  # of the nominal voltage, where the UPS has no transfer voltages
+CONTRADICTION = 0.25  # a nominal voltage this far from the usual one is another device's
+OVERLOAD = 100.0  # % of load
 
 
 @dataclass(frozen=True)
@@ -37,14 +49,6 @@ class Limits:
         if low is not None and high is not None and low >= high:
             yield "input_transfer_low", "has to be less than input_transfer_high"
 
-    def input_range(self, figures: Figures) -> tuple[float | None, float | None]:
-        """The lowest and highest input voltage at which the UPS stays on mains, V; None: not known."""
-        low, high = self.input_transfer_low, self.input_transfer_high
-        return (
-            figures.get("input.transfer.low") if low is None else low,
-            figures.get("input.transfer.high") if high is None else high,
-        )
-
 
 DEFAULT_LIMITS = Limits()
 
@@ -53,7 +57,8 @@ DEFAULT_LIMITS = Limits()
 class Threshold:
     """One limit: crossing it is `event`.
 
-    `hysteresis` is how far a value has to come back before the event ends.
+    `hysteresis` is how far a value has to come back before the event ends. `covered_by`: while that event is
+    open, this one would be a second one for the same cause.
     """
 
     event: str
@@ -63,27 +68,26 @@ class Threshold:
     hysteresis: float
     text: str
     unit: str
+    covered_by: str = ""
 
     def value(self, figures: Figures) -> float | None:
         """The number that is compared, None where the UPS has none."""
-        for name in self.variables:
-            if name in figures:
-                return figures[name]
-        return None
+        return next((figures[name] for name in self.variables if name in figures), None)
 
     def is_crossed(self, value: float, limit: float, is_open: bool) -> bool:
         """Whether the value is beyond the limit or, while the event is open, not far enough back from it."""
         hysteresis = self.hysteresis if is_open else 0.0
         return value > limit - hysteresis if self.above else value < limit + hysteresis
 
-    def exceeds(self, value: float, other: float) -> bool:
-        """Whether a value is further beyond the limit than another one."""
-        return value > other if self.above else value < other
+    def further(self, value: float, other: float) -> float:
+        """The one of two values that is further beyond the limit."""
+        return max(value, other) if self.above else min(value, other)
 
 
 THRESHOLDS = (
-    Threshold("INPUT_LOW", ("input.voltage",), "input_voltage_min", False, 1.0, "input voltage below", "V"),
-    Threshold("CHARGE_LOW", ("battery.charge",), "charge_min", False, 1.0, "battery charge below", "%"),
+    Threshold(
+        "CHARGE_LOW", ("battery.charge",), "charge_min", False, 1.0, "battery charge below", "%", "LOWBATT"
+    ),
     Threshold(
         "HOT",
         ("ups.temperature", "battery.temperature"),
@@ -93,89 +97,200 @@ THRESHOLDS = (
         "temperature above",
         "°C",
     ),
-    Threshold("LOAD_HIGH", ("ups.load",), "load_max", True, 1.0, "load above", "%"),
+    Threshold("LOAD_HIGH", ("ups.load",), "load_max", True, 1.0, "load above", "%", "OVER"),
 )
 
 
-def effective_limit(threshold: Threshold, limits: Limits, figures: Figures) -> float | None:
-    """The limit for this UPS, None where it is off.
+class InputVoltage:
+    """What is normal at the input of one UPS: its own limits where they can be, else those of its mains.
 
-    That of the input follows the nominal voltage of 120 V mains.
+    `learned` is the nominal voltage that earlier samples showed, V. Of 719 devices of NUT's device dump
+    library 225 have transfer voltages; 18 of them cannot be right (0 and 0, 16 and 29, 340 and 460 at 227 V).
     """
-    limit: float | None = getattr(limits, threshold.limit)
-    nominal = figures.get("input.voltage.nominal")
-    if (
-        threshold.limit == "input_voltage_min"
-        and limit is not None
-        and limit == Limits.input_voltage_min
-        and nominal
-        and nominal < limit
-    ):
-        return round(limit * nominal / MAINS_V)
-    return limit
+
+    def __init__(self, limits: Limits = DEFAULT_LIMITS, learned: float | None = None) -> None:
+        self._limits, self.learned = limits, learned
+        self._samples: list[float] = []  # V on mains and within limits, until there are enough
+        self._believed: tuple[float | None, float | None] = (
+            None,
+            None,
+        )  # transfer voltages that can be right
+        self.is_measured = learned is not None  # an input voltage was seen
+        self._zero_on_mains = False  # the device says that it is on mains, at no voltage: it does not measure
+
+    def add_sample(self, figures: Figures, on_mains: bool) -> None:
+        """Learn from a full sample."""
+        volts = figures.get("input.voltage")
+        if volts is None:
+            return
+        if volts < LEAST_MAINS_V:
+            self._zero_on_mains = self._zero_on_mains or on_mains
+            return
+        self.is_measured = True
+        is_usual = on_mains and not _is_outside(volts, *self.transfer_range(figures))
+        if is_usual and self.learned is None and len(self._samples) < LEARNING_SAMPLES:
+            self._samples.append(volts)
+            if len(self._samples) == LEARNING_SAMPLES:
+                self.learned = self._usual()
+
+    def _usual(self) -> float | None:
+        """The nominal voltage nearest to the median of the samples, None where none is near."""
+        if len(self._samples) < LEAST_SAMPLES:
+            return None
+        usual = median(self._samples)
+        nearest = min(MAINS_NOMINALS, key=lambda nominal: abs(nominal - usual))
+        return nearest if abs(nearest - usual) <= NOMINAL_TOLERANCE * nearest else None
+
+    def nominal(self, figures: Figures) -> float | None:
+        """The nominal voltage: the device's of its input, of its output, else the usual one.
+
+        One that contradicts what is measured is not used: 6 devices of the library say 120 V at 230 V, or the
+        reverse, and 3 the voltage between phases.
+        """
+        usual = self.learned or self._usual()
+        for name in ("input.voltage.nominal", "output.voltage.nominal"):
+            nominal = figures.get(name, 0.0)
+            if nominal >= LEAST_MAINS_V and (usual is None or abs(nominal - usual) <= CONTRADICTION * usual):
+                return nominal
+        return usual
+
+    def transfer_range(self, figures: Figures) -> tuple[float | None, float | None]:
+        """The lowest and highest input voltage at which the UPS stays on mains, V; None: not known.
+
+        The config's come first. The device's are used where its nominal voltage, its usual one or the present
+        one lies between them: others are of another mains, or of the voltage between two phases.
+        """
+        low, high = (
+            number if number is not None and number >= LEAST_MAINS_V else None
+            for number in (figures.get("input.transfer.low"), figures.get("input.transfer.high"))
+        )
+        references = [
+            self.nominal(figures),
+            figures.get("input.voltage.nominal"),
+            figures.get("input.voltage"),
+        ]
+        references.append(median(self._samples) if self._samples else self.learned)
+        if any(volts is not None and (low or 0.0) < volts < (high or math.inf) for volts in references):
+            self._believed = (low, high)
+        elif (low, high) != self._believed:
+            low = high = None
+        own = self._limits
+        return (
+            low if own.input_transfer_low is None else own.input_transfer_low,
+            high if own.input_transfer_high is None else own.input_transfer_high,
+        )
+
+    def lowest(self, figures: Figures) -> float | None:
+        """The voltage below which the input is low, V: the config's, else the device's, else by its nominal
+        one."""
+        limit = self._limits.input_voltage_min
+        if limit is None or limit != Limits.input_voltage_min:
+            return limit
+        low, _ = self.transfer_range(figures)
+        nominal = self.nominal(figures)
+        return low if low is not None else round(limit * nominal / MAINS_V) if nominal else None
+
+    def is_present(self, figures: Figures) -> bool | None:
+        """Whether mains are there by the measured voltage; None where it is not measured."""
+        volts = figures.get("input.voltage")
+        if volts is None:
+            return None
+        nominal = self.nominal(figures)
+        if volts < LEAST_MAINS_V:
+            is_known = self.is_measured or (nominal is not None and not self._zero_on_mains)
+            return False if is_known else None
+        low, high = self.transfer_range(figures)
+        if low is None and high is None and nominal is not None:
+            low, high = (share * nominal for share in NORMAL_BAND)
+        return not _is_outside(volts, low, high)
 
 
 class LimitWatcher:
     """Opens and closes the events of one UPS whose figures are beyond their limits."""
 
-    def __init__(self, limits: Limits, open_events: OpenEvents) -> None:
-        self._limits, self._open = limits, open_events
-        self._out_of_range: list[tuple[float, float]] = []  # (at, V), of consecutive samples
+    def __init__(self, limits: Limits, voltage: InputVoltage, open_events: OpenEvents) -> None:
+        self._limits, self._voltage, self._open = limits, voltage, open_events
 
-    def apply_sample(self, at: float, figures: Figures, tokens: frozenset[str], contiguous: bool) -> None:
-        """Compare a full sample of `at`, unix seconds.
+    def apply_sample(self, at: float, figures: Figures, on_mains: bool, contiguous: bool) -> None:
+        """Compare a full sample of `at`, unix seconds. `on_mains` False: the UPS is on its battery.
 
         `contiguous`: no poll was missed since the one before.
         """
         for threshold in THRESHOLDS:
             self._apply_threshold(threshold, at, figures, contiguous)
-        self._apply_voltage(at, figures, tokens, contiguous)
+        self._apply_voltage(at, figures, on_mains, contiguous)
 
     def _apply_threshold(self, threshold: Threshold, at: float, figures: Figures, contiguous: bool) -> None:
-        value = threshold.value(figures)
-        limit = effective_limit(threshold, self._limits, figures)
-        if value is None or limit is None:
+        value, limit = threshold.value(figures), getattr(self._limits, threshold.limit)
+        if limit is None or (threshold.covered_by in self._open):
+            self._open.observe(threshold.event, False, at, contiguous)
+            return
+        if value is None:
             return
         event = self._open.get(threshold.event)
-        if not threshold.is_crossed(value, limit, event is not None):
-            if event is not None:
-                self._open.close(threshold.event, at)
-        elif event is None:
-            detail = f"{threshold.text} {limit:g} {threshold.unit}: {value:g} {threshold.unit}"
-            figures = {"limit": limit, "value": value, "extreme": value}
-            self._open.open(threshold.event, at, detail, figures, contiguous)
-        elif threshold.exceeds(value, event.figures.get("extreme", value)):
-            event.figures["extreme"] = value
-            self._open.mark_updated(event)
-
-    def _apply_voltage(self, at: float, figures: Figures, tokens: frozenset[str], contiguous: bool) -> None:
-        """VOLTAGE: on mains, with an input out of the range of transfer in consecutive samples."""
-        volts = figures.get("input.voltage")
-        low, high = self._limits.input_range(figures)
-        if volts is None or "OB" in tokens or not _is_outside(volts, low, high):
-            self._out_of_range = []
-            self._open.close("VOLTAGE", at)
-            return
-        before = self._out_of_range[-(VOLTAGE_SAMPLES - 1) :] if contiguous else []
-        self._out_of_range = [*before, (at, volts)]
-        event = self._open.get("VOLTAGE")
-        if event is not None:
-            seen = {
-                "lowest": min(event.figures.get("lowest", volts), volts),
-                "highest": max(event.figures.get("highest", volts), volts),
-            }
-            if not seen.items() <= event.figures.items():
-                event.figures |= seen
-                self._open.mark_updated(event)
-        elif len(self._out_of_range) >= VOLTAGE_SAMPLES:
-            bound = f"above {high:g} V" if high is not None and volts > high else f"below {low:g} V"
-            voltages = [volts for _, volts in self._out_of_range]
-            self._open.open(
-                "VOLTAGE",
-                self._out_of_range[0][0],
-                f"input voltage {bound}: {volts:g} V",
-                {"low": low, "high": high, "lowest": min(voltages), "highest": max(voltages)},
+        crossed = threshold.is_crossed(value, limit, event is not None)
+        extreme = threshold.further(value, self._open.figures_of(threshold.event).get("extreme", value))
+        text = f"{threshold.text} {limit:g} {threshold.unit}"
+        if event is not None and not crossed:
+            self._open.describe(
+                threshold.event, f"{text}: {event.figures['extreme']:g} {threshold.unit} at worst"
             )
+        self._open.observe(
+            threshold.event,
+            crossed,
+            at,
+            contiguous,
+            f"{text}: {value:g} {threshold.unit}",
+            {"limit": limit, "value": value, "extreme": extreme},
+        )
+
+    def _apply_voltage(self, at: float, figures: Figures, on_mains: bool, contiguous: bool) -> None:
+        """VOLTAGE: on mains, with an input out of the range of transfer; else INPUT_LOW. One of them at a
+        time."""
+        volts = figures.get("input.voltage")
+        low, high = self._voltage.transfer_range(figures)
+        least = self._voltage.lowest(figures)
+        if volts is None and on_mains:
+            return
+        is_measured = volts is not None and on_mains and self._voltage.is_present(figures) is not None
+        outside = is_measured and volts is not None and _is_outside(volts, low, high)
+        name = next((name for name in ("VOLTAGE", "INPUT_LOW") if name in self._open), "")
+        hysteresis = 1.0 if name == "INPUT_LOW" else 0.0
+        below = is_measured and volts is not None and least is not None and volts < least + hysteresis
+        name = name or ("VOLTAGE" if outside else "INPUT_LOW")
+        other = "INPUT_LOW" if name == "VOLTAGE" else "VOLTAGE"
+        self._open.observe(other, False, at, contiguous)
+        if volts is None or not (outside or below):
+            if name in self._open:
+                self._open.describe(name, _worst_voltage(self._open[name].figures))
+            self._open.observe(name, False, at, contiguous)
+            return
+        seen = self._open.figures_of(name)
+        is_high = high is not None and volts > high
+        bound = high if is_high else low if outside else least
+        self._open.observe(
+            name,
+            True,
+            at,
+            contiguous,
+            f"input voltage {'above' if is_high else 'below'} {bound:g} V: {volts:g} V",
+            {
+                "limit": bound,
+                "value": volts,
+                "lowest": min(seen.get("lowest", volts), volts),
+                "highest": max(seen.get("highest", volts), volts),
+            },
+        )
+
+
+def _worst_voltage(figures: Mapping[str, Any]) -> str:  # Any: it is the JSON of events.figures
+    """The detail of an input event that is over; '' where its figures are of an older version."""
+    limit, lowest, highest = (figures.get(name) for name in ("limit", "lowest", "highest"))
+    if limit is None or lowest is None or highest is None:
+        return ""
+    if highest > limit:
+        return f"input voltage above {limit:g} V: {highest:g} V at worst"
+    return f"input voltage below {limit:g} V: {lowest:g} V at worst"
 
 
 def _is_outside(volts: float, low: float | None, high: float | None) -> bool:

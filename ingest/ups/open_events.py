@@ -1,9 +1,20 @@
 """The open events of one UPS, and a record of what changed in them. Pure."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from ingest.ups.records import CLOSED, OPENED, UPDATED, Event, EventChange
+
+# These begin with the first poll that shows them, all others with the second one in a row.
+IMMEDIATE = frozenset(("ONBATT", "LOWBATT", "FSD", "COMMBAD"))
+
+
+class _Sighting(NamedTuple):
+    """An event that was seen once: when, whether its beginning was observed, and with which figures."""
+
+    at: float
+    complete: bool
+    figures: dict[str, Any]  # Any: it is the JSON of events.figures
 
 
 class OpenEvents(dict[str, Event]):
@@ -12,6 +23,7 @@ class OpenEvents(dict[str, Event]):
     def __init__(self, events: Iterable[Event] = ()) -> None:
         super().__init__((event.event, event) for event in events)
         self._changes: list[EventChange] = []
+        self._first_seen: dict[str, _Sighting] = {}
 
     def open(
         self,
@@ -34,22 +46,66 @@ class OpenEvents(dict[str, Event]):
             event.ended = max(at, event.started)
             self._changes.append(EventChange(CLOSED, event))
 
-    def set(
+    def observe(
         self,
         name: str,
         active: bool,
         at: float,
-        complete: bool,
+        contiguous: bool,
         detail: str = "",
         figures: dict[str, Any] | None = None,  # Any: it is the JSON of events.figures
     ) -> None:
-        """Open an event that is active and not open yet; close one that is not active."""
-        if active == (name in self):
-            return
-        if active:
-            self.open(name, at, detail, figures, complete)
-        else:
+        """Take what a poll shows of an event: open it, give it its present detail and figures, or close it.
+
+        It opens at the second of two polls in a row, from the first one on; those of IMMEDIATE at the first.
+        `contiguous`: no poll was missed since the one before.
+        """
+        if not active:
+            self._first_seen.pop(name, None)
             self.close(name, at)
+        elif name in self:
+            self.describe(name, detail, figures)
+        else:
+            first = self._first_seen.pop(name, None) if contiguous else None
+            if first is not None or name in IMMEDIATE:
+                started, complete, _ = first or (at, contiguous, {})
+                self.open(name, started, detail, figures, complete)
+            else:
+                self._first_seen[name] = _Sighting(at, contiguous, figures or {})
+
+    def confirm(self, names: Iterable[str]) -> None:
+        """Open those of these events that were seen once: polls in between, not handed on, showed them
+        too."""
+        for name in names:
+            if name in self._first_seen:
+                started, complete, figures = self._first_seen.pop(name)
+                self.open(name, started, figures=figures, complete=complete)
+
+    def figures_of(self, name: str) -> dict[str, Any]:  # Any: as above
+        """The figures of an event that is open, or was seen once; {} for another."""
+        if name in self:
+            return self[name].figures
+        return self._first_seen[name].figures if name in self._first_seen else {}
+
+    def describe(
+        self,
+        name: str,
+        detail: str,
+        figures: dict[str, Any] | None = None,  # Any: as above
+    ) -> None:
+        """Bring the detail and figures of an open event in line with the present; '' leaves the detail."""
+        event = self[name]
+        if (detail and detail != event.detail) or not (figures or {}).items() <= event.figures.items():
+            event.detail = detail or event.detail
+            event.figures |= figures or {}
+            self.mark_updated(event)
+
+    def rename(self, name: str, new: str) -> None:
+        """Make an open event one of another kind, for which it was mistaken."""
+        event = self.pop(name)
+        event.event = new
+        self[new] = event
+        self.mark_updated(event)
 
     def mark_updated(self, event: Event) -> None:
         """Record that the detail or figures of an event changed."""
@@ -58,6 +114,12 @@ class OpenEvents(dict[str, Event]):
     def mark_incomplete(self, event: Event) -> None:
         """Record that a part of an event was not observed."""
         event.complete = False
+        self.mark_updated(event)
+
+    def withdraw(self, event: Event) -> None:
+        """Remove an event that was none."""
+        self.pop(event.event, None)
+        event.withdrawn = True
         self.mark_updated(event)
 
     def take_changes(self) -> list[EventChange]:

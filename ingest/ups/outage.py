@@ -61,9 +61,12 @@ class OutageFigures:
                 figures[name] = min(figures.get(name, sample[variable]), sample[variable])
         if watts_rule:
             figures["watts_rule"] = watts_rule
-        if "LB" in observation.tokens and not figures["low_battery"]:
-            figures["low_battery"] = 1
-            figures["seconds_to_low"] = figures["seconds"]
+
+    def add_low_battery(self) -> None:
+        """The battery is low at the last sample."""
+        if not self.figures["low_battery"]:
+            self.figures["low_battery"] = 1
+            self.figures["seconds_to_low"] = self.figures["seconds"]
 
     def _add_battery(self, sample: Figures) -> None:
         figures = self.figures

@@ -34,7 +34,10 @@ INSERT_RUN = "insert into polls (ups, started_at, ended_at, count, outcome, deta
 UPDATE_RUN = "update polls set ended_at = ?, count = ? where id = ?"
 INSERT_EVENT = """insert into events (event, ups, started_at, ended_at, complete, detail, figures)
 values (?, ?, ?, ?, ?, ?, ?)"""
-UPDATE_EVENT = "update events set ended_at = ?, complete = ?, detail = ?, figures = ? where id = ?"
+UPDATE_EVENT = "update events set event = ?, ended_at = ?, complete = ?, detail = ?, figures = ? where id = ?"
+DELETE_EVENT = "delete from events where id = ?"
+UPSERT_ODDITY = """insert into oddities (at, ups, variable, reason) values (?, ?, ?, ?)
+on conflict (ups, variable) where ups is not null do update set at = excluded.at, reason = excluded.reason"""
 UNCONFIGURE = "update ups set configured = 0 where id = ?"
 KEPT = ("first_seen_at",)  # where the file has one, an import may have set an earlier one
 SET = (f"{name} = coalesce({f'{name}, ?' if name in KEPT else f'?, {name}'})" for name in COLUMNS)
@@ -89,6 +92,7 @@ class PendingRows:
         self.runs: dict[PollRun, TrackedUps] = {}
         self.events: dict[Event, TrackedUps] = {}
         self.controls: dict[TrackedUps, UpsControls] = {}
+        self.oddities: dict[tuple[TrackedUps, str], tuple[str, str]] = {}  # (ups, variable) -> (at, reason)
         self._ids: dict[TrackedUps, int] = {}
         self._row_ids: dict[PollRun | Event, int] = {}
         self._totals: dict[tuple[TrackedUps, str], UpsHour] = {}
@@ -112,6 +116,10 @@ class PendingRows:
             flat += (at, id_of(ups), status, *figures, watts, rule)
         SAMPLES.append(connection, flat)
         self._write_variables(connection)
+        connection.executemany(
+            UPSERT_ODDITY,
+            [(at, id_of(ups), variable, reason) for (ups, variable), (at, reason) in self.oddities.items()],
+        )
         for ups, controls in self.controls.items():
             self._write_controls(connection, ups, controls)
         self._row_ids = {**self._write_runs(connection), **self._write_events(connection)}
@@ -122,6 +130,7 @@ class PendingRows:
             "polls": self.runs,
             "events": self.events,
             "ups_controls": self.controls,
+            "oddities": self.oddities,
         }
         return {topic for topic, rows in written.items() if rows}
 
@@ -227,6 +236,9 @@ class PendingRows:
     def _write_events(self, connection: sqlite3.Connection) -> dict[PollRun | Event, int]:
         ids: dict[PollRun | Event, int] = {}
         for event, ups in self.events.items():
+            if event.withdrawn:
+                connection.execute(DELETE_EVENT, (event.id,))
+                continue
             figures = json.dumps({name: value for name, value in event.figures.items() if value is not None})
             ended_at = format_utc(event.ended) if event.ended else None
             row = (ended_at, int(event.complete), event.detail, figures)
@@ -234,7 +246,7 @@ class PendingRows:
                 head = (event.event, self._id_of(ups), format_utc(event.started))
                 ids[event] = _last_id(connection.execute(INSERT_EVENT, (*head, *row)))
             else:
-                connection.execute(UPDATE_EVENT, (*row, event.id))
+                connection.execute(UPDATE_EVENT, (event.event, *row, event.id))
         return ids
 
 

@@ -45,17 +45,6 @@ class Poll:
         return self.outcome not in (OK, WAIT)
 
 
-class Measurement(NamedTuple):
-    """What the variables of a full poll amount to.
-
-    `watts_rule` is how the W came about, as `energy` has it.
-    """
-
-    figures: Figures
-    watts: float | None = None
-    watts_rule: str | None = None
-
-
 @dataclass(slots=True)
 class InstantCommand:
     """An instant command that was sent to a UPS.
@@ -119,7 +108,7 @@ class PollRun:
 
 @dataclass(eq=False, slots=True)
 class Event:
-    """One row of `events`. Times are unix seconds; `ended` None: ongoing."""
+    """One row of `events`. Times are unix seconds; `ended` None: ongoing. `withdrawn`: it was none."""
 
     event: str
     started: float
@@ -128,6 +117,7 @@ class Event:
     detail: str = ""
     figures: dict[str, Any] = field(default_factory=dict)  # Any: it is the JSON of the column
     id: int | None = None
+    withdrawn: bool = False
 
 
 class EventChange(NamedTuple):

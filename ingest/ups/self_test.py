@@ -7,15 +7,36 @@ import re
 from typing import NamedTuple
 
 from ingest.ups.records import Variables
+from ingest.ups.status import TEST_WORDS
 
-RUNNING = re.compile(r"in progress|progressing|running|testing", re.IGNORECASE)
+RUNNING = re.compile(r"in ?progress|progressing|running|testing|^\s*(?:ip|pending)\s*$", re.IGNORECASE)
 NEVER = re.compile(
-    r"no test|never|not (?:yet )?(?:performed|run|started)|^\s*(?:none|unknown|n/?a)?\s*$", re.IGNORECASE
+    r"no test|never|not (?:yet )?(?:performed|run|started|done)|^\s*(?:no|none|idle|unknown|n/?a|0)?\s*$",
+    re.IGNORECASE,
 )
-SCHEDULED = re.compile(r"scheduled|pending", re.IGNORECASE)
+SCHEDULED = re.compile(r"scheduled|invalid ?test|refused|impossible", re.IGNORECASE)
+# "Test passed - Result: Failed" is one driver's text for a failure: what failed is looked for first.
+FAILED = re.compile(
+    r"fail|error|\bbad\b|not ok|replace|change battery|disconnected|weak|^(?:ng|bt)$", re.IGNORECASE
+)
+WARNED = re.compile(r"\bwarn|^wn$", re.IGNORECASE)
+NO_FAULT = re.compile(r"\b(?:no|without|0) (?:fail|error|warn)|not (?:fail|bad)", re.IGNORECASE)
 RESULT_TIMEOUT_S = 900  # a test that we ordered and that shows no result by then is given up
-# What a poll means for the TEST event. MISSED: a test began and ended between two polls.
-STARTED, FINISHED, MISSED, NO_RESULT = "started", "finished", "missed", "no result"
+LONGEST_S = 6 * 3600.0  # of a test in progress; a deep test runs the battery down
+LONGEST_ON_MAINS_S = 900.0  # of the word TEST on mains: drivers leave it there when the test is over
+# What a poll means for the TEST event. SEEN: a test, for the first time; the next poll starts the event.
+# MISSED: a test began and ended between two polls. STUCK: it has been in progress for longer than any test.
+SEEN, STARTED, FINISHED = "seen", "started", "finished"
+MISSED, NO_RESULT, STUCK = "missed", "no result", "stuck"
+
+
+def test_verdict(result: str | None) -> str:
+    """'failed', 'warning' or '' for a text of ups.test.result: '' where it is neither, or no test has
+    ended."""
+    if not result or any(pattern.search(result) for pattern in (RUNNING, NEVER, SCHEDULED, NO_FAULT)):
+        return ""
+    result = result.strip()
+    return "failed" if FAILED.search(result) else "warning" if WARNED.search(result) else ""
 
 
 class SelfTestReport(NamedTuple):
@@ -51,32 +72,57 @@ class SelfTest:
 
     def __init__(self, report: SelfTestReport = NO_REPORT) -> None:
         self._report = report  # the last values known
-        self._ordered: float | None = None  # monotonic seconds
+        self._ordered: float | None = None  # monotonic seconds, as the next one
+        self._since: float | None = None  # a test is shown since
+        self._is_stuck = False
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the last report is that of a test in progress."""
+        return self._report.is_running and not self._is_stuck
 
     def order(self, monotonic: float) -> None:
         """Note that a command of ours started a test."""
         self._ordered = monotonic
 
-    def apply_poll(
-        self, tokens: frozenset[str], variables: Variables | None, monotonic: float, is_open: bool
-    ) -> str | None:
-        """STARTED, FINISHED, MISSED, NO_RESULT or None. `variables` None: a poll of the status alone."""
-        if variables is None:
-            return STARTED if "TEST" in tokens and not is_open else None
-        report = SelfTestReport(variables.get("ups.test.result"), variables.get("ups.test.date"))
+    def read_report(self, variables: Variables | None) -> SelfTestReport:
+        """Take the report of a full poll; the one before is returned."""
         before = self._report
-        self._report = SelfTestReport(
-            before.result if report.result is None else report.result,
-            before.date if report.date is None else report.date,
-        )
-        if "TEST" in tokens or report.is_running:
-            return None if is_open else STARTED
+        if variables is not None:
+            result, date = variables.get("ups.test.result"), variables.get("ups.test.date")
+            self._report = SelfTestReport(
+                before.result if result is None else result, before.date if date is None else date
+            )
+        return before
+
+    def apply_poll(
+        self, tokens: frozenset[str], before: SelfTestReport, monotonic: float, is_open: bool, on_mains: bool
+    ) -> str | None:
+        """What the poll means, None for nothing new. `before`: of `read_report`. `on_mains`: mains feed the
+        load."""
+        report = self._report
         changed = report.differs_from(before)
+        if tokens & TEST_WORDS or report.is_running:
+            return self._go_on(report.is_running, monotonic, is_open, on_mains)
+        self._since, self._is_stuck = None, False
         if is_open:
             return self._end(before, changed, monotonic)
         if changed and (report.has_result or report.date != before.date):
             return MISSED
         return None
+
+    def _go_on(self, is_reported: bool, monotonic: float, is_open: bool, on_mains: bool) -> str | None:
+        """A test is shown: by its result (`is_reported`), or by the word alone."""
+        if self._is_stuck:
+            return None
+        if self._since is None:
+            self._since = monotonic
+            return None if is_open else SEEN
+        longest = LONGEST_ON_MAINS_S if on_mains and not is_reported else LONGEST_S
+        if monotonic - self._since > longest:
+            self._is_stuck, self._ordered = True, None
+            return STUCK
+        return None if is_open else STARTED
 
     def _end(self, before: SelfTestReport, changed: bool, monotonic: float) -> str | None:
         """What becomes of an open test that is not running now."""

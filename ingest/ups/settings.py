@@ -37,3 +37,6 @@ class UpsSettings:
             yield "realpower_nominal", "has to be more than 0 W"
         if self.power_factor is not None and not 0 < self.power_factor <= 1:
             yield "power_factor", "has to be more than 0 and at most 1"
+
+
+NO_SETTINGS = UpsSettings()

@@ -11,8 +11,10 @@ from typing import Any
 
 from ingest.db.reserved_ids import imports_seen
 from ingest.db.time import LocalTime, format_utc
-from ingest.ups.energy import Observation, find_rating, find_watts
-from ingest.ups.figures import FIGURES, parse_figures
+from ingest.ups.energy import Observation
+from ingest.ups.figures import FIGURES
+from ingest.ups.mains import Mains
+from ingest.ups.measurement import Measurement, measure
 from ingest.ups.pending_rows import HistoryRow, PendingRows, SampleRow, VariableRow
 from ingest.ups.records import (
     CLOSED,
@@ -23,7 +25,6 @@ from ingest.ups.records import (
     EventChange,
     Figures,
     InstantCommand,
-    Measurement,
     Poll,
     PollRun,
     UpsControls,
@@ -148,8 +149,11 @@ class UpsStore:
             ups.columns["first_seen_at"] = ups.columns["first_seen_at"] or at
         measurement = None
         if poll.outcome == OK and poll.variables is not None:
-            measurement = self._add_sample(ups, poll, poll.variables, at)
+            measurement = measure(poll.variables, ups.own)
         self._add_events(ups, ups.machine.apply_poll(poll, measurement))
+        ups.update_mains()
+        if poll.variables is not None and measurement is not None:
+            self._add_sample(ups, poll, poll.variables, measurement)
 
     def _count(self, ups: TrackedUps, poll: Poll) -> None:
         """Add the poll, and the coalesced ones before it, to the run of polls."""
@@ -172,24 +176,30 @@ class UpsStore:
         self._pending.runs[run] = ups
         return run
 
-    def _add_sample(self, ups: TrackedUps, poll: Poll, variables: Variables, at: str) -> Measurement:
-        figures = parse_figures(variables)
-        rating = find_rating(figures, ups.own.realpower_nominal, ups.own.power_factor)
-        watts, rule = find_watts(figures, rating)
-        watts = None if watts is None else round(watts, 3)
-        ups.update_identity(variables, rating)
+    def _add_sample(
+        self, ups: TrackedUps, poll: Poll, variables: Variables, measurement: Measurement
+    ) -> None:
+        at, figures = format_utc(poll.at), measurement.figures
+        watts, rule = measurement.watts, measurement.watts_rule
+        ups.update_identity(variables, measurement.rating)
         ups.columns["last_sample_at"] = at
+        ups.columns["first_seen_at"] = ups.columns["first_seen_at"] or at
         values = [figures.get(name) for name in FIGURES]
         self._pending.samples.append(SampleRow(at, ups, poll.status, values, watts, rule))
-        observation = Observation(poll.at, poll.monotonic, watts, status_tokens(poll.status), poll.interval_s)
+        on_battery = ups.machine.mains is Mains.BATTERY
+        tokens = status_tokens(poll.status)
+        observation = Observation(poll.at, poll.monotonic, watts, tokens, poll.interval_s, on_battery)
         for span in ups.meter.add_observation(observation):
             self._pending.hour(ups, span.hour_at).add_span(span)
         self._pending.hour(ups, self._hour_at(poll.at)).add_sample(figures, watts, rule)
         ups.set_writable(poll.writable, poll.settings)
         self._add_variables(ups, variables, at)
-        if self._logging_enabled and log.isEnabledFor(logging.INFO):
-            log.info("%s", sample_line(ups.name, poll.status, figures, watts))
-        return Measurement(figures, watts, rule)
+        for variable, reason in ups.new_oddities(measurement.implausible):
+            self._pending.oddities[ups, variable] = (at, reason)
+            if self._logging_enabled:
+                log.warning("%s: not used: %s", ups.name, reason)
+        if self._logging_enabled and log.isEnabledFor(logging.DEBUG):
+            log.debug("%s", sample_line(ups.name, poll.status, figures, watts))
 
     def _add_variables(self, ups: TrackedUps, variables: Variables, at: str) -> None:
         """What changed gets its time, and a row of history where it is a setting."""

@@ -2,19 +2,22 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ingest.db.time import parse_utc
-from ingest.ups.energy import EnergyMeter, Rating
+from ingest.ups.energy import EnergyMeter
 from ingest.ups.event_machine import EventMachine
-from ingest.ups.figures import FIGURES, find_identity, parse_value
+from ingest.ups.figures import FIGURES, find_identity
 from ingest.ups.hourly import UpsHour
+from ingest.ups.limits import InputVoltage
+from ingest.ups.plausible import parse_value
 from ingest.ups.records import Event, PollRun, Variables
-from ingest.ups.self_test import SelfTestReport
+from ingest.ups.self_test import SelfTestReport, test_verdict
 from ingest.ups.setting_values import Setting
-from ingest.ups.settings import UpsSettings
+from ingest.ups.settings import NO_SETTINGS, UpsSettings
+from ingest.ups.watts import Rating
 
 COLUMNS = (
     "mfr",
@@ -30,9 +33,12 @@ COLUMNS = (
     "outcome_at",
     "first_seen_at",
     "last_sample_at",
+    "mains",
+    "mains_nominal",
+    "test_verdict",
 )
+MAX_TEXT = 40  # characters of a refused text
 SELECT = f"select id, name, source, address, label, {', '.join(COLUMNS)} from ups"
-NO_SETTINGS = UpsSettings()
 DEVICE_IDENTITY = frozenset(
     (
         "device.mfr",
@@ -95,6 +101,7 @@ class TrackedUps:
         )
         self.hours: dict[str, UpsHour] = {}  # hour_at -> the hour as the file has it, the last two
         self.meter = EnergyMeter(hour_at)
+        self.odd: dict[str, str] = {}  # variable -> why its last text that could not be was refused
         self.machine = self._make_machine(())
 
     def _make_machine(self, open_events: Iterable[Event]) -> EventMachine:
@@ -102,8 +109,13 @@ class TrackedUps:
         result, date = (
             held[name][0] if name in held else None for name in ("ups.test.result", "ups.test.date")
         )
+        nominal = self.columns["mains_nominal"]
         return EventMachine(
-            self.own.limits, self.own.discharging_is_outage, open_events, SelfTestReport(result, date)
+            self.own.limits,
+            self.own.discharging_is_outage,
+            open_events,
+            SelfTestReport(result, date),
+            InputVoltage(self.own.limits, nominal if isinstance(nominal, float) else None),
         )
 
     def resume(
@@ -140,6 +152,13 @@ class TrackedUps:
                 self.columns[name] = text
         self.columns["realpower_nominal"], self.columns["power_nominal"] = rating.realpower, rating.power
         self.columns["power_factor"] = rating.power_factor
+        if "ups.test.result" in variables:
+            self.columns["test_verdict"] = test_verdict(variables["ups.test.result"])
+
+    def update_mains(self) -> None:
+        """Take what the event machine concludes about the mains."""
+        self.columns["mains"] = self.machine.mains.value
+        self.columns["mains_nominal"] = self.machine.voltage.learned
 
     def set_writable(self, writable: frozenset[str] | None, settings: frozenset[str] | None) -> None:
         """Take which variables can be set, and which ones are settings besides; None: as before."""
@@ -148,6 +167,15 @@ class TrackedUps:
         self._writable = self._writable if writable is None else writable
         self._settings = self._settings if settings is None else settings
         self._history = (self._writable | self._settings | DEVICE_IDENTITY) - MEASURED
+
+    def new_oddities(self, implausible: Mapping[str, tuple[str, str]]) -> list[tuple[str, str]]:
+        """(variable, reason) of each variable whose text is refused for a new reason."""
+        found = []
+        for variable, (text, why) in implausible.items():
+            if self.odd.get(variable) != why:
+                self.odd[variable] = why
+                found.append((variable, f"{variable} = {text[:MAX_TEXT]}: {why}"))
+        return found
 
     def update_variables(self, variables: Variables) -> list[VariableChange]:
         """Take the variables of a full poll; what changed is returned."""

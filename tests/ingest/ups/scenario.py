@@ -1,9 +1,8 @@
 """A made-up course of one UPS, applied to an EventMachine second by second, without waiting."""
 
-from ingest.ups.energy import Rating, find_watts
 from ingest.ups.event_machine import EventMachine
-from ingest.ups.figures import parse_figures
-from ingest.ups.records import CLOSED, OPENED, Event, InstantCommand, Measurement, Poll
+from ingest.ups.measurement import measure
+from ingest.ups.records import CLOSED, OPENED, Event, InstantCommand, Poll
 from ingest.ups.status import is_discharging, status_tokens
 
 START = 1_800_000_000.0
@@ -34,9 +33,10 @@ class Scenario:
         self.at += after
         self.variables |= {name.replace("_", "."): str(value) for name, value in variables.items()}
         answer = self.variables | {"ups.status": status}
-        figures = parse_figures(answer)
-        measurement = Measurement(figures, *find_watts(figures, Rating(figures.get("ups.realpower.nominal"))))
-        return self._apply(self._poll(self._interval(status), status=status, variables=answer), measurement)
+        if not status:
+            del answer["ups.status"]
+        poll = self._poll(self._interval(status), status=status, variables=answer)
+        return self._apply(poll, measure(answer))
 
     def status(self, status, after=2.0):
         self.at += after

@@ -3,9 +3,11 @@
 import pytest
 
 from ingest.db.time import LocalTime
-from ingest.ups.energy import EnergyMeter, Observation, Rating, find_rating, find_watts
-from ingest.ups.figures import parse_figures, parse_value
+from ingest.ups.energy import EnergyMeter, Observation
+from ingest.ups.measurement import measure
+from ingest.ups.plausible import parse_value
 from ingest.ups.status import describe_status, is_discharging, status_tokens
+from ingest.ups.watts import Rating, find_rating
 from tests.ingest.ups.scenario import START
 
 OL = frozenset(["OL"])
@@ -49,18 +51,15 @@ def test_numbers_are_read_leniently_and_nothing_else_is_one(text, number):
     ],
 )
 def test_watts_and_the_rule_that_gave_them(variables, watts, rule):
-    figures = parse_figures(variables)
-    assert find_watts(figures, find_rating(figures)) == (
-        pytest.approx(watts) if watts is not None else None,
-        rule,
-    )
+    found = measure(variables)
+    assert (found.watts, found.watts_rule) == (pytest.approx(watts) if watts is not None else None, rule)
 
 
-def test_the_config_fills_what_the_device_does_not_say_and_no_more():
+def test_the_config_overrules_what_the_device_reports():
     assert find_rating({}, 900, 0.7) == Rating(900, None, 0.7)
-    assert find_rating({"ups.realpower.nominal": 960.0, "output.powerfactor": 0.8}, 900) == Rating(
-        960, None, 0.8
-    )
+    reported = {"ups.realpower.nominal": 960.0, "output.powerfactor": 0.8}
+    assert find_rating(reported, 900) == Rating(900, None, 0.8)
+    assert find_rating(reported) == Rating(960, None, 0.8)
 
 
 def meter(timezone="Europe/Rome"):
@@ -131,8 +130,8 @@ def test_time_is_covered_without_watts_too():
         ("OL PURPLE", {"OL", "PURPLE"}, "on mains, PURPLE"),
         ("WAIT", set(), "no data yet"),
         ("OL WAIT", set(), "on mains, no data yet"),
-        ("", set(), ""),
-        (None, set(), ""),
+        ("", set(), "status not reported"),
+        (None, set(), "status not reported"),
     ],
 )
 def test_a_status_is_a_set_of_words(text, words, told):

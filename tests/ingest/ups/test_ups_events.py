@@ -184,7 +184,7 @@ def test_a_word_that_is_an_event(word):
     assert ups.event(word).ended - ups.event(word).started == 6
 
 
-def test_alarm_keeps_its_texts():
+def test_an_alarm_has_its_present_text_and_keeps_the_others():
     ups = (
         Scenario()
         .full("OL")
@@ -192,7 +192,8 @@ def test_alarm_keeps_its_texts():
         .full("ALARM OL", 0.1, ups_alarm="fan failed")
         .full("ALARM OL", ups_alarm="hot")
     )
-    assert ups.event("ALARM").detail == "fan failed; hot"
+    alarm = ups.event("ALARM")
+    assert alarm.detail == "hot" and alarm.figures["texts"] == ["fan failed", "hot"]
     assert ups.full("OL", ups_alarm="").event("ALARM").ended == ups.at
 
 
@@ -220,7 +221,7 @@ def test_overload_by_word_and_by_load():
 )
 def test_the_monitors_thresholds_are_the_defaults(event, name, good, bad):
     ups = (
-        Scenario()
+        Scenario(input_voltage_nominal=230)
         .full("OL", **{name: good})
         .full("OL", **{name: bad})
         .full("OL", **{name: bad})
@@ -232,7 +233,7 @@ def test_the_monitors_thresholds_are_the_defaults(event, name, good, bad):
 
 def test_a_value_at_its_limit_does_not_flap():
     ups = Scenario().full("OL", ups_load=79)
-    for load in (81, 80, 81, 79.5, 81):
+    for load in (81, 81, 80, 81, 79.5, 81):
         ups.full("OL", ups_load=load)
     assert names(ups) == ["LOAD_HIGH"]
 
@@ -243,6 +244,7 @@ def test_limits_can_be_changed_and_switched_off():
         Scenario(EventMachine(limits))
         .full("OL")
         .full("OL", ups_temperature=45, battery_charge=5)
+        .full("OL", ups_temperature=51)
         .full("OL", ups_temperature=51)
     )
     assert names(ups) == ["HOT"]
@@ -354,7 +356,7 @@ def test_a_test_that_never_tells_a_result_is_given_up():
 
 
 def test_a_failed_poll_marks_what_is_open_once():
-    ups = Scenario().full("OL").full("OL BYPASS").failed().failed().failed()
+    ups = Scenario().full("OL").full("OL BYPASS").full("OL BYPASS").failed().failed().failed()
     assert ups.changes.count((UPDATED, "BYPASS")) == 1 and not ups.event("BYPASS").complete
 
 

@@ -1,0 +1,47 @@
+"""How serious each state and event is: the one table, for pages, `attention`, metrics and whatever tells
+people.
+
+`Critical`: what is fed is about to lose its power, or has. `Warning`: somebody should look at it.
+"""
+
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """What pages show; the order is that of `RANK`."""
+
+    CRITICAL = "Critical"
+    WARNING = "Warning"
+    OK = "OK"
+
+
+RANK = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.OK: 2}
+EVENT_SEVERITY = {
+    "FSD": Severity.CRITICAL,
+    "LOWBATT": Severity.CRITICAL,
+    "OVER": Severity.CRITICAL,
+    "ONBATT": Severity.WARNING,
+    "COMMBAD": Severity.WARNING,
+    "REPLBATT": Severity.WARNING,
+    "OFF": Severity.WARNING,
+    "BYPASS": Severity.WARNING,
+    "ALARM": Severity.WARNING,
+    "VOLTAGE": Severity.WARNING,
+    "INPUT_LOW": Severity.WARNING,
+    "CHARGE_LOW": Severity.WARNING,
+    "HOT": Severity.WARNING,
+    "LOAD_HIGH": Severity.WARNING,
+    "PHASE_LOST": Severity.WARNING,
+    "AMBIENT": Severity.WARNING,
+    "GATEWAY_LOST": Severity.CRITICAL,
+    "NODE_SILENT": Severity.WARNING,
+    "NODE_BATTERY_LOW": Severity.WARNING,
+    "OTA_FAILED": Severity.WARNING,
+    "CLOCK_STEP": Severity.WARNING,
+}
+CRITICAL_RUNTIME_S = 300  # on battery with less than this left, or below the device's own limit, is critical
+
+
+def event_severity(event: str) -> Severity:
+    """The severity of an event; OK for those that are routine (TEST, CAL, TRIM, BOOST, INPUT_SOURCE ...)."""
+    return EVENT_SEVERITY.get(event, Severity.OK)
