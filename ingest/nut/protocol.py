@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 _NAME = r"[^\s\"\\\x00-\x1f\x7f]+"
-_QUOTED = r"\"(?:[^\"\\\x00-\x1f\x7f]|\\[\"\\])*\""
+_QUOTED = r"\"(?:[^\"\\\x00-\x1f\x7f]|\\[\"\\#])*\""
 _PLAIN = r"[A-Za-z0-9._@-]+"  # what every server takes for one argument; upsd's own parser splits at = and #
 _REQUEST = re.compile(
     rf"""VER|HELP|STARTTLS|LOGIN\ {_NAME}
@@ -22,8 +22,11 @@ TRACKED = re.compile(r"OK TRACKING (\S+)")
 
 
 def quote(value: object) -> str:
-    """Return a value as one argument of a request."""
-    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """Return a value as one argument of a request.
+
+    NUT's parser takes `#` in quotes for an error unless it is escaped, and then answers nothing.
+    """
+    return '"' + re.sub(r'(["\\#])', r"\\\1", str(value)) + '"'
 
 
 def credential(text: str) -> str:

@@ -57,6 +57,9 @@ def invalid_value_reason(setting: Setting, value: str, now: str = "") -> str | N
     """Why a variable that is `now` does not take a value; None where it does."""
     if CONTROL_CHARACTER.search(value):
         return "has a control character in it"
+    if value.endswith(('"', "\\")):
+        # NUT's drivers report values unescaped (dstate_setinfo): upsd takes what follows for a part of it.
+        return "ends with a quote or a backslash: drivers of NUT report it so that the next report is lost"
     if not value and not setting.is_text:
         return "is empty"
     if setting.choices and value not in setting.choices:

@@ -11,13 +11,16 @@ from ingest.config.model import NutServerSettings, UpsSettings
 from ingest.db.connection import connect
 from ingest.db.time import format_utc, parse_utc
 from ingest.schema.migrate import migrate
+from ingest.ups.commands import EP20_COMMANDS
 from tests.plugins.site_helpers import ACCESS, BROWSER, READER, bearer
 from tests.plugins.ups_house import House
 
 QUICK = "test.battery.start.quick"
+VALUED = ("test.battery.start", "shutdown.return", "outlet.1.load.off.delay", "vendor.blink")
+PLACED = ("outlet.group.1.load.cycle", "device.1.outlet.2.load.off", "outlet.1.load.on")
 LISTED = {
     "rack@closet": UpsSettings(
-        commands=(QUICK, "load.off", "beeper.off"),
+        commands=(QUICK, "load.off", "beeper.off", *VALUED, *PLACED),
         settings=("battery.charge.low", "input.transfer.low", "ups.beeper.status", "input.voltage.nominal"),
     ),
 }
@@ -25,6 +28,7 @@ CONTROLS = [
     ("command", QUICK, "", "", "[]", "[]"),
     ("command", "load.off", "", "", "[]", "[]"),
     ("command", "beeper.mute", "", "", "[]", "[]"),
+    *(("command", name, "", "", "[]", "[]") for name in (*VALUED, *PLACED)),
     ("setting", "battery.charge.low", "", "RW STRING:10", "[]", "[]"),
     ("setting", "input.transfer.low", "", "RW RANGE NUMBER", "[]", '[["160", "184"]]'),
     ("setting", "ups.beeper.status", "", "RW ENUM NUMBER", '["enabled", "disabled"]', "[]"),
@@ -208,6 +212,129 @@ def test_unlisted_or_invalid_orders_are_refused_with_a_message(site, path, field
     assert response.status_code == status and words in response.json()["errors"][0], response.text
     assert orders(site) == []
     assert site.rows("select actor, action, outcome from audit")[0][2].startswith("refused: ")
+
+
+@pytest.mark.parametrize(
+    ("command", "value", "confirm", "message"),
+    [
+        ("test.battery.start", "60", False, "Start a battery test: 60 s queued for Rack"),
+        ("test.battery.start", 60, False, "Start a battery test: 60 s queued for Rack"),
+        ("test.battery.start", "600", True, "Start a battery test: 600 s queued for Rack"),
+        (
+            "shutdown.return",
+            "30",
+            True,
+            "Turn the load off, and on when mains are back: 30 s queued for Rack",
+        ),
+        ("outlet.1.load.off.delay", "120", True, "Turn outlet 1 off after its delay: 120 s queued for Rack"),
+        ("vendor.blink", "fast", False, "vendor.blink: fast queued for Rack"),
+    ],
+)
+def test_a_command_with_a_value_becomes_a_row(site, command, value, confirm, message):
+    fields = {"ups": "rack@closet", "command": command, "value": value}
+    if confirm:
+        response = site.post(COMMANDS, json=fields, headers=bearer())
+        assert response.status_code == 409 and "Send confirm=1" in response.json()["errors"][0]
+        assert response.json()["errors"][0].startswith(f"{command} {value}: ")
+        fields["confirm"] = 1
+    response = site.post(COMMANDS, json=fields, headers=bearer())
+    assert response.status_code == 201 and response.json()["message"] == message, response.text
+    assert orders(site) == [(1, command, None, str(value), "queued", "bot")]
+    audit = site.rows("select action, subject, outcome from audit order by id desc limit 1")
+    assert audit == [("ups_order", "rack@closet", "done")]
+
+
+def test_an_empty_value_of_a_command_is_none(site):
+    fields = {"ups": "rack@closet", "command": "test.battery.start", "value": ""}
+    assert site.post(COMMANDS, data=fields, headers=bearer()).status_code == 201
+    assert orders(site) == [(1, "test.battery.start", None, None, "queued", "bot")]
+
+
+@pytest.mark.parametrize(
+    ("command", "value", "words"),
+    [
+        ("test.battery.start", "0", "'0' is not a whole number of seconds from 1 to 5940"),
+        ("test.battery.start", "sixty", "not a whole number of seconds"),
+        ("test.battery.start", "60 load.off", "not a whole number of seconds"),
+        ("shutdown.return", '30"', "from 0 to 86400"),
+        ("shutdown.return", "30\nINSTCMD rack load.off", "from 0 to 86400"),
+        ("outlet.1.load.off.delay", "-5", "from 0 to 86400"),
+        (QUICK, "60", f"{QUICK} takes no value"),
+        ("load.off", "60", "load.off takes no value"),
+        ("vendor.blink", "two words", "not a plain word"),
+    ],
+)
+def test_a_value_that_a_command_does_not_take_is_refused(site, command, value, words):
+    fields = {"ups": "rack@closet", "command": command, "value": value, "confirm": 1}
+    response = site.post(COMMANDS, json=fields, headers=bearer())
+    assert response.status_code == 400 and words in response.json()["errors"][0], response.text
+    assert orders(site) == []
+    site.login()
+    assert words in html.unescape(
+        site.get(COMMANDS, params={"ups": "rack@closet", "command": command, "value": value}).text
+    )
+
+
+@pytest.mark.parametrize("command", PLACED)
+def test_a_command_to_an_outlet_or_device_is_dangerous_by_its_words(site, command):
+    fields = {"ups": "rack@closet", "command": command}
+    dangerous = not command.endswith(".on")
+    response = site.post(COMMANDS, json=fields, headers=bearer())
+    assert response.status_code == (409 if dangerous else 201), response.text
+    site.login()
+    button = html.unescape(site.page("/ups/rack@closet")).partition(f'name="command" value="{command}"')[2]
+    assert ("data-danger" in button.partition(">")[0]) == dangerous
+
+
+def test_the_page_has_a_field_for_the_seconds_of_a_command(site):
+    site.login()
+    text = html.unescape(site.page("/ups/rack@closet"))
+    field = text.partition('id="value-test.battery.start"')[2].partition("</form>")[0]
+    assert 'name="value" type="number" step="1" min="1" max="5940"' in field
+    assert 'data-danger-from="300"' in field and "data-danger " not in field
+    field = text.partition('id="value-shutdown.return"')[2].partition("</form>")[0]
+    assert 'max="86400"' in field and "data-danger class" in field
+    asked = site.page(f"{COMMANDS}?ups=rack@closet&command=shutdown.return&value=30")
+    assert "<code>shutdown.return 30</code>" in asked and 'name="value" value="30"' in asked
+    assert 'name="confirm" value="1" required' in asked
+    asked = site.page(f"{COMMANDS}?ups=rack@closet&command=test.battery.start&value=60")
+    assert "<h1>Start a battery test: 60 s?</h1>" in asked and "Warning" not in asked
+    asked = site.page(f"{COMMANDS}?ups=rack@closet&command=test.battery.start&value=3600")
+    assert "Warning: the battery is run down" in asked
+    write(site, "insert into ups_orders (ups, command, value) values (1, 'test.battery.start', '60')")
+    assert "Start a battery test: 60 s</a>" in site.page("/ups/rack@closet")
+
+
+@pytest.mark.parametrize(
+    "driver_commands", [["load.off", "outlet.1.load.cycle"], ["load.off", "beeper.mute"]]
+)
+def test_the_example_that_the_page_suggests_is_harmless(site, driver_commands):
+    write(site, "delete from ups_controls")
+    for name in driver_commands:
+        write(
+            site,
+            "insert into ups_controls (ups, kind, name, checked_at) "
+            "select id, 'command', ?, '' from ups where name = 'desk@closet'",
+            name,
+        )
+    desk = html.unescape(site.page("/ups/desk@closet"))
+    example = desk.partition("commands: [")[2].partition("]")[0]
+    assert example == ("beeper.mute" if "beeper.mute" in driver_commands else "test.battery.start")
+    assert ", ".join(sorted(driver_commands)) in desk.partition("not available: ")[2]
+
+
+def test_an_ep20_is_reset_or_turned_off_only_with_confirmation_and_takes_no_value(make_site, site):
+    listed = {"garage": UpsSettings(commands=EP20_COMMANDS)}
+    site = make_site(access=ACCESS, gateways=(), ups=listed)
+    for command in ("experimental.must.reset", "shutdown.return"):
+        fields = {"ups": "garage", "command": command}
+        response = site.post(COMMANDS, json=fields, headers=bearer())
+        assert response.status_code == 409 and "takes the power" in response.json()["errors"][0]
+        valued = site.post(COMMANDS, json=fields | {"value": "30", "confirm": 1}, headers=bearer())
+        assert valued.status_code == 400 and "of an EP20 takes no value" in valued.json()["errors"][0]
+        assert site.post(COMMANDS, json=fields | {"confirm": 1}, headers=bearer()).status_code == 201
+    text = html.unescape(site.page("/ups/garage"))
+    assert "Reset the inverter" in text and 'id="value-' not in text
 
 
 def test_rights(site):

@@ -110,8 +110,8 @@ class DemoUpsd:
                 values["battery.voltage"] = f"{float(values['battery.voltage']) * TEST_SAG:.1f}"
         return values
 
-    def command(self, ups: str, command: str) -> None:
-        """The visible effect of an instant command."""
+    def command(self, ups: str, command: str, value: str = "") -> None:
+        """The visible effect of an instant command, whose value is not used."""
         verb = {"beeper.enable": "enabled", "beeper.disable": "disabled", "beeper.mute": "muted"}.get(command)
         if verb:
             self.overrides[ups, "ups.beeper.status"] = verb

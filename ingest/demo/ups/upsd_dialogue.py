@@ -39,7 +39,7 @@ class UpsdState(Protocol):
     def variables(self, ups: str) -> dict[str, str]:
         """The variables of a UPS now."""
 
-    def command(self, ups: str, command: str) -> None:
+    def command(self, ups: str, command: str, value: str = "") -> None:
         """The visible effect of an instant command."""
 
 
@@ -285,7 +285,7 @@ class Dialogue(socketserver.StreamRequestHandler):
         self._authorised()
         if arguments[1] not in ups.commands:
             raise UpsdRefusalError("CMD-NOT-SUPPORTED")
-        self.upsd.command(arguments[0], arguments[1])
+        self.upsd.command(arguments[0], arguments[1], *arguments[2:3])
         return [self._taken()]
 
     def _taken(self) -> str:

@@ -171,6 +171,70 @@ def test_an_order_that_becomes_too_old_behind_another_is_not_sent(device, client
 
 
 @pytest.mark.parametrize(
+    ("command", "register", "words"),
+    [
+        ("experimental.must.reset", 32001, "nothing can be read back of a reset"),
+        ("shutdown.return", 32002, "does nothing on mains"),
+    ],
+)
+def test_reset_and_shutdown_are_written_once_and_the_answer_counts(
+    device, client, sending, command, register, words
+):
+    settings = sending.send(client, order(command=command))
+    assert sending.states == [(1, "sent"), (1, "done")] and words in sending.updates[-1].reason
+    assert writes(device) == [protocol.format_write(register, [1])]
+    assert device.controls == [(register, 1)] and settings is None
+    assert sending.commands[0].command == command and sending.commands[0].confirmed is True
+
+
+def test_the_frames_of_reset_and_shutdown_are_the_documented_ones():
+    assert protocol.format_write(registers.RESET, [1]) == bytes.fromhex("0A107D01000102 0001B876")
+    assert protocol.format_write(registers.SHUTDOWN, [1]) == bytes.fromhex("0A107D02000102 0001B845")
+
+
+@pytest.mark.parametrize("command", ["experimental.must.reset", "shutdown.return"])
+@pytest.mark.parametrize("fault", ["silent", "crc", "short", "late", "unplug", "unit"])
+def test_a_reset_without_an_answer_is_unknown_and_not_repeated(device, client, sending, command, fault):
+    device.late_s = 0.5
+    fail_writes(device, fault)
+    sending.send(client, order(command=command))
+    assert sending.states == [(1, "sent"), (1, "unknown")]
+    assert len(writes(device)) == 1 and "not sent again" in sending.updates[-1].reason
+    assert sending.commands[0].confirmed is False
+
+
+@pytest.mark.parametrize("command", ["experimental.must.reset", "shutdown.return"])
+def test_a_reset_that_the_device_refuses_has_failed(device, client, sending, command):
+    fail_writes(device, "exception")
+    sending.send(client, order(command=command))
+    assert sending.states == [(1, "sent"), (1, "failed")] and sending.commands == []
+    assert "the device refuses the request: exception 2" in sending.updates[-1].reason
+
+
+def test_a_device_that_is_off_gets_no_reset_that_it_would_do_later(device, client, sending):
+    device.fail("silent")
+    sending.send(client, order(command="experimental.must.reset", seconds=0.3))
+    until(lambda: sending.send(client) or sending.states, bool, 5)
+    assert sending.states == [(1, "expired")] and device.controls == []
+
+
+@pytest.mark.parametrize("command", EP20_COMMANDS)
+def test_its_commands_take_no_value(device, client, sending, command):
+    sending.send(client, order(command=command, value="60"))
+    assert sending.states == [(1, "failed")] and writes(device) == []
+    assert sending.updates[0].reason == f"not sent: {command} of an EP20 takes no value"
+
+
+@pytest.mark.parametrize(
+    "command", ["test.battery.start", "test.battery.start.quick", "experimental.must.factory"]
+)
+def test_the_protocol_has_no_test_and_the_factory_settings_are_no_command(device, client, sending, command):
+    sending.send(client, order(command=command))
+    assert sending.states == [(1, "failed")] and writes(device) == [] and device.controls == []
+    assert 32000 not in [register for register, _ in registers.COMMANDS.values()]
+
+
+@pytest.mark.parametrize(
     "ordered",
     [order(command="load.off"), order(command=None, variable="ups.beeper.status", value="disabled")],
 )

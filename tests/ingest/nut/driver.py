@@ -4,14 +4,16 @@
 
 FILE is JSON, read anew at each request: {"variables": {...}, "rw": {name: ["STRING", 10] | ["ENUM", ...] |
 ["RANGE", low, high]}, "commands": [...], "verdict": "0"}. `verdict` is what it says of a command or setting:
-0 done, 1 unknown, 2 invalid, 3 failed, "" nothing. What it was told stands in FILE with `.log` behind its
-name, one line each.
+0 done, 1 unknown, 2 invalid, 3 failed, "" nothing. `keeps`, variable -> value, is what the device has after a
+setting whatever it was set to; `after_s` is when that shows. What it was told stands in FILE with `.log`
+behind its name, one line each.
 """
 
 import json
 import os
 import socketserver
 import sys
+import threading
 
 from ingest.nut.protocol import quote, split_arguments
 
@@ -50,8 +52,10 @@ class Dialogue(socketserver.StreamRequestHandler):
     def _do_set(self, arguments):
         self._note("SET", arguments)
         name, value, *_ = arguments
-        if read().get("verdict", "0") == "0":
-            self._say(f"SETINFO {name} {quote(value)}")
+        told = read()
+        if told.get("verdict", "0") == "0" or told.get("keeps"):
+            value = (told.get("keeps") or {}).get(name, value)
+            threading.Timer(told.get("after_s", 0), self._say, (f"SETINFO {name} {quote(value)}",)).start()
 
     def _note(self, verb, arguments):
         plain, _, id = " ".join(arguments).partition(" TRACKING ")

@@ -27,11 +27,11 @@ DEVICE = {
         "ups.delay.start": ["RANGE", 0, 600],
         "ups.id": ["STRING", 8],
     },
-    "commands": ["test.battery.start.quick", "beeper.mute", "load.off"],
+    "commands": ["test.battery.start.quick", "test.battery.start", "beeper.mute", "load.off"],
 }
 USERS = '[poor]\n  password = "pw-of-poor"\n'
 LISTED = (
-    "{commands: [test.battery.start.quick, beeper.mute, beeper.enable], "
+    "{commands: [test.battery.start.quick, test.battery.start, beeper.mute, beeper.enable], "
     "settings: [battery.charge.low, input.sensitivity, ups.delay.start]}"
 )
 CONFIG = """
@@ -100,6 +100,16 @@ def test_a_battery_test_is_done_once_and_its_event_names_who_asked(lab, ingest):
     ]
 
 
+def test_a_battery_test_of_a_minute(lab, ingest):
+    before = len(lab.told("rack"))
+    done = ended(ingest, order(ingest, "test.battery.start", value="60"))
+    assert (done["state"], done["value"]) == ("done", "60")
+    assert of_driver(lab, before) == ["INSTCMD test.battery.start 60"]
+    assert ingest.rows("select detail, outcome from audit") == [
+        {"detail": "test.battery.start 60", "outcome": "done"}
+    ]
+
+
 def test_a_setting_is_done_and_shows_in_the_history(ingest):
     done = ended(ingest, order(ingest, variable="battery.charge.low", value="35"))
     assert (done["state"], done["old"], done["reason"]) == ("done", "20", "")
@@ -119,6 +129,9 @@ def test_a_setting_is_done_and_shows_in_the_history(ingest):
         ({"variable": "ups.id", "value": "y"}, "ups.id is not listed"),
         ({"command": "load.off"}, "load.off is not listed: `ups: rack@lab: commands:` in config.yml"),
         ({"command": "beeper.enable"}, "the UPS has no such command"),
+        ({"command": "test.battery.start", "value": "0"}, "not sent: '0' is not a whole number of seconds"),
+        ({"command": "test.battery.start", "value": "1\nINSTCMD rack load.off"}, "whole number of seconds"),
+        ({"command": QUICK, "value": "60"}, f"not sent: {QUICK} takes no value"),
         ({"command": "load.off", "variable": "ups.id", "value": "1"}, "either a command or a variable"),
         ({}, "either a command or a variable"),
         ({"command": "load.off", "ups": "dummy@lab"}, "the driver of the UPS does not know it"),
@@ -169,6 +182,18 @@ def test_no_user_where_upsd_wants_one(lab, tmp_path):
     with started(tmp_path, text) as ingest:
         failed = ended(ingest, order(ingest, "beeper.mute"))
         assert failed["state"] == "failed" and "give `nut: lab` a command_username" in failed["reason"]
+
+
+def test_success_without_effect_has_failed_in_its_row_and_in_the_audit(lab, ingest):
+    lab.tell("rack", keeps={"battery.charge.low": "20"})
+    try:
+        failed = ended(ingest, order(ingest, variable="battery.charge.low", value="31"), 120)
+    finally:
+        lab.tell("rack", keeps=None)
+    assert failed["state"] == "failed" and failed["old"] == "20"
+    assert failed["reason"].startswith("the UPS still reports 20: its driver took it")
+    audit = ingest.rows("select detail, outcome from audit")
+    assert audit == [{"detail": "battery.charge.low = 31", "outcome": f"failed: {failed['reason']}"}]
 
 
 def test_an_order_waits_for_a_server_that_comes_back_within_its_minute(lab, ingest):
@@ -319,6 +344,7 @@ def test_the_controls_of_a_ups_are_in_its_rows(ingest):
     assert told == {
         ("command", "beeper.mute"): (1, "", "[]", "[]", "Mute the beeper for now"),
         ("command", "load.off"): (0, "", "[]", "[]", "Turn the load off at once"),
+        ("command", "test.battery.start"): (1, "", "[]", "[]", "Start a battery test"),
         ("command", QUICK): (1, "", "[]", "[]", "Start a quick battery test"),
         ("setting", "battery.charge.low"): (1, "RW STRING:10", "[]", "[]", "Battery: Low below"),
         ("setting", "input.sensitivity"): (
