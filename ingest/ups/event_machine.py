@@ -7,16 +7,16 @@ text; its worst value is among its figures.
 """
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ingest.ups.energy import Observation, covered_seconds
 from ingest.ups.limits import DEFAULT_LIMITS, OVERLOAD, InputVoltage, Limits, LimitWatcher
 from ingest.ups.low_battery import is_battery_low
-from ingest.ups.mains import NOT_MEASURED, Mains, MainsState, MainsWatcher
+from ingest.ups.mains import NOT_MEASURED, MainsState, MainsWatcher, PowerSource
 from ingest.ups.measurement import Measurement
 from ingest.ups.open_events import OpenEvents
 from ingest.ups.outage import OutageFigures
-from ingest.ups.records import Event, EventChange, Figures, InstantCommand, Poll
+from ingest.ups.records import Event, EventChange, EventFigures, Figures, InstantCommand, Poll
 from ingest.ups.self_test import (
     FINISHED,
     MISSED,
@@ -73,7 +73,7 @@ class EventMachine:
     ) -> None:
         self.open = OpenEvents(open_events)
         self.voltage = voltage or InputVoltage(limits)
-        self.mains = Mains.UNKNOWN  # by the last answer
+        self.mains = PowerSource.UNKNOWN  # by the last answer
         self._watcher = MainsWatcher(self.voltage, discharging_is_outage)
         self._limit_watcher = LimitWatcher(limits, self.voltage, self.open)
         self._test = SelfTest(test)
@@ -109,7 +109,7 @@ class EventMachine:
         watts = measurement.watts if measurement else None
         report_before = self._test.read_report(poll.variables)
         state = self._watcher.apply_poll((poll.at, poll.monotonic), tokens, figures, self._test.is_running)
-        on_battery = state.mains is Mains.BATTERY
+        on_battery = state.mains is PowerSource.BATTERY
         observation = Observation(poll.at, poll.monotonic, watts, tokens, poll.interval_s, on_battery)
         contiguous = (
             not self._failures
@@ -197,7 +197,7 @@ class EventMachine:
         if tokens:
             for token in TOKEN_EVENTS:
                 self.open.observe(token, token in tokens, at, answer.contiguous)
-            if "CAL" in self.open and answer.state.mains is Mains.TEST:
+            if "CAL" in self.open and answer.state.mains is PowerSource.TEST:
                 self._note_unmeasured("CAL", answer)
             self._track_alarm(answer)
             self._track_replacement(poll, tokens)
@@ -225,11 +225,11 @@ class EventMachine:
         mains = answer.state.mains
         self._follow_unmeasured_test(answer)
         if "ONBATT" not in self.open:
-            if mains is Mains.BATTERY:
+            if mains is PowerSource.BATTERY:
                 self._begin_outage(answer)
-        elif mains is Mains.TEST and answer.state.measured is not False and self._may_be_test(answer):
+        elif mains is PowerSource.TEST and answer.state.measured is not False and self._may_be_test(answer):
             self._take_outage_for_test()
-        elif mains in (Mains.ON, Mains.TEST):
+        elif mains in (PowerSource.MAINS, PowerSource.TEST):
             self._end_outage(answer)
         if "ONBATT" in self.open and answer.state.measured is not None:
             self._mains_were_there = self._mains_were_there and answer.state.measured
@@ -254,7 +254,7 @@ class EventMachine:
     def _follow_unmeasured_test(self, answer: _Answer) -> None:
         """Keep the figures of a test whose mains are not measured: it may turn out to be an outage."""
         if answer.state.since is None:
-            if answer.state.mains is not Mains.UNKNOWN:
+            if answer.state.mains is not PowerSource.UNKNOWN:
                 self._unmeasured_test = None
         elif "ONBATT" not in self.open:
             if self._unmeasured_test is None:
@@ -293,10 +293,10 @@ class EventMachine:
         """LOWBATT: on battery, by the word LB or below a limit of the device; it lasts until mains are
         back."""
         is_open = "LOWBATT" in self.open
-        if answer.state.mains is Mains.BATTERY:
+        if answer.state.mains is PowerSource.BATTERY:
             low = is_open or is_battery_low(answer.tokens, answer.figures or {})
         else:
-            low = is_open and answer.state.mains is Mains.UNKNOWN
+            low = is_open and answer.state.mains is PowerSource.UNKNOWN
         self.open.observe("LOWBATT", low, answer.poll.at, answer.contiguous)
 
     # Other events by the status.
@@ -331,7 +331,7 @@ class EventMachine:
 
     def _track_self_test(self, answer: _Answer) -> None:
         poll, event = answer.poll, self.open.get("TEST")
-        on_mains = answer.state.mains is Mains.ON
+        on_mains = answer.state.mains is PowerSource.MAINS
         change = self._test.apply_poll(
             answer.tokens, answer.report_before, poll.monotonic, event is not None, on_mains
         )
@@ -348,7 +348,7 @@ class EventMachine:
             self._test_seen = None
         if event is None:
             return
-        if answer.state.mains is Mains.TEST:
+        if answer.state.mains is PowerSource.TEST:
             self._note_unmeasured("TEST", answer)
         volts = (answer.figures or {}).get("battery.voltage")
         if volts is not None and volts < event.figures.get("lowest_battery_voltage", volts + 1):
@@ -360,7 +360,7 @@ class EventMachine:
     def _record_missed_test(self, answer: _Answer, result: str | None) -> None:
         """A test began and ended between two polls, or was taken for an outage."""
         outage, at = self._ended_outage, answer.poll.at
-        if "ONBATT" in self.open and self._mains_were_there and answer.state.mains is Mains.ON:
+        if "ONBATT" in self.open and self._mains_were_there and answer.state.mains is PowerSource.MAINS:
             outage = self.open["ONBATT"]
             self._end_outage(answer)
         started, self._test_seen, self._ended_outage = self._test_seen, None, None
@@ -394,7 +394,7 @@ class EventMachine:
         if answer.state.measured is None and not self.open[name].detail:
             self.open.describe(name, NOT_MEASURED)
 
-    def _voltage_before_test(self) -> dict[str, Any]:  # Any: a part of events.figures
+    def _voltage_before_test(self) -> EventFigures:
         volts = self._figures.get("battery.voltage")
         return {} if volts is None else {"battery_voltage_before": volts}
 
@@ -411,11 +411,15 @@ class EventMachine:
                 detail, figures_of_it = f"load {load:g} %", {"value": load, "extreme": extreme}
             self.open.observe("OVER", overloaded, at, answer.contiguous, detail, figures_of_it)
         mains = answer.state.mains
-        self.voltage.add_sample(figures, mains is Mains.ON)
-        on_mains = mains not in (Mains.BATTERY, Mains.TEST) and "OB" not in tokens
+        self.voltage.add_sample(figures, mains is PowerSource.MAINS)
+        on_mains = mains not in (PowerSource.BATTERY, PowerSource.TEST) and "OB" not in tokens
         self._limit_watcher.apply_sample(at, figures, on_mains, answer.contiguous)
         event = self.open.get("ONBATT")
-        if event is not None and self._outage is not None and mains in (Mains.BATTERY, Mains.UNKNOWN):
+        if (
+            event is not None
+            and self._outage is not None
+            and mains in (PowerSource.BATTERY, PowerSource.UNKNOWN)
+        ):
             self._outage.add_sample(answer.observation, figures, event.started, answer.watts_rule)
             if "LOWBATT" in self.open:
                 self._outage.add_low_battery()

@@ -4,13 +4,12 @@ Keys of `ups: NAME: limits:`.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
 from ingest.ups.open_events import OpenEvents
-from ingest.ups.records import Figures
+from ingest.ups.records import EventFigures, Figures
 
 MAINS_V = 230.0  # the mains that the default of input_voltage_min is meant for
 LEAST_MAINS_V = 60.0  # an input below it is DC, or no mains: there are no limits for it
@@ -22,6 +21,8 @@ LEARNING_SAMPLES, LEAST_SAMPLES = (
 )  # the usual voltage is the median of the first ones, of at least so many
 NORMAL_BAND = (0.78, 1.2)  # of the nominal voltage, where the UPS has no transfer voltages
 CONTRADICTION = 0.25  # a nominal voltage this far from the usual one is another device's
+INPUT_EVENTS = ("VOLTAGE", "INPUT_LOW")
+HYSTERESIS_V = 1.0  # INPUT_LOW ends so far above its limit
 OVERLOAD = 100.0  # % of load
 
 
@@ -245,35 +246,28 @@ class LimitWatcher:
         )
 
     def _apply_voltage(self, at: float, figures: Figures, on_mains: bool, contiguous: bool) -> None:
-        """VOLTAGE: on mains, with an input out of the range of transfer; else INPUT_LOW. One of them at a
-        time."""
+        """VOLTAGE: on mains, out of the range of transfer; else INPUT_LOW. One of them is open at a time."""
         volts = figures.get("input.voltage")
-        low, high = self._voltage.transfer_range(figures)
-        least = self._voltage.lowest(figures)
         if volts is None and on_mains:
-            return
-        is_measured = volts is not None and on_mains and self._voltage.is_present(figures) is not None
-        outside = is_measured and volts is not None and _is_outside(volts, low, high)
-        name = next((name for name in ("VOLTAGE", "INPUT_LOW") if name in self._open), "")
-        hysteresis = 1.0 if name == "INPUT_LOW" else 0.0
-        below = is_measured and volts is not None and least is not None and volts < least + hysteresis
-        name = name or ("VOLTAGE" if outside else "INPUT_LOW")
-        other = "INPUT_LOW" if name == "VOLTAGE" else "VOLTAGE"
-        self._open.observe(other, False, at, contiguous)
-        if volts is None or not (outside or below):
-            if name in self._open:
+            return  # not known: what is open goes on
+        bound = self._crossed_bound(volts, figures) if on_mains and volts is not None else None
+        name = next((name for name in INPUT_EVENTS if name in self._open), "")
+        if bound is None or volts is None:
+            if name:
                 self._open.describe(name, _worst_voltage(self._open[name].figures))
-            self._open.observe(name, False, at, contiguous)
+            for event in INPUT_EVENTS:
+                self._open.observe(event, False, at, contiguous)
             return
+        low, high = self._voltage.transfer_range(figures)
+        name = name or ("VOLTAGE" if _is_outside(volts, low, high) else "INPUT_LOW")
         seen = self._open.figures_of(name)
-        is_high = high is not None and volts > high
-        bound = high if is_high else low if outside else least
+        side = "above" if volts > bound else "below"
         self._open.observe(
             name,
             True,
             at,
             contiguous,
-            f"input voltage {'above' if is_high else 'below'} {bound:g} V: {volts:g} V",
+            f"input voltage {side} {bound:g} V: {volts:g} V",
             {
                 "limit": bound,
                 "value": volts,
@@ -282,8 +276,21 @@ class LimitWatcher:
             },
         )
 
+    def _crossed_bound(self, volts: float, figures: Figures) -> float | None:
+        """The limit that a voltage is beyond; None where it is normal, or not measured."""
+        if self._voltage.is_present(figures) is None:
+            return None
+        low, high = self._voltage.transfer_range(figures)
+        if high is not None and volts > high:
+            return high
+        if low is not None and volts < low:
+            return low
+        least = self._voltage.lowest(figures)
+        hysteresis = HYSTERESIS_V if "INPUT_LOW" in self._open else 0.0
+        return least if least is not None and volts < least + hysteresis else None
 
-def _worst_voltage(figures: Mapping[str, Any]) -> str:  # Any: it is the JSON of events.figures
+
+def _worst_voltage(figures: EventFigures) -> str:
     """The detail of an input event that is over; '' where its figures are of an older version."""
     limit, lowest, highest = (figures.get(name) for name in ("limit", "lowest", "highest"))
     if limit is None or lowest is None or highest is None:

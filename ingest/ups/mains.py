@@ -18,10 +18,10 @@ NOT_MEASURED = "mains not measured"
 LOST_SHARE = 0.3  # of the nominal voltage: OL DISCHRG with less at the input is on battery, whatever it says
 
 
-class Mains(Enum):
+class PowerSource(Enum):
     """What feeds the load."""
 
-    ON = "mains"
+    MAINS = "mains"
     BATTERY = "battery"
     TEST = "test"  # on battery by its own will, with mains there
     UNKNOWN = "unknown"  # nothing begins and nothing ends
@@ -30,7 +30,7 @@ class Mains(Enum):
 class MainsState(NamedTuple):
     """What a poll shows. `since`: (unix s, monotonic s) from when it holds where that is before the poll."""
 
-    mains: Mains
+    mains: PowerSource
     measured: bool | None = None  # whether the input voltage shows mains; None: not measured
     since: tuple[float, float] | None = None
 
@@ -70,10 +70,11 @@ class MainsWatcher:
         elif on_line:
             lost = "DISCHRG" in tokens and self._is_lost(figures, present)
             state = MainsState(
-                Mains.UNKNOWN if lost is None else Mains.BATTERY if lost else Mains.ON, present
+                PowerSource.UNKNOWN if lost is None else PowerSource.BATTERY if lost else PowerSource.MAINS,
+                present,
             )
         else:
-            state = MainsState(Mains.UNKNOWN, present)
+            state = MainsState(PowerSource.UNKNOWN, present)
         self._test_since = None
         return state
 
@@ -90,17 +91,17 @@ class MainsWatcher:
         is_calibration = "CAL" in tokens
         if not (is_calibration or is_test_running or tokens & TEST_WORDS):
             self._test_since = None
-            return MainsState(Mains.BATTERY, present)
+            return MainsState(PowerSource.BATTERY, present)
         if present is not None:
             self._test_since = None
-            return MainsState(Mains.TEST if present else Mains.BATTERY, present)
+            return MainsState(PowerSource.TEST if present else PowerSource.BATTERY, present)
         if figures is None and self._voltage.is_measured:
-            return MainsState(Mains.UNKNOWN)  # the next full poll tells
+            return MainsState(PowerSource.UNKNOWN)  # the next full poll tells
         if self._test_since is None:
             self._test_since = at
         limit = CALIBRATION_S if is_calibration else TEST_S
         is_test = at[1] - self._test_since[1] <= limit
-        return MainsState(Mains.TEST if is_test else Mains.BATTERY, None, self._test_since)
+        return MainsState(PowerSource.TEST if is_test else PowerSource.BATTERY, None, self._test_since)
 
     def _is_lost(self, figures: Figures | None, present: bool | None) -> bool | None:
         """Whether OL DISCHRG is time on battery; None where a poll of the status alone cannot tell."""
@@ -120,8 +121,8 @@ class MainsWatcher:
             self._missing + 1 if volts is not None and volts < LEAST_MAINS_V and present is False else 0
         )
         if self._missing >= 2 and has_battery:
-            return MainsState(Mains.BATTERY, present)
-        return MainsState(Mains.ON if present else Mains.UNKNOWN, present)
+            return MainsState(PowerSource.BATTERY, present)
+        return MainsState(PowerSource.MAINS if present else PowerSource.UNKNOWN, present)
 
 
-_MEASURED = {True: Mains.ON, False: Mains.BATTERY, None: Mains.UNKNOWN}
+_MEASURED = {True: PowerSource.MAINS, False: PowerSource.BATTERY, None: PowerSource.UNKNOWN}

@@ -1,9 +1,9 @@
 """The open events of one UPS, and a record of what changed in them. Pure."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ingest.ups.records import CLOSED, OPENED, UPDATED, Event, EventChange
+from ingest.ups.records import CLOSED, OPENED, UPDATED, Event, EventChange, EventFigures
 
 # These begin with the first poll that shows them, all others with the second one in a row.
 IMMEDIATE = frozenset(("ONBATT", "LOWBATT", "FSD", "COMMBAD"))
@@ -14,7 +14,7 @@ class _Sighting(NamedTuple):
 
     at: float
     complete: bool
-    figures: dict[str, Any]  # Any: it is the JSON of events.figures
+    figures: EventFigures
 
 
 class OpenEvents(dict[str, Event]):
@@ -30,7 +30,7 @@ class OpenEvents(dict[str, Event]):
         name: str,
         at: float,
         detail: str = "",
-        figures: dict[str, Any] | None = None,  # Any: it is the JSON of events.figures
+        figures: EventFigures | None = None,
         complete: bool = True,
     ) -> Event:
         """Begin an event. `complete` False: its beginning was not observed."""
@@ -53,7 +53,7 @@ class OpenEvents(dict[str, Event]):
         at: float,
         contiguous: bool,
         detail: str = "",
-        figures: dict[str, Any] | None = None,  # Any: it is the JSON of events.figures
+        figures: EventFigures | None = None,
     ) -> None:
         """Take what a poll shows of an event: open it, give it its present detail and figures, or close it.
 
@@ -81,7 +81,7 @@ class OpenEvents(dict[str, Event]):
                 started, complete, figures = self._first_seen.pop(name)
                 self.open(name, started, figures=figures, complete=complete)
 
-    def figures_of(self, name: str) -> dict[str, Any]:  # Any: as above
+    def figures_of(self, name: str) -> EventFigures:
         """The figures of an event that is open, or was seen once; {} for another."""
         if name in self:
             return self[name].figures
@@ -91,7 +91,7 @@ class OpenEvents(dict[str, Event]):
         self,
         name: str,
         detail: str,
-        figures: dict[str, Any] | None = None,  # Any: as above
+        figures: EventFigures | None = None,
     ) -> None:
         """Bring the detail and figures of an open event in line with the present; '' leaves the detail."""
         event = self[name]

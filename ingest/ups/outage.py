@@ -1,9 +1,7 @@
 """The figures of one outage, kept as it goes on. Pure; they are the JSON that `events.figures` holds."""
 
-from typing import Any
-
 from ingest.ups.energy import Observation, covered_seconds, watt_hours
-from ingest.ups.records import Figures
+from ingest.ups.records import EventFigures, Figures
 
 LOWEST = {
     "lowest_charge": "battery.charge",
@@ -21,7 +19,7 @@ class OutageFigures:
 
     def __init__(
         self,
-        figures: dict[str, Any],  # Any: it is the JSON of events.figures
+        figures: EventFigures,
         observation: Observation | None = None,
     ) -> None:
         self.figures = figures
@@ -30,7 +28,7 @@ class OutageFigures:
     @classmethod
     def begin(cls, observation: Observation, before: Figures) -> "OutageFigures":
         """An outage first seen at `observation`; `before`: figures of the last sample on mains, or {}."""
-        figures: dict[str, Any] = {  # Any: as above
+        figures: EventFigures = {
             "seconds": 0.0,
             "covered_s": 0.0,
             "samples": 0,

@@ -11,6 +11,7 @@ OPENED, UPDATED, CLOSED = "opened", "updated", "closed"
 
 Variables = Mapping[str, str]  # NUT name -> text as the device gives it
 Figures = dict[str, float]  # NUT name -> number, in NUT's units
+EventFigures = dict[str, Any]  # Any: it is the JSON of events.figures
 
 
 @dataclass(slots=True)
@@ -115,7 +116,7 @@ class Event:
     ended: float | None = None
     complete: bool = True
     detail: str = ""
-    figures: dict[str, Any] = field(default_factory=dict)  # Any: it is the JSON of the column
+    figures: EventFigures = field(default_factory=dict)
     id: int | None = None
     withdrawn: bool = False
 

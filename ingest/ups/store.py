@@ -13,7 +13,7 @@ from ingest.db.reserved_ids import imports_seen
 from ingest.db.time import LocalTime, format_utc
 from ingest.ups.energy import Observation
 from ingest.ups.figures import FIGURES
-from ingest.ups.mains import Mains
+from ingest.ups.mains import PowerSource
 from ingest.ups.measurement import Measurement, measure
 from ingest.ups.pending_rows import HistoryRow, PendingRows, SampleRow, VariableRow
 from ingest.ups.records import (
@@ -186,7 +186,7 @@ class UpsStore:
         ups.columns["first_seen_at"] = ups.columns["first_seen_at"] or at
         values = [figures.get(name) for name in FIGURES]
         self._pending.samples.append(SampleRow(at, ups, poll.status, values, watts, rule))
-        on_battery = ups.machine.mains is Mains.BATTERY
+        on_battery = ups.machine.mains is PowerSource.BATTERY
         tokens = status_tokens(poll.status)
         observation = Observation(poll.at, poll.monotonic, watts, tokens, poll.interval_s, on_battery)
         for span in ups.meter.add_observation(observation):

@@ -368,7 +368,7 @@ def test_now_never_scans_history(power):
             assert not [step for step in plan if step.startswith(f"SCAN {table}")], plan
     plan = [row[3] for row in site.rows("explain query plan select * from ups_overview")]
     assert {step for step in plan if step.startswith("SCAN")} <= {
-        "SCAN u",
+        "SCAN ups",
         "SCAN CONSTANT ROW",
         "SCAN split",
         "SCAN s",
