@@ -11,6 +11,7 @@ there.
 import logging
 import sqlite3
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -107,44 +108,59 @@ def plan_before(connection: sqlite3.Connection, at: float, now: float | None = N
 
 
 def _item(connection: sqlite3.Connection, policy: Policy, cutoff: float, now: float) -> PruneItem:
-    before, table = format_utc(max(0, cutoff)), policy.table
-    end = _end(connection, policy, before, format_utc(now))
-    first, last = (
-        connection.execute(
-            f"select id, {policy.at} from {table} where id < ? order by id {order} limit 1", (end,)
+    before, today = format_utc(max(0, cutoff)), format_utc(now)
+    stretches = _stretches(connection, policy, before, today)
+    if not stretches:
+        return PruneItem(policy, None, before, 0, 0, None, None, 0, True, 0)
+    first, end = min(low for low, _ in stretches), max(end for _, end in stretches)
+    counted = end - first <= COUNTED
+    if counted:
+        rows, from_at, to_at = connection.execute(
+            f"select count(*), min({policy.at}), max({policy.at}) from {policy.table} "
+            f"where id >= ? and id < ? and ({policy.column} < ? or {policy.at} > ?)",
+            (first, end, before, today),
         ).fetchone()
-        or (end, None)
-        for order in ("asc", "desc")
-    )
-    counted = end - first[0] <= COUNTED
-    rows = end - first[0]
-    if counted and rows:
-        rows = connection.execute(
-            f"select count(*) from {table} where id < ? and ({policy.column} < ? or {policy.at} > ?)",
-            (end, before, format_utc(now)),
-        ).fetchone()[0]
-    size = round(rows * bytes_per_row(connection, table)) if rows else 0
-    return PruneItem(policy, None, before, first[0], end, first[1], last[1], rows, counted, size)
+    else:
+        rows = sum(end - low for low, end in stretches)
+        times = [at for stretch in stretches for at in _times_at_ends(connection, policy, stretch)]
+        from_at, to_at = min(times, default=None), max(times, default=None)
+    size = round(rows * bytes_per_row(connection, policy.table)) if rows else 0
+    return PruneItem(policy, None, before, first, end, from_at, to_at, rows, counted, size)
 
 
-def _end(connection: sqlite3.Connection, policy: Policy, before: str, now: str) -> int:
-    """The id behind the last row that may be older than `before`.
+def _stretches(
+    connection: sqlite3.Connection, policy: Policy, before: str, now: str
+) -> list[tuple[int, int]]:
+    """Ranges of ids (first, end behind the last) in which rows may be older than `before`.
 
-    Times rise in what came live, and in each import.
+    Times rise in what came live, and in each import; an import's rows may be younger than those of the next
+    ids, so that each has a range of its own. None is empty; in an empty table there is none.
     """
     low, high = ends(connection, policy.table)
     if low is None or high is None:
-        return 0
+        return []
     imported = connection.execute(
         "select first_id, last_id + 1 from imports where numbers = ? and last_id is not null order by 1 desc",
         (HOLDERS.get(policy.table),),
     ).fetchall()
     live = max([low, *(end for _, end in imported)])
-    for stretch in ((live, high), *imported):
-        end = first_since(connection, policy.table, policy.at, before, now, stretch)
-        if end > stretch[0]:
-            return min(end, high)
-    return low
+    found = []
+    for start, stop in ((live, high), *imported):
+        end = min(first_since(connection, policy.table, policy.at, before, now, (start, stop)), high)
+        if end > start:
+            found.append((max(start, low), end))
+    return [(start, end) for start, end in found if end > start]
+
+
+def _times_at_ends(connection: sqlite3.Connection, policy: Policy, stretch: tuple[int, int]) -> Iterator[str]:
+    """The times of the first and the last row of a stretch of ids."""
+    for order in ("asc", "desc"):
+        row = connection.execute(
+            f"select {policy.at} from {policy.table} where id >= ? and id < ? order by id {order} limit 1",
+            stretch,
+        ).fetchone()
+        if row is not None:
+            yield row[0]
 
 
 def forecast(
