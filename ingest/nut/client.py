@@ -5,6 +5,7 @@ are, set_var and run_command behind an argument that is quoted. Each override na
 cures. The dialogue stands above each call.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Self
 
@@ -147,6 +148,16 @@ class NutClient(PyNUTClient):
     def list_clients(self, ups: str) -> list[str]:
         """Return the addresses logged in to a UPS. nut2 sends LIST CLIENTS, which no server knows."""
         return [row[0] for row in self._optional_list(f"LIST CLIENT {ups}")]
+
+    def count_logins(self, ups: str) -> dict[str, int] | None:
+        """Return address -> how many programs there are logged in; None where the server does not tell."""
+        try:
+            rows = self._srv_handler.ask_list(f"LIST CLIENT {ups}")
+        except NutError as error:
+            if error.answered and error.outcome in OPTIONAL_REFUSALS:
+                return None
+            raise
+        return dict(Counter(row[0] for row in rows))
 
     # LIST ENUM su700 input.sensitivity / BEGIN ... / ENUM su700 input.sensitivity "low" / END ...
     def list_enum(self, ups: str, var: str) -> list[str]:

@@ -14,7 +14,7 @@ from ingest.nut.settings import ServerSettings
 from ingest.pipeline.source_health import Health
 from ingest.ups.commands import COMMANDS
 from ingest.ups.polling import FullAnswer, SourceError, SourceReader, UpsError
-from ingest.ups.records import Poll, UpsControls, UpsFound, UpsGone, UpsItem
+from ingest.ups.records import Poll, UpsClients, UpsControls, UpsFound, UpsGone, UpsItem
 from ingest.ups.settings import UpsSettings
 
 log = logging.getLogger(__name__)
@@ -232,6 +232,8 @@ class NutReader(SourceReader):
             if variables.get("ups.status") != "WAIT":
                 self._writable[name] = (time.monotonic(), writable)
                 self._emit(self._read_controls(name, ups, writable))
+                logins = self._guard_ups(self._connected().count_logins, ups)
+                self._emit(UpsClients(name, time.time(), logins))
         return FullAnswer(variables, writable, None)
 
     def _read_controls(self, name: str, ups: str, writable: frozenset[str]) -> UpsControls:

@@ -14,7 +14,7 @@ from ingest.ups import registry
 from ingest.ups.commands import command_label
 from ingest.ups.figures import FIGURES, column
 from ingest.ups.hourly import UPSERT_HOUR, UpsHour
-from ingest.ups.records import Event, PollRun, UpsControls
+from ingest.ups.records import Event, PollRun, UpsClients, UpsControls
 from ingest.ups.registry import UpsSource
 from ingest.ups.tracked_ups import COLUMNS, TrackedUps
 from ingest.ups.variables import full_label
@@ -30,6 +30,10 @@ writable = excluded.writable, changed_at = excluded.changed_at"""
 INSERT_CONTROL = """insert into ups_controls
 (ups, kind, name, description, listed, type, choices, ranges, checked_at)
 values (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+DELETE_CLIENTS = "delete from ups_clients where ups = ? and address not in (select value from json_each(?))"
+UPSERT_CLIENT = """insert into ups_clients (ups, address, logins, since_at, checked_at) values (?, ?, ?, ?, ?)
+on conflict (ups, address) do update set logins = excluded.logins, checked_at = excluded.checked_at"""
+UPDATE_CLIENTS_AT = "update ups set clients_at = ? where id = ?"
 INSERT_RUN = "insert into polls (ups, started_at, ended_at, count, outcome, detail) values (?, ?, ?, ?, ?, ?)"
 UPDATE_RUN = "update polls set ended_at = ?, count = ? where id = ?"
 INSERT_EVENT = """insert into events (event, ups, started_at, ended_at, complete, detail, figures)
@@ -93,6 +97,7 @@ class PendingRows:
         self.events: dict[Event, TrackedUps] = {}
         self.controls: dict[TrackedUps, UpsControls] = {}
         self.oddities: dict[tuple[TrackedUps, str], tuple[str, str]] = {}  # (ups, variable) -> (at, reason)
+        self.clients: dict[TrackedUps, UpsClients] = {}
         self._ids: dict[TrackedUps, int] = {}
         self._row_ids: dict[PollRun | Event, int] = {}
         self._totals: dict[tuple[TrackedUps, str], UpsHour] = {}
@@ -122,6 +127,8 @@ class PendingRows:
         )
         for ups, controls in self.controls.items():
             self._write_controls(connection, ups, controls)
+        for ups, clients in self.clients.items():
+            self._write_clients(connection, ups, clients)
         self._row_ids = {**self._write_runs(connection), **self._write_events(connection)}
         written = {
             "ups": self.changed or self.new or self.gone,
@@ -131,6 +138,7 @@ class PendingRows:
             "events": self.events,
             "ups_controls": self.controls,
             "oddities": self.oddities,
+            "ups_clients": self.clients,
         }
         return {topic for topic, rows in written.items() if rows}
 
@@ -214,6 +222,14 @@ class PendingRows:
         ]
         connection.execute("delete from ups_controls where ups = ?", (id,))
         connection.executemany(INSERT_CONTROL, commands + settings)
+
+    def _write_clients(self, connection: sqlite3.Connection, ups: TrackedUps, clients: UpsClients) -> None:
+        id, at, logins = self._id_of(ups), format_utc(clients.at), clients.logins or {}
+        connection.execute(DELETE_CLIENTS, (id, json.dumps(list(logins))))
+        connection.executemany(
+            UPSERT_CLIENT, [(id, address, number, at, at) for address, number in logins.items()]
+        )
+        connection.execute(UPDATE_CLIENTS_AT, (None if clients.logins is None else at, id))
 
     def _write_runs(self, connection: sqlite3.Connection) -> dict[PollRun | Event, int]:
         ids: dict[PollRun | Event, int] = {}

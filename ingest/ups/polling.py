@@ -104,6 +104,7 @@ class SourceReader(threading.Thread, ABC):
         self._stopping = threading.Event()
         self._states: dict[str, UpsPollState] = {}
         self._last_logged = ("", 0.0)  # outcome, monotonic seconds
+        self._reconnect_logged = -LOG_INTERVAL_S  # monotonic seconds
 
     @abstractmethod
     def _open(self) -> None:
@@ -162,7 +163,7 @@ class SourceReader(threading.Thread, ABC):
                 if self._stopping.is_set():
                     break
                 if polled and error.outcome in RECONNECT_OUTCOMES:
-                    log.info("%s: %s; connecting anew", self.source, error.message)
+                    self._log_reconnect(error)
                 else:
                     self._fail_all(error)
                     self._wait(backoff.next_s())
@@ -174,6 +175,14 @@ class SourceReader(threading.Thread, ABC):
                 self._wait(self.poll_s)
         for state in self._states.values():
             self._emit_coalesced(state)
+
+    def _log_reconnect(self, error: SourceError) -> None:
+        """Some servers end every connection after a while: that is no news each time."""
+        now = self._monotonic()
+        level = logging.INFO if now - self._reconnect_logged > LOG_INTERVAL_S else logging.DEBUG
+        if level == logging.INFO:
+            self._reconnect_logged = now
+        log.log(level, "%s: %s; connecting anew", self.source, error.message)
 
     def _rounds(self) -> Iterator[None]:
         """One round of polls every `status_s`, in step with the clock whatever a round takes."""

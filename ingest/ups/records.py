@@ -72,6 +72,15 @@ class UpsControls:
 
 
 @dataclass(slots=True)
+class UpsClients:
+    """Which programs are logged in to a UPS: address -> logins; None where the server does not tell."""
+
+    ups: str
+    at: float
+    logins: dict[str, int] | None
+
+
+@dataclass(slots=True)
 class UpsFound:
     """A server lists a UPS that the config does not name."""
 
@@ -90,7 +99,7 @@ class UpsGone:
 
 
 UpsItem = (
-    Poll | InstantCommand | UpsControls | UpsFound | UpsGone
+    Poll | InstantCommand | UpsControls | UpsClients | UpsFound | UpsGone
 )  # what readers and senders give to the store
 
 

@@ -27,6 +27,7 @@ from ingest.ups.records import (
     InstantCommand,
     Poll,
     PollRun,
+    UpsClients,
     UpsControls,
     UpsFound,
     UpsItem,
@@ -111,6 +112,8 @@ class UpsStore:
             self._add_events(ups, ups.machine.apply_command(item))
         elif isinstance(item, UpsControls):
             self._add_controls(ups, item)
+        elif isinstance(item, UpsClients):
+            self._pending.clients[ups] = item
         else:
             self._add_events(ups, ups.machine.retire(item.at, "the server no longer lists it"))
             self._pending.gone.append(ups)

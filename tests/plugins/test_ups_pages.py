@@ -137,6 +137,25 @@ def test_the_headline_of_a_ups(house):
     assert "2019/05/16" in text
 
 
+def test_the_page_of_a_ups_names_the_programs_that_watch_it(house):
+    site = house()
+    assert "Watched by" not in site.page("/ups/rack@closet")  # its server never told
+    write(site, "update ups set clients_at = '2026-11-29T10:00:00.000Z' where name = 'rack@closet'")
+    text = html.unescape(site.page("/ups/rack@closet"))
+    assert "Watched by" in text and "no program" in text
+    for address, logins in (("192.168.1.5", 1), ("::1", 2)):
+        write(
+            site,
+            """insert into ups_clients select id, ?, ?, '2026-11-29T09:00:00.000Z', clients_at from ups
+            where name = 'rack@closet'""",
+            address,
+            logins,
+        )
+    text = html.unescape(site.page("/ups/rack@closet"))
+    assert "192.168.1.5</a>, " in text and "::1</a> × 2" in text and "no program" not in text
+    assert "Watched by" not in site.page("/ups/desk@closet")
+
+
 def charts(text):
     return "".join(re.findall(r'<figure class="chart".*?</figure>', text, re.S))
 

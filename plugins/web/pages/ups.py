@@ -37,6 +37,8 @@ UPS_QUERIES = {
       order by changed_at desc limit {RECORDS}""",
     "settings": f"select * from ups_variable_changes where ups = :ups order by id desc limit {RECORDS}",
     "variables": "select * from ups_variables where ups = :ups",
+    "watched": """select u.clients_at, c.* from ups u left join ups_clients c on c.ups = u.id
+      where u.id = :ups order by c.address""",
 }
 ON_BATTERY = """select started_at, ended_at from events
 where ups = :ups and event = 'ONBATT' and started_at < :until and (ended_at is null or ended_at > :since)"""

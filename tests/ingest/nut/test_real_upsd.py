@@ -77,11 +77,15 @@ def test_lists_do_not_wait_for_delayed_acknowledgements(client):
     assert min(seconds) < 0.03
 
 
-def test_login_and_list_client(client):
+def test_login_and_list_client(lab, client):
     assert client.list_clients("eaton") == []
     client.login("eaton")
     assert client.list_clients("eaton") == ["127.0.0.1"]
     assert client.num_logins("eaton") == 1
+    assert client.count_logins("eaton") == {"127.0.0.1": 1} and client.count_logins("apc") == {}
+    with lab.client() as second:
+        second.login("eaton")
+        assert client.count_logins("eaton") == {"127.0.0.1": 2}
 
 
 def test_credentials_are_known_to_be_right_or_wrong(lab, client):

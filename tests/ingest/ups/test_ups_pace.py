@@ -198,3 +198,21 @@ def test_a_changed_status_is_kept_where_nothing_else_can_be_read(error):
     )
     told = [(poll.outcome, poll.status, poll.variables is not None) for poll in reader.items]
     assert told[:3] == [("ok", "OL", True), ("ok", "OB", False), (error.outcome, "", False)]
+
+
+def test_a_server_that_ends_each_connection_is_news_once_in_a_while(caplog):
+    """A small server that hangs up every 15 s would fill a log otherwise."""
+
+    class EndingReader(PacedReader):
+        def _read_status(self, name):
+            if self.now % 14 == 12:
+                self.now += 2
+                raise SourceError("closed", "the server closed the connection")
+            return super()._read_status(name)
+
+    caplog.set_level("INFO")
+    EndingReader(until=590.0, poll_s=60.0).run()
+    assert sum("connecting anew" in line for line in caplog.messages) == 1
+    caplog.clear()
+    EndingReader(until=1300.0, poll_s=60.0).run()
+    assert sum("connecting anew" in line for line in caplog.messages) == 3

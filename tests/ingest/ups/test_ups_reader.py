@@ -9,10 +9,11 @@ from ingest.demo.ups.ep20 import ON_LINE, DemoEP20
 from ingest.demo.ups.models import DemoUps
 from ingest.demo.ups.upsd import DemoUpsd
 from ingest.must.reader import MustReader
+from ingest.nut.client import NutClient
 from ingest.nut.reader import TIMING, NutReader, NutReaderTiming
 from ingest.pipeline.source_health import Health
 from ingest.ups.order_queue import OrderQueue
-from ingest.ups.records import Poll, UpsFound, UpsGone
+from ingest.ups.records import Poll, UpsClients, UpsFound, UpsGone
 from tests.ingest.nut.lab import free_port, until
 
 
@@ -106,6 +107,19 @@ def test_a_ups_that_fails_does_not_stop_the_others(upsd):
         assert until(lambda: reading.health.detail, lambda words: words.startswith("2 UPSes")).startswith(
             "2 UPSes"
         )
+
+
+@pytest.mark.parametrize(("fault", "told"), [(None, {"127.0.0.1": 1}), ("bare", None)])
+def test_which_programs_watch_a_ups_is_asked_with_the_controls(upsd, fault, told):
+    with NutClient("127.0.0.1", upsd.port, "operator", "demo") as watcher:
+        watcher.login("rack")
+        if fault:
+            upsd.fail(fault)
+        with Reading(upsd) as reading:
+            assert until(lambda: len(reading.polls()), lambda number: number > 5) > 5
+    clients = [item for item in reading.items if isinstance(item, UpsClients) and item.ups == "rack@closet"]
+    assert [item.logins for item in clients] == [told]
+    assert counted(upsd, "LIST CLIENT rack") == 1
 
 
 @pytest.mark.parametrize("fault", ["latin1", "bare", "crlf"])

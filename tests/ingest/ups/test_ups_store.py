@@ -9,7 +9,7 @@ from ingest.config.ups import ups_sources
 from ingest.db.connection import connect, transaction
 from ingest.schema.migrate import migrate
 from ingest.sources import tariff_rows
-from ingest.ups.records import Poll, UpsFound, UpsGone
+from ingest.ups.records import Poll, UpsClients, UpsFound, UpsGone
 from ingest.ups.registry import register
 from ingest.ups.store import UpsStore
 from ingest.ups.tariffs import parse_days, parse_hours, save_tariffs
@@ -289,3 +289,66 @@ def test_tariffs_are_written_when_they_differ(connection):
 def test_hours_and_days_that_are_none_are_refused(parse, text, message):
     with pytest.raises(ValueError, match=message):
         parse(text)
+
+
+def clients(connection):
+    rows = (
+        "select u.name, c.address, logins, since_at, checked_at from ups_clients c join ups u on u.id = c.ups"
+    )
+    return [tuple(row) for row in connection.execute(f"{rows} order by u.name, c.address")]
+
+
+def asked(connection, name="rack@closet"):
+    return connection.execute("select clients_at from ups where name = ?", (name,)).fetchone()[0]
+
+
+def test_programs_that_watch_a_ups_come_stay_and_go(connection):
+    store = store_of(connection, HOUSE)
+
+    def tell(seconds, logins, ups="rack@closet"):
+        return commit(store, connection, UpsClients(ups, START + seconds, logins))
+
+    assert tell(0, {"10.0.0.5": 1, "::1": 2}) == {"ups_clients"}
+    first = clients(connection)[0][3]
+    assert clients(connection) == [
+        ("rack@closet", "10.0.0.5", 1, first, first),
+        ("rack@closet", "::1", 2, first, first),
+    ]
+    tell(900, {"10.0.0.9": 1, "::1": 1})
+    later = asked(connection)
+    assert clients(connection) == [
+        ("rack@closet", "10.0.0.9", 1, later, later),
+        ("rack@closet", "::1", 1, first, later),
+    ]
+    tell(900, {"10.0.0.5": 1}, "desk@closet")
+    store = store_of(connection, HOUSE)  # after a restart
+    tell(1800, {})
+    assert [row[:3] for row in clients(connection)] == [("desk@closet", "10.0.0.5", 1)]
+    assert asked(connection) > later and asked(connection, "garage") is None
+    tell(2700, None)  # another server, which does not tell
+    assert asked(connection) is None
+
+
+def test_programs_of_a_ups_that_is_found_in_the_same_commit(connection):
+    config = replace(HOUSE, nut=(NutServerSettings("closet", "10.0.0.1"),))
+    store = store_of(connection, config)
+    found = UpsFound("rack@closet", "closet", "10.0.0.1:3493/rack")
+    commit(store, connection, found, UpsClients("rack@closet", START, {"127.0.0.1": 1}))
+    assert [row[:3] for row in clients(connection)] == [("rack@closet", "127.0.0.1", 1)]
+
+
+def test_the_log_has_changes_at_info_and_samples_at_debug(connection, caplog):
+    store = store_of(connection, HOUSE)
+    caplog.set_level("INFO")
+    commit(store, connection, *(poll(10 * n) for n in range(50)))
+    assert caplog.messages == []
+    commit(store, connection, poll(500, variables={"ups_status": "OB"}, status="OB"))
+    commit(store, connection, poll(510))
+    assert [message.split(":")[1].split(" is ")[0].strip() for message in caplog.messages] == [
+        "ONBATT",
+        "ONBATT",
+    ]
+    caplog.clear()
+    caplog.set_level("DEBUG")
+    commit(store, connection, poll(520))
+    assert any("230 V" in message for message in caplog.messages)
