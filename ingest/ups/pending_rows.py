@@ -127,8 +127,7 @@ class PendingRows:
         )
         for ups, controls in self.controls.items():
             self._write_controls(connection, ups, controls)
-        for ups, clients in self.clients.items():
-            self._write_clients(connection, ups, clients)
+        self._write_clients(connection)
         self._row_ids = {**self._write_runs(connection), **self._write_events(connection)}
         written = {
             "ups": self.changed or self.new or self.gone,
@@ -223,13 +222,14 @@ class PendingRows:
         connection.execute("delete from ups_controls where ups = ?", (id,))
         connection.executemany(INSERT_CONTROL, commands + settings)
 
-    def _write_clients(self, connection: sqlite3.Connection, ups: TrackedUps, clients: UpsClients) -> None:
-        id, at, logins = self._id_of(ups), format_utc(clients.at), clients.logins or {}
-        connection.execute(DELETE_CLIENTS, (id, json.dumps(list(logins))))
-        connection.executemany(
-            UPSERT_CLIENT, [(id, address, number, at, at) for address, number in logins.items()]
-        )
-        connection.execute(UPDATE_CLIENTS_AT, (None if clients.logins is None else at, id))
+    def _write_clients(self, connection: sqlite3.Connection) -> None:
+        for ups, clients in self.clients.items():
+            id, at, logins = self._id_of(ups), format_utc(clients.at), clients.logins or {}
+            connection.execute(DELETE_CLIENTS, (id, json.dumps(list(logins))))
+            connection.executemany(
+                UPSERT_CLIENT, [(id, address, number, at, at) for address, number in logins.items()]
+            )
+            connection.execute(UPDATE_CLIENTS_AT, (None if clients.logins is None else at, id))
 
     def _write_runs(self, connection: sqlite3.Connection) -> dict[PollRun | Event, int]:
         ids: dict[PollRun | Event, int] = {}

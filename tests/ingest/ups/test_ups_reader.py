@@ -229,6 +229,8 @@ def test_an_ep20s_reader_ends_at_once_in_a_silence():
         assert until(lambda: len(items) > 1, bool) and items[0].commands == {
             "beeper.enable": "",
             "beeper.disable": "",
+            "experimental.must.reset": "",
+            "shutdown.return": "",
         }
         assert items[1].variables["battery.voltage.low"] == "10.5"
         device.fail("silent")
