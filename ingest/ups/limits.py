@@ -15,10 +15,8 @@ MAINS_V = 230.0  # the mains that the default of input_voltage_min is meant for
 LEAST_MAINS_V = 60.0  # an input below it is DC, or no mains: there are no limits for it
 MAINS_NOMINALS = (100.0, 110.0, 115.0, 120.0, 127.0, 200.0, 208.0, 220.0, 230.0, 240.0)
 NOMINAL_TOLERANCE = 0.08  # how far the usual voltage may be from a nominal one
-LEARNING_SAMPLES, LEAST_SAMPLES = (
-    100,
-    3,
-)  # the usual voltage is the median of the first ones, of at least so many
+# The usual voltage is the median of the first ones, of at least so many.
+LEARNING_SAMPLES, LEAST_SAMPLES = 100, 2
 NORMAL_BAND = (0.78, 1.2)  # of the nominal voltage, where the UPS has no transfer voltages
 CONTRADICTION = 0.25  # a nominal voltage this far from the usual one is another device's
 INPUT_EVENTS = ("VOLTAGE", "INPUT_LOW")

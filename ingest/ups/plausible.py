@@ -43,7 +43,7 @@ _CHARGE = Plausible(0, 100, "%", capped=120)
 _TEMPERATURE = Plausible(-40, 120, "°C")
 _RUNTIME = Plausible(0, 604_800, "s", frozenset((65_535, 3_932_100)))
 _LOAD = Plausible(0, 200, "%")
-_POWER = Plausible(0, LARGEST_POWER, "W")
+_POWER = Plausible(0, 2_000_000, "W or VA")  # `_drop_impossible_powers` knows more
 # The first pattern that a whole name matches counts; other variables are no figures.
 _RULES: tuple[tuple[re.Pattern[str], Plausible], ...] = tuple(
     (re.compile(pattern), rule)
@@ -118,12 +118,15 @@ def read_figures(variables: Variables) -> Readings:
     """Every figure among the variables of a full poll. A text that is no number is none, and nothing odd."""
     figures: Figures = {}
     implausible: dict[str, tuple[str, str]] = {}
+    common = _common_number(variables)
     for variable, text in variables.items():
         rule = plausible_range(variable)
         if rule is None:
             continue
         number = parse_value(text)
-        if number is not None and rule.low <= number <= rule.high and number not in rule.codes:
+        if common is not None and number == common:
+            implausible[variable] = (text, "the number of every other figure: nothing is measured")
+        elif number is not None and rule.low <= number <= rule.high and number not in rule.codes:
             figures[variable] = number
         elif number is not None and rule.capped is not None and rule.high < number <= rule.capped:
             figures[variable] = rule.high
@@ -132,7 +135,6 @@ def read_figures(variables: Variables) -> Readings:
     if figures.get("battery.runtime") == 0 and figures.get("battery.charge", 0.0) >= LEAST_CHARGED:
         del figures["battery.runtime"]  # devices that have no estimate send 0 all the time
     _drop_impossible_powers(figures, implausible)
-    _drop_equal_figures(figures, implausible)
     return Readings(figures, implausible)
 
 
@@ -148,29 +150,24 @@ def _oddity(text: str, number: float | None, rule: Plausible) -> str | None:
 
 
 def _drop_impossible_powers(figures: Figures, implausible: dict[str, tuple[str, str]]) -> None:
-    """Leave out W and VA beyond NOMINAL_FACTOR times the nominal power, which may allow more than the
-    range."""
+    """Leave out W and VA beyond NOMINAL_FACTOR times the nominal power, or LARGEST_POWER without one."""
     watts = figures.get("ups.realpower.nominal") or figures.get("output.realpower.nominal")
     apparent = figures.get("ups.power.nominal") or figures.get("output.power.nominal")
-    if watts is None and apparent is None:
-        return
-    limits = {
-        "realpower": NOMINAL_FACTOR * (watts or apparent or 0.0),
-        "power": NOMINAL_FACTOR * (apparent or (watts or 0.0) / NOMINAL_POWER_FACTOR),
-    }
+    limits, why = {"realpower": LARGEST_POWER, "power": LARGEST_POWER}, f"above {LARGEST_POWER:g}"
+    if watts is not None or apparent is not None:
+        why = f"more than {NOMINAL_FACTOR:g} times the nominal power"
+        limits = {
+            "realpower": NOMINAL_FACTOR * (watts or apparent or 0.0),
+            "power": NOMINAL_FACTOR * (apparent or (watts or 0.0) / NOMINAL_POWER_FACTOR),
+        }
     for name, number in list(figures.items()):
         limit = limits.get(name.rpartition(".")[2])
         if limit is not None and number > limit:
             del figures[name]
-            implausible[name] = (f"{number:g}", f"more than {NOMINAL_FACTOR:g} times the nominal power")
+            implausible[name] = (f"{number:g}", why)
 
 
-def _drop_equal_figures(figures: Figures, implausible: dict[str, tuple[str, str]]) -> None:
-    """Leave out everything of a device whose figures are all one number: it measures nothing."""
-    compared = [figures[name] for name in _COMPARED if name in figures]
-    if len(compared) < SAME_FIGURES or len(set(compared)) > 1:
-        return
-    same = compared[0]
-    for name in [name for name, number in figures.items() if number == same]:
-        del figures[name]
-        implausible[name] = (f"{same:g}", "the same number as every other figure: nothing is measured")
+def _common_number(variables: Variables) -> float | None:
+    """The number that every compared figure of a device has: it measures nothing. None for others."""
+    numbers = [parse_value(variables[name]) for name in _COMPARED if name in variables]
+    return numbers[0] if len(numbers) >= SAME_FIGURES and len(set(numbers)) == 1 else None

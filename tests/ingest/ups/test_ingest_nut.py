@@ -8,7 +8,8 @@ import time
 import pytest
 
 from ingest.demo.ups.upsd import DemoUpsd
-from ingest.ups.figures import column, parse_figures
+from ingest.ups.figures import column
+from ingest.ups.measurement import measure
 from tests.ingest.nut.lab import DEVICES, Lab, until
 from tests.ingest.ups.ingest_process import IngestProcess, at, now
 
@@ -70,7 +71,7 @@ def test_every_variable_of_a_device_file_is_kept_as_it_stands(lab, ingest, name)
         if not row["variable"].startswith(("driver.", "server."))
     } == told
     sample = ingest.samples(f"{name}@lab")[-1]
-    for variable, number in parse_figures(told).items():
+    for variable, number in measure(told).figures.items():
         if column(variable) in sample:
             assert sample[column(variable)] == number
     assert sample["ups_status"] == told["ups.status"]
