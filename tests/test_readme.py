@@ -94,7 +94,8 @@ def wait_for_node(url, node, gateway):
 
 def test_every_command_is_covered_by_a_test():
     known = ("curl ", "voltkeeper ", "script/server", "script/test", "export PATH")
-    assert COMMANDS and all(command.startswith(known) for command in COMMANDS)
+    others = [command for command in COMMANDS if not command.startswith(known)]
+    assert COMMANDS and others == certificate_commands()
 
 
 @pytest.mark.parametrize("command", CURLS)
@@ -199,6 +200,42 @@ def test_upsd_accepts_the_ups_conf(tmp_path):
         lab.stop()
 
 
+def certificate_commands():
+    """Those that give upsd a certificate, in their order."""
+    return [
+        command.strip()
+        for block in re.findall(r"```sh\n(.*?)```", README, re.S)
+        if block.startswith("openssl ")
+        for command in re.sub(r"\\\n\s*", "", block).strip().split("\n")
+    ]
+
+
+def test_the_certificate_of_an_upsd_with_nss(tmp_path):
+    from ingest.config.nut import NutTls
+    from ingest.nut.client import NutClient
+    from tests.ingest.nut.certificates import need
+    from tests.ingest.nut.lab import Lab
+
+    need("certutil", "libnss3-tools")
+    lab = Lab({"rack": "ups.status: OL\n"}, start=False)
+    try:
+        for command in certificate_commands():
+            if "chgrp" in command and os.getuid() != 0:
+                continue
+            command = command.replace("sudo ", "").replace("/etc/nut", str(lab.etc))
+            done = run(command.replace("nas.home", "localhost"), tmp_path)
+            assert done.returncode == 0, f"{command}: {done.stderr}"
+        conf = next(block for block in re.findall(r"```text\n(.*?)```", README, re.S) if "CERTPATH" in block)
+        word = (tmp_path / "word").read_text().strip()
+        with (lab.etc / "upsd.conf").open("a") as file:
+            file.write(conf.replace("/etc/nut", str(lab.etc)).replace("WORD", word))
+        lab.start_upsd()
+        with NutClient("localhost", lab.port, tls=NutTls(ca=tmp_path / "nas.crt")) as client:
+            assert client.list_ups() == {"rack": "Test rack"}
+    finally:
+        lab.stop()
+
+
 def test_hash_password(tmp_path):
     done = run("voltkeeper hash-password", tmp_path, text="correct horse\n")
     assert done.returncode == 0 and done.stdout.startswith("pbkdf2_sha256$")
@@ -225,7 +262,10 @@ def test_configuration_examples_load(tmp_path, monkeypatch):
         config.ups["rack@closet"].settings == ("battery.charge.low",)
         and config.nut[0].command_username == "operator"
     )
-    path.write_text("".join(block for block in blocks if block != orders))
+    (encrypted,) = [block for block in blocks if "tls:" in block]
+    path.write_text(encrypted)
+    assert load_config(path).nut[0].tls.ca == tmp_path / "certs/nas.crt"
+    path.write_text("".join(block for block in blocks if block not in (orders, encrypted)))
     config = load_config(path)
     assert [gateway.name for gateway in config.gateways] == ["main", "shed"]
     assert config.access.people[0].may and config.access.tokens[0].may

@@ -77,34 +77,6 @@ def test_a_user_and_orders_go_through_tls(lab, authority):
     assert until(lambda: lab.told("rack"), bool) == ["INSTCMD beeper.mute"]
 
 
-def test_a_certificate_of_its_own_as_the_readme_makes_it(tmp_path):
-    need("certutil", "libnss3-tools")
-    crt, key = tmp_path / "nas.crt", tmp_path / "nas.key"
-    names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
-    run(
-        *(
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            3650,
-            "-subj",
-            "/CN=localhost",
-        ),
-        *("-addext", names, "-keyout", key, "-out", crt),
-    )
-    pem = tmp_path / "both.pem"
-    pem.write_text(crt.read_text() + key.read_text())
-    with Lab({"rack": DEVICE}, conf=nss_database(tmp_path / "db", pem)) as lab:
-        lab.wait("rack")
-        for host in ("localhost", "127.0.0.1"):
-            assert read(lab.port, NutTls(ca=crt), host)["ups.load"] == "10"
-        assert "does not know its issuer" in failure(lab.port, NutTls()).message
-
-
 def test_a_certificate_made_by_certutil_alone(tmp_path):
     """As NUT's manual makes it, with a name in it."""
     need("certutil", "libnss3-tools")
