@@ -208,6 +208,7 @@ UPS_FIELD = """
 alter table ups add column mains text;
 alter table ups add column mains_nominal real;
 alter table ups add column test_verdict text;
+alter table ups add column runtime_basis text;
 alter table oddities add column ups integer references ups(id);
 alter table oddities add column variable text;
 create unique index oddities_ups on oddities (ups, variable) where ups is not null;
@@ -304,7 +305,7 @@ select id, name, label,
   battery_changed_at, {months_since("battery_changed_at")} as battery_months, battery_date,
   outcome, outcome_at, driver, source, location, configured, mfr, model, serial, firmware, power_nominal,
     power_factor,
-  first_seen_at, mains, test_result, test_verdict, '/ups/' || name as href
+  first_seen_at, mains, test_result, test_verdict, runtime_basis, '/ups/' || name as href
 from (
   select w.*,
     case when lost then 'lost' when outage_at is not null and outage_ended_at is null then 'battery' end

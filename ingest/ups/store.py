@@ -11,6 +11,8 @@ from typing import Any
 
 from ingest.db.reserved_ids import imports_seen
 from ingest.db.time import LocalTime, format_utc
+from ingest.severity import Severity, event_severity
+from ingest.ups.battery_health import parse_discharge
 from ingest.ups.energy import Observation
 from ingest.ups.figures import FIGURES
 from ingest.ups.mains import PowerSource
@@ -41,7 +43,6 @@ from ingest.ups.tracked_ups import SELECT, TrackedUps
 log = logging.getLogger(__name__)
 
 RUN_S = 30.0  # a run of polls that goes on is written this often, and with every sample
-ROUTINE_EVENTS = ("TEST", "CAL", "TRIM", "BOOST")  # logged as INFO, all others as WARNING
 NO_DATA = "the server has no data from the driver yet"
 
 
@@ -184,6 +185,8 @@ class UpsStore:
     ) -> None:
         at, figures = format_utc(poll.at), measurement.figures
         watts, rule = measurement.watts, measurement.watts_rule
+        if self._sources[ups.source].driver == "must":
+            ups.estimate_runtime(figures, watts)
         ups.update_identity(variables, measurement.rating)
         ups.columns["last_sample_at"] = at
         ups.columns["first_seen_at"] = ups.columns["first_seen_at"] or at
@@ -222,11 +225,16 @@ class UpsStore:
     def _add_events(self, ups: TrackedUps, changes: Iterable[EventChange]) -> None:
         for verb, event in changes:
             self._pending.events[event] = ups
+            if verb == CLOSED and event.event == "ONBATT":
+                ups.discharges.append(
+                    parse_discharge(format_utc(event.started), event.complete, event.figures)
+                )
             if not self._logging_enabled:
                 continue
             text = f"{ups.name}: {event.event}" + (f": {event.detail}" if event.detail else "")
             if verb == OPENED:
-                log.log(logging.INFO if event.event in ROUTINE_EVENTS else logging.WARNING, "%s", text)
+                is_routine = event_severity(event.event) is Severity.OK
+                log.log(logging.INFO if is_routine else logging.WARNING, "%s", text)
             elif verb == UPDATED and event.event == "ALARM" and event.complete:
                 log.warning("%s", text)  # its text has come, or another one
             elif verb == CLOSED and event.ended is not None:

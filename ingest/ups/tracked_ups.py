@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingest.db.time import parse_utc
+from ingest.ups.battery_health import Discharge, parse_discharge
 from ingest.ups.energy import EnergyMeter
 from ingest.ups.event_machine import EventMachine
 from ingest.ups.figures import FIGURES, find_identity
 from ingest.ups.hourly import UpsHour
 from ingest.ups.limits import InputVoltage
 from ingest.ups.plausible import parse_value
-from ingest.ups.records import Event, PollRun, Variables
+from ingest.ups.records import Event, Figures, PollRun, Variables
+from ingest.ups.runtime_estimate import estimate_basis, estimate_runtime
 from ingest.ups.self_test import SelfTestReport, test_verdict
 from ingest.ups.setting_values import Setting
 from ingest.ups.settings import NO_SETTINGS, UpsSettings
@@ -36,7 +38,12 @@ COLUMNS = (
     "mains",
     "mains_nominal",
     "test_verdict",
+    "runtime_basis",
 )
+SELECT_DISCHARGES = """select e.started_at, e.complete, e.figures from events e join ups u on u.id = e.ups
+where e.ups = ? and e.event = 'ONBATT' and e.ended_at is not null
+  and e.started_at >= coalesce(u.battery_changed_at, '')
+order by e.id"""
 MAX_TEXT = 40  # characters of a refused text
 SELECT = f"select id, name, source, address, label, {', '.join(COLUMNS)} from ups"
 DEVICE_IDENTITY = frozenset(
@@ -102,6 +109,7 @@ class TrackedUps:
         self.hours: dict[str, UpsHour] = {}  # hour_at -> the hour as the file has it, the last two
         self.meter = EnergyMeter(hour_at)
         self.odd: dict[str, str] = {}  # variable -> why its last text that could not be was refused
+        self.discharges: list[Discharge] = []  # since the battery was changed, in order of time
         self.machine = self._make_machine(())
 
     def _make_machine(self, open_events: Iterable[Event]) -> EventMachine:
@@ -144,6 +152,19 @@ class TrackedUps:
             Event(name, parse_utc(started_at), None, bool(complete), detail, json.loads(figures), id)
             for id, name, started_at, complete, detail, figures in rows
         )
+        self.discharges = [
+            parse_discharge(started_at, complete, json.loads(figures))
+            for started_at, complete, figures in connection.execute(SELECT_DISCHARGES, (self.id,))
+        ]
+
+    def estimate_runtime(self, figures: Figures, watts: float | None) -> None:
+        """Add the runtime of a UPS that reports none, and what the estimate rests on."""
+        if "battery.runtime" in figures:
+            return
+        seconds = estimate_runtime(self.discharges, figures.get("battery.charge"), watts)
+        if seconds is not None:
+            figures["battery.runtime"] = seconds
+        self.columns["runtime_basis"] = estimate_basis(self.discharges)
 
     def update_identity(self, variables: Variables, rating: Rating) -> None:
         """Take what a full poll shows of the device itself."""

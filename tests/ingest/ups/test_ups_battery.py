@@ -10,6 +10,7 @@ from ingest.ups.battery_health import (
     parse_discharge,
     scale_to_load,
 )
+from ingest.ups.runtime_estimate import estimate_basis, estimate_runtime
 
 GOOD = Discharge("2026-01-01T00:00:00.000Z", True, 1200.0, 600, 300.0, 100.0, 50.0, 2400.0, None)
 
@@ -93,3 +94,22 @@ def test_a_row_of_events_becomes_a_discharge():
     }
     discharge = parse_discharge("2026-01-01", 1, figures)
     assert discharge.charge_lost == 10 and discharge.full_charge_s == 600
+
+
+def discharge(covered_s, lost, watts=200.0, start=100.0, complete=True):
+    return Discharge("2026-01-01T00:00:00.000Z", complete, covered_s, 50, watts, start, start - lost)
+
+
+def test_the_runtime_of_a_ups_that_reports_none_is_learned_from_its_own_discharges():
+    assert estimate_runtime([], 80, 200) is None and "no discharge" in estimate_basis([])
+    assert estimate_runtime([discharge(60, 1)], 80, 200) is None  # too short to tell
+    assert estimate_runtime([discharge(600, 50, complete=False)], 80, 200) is None
+    one = [discharge(600, 50)]
+    assert estimate_runtime(one, 80, 200) == 960
+    assert estimate_runtime(one, 40, 100) == round(1200 * 2**1.15 * 0.4)
+    assert estimate_runtime(one, None, 200) is None and estimate_runtime(one, 80, None) is None
+    assert estimate_runtime(one, 80, 0) is None
+    assert estimate_runtime(one, 100, 1.0) == round(1200 * 200**1.15)
+    later = [discharge(600, 50), discharge(300, 50), discharge(330, 50), discharge(360, 50)]
+    assert estimate_runtime(later, 100, 200) == 660  # the median of the latest three
+    assert estimate_basis(later) == "estimated from 3 discharges of its own"
