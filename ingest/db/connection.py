@@ -2,15 +2,18 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 # A batch of 20,000 messages changes this much: a smaller cache writes the same pages again and again.
 CACHE_KB = 8_000
 WAL_BYTES = 16_000_000  # to which the log shrinks when what readers held back has been copied
 BUSY_TIMEOUT_S = 15.0
 RETRY_S = 0.001  # between two attempts to begin a transaction
+
+Row = dict[str, Any]  # a row of a table: its values are of the types of its columns
 
 
 def connect(
@@ -42,6 +45,13 @@ def is_sqlite(path: Path | str) -> bool:
     """True for a file that begins as a database does. Raises OSError."""
     with Path(path).open("rb") as file:
         return file.read(16) == b"SQLite format 3\0"
+
+
+def dict_rows(connection: sqlite3.Connection, sql: str, values: Sequence[object] = ()) -> list[Row]:
+    """Select rows as column -> value."""
+    cursor = connection.execute(sql, values)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
 def checkpoint_wal(path: Path | str) -> None:

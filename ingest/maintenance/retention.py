@@ -8,10 +8,10 @@ The newest row of a table always stays: ids go on rising, and what refers to a r
 there.
 """
 
-import logging
 import sqlite3
 import time
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -20,8 +20,6 @@ from ingest.db.reserved_ids import HOLDERS
 from ingest.db.rowid_search import ends, first_since
 from ingest.db.time import format_utc
 from ingest.maintenance.table_sizes import bytes_per_row
-
-log = logging.getLogger(__name__)
 
 COUNTED = 200_000  # ids; in a longer range rows are not counted but estimated
 DAY_S = 86_400
@@ -92,12 +90,12 @@ def plan(
     Reads a few dozen rows of each.
     """
     now = time.time() if now is None else now
-    items = []
-    for policy in POLICIES:
-        days = getattr(settings, policy.setting)
-        if days is not None:
-            items.append(replace(_item(connection, policy, now - days * DAY_S, now), days=days))
-    return items
+    limits = ((policy, getattr(settings, policy.setting)) for policy in POLICIES)
+    return [
+        _item(connection, policy, now - days * DAY_S, now, days)
+        for policy, days in limits
+        if days is not None
+    ]
 
 
 def plan_before(connection: sqlite3.Connection, at: float, now: float | None = None) -> list[PruneItem]:
@@ -106,7 +104,9 @@ def plan_before(connection: sqlite3.Connection, at: float, now: float | None = N
     return [_item(connection, policy, at, now) for policy in POLICIES]
 
 
-def _item(connection: sqlite3.Connection, policy: Policy, cutoff: float, now: float) -> PruneItem:
+def _item(
+    connection: sqlite3.Connection, policy: Policy, cutoff: float, now: float, days: float | None = None
+) -> PruneItem:
     before, table = format_utc(max(0, cutoff)), policy.table
     end = _end(connection, policy, before, format_utc(now))
     first, last = (
@@ -116,15 +116,15 @@ def _item(connection: sqlite3.Connection, policy: Policy, cutoff: float, now: fl
         or (end, None)
         for order in ("asc", "desc")
     )
-    counted = end - first[0] <= COUNTED
     rows = end - first[0]
-    if counted and rows:
+    counted = rows <= COUNTED
+    if counted:
         rows = connection.execute(
             f"select count(*) from {table} where id < ? and ({policy.column} < ? or {policy.at} > ?)",
             (end, before, format_utc(now)),
         ).fetchone()[0]
     size = round(rows * bytes_per_row(connection, table)) if rows else 0
-    return PruneItem(policy, None, before, first[0], end, first[1], last[1], rows, counted, size)
+    return PruneItem(policy, days, before, first[0], end, first[1], last[1], rows, counted, size)
 
 
 def _end(connection: sqlite3.Connection, policy: Policy, before: str, now: str) -> int:
@@ -163,15 +163,16 @@ def describe_item(item: PruneItem) -> str:
     what = f"{item.table} older than {item.days} days" if item.days else f"{item.table} before {item.before}"
     if not item.rows:
         return f"{what}: nothing"
-    about = "" if item.counted else "about "
-    rows = "1 row" if item.rows == 1 else f"{about}{item.rows:,} rows"
+    rows = f"{'' if item.counted else 'about '}{count_rows(item.rows)}"
     return f"{what}: {rows}, about {item.bytes / 1e6:,.1f} MB, from {item.from_at} to {item.to_at}"
+
+
+def count_rows(number: int) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{number:,} row{'' if number == 1 else 's'}"
 
 
 def read_plan(path: Path, settings: RetentionDays) -> list[PruneItem]:
     """Return the plan of a file, read without a lock."""
-    connection = connect(path, readonly=True)
-    try:
+    with closing(connect(path, readonly=True)) as connection:
         return plan(connection, settings)
-    finally:
-        connection.close()

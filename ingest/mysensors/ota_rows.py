@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
+from ingest.db.connection import Row, dict_rows
 from ingest.db.time import format_utc, parse_utc
 from ingest.mysensors.ota_records import NodeFirmware, StoredOtaState
 from ota.command import CommandOrder
@@ -14,7 +15,6 @@ from ota.server import StoredFirmware
 from ota.update import OPEN, OtaUpdate
 from ota.wire import BOOTLOADER_COMMANDS, ConfigRequest, FirmwareConfig
 
-Row = Mapping[str, Any]  # Any: column -> whatever the column holds
 Columns = dict[str, str | int | float | None]
 
 UPDATE_COLUMNS = [field.name for field in fields(OtaUpdate)]
@@ -94,13 +94,6 @@ def update_columns(update: OtaUpdate) -> Columns:
         name: format_utc(value) if name.endswith("_at") and value is not None else value
         for name, value in vars(update).items()
     }
-
-
-def dict_rows(connection: sqlite3.Connection, sql: str, values: Sequence[int] = ()) -> list[Row]:
-    """Select rows as column -> value."""
-    cursor = connection.execute(sql, values)
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def read_members(connection: sqlite3.Connection, rollout: int) -> list[Member]:

@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 
+from ingest.db.connection import dict_rows
 from ingest.db.time import format_utc
 from ingest.mysensors.ota_records import (
     CancelledCommand,
@@ -28,7 +29,6 @@ from ingest.mysensors.ota_rows import (
     MARKS,
     SELECT_COMMANDS,
     Columns,
-    dict_rows,
     read_command,
     read_firmware,
     read_members,

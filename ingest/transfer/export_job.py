@@ -10,7 +10,8 @@ import click
 from ingest.config.model import Config
 from ingest.db.connection import connect
 from ingest.db.locks import LockedError, lock_file
-from ingest.transfer.import_job import PROGRESS_BAR, count_rows
+from ingest.maintenance.retention import count_rows
+from ingest.transfer.import_job import PROGRESS_BAR
 from ingest.transfer.parquet_export import RANGE_ROWS, Export
 from ingest.transfer.parquet_writer import ParquetWriter, need_duckdb
 from ingest.transfer.records import TransferError

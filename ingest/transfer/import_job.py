@@ -13,7 +13,7 @@ from ingest.config.model import Config
 from ingest.db.connection import connect, transaction
 from ingest.db.locks import LockedError, lock_byte
 from ingest.db.reserved_ids import HOLDERS
-from ingest.maintenance.retention import describe_item, read_plan
+from ingest.maintenance.retention import count_rows, describe_item, read_plan
 from ingest.mysensors.registry import number_gateways
 from ingest.schema.migrate import migrate
 from ingest.transfer.importers.detect import detect
@@ -135,8 +135,3 @@ def import_file(
             setting = f"retention: {{{item.policy.setting}: null}}"
             click.echo(f"The next prune takes {describe_item(item)}. `{setting}` in the config keeps them.")
     return 0
-
-
-def count_rows(number: int) -> str:
-    """`1 row`, `2 rows`."""
-    return f"{number:,} row{'' if number == 1 else 's'}"
