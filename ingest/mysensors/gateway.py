@@ -114,9 +114,8 @@ class Gateway(asyncio.Protocol):
         asyncio.get_running_loop().call_later(self.timing.keepalive_s / 2, self._keep_alive, end)
 
     def _hint(self) -> str:
-        if self.settings.serial:
-            return f"is the baud rate {self.settings.baudrate} right?"
-        return "is it a MySensors gateway?"
+        baud_rate = f"is the baud rate {self.settings.baudrate} right?"
+        return baud_rate if self.settings.serial else "is it a MySensors gateway?"
 
     # What is received.
 

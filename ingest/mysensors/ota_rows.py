@@ -73,18 +73,23 @@ def read_request(row: Row) -> ConfigRequest | None:
 
 def read_command(row: Row) -> CommandOrder:
     """Read a row of `ota_commands`."""
-    command = BOOTLOADER_COMMANDS[row["command"]]
     return CommandOrder(
-        row["node"], command, row["value"], row["id"], row["state"], row["reason"], row["reboots"]
+        row["node"],
+        BOOTLOADER_COMMANDS[row["command"]],
+        row["value"],
+        row["id"],
+        row["state"],
+        row["reason"],
+        row["reboots"],
     )
 
 
 def read_update(row: Row) -> OtaUpdate:
     """Read a row of `ota_updates`; columns that are no field are ignored."""
-    values: dict[str, Any] = {name: row[name] for name in UPDATE_COLUMNS}  # Any: as in Row
-    for name, value in values.items():
-        if name.endswith("_at") and value is not None:
-            values[name] = parse_utc(value)
+    values: Row = {
+        name: parse_utc(row[name]) if name.endswith("_at") and row[name] is not None else row[name]
+        for name in UPDATE_COLUMNS
+    }
     return OtaUpdate(**values)
 
 

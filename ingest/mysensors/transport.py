@@ -153,9 +153,14 @@ async def run_gateway(gateway: Gateway) -> None:
             backoff.reset()
             logged = None
         if reason != logged:
-            limits = timing.first_backoff_s, timing.max_backoff_s
-            where = settings.name, settings.address
-            log.warning("Gateway %s (%s): %s; retrying every %g to %g s", *where, reason, *limits)
+            log.warning(
+                "Gateway %s (%s): %s; retrying every %g to %g s",
+                settings.name,
+                settings.address,
+                reason,
+                timing.first_backoff_s,
+                timing.max_backoff_s,
+            )
             logged = reason
         gateway.health.fail("lost", reason)
         await asyncio.sleep(backoff.next_s())
@@ -163,12 +168,9 @@ async def run_gateway(gateway: Gateway) -> None:
 
 async def run_connection(gateway: Gateway) -> tuple[str, bool]:
     """Open a connection and wait for its end. Returns the reason, and whether a message was received."""
-    settings = gateway.settings
+    tcp, serial = gateway.settings.tcp, gateway.settings.serial or ""
     try:
-        if settings.tcp:
-            transport = await open_tcp(gateway, settings.tcp)
-        else:
-            transport = await open_serial(gateway, settings.serial or "")
+        transport = await (open_tcp(gateway, tcp) if tcp else open_serial(gateway, serial))
     except (OSError, ValueError) as error:  # ValueError: a baud rate or a host name that cannot be
         return explain(error, gateway.timing.connect_s), False
     assert gateway.end is not None
@@ -176,7 +178,7 @@ async def run_connection(gateway: Gateway) -> tuple[str, bool]:
         reason, received_any = await gateway.end
     finally:
         transport.abort()
-    if settings.tcp and not received_any:
+    if tcp and not received_any:
         reason += "; it sent nothing: another program may hold the gateway's only place for a client"
     return reason, received_any
 

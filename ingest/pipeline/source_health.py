@@ -98,9 +98,7 @@ class StatusSink:
         return any(self._is_due(health, now) for health in self._healths)
 
     def _is_due(self, health: Health, now: float) -> bool:
-        if health.source not in self._written:
-            return True
-        written_at, revision = self._written[health.source]
+        written_at, revision = self._written.get(health.source, (float("-inf"), 0))
         return now - written_at >= self._heartbeat_s or health.revision != revision
 
     def write(self, connection: sqlite3.Connection) -> set[str]:

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Protocol, TypeVar
 
 from ingest.db.changes import raise_topics
@@ -180,18 +181,14 @@ class Writer(threading.Thread):
 
     def _write(self) -> None:
         """One transaction, tried until it is committed; on stop LAST_TRIES times."""
-        tries = 0
-        while True:
+        for tries in count(1):
             self.last_heartbeat = time.monotonic()  # a file that is locked or full is no reason for a restart
             try:
                 with transaction(self._connection):
-                    topics: set[str] = set()
-                    for sink in self._sinks:
-                        topics |= sink.write(self._connection)
+                    topics = {topic for sink in self._sinks for topic in sink.write(self._connection)}
                     raise_topics(self._connection, topics)
                 break
             except sqlite3.OperationalError as error:
-                tries += 1
                 if self._stopping and tries >= LAST_TRIES:
                     raise
                 log.error(

@@ -92,19 +92,22 @@ class History(Store):
         """Write what is pending, with ids of the checkpoint; returns the topics that changed."""
         self._collect_interval_stats()
         topics = self._save_states(connection)
-        rows = [self._messages[start : start + MESSAGE] for start in range(0, len(self._messages), MESSAGE)]
+        rows = [
+            self._pending.messages[start : start + MESSAGE]
+            for start in range(0, len(self._pending.messages), MESSAGE)
+        ]
         ids = checkpoint.take_ids(len(rows))
         for insert, values, positions in (
-            (MESSAGES, self._messages, range(len(rows))),
-            (READINGS, self._readings, self._reading_positions),
-            (BATTERY_LEVELS, self._battery_levels, self._level_positions),
+            (MESSAGES, self._pending.messages, range(len(rows))),
+            (READINGS, self._pending.readings, self._reading_positions),
+            (BATTERY_LEVELS, self._pending.battery_levels, self._level_positions),
         ):
             if values:
                 insert.numbered(connection, values, [ids[position] for position in positions])
                 topics.add(insert.table)
         hours = [row for channel in self.channels.dirty for row in channel.hourly_rows()]
         connection.executemany(MERGE_HOURS, hours)
-        connection.executemany(MERGE_DAYS, self._daily)
+        connection.executemany(MERGE_DAYS, self._pending.daily)
         if rows:
             self._save_gateway(connection, rows)
         return topics
@@ -152,7 +155,7 @@ class History(Store):
     def _apply_message(
         self, route: MessageRoute, at: str, monotonic: float, header: Header, payload: str, position: int
     ) -> None:
-        levels = len(self._battery_levels)
+        levels = len(self._pending.battery_levels)
         super()._apply_message(route, at, monotonic, header, payload, position)
-        if len(self._battery_levels) > levels:
+        if len(self._pending.battery_levels) > levels:
             self._level_positions.append(position)

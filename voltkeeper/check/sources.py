@@ -16,7 +16,7 @@ from ingest.config.loader import nearest
 from ingest.config.model import GatewaySettings, MustSettings, NutServerSettings, UpsSettings
 from ingest.must.client import MustClient
 from ingest.must.errors import MustError
-from ingest.mysensors.replies import format_version_request
+from ingest.mysensors.protocol import GATEWAY_NODE, NODE_CHILD, Command, Internal, format_line
 from ingest.mysensors.settings import GatewayTiming
 from ingest.mysensors.transport import explain
 from ingest.nut.client import NutClient
@@ -102,7 +102,7 @@ def _talk(
     received = _listen(descriptor, receive, timing.greeting_s)
     if LINE.search(received.data) or received.ended or not gateway.controller:
         return received
-    send(format_version_request().encode())
+    send(format_line(GATEWAY_NODE, NODE_CHILD, Command.internal, 0, Internal.I_VERSION).encode())
     more = _listen(descriptor, receive, timing.gateway_s)
     return Received(received.data + more.data, more.ended)
 
