@@ -3,7 +3,6 @@
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
-from typing import Any
 
 from ingest.db.connection import Row, dict_rows
 from ingest.db.time import format_utc, parse_utc
