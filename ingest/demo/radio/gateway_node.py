@@ -30,10 +30,11 @@ class GatewayNode(DemoNode):
 
     def on_internal(self, type: int, payload: bytes, child: int) -> list[Outgoing]:
         """Three kinds of requests are answered."""
-        if type == Internal.I_VERSION:
-            return [self.internal(Internal.I_VERSION, self.library)]
-        if type == Internal.I_HEARTBEAT_REQUEST:
-            return [self.heartbeat()]
-        if type == Internal.I_PRESENTATION:
-            return [self.presentation()]
+        match type:
+            case Internal.I_VERSION:
+                return [self.internal(Internal.I_VERSION, self.library)]
+            case Internal.I_HEARTBEAT_REQUEST:
+                return [self.heartbeat()]
+            case Internal.I_PRESENTATION:
+                return [self.presentation()]
         return []

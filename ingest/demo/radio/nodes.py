@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ingest.demo.ota.bootloader import MysBootloader
 from ingest.demo.ota.library_ota import LibraryOta, LibraryOta31
-from ingest.demo.ota.updater import Updater, factory_facts, factory_image
+from ingest.demo.ota.updater import Updater, factory_facts
 from ingest.demo.radio.battery_sketches import Cellar, FrontDoor, Garage, Greenhouse, RainGauge
 from ingest.demo.radio.faulty_sketches import Attic, CarTracker
 from ingest.demo.radio.mains_sketches import (
@@ -60,5 +60,5 @@ def factory_firmware(nodes: Iterable[type[DemoNode]]) -> Iterator[FactoryFirmwar
     """The firmware of those nodes that report it, as they were delivered."""
     for node in nodes:
         if node.make_updater is not None:
-            facts = factory_facts(factory_image(node.sketch))
+            facts = factory_facts(node.sketch)
             yield FactoryFirmware(node.node_id, *facts, node.make_updater.bootloader)
