@@ -11,6 +11,12 @@ from typing import Any
 CACHE_KB = 8_000
 WAL_BYTES = 16_000_000  # to which the log shrinks when what readers held back has been copied
 BUSY_TIMEOUT_S = 15.0
+PRAGMAS = (
+    "synchronous = full",
+    "wal_autocheckpoint = 4000",
+    f"journal_size_limit = {WAL_BYTES}",
+    f"cache_size = -{CACHE_KB}",
+)
 RETRY_S = 0.001  # between two attempts to begin a transaction
 
 Row = dict[str, Any]  # a row of a table: its values are of the types of its columns
@@ -30,10 +36,8 @@ def connect(
         isolation_level=None,
         check_same_thread=False,
     )
-    connection.execute("pragma synchronous = full")
-    connection.execute("pragma wal_autocheckpoint = 4000")
-    connection.execute(f"pragma journal_size_limit = {WAL_BYTES}")
-    connection.execute(f"pragma cache_size = -{CACHE_KB}")
+    for pragma in PRAGMAS:
+        connection.execute(f"pragma {pragma}")
     return connection
 
 

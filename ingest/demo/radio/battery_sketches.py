@@ -5,6 +5,7 @@ One-off events (a battery near its end, two days of silence) count from the anch
 
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import count
 
 from ingest.demo.radio.battery_node import BatteryNode, NodeBattery, SmartSleeper
 from ingest.demo.radio.node import Child, Task, every
@@ -56,12 +57,8 @@ class FrontDoor(BatteryNode):
 
     def next_switch(self, after: float) -> float:
         """The first time after `after` (unix seconds) at which the contact changes."""
-        day = split_day(after)[0]
-        while True:
-            for at, _ in self.switches(day):
-                if at > after:
-                    return at
-            day += 1
+        switches = (at for day in count(split_day(after)[0]) for at, _ in self.switches(day))
+        return next(at for at in switches if at > after)
 
     def contact(self) -> Script:
         """The state of the contact."""

@@ -2,7 +2,7 @@
 
 from ingest.demo.radio.node import DemoNode
 from ingest.demo.wire import Outgoing, Script
-from ingest.mysensors.protocol import GATEWAY_NODE, NODE_CHILD, Command, Internal
+from ingest.mysensors.protocol import GATEWAY_NODE, NODE_CHILD, Command, Internal, Presentation
 
 
 class GatewayNode(DemoNode):
@@ -14,7 +14,7 @@ class GatewayNode(DemoNode):
 
     node_id = GATEWAY_NODE
     library = "2.4.0-alpha"
-    repeater = True
+    role = Presentation.S_ARDUINO_REPEATER_NODE
 
     def presentation(self) -> Outgoing:
         """Its presentation: one message."""

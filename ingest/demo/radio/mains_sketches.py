@@ -68,10 +68,16 @@ class LivingRoom(DemoNode):
     def climate(self) -> Script:
         """Temperature and humidity."""
         hour = split_day(self.now)[1]
-        temperature = (20.6 if 6 <= hour < 23 else 19.2) + 0.05 * (self.world.outside(self.now) - 10)
-        temperature += 0.5 * self.noise.smooth("living", self.now / 3000)
-        humidity = 44 + 0.12 * (self.world.humidity(self.now) - 66)
-        humidity += 3 * self.noise.smooth("living hum", self.now / 5000)
+        temperature = (
+            (20.6 if 6 <= hour < 23 else 19.2)
+            + 0.05 * (self.world.outside(self.now) - 10)
+            + 0.5 * self.noise.smooth("living", self.now / 3000)
+        )
+        humidity = (
+            44
+            + 0.12 * (self.world.humidity(self.now) - 66)
+            + 3 * self.noise.smooth("living hum", self.now / 5000)
+        )
         yield self.value(0, SetReq.V_TEMP, f"{temperature:.1f}")
         yield self.value(1, SetReq.V_HUM, f"{humidity:.0f}")
 
@@ -101,7 +107,7 @@ class LandingRepeater(DemoNode):
     node_id = 3
     sketch, sketch_version = "Landing repeater", "1.4"
     library = "2.4.0-alpha"
-    repeater = True
+    role = Presentation.S_ARDUINO_REPEATER_NODE
     rssi = -49
     children = (Child(0, Presentation.S_MULTIMETER, "Supply"),)
 

@@ -109,8 +109,7 @@ class DemoNetwork:
         heap = self._heap
         while heap[0][0] < until:
             at, number, activity, line = heapq.heappop(heap)
-            if at > self.now:
-                self.now = at
+            self.now = max(self.now, at)
             if line is not None:
                 yield at, line
             elif activity is None:

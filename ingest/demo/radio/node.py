@@ -7,6 +7,7 @@ those of `core/MySensorsCore.cpp` and `core/MyTransport.cpp`, library 2.3.2 and 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import ClassVar, NamedTuple
 
 from ingest.demo.ota.updater import Updater, factory_facts, factory_image
@@ -80,7 +81,7 @@ class DemoNode:
     sketch = ""
     sketch_version = "1.0"
     library = "2.3.2"
-    repeater = False
+    role = Presentation.S_ARDUINO_NODE
     children: Sequence[Child] = ()
     tasks: Sequence[Task] = ()
     rssi: int | None = None  # dBm; None: built without MY_SIGNAL_REPORT_ENABLED
@@ -306,20 +307,10 @@ class DemoNode:
 
     def interrupt(self, script: Script) -> None:
         """Do `script` first, then go on as before."""
-
-        def interlude(until: float) -> Script:
-            yield from script
-            yield until
-
-        self.main.scripts.append(interlude(self.main.rests_until))
+        self.main.scripts.append(chain(script, [self.main.rests_until]))
         self.wake(self.now)
 
     # -- what goes out
-
-    @property
-    def role(self) -> Presentation:
-        """How the node presents itself."""
-        return Presentation.S_ARDUINO_REPEATER_NODE if self.repeater else Presentation.S_ARDUINO_NODE
 
     def message(self, child: int, command: Command, type: int, payload: object = "") -> Outgoing:
         """A message of this node."""
@@ -364,9 +355,8 @@ class DemoNode:
         """
         key = f"slot {self.node_id} {period} {name}"
         phase = self.noise.fixed(key) * period
-        number = int((after - phase) // period)
-        while True:
+        number, at = int((after - phase) // period), after
+        while at <= after:
             at = number * period + phase + min(0.01 * period, 3.0) * self.noise.chance(key, number)
-            if at > after:
-                return at
             number += 1
+        return at

@@ -4,7 +4,7 @@ Node 3 repeats for the greenhouse, the rain gauge and the bathroom. The numbers 
 installation that has seen nodes come and go.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ingest.demo.ota.bootloader import MysBootloader
@@ -56,9 +56,10 @@ class FactoryFirmware(NamedTuple):
     bootloader: int
 
 
-def factory_firmware(nodes: Iterable[type[DemoNode]]) -> Iterator[FactoryFirmware]:
+def factory_firmware(nodes: Iterable[type[DemoNode]]) -> list[FactoryFirmware]:
     """The firmware of those nodes that report it, as they were delivered."""
-    for node in nodes:
-        if node.make_updater is not None:
-            facts = factory_facts(node.sketch)
-            yield FactoryFirmware(node.node_id, *facts, node.make_updater.bootloader)
+    return [
+        FactoryFirmware(node.node_id, *factory_facts(node.sketch), node.make_updater.bootloader)
+        for node in nodes
+        if node.make_updater is not None
+    ]

@@ -8,6 +8,7 @@ import threading
 import time
 import tty
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from ingest.demo.ups.mains import Mains, UpsBattery, wobble
@@ -81,7 +82,7 @@ def model(t: float, mains: Mains | None = None) -> tuple[int, ...]:
     )
 
 
-class DemoEP20:
+class DemoEP20(AbstractContextManager["DemoEP20"]):
     """Serves a pseudo terminal in a thread; `device` is the name of the port to open.
 
     `source` gives registers 30000-30026 at a unix time. `fault` is one of FAULTS or None and may be changed
@@ -105,9 +106,6 @@ class DemoEP20:
         self._thread: threading.Thread | None = None
         self._stop, self._stopped = socket.socketpair()
         self.plug()
-
-    def __enter__(self) -> "DemoEP20":
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
@@ -155,8 +153,8 @@ class DemoEP20:
         pending = b""
         try:
             while True:
-                ready, _, _ = select.select([master, self._stopped], [], [])
-                if self._stopped in ready:
+                ready, _, _ = select.select([master, self._stopped.fileno()], [], [])
+                if self._stopped.fileno() in ready:
                     self._stopped.recv(1)
                     return
                 pending += os.read(master, 256)

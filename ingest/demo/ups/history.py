@@ -98,11 +98,11 @@ def make_ups_history(config: Config, days: float = 28, until: float | None = Non
         for source in sources:
             if source.driver == "must":
                 recordings.append(polls(past, source.name, "garage"))
-                continue
-            for name, demo_ups in demo_upses().items():
-                ups = f"{name}@{source.name}"
-                store.absorb(UpsFound(ups, source.name, source.address_of(ups), demo_ups.description))
-                recordings.append(polls(past, ups, name))
+            else:
+                for name, demo_ups in demo_upses().items():
+                    ups = f"{name}@{source.name}"
+                    store.absorb(UpsFound(ups, source.name, source.address_of(ups), demo_ups.description))
+                    recordings.append(polls(past, ups, name))
         total = 0
         for total, poll in enumerate(heapq.merge(*recordings, key=lambda poll: poll.at), 1):
             store.absorb(poll)

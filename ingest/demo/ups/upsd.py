@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 
 from ingest.demo.ups.models import TEST_S, TEST_SAG, DemoUps, demo_upses
 from ingest.demo.ups.upsd_dialogue import UpsdServer, close_connection
@@ -26,7 +27,7 @@ FAULTS = (
 BEEPER_STATES = {"beeper.enable": "enabled", "beeper.disable": "disabled", "beeper.mute": "muted"}
 
 
-class DemoUpsd:
+class DemoUpsd(AbstractContextManager["DemoUpsd"]):
     """Serves until `stop()`; `port` is the one it got. `users` may set and command, name -> password.
 
     `fail(name, ups)` switches a fault on, for one UPS where it concerns one (None: all), `heal()` all of
@@ -61,9 +62,6 @@ class DemoUpsd:
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
         )
         self._thread.start()
-
-    def __enter__(self) -> "DemoUpsd":
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
