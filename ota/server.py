@@ -11,7 +11,7 @@ and a person's attention is asked for.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ota.actions import Action, Effects, Rejected, Reported
 from ota.command import CommandOrder
@@ -48,15 +48,15 @@ class StoredFirmware:
     image: Image
 
 
+@dataclass(eq=False)
 class OtaServer:
     """All updates of all nodes."""
 
-    def __init__(self, settings: OtaSettings) -> None:
-        self.settings = settings
-        self.nodes: dict[int, OtaNode] = {}  # nodes.id -> OtaNode
-        self.effects = Effects()
-        self._firmware: dict[int, StoredFirmware] = {}  # firmware.id -> StoredFirmware
-        self._lost: set[int] = set()  # gateways.id of those that are not connected
+    settings: OtaSettings
+    nodes: dict[int, OtaNode] = field(default_factory=dict)  # nodes.id -> OtaNode
+    effects: Effects = field(default_factory=Effects)
+    _firmware: dict[int, StoredFirmware] = field(default_factory=dict, init=False)  # by firmware.id
+    _lost: set[int] = field(default_factory=set, init=False)  # gateways.id of those that are not connected
 
     # Firmware, nodes, updates, commands.
 

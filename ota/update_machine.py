@@ -121,6 +121,7 @@ class UpdateMachine:
         self._silent_since = update.last_request_at = now
         if request.config == self.offer:
             self._image_reported(now)
+            self.changed = True
         elif update.is_open:
             self._other_image_reported(now, request)
         return self.offer if update.is_open or update.owed or request.config == self.offer else None
@@ -140,18 +141,15 @@ class UpdateMachine:
         update = self.update
         if not update.kind.is_library:
             self._confirm(now)
-        elif update.state == REQUESTED or not update.is_open:
-            return
         elif update.asked_at is None and (
             (update.state == VERIFYING and update.block == 0)
             or (update.state == REBOOTING and update.reboot_at is not None)
         ):
             update.matched_at = now
             self._enter(VERIFYING, "the node reports the image, waiting for its presentation")
-        elif update.matched_at is None:
+        elif update.is_open and update.state != REQUESTED and update.matched_at is None:
             update.reboot_at = None
             self._enter(REBOOTING, "the node claims the image without a restart; it is restarted to be sure")
-        self.changed = True
 
     def _other_image_reported(self, now: float, request: ConfigRequest) -> None:
         """Offer the image: the node will ask for its blocks from the highest down.
@@ -170,9 +168,8 @@ class UpdateMachine:
                 reason = "the node lost contact and started over"
         update.owed = int(not update.kind.is_library)
         update.reboots = update.boots = 0
-        update.block = update.rate = None
+        update.block = update.rate = self._asked_block = None
         update.started_at = update.sent_at = update.matched_at = update.asked_at = None
-        self._asked_block = None
         update.offered_at = now
         update.offers += 1
         self._enter(OFFERED, reason)
@@ -263,8 +260,7 @@ class UpdateMachine:
     def _start(self, now: float) -> None:
         """Make the node ask: a sleeping library node is offered the image, others are restarted."""
         update = self.update
-        tried = update.boots >= MAX_BOOTS or update.reboots >= MAX_REBOOTS
-        if tried and update.offered_at is None:
+        if update.offered_at is None and (update.boots >= MAX_BOOTS or update.reboots >= MAX_REBOOTS):
             update.owed = 0  # its sketch has just sent a message, and it never asked
         failure = self._start_failure()
         ignored = update.reboots in (4, 8) and update.started_at is None
@@ -396,9 +392,7 @@ class UpdateMachine:
         """Close the update by the node's own report, which may come late."""
         update = self.update
         update.owed = 0
-        if update.state == CANCELLED:
-            self.changed = True
-        elif update.state != CONFIRMED:
+        if update.state not in (CANCELLED, CONFIRMED):
             if self._committed not in COMMITTED:
                 self.actions.append(Send(StreamType.ST_FIRMWARE_CONFIRM, ""))
             earlier = f"; earlier: {update.reason}" if update.state == FAILED else ""

@@ -282,11 +282,10 @@ class Store:
             node = self.nodes.get(256 * gateway + GATEWAY_NODE)
             version = node.protocol_version if node is not None else None
             connection.execute(GATEWAY_SEEN, (version, at, at, gateway))
-        topics |= self._write_history(connection)
         hours = [row for channel in self.channels.dirty for row in channel.hourly_rows()]
         connection.executemany(MERGE_HOURS, hours)
         connection.executemany(MERGE_DAYS, self._pending.daily)
-        return topics
+        return topics | self._write_history(connection)
 
     def _write_history(self, connection: sqlite3.Connection) -> set[str]:
         first = MESSAGES.append(connection, self._pending.messages) or 0
@@ -297,11 +296,5 @@ class Store:
             oddities += (at, first + position, *rest)
         ODDITIES(connection, oddities)
         REJECTS(connection, self._pending.rejects)
-        values_by_topic = {
-            "messages": self._pending.messages,
-            "readings": self._pending.readings,
-            "battery_levels": self._pending.battery_levels,
-            "oddities": oddities,
-            "rejects": self._pending.rejects,
-        }
-        return {topic for topic, values in values_by_topic.items() if values}
+        topics = ("messages", "readings", "battery_levels", "oddities", "rejects")
+        return {topic for topic in topics if getattr(self._pending, topic)}
