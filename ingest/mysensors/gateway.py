@@ -166,12 +166,10 @@ class Gateway(asyncio.Protocol):
     # The disk is slower than the radio.
 
     def _pause(self) -> None:
-        transport = self._transport
-        if transport is None:
-            return
-        transport.pause_reading()
-        self._paused = True
-        asyncio.get_running_loop().call_later(BACKLOG_CHECK_S, self._resume, transport)
+        if self._transport is not None:
+            self._transport.pause_reading()
+            self._paused = True
+            asyncio.get_running_loop().call_later(BACKLOG_CHECK_S, self._resume, self._transport)
 
     def _resume(self, transport: asyncio.Transport) -> None:
         """Read on as soon as the writer has caught up."""

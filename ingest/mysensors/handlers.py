@@ -140,9 +140,9 @@ NODE_HANDLERS: dict[tuple[int, int], NodeHandler] = {
 
 # The convention of MySensorsTracker: values of this child are about the radio.
 RADIO_REPORT_CHILD = 98
-RADIO_REPORT_HANDLERS: dict[int, NodeHandler] = {
-    SetReq.V_TEXT: apply_parent_text,
-    SetReq.V_VAR5: apply_arc_report,
+RADIO_REPORT_HANDLERS: dict[tuple[int, int], NodeHandler] = {
+    (Command.set, SetReq.V_TEXT): apply_parent_text,
+    (Command.set, SetReq.V_VAR5): apply_arc_report,
 }
 
 
@@ -155,8 +155,6 @@ def message_handler(header: Header, node: NodeState, sensor: SensorState | None)
         return None
     if header.command == Command.presentation and sensor is not None:
         return partial(apply_child_presentation, sensor, header.type)
-    if header.command == Command.set and header.child == RADIO_REPORT_CHILD:
-        handler = RADIO_REPORT_HANDLERS.get(header.type)
-    else:
-        handler = NODE_HANDLERS.get((header.command, header.type))
+    is_radio_report = header.command == Command.set and header.child == RADIO_REPORT_CHILD
+    handler = (RADIO_REPORT_HANDLERS if is_radio_report else NODE_HANDLERS).get((header.command, header.type))
     return partial(handler, node) if handler is not None else None

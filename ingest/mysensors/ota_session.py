@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from copy import copy
+from dataclasses import InitVar, dataclass, field
 from typing import Protocol
 
 from ingest.mysensors.handlers import USUAL_WINDOW_MS, sleep_window_ms
@@ -64,20 +65,22 @@ class OtaGateway(Protocol):
         """Request a heartbeat of an awake node."""
 
 
+@dataclass(eq=False)
 class OtaService:
     """All updates of this process. `put(record)` and `flush()` reach the sink; neither waits."""
 
-    def __init__(
-        self, settings: OtaSettings, put: Callable[[OtaRecord], object], flush: Callable[[], object]
-    ) -> None:
+    settings: InitVar[OtaSettings]
+    put: Callable[[OtaRecord], object]
+    flush: Callable[[], object]
+    _sessions: dict[int, "GatewayOtaSession"] = field(default_factory=dict, init=False)  # by gateways.id
+    _attention: dict[int, str | None] = field(default_factory=dict, init=False)  # last stored, by nodes.id
+    # ota_updates.id -> (state, owed) as last stored
+    _saved: dict[int, tuple[str, int]] = field(default_factory=dict, init=False)
+    _timer: asyncio.TimerHandle | None = field(default=None, init=False)
+
+    def __post_init__(self, settings: OtaSettings) -> None:
         self.server = OtaServer(settings)
-        self.put = put
-        self.flush = flush
         self._clock_offset = time.time() - time.monotonic()
-        self._sessions: dict[int, GatewayOtaSession] = {}  # gateways.id -> session
-        self._attention: dict[int, str | None] = {}  # nodes.id -> what was last stored
-        self._saved: dict[int, tuple[str, int]] = {}  # ota_updates.id -> (state, owed) as last stored
-        self._timer: asyncio.TimerHandle | None = None
 
     def now(self) -> float:
         """Unix seconds that no step of the clock moves."""

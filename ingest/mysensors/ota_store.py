@@ -8,6 +8,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import InitVar, dataclass, field
 
 from ingest.db.connection import Row, dict_rows
 from ingest.db.time import format_utc
@@ -72,30 +73,32 @@ SAVE_UPDATE = f"""update ota_updates
 set {", ".join(f"{name} = :{name}" for name in UPDATE_COLUMNS if name != "id")} where id = :id"""
 
 
+@dataclass(eq=False)
 class OtaSink:
     """Sink for OtaRecords; hands what users changed to the dialogue through `deliver`.
 
     `gateways` maps the numbers of this program's gateways to whether they are only listened to.
     """
 
-    def __init__(
-        self,
-        gateways: Mapping[int, bool],
-        rollout: RolloutSettings,
-        stored: StoredOtaState,
-        deliver: Callable[[list[OtaChange]], object],
-    ) -> None:
-        self._gateways, self._rollout, self._deliver = gateways, rollout, deliver
+    gateways: Mapping[int, bool]
+    rollout: RolloutSettings
+    stored: InitVar[StoredOtaState]
+    deliver: Callable[[list[OtaChange]], object]
+    _cancelled: set[int] = field(default_factory=set, init=False)  # ota_updates.id
+    _cancelled_commands: set[int] = field(default_factory=set, init=False)
+    _rolling: bool = field(default=True, init=False)
+    _look_again: bool = field(default=True, init=False)
+    # id() of the OtaUpdate -> the last of its changes
+    _rows: dict[int, ChangedUpdate] = field(default_factory=dict, init=False)
+    # id() of a new OtaUpdate -> its row id, until the commit stands
+    _numbers: dict[int, int] = field(default_factory=dict, init=False)
+    # (statement, values, topic)
+    _pending: list[tuple[str, tuple[str | int | None, ...], str]] = field(default_factory=list, init=False)
+
+    def __post_init__(self, stored: StoredOtaState) -> None:
         self._firmware = {one.id: one.image.sha256 for one in stored.firmware}
         self._known = {update.id for update in stored.updates}  # ota_updates.id
-        self._cancelled: set[int] = set()
         self._commands = {order.id for order in stored.commands}
-        self._cancelled_commands: set[int] = set()
-        self._rolling = True
-        self._look_again = True
-        self._rows: dict[int, ChangedUpdate] = {}  # id() of the OtaUpdate -> the last of its changes
-        self._numbers: dict[int, int] = {}  # id() of a new OtaUpdate -> its row id, until the commit stands
-        self._pending: list[tuple[str, tuple[str | int | None, ...], str]] = []  # (statement, values, topic)
 
     # Records of the dialogue.
 
@@ -136,7 +139,7 @@ class OtaSink:
                 *self._changed_commands(connection),
             ]
             if changes:
-                self._deliver(changes)
+                self.deliver(changes)
         if self._rolling:
             self._move_rollouts(connection)
         return bool(self._pending)
@@ -180,8 +183,8 @@ class OtaSink:
     def _rows_here(self, connection: sqlite3.Connection, sql: str) -> Iterator[tuple[Row, bool]]:
         """Rows of nodes of this program's gateways, and whether the gateway is only listened to."""
         for row in dict_rows(connection, sql):
-            if row["node"] >> 8 in self._gateways:
-                yield row, self._gateways[row["node"] >> 8]
+            if row["node"] >> 8 in self.gateways:
+                yield row, self.gateways[row["node"] >> 8]
 
     def _move_rollouts(self, connection: sqlite3.Connection) -> None:
         """Release the next members of each rollout, or end it."""
@@ -191,7 +194,7 @@ class OtaSink:
             self._move_rollout(rollout, read_members(connection, rollout))
 
     def _move_rollout(self, rollout: int, members: list[Member]) -> None:
-        plan = next_steps(members, self._rollout)
+        plan = next_steps(members, self.rollout)
         waiting = [member for member in members if member.state == WAITING]
         if plan.stop:
             for member in waiting:

@@ -62,21 +62,20 @@ class SerialTransport(asyncio.Transport):
         try:
             data = os.read(self._port.fileno(), READ_SIZE)
         except BlockingIOError:
-            return
+            pass
         except OSError as error:
             self._lose(error)
-            return
-        if data:
-            self._protocol.data_received(data)
         else:
-            self._lose(OSError(errno.ENODEV, "the port is gone: unplugged?"))
+            if data:
+                self._protocol.data_received(data)
+            else:
+                self._lose(OSError(errno.ENODEV, "the port is gone: unplugged?"))
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Queue bytes; a port that takes none for a while keeps them waiting."""
-        if self._closing:
-            return
-        self._waiting += data
-        self._flush()
+        if not self._closing:
+            self._waiting += data
+            self._flush()
 
     def _flush(self) -> None:
         try:
@@ -110,12 +109,11 @@ class SerialTransport(asyncio.Transport):
 
     def abort(self) -> None:
         """Close the port at once."""
-        if self._closing:
-            return
-        self._closing = True
-        self._loop.remove_reader(self._port.fileno())
-        self._loop.remove_writer(self._port.fileno())
-        self._port.close()
+        if not self._closing:
+            self._closing = True
+            self._loop.remove_reader(self._port.fileno())
+            self._loop.remove_writer(self._port.fileno())
+            self._port.close()
 
 
 async def open_serial(gateway: Gateway, device: str) -> asyncio.Transport:
