@@ -77,11 +77,9 @@ def up(**options: Option) -> None:
     What ends is started again. Without config.yml and options it is the demo house, in a database of its own.
     Ctrl-C ends it.
     """
-    chosen = chosen_config(**options)
-    log_as(chosen, "up")
     from voltkeeper.up import run_up
 
-    sys.exit(run_up(chosen))
+    sys.exit(run_up(chosen_config(**options, program="up")))
 
 
 @main.command()
@@ -98,10 +96,9 @@ def ingest(names: tuple[str, ...], replay: Path | None, **options: Option) -> No
 
     All of the config, or only those that are NAMEd; until Ctrl-C or SIGTERM.
     """
-    chosen = chosen_config(**options, needs_source=True)
-    log_as(chosen, "ingest")
     from ingest.daemon import run_ingest
 
+    chosen = chosen_config(**options, needs_source=True, program="ingest")
     sys.exit(run_ingest(chosen, names, replay=replay))
 
 
@@ -113,17 +110,15 @@ def web(**options: Option) -> None:
 
     It makes the database where there is none, and shows what others read into it.
     """
-    chosen = chosen_config(**options, needs_source=True)
     lower_priority()
-    log_as(chosen, "web")
+    chosen = chosen_config(**options, needs_source=True, program="web")
     if not supervised():
         from voltkeeper.up import SitePortError, claim
 
         try:
             claim(chosen.web.host, chosen.web.port).close()
         except SitePortError as error:
-            click.echo(str(error), err=True)
-            sys.exit(error.code)
+            fail(error, error.code)
     from plugins.web.app.server import run_web
 
     sys.exit(run_web(chosen))
@@ -169,12 +164,10 @@ def prune(config: str | None, dry_run: bool) -> None:
     It first lists what goes. The site does this daily by itself. Ingest and the site may go on meanwhile; cut
     off, it goes on the next time.
     """
-    chosen = chosen_config(config, None, looking=True)
-    lower_priority()
-    log_as(chosen, "prune")
     from voltkeeper.maintenance import run_prune
 
-    sys.exit(run_prune(chosen, dry_run))
+    lower_priority()
+    sys.exit(run_prune(chosen_config(config, looking=True, program="prune"), dry_run))
 
 
 @main.command()
@@ -185,12 +178,10 @@ def backup(file: Path, config: str | None) -> None:
 
     Everything may go on meanwhile. FILE appears, or is replaced, only when the copy is whole and checked.
     """
-    chosen = chosen_config(config, None, looking=True)
-    lower_priority()
-    log_as(chosen, "backup")
     from voltkeeper.maintenance import run_backup
 
-    sys.exit(run_backup(chosen, file))
+    lower_priority()
+    sys.exit(run_backup(chosen_config(config, looking=True, program="backup"), file))
 
 
 @main.command()
@@ -235,7 +226,7 @@ def demo(host: str, port: int, serial: Path | None, speed: float, nut_port: int,
             )
     except OSError as error:
         where_to = f"{serial or f'{host}:{port}'} and 127.0.0.1:{nut_port}"
-        wrong_use(f"The demo house cannot listen on {where_to}: {error.strerror}. Choose others.")
+        fail(f"The demo house cannot listen on {where_to}: {error.strerror}. Choose others.")
 
 
 @main.command("import")
@@ -264,13 +255,11 @@ def import_(
     from ingest.config.checks import is_timezone
     from ingest.transfer.import_job import import_file
 
-    chosen = chosen_config(config, None, own=True)
+    chosen = chosen_config(config, own=True)
     if timezone is not None and not is_timezone(timezone):
-        wrong_use(
-            f"--timezone {timezone!r} is not a time zone; they look like Europe/Rome, America/New_York, UTC"
-        )
+        fail(f"--timezone {timezone!r} is not a time zone; they look like Europe/Rome, America/New_York, UTC")
     if not file.is_file():
-        wrong_use(f"{file}: no such file")
+        fail(f"{file}: no such file")
     lower_priority()
     sys.exit(import_file(chosen, file, timezone=timezone, format=format, gateway=gateway, ups=ups))
 
@@ -290,7 +279,7 @@ def export(folder: Path, config: str | None, house: str | None) -> None:
     from ingest.transfer.export_job import export_tables
 
     lower_priority()
-    sys.exit(export_tables(chosen_config(config, None, looking=True), folder, house))
+    sys.exit(export_tables(chosen_config(config, looking=True), folder, house))
 
 
 @main.command("hash-password")
@@ -305,7 +294,7 @@ def hash_password() -> None:
     else:
         password = sys.stdin.readline().rstrip("\r\n")
     if not password:
-        wrong_use("The password is empty.")
+        fail("The password is empty.")
     from datasette_auth_passwords.utils import hash_password as hashed
 
     click.echo(hashed(password))
@@ -318,22 +307,26 @@ async def until_signal(work: Coroutine[object, object, object]) -> None:
     task = asyncio.ensure_future(work)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    await asyncio.wait((task,))
-    if not task.cancelled():
-        task.result()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 def chosen_config(
     config: str | None,
-    port: int | None,
+    port: int | None = None,
     demo: bool = False,
     needs_source: bool = False,
     looking: bool = False,
     own: bool = False,
+    program: str | None = None,
     **options: Option,
 ) -> "Config":
-    """Return the Config of a command's options; ends with exit code 2 and a message where there is none."""
+    """Return the Config of a command's options, with logging as it says where a `program` is named.
+
+    Ends with exit code 2 and a message where there is none, or where its log cannot be written.
+    """
     from ingest.config.model import ConfigError
+    from ingest.process.log import set_up
     from voltkeeper.config_source import Sources, choose_config, named_file, own_config
 
     sources = Sources(**options)
@@ -343,19 +336,15 @@ def chosen_config(
                 "There is no config.yml here: copy config.example.yml to it, or give --gateway, --nut or "
                 "--must. `voltkeeper up` alone runs the demo house."
             )
-        return own_config(config) if own else choose_config(config, sources, port, demo, looking)
+        chosen = own_config(config) if own else choose_config(config, sources, port, demo, looking)
     except ConfigError as error:
-        wrong_use(error)
-
-
-def log_as(config: "Config", program: str) -> None:
-    """Log as the config has it; ends with exit code 2 where its file cannot be written."""
-    from ingest.process.log import set_up
-
+        fail(error)
     try:
-        set_up(config.log, program)
+        if program is not None:
+            set_up(chosen.log, program)
     except OSError as error:
-        wrong_use(f"log.file: {config.log.file} cannot be written: {error.strerror}")
+        fail(f"log.file: {chosen.log.file} cannot be written: {error.strerror}")
+    return chosen
 
 
 def lower_priority() -> None:
@@ -368,7 +357,7 @@ def lower_priority() -> None:
             os.setpriority(os.PRIO_PROCESS, 0, NICE)
 
 
-def wrong_use(message: object) -> NoReturn:
-    """Print why, and end with the exit code for wrong usage."""
+def fail(message: object, code: int = WRONG_USE) -> NoReturn:
+    """Print why, and end with this exit code."""
     click.echo(str(message), err=True)
-    sys.exit(WRONG_USE)
+    sys.exit(code)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+from contextlib import suppress
 
 from ingest.config.model import Config
 from ingest.db.locks import LockedError
@@ -48,8 +49,6 @@ class MaintenanceScheduler:
                 log.debug("%s", error)
             except Exception:
                 log.exception("Daily work failed; it is tried again")
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), CHECK_S)
-            except TimeoutError:
-                continue
             self._wake.clear()

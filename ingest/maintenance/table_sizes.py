@@ -168,9 +168,7 @@ def count(connection: sqlite3.Connection, table: TableShape) -> tuple[int, bool]
     """Return (rows, whether that is an estimate): counted where the table is short, else by its ids."""
     if table.rowid and table.at:  # ids rise with arrival; other keys are computed
         low, high = ends(connection, table.name)
-        if low is None or high is None:
-            return 0, False
-        if high - low >= SMALL:
+        if low is not None and high is not None and high - low >= SMALL:
             return high - low + 1, True
         return connection.execute(f"select count(*) from [{table.name}]").fetchone()[0], False
     kept = connection.execute("select rows from storage where name = ?", (table.name,)).fetchone()

@@ -50,21 +50,13 @@ def run_import(
     with closing(connect(config.database)) as connection, _exclusively(config.database):
         options.gateway = choose_gateway(connection, config, gateway)
         with closing(kind(path, options)) as source:
-            outcomes = []
-            for stream, sink in source.streams():
-                job = StreamImport(
-                    connection,
-                    stream,
-                    sink,
-                    kind=source.kind,
-                    target=source.target,
-                    file=path.name,
-                    timing=timing,
-                )
-                outcomes.append(job.run(bar))
-            for what, verb, save in source.states():
-                saved = save(connection)
-                outcomes.append(Outcome(what, saved.stored, saved.skipped, verb=verb))
+            outcomes = [
+                StreamImport(connection, stream, sink, source.kind, source.target, path.name, timing).run(bar)
+                for stream, sink in source.streams()
+            ]
+            outcomes += [
+                Outcome(state.what, *state.save(connection), verb=state.verb) for state in source.states()
+            ]
     return kind.title, outcomes
 
 
@@ -82,8 +74,8 @@ def choose_gateway(connection: sqlite3.Connection, config: Config, name: str | N
     if name is None:
         return min(known.values())
     if name not in known:
-        choices = ", ".join(known) or "none, name it in config.yml first"
-        raise TransferError(f"There is no gateway {name!r}; there are: {choices}")
+        there = ", ".join(known) or "none, name it in config.yml first"
+        raise TransferError(f"There is no gateway {name!r}; there are: {there}")
     return known[name]
 
 

@@ -108,10 +108,7 @@ class CsvSource(LogSource):
                 return Skip("a line that is no CSV")
             if len(values) != len(self._names):
                 return Skip(f"another number of columns than the header's {len(self._names)}")
-            try:
-                return read(dict(zip(self._names, values, strict=True)), timestamps)
-            except ValueError:
-                return Skip("its time cannot be read")
+            return read(dict(zip(self._names, values, strict=True)), timestamps)
 
         return parse
 
