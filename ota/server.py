@@ -169,14 +169,14 @@ class OtaServer:
         stored = next((one for one in self._firmware.values() if (one.type, one.version) == named), None)
         if stored is None or request.kind is not BootloaderKind.MYSBOOTLOADER:
             node.set_attention(
-                f"the node reports no whole image (type {type}, version {version}): schedule an update"
+                f"the node reports no valid image (type {type}, version {version}): schedule an update"
             )
             return None
         update = OtaUpdate(node.key, stored.id, type, version, requested_at=now, requested_by="voltkeeper")
         machine = self.open_update(update, now)
         offer = node.answer_config(machine, request, now)
         if update.is_open:
-            update.reason = "the node reported that it holds no whole image"
+            update.reason = "the node reported that it holds no valid image"
         return format_config(offer) if offer else None
 
     def message_received(self, key: int, now: float, window: float | None = None) -> None:

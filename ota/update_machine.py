@@ -176,7 +176,7 @@ class UpdateMachine:
         if update.offers > MAX_OFFERS:
             self._fail(now, f"the image was offered {MAX_OFFERS} times, no block was asked for")
         elif update.crc_failures >= MAX_CRC_FAILURES:
-            self._fail(now, f"the CRC was wrong after {update.crc_failures} whole transfers")
+            self._fail(now, f"the CRC was wrong after {update.crc_failures} complete transfers")
         elif update.kind.is_library and update.restarts >= MAX_RESTARTS:
             self._fail(now, f"the transfer broke off {update.restarts} times: too much is lost on the air")
 
@@ -217,7 +217,7 @@ class UpdateMachine:
         if lowest == 0:
             if update.state != VERIFYING:
                 update.sent_at, update.asked_at, update.matched_at = now, None, None
-                self._enter(VERIFYING, "all blocks are sent, waiting for the node's word")
+                self._enter(VERIFYING, "all blocks are sent, waiting for the node's report")
                 self.actions.append(Hold())
         elif update.state != TRANSFERRING:
             update.matched_at = None
@@ -314,12 +314,14 @@ class UpdateMachine:
                 self._request_presentation(now)
         elif not update.kind.is_library:
             if quiet >= settings.effect_s:
-                self._reboot(now, "the node's word after the last block was lost; it is restarted to hear it")
+                self._reboot(
+                    now, "the node's report after the last block was lost; it is restarted to report again"
+                )
         elif quiet >= settings.verify_s:
             if update.asked_at is None:
                 self._request_presentation(now)
             elif now - update.asked_at >= settings.effect_s:
-                self._reboot(now, "no word after the last block; the node is restarted to hear it")
+                self._reboot(now, "no report after the last block; the node is restarted to report")
 
     def _request_presentation(self, now: float) -> None:
         self.actions.append(RequestPresentation())
@@ -397,7 +399,7 @@ class UpdateMachine:
                 self.actions.append(Send(StreamType.ST_FIRMWARE_CONFIRM, ""))
             earlier = f"; earlier: {update.reason}" if update.state == FAILED else ""
             was_offered = update.offered_at is not None
-            reason = f"the node's own word{earlier}" if was_offered else "the node already ran this image"
+            reason = f"the node's own report{earlier}" if was_offered else "the node already ran this image"
             self._close(now, CONFIRMED, reason)
 
     def _fail(self, now: float, reason: str) -> None:

@@ -25,16 +25,18 @@ Command = TypeVar("Command", bound=Callable[..., object])
 Option = Any  # the value of an option, of the type that click gives it
 
 CONFIG = click.option(
-    "--config", metavar="FILE", help="The config; default: config.yml, or what VOLTKEEPER_CONFIG names."
+    "--config", metavar="FILE", help="Config file; default: config.yml, or $VOLTKEEPER_CONFIG."
 )
 GATEWAY = click.option(
-    "--gateway", metavar="HOST:PORT", help="A MySensors gateway; runs without a config file."
+    "--gateway", metavar="HOST:PORT", help="A MySensors gateway, in place of a config file."
 )
 NUT = click.option(
-    "--nut", metavar="HOST[:PORT]", help="A NUT server (upsd) and all its UPSes; without a file."
+    "--nut", metavar="HOST[:PORT]", help="A NUT server (upsd) with all its UPSes, in place of a config file."
 )
 MUST = click.option(
-    "--must", metavar="DEVICE", help="A MUST EP20 on a serial port, such as /dev/ttyUSB0; without a file."
+    "--must",
+    metavar="DEVICE",
+    help="A MUST EP20 on a serial port, such as /dev/ttyUSB0, in place of a config file.",
 )
 POLL = click.option(
     "--poll",
@@ -57,7 +59,7 @@ def config_options(command: Command) -> Command:
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 right, 1 failed, 2 wrong usage.",
+    epilog="Exit codes: 0 success, 1 failure, 2 wrong usage.",
 )
 @click.version_option(package_name="voltkeeper")
 def main() -> None:
@@ -74,8 +76,8 @@ def main() -> None:
 def up(**options: Option) -> None:
     """Run ingest and the site together.
 
-    What ends is started again. Without config.yml and options it is the demo house, in a database of its own.
-    Ctrl-C ends it.
+    A process that ends is restarted. Without config.yml and options it runs the demo house, in a separate
+    database. Ctrl-C stops it.
     """
     from voltkeeper.up import run_up
 
@@ -88,13 +90,14 @@ def up(**options: Option) -> None:
 @DEMO
 @click.option(
     "--replay",
+    metavar="FILE",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Lines of a gateway, one a line, read instead of the connection of the gateway NAME.",
+    help="Read recorded lines from FILE in place of the connection of the gateway NAME.",
 )
 def ingest(names: tuple[str, ...], replay: Path | None, **options: Option) -> None:
     """Read the sources into the database.
 
-    All of the config, or only those that are NAMEd; until Ctrl-C or SIGTERM.
+    All sources of the config, or only those NAMEd, until Ctrl-C or SIGTERM.
     """
     from ingest.daemon import run_ingest
 
@@ -108,7 +111,7 @@ def ingest(names: tuple[str, ...], replay: Path | None, **options: Option) -> No
 def web(**options: Option) -> None:
     """Run the site alone.
 
-    It makes the database where there is none, and shows what others read into it.
+    Creates the database if there is none; a separate `voltkeeper ingest` fills it.
     """
     lower_priority()
     chosen = chosen_config(**options, needs_source=True, program="web")
@@ -126,12 +129,14 @@ def web(**options: Option) -> None:
 
 @main.command()
 @config_options
-@click.option("--url", metavar="http://HOST:PORT", help="Ask the routes of this running site instead.")
+@click.option(
+    "--url", metavar="http://HOST:PORT", help="Request the pages and queries of this running site instead."
+)
 def check(url: str | None, config: str | None, port: int | None, **sources: Option) -> None:
-    """Look at every source and setting.
+    """Check every source and setting.
 
-    One line each, with the remedy where something is wrong. A running ingest is asked how its sources are;
-    otherwise each one is tried. Exit code 1 if anything failed.
+    One line each, with the remedy for each failure. The state of sources comes from a running ingest; sources
+    that none reads are tried. Exit code 1 if anything failed.
     """
     if url:
         from voltkeeper.check.http import check_site
@@ -146,9 +151,9 @@ def check(url: str | None, config: str | None, port: int | None, **sources: Opti
 @main.command()
 @config_options
 def status(**options: Option) -> None:
-    """Show what runs, since when, how fresh.
+    """Show what is running, since when, and the age of its data.
 
-    Exit code 1 when ingest does not run.
+    Exit code 1 if ingest is not running.
     """
     from voltkeeper.status import run_status
 
@@ -157,12 +162,12 @@ def status(**options: Option) -> None:
 
 @main.command()
 @CONFIG
-@click.option("--dry-run", is_flag=True, help="Only list what would go.")
+@click.option("--dry-run", is_flag=True, help="Only list what would be deleted.")
 def prune(config: str | None, dry_run: bool) -> None:
-    """Delete what is older than `retention:` allows.
+    """Delete rows older than `retention:` allows.
 
-    It first lists what goes. The site does this daily by itself. Ingest and the site may go on meanwhile; cut
-    off, it goes on the next time.
+    Lists them first. The site does this daily. Ingest and the site may keep running; an interrupted prune
+    resumes the next time.
     """
     from voltkeeper.maintenance import run_prune
 
@@ -176,7 +181,7 @@ def prune(config: str | None, dry_run: bool) -> None:
 def backup(file: Path, config: str | None) -> None:
     """Copy the database to FILE.
 
-    Everything may go on meanwhile. FILE appears, or is replaced, only when the copy is whole and checked.
+    Everything may keep running. FILE is created or replaced only when the copy is complete and checked.
     """
     from voltkeeper.maintenance import run_backup
 
@@ -189,25 +194,27 @@ def backup(file: Path, config: str | None) -> None:
 @click.option(
     "--port", default=5003, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
 )
-@click.option("--serial", type=click.Path(path_type=Path), help="Be a serial gateway at this path instead.")
+@click.option(
+    "--serial", type=click.Path(path_type=Path), help="Serve a serial gateway at this path in place of TCP."
+)
 @click.option(
     "--speed",
     default=1.0,
     show_default=True,
     type=click.FloatRange(0.1, 10_000),
-    help="House seconds in a second.",
+    help="Simulated seconds per second.",
 )
 @click.option(
     "--nut-port", default=3493, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
 )
 @click.option(
-    "--ep20", type=click.Path(path_type=Path), help="Where the port of the EP20 appears; without it, nowhere."
+    "--ep20", type=click.Path(path_type=Path), help="Path of the serial port of the EP20; default: none."
 )
 def demo(host: str, port: int, serial: Path | None, speed: float, nut_port: int, ep20: Path | None) -> None:
     """Run the demo house alone.
 
-    It is a MySensors gateway with a dozen nodes, a NUT server with some UPSes, and a MUST EP20; any program
-    that speaks their protocols may connect.
+    It simulates a MySensors gateway with a dozen nodes, a NUT server with some UPSes, and a MUST EP20; any
+    client of their protocols may connect.
     """
     import asyncio
 
@@ -233,11 +240,15 @@ def demo(host: str, port: int, serial: Path | None, speed: float, nut_port: int,
 @click.argument("file", type=click.Path(path_type=Path))
 @CONFIG
 @click.option(
-    "--timezone", metavar="TZ", help="Of local times in the file, such as Europe/Rome; default: the config's."
+    "--timezone",
+    metavar="TZ",
+    help="Time zone of local times in the file, such as Europe/Rome; default: the config's.",
 )
-@click.option("--format", help="Of an upslog file, as its -f option had it; default: upslog's own.")
-@click.option("--gateway", metavar="NAME", help="The gateway that messages go to; default: the first one.")
-@click.option("--ups", metavar="NAME", help="The UPS that samples go to, such as rack@closet.")
+@click.option("--format", help="Format of an upslog file, as given to its -f option; default: upslog's own.")
+@click.option(
+    "--gateway", metavar="NAME", help="The gateway that messages are imported to; default: the first one."
+)
+@click.option("--ups", metavar="NAME", help="The UPS that samples are imported to, such as rack@closet.")
 def import_(
     file: Path,
     config: str | None,
@@ -249,8 +260,8 @@ def import_(
     """Import the history of another program.
 
     FILE is a MySensorsTracker database, a Nutify database, the log of an EP20 monitor, an upslog file,
-    pymysensors' JSON, or CSV whose header names our columns. Nothing comes twice, however often it is run,
-    and ingest may go on.
+    pymysensors' JSON, or CSV whose header names columns of Voltkeeper. Importing again adds only what is new;
+    ingest may keep running.
     """
     from ingest.config.checks import is_timezone
     from ingest.transfer.import_job import import_file
@@ -273,8 +284,8 @@ def import_(
 def export(folder: Path, config: str | None, house: str | None) -> None:
     """Write tables as Parquet files to DIR.
 
-    What has come since the last time is added. Several sites may share a DIR. It needs DuckDB, an optional
-    part.
+    Adds what is new since the last export. Several sites may share a DIR. Requires DuckDB, an optional
+    dependency.
     """
     from ingest.transfer.export_job import export_tables
 
@@ -286,8 +297,8 @@ def export(folder: Path, config: str | None, house: str | None) -> None:
 def hash_password() -> None:
     """Print the hash of a password.
 
-    It is for password_hash: under access: in config.yml. The password is asked for, twice; it is one line of
-    stdin where that is no terminal.
+    For password_hash: under access: in config.yml. Prompts for the password twice; reads one line of stdin if
+    that is not a terminal.
     """
     if sys.stdin.isatty():
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)

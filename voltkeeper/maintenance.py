@@ -33,7 +33,7 @@ def run_prune(config: Config, dry_run: bool = False) -> int:
         with maintenance_lock(config.database), closing(connect(config.database)) as connection:
             outcome, detail = run_job(config, connection, JOBS["prune"], "command line", _stopping())
     except StoppedError:
-        return _fail("Stopped; the next prune goes on")
+        return _fail("Stopped; the next prune resumes")
     except (LockedError, OSError) as error:
         return _fail(error)
     except sqlite3.Error as error:
@@ -51,12 +51,12 @@ def run_backup(config: Config, target: Path) -> int:
         progress = _bar if sys.stderr.isatty() else no_progress
         size = back_up(config.database, target, _stopping(), progress)
     except StoppedError:
-        return _fail("Stopped: there is no copy")
+        return _fail("Stopped: no backup was made")
     except (BackupError, OSError) as error:
-        return _fail(f"No copy: {error}")
+        return _fail(f"Backup failed: {error}")
     except sqlite3.Error as error:
-        return _fail(f"No copy: {config.database}: {error}")
-    print(f"{target}: {size / 1e6:,.1f} MB in {time.monotonic() - began:.1f} s, whole and checked")
+        return _fail(f"Backup failed: {config.database}: {error}")
+    print(f"{target}: {size / 1e6:,.1f} MB in {time.monotonic() - began:.1f} s, complete and checked")
     return 0
 
 

@@ -82,7 +82,7 @@ class Supervisor:
             if self._stop.is_set():
                 return
             if code == WRONG_USE:
-                log.error("%s ended because of its settings (exit code 2): everything ends", name)
+                log.error("%s ended because of its settings (exit code 2): stopping all", name)
                 self._code = WRONG_USE
                 self._stop.set()
                 return

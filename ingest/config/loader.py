@@ -166,7 +166,7 @@ class SectionReader:
 
     def _scalar(self, kind: Hint, value: Value, place: str, shown: str) -> Value:
         if value is None:
-            return self._fail(place, "has no value: give one, or take the key out")
+            return self._fail(place, "has no value: give one, or remove the key")
         if kind is bool:
             if isinstance(value, bool):
                 return value

@@ -115,7 +115,7 @@ class Config:
             yield from check_that(
                 not own.settings,
                 f"ups.{device.name}.settings",
-                "an EP20 has no settings that can be ordered: take them out",
+                "an EP20 has no settings that can be changed: remove them",
             )
 
     def _unknown_ups(self, name: str) -> str:

@@ -99,7 +99,7 @@ def _check(config: Config, by: str, stop: Stop) -> str:
         ][:20]
     if problems := "; ".join(one for one in found if one != "ok"):
         raise DamagedFileError(f"the file is damaged: {problems[:400]}")
-    return "the file is whole, and nothing refers to what is not there"
+    return "the integrity and foreign key checks found no fault"
 
 
 def _optimize(config: Config, by: str, stop: Stop) -> str:
@@ -114,7 +114,7 @@ def _compact(config: Config, by: str, stop: Stop) -> str:
         runner = BatchRunner(connection, stop)
         if not runner.is_incremental:
             return (
-                "this file was not made to give room back: stop everything and run `vacuum` in sqlite3 once"
+                "this file was created without auto_vacuum: stop everything and run `vacuum` in sqlite3 once"
             )
         page_size = connection.execute("pragma page_size").fetchone()[0]
         return f"{runner.incremental_vacuum() * page_size / 1e6:,.1f} MB freed"
@@ -125,13 +125,13 @@ JOBS = {
     for job in (
         MaintenanceJob(
             "prune",
-            "Delete what is older than the retention allows",
+            "Delete rows older than the retention allows",
             _prune,
             lambda config: config.retention.at,
             deletes=True,
         ),
         MaintenanceJob(
-            "measure", "Measure how much room each table takes", _measure, lambda config: config.retention.at
+            "measure", "Measure the size of each table", _measure, lambda config: config.retention.at
         ),
         MaintenanceJob(
             "backup",
@@ -141,7 +141,7 @@ JOBS = {
         ),
         MaintenanceJob("check", "Check the integrity of the file", _check),
         MaintenanceJob("optimize", "PRAGMA optimize", _optimize),
-        MaintenanceJob("compact", "Give free room back to the disk", _compact),
+        MaintenanceJob("compact", "Return free pages to the file system", _compact),
     )
 }
 
@@ -260,7 +260,7 @@ def run_job(
     try:
         outcome, detail = "done", job.run(config, by, stop)
     except StoppedError:
-        _save_outcome(connection, job, "stopped", "it goes on at the next start")
+        _save_outcome(connection, job, "stopped", "it resumes at the next start")
         raise
     except (BackupError, DamagedFileError, OSError, sqlite3.Error) as error:
         outcome, detail = "failed", str(error)

@@ -113,7 +113,7 @@ def prune(
                 prune_table(runner, item, run.count)
             runner.incremental_vacuum()
         except StoppedError:
-            run.end("stopped", "stopped; the next run goes on", runner.longest_s)
+            run.end("stopped", "stopped; the next run resumes", runner.longest_s)
             raise
         except Exception as error:
             run.end("failed", str(error), runner.longest_s)

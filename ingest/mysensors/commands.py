@@ -229,7 +229,7 @@ class NodeOrderQueue:
             reason = self.transmitter.hold_reason(order.node_id)
             if not reason:
                 is_sleeping = self.is_sleeping(order.node_id)
-                reason = "the node opened no window in which it hears" if is_sleeping else "its time was over"
+                reason = "the node did not wake in time" if is_sleeping else "its lifetime ended"
             self.report(NodeOrderChange(order.id, "expired", order.sent_at, at, f"expired: {reason}"))
 
 

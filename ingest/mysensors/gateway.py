@@ -74,7 +74,7 @@ class Gateway(asyncio.Protocol):
         self._transport = None
         # A reset is how the other side closes while we are writing.
         if error is None or isinstance(error, ConnectionError):
-            reason = "the other side closed the connection"
+            reason = "the gateway closed the connection"
         else:
             reason = getattr(error, "strerror", None) or str(error)
         if not self._stopping:
@@ -106,7 +106,7 @@ class Gateway(asyncio.Protocol):
         idle_s = time.monotonic() - self._last_data
         if idle_s >= self.timing.idle_timeout_s:
             if self._received_any or self.settings.tcp:
-                self._abort(f"no answer for {idle_s:.0f} s: the gateway is off, or the way to it is cut")
+                self._abort(f"no answer for {idle_s:.0f} s: the gateway is off, or the network path is down")
                 return
             self.health.fail("silent", f"the port is open but the gateway sends nothing: {self._hint()}")
         if idle_s >= self.timing.keepalive_s or not self._received_any:

@@ -45,7 +45,7 @@ GATEWAY_SEEN = """update gateways set version = coalesce(?, version),
 first_seen_at = coalesce(first_seen_at, ?), last_seen_at = ? where id = ?"""
 MAX_NUMBERS = 50_000  # texts whose number is remembered; memories are wiped when they are full
 REQUESTED_PRESENTATION_S = 60  # a presentation this long after one was requested is expected
-RESTARTED = "presents itself out of the blue: it has restarted"
+RESTARTED = "presented itself unasked: it has restarted"
 
 
 class Oddity(NamedTuple):

@@ -24,7 +24,7 @@ REMEDIES = {
     errno.EBUSY: "another program has the port open",
     errno.EAGAIN: "another program has the port open",
     errno.ECONNREFUSED: "nothing listens there: is the gateway on, is the port right?",
-    errno.EHOSTUNREACH: "no way to that host: is the gateway on, is the address right?",
+    errno.EHOSTUNREACH: "no route to that host: is the gateway on, is the address right?",
 }
 
 

@@ -20,11 +20,11 @@ from ingest.ups.setting_values import Setting, invalid_value_reason, same_value
 
 log = logging.getLogger(__name__)
 
-UNCONFIRMED = "upsd took it, and does not tell whether the UPS does it"
+UNCONFIRMED = "upsd accepted it; NUT does not report the outcome"
 DRIVER_REFUSALS = {  # what GET TRACKING answers once the driver has answered upsd
-    "ERR UNKNOWN": "the driver of the UPS does not know it, or could not do it: its log says more",
-    "ERR INVALID-ARGUMENT": "the driver of the UPS does not take it so: its log says more",
-    "ERR FAILED": "the UPS did not do it: the log of its driver says more",
+    "ERR UNKNOWN": "the driver of the UPS does not know it, or could not do it: see its log",
+    "ERR INVALID-ARGUMENT": "the driver of the UPS rejects the argument: see its log",
+    "ERR FAILED": "the UPS did not do it: see the log of its driver",
 }
 
 
@@ -90,8 +90,8 @@ class Commander(threading.Thread):
             try:
                 busy = self._work()
             except Exception:
-                log.exception("%s: orders cannot go on as they are", self.source)
-                self._give_up("an error of the program, see the log")
+                log.exception("%s: sending orders failed; restarting", self.source)
+                self._give_up("internal error, see the log")
                 busy = False
             if not busy:
                 self._close()
@@ -163,7 +163,7 @@ class Commander(threading.Thread):
         user = self._server.command_username
         if user is None:
             keys = "command_username and command_password"
-            return f"{client.server} wants a user for this: give `nut: {self.source}` a {keys}"
+            return f"{client.server} requires a user for this: give `nut: {self.source}` a {keys}"
         return (
             f"{client.server} denies it to {user}: a wrong command_password, or no `actions = SET` "
             "(settings) or `instcmds = ...` (commands) in its section of upsd.users"
@@ -233,7 +233,7 @@ class Commander(threading.Thread):
                 reason = f"{DRIVER_REFUSALS.get(error.raw, error.message)} ({error.raw})"
                 self._queue.end(order, "failed", reason)
             else:
-                self._queue.end_unknown(order, f"upsd took it, then: {error.message}")
+                self._queue.end_unknown(order, f"upsd accepted it, then: {error.message}")
             return
         if done:
             self._sent.remove(sent)
@@ -247,10 +247,10 @@ class Commander(threading.Thread):
         order, limit_s = sent.order, f"{self._timing.track_s:.0f} s"
         if order.command:
             self._record_command(order, sent.at, sent.monotonic, confirmed=False)
-            reason = f"upsd took it, its driver says nothing of it for {limit_s}: {OUTCOME_UNKNOWN}"
+            reason = f"upsd accepted it, its driver reports no result for {limit_s}: {OUTCOME_UNKNOWN}"
             self._queue.end(order, "unknown", reason)
         else:
-            reason = f"upsd took it, but the UPS has not taken the value within {limit_s}"
+            reason = f"upsd accepted it, but the value did not change within {limit_s}"
             self._queue.end(order, "failed", reason)
 
     def _is_done(self, sent: SentCommand) -> bool:

@@ -127,7 +127,7 @@ class Writer(threading.Thread):
             while not self._step():
                 pass
         except Exception:
-            log.exception("The writer cannot go on; the rows that it held are lost")
+            log.exception("The writer cannot continue; its pending rows are lost")
             self._failed()
 
     def _step(self) -> bool:
@@ -159,7 +159,7 @@ class Writer(threading.Thread):
             return any([sink.poll(self._connection, changed) for sink in self._sinks])
         except sqlite3.OperationalError as error:
             self._version = None  # what could not be read now counts as changed the next time
-            log.error("Cannot read the database (%s), trying again", error)
+            log.error("Cannot read the database (%s), retrying", error)
             return False
 
     def _commit(self) -> None:
@@ -192,7 +192,7 @@ class Writer(threading.Thread):
                 if self._stopping and tries >= LAST_TRIES:
                     raise
                 log.error(
-                    "Cannot write to the database (%s); %d units of work wait, trying again",
+                    "Cannot write to the database (%s); %d pending units of work, retrying",
                     error,
                     self.backlog,
                 )

@@ -64,9 +64,7 @@ def export_tables(config: Config, folder: Path | str, house: str | None, range_r
         click.echo(str(error), err=True)
         return 1
     except (sqlite3.Error, OSError) as error:
-        click.echo(
-            f"The export of {config.database} stopped: {error}. Run it again and it goes on.", err=True
-        )
+        click.echo(f"The export of {config.database} stopped: {error}. Run it again to resume.", err=True)
         return 1
     for note in export.notes:
         click.echo(note)

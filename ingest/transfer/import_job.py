@@ -112,9 +112,7 @@ def import_file(
         click.echo(str(error), err=True)
         return 1
     except (sqlite3.Error, OSError) as error:
-        click.echo(
-            f"The import stopped: {error}. What is stored stays; run it again and it goes on.", err=True
-        )
+        click.echo(f"The import stopped: {error}. Stored rows are kept; run it again to resume.", err=True)
         return 1
     click.echo(f"{path}: {title}, imported into {config.database}")
     for outcome in outcomes:
@@ -125,5 +123,5 @@ def import_file(
     for item in read_plan(config.database, config.retention):
         if item.rows and item.table in HOLDERS:
             setting = f"retention: {{{item.policy.setting}: null}}"
-            click.echo(f"The next prune takes {describe_item(item)}. `{setting}` in the config keeps them.")
+            click.echo(f"The next prune deletes {describe_item(item)}. `{setting}` in the config keeps them.")
     return 0

@@ -22,7 +22,7 @@ from ingest.transfer.records import ImportOptions, Message, Record
 from ingest.transfer.sink import ImportSink
 from ingest.transfer.states import merge_states, save_gateway_heard, save_states
 
-HEARD_HERE = "Voltkeeper heard the gateway itself at that time"
+HEARD_HERE = "Voltkeeper recorded the gateway itself at that time"
 
 
 class Messages(ImportSink):

@@ -106,7 +106,7 @@ class Export:
         held = {row[0] for row in self._db.execute("select name from sqlite_master where type = 'table'")}
         history = [table for table in HISTORY if table in held]
         self._check_history(history)
-        with bar(length=sum(map(self._left, history)), label="rows") as progress:
+        with bar(length=sum(map(self._left, history)), label="Exporting") as progress:
             for table in history:
                 for number in self._write_history(table):
                     progress.update(number)

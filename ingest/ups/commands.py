@@ -24,7 +24,7 @@ COMMANDS = {  # NUT's docs/nut-names.txt; n is the number of an outlet
     "beeper.toggle": "Turn the beeper on or off",
     "bypass.start": "Go to bypass",
     "bypass.stop": "Leave bypass",
-    "reset.input.minmax": "Forget the lowest and highest input voltage",
+    "reset.input.minmax": "Reset the lowest and highest input voltage",
     "reset.watchdog": "Restart the watchdog",
     "load.off": "Turn the load off at once",
     "load.off.delay": "Turn the load off after its delay",
@@ -33,7 +33,7 @@ COMMANDS = {  # NUT's docs/nut-names.txt; n is the number of an outlet
     "load.cycle": "Turn the load off and on again",
     "shutdown.default": "Shut down as its driver does",
     "shutdown.return": "Turn the load off, and on when mains are back",
-    "shutdown.stayoff": "Turn the load off for good",
+    "shutdown.stayoff": "Turn the load off and keep it off",
     "shutdown.stop": "Stop a shutdown that is under way",
     "shutdown.reboot": "Turn the load off for a moment",
     "shutdown.reboot.graceful": "Turn the load off for a moment, after its delay",
@@ -51,11 +51,11 @@ RISKS = (  # pattern of a command -> the risk
     (
         r"(outlet\.(\d+\.)?)?load\.(off|cycle)(\..*)?|shutdown\.(?!stop$).*|"
         r"outlet\.(\d+\.)?shutdown\..*|driver\.killpower",
-        "it takes the power from what this UPS feeds",
+        "it cuts the power of the load",
     ),
     (
         r"test\.failure\.start|test\.battery\.start\.(deep|low)|calibrate\.start",
-        "the battery is run down: an outage soon after meets an empty one",
+        "the battery is discharged: an outage soon afterwards finds it empty",
     ),
     (r"bypass\.start", "on bypass nothing is protected"),
     (r"driver\..*", "this UPS is not monitored while its driver is gone"),

@@ -152,15 +152,15 @@ class SourceReader(threading.Thread, ABC):
                 if self._stopping.is_set():
                     break
                 if polled and error.outcome in RECONNECT_OUTCOMES:
-                    log.info("%s: %s; connecting anew", self.source, error.message)
+                    log.info("%s: %s; reconnecting", self.source, error.message)
                 else:
                     self._fail_all(error)
                     self._wait(backoff.next_s())
                 polled = False
             except Exception:
-                log.exception("%s: reading fails; starting it anew", self.source)
+                log.exception("%s: reading failed; restarting it", self.source)
                 self._close()
-                self.health.fail("lost", "an error of the program, see the log")
+                self.health.fail("lost", "internal error, see the log")
                 self._wait(self.poll_s)
         for state in self._states.values():
             self._emit_coalesced(state)

@@ -3,7 +3,7 @@
 # NUT's docs/new-drivers.txt, and tokens seen besides. The order here is the order in which people read them.
 STATUS_WORDS = {
     "ALARM": "alarm",
-    "FSD": "shutting down on order",
+    "FSD": "forced shutdown",
     "OL": "on mains",
     "OB": "on battery",
     "LB": "battery low",
@@ -16,8 +16,8 @@ STATUS_WORDS = {
     "TEST": "testing itself",
     "OFF": "not feeding the load",
     "OVER": "overloaded",
-    "TRIM": "lowering the mains voltage",
-    "BOOST": "raising the mains voltage",
+    "TRIM": "trimming the input voltage",
+    "BOOST": "boosting the input voltage",
     "ECO": "saving energy",
     "HE": "saving energy",
     "SD": "shutting down",

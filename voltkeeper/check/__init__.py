@@ -179,7 +179,7 @@ def _quick_check(connection: sqlite3.Connection, path: Path) -> Finding:
     finally:
         connection.set_progress_handler(None, 0)
     whole = result == "ok"
-    return Finding(whole, f"whole, {size}" if whole else f"is damaged ({result}): restore a copy")
+    return Finding(whole, f"intact, {size}" if whole else f"is damaged ({result}): restore a copy")
 
 
 def _tables(connection: sqlite3.Connection) -> Finding:

@@ -35,7 +35,7 @@ where ups = ? and sampled_at between ? and ? order by sampled_at"""
 INSERT = """insert into events (id, event, ups, started_at, ended_at, complete, detail, figures)
 values (?, ?, ?, ?, ?, ?, ?, ?)"""
 STORED = "stored already"
-RECORDED_HERE = "Voltkeeper watched the UPS itself at that time"
+RECORDED_HERE = "Voltkeeper recorded the UPS itself at that time"
 
 
 NutifyRow = tuple[str, str, str, str | None]  # time, UPS, type, message

@@ -43,7 +43,7 @@ class PymysensorsSource(ImportSource):
 
     def states(self) -> Iterable[StateImport]:
         """All that the file holds."""
-        yield StateImport("nodes, sensors and values", "merged with what is known", self._save)
+        yield StateImport("nodes, sensors and values", "merged with the existing ones", self._save)
 
     def _save(self, connection: Connection) -> Saved:
         states: list[RowState] = []

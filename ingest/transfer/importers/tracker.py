@@ -40,7 +40,7 @@ MESSAGES = "select id, nid_id, cid, cmd, typ, payload, received from message"
 NODE_COLUMNS = "nid sk_name sk_version sk_revision api_ver lastseen parent arc".split()
 SENSOR_COLUMNS = "nid_id cid typ name lastseen".split()
 VALUE_COLUMNS = "nid_id cid typ value received".split()
-MERGED = "merged with what is known"
+MERGED = "merged with the existing ones"
 NO_NUMBER = "node or child is no number from 0 to 255"
 TrackerRow = dict[str, Any]  # of whatever types that file holds: each value is checked where it is used
 

@@ -104,7 +104,7 @@ class UpslogSource(LogSource):
         def parse(line: str) -> Item:
             found = form.parse(line, timestamps)
             if found is None:
-                return Skip("a line of another form")
+                return Skip("a line of another format")
             at, variables = found
             if not variables:
                 return Skip("all NA: the server did not answer")
