@@ -41,7 +41,7 @@ class CommandOrder:
         if not self.is_open or request.kind is not BootloaderKind.MYSBOOTLOADER:
             return None
         self.state = SENT
-        self.reason = "given to the bootloader, which does not say whether it carried it out"
+        self.reason = "sent to the bootloader, which does not report the result"
         return format_command(self.command, self.value)
 
     def wants_reboot(self, now: float) -> bool:

@@ -5,12 +5,13 @@ number alone. So nothing else is sent to the node from a reboot order or a strea
 heard.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ota.actions import Action, Attention, CommandChanged, Effects, Hold, Reboot, Release
 from ota.command import CommandOrder
 from ota.settings import OtaSettings
-from ota.update import CONFIRMED, OFFERED, REBOOTING, TRANSFERRING, VERIFYING
+from ota.update import CONFIRMED, FAILED, OFFERED, REQUESTED, TRANSFERRING, VERIFYING
 from ota.update_machine import STALE_S, UpdateMachine
 from ota.wire import (
     C_INTERNAL,
@@ -67,26 +68,27 @@ class OtaNode:
 
     def offer(self, request: ConfigRequest, now: float) -> FirmwareConfig | None:
         """Return the image of the open update, else the unfinished one that the node names, if any."""
-        if self.machine:
-            machine = self.machine
-            offer = machine.answer_config(now, request)
-            self.collect(machine, now)
-            if offer:
-                self._drop_unfinished(request, now)
-                return offer
-        for machine in self.unfinished:
-            if request.config[:2] == machine.offer[:2]:
-                offer = machine.answer_config(now, request)
-                self.collect(machine, now)
-                return offer
+        offer = self.answer_config(self.machine, request, now) if self.machine else None
+        if not offer:
+            for machine in self.unfinished:
+                if request.config[:2] == machine.offer[:2]:
+                    return self.answer_config(machine, request, now)
         self._drop_unfinished(request, now)
-        return None
+        return offer
+
+    def answer_config(
+        self, machine: UpdateMachine, request: ConfigRequest, now: float
+    ) -> FirmwareConfig | None:
+        """Return what this update of the node answers to its configuration request."""
+        offer = machine.answer_config(now, request)
+        self.collect(machine, now)
+        return offer
 
     def _drop_unfinished(self, request: ConfigRequest, now: float) -> None:
         """A node whose configuration names another image has no part of the unfinished ones."""
-        for machine in list(self.unfinished):
-            named = request.config[:2] == machine.offer[:2]
-            if not named and now - (machine.update.offered_at or 0) >= SETTLE_S:
+        for machine in self.unfinished:
+            settled = now - (machine.update.offered_at or 0) >= SETTLE_S
+            if settled and request.config[:2] != machine.offer[:2]:
                 machine.update.owed = 0
                 machine.changed = True
                 self.collect(machine, now)
@@ -111,17 +113,14 @@ class OtaNode:
         self.sleeping = self.sleeping or window is not None
         rebooted_at = self._reboot_at
         if self.machine:
-            machine = self.machine
-            machine.message_received(now, window, may_start)
-            self.collect(machine, now)
+            self.drive(lambda machine: machine.message_received(now, window, may_start), now)
         elif self.command and (window is not None or not self.sleeping):
             self._reboot_for_command(self.command, now)
         if self._held_at is not None and self._reboot_at == rebooted_at:
-            quiet_s = now - max(self._stream_at, self._held_at)
             reboot_is_last = rebooted_at is not None and rebooted_at > self._stream_at
-            if quiet_s >= (
-                self.settings.effect_s if reboot_is_last or self._is_in_bootloader() else SKETCH_S
-            ):
+            waits_for_effect = reboot_is_last or self._is_in_bootloader()
+            quiet_s = now - max(self._stream_at, self._held_at)
+            if quiet_s >= (self.settings.effect_s if waits_for_effect else SKETCH_S):
                 self.release()
 
     def _reboot_for_command(self, command: CommandOrder, now: float) -> None:
@@ -137,47 +136,43 @@ class OtaNode:
         """Take note that the node presented itself (C_PRESENTATION, child 255)."""
         reboot_at = self._reboot_at
         stale = reboot_at is not None and self._stream_at < reboot_at and 0 <= now - reboot_at < STALE_S
-        if self.machine:
-            machine = self.machine
-            machine.presentation_received(now)
-            self.collect(machine, now)
+        self.drive(lambda machine: machine.presentation_received(now), now)
         if not stale:
             self.release()
 
     def presentation_requested(self, now: float) -> None:
         """Take note that an order asked the node for its presentation."""
-        if self.machine:
-            self.machine.presentation_requested(now)
-            self.collect(self.machine, now)
+        self.drive(lambda machine: machine.presentation_requested(now), now)
 
-    def tick(self, now: float) -> None:
-        """Do what silence makes due."""
-        if self.machine:
-            machine = self.machine
-            machine.tick(now)
-            self.collect(machine, now)
-        if self._held_at is not None and not self._is_in_bootloader():
-            latest = max(self._held_at, self._stream_at, self._reboot_at or 0.0)
-            if now - latest >= RELEASE_S:
-                self.release()
+    def tick(self, now: float, is_connected: bool) -> None:
+        """Do what silence makes due; it means nothing while the gateway is not connected."""
+        if is_connected:
+            self.drive(lambda machine: machine.tick(now), now)
+        latest = max(self._held_at or 0.0, self._stream_at, self._reboot_at or 0.0)
+        if now - latest >= RELEASE_S and not self._is_in_bootloader():
+            self.release()
 
     # Update and command.
 
     def cancel(self, now: float, reason: str) -> None:
         """Cancel the open update, and the command that waits."""
         if self.command:
-            self.command.state, self.command.reason = "failed", reason
+            self.command.state, self.command.reason = FAILED, reason
             self._command_changed()
-        if self.machine:
-            machine = self.machine
-            machine.cancel(now, reason)
-            self.collect(machine, now)
+        self.drive(lambda machine: machine.cancel(now, reason), now)
 
     def _command_changed(self) -> None:
         """The command is over."""
         if self.command:
             self._act(CommandChanged(self.command))
             self.command = None
+
+    def drive(self, event: Callable[[UpdateMachine], object], now: float) -> None:
+        """Let the open update, if there is one, take note of an event."""
+        if self.machine:
+            machine = self.machine
+            event(machine)
+            self.collect(machine, now)
 
     def collect(self, machine: UpdateMachine, now: float) -> None:
         """Pass on what a machine wants done, and put it where its state belongs."""
@@ -189,13 +184,10 @@ class OtaNode:
             self._pass_on(machine, now)
         if update.state == CONFIRMED:
             self.attention = None
-        if machine is self.machine:
-            if not update.is_open:
-                self.machine = None
-                if update.owed:
-                    self.unfinished.insert(0, machine)
-        elif not update.owed and machine in self.unfinished:
-            self.unfinished.remove(machine)
+        if machine is self.machine and not update.is_open:
+            self.machine = None
+            self.unfinished.insert(0, machine)
+        self.unfinished = [one for one in self.unfinished if one.update.owed]
 
     def _pass_on(self, machine: UpdateMachine, now: float) -> None:
         for action in machine.actions:
@@ -218,15 +210,9 @@ class OtaNode:
 
     def holds(self, command: int | None, type: int | None) -> bool:
         """True while a message of this command and type must not be sent to the node."""
-        if self._held_at is not None:
-            return True
-        # Each of these ends a transfer of a library node.
-        ends_transfer = command == C_INTERNAL and type in (I_REBOOT, I_PRESENTATION)
-        return (
-            ends_transfer
-            and self.machine is not None
-            and self.machine.update.state in (REBOOTING, OFFERED, TRANSFERRING, VERIFYING)
-        )
+        is_under_way = self.machine is not None and self.machine.update.state != REQUESTED
+        # Each of these messages ends a transfer of a library node.
+        return self.is_held or (is_under_way and command == C_INTERNAL and type in (I_REBOOT, I_PRESENTATION))
 
     def _is_in_bootloader(self) -> bool:
         """True when an update may keep the node in MYSBootloader for as long as it takes."""
@@ -235,13 +221,13 @@ class OtaNode:
 
     def hold(self, now: float) -> None:
         """Begin or prolong the hold on the node's traffic."""
-        if self._held_at is None:
+        if not self.is_held:
             self._act(Hold())
         self._held_at = now
 
     def release(self) -> None:
         """End the hold."""
-        if self._held_at is not None:
+        if self.is_held:
             self._held_at = None
             self._act(Release())
 

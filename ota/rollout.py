@@ -41,22 +41,23 @@ def next_steps(members: Sequence[Member], settings: RolloutSettings) -> Plan:
     if not waiting:
         return Plan()
     if len(failed) >= settings.failures:
-        first = failed[0]
-        return Plan(stop=f"the rollout stopped: the update of node {first.node} failed ({first.reason})")
+        return Plan(
+            stop=f"the rollout stopped: the update of node {failed[0].node} failed ({failed[0].reason})"
+        )
     proven = sum(is_proven(member, settings) for member in members)
     pending = [member for member in members if is_pending(member, settings)]
     room = settings.at_once if proven >= settings.first else settings.first - proven
     start = tuple(member.update for member in waiting[: max(0, room - len(pending))])
-    if start or not pending:
-        return Plan(start=start)
-    return Plan(waits_for=next_event(pending))
+    return Plan(start, waits_for=next_event(pending) if pending and not start else "")
 
 
 def is_proven(member: Member, settings: RolloutSettings) -> bool:
     """True when the node runs the image and has been heard `settle_s` after its confirmation."""
-    if member.state != CONFIRMED or member.heard_at is None:
-        return False
-    return member.heard_at >= (member.finished_at or 0) + settings.settle_s
+    return (
+        member.state == CONFIRMED
+        and member.heard_at is not None
+        and member.heard_at >= (member.finished_at or 0) + settings.settle_s
+    )
 
 
 def is_pending(member: Member, settings: RolloutSettings) -> bool:

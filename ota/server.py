@@ -11,7 +11,7 @@ and a person's attention is asked for.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ota.actions import Action, Effects, Rejected, Reported
 from ota.command import CommandOrder
@@ -48,14 +48,15 @@ class StoredFirmware:
     image: Image
 
 
+@dataclass(eq=False)
 class OtaServer:
     """All updates of all nodes."""
 
-    def __init__(self, settings: OtaSettings) -> None:
-        self.settings = settings
-        self.nodes: dict[int, OtaNode] = {}  # nodes.id -> OtaNode
-        self.effects = Effects()
-        self._firmware: dict[int, StoredFirmware] = {}  # firmware.id -> StoredFirmware
+    settings: OtaSettings
+    nodes: dict[int, OtaNode] = field(default_factory=dict)  # nodes.id -> OtaNode
+    effects: Effects = field(default_factory=Effects)
+    _firmware: dict[int, StoredFirmware] = field(default_factory=dict, init=False)  # by firmware.id
+    _lost: set[int] = field(default_factory=set, init=False)  # gateways.id of those that are not connected
 
     # Firmware, nodes, updates, commands.
 
@@ -69,10 +70,7 @@ class OtaServer:
 
     def node(self, key: int) -> OtaNode:
         """Return the node of this `nodes.id`, known or new."""
-        node = self.nodes.get(key)
-        if node is None:
-            node = self.nodes[key] = OtaNode(key, self.settings, self.effects)
-        return node
+        return self.nodes.get(key) or self.nodes.setdefault(key, OtaNode(key, self.settings, self.effects))
 
     def load_node(self, key: int, request: ConfigRequest | None = None, sleeping: bool = False) -> None:
         """Take what is stored of a node: its last request, and whether it sends sleep notifications."""
@@ -111,10 +109,8 @@ class OtaServer:
             return machine
         if node.request is not None and update.bootloader is None:
             machine.learn_bootloader(node.request)
-        if node.machine:
-            replaced = node.machine
-            replaced.cancel(now, f"replaced by an update to {update.type}/{update.version}")
-            node.collect(replaced, now)
+        reason = f"replaced by an update to {update.type}/{update.version}"
+        node.drive(lambda replaced: replaced.cancel(now, reason), now)
         node.machine = machine
         machine.set_wait_reason()
         machine.changed = True
@@ -140,7 +136,7 @@ class OtaServer:
         `stream_type` is the type of the C_STREAM message that the node sent. Each request has one answer of
         its own, also when its text equals the one before: a node repeats what was lost.
         """
-        node = self.nodes.get(key) or self.node(key)
+        node = self.node(key)
         try:
             if stream_type == StreamType.ST_FIRMWARE_REQUEST:
                 return node.answer_block(parse_block_request(payload), now)
@@ -173,15 +169,14 @@ class OtaServer:
         stored = next((one for one in self._firmware.values() if (one.type, one.version) == named), None)
         if stored is None or request.kind is not BootloaderKind.MYSBOOTLOADER:
             node.set_attention(
-                f"the node reports no whole image (type {type}, version {version}): schedule an update"
+                f"the node reports no valid image (type {type}, version {version}): schedule an update"
             )
             return None
         update = OtaUpdate(node.key, stored.id, type, version, requested_at=now, requested_by="voltkeeper")
         machine = self.open_update(update, now)
-        offer = machine.answer_config(now, request)
+        offer = node.answer_config(machine, request, now)
         if update.is_open:
-            update.reason = "the node reported that it holds no whole image"
-        node.collect(machine, now)
+            update.reason = "the node reported that it holds no valid image"
         return format_config(offer) if offer else None
 
     def message_received(self, key: int, now: float, window: float | None = None) -> None:
@@ -190,42 +185,32 @@ class OtaServer:
         `window`: seconds that the node stays awake from now on, when this was I_PRE_SLEEP_NOTIFICATION (its
         payload is in milliseconds) or, for a library 2.0 or 2.1 that sleeps, I_HEARTBEAT_RESPONSE.
         """
-        node = self.nodes.get(key)
-        if node is None:
-            if window is None:
-                return
-            node = self.node(key)
+        node = self.node(key)
         is_requested = node.machine is not None and node.machine.update.state == REQUESTED
         node.message_received(now, window, is_requested and self._has_free_turn(key >> 8, now))
 
     def presentation_received(self, key: int, now: float) -> None:
         """Take note that the node presented itself (C_PRESENTATION, child 255)."""
-        node = self.nodes.get(key)
-        if node:
-            node.presentation_received(now)
+        self.node(key).presentation_received(now)
 
     def presentation_requested(self, key: int, now: float) -> None:
         """Take note that an order asked the node for its presentation."""
-        node = self.nodes.get(key)
-        if node:
-            node.presentation_requested(now)
+        self.node(key).presentation_requested(now)
 
     def tick(self, now: float) -> None:
         """Do what the passing of time makes due. To be called once a second."""
-        for node in list(self.nodes.values()):
-            node.tick(now)
+        for node in self.nodes.values():
+            node.tick(now, node.key >> 8 not in self._lost)
 
     def gateway_lost(self, gateway: int) -> None:
         """The connection to a gateway (`gateways.id`) is gone: silence means nothing now."""
-        for node in self.nodes_of(gateway):
-            if node.machine:
-                node.machine.gateway_lost()
+        self._lost.add(gateway)
 
     def gateway_back(self, gateway: int, now: float) -> None:
         """The connection to a gateway stands again."""
+        self._lost.discard(gateway)
         for node in self.nodes_of(gateway):
-            if node.machine:
-                node.machine.gateway_back(now)
+            node.drive(lambda machine: machine.gateway_back(now), now)
 
     def nodes_of(self, gateway: int) -> Iterator[OtaNode]:
         """Iterate over the nodes of a gateway."""
@@ -235,8 +220,7 @@ class OtaServer:
 
     def holds(self, key: int, command: int | None = None, type: int | None = None) -> bool:
         """True while a message of this command and type must not be sent to the node."""
-        node = self.nodes.get(key)
-        return node is not None and node.holds(command, type)
+        return self.node(key).holds(command, type)
 
     def holds_broadcasts(self, gateway: int) -> bool:
         """True while a broadcast (255) could reach a node of this gateway in its bootloader."""
@@ -249,8 +233,7 @@ class OtaServer:
 
     def take_actions(self) -> list[tuple[int, Action]]:
         """Return (nodes.id, action) since the last call, in order."""
-        actions = self.effects.actions.copy()
-        self.effects.actions.clear()
+        actions, self.effects.actions = self.effects.actions, []
         return actions
 
     def take_updates(self) -> list[OtaUpdate]:
@@ -258,6 +241,5 @@ class OtaServer:
 
         One without `id` is new: insert it, then set its id.
         """
-        updates = list(self.effects.updates.values())
-        self.effects.updates.clear()
-        return updates
+        updates, self.effects.updates = self.effects.updates, {}
+        return list(updates.values())

@@ -15,6 +15,8 @@ in its flash when it gets no answer.
 The file is long because each rule that keeps a node whole refers to the others.
 """
 
+from dataclasses import dataclass, field
+
 from ota.actions import Attention, Hold, MachineAction, Reboot, RequestPresentation, Send
 from ota.blocks import BlockSource
 from ota.image import Image, image_refusal
@@ -54,9 +56,8 @@ WAITS_TURN = "waiting for its turn: another transfer is under way"
 # DualOptiboot's.
 COMMITTED = (None, 1, 2)
 STALE_S = 0.2  # no node restarts so fast: a presentation within that was on its way before the order
-FINAL_REQUEST_S = (
-    60  # a lost node is asked for its presentation; the update has failed when that brings no answer
-)
+# A lost node is asked for its presentation; the update has failed when that brings no answer.
+FINAL_REQUEST_S = 60
 IDLE_S = 60  # an update that saw nothing for so long does not keep others from starting
 MAX_OFFERS = 20  # offers in a row after which the node asks for no block
 MAX_REBOOTS = 10  # reboot orders in a row that show no effect
@@ -66,6 +67,7 @@ MAX_RESTARTS = 20  # transfers from the top of a library node
 MAX_CRC_FAILURES = 15
 
 
+@dataclass(eq=False)
 class UpdateMachine:
     """Moves one OtaUpdate. Its owner reports events, empties `actions`, saves what has `changed`.
 
@@ -73,23 +75,21 @@ class UpdateMachine:
     out only in the window that `message_received` reports.
     """
 
-    def __init__(
-        self, update: OtaUpdate, image: Image, settings: OtaSettings, sleeping: bool = False, now: float = 0.0
-    ) -> None:
-        self.update = update
-        self.image = image
-        self.settings = settings
-        self.sleeping = sleeping
-        self.actions: list[MachineAction] = []
-        self.changed = False  # the row is to be saved with the next commit
-        self._created_at = now
-        self._silent_since = now  # start, gateway back, any message of the node
-        self._gateway_up = True
-        self._final_request_at: float | None = None
-        self._committed: int | None = None  # the image_ok byte of mcuboot, as last reported
-        self._asked_block: int | None = None
-        self._first_block: int | None = None
-        self._first_at = now
+    update: OtaUpdate
+    image: Image
+    settings: OtaSettings
+    sleeping: bool
+    created_at: float
+    actions: list[MachineAction] = field(default_factory=list)
+    changed: bool = False  # the row is to be saved with the next commit
+    _final_request_at: float | None = field(default=None, init=False)
+    _committed: int | None = field(default=None, init=False)  # the image_ok byte of mcuboot, as last reported
+    _asked_block: int | None = field(default=None, init=False)
+    _first_block: int | None = field(default=None, init=False)
+    _first_at: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        self._silent_since = self.created_at  # start, gateway back, any message of the node
         self._count_blocks()
 
     def _count_blocks(self) -> None:
@@ -115,12 +115,13 @@ class UpdateMachine:
         if update.is_open:
             refusal = image_refusal(self.image.blocks, request.bootloader, request.block_size)
             if refusal:
-                self._close(now, FAILED, refusal)
+                self._fail(now, refusal)
                 return None
         self.learn_bootloader(request)
         self._silent_since = update.last_request_at = now
         if request.config == self.offer:
             self._image_reported(now)
+            self.changed = True
         elif update.is_open:
             self._other_image_reported(now, request)
         return self.offer if update.is_open or update.owed or request.config == self.offer else None
@@ -140,18 +141,15 @@ class UpdateMachine:
         update = self.update
         if not update.kind.is_library:
             self._confirm(now)
-        elif update.state == REQUESTED or not update.is_open:
-            return
         elif update.asked_at is None and (
             (update.state == VERIFYING and update.block == 0)
             or (update.state == REBOOTING and update.reboot_at is not None)
         ):
             update.matched_at = now
             self._enter(VERIFYING, "the node reports the image, waiting for its presentation")
-        elif update.matched_at is None:
+        elif update.is_open and update.state != REQUESTED and update.matched_at is None:
             update.reboot_at = None
             self._enter(REBOOTING, "the node claims the image without a restart; it is restarted to be sure")
-        self.changed = True
 
     def _other_image_reported(self, now: float, request: ConfigRequest) -> None:
         """Offer the image: the node will ask for its blocks from the highest down.
@@ -170,16 +168,15 @@ class UpdateMachine:
                 reason = "the node lost contact and started over"
         update.owed = int(not update.kind.is_library)
         update.reboots = update.boots = 0
-        update.block = update.rate = None
+        update.block = update.rate = self._asked_block = None
         update.started_at = update.sent_at = update.matched_at = update.asked_at = None
-        self._asked_block = None
         update.offered_at = now
         update.offers += 1
         self._enter(OFFERED, reason)
         if update.offers > MAX_OFFERS:
             self._fail(now, f"the image was offered {MAX_OFFERS} times, no block was asked for")
         elif update.crc_failures >= MAX_CRC_FAILURES:
-            self._fail(now, f"the CRC was wrong after {update.crc_failures} whole transfers")
+            self._fail(now, f"the CRC was wrong after {update.crc_failures} complete transfers")
         elif update.kind.is_library and update.restarts >= MAX_RESTARTS:
             self._fail(now, f"the transfer broke off {update.restarts} times: too much is lost on the air")
 
@@ -200,18 +197,16 @@ class UpdateMachine:
     def _count_request(self, now: float, block: int, lowest: int) -> None:
         """Count repeats and the rate of this pass; blocks `block` down to `lowest` are on their way."""
         update = self.update
-        asked, first = self._asked_block, self._first_block
+        asked = self._asked_block
         if block == asked:
             update.repeats += 1
-        elif update.started_at is None or first is None or (asked is not None and block > asked):
-            if update.started_at is None:
-                update.started_at = now
-            first = block
-            self._first_block, self._first_at = first, now
+        elif update.started_at is None or self._first_block is None or (asked is not None and block > asked):
+            update.started_at = update.started_at or now
+            self._first_block, self._first_at = block, now
         self._asked_block = block
         update.block = lowest
-        if now > self._first_at and first is not None:
-            update.rate = round((first - lowest) / (now - self._first_at), 2)
+        if now > self._first_at and self._first_block is not None:
+            update.rate = round((self._first_block - lowest) / (now - self._first_at), 2)
 
     def _blocks_sent(self, now: float, lowest: int) -> None:
         update = self.update
@@ -222,7 +217,7 @@ class UpdateMachine:
         if lowest == 0:
             if update.state != VERIFYING:
                 update.sent_at, update.asked_at, update.matched_at = now, None, None
-                self._enter(VERIFYING, "all blocks are sent, waiting for the node's word")
+                self._enter(VERIFYING, "all blocks are sent, waiting for the node's report")
                 self.actions.append(Hold())
         elif update.state != TRANSFERRING:
             update.matched_at = None
@@ -251,7 +246,7 @@ class UpdateMachine:
             if tried_at is None or now - tried_at >= self.settings.effect_s:
                 self._start(now)
         elif update.state == TRANSFERRING:
-            if now - max(update.last_request_at or 0.0, self._created_at) >= self.settings.stall_s:
+            if now - max(update.last_request_at or 0.0, self.created_at) >= self.settings.stall_s:
                 self._transfer_broke_off(now)
         else:
             self._verify_again(now)
@@ -265,8 +260,7 @@ class UpdateMachine:
     def _start(self, now: float) -> None:
         """Make the node ask: a sleeping library node is offered the image, others are restarted."""
         update = self.update
-        tried = update.boots >= MAX_BOOTS or update.reboots >= MAX_REBOOTS
-        if tried and update.offered_at is None:
+        if update.offered_at is None and (update.boots >= MAX_BOOTS or update.reboots >= MAX_REBOOTS):
             update.owed = 0  # its sketch has just sent a message, and it never asked
         failure = self._start_failure()
         ignored = update.reboots in (4, 8) and update.started_at is None
@@ -320,12 +314,14 @@ class UpdateMachine:
                 self._request_presentation(now)
         elif not update.kind.is_library:
             if quiet >= settings.effect_s:
-                self._reboot(now, "the node's word after the last block was lost; it is restarted to hear it")
+                self._reboot(
+                    now, "the node's report after the last block was lost; it is restarted to report again"
+                )
         elif quiet >= settings.verify_s:
             if update.asked_at is None:
                 self._request_presentation(now)
             elif now - update.asked_at >= settings.effect_s:
-                self._reboot(now, "no word after the last block; the node is restarted to hear it")
+                self._reboot(now, "no report after the last block; the node is restarted to report")
 
     def _request_presentation(self, now: float) -> None:
         self.actions.append(RequestPresentation())
@@ -356,27 +352,18 @@ class UpdateMachine:
 
     def tick(self, now: float) -> None:
         """Do what silence makes due. To be called once a second."""
-        if not self.update.is_open or not self._gateway_up:
-            return
-        silent_s = now - self._silent_since
-        if self.update.state == REQUESTED:
-            if silent_s >= self.settings.expire_s:
-                self._fail(now, f"the node was not heard for {round(self.settings.expire_s / 86400)} days")
-        elif not self._resume_library_node(now, silent_s):
-            self._give_up_lost_node(now, silent_s)
-
-    def _resume_library_node(self, now: float, silent_s: float) -> bool:
-        """Restart or ask an awake library node that stopped in mid-update; False when it is not due."""
         update, settings = self.update, self.settings
-        if self.sleeping or not update.kind.is_library:
-            return False
-        if update.state == TRANSFERRING and silent_s >= 2 * settings.stall_s:
+        silent_s = now - self._silent_since
+        awake_state = update.state if update.kind.is_library and not self.sleeping else None
+        if update.state == REQUESTED:
+            if silent_s >= settings.expire_s:
+                self._fail(now, f"the node was not heard for {round(settings.expire_s / 86400)} days")
+        elif awake_state == TRANSFERRING and silent_s >= 2 * settings.stall_s:
             self._transfer_broke_off(now)
-        elif update.state == VERIFYING and update.asked_at is None and silent_s >= settings.verify_s:
+        elif awake_state == VERIFYING and update.asked_at is None and silent_s >= settings.verify_s:
             self._request_presentation(now)
-        else:
-            return False
-        return True
+        elif update.is_open:
+            self._give_up_lost_node(now, silent_s)
 
     def _give_up_lost_node(self, now: float, silent_s: float) -> None:
         """Ask a node that was silent for too long a last time, then fail."""
@@ -390,13 +377,8 @@ class UpdateMachine:
             minutes = round(lost_s / 60)
             self._fail(now, f"nothing was heard of the node for {minutes} minutes while {self.update.state}")
 
-    def gateway_lost(self) -> None:
-        """Stop counting silence: the gateway is not connected."""
-        self._gateway_up = False
-
     def gateway_back(self, now: float) -> None:
         """Count silence from now on."""
-        self._gateway_up = True
         self._silent_since = now
 
     # The end.
@@ -412,25 +394,22 @@ class UpdateMachine:
         """Close the update by the node's own report, which may come late."""
         update = self.update
         update.owed = 0
-        if update.state == CANCELLED:
-            self.changed = True
-        elif update.state != CONFIRMED:
+        if update.state not in (CANCELLED, CONFIRMED):
             if self._committed not in COMMITTED:
                 self.actions.append(Send(StreamType.ST_FIRMWARE_CONFIRM, ""))
+            earlier = f"; earlier: {update.reason}" if update.state == FAILED else ""
             was_offered = update.offered_at is not None
-            late = f"; earlier: {update.reason}" if update.state == FAILED else ""
-            reported = f"the node's own word{late}"
-            self._close(now, CONFIRMED, reported if was_offered else "the node already ran this image")
+            reason = f"the node's own report{earlier}" if was_offered else "the node already ran this image"
+            self._close(now, CONFIRMED, reason)
 
     def _fail(self, now: float, reason: str) -> None:
         self._close(now, FAILED, reason)
+        update = f"update to {self.update.type}/{self.update.version}"
+        self.actions.append(Attention(f"{update} failed: {reason}"))
 
     def _close(self, now: float, state: str, reason: str) -> None:
-        update = self.update
-        update.finished_at = now
+        self.update.finished_at = now
         self._enter(state, reason)
-        if state == FAILED:
-            self.actions.append(Attention(f"update to {update.type}/{update.version} failed: {reason}"))
 
     def _enter(self, state: str, reason: str) -> None:
         self.update.state, self.update.reason = state, reason or DEFAULT_REASONS.get(state, "")
@@ -441,5 +420,5 @@ class UpdateMachine:
         update = self.update
         if not update.is_open or update.state == REQUESTED:
             return False
-        latest = max(at or 0.0 for at in (update.reboot_at, update.offered_at, update.last_request_at))
+        latest = max(update.reboot_at or 0, update.offered_at or 0, update.last_request_at or 0)
         return now - latest < IDLE_S

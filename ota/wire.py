@@ -186,21 +186,17 @@ def format_command(command: int, value: int = 0) -> str:
         raise CommandError(f"bootloader command {command} is unknown")
     low, high = COMMAND_VALUES[command]
     if not low <= value <= high:
-        name = BootloaderCommand(command).name
-        raise CommandError(f"{name} takes a number from {low} to {high}, not {value}")
+        raise CommandError(
+            f"{BootloaderCommand(command).name} takes a number from {low} to {high}, not {value}"
+        )
     return format_config(FirmwareConfig(command, value, 0, COMMAND_CRC))
 
 
 def bootloader_kind(bootloader: int | None) -> BootloaderKind:
     """The kind of a BLVersion (low byte major, high byte minor); UNKNOWN for None and other majors."""
-    if bootloader is None:
-        return BootloaderKind.UNKNOWN
-    minor, major = divmod(bootloader, 256)
-    if major == 1:
-        return BootloaderKind.MYSBOOTLOADER
-    if major == 3:
-        return BootloaderKind.LIBRARY_31 if minor else BootloaderKind.LIBRARY
-    return BootloaderKind.UNKNOWN
+    minor, major = divmod(bootloader or 0, 256)
+    library = BootloaderKind.LIBRARY_31 if minor else BootloaderKind.LIBRARY
+    return {1: BootloaderKind.MYSBOOTLOADER, 3: library}.get(major, BootloaderKind.UNKNOWN)
 
 
 def describe_bootloader(bootloader: int | None) -> str:

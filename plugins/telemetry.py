@@ -12,16 +12,16 @@ ROUTES = (
         r"^/api/telemetry$",
         ep20_api.telemetry,
         Endpoint(
-            "The figures of a UPS now",
-            "As EP20 monitors have them.",
+            "Current values of a UPS",
+            "In the format of EP20 monitors.",
             fields={"ups": "name; the first EP20, else the first UPS unless given"},
             example={"ups": "{ups}"},
         ),
     ),
     documented_route(
-        r"^/api/health$", ep20_api.health, Endpoint("Does the site run", "As EP20 monitors have it.")
+        r"^/api/health$", ep20_api.health, Endpoint("Health of the site", "In the format of EP20 monitors.")
     ),
-    documented_route(r"^/metrics$", prometheus.metrics, Endpoint("Everything for Prometheus", answer="text")),
+    documented_route(r"^/metrics$", prometheus.metrics, Endpoint("Metrics for Prometheus", answer="text")),
 )
 
 

@@ -162,7 +162,7 @@ def energy_bars(rows: Sequence[Row], period: Period) -> BarChart | None:
         return None
     every = ceil(len(steps) / TICKS)
     return BarChart(
-        f"By the {period.step}",
+        f"By {period.step}",
         "kWh",
         f"All UPSes in each {period.step}; at most {most:.2f}{NARROW_SPACE}kWh.",
         draw_bars(

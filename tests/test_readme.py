@@ -136,7 +136,7 @@ def test_a_restored_copy_has_the_same_rows(house, tmp_path):
     folder = house[0]
     assert "voltkeeper backup telemetry-copy.db" in COMMANDS
     done = run("voltkeeper backup telemetry-copy.db", folder)
-    assert done.returncode == 0 and "whole and checked" in done.stdout, done.stderr
+    assert done.returncode == 0 and "complete and checked" in done.stdout, done.stderr
     (restore,) = re.findall(r"```bash\n(.*?)```", README, re.S)
     (tmp_path / "data").mkdir()
     (tmp_path / "data/telemetry.db").write_bytes(b"a file that broke")

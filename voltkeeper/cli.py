@@ -25,16 +25,18 @@ Command = TypeVar("Command", bound=Callable[..., object])
 Option = Any  # the value of an option, of the type that click gives it
 
 CONFIG = click.option(
-    "--config", metavar="FILE", help="The config; default: config.yml, or what VOLTKEEPER_CONFIG names."
+    "--config", metavar="FILE", help="Config file; default: config.yml, or $VOLTKEEPER_CONFIG."
 )
 GATEWAY = click.option(
-    "--gateway", metavar="HOST:PORT", help="A MySensors gateway; runs without a config file."
+    "--gateway", metavar="HOST:PORT", help="A MySensors gateway, in place of a config file."
 )
 NUT = click.option(
-    "--nut", metavar="HOST[:PORT]", help="A NUT server (upsd) and all its UPSes; without a file."
+    "--nut", metavar="HOST[:PORT]", help="A NUT server (upsd) with all its UPSes, in place of a config file."
 )
 MUST = click.option(
-    "--must", metavar="DEVICE", help="A MUST EP20 on a serial port, such as /dev/ttyUSB0; without a file."
+    "--must",
+    metavar="DEVICE",
+    help="A MUST EP20 on a serial port, such as /dev/ttyUSB0, in place of a config file.",
 )
 POLL = click.option(
     "--poll",
@@ -57,7 +59,7 @@ def config_options(command: Command) -> Command:
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 right, 1 failed, 2 wrong usage.",
+    epilog="Exit codes: 0 success, 1 failure, 2 wrong usage.",
 )
 @click.version_option(package_name="voltkeeper")
 def main() -> None:
@@ -74,14 +76,12 @@ def main() -> None:
 def up(**options: Option) -> None:
     """Run ingest and the site together.
 
-    What ends is started again. Without config.yml and options it is the demo house, in a database of its own.
-    Ctrl-C ends it.
+    A process that ends is restarted. Without config.yml and options it runs the demo house, in a separate
+    database. Ctrl-C stops it.
     """
-    chosen = chosen_config(**options)
-    log_as(chosen, "up")
     from voltkeeper.up import run_up
 
-    sys.exit(run_up(chosen))
+    sys.exit(run_up(chosen_config(**options, program="up")))
 
 
 @main.command()
@@ -90,18 +90,18 @@ def up(**options: Option) -> None:
 @DEMO
 @click.option(
     "--replay",
+    metavar="FILE",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Lines of a gateway, one a line, read instead of the connection of the gateway NAME.",
+    help="Read recorded lines from FILE in place of the connection of the gateway NAME.",
 )
 def ingest(names: tuple[str, ...], replay: Path | None, **options: Option) -> None:
     """Read the sources into the database.
 
-    All of the config, or only those that are NAMEd; until Ctrl-C or SIGTERM.
+    All sources of the config, or only those NAMEd, until Ctrl-C or SIGTERM.
     """
-    chosen = chosen_config(**options, needs_source=True)
-    log_as(chosen, "ingest")
     from ingest.daemon import run_ingest
 
+    chosen = chosen_config(**options, needs_source=True, program="ingest")
     sys.exit(run_ingest(chosen, names, replay=replay))
 
 
@@ -111,19 +111,17 @@ def ingest(names: tuple[str, ...], replay: Path | None, **options: Option) -> No
 def web(**options: Option) -> None:
     """Run the site alone.
 
-    It makes the database where there is none, and shows what others read into it.
+    Creates the database if there is none; a separate `voltkeeper ingest` fills it.
     """
-    chosen = chosen_config(**options, needs_source=True)
     lower_priority()
-    log_as(chosen, "web")
+    chosen = chosen_config(**options, needs_source=True, program="web")
     if not supervised():
         from voltkeeper.up import SitePortError, claim
 
         try:
             claim(chosen.web.host, chosen.web.port).close()
         except SitePortError as error:
-            click.echo(str(error), err=True)
-            sys.exit(error.code)
+            fail(error, error.code)
     from plugins.web.app.server import run_web
 
     sys.exit(run_web(chosen))
@@ -131,12 +129,14 @@ def web(**options: Option) -> None:
 
 @main.command()
 @config_options
-@click.option("--url", metavar="http://HOST:PORT", help="Ask the routes of this running site instead.")
+@click.option(
+    "--url", metavar="http://HOST:PORT", help="Request the pages and queries of this running site instead."
+)
 def check(url: str | None, config: str | None, port: int | None, **sources: Option) -> None:
-    """Look at every source and setting.
+    """Check every source and setting.
 
-    One line each, with the remedy where something is wrong. A running ingest is asked how its sources are;
-    otherwise each one is tried. Exit code 1 if anything failed.
+    One line each, with the remedy for each failure. The state of sources comes from a running ingest; sources
+    that none reads are tried. Exit code 1 if anything failed.
     """
     if url:
         from voltkeeper.check.http import check_site
@@ -151,9 +151,9 @@ def check(url: str | None, config: str | None, port: int | None, **sources: Opti
 @main.command()
 @config_options
 def status(**options: Option) -> None:
-    """Show what runs, since when, how fresh.
+    """Show what is running, since when, and the age of its data.
 
-    Exit code 1 when ingest does not run.
+    Exit code 1 if ingest is not running.
     """
     from voltkeeper.status import run_status
 
@@ -162,19 +162,17 @@ def status(**options: Option) -> None:
 
 @main.command()
 @CONFIG
-@click.option("--dry-run", is_flag=True, help="Only list what would go.")
+@click.option("--dry-run", is_flag=True, help="Only list what would be deleted.")
 def prune(config: str | None, dry_run: bool) -> None:
-    """Delete what is older than `retention:` allows.
+    """Delete rows older than `retention:` allows.
 
-    It first lists what goes. The site does this daily by itself. Ingest and the site may go on meanwhile; cut
-    off, it goes on the next time.
+    Lists them first. The site does this daily. Ingest and the site may keep running; an interrupted prune
+    resumes the next time.
     """
-    chosen = chosen_config(config, None, looking=True)
-    lower_priority()
-    log_as(chosen, "prune")
     from voltkeeper.maintenance import run_prune
 
-    sys.exit(run_prune(chosen, dry_run))
+    lower_priority()
+    sys.exit(run_prune(chosen_config(config, looking=True, program="prune"), dry_run))
 
 
 @main.command()
@@ -183,14 +181,12 @@ def prune(config: str | None, dry_run: bool) -> None:
 def backup(file: Path, config: str | None) -> None:
     """Copy the database to FILE.
 
-    Everything may go on meanwhile. FILE appears, or is replaced, only when the copy is whole and checked.
+    Everything may keep running. FILE is created or replaced only when the copy is complete and checked.
     """
-    chosen = chosen_config(config, None, looking=True)
-    lower_priority()
-    log_as(chosen, "backup")
     from voltkeeper.maintenance import run_backup
 
-    sys.exit(run_backup(chosen, file))
+    lower_priority()
+    sys.exit(run_backup(chosen_config(config, looking=True, program="backup"), file))
 
 
 @main.command()
@@ -198,25 +194,27 @@ def backup(file: Path, config: str | None) -> None:
 @click.option(
     "--port", default=5003, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
 )
-@click.option("--serial", type=click.Path(path_type=Path), help="Be a serial gateway at this path instead.")
+@click.option(
+    "--serial", type=click.Path(path_type=Path), help="Serve a serial gateway at this path in place of TCP."
+)
 @click.option(
     "--speed",
     default=1.0,
     show_default=True,
     type=click.FloatRange(0.1, 10_000),
-    help="House seconds in a second.",
+    help="Simulated seconds per second.",
 )
 @click.option(
     "--nut-port", default=3493, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
 )
 @click.option(
-    "--ep20", type=click.Path(path_type=Path), help="Where the port of the EP20 appears; without it, nowhere."
+    "--ep20", type=click.Path(path_type=Path), help="Path of the serial port of the EP20; default: none."
 )
 def demo(host: str, port: int, serial: Path | None, speed: float, nut_port: int, ep20: Path | None) -> None:
     """Run the demo house alone.
 
-    It is a MySensors gateway with a dozen nodes, a NUT server with some UPSes, and a MUST EP20; any program
-    that speaks their protocols may connect.
+    It simulates a MySensors gateway with a dozen nodes, a NUT server with some UPSes, and a MUST EP20; any
+    client of their protocols may connect.
     """
     import asyncio
 
@@ -235,18 +233,22 @@ def demo(host: str, port: int, serial: Path | None, speed: float, nut_port: int,
             )
     except OSError as error:
         where_to = f"{serial or f'{host}:{port}'} and 127.0.0.1:{nut_port}"
-        wrong_use(f"The demo house cannot listen on {where_to}: {error.strerror}. Choose others.")
+        fail(f"The demo house cannot listen on {where_to}: {error.strerror}. Choose others.")
 
 
 @main.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
 @CONFIG
 @click.option(
-    "--timezone", metavar="TZ", help="Of local times in the file, such as Europe/Rome; default: the config's."
+    "--timezone",
+    metavar="TZ",
+    help="Time zone of local times in the file, such as Europe/Rome; default: the config's.",
 )
-@click.option("--format", help="Of an upslog file, as its -f option had it; default: upslog's own.")
-@click.option("--gateway", metavar="NAME", help="The gateway that messages go to; default: the first one.")
-@click.option("--ups", metavar="NAME", help="The UPS that samples go to, such as rack@closet.")
+@click.option("--format", help="Format of an upslog file, as given to its -f option; default: upslog's own.")
+@click.option(
+    "--gateway", metavar="NAME", help="The gateway that messages are imported to; default: the first one."
+)
+@click.option("--ups", metavar="NAME", help="The UPS that samples are imported to, such as rack@closet.")
 def import_(
     file: Path,
     config: str | None,
@@ -258,19 +260,17 @@ def import_(
     """Import the history of another program.
 
     FILE is a MySensorsTracker database, a Nutify database, the log of an EP20 monitor, an upslog file,
-    pymysensors' JSON, or CSV whose header names our columns. Nothing comes twice, however often it is run,
-    and ingest may go on.
+    pymysensors' JSON, or CSV whose header names columns of Voltkeeper. Importing again adds only what is new;
+    ingest may keep running.
     """
     from ingest.config.checks import is_timezone
     from ingest.transfer.import_job import import_file
 
-    chosen = chosen_config(config, None, own=True)
+    chosen = chosen_config(config, own=True)
     if timezone is not None and not is_timezone(timezone):
-        wrong_use(
-            f"--timezone {timezone!r} is not a time zone; they look like Europe/Rome, America/New_York, UTC"
-        )
+        fail(f"--timezone {timezone!r} is not a time zone; they look like Europe/Rome, America/New_York, UTC")
     if not file.is_file():
-        wrong_use(f"{file}: no such file")
+        fail(f"{file}: no such file")
     lower_priority()
     sys.exit(import_file(chosen, file, timezone=timezone, format=format, gateway=gateway, ups=ups))
 
@@ -284,28 +284,28 @@ def import_(
 def export(folder: Path, config: str | None, house: str | None) -> None:
     """Write tables as Parquet files to DIR.
 
-    What has come since the last time is added. Several sites may share a DIR. It needs DuckDB, an optional
-    part.
+    Adds what is new since the last export. Several sites may share a DIR. Requires DuckDB, an optional
+    dependency.
     """
     from ingest.transfer.export_job import export_tables
 
     lower_priority()
-    sys.exit(export_tables(chosen_config(config, None, looking=True), folder, house))
+    sys.exit(export_tables(chosen_config(config, looking=True), folder, house))
 
 
 @main.command("hash-password")
 def hash_password() -> None:
     """Print the hash of a password.
 
-    It is for password_hash: under access: in config.yml. The password is asked for, twice; it is one line of
-    stdin where that is no terminal.
+    For password_hash: under access: in config.yml. Prompts for the password twice; reads one line of stdin if
+    that is not a terminal.
     """
     if sys.stdin.isatty():
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     else:
         password = sys.stdin.readline().rstrip("\r\n")
     if not password:
-        wrong_use("The password is empty.")
+        fail("The password is empty.")
     from datasette_auth_passwords.utils import hash_password as hashed
 
     click.echo(hashed(password))
@@ -318,22 +318,26 @@ async def until_signal(work: Coroutine[object, object, object]) -> None:
     task = asyncio.ensure_future(work)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    await asyncio.wait((task,))
-    if not task.cancelled():
-        task.result()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 def chosen_config(
     config: str | None,
-    port: int | None,
+    port: int | None = None,
     demo: bool = False,
     needs_source: bool = False,
     looking: bool = False,
     own: bool = False,
+    program: str | None = None,
     **options: Option,
 ) -> "Config":
-    """Return the Config of a command's options; ends with exit code 2 and a message where there is none."""
+    """Return the Config of a command's options, with logging as it says where a `program` is named.
+
+    Ends with exit code 2 and a message where there is none, or where its log cannot be written.
+    """
     from ingest.config.model import ConfigError
+    from ingest.process.log import set_up
     from voltkeeper.config_source import Sources, choose_config, named_file, own_config
 
     sources = Sources(**options)
@@ -343,19 +347,15 @@ def chosen_config(
                 "There is no config.yml here: copy config.example.yml to it, or give --gateway, --nut or "
                 "--must. `voltkeeper up` alone runs the demo house."
             )
-        return own_config(config) if own else choose_config(config, sources, port, demo, looking)
+        chosen = own_config(config) if own else choose_config(config, sources, port, demo, looking)
     except ConfigError as error:
-        wrong_use(error)
-
-
-def log_as(config: "Config", program: str) -> None:
-    """Log as the config has it; ends with exit code 2 where its file cannot be written."""
-    from ingest.process.log import set_up
-
+        fail(error)
     try:
-        set_up(config.log, program)
+        if program is not None:
+            set_up(chosen.log, program)
     except OSError as error:
-        wrong_use(f"log.file: {config.log.file} cannot be written: {error.strerror}")
+        fail(f"log.file: {chosen.log.file} cannot be written: {error.strerror}")
+    return chosen
 
 
 def lower_priority() -> None:
@@ -368,7 +368,7 @@ def lower_priority() -> None:
             os.setpriority(os.PRIO_PROCESS, 0, NICE)
 
 
-def wrong_use(message: object) -> NoReturn:
-    """Print why, and end with the exit code for wrong usage."""
+def fail(message: object, code: int = WRONG_USE) -> NoReturn:
+    """Print why, and end with this exit code."""
     click.echo(str(message), err=True)
-    sys.exit(WRONG_USE)
+    sys.exit(code)

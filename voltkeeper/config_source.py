@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from ingest.config.model import Config, ConfigError, load_config, read_config
@@ -30,15 +31,15 @@ class Sources:
     def values(self) -> dict[str, object]:
         """Return the sections of a config that mean the same."""
         pace = {} if self.poll is None else {"poll_s": self.poll}
-        values: dict[str, object] = {}
-        if self.gateway:
-            values["gateways"] = [{"name": "main", "tcp": self.gateway}]
-        if self.nut:
-            host, port = split_host_port(self.nut)
-            values["nut"] = [{"name": "nut", "host": host, **({"port": port} if port else {}), **pace}]
-        if self.must:
-            values["must"] = [{"name": "must", "serial": str(Path(self.must).absolute()), **pace}]
-        return values
+        host, port = split_host_port(self.nut or "")
+        server = {"name": "nut", "host": host, **({"port": port} if port else {}), **pace}
+        return {
+            "gateways": [{"name": "main", "tcp": self.gateway}] if self.gateway else [],
+            "nut": [server] if self.nut else [],
+            "must": [{"name": "must", "serial": str(Path(self.must).absolute()), **pace}]
+            if self.must
+            else [],
+        }
 
 
 NO_SOURCES = Sources()
@@ -120,10 +121,11 @@ def child_arguments(config: Config) -> list[str]:
     port = ["--port", str(config.web.port)]
     if config.path:
         return ["--config", str(config.path), *port]
-    arguments = [one for gateway in config.gateways for one in ("--gateway", gateway.tcp or "")]
-    arguments += [one for server in config.nut for one in ("--nut", f"[{server.host}]:{server.port}")]
-    arguments += [one for device in config.must for one in ("--must", device.serial)]
-    polls = [server.poll_s for server in config.nut] + [device.poll_s for device in config.must]
-    if polls and not config.demo:
-        arguments += ["--poll", str(polls[0])]
-    return [*arguments, *(["--demo"] if config.demo else []), *port]
+    polls = [*(str(server.poll_s) for server in config.nut), *(str(device.poll_s) for device in config.must)]
+    options = (
+        *(("--gateway", gateway.tcp or "") for gateway in config.gateways),
+        *(("--nut", f"[{server.host}]:{server.port}") for server in config.nut),
+        *(("--must", device.serial) for device in config.must),
+        ("--demo",) if config.demo else ("--poll", *polls[:1]) if polls else (),
+    )
+    return [*chain.from_iterable(options), *port]

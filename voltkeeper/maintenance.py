@@ -23,28 +23,25 @@ BAR = 40  # characters
 def run_prune(config: Config, dry_run: bool = False) -> int:
     """Print the plan and, unless it is a dry run, do it. Returns the exit code."""
     if not config.database.exists():
-        print(f"{config.database}: no such file: nothing has been stored yet", file=sys.stderr)
-        return 1
+        return _fail(f"{config.database}: no such file: nothing has been stored yet")
     try:
         migrate(config.database)
-        items = read_plan(config.database, config.retention)
-        for item in items:
+        for item in read_plan(config.database, config.retention):
             print(describe_item(item))
         if dry_run:
             return 0
         with maintenance_lock(config.database), closing(connect(config.database)) as connection:
             outcome, detail = run_job(config, connection, JOBS["prune"], "command line", _stopping())
     except StoppedError:
-        print("Stopped; the next prune goes on", file=sys.stderr)
-        return 1
+        return _fail("Stopped; the next prune resumes")
     except (LockedError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
+        return _fail(error)
     except sqlite3.Error as error:
-        print(f"{config.database} cannot be pruned: {error}", file=sys.stderr)
-        return 1
-    print(detail, file=sys.stdout if outcome == "done" else sys.stderr)
-    return 0 if outcome == "done" else 1
+        return _fail(f"{config.database} cannot be pruned: {error}")
+    if outcome != "done":
+        return _fail(detail)
+    print(detail)
+    return 0
 
 
 def run_backup(config: Config, target: Path) -> int:
@@ -54,24 +51,26 @@ def run_backup(config: Config, target: Path) -> int:
         progress = _bar if sys.stderr.isatty() else no_progress
         size = back_up(config.database, target, _stopping(), progress)
     except StoppedError:
-        print("Stopped: there is no copy", file=sys.stderr)
-        return 1
+        return _fail("Stopped: no backup was made")
     except (BackupError, OSError) as error:
-        print(f"No copy: {error}", file=sys.stderr)
-        return 1
+        return _fail(f"Backup failed: {error}")
     except sqlite3.Error as error:
-        print(f"No copy: {config.database}: {error}", file=sys.stderr)
-        return 1
-    print(f"{target}: {size / 1e6:,.1f} MB in {time.monotonic() - began:.1f} s, whole and checked")
+        return _fail(f"Backup failed: {config.database}: {error}")
+    print(f"{target}: {size / 1e6:,.1f} MB in {time.monotonic() - began:.1f} s, complete and checked")
     return 0
+
+
+def _fail(message: object) -> int:
+    """Print why; returns the exit code."""
+    print(message, file=sys.stderr)
+    return 1
 
 
 def _bar(done: int, total: int) -> None:
     filled = round(BAR * done / max(total, 1))
-    end = "\n" if done >= total else ""
     print(
         f"\r[{'#' * filled}{'.' * (BAR - filled)}] {100 * done // max(total, 1)} %",
-        end=end,
+        end="\n" if done >= total else "",
         file=sys.stderr,
         flush=True,
     )

@@ -96,14 +96,12 @@ def run_status(config: Config) -> int:
     except sqlite3.Error as error:
         print(f"{config.database} cannot be read: {error}; `voltkeeper check` shows more")
         return 1
-    kinds = _kinds(config)
-    if not kinds and config.path is None:  # no file: what ran last
-        kinds = dict.fromkeys(sources, "gateway")
+    ran_last = dict.fromkeys(sources, "gateway") if config.path is None else {}
+    kinds = _kinds(config) or ran_last
     alive = any(name in sources and sources[name].alive for name in kinds)
     url = site_url(config.web.host, config.web.port)
     site_answers = answers(url)
-    for line in _source_lines(kinds, sources, alive):
-        print(line)
+    print(*_source_lines(kinds, sources, alive), sep="\n")
     print(f"site     {'answers' if site_answers else 'does not answer'} at {url}")
     print(f"database {config.database}{'' if config.database.exists() else ' (not made yet)'}")
     return 0 if alive or (not kinds and site_answers) else 1
@@ -111,9 +109,11 @@ def run_status(config: Config) -> int:
 
 def _kinds(config: Config) -> dict[str, str]:
     """What each source of the config is, by name."""
-    kinds = {gateway.name: "gateway" for gateway in config.gateways}
-    kinds |= {server.name: "NUT" for server in config.nut}
-    return kinds | {device.name: "EP20" for device in config.must}
+    return {
+        **{gateway.name: "gateway" for gateway in config.gateways},
+        **{server.name: "NUT" for server in config.nut},
+        **{device.name: "EP20" for device in config.must},
+    }
 
 
 def _source_lines(kinds: dict[str, str], sources: dict[str, SourceStatus], alive: bool) -> list[str]:

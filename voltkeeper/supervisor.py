@@ -13,7 +13,8 @@ import signal
 import time
 from asyncio.subprocess import Process
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 from ingest.process.backoff import Backoff
 from voltkeeper.parent_pipe import PIPE
@@ -37,22 +38,19 @@ class SupervisorTiming:
 DEFAULT_TIMING = SupervisorTiming()
 
 
+@dataclass
 class Supervisor:
     """Keeps `commands` (name -> list of arguments) running; `await run()` returns the exit code of the whole.
 
     `ready` (name -> function) tests whether a program is up: those after it wait for that, `ready_s` at most.
     """
 
-    def __init__(
-        self,
-        commands: Mapping[str, list[str]],
-        ready: Mapping[str, Callable[[], bool]] | None = None,
-        timing: SupervisorTiming = DEFAULT_TIMING,
-    ) -> None:
-        self.commands, self.ready, self.timing = commands, ready or {}, timing
-        self.processes: dict[str, Process] = {}  # by name, those that run
-        self._stop = asyncio.Event()
-        self._code = 0
+    commands: Mapping[str, list[str]]
+    ready: Mapping[str, Callable[[], bool]] = field(default_factory=dict)
+    timing: SupervisorTiming = DEFAULT_TIMING
+    processes: dict[str, Process] = field(default_factory=dict, init=False)  # by name, those that run
+    _stop: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _code: int = field(default=0, init=False)
 
     async def run(self) -> int:
         """Run until SIGTERM, SIGINT, SIGHUP or exit code 2 of a program. Returns 0, or 2 for the latter."""
@@ -70,16 +68,10 @@ class Supervisor:
             os.close(reading)
         return self._code
 
-    def stop(self, code: int = 0) -> None:
-        """End everything; `code` is what `run` returns."""
-        self._code = max(self._code, code)
-        self._stop.set()
-
     async def _wait_for(self, name: str) -> None:
-        if name not in self.ready:
-            return
+        is_ready = self.ready.get(name, lambda: True)
         until = time.monotonic() + self.timing.ready_s
-        while not self.ready[name]() and not self._stop.is_set() and time.monotonic() < until:
+        while not is_ready() and not self._stop.is_set() and time.monotonic() < until:
             await asyncio.sleep(0.05)
 
     async def _keep(self, name: str, command: list[str], pipe: int) -> None:
@@ -90,14 +82,16 @@ class Supervisor:
             if self._stop.is_set():
                 return
             if code == WRONG_USE:
-                log.error("%s ended because of its settings (exit code 2): everything ends", name)
-                self.stop(WRONG_USE)
+                log.error("%s ended because of its settings (exit code 2): stopping all", name)
+                self._code = WRONG_USE
+                self._stop.set()
                 return
             if time.monotonic() - started >= self.timing.steady_s:
                 backoff.reset()
             pause = backoff.next_s()
             log.warning("%s ended (%s); starting it again in %g s", name, _ending(code), pause)
-            await self._sleep(pause)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), pause)
 
     async def _run_once(self, name: str, command: list[str], pipe: int) -> int | None:
         """Start the program and wait until it ends, or end it when everything ends. Returns its exit code."""
@@ -125,12 +119,6 @@ class Supervisor:
         if not ended.done():
             log.warning("%s did not end within %g s of SIGTERM: killed", name, self.timing.stop_s)
             _signal(process, signal.SIGKILL)
-
-    async def _sleep(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._stop.wait(), seconds)
-        except TimeoutError:
-            return
 
 
 def _signal(process: Process, number: int) -> None:

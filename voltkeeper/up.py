@@ -35,9 +35,8 @@ class SitePortError(VoltkeeperError, ValueError):
 def run_up(config: Config) -> int:
     """Run everything of the config until a signal or exit code 2 of a part. Returns the exit code."""
     try:
-        with claim(
-            config.web.host, config.web.port
-        ) as site:  # held while the history of the demo house is made
+        # Held while the history of the demo house is made.
+        with claim(config.web.host, config.web.port) as site:
             config = replace(config, web=replace(config.web, port=site.getsockname()[1]))
             commands, ready = _demo_commands(config) if config.demo else (_commands(config), {})
     except SitePortError as error:
@@ -83,10 +82,11 @@ async def _run(commands: dict[str, list[str]], ready: dict[str, Callable[[], boo
 
 async def _announce(config: Config) -> None:
     """Print where the site is, once it answers."""
-    while not await asyncio.to_thread(answers, site_url(config.web.host, config.web.port)):
+    url = site_url(config.web.host, config.web.port)
+    while not await asyncio.to_thread(answers, url):
         await asyncio.sleep(ASK_S)
     what = "the demo house: no config.yml here" if config.demo else "Ctrl-C ends it"
-    print(f"Voltkeeper is at {site_url(config.web.host, config.web.port)} ({what})", flush=True)
+    print(f"Voltkeeper is at {url} ({what})", flush=True)
 
 
 def site_url(host: str, port: int) -> str:
@@ -108,9 +108,8 @@ def answers(url: str) -> bool:
 
 def claim(host: str, port: int) -> socket.socket:
     """Return a socket that holds the port, for 0 any free one, until it is closed. Raises SitePortError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family)
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
         # An address of a private network may come after the start, a port be free again: that is worth
         # another try.

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ingest.config.checks import Problems, check_name, check_unique, nearest_choice
+from ingest.config.checks import Problems, check_name, check_that, check_unique, nearest_choice
 from ingest.config.loader import secret
 
 RIGHTS = ("edit", "order", "upload", "maintain")
@@ -24,9 +24,12 @@ class Person:
         """Yield what is wrong: the name, the rights and the password hash are of the form needed."""
         yield from check_name(self.name)
         yield from check_rights(self.may)
-        if not PASSWORD_HASH.fullmatch(self.password_hash.strip()):
-            problem = "is not a password hash: `voltkeeper hash-password` makes one"
-            yield "password_hash", f"{problem}; in a shell it needs 'single quotes'"
+        yield from check_that(
+            bool(PASSWORD_HASH.fullmatch(self.password_hash.strip())),
+            "password_hash",
+            "is not a password hash: `voltkeeper hash-password` makes one; "
+            "in a shell it needs 'single quotes'",
+        )
 
 
 @dataclass(frozen=True)
@@ -41,11 +44,11 @@ class Token:
         """Yield what is wrong: the name, the rights and the token are of the form needed."""
         yield from check_name(self.name)
         yield from check_rights(self.may)
-        if not self.token.isascii() or not self.token.isprintable() or len(self.token.strip()) < TOKEN_LENGTH:
-            yield (
-                "token",
-                f"has to be {TOKEN_LENGTH} or more ASCII characters: `openssl rand -hex 20` makes one",
-            )
+        yield from check_that(
+            self.token.isascii() and self.token.isprintable() and len(self.token.strip()) >= TOKEN_LENGTH,
+            "token",
+            f"has to be {TOKEN_LENGTH} or more ASCII characters: `openssl rand -hex 20` makes one",
+        )
 
 
 @dataclass(frozen=True)
@@ -58,16 +61,21 @@ class Access:
 
     def check(self) -> Problems:
         """Yield what is wrong: names and tokens are used once; where reading needs a sign-in, one exists."""
-        if self.read not in ("anyone", "signed-in"):
-            yield "read", f"{self.read!r} is neither anyone nor signed-in"
-        if self.read == "signed-in" and not (self.people or self.tokens):
-            yield "read", "is signed-in, but no user could sign in: name one under people"
-        yield from check_unique(
-            [person.name for person in self.people] + [token.name for token in self.tokens],
-            "people and tokens",
+        yield from check_that(
+            self.read in ("anyone", "signed-in"), "read", f"{self.read!r} is neither anyone nor signed-in"
         )
-        if len({one.token for one in self.tokens}) < len(self.tokens):
-            yield "tokens", "two of them are the same: each needs a token of its own"
+        users: tuple[Person | Token, ...] = (*self.people, *self.tokens)
+        yield from check_that(
+            self.read != "signed-in" or bool(users),
+            "read",
+            "is signed-in, but no user could sign in: name one under people",
+        )
+        yield from check_unique([user.name for user in users], "people and tokens")
+        yield from check_that(
+            len({one.token for one in self.tokens}) == len(self.tokens),
+            "tokens",
+            "two of them are the same: each needs a token of its own",
+        )
 
 
 def check_rights(may: Iterable[str]) -> Problems:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.config.checks import Problems, check_time
+from ingest.config.checks import Problems, check_that, check_time
 
 
 @dataclass(frozen=True)
@@ -17,5 +17,4 @@ class Backup:
     def check(self) -> Problems:
         """Yield what is wrong: the time can be read and some copies stay."""
         yield from check_time(self.at)
-        if self.keep < 1:
-            yield "keep", "has to be 1 or more copies"
+        yield from check_that(self.keep >= 1, "keep", "has to be 1 or more copies")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import date, time
+from datetime import date
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -26,10 +26,28 @@ class Polled(Protocol):
         """Seconds between two polls of the status."""
 
 
+def check_that(is_right: bool, key: str, problem: str) -> Problems:
+    """A condition that a single expression gives."""
+    if not is_right:
+        yield key, problem
+
+
 def check_name(name: str) -> Problems:
     """Sources, users and tokens are named with letters that need no quoting anywhere."""
-    if not NAME.fullmatch(name):
-        yield "name", f"{name!r} is not a valid name: use small letters, digits, - and _"
+    return check_that(
+        bool(NAME.fullmatch(name)),
+        "name",
+        f"{name!r} is not a valid name: use small letters, digits, - and _",
+    )
+
+
+def check_device(path: str) -> Problems:
+    """A serial port is given as a device path."""
+    return check_that(
+        path.startswith("/"),
+        "serial",
+        f"{path!r} is not a device, such as /dev/ttyUSB0; see /dev/serial/by-id",
+    )
 
 
 def check_unique(values: Sequence[str], where: str, what: str = "name") -> Problems:
@@ -40,21 +58,17 @@ def check_unique(values: Sequence[str], where: str, what: str = "name") -> Probl
 
 def check_intervals(source: Polled) -> Problems:
     """A source of UPSes is polled at a pace that it can keep."""
-    if not 0.5 <= source.poll_s <= 3600:
-        yield "poll_s", "has to be 0.5 to 3600 seconds"
-    if source.status_s < 0.5:
-        yield "status_s", "has to be 0.5 or more seconds"
+    yield from check_that(0.5 <= source.poll_s <= 3600, "poll_s", "has to be 0.5 to 3600 seconds")
+    yield from check_that(source.status_s >= 0.5, "status_s", "has to be 0.5 or more seconds")
 
 
 def check_time(text: str) -> Problems:
-    """A time of day is written as `parse_time` reads it."""
-    if not TIME_OF_DAY.fullmatch(text):
-        yield "at", f'{text!r} is not a time of day: write it in quotes, such as "03:00"'
-
-
-def parse_time(text: str) -> time:
-    """Return `03:00` as a time of day."""
-    return time.fromisoformat(text)
+    """A time of day is written with hours and minutes."""
+    return check_that(
+        bool(TIME_OF_DAY.fullmatch(text)),
+        "at",
+        f'{text!r} is not a time of day: write it in quotes, such as "03:00"',
+    )
 
 
 def nearest_choice(word: str, choices: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ingest.config.checks import Problems, is_date
+from ingest.config.checks import Problems, check_that, is_date
 from ingest.config.loader import keyed
 from ingest.ups.tariffs import parse_days, parse_hours
 
@@ -21,10 +21,10 @@ class Tariff:
     def check(self) -> Problems:
         """Yield what is wrong: dates, hours and days can be read, and are in order."""
         for key, text in (("from", self.valid_from), ("to", self.valid_to)):
-            if text and not is_date(text):
-                yield key, f"{text!r} is not a date, such as 2026-01-01"
-        if self.valid_from and self.valid_to and self.valid_from > self.valid_to:
-            yield "to", "is before from"
+            yield from check_that(
+                not text or is_date(text), key, f"{text!r} is not a date, such as 2026-01-01"
+            )
+        yield from check_that(not self.valid_to or self.valid_from <= self.valid_to, "to", "is before from")
         for key, parse in (("hours", parse_hours), ("days", parse_days)):
             try:
                 parse(getattr(self, key))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ingest.config.checks import Problems, check_name, is_host_port
+from ingest.config.checks import Problems, check_device, check_name, check_that, is_host_port
 from ingest.mysensors.settings import GatewayOptions
 
 
@@ -17,9 +17,13 @@ class GatewaySettings(GatewayOptions):
             yield "", "needs exactly one of tcp: HOST:PORT and serial: DEVICE"
         elif self.tcp is not None and not is_host_port(self.tcp):
             yield "tcp", f"{self.tcp!r} is not HOST:PORT, such as 192.168.1.20:5003"
-        elif self.serial is not None and not self.serial.startswith("/"):
-            yield "serial", f"{self.serial!r} is not a device, such as /dev/ttyUSB0; see /dev/serial/by-id"
-        if self.baudrate <= 0:
-            yield "baudrate", "has to be more than 0; MySensors gateways use 115200 unless built otherwise"
-        if self.repeat_window_s < 0:
-            yield "repeat_window_s", "has to be 0 (off) or more seconds"
+        elif self.serial is not None:
+            yield from check_device(self.serial)
+        yield from check_that(
+            self.baudrate > 0,
+            "baudrate",
+            "has to be more than 0; MySensors gateways use 115200 unless built otherwise",
+        )
+        yield from check_that(
+            self.repeat_window_s >= 0, "repeat_window_s", "has to be 0 (off) or more seconds"
+        )

@@ -12,6 +12,7 @@ import os
 import types
 import typing
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import MISSING, Field, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -56,9 +57,8 @@ class _Loader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if str(key) in seen:
-                mark = key_node.start_mark
                 raise yaml.constructor.ConstructorError(
-                    problem=f"the key {key!r} is given twice", problem_mark=mark
+                    problem=f"the key {key!r} is given twice", problem_mark=key_node.start_mark
                 )
             seen.add(str(key))
         return super().construct_mapping(node, deep)
@@ -166,7 +166,7 @@ class SectionReader:
 
     def _scalar(self, kind: Hint, value: Value, place: str, shown: str) -> Value:
         if value is None:
-            return self._fail(place, "has no value: give one, or take the key out")
+            return self._fail(place, "has no value: give one, or remove the key")
         if kind is bool:
             if isinstance(value, bool):
                 return value
@@ -179,19 +179,14 @@ class SectionReader:
             return self._fail(place, f"has to be text, not {shown}")
         return self._folder / Path(str(value)).expanduser() if kind is Path else str(value)
 
-    def _number(self, kind: Hint, value: Value, place: str, shown: str) -> int | float | None:
-        problem = f"has to be a {'whole ' if kind is int else ''}number, not {shown}"
-        if isinstance(value, str):
-            try:
-                value = float(value) if "_" not in value else None
-            except ValueError:
-                value = None
+    def _number(self, kind: Hint, value: Value, place: str, shown: str) -> Value:
+        if isinstance(value, str) and "_" not in value:
+            with suppress(ValueError):
+                value = float(value)
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
         if not is_number or kind(value) != value:
-            self._fail(place, problem)
-            return None
-        number: int | float = kind(value)
-        return number
+            return self._fail(place, f"has to be a {'whole ' if kind is int else ''}number, not {shown}")
+        return kind(value)
 
 
 def _keys(kind: Hint) -> dict[str, Field[Value]]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.config.checks import Problems, nearest_choice
+from ingest.config.checks import Problems, check_that, nearest_choice
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -21,7 +21,5 @@ class Logging:
         """Yield what is wrong: the level exists and files have a size and a number."""
         if self.level not in LEVELS:
             yield "level", f"{self.level!r} is not a log level: {nearest_choice(self.level, LEVELS)}"
-        if self.rotate_mb <= 0:
-            yield "rotate_mb", "has to be more than 0 MB"
-        if self.keep < 1:
-            yield "keep", "has to be 1 or more files"
+        yield from check_that(self.rotate_mb > 0, "rotate_mb", "has to be more than 0 MB")
+        yield from check_that(self.keep >= 1, "keep", "has to be 1 or more files")

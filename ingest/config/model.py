@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ingest.config.access import Access, Person, Token
 from ingest.config.backup import Backup
-from ingest.config.checks import Problems, check_unique, is_timezone
+from ingest.config.checks import Problems, check_that, check_unique, is_timezone
 from ingest.config.energy import Tariff
 from ingest.config.gateways import GatewaySettings
 from ingest.config.loader import UNLISTED, ConfigError, SectionReader, nearest, parse_yaml
@@ -77,11 +77,14 @@ class Config:
 
     def check(self) -> Problems:
         """Yield what is wrong with single values, and with sections that do not fit each other."""
-        if self.timezone and not is_timezone(self.timezone):
-            examples = "Europe/Rome, America/New_York, UTC"
-            yield "timezone", f"{self.timezone!r} is not a time zone; they look like {examples}"
-        if not 0 < self.commit_s <= 600:
-            yield "commit_s", "has to be more than 0 and at most 600 seconds"
+        yield from check_that(
+            not self.timezone or is_timezone(self.timezone),
+            "timezone",
+            f"{self.timezone!r} is not a time zone; they look like Europe/Rome, America/New_York, UTC",
+        )
+        yield from check_that(
+            0 < self.commit_s <= 600, "commit_s", "has to be more than 0 and at most 600 seconds"
+        )
         yield from self._check_sources()
         yield from self._check_ups()
 
@@ -99,31 +102,33 @@ class Config:
     def _check_ups(self) -> Problems:
         """What stands under `ups:` is about a UPS of a source, and of a kind that it takes."""
         for name in self.ups:
-            problem = self.unknown_ups(name)
-            if problem:
-                yield f"ups.{name}", problem
+            problem = self._unknown_ups(name)
+            yield from check_that(not problem, f"ups.{name}", problem)
         for device in self.must:
-            own = self.ups.get(device.name)
-            for command in own.commands if own else ():
-                if command not in EP20_COMMANDS:
-                    problem = f"an EP20 has no {command}: its commands are {', '.join(EP20_COMMANDS)}"
-                    if command.startswith("test."):
-                        problem += "; its protocol has no test"
-                    yield f"ups.{device.name}.commands", problem
-            if own and own.settings:
-                yield (
-                    f"ups.{device.name}.settings",
-                    "an EP20 has no settings that can be ordered: take them out",
+            own = self.ups.get(device.name, UpsSettings())
+            for command in own.commands:
+                problem = f"an EP20 has no {command}: its commands are {', '.join(EP20_COMMANDS)}"
+                if command.startswith("test."):
+                    problem += "; its protocol has no test"
+                yield from check_that(
+                    command in EP20_COMMANDS,
+                    f"ups.{device.name}.commands",
+                    problem,
                 )
+            yield from check_that(
+                not own.settings,
+                f"ups.{device.name}.settings",
+                "an EP20 has no settings that can be changed: remove them",
+            )
 
-    def unknown_ups(self, name: str) -> str | None:
-        """Return what is wrong with the name of a UPS under `ups:`; None where a source can have it."""
+    def _unknown_ups(self, name: str) -> str:
+        """Return what is wrong with the name of a UPS under `ups:`; '' where a source can have it."""
         listed = [f"{ups}@{server.name}" for server in self.nut for ups in server.ups]
         listed += [device.name for device in self.must]
         unlimited = [server.name for server in self.nut if not server.ups]
         ups, _, server = name.partition("@")
         if name in listed or (server in unlimited and UPS_NAME.fullmatch(ups)):
-            return None
+            return ""
         known = [*listed, *(f"NAME@{server}" for server in unlimited)]
         if not known:
             return "there is no source of UPSes: add nut: or must:"
@@ -168,7 +173,5 @@ def machine_timezone() -> str:
     linked = str(Path("/etc/localtime").resolve()).partition("zoneinfo/")[2]
     debian = Path("/etc/timezone")
     written = debian.read_text().strip() if debian.is_file() else ""
-    for name in (os.environ.get("TZ", "").lstrip(":"), linked, written):
-        if name and is_timezone(name):
-            return name
-    return "UTC"
+    names = (os.environ.get("TZ", "").lstrip(":"), linked, written)
+    return next((name for name in names if name and is_timezone(name)), "UTC")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ingest.config.checks import Problems, check_intervals, check_name
+from ingest.config.checks import Problems, check_device, check_intervals, check_name
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,5 @@ class MustSettings:
     def check(self) -> Problems:
         """Yield what is wrong: the port is a device path."""
         yield from check_name(self.name)
-        if not self.serial.startswith("/"):
-            yield "serial", f"{self.serial!r} is not a device, such as /dev/ttyUSB0; see /dev/serial/by-id"
+        yield from check_device(self.serial)
         yield from check_intervals(self)

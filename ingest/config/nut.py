@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ingest.config.checks import Problems, check_intervals, check_name, check_unique
+from ingest.config.checks import Problems, check_intervals, check_name, check_that, check_unique
 from ingest.config.loader import UNLISTED, secret
 
 UPS_NAME = re.compile(r"[^\s@\"\\\x00-\x1f\x7f]+")  # what upsd accepts as one
@@ -55,15 +55,25 @@ class NutServerSettings:
     def check(self) -> Problems:
         """Yield what is wrong: address, names of UPSes, pace and both pairs of credentials are usable."""
         yield from check_name(self.name)
-        if not self.host.strip():
-            yield "host", "is empty: the name or address of the machine that upsd runs on"
-        if not 0 < self.port <= 65535:
-            yield "port", f"{self.port} is not a port; upsd listens on 3493 unless configured otherwise"
+        yield from check_that(
+            bool(self.host.strip()), "host", "is empty: the name or address of the machine that upsd runs on"
+        )
+        yield from check_that(
+            0 < self.port <= 65535,
+            "port",
+            f"{self.port} is not a port; upsd listens on 3493 unless configured otherwise",
+        )
         for ups in self.ups:
-            if not UPS_NAME.fullmatch(ups):
-                yield "ups", f"{ups!r} is not the name of a UPS: it stands in [brackets] in upsd's ups.conf"
-        yield from check_unique(list(self.ups), "ups")
+            yield from check_that(
+                bool(UPS_NAME.fullmatch(ups)),
+                "ups",
+                f"{ups!r} is not the name of a UPS: it stands in [brackets] in upsd's ups.conf",
+            )
+        yield from check_unique(self.ups, "ups")
         yield from check_intervals(self)
         for user, word in (("username", "password"), ("command_username", "command_password")):
-            if (getattr(self, user) is None) != (getattr(self, word) is None):
-                yield user, f"needs {word}, and {word} needs it"
+            yield from check_that(
+                (getattr(self, user) is None) == (getattr(self, word) is None),
+                user,
+                f"needs {word}, and {word} needs it",
+            )

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from ingest.config.checks import Problems
+from ingest.config.checks import Problems, check_that
 
 BASE_URL = re.compile(r"/([A-Za-z0-9_-]+/)*")
 OWN_PATHS = frozenset(
@@ -21,10 +21,12 @@ class Web:
 
     def check(self) -> Problems:
         """Yield what is wrong: the address can be listened on, the path belongs to no page of the site."""
-        if not self.host.strip():
-            yield "host", "is empty: 127.0.0.1 is for this machine alone, 0.0.0.0 for the network"
-        if not 0 <= self.port <= 65535:
-            yield "port", f"{self.port} is not a port: 1 to 65535"
+        yield from check_that(
+            bool(self.host.strip()),
+            "host",
+            "is empty: 127.0.0.1 is for this machine alone, 0.0.0.0 for the network",
+        )
+        yield from check_that(0 <= self.port <= 65535, "port", f"{self.port} is not a port: 1 to 65535")
         if not BASE_URL.fullmatch(self.base_url):
             yield "base_url", f"{self.base_url!r} is not a path with / at both ends, such as /volt/"
         elif self.base_url.split("/")[1] in OWN_PATHS:

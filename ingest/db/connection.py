@@ -2,15 +2,24 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 # A batch of 20,000 messages changes this much: a smaller cache writes the same pages again and again.
 CACHE_KB = 8_000
 WAL_BYTES = 16_000_000  # to which the log shrinks when what readers held back has been copied
 BUSY_TIMEOUT_S = 15.0
+PRAGMAS = (
+    "synchronous = full",
+    "wal_autocheckpoint = 4000",
+    f"journal_size_limit = {WAL_BYTES}",
+    f"cache_size = -{CACHE_KB}",
+)
 RETRY_S = 0.001  # between two attempts to begin a transaction
+
+Row = dict[str, Any]  # a row of a table: its values are of the types of its columns
 
 
 def connect(
@@ -27,10 +36,8 @@ def connect(
         isolation_level=None,
         check_same_thread=False,
     )
-    connection.execute("pragma synchronous = full")
-    connection.execute("pragma wal_autocheckpoint = 4000")
-    connection.execute(f"pragma journal_size_limit = {WAL_BYTES}")
-    connection.execute(f"pragma cache_size = -{CACHE_KB}")
+    for pragma in PRAGMAS:
+        connection.execute(f"pragma {pragma}")
     return connection
 
 
@@ -42,6 +49,13 @@ def is_sqlite(path: Path | str) -> bool:
     """True for a file that begins as a database does. Raises OSError."""
     with Path(path).open("rb") as file:
         return file.read(16) == b"SQLite format 3\0"
+
+
+def dict_rows(connection: sqlite3.Connection, sql: str, values: Sequence[object] = ()) -> list[Row]:
+    """Select rows as column -> value."""
+    cursor = connection.execute(sql, values)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
 def checkpoint_wal(path: Path | str) -> None:

@@ -1,7 +1,6 @@
 """The demo house as a config and a history: what `voltkeeper up` runs where nothing is configured."""
 
 import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from ingest.schema.migrate import migrate
 from ingest.ups.commands import EP20_COMMANDS
 
 FOLDER = Path("data/demo")
+ANCHOR = "began"  # the file that holds when the history ends and the live demo began
 DAYS = 28
 DAY_S = 86400
 LOCATIONS = {
@@ -79,33 +79,30 @@ def demo_config(gateway: str, nut_port: int, web: Web | None = None, folder: Pat
     )
 
 
-def make_history(config: Config, report: Callable[[str], None] = print) -> float:
-    """Some weeks of history, made once by the nodes that run in the demo. Returns its end, unix seconds.
+def make_history(config: Config) -> None:
+    """Some weeks of history, made once by the nodes that run in the demo.
 
     The file `began` beside the database marks that it is done; without it the database is made anew.
     """
     database = config.database
-    began = database.with_name("began")
-    if began.is_file() and database.is_file():
-        return float(began.read_text())
+    if database.is_file() and anchor(database.parent) is not None:
+        return
     for path in database.parent.glob(database.name + "*"):
         path.unlink()
     migrate(database)
-    report(f"Making {DAYS} days of history for the demo house ...")
+    print(f"Making {DAYS} days of history for the demo house ...")
     start, now = time.monotonic(), time.time()
     recording = history(days=DAYS, until=now)
     lines = replay(database, "main", config.gateways[0].address, recording, config.timezone)
     samples = make_ups_history(config, DAYS, now)
     _save_notes(database, now)
-    _save_firmware(database, now)
-    began.write_text(f"{now:.3f}\n")
+    database.with_name(ANCHOR).write_text(f"{now:.3f}\n")
     seconds = time.monotonic() - start
-    report(f"{lines:,} messages and {samples:,} samples of UPSes in {seconds:.0f} s, in {database}")
-    return now
+    print(f"{lines:,} messages and {samples:,} samples of UPSes in {seconds:.0f} s, in {database}")
 
 
 def _save_notes(database: Path, now: float) -> None:
-    """What people noted: where nodes are, and when a battery was changed."""
+    """What people noted: where nodes are, when a battery was changed; and what nodes reported when new."""
     changes = [
         (node.node_id, format_utc(now - days * DAY_S), NAME)
         for node in DEMO_NODES
@@ -121,11 +118,6 @@ def _save_notes(database: Path, now: float) -> None:
             "values (?1, ?2, ?2, ?3)",
             changes,
         )
-
-
-def _save_firmware(database: Path, now: float) -> None:
-    """What the nodes reported about their firmware when they were switched on."""
-    with closing(connect(database)) as connection, transaction(connection):
         connection.executemany(
             "insert or replace into node_firmware "
             "(node, type, version, blocks, crc, bootloader, block_size, reported_at) "
@@ -136,5 +128,5 @@ def _save_firmware(database: Path, now: float) -> None:
 
 def anchor(folder: Path = FOLDER) -> float | None:
     """The end of the demo's history, unix seconds; None before it was made."""
-    began = folder / "began"
+    began = folder / ANCHOR
     return float(began.read_text()) if began.is_file() else None

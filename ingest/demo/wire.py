@@ -5,7 +5,8 @@ through (wrapping numbers, collapsing `;`, the tail of an over-long line) goes t
 """
 
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ingest.mysensors.protocol import MAX_PAYLOAD, Command
@@ -41,9 +42,10 @@ class Outgoing(NamedTuple):
 
 
 # What a node does: it yields messages (bytes: a raw line) and until when it rests (unix seconds).
-Script = Generator[Outgoing | bytes | float, None, None]
+Script = Iterator[Outgoing | bytes | float]
 
 
+@dataclass(eq=False)
 class ReceiveBuffer:
     """The input buffer of a gateway: 98 characters and a line end fit (`MyGatewayTransportEthernet.cpp`).
 
@@ -51,9 +53,8 @@ class ReceiveBuffer:
     what follows is read as a new line.
     """
 
-    def __init__(self, ends: bytes = b"\n\r") -> None:
-        self.ends = ends
-        self.held = bytearray()
+    ends: bytes = b"\n\r"
+    held: bytearray = field(default_factory=bytearray)
 
     def split_lines(self, data: bytes) -> Iterator[bytes]:
         """Yield each complete line in `data`, without its line end; empty lines too."""

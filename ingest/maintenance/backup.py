@@ -5,20 +5,21 @@ file `.NAME.partial-PID`, which the next one clears away.
 """
 
 import os
+import re
 import sqlite3
 import threading
-import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
 from ingest.db.connection import connect, is_sqlite
+from ingest.db.files import sync
 from ingest.errors import VoltkeeperError
 from ingest.maintenance.batches import StoppedError, interruptible
 
 PAGES = 1_000  # pages copied between two looks whether to stop
-STAMP = "%Y-%m-%d-%H%M%S"
+STAMP, STAMPED = "%Y-%m-%d-%H%M%S", r"\d{4}-\d\d-\d\d-\d{6}"
 
 
 class BackupError(VoltkeeperError, ValueError):
@@ -62,7 +63,7 @@ def back_up(
         os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)
-    _sync(target.parent)
+    sync(target.parent)
     return target.stat().st_size
 
 
@@ -90,7 +91,7 @@ def copy(
             wrong = copied.execute("pragma quick_check(1)").fetchone()[0]
         if wrong != "ok":
             raise BackupError(f"the copy is damaged ({wrong}): so is the database; run its integrity check")
-    _sync(target)
+    sync(target)
 
 
 def clear_away(folder: Path, name: str) -> None:
@@ -106,22 +107,12 @@ def glob_quoted(name: str) -> str:
 
 
 def _alive(number: str) -> bool:
-    if not number.isdigit() or int(number) == os.getpid():
-        return False
-    return Path(f"/proc/{number}").exists()
+    return number.isdigit() and int(number) != os.getpid() and Path(f"/proc/{number}").exists()
 
 
 def _is_copy(path: Path) -> bool:
     """An SQLite file, or an empty one."""
     return path.is_file() and (not path.stat().st_size or is_sqlite(path))
-
-
-def _sync(path: Path) -> None:
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
 
 
 def daily(database: Path, folder: Path, keep: int, stop: threading.Event | None = None) -> tuple[Path, int]:
@@ -134,15 +125,7 @@ def daily(database: Path, folder: Path, keep: int, stop: threading.Event | None 
     clear_away(folder, f"{glob_quoted(stem)}-*.db")
     path = folder / f"{stem}-{datetime.now().strftime(STAMP)}.db"
     size = back_up(database, path, stop)
-    copies = sorted(one for one in folder.glob(f"{glob_quoted(stem)}-*.db") if _is_stamped(one, stem))
-    for old in copies[:-keep]:
+    copies = (one for one in folder.iterdir() if re.fullmatch(rf"{re.escape(stem)}-{STAMPED}\.db", one.name))
+    for old in sorted(copies)[:-keep]:
         old.unlink()
     return path, size
-
-
-def _is_stamped(path: Path, stem: str) -> bool:
-    try:
-        time.strptime(path.stem.removeprefix(f"{stem}-"), STAMP)
-    except ValueError:
-        return False
-    return True

@@ -49,10 +49,11 @@ DEFAULT_LIMITS = BatchLimits()
 
 
 class BatchRunner:
-    """Batches of one piece of work on one connection.
+    """Batches of one piece of work on one connection."""
 
-    `longest_s`: the longest time that it held the write lock.
-    """
+    longest_s = 0.0  # that it held the write lock
+    _began = 0.0  # when the lock was taken, on the performance counter
+    _took_s = 0.0  # by the batch
 
     def __init__(
         self,
@@ -61,11 +62,8 @@ class BatchRunner:
         limits: BatchLimits = DEFAULT_LIMITS,
     ) -> None:
         self.connection, self.stop, self.limits = connection, stop or threading.Event(), limits
-        self.longest_s = 0.0
-        self._began = 0.0  # when the lock was taken, on the performance counter
-        self._took_s = 0.0  # by the batch
         self._pages = limits.pages  # that fit the time
-        self._is_incremental = connection.execute("pragma auto_vacuum").fetchone()[0] == 2
+        self.is_incremental = connection.execute("pragma auto_vacuum").fetchone()[0] == 2
         connection.create_function("begun", 0, self._lock_taken)
 
     def run(self, delete_batch: Callable[[int], bool]) -> None:
@@ -85,7 +83,7 @@ class BatchRunner:
         Returns how many. Raises StoppedError.
         """
         vacuumed = 0
-        while self._is_incremental and (free := self._free_pages()) > spare:
+        while self.is_incremental and (free := self._free_pages()) > spare:
             self._step(self._vacuum)
             vacuumed += free - self._free_pages()
             self._pages = self._fitting(self._pages, 1, self.limits.pages)
@@ -106,8 +104,7 @@ class BatchRunner:
                 f"begin immediate; select begun(); pragma incremental_vacuum({self._pages}); commit"
             )
         finally:
-            if self.connection.in_transaction:
-                self.connection.rollback()
+            self.connection.rollback()  # what failed; nothing otherwise
         self._lock_released()
 
     def _fitting(self, size: int, fewest: int, most: int) -> int:

@@ -9,13 +9,13 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ingest.db.changes import raise_topics
-from ingest.db.connection import transaction
+from ingest.db.connection import Row, dict_rows, transaction
 from ingest.db.rowid_search import ends
 from ingest.db.time import format_utc, parse_utc
 from ingest.maintenance.batches import (
@@ -25,24 +25,18 @@ from ingest.maintenance.batches import (
     StoppedError,
     open_for_deleting,
 )
-from ingest.maintenance.deletion_plan import ROLLED_UP, Sweep, cutoff, sweeps
+from ingest.maintenance.deletion_plan import ROLLED_UP, cutoff, sweeps
 from ingest.maintenance.prune import Reference, prune, references, release
-from ingest.maintenance.retention import POLICIES, Policy, plan_before
+from ingest.maintenance.retention import POLICIES, plan_before
 from ingest.maintenance.table_sizes import TableShape, shape
 
 STATE = ("nodes", "sensors", "channels")  # ingest writes these again until it knows that they are gone
-BELOW_ALL = -(1 << 63)  # ids of imported rows may be below zero
-
-Row = dict[str, Any]  # a row of a table: its values are of the types of its columns
 
 
 def next_deletion(connection: sqlite3.Connection) -> Row | None:
     """Return the row of the oldest deletion that is not done, or None."""
-    cursor = connection.execute(
-        "select * from deletions where state in ('queued', 'running') order by id limit 1"
-    )
-    row = cursor.fetchone()
-    return row and dict(zip([column[0] for column in cursor.description], row, strict=True))
+    query = "select * from deletions where state in ('queued', 'running') order by id limit 1"
+    return next(iter(dict_rows(connection, query)), None)
 
 
 def delete(
@@ -56,8 +50,7 @@ def delete(
 
     Raises StoppedError or sqlite3.Error.
     """
-    connection = open_for_deleting(path)
-    try:
+    with closing(open_for_deleting(path)) as connection:
         with transaction(connection):
             connection.execute(
                 "update deletions set state = 'running', started_at = coalesce(started_at, ?) where id = ?",
@@ -79,41 +72,40 @@ def delete(
                     (str(error), format_utc(time.time()), deletion["id"]),
                 )
             raise
-        found = connection.execute("select rows from deletions where id = ?", (deletion["id"],)).fetchone()
-        return int(found[0])
-    finally:
-        connection.close()
+        found = connection.execute("select rows from deletions where id = ?", (deletion["id"],))
+        return int(found.fetchone()[0])
 
 
 def _count(connection: sqlite3.Connection, deletion: Row, rows: int) -> None:
     connection.execute("update deletions set rows = rows + ? where id = ?", (rows, deletion["id"]))
 
 
-def _done(connection: sqlite3.Connection, deletion: Row, topics: Iterable[str]) -> None:
-    now = time.time()
+def _done(connection: sqlite3.Connection, deletion: Row, *topics: str) -> None:
     connection.execute(
-        "update deletions set state = 'done', done_at = ? where id = ?", (format_utc(now), deletion["id"])
+        "update deletions set state = 'done', done_at = ? where id = ?",
+        (format_utc(time.time()), deletion["id"]),
     )
-    raise_topics(connection, topics, now)
+    raise_topics(connection, topics)
 
 
 def _delete_rows(runner: BatchRunner, deletion: Row) -> None:
     connection = runner.connection
     found = sweeps(connection, deletion["kind"], deletion["key"])
     links = {sweep.table: _outside(connection, sweep.table) for sweep in found}
-    rest: list[Sweep] = []  # for the last transaction: what came meanwhile
+    rest = []  # for the last transaction: what came meanwhile
     for sweep in found:
-        _, newest = ends(connection, sweep.table) if not sweep.refers else (None, None)
+        newest = None if sweep.refers else ends(connection, sweep.table)[1]
         if sweep.table not in STATE:
-            _sweep(runner, deletion, sweep)
+            table = shape(connection, sweep.table)
+            _delete_batches(runner, deletion, table, sweep.where, ordered=table.rowid and sweep.ordered)
         rest.append(sweep if newest is None else replace(sweep, where=f"{sweep.where} and id > {newest}"))
 
     def finish() -> None:
         for sweep in rest:
-            _release(connection, links[sweep.table], sweep)
-            rows = connection.execute(f"delete from [{sweep.table}] where {sweep.where}").rowcount
-            _count(connection, deletion, rows)
-        _done(connection, deletion, ("deletions", "messages", "nodes", "readings"))
+            chosen = f"from [{sweep.table}] where {sweep.where}"
+            release(connection, links[sweep.table], f"in (select id {chosen})", ())
+            _count(connection, deletion, connection.execute(f"delete {chosen}").rowcount)
+        _done(connection, deletion, "deletions", "messages", "nodes", "readings")
 
     runner.locked(finish)
 
@@ -123,32 +115,37 @@ def _outside(connection: sqlite3.Connection, table: str) -> list[Reference]:
     return references(connection, table) if table in {policy.table for policy in POLICIES} else []
 
 
-def _release(connection: sqlite3.Connection, links: list[Reference], sweep: Sweep) -> None:
-    if links:
-        release(connection, links, f"in (select id from [{sweep.table}] where {sweep.where})", ())
+def _delete_batches(
+    runner: BatchRunner,
+    deletion: Row,
+    table: TableShape,
+    where: str,
+    values: Sequence[object] = (),
+    *,
+    ordered: bool,
+) -> None:
+    """Delete the rows of a table in batches; keys are looked up without the lock.
 
-
-def _sweep(runner: BatchRunner, deletion: Row, sweep: Sweep) -> None:
-    """Delete the rows of one sweep in batches; keys are looked up without the lock."""
-    connection, table = runner.connection, shape(runner.connection, sweep.table)
-    links = _outside(connection, sweep.table)
-    last = BELOW_ALL
+    `ordered`: by walking along the primary key.
+    """
+    if not table.key:
+        return
+    connection, links = runner.connection, _outside(runner.connection, table.name)
+    columns, marks = ", ".join(f"[{column}]" for column in table.key), ", ".join("?" * len(table.key))
+    order = f"order by {columns}" if ordered else ""
+    last: Sequence[object] = ()
 
     def delete_batch(size: int) -> bool:
         nonlocal last
-        if not table.key:
-            return False
-        columns = ", ".join(f"[{column}]" for column in table.key)
-        order = f"and id > {last} order by id" if table.rowid and sweep.ordered else ""
+        after = f"and ({columns}) > ({marks})" if last else ""
         keys = connection.execute(
-            f"select {columns} from [{sweep.table}] where {sweep.where} {order} limit {size}"
+            f"select {columns} from [{table.name}] where {where} {after} {order} limit ?",
+            (*values, *last, size),
         ).fetchall()
-        if not keys:
-            return False
-        runner.locked(lambda: _count(connection, deletion, _remove(connection, table, keys, links)))
-        if table.rowid:
-            last = keys[-1][0]
-        return True
+        if keys:
+            runner.locked(lambda: _count(connection, deletion, _remove(connection, table, keys, links)))
+            last = keys[-1] if ordered else ()
+        return bool(keys)
 
     runner.run(delete_batch)
 
@@ -157,15 +154,13 @@ def _remove(
     connection: sqlite3.Connection,
     table: TableShape,
     keys: Sequence[tuple[object, ...]],
-    links: Sequence[Reference] = (),
+    links: Sequence[Reference],
 ) -> int:
     """Delete the rows with these primary keys; returns how many there were."""
     if table.rowid:
-        values = (json.dumps([key[0] for key in keys]),)
-        release(connection, links, "in (select value from json_each(?))", values)
-        return connection.execute(
-            f"delete from [{table.name}] where id in (select value from json_each(?))", values
-        ).rowcount
+        ids, chosen = (json.dumps([key[0] for key in keys]),), "in (select value from json_each(?))"
+        release(connection, links, chosen, ids)
+        return connection.execute(f"delete from [{table.name}] where id {chosen}", ids).rowcount
     where = " and ".join(f"[{column}] = ?" for column in table.key)
     return connection.executemany(f"delete from [{table.name}] where {where}", keys).rowcount
 
@@ -179,31 +174,8 @@ def _delete_before(
         _count(connection, deletion, run.rows)
     if deletion["everything"]:
         for policy in ROLLED_UP:
-            _delete_old(runner, deletion, policy, cutoff(policy, at, timezone))
+            table, old = shape(connection, policy.table), (cutoff(policy, at, timezone),)
+            _delete_batches(runner, deletion, table, f"[{policy.column}] < ?", old, ordered=True)
         runner.incremental_vacuum()
     with transaction(connection):
-        _done(connection, deletion, ("messages", "readings", "events", "rejects", "oddities"))
-
-
-def _delete_old(runner: BatchRunner, deletion: Row, policy: Policy, at: str) -> None:
-    """Walk a table by its primary key and delete what is older than `at`."""
-    connection, table = runner.connection, shape(runner.connection, policy.table)
-    columns = ", ".join(f"[{column}]" for column in table.key)
-    marks = ", ".join("?" * len(table.key))
-    last: tuple[object, ...] | None = None
-
-    def delete_batch(size: int) -> bool:
-        nonlocal last
-        after = f"and ({columns}) > ({marks})" if last else ""
-        keys = connection.execute(
-            f"select {columns} from [{policy.table}] where [{policy.column}] < ? {after} "
-            f"order by {columns} limit ?",
-            (at, *(last or ()), size),
-        ).fetchall()
-        if not keys:
-            return False
-        runner.locked(lambda: _count(connection, deletion, _remove(connection, table, keys)))
-        last = keys[-1]
-        return True
-
-    runner.run(delete_batch)
+        _done(connection, deletion, "messages", "readings", "events", "rejects", "oddities")

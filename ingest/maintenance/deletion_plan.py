@@ -74,27 +74,27 @@ def sweeps(connection: sqlite3.Connection, kind: str, key: int | str) -> list[Sw
                 where = f"node = {node} and {where}"
             found.append(Sweep(child, where, sweep.table == root))
     if kind == "sensor":
-        child_id = key % 256
-        found += [
-            Sweep("messages", f"node = {node} and child_id = {child_id}", True, False),
-            Sweep("node_daily", f"node = {node} and child_id = {child_id}"),
-        ]
+        own = f"node = {node} and child_id = {key % 256}"
+        found += [Sweep("messages", own, True, False), Sweep("node_daily", own)]
     return found[::-1]
 
 
 def count(connection: sqlite3.Connection, kind: str, key: int | str) -> list[RowCount]:
     """Return how many rows each table loses."""
-    counts: dict[str, int] = {}
+    most: dict[str, RowCount] = {}
     for sweep in sweeps(connection, kind, key):
-        rows = connection.execute(
-            f"select count(*) from (select 1 from [{sweep.table}] where {sweep.where} limit {COUNTED + 1})"
-        ).fetchone()[0]
-        if rows > counts.get(sweep.table, 0):
-            counts[sweep.table] = rows
-    return [
-        RowCount(table, min(rows, COUNTED), rows > COUNTED, round(rows * bytes_per_row(connection, table)))
-        for table, rows in counts.items()
-    ]
+        counted = _count(connection, sweep.table, sweep.where)
+        if counted.rows > 0 and (sweep.table not in most or counted.rows > most[sweep.table].rows):
+            most[sweep.table] = counted
+    return list(most.values())
+
+
+def _count(connection: sqlite3.Connection, table: str, where: str, *values: str) -> RowCount:
+    rows = connection.execute(
+        f"select count(*) from (select 1 from [{table}] where {where} limit {COUNTED + 1})", values
+    ).fetchone()[0]
+    size = round(rows * bytes_per_row(connection, table)) if rows else 0
+    return RowCount(table, min(rows, COUNTED), rows > COUNTED, size)
 
 
 def open_update(connection: sqlite3.Connection, node: int) -> int | None:
@@ -108,17 +108,11 @@ def open_update(connection: sqlite3.Connection, node: int) -> int | None:
 
 def plan_everything(connection: sqlite3.Connection, at: str, timezone: str) -> list[RowCount]:
     """Count what is rolled up and older than the UTC text `at`, the start of a day in `timezone`."""
-    found = []
-    for policy in ROLLED_UP:
-        rows = connection.execute(
-            f"select count(*) from "
-            f"(select 1 from [{policy.table}] where [{policy.column}] < ? limit {COUNTED + 1})",
-            (cutoff(policy, at, timezone),),
-        ).fetchone()[0]
-        if rows:
-            size = round(rows * bytes_per_row(connection, policy.table))
-            found.append(RowCount(policy.table, min(rows, COUNTED), rows > COUNTED, size))
-    return found
+    counted = (
+        _count(connection, policy.table, f"[{policy.column}] < ?", cutoff(policy, at, timezone))
+        for policy in ROLLED_UP
+    )
+    return [one for one in counted if one.rows]
 
 
 def cutoff(policy: Policy, at: str, timezone: str) -> str:

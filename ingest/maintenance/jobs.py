@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from datetime import time as time_of_day
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from ingest.config.model import Config
-from ingest.db.connection import connect, transaction
+from ingest.db.connection import Row, connect, dict_rows, transaction
 from ingest.db.locks import lock_file
 from ingest.db.time import format_utc, parse_utc
 from ingest.errors import VoltkeeperError
@@ -27,7 +26,7 @@ from ingest.maintenance.backup import BackupError, daily
 from ingest.maintenance.batches import BatchRunner, StoppedError, interruptible, open_for_deleting
 from ingest.maintenance.deletion import delete, next_deletion
 from ingest.maintenance.prune import RetentionRun, prune
-from ingest.maintenance.retention import plan
+from ingest.maintenance.retention import count_rows, plan
 from ingest.maintenance.table_sizes import measure
 
 log = logging.getLogger(__name__)
@@ -38,7 +37,6 @@ STEP_S, SETTLED_S = 86_400, 3600
 ANALYSED = 400  # rows of each index that PRAGMA optimize looks at
 
 Stop = threading.Event | None
-Row = dict[str, Any]  # a row of a table: its values are of the types of its columns
 
 
 class DamagedFileError(VoltkeeperError):
@@ -73,10 +71,9 @@ def _prune(config: Config, by: str, stop: Stop) -> str:
 
 def describe_run(run: RetentionRun) -> str:
     """Return what a run of the retention did, as text."""
-    freed = run.size_before - run.size_after
+    freed = max(0, run.size_before - run.size_after)
     parts = ", ".join(f"{rows:,} of {table}" for table, rows in run.tables.items())
-    rows = "1 row" if run.rows == 1 else f"{run.rows:,} rows"
-    return f"{rows} deleted{f' ({parts})' if parts else ''}, {max(0, freed) / 1e6:,.1f} MB freed"
+    return f"{count_rows(run.rows)} deleted{f' ({parts})' if parts else ''}, {freed / 1e6:,.1f} MB freed"
 
 
 def _backup(config: Config, by: str, stop: Stop) -> str:
@@ -100,10 +97,9 @@ def _check(config: Config, by: str, stop: Stop) -> str:
             f"{row[0]} row {row[1]} refers to no {row[2]}"
             for row in connection.execute("pragma foreign_key_check")
         ][:20]
-    if found != ["ok"]:
-        problems = "; ".join(one for one in found if one != "ok")
+    if problems := "; ".join(one for one in found if one != "ok"):
         raise DamagedFileError(f"the file is damaged: {problems[:400]}")
-    return "the file is whole, and nothing refers to what is not there"
+    return "the integrity and foreign key checks found no fault"
 
 
 def _optimize(config: Config, by: str, stop: Stop) -> str:
@@ -115,13 +111,13 @@ def _optimize(config: Config, by: str, stop: Stop) -> str:
 
 def _compact(config: Config, by: str, stop: Stop) -> str:
     with closing(open_for_deleting(config.database)) as connection:
-        if connection.execute("pragma auto_vacuum").fetchone()[0] != 2:
+        runner = BatchRunner(connection, stop)
+        if not runner.is_incremental:
             return (
-                "this file was not made to give room back: stop everything and run `vacuum` in sqlite3 once"
+                "this file was created without auto_vacuum: stop everything and run `vacuum` in sqlite3 once"
             )
         page_size = connection.execute("pragma page_size").fetchone()[0]
-        freed = BatchRunner(connection, stop).incremental_vacuum() * page_size
-    return f"{freed / 1e6:,.1f} MB freed"
+        return f"{runner.incremental_vacuum() * page_size / 1e6:,.1f} MB freed"
 
 
 JOBS = {
@@ -129,13 +125,13 @@ JOBS = {
     for job in (
         MaintenanceJob(
             "prune",
-            "Delete what is older than the retention allows",
+            "Delete rows older than the retention allows",
             _prune,
             lambda config: config.retention.at,
             deletes=True,
         ),
         MaintenanceJob(
-            "measure", "Measure how much room each table takes", _measure, lambda config: config.retention.at
+            "measure", "Measure the size of each table", _measure, lambda config: config.retention.at
         ),
         MaintenanceJob(
             "backup",
@@ -145,7 +141,7 @@ JOBS = {
         ),
         MaintenanceJob("check", "Check the integrity of the file", _check),
         MaintenanceJob("optimize", "PRAGMA optimize", _optimize),
-        MaintenanceJob("compact", "Give free room back to the disk", _compact),
+        MaintenanceJob("compact", "Return free pages to the file system", _compact),
     )
 }
 
@@ -170,9 +166,7 @@ def _instants(at: str, timezone: str, now: float, days: Iterable[int]) -> Iterab
 
 def read_jobs(connection: sqlite3.Connection) -> dict[str, Row]:
     """Return the rows of `chores` by name."""
-    cursor = connection.execute("select * from chores")
-    columns = [column[0] for column in cursor.description]
-    return {row[0]: dict(zip(columns, row, strict=True)) for row in cursor.fetchall()}
+    return {row["name"]: row for row in dict_rows(connection, "select * from chores")}
 
 
 def due_requester(
@@ -200,13 +194,13 @@ def due_requester(
 
 def clock_is_settled(connection: sqlite3.Connection, now: float) -> bool:
     """False within an hour of a step of the clock by more than a day."""
-    row = connection.execute(
-        "select max(abs(json_extract(figures, '$.seconds'))) "
+    steps = connection.execute(
+        "select coalesce(max(abs(json_extract(figures, '$.seconds'))), 0) "
         "from (select * from events order by id desc limit 100) "
         "where event = 'CLOCK_STEP' and started_at > ?",
         (format_utc(now - SETTLED_S),),
-    ).fetchone()
-    return row[0] is None or row[0] < STEP_S
+    )
+    return bool(steps.fetchone()[0] < STEP_S)
 
 
 def request_job(connection: sqlite3.Connection, name: str, by: str) -> None:
@@ -235,10 +229,9 @@ def run_due(config: Config, stop: Stop = None) -> list[str]:
 
 
 def _run_deletions(config: Config, connection: sqlite3.Connection, stop: Stop) -> list[str]:
-    done = []
-    last = None
-    while (deletion := next_deletion(connection)) and deletion["id"] != last:
-        last = deletion["id"]  # one whose failure cannot even be stored waits
+    done: list[str] = []
+    # One whose failure cannot even be stored waits.
+    while (deletion := next_deletion(connection)) and f"deletion {deletion['id']}" not in done:
         log.info("deleting %s for %s", deletion["subject"], deletion["requested_by"])
         try:
             rows = delete(config.database, deletion, config.timezone, stop)
@@ -267,7 +260,7 @@ def run_job(
     try:
         outcome, detail = "done", job.run(config, by, stop)
     except StoppedError:
-        _save_outcome(connection, job, "stopped", "it goes on at the next start")
+        _save_outcome(connection, job, "stopped", "it resumes at the next start")
         raise
     except (BackupError, DamagedFileError, OSError, sqlite3.Error) as error:
         outcome, detail = "failed", str(error)

@@ -4,7 +4,9 @@ import json
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,29 +15,23 @@ from ingest.db.time import format_utc
 from ingest.maintenance.batches import BatchRunner, StoppedError, open_for_deleting
 from ingest.maintenance.retention import PruneItem
 
+REFERENCES = """select child.name, link."from", not own."notnull"
+from sqlite_master child, pragma_foreign_key_list(child.name) link, pragma_table_info(child.name) own
+where child.type = 'table' and link."table" = ? and own.name = link."from"
+order by child.name, link.id"""
+
 
 class Reference(NamedTuple):
     """A foreign key: the table and column that refer, and whether the column may be null."""
 
     table: str
     column: str
-    nullable: bool
-
-
-def tables(connection: sqlite3.Connection) -> set[str]:
-    """Return the names of the tables in the file."""
-    return {row[0] for row in connection.execute("select name from sqlite_master where type = 'table'")}
+    nullable: int
 
 
 def references(connection: sqlite3.Connection, table: str) -> list[Reference]:
     """Return every foreign key to `table`."""
-    found = []
-    for child in sorted(tables(connection)):
-        nullable = {row[1]: not row[3] for row in connection.execute(f"pragma table_info([{child}])")}
-        for row in connection.execute(f"pragma foreign_key_list([{child}])"):
-            if row[2] == table:
-                found.append(Reference(child, row[3], nullable[row[3]]))
-    return found
+    return [Reference(*row) for row in connection.execute(REFERENCES, (table,))]
 
 
 def release(
@@ -52,8 +48,7 @@ class RetentionRun:
 
     def __init__(self, connection: sqlite3.Connection, by: str) -> None:
         self._connection = connection
-        self.tables: dict[str, int] = {}  # rows that are gone
-        self.rows = 0
+        self.tables: Counter[str] = Counter()  # rows that are gone
         self.size_before = self.size_after = file_size(connection)
         with transaction(connection):
             connection.execute(
@@ -65,10 +60,14 @@ class RetentionRun:
                 (format_utc(time.time()), by, self.size_before),
             ).lastrowid
 
+    @property
+    def rows(self) -> int:
+        """How many rows are gone."""
+        return self.tables.total()
+
     def count(self, table: str, rows: int) -> None:
         """Add rows that are gone, inside the transaction that deleted them."""
-        self.rows += rows
-        self.tables[table] = self.tables.get(table, 0) + rows
+        self.tables[table] += rows
         self._connection.execute(
             "update retention_runs set rows = ?, tables = ? where id = ?",
             (self.rows, json.dumps(self.tables), self.id),
@@ -87,8 +86,11 @@ class RetentionRun:
 
 def file_size(connection: sqlite3.Connection) -> int:
     """Return the bytes of the database itself, as the last commit left it."""
-    pages = int(connection.execute("pragma page_count").fetchone()[0])
-    return pages * int(connection.execute("pragma page_size").fetchone()[0])
+    return int(
+        connection.execute(
+            "select page_count * page_size from pragma_page_count, pragma_page_size"
+        ).fetchone()[0]
+    )
 
 
 def prune(
@@ -103,8 +105,7 @@ def prune(
     gone by then is recorded, and the next run goes on. One prune at a time: the caller holds the lock
     (`jobs.maintenance_lock`).
     """
-    connection = open_for_deleting(path)
-    try:
+    with closing(open_for_deleting(path)) as connection:
         items = make_plan(connection)
         runner, run = BatchRunner(connection, stop), RetentionRun(connection, by)
         try:
@@ -112,15 +113,13 @@ def prune(
                 prune_table(runner, item, run.count)
             runner.incremental_vacuum()
         except StoppedError:
-            run.end("stopped", "stopped; the next run goes on", runner.longest_s)
+            run.end("stopped", "stopped; the next run resumes", runner.longest_s)
             raise
         except Exception as error:
             run.end("failed", str(error), runner.longest_s)
             raise
         run.end("done", "", runner.longest_s)
         return run
-    finally:
-        connection.close()
 
 
 def prune_table(runner: BatchRunner, item: PruneItem, count: Callable[[str, int], None]) -> None:
@@ -128,23 +127,22 @@ def prune_table(runner: BatchRunner, item: PruneItem, count: Callable[[str, int]
     connection, table, policy = runner.connection, item.table, item.policy
     links = references(connection, table)
     now = format_utc(time.time())
-    last = item.first - 1
+    old = f"id between ? and ? and ({policy.column} < ? or {policy.at} > ?)"
+    first = item.first
 
     def delete_batch(size: int) -> bool:
-        nonlocal last
-        upto = connection.execute(
-            f"select max(id) from (select id from {table} where id > ? and id < ? order by id limit ?)",
-            (last, item.end, size),
+        nonlocal first
+        last = connection.execute(
+            f"select max(id) from (select id from {table} where id >= ? and id < ? order by id limit ?)",
+            (first, item.end, size),
         ).fetchone()[0]
-        if upto is None:
+        if last is None:
             return False
-        runner.locked(lambda: delete(upto))
-        last = upto
+        runner.locked(lambda: delete((first, last)))
+        first = last + 1
         return True
 
-    def delete(upto: int) -> None:
-        between = (last + 1, upto)
-        old = f"id between ? and ? and ({policy.column} < ? or {policy.at} > ?)"
+    def delete(between: tuple[int, int]) -> None:
         for link in links:
             release(
                 connection,
@@ -152,10 +150,7 @@ def prune_table(runner: BatchRunner, item: PruneItem, count: Callable[[str, int]
                 f"in (select id from {table} where {old}) and [{link.column}] between ? and ?",
                 (*between, item.before, now, *between),
             )
-        count(
-            table,
-            connection.execute(f"delete from {table} where {old}", (*between, item.before, now)).rowcount,
-        )
+        deleted = connection.execute(f"delete from {table} where {old}", (*between, item.before, now))
+        count(table, deleted.rowcount)
 
-    if item.end > item.first:
-        runner.run(delete_batch)
+    runner.run(delete_batch)

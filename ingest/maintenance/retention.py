@@ -8,11 +8,11 @@ The newest row of a table always stays: ids go on rising, and what refers to a r
 there.
 """
 
-import logging
 import sqlite3
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -21,8 +21,6 @@ from ingest.db.reserved_ids import HOLDERS
 from ingest.db.rowid_search import ends, first_since
 from ingest.db.time import format_utc
 from ingest.maintenance.table_sizes import bytes_per_row
-
-log = logging.getLogger(__name__)
 
 COUNTED = 200_000  # ids; in a longer range rows are not counted but estimated
 DAY_S = 86_400
@@ -93,12 +91,12 @@ def plan(
     Reads a few dozen rows of each.
     """
     now = time.time() if now is None else now
-    items = []
-    for policy in POLICIES:
-        days = getattr(settings, policy.setting)
-        if days is not None:
-            items.append(replace(_item(connection, policy, now - days * DAY_S, now), days=days))
-    return items
+    limits = ((policy, getattr(settings, policy.setting)) for policy in POLICIES)
+    return [
+        _item(connection, policy, now - days * DAY_S, now, days)
+        for policy, days in limits
+        if days is not None
+    ]
 
 
 def plan_before(connection: sqlite3.Connection, at: float, now: float | None = None) -> list[PruneItem]:
@@ -107,11 +105,13 @@ def plan_before(connection: sqlite3.Connection, at: float, now: float | None = N
     return [_item(connection, policy, at, now) for policy in POLICIES]
 
 
-def _item(connection: sqlite3.Connection, policy: Policy, cutoff: float, now: float) -> PruneItem:
+def _item(
+    connection: sqlite3.Connection, policy: Policy, cutoff: float, now: float, days: float | None = None
+) -> PruneItem:
     before, today = format_utc(max(0, cutoff)), format_utc(now)
     stretches = _stretches(connection, policy, before, today)
     if not stretches:
-        return PruneItem(policy, None, before, 0, 0, None, None, 0, True, 0)
+        return PruneItem(policy, days, before, 0, 0, None, None, 0, True, 0)
     first, end = min(low for low, _ in stretches), max(end for _, end in stretches)
     counted = end - first <= COUNTED
     if counted:
@@ -125,7 +125,7 @@ def _item(connection: sqlite3.Connection, policy: Policy, cutoff: float, now: fl
         times = [at for stretch in stretches for at in _times_at_ends(connection, policy, stretch)]
         from_at, to_at = min(times, default=None), max(times, default=None)
     size = round(rows * bytes_per_row(connection, policy.table)) if rows else 0
-    return PruneItem(policy, None, before, first, end, from_at, to_at, rows, counted, size)
+    return PruneItem(policy, days, before, first, end, from_at, to_at, rows, counted, size)
 
 
 def _stretches(
@@ -179,15 +179,16 @@ def describe_item(item: PruneItem) -> str:
     what = f"{item.table} older than {item.days} days" if item.days else f"{item.table} before {item.before}"
     if not item.rows:
         return f"{what}: nothing"
-    about = "" if item.counted else "about "
-    rows = "1 row" if item.rows == 1 else f"{about}{item.rows:,} rows"
+    rows = f"{'' if item.counted else 'about '}{count_rows(item.rows)}"
     return f"{what}: {rows}, about {item.bytes / 1e6:,.1f} MB, from {item.from_at} to {item.to_at}"
+
+
+def count_rows(number: int) -> str:
+    """`1 row`, `2 rows`."""
+    return f"{number:,} row{'' if number == 1 else 's'}"
 
 
 def read_plan(path: Path, settings: RetentionDays) -> list[PruneItem]:
     """Return the plan of a file, read without a lock."""
-    connection = connect(path, readonly=True)
-    try:
+    with closing(connect(path, readonly=True)) as connection:
         return plan(connection, settings)
-    finally:
-        connection.close()

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+from contextlib import suppress
 
 from ingest.config.model import Config
 from ingest.db.locks import LockedError
@@ -43,13 +44,11 @@ class MaintenanceScheduler:
             try:
                 await asyncio.to_thread(run_due, self._config, self._stop)
             except StoppedError:
-                log.info("stopped in the middle of work; it goes on at the next start")
+                log.info("stopped during a job; it resumes at the next start")
             except LockedError as error:
                 log.debug("%s", error)
             except Exception:
-                log.exception("Daily work failed; it is tried again")
-            try:
+                log.exception("A scheduled job failed; retrying")
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), CHECK_S)
-            except TimeoutError:
-                continue
             self._wake.clear()

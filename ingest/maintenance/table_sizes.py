@@ -7,6 +7,7 @@ figures are estimates by ids, which rise with each row.
 import sqlite3
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ingest.db.connection import transaction
@@ -124,47 +125,41 @@ def measure(connection: sqlite3.Connection, stop: threading.Event | None = None)
 
     Returns how many tables. Raises StoppedError.
     """
-    exact = has_dbstat(connection)
-    for name in names(connection):
+    tables = [shape(connection, name) for name in names(connection)]
+    measured = _measured if has_dbstat(connection) else _estimated
+    for table in tables:
         if stop is not None and stop.is_set():
             raise StoppedError
-        rows, size = _measured(connection, name) if exact else _estimated(connection, name)
+        rows, size = measured(connection, table)
         with transaction(connection):
             connection.execute(
                 "insert into storage (name, rows, bytes, measured_at) values (?, ?, ?, ?) "
                 "on conflict (name) do update "
                 "set rows = excluded.rows, bytes = excluded.bytes, measured_at = excluded.measured_at",
-                (name, rows, size, format_utc(time.time())),
+                (table.name, rows, size, format_utc(time.time())),
             )
-    return len(names(connection))
+    return len(tables)
 
 
-def _measured(connection: sqlite3.Connection, name: str) -> tuple[int, int]:
+def _measured(connection: sqlite3.Connection, table: TableShape) -> tuple[int, int]:
     """(rows, bytes with indexes) as the pages have them.
 
     Rows are the table's own cells on leaf pages, or all cells of a table that is an index itself.
     """
-    bytes_ = connection.execute(
+    size = connection.execute(
         "select sum(s.pgsize) from sqlite_master m join dbstat s on s.name = m.name and s.aggregate = 1 "
         "where m.tbl_name = ? and m.type in ('table', 'index')",
-        (name,),
+        (table.name,),
     ).fetchone()[0]
-    leaves = (
-        "" if not shape(connection, name).key or _without_rowid(connection, name) else "and pagetype = 'leaf'"
-    )
-    cells = connection.execute(f"select sum(ncell) from dbstat where name = ? {leaves}", (name,)).fetchone()[
-        0
-    ]
-    return cells or 0, bytes_ or 0
+    cells = connection.execute(
+        "select sum(ncell) from dbstat where name = ?1 and (pagetype = 'leaf' or ?2 = '' or "
+        "(select lower(sql) like '%without rowid%' from sqlite_master where name = ?1))",
+        (table.name, "".join(table.key)),
+    ).fetchone()[0]
+    return cells or 0, size or 0
 
 
-def _without_rowid(connection: sqlite3.Connection, name: str) -> bool:
-    sql = connection.execute("select sql from sqlite_master where name = ?", (name,)).fetchone()[0]
-    return "without rowid" in sql.lower()
-
-
-def _estimated(connection: sqlite3.Connection, name: str) -> tuple[int, int]:
-    table = shape(connection, name)
+def _estimated(connection: sqlite3.Connection, table: TableShape) -> tuple[int, int]:
     rows, _ = count(connection, table)
     return rows, round(rows * sampled_bytes(connection, table))
 
@@ -173,9 +168,7 @@ def count(connection: sqlite3.Connection, table: TableShape) -> tuple[int, bool]
     """Return (rows, whether that is an estimate): counted where the table is short, else by its ids."""
     if table.rowid and table.at:  # ids rise with arrival; other keys are computed
         low, high = ends(connection, table.name)
-        if low is None or high is None:
-            return 0, False
-        if high - low >= SMALL:
+        if low is not None and high is not None and high - low >= SMALL:
             return high - low + 1, True
         return connection.execute(f"select count(*) from [{table.name}]").fetchone()[0], False
     kept = connection.execute("select rows from storage where name = ?", (table.name,)).fetchone()
@@ -199,11 +192,9 @@ def _table(connection: sqlite3.Connection, table: TableShape, now: float) -> Tab
     size = round(rows * bytes_per_row(connection, table.name)) if rows else 0
     first = last = growth = None
     if rows and table.at:
-        try:
+        with suppress(sqlite3.OperationalError):  # a limit of time set by the caller: the figure is left out
             first, last = _ends(connection, table)
             growth = _growth(connection, table, now, first)
-        except sqlite3.OperationalError:  # a limit of time set by the caller: the figure is left out
-            growth = None
     return TableSize(table.name, rows, size, about, first, last, growth)
 
 
@@ -227,34 +218,30 @@ def _growth(
     """Rows a day, over the last week or since the first row; None where that cannot be found quickly."""
     if table.at is None:
         return None
-    since = format_utc(now - WEEK_S)
+    since, until = (
+        format_utc(at)[:10] if table.at == "day" else format_utc(at) for at in (now - WEEK_S, now)
+    )
     days = WEEK_S / DAY_S
+    if first_at and first_at > since:
+        days = max(1.0, (now - _seconds(first_at)) / DAY_S)
     if table.rowid:
-        if first_at and first_at > since:
-            days = max(1.0, (now - _seconds(first_at)) / DAY_S)
         newest = int(connection.execute(f"select max(id) from [{table.name}]").fetchone()[0])
-        start = first_since(connection, table.name, table.at, since, format_utc(now))
+        start = first_since(connection, table.name, table.at, since, until)
         return (newest - start + 1) / days
     if table.key[0] == table.at:
-        until = format_utc(now)[:10] if table.at == "day" else format_utc(now)
-        since = since[:10] if table.at == "day" else since
-        rows = int(
-            connection.execute(
-                f"select count(*) from [{table.name}] where [{table.at}] >= ? and [{table.at}] < ?",
-                (since, until),
-            ).fetchone()[0]
-        )
-        if first_at and first_at > since:
-            days = max(1.0, (now - _seconds(first_at)) / DAY_S)
-        return rows / days
+        rows = connection.execute(
+            f"select count(*) from [{table.name}] where [{table.at}] >= ? and [{table.at}] < ?",
+            (since, until),
+        ).fetchone()[0]
+        return int(rows) / days
     if table.parent is None or table.at not in table.key:
         return None
-    day = connection.execute(
+    last_day = connection.execute(
         f"select count(*) from [{table.parent}] p "
         f"join [{table.name}] t on t.[{table.key[0]}] = p.id and t.[{table.at}] >= ?",
         (format_utc(now - DAY_S),),
-    ).fetchone()[0]
-    return float(day)
+    )
+    return float(last_day.fetchone()[0])
 
 
 def _seconds(text: str) -> float:

@@ -231,7 +231,7 @@ def open_error_message(device: str, error: Exception) -> str:
     if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO):
         return f"{device} does not exist: plug the cable in, and compare the name with `ls /dev/serial/by-id`"
     if number in (errno.EACCES, errno.EPERM):
-        remedy = "add the user to the group dialout (`usermod -aG dialout USER`) and sign in anew"
+        remedy = "add the user to the group dialout (`usermod -aG dialout USER`) and sign in again"
         return f"{device} may not be opened: {remedy}"
     if number in (errno.EAGAIN, errno.EBUSY):
         return f"{device} is in use by another program: stop it, one program at a time can ask the device"

@@ -99,7 +99,7 @@ def _check(frame: bytes, function: int, length: int, unit: int) -> None:
             f"an answer to function {frame[1]}, expected function {function}", frame
         )
     if len(frame) != length:
-        raise errors.WrongCountError(f"a sound answer of {len(frame)} bytes to a request for {length}", frame)
+        raise errors.WrongCountError(f"a valid answer of {len(frame)} bytes to a request for {length}", frame)
 
 
 def _damage(frame: bytes, length: int) -> errors.MustError:
@@ -111,7 +111,7 @@ def _damage(frame: bytes, length: int) -> errors.MustError:
     if len(frame) > length:
         return _too_long(frame, length)
     return errors.CrcMismatchError(
-        f"wrong check sum in {len(frame)} bytes: the line disturbs, or two devices send at once", frame
+        f"wrong check sum in {len(frame)} bytes: noise on the line, or two devices send at once", frame
     )
 
 

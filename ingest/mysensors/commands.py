@@ -113,6 +113,7 @@ class ListenWindow:
     sent: set[int] = field(default_factory=set)  # ids of the orders sent in it
 
 
+@dataclass(eq=False)
 class NodeOrderQueue:
     """The waiting and the sent orders of one gateway. `send_due()` decides what is sent now.
 
@@ -120,21 +121,15 @@ class NodeOrderQueue:
     that make a node present itself; `echo_s` is how long an echo of an awake node may take.
     """
 
-    def __init__(
-        self,
-        transmitter: Transmitter,
-        is_sleeping: Callable[[int], bool],
-        report: Callable[[NodeOrderChange], object],
-        on_presentation_request: Callable[[int], object],
-        echo_s: float = 5.0,
-    ) -> None:
-        self._transmitter, self._is_sleeping = transmitter, is_sleeping
-        self._report, self._on_presentation_request = report, on_presentation_request
-        self._echo_s = echo_s
-        self._waiting: deque[NodeOrder] = deque()
-        self._sent: dict[int, NodeOrder] = {}  # by id, those that wait for their echo
-        self._windows: dict[int, ListenWindow] = {}  # by node id
-        self._next = 0.0  # monotonic seconds
+    transmitter: Transmitter
+    is_sleeping: Callable[[int], bool]
+    report: Callable[[NodeOrderChange], object]
+    on_presentation_request: Callable[[int], object]
+    echo_s: float = 5.0
+    _waiting: deque[NodeOrder] = field(default_factory=deque, init=False)
+    _sent: dict[int, NodeOrder] = field(default_factory=dict, init=False)  # by id, those without their echo
+    _windows: dict[int, ListenWindow] = field(default_factory=dict, init=False)  # by node id
+    _next: float = field(default=0.0, init=False)  # monotonic seconds
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._sent)
@@ -144,14 +139,11 @@ class NodeOrderQueue:
         if order.header.command == Command.set:
             for other in [*self._waiting, *self._sent.values()]:
                 if _is_same_channel(other.header, order.header):
-                    self._remove(other)
+                    if self._sent.pop(other.id, None) is None:
+                        self._waiting.remove(other)
                     reason = f"replaced by order {order.id}"
-                    self._report(NodeOrderChange(other.id, "expired", other.sent_at, reason=reason))
+                    self.report(NodeOrderChange(other.id, "expired", other.sent_at, reason=reason))
         self._waiting.append(order)
-
-    def _remove(self, order: NodeOrder) -> None:
-        if self._sent.pop(order.id, None) is None:
-            self._waiting.remove(order)
 
     def open_window(self, node_id: int, window_s: float, now: float) -> None:
         """The node announced that it listens for `window_s` and sleeps then."""
@@ -163,7 +155,7 @@ class NodeOrderQueue:
     def handle_echo(self, header: Header, now_at: str) -> None:
         """A message with the echo bit came: it closes the oldest order that it answers."""
         for order in self._sent.values():
-            if order.header.echo and order.header[:3] == header[:3] and order.header.type == header.type:
+            if order.header.echo and _is_same_channel(order.header, header):
                 self._close(order, now_at)
                 return
 
@@ -183,7 +175,7 @@ class NodeOrderQueue:
 
     def _close(self, order: NodeOrder, now_at: str) -> None:
         del self._sent[order.id]
-        self._report(NodeOrderChange(order.id, "echoed", order.sent_at, now_at))
+        self.report(NodeOrderChange(order.id, "echoed", order.sent_at, now_at))
 
     def send_due(self, now: float, wall: float) -> float | None:
         """Send what may be sent now; returns the seconds until it wants to be called again, or None."""
@@ -201,45 +193,44 @@ class NodeOrderQueue:
         return max(0.01, self._next - now) if any(map(self._may_send, self._waiting)) else RETRY_S
 
     def _may_send(self, order: NodeOrder) -> bool:
-        if self._transmitter.is_held(order.node_id) or not self._transmitter.may_send(order.header):
+        if self.transmitter.is_held(order.node_id) or not self.transmitter.may_send(order.header):
             return False
-        if self._is_sleeping(order.node_id):
+        if self.is_sleeping(order.node_id):
             window = self._windows.get(order.node_id)
             return window is not None and order.id not in window.sent
         return True
 
     def _send(self, order: NodeOrder, now: float, wall: float) -> None:
-        self._transmitter.send(order.line, order.header)
+        self.transmitter.send(order.line, order.header)
         order.tries += 1
         order.sent, order.sent_at = now, format_utc(wall)
         if order.node_id in self._windows:
             self._windows[order.node_id].sent.add(order.id)
         self._next = now + (PRESENTATION_INTERVAL_S if order.requests_presentation else ORDER_INTERVAL_S)
         if order.requests_presentation:
-            self._on_presentation_request(order.node_id)
+            self.on_presentation_request(order.node_id)
         if order.header.echo:
             self._sent[order.id] = order
         done_at = None if order.header.echo else order.sent_at  # nothing comes back for it, so it is done
-        line = order.line.rstrip("\n")
-        self._report(NodeOrderChange(order.id, "sent", order.sent_at, done_at, line=line))
+        self.report(NodeOrderChange(order.id, "sent", order.sent_at, done_at, line=order.line.rstrip("\n")))
 
     def _retry_unechoed(self, now: float, wall: float) -> None:
-        for order in [order for order in self._sent.values() if now - order.sent > self._echo_s]:
+        for order in [order for order in self._sent.values() if now - order.sent > self.echo_s]:
             del self._sent[order.id]
-            if self._is_sleeping(order.node_id) or order.tries < MAX_TRIES:
+            if self.is_sleeping(order.node_id) or order.tries < MAX_TRIES:
                 self._waiting.append(order)
             else:
                 reason = f"no echo after {order.tries} tries: the node is off, out of reach or asleep"
-                self._report(NodeOrderChange(order.id, "failed", order.sent_at, format_utc(wall), reason))
+                self.report(NodeOrderChange(order.id, "failed", order.sent_at, format_utc(wall), reason))
 
     def _expire(self, at: str) -> None:
         for order in [order for order in self._waiting if order.expires_at <= at]:
             self._waiting.remove(order)
-            reason = self._transmitter.hold_reason(order.node_id)
+            reason = self.transmitter.hold_reason(order.node_id)
             if not reason:
-                is_sleeping = self._is_sleeping(order.node_id)
-                reason = "the node opened no window in which it hears" if is_sleeping else "its time was over"
-            self._report(NodeOrderChange(order.id, "expired", order.sent_at, at, f"expired: {reason}"))
+                is_sleeping = self.is_sleeping(order.node_id)
+                reason = "the node did not wake in time" if is_sleeping else "its lifetime ended"
+            self.report(NodeOrderChange(order.id, "expired", order.sent_at, at, f"expired: {reason}"))
 
 
 def _is_same_channel(one: Header, other: Header) -> bool:

@@ -26,7 +26,6 @@ from ingest.mysensors.protocol import (
     Header,
     Internal,
     Message,
-    format_line,
 )
 from ingest.mysensors.records import IdAssigned, PresentationRequested
 from ingest.mysensors.settings import GatewayOptions, GatewayTiming
@@ -63,9 +62,7 @@ class Controller:
     ) -> None:
         self.settings, self.number, self.known = settings, known.gateway, known
         self._health, self._services = health, services
-        self._timing = services.timing
         self._clock = LocalTime(services.timezone)
-        self._connection = 0  # counts connections
         self._timer: asyncio.TimerHandle | None = None
         self.transmitter = Transmitter()
         self.transmitter.on_release = lambda node_id: self._send_orders()
@@ -80,7 +77,6 @@ class Controller:
 
     def connected(self, write: Callable[[bytes], object]) -> None:
         """A connection is open; `write` sends bytes."""
-        self._connection += 1
         if self.settings.controller:
             self.transmitter.write = write
         self.ota.connected()
@@ -156,10 +152,10 @@ class Controller:
             self._health.last_error, self._health.last_error_time = "a node got no id: all are taken", now
             return
         log.info("Gateway %s: assigned id %d to a new node", name, node_id)
-        loop, connection = asyncio.get_running_loop(), self._connection
+        loop, write = asyncio.get_running_loop(), self.transmitter.write
 
         def send() -> None:
-            if connection == self._connection:
+            if self.transmitter.write == write:  # the same connection
                 self.transmitter.send(replies.answer_id(header, node_id), header)
 
         self._services.writer.put(self._services.store, IdAssigned(self.number, node_id, now))
@@ -170,9 +166,9 @@ class Controller:
         if not self.settings.answers.presentation:
             return
         now = time.monotonic()
-        for node_id in self.known.unpresented(nodes - {BROADCAST}, now, self._timing.presentation_retry_s):
-            header = Header(node_id, NODE_CHILD, Command.internal, 0, Internal.I_PRESENTATION)
-            if self.transmitter.send(replies.format_presentation_request(node_id), header):
+        retry_s = self._services.timing.presentation_retry_s
+        for node_id in self.known.unpresented(nodes - {BROADCAST}, now, retry_s):
+            if self.transmitter.request(node_id, Internal.I_PRESENTATION):
                 self.known.requested_at[node_id] = now
                 self._record_presentation_request(node_id)
 
@@ -182,15 +178,13 @@ class Controller:
         self._services.writer.put(self._services.store, item)
 
     def request_version(self) -> None:
-        """Ask the gateway for its version: the keepalive."""
-        header = Header(GATEWAY_NODE, NODE_CHILD, Command.internal, 0, Internal.I_VERSION)
-        self.transmitter.send(replies.format_version_request(), header)
+        """Ask the gateway for its version, which it answers whatever else it can do: the keepalive."""
+        self.transmitter.request(GATEWAY_NODE, Internal.I_VERSION)
 
     def ask_heartbeat(self, node_id: int) -> None:
         """Ask an awake node for a heartbeat; not one of a library whose heartbeat means a window."""
         if not self.is_sleeping(node_id) and not self.known.announces_by_heartbeat(node_id):
-            header = Header(node_id, NODE_CHILD, Command.internal, 0, Internal.I_HEARTBEAT_REQUEST)
-            self.transmitter.send(format_line(*header), header)
+            self.transmitter.request(node_id, Internal.I_HEARTBEAT_REQUEST)
 
     def add_orders(self, orders: list[NodeOrder]) -> None:
         """Take orders from the outbox."""

@@ -4,7 +4,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass, field
 
 from ingest.db.bulk_insert import Value
 from ingest.db.time import format_utc
@@ -41,30 +41,29 @@ class GatewayLost:
     reason: str
 
 
+@dataclass(eq=False)
 class EventSink:
     """Sink for `GatewayConnected` and `GatewayLost`, which also checks the clock and the nodes of a Store.
 
     `monotonic` and `wall` are the clocks, in seconds.
     """
 
-    def __init__(
-        self,
-        connection: sqlite3.Connection,
-        store: Store,
-        monotonic: Callable[[], float] = time.monotonic,
-        wall: Callable[[], float] = time.time,
-    ) -> None:
-        self._store, self._monotonic, self._wall = store, monotonic, wall
-        self._rows: list[tuple[str, tuple[Value, ...]]] = []
-        self._connected_since: dict[int, float] = {}  # gateway -> monotonic seconds
+    connection: InitVar[sqlite3.Connection]
+    store: Store
+    monotonic: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+    _rows: list[tuple[str, tuple[Value, ...]]] = field(default_factory=list, init=False)
+    _connected_since: dict[int, float] = field(default_factory=dict, init=False)  # -> monotonic seconds
+    _next_check: float = field(default=0.0, init=False)
+
+    def __post_init__(self, connection: sqlite3.Connection) -> None:
         self._silent = {  # node -> monotonic seconds when it was called silent
             row[0]: -1.0
             for row in connection.execute(
                 "select node from events where event = 'NODE_SILENT' and ended_at is null"
             )
         }
-        self._next_check = 0.0
-        self._ahead = wall() - monotonic()
+        self._ahead = self.wall() - self.monotonic()
 
     def absorb(self, item: GatewayConnected | GatewayLost) -> None:
         """Take a change of a gateway's connection."""
@@ -76,7 +75,7 @@ class EventSink:
 
     def poll(self, connection: sqlite3.Connection, changed: bool) -> bool:
         """Look at the clock and, every CHECK_S, at the nodes."""
-        now, wall = self._monotonic(), self._wall()
+        now, wall = self.monotonic(), self.wall()
         step = wall - now - self._ahead
         self._ahead += step
         if abs(step) > CLOCK_STEP_S:
@@ -85,7 +84,7 @@ class EventSink:
             self._open("CLOCK_STEP", at, ended_at=at, detail=detail, figures=figures)
         if now >= self._next_check:
             self._next_check = now + CHECK_S
-            for node in self._store.nodes.values():
+            for node in self.store.nodes.values():
                 since = self._connected_since.get(node.gateway)
                 if since is not None and node.node_id != GATEWAY_NODE:
                     self._check_node(node, since, now)
@@ -96,7 +95,7 @@ class EventSink:
         if node.last_seen_at is None:
             return
         seen = node.seen_since(since)
-        if seen is None and now - self._store.imported_at < IMPORT_GRACE_S:
+        if seen is None and now - self.store.imported_at < IMPORT_GRACE_S:
             return
         limit = max(MIN_SILENCE_S, SILENT_INTERVALS * (node.usual_interval_s or 0))
         silent_since = self._silent.get(node.id)

@@ -3,6 +3,8 @@
 One `LineDecoder` lives as long as one connection, so that a line cut in half is never joined to the next one.
 """
 
+from dataclasses import dataclass, field
+
 from ingest.mysensors.protocol import MAX_LINE, Header, LineError, Message, Reject, parse_line
 
 KEEP_RAW = 1024  # bytes kept of a line that is too long
@@ -11,6 +13,7 @@ KNOWN_HEADS = 100_000  # headers remembered before the memory is wiped: garble m
 _heads: dict[str, Header] = {}  # "12;6;1;0;0" -> Header: the same few come again and again
 
 
+@dataclass(eq=False)
 class LineDecoder:
     """Splits what a gateway sends into messages and rejects.
 
@@ -19,10 +22,9 @@ class LineDecoder:
     it looks like.
     """
 
-    def __init__(self, starts_mid_line: bool = False) -> None:
-        self._rest = b""
-        self._dropped = 0  # bytes beyond KEEP_RAW of the line that is still coming in
-        self._starts_mid_line = starts_mid_line
+    starts_mid_line: bool = False
+    _rest: bytes = field(default=b"", init=False)
+    _dropped: int = field(default=0, init=False)  # bytes beyond KEEP_RAW of the line that is still coming in
 
     def decode_block(self, data: bytes) -> tuple[list[Message], list[Reject]]:
         """Take bytes, return what the lines that they complete hold, each in order of arrival."""
@@ -31,7 +33,7 @@ class LineDecoder:
         if not newline:
             self._hold(rest)
             return [], rejects
-        if self._dropped or self._starts_mid_line:
+        if self._dropped or self.starts_mid_line:
             first, newline, block = block.partition(b"\n")
             rejects.append(self._reject_first(first))
         self._hold(rest)
@@ -55,7 +57,7 @@ class LineDecoder:
         self._rest = rest[:KEEP_RAW]
 
     def _reject_first(self, first: bytes) -> Reject:
-        length, self._dropped, self._starts_mid_line = len(first) + self._dropped, 0, False
+        length, self._dropped, self.starts_mid_line = len(first) + self._dropped, 0, False
         if length > MAX_LINE:
             return _too_long(_text(first), length)
         return Reject(_text(first), "the first line after the port was opened: its beginning may be missing")

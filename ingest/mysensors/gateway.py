@@ -74,7 +74,7 @@ class Gateway(asyncio.Protocol):
         self._transport = None
         # A reset is how the other side closes while we are writing.
         if error is None or isinstance(error, ConnectionError):
-            reason = "the other side closed the connection"
+            reason = "the gateway closed the connection"
         else:
             reason = getattr(error, "strerror", None) or str(error)
         if not self._stopping:
@@ -106,7 +106,7 @@ class Gateway(asyncio.Protocol):
         idle_s = time.monotonic() - self._last_data
         if idle_s >= self.timing.idle_timeout_s:
             if self._received_any or self.settings.tcp:
-                self._abort(f"no answer for {idle_s:.0f} s: the gateway is off, or the way to it is cut")
+                self._abort(f"no answer for {idle_s:.0f} s: the gateway is off, or the network path is down")
                 return
             self.health.fail("silent", f"the port is open but the gateway sends nothing: {self._hint()}")
         if idle_s >= self.timing.keepalive_s or not self._received_any:
@@ -114,9 +114,8 @@ class Gateway(asyncio.Protocol):
         asyncio.get_running_loop().call_later(self.timing.keepalive_s / 2, self._keep_alive, end)
 
     def _hint(self) -> str:
-        if self.settings.serial:
-            return f"is the baud rate {self.settings.baudrate} right?"
-        return "is it a MySensors gateway?"
+        baud_rate = f"is the baud rate {self.settings.baudrate} right?"
+        return baud_rate if self.settings.serial else "is it a MySensors gateway?"
 
     # What is received.
 
@@ -167,12 +166,10 @@ class Gateway(asyncio.Protocol):
     # The disk is slower than the radio.
 
     def _pause(self) -> None:
-        transport = self._transport
-        if transport is None:
-            return
-        transport.pause_reading()
-        self._paused = True
-        asyncio.get_running_loop().call_later(BACKLOG_CHECK_S, self._resume, transport)
+        if self._transport is not None:
+            self._transport.pause_reading()
+            self._paused = True
+            asyncio.get_running_loop().call_later(BACKLOG_CHECK_S, self._resume, self._transport)
 
     def _resume(self, transport: asyncio.Transport) -> None:
         """Read on as soon as the writer has caught up."""

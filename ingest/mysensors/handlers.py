@@ -39,20 +39,16 @@ NO_SIGNAL = -256  # "not available", core/MyTransport.h
 MIN_SIGNAL, MAX_SIGNAL = -32768, 32767  # the report is a 16-bit number
 
 
-def apply_node_presentation(node: NodeState, payload: str, at: str) -> None:
-    """Presentation of the node itself (child 255): the payload is the version of its MySensors library."""
+def apply_node_presentation(node: NodeState, payload: str, at: str, role: str = "node") -> None:
+    """Presentation of the node itself (child 255): the payload is the version of its MySensors library.
+
+    A node that repeats for others presents itself as a repeater, and so does a gateway with a radio.
+    """
     node.protocol_version = payload
     node.presented_at = at
     node.smart_sleep_ms = None  # it has restarted, perhaps with a sketch that does not sleep
     if node.node_id != GATEWAY_NODE:
-        node.role = "node"
-
-
-def apply_repeater_presentation(node: NodeState, payload: str, at: str) -> None:
-    """The same from a node that repeats for others, or from a gateway with a radio."""
-    apply_node_presentation(node, payload, at)
-    if node.node_id != GATEWAY_NODE:
-        node.role = "repeater"
+        node.role = role
 
 
 def apply_sketch_name(node: NodeState, payload: str, at: str) -> None:
@@ -97,10 +93,9 @@ def sleep_window_ms(payload: str) -> int:
 def apply_signal_report(node: NodeState, payload: str, at: str) -> None:
     """I_SIGNAL_REPORT_RESPONSE: RSSI in dBm."""
     signal = parse_number(payload)
-    if signal is not None and MIN_SIGNAL <= signal <= MAX_SIGNAL and signal != NO_SIGNAL:
-        node.signal = int(signal)
-    else:
-        node.signal = None
+    if signal is None or not MIN_SIGNAL <= signal <= MAX_SIGNAL:
+        signal = NO_SIGNAL
+    node.signal = int(signal) if signal != NO_SIGNAL else None
 
 
 def apply_gateway_version(node: NodeState, payload: str, at: str) -> None:
@@ -130,7 +125,9 @@ def apply_arc_report(node: NodeState, payload: str, at: str) -> None:
 
 NODE_HANDLERS: dict[tuple[int, int], NodeHandler] = {
     (Command.presentation, Presentation.S_ARDUINO_NODE): apply_node_presentation,
-    (Command.presentation, Presentation.S_ARDUINO_REPEATER_NODE): apply_repeater_presentation,
+    (Command.presentation, Presentation.S_ARDUINO_REPEATER_NODE): partial(
+        apply_node_presentation, role="repeater"
+    ),
     (Command.internal, Internal.I_BATTERY_LEVEL): apply_battery_level,
     (Command.internal, Internal.I_VERSION): apply_gateway_version,
     (Command.internal, Internal.I_CONFIG): apply_parent,
@@ -143,9 +140,9 @@ NODE_HANDLERS: dict[tuple[int, int], NodeHandler] = {
 
 # The convention of MySensorsTracker: values of this child are about the radio.
 RADIO_REPORT_CHILD = 98
-RADIO_REPORT_HANDLERS: dict[int, NodeHandler] = {
-    SetReq.V_TEXT: apply_parent_text,
-    SetReq.V_VAR5: apply_arc_report,
+RADIO_REPORT_HANDLERS: dict[tuple[int, int], NodeHandler] = {
+    (Command.set, SetReq.V_TEXT): apply_parent_text,
+    (Command.set, SetReq.V_VAR5): apply_arc_report,
 }
 
 
@@ -158,8 +155,6 @@ def message_handler(header: Header, node: NodeState, sensor: SensorState | None)
         return None
     if header.command == Command.presentation and sensor is not None:
         return partial(apply_child_presentation, sensor, header.type)
-    if header.command == Command.set and header.child == RADIO_REPORT_CHILD:
-        handler = RADIO_REPORT_HANDLERS.get(header.type)
-    else:
-        handler = NODE_HANDLERS.get((header.command, header.type))
+    is_radio_report = header.command == Command.set and header.child == RADIO_REPORT_CHILD
+    handler = (RADIO_REPORT_HANDLERS if is_radio_report else NODE_HANDLERS).get((header.command, header.type))
     return partial(handler, node) if handler is not None else None

@@ -1,6 +1,7 @@
 """Interval statistics: messages and the intervals between them, a day at a time, for rows of `node_daily`."""
 
 from collections.abc import Container
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 
@@ -34,21 +35,21 @@ class DailyRow(NamedTuple):
     max_interval_s: float | None
 
 
+@dataclass(slots=True, eq=False)
 class IntervalStats:
     """Messages of one series since the last commit, and the intervals between them in seconds.
 
     An interval lies between two messages of one connection: what passed without a connection is no interval.
     """
 
-    __slots__ = ("_epoch", "_last", "high", "intervals", "low", "messages", "series", "total")
-
-    def __init__(self, series: Series) -> None:
-        self.series = series
-        self._last = 0.0
-        self._epoch: object = None
-        self.high: float | None
-        self.low: float | None
-        self.clear()
+    series: Series
+    messages: int = 0
+    intervals: int = 0
+    low: float | None = None
+    high: float | None = None
+    total: float = 0.0
+    _last: float = field(default=0.0, init=False)
+    _epoch: object = field(default=None, init=False)
 
     def clear(self) -> None:
         """Forget the counts, not the time of the last message."""

@@ -4,12 +4,19 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ingest.db.connection import dict_rows
 from ingest.db.time import parse_utc
 from ingest.mysensors import replies
 from ingest.mysensors.protocol import Command, Header, Message
 
 # Libraries 2.0 and 2.1 announce their window by a heartbeat instead of I_PRE_SLEEP_NOTIFICATION.
 HEARTBEAT_WINDOWS = ("2.0", "2.1")
+
+SELECT_NODES = """select node_id, presented_at, smart_sleep_ms, protocol_version, id_given_at, last_seen_at
+from nodes where gateway = ?"""
+SELECT_VALUES = """select nodes.node_id, sensors.child_id, channels.type, channels.text from channels
+join sensors on sensors.id = channels.sensor join nodes on nodes.id = channels.node
+where nodes.gateway = ?"""
 
 
 @dataclass
@@ -88,25 +95,18 @@ class KnownNodes:
 
 def load_known_nodes(connection: sqlite3.Connection, gateway: int) -> KnownNodes:
     """Read it for the gateway with this number."""
-    known = KnownNodes(gateway)
-    for node_id, presented_at, smart_sleep_ms, version, id_given_at, last_seen_at in connection.execute(
-        "select node_id, presented_at, smart_sleep_ms, protocol_version, id_given_at, last_seen_at "
-        "from nodes where gateway = ?",
-        (gateway,),
-    ):
-        known.ids.add(node_id)
-        if id_given_at is not None and last_seen_at is None:
-            known.assigned[node_id] = parse_utc(id_given_at)
-        if presented_at is not None:
-            known.presented.add(node_id)
-        if smart_sleep_ms is not None:
-            known.sleeping.add(node_id)
-        known.protocols[node_id] = version or ""
-    for node_id, child, type, text in connection.execute(
-        "select nodes.node_id, sensors.child_id, channels.type, channels.text from channels "
-        "join sensors on sensors.id = channels.sensor join nodes on nodes.id = channels.node "
-        "where nodes.gateway = ?",
-        (gateway,),
-    ):
-        known.values[Header(node_id, child, Command.set, 0, type)] = text
-    return known
+    nodes = {row["node_id"]: row for row in dict_rows(connection, SELECT_NODES, (gateway,))}
+    values = connection.execute(SELECT_VALUES, (gateway,))
+    return KnownNodes(
+        gateway,
+        values={Header(node_id, child, Command.set, 0, type): text for node_id, child, type, text in values},
+        ids=set(nodes),
+        assigned={
+            node_id: parse_utc(row["id_given_at"])
+            for node_id, row in nodes.items()
+            if row["id_given_at"] is not None and row["last_seen_at"] is None
+        },
+        presented={node_id for node_id, row in nodes.items() if row["presented_at"] is not None},
+        sleeping={node_id for node_id, row in nodes.items() if row["smart_sleep_ms"] is not None},
+        protocols={node_id: row["protocol_version"] or "" for node_id, row in nodes.items()},
+    )

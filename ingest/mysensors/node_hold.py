@@ -6,10 +6,12 @@ but stream messages.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from ingest.mysensors.protocol import Command, Header
+from ingest.mysensors.protocol import NODE_CHILD, Command, Header, Internal, format_line
 
 
+@dataclass(eq=False)
 class Transmitter:
     """Sends lines through `write(bytes)`; `write` is None while there is no connection.
 
@@ -17,11 +19,10 @@ class Transmitter:
     other messages that have to wait.
     """
 
-    def __init__(self) -> None:
-        self.write: Callable[[bytes], object] | None = None
-        self.on_release: Callable[[int], object] = lambda node_id: None
-        self.forbids: Callable[[Header], bool] = lambda header: False
-        self._held: dict[int, str] = {}  # node id -> reason
+    write: Callable[[bytes], object] | None = None
+    on_release: Callable[[int], object] = lambda node_id: None
+    forbids: Callable[[Header], bool] = lambda header: False
+    _held: dict[int, str] = field(default_factory=dict, init=False)  # node id -> reason
 
     def hold(self, node_id: int, reason: str) -> None:
         """Send nothing but stream messages to this node from now on."""
@@ -52,6 +53,11 @@ class Transmitter:
             return False
         self.write(line.encode())
         return True
+
+    def request(self, node_id: int, type: Internal) -> bool:
+        """Send a node an internal message without a payload, as `send` does."""
+        header = Header(node_id, NODE_CHILD, Command.internal, 0, type)
+        return self.send(format_line(*header), header)
 
     def send_past_hold(self, line: str) -> None:
         """Send a line past the hold: for the OTA session, which knows what the node runs."""

@@ -3,8 +3,8 @@
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
-from typing import Any
 
+from ingest.db.connection import Row, dict_rows
 from ingest.db.time import format_utc, parse_utc
 from ingest.mysensors.ota_records import NodeFirmware, StoredOtaState
 from ota.command import CommandOrder
@@ -14,7 +14,6 @@ from ota.server import StoredFirmware
 from ota.update import OPEN, OtaUpdate
 from ota.wire import BOOTLOADER_COMMANDS, ConfigRequest, FirmwareConfig
 
-Row = Mapping[str, Any]  # Any: column -> whatever the column holds
 Columns = dict[str, str | int | float | None]
 
 UPDATE_COLUMNS = [field.name for field in fields(OtaUpdate)]
@@ -73,18 +72,23 @@ def read_request(row: Row) -> ConfigRequest | None:
 
 def read_command(row: Row) -> CommandOrder:
     """Read a row of `ota_commands`."""
-    command = BOOTLOADER_COMMANDS[row["command"]]
     return CommandOrder(
-        row["node"], command, row["value"], row["id"], row["state"], row["reason"], row["reboots"]
+        row["node"],
+        BOOTLOADER_COMMANDS[row["command"]],
+        row["value"],
+        row["id"],
+        row["state"],
+        row["reason"],
+        row["reboots"],
     )
 
 
 def read_update(row: Row) -> OtaUpdate:
     """Read a row of `ota_updates`; columns that are no field are ignored."""
-    values: dict[str, Any] = {name: row[name] for name in UPDATE_COLUMNS}  # Any: as in Row
-    for name, value in values.items():
-        if name.endswith("_at") and value is not None:
-            values[name] = parse_utc(value)
+    values: Row = {
+        name: parse_utc(row[name]) if name.endswith("_at") and row[name] is not None else row[name]
+        for name in UPDATE_COLUMNS
+    }
     return OtaUpdate(**values)
 
 
@@ -94,13 +98,6 @@ def update_columns(update: OtaUpdate) -> Columns:
         name: format_utc(value) if name.endswith("_at") and value is not None else value
         for name, value in vars(update).items()
     }
-
-
-def dict_rows(connection: sqlite3.Connection, sql: str, values: Sequence[int] = ()) -> list[Row]:
-    """Select rows as column -> value."""
-    cursor = connection.execute(sql, values)
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def read_members(connection: sqlite3.Connection, rollout: int) -> list[Member]:

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from copy import copy
+from dataclasses import InitVar, dataclass, field
 from typing import Protocol
 
 from ingest.mysensors.handlers import USUAL_WINDOW_MS, sleep_window_ms
@@ -41,6 +42,7 @@ from ota.wire import StreamType, WireError, comes_from_sketch, parse_config_requ
 log = logging.getLogger(__name__)
 
 STREAM = int(Command.stream)
+ID_DIALOGUE = (Internal.I_ID_REQUEST, Internal.I_ID_RESPONSE)
 
 TICK_S = 1.0
 HOLD_REASON = "its firmware is being updated"
@@ -63,20 +65,22 @@ class OtaGateway(Protocol):
         """Request a heartbeat of an awake node."""
 
 
+@dataclass(eq=False)
 class OtaService:
     """All updates of this process. `put(record)` and `flush()` reach the sink; neither waits."""
 
-    def __init__(
-        self, settings: OtaSettings, put: Callable[[OtaRecord], object], flush: Callable[[], object]
-    ) -> None:
+    settings: InitVar[OtaSettings]
+    put: Callable[[OtaRecord], object]
+    flush: Callable[[], object]
+    _sessions: dict[int, "GatewayOtaSession"] = field(default_factory=dict, init=False)  # by gateways.id
+    _attention: dict[int, str | None] = field(default_factory=dict, init=False)  # last stored, by nodes.id
+    # ota_updates.id -> (state, owed) as last stored
+    _saved: dict[int, tuple[str, int]] = field(default_factory=dict, init=False)
+    _timer: asyncio.TimerHandle | None = field(default=None, init=False)
+
+    def __post_init__(self, settings: OtaSettings) -> None:
         self.server = OtaServer(settings)
-        self.put = put
-        self._flush = flush
         self._clock_offset = time.time() - time.monotonic()
-        self._sessions: dict[int, GatewayOtaSession] = {}  # gateways.id -> session
-        self._attention: dict[int, str | None] = {}  # nodes.id -> what was last stored
-        self._saved: dict[int, tuple[str, int]] = {}  # ota_updates.id -> (state, owed) as last stored
-        self._timer: asyncio.TimerHandle | None = None
 
     def now(self) -> float:
         """Unix seconds that no step of the clock moves."""
@@ -84,8 +88,7 @@ class OtaService:
 
     def join(self, gateway: OtaGateway) -> "GatewayOtaSession":
         """Open the session of a gateway."""
-        session = self._sessions[gateway.number] = GatewayOtaSession(self, gateway)
-        return session
+        return self._sessions.setdefault(gateway.number, GatewayOtaSession(self, gateway))
 
     def restore(self, stored: StoredOtaState) -> None:
         """Take over what was stored, once all gateways have joined; start to tick."""
@@ -98,8 +101,6 @@ class OtaService:
         self.server.restore(stored.updates, self.now())
         for order in stored.commands:
             self._queue_command(order)
-        for session in self._sessions.values():
-            session.lost()  # no gateway is connected yet
         self._tick()
 
     def stop(self) -> None:
@@ -132,15 +133,13 @@ class OtaService:
     def _open_update(self, update: OtaUpdate) -> None:
         session = self._sessions[update.node >> 8]
         node = self.server.node(update.node)
-        node.sleeping = node.sleeping or session.sleeps(update.node)
+        node.sleeping = node.sleeping or session.gateway.is_sleeping(update.node & 255)
         try:
             self.server.open_update(update, self.now())
         except MissingFirmwareError as error:
             if update.id is not None:
                 self.put(RefusedUpdate(update.id, FAILED, str(error)))
             return
-        if not session.is_connected:
-            self.server.gateway_lost(session.number)
         session.watched.add(update.node & 255)
         session.request_heartbeat(update.node)
 
@@ -204,51 +203,28 @@ class OtaService:
             before = None if update.id is None else self._saved.get(update.id)
             if before != state:
                 urgent = True
-                self._log_state(update)
+                reason = f" ({update.reason})" if update.reason else ""
+                name = f"node {update.node} to {update.type}/{update.version}"
+                log.info("Update of %s: %s%s", name, update.state, reason)
                 if not update.is_open and (before is None or update.state != before[0]):
                     self._sessions[update.node >> 8].request_heartbeats()
             if update.id is not None:
                 self._saved[update.id] = state
             self.put(ChangedUpdate(update, copy(update)))
         if urgent:
-            self._flush()
-
-    @staticmethod
-    def _log_state(update: OtaUpdate) -> None:
-        reason = f" ({update.reason})" if update.reason else ""
-        log.info(
-            "Update of node %d to %d/%d: %s%s", update.node, update.type, update.version, update.state, reason
-        )
-
-    def put_and_flush(self, record: OtaRecord) -> None:
-        """Have a record committed at once."""
-        self.put(record)
-        self._flush()
-
-
-def is_about_ids(header: Header) -> bool:
-    """True for the dialogue with a node that has no id yet: it waits for one in its bootloader."""
-    return header.command == Command.internal and header.type in (
-        Internal.I_ID_REQUEST,
-        Internal.I_ID_RESPONSE,
-    )
+            self.flush()
 
 
 class GatewayOtaSession:
     """One gateway's side of it. Node ids are those of the radio network; keys are `nodes.id`."""
 
     def __init__(self, service: OtaService, gateway: OtaGateway) -> None:
-        self._service, self._server, self._gateway = service, service.server, gateway
+        self._service, self._server, self.gateway = service, service.server, gateway
         self._transmitter = gateway.transmitter
         self.number = gateway.number
         self.watched: set[int] = set()  # node ids whose every message matters now
-        self.is_connected = False
-        self._answers = gateway.settings.controller
+        self.lost()  # not connected yet
         self._transmitter.forbids = self._forbids
-
-    def sleeps(self, key: int) -> bool:
-        """True for a node that sends sleep notifications."""
-        return self._gateway.is_sleeping(key & 255)
 
     def connected(self) -> None:
         """Take note that the gateway is connected."""
@@ -272,7 +248,7 @@ class GatewayOtaSession:
         if echo or node == BROADCAST:
             return
         key, server = 256 * self.number + node, self._server
-        if not self._answers:
+        if not self.gateway.settings.controller:
             self._record_only(key, command, type, payload)
         elif command == STREAM:
             reply = server.answer(key, type, payload, self._service.now())
@@ -292,17 +268,15 @@ class GatewayOtaSession:
             try:
                 self._service.put(FirmwareReport(key, parse_config_request(payload)))
             except WireError as error:
-                self._service.put(UnreadablePayload(self._gateway.settings.name, payload, str(error)))
+                self._service.put(UnreadablePayload(self.gateway.settings.name, payload, str(error)))
 
     def _window_s(self, header: Header, payload: str) -> float | None:
         """Seconds that the sender announces to go on listening, or None."""
-        if header.command != Command.internal:
-            return None
-        if header.type == Internal.I_PRE_SLEEP_NOTIFICATION:
+        type = header.type if header.command == Command.internal else None
+        if type == Internal.I_PRE_SLEEP_NOTIFICATION:
             return sleep_window_ms(payload) / 1000
-        if header.type == Internal.I_HEARTBEAT_RESPONSE and self._gateway.opens_window(header.node):
-            return USUAL_WINDOW_MS / 1000
-        return None
+        opens_window = type == Internal.I_HEARTBEAT_RESPONSE and self.gateway.opens_window(header.node)
+        return USUAL_WINDOW_MS / 1000 if opens_window else None
 
     def presentation_requested(self, node: int) -> None:
         """Take note that an order asked the node for its presentation."""
@@ -310,7 +284,9 @@ class GatewayOtaSession:
 
     def _forbids(self, header: Header) -> bool:
         if header.node == BROADCAST:
-            return not is_about_ids(header) and self._server.holds_broadcasts(self.number)
+            # A node that has no id yet waits for one in its bootloader.
+            is_about_ids = header.command == Command.internal and header.type in ID_DIALOGUE
+            return not is_about_ids and self._server.holds_broadcasts(self.number)
         if header.command == Command.stream or header.node not in self.watched:
             return False
         return self._server.holds(256 * self.number + header.node, header.command, header.type)
@@ -337,16 +313,17 @@ class GatewayOtaSession:
                 service.put(FirmwareReport(256 * self.number + node, request))
             case actions.Rejected(payload, reason):
                 line = f"{node};255;4;0;?;{payload}"
-                service.put(UnreadablePayload(self._gateway.settings.name, line, reason))
+                service.put(UnreadablePayload(self.gateway.settings.name, line, reason))
             case actions.CommandChanged(order):
-                service.put_and_flush(CommandState.of(order))
+                service.put(CommandState.of(order))
+                service.flush()
             case actions.Attention():
                 pass  # `OtaService.act` stores it
 
     def request_heartbeat(self, key: int) -> None:
         """Ask an awake node for a heartbeat: the node is restarted when it is heard."""
         if self.is_connected and not self._server.holds(key):
-            self._gateway.ask_heartbeat(key & 255)
+            self.gateway.ask_heartbeat(key & 255)
 
     def request_heartbeats(self) -> None:
         """Ask those that wait for their turn: a transfer is over, and the next may begin."""
@@ -356,5 +333,4 @@ class GatewayOtaSession:
 
     def watch_all(self) -> None:
         """Watch the nodes that have something to do with firmware now, and no others."""
-        self.watched.clear()
-        self.watched.update(node.key & 255 for node in self._server.nodes_of(self.number) if not node.is_idle)
+        self.watched = {node.key & 255 for node in self._server.nodes_of(self.number) if not node.is_idle}

@@ -8,7 +8,9 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import InitVar, dataclass, field
 
+from ingest.db.connection import Row, dict_rows
 from ingest.db.time import format_utc
 from ingest.mysensors.ota_records import (
     CancelledCommand,
@@ -27,8 +29,7 @@ from ingest.mysensors.ota_records import (
 from ingest.mysensors.ota_rows import (
     MARKS,
     SELECT_COMMANDS,
-    Columns,
-    dict_rows,
+    UPDATE_COLUMNS,
     read_command,
     read_firmware,
     read_members,
@@ -37,7 +38,7 @@ from ingest.mysensors.ota_rows import (
 )
 from ota.rollout import WAITING, Member, next_steps
 from ota.settings import RolloutSettings
-from ota.update import CANCELLED, CONFIRMED, FAILED, OtaUpdate
+from ota.update import CANCELLED, CONFIRMED, FAILED
 
 EVENTS = {CONFIRMED: "OTA_CONFIRMED", FAILED: "OTA_FAILED"}
 LISTEN_ONLY = "this gateway is listened to only (controller: false): its own controller updates its nodes"
@@ -63,35 +64,41 @@ committed = excluded.committed, reported_at = excluded.reported_at"""
 SAVE_ATTENTION = """insert into node_firmware (node, attention, attention_at) values (?, ?, ?)
 on conflict (node) do update set attention = excluded.attention, attention_at = excluded.attention_at"""
 SAVE_REJECT = "insert into rejects (received_at, source, raw, reason) values (?, ?, ?, ?)"
-SAVE_EVENT = (
-    "insert into events (event, node, started_at, ended_at, detail, figures) values (?, ?, ?, ?, ?, ?)"
-)
+SAVE_EVENT = """insert into events (event, node, started_at, ended_at, detail, figures)
+values (:event, :node, :requested_at, :finished_at, :detail, :figures)"""
+FIGURES = ("type", "version", "repeats", "restarts", "crc_failures")  # of an update, in its event
+INSERT_UPDATE = f"""insert into ota_updates (released_at, {", ".join(UPDATE_COLUMNS)})
+values (:requested_at, {", ".join(f":{name}" for name in UPDATE_COLUMNS)}) returning id"""
+SAVE_UPDATE = f"""update ota_updates
+set {", ".join(f"{name} = :{name}" for name in UPDATE_COLUMNS if name != "id")} where id = :id"""
 
 
+@dataclass(eq=False)
 class OtaSink:
     """Sink for OtaRecords; hands what users changed to the dialogue through `deliver`.
 
     `gateways` maps the numbers of this program's gateways to whether they are only listened to.
     """
 
-    def __init__(
-        self,
-        gateways: Mapping[int, bool],
-        rollout: RolloutSettings,
-        stored: StoredOtaState,
-        deliver: Callable[[list[OtaChange]], object],
-    ) -> None:
-        self._gateways, self._rollout, self._deliver = gateways, rollout, deliver
+    gateways: Mapping[int, bool]
+    rollout: RolloutSettings
+    stored: InitVar[StoredOtaState]
+    deliver: Callable[[list[OtaChange]], object]
+    _cancelled: set[int] = field(default_factory=set, init=False)  # ota_updates.id
+    _cancelled_commands: set[int] = field(default_factory=set, init=False)
+    _rolling: bool = field(default=True, init=False)
+    _look_again: bool = field(default=True, init=False)
+    # id() of the OtaUpdate -> the last of its changes
+    _rows: dict[int, ChangedUpdate] = field(default_factory=dict, init=False)
+    # id() of a new OtaUpdate -> its row id, until the commit stands
+    _numbers: dict[int, int] = field(default_factory=dict, init=False)
+    # (statement, values, topic)
+    _pending: list[tuple[str, tuple[str | int | None, ...], str]] = field(default_factory=list, init=False)
+
+    def __post_init__(self, stored: StoredOtaState) -> None:
         self._firmware = {one.id: one.image.sha256 for one in stored.firmware}
         self._known = {update.id for update in stored.updates}  # ota_updates.id
-        self._cancelled: set[int] = set()
         self._commands = {order.id for order in stored.commands}
-        self._cancelled_commands: set[int] = set()
-        self._rolling = True
-        self._look_again = True
-        self._rows: dict[int, ChangedUpdate] = {}  # id() of the OtaUpdate -> the last of its changes
-        self._numbers: dict[int, int] = {}  # id() of a new OtaUpdate -> its row id, until the commit stands
-        self._pending: list[tuple[str, tuple[str | int | None, ...], str]] = []  # (statement, values, topic)
 
     # Records of the dialogue.
 
@@ -132,7 +139,7 @@ class OtaSink:
                 *self._changed_commands(connection),
             ]
             if changes:
-                self._deliver(changes)
+                self.deliver(changes)
         if self._rolling:
             self._move_rollouts(connection)
         return bool(self._pending)
@@ -147,13 +154,11 @@ class OtaSink:
         self._firmware = stored
 
     def _changed_updates(self, connection: sqlite3.Connection) -> Iterator[OtaChange]:
-        for row in dict_rows(connection, SELECT_RELEASED):
-            number, gateway = row["id"], row["node"] >> 8
-            if gateway not in self._gateways:
-                continue
+        for row, is_listen_only in self._rows_here(connection, SELECT_RELEASED):
+            number = row["id"]
             if number not in self._known:
                 self._known.add(number)
-                if self._gateways[gateway]:
+                if is_listen_only:
                     self._end(number, FAILED, LISTEN_ONLY)
                     continue
                 yield read_update(row)
@@ -162,30 +167,34 @@ class OtaSink:
                 yield CancelledUpdate(number, row["node"], row["cancel_by"] or "somebody")
 
     def _changed_commands(self, connection: sqlite3.Connection) -> Iterator[OtaChange]:
-        for row in dict_rows(connection, SELECT_COMMANDS):
-            number, gateway = row["id"], row["node"] >> 8
-            if gateway not in self._gateways:
-                continue
+        for row, is_listen_only in self._rows_here(connection, SELECT_COMMANDS):
+            number = row["id"]
             if row["state"] == "cancelling":
                 if number not in self._cancelled_commands:
                     self._cancelled_commands.add(number)
                     yield CancelledCommand(number, row["node"], row["reason"] or "somebody")
             elif number not in self._commands:
                 self._commands.add(number)
-                if self._gateways[gateway]:
+                if is_listen_only:
                     self.absorb(CommandState(number, "failed", LISTEN_ONLY, 0))
                 else:
                     yield read_command(row)
 
+    def _rows_here(self, connection: sqlite3.Connection, sql: str) -> Iterator[tuple[Row, bool]]:
+        """Rows of nodes of this program's gateways, and whether the gateway is only listened to."""
+        for row in dict_rows(connection, sql):
+            if row["node"] >> 8 in self.gateways:
+                yield row, self.gateways[row["node"] >> 8]
+
     def _move_rollouts(self, connection: sqlite3.Connection) -> None:
         """Release the next members of each rollout, or end it."""
-        rollouts = [row[0] for row in connection.execute(SELECT_ROLLOUTS).fetchall()]
+        rollouts = [row[0] for row in connection.execute(SELECT_ROLLOUTS)]
         self._rolling = bool(rollouts)
         for rollout in rollouts:
             self._move_rollout(rollout, read_members(connection, rollout))
 
     def _move_rollout(self, rollout: int, members: list[Member]) -> None:
-        plan = next_steps(members, self._rollout)
+        plan = next_steps(members, self.rollout)
         waiting = [member for member in members if member.state == WAITING]
         if plan.stop:
             for member in waiting:
@@ -201,50 +210,30 @@ class OtaSink:
 
     def write(self, connection: sqlite3.Connection) -> set[str]:
         """Write what is pending; return the topics that changed."""
-        topics = set()
-        for statement, values, topic in self._pending:
+        topics = {topic for _, _, topic in self._pending}
+        for statement, values, _ in self._pending:
             connection.execute(statement, values)
-            topics.add(topic)
         self._numbers = {}
         for key, changed in self._rows.items():
             topics |= self._write_update(connection, key, changed)
         return topics
 
     def _write_update(self, connection: sqlite3.Connection, key: int, changed: ChangedUpdate) -> set[str]:
-        columns = update_columns(changed.snapshot)
-        del columns["id"]
-        number = changed.update.id
-        before = None
-        if number is None:
-            columns["released_at"] = columns["requested_at"]
-            number = self._numbers[key] = insert_row(connection, "ota_updates", columns)
+        columns = update_columns(changed.snapshot) | {"id": changed.update.id}
+        before = connection.execute("select state from ota_updates where id = :id", columns).fetchone()
+        if changed.update.id is None:
+            columns["id"] = self._numbers[key] = connection.execute(INSERT_UPDATE, columns).fetchone()[0]
         else:
-            before = connection.execute("select state from ota_updates where id = ?", (number,)).fetchone()
-            assignments = ", ".join(f"{name} = ?" for name in columns)
-            connection.execute(
-                f"update ota_updates set {assignments} where id = ?", [*columns.values(), number]
-            )
+            connection.execute(SAVE_UPDATE, columns)
         state = changed.snapshot.state
-        if state in EVENTS and (before is None or before[0] != state):
-            self._write_event(connection, number, changed.snapshot)
-            return {"ota_updates", "events"}
-        return {"ota_updates"}
-
-    @staticmethod
-    def _write_event(connection: sqlite3.Connection, number: int, update: OtaUpdate) -> None:
-        figures = {
-            "update": number,
-            "type": update.type,
-            "version": update.version,
-            "repeats": update.repeats,
-            "restarts": update.restarts,
-            "crc_failures": update.crc_failures,
-        }
-        ended_at = None if update.finished_at is None else format_utc(update.finished_at)
-        detail = f"firmware {update.type}/{update.version}: {update.reason}"
-        started_at = format_utc(update.requested_at)
-        values = (EVENTS[update.state], update.node, started_at, ended_at, detail, json.dumps(figures))
-        connection.execute(SAVE_EVENT, values)
+        if state not in EVENTS or before == (state,):
+            return {"ota_updates"}
+        figures = {"update": columns["id"]} | {name: columns[name] for name in FIGURES}
+        detail = f"firmware {columns['type']}/{columns['version']}: {columns['reason']}"
+        connection.execute(
+            SAVE_EVENT, columns | {"event": EVENTS[state], "detail": detail, "figures": json.dumps(figures)}
+        )
+        return {"ota_updates", "events"}
 
     def committed(self) -> None:
         """Give new updates their row ids, and forget what is on disk."""
@@ -252,11 +241,3 @@ class OtaSink:
             self._rows[key].update.id = number
             self._known.add(number)
         self._rows, self._pending, self._numbers = {}, [], {}
-
-
-def insert_row(connection: sqlite3.Connection, table: str, columns: Columns) -> int:
-    """Insert a row; return its id."""
-    sql = f"insert into {table} ({', '.join(columns)}) values ({', '.join('?' * len(columns))})"
-    number = connection.execute(sql, [*columns.values()]).lastrowid
-    assert number is not None
-    return number

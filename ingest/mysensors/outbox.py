@@ -3,6 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from ingest.db.time import format_utc
 from ingest.mysensors.commands import NodeOrder, NodeOrderChange, OutboxRow, parse_order
@@ -17,18 +18,17 @@ UPDATE = """update outbox set state = :state, sent_at = coalesce(:sent_at, sent_
 reason = :reason, line = coalesce(:line, line) where id = :id"""
 
 
+@dataclass(eq=False)
 class Outbox:
     """Sink for `NodeOrderChange` items; gives new orders to the gateways through `deliver(gateway, orders)`.
 
     `gateways` maps the numbers of this program's gateways to whether they are only listened to.
     """
 
-    def __init__(
-        self, gateways: Mapping[int, bool], deliver: Callable[[int, list[NodeOrder]], object]
-    ) -> None:
-        self._gateways, self._deliver = gateways, deliver
-        self._known: set[int] = set()
-        self._changes: list[NodeOrderChange] = []
+    gateways: Mapping[int, bool]
+    deliver: Callable[[int, list[NodeOrder]], object]
+    _known: set[int] = field(default_factory=set, init=False)  # outbox.id of orders that were read
+    _changes: list[NodeOrderChange] = field(default_factory=list, init=False)
 
     def absorb(self, change: NodeOrderChange) -> None:
         """Take what became of an order."""
@@ -41,7 +41,7 @@ class Outbox:
         fresh: dict[int, list[NodeOrder]] = {}
         for *values, gateway, unsure in connection.execute(WAITING).fetchall():
             row = OutboxRow(*values)
-            if gateway not in self._gateways or row.id in self._known:
+            if gateway not in self.gateways or row.id in self._known:
                 continue
             self._known.add(row.id)
             if unsure:  # once more could reboot a node twice
@@ -50,11 +50,11 @@ class Outbox:
                 self._changes.append(NodeOrderChange(row.id, "failed", done_at=done_at, reason=reason))
                 continue
             try:
-                fresh.setdefault(gateway, []).append(parse_order(row, self._gateways[gateway]))
+                fresh.setdefault(gateway, []).append(parse_order(row, self.gateways[gateway]))
             except LineError as error:
                 self._changes.append(NodeOrderChange(row.id, "failed", reason=str(error)))
         for gateway, orders in fresh.items():
-            self._deliver(gateway, orders)
+            self.deliver(gateway, orders)
         return bool(self._changes)
 
     def write(self, connection: sqlite3.Connection) -> set[str]:

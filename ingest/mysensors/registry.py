@@ -23,16 +23,14 @@ def number_gateways(connection: sqlite3.Connection, gateways: Sequence[tuple[str
         wanted = {name for name, _ in gateways}
         left = {address: name for name, (_, address) in known.items() if name not in wanted}
         connection.execute("update gateways set configured = 0")
-        numbers = {}
         for name, address in gateways:
             if name not in known and address in left:
                 known[name] = known.pop(left.pop(address))
             number = known[name][0] if name in known else 1 + max((n for n, _ in known.values()), default=-1)
             known[name] = (number, address)
-            numbers[name] = number
             connection.execute(
                 "insert into gateways (id, name, address) values (?, ?, ?) on conflict (id) do update "
                 "set name = excluded.name, address = excluded.address, configured = 1",
                 (number, name, address),
             )
-    return numbers
+    return {name: known[name][0] for name, _ in gateways}

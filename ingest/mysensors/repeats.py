@@ -1,16 +1,18 @@
 """Radio repeats: the same message again soon, because its acknowledgement was lost on the air."""
 
+from dataclasses import dataclass, field
+
 from ingest.mysensors.protocol import Command, Header
 from ingest.mysensors.records import ReceivedBlock
 
 MAX_RECENT = 10_000  # messages remembered before old ones are dropped
 
 
+@dataclass(eq=False)
 class RepeatDetector:
     """Remembers what each gateway received last, where its `repeat_window_s` is set."""
 
-    def __init__(self) -> None:
-        self._recent: dict[tuple[int, Header, str], float] = {}  # -> monotonic seconds
+    _recent: dict[tuple[int, Header, str], float] = field(default_factory=dict)  # -> monotonic seconds
 
     def find(self, block: ReceivedBlock) -> set[int]:
         """Positions of messages that repeat one of the last `repeat_window_s`; never of stream messages."""

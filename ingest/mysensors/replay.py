@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -22,10 +23,10 @@ def replay(
 
     `gateway` is the gateway's name, `address` the one that its row holds.
     """
-    connection = connect(path)
-    try:
-        names = connection.execute("select name, address from gateways where configured").fetchall()
-        others = [pair for pair in names if pair[0] != gateway]
+    with closing(connect(path)) as connection:
+        others = connection.execute(
+            "select name, address from gateways where configured and name <> ?", (gateway,)
+        ).fetchall()
         number = number_gateways(connection, [*others, (gateway, address)])[gateway]
         store = Store(connection, timezone)
         decoder, pending, total = LineDecoder(), 0, 0
@@ -38,8 +39,6 @@ def replay(
                 total, pending = total + pending, 0
         _commit(connection, store)
         return total + pending
-    finally:
-        connection.close()
 
 
 def _commit(connection: sqlite3.Connection, store: Store) -> None:

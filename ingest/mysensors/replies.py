@@ -5,10 +5,11 @@ only with one) and `core/MySensorsCore.cpp` (configuration: it waits 2 s at each
 """
 
 from collections.abc import Container, Mapping
+from itertools import chain
+from operator import itemgetter
 
 from ingest.mysensors.protocol import (
     BROADCAST,
-    GATEWAY_NODE,
     MAX_PAYLOAD,
     NODE_CHILD,
     Command,
@@ -28,12 +29,11 @@ def free_id(taken: Container[int], assigned: Mapping[int, float], now: float) ->
     An answer may be lost on the air. So when none is free, the id that was assigned first (`assigned`: id ->
     unix seconds) is assigned again, if no node was seen with it for a day.
     """
-    free = next((number for number in range(FIRST_ID, LAST_ID + 1) if number not in taken), None)
-    if free is None and assigned:
-        oldest = min(assigned, key=lambda node_id: assigned[node_id])
-        if now - assigned[oldest] > UNUSED_ID_S:
-            return oldest
-    return free
+    unused = [
+        node_id for node_id, at in sorted(assigned.items(), key=itemgetter(1)) if now - at > UNUSED_ID_S
+    ]
+    untaken = (node_id for node_id in range(FIRST_ID, LAST_ID + 1) if node_id not in taken)
+    return next(chain(untaken, unused), None)
 
 
 def is_id_request(header: Header) -> bool:
@@ -67,13 +67,3 @@ def answer_request(header: Header, values: Mapping[Header, str]) -> str | None:
     if not value or ";" in value or not value.isprintable() or len(value.encode()) > MAX_PAYLOAD:
         return None
     return format_line(header.node, header.child, Command.set, 0, header.type, value)
-
-
-def format_version_request() -> str:
-    """I_VERSION to the gateway, which answers it whatever else it can do: the keepalive."""
-    return format_line(GATEWAY_NODE, NODE_CHILD, Command.internal, 0, Internal.I_VERSION)
-
-
-def format_presentation_request(node_id: int) -> str:
-    """I_PRESENTATION: the node presents itself and its children."""
-    return format_line(node_id, NODE_CHILD, Command.internal, 0, Internal.I_PRESENTATION)

@@ -65,14 +65,15 @@ class MessageRoutes:
         name = type_name(command, type)
         node = self.node(gateway, node_id) if node_id != BROADCAST else None
         key = node.id if node is not None else None
-        route = MessageRoute((gateway, key, node_id, child, command, echo, type, name), node)
+        route = MessageRoute((gateway, key, *header, name), node)
         if node is not None:
+            sensor = 256 * node.id + child
             is_of_child = child != NODE_CHILD and command in (Command.presentation, Command.set, Command.req)
             if not echo and (is_of_child or command == Command.set):
-                route.sensor = self._sensor(node, child)
+                route.sensor = self.sensors.setdefault(sensor, SensorState(sensor, node.id, child))
                 if command == Command.set:
-                    route.channel = self._channel(route.sensor, type, name)
-            sensor = 256 * node.id + child
+                    channel = ChannelState(256 * sensor + type, node.id, sensor, type, name)
+                    route.channel = self.channels.setdefault(channel.id, channel)
             type_key = series_key(node.id, child, command, type)
             route.stats = (
                 self._stats(Series(series_key(node.id), node.id)),
@@ -87,27 +88,7 @@ class MessageRoutes:
     def node(self, gateway: int, node_id: int) -> NodeState:
         """The node with this id, known from now on."""
         key = 256 * gateway + node_id
-        node = self.nodes.get(key)
-        if node is None:
-            node = self.nodes[key] = NodeState(key, gateway, node_id)
-        return node
-
-    def _sensor(self, node: NodeState, child: int) -> SensorState:
-        key = 256 * node.id + child
-        sensor = self.sensors.get(key)
-        if sensor is None:
-            sensor = self.sensors[key] = SensorState(key, node.id, child)
-        return sensor
-
-    def _channel(self, sensor: SensorState, type: int, name: str) -> ChannelState:
-        key = 256 * sensor.id + type
-        channel = self.channels.get(key)
-        if channel is None:
-            channel = self.channels[key] = ChannelState(key, sensor.node, sensor.id, type, name)
-        return channel
+        return self.nodes.setdefault(key, NodeState(key, gateway, node_id))
 
     def _stats(self, series: Series) -> IntervalStats:
-        stats = self.stats.get(series.key)
-        if stats is None:
-            stats = self.stats[series.key] = IntervalStats(series)
-        return stats
+        return self.stats.setdefault(series.key, IntervalStats(series))

@@ -51,15 +51,8 @@ class RowState:
     @classmethod
     def load(cls, connection: sqlite3.Connection) -> dict[int, Self]:
         """Every row of the table, by id."""
-        states = {}
-        for row in connection.execute(f"select {', '.join(cls.FIXED + cls.COLUMNS)} from {cls.TABLE}"):
-            state = cls(*row)
-            state.loaded()
-            states[state.id] = state
-        return states
-
-    def loaded(self) -> None:
-        """Called when the columns have been read from the file."""
+        rows = connection.execute(f"select {', '.join(cls.FIXED + cls.COLUMNS)} from {cls.TABLE}")
+        return {row[0]: cls(*row) for row in rows}
 
     def reset(self) -> None:
         """Forget what was known: the row was deleted while something of it waits to be written."""
@@ -112,14 +105,11 @@ class NodeState(RowState, table="nodes"):
         self._wake = 0.0  # monotonic seconds of the first message since it woke
         self._epoch: object = None
         self._last: float | None = None
-        self._intervals: deque[float] = deque(maxlen=INTERVALS)
+        # The usual interval before a restart counts for some intervals.
+        known = [] if self.usual_interval_s is None else [self.usual_interval_s] * (INTERVALS // 3)
+        self._intervals = deque(known, maxlen=INTERVALS)
         self._slot: float | None = None
         self._in_slot = 0
-
-    def loaded(self) -> None:
-        """Let the usual interval before a restart count for some intervals."""
-        if self.usual_interval_s is not None:
-            self._intervals.extend([self.usual_interval_s] * (INTERVALS // 3))
 
     def reset(self) -> None:
         """Forget what was known but when it was seen last."""
@@ -134,7 +124,7 @@ class NodeState(RowState, table="nodes"):
         if presented is None and filed.presented_at is not None:
             self.role = filed.role
         if usual is None:
-            self.loaded()
+            self._intervals.extend(filed._intervals)
 
     def record_seen(self, at: float, epoch: object) -> None:
         """Note a message `at` (monotonic seconds): the usual interval is from one waking to the next.

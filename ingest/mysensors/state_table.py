@@ -35,10 +35,8 @@ class StateTable(dict[int, StateType]):
 
     def write(self, connection: sqlite3.Connection) -> set[str]:
         """Upsert what is dirty; returns the topics that changed."""
-        if not self.dirty:
-            return set()
         connection.executemany(self._kind.UPSERT, [state.values() for state in self.dirty])
-        return {self._kind.TABLE}
+        return {self._kind.TABLE} if self.dirty else set()
 
     def committed(self) -> None:
         """What was dirty is in the file."""

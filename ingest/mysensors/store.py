@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -44,7 +45,7 @@ GATEWAY_SEEN = """update gateways set version = coalesce(?, version),
 first_seen_at = coalesce(first_seen_at, ?), last_seen_at = ? where id = ?"""
 MAX_NUMBERS = 50_000  # texts whose number is remembered; memories are wiped when they are full
 REQUESTED_PRESENTATION_S = 60  # a presentation this long after one was requested is expected
-RESTARTED = "presents itself out of the blue: it has restarted"
+RESTARTED = "presented itself unasked: it has restarted"
 
 
 class Oddity(NamedTuple):
@@ -55,6 +56,19 @@ class Oddity(NamedTuple):
     node: int | None
     channel: int | None
     reason: str
+
+
+@dataclass(slots=True)
+class UnwrittenRows:
+    """What waits to be written; the lists of values hold those of several rows, one after the other."""
+
+    messages: list[Value] = field(default_factory=list)
+    readings: list[Value] = field(default_factory=list)
+    rejects: list[Value] = field(default_factory=list)
+    battery_levels: list[Value] = field(default_factory=list)
+    oddities: list[Oddity] = field(default_factory=list)
+    daily: list[DailyRow] = field(default_factory=list)
+    gateways_seen: dict[int, str] = field(default_factory=dict)  # gateways.id -> when (UTC text)
 
 
 class Store:
@@ -91,14 +105,7 @@ class Store:
         self._clear_pending()
 
     def _clear_pending(self) -> None:
-        # Values of rows, one after the other.
-        self._messages: list[Value] = []
-        self._readings: list[Value] = []
-        self._rejects: list[Value] = []
-        self._battery_levels: list[Value] = []
-        self._oddities: list[Oddity] = []
-        self._daily: list[DailyRow] = []
-        self._gateways_seen: dict[int, str] = {}  # gateways.id -> when (UTC text)
+        self._pending = UnwrittenRows()
 
     # Step one: items into memory.
 
@@ -123,25 +130,25 @@ class Store:
     def _absorb_block(self, block: ReceivedBlock) -> None:
         at = format_utc(block.received_at)
         for raw, reason in block.rejects:
-            self._rejects += (at, block.source, raw, reason)
+            self._pending.rejects += (at, block.source, raw, reason)
         if not block.messages:
             return
         day, hour = self._clock.day_and_hour(block.received_at)
         if day != self._day:
             self._collect_interval_stats()
             self._day = day
-        self._gateways_seen[block.gateway] = at
+        self._pending.gateways_seen[block.gateway] = at
         counts = Counter(map(itemgetter(0), block.messages))
         routes = self._routes.find(block.gateway, counts)
         repeats: Collection[int] = self._repeats.find(block) if block.repeat_window_s else ()
-        first = len(self._messages) // MESSAGE
-        add = self._messages.extend
+        first = len(self._pending.messages) // MESSAGE
+        add = self._pending.messages.extend
         for header, payload in block.messages:
             add((at, *routes[header].fixed, payload, 0))
         self._count(counts, routes, block, at, first)
         for position, (header, payload) in enumerate(block.messages, first):
             if repeats and position - first in repeats:
-                self._messages[(position + 1) * MESSAGE - 1] = 1
+                self._pending.messages[(position + 1) * MESSAGE - 1] = 1
                 continue
             route = routes[header]
             if route.plain:
@@ -151,8 +158,7 @@ class Store:
             if route.handler is not None:
                 self._apply_message(route, at, block.monotonic, header, payload, position)
             if route.anomaly is not None:
-                node, channel = route.keys
-                self._oddities.append(Oddity(at, position, node, channel, route.anomaly))
+                self._pending.oddities.append(Oddity(at, position, *route.keys, route.anomaly))
 
     def _count(
         self,
@@ -166,17 +172,15 @@ class Store:
         seen: dict[NodeState, int] = {}  # -> number of messages that carry no firmware
         for header, number in counts.items():
             route = routes[header]
-            node = route.node
-            if node is None:
+            if route.node is None:
                 continue
-            seen[node] = seen.get(node, 0) + (number if header.command != Command.stream else 0)
+            seen[route.node] = seen.get(route.node, 0) + number * (header.command != Command.stream)
             for stats in route.stats:
                 stats.add(number, block.monotonic, block.epoch)
-            sensor = route.sensor
-            if sensor is not None:
-                sensor.first_seen_at = sensor.first_seen_at or at
-                sensor.last_seen_at = at
-                self.sensors.dirty.add(sensor)
+            if route.sensor is not None:
+                route.sensor.first_seen_at = route.sensor.first_seen_at or at
+                route.sensor.last_seen_at = at
+                self.sensors.dirty.add(route.sensor)
         for node, number in seen.items():
             node.first_seen_at = node.first_seen_at or at
             node.last_seen_at = at
@@ -185,11 +189,11 @@ class Store:
             if node.starts_burst(number, block.monotonic):
                 last = max(
                     position
-                    for position, (header, _) in enumerate(block.messages)
+                    for position, (header, _) in enumerate(block.messages, first)
                     if header.node == node.node_id
                 )
                 reason = f"burst: more than {BURST} messages in {BURST_S} s"
-                self._oddities.append(Oddity(at, first + last, node.id, None, reason))
+                self._pending.oddities.append(Oddity(at, last, node.id, None, reason))
 
     def _add_reading(self, channel: ChannelState, at: str, hour: str, payload: str, position: int) -> None:
         """A `set` message as a row of `readings`, and as the last value of its channel."""
@@ -199,13 +203,13 @@ class Store:
             if len(self._numbers) >= MAX_NUMBERS:
                 self._numbers.clear()
             number = self._numbers[payload] = parse_number(payload)
-        self._readings += (at, channel.id, number, payload)
+        self._pending.readings += (at, channel.id, number, payload)
         channel.add_reading(number, payload, at, hour)
         self.channels.dirty.add(channel)
         if channel.has_usual_range:
             reason = value_anomaly(channel.type, channel.type_name, channel.usual_range, number, payload)
             if reason is not None:
-                self._oddities.append(Oddity(at, position, channel.node, channel.id, reason))
+                self._pending.oddities.append(Oddity(at, position, channel.node, channel.id, reason))
 
     def _apply_message(
         self, route: MessageRoute, at: str, monotonic: float, header: Header, payload: str, position: int
@@ -218,17 +222,17 @@ class Store:
             requested_at = self._presentation_requested_at.pop(node.id, None)
             unrequested = requested_at is None or monotonic - requested_at > REQUESTED_PRESENTATION_S
             if node.presented_at is not None and unrequested and node.node_id != GATEWAY_NODE:
-                self._oddities.append(Oddity(at, position, node.id, None, RESTARTED))
+                self._pending.oddities.append(Oddity(at, position, node.id, None, RESTARTED))
         reason = handler(payload, at)
         if reason is not None:
-            self._oddities.append(Oddity(at, position, node.id, None, reason))
+            self._pending.oddities.append(Oddity(at, position, node.id, None, reason))
         elif header.command == Command.internal and header.type == Internal.I_BATTERY_LEVEL:
-            self._battery_levels += (at, node.id, node.battery_level)
+            self._pending.battery_levels += (at, node.id, node.battery_level)
 
     def _collect_interval_stats(self) -> None:
         for stats in self._routes.stats.values():
             if stats.messages:
-                self._daily.append(stats.daily_row(self._day, self.sensors))
+                self._pending.daily.append(stats.daily_row(self._day, self.sensors))
                 stats.clear()
 
     def _forget_deleted(self, deletion: Deletion) -> None:
@@ -252,26 +256,21 @@ class Store:
         for stats in self._routes.stats.values():
             if stats.series.node == node and child_id in (None, stats.series.child_id):
                 stats.forget_last()
-        self._daily = [
-            row if row.sensor in self.sensors else row._replace(sensor=None) for row in self._daily
+        self._pending.daily = [
+            row if row.sensor in self.sensors else row._replace(sensor=None) for row in self._pending.daily
         ]
         self._on_deleted(gateway, node_id, child_id)
 
     # Step two: memory into the open transaction.
 
-    def _merge_imports(self, connection: sqlite3.Connection) -> None:
-        """Take over what an import wrote since the last commit: memory must not overwrite it."""
-        seen = imports_seen(connection)
-        if seen == self._imports:
-            return
-        self._imports, self.imported_at = seen, time.monotonic()
-        for table in (self.nodes, self.sensors, self.channels):
-            table.merge_imported(connection)
-        self.on_import(connection)
-
     def write(self, connection: sqlite3.Connection) -> set[str]:
         """Write what is pending; returns the topics that changed."""
-        self._merge_imports(connection)
+        seen = imports_seen(connection)
+        if seen != self._imports:
+            self._imports, self.imported_at = seen, time.monotonic()
+            for table in (self.nodes, self.sensors, self.channels):
+                table.merge_imported(connection)
+            self.on_import(connection)
         for deletion in read_deletions(connection, self._last_deletion):
             self._forget_deleted(deletion)
             self._last_deletion = deletion.number
@@ -279,30 +278,23 @@ class Store:
         topics = {
             topic for table in (self.nodes, self.sensors, self.channels) for topic in table.write(connection)
         }
-        for gateway, at in self._gateways_seen.items():
+        for gateway, at in self._pending.gateways_seen.items():
             node = self.nodes.get(256 * gateway + GATEWAY_NODE)
             version = node.protocol_version if node is not None else None
             connection.execute(GATEWAY_SEEN, (version, at, at, gateway))
-        topics |= self._write_history(connection)
         hours = [row for channel in self.channels.dirty for row in channel.hourly_rows()]
         connection.executemany(MERGE_HOURS, hours)
-        connection.executemany(MERGE_DAYS, self._daily)
-        return topics
+        connection.executemany(MERGE_DAYS, self._pending.daily)
+        return topics | self._write_history(connection)
 
     def _write_history(self, connection: sqlite3.Connection) -> set[str]:
-        first = MESSAGES.append(connection, self._messages) or 0
-        READINGS.append(connection, self._readings)
-        BATTERY_LEVELS.append(connection, self._battery_levels)
+        first = MESSAGES.append(connection, self._pending.messages) or 0
+        READINGS.append(connection, self._pending.readings)
+        BATTERY_LEVELS.append(connection, self._pending.battery_levels)
         oddities: list[Value] = []
-        for at, position, *rest in self._oddities:
+        for at, position, *rest in self._pending.oddities:
             oddities += (at, first + position, *rest)
         ODDITIES(connection, oddities)
-        REJECTS(connection, self._rejects)
-        values_by_topic = {
-            "messages": self._messages,
-            "readings": self._readings,
-            "battery_levels": self._battery_levels,
-            "oddities": oddities,
-            "rejects": self._rejects,
-        }
-        return {topic for topic, values in values_by_topic.items() if values}
+        REJECTS(connection, self._pending.rejects)
+        topics = ("messages", "readings", "battery_levels", "oddities", "rejects")
+        return {topic for topic in topics if getattr(self._pending, topic)}

@@ -24,7 +24,7 @@ REMEDIES = {
     errno.EBUSY: "another program has the port open",
     errno.EAGAIN: "another program has the port open",
     errno.ECONNREFUSED: "nothing listens there: is the gateway on, is the port right?",
-    errno.EHOSTUNREACH: "no way to that host: is the gateway on, is the address right?",
+    errno.EHOSTUNREACH: "no route to that host: is the gateway on, is the address right?",
 }
 
 
@@ -62,21 +62,20 @@ class SerialTransport(asyncio.Transport):
         try:
             data = os.read(self._port.fileno(), READ_SIZE)
         except BlockingIOError:
-            return
+            pass
         except OSError as error:
             self._lose(error)
-            return
-        if data:
-            self._protocol.data_received(data)
         else:
-            self._lose(OSError(errno.ENODEV, "the port is gone: unplugged?"))
+            if data:
+                self._protocol.data_received(data)
+            else:
+                self._lose(OSError(errno.ENODEV, "the port is gone: unplugged?"))
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Queue bytes; a port that takes none for a while keeps them waiting."""
-        if self._closing:
-            return
-        self._waiting += data
-        self._flush()
+        if not self._closing:
+            self._waiting += data
+            self._flush()
 
     def _flush(self) -> None:
         try:
@@ -110,12 +109,11 @@ class SerialTransport(asyncio.Transport):
 
     def abort(self) -> None:
         """Close the port at once."""
-        if self._closing:
-            return
-        self._closing = True
-        self._loop.remove_reader(self._port.fileno())
-        self._loop.remove_writer(self._port.fileno())
-        self._port.close()
+        if not self._closing:
+            self._closing = True
+            self._loop.remove_reader(self._port.fileno())
+            self._loop.remove_writer(self._port.fileno())
+            self._port.close()
 
 
 async def open_serial(gateway: Gateway, device: str) -> asyncio.Transport:
@@ -153,9 +151,14 @@ async def run_gateway(gateway: Gateway) -> None:
             backoff.reset()
             logged = None
         if reason != logged:
-            limits = timing.first_backoff_s, timing.max_backoff_s
-            where = settings.name, settings.address
-            log.warning("Gateway %s (%s): %s; retrying every %g to %g s", *where, reason, *limits)
+            log.warning(
+                "Gateway %s (%s): %s; retrying every %g to %g s",
+                settings.name,
+                settings.address,
+                reason,
+                timing.first_backoff_s,
+                timing.max_backoff_s,
+            )
             logged = reason
         gateway.health.fail("lost", reason)
         await asyncio.sleep(backoff.next_s())
@@ -163,12 +166,9 @@ async def run_gateway(gateway: Gateway) -> None:
 
 async def run_connection(gateway: Gateway) -> tuple[str, bool]:
     """Open a connection and wait for its end. Returns the reason, and whether a message was received."""
-    settings = gateway.settings
+    tcp, serial = gateway.settings.tcp, gateway.settings.serial or ""
     try:
-        if settings.tcp:
-            transport = await open_tcp(gateway, settings.tcp)
-        else:
-            transport = await open_serial(gateway, settings.serial or "")
+        transport = await (open_tcp(gateway, tcp) if tcp else open_serial(gateway, serial))
     except (OSError, ValueError) as error:  # ValueError: a baud rate or a host name that cannot be
         return explain(error, gateway.timing.connect_s), False
     assert gateway.end is not None
@@ -176,7 +176,7 @@ async def run_connection(gateway: Gateway) -> tuple[str, bool]:
         reason, received_any = await gateway.end
     finally:
         transport.abort()
-    if settings.tcp and not received_any:
+    if tcp and not received_any:
         reason += "; it sent nothing: another program may hold the gateway's only place for a client"
     return reason, received_any
 

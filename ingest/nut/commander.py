@@ -21,7 +21,7 @@ from ingest.ups.setting_values import Setting, invalid_value_reason
 
 log = logging.getLogger(__name__)
 
-UNCONFIRMED = "upsd took it, and does not tell whether the UPS does it"
+UNCONFIRMED = "upsd accepted it; NUT does not report the outcome"
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ class Commander(threading.Thread):
             try:
                 busy = self._work()
             except Exception:
-                log.exception("%s: orders cannot go on as they are", self.source)
-                self._give_up("an error of the program, see the log")
+                log.exception("%s: sending orders failed; restarting", self.source)
+                self._give_up("internal error, see the log")
                 busy = False
             if not busy:
                 self._close()
@@ -142,7 +142,7 @@ class Commander(threading.Thread):
         user = self._server.command_username
         if user is None:
             keys = "command_username and command_password"
-            return f"{client.server} wants a user for this: give `nut: {self.source}` a {keys}"
+            return f"{client.server} requires a user for this: give `nut: {self.source}` a {keys}"
         return (
             f"{client.server} denies it to {user}: a wrong command_password, or no `actions = SET` "
             "(settings) or `instcmds = ...` (commands) in its section of upsd.users"

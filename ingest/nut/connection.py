@@ -239,7 +239,7 @@ class Connection:
                 "firewall between?",
             )
         if error.errno in UNREACHABLE:
-            return NutError("unreachable", f"there is no way to {self.server}: {error.strerror}")
+            return NutError("unreachable", f"no route to {self.server}: {error.strerror}")
         return NutError("closed", f"cannot connect to {self.server}: {error}")
 
     def _fail(self, outcome: str, message: str, raw: bytes = b"") -> NoReturn:

@@ -21,7 +21,7 @@ DRIVER_REFUSALS = {  # what GET TRACKING answers once the driver has answered up
     "ERR INVALID-ARGUMENT": "the driver of the UPS does not take it so: its log says more",
     "ERR FAILED": "the UPS did not do it: the log of its driver says more",
 }
-TOOK_IT = "its driver took it"
+TOOK_IT = "its driver accepted it"
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class SentOrder:
     monotonic: float
     until: float
     old: str | None = None  # what a setting was
-    driver: str = "upsd took it"
+    driver: str = "upsd accepted it"
     waited: str = ""
 
     @property
@@ -116,7 +116,7 @@ class OrderOutcomes:
             return None
         if now < sent.until:
             return sent
-        silent = f"upsd took it, its driver says nothing of it for {self._track_s:g} s"
+        silent = f"upsd accepted it, its driver reports no result for {self._track_s:g} s"
         if order.variable is not None:  # a driver may be too old to answer, and the UPS have the value
             return replace(sent, tracking="", until=now, driver=silent)
         self.record(order, sent.at, sent.monotonic, confirmed=False)

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ingest.db.time import format_utc, parse_utc
@@ -80,14 +80,17 @@ UPSERT = f"""insert into ingest_status ({", ".join(COLUMNS)}) values ({", ".join
 on conflict (source) do update set {", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])}"""
 
 
+@dataclass(eq=False)
 class StatusSink:
     """Sink for `ingest_status`: rows go with other data, at a change of state, else every `heartbeat_s`."""
 
-    def __init__(self, healths: Iterable[Health], heartbeat_s: float = HEARTBEAT_S) -> None:
-        self._healths = list(healths)
-        self._heartbeat_s = heartbeat_s
-        self._written: dict[str, tuple[float, int]] = {}  # source -> (monotonic seconds, revision)
-        self._writing: dict[str, tuple[float, int]] = {}  # the same, of the open transaction
+    healths: Sequence[Health]
+    heartbeat_s: float = HEARTBEAT_S
+    # source -> (monotonic seconds, revision)
+    _written: dict[str, tuple[float, int]] = field(default_factory=dict, init=False)
+    _writing: dict[str, tuple[float, int]] = field(
+        default_factory=dict, init=False
+    )  # in the open transaction
 
     def absorb(self, item: object) -> None:
         """Do nothing: the writer's thread reads the `Health` objects, nothing is handed in."""
@@ -95,19 +98,17 @@ class StatusSink:
     def poll(self, connection: sqlite3.Connection, changed: bool) -> bool:
         """Return True when a heartbeat is due or a state has changed."""
         now = time.monotonic()
-        return any(self._is_due(health, now) for health in self._healths)
+        return any(self._is_due(health, now) for health in self.healths)
 
     def _is_due(self, health: Health, now: float) -> bool:
-        if health.source not in self._written:
-            return True
-        written_at, revision = self._written[health.source]
-        return now - written_at >= self._heartbeat_s or health.revision != revision
+        written_at, revision = self._written.get(health.source, (float("-inf"), 0))
+        return now - written_at >= self.heartbeat_s or health.revision != revision
 
     def write(self, connection: sqlite3.Connection) -> set[str]:
         """Upsert the row of every source."""
-        self._writing = {health.source: (time.monotonic(), health.revision) for health in self._healths}
-        connection.executemany(UPSERT, [self._row(health) for health in self._healths])
-        return {"ingest_status"} if self._healths else set()
+        self._writing = {health.source: (time.monotonic(), health.revision) for health in self.healths}
+        connection.executemany(UPSERT, [self._row(health) for health in self.healths])
+        return {"ingest_status"} if self.healths else set()
 
     def committed(self) -> None:
         """Remember when each row was written, and which state it shows."""

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Protocol, TypeVar
 
 from ingest.db.changes import raise_topics
@@ -126,7 +127,7 @@ class Writer(threading.Thread):
             while not self._step():
                 pass
         except Exception:
-            log.exception("The writer cannot go on; the rows that it held are lost")
+            log.exception("The writer cannot continue; its pending rows are lost")
             self._failed()
 
     def _step(self) -> bool:
@@ -158,7 +159,7 @@ class Writer(threading.Thread):
             return any([sink.poll(self._connection, changed) for sink in self._sinks])
         except sqlite3.OperationalError as error:
             self._version = None  # what could not be read now counts as changed the next time
-            log.error("Cannot read the database (%s), trying again", error)
+            log.error("Cannot read the database (%s), retrying", error)
             return False
 
     def _commit(self) -> None:
@@ -180,22 +181,18 @@ class Writer(threading.Thread):
 
     def _write(self) -> None:
         """One transaction, tried until it is committed; on stop LAST_TRIES times."""
-        tries = 0
-        while True:
+        for tries in count(1):
             self.last_heartbeat = time.monotonic()  # a file that is locked or full is no reason for a restart
             try:
                 with transaction(self._connection):
-                    topics: set[str] = set()
-                    for sink in self._sinks:
-                        topics |= sink.write(self._connection)
+                    topics = {topic for sink in self._sinks for topic in sink.write(self._connection)}
                     raise_topics(self._connection, topics)
                 break
             except sqlite3.OperationalError as error:
-                tries += 1
                 if self._stopping and tries >= LAST_TRIES:
                     raise
                 log.error(
-                    "Cannot write to the database (%s); %d units of work wait, trying again",
+                    "Cannot write to the database (%s); %d pending units of work, retrying",
                     error,
                     self.backlog,
                 )

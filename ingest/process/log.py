@@ -78,9 +78,8 @@ class SharedFileHandler(logging.handlers.RotatingFileHandler):
             self.handleError(record)
 
     def _is_rotated(self, descriptor: int) -> bool:
-        if not os.path.exists(self.baseFilename):
-            return True
-        return not os.path.samestat(os.fstat(descriptor), os.stat(self.baseFilename))
+        path = self.baseFilename
+        return not os.path.exists(path) or not os.path.samestat(os.fstat(descriptor), os.stat(path))
 
 
 class BoundedQueueHandler(logging.handlers.QueueHandler):

@@ -9,7 +9,7 @@ NEWEST = 100  # rows of a growing table that a view looks at, newest first
 EVENT_WORDS = {  # of what is no UPS; the names are ours
     "GATEWAY_LOST": "no contact",
     "NODE_SILENT": "silent",
-    "CLOCK_STEP": "set anew",
+    "CLOCK_STEP": "was set",
     "OTA_CONFIRMED": "runs new firmware",
     "OTA_FAILED": "firmware update failed",
 }

@@ -4,20 +4,15 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from sqlite3 import Connection
 
 from ingest.db import changes
-from ingest.db.connection import transaction
+from ingest.db.connection import dict_rows, transaction
 from ingest.db.reserved_ids import NUMBERED
-from ingest.db.rowid_search import ends as ends_of
+from ingest.db.rowid_search import ends
 from ingest.db.time import format_utc
 from ingest.transfer.streams import ImportStream
-
-COLUMNS = (
-    "id, kind, stream, target, position, mark, last_at, after_at, rows, stored, skipped, numbers, first_id, "
-    "next_id, last_id, finished_at"
-)
 
 
 @dataclass
@@ -59,20 +54,23 @@ class Checkpoint:
         return ids
 
 
+COLUMNS = [column.name for column in fields(Checkpoint)]
+SAVE = f"update imports set {', '.join(f'{name} = :{name}' for name in COLUMNS)} where id = :id"
+
+
 def find_checkpoint(
     connection: Connection, kind: str, stream: ImportStream, target: str
 ) -> Checkpoint | None:
     """Where the stream goes on: the latest checkpoint that its file still proves; None for a new file."""
-    rows = connection.execute(
-        f"select {COLUMNS} from imports where kind = ? and stream = ? and target = ? "
-        "order by coalesce(last_at, '') desc, position desc, id desc",
+    rows = dict_rows(
+        connection,
+        f"select {', '.join(COLUMNS)} from imports where kind = ? and stream = ? and target = ? "
+        "and position order by coalesce(last_at, '') desc, position desc, id desc",
         (kind, stream.name, target),
-    ).fetchall()
+    )
     for row in rows:
-        checkpoint = Checkpoint(*row)
-        if checkpoint.position and stream.proves(checkpoint.position, checkpoint.mark, checkpoint.last_at):
-            checkpoint.skipped = Counter(json.loads(row[COLUMNS.split(", ").index("skipped")]))
-            return checkpoint
+        if stream.proves(row["position"], row["mark"], row["last_at"]):
+            return Checkpoint(**{**row, "skipped": Counter(json.loads(row["skipped"]))})
     return None
 
 
@@ -98,34 +96,15 @@ def open_checkpoint(
         (kind, stream.name, target, file, format_utc(time.time())),
     ).lastrowid
     assert number is not None
-    checkpoint = Checkpoint(number, kind, stream.name, target)
-    if after is not None:
-        checkpoint.position, checkpoint.mark, checkpoint.last_at = after.position, after.mark, after.last_at
-        checkpoint.after_at = after.last_at
-    return checkpoint
+    before = after or Checkpoint(0, kind, stream.name, target)
+    return Checkpoint(
+        number, kind, stream.name, target, before.position, before.mark, before.last_at, before.last_at
+    )
 
 
 def save_checkpoint(connection: Connection, checkpoint: Checkpoint) -> None:
     """Write it inside the open transaction, with the rows that it covers."""
-    connection.execute(
-        "update imports set position = ?, mark = ?, last_at = ?, after_at = ?, rows = ?, stored = ?, "
-        "skipped = ?, numbers = ?, first_id = ?, next_id = ?, last_id = ?, finished_at = ? where id = ?",
-        (
-            checkpoint.position,
-            checkpoint.mark,
-            checkpoint.last_at,
-            checkpoint.after_at,
-            checkpoint.rows,
-            checkpoint.stored,
-            json.dumps(checkpoint.skipped),
-            checkpoint.numbers,
-            checkpoint.first_id,
-            checkpoint.next_id,
-            checkpoint.last_id,
-            checkpoint.finished_at,
-            checkpoint.id,
-        ),
-    )
+    connection.execute(SAVE, {**vars(checkpoint), "skipped": json.dumps(checkpoint.skipped)})
 
 
 def reserve_ids(connection: Connection, checkpoint: Checkpoint, numbers: str, number: int) -> None:
@@ -135,18 +114,15 @@ def reserve_ids(connection: Connection, checkpoint: Checkpoint, numbers: str, nu
     go on, and ingest counts on behind them. In a used file they end below all that ever were in use, below
     zero if need be: what is imported is older, and the highest id stays the latest row.
     """
-    ends = [
-        pair for pair in (ends_of(connection, table) for table in NUMBERED[numbers]) if pair[0] is not None
-    ]
-    lows, highs = [pair[0] for pair in ends], [pair[1] or 0 for pair in ends]
+    used = [id for table in NUMBERED[numbers] for id in ends(connection, table) if id is not None]
     low, high = connection.execute(
         "select min(first_id), max(last_id) from imports where numbers = ? and last_id is not null",
         (numbers,),
     ).fetchone()
-    if max(highs, default=0) <= (high or 0):
+    if max(used, default=0) <= (high or 0):
         first = max(0, high or 0) + 1
     else:
-        first = min(1, *lows, 1 if low is None else low) - number
+        first = min(1, *used, 1 if low is None else low) - number
     checkpoint.numbers = numbers
     checkpoint.first_id, checkpoint.next_id, checkpoint.last_id = first, first, first + number - 1
 

@@ -10,7 +10,8 @@ import click
 from ingest.config.model import Config
 from ingest.db.connection import connect
 from ingest.db.locks import LockedError, lock_file
-from ingest.transfer.import_job import PROGRESS_BAR, count_rows
+from ingest.maintenance.retention import count_rows
+from ingest.transfer.import_job import PROGRESS_BAR
 from ingest.transfer.parquet_export import RANGE_ROWS, Export
 from ingest.transfer.parquet_writer import ParquetWriter, need_duckdb
 from ingest.transfer.records import TransferError
@@ -63,9 +64,7 @@ def export_tables(config: Config, folder: Path | str, house: str | None, range_r
         click.echo(str(error), err=True)
         return 1
     except (sqlite3.Error, OSError) as error:
-        click.echo(
-            f"The export of {config.database} stopped: {error}. Run it again and it goes on.", err=True
-        )
+        click.echo(f"The export of {config.database} stopped: {error}. Run it again to resume.", err=True)
         return 1
     for note in export.notes:
         click.echo(note)

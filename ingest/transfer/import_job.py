@@ -13,7 +13,7 @@ from ingest.config.model import Config
 from ingest.db.connection import connect, transaction
 from ingest.db.locks import LockedError, lock_byte
 from ingest.db.reserved_ids import HOLDERS
-from ingest.maintenance.retention import describe_item, read_plan
+from ingest.maintenance.retention import count_rows, describe_item, read_plan
 from ingest.mysensors.registry import number_gateways
 from ingest.schema.migrate import migrate
 from ingest.transfer.importers.detect import detect
@@ -50,21 +50,13 @@ def run_import(
     with closing(connect(config.database)) as connection, _exclusively(config.database):
         options.gateway = choose_gateway(connection, config, gateway)
         with closing(kind(path, options)) as source:
-            outcomes = []
-            for stream, sink in source.streams():
-                job = StreamImport(
-                    connection,
-                    stream,
-                    sink,
-                    kind=source.kind,
-                    target=source.target,
-                    file=path.name,
-                    timing=timing,
-                )
-                outcomes.append(job.run(bar))
-            for what, verb, save in source.states():
-                saved = save(connection)
-                outcomes.append(Outcome(what, saved.stored, saved.skipped, verb=verb))
+            outcomes = [
+                StreamImport(connection, stream, sink, source.kind, source.target, path.name, timing).run(bar)
+                for stream, sink in source.streams()
+            ]
+            outcomes += [
+                Outcome(state.what, *state.save(connection), verb=state.verb) for state in source.states()
+            ]
     return kind.title, outcomes
 
 
@@ -82,8 +74,8 @@ def choose_gateway(connection: sqlite3.Connection, config: Config, name: str | N
     if name is None:
         return min(known.values())
     if name not in known:
-        choices = ", ".join(known) or "none, name it in config.yml first"
-        raise TransferError(f"There is no gateway {name!r}; there are: {choices}")
+        there = ", ".join(known) or "none, name it in config.yml first"
+        raise TransferError(f"There is no gateway {name!r}; there are: {there}")
     return known[name]
 
 
@@ -120,9 +112,7 @@ def import_file(
         click.echo(str(error), err=True)
         return 1
     except (sqlite3.Error, OSError) as error:
-        click.echo(
-            f"The import stopped: {error}. What is stored stays; run it again and it goes on.", err=True
-        )
+        click.echo(f"The import stopped: {error}. Stored rows are kept; run it again to resume.", err=True)
         return 1
     click.echo(f"{path}: {title}, imported into {config.database}")
     for outcome in outcomes:
@@ -133,10 +123,5 @@ def import_file(
     for item in read_plan(config.database, config.retention):
         if item.rows and item.table in HOLDERS:
             setting = f"retention: {{{item.policy.setting}: null}}"
-            click.echo(f"The next prune takes {describe_item(item)}. `{setting}` in the config keeps them.")
+            click.echo(f"The next prune deletes {describe_item(item)}. `{setting}` in the config keeps them.")
     return 0
-
-
-def count_rows(number: int) -> str:
-    """`1 row`, `2 rows`."""
-    return f"{number:,} row{'' if number == 1 else 's'}"

@@ -9,7 +9,6 @@ from contextlib import closing
 
 from sqlite_utils import Database
 
-from ingest.db.bulk_insert import Value
 from ingest.mysensors.interval_stats import MERGE_DAYS
 from ingest.mysensors.protocol import Header
 from ingest.mysensors.records import ReceivedBlock
@@ -17,19 +16,20 @@ from ingest.mysensors.routes import MessageRoute
 from ingest.mysensors.state import MERGE_HOURS, ChannelState, RowState
 from ingest.mysensors.store import BATTERY_LEVELS, MESSAGE, MESSAGES, READINGS, Store
 from ingest.schema.migrate import migrations
-from ingest.transfer.checkpoint import Checkpoint, reserve_ids
+from ingest.transfer.checkpoint import Checkpoint
 from ingest.transfer.recorded_ranges import LazyRanges, contains, heard_ranges
 from ingest.transfer.records import ImportOptions, Message, Record
+from ingest.transfer.sink import ImportSink
 from ingest.transfer.states import merge_states, save_gateway_heard, save_states
 
-HEARD_HERE = "Voltkeeper heard the gateway itself at that time"
+HEARD_HERE = "Voltkeeper recorded the gateway itself at that time"
 
 
-class Messages:
+class Messages(ImportSink):
     """Sink of an import for the messages of one gateway."""
 
+    numbers = "messages"
     _recorded: LazyRanges
-    _checkpoint: Checkpoint
 
     def __init__(self, options: ImportOptions) -> None:
         self._gateway = options.gateway
@@ -39,16 +39,6 @@ class Messages:
     def prepare(self, connection: sqlite3.Connection) -> None:
         """Look up what Voltkeeper heard itself."""
         self._recorded = LazyRanges(lambda: heard_ranges(connection, self._gateway))
-
-    def begin(self, connection: sqlite3.Connection, checkpoint: Checkpoint, number: int) -> None:
-        """Reserve ids for so many rows."""
-        self._checkpoint = checkpoint
-        reserve_ids(connection, checkpoint, "messages", number)
-
-    def resume(self, checkpoint: Checkpoint) -> None:
-        """Go on with the ids of an import that was interrupted."""
-        self._checkpoint = checkpoint
-        self._history.resumed = True
 
     def absorb(self, record: Record, is_new: bool) -> str | None:
         """Take a message; the reason why it is skipped, or None."""
@@ -62,7 +52,7 @@ class Messages:
 
     def write(self, connection: sqlite3.Connection) -> set[str]:
         """Write what the store holds."""
-        return self._history.save(connection, self._checkpoint)
+        return self._history.save(connection, self.checkpoint)
 
     def committed(self) -> None:
         """Forget what is in the file."""
@@ -70,7 +60,7 @@ class Messages:
 
     def discard(self) -> None:
         """Keep what was learned, write nothing."""
-        self._history.discard()
+        self._history.discard(self.resumed)
 
     def finish(self, connection: sqlite3.Connection) -> None:
         """Merge the nodes and sensors as the end of the file leaves them."""
@@ -85,34 +75,38 @@ class History(Store):
             migrations.apply(Database(memory))
             super().__init__(memory, timezone)
         self.unmerged: dict[RowState, None] = {}  # nodes and sensors to be merged at the end of the file
-        # Also those of rows that are stored: the run before this one did not come so far.
-        self.resumed = False
 
     def save(self, connection: sqlite3.Connection, checkpoint: Checkpoint) -> set[str]:
         """Write what is pending, with ids of the checkpoint; returns the topics that changed."""
         self._collect_interval_stats()
         topics = self._save_states(connection)
-        rows = [self._messages[start : start + MESSAGE] for start in range(0, len(self._messages), MESSAGE)]
+        rows = [
+            self._pending.messages[start : start + MESSAGE]
+            for start in range(0, len(self._pending.messages), MESSAGE)
+        ]
         ids = checkpoint.take_ids(len(rows))
         for insert, values, positions in (
-            (MESSAGES, self._messages, range(len(rows))),
-            (READINGS, self._readings, self._reading_positions),
-            (BATTERY_LEVELS, self._battery_levels, self._level_positions),
+            (MESSAGES, self._pending.messages, range(len(rows))),
+            (READINGS, self._pending.readings, self._reading_positions),
+            (BATTERY_LEVELS, self._pending.battery_levels, self._level_positions),
         ):
             if values:
                 insert.numbered(connection, values, [ids[position] for position in positions])
                 topics.add(insert.table)
         hours = [row for channel in self.channels.dirty for row in channel.hourly_rows()]
         connection.executemany(MERGE_HOURS, hours)
-        connection.executemany(MERGE_DAYS, self._daily)
+        connection.executemany(MERGE_DAYS, self._pending.daily)
         if rows:
-            self._save_gateway(connection, rows)
+            gateway, times = int(rows[0][1] or 0), [str(row[0]) for row in rows]
+            node = self.nodes.get(256 * gateway)
+            save_gateway_heard(
+                connection, gateway, min(times), max(times), node.protocol_version if node else None
+            )
         return topics
 
     def _save_states(self, connection: sqlite3.Connection) -> set[str]:
-        totals: dict[ChannelState, int] = {}
-        for channel in self.channels.dirty:
-            totals[channel] = channel.readings
+        totals = {channel: channel.readings for channel in self.channels.dirty}
+        for channel in totals:
             channel.readings = sum(sums.count for sums in channel.hours.values())
         dirty = (*self.nodes.dirty, *self.sensors.dirty, *self.channels.dirty)
         topics = save_states(connection, dirty, dated=True)
@@ -121,19 +115,16 @@ class History(Store):
             channel.readings = total
         return topics
 
-    def _save_gateway(self, connection: sqlite3.Connection, rows: list[list[Value]]) -> None:
-        gateway = int(rows[0][1] or 0)
-        times = [str(row[0]) for row in rows]
-        node = self.nodes.get(256 * gateway)
-        version = node.protocol_version if node is not None else None
-        save_gateway_heard(connection, gateway, min(times), max(times), version)
-
     def _merge_at_end(self) -> None:
         self.unmerged |= dict.fromkeys((*self.nodes.dirty, *self.sensors.dirty))
 
-    def discard(self) -> None:
-        """Drop the rows that are pending."""
-        if self.resumed:
+    def discard(self, resumed: bool) -> None:
+        """Drop the rows that are pending.
+
+        What they say of nodes and sensors counts where the import is `resumed`: the run before did not come
+        so far.
+        """
+        if resumed:
             self._merge_at_end()
         self._collect_interval_stats()
         self.committed()
@@ -152,7 +143,7 @@ class History(Store):
     def _apply_message(
         self, route: MessageRoute, at: str, monotonic: float, header: Header, payload: str, position: int
     ) -> None:
-        levels = len(self._battery_levels)
+        levels = len(self._pending.battery_levels)
         super()._apply_message(route, at, monotonic, header, payload, position)
-        if len(self._battery_levels) > levels:
+        if len(self._pending.battery_levels) > levels:
             self._level_positions.append(position)

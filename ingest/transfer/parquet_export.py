@@ -13,14 +13,15 @@ What the site has deleted stays in the files.
 """
 
 import json
-import os
 import re
 import sqlite3
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple, NotRequired, TypedDict
 
+from ingest.db.files import sync
 from ingest.db.reserved_ids import HOLDERS
 from ingest.transfer.parquet_writer import ParquetWriter
 from ingest.transfer.stream_import import ProgressBar
@@ -53,6 +54,7 @@ CURRENT = (
     "ota_updates",
 )
 RANGE_ROWS = 100_000  # rows that are turned into files at a time
+LOWEST, HIGHEST = -(1 << 63), (1 << 63) - 1  # below and above all ids
 PART = re.compile(r"\.(-?\d+)-(-?\d+)\.parquet$")
 
 IdRange = list[int]  # [first, last], as JSON keeps it
@@ -94,9 +96,7 @@ class Export:
             table: state.pop(table, {}) for table in SUMMED
         }  # table -> day -> what changes with it
         self._history: dict[str, HistoryState] = state
-        self._column_types: dict[str, dict[str, str]] = {}
-        self._parts_of: dict[str, list[Part]] = {}
-        self.rows: dict[str, int] = {}  # table -> rows written in this run
+        self.rows: Counter[str] = Counter()  # table -> rows written in this run
         self.notes: list[str] = []  # what people should know of it
 
     def run(self, bar: ProgressBar) -> None:
@@ -106,7 +106,7 @@ class Export:
         held = {row[0] for row in self._db.execute("select name from sqlite_master where type = 'table'")}
         history = [table for table in HISTORY if table in held]
         self._check_history(history)
-        with bar(length=sum(map(self._left, history)), label="rows") as progress:
+        with bar(length=sum(map(self._left, history)), label="Exporting") as progress:
             for table in history:
                 for number in self._write_history(table):
                     progress.update(number)
@@ -149,15 +149,14 @@ class Export:
 
     def _left(self, table: str) -> int:
         ranges = self._history[table]["stretches"]
-        above = f"where id > {ranges[-1][1]}" if ranges else ""
-        number: int = self._db.execute(f"select count(*) from {table} {above}").fetchone()[0]
-        return number
+        last = ranges[-1][1] if ranges else LOWEST
+        return int(self._db.execute(f"select count(*) from {table} where id > ?", (last,)).fetchone()[0])
 
     def _write_history(self, table: str) -> Iterator[int]:
         """Write range by range; yields how many rows each has."""
-        state = self._history[table]
+        state, parts = self._history[table], self._find_parts(table)
         while (found := self._next_range(table, state["stretches"])) is not None:
-            yield self._write_range(table, state, *found)
+            yield self._write_range(table, state, parts, *found)
             state["stretches"] = join([*state["stretches"], found])
             state["top_at"] = self._time(table, state["stretches"][-1][1])
             self._save()
@@ -169,73 +168,62 @@ class Export:
         row = self._db.execute(f"select {HISTORY[table]} from {table} where id = ?", (number,)).fetchone()
         return row[0] if row else None
 
-    def _reserved(self, table: str) -> list[IdRange]:
+    def _reserved(self, table: str) -> list[tuple[int, int]]:
         """Ranges of ids that an import has yet to fill."""
-        rows = self._db.execute(
+        return self._db.execute(
             "select next_id, last_id from imports "
             "where finished_at is null and next_id <= last_id and numbers = ?",
             (HOLDERS.get(table),),
-        )
-        return [list(row) for row in rows]
+        ).fetchall()
 
     def _next_range(self, table: str, ranges: list[IdRange]) -> IdRange | None:
         """The first rows in a gap between, before or behind what is exported: imports fill in older ids."""
         self._db.execute("begin")  # one snapshot of what is reserved and of what is there
-        try:
-            return self._first_rows(table, join([*ranges, *self._reserved(table)]))
-        finally:
-            self._db.commit()
-
-    def _first_rows(self, table: str, taken: list[IdRange]) -> IdRange | None:
-        edges = [None, *(edge for found in taken for edge in found), None]
-        for below, above in zip(edges[::2], edges[1::2], strict=True):
-            conditions = [f"id > {below}"] if below is not None else []
-            conditions += [f"id < {above}"] if above is not None else []
-            where = f"where {' and '.join(conditions)}" if conditions else ""
-            rows = f"select id from {table} {where} order by id limit {self._range_rows}"
-            first, last = self._db.execute(f"select min(id), max(id) from ({rows})").fetchone()
-            if first is not None:
-                return [first, last]
+        with self._db:
+            taken = join([*ranges, *self._reserved(table)])
+            edges = [LOWEST, *(edge for found in taken for edge in found), HIGHEST]
+            for below, above in zip(edges[::2], edges[1::2], strict=True):
+                first, last = self._db.execute(
+                    "select min(id), max(id) from "
+                    f"(select id from {table} where id > ? and id < ? order by id limit ?)",
+                    (below, above, self._range_rows),
+                ).fetchone()
+                if first is not None:
+                    return [first, last]
         return None
 
-    def _write_range(self, table: str, state: HistoryState, first: int, last: int) -> int:
+    def _write_range(self, table: str, state: HistoryState, parts: list[Part], first: int, last: int) -> int:
         """Write the rows of a range, by day, that stand in no file yet. Returns how many rows it has."""
         column = HISTORY[table]
-        files = [part.path for part in self._parts(table) if part.first <= last and part.last >= first]
-        exported: dict[int, str] = {}
-        if files:
-            exported = dict(self._writer.read(files, column, self._types(table)[column], first, last))
+        files = [part.path for part in parts if part.first <= last and part.last >= first]
+        type = self._types(table)[column]
+        exported = dict(self._writer.read(files, column, type, first, last)) if files else {}
+        before = None if files else state.get("before")
+        days: defaultdict[str, list[int]] = defaultdict(list)
         self._db.execute("begin")  # what is deleted meanwhile is there to the end
-        try:
+        with self._db:
             rows = self._db.execute(
                 f"select id, {column} from {table} where id between ? and ?", (first, last)
             ).fetchall()
-            before = state.get("before") if not files else None
-            new = [(number, at) for number, at in rows if not _is_exported(number, at, exported, before)]
-            days: dict[str, list[int]] = {}
-            for number, at in new:
-                days.setdefault(at[:10], []).append(number)
-            for day, numbers in sorted(days.items()):
-                self._write_part(table, day, first, last, numbers)
-        finally:
-            self._db.commit()
+            for number, at in rows:
+                if not _is_exported(number, at, exported, before):
+                    days[at[:10]].append(number)
+            parts += [self._write_part(table, day, first, last, ids) for day, ids in sorted(days.items())]
         state["last_at"] = max([state["last_at"], *(at for _, at in rows)])
         return len(rows)
 
-    def _write_part(self, table: str, day: str, first: int, last: int, numbers: list[int]) -> None:
+    def _write_part(self, table: str, day: str, first: int, last: int, ids: list[int]) -> Part:
         names = (self._file(table, day, f".{n}.{first}-{last}") for n in count(1))
         path = next(path for path in names if not path.exists())
         chosen = f"select * from {table} where id in (select value from json_each(?)) order by id"
-        self._write(path, table, chosen, json.dumps(numbers))
-        self._parts(table).append(Part(first, last, path))
+        self._write(path, table, chosen, json.dumps(ids))
+        return Part(first, last, path)
 
-    def _parts(self, table: str) -> list[Part]:
+    def _find_parts(self, table: str) -> list[Part]:
         """The files of a table."""
-        if table not in self._parts_of:
-            found = self._folder.glob(f"table={table}/day=*/part-{self._house}.*.parquet")
-            named = ((PART.search(path.name), path) for path in found)
-            self._parts_of[table] = [Part(int(name[1]), int(name[2]), path) for name, path in named if name]
-        return self._parts_of[table]
+        found = self._folder.glob(f"table={table}/day=*/part-{self._house}.*.parquet")
+        named = ((PART.search(path.name), path) for path in found)
+        return [Part(int(name[1]), int(name[2]), path) for name, path in named if name]
 
     # Sums.
 
@@ -266,13 +254,10 @@ class Export:
         rows = self._db.execute(select, parameters)
         written = self._writer.write(half, self._house, rows, self._types(table), old, keep)
         rename_synced(half, path)
-        self.rows[table] = self.rows.get(table, 0) + written
+        self.rows[table] += written
 
     def _types(self, table: str) -> dict[str, str]:
-        if table not in self._column_types:
-            columns = self._db.execute(f"pragma table_info({table})")
-            self._column_types[table] = {row[1]: row[2].lower() for row in columns}
-        return self._column_types[table]
+        return {row[1]: row[2].lower() for row in self._db.execute(f"pragma table_info({table})")}
 
     def _save(self) -> None:
         half = self._path.with_name(f"{self._path.name}.half")
@@ -285,25 +270,18 @@ def _is_exported(
     number: int, at: str, exported: dict[int, str], before: tuple[list[IdRange], str] | None
 ) -> bool:
     """True for a row that stands in a file, or did so before the files were taken away."""
-    if exported.get(number) == at:
-        return True
-    if before is None:
-        return False
-    ranges, last_at = before
-    return at <= last_at and any(first <= number <= last for first, last in ranges)
+    ranges, last_at = before or ([], "")
+    return exported.get(number) == at or (
+        at <= last_at and any(first <= number <= last for first, last in ranges)
+    )
 
 
 def rename_synced(half: Path, path: Path) -> None:
     """Give a file its name once its bytes are on the disk."""
-    with half.open("rb") as file:
-        os.fsync(file.fileno())
+    sync(half)
     half.replace(path)
-    for place in (path.parent, path.parent.parent):  # the folder may be new, too
-        folder = os.open(place, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    sync(path.parent)
+    sync(path.parent.parent)  # the folder may be new, too
 
 
 def join(ranges: Sequence[Sequence[int]]) -> list[IdRange]:

@@ -5,6 +5,7 @@ It is optional (`pip install 'voltkeeper[export]'`): there is no wheel of it for
 
 import json
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from sqlite3 import Cursor
 from types import ModuleType
@@ -23,11 +24,9 @@ MISSING = (
 def need_duckdb() -> ModuleType:
     """The module. Raises TransferError, whose message is how to install it."""
     try:
-        import duckdb  # optional, and slow to load
+        return import_module("duckdb")  # optional, and slow to load
     except ImportError as error:
         raise TransferError(MISSING) from error
-    module: ModuleType = duckdb
-    return module
 
 
 class ParquetWriter:
@@ -87,13 +86,11 @@ class ParquetWriter:
     ) -> list[tuple[int, str]]:
         """(id, time as SQLite has it) of the rows of these files with such ids."""
         time = f"strftime(\"{column}\", '%Y-%m-%dT%H:%M:%S.%gZ')" if _is_time(column, type) else f'"{column}"'
-        select = f"select id, {time} from {_files(paths)} where id between {first} and {last}"
-        rows: list[tuple[int, str]] = self._run(select).fetchall()
-        return rows
+        return self._run(f"select id, {time} from {_files(paths)} where id between {first} and {last}")
 
-    def _run(self, sql: str) -> Any:  # duckdb carries no types
+    def _run(self, sql: str) -> list[Any]:  # Any: duckdb carries no types
         try:
-            return self._duck.execute(sql)
+            return list(self._duck.execute(sql).fetchall())
         except need_duckdb().Error as error:
             raise TransferError(f"DuckDB stopped: {error}") from error
 

@@ -31,7 +31,9 @@ HOURS = """select hour_at from ups_samples_hourly h where ups = ?1 and hour_at >
 and hour_at < (select min(sampled_at) from ups_samples where ups = ?1)
 and samples > (select count(*) from ups_samples where ups = ?1 and sampled_at >= h.hour_at
   and sampled_at < strftime('%Y-%m-%dT%H:%M:%fZ', h.hour_at, '+1 hour')) order by 1"""
-IS_READ = "select 1 from ingest_status where source = ? and state <> 'stopped' and heartbeat_at > ?"
+IS_READ = "select 1 from ingest_status where state <> 'stopped' and heartbeat_at > ? and source = "
+GATEWAY_IS_READ = f"{IS_READ} (select name from gateways where id = ?)"
+UPS_IS_READ = f"{IS_READ} (select source from ups where id = ?)"
 
 
 class RecordedRange(NamedTuple):
@@ -50,8 +52,7 @@ def heard_ranges(connection: Connection, gateway: int) -> list[RecordedRange]:
         RecordedRange(format_utc(parse_utc(start) - SLACK_S), format_utc(parse_utc(end) + SLACK_S))
         for start, end in _join([*connection.execute(READINGS, (*channels, first)), *buckets])
     ]
-    (name,) = connection.execute("select name from gateways where id = ?", (gateway,)).fetchone()
-    return _with_open_end(connection, ranges, name)
+    return _with_open_end(connection, ranges, GATEWAY_IS_READ, gateway)
 
 
 def sampled_ranges(connection: Connection, ups: int, checkpoint: Checkpoint) -> list[RecordedRange]:
@@ -59,23 +60,16 @@ def sampled_ranges(connection: Connection, ups: int, checkpoint: Checkpoint) -> 
 
     Where they are pruned, of the hours that they were summed up to.
     """
-    hours = connection.execute(HOURS, (ups, checkpoint.last_at or "")).fetchall()
+    hours = connection.execute(HOURS, (ups, checkpoint.last_at or ""))
     old = [(start, format_utc(parse_utc(start) + HOUR_S)) for (start,) in hours]
     reserved = (checkpoint.first_id, checkpoint.last_id)
     samples = connection.execute(SAMPLES, (ups, checkpoint.after_at or "", *reserved))
-    return _with_open_end(connection, _join([*old, *samples]), _source(connection, ups))
+    return _with_open_end(connection, _join([*old, *samples]), UPS_IS_READ, ups)
 
 
 def unimported_sample_ranges(connection: Connection, ups: int) -> list[RecordedRange]:
     """Ranges of samples of this UPS that came with no import at all."""
-    return _with_open_end(
-        connection, _join(connection.execute(NOT_IMPORTED, (ups,))), _source(connection, ups)
-    )
-
-
-def _source(connection: Connection, ups: int) -> str:
-    source: str = connection.execute("select source from ups where id = ?", (ups,)).fetchone()[0]
-    return source
+    return _with_open_end(connection, _join(connection.execute(NOT_IMPORTED, (ups,))), UPS_IS_READ, ups)
 
 
 class LazyRanges:
@@ -106,12 +100,13 @@ def _join(buckets: Iterable[tuple[str, str]]) -> list[RecordedRange]:
     return ranges
 
 
-def _with_open_end(connection: Connection, ranges: list[RecordedRange], source: str) -> list[RecordedRange]:
-    """The last range has no end while the reader of this source is alive and has just recorded something."""
+def _with_open_end(
+    connection: Connection, ranges: list[RecordedRange], is_read: str, number: int
+) -> list[RecordedRange]:
+    """The last range has no end while its reader is alive and has just recorded something."""
     now = time.time()
-    if not ranges or ranges[-1].end <= format_utc(now - GAP_S):
-        return ranges
-    if connection.execute(IS_READ, (source, format_utc(now - LATE_S))).fetchone():
+    is_fresh = bool(ranges) and ranges[-1].end > format_utc(now - GAP_S)
+    if is_fresh and connection.execute(is_read, (format_utc(now - LATE_S), number)).fetchone():
         ranges[-1] = RecordedRange(ranges[-1].start, NO_END)
     return ranges
 

@@ -1,15 +1,16 @@
 """Samples of UPSes from another program as our rows, with the hourly figures that ingest would have kept."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from sqlite3 import Connection
 from statistics import median
 
 from ingest.db.bulk_insert import Value
 from ingest.db.time import LocalTime, format_utc
-from ingest.transfer.checkpoint import Checkpoint, reserve_ids
 from ingest.transfer.recorded_ranges import LazyRanges, contains, overlaps, sampled_ranges
 from ingest.transfer.records import ImportOptions, Item, Record, Sample
+from ingest.transfer.sink import ImportSink
 from ingest.transfer.ups_match import find_ups
 from ingest.ups.energy import EnergyMeter, Observation
 from ingest.ups.figures import FIGURES, find_identity
@@ -33,31 +34,37 @@ realpower_nominal = coalesce(realpower_nominal, :realpower), power_nominal = coa
 where id = :id"""
 
 
+@dataclass
 class _Ups:
     """One UPS of the file."""
 
-    def __init__(self, number: int, meter: EnergyMeter, interval_s: float, recorded: LazyRanges) -> None:
-        self.number, self.meter, self.interval_s, self.recorded = number, meter, interval_s, recorded
-        self.last: float | None = None
-        self.hours: dict[str, UpsHour] = {}  # since the last commit: what is to be added to those of the file
-        self.known: dict[str, Value] = {}
+    number: int
+    meter: EnergyMeter
+    interval_s: float
+    recorded: LazyRanges
+    last: float | None = None
+    # Since the last commit: what is to be added to the hours of the file.
+    hours: dict[str, UpsHour] = field(default_factory=dict)
+    known: dict[str, Value] = field(default_factory=dict)
 
     def hour(self, hour_at: str) -> UpsHour:
         """The hour that begins then."""
-        if hour_at not in self.hours:
-            self.hours[hour_at] = UpsHour(hour_at)
-        return self.hours[hour_at]
+        return self.hours.setdefault(hour_at, UpsHour(hour_at))
 
     def learn(self, sample: Sample, rating: Rating) -> None:
         """Keep what a sample reports about the device itself."""
         at = format_utc(sample.at)
-        self.known |= {"realpower": rating.realpower, "power": rating.power}
-        self.known |= find_identity(sample.variables)
-        self.known.setdefault("first", at)
-        self.known |= {"last": at, "status": sample.status}
+        self.known |= {
+            "realpower": rating.realpower,
+            "power": rating.power,
+            **find_identity(sample.variables),
+            "first": self.known.get("first", at),
+            "last": at,
+            "status": sample.status,
+        }
 
 
-class Samples:
+class Samples(ImportSink):
     """Sink of an import for samples. `intervals`: the usual seconds between two of each UPS of the file.
 
     Nothing but the last sample is kept between two commits: an hour is read from the file when it is added
@@ -65,8 +72,8 @@ class Samples:
     not, and a running reader may add to the same hour.
     """
 
+    numbers = "ups_samples"
     _connection: Connection
-    _checkpoint: Checkpoint
 
     def __init__(self, options: ImportOptions, intervals: Mapping[str, float]) -> None:
         self._options, self._intervals = options, intervals
@@ -79,26 +86,16 @@ class Samples:
         """Keep the connection: each UPS is looked up when its first sample comes."""
         self._connection = connection
 
-    def begin(self, connection: Connection, checkpoint: Checkpoint, number: int) -> None:
-        """Reserve ids for so many rows."""
-        self._checkpoint = checkpoint
-        reserve_ids(connection, checkpoint, "ups_samples", number)
-
-    def resume(self, checkpoint: Checkpoint) -> None:
-        """Go on with the ids of an import that was interrupted."""
-        self._checkpoint = checkpoint
-
     def absorb(self, record: Record, is_new: bool) -> str | None:
         """Take a sample; the reason why it is skipped, or None."""
         assert isinstance(record, Sample)
         ups = self._upses.get(record.ups) or self._add_ups(record.ups)
-        before = ups.last
-        if before is not None and record.at <= before:
+        if ups.last is not None and record.at <= ups.last:
             return ORDER
-        ups.last = record.at
         recorded = ups.recorded.at(record.at)
-        if before is not None and overlaps(recorded, before, record.at):
+        if ups.last is not None and overlaps(recorded, ups.last, record.at):
             ups.meter.reset()  # that time is covered already, or a part of it
+        ups.last = record.at
         if contains(recorded, record.at):
             return SAMPLED_HERE
         figures, watts, rule, rating, _ = measure(record.variables)
@@ -116,22 +113,22 @@ class Samples:
 
     def _add_ups(self, name: str) -> _Ups:
         number = find_ups(self._connection, name, self._options)
-        recorded = LazyRanges(lambda: sampled_ranges(self._connection, number, self._checkpoint))
-        interval_s = self._intervals.get(name, USUAL_S)
-        ups = self._upses[name] = _Ups(number, EnergyMeter(self._hour_at), interval_s, recorded)
+        recorded = LazyRanges(lambda: sampled_ranges(self._connection, number, self.checkpoint))
+        ups = _Ups(number, EnergyMeter(self._hour_at), self._intervals.get(name, USUAL_S), recorded)
+        self._upses[name] = ups
         return ups
 
     def write(self, connection: Connection) -> set[str]:
         """Write samples, hours and what is known of each UPS."""
         for ups in self._upses.values():  # before the samples: what the file has of them is looked up
             hours = [
-                UpsHour.load(connection, ups.number, hour_at).merged(hour)
+                UpsHour.load(connection, ups.number, hour_at).merged(hour).values(ups.number)
                 for hour_at, hour in ups.hours.items()
             ]
-            connection.executemany(UPSERT_HOUR, [hour.values(ups.number) for hour in hours])
+            connection.executemany(UPSERT_HOUR, hours)
             if ups.known:
                 connection.execute(KNOWN, {**ups.known, "id": ups.number})
-        ids = self._checkpoint.take_ids(len(self._rows) // SAMPLES.width)
+        ids = self.checkpoint.take_ids(len(self._rows) // SAMPLES.width)
         SAMPLES.numbered(connection, self._rows, ids)
         return {"ups", "ups_samples"}
 
@@ -140,12 +137,6 @@ class Samples:
         self._rows = []
         for ups in self._upses.values():
             ups.hours, ups.known = {}, {}
-
-    def discard(self) -> None:
-        """Only new samples leave anything behind."""
-
-    def finish(self, connection: Connection) -> None:
-        """Each commit wrote all that there is."""
 
 
 def find_intervals(items: Iterable[tuple[int, Item]]) -> dict[str, float]:

@@ -48,9 +48,10 @@ def _merged(kind: type[RowState], column: str) -> str:
         return f"min(coalesce({ours}, {theirs}), coalesce({theirs}, {ours}))"
     if column == "readings":
         return f"{ours} + {theirs}"
+    if column == "role":
+        return f"case when excluded.{time} >= coalesce({table}.{time}, '') then {theirs} else {ours} end"
     newer = f"coalesce(excluded.{time}, '') >= coalesce({table}.{time}, '')"
-    if column in EXACT or column == "role":
-        newer = newer if column in EXACT else f"excluded.{time} >= coalesce({table}.{time}, '')"
+    if column in EXACT:
         return f"case when {newer} then {theirs} else {ours} end"
     return f"case when {newer} then coalesce({theirs}, {ours}) else coalesce({ours}, {theirs}) end"
 
@@ -73,8 +74,7 @@ def save_states(connection: Connection, states: Iterable[RowState], dated: bool 
     A channel's `readings` are those that come in addition. `dated`: only what has a time of its own. The
     rest is to be filled in with what the file holds last, not first.
     """
-    topics = set()
-    held = list(states)
+    topics, held = set(), list(states)
     for kind, statement in STATEMENTS.items():
         names = kind.FIXED + kind.COLUMNS
         wanted = [not dated or name in kind.FIXED or name in DATED[kind] for name in names]

@@ -6,6 +6,7 @@ import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ class ImportStream(ABC):
         """True for what was not read up to the position `known` and the time `last_at` (UTC text)."""
 
 
+@dataclass
 class TextStream(ImportStream):
     """The lines of a file. A position is the offset behind a line, its mark the hash of all bytes before.
 
@@ -52,11 +54,11 @@ class TextStream(ImportStream):
     one that holds nothing. `head` is the number of lines before the first one that counts.
     """
 
-    def __init__(
-        self, path: Path, name: str, parser: Callable[[], Callable[[str], Item]], head: int = 0
-    ) -> None:
-        self.path, self.name, self._parser, self._head = path, name, parser, head
-        self._hash, self._start = hashlib.sha256(), 0
+    path: Path
+    name: str
+    parser: Callable[[], Callable[[str], Item]]
+    head: int = 0
+    _start: int = 0  # of the line that was yielded last
 
     def count(self) -> int:
         """Lines, and one that may be without an end."""
@@ -66,13 +68,11 @@ class TextStream(ImportStream):
     def items(self) -> Iterator[tuple[int, Item]]:
         """Yield the offset behind each line and what it holds."""
         self._hash = hashlib.sha256()
-        position, parse = 0, self._parser()
+        position, parse = 0, self.parser()
         with self.path.open("rb") as file:
             for number, raw in enumerate(file):
-                item = None
-                if number >= self._head:
-                    text = raw.decode(errors="backslashreplace").rstrip("\r\n")
-                    item = parse(text) if text.strip() else None
+                text = raw.decode(errors="backslashreplace").rstrip("\r\n")
+                item = parse_item(parse, text) if number >= self.head and text.strip() else None
                 if not raw.endswith(b"\n") and (item is None or isinstance(item, Skip)):
                     return  # the program that writes it is not done with this line
                 self._start, position = position, position + len(raw)
@@ -120,27 +120,24 @@ class TableStream(ImportStream):
     ) -> None:
         self._source, self.name, self._select, self._parser = source, name, select, parser
         self._time, self._at = time, at
-        self._kept: dict[
-            int, tuple[Row, ...]
-        ] = {}  # power of two -> the last two rows whose number it divides
         self._end = source.execute(f"select max(id) from ({select})").fetchone()[0] or 0
 
     def count(self) -> int:
         """Rows up to the last one that was there when the import began."""
-        number: int = self._source.execute(
-            f"select count(*) from ({self._select} where id <= ?)", (self._end,)
-        ).fetchone()[0]
-        return number
+        counted = self._source.execute(f"select count(*) from ({self._select} where id <= ?)", (self._end,))
+        return int(counted.fetchone()[0])
 
     def items(self) -> Iterator[tuple[int, Item]]:
         """Yield the id of each row and what it holds."""
-        self._kept, parse = {}, self._parser()
+        parse = self._parser()
+        # Power of two -> the last two rows whose number it divides.
+        self._kept: dict[int, tuple[Row, ...]] = {}
         for number, row in enumerate(self._rows()):
             for power in POWERS:
                 if number % power:
                     break
                 self._kept[power] = (*self._kept.get(power, ())[-1:], row)
-            yield row[0], parse(*row[1:])
+            yield row[0], parse_item(parse, *row[1:])
 
     def _rows(self) -> Iterator[Row]:
         last = -(1 << 63)
@@ -159,9 +156,8 @@ class TableStream(ImportStream):
 
     def mark(self) -> str:
         """The hashes of several rows."""
-        return json.dumps(
-            sorted({row[0]: _hash(row) for rows in self._kept.values() for row in rows}.items())
-        )
+        hashes = {row[0]: _hash(row) for rows in self._kept.values() for row in rows}
+        return json.dumps(sorted(hashes.items()))
 
     def proves(self, position: int, mark: str, last_at: str | None) -> bool:
         """True where a row of the mark is left, or where all that the program has left is newer."""
@@ -190,6 +186,14 @@ class TableStream(ImportStream):
         )
 
 
+def parse_item(parse: Callable[..., Item], *values: object) -> Item:
+    """What a line or row holds; a Skip where `parse` raises ValueError, which its time alone can cause."""
+    try:
+        return parse(*values)
+    except ValueError:
+        return Skip("its time cannot be read")
+
+
 def _hash(row: Row) -> str:
     return hashlib.sha256(repr(row).encode()).hexdigest()[:16]
 
@@ -216,8 +220,8 @@ def open_source(path: Path) -> sqlite3.Connection:
 
 def tables_of(source: sqlite3.Connection) -> dict[str, set[str]]:
     """Table -> names of its columns."""
-    names = [row[0] for row in source.execute("select name from sqlite_master where type = 'table'")]
-    return {name: {row[1] for row in source.execute(f'pragma table_info("{name}")')} for name in names}
+    names = source.execute("select name from sqlite_master where type = 'table'").fetchall()
+    return {name: {row[1] for row in source.execute(f'pragma table_info("{name}")')} for (name,) in names}
 
 
 def peek_tables(path: Path) -> dict[str, set[str]]:

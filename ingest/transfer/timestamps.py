@@ -19,9 +19,9 @@ class TimestampParser:
         self._zone = ZoneInfo(timezone)
         self._last = float("-inf")
 
-    def parse(self, text: str) -> float:
-        """Unix seconds of a text. Raises ValueError for what is no time."""
-        text = text.strip()
+    def parse(self, text: object) -> float:
+        """Unix seconds of a text. Raises ValueError for what is no time, and for what is no text."""
+        text = text.strip() if isinstance(text, str) else ""
         if UNIX.fullmatch(text):
             return float(text)
         return self.seconds(datetime.fromisoformat(text.replace(",", ".")))

@@ -26,7 +26,7 @@ COMMANDS = {  # NUT's docs/nut-names.txt and data/cmdvartab; n is the number of 
     "beeper.off": "Turn the beeper off",
     "bypass.start": "Go to bypass",
     "bypass.stop": "Leave bypass",
-    "reset.input.minmax": "Forget the lowest and highest input voltage",
+    "reset.input.minmax": "Reset the lowest and highest input voltage",
     "reset.watchdog": "Restart the watchdog, which restarts the UPS when it runs out",
     "load.off": "Turn the load off at once",
     "load.off.delay": "Turn the load off after its delay",
@@ -35,7 +35,7 @@ COMMANDS = {  # NUT's docs/nut-names.txt and data/cmdvartab; n is the number of 
     "load.cycle": "Turn the load off and on again",
     "shutdown.default": "Shut down as its driver does",
     "shutdown.return": "Turn the load off, and on when mains are back",
-    "shutdown.stayoff": "Turn the load off for good",
+    "shutdown.stayoff": "Turn the load off and keep it off",
     "shutdown.stop": "Stop a shutdown that is under way",
     "shutdown.reboot": "Turn the load off for a moment",
     "shutdown.reboot.graceful": "Turn the load off for a moment, after its delay",
@@ -54,8 +54,8 @@ COMMANDS = {  # NUT's docs/nut-names.txt and data/cmdvartab; n is the number of 
     "experimental.must.reset": "Reset the inverter",
 }
 
-POWER_RISK = "it takes the power from what this UPS feeds"
-BATTERY_RISK = "the battery is run down: an outage soon after meets an empty one"
+POWER_RISK = "it cuts the power of the load"
+BATTERY_RISK = "the battery is discharged: an outage soon afterwards finds it empty"
 BYPASS_RISK = "on bypass nothing is protected"
 DRIVER_RISK = "this UPS is not monitored while its driver is gone"
 

@@ -28,7 +28,7 @@ values (?, 'ups_order_sent', ?, ?, ?)"""
 CLOCK_TOLERANCE_S = 5.0  # a clock that was set back by more than this makes an order one of the future
 MAX_LIFETIME_S = 60.0  # whatever `expires_at` says
 INTERRUPTED = "ingest ended before an answer came: whether the UPS did it is not known; it is not sent again"
-EXPIRED = "expired: ingest did not run, or its machine was started anew"
+EXPIRED = "expired: ingest did not run, or its machine was restarted"
 
 
 @dataclass(frozen=True)

@@ -169,9 +169,9 @@ class SourceReader(threading.Thread, ABC):
                     self._wait(backoff.next_s())
                 polled = False
             except Exception:
-                log.exception("%s: reading fails; starting it anew", self.source)
+                log.exception("%s: reading failed; restarting it", self.source)
                 self._close()
-                self.health.fail("lost", "an error of the program, see the log")
+                self.health.fail("lost", "internal error, see the log")
                 self._wait(self.poll_s)
         for state in self._states.values():
             self._emit_coalesced(state)

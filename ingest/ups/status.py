@@ -17,7 +17,7 @@ class StatusWord(NamedTuple):
 # TRIM 9, BYPASS 8, BOOST 7, RB 6, FSD 3, OVER 2, HB 2, HE 1, CAL 1. The others are set by drivers of NUT 2.8.
 STATUS = {
     "ALARM": StatusWord("alarm", Severity.WARNING),
-    "FSD": StatusWord("shutting down on order", Severity.CRITICAL),
+    "FSD": StatusWord("forced shutdown", Severity.CRITICAL),
     "SD": StatusWord("shutting down", Severity.CRITICAL),
     "OL": StatusWord("on mains"),
     "!OL": StatusWord("not on mains", Severity.WARNING),
@@ -38,8 +38,8 @@ STATUS = {
     "OVER": StatusWord("overloaded", Severity.CRITICAL),
     "OVERHEAT": StatusWord("too hot", Severity.WARNING),
     "COMMFAULT": StatusWord("no contact with the device", Severity.WARNING),
-    "TRIM": StatusWord("lowering the mains voltage"),
-    "BOOST": StatusWord("raising the mains voltage"),
+    "TRIM": StatusWord("trimming the input voltage"),
+    "BOOST": StatusWord("boosting the input voltage"),
     "ECO": StatusWord("saving energy"),
     "HE": StatusWord("saving energy"),
     "WAIT": StatusWord("no data yet"),

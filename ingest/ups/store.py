@@ -238,7 +238,7 @@ class UpsStore:
             elif verb == UPDATED and event.event == "ALARM" and event.complete:
                 log.warning("%s", text)  # its text has come, or another one
             elif verb == CLOSED and event.ended is not None:
-                log.info("%s: %s is over after %.0f s", ups.name, event.event, event.ended - event.started)
+                log.info("%s: %s ended after %.0f s", ups.name, event.event, event.ended - event.started)
 
     # Step two: memory into the open transaction.
 

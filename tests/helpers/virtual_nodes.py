@@ -164,5 +164,6 @@ class LibraryNode(VirtualNode):
         self.updater.protocol = (3, 1) if block_size != BLOCK else protocol
         self.updater.block_size, self.updater.committed = block_size, committed
 
-    def on_reboot(self, text, child):
-        return super().on_reboot(text, child) if self.obeys_reboot else []
+    def on_reboot(self):
+        if self.obeys_reboot:
+            super().on_reboot()

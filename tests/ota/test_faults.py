@@ -339,7 +339,7 @@ def test_a_node_that_reports_no_whole_image():
     world.run(8)
     assert not any(line.startswith("7;255;4;") for _, line in world.sent)
     assert world.attention == [
-        (7, "the node reports no whole image (type 10, version 3): schedule an update")
+        (7, "the node reports no valid image (type 10, version 3): schedule an update")
     ]
     firmware = world.add_firmware(10, 3, pattern(1000))
     node.config[:] = [10, 3, 0, 0]

@@ -37,7 +37,7 @@ def test_the_page_shows_disk_space_jobs_retention_and_versions(maintained):
         "messages",
         "permanently",
         "30 days",
-        "Delete what is older",
+        "Delete rows older",
         "No prune has run yet",
         "1 unreadable line in the last day",
         "Datasette".lower(),

@@ -118,7 +118,7 @@ def test_a_day_of_23_or_25_hours(power, day, hours):
         sample for sample in house.samples["garage"] if midnight <= sample[0] <= midnight + hours * HOUR
     ]
     assert float(table(page, "energy")[3][1].split()[0]) == pytest.approx(integral(inside, 120)[0], rel=5e-3)
-    assert page.partition("By the hour")[2].partition("</svg>")[0].count("<title>") == hours
+    assert page.partition("By hour")[2].partition("</svg>")[0].count("<title>") == hours
     assert {row[3] for row in table(page, "availability")[1:]} == {"100 %"}
     assert {
         row["hours"]
@@ -229,7 +229,7 @@ def test_the_histogram_is_drawn_with_titles(power):
         ]
         heights = [float(height) for height in re.findall(r'class="s\d"[^>]* height="([\d.]+)"', figure)]
         assert max(heights) == 100 and f"of {sum(row['hours'] for row in found)} hours" in text_of(figure)
-    assert "Show as a table" in page and page.count('class="num">–') > 0
+    assert "Show as table" in page and page.count('class="num">–') > 0
 
 
 def test_bins_without_an_hour_are_shown_empty():

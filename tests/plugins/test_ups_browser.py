@@ -108,7 +108,7 @@ def test_power_off_commands_are_confirmed_on_a_separate_page(demo, signed_in):
     page.until("!!document.querySelector('button[value=\"load.off\"]:enabled')", 30)
     page.press('button[value="load.off"]')
     page.until("document.querySelector('h1').innerText == 'Turn the load off at once?'")
-    assert "takes the power" in page.run("document.querySelector('.problem').innerText")
+    assert "cuts the power" in page.run("document.querySelector('.problem').innerText")
     page.press("main form button")
     assert page.run("location.pathname") == "/-/ups/commands"  # the checkbox is required
     page.press("main form input[type=checkbox]")

@@ -158,7 +158,7 @@ def test_a_setting_becomes_a_row(site):
             COMMANDS,
             {"ups": "rack@closet", "command": "load.off"},
             409,
-            "it takes the power from what this UPS feeds. Send confirm=1",
+            "it cuts the power of the load. Send confirm=1",
         ),
         (
             COMMANDS,
@@ -362,7 +362,9 @@ def test_a_repeated_order_is_refused_while_the_first_is_pending(site):
     fields = {"ups": "rack@closet", "command": QUICK}
     assert site.post(COMMANDS, json=fields, headers=bearer()).status_code == 201
     response = site.post(COMMANDS, json=fields, headers=bearer())
-    assert response.status_code == 409 and "Order 1 for the same is under way" in response.json()["errors"][0]
+    assert (
+        response.status_code == 409 and "Order 1 for the same is in progress" in response.json()["errors"][0]
+    )
     write(site, "update ups_orders set expires_at = '2026-01-01T00:00:00.000Z'")
     assert site.post(COMMANDS, json=fields, headers=bearer()).status_code == 201
 
@@ -380,17 +382,14 @@ def test_without_javascript_a_page_asks_for_confirmation(site):
     assert response.status_code == 302 and response.headers["location"] == "/ups/rack@closet"
     assert orders(site) == [(1, QUICK, None, None, "queued", "owner")]
     asked = site.page(f"{COMMANDS}?ups=rack@closet&command=load.off")
-    assert (
-        "Warning: it takes the power from what this UPS feeds." in asked
-        and 'name="confirm" value="1" required' in asked
-    )
+    assert "Warning: it cuts the power of the load." in asked and 'name="confirm" value="1" required' in asked
     asked = html.unescape(site.page(f"{SETTINGS}?ups=rack@closet&variable=input.transfer.low&value=170"))
     assert "Input: To battery below: 170?" in asked and "184\u202fV" in asked and "170\u202fV" in asked
     assert "is not in 160 to 184" in html.unescape(
         site.page(f"{SETTINGS}?ups=rack@closet&variable=input.transfer.low&value=1", 400)
     )
     answer = site.get(f"{COMMANDS}?ups=rack@closet&command=load.off").json()
-    assert answer["ok"] is True and answer["command"] == "load.off" and "takes the power" in answer["danger"]
+    assert answer["ok"] is True and answer["command"] == "load.off" and "cuts the power" in answer["danger"]
     assert site.get(f"{COMMANDS}?ups=rack@closet&command=nope").status_code == 403
     assert len(orders(site)) == 1
 

@@ -46,7 +46,7 @@ def test_help_names_every_command_and_loads_nothing_heavy():
     code = f"import sys, voltkeeper.cli; print({heavy} & set(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert loaded.stdout.strip() == "set()", loaded.stderr
-    assert "Exit codes: 0 right, 1 failed, 2 wrong usage." in shown
+    assert "Exit codes: 0 success, 1 failure, 2 wrong usage." in shown
     assert "..." not in shown.partition("Commands:")[2]
 
 

@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
@@ -20,10 +20,8 @@ from ingest.config.model import (
     Config,
     ConfigError,
     GatewaySettings,
-    Logging,
     MustSettings,
     NutServerSettings,
-    Web,
     load_with_secrets,
 )
 from ingest.db.connection import connect
@@ -50,7 +48,12 @@ LATE_PRUNE_S = 3 * 86_400
 LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
-Probe: TypeAlias = Callable[[], Finding]
+class Probe(NamedTuple):
+    """A source of the config, and how it is asked."""
+
+    what: str
+    source: GatewaySettings | NutServerSettings | MustSettings
+    ask: Callable[[], Finding]
 
 
 class CheckReport:
@@ -86,16 +89,18 @@ def run_check(
     config = _check_config(report, path, sources, port)
     if config is None:
         return 1
-    here = datetime.now(UTC).astimezone(ZoneInfo(config.timezone))
-    report.ok("timezone", f"{config.timezone}, where it is {here:%Y-%m-%d %H:%M}")
-    _check_database(report, config.database)
-    _check_retention(report, config)
-    _check_sources(report, config)
-    _check_orders(report, config)
-    _check_site(report, config.web)
-    _check_access(report, config)
-    _check_secrets(report, config)
-    _check_log(report, config.log)
+    for check in (
+        _check_timezone,
+        _check_database,
+        _check_retention,
+        _check_sources,
+        _check_orders,
+        _check_site,
+        _check_access,
+        _check_secrets,
+        _check_log,
+    ):
+        check(report, config)
     return 1 if report.failed else 0
 
 
@@ -112,13 +117,11 @@ def _check_config(report: CheckReport, path: str | None, sources: Sources, port:
     elif sources:
         report.ok("config", "no file: the options of the command line")
     else:
-        what = (
-            "the demo house, which `voltkeeper up` runs"
-            if config.demo
-            else "what `voltkeeper up --gateway` made"
-        )
+        demo, made = "the demo house, which `voltkeeper up` runs", "what `voltkeeper up --gateway` made"
         report.note(
-            "config", f"there is no config.yml; this is {what}. Copy config.example.yml to connect a gateway"
+            "config",
+            f"there is no config.yml; this is {demo if config.demo else made}. "
+            "Copy config.example.yml to connect a gateway",
         )
     return config
 
@@ -133,8 +136,13 @@ def sources_in(config: Config) -> str:
     return ", ".join(f"{what}: {count}" for what, count in counted if count or what == "gateways")
 
 
-def _check_database(report: CheckReport, path: Path) -> None:
-    what = f"database {path}"
+def _check_timezone(report: CheckReport, config: Config) -> None:
+    here = datetime.now(ZoneInfo(config.timezone))
+    report.ok("timezone", f"{config.timezone}, where it is {here:%Y-%m-%d %H:%M}")
+
+
+def _check_database(report: CheckReport, config: Config) -> None:
+    path, what = config.database, f"database {config.database}"
     folder = next(parent for parent in path.parents if parent.exists())
     if not os.access(folder, os.W_OK | os.X_OK):
         report.fail(what, f"the folder {folder} cannot be written: change its owner, or run as its owner")
@@ -170,9 +178,8 @@ def _quick_check(connection: sqlite3.Connection, path: Path) -> Finding:
         return Finding(True, f"{size}; no fault seen in {limit_s}, it is too large to check all of it")
     finally:
         connection.set_progress_handler(None, 0)
-    if result == "ok":
-        return Finding(True, f"whole, {size}")
-    return Finding(False, f"is damaged ({result}): restore a copy")
+    whole = result == "ok"
+    return Finding(whole, f"intact, {size}" if whole else f"is damaged ({result}): restore a copy")
 
 
 def _tables(connection: sqlite3.Connection) -> Finding:
@@ -195,10 +202,10 @@ def _check_retention(report: CheckReport, config: Config) -> None:
         return
     try:
         with closing(connect(config.database, readonly=True)) as connection:
-            pruned = connection.execute(
-                "select max(ended_at) from retention_runs where state = 'done'"
-            ).fetchone()[0]
-            made = connection.execute("select min(applied_at) from _sqlite_migrations").fetchone()[0]
+            pruned, made = connection.execute(
+                "select (select max(ended_at) from retention_runs where state = 'done'), "
+                "(select min(applied_at) from _sqlite_migrations)"
+            ).fetchone()
             rows = sum(item.rows for item in plan(connection, config.retention))
         passed = time.time() - parse_utc(pruned or made)
     except (sqlite3.Error, ValueError):
@@ -216,35 +223,29 @@ def _check_retention(report: CheckReport, config: Config) -> None:
 
 def _check_sources(report: CheckReport, config: Config) -> None:
     """Report what the readers know of their sources, and try those that nothing reads now."""
-    probes: list[tuple[str, GatewaySettings | NutServerSettings | MustSettings, Probe]] = [
-        (f"gateway {one.name}", one, partial(probe_gateway, one)) for one in config.gateways
-    ]
-    probes += [(f"NUT server {one.name}", one, partial(probe_nut, one)) for one in config.nut]
-    probes += [(f"EP20 {one.name}", one, partial(probe_must, one)) for one in config.must]
+    probes = (
+        *(Probe(f"gateway {one.name}", one, partial(probe_gateway, one)) for one in config.gateways),
+        *(Probe(f"NUT server {one.name}", one, partial(probe_nut, one)) for one in config.nut),
+        *(Probe(f"EP20 {one.name}", one, partial(probe_must, one)) for one in config.must),
+    )
     if not probes:
         report.note("sources", "none; name one under gateways:, nut: or must: in config.yml")
     try:
         known = read_sources(config.database)
     except sqlite3.Error:
         known = {}  # the database's own line reports what is wrong with it
-    read = {name: source for name, source in known.items() if source.alive}
-    with ThreadPoolExecutor(max(len(probes), 1)) as pool:
-        tried = {
-            one.name: pool.submit(_try, probe, config.demo)
-            for _, one, probe in probes
-            if one.name not in read
-        }
-    for what, one, _ in probes:
-        if one.name in tried:
-            report.add(f"{what} ({one.address})", tried[one.name].result())
-        else:
-            source = read[one.name]
+
+    def find(probe: Probe) -> tuple[str, Finding]:
+        source = known.get(probe.source.name)
+        if source is not None and source.alive:
             good = source.state == "connected" and not source.late and not source.faulty
-            report.add(f"{what} ({source.address})", Finding(good, describe_source(source)))
+            return source.address, Finding(good, describe_source(source))
+        idle = Finding(True, "part of the demo house, which does not run now")
+        return probe.source.address, idle if config.demo else probe.ask()
 
-
-def _try(probe: Probe, demo: bool) -> Finding:
-    return Finding(True, "part of the demo house, which does not run now") if demo else probe()
+    with ThreadPoolExecutor(max(len(probes), 1)) as pool:
+        for probe, (address, finding) in zip(probes, pool.map(find, probes), strict=True):
+            report.add(f"{probe.what} ({address})", finding)
 
 
 def _check_orders(report: CheckReport, config: Config) -> None:
@@ -254,7 +255,8 @@ def _check_orders(report: CheckReport, config: Config) -> None:
             report.add(f"orders to {server.name}", probe_orders(server, config.ups))
 
 
-def _check_site(report: CheckReport, web: Web) -> None:
+def _check_site(report: CheckReport, config: Config) -> None:
+    web = config.web
     what, url = f"site {web.host}:{web.port}", site_url(web.host, web.port)
     try:
         claim(web.host, web.port).close()
@@ -270,8 +272,10 @@ def _check_site(report: CheckReport, web: Web) -> None:
 
 def _check_access(report: CheckReport, config: Config) -> None:
     access = config.access
-    writers = [person.name for person in access.people if person.may]
-    writers += [token.name for token in access.tokens if token.may]
+    writers = [
+        *(person.name for person in access.people if person.may),
+        *(token.name for token in access.tokens if token.may),
+    ]
     reading = "open to anyone" if access.read == "anyone" else access.read
     if writers:
         report.ok("access", f"reading: {reading}; writing: {', '.join(writers)}")
@@ -300,9 +304,9 @@ def _check_secrets(report: CheckReport, config: Config) -> None:
         report.fail("secrets", f"the key that signs cookies can be read by others: chmod 600 {key}")
 
 
-def _check_log(report: CheckReport, log: Logging) -> None:
-    if log.file:
-        folder = next(parent for parent in log.file.parents if parent.exists())
-        target = log.file if log.file.exists() else folder
+def _check_log(report: CheckReport, config: Config) -> None:
+    file = config.log.file
+    if file:
+        target = next(path for path in (file, *file.parents) if path.exists())
         fault = "" if os.access(target, os.W_OK) else f" cannot be written: change the owner of {target}"
-        report.add("log", Finding(not fault, f"{log.file}{fault}"))
+        report.add("log", Finding(not fault, f"{file}{fault}"))

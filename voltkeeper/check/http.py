@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+REMEDY = "is this Voltkeeper's site?"
 PULSE = "/-/pulse.json"
 PAGES = (
     "/",
@@ -85,28 +86,23 @@ def fetch(url: str, timing: HttpTiming = TIMING) -> Answer:
             body, kind = response.read(), response.headers.get_content_type()
         fault = _body_fault(url, body, kind)
     except urllib.error.HTTPError as error:
-        fault = _http_fault(error)
+        fault = f"HTTP {error.code} {error.reason}; the log of the site has the reason"
+        if error.code in (401, 403):
+            fault = f"HTTP {error.code}: signing in is needed (access: {{read: signed-in}} in config.yml)"
     except http.client.HTTPException:
-        fault = "the answer is not HTTP: is this Voltkeeper's site?"
+        fault = f"the answer is not HTTP: {REMEDY}"
     except (OSError, ValueError) as error:
         fault = f"no answer: {getattr(error, 'reason', error)}"
     return Answer(fault, body, time.monotonic() - start)
 
 
-def _http_fault(error: urllib.error.HTTPError) -> str:
-    if error.code in (401, 403):
-        return f"HTTP {error.code}: signing in is needed (access: {{read: signed-in}} in config.yml)"
-    return f"HTTP {error.code} {error.reason}; the log of the site has the reason"
-
-
 def _body_fault(url: str, body: bytes, kind: str) -> str:
     if not url.split("?")[0].endswith(".json"):
-        page = b"<html" in body.lower()
-        return "" if page else f"answers with {kind}, not with a page: is this Voltkeeper's site?"
+        return "" if b"<html" in body.lower() else f"answers with {kind}, not with a page: {REMEDY}"
     try:
         values = json.loads(body)
     except ValueError:
-        return f"answers with {kind}, not with JSON: is this Voltkeeper's site?"
+        return f"answers with {kind}, not with JSON: {REMEDY}"
     if isinstance(values, dict) and (values.get("ok") is False or values.get("error")):
         return f"answers with an error: {values.get('error') or values.get('errors')}"
     return ""

@@ -16,7 +16,7 @@ from ingest.config.loader import nearest
 from ingest.config.model import GatewaySettings, MustSettings, NutServerSettings, UpsSettings
 from ingest.must.client import MustClient
 from ingest.must.errors import MustError
-from ingest.mysensors.replies import format_version_request
+from ingest.mysensors.protocol import GATEWAY_NODE, NODE_CHILD, Command, Internal, format_line
 from ingest.mysensors.settings import GatewayTiming
 from ingest.mysensors.transport import explain
 from ingest.nut.client import NutClient
@@ -71,13 +71,13 @@ def _probe_tcp(gateway: GatewaySettings, timing: ProbeTiming) -> Finding:
     ) as connection:
         connection.setblocking(False)
         received = _talk(gateway, connection.fileno(), lambda: connection.recv(4096), connection.send, timing)
-    if received.ended and not received.data:
-        return Finding(
-            False,
-            "it closes the connection at once: another program may hold its only place for a client;"
-            " stop that one, or build the gateway with a larger MY_GATEWAY_MAX_CLIENTS",
-        )
-    return _assess(gateway, received.data, "is that the gateway's port (5003 unless built otherwise)?")
+    return _assess(
+        gateway,
+        received,
+        gone="it closes the connection at once: another program may hold its only place for a client;"
+        " stop that one, or build the gateway with a larger MY_GATEWAY_MAX_CLIENTS",
+        remedy="is that the gateway's port (5003 unless built otherwise)?",
+    )
 
 
 def _probe_serial(gateway: GatewaySettings, timing: ProbeTiming) -> Finding:
@@ -86,9 +86,12 @@ def _probe_serial(gateway: GatewaySettings, timing: ProbeTiming) -> Finding:
         return Finding(False, "no permission: `sudo usermod -aG dialout $USER`, then sign in again")
     with serial.Serial(device, gateway.baudrate, timeout=0, exclusive=True) as port:
         received = _talk(gateway, port.fileno(), lambda: os.read(port.fileno(), 4096), port.write, timing)
-    if received.ended and not received.data:
-        return Finding(False, "the device is gone: unplugged?")
-    return _assess(gateway, received.data, f"is the baud rate {gateway.baudrate} right?")
+    return _assess(
+        gateway,
+        received,
+        gone="the device is gone: unplugged?",
+        remedy=f"is the baud rate {gateway.baudrate} right?",
+    )
 
 
 # 0;255;3;0;2; / 0;255;3;0;2;2.3.2   (one that starts greets: 0;255;3;0;14;GatewaySettings startup complete.)
@@ -103,7 +106,7 @@ def _talk(
     received = _listen(descriptor, receive, timing.greeting_s)
     if LINE.search(received.data) or received.ended or not gateway.controller:
         return received
-    send(format_version_request().encode())
+    send(format_line(GATEWAY_NODE, NODE_CHILD, Command.internal, 0, Internal.I_VERSION).encode())
     more = _listen(descriptor, receive, timing.gateway_s)
     return Received(received.data + more.data, more.ended)
 
@@ -111,25 +114,27 @@ def _talk(
 def _listen(descriptor: int, receive: Callable[[], bytes], limit_s: float) -> Received:
     data, until = b"", time.monotonic() + limit_s
     while (left := until - time.monotonic()) > 0 and not LINE.search(data):
-        if not select.select([descriptor], [], [], left)[0]:
-            continue
-        try:
-            more = receive()
-        except ConnectionError:
-            more = b""
-        if not more:
-            return Received(data, True)
-        data += more
+        if select.select([descriptor], [], [], left)[0]:
+            try:
+                more = receive()
+            except ConnectionError:
+                more = b""
+            if not more:
+                return Received(data, True)
+            data += more
     return Received(data, False)
 
 
-def _assess(gateway: GatewaySettings, data: bytes, remedy: str) -> Finding:
+def _assess(gateway: GatewaySettings, received: Received, gone: str, remedy: str) -> Finding:
+    data = received.data
     if READY.search(data):
         return Finding(True, "answers: gateway ready")
     if LINE.search(data):
         return Finding(True, "answers and speaks MySensors")
     if data:
         return Finding(False, f"something answers, but it does not speak MySensors ({data[:40]!r}): {remedy}")
+    if received.ended:
+        return Finding(False, gone)
     if not gateway.controller:
         return Finding(True, "connected; it has sent nothing so far, and is not asked (controller: false)")
     return Finding(False, f"connected, but it sends nothing, not even its version: {remedy}")
@@ -140,11 +145,10 @@ def probe_nut(server: NutServerSettings, timing: ProbeTiming = TIMING) -> Findin
     try:
         client, _, refusal = connect_for_reading(server, timing.upsd_s)
         with client:
-            names = list(server.ups) or list(client.list_ups())
-            findings = [_status(client, name) for name in names]
+            findings = [_status(client, name) for name in server.ups or client.list_ups()]
     except NutError as error:
         return Finding(False, error.message)
-    if not names:
+    if not findings:
         return Finding(False, "it answers, and has no UPS: add one to upsd's ups.conf")
     faults = [finding.message for finding in findings if not finding.ok]
     remarks = [user_problem(refusal, client.server, server.username or "")] if refusal else []

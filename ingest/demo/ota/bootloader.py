@@ -25,17 +25,17 @@ class MysBootloader(Updater):
     bootloader = 0x0301
     runs_alone = True
     parent_s = 0.4  # looking for a parent
+    parent = GATEWAY_NODE
+    awaited: int | None = None  # type number of the answer that it waits for
+    answer: bytes | None = None
+    reported = b""
+    aborts = 0
 
     def __init__(self, host: Host, image: bytes, facts: FirmwareFacts) -> None:
         super().__init__(host, image, facts)
         self.flash = bytearray(image.ljust(FLASH, b"\xff"))
         self.config = list(facts)
-        self.parent = GATEWAY_NODE
         self.page: dict[int, bytes] = {}  # the page buffer: offset of a word -> its two bytes
-        self.awaited: int | None = None  # type number of the answer that it waits for
-        self.answer: bytes | None = None
-        self.reported = b""
-        self.aborts = 0
 
     @property
     def image(self) -> bytes:
@@ -118,12 +118,13 @@ class MysBootloader(Updater):
             self.aborts += 1
 
     def _obey(self, command: int, value: int) -> None:
-        if command == 1:
-            self.host.node_id, self.parent, self.config = BROADCAST, BROADCAST, list(BLANK)
-        elif command == 2:
-            self.host.node_id = value & 255
-        elif command == 3:
-            self.parent = value & 255
+        match command:
+            case 1:
+                self.host.node_id, self.parent, self.config = BROADCAST, BROADCAST, list(BLANK)
+            case 2:
+                self.host.node_id = value & 255
+            case 3:
+                self.parent = value & 255
 
     def _receive_blocks(self, blocks: int) -> Generator[Outgoing | float, None, bool]:
         """Fetch and write every block, the last one first. False: one of them was never answered."""
@@ -145,11 +146,9 @@ class MysBootloader(Updater):
         for offset in range(0, BLOCK, 2):
             self.page.setdefault(start + offset, data[offset : offset + 2])
         if start == 0:
-            page = bytearray(b"\xff" * PAGE)
-            for offset, word in self.page.items():
-                page[offset : offset + 2] = word
             address = block * BLOCK
-            self.flash[address : address + PAGE] = page
+            words = (self.page.get(offset, b"\xff\xff") for offset in range(0, PAGE, 2))
+            self.flash[address : address + PAGE] = b"".join(words)
             self.page.clear()
 
     def _verify(self, crc: int) -> None:

@@ -25,28 +25,24 @@ class LibraryOta(Updater):
     is_whole = True  # DualOptiboot copies whole images alone
     block_size = BLOCK
     committed = 2  # 2: DualOptiboot; mcuboot has 0xFF until ST_FIRMWARE_CONFIRM makes it 1
+    image = b""  # the installed one
+    is_staged = False  # the external flash holds a whole image: the next restart installs it
+    block = 0  # the blocks that are still to come
+    gave_up = 0
+    skipped = 0
+    run_blocks = 0
 
     def __init__(self, host: Host, image: bytes, facts: FirmwareFacts) -> None:
         super().__init__(host, image, facts)
-        self._image = image
+        self.image = image
         self.eeprom: tuple[int, ...] = facts
         self.ram: tuple[int, ...] = facts
         self.external = bytearray()
-        self.is_staged = False  # the external flash holds a whole image: the next restart installs it
-        self.block = 0  # the blocks that are still to come
-        self.gave_up = 0
-        self.skipped = 0
-        self.run_blocks = 0
-
-    @property
-    def image(self) -> bytes:
-        """The installed image."""
-        return self._image
 
     def boot(self) -> Script:
         """Install what is staged; no message is exchanged."""
         if self.is_staged:
-            self._image = bytes(self.external[: self.ram[2] * self.block_size])
+            self.image = bytes(self.external[: self.ram[2] * self.block_size])
         self.is_staged = self.is_busy = False
         self.ram = self.eeprom
         yield from ()

@@ -44,11 +44,11 @@ class Updater(ABC):
     bootloader: ClassVar[int]  # version, as a firmware config request reports it
     runs_alone: ClassVar[bool] = False  # no sketch runs while it is busy
     block_s = 0.08  # from a block to the request for the next: the radio's time and that of the flash
+    is_busy = False
+    crc_failures = 0
 
     def __init__(self, host: Host, image: bytes, facts: FirmwareFacts) -> None:
         self.host = host
-        self.is_busy = False
-        self.crc_failures = 0
 
     @property
     @abstractmethod
@@ -110,6 +110,7 @@ def factory_image(name: str) -> bytes:
     return bytes((7 * offset + seed[offset % len(seed)]) & 255 for offset in range(1024))
 
 
-def factory_facts(image: bytes) -> FirmwareFacts:
-    """What the EEPROM of a new node holds about its image."""
+def factory_facts(name: str) -> FirmwareFacts:
+    """What the EEPROM of a new node holds about that image."""
+    image = factory_image(name)
     return FACTORY_TYPE, FACTORY_VERSION, len(image) // BLOCK, crc16(image)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ingest.demo.radio.node import DemoNode
-from ingest.demo.radio.world import DAY, World
+from ingest.demo.radio.world import DAY
 from ingest.demo.wire import Outgoing, Script
 from ingest.mysensors.protocol import Internal, SetReq
 
@@ -40,43 +40,44 @@ class BatteryNode(DemoNode):
         """True while it presents itself or waits for an answer."""
         return self.presenting or self.awaiting is not None
 
-    def battery_level(self) -> Outgoing:
-        """I_BATTERY_LEVEL in per cent."""
-        return self.internal(Internal.I_BATTERY_LEVEL, round(self.battery.at((self.now - self.anchor) / DAY)))
+    @property
+    def level(self) -> float:
+        """The battery's level now, in per cent."""
+        return self.battery.at((self.now - self.anchor) / DAY)
+
+    def cell(self) -> Script:
+        """What the node reports of its battery: the level."""
+        yield self.internal(Internal.I_BATTERY_LEVEL, round(self.level))
 
     def battery_voltage(self, child: int, full: float = 3.2, empty: float = 2.2) -> Outgoing:
         """V_VOLTAGE, from the level."""
-        level = self.battery.at((self.now - self.anchor) / DAY)
-        return self.value(child, SetReq.V_VOLTAGE, f"{empty + (full - empty) * level / 100:.2f}")
+        return self.value(child, SetReq.V_VOLTAGE, f"{empty + (full - empty) * self.level / 100:.2f}")
 
 
 class SmartSleeper(BatteryNode):
     """A node with smartSleep(): hears in the window after I_PRE_SLEEP_NOTIFICATION, else sleeps.
 
-    `period` is the length of its cycle in seconds; `cycle` gives what it sends when awake.
+    `period` is the length of its cycle in seconds; `cycle` gives what it sends when awake; its battery is
+    reported every `cell_cycles` cycles.
     """
 
     period = 900
-
-    def __init__(self, world: World, anchor: float, booted_at: float) -> None:
-        super().__init__(world, anchor, booted_at)
-        self.window_until = 0.0
+    cell_cycles = 8
+    window_until = 0.0
 
     def hears(self, at: float) -> bool:
         """True in the window, too."""
         return super().hears(at) or at < self.window_until
 
     def cycle(self) -> Iterable[Outgoing]:
-        """What the sketch sends each time it is awake."""
+        """What the sketch measures and sends each time it is awake."""
         return ()
 
     def first_values(self) -> Script:
-        """A first cycle."""
+        """A cycle, and the window in which a controller is heard."""
         yield from self.cycle()
-        yield from self.listen()
-
-    def listen(self) -> Script:
-        """The window in which a controller is heard."""
+        if int(self.now // self.period) % self.cell_cycles == 0:
+            yield from self.cell()
         self.window_until = self.now + WINDOW_S * self.pace
         yield self.internal(Internal.I_PRE_SLEEP_NOTIFICATION, int(WINDOW_S * 1000))
         yield self.window_until
@@ -86,5 +87,4 @@ class SmartSleeper(BatteryNode):
         while True:
             yield self.slot(self.now, self.period)
             yield self.internal(Internal.I_POST_SLEEP_NOTIFICATION, self.period * 1000)
-            yield from self.cycle()
-            yield from self.listen()
+            yield from self.first_values()

@@ -3,11 +3,12 @@
 One-off events (a battery near its end, two days of silence) count from the anchor.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
+from itertools import count
 
 from ingest.demo.radio.battery_node import BatteryNode, NodeBattery, SmartSleeper
-from ingest.demo.radio.node import Child, Task
+from ingest.demo.radio.node import Child, Task, every
 from ingest.demo.radio.world import DAY, EPOCH, World, split_day
 from ingest.demo.wire import Outgoing, Script
 from ingest.mysensors.protocol import Presentation, SetReq
@@ -56,19 +57,8 @@ class FrontDoor(BatteryNode):
 
     def next_switch(self, after: float) -> float:
         """The first time after `after` (unix seconds) at which the contact changes."""
-        day = split_day(after)[0]
-        while True:
-            for at, _ in self.switches(day):
-                if at > after:
-                    return at
-            day += 1
-
-    def tasks(self) -> Sequence[Task]:
-        """What it does and how often."""
-        return (
-            Task(self.next_switch, self.contact),
-            self.every(DAY // 2, self.cell),
-        )
+        switches = (at for day in count(split_day(after)[0]) for at, _ in self.switches(day))
+        return next(at for at in switches if at > after)
 
     def contact(self) -> Script:
         """The state of the contact."""
@@ -78,8 +68,10 @@ class FrontDoor(BatteryNode):
 
     def cell(self) -> Script:
         """Level and voltage of the battery."""
-        yield self.battery_level()
+        yield from super().cell()
         yield self.battery_voltage(2, 3.1, 2.4)
+
+    tasks = (Task(next_switch, contact), every(DAY // 2, cell))
 
 
 class Greenhouse(SmartSleeper):
@@ -111,8 +103,6 @@ class Greenhouse(SmartSleeper):
         yield self.value(
             3, SetReq.V_LEVEL, f"{82 - 13 * dry + 2 * self.noise.smooth('soil', self.now / 9000):.0f}"
         )
-        if int(self.now // self.period) % 8 == 0:
-            yield self.battery_level()
 
 
 class RainGauge(SmartSleeper):
@@ -122,6 +112,7 @@ class RainGauge(SmartSleeper):
     parent = 3
     sketch, sketch_version = "Rain gauge", "1.2"
     period = 1200
+    cell_cycles = 12
     battery = NodeBattery(level=41, loss=11)
     children = (Child(1, Presentation.S_RAIN, "Rain"), Child(2, Presentation.S_TEMP, "Outside"))
 
@@ -130,8 +121,6 @@ class RainGauge(SmartSleeper):
         yield self.value(1, SetReq.V_RAIN, f"{self.world.rain(self.now):.1f}")
         yield self.value(1, SetReq.V_RAINRATE, f"{self.world.rain_rate(self.now):.1f}")
         yield self.value(2, SetReq.V_TEMP, f"{self.world.outside(self.now):.1f}")
-        if int(self.now // self.period) % 12 == 0:
-            yield self.battery_level()
 
 
 class Cellar(SmartSleeper):
@@ -155,9 +144,11 @@ class Cellar(SmartSleeper):
         yield self.value(
             1, SetReq.V_HUM, f"{71 + 4 * self.noise.smooth('cellar hum', self.now / 60_000):.0f}"
         )
-        if int(self.now // self.period) % 8 == 0:
-            yield self.battery_level()
-            yield self.battery_voltage(2)
+
+    def cell(self) -> Script:
+        """Level and voltage of the battery."""
+        yield from super().cell()
+        yield self.battery_voltage(2)
 
 
 class Garage(BatteryNode):
@@ -170,10 +161,6 @@ class Garage(BatteryNode):
     battery = NodeBattery(level=37, loss=9)
     children = (Child(0, Presentation.S_TEMP, "Garage"), Child(1, Presentation.S_MOTION, "Gate"))
 
-    def tasks(self) -> Sequence[Task]:
-        """What it does and how often."""
-        return self.every(600, self.climate), self.every(DAY // 2, self.cell)
-
     def climate(self) -> Script:
         """Temperature, and motion at busy hours."""
         slow = 0.6 * self.world.outside(self.now - 7200) + 0.4 * self.world.outside(self.now - 36_000)
@@ -184,6 +171,4 @@ class Garage(BatteryNode):
             yield self.now + 25
             yield self.value(1, SetReq.V_TRIPPED, 0)
 
-    def cell(self) -> Script:
-        """Level and voltage of the battery."""
-        yield self.battery_level()
+    tasks = (every(600, climate), every(DAY // 2, BatteryNode.cell))

@@ -48,10 +48,10 @@ class Faults:
 def debug_line(line: bytes, parent: int, milliseconds: int) -> bytes:
     """The I_LOG_MESSAGE, without line end, of a debugging gateway that hears `line` (`MyTransport.cpp`)."""
     sender, child, command, _, type, payload = line.split(b";", 5)
-    return b"0;255;3;0;9;%d TSF:MSG:READ,%s-%d-0,s=%s,c=%s,t=%s,pt=0,l=%d,sg=0:%s" % (
+    return b"0;255;3;0;9;%d TSF:MSG:READ,%s-%s-0,s=%s,c=%s,t=%s,pt=0,l=%d,sg=0:%s" % (
         milliseconds & 0xFFFFFFFF,
         sender,
-        parent or int(sender),
+        b"%d" % parent if parent else sender,
         child,
         command,
         type,

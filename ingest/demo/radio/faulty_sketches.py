@@ -1,8 +1,6 @@
 """Sketches that put a reader to the test: payloads with `;`, requests for the time, invalid lines. Pure."""
 
-from collections.abc import Sequence
-
-from ingest.demo.radio.node import Child, DemoNode, Task
+from ingest.demo.radio.node import Child, DemoNode, every
 from ingest.demo.radio.world import DAY, split_day
 from ingest.demo.wire import Script
 from ingest.mysensors.protocol import Command, Internal, Presentation, SetReq
@@ -17,14 +15,6 @@ class CarTracker(DemoNode):
     rssi = -88
     children = (Child(1, Presentation.S_GPS, "Car"), Child(2, Presentation.S_INFO, "State"))
     HOME, WORK = (45.46430, 9.18950, 122), (45.52120, 9.21440, 148)
-
-    def tasks(self) -> Sequence[Task]:
-        """What it does and how often."""
-        return (
-            self.every(900, self.position),
-            self.every(3600, self.state),
-            self.every(DAY // 2, self.ask_time),
-        )
 
     def way(self) -> float:
         """0 at home to 1 at work; on working days alone."""
@@ -55,6 +45,8 @@ class CarTracker(DemoNode):
         """Ask for the time."""
         yield self.internal(Internal.I_TIME)
 
+    tasks = (every(900, position), every(3600, state), every(DAY // 2, ask_time))
+
 
 class Attic(DemoNode):
     """A node with a bad solder joint and an unfinished sketch: sends what no node should."""
@@ -71,10 +63,6 @@ class Attic(DemoNode):
         b"\x00\x8617;1;1;\xc3;0;18.9",
     )
 
-    def tasks(self) -> Sequence[Task]:
-        """What it does and how often."""
-        return self.every(600, self.climate), self.every(5400, self.nonsense, at_boot=False)
-
     def temperature(self) -> float:
         """Degrees Celsius under the roof."""
         return self.world.outside(self.now) + 4 + 6 * self.world.sun(self.now)
@@ -90,18 +78,21 @@ class Attic(DemoNode):
         turn = int(self.now // 5400)
         which = int(self.noise.chance("nonsense", turn) * 12)
         pick = self.noise.chance("pick", turn)
-        if which == 0:
-            yield self.value(1, 200, round(1000 * pick))
-        elif which == 1:
-            yield self.internal(Internal.I_BATTERY_LEVEL, 255 if pick < 0.5 else -3)
-        elif which == 2:
-            yield self.internal(77, "?")
-        elif which == 3:
-            yield self.message(40, Command.presentation, 99, "unfinished")
-        elif which == 4:
-            for _ in range(60):
-                yield self.value(1, SetReq.V_TEMP, f"{self.temperature():.1f}")
-        elif which == 5:
-            yield from self.present()
-        elif which < 8:
-            yield self.GARBLED[int(pick * len(self.GARBLED))]
+        match which:
+            case 0:
+                yield self.value(1, 200, round(1000 * pick))
+            case 1:
+                yield self.internal(Internal.I_BATTERY_LEVEL, 255 if pick < 0.5 else -3)
+            case 2:
+                yield self.internal(77, "?")
+            case 3:
+                yield self.message(40, Command.presentation, 99, "unfinished")
+            case 4:
+                for _ in range(60):
+                    yield self.value(1, SetReq.V_TEMP, f"{self.temperature():.1f}")
+            case 5:
+                yield from self.present()
+            case 6 | 7:
+                yield self.GARBLED[int(pick * len(self.GARBLED))]
+
+    tasks = (every(600, climate), every(5400, nonsense, at_boot=False))

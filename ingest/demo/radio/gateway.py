@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -54,7 +55,7 @@ class DemoGateway:
     ) -> None:
         self.faults = Faults(**switches)  # type: ignore[arg-type]  # named as its fields, which are of several types
         self.link: Port = (
-            SerialPort(serial, self.faults) if serial else TcpPort(host, port, max_clients, self.faults)
+            SerialPort(Path(serial), self.faults) if serial else TcpPort(host, port, max_clients, self.faults)
         )
         self.speed = speed
         self.make_network = partial(DemoNetwork, anchor=anchor, seed=seed, boot=boot, nodes=nodes, pace=speed)
@@ -107,10 +108,8 @@ class DemoGateway:
                 self.transmit(line)
             pause = (self.network.next_at - self.network_time()) / self.speed
             self._poked.clear()
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._poked.wait(), min(max(pause, 0.001), IDLE_S))
-            except TimeoutError:
-                continue
 
     # -- to the controllers
 
@@ -121,10 +120,9 @@ class DemoGateway:
         self._write(line)
 
     def _debug(self, line: bytes) -> bytes:
-        sender = line.split(b";", 1)[0]
-        parents = {node.node_id: node.parent for node in self.network.nodes}
-        parent = parents.get(int(sender), 0) if sender.isdigit() else 0
-        return debug_line(line, parent, int((self.network_time() - self.network.gateway.booted_at) * 1000))
+        parents = {b"%d" % node.node_id: node.parent for node in self.network.nodes}
+        uptime_s = self.network_time() - self.network.gateway.booted_at
+        return debug_line(line, parents.get(line.split(b";", 1)[0], 0), int(uptime_s * 1000))
 
     def _write(self, line: bytes) -> None:
         if not self.faults.silent:
@@ -155,8 +153,8 @@ class DemoGateway:
         self.network.receive(line, self.network_time())
         self.poke()
         message = parse_incoming(line)
-        is_own = message is not None and message[:3:2] == (GATEWAY_NODE, Command.internal)
-        if message is not None and is_own and message.type == Internal.I_REBOOT:
+        reboot = (GATEWAY_NODE, Command.internal, Internal.I_REBOOT)
+        if message is not None and (message.node, message.command, message.type) == reboot:
             self.loop.call_soon(self._reset)
 
     # -- mishaps, from any thread

@@ -2,7 +2,7 @@
 
 from ingest.demo.radio.node import DemoNode
 from ingest.demo.wire import Outgoing, Script
-from ingest.mysensors.protocol import GATEWAY_NODE, NODE_CHILD, Command, Internal
+from ingest.mysensors.protocol import GATEWAY_NODE, NODE_CHILD, Command, Internal, Presentation
 
 
 class GatewayNode(DemoNode):
@@ -14,7 +14,7 @@ class GatewayNode(DemoNode):
 
     node_id = GATEWAY_NODE
     library = "2.4.0-alpha"
-    repeater = True
+    role = Presentation.S_ARDUINO_REPEATER_NODE
 
     def presentation(self) -> Outgoing:
         """Its presentation: one message."""
@@ -30,10 +30,11 @@ class GatewayNode(DemoNode):
 
     def on_internal(self, type: int, payload: bytes, child: int) -> list[Outgoing]:
         """Three kinds of requests are answered."""
-        if type == Internal.I_VERSION:
-            return [self.internal(Internal.I_VERSION, self.library)]
-        if type == Internal.I_HEARTBEAT_REQUEST:
-            return [self.heartbeat()]
-        if type == Internal.I_PRESENTATION:
-            return [self.presentation()]
+        match type:
+            case Internal.I_VERSION:
+                return [self.internal(Internal.I_VERSION, self.library)]
+            case Internal.I_HEARTBEAT_REQUEST:
+                return [self.heartbeat()]
+            case Internal.I_PRESENTATION:
+                return [self.presentation()]
         return []

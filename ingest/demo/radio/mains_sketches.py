@@ -1,9 +1,7 @@
 """Sketches of nodes on mains power: awake, so that what a controller sends arrives. Pure."""
 
-from collections.abc import Sequence
-
-from ingest.demo.radio.node import Child, DemoNode, Task
-from ingest.demo.radio.world import DAY, EPOCH, World, split_day
+from ingest.demo.radio.node import Child, DemoNode, every
+from ingest.demo.radio.world import DAY, EPOCH, split_day
 from ingest.demo.wire import Outgoing, Script
 from ingest.mysensors.protocol import Command, Presentation, SetReq
 
@@ -16,10 +14,7 @@ class Switchable(DemoNode):
 
     relay_child = 0
     reported_state: int | None = None  # the state that was last reported on a change
-
-    def __init__(self, world: World, anchor: float, booted_at: float) -> None:
-        super().__init__(world, anchor, booted_at)
-        self.by_hand: tuple[int, int] | None = None  # (state, what the habit wanted then)
+    by_hand: tuple[int, int] | None = None  # (state, what the habit wanted then)
 
     def habit(self) -> int:
         """The state that the habit wants now, 0 or 1."""
@@ -28,9 +23,7 @@ class Switchable(DemoNode):
     def relay(self) -> int:
         """The state that the relay has now, 0 or 1."""
         habit = self.habit()
-        if self.by_hand is None:
-            return habit
-        state, habit_then = self.by_hand
+        state, habit_then = self.by_hand or (habit, habit)
         if habit == habit_then:
             return state
         self.by_hand = None
@@ -72,17 +65,19 @@ class LivingRoom(DemoNode):
         Child(3, Presentation.S_LIGHT_LEVEL, "Light"),
     )
 
-    def tasks(self) -> Sequence[Task]:
-        """What it does and how often."""
-        return self.every(300, self.climate), self.every(900, self.sky), self.every(3600, self.alive)
-
     def climate(self) -> Script:
         """Temperature and humidity."""
         hour = split_day(self.now)[1]
-        temperature = (20.6 if 6 <= hour < 23 else 19.2) + 0.05 * (self.world.outside(self.now) - 10)
-        temperature += 0.5 * self.noise.smooth("living", self.now / 3000)
-        humidity = 44 + 0.12 * (self.world.humidity(self.now) - 66)
-        humidity += 3 * self.noise.smooth("living hum", self.now / 5000)
+        temperature = (
+            (20.6 if 6 <= hour < 23 else 19.2)
+            + 0.05 * (self.world.outside(self.now) - 10)
+            + 0.5 * self.noise.smooth("living", self.now / 3000)
+        )
+        humidity = (
+            44
+            + 0.12 * (self.world.humidity(self.now) - 66)
+            + 3 * self.noise.smooth("living hum", self.now / 5000)
+        )
         yield self.value(0, SetReq.V_TEMP, f"{temperature:.1f}")
         yield self.value(1, SetReq.V_HUM, f"{humidity:.0f}")
 
@@ -103,9 +98,7 @@ class LivingRoom(DemoNode):
         yield self.value(2, SetReq.V_FORECAST, forecast)
         yield self.value(3, SetReq.V_LIGHT_LEVEL, light)
 
-    def alive(self) -> Script:
-        """A heartbeat."""
-        yield self.heartbeat()
+    tasks = (every(300, climate), every(900, sky), every(3600, DemoNode.alive))
 
 
 class LandingRepeater(DemoNode):
@@ -114,13 +107,9 @@ class LandingRepeater(DemoNode):
     node_id = 3
     sketch, sketch_version = "Landing repeater", "1.4"
     library = "2.4.0-alpha"
-    repeater = True
+    role = Presentation.S_ARDUINO_REPEATER_NODE
     rssi = -49
     children = (Child(0, Presentation.S_MULTIMETER, "Supply"),)
-
-    def tasks(self) -> Sequence[Task]:
-        """What it does and how often."""
-        return self.every(1800, self.supply), self.every(600, self.alive)
 
     def supply(self) -> Script:
         """The supply voltage."""
@@ -128,9 +117,7 @@ class LandingRepeater(DemoNode):
             0, SetReq.V_VOLTAGE, f"{5.02 + 0.06 * self.noise.smooth('supply', self.now / 4000):.2f}"
         )
 
-    def alive(self) -> Script:
-        """A heartbeat."""
-        yield self.heartbeat()
+    tasks = (every(1800, supply), every(600, DemoNode.alive))
 
 
 class PowerMeter(DemoNode):
@@ -140,14 +127,6 @@ class PowerMeter(DemoNode):
     sketch, sketch_version = "Power meter", "1.7"
     rssi = -66
     children = (Child(1, Presentation.S_POWER, "Mains"),)
-
-    def tasks(self) -> Sequence[Task]:
-        """What it does and how often."""
-        return (
-            self.every(60, self.power),
-            self.every(300, self.energy),
-            self.every(21600, self.ask_count),
-        )
 
     def power(self) -> Script:
         """Power now."""
@@ -160,6 +139,8 @@ class PowerMeter(DemoNode):
     def ask_count(self) -> Script:
         """A meter of pulses asks its controller for the last count."""
         yield self.message(1, Command.req, SetReq.V_KWH)
+
+    tasks = (every(60, power), every(300, energy), every(21600, ask_count))
 
 
 class Bathroom(Switchable):
@@ -175,14 +156,6 @@ class Bathroom(Switchable):
         Child(98, Presentation.S_CUSTOM, "Radio"),
     )
     relay_child = 3
-
-    def tasks(self) -> Sequence[Task]:
-        """What it does and how often."""
-        return (
-            self.every(600, self.climate),
-            self.every(120, self.watch_relay, at_boot=False, name="watch_fan"),
-            self.every(7200, self.radio),
-        )
 
     def steam(self) -> float:
         """What showers leave in the air, 0 to 1."""
@@ -214,6 +187,12 @@ class Bathroom(Switchable):
             98, SetReq.V_VAR5, f"{{P:{sent},R:{retries},S:{round(100 * sent / (sent + retries))}}}"
         )
 
+    tasks = (
+        every(600, climate),
+        every(120, Switchable.watch_relay, at_boot=False, name="watch_fan"),
+        every(7200, radio),
+    )
+
 
 class Boiler(DemoNode):
     """Heating water, with a leak detector that reported a leak six days before the anchor."""
@@ -230,10 +209,6 @@ class Boiler(DemoNode):
     )
     burning: bool | None = None
     LEAK_DAYS, LEAK_S = 6.2, 2400
-
-    def tasks(self) -> Sequence[Task]:
-        """What it does and how often."""
-        return self.every(300, self.temperatures), self.every(1800, self.floor), self.every(3600, self.alive)
 
     def burner(self) -> tuple[float, bool]:
         """How warm the water is, 0 to 1, and whether the burner is on; it burns longer when it is cold."""
@@ -257,9 +232,7 @@ class Boiler(DemoNode):
         since = self.now - (self.anchor - self.LEAK_DAYS * DAY)
         yield self.value(2, SetReq.V_TRIPPED, int(0 <= since < self.LEAK_S))
 
-    def alive(self) -> Script:
-        """A heartbeat."""
-        yield self.heartbeat()
+    tasks = (every(300, temperatures), every(1800, floor), every(3600, DemoNode.alive))
 
 
 class GardenLight(Switchable):
@@ -274,10 +247,6 @@ class GardenLight(Switchable):
     )
     relay_child = 1
 
-    def tasks(self) -> Sequence[Task]:
-        """What it does and how often."""
-        return self.every(300, self.watch_relay, at_boot=False, name="watch"), self.every(1800, self.report)
-
     def habit(self) -> int:
         """On from dusk to half past eleven."""
         hour = split_day(self.now)[1]
@@ -287,3 +256,5 @@ class GardenLight(Switchable):
         """Light and lamps."""
         yield self.value(2, SetReq.V_LIGHT_LEVEL, min(100, round(120 * self.world.sun(self.now))))
         yield self.status()
+
+    tasks = (every(300, Switchable.watch_relay, at_boot=False, name="watch"), every(1800, report))

@@ -13,7 +13,7 @@ from ingest.demo.radio.node import Activity, DemoNode
 from ingest.demo.radio.nodes import DEMO_NODES
 from ingest.demo.radio.world import World
 from ingest.demo.wire import Incoming, format_outgoing, parse_incoming
-from ingest.mysensors.protocol import BROADCAST, GATEWAY_NODE, Command, Internal
+from ingest.mysensors.protocol import BROADCAST, Command, Internal
 
 SEED = 826
 DISCOVERY_S = 1200.0  # MY_TRANSPORT_DISCOVERY_INTERVAL_MS
@@ -109,8 +109,7 @@ class DemoNetwork:
         heap = self._heap
         while heap[0][0] < until:
             at, number, activity, line = heapq.heappop(heap)
-            if at > self.now:
-                self.now = at
+            self.now = max(self.now, at)
             if line is not None:
                 yield at, line
             elif activity is None:
@@ -141,8 +140,8 @@ class DemoNetwork:
         message = parse_incoming(line)
         if message is None:
             return
-        is_internal = message.command == Command.internal
-        if message.node == BROADCAST and is_internal and message.type == Internal.I_DISCOVER_REQUEST:
+        kind = message.node, message.command, message.type
+        if kind == (BROADCAST, Command.internal, Internal.I_DISCOVER_REQUEST):
             self.discover(at)
             return
         for node in self._receivers(message):
@@ -156,10 +155,8 @@ class DemoNetwork:
 
         Internal broadcasts reach nodes without an id alone, with an id.
         """
-        if message.node == GATEWAY_NODE:
-            return [self.gateway]
         if message.node != BROADCAST:
-            return [node for node in self.nodes if node.node_id == message.node]
+            return [node for node in (self.gateway, *self.nodes) if node.node_id == message.node]
         if message.command != Command.internal:
             return [node for node in self.nodes if node.node_id != BROADCAST]
         if message.type != Internal.I_ID_RESPONSE:

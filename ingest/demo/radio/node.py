@@ -6,6 +6,8 @@ those of `core/MySensorsCore.cpp` and `core/MyTransport.cpp`, library 2.3.2 and 
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import ClassVar, NamedTuple
 
 from ingest.demo.ota.updater import Updater, factory_facts, factory_image
@@ -31,22 +33,28 @@ class Child(NamedTuple):
 class Task(NamedTuple):
     """Something a sketch does repeatedly."""
 
-    next_at: Callable[[float], float]  # the first time after the given one
-    run: Callable[[], Script]
+    next_at: Callable[..., float]  # of the node and a time: the first time after it
+    run: Callable[..., Script]  # of the node
     at_boot: bool = True
 
 
+def every(period: float, run: Callable[..., Script], at_boot: bool = True, name: str = "") -> Task:
+    """A Task that runs every `period` seconds; `name` (default: the function's) gives its phase."""
+    key = name or run.__name__
+    return Task(lambda node, after: node.slot(after, period, key), run, at_boot)
+
+
+@dataclass(eq=False)
 class Activity:
     """Something that a node does: a stack of scripts, of which the last one runs.
 
-    The network sets `ticket`.
+    The network sets `rests_until` and `ticket`.
     """
 
-    def __init__(self, node: "DemoNode") -> None:
-        self.node = node
-        self.scripts: list[Script] = []
-        self.rests_until = node.now
-        self.ticket = 0
+    node: "DemoNode"
+    scripts: list[Script] = field(default_factory=list)
+    rests_until: float = 0.0
+    ticket: int = 0
 
     def resume(self) -> Outgoing | bytes | float | None:
         """The next thing that happens: something sent, a time to rest until, or None when all has ended."""
@@ -62,6 +70,8 @@ class Activity:
 class DemoNode:
     """A node that is awake all the time. Sketches are subclasses: they define who they are and what they do.
 
+    `tasks` is what the sketch does repeatedly.
+
     `world` is what there is to measure, `anchor` the moment (unix seconds) around which batteries and other
     one-off events are arranged, `booted_at` since when it runs.
     """
@@ -71,12 +81,22 @@ class DemoNode:
     sketch = ""
     sketch_version = "1.0"
     library = "2.3.2"
-    repeater = False
+    role = Presentation.S_ARDUINO_NODE
     children: Sequence[Child] = ()
+    tasks: Sequence[Task] = ()
     rssi: int | None = None  # dBm; None: built without MY_SIGNAL_REPORT_ENABLED
     silent_since_days: float | None = None  # before the anchor
     make_updater: ClassVar[type[Updater] | None] = None
     crash_s = 8.0  # until the watchdog restarts a sketch that is half an image
+
+    pace = 1.0  # network seconds in a second of a controller
+    answered = False  # no controller is there, answers are taken for given
+    is_running = False  # the sketch; not so from a reset until its firmware has been checked
+    awaiting: int | None = None
+    token = NODE_CHILD
+    presenting = False
+    metric: bool | None = None
+    controller_time: int | None = None
 
     def __init__(self, world: World, anchor: float, booted_at: float) -> None:
         self.world = world
@@ -84,36 +104,12 @@ class DemoNode:
         self.anchor = anchor
         self.booted_at = booted_at
         self.now = booted_at
-        self.pace = 1.0  # network seconds in a second of a controller
-        self.answered = False  # no controller is there, answers are taken for given
         self.schedule: Callable[[Activity, float], None] = lambda activity, at: None  # set by the network
         self.main = Activity(self)
         self.beside = Activity(self)  # what its updater does while the sketch runs
-        self.is_running = False  # the sketch; not so from a reset until its firmware has been checked
         self.deaf_until = booted_at
-        self.awaiting: int | None = None
-        self.token = NODE_CHILD
-        self.presenting = False
-        self.metric: bool | None = None
-        self.controller_time: int | None = None
-        self.updater = self._factory_updater()
-        self._internal: dict[int, Callable[[str, int], list[Outgoing]]] = {
-            Internal.I_CONFIG: self.on_config,
-            Internal.I_ID_RESPONSE: self.on_id,
-            Internal.I_TIME: self.on_time,
-            Internal.I_PRESENTATION: self.on_presentation,
-            Internal.I_REBOOT: self.on_reboot,
-            Internal.I_HEARTBEAT_REQUEST: self.on_heartbeat,
-            Internal.I_VERSION: self.on_version,
-            Internal.I_SIGNAL_REPORT_REQUEST: self.on_signal_report,
-        }
-
-    def _factory_updater(self) -> Updater | None:
-        make = type(self).make_updater
-        if make is None:
-            return None
-        image = factory_image(self.sketch)
-        return make(self, image, factory_facts(image))
+        make = self.make_updater
+        self.updater = make(self, factory_image(self.sketch), factory_facts(self.sketch)) if make else None
 
     # -- running
 
@@ -200,26 +196,25 @@ class DemoNode:
             yield self.message(child.child_id, Command.presentation, child.type, child.description)
         self.presenting = False
 
-    def tasks(self) -> Sequence[Task]:
-        """What the sketch does repeatedly."""
-        return ()
-
     def first_values(self) -> Script:
         """What the sketch sends when it has just started."""
-        for task in self.tasks():
+        for task in self.tasks:
             if task.at_boot:
-                yield from task.run()
+                yield from task.run(self)
 
     def life(self) -> Script:
         """Everything that follows: each task at its times."""
-        tasks = self.tasks()
-        due = [task.next_at(self.now) for task in tasks]
+        due = [task.next_at(self, self.now) for task in self.tasks]
         while due:
-            at = min(due)
-            which = due.index(at)
-            yield at
-            yield from tasks[which].run()
-            due[which] = tasks[which].next_at(self.now)
+            which = due.index(min(due))
+            task = self.tasks[which]
+            yield due[which]
+            yield from task.run(self)
+            due[which] = task.next_at(self, self.now)
+
+    def alive(self) -> Script:
+        """A heartbeat."""
+        yield self.heartbeat()
 
     def reset_s(self, at: float) -> float:
         """How long a reset takes that begins at `at`: 1 to 2 seconds."""
@@ -255,52 +250,46 @@ class DemoNode:
 
     def on_internal(self, type: int, payload: bytes, child: int) -> list[Outgoing]:
         """The library's answers to C_INTERNAL."""
-        handler = self._internal.get(type)
-        return handler(payload.decode("ascii", "replace"), child) if handler else []
-
-    def on_config(self, text: str, child: int) -> list[Outgoing]:
-        """I_CONFIG: the unit system."""
-        self.metric = text[:1] in ("M", "\0")
-        self.got_answer(Internal.I_CONFIG)
+        text = payload.decode("ascii", "replace")
+        match type:
+            case Internal.I_CONFIG:
+                self.metric = text[:1] in ("M", "\0")
+                self.got_answer(Internal.I_CONFIG)
+            case Internal.I_ID_RESPONSE:
+                self.on_id(text, child)
+            case Internal.I_TIME if text.isdecimal():
+                self.controller_time = int(text)
+            case Internal.I_PRESENTATION if not self.presenting:
+                self.interrupt(self.present())
+            case Internal.I_REBOOT:
+                self.on_reboot()
+            case Internal.I_HEARTBEAT_REQUEST:
+                return [self.heartbeat()]
+            case Internal.I_VERSION:
+                return self.on_version()
+            case Internal.I_SIGNAL_REPORT_REQUEST:
+                return [self.internal(Internal.I_SIGNAL_REPORT_RESPONSE, self.signal(text))]
         return []
 
-    def on_id(self, text: str, child: int) -> list[Outgoing]:
+    def on_id(self, text: str, child: int) -> None:
         """I_ID_RESPONSE: taken where it was asked for, with the token of the request or without one."""
         is_ours = self.awaiting == Internal.I_ID_RESPONSE and child in (self.token, NODE_CHILD)
         if is_ours and text.isdecimal() and 0 < int(text) < BROADCAST:
             self.node_id = int(text)
             self.got_answer(Internal.I_ID_RESPONSE)
-        return []
 
-    def on_time(self, text: str, child: int) -> list[Outgoing]:
-        """I_TIME: local time as seconds since 1970."""
-        if text.isdecimal():
-            self.controller_time = int(text)
-        return []
-
-    def on_presentation(self, text: str, child: int) -> list[Outgoing]:
-        """I_PRESENTATION: present again, unless that is under way."""
-        if not self.presenting:
-            self.interrupt(self.present())
-        return []
-
-    def on_reboot(self, text: str, child: int) -> list[Outgoing]:
+    def on_reboot(self) -> None:
         """I_REBOOT."""
         self.reboot(self.now)
-        return []
 
-    def on_heartbeat(self, text: str, child: int) -> list[Outgoing]:
-        """I_HEARTBEAT_REQUEST."""
-        return [self.heartbeat()]
-
-    def on_version(self, text: str, child: int) -> list[Outgoing]:
-        """I_VERSION: the library's number, from 2.3.1 on."""
-        number = self.version_number()
-        return [] if number is None else [self.internal(Internal.I_VERSION, number)]
-
-    def on_signal_report(self, text: str, child: int) -> list[Outgoing]:
-        """I_SIGNAL_REPORT_REQUEST."""
-        return [self.internal(Internal.I_SIGNAL_REPORT_RESPONSE, self.signal(text))]
+    def on_version(self) -> list[Outgoing]:
+        """I_VERSION: 0xMMmmppRR (`core/Version.h`), RR 1 for an alpha and FF for a release; from 2.3.1 on."""
+        release, _, suffix = self.library.partition("-")
+        numbers = tuple(map(int, release.split(".")))
+        if numbers < VERSION_ANSWERED:
+            return []
+        number = int.from_bytes((*numbers, 1 if suffix else 255), "big")
+        return [self.internal(Internal.I_VERSION, number)]
 
     def on_set(self, child: int, type: int, text: str) -> list[Outgoing]:
         """What the sketch does with a value that it is sent. Returns its answer."""
@@ -318,20 +307,10 @@ class DemoNode:
 
     def interrupt(self, script: Script) -> None:
         """Do `script` first, then go on as before."""
-
-        def interlude(until: float) -> Script:
-            yield from script
-            yield until
-
-        self.main.scripts.append(interlude(self.main.rests_until))
+        self.main.scripts.append(chain(script, [self.main.rests_until]))
         self.wake(self.now)
 
     # -- what goes out
-
-    @property
-    def role(self) -> Presentation:
-        """How the node presents itself."""
-        return Presentation.S_ARDUINO_REPEATER_NODE if self.repeater else Presentation.S_ARDUINO_NODE
 
     def message(self, child: int, command: Command, type: int, payload: object = "") -> Outgoing:
         """A message of this node."""
@@ -350,14 +329,6 @@ class DemoNode:
         return self.internal(
             Internal.I_HEARTBEAT_RESPONSE, int((self.now - self.booted_at) * 1000) & 0xFFFFFFFF
         )
-
-    def version_number(self) -> int | None:
-        """0xMMmmppRR (`core/Version.h`), RR 1 for an alpha and FF for a release; None before 2.3.1."""
-        release, _, suffix = self.library.partition("-")
-        numbers = tuple(int(part) for part in release.split("."))
-        if numbers < VERSION_ANSWERED:
-            return None
-        return int.from_bytes(bytes((*numbers, 1 if suffix else 255)), "big")
 
     def signal(self, what: str) -> int:
         """Answer to a signal report request: dBm, dB or per cent, by its letter (`core/MyTransport.h`)."""
@@ -384,16 +355,8 @@ class DemoNode:
         """
         key = f"slot {self.node_id} {period} {name}"
         phase = self.noise.fixed(key) * period
-        number = int((after - phase) // period)
-        while True:
+        number, at = int((after - phase) // period), after
+        while at <= after:
             at = number * period + phase + min(0.01 * period, 3.0) * self.noise.chance(key, number)
-            if at > after:
-                return at
             number += 1
-
-    def every(
-        self, period: float, run: Callable[[], Script], at_boot: bool = True, name: str | None = None
-    ) -> Task:
-        """A Task that runs every `period` seconds; `name` (default: the function's) gives its phase."""
-        key = name or run.__name__
-        return Task(lambda after: self.slot(after, period, key), run, at_boot)
+        return at

@@ -4,12 +4,12 @@ Node 3 repeats for the greenhouse, the rain gauge and the bathroom. The numbers 
 installation that has seen nodes come and go.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ingest.demo.ota.bootloader import MysBootloader
 from ingest.demo.ota.library_ota import LibraryOta, LibraryOta31
-from ingest.demo.ota.updater import Updater, factory_facts, factory_image
+from ingest.demo.ota.updater import Updater, factory_facts
 from ingest.demo.radio.battery_sketches import Cellar, FrontDoor, Garage, Greenhouse, RainGauge
 from ingest.demo.radio.faulty_sketches import Attic, CarTracker
 from ingest.demo.radio.mains_sketches import (
@@ -56,9 +56,10 @@ class FactoryFirmware(NamedTuple):
     bootloader: int
 
 
-def factory_firmware(nodes: Iterable[type[DemoNode]]) -> Iterator[FactoryFirmware]:
+def factory_firmware(nodes: Iterable[type[DemoNode]]) -> list[FactoryFirmware]:
     """The firmware of those nodes that report it, as they were delivered."""
-    for node in nodes:
-        if node.make_updater is not None:
-            facts = factory_facts(factory_image(node.sketch))
-            yield FactoryFirmware(node.node_id, *facts, node.make_updater.bootloader)
+    return [
+        FactoryFirmware(node.node_id, *factory_facts(node.sketch), node.make_updater.bootloader)
+        for node in nodes
+        if node.make_updater is not None
+    ]

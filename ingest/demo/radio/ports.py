@@ -4,6 +4,8 @@ import asyncio
 import os
 import socket
 import tty
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -45,14 +47,14 @@ class Port(Protocol):
         """Send to every connected controller."""
 
 
+@dataclass(eq=False)
 class Client:
     """One connected controller."""
 
-    def __init__(self, writer: asyncio.StreamWriter, faults: Faults) -> None:
-        self.writer = writer
-        self.faults = faults
-        self.lines = 0
-        self.waiting = bytearray()
+    writer: asyncio.StreamWriter
+    faults: Faults
+    lines: int = 0
+    waiting: bytearray = field(default_factory=bytearray)
 
     def write(self, data: bytes) -> None:
         """Send the bytes of one line; closes where a fault is set for that or nothing is read."""
@@ -61,7 +63,7 @@ class Client:
         limit = self.faults.drop_after
         if limit is not None and self.lines >= limit:
             self.writer.write(data[: len(data) // 2])
-            self.close()
+            self.writer.close()
             return
         self.lines += 1
         if self.faults.fragment:
@@ -79,12 +81,8 @@ class Client:
             del self.waiting[:size]
             await asyncio.sleep(FRAGMENT_S)
 
-    def close(self) -> None:
-        """Close the connection once what was written has been sent."""
-        if not self.writer.is_closing():
-            self.writer.close()
 
-
+@dataclass(eq=False)
 class TcpPort:
     """Listens on `host` and `port` (0: any free one, then `port` is the real one).
 
@@ -92,13 +90,13 @@ class TcpPort:
     without a byte; when one connects, all get the greeting.
     """
 
-    def __init__(self, host: str, port: int, max_clients: int, faults: Faults) -> None:
-        self.host, self.port = host, port
-        self.max_clients = max_clients
-        self.faults = faults
-        self.clients: list[Client] = []
-        self.server: asyncio.Server | None = None
-        self.tasks: set[asyncio.Task[None]] = set()
+    host: str
+    port: int
+    max_clients: int
+    faults: Faults
+    clients: list[Client] = field(default_factory=list)
+    server: asyncio.Server | None = None
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def address(self) -> str:
@@ -125,7 +123,7 @@ class TcpPort:
     def drop(self) -> None:
         """Cut every client off."""
         for client in self.clients:
-            client.close()
+            client.writer.close()
         self.clients.clear()
 
     def write(self, data: bytes) -> None:
@@ -138,7 +136,7 @@ class TcpPort:
             if not self.faults.newest_wins:
                 writer.close()
                 return
-            self.clients.pop(0).close()
+            self.clients.pop(0).writer.close()
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client = Client(writer, self.faults)
         self.clients.append(client)
@@ -150,14 +148,14 @@ class TcpPort:
             self.gateway.greet()
             await self._read(reader)
         except OSError:
-            client.writer.transport.abort()
+            writer.transport.abort()
         finally:
             self.tasks.discard(task)
             if fragments:
                 fragments.cancel()
             if client in self.clients:
                 self.clients.remove(client)
-            client.close()
+            writer.close()
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         buffer = ReceiveBuffer()
@@ -168,6 +166,7 @@ class TcpPort:
                     await asyncio.sleep(TURN_S)
 
 
+@dataclass(eq=False)
 class SerialPort:
     """A pty whose far end is reached at `path`, a symlink that is made; 115200 baud or anything else.
 
@@ -175,11 +174,10 @@ class SerialPort:
     cable.
     """
 
-    def __init__(self, path: Path | str, faults: Faults) -> None:
-        self.path = Path(path)
-        self.faults = faults
-        self.buffer = ReceiveBuffer(ends=b"\n")
-        self.ends: tuple[int, int] | None = None  # descriptors: ours, and the one behind `path`
+    path: Path
+    faults: Faults
+    buffer: ReceiveBuffer = field(default_factory=lambda: ReceiveBuffer(ends=b"\n"))
+    ends: tuple[int, int] | None = None  # descriptors: ours, and the one behind `path`
 
     @property
     def address(self) -> str:
@@ -216,10 +214,8 @@ class SerialPort:
         """Send to the far end."""
         if self.ends is None:
             return
-        try:
+        with suppress(BlockingIOError):  # there is no reader: what is sent is lost
             os.write(self.ends[0], data)
-        except BlockingIOError:
-            return  # there is no reader: what is sent is lost
 
     def _read(self, ours: int) -> None:
         for line in self.buffer.split_lines(os.read(ours, 4096)):

@@ -1,18 +1,14 @@
-"""A MUST EP20 on a pseudo terminal: answers as the device does, and fails on request.
+"""A MUST EP20 on a pseudo terminal: answers as the device does, and fails on request."""
 
-python -m ingest.demo.ups.ep20 [--link PATH] [--fault NAME]    prints the name of the port and serves it
-until interrupted
-"""
-
-import argparse
 import os
 import select
-import signal
+import socket
 import struct
 import threading
 import time
 import tty
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from ingest.demo.ups.mains import Mains, UpsBattery, wobble
@@ -86,13 +82,16 @@ def model(t: float, mains: Mains | None = None) -> tuple[int, ...]:
     )
 
 
-class DemoEP20:
+class DemoEP20(AbstractContextManager["DemoEP20"]):
     """Serves a pseudo terminal in a thread; `device` is the name of the port to open.
 
     `source` gives registers 30000-30026 at a unix time. `fault` is one of FAULTS or None and may be changed
     at any moment; `fail(name, times)` lets only the next answers fail. `link` is a stable name that
     survives `unplug()` and `plug()`.
     """
+
+    late_s = 1.5
+    _times = -1
 
     def __init__(
         self,
@@ -106,15 +105,9 @@ class DemoEP20:
         self.controls: list[tuple[int, int]] = []  # what was written from 32000 on: register, value
         self.late_s = 1.5
         self.requests: list[bytes] = []
-        self._times = -1
-        self._master = -1
         self._thread: threading.Thread | None = None
-        self._stop_read, self._stop_write = os.pipe()
-        self.device = ""
+        self._stop, self._stopped = socket.socketpair()
         self.plug()
-
-    def __enter__(self) -> "DemoEP20":
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
@@ -135,7 +128,7 @@ class DemoEP20:
     def unplug(self) -> None:
         """Take the port away, as pulling the USB cable does."""
         if self._thread:
-            os.write(self._stop_write, b".")
+            self._stop.send(b".")
             self._thread.join()
             self._thread = None
         if self.link:
@@ -144,10 +137,8 @@ class DemoEP20:
     def stop(self) -> None:
         """End the thread and free the port."""
         self.unplug()
-        for end in (self._stop_read, self._stop_write):
-            if end >= 0:
-                os.close(end)
-        self._stop_read = self._stop_write = -1
+        self._stop.close()
+        self._stopped.close()
 
     def send(self, noise: bytes) -> None:
         """Send bytes that were not requested."""
@@ -164,9 +155,9 @@ class DemoEP20:
         pending = b""
         try:
             while True:
-                ready, _, _ = select.select([master, self._stop_read], [], [])
-                if self._stop_read in ready:
-                    os.read(self._stop_read, 1)
+                ready, _, _ = select.select([master, self._stopped.fileno()], [], [])
+                if self._stopped.fileno() in ready:
+                    self._stopped.recv(1)
                     return
                 pending += os.read(master, 256)
                 while request := self._next_request(pending):
@@ -193,28 +184,30 @@ class DemoEP20:
             return None
         fault = self._take_fault()
         frame = self._right_answer(request)
-        if fault == "zeros":
-            frame = protocol.add_crc(frame[:3] + bytes(len(frame) - 5))
-        elif fault == "crc":
-            frame = frame[:-3] + bytes([frame[-3] ^ 0x10]) + frame[-2:]
-        elif fault == "short":
-            frame = frame[:-7]
-        elif fault == "noise":
-            frame = b"\x00\xff\x5a" + frame
-        elif fault == "exception":
-            frame = protocol.add_crc(bytes([frame[0], request[1] | protocol.EXCEPTION_BIT, 2]))
-        elif fault == "unit":
-            frame = protocol.add_crc(b"\x05" + frame[1:-2])
-        elif fault == "long":
-            frame = protocol.add_crc(frame[:2] + bytes([frame[2] + 2]) + frame[3:-2] + b"\x00\x00")
-        elif fault == "late":
-            time.sleep(self.late_s)
-        if fault == "split":
-            os.write(master, frame[:20])
-            time.sleep(0.1)
-            os.write(master, frame[20:])
-        elif fault not in ("silent", "unplug"):
-            os.write(master, frame)
+        match fault:
+            case "silent" | "unplug":
+                return fault
+            case "zeros":
+                frame = protocol.add_crc(frame[:3] + bytes(len(frame) - 5))
+            case "crc":
+                frame = frame[:-3] + bytes([frame[-3] ^ 0x10]) + frame[-2:]
+            case "short":
+                frame = frame[:-7]
+            case "noise":
+                frame = b"\x00\xff\x5a" + frame
+            case "exception":
+                frame = protocol.add_crc(bytes([frame[0], request[1] | protocol.EXCEPTION_BIT, 2]))
+            case "unit":
+                frame = protocol.add_crc(b"\x05" + frame[1:-2])
+            case "long":
+                frame = protocol.add_crc(frame[:2] + bytes([frame[2] + 2]) + frame[3:-2] + b"\x00\x00")
+            case "late":
+                time.sleep(self.late_s)
+            case "split":
+                os.write(master, frame[:20])
+                time.sleep(0.1)
+                frame = frame[20:]
+        os.write(master, frame)
         return fault
 
     def _take_fault(self) -> str | None:
@@ -233,34 +226,12 @@ class DemoEP20:
         first = registers.SETTINGS if address >= registers.SETTINGS else registers.STATUS
         block = self.settings if first == registers.SETTINGS else list(self.source(time.time()))
         start = address - first
-        allowed = {protocol.READ: True, protocol.WRITE: first == registers.SETTINGS}
-        if function not in allowed or not allowed[function] or start < 0 or start + count > len(block):
-            reason = 2 if function in allowed else 1
-            return protocol.add_crc(bytes([unit, function | protocol.EXCEPTION_BIT, reason]))
+        is_known = function in (protocol.READ, protocol.WRITE)
+        is_writable = function != protocol.WRITE or first == registers.SETTINGS
+        if not is_known or not is_writable or start < 0 or start + count > len(block):
+            return protocol.add_crc(bytes([unit, function | protocol.EXCEPTION_BIT, 2 if is_known else 1]))
         if function == protocol.WRITE:
             self.settings[start : start + count] = struct.unpack(f">{count}H", request[7 : 7 + 2 * count])
             return protocol.add_crc(request[:6])
         values = block[start : start + count]
         return protocol.add_crc(bytes([unit, function, 2 * count]) + struct.pack(f">{count}H", *values))
-
-
-def main() -> None:
-    """Serve one EP20 until SIGINT or SIGTERM."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--link", type=Path, help="a symbolic link to the port, for a name that does not change"
-    )
-    parser.add_argument("--fault", choices=FAULTS)
-    arguments = parser.parse_args()
-    done = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: done.set())
-    with DemoEP20(link=arguments.link, fault=arguments.fault) as ep20:
-        print(ep20.device, flush=True)
-        done.wait()
-
-
-if __name__ == "__main__":
-    main()

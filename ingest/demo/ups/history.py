@@ -53,18 +53,19 @@ class Past:
         return Mains((MainsFailure(round(began), round(began + LONG_S)),) if began > self.since else ())
 
 
+def steps(start: float, end: float, step: float) -> Iterator[float]:
+    """Moments from `start` until before `end`."""
+    while start < end:
+        yield start
+        start += step
+
+
 def poll_times(past: Past, mains: Mains) -> list[float]:
     """When a UPS behind these mains is polled: unix seconds, in order."""
-    times: set[float] = set()
-    at = past.since
-    while at < past.until:
-        times.add(at)
-        at += STEP_S
+    times = set(steps(past.since, past.until, STEP_S))
     for failure in mains.failures(past.since, past.until):
-        at = max(past.since, failure.start - AROUND_S)
-        while at < min(failure.end + AROUND_S, past.until):
-            times.add(at)
-            at += OUTAGE_STEP_S
+        first = max(past.since, failure.start - AROUND_S)
+        times.update(steps(first, min(failure.end + AROUND_S, past.until), OUTAGE_STEP_S))
         times |= {edge for edge in (failure.start, failure.end) if past.since <= edge < past.until}
     return sorted(times)
 
@@ -97,11 +98,11 @@ def make_ups_history(config: Config, days: float = 28, until: float | None = Non
         for source in sources:
             if source.driver == "must":
                 recordings.append(polls(past, source.name, "garage"))
-                continue
-            for name, demo_ups in demo_upses().items():
-                ups = f"{name}@{source.name}"
-                store.absorb(UpsFound(ups, source.name, source.address_of(ups), demo_ups.description))
-                recordings.append(polls(past, ups, name))
+            else:
+                for name, demo_ups in demo_upses().items():
+                    ups = f"{name}@{source.name}"
+                    store.absorb(UpsFound(ups, source.name, source.address_of(ups), demo_ups.description))
+                    recordings.append(polls(past, ups, name))
         total = 0
         for total, poll in enumerate(heapq.merge(*recordings, key=lambda poll: poll.at), 1):
             store.absorb(poll)

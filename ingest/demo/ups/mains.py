@@ -6,7 +6,7 @@ History that is made up afterwards and what is served live agree, because both a
 import hashlib
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 SLOT_S = 6 * 3600  # one short failure at most in each
@@ -36,6 +36,7 @@ def wobble(name: str, t: float, period_s: float) -> float:
     return 2 * (chance(name, int(step)) * (1 - blend) + chance(name, int(step) + 1) * blend) - 1
 
 
+@dataclass(frozen=True)
 class Mains:
     """What comes out of the wall. `extra` are failures besides the usual ones.
 
@@ -45,20 +46,18 @@ class Mains:
     one.
     """
 
-    def __init__(self, extra: tuple[MainsFailure, ...] = (), quiet: bool = False, circuit: str = "") -> None:
-        self.extra = extra
-        self.quiet = quiet
-        self.circuit = circuit
+    extra: tuple[MainsFailure, ...] = ()
+    quiet: bool = False
+    circuit: str = ""
 
     def behind(self, circuit: str) -> "Mains":
         """The same mains behind one of the breakers."""
-        return Mains(self.extra, self.quiet, circuit)
+        return replace(self, circuit=circuit)
 
     def failures(self, start: float, end: float) -> list[MainsFailure]:
         """Every failure that touches start..end, in order, overlapping ones joined."""
-        found = [o for o in self.extra if o.end > start and o.start < end]
-        if not self.quiet:
-            found += [o for o in self._usual(start, end) if o.end > start and o.start < end]
+        every = [*self.extra, *(() if self.quiet else self._usual(start, end))]
+        found = [o for o in every if o.end > start and o.start < end]
         joined: list[MainsFailure] = []
         for failure in sorted(found, key=lambda o: o.start):
             if joined and failure.start <= joined[-1].end:

@@ -1,15 +1,10 @@
-"""A small NUT server: upsd's protocol for UPSes given as functions of time, with faults on request.
+"""A small NUT server: upsd's protocol for UPSes given as functions of time, with faults on request."""
 
-python -m ingest.demo.ups.upsd [--port 3493]    serves the demo's UPSes until interrupted; user operator,
-password demo
-"""
-
-import argparse
-import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 
 from ingest.demo.ups.models import TEST_S, TEST_SAG, DemoUps, demo_upses
 from ingest.demo.ups.upsd_dialogue import UpsdServer, close_connection
@@ -29,14 +24,17 @@ FAULTS = (
     "crlf",  # lines end in CR LF
     "untracked",  # does not report the outcome of a command or setting, as servers before NUT 2.8
 )
+BEEPER_STATES = {"beeper.enable": "enabled", "beeper.disable": "disabled", "beeper.mute": "muted"}
 
 
-class DemoUpsd:
+class DemoUpsd(AbstractContextManager["DemoUpsd"]):
     """Serves until `stop()`; `port` is the one it got. `users` may set and command, name -> password.
 
     `fail(name, ups)` switches a fault on, for one UPS where it concerns one (None: all), `heal()` all of
     them off.
     """
+
+    late_s = 1.0
 
     def __init__(
         self,
@@ -49,7 +47,6 @@ class DemoUpsd:
         self.upses = dict(demo_upses() if upses is None else upses)
         self.users = dict({"operator": "demo"} if users is None else users)
         self.clock = clock
-        self.late_s = 1.0
         self.requests: list[str] = []
         self.connections: set[socket.socket] = set()
         self.faults: dict[str, str | None] = {}
@@ -65,9 +62,6 @@ class DemoUpsd:
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
         )
         self._thread.start()
-
-    def __enter__(self) -> "DemoUpsd":
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
@@ -112,37 +106,18 @@ class DemoUpsd:
 
     def command(self, ups: str, command: str, value: str = "") -> None:
         """The visible effect of an instant command, whose value is not used."""
-        verb = {"beeper.enable": "enabled", "beeper.disable": "disabled", "beeper.mute": "muted"}.get(command)
-        if verb:
-            self.overrides[ups, "ups.beeper.status"] = verb
-        elif command == "beeper.toggle":
-            now = self.variables(ups).get("ups.beeper.status")
-            self.overrides[ups, "ups.beeper.status"] = "disabled" if now == "enabled" else "enabled"
-        elif command.startswith("test.battery.start"):
-            self.tests[ups] = (self.clock(), None)
-        elif command == "test.battery.stop" and self.variables(ups).get("ups.test.result") == "In progress":
-            self.tests[ups] = (self.tests.get(ups, (self.clock(),))[0], self.clock())
-        elif command == "load.off":
-            self.overrides[ups, "ups.status"] = "OFF"
-        elif command == "load.on":
-            self.overrides.pop((ups, "ups.status"), None)
-
-
-def main() -> None:
-    """Serve the demo's UPSes until SIGINT or SIGTERM."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=3493)
-    arguments = parser.parse_args()
-    done = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: done.set())
-    with DemoUpsd(host=arguments.host, port=arguments.port) as upsd:
-        print(f"{upsd.host}:{upsd.port}", flush=True)
-        done.wait()
-
-
-if __name__ == "__main__":
-    main()
+        values = self.variables(ups)
+        match command:
+            case "beeper.enable" | "beeper.disable" | "beeper.mute":
+                self.overrides[ups, "ups.beeper.status"] = BEEPER_STATES[command]
+            case "beeper.toggle":
+                is_on = values.get("ups.beeper.status") == "enabled"
+                self.overrides[ups, "ups.beeper.status"] = "disabled" if is_on else "enabled"
+            case "test.battery.stop" if values.get("ups.test.result") == "In progress":
+                self.tests[ups] = (self.tests.get(ups, (self.clock(),))[0], self.clock())
+            case "load.off":
+                self.overrides[ups, "ups.status"] = "OFF"
+            case "load.on":
+                self.overrides.pop((ups, "ups.status"), None)
+            case _ if command.startswith("test.battery.start"):
+                self.tests[ups] = (self.clock(), None)

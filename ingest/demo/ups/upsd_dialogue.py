@@ -5,6 +5,8 @@ import socketserver
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 from ingest.demo.ups.models import DemoUps
@@ -18,6 +20,18 @@ LISTS = ("VAR", "RW", "CMD", "CLIENT", "ENUM", "RANGE")
 
 class UpsdRefusalError(Exception):
     """An answer ERR; its text is what stands behind it."""
+
+
+def require(condition: bool, refusal: str) -> None:
+    """Raise UpsdRefusalError where the condition does not hold."""
+    if not condition:
+        raise UpsdRefusalError(refusal)
+
+
+def take_word(arguments: list[str]) -> tuple[str, list[str]]:
+    """The first of the arguments in upper case, '' without one, and the others."""
+    first, *rest = arguments or [""]
+    return first.upper(), rest
 
 
 class UpsdState(Protocol):
@@ -45,10 +59,8 @@ class UpsdState(Protocol):
 
 def close_connection(connection: socket.socket) -> None:
     """End a connection from our side; a thread that reads from it wakes."""
-    try:
+    with suppress(OSError):  # the other side closed it first
         connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return  # the other side closed it first
 
 
 class UpsdServer(socketserver.ThreadingTCPServer):
@@ -67,8 +79,6 @@ class Dialogue(socketserver.StreamRequestHandler):
     """One client. Each method `_VERB` answers a request with lines."""
 
     disable_nagle_algorithm = True
-    username: str | None = None
-    password: str | None = None
     tracking = False
 
     def setup(self) -> None:
@@ -76,9 +86,10 @@ class Dialogue(socketserver.StreamRequestHandler):
         super().setup()
         assert isinstance(self.server, UpsdServer)
         self.upsd = self.server.upsd
+        self.credentials: dict[str, str] = {}
         self.answers: dict[str, Callable[[list[str]], list[str]]] = {
-            "USERNAME": self._username,
-            "PASSWORD": self._password,
+            "USERNAME": partial(self._credential, "USERNAME"),
+            "PASSWORD": partial(self._credential, "PASSWORD"),
             "LOGIN": self._login,
             "LOGOUT": lambda arguments: ["OK Goodbye"],
             "VER": lambda arguments: [f"Network UPS Tools upsd {VERSION} - demo house"],
@@ -102,7 +113,7 @@ class Dialogue(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         """Answer request by request."""
-        try:
+        with suppress(OSError):  # the client is gone, or stop() closed the connection
             for line in self.rfile:
                 text = line.decode("utf-8", "replace").strip("\r\n")
                 self.upsd.requests.append(text)
@@ -116,22 +127,17 @@ class Dialogue(socketserver.StreamRequestHandler):
                     self._send(['VAR rack ups.status "OL"'])
                 if not self._answer(text):
                     return
-        except OSError:
-            return  # the client is gone, or stop() closed the connection
 
     def _answer(self, text: str) -> bool:
         """Answer one request; False ends the connection."""
         try:
-            arguments = split_arguments(text)
+            verb, arguments = take_word(split_arguments(text))
         except ValueError:
-            arguments = []
-        verb = arguments[0].upper() if arguments else ""
+            verb, arguments = "", []
         try:
-            if self.upsd.has("denied"):
-                raise UpsdRefusalError("ACCESS-DENIED")
-            if verb not in self.answers:
-                raise UpsdRefusalError("UNKNOWN-COMMAND")
-            lines = self.answers[verb](arguments[1:])
+            require(not self.upsd.has("denied"), "ACCESS-DENIED")
+            require(verb in self.answers, "UNKNOWN-COMMAND")
+            lines = self.answers[verb](arguments)
         except UpsdRefusalError as refusal:
             lines = [f"ERR {refusal}"]
         if verb == "LIST" and self.upsd.has("truncate_list") and len(lines) > 3:
@@ -147,42 +153,26 @@ class Dialogue(socketserver.StreamRequestHandler):
         self.wfile.write("".join(line + end for line in lines).encode(encoding, "replace"))
 
     def _ups(self, arguments: list[str], count: int) -> DemoUps:
-        if len(arguments) < count:
-            raise UpsdRefusalError("INVALID-ARGUMENT")
-        if arguments[0] not in self.upsd.upses:
-            raise UpsdRefusalError("UNKNOWN-UPS")
+        require(len(arguments) >= count, "INVALID-ARGUMENT")
+        require(arguments[0] in self.upsd.upses, "UNKNOWN-UPS")
         return self.upsd.upses[arguments[0]]
 
     def _values(self, ups: str) -> dict[str, str]:
-        if self.upsd.has("driver_gone", ups):
-            raise UpsdRefusalError("DRIVER-NOT-CONNECTED")
-        if self.upsd.has("stale", ups):
-            raise UpsdRefusalError("DATA-STALE")
+        require(not self.upsd.has("driver_gone", ups), "DRIVER-NOT-CONNECTED")
+        require(not self.upsd.has("stale", ups), "DATA-STALE")
         values = self.upsd.variables(ups)
         return values | {"ups.id": "Büro"} if self.upsd.has("latin1", ups) else values
 
     def _authorised(self) -> None:
-        if self.username is None:
-            raise UpsdRefusalError("USERNAME-REQUIRED")
-        if self.password is None:
-            raise UpsdRefusalError("PASSWORD-REQUIRED")
-        if self.upsd.users.get(self.username) != self.password:
-            raise UpsdRefusalError("ACCESS-DENIED")
+        for kind in ("USERNAME", "PASSWORD"):
+            require(kind in self.credentials, f"{kind}-REQUIRED")
+        password = self.upsd.users.get(self.credentials["USERNAME"])
+        require(password == self.credentials["PASSWORD"], "ACCESS-DENIED")
 
-    def _username(self, arguments: list[str]) -> list[str]:
-        if len(arguments) != 1:
-            raise UpsdRefusalError("INVALID-ARGUMENT")
-        if self.username is not None:
-            raise UpsdRefusalError("ALREADY-SET-USERNAME")
-        self.username = arguments[0]
-        return ["OK"]
-
-    def _password(self, arguments: list[str]) -> list[str]:
-        if len(arguments) != 1:
-            raise UpsdRefusalError("INVALID-ARGUMENT")
-        if self.password is not None:
-            raise UpsdRefusalError("ALREADY-SET-PASSWORD")
-        self.password = arguments[0]
+    def _credential(self, kind: str, arguments: list[str]) -> list[str]:
+        require(len(arguments) == 1, "INVALID-ARGUMENT")
+        require(kind not in self.credentials, f"ALREADY-SET-{kind}")
+        self.credentials[kind] = arguments[0]
         return ["OK"]
 
     def _login(self, arguments: list[str]) -> list[str]:
@@ -195,27 +185,25 @@ class Dialogue(socketserver.StreamRequestHandler):
         raise UpsdRefusalError("FEATURE-NOT-CONFIGURED")
 
     def _get(self, arguments: list[str]) -> list[str]:
-        kind, *rest = arguments or [""]
-        kind = kind.upper()
+        kind, rest = take_word(arguments)
         if kind == "TRACKING":
             return [self._tracked(rest[0]) if rest else "ON" if self.tracking else "OFF"]
-        ups = self._ups(rest, 1 if kind in ("NUMLOGINS", "UPSDESC") else 2)
-        if kind == "UPSDESC":
-            return [f"UPSDESC {rest[0]} {quote(ups.description)}"]
-        if kind == "NUMLOGINS":
-            return [f"NUMLOGINS {rest[0]} {len(self.upsd.logins.get(rest[0], []))}"]
-        if kind == "CMDDESC":
-            return [f'CMDDESC {rest[0]} {rest[1]} "Description unavailable"']
-        if kind == "DESC":
-            return [f'DESC {rest[0]} {rest[1]} "Description unavailable"']
-        values = self._values(rest[0]) if kind in ("VAR", "TYPE") else None
-        if values is None:
-            raise UpsdRefusalError("INVALID-ARGUMENT")
-        if rest[1] not in values:
-            raise UpsdRefusalError("VAR-NOT-SUPPORTED")
-        if kind == "VAR":
-            return [f"VAR {rest[0]} {rest[1]} {quote(values[rest[1]])}"]
-        return [f"TYPE {rest[0]} {rest[1]} {self._type(ups, rest[1])}"]
+        count = 1 if kind in ("NUMLOGINS", "UPSDESC") else 2
+        ups = self._ups(rest, count)
+        match kind:
+            case "UPSDESC":
+                answer = quote(ups.description)
+            case "NUMLOGINS":
+                answer = str(len(self.upsd.logins.get(rest[0], [])))
+            case "CMDDESC" | "DESC":
+                answer = '"Description unavailable"'
+            case "VAR" | "TYPE":
+                values = self._values(rest[0])
+                require(rest[1] in values, "VAR-NOT-SUPPORTED")
+                answer = quote(values[rest[1]]) if kind == "VAR" else self._type(ups, rest[1])
+            case _:
+                raise UpsdRefusalError("INVALID-ARGUMENT")
+        return [f"{kind} {' '.join(rest[:count])} {answer}"]
 
     @staticmethod
     def _type(ups: DemoUps, var: str) -> str:
@@ -225,13 +213,11 @@ class Dialogue(socketserver.StreamRequestHandler):
         return f"RW STRING:{limit.values[0]}" if limit.kind == "STRING" else f"RW {limit.kind}"
 
     def _list(self, arguments: list[str]) -> list[str]:
-        kind, *rest = arguments or [""]
-        kind = kind.upper()
+        kind, rest = take_word(arguments)
         if kind == "UPS":
             rows = [f"UPS {name} {quote(ups.description)}" for name, ups in self.upsd.upses.items()]
             return ["BEGIN LIST UPS", *rows, "END LIST UPS"]
-        if kind not in LISTS or (kind != "VAR" and self.upsd.has("bare")):
-            raise UpsdRefusalError("INVALID-ARGUMENT")
+        require(kind in (("VAR",) if self.upsd.has("bare") else LISTS), "INVALID-ARGUMENT")
         ups = self._ups(rest, 2 if kind in ("ENUM", "RANGE") else 1)
         head = f"{kind} {' '.join(rest)}"
         rows = [f"{head} {row}" for row in self._rows(kind, ups, rest)]
@@ -240,14 +226,15 @@ class Dialogue(socketserver.StreamRequestHandler):
     def _rows(self, kind: str, ups: DemoUps, arguments: list[str]) -> list[str]:
         """The rows of a list, without what they begin with."""
         values = self._values(arguments[0])
-        if kind == "VAR":
-            return [f"{var} {quote(value)}" for var, value in sorted(values.items())]
-        if kind == "RW":
-            return [f"{var} {quote(values[var])}" for var in sorted(ups.writable) if var in values]
-        if kind == "CMD":
-            return list(ups.commands)
-        if kind == "CLIENT":
-            return list(self.upsd.logins.get(arguments[0], []))
+        match kind:
+            case "VAR":
+                return [f"{var} {quote(value)}" for var, value in sorted(values.items())]
+            case "RW":
+                return [f"{var} {quote(values[var])}" for var in sorted(ups.writable) if var in values]
+            case "CMD":
+                return list(ups.commands)
+            case "CLIENT":
+                return list(self.upsd.logins.get(arguments[0], []))
         limit = ups.writable.get(arguments[1])
         if limit is None or limit.kind != kind:
             return []
@@ -255,27 +242,21 @@ class Dialogue(socketserver.StreamRequestHandler):
         return quoted if kind == "ENUM" else [" ".join(quoted)]
 
     def _set(self, arguments: list[str]) -> list[str]:
-        kind, *rest = arguments or [""]
-        kind = kind.upper()
+        kind, rest = take_word(arguments)
         can_track = not (self.upsd.has("untracked") or self.upsd.has("bare"))
         if kind == "TRACKING" and len(rest) == 1 and can_track:
-            if self.username is None or self.password is None:
-                raise UpsdRefusalError("USERNAME-REQUIRED")
+            require(len(self.credentials) == 2, "USERNAME-REQUIRED")
             self.tracking = rest[0].upper() == "ON"
             return ["OK"]
-        if kind != "VAR" or len(rest) != 3:
-            raise UpsdRefusalError("INVALID-ARGUMENT")
+        require(kind == "VAR" and len(rest) == 3, "INVALID-ARGUMENT")
         ups = self._ups(rest, 3)
         name, variable, value = rest
         values = self._values(name)
         self._authorised()
-        if variable not in values:
-            raise UpsdRefusalError("VAR-NOT-SUPPORTED")
-        if variable not in ups.writable:
-            raise UpsdRefusalError("READONLY")
+        require(variable in values, "VAR-NOT-SUPPORTED")
+        require(variable in ups.writable, "READONLY")
         refusal = ups.writable[variable].refusal(value)
-        if refusal:
-            raise UpsdRefusalError(refusal)
+        require(not refusal, refusal)
         self.upsd.overrides[name, variable] = value
         return [self._taken()]
 
@@ -283,8 +264,7 @@ class Dialogue(socketserver.StreamRequestHandler):
         ups = self._ups(arguments, 2)
         self._values(arguments[0])
         self._authorised()
-        if arguments[1] not in ups.commands:
-            raise UpsdRefusalError("CMD-NOT-SUPPORTED")
+        require(arguments[1] in ups.commands, "CMD-NOT-SUPPORTED")
         self.upsd.command(arguments[0], arguments[1], *arguments[2:3])
         return [self._taken()]
 
@@ -297,6 +277,5 @@ class Dialogue(socketserver.StreamRequestHandler):
         return f"OK TRACKING {id}"
 
     def _tracked(self, id: str) -> str:
-        if id not in self.upsd.tracked:
-            raise UpsdRefusalError("UNKNOWN")
+        require(id in self.upsd.tracked, "UNKNOWN")
         return "SUCCESS" if self.upsd.clock() >= self.upsd.tracked[id] else "PENDING"

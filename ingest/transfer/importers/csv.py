@@ -62,8 +62,8 @@ class CsvSource(LogSource):
     kind = "csv"
     title = "CSV file"
     looked_for = (
-        "CSV whose header names our columns: received_at, node_id, child_id, type and payload, text or "
-        "value; or sampled_at with input_voltage, battery_charge ..."
+        "CSV whose header names columns of Voltkeeper: received_at, node_id, child_id, type and payload, "
+        "text or value; or sampled_at with input_voltage, battery_charge ..."
     )
     head = 1
 
@@ -105,13 +105,10 @@ class CsvSource(LogSource):
             try:
                 values = next(csv.reader([line]), [])
             except csv.Error:
-                return Skip("a line that is no CSV")
+                return Skip("not a CSV line")
             if len(values) != len(self._names):
                 return Skip(f"another number of columns than the header's {len(self._names)}")
-            try:
-                return read(dict(zip(self._names, values, strict=True)), timestamps)
-            except ValueError:
-                return Skip("its time cannot be read")
+            return read(dict(zip(self._names, values, strict=True)), timestamps)
 
         return parse
 

@@ -46,7 +46,7 @@ class Ep20LogSource(LogSource):
         def parse(line: str) -> Item:
             found = LINE.fullmatch(line)
             if found is None:
-                return None if OTHER.match(line) else Skip("a line of no form that is known")
+                return None if OTHER.match(line) else Skip("a line of unknown format")
             values = zip(VARIABLES, found.groups()[1:], strict=True)
             variables = {variable: text for variable, text in values if text.strip("0.")}
             if not variables:

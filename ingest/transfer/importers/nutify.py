@@ -20,11 +20,12 @@ from sqlite3 import Connection
 
 from ingest.db.time import format_utc
 from ingest.transfer.importers.nutify_events import save_events
-from ingest.transfer.importers.source import ImportSource, Saved, StateImport
-from ingest.transfer.records import ImportOptions, Item, Sample, Skip, TransferError
+from ingest.transfer.importers.source import Saved, StateImport
+from ingest.transfer.importers.table_source import TableSource
+from ingest.transfer.records import ImportOptions, Item, Sample, TransferError
 from ingest.transfer.samples import USUAL_S, Samples, find_intervals
 from ingest.transfer.sink import ImportSink
-from ingest.transfer.streams import ImportStream, TableStream, open_source, peek_tables, tables_of
+from ingest.transfer.streams import ImportStream, TableStream, peek_tables
 from ingest.transfer.timestamps import TimestampParser
 from ingest.ups.figures import FIGURES, RATINGS, column
 
@@ -43,7 +44,7 @@ OLD, NEW = "ups_dynamic_data", "ups_monitor_data"
 NAME = "ups"  # of the one UPS of an old file without events
 
 
-class NutifySource(ImportSource):
+class NutifySource(TableSource):
     """A Nutify database of any layout."""
 
     kind = "nutify"
@@ -51,9 +52,7 @@ class NutifySource(ImportSource):
     looked_for = "a Nutify database: an SQLite file with the table ups_dynamic_data or ups_monitor_data"
 
     def __init__(self, path: Path, options: ImportOptions) -> None:
-        self._source = open_source(path)
-        self._tables = tables_of(self._source)
-        self._options = options
+        super().__init__(path, options)
         self.target = options.ups or ""
         self._names = self._targets()
         self._intervals: dict[str, float] = {}
@@ -63,10 +62,6 @@ class NutifySource(ImportSource):
         """True for a file with the samples of either layout."""
         return bool({OLD, NEW} & peek_tables(path).keys())
 
-    def close(self) -> None:
-        """Close the file."""
-        self._source.close()
-
     def _targets(self) -> dict[int | None, str]:
         """target_id -> name of the UPS; None is the one UPS of an old file."""
         names: dict[int | None, str] = {}
@@ -74,8 +69,8 @@ class NutifySource(ImportSource):
             for number, name, host in self._source.execute(
                 "select id, ups_name, host from ups_monitor_targets order by id"
             ):
-                taken = {other.partition("@")[0] for other in names.values()}
-                names[number] = f"{name}@{host}" if name in taken else f"{name}@nutify"
+                is_taken = f"{name}@nutify" in names.values()
+                names[number] = f"{name}@{host}" if is_taken else f"{name}@nutify"
         if len(names) > 1 and self._options.ups and not self._options.ups.startswith("@"):
             found = ", ".join(name.partition("@")[0] for name in names.values())
             raise TransferError(
@@ -86,11 +81,10 @@ class NutifySource(ImportSource):
 
     def _only_name(self) -> str:
         for table in self._event_tables():
-            row = self._source.execute(
+            for (name,) in self._source.execute(
                 f"select ups_name from {table} where ups_name <> '' order by id desc limit 1"
-            ).fetchone()
-            if row:
-                return str(row[0]).partition("@")[0]
+            ):
+                return str(name).partition("@")[0]
         return NAME
 
     def _event_tables(self) -> list[str]:
@@ -135,13 +129,9 @@ class NutifySource(ImportSource):
         def parse(
             received: str, status: str | None, target: int | None, raw: str | None, *values: object
         ) -> Item:
-            try:
-                at = timestamps.parse(received)
-            except (ValueError, TypeError, AttributeError):
-                return Skip("its time cannot be read")
-            pairs = zip(variables, values, strict=True)
-            columns = {name: str(value) for name, value in pairs if value is not None}
-            return Sample(at, self._name(target), status or "", static | _texts(raw) | columns)
+            at = timestamps.parse(received)
+            columns = _texts(zip(variables, values, strict=True))
+            return Sample(at, self._name(target), status or "", static | _parse_variables(raw) | columns)
 
         return parse
 
@@ -152,8 +142,7 @@ class NutifySource(ImportSource):
             return {}
         columns = ", ".join(map(column, names))
         row = self._source.execute(f"select {columns} from ups_static_data limit 1").fetchone()
-        pairs = zip(names, row or [None] * len(names), strict=True)
-        return {name: str(value) for name, value in pairs if value not in (None, "")}
+        return {name: text for name, text in _texts(zip(names, row or (), strict=False)).items() if text}
 
     def states(self) -> Iterable[StateImport]:
         """The events."""
@@ -172,12 +161,14 @@ class NutifySource(ImportSource):
         )
 
 
-def _texts(raw: str | None) -> dict[str, str]:
+def _parse_variables(raw: str | None) -> dict[str, str]:
     """The variables in a JSON object, as text; nothing where it is none."""
     try:
-        found = json.loads(raw) if raw else {}
+        found = json.loads(raw or "{}")
     except ValueError:
-        found = {}
-    if not isinstance(found, dict):
         return {}
-    return {name: str(value) for name, value in found.items() if value is not None}
+    return _texts(found.items()) if isinstance(found, dict) else {}
+
+
+def _texts(pairs: Iterable[tuple[str, object]]) -> dict[str, str]:
+    return {name: str(value) for name, value in pairs if value is not None}

@@ -13,7 +13,7 @@ from itertools import pairwise
 from sqlite3 import Connection
 from typing import NamedTuple
 
-from ingest.db.connection import transaction
+from ingest.db.connection import dict_rows, transaction
 from ingest.db.time import format_utc, parse_utc
 from ingest.transfer.checkpoint import raise_topics
 from ingest.transfer.importers.source import Saved
@@ -35,7 +35,7 @@ where ups = ? and sampled_at between ? and ? order by sampled_at"""
 INSERT = """insert into events (id, event, ups, started_at, ended_at, complete, detail, figures)
 values (?, ?, ?, ?, ?, ?, ?, ?)"""
 STORED = "stored already"
-RECORDED_HERE = "Voltkeeper watched the UPS itself at that time"
+RECORDED_HERE = "Voltkeeper recorded the UPS itself at that time"
 
 
 NutifyRow = tuple[str, str, str, str | None]  # time, UPS, type, message
@@ -95,9 +95,10 @@ class StoredSpans:
 
     def overlap(self, one: NutifyEvent) -> bool:
         """True when it is stored already, or lies in one that Voltkeeper saw itself."""
-        end = one.ended_at or NO_END
-        spans = self._spans.get((one.ups, one.event), ())
-        return any(start <= end and ended >= one.started_at for start, ended in spans)
+        return any(
+            start <= (one.ended_at or NO_END) and end >= one.started_at
+            for start, end in self._spans[one.ups, one.event]
+        )
 
 
 def save_events(
@@ -112,8 +113,7 @@ def save_events(
     recorded = {ups: unimported_sample_ranges(connection, ups) for ups in read.names}
     (newest,) = connection.execute("select coalesce(max(id), 0) from events").fetchone()
     spans, unfinished = StoredSpans(connection), _unfinished(connection)
-    new: list[NutifyEvent] = []
-    longer: list[NutifyEvent] = []
+    new, longer = [], []
     for one in read.events:
         if one.key in unfinished and one.ended_at is not None:
             longer.append(one)
@@ -135,7 +135,8 @@ def save_events(
         late = StoredSpans(connection, newest)  # what a reader has seen since
         stored = [one for one in new if not late.overlap(one)]
         read.skipped[STORED] += len(new) - len(stored)
-        _insert(connection, stored)
+        if stored:
+            _insert(connection, stored)
         connection.executemany(
             "update events set ended_at = ?, complete = 1, figures = ? where id = ?",
             [(one.ended_at, one.figures, unfinished[one.key]) for one in longer],
@@ -153,7 +154,7 @@ def _read(
     for time, name, type, text in rows:
         try:
             at = format_utc(timestamps.parse(time))
-        except (ValueError, TypeError, AttributeError):
+        except ValueError:
             read.skipped["its time cannot be read"] += 1
             continue
         read.last_at = max(read.last_at, at)
@@ -167,10 +168,9 @@ def _read(
         elif type in MOMENTS:
             read.events.append(NutifyEvent(ups, MOMENTS[type], at, at, text or ""))
         elif type in CLOSES:
-            for event in CLOSES[type]:
-                ended = ongoing.pop((ups, event), None)
-                if ended is not None:
-                    ended.ended_at = max(ended.started_at, at)
+            for key in {(ups, event) for event in CLOSES[type]} & ongoing.keys():
+                ended = ongoing.pop(key)
+                ended.ended_at = max(ended.started_at, at)
         else:
             read.skipped[f"{type} is no event of a UPS that is kept"] += 1
     read.names = {number: name for name, number in numbers.items()}
@@ -191,8 +191,6 @@ def _unfinished(connection: Connection) -> dict[EventKey, int]:
 
 def _insert(connection: Connection, new: list[NutifyEvent]) -> None:
     """Insert events, in order of time, with ids below all others; above them where all others are older."""
-    if not new:
-        return
     low, high, newer = connection.execute(
         "select coalesce(min(id), 1), coalesce(max(id), 0), "
         "coalesce(max(started_at >= ? or ended_at is null), 0) from events",
@@ -214,11 +212,9 @@ def _figures(connection: Connection, one: NutifyEvent, ended_at: str, most_s: fl
     Samples more than `most_s` apart leave a gap.
     """
     span = (one.ups, one.started_at, ended_at)
-    cursor = connection.execute(MEANS, span)
-    figures: Figures = dict(zip((name[0] for name in cursor.description), cursor.fetchone(), strict=True))
+    figures: Figures = dict_rows(connection, MEANS, span)[0]
     samples = connection.execute(SAMPLES, span).fetchall()
-    times = [parse_utc(row[0]) for row in samples]
-    pauses = [later - before for before, later in pairwise(times)]
+    pauses = [later - before for before, later in pairwise(parse_utc(row[0]) for row in samples)]
     covered_s = sum(pause for pause in pauses if pause <= most_s)
     charges = [row[1] for row in samples if row[1] is not None] or [None]
     figures |= {
@@ -228,9 +224,8 @@ def _figures(connection: Connection, one: NutifyEvent, ended_at: str, most_s: fl
         "charge_end": charges[-1],
         "predicted_runtime_s": next((row[2] for row in samples if row[2] is not None), None),
     }
-    watts = figures["watts_avg"]
-    if watts is not None:
-        figures["wh"] = watts * covered_s / 3600
+    if figures["watts_avg"] is not None:
+        figures["wh"] = figures["watts_avg"] * covered_s / 3600
     return {
         name: round(value, 3) if isinstance(value, float) else value
         for name, value in figures.items()

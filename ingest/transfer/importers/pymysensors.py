@@ -7,6 +7,7 @@ protocol_version; child: id, type, description, values (V_ type -> text).
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any
@@ -42,7 +43,7 @@ class PymysensorsSource(ImportSource):
 
     def states(self) -> Iterable[StateImport]:
         """All that the file holds."""
-        yield StateImport("nodes, sensors and values", "merged with what is known", self._save)
+        yield StateImport("nodes, sensors and values", "merged with the existing ones", self._save)
 
     def _save(self, connection: Connection) -> Saved:
         states: list[RowState] = []
@@ -89,12 +90,7 @@ class PymysensorsSource(ImportSource):
 
 
 def _read(path: Path) -> dict[str, JsonObject]:
-    with path.open("rb") as file:
-        if file.read(1) != b"{":
-            return {}
-        file.seek(0)
-        try:
-            found: dict[str, JsonObject] = json.load(file)
-        except ValueError:
-            return {}
-        return found
+    with path.open("rb") as file, suppress(ValueError):
+        if file.peek(1).startswith(b"{"):
+            return dict(json.load(file))
+    return {}

@@ -17,12 +17,10 @@ def save_firmware(
     connection: sqlite3.Connection, source: sqlite3.Connection, at: Callable[[str], str | None]
 ) -> Saved:
     """Store what is not there yet; `at` turns the tracker's times into ours."""
-    rows = source.execute(
+    stored, skipped = 0, Counter[str]()
+    for type, version, filename, text, uploaded in source.execute(
         "select fw_type, fw_ver, filename, hex_data, uploaded from firmware order by id"
-    ).fetchall()
-    stored = 0
-    skipped: Counter[str] = Counter()
-    for type, version, filename, text, uploaded in rows:
+    ).fetchall():
         try:
             image = parse_intel_hex(text)
         except ImageError as error:

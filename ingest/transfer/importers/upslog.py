@@ -60,12 +60,8 @@ class Format:
         if time is not None:
             self._time = re.sub("%([FTRD])", lambda short: SHORT[short[1]], time.replace("@", "%"))
             self._names.append("time")
-            parts = re.split(r"%(\w)", self._time)  # every second one is a directive
-            patterns = [
-                DIRECTIVES.get(part, r"\d{1,3}") if number % 2 else re.escape(part)
-                for number, part in enumerate(parts)
-            ]
-            return f"({''.join(patterns)})"
+            pattern = re.sub(r"%(\w)", lambda one: DIRECTIVES.get(one[1], r"\d{1,3}"), re.escape(self._time))
+            return f"({pattern})"
         if word == "ETIME%":
             self._names.append("etime")
             return r"(\d+)"
@@ -106,12 +102,9 @@ class UpslogSource(LogSource):
         timestamps = TimestampParser(self._options.timezone)
 
         def parse(line: str) -> Item:
-            try:
-                found = form.parse(line, timestamps)
-            except ValueError:
-                return Skip("its time cannot be read")
+            found = form.parse(line, timestamps)
             if found is None:
-                return Skip("a line of another form")
+                return Skip("a line of another format")
             at, variables = found
             if not variables:
                 return Skip("all NA: the server did not answer")

@@ -37,7 +37,7 @@ def _command(connection: sqlite3.Connection, form: Submission[None]) -> Done:
     _refuse_busy(connection, node, subject)
     if not fields.is_yes("confirm"):
         raise RefusedError(
-            409, f"{CONSEQUENCES[command]} Send confirm=1 (tick the box) if that is meant", subject=subject
+            409, f"{CONSEQUENCES[command]} Send confirm=1 (tick the box) to confirm", subject=subject
         )
     number = connection.execute(
         "insert into ota_commands (node, command, value, requested_at, requested_by) values (?, ?, ?, ?, ?)",
@@ -91,15 +91,15 @@ ROUTES = (
         r"^/-/ota/commands$",
         COMMAND.post,
         Endpoint(
-            "Give a node's bootloader a command",
-            "It is given once; a bootloader does not report what it did with it.",
+            "Send a command to a node's bootloader",
+            "It is sent once; a bootloader does not report the result.",
             "POST",
             "upload",
             {
                 "node": NODE_HELP.removeprefix("an "),
                 "command": ", ".join(BOOTLOADER_COMMANDS),
                 "value": "node id, for set_node_id and set_parent",
-                "confirm": "1: it is meant",
+                "confirm": "1: confirmed",
             },
             {"node": "{node}", "command": "set_parent", "value": "0", "confirm": "1"},
         ),
@@ -108,7 +108,7 @@ ROUTES = (
         r"^/-/ota/commands/(?P<id>\d{1,9})/cancel$",
         CANCEL.post,
         Endpoint(
-            "Take back a command that was not given yet",
+            "Cancel a command that was not sent yet",
             "ID is of the table ota_commands.",
             "POST",
             "upload",

@@ -55,7 +55,7 @@ def read_target(connection: sqlite3.Connection, fields: Fields, timezone: str) -
             _, day = parse_day(text, timezone, "before")
         except ValueError as error:
             raise RefusedError(400, str(error)) from None
-        extent = ", with what is rolled up and events" if everything else ""
+        extent = ", with hourly and daily figures and events" if everything else ""
         subject = f"everything before {day}{extent}"
         return Target(kind, None, start_of(day, timezone), everything, subject, "/-/maintenance")
     raise RefusedError(400, HELP)
@@ -176,7 +176,7 @@ _FIELDS = {
     "node": "id of the table nodes, or GATEWAY/NODE_ID",
     "sensor": "id of the table sensors",
     "before": "a date, YYYY-MM-DD",
-    "everything": "1: what is rolled up and events, too",
+    "everything": "1: also hourly and daily figures and events",
 }
 
 ROUTES = (
@@ -191,8 +191,8 @@ ROUTES = (
             answer="page",
         ),
         Endpoint(
-            "Delete a node, a sensor, requests or what is old",
-            "The rows go in the background; see the table deletions.",
+            "Delete a node, a sensor, requests or old data",
+            "Rows are deleted in the background; see the table deletions.",
             "POST",
             "maintain",
             _FIELDS | {"confirm": "yes"},

@@ -29,10 +29,10 @@ log = logging.getLogger(__name__)
 
 
 async def run_job(datasette: Site, request: Request) -> Response:
-    """POST /-/maintenance/CHORE: the job runs as soon as the one before it has ended."""
-    name = request.url_vars["chore"]
+    """POST /-/maintenance/JOB: the job runs as soon as the one before it has ended."""
+    name = request.url_vars["job"]
     if name not in JOBS:
-        return json_errors(404, f"There is no work called {name}: {', '.join(JOBS)}")
+        return json_errors(404, f"There is no job called {name}: {', '.join(JOBS)}")
 
     def write(connection: sqlite3.Connection, form: Submission[None]) -> Done:
         if name == "backup" and datasette.config.backup.folder is None:
@@ -42,7 +42,7 @@ async def run_job(datasette: Site, request: Request) -> Response:
                 subject=name,
             )
         request_job(connection, name, form.actor)
-        return Done(f"{JOBS[name].title}: asked for", name, {"chore": name})
+        return Done(f"{JOBS[name].title}: requested", name, {"chore": name})
 
     action = Action(f"run {name}", "maintain", write, status=202, after="/-/maintenance")
     response = await action.post(datasette, request)
@@ -82,8 +82,8 @@ async def download(datasette: Site, request: Request) -> Response | FileResponse
     try:
         file, size = await asyncio.to_thread(_copy_aside, path)
     except (BackupError, OSError, sqlite3.Error) as error:
-        log.error("no copy for %s: %s", actor, error)
-        return await refuse(datasette, request, RefusedError(503, f"There is no copy: {error}"))
+        log.error("backup for %s failed: %s", actor, error)
+        return await refuse(datasette, request, RefusedError(503, f"The backup failed: {error}"))
     await transact(
         datasette, lambda connection: audit(connection, actor, "download backup", name, "", "done")
     )
@@ -115,14 +115,14 @@ ROUTES = (
         Endpoint("A consistent copy of the database", right="maintain", answer="file"),
     ),
     documented_route(
-        r"^/-/maintenance/(?P<chore>[a-z]+)$",
+        r"^/-/maintenance/(?P<job>[a-z]+)$",
         run_job,
         Endpoint(
             "Run a maintenance job now",
-            f"CHORE is {', '.join(JOBS)}.",
+            f"JOB is {', '.join(JOBS)}.",
             "POST",
             "maintain",
-            at={"CHORE": "measure"},
+            at={"JOB": "measure"},
         ),
     ),
 )

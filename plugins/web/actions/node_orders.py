@@ -75,7 +75,7 @@ ROUTES = (
         r"^/-/orders$",
         ORDER.post,
         Endpoint(
-            "Place an order to a node",
+            "Queue an order for a node",
             "A row of outbox, which says when it was sent, echoed, or why it failed.",
             "POST",
             "order",

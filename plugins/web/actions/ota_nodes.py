@@ -125,7 +125,7 @@ def update_refusal(
     if node.type not in (None, BLANK, firmware.type) and not confirmed:
         return (
             f"{node.label} runs type {node.type}, the image is of type {firmware.type}: "
-            "send confirm=1 (tick the box) if that is meant"
+            "send confirm=1 (tick the box) to confirm"
         )
     command = waiting_command(connection, node)
     if command is not None:

@@ -301,7 +301,7 @@ ROUTES = (
         UPLOAD_AND_SCHEDULE.post,
         Endpoint(
             "Upload and schedule in one call",
-            "As MySensorsTracker had it.",
+            "Compatible with MySensorsTracker.",
             "POST",
             "upload",
             {

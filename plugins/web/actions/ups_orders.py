@@ -111,7 +111,7 @@ def plan_setting(connection: sqlite3.Connection, fields: Fields, listed: Listed)
     )
     ups = _find_listed(connection, fields, name, "settings", listed)
     if "value" not in fields:
-        raise RefusedError(400, f"value is needed: what {name} is to be", subject=ups.name)
+        raise RefusedError(400, f"value is needed: the new value of {name} is to be", subject=ups.name)
     value = fields.text("value")
     now = connection.execute(
         "select value, writable from ups_variables where ups = ? and variable = ?", (ups.id, name)
@@ -158,7 +158,7 @@ def _order_action(plan: Planner) -> Action[None]:
         subject = order.ups.name
         if order.risk and not form.fields.is_yes("confirm"):
             what = command_text(order.command or "", order.value)
-            text = f"{what}: {order.risk}. Send confirm=1 (tick the box) if that is meant"
+            text = f"{what}: {order.risk}. Send confirm=1 (tick the box) to confirm"
             raise RefusedError(409, text, subject=subject)
         _refuse_twice(connection, order)
         number = connection.execute(
@@ -179,7 +179,7 @@ def _refuse_twice(connection: sqlite3.Connection, order: OrderPlan) -> None:
         (order.ups.id, order.command, order.variable),
     ).fetchone()
     if under_way:
-        text = f"Order {under_way[0]} for the same is under way: see what becomes of it first"
+        text = f"Order {under_way[0]} for the same is in progress: wait for its result"
         raise RefusedError(409, text, subject=order.ups.name)
 
 
@@ -221,7 +221,7 @@ async def _ask(site: Site, request: Request, plan: Planner) -> Response:
     return await page(site, request, "pages/-/ups/order.html", order.as_json())
 
 
-_DESCRIPTION = "A row of ups_orders; it goes out once, within a minute, or not at all."
+_DESCRIPTION = "A row of ups_orders; it is sent once, within a minute, or expires."
 _COMMAND_FIELDS = {
     "ups": "name, or id of the table ups",
     "command": "an instant command that config.yml lists for it",
@@ -231,7 +231,7 @@ _COMMAND_EXAMPLE = {"ups": "{commanded}", "command": "{command}"}
 _SETTING_FIELDS = {
     "ups": "name, or id of the table ups",
     "variable": "one that config.yml lists under settings",
-    "value": "what it is to be",
+    "value": "the new value",
 }
 _SETTING_EXAMPLE = {"ups": "{set}", "variable": "{setting}", "value": "{value}"}
 
@@ -245,7 +245,7 @@ ROUTES = (
             example=_COMMAND_EXAMPLE,
             answer="page",
         ),
-        Endpoint("Give a UPS a command", _DESCRIPTION, "POST", "order", _COMMAND_FIELDS, _COMMAND_EXAMPLE),
+        Endpoint("Send a command to a UPS", _DESCRIPTION, "POST", "order", _COMMAND_FIELDS, _COMMAND_EXAMPLE),
     ),
     documented_route(
         r"^/-/ups/settings$",

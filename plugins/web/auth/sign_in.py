@@ -80,7 +80,7 @@ async def _check_password(site: Site, name: str, password: str, keys: tuple[str,
     """True when the password is right. Raises RefusedError while keys have to wait, or too many sign in."""
     passwords, throttle = site.accounts.passwords, site.accounts.throttle
     if passwords.waiting >= MAX_WAITING:
-        text = "Many people sign in at once. Try again in some seconds."
+        text = "Too many sign-ins at once. Try again in a few seconds."
         raise RefusedError(429, text, headers={"retry-after": "5"})
     passwords.waiting += 1
     try:
@@ -139,7 +139,7 @@ ROUTES = (
             "Sets a cookie. Programs send a token instead.",
             "POST",
             None,
-            {"username": "", "password": "", "next": "where a browser goes then"},
+            {"username": "", "password": "", "next": "where the browser is redirected"},
             {"username": "owner", "password": "..."},
         ),
     ),

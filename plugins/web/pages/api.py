@@ -81,7 +81,7 @@ NATIVE = (  # what Datasette answers by itself
     (
         "/telemetry.json",
         Endpoint(
-            "Your own SQL",
+            "Custom SQL",
             "It ends after two seconds. ago('6 hours') gives a time to compare *_at columns with.",
             fields={
                 "sql": "a select",

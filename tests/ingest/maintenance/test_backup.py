@@ -35,7 +35,7 @@ def everything(path):
 def test_restored_it_is_the_same_house(house, tmp_path, voltkeeper, write_config):
     config = write_config(f"database: {house.database}\n")
     program = voltkeeper("backup", "copy.db", "--config", config)
-    assert program.wait() == 0 and "whole and checked" in program.text
+    assert program.wait() == 0 and "complete and checked" in program.text
     assert everything(tmp_path / "copy.db") == everything(house.database)
     restored = tmp_path / "restored" / "house.db"
     restored.parent.mkdir()

@@ -259,9 +259,9 @@ def test_a_node_with_no_whole_image_gets_the_stored_one_or_raises_attention(fiel
     )
     field.site.wait("select 1 from ota_updates where node = 5 and state = 'confirmed'", seconds=LIMIT_S)
     assert installed(known)[: len(firmware[3])] == firmware[3]
-    rows = field.site.rows("select subject, text from attention where text like '%no whole image%'")
+    rows = field.site.rows("select subject, text from attention where text like '%no valid image%'")
     assert [text for _, text in rows] == [
-        "the node reports no whole image (type 11, version 3): schedule an update"
+        "the node reports no valid image (type 11, version 3): schedule an update"
     ]
     assert field.site.column("select requested_at = released_at from ota_updates") == [1]
 

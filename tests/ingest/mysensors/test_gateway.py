@@ -245,7 +245,7 @@ def test_a_half_open_gateway_is_noticed(site, tiny):
 
     asked, [reason] = site.live(site.config({"tcp": tiny.address}), play)
     assert 1 <= asked <= 6  # every 0.1 s from 0.2 s of silence until it is given up at 0.4 s
-    assert re.fullmatch(r"no answer for \d+ s: the gateway is off, or the way to it is cut", reason)
+    assert re.fullmatch(r"no answer for \d+ s: the gateway is off, or the network path is down", reason)
 
 
 def test_by_default_it_is_noticed_within_30_seconds():

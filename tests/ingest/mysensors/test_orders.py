@@ -173,7 +173,7 @@ def test_an_order_expires_with_a_reason(bench):
     bench.order(1, ON, expires_at=format_utc(WALL + 10))
     bench.run(20)
     assert bench.updates[-1].state == "expired"
-    assert bench.updates[-1].reason == "expired: the node opened no window in which it hears"
+    assert bench.updates[-1].reason == "expired: the node did not wake in time"
     bench.orders.open_window(12, 0.5, bench.now)
     assert bench.run(1) == []
 
@@ -181,7 +181,7 @@ def test_an_order_expires_with_a_reason(bench):
 def test_what_was_over_before_the_start_is_not_blamed_on_a_node_that_is_awake(bench):
     bench.order(1, ON, expires_at=format_utc(WALL - 10))
     assert bench.run(1) == []
-    assert bench.updates[-1].reason == "expired: its time was over"
+    assert bench.updates[-1].reason == "expired: its lifetime ended"
 
 
 def test_a_held_node_gets_nothing_but_stream_messages_until_it_is_released(bench):

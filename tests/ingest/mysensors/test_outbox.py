@@ -171,9 +171,7 @@ def test_an_order_expires(site, tiny):
         return tiny.heard(ON)
 
     assert site.live(site.config({"tcp": tiny.address}), play) == []
-    assert site.column("select reason from outbox") == [
-        "expired: the node opened no window in which it hears"
-    ]
+    assert site.column("select reason from outbox") == ["expired: the node did not wake in time"]
 
 
 def test_a_newer_value_replaces_the_one_that_waits(site, tiny, eventually):

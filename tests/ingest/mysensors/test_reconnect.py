@@ -81,7 +81,7 @@ def test_a_loss_is_an_event_that_ends_with_the_first_message(site, tiny):
         site.wait("select 1 from events where ended_at >= started_at")
         return open_ones, still
 
-    lost = [("GATEWAY_LOST", "the other side closed the connection", None)]
+    lost = [("GATEWAY_LOST", "the gateway closed the connection", None)]
     assert site.live(site.config({"tcp": tiny.address}), play) == (lost, lost)
 
 

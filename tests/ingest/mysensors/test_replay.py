@@ -389,7 +389,7 @@ def test_a_presentation_out_of_the_blue_is_marked(store):
     assert store.rows("select * from oddities") == []
     store((500, "12;255;0;0;17;2.3.2"), (500, "0;255;0;0;18;2.3.2"))
     assert store.rows("select message, reason from oddities") == [
-        (3, "presents itself out of the blue: it has restarted")
+        (3, "presented itself unasked: it has restarted")
     ]
 
 

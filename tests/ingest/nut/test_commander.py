@@ -93,7 +93,7 @@ def test_a_server_that_is_gone_while_its_driver_works_leaves_it_unknown(sender):
         for connection in list(upsd.connections):
             close_connection(connection)
         assert one.states(2) == ["sent", "unknown"]
-        assert one.updates[-1].reason.startswith("upsd took it, then: ") and one.items == []
+        assert one.updates[-1].reason.startswith("upsd accepted it, then: ") and one.items == []
 
 
 def test_a_server_that_does_not_answer_when_asked_first_is_asked_again_until_the_order_expires(sender):

@@ -212,7 +212,7 @@ def test_on_stop_a_file_that_stays_locked_does_not_hold_the_process(deck, caplog
     stopping.join(LIMIT_S)
     assert not stopping.is_alive()
     assert deck.failed.is_set()
-    assert "the rows that it held are lost" in caplog.text
+    assert "its pending rows are lost" in caplog.text
     holder.rollback()
     holder.close()
 

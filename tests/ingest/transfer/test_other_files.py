@@ -115,7 +115,10 @@ def test_anything_else_is_refused_with_what_was_looked_for(site, tmp_path, conte
 def test_the_command_line_says_what_became_of_it(site, network, voltkeeper):
     program = voltkeeper("import", network, "--config", site.path)
     assert program.wait() == 0
-    assert "pymysensors file, imported into" in program.text and "5 merged with what is known" in program.text
+    assert (
+        "pymysensors file, imported into" in program.text
+        and "5 merged with the existing ones" in program.text
+    )
     assert voltkeeper("import", site.path, "--config", site.path).wait() == 1
     program = voltkeeper("import", "nowhere", "--config", site.path)
     assert program.wait() == 2 and "no such file" in program.text
@@ -177,7 +180,7 @@ def test_csv_rows_that_cannot_be_are_left_out_in_words(site, tmp_path):
     outcome = site.take(path, timezone="America/New_York")["value"]
     assert outcome.stored == 1 and outcome.skipped == {
         "its time cannot be read": 5,
-        "a line that is no CSV": 1,
+        "not a CSV line": 1,
     }
 
 
@@ -215,5 +218,5 @@ def test_what_the_retention_takes_the_next_night_is_told(site, tmp_path, voltkee
     )
     program = voltkeeper("import", path, "--config", site.path)
     assert program.wait() == 0
-    assert "The next prune takes messages older than 30 days: 1 row," in program.text, program.text
+    assert "The next prune deletes messages older than 30 days: 1 row," in program.text, program.text
     assert "`retention: {readings_days: null}` in the config keeps them" in program.text

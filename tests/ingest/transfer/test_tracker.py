@@ -251,7 +251,7 @@ def test_what_voltkeeper_heard_itself_does_not_come_twice(site, tracker):
     begin = BEGIN.replace(tzinfo=ZoneInfo("Europe/Rome")).timestamp()
     live(site, [f"1;1;1;0;0;{n}" for n in range(60)], begin + 3600)
     outcome = site.take(tracker[0])["message"]
-    assert list(outcome.skipped) == ["Voltkeeper heard the gateway itself at that time"]
+    assert list(outcome.skipped) == ["Voltkeeper recorded the gateway itself at that time"]
     assert sum(outcome.skipped.values()) == 7 and outcome.stored + sum(outcome.skipped.values()) == 2000
 
 

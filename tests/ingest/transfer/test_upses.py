@@ -138,7 +138,7 @@ def test_the_log_of_an_ep20_monitor_in_both_languages(site, tmp_path):
     assert outcome.stored == 3
     assert outcome.skipped == {
         "nothing but zeros: the monitor found no values": 1,
-        "a line of no form that is known": 1,
+        "a line of unknown format": 1,
     }
     assert samples(site, "sampled_at", "input_voltage", "battery_voltage", "ups_load") == [
         ("2026-06-01T12:30:25.500Z", 225.6, 13.5, 14.0),
@@ -161,7 +161,7 @@ def test_an_upslog_file(site, tmp_path):
     path.write_text(UPSLOG)
     outcome = site.take(path, timezone="America/New_York")["lines"]
     assert outcome.stored == 3
-    assert outcome.skipped == {"all NA: the server did not answer": 1, "a line of another form": 1}
+    assert outcome.skipped == {"all NA: the server did not answer": 1, "a line of another format": 1}
     assert samples(site, "sampled_at", "ups_status", "battery_charge", "ups_temperature", "input_frequency")[
         :2
     ] == [

@@ -149,7 +149,7 @@ def test_what_cannot_be_done_fails_with_a_reason_and_is_not_sent(lab, ingest, gi
 
 
 @pytest.mark.parametrize(
-    ("verdict", "words"), [("1", "does not know it"), ("2", "does not take it so"), ("3", "did not do it")]
+    ("verdict", "words"), [("1", "does not know it"), ("2", "rejects the argument"), ("3", "did not do it")]
 )
 def test_a_driver_that_could_not_do_it_is_no_success(lab, ingest, verdict, words):
     lab.judge("rack", verdict)
@@ -324,7 +324,7 @@ def test_a_server_without_tracking(tmp_path):
         )
         with started(tmp_path, text) as ingest:
             done = ended(ingest, order(ingest, "beeper.mute"))
-            assert done["state"] == "done" and "does not tell" in done["reason"]
+            assert done["state"] == "done" and "does not report" in done["reason"]
             assert ended(ingest, order(ingest, variable="battery.charge.low", value="15"))["state"] == "done"
             assert upsd.variables("rack")["battery.charge.low"] == "15"
             assert ended(ingest, order(ingest, variable="input.sensitivity", value="high"))["state"] == "done"
