@@ -56,7 +56,8 @@ def house(tmp_path_factory):
             f"gateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\n"
             f"nut: [{{name: closet, port: {upsd.port}, poll_s: 2, "
             "command_username: operator, command_password: demo}]\n"
-            "ups: {rack@closet: {commands: [beeper.mute], settings: [battery.charge.low]}}\n"
+            "ups: {rack@closet: {commands: [beeper.mute, test.battery.start], "
+            "settings: [battery.charge.low]}}\n"
             "access: {tokens: [{name: ci, token: {$env: CI_TOKEN}, may: [edit, order, upload, maintain]}]}\n"
         )
         (folder / "config.yml").chmod(0o600)

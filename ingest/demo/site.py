@@ -44,7 +44,7 @@ PASSWORD_HASH = (
     "pbkdf2_sha256$480000$93faa53e2feb9fd6018b37643ba3a462$vvWCMky4L1/E9hcdtOTKooW9y+T7+aHKFT0f6R+rQpE="
 )
 TARIFFS = (Tariff(0.34, "EUR", hours="07:00-23:00"), Tariff(0.22, "EUR", hours="23:00-07:00"))
-TESTS = ("test.battery.start.quick", "test.battery.stop")
+TESTS = ("test.battery.start.quick", "test.battery.start", "test.battery.stop")
 BEEPER = ("beeper.enable", "beeper.disable", "beeper.mute")
 UPS_SETTINGS = {  # the commands and settings that are allowed
     "rack@closet": UpsSettings(

@@ -67,14 +67,17 @@ class Connection:
             raise NutError("closed", f"the connection to {self.server} was closed")
         self.usable = True
         if context is not None:
-            self._start_tls(context)
+            try:
+                self._start_tls(context)
+            except NutError:
+                self.close()
+                raise
 
     # STARTTLS / OK STARTTLS, then the handshake
     def _start_tls(self, context: ssl.SSLContext) -> None:
         try:
             self.ask("STARTTLS")
         except NutError as error:
-            self.close()
             if not error.answered:
                 raise
             raise tls.refusal(error, self.server) from error

@@ -67,8 +67,9 @@ class LinePipe:
         if self._buffer:
             raise IncompleteAnswerError(self._buffer)
         self._socket.settimeout(self._timeout)
-        name = self._host if context.check_hostname or ssl.HAS_SNI else None
-        self._socket = context.wrap_socket(self._socket, server_hostname=name, do_handshake_on_connect=False)
+        self._socket = context.wrap_socket(
+            self._socket, server_hostname=self._host, do_handshake_on_connect=False
+        )
         self._register(self._socket)
         self._socket.do_handshake()
 

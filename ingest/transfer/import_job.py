@@ -18,12 +18,14 @@ from ingest.mysensors.registry import number_gateways
 from ingest.schema.migrate import migrate
 from ingest.transfer.importers.detect import detect
 from ingest.transfer.records import ImportOptions, TransferError
+from ingest.transfer.samples import Samples
 from ingest.transfer.stream_import import ImportTiming, Outcome, ProgressBar, StreamImport
 
 LOCK_OFFSET = 1 << 20  # byte of the lock file that an import holds
 WITHOUT_CONFIG = "main"  # what `--gateway HOST:PORT` calls its gateway
 PROGRESS_BAR = cast(ProgressBar, click.progressbar)
 TIMING = ImportTiming()
+FROM_SAMPLES = "events that these samples show"
 
 
 def run_import(
@@ -44,16 +46,19 @@ def run_import(
         ups=ups,
         format=format,
         configured_upses=_configured_upses(config),
+        settings=config.ups,
     )
     kind = detect(path, options)
     migrate(config.database)
     with closing(connect(config.database)) as connection, _exclusively(config.database):
         options.gateway = choose_gateway(connection, config, gateway)
         with closing(kind(path, options)) as source:
-            outcomes = [
-                StreamImport(connection, stream, sink, source.kind, source.target, path.name, timing).run(bar)
-                for stream, sink in source.streams()
-            ]
+            outcomes = []
+            for stream, sink in source.streams():
+                job = StreamImport(connection, stream, sink, source.kind, source.target, path.name, timing)
+                outcomes.append(job.run(bar))
+                if isinstance(sink, Samples) and sink.made:
+                    outcomes.append(Outcome(FROM_SAMPLES, sink.made))
             outcomes += [
                 Outcome(state.what, *state.save(connection), verb=state.verb) for state in source.states()
             ]

@@ -1,9 +1,11 @@
 """What a source hands over, whatever program it comes from, and the options of an import."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ingest.errors import VoltkeeperError
 from ingest.mysensors.protocol import FIELDS, LIMITS, Header
+from ingest.ups.settings import UpsSettings
 
 
 class TransferError(VoltkeeperError):
@@ -30,13 +32,15 @@ class Message:
 class Sample:
     """One poll of a UPS. `at` is unix seconds; `variables` go by NUT's names, as text.
 
-    `status` is ups.status.
+    `status` is ups.status; `shown` the status that a file without one shows in another manner: events are
+    made by it, it is not stored.
     """
 
     at: float
     ups: str
     status: str
     variables: dict[str, str] = field(default_factory=dict)
+    shown: str = ""
 
 
 Record = Message | Sample
@@ -65,6 +69,7 @@ class ImportOptions:
     ups: str | None = None
     format: str | None = None
     configured_upses: tuple[str, ...] = ()
+    settings: Mapping[str, UpsSettings] = field(default_factory=dict)  # the config's `ups:`
 
     def ups_for(self, name: str) -> str:
         """The name that `--ups` gives the UPS that a file calls `name`.

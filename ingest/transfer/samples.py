@@ -1,6 +1,6 @@
 """Samples of UPSes from another program as our rows, with the hourly figures that ingest would have kept."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from sqlite3 import Connection
@@ -8,6 +8,8 @@ from statistics import median
 
 from ingest.db.bulk_insert import Value
 from ingest.db.time import LocalTime, format_utc
+from ingest.transfer.derived_events import FILE_ENDS, RECORDED_HERE, DerivedEvents, save_derived
+from ingest.transfer.event_rows import EventSpan
 from ingest.transfer.recorded_ranges import LazyRanges, contains, overlaps, sampled_ranges
 from ingest.transfer.records import ImportOptions, Item, Record, Sample
 from ingest.transfer.sink import ImportSink
@@ -15,9 +17,13 @@ from ingest.transfer.ups_match import find_ups
 from ingest.ups.energy import EnergyMeter, Observation
 from ingest.ups.figures import FIGURES, find_identity
 from ingest.ups.hourly import UPSERT_HOUR, UpsHour
-from ingest.ups.measurement import measure
+from ingest.ups.mains import PowerSource
+from ingest.ups.measurement import Measurement, measure
 from ingest.ups.pending_rows import SAMPLES
+from ingest.ups.self_test import test_verdict
+from ingest.ups.settings import NO_SETTINGS, UpsSettings
 from ingest.ups.status import status_tokens
+from ingest.ups.tracked_ups import MAX_TEXT
 from ingest.ups.watts import Rating
 
 SAMPLED_HERE = "there are samples of that time already"
@@ -30,21 +36,31 @@ status = case when :last >= coalesce(status_at, '') and :status <> '' then :stat
 status_at = case when :last >= coalesce(status_at, '') and :status <> '' then :last else status_at end,
 mfr = coalesce(mfr, :mfr), model = coalesce(model, :model), serial = coalesce(serial, :serial),
 firmware = coalesce(firmware, :firmware),
-realpower_nominal = coalesce(realpower_nominal, :realpower), power_nominal = coalesce(power_nominal, :power)
+realpower_nominal = coalesce(realpower_nominal, :realpower),
+power_nominal = coalesce(power_nominal, :power),
+mains = case when :last >= coalesce(last_sample_at, '') then :mains else mains end,
+mains_nominal = coalesce(mains_nominal, :mains_nominal),
+test_verdict = case when :last >= coalesce(last_sample_at, '') then :verdict else test_verdict end
 where id = :id"""
+INSERT_ODDITY = """insert into oddities (at, ups, variable, reason) values (?, ?, ?, ?)
+on conflict (ups, variable) where ups is not null do nothing"""
+NOTHING_TOLD: Mapping[str, Sequence[EventSpan]] = {}
 
 
 @dataclass
 class _Ups:
-    """One UPS of the file."""
+    """One UPS of the file. `own`: what the config says of it."""
 
     number: int
     meter: EnergyMeter
     interval_s: float
     recorded: LazyRanges
+    own: UpsSettings
+    events: DerivedEvents
     last: float | None = None
-    # Since the last commit: what is to be added to the hours of the file.
+    # Since the last commit: what is to be added to the hours of the file, and texts that are refused.
     hours: dict[str, UpsHour] = field(default_factory=dict)
+    odd: dict[str, tuple[str, str]] = field(default_factory=dict)  # variable -> (time, why)
     known: dict[str, Value] = field(default_factory=dict)
 
     def hour(self, hour_at: str) -> UpsHour:
@@ -61,22 +77,33 @@ class _Ups:
             "first": self.known.get("first", at),
             "last": at,
             "status": sample.status,
+            "mains": self.events.mains.value,
+            "mains_nominal": self.events.voltage.learned,
+            "verdict": test_verdict(sample.variables.get("ups.test.result")),
         }
 
 
 class Samples(ImportSink):
     """Sink of an import for samples. `intervals`: the usual seconds between two of each UPS of the file.
 
-    Nothing but the last sample is kept between two commits: an hour is read from the file when it is added
-    to, inside the transaction, so that an import that was killed ends with the same figures as one that was
-    not, and a running reader may add to the same hour.
+    `told`: the events of each UPS that the file has itself. `made`: how many its samples gave besides.
+
+    Of samples nothing but the last one is kept between two commits: an hour is read from the file when it is
+    added to, inside the transaction, so that an import that was killed ends with the same figures as one that
+    was not, and a running reader may add to the same hour. Events are stored when the file has been read.
     """
 
     numbers = "ups_samples"
     _connection: Connection
 
-    def __init__(self, options: ImportOptions, intervals: Mapping[str, float]) -> None:
-        self._options, self._intervals = options, intervals
+    def __init__(
+        self,
+        options: ImportOptions,
+        intervals: Mapping[str, float],
+        told: Mapping[str, Sequence[EventSpan]] = NOTHING_TOLD,
+    ) -> None:
+        self._options, self._intervals, self._told = options, intervals, told
+        self.made = 0
         clock = LocalTime(options.site_timezone)
         self._hour_at: Callable[[float], str] = lambda at: clock.day_and_hour(at)[1]
         self._upses: dict[str, _Ups] = {}
@@ -95,27 +122,43 @@ class Samples(ImportSink):
         recorded = ups.recorded.at(record.at)
         if ups.last is not None and overlaps(recorded, ups.last, record.at):
             ups.meter.reset()  # that time is covered already, or a part of it
+            ups.events.stop(RECORDED_HERE, is_new)
         ups.last = record.at
         if contains(recorded, record.at):
             return SAMPLED_HERE
-        figures, watts, rule, rating, _ = measure(record.variables)
-        observation = Observation(record.at, record.at, watts, status_tokens(record.status), ups.interval_s)
+        measurement = measure(record.variables, ups.own)
+        ups.events.add_sample(record, measurement, is_new)
+        watts, tokens = measurement.watts, status_tokens(record.status)
+        on_battery = ups.events.mains is PowerSource.BATTERY
+        observation = Observation(record.at, record.at, watts, tokens, ups.interval_s, on_battery)
         spans = ups.meter.add_observation(observation)
-        if not is_new:
-            return None
-        for span in spans:
-            ups.hour(span.hour_at).add_span(span)
+        if is_new:
+            for span in spans:
+                ups.hour(span.hour_at).add_span(span)
+            self._add_rows(ups, record, measurement)
+        return None
+
+    def _add_rows(self, ups: _Ups, record: Sample, measurement: Measurement) -> None:
+        figures, watts, rule, rating, implausible = measurement
+        at = format_utc(record.at)
         ups.hour(self._hour_at(record.at)).add_sample(figures, watts, rule)
         values = (figures.get(name) for name in FIGURES)
-        self._rows += (format_utc(record.at), ups.number, record.status, *values, watts, rule)
+        self._rows += (at, ups.number, record.status, *values, watts, rule)
+        for variable, (text, why) in implausible.items():
+            ups.odd.setdefault(variable, (at, f"{variable} = {text[:MAX_TEXT]}: {why}"))
         ups.learn(record, rating)
-        return None
 
     def _add_ups(self, name: str) -> _Ups:
         number = find_ups(self._connection, name, self._options)
         recorded = LazyRanges(lambda: sampled_ranges(self._connection, number, self.checkpoint))
-        ups = _Ups(number, EnergyMeter(self._hour_at), self._intervals.get(name, USUAL_S), recorded)
+        interval_s = self._intervals.get(name, USUAL_S)
+        (ours,) = self._connection.execute("select name from ups where id = ?", (number,)).fetchone()
+        own = self._options.settings.get(ours, NO_SETTINGS)
+        events = DerivedEvents(own, interval_s, self._told.get(name, ()))
+        ups = _Ups(number, EnergyMeter(self._hour_at), interval_s, recorded, own, events)
         self._upses[name] = ups
+        if self.resumed:
+            events.resume()
         return ups
 
     def write(self, connection: Connection) -> set[str]:
@@ -128,15 +171,25 @@ class Samples(ImportSink):
             connection.executemany(UPSERT_HOUR, hours)
             if ups.known:
                 connection.execute(KNOWN, {**ups.known, "id": ups.number})
+            odd = [(at, ups.number, variable, reason) for variable, (at, reason) in ups.odd.items()]
+            connection.executemany(INSERT_ODDITY, odd)
         ids = self.checkpoint.take_ids(len(self._rows) // SAMPLES.width)
         SAMPLES.numbered(connection, self._rows, ids)
-        return {"ups", "ups_samples"}
+        return {"ups", "ups_samples", "oddities"}
 
     def committed(self) -> None:
         """Forget what is in the file."""
         self._rows = []
         for ups in self._upses.values():
-            ups.hours, ups.known = {}, {}
+            ups.hours, ups.known, ups.odd = {}, {}, {}
+
+    def finish(self, connection: Connection) -> None:
+        """Store the events; each commit wrote all else that there is."""
+        found = []
+        for ups in self._upses.values():
+            ups.events.stop(FILE_ENDS)
+            found += [(ups.number, event, names) for event, names in ups.events.found()]
+        self.made = save_derived(connection, found)
 
 
 def find_intervals(items: Iterable[tuple[int, Item]]) -> dict[str, float]:

@@ -125,3 +125,23 @@ def test_without_scripts_a_page_asks_for_confirmation(demo, signed_in):
     page.until("document.querySelector('h1').innerText == 'Turn the beeper on or off?'")
     page.press("main form button")
     page.until(f"location.pathname == '/ups/attic@closet' && /Turn the beeper/.test({LAST})")
+
+
+def test_a_battery_test_of_some_seconds_and_the_warning_of_a_long_one(demo, signed_in):
+    page = signed_in
+    page.go(f"{demo}/ups/rack@closet")
+    field = '[id="value-test.battery.start"]'
+    button = f"form:has({field}) button"
+    page.until(f"!!document.querySelector('{button}:enabled')", 30)
+    page.run(f"document.querySelector('{field}').value = '600'")
+    page.press(button)
+    page.until("!!document.querySelector('#danger')")
+    assert "the battery is run down" in page.run("document.querySelector('#danger').innerText")
+    page.go(f"{demo}/ups/rack@closet")
+    page.until(f"!!document.querySelector('{button}:enabled')", 30)
+    page.run(f"document.querySelector('{field}').value = '60'")
+    page.press(button)
+    assert page.run(f"document.querySelector('{button}').innerText") == "Press again to confirm"
+    page.press(button)
+    page.until("document.body.innerText.includes('queued for')")
+    assert "Start a battery test: 60 s" in page.until(f"/done/.test({LAST}) && {LAST}", 15)

@@ -1,9 +1,14 @@
 """`voltkeeper check` of a NUT server and of an EP20: how they are, or what is wrong and the remedy."""
 
+from dataclasses import replace
+
+import pytest
+
 from ingest.config.model import MustSettings, NutServerSettings, UpsSettings
 from ingest.demo.ups.ep20 import ON_LINE, DemoEP20
 from ingest.demo.ups.upsd import DemoUpsd
 from tests.ingest.nut.lab import free_port
+from tests.ingest.nut.scripted import CLOSE, ScriptedUpsd
 from voltkeeper.check.sources import probe_must, probe_nut, probe_orders
 
 
@@ -54,6 +59,22 @@ def test_orders_that_a_ups_does_not_have():
         assert "the server lists none" in probe_orders(server(upsd), listed)[1]
     good, words = probe_orders(NutServerSettings("a", port=free_port()), listed)
     assert not good and "nothing listens" in words
+
+
+@pytest.mark.parametrize("answer", [b"ERR UNKNOWN-COMMAND\n", b"ERR INVALID-ARGUMENT\n", CLOSE])
+def test_a_server_that_takes_no_user_is_right_and_reported(answer):
+    with ScriptedUpsd({"USERNAME": answer}) as upsd:
+        settings = NutServerSettings("a", port=upsd.port, username="reader", password="secret")
+        good, words = probe_nut(settings)
+        assert good and words.startswith("rack is on mains; ") and "takes no user (reader" in words
+        good, words = probe_nut(replace(settings, username=None, password=None))
+        assert (good, words) == (True, "rack is on mains")
+
+
+def test_an_address_that_a_nas_does_not_permit():
+    with ScriptedUpsd({"LIST": b"ERR ACCESS-DENIED\n", "LIST UPS": b"ERR ACCESS-DENIED\n"}) as upsd:
+        good, words = probe_nut(NutServerSettings("a", port=upsd.port))
+    assert not good and "the address 127.0.0.1" in words and "Synology" in words
 
 
 def test_a_server_that_is_not_there():

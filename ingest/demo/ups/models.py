@@ -248,7 +248,8 @@ WRITABLE = {
 }
 COMMANDS = {
     "rack": (
-        *BEEPER, "load.off", "load.on", "shutdown.return", "test.battery.start.quick", "test.battery.stop",
+        *BEEPER, "load.off", "load.on", "shutdown.return", "test.battery.start", "test.battery.start.quick",
+        "test.battery.stop",
     ),
     "desk": (
         *BEEPER, "load.off", "load.off.delay", "load.on", "load.on.delay", "shutdown.return", "shutdown.stop",

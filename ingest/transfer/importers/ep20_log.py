@@ -5,6 +5,9 @@
 
 Times are local. That program writes 0 for a value that it did not find in the reply (it looked for voltages
 of 220 to 230 V alone), so a 0 is no value here. The log holds no status; its other lines are not imported.
+
+On battery it found the voltage of the output alone. A line with that and without one of the input is time on
+battery, unless the input was at the edge of what it looked for: then it may just have left it.
 """
 
 import re
@@ -15,6 +18,8 @@ from pathlib import Path
 from ingest.transfer.importers.log_lines import LogSource
 from ingest.transfer.records import ImportOptions, Item, Sample, Skip
 from ingest.transfer.timestamps import TimestampParser
+from ingest.ups.plausible import parse_value
+from ingest.ups.records import Variables
 
 LINE = re.compile(
     r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:,\d{3})?) - \w+ - (?:Telemetry|Телеметрия): "
@@ -22,6 +27,8 @@ LINE = re.compile(
 )
 OTHER = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:,\d{3})? - \w+ - ")
 VARIABLES = ("input.voltage", "output.voltage", "battery.voltage", "ups.load")
+FOUND_V = (220.0, 230.0)  # the voltages that it looked for
+EDGE_V = 2.0
 PEEK = 400  # lines in which telemetry has to be
 NAME = "ep20"
 
@@ -42,8 +49,10 @@ class Ep20LogSource(LogSource):
     def parser(self) -> Callable[[str], Item]:
         """Lines of telemetry as samples; other lines of the log hold nothing."""
         timestamps, name = TimestampParser(self._options.timezone), self._options.ups_for(NAME)
+        last_input: float | None = None  # V, the last one that it found
 
         def parse(line: str) -> Item:
+            nonlocal last_input
             found = LINE.fullmatch(line)
             if found is None:
                 return None if OTHER.match(line) else Skip("a line of unknown format")
@@ -51,6 +60,18 @@ class Ep20LogSource(LogSource):
             variables = {variable: text for variable, text in values if text.strip("0.")}
             if not variables:
                 return Skip("nothing but zeros: the monitor found no values")
-            return Sample(timestamps.parse(found[1]), name, "", variables)
+            shown = _shown_status(variables, last_input)
+            if "input.voltage" in variables:
+                last_input = parse_value(variables["input.voltage"])
+            return Sample(timestamps.parse(found[1]), name, "", variables, shown)
 
         return parse
+
+
+def _shown_status(variables: Variables, last_input: float | None) -> str:
+    """What a line shows of the mains, '' where it shows nothing. `last_input`: V, before it."""
+    if "input.voltage" in variables:
+        return "OL"
+    low, high = FOUND_V
+    was_inside = last_input is not None and low + EDGE_V <= last_input <= high - EDGE_V
+    return "OB" if "output.voltage" in variables and was_inside else ""

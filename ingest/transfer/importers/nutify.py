@@ -19,7 +19,8 @@ from pathlib import Path
 from sqlite3 import Connection
 
 from ingest.db.time import format_utc
-from ingest.transfer.importers.nutify_events import save_events
+from ingest.transfer.event_rows import EventSpan
+from ingest.transfer.importers.nutify_events import NutifyRow, read_spans, save_events
 from ingest.transfer.importers.source import Saved, StateImport
 from ingest.transfer.importers.table_source import TableSource
 from ingest.transfer.records import ImportOptions, Item, Sample, TransferError
@@ -105,7 +106,7 @@ class NutifySource(TableSource):
         for table in (OLD, NEW):
             if table in self._tables:
                 self._intervals = find_intervals(self._stream(table).items())
-                yield self._stream(table), Samples(self._options, self._intervals)
+                yield self._stream(table), Samples(self._options, self._intervals, self._told())
 
     def _stream(self, table: str) -> TableStream:
         held = self._tables[table]
@@ -150,15 +151,30 @@ class NutifySource(TableSource):
             yield StateImport("events of UPSes", "stored", partial(self._save_events, table))
 
     def _save_events(self, table: str, connection: Connection) -> Saved:
-        timestamps, time = self._timestamps(table)
+        return save_events(
+            connection,
+            self._event_rows(table),
+            self._timestamps(table)[0],
+            self._options,
+            lambda name: self._intervals.get(name, USUAL_S),
+        )
+
+    def _event_rows(self, table: str) -> list[NutifyRow]:
+        time = self._timestamps(table)[1]
         target = "target_id" if "target_id" in self._tables[table] else "null"
         rows = self._source.execute(
             f"select {time}, {target}, event_type, event_message from {table} order by {time}, id"
         )
-        found = [(row[0], self._name(row[1]), *row[2:]) for row in rows]
-        return save_events(
-            connection, found, timestamps, self._options, lambda name: self._intervals.get(name, USUAL_S)
-        )
+        return [(row[0], self._name(row[1]), *row[2:]) for row in rows]
+
+    def _told(self) -> dict[str, list[EventSpan]]:
+        """UPS -> the events that the file has of it."""
+        told: dict[str, list[EventSpan]] = {}
+        for table in self._event_tables():
+            rows, (timestamps, _) = self._event_rows(table), self._timestamps(table)
+            for name, spans in read_spans(rows, timestamps).items():
+                told.setdefault(name, []).extend(spans)
+        return told
 
 
 def _parse_variables(raw: str | None) -> dict[str, str]:

@@ -6,18 +6,25 @@ Its samples have been imported by now: they hold the figures of an outage.
 """
 
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from sqlite3 import Connection
-from typing import NamedTuple
 
 from ingest.db.connection import dict_rows, transaction
 from ingest.db.time import format_utc, parse_utc
 from ingest.transfer.checkpoint import raise_topics
+from ingest.transfer.event_rows import (
+    RECLASSIFIED,
+    EventRow,
+    EventSpan,
+    StoredSpans,
+    insert_events,
+    newest_event,
+)
 from ingest.transfer.importers.source import Saved
-from ingest.transfer.recorded_ranges import NO_END, contains, unimported_sample_ranges
+from ingest.transfer.recorded_ranges import RecordedRange, contains, unimported_sample_ranges
 from ingest.transfer.records import ImportOptions
 from ingest.transfer.timestamps import TimestampParser
 from ingest.transfer.ups_match import find_ups
@@ -32,22 +39,13 @@ min(battery_voltage) as lowest_battery_voltage, min(input_voltage) as lowest_inp
 from ups_samples where ups = ? and sampled_at between ? and ?"""
 SAMPLES = """select sampled_at, battery_charge, battery_runtime from ups_samples
 where ups = ? and sampled_at between ? and ? order by sampled_at"""
-INSERT = """insert into events (id, event, ups, started_at, ended_at, complete, detail, figures)
-values (?, ?, ?, ?, ?, ?, ?, ?)"""
 STORED = "stored already"
 RECORDED_HERE = "Voltkeeper recorded the UPS itself at that time"
+A_TEST = "a self-test by the samples of that time, with mains there"
 
 
 NutifyRow = tuple[str, str, str, str | None]  # time, UPS, type, message
 Figures = dict[str, float | None]
-
-
-class EventKey(NamedTuple):
-    """What makes an event unique."""
-
-    ups: int
-    event: str
-    started_at: str
 
 
 @dataclass
@@ -63,9 +61,14 @@ class NutifyEvent:
     figures: str = "{}"
 
     @property
-    def key(self) -> EventKey:
-        """UPS, event, start."""
-        return EventKey(self.ups, self.event, self.started_at)
+    def span(self) -> EventSpan:
+        """What makes it unique, and its end."""
+        return EventSpan(self.ups, self.event, self.started_at, self.ended_at)
+
+    @property
+    def row(self) -> EventRow:
+        """It as a row."""
+        return EventRow(self.span, self.complete, self.text, self.figures)
 
 
 @dataclass
@@ -78,29 +81,6 @@ class ReadEvents:
     last_at: str = ""  # of the last row
 
 
-class StoredSpans:
-    """When events of each UPS and kind lasted: those with ids above `after`, inclusive start and end."""
-
-    def __init__(self, connection: Connection, after: int | None = None) -> None:
-        self._spans: defaultdict[tuple[int, str], list[tuple[str, str]]] = defaultdict(list)
-        where = "" if after is None else f"and id > {after}"
-        for ups, event, started_at, ended_at in connection.execute(
-            f"select ups, event, started_at, ended_at from events where ups is not null {where}"
-        ):
-            self._spans[ups, event].append((started_at, ended_at or NO_END))
-
-    def add(self, one: NutifyEvent) -> None:
-        """It is going to be stored."""
-        self._spans[one.ups, one.event].append((one.started_at, one.ended_at or NO_END))
-
-    def overlap(self, one: NutifyEvent) -> bool:
-        """True when it is stored already, or lies in one that Voltkeeper saw itself."""
-        return any(
-            start <= (one.ended_at or NO_END) and end >= one.started_at
-            for start, end in self._spans[one.ups, one.event]
-        )
-
-
 def save_events(
     connection: Connection,
     rows: Iterable[NutifyRow],
@@ -109,20 +89,20 @@ def save_events(
     interval_s: Callable[[str], float],
 ) -> Saved:
     """Store rows in order of time. `interval_s(UPS)`: the usual seconds between two samples."""
-    read = _read(connection, rows, timestamps, options)
+    read = _read(rows, timestamps, lambda name: find_ups(connection, name, options))
     recorded = {ups: unimported_sample_ranges(connection, ups) for ups in read.names}
-    (newest,) = connection.execute("select coalesce(max(id), 0) from events").fetchone()
+    newest = newest_event(connection)
     spans, unfinished = StoredSpans(connection), _unfinished(connection)
-    new, longer = [], []
+    spans.add_reclassified(connection)
+    new: list[NutifyEvent] = []
+    longer: list[NutifyEvent] = []
     for one in read.events:
-        if one.key in unfinished and one.ended_at is not None:
+        if one.span[:3] in unfinished and one.ended_at is not None:
             longer.append(one)
-        elif spans.overlap(one):
-            read.skipped[STORED] += 1
-        elif contains(recorded[one.ups], parse_utc(one.started_at)):
-            read.skipped[RECORDED_HERE] += 1
+        elif reason := _skip_reason(one, spans, recorded[one.ups]):
+            read.skipped[reason] += 1
         else:
-            spans.add(one)
+            spans.add(one.span)
             new.append(one)
     for one in (*new, *longer):
         if one.ended_at is None:
@@ -133,20 +113,39 @@ def save_events(
     new.sort(key=lambda one: one.started_at)
     with transaction(connection):
         late = StoredSpans(connection, newest)  # what a reader has seen since
-        stored = [one for one in new if not late.overlap(one)]
+        stored = [one for one in new if not late.overlap(one.span)]
         read.skipped[STORED] += len(new) - len(stored)
-        if stored:
-            _insert(connection, stored)
+        insert_events(connection, [one.row for one in stored])
         connection.executemany(
             "update events set ended_at = ?, complete = 1, figures = ? where id = ?",
-            [(one.ended_at, one.figures, unfinished[one.key]) for one in longer],
+            [(one.ended_at, one.figures, unfinished[one.span[:3]]) for one in longer],
         )
         raise_topics(connection, {"events", "ups"})
     return Saved(len(stored) + len(longer), +read.skipped)
 
 
+def _skip_reason(one: NutifyEvent, spans: StoredSpans, recorded: list[RecordedRange]) -> str | None:
+    """Why an event is not stored, None where it is."""
+    if spans.overlap(one.span):
+        return STORED
+    if contains(recorded, parse_utc(one.started_at)):
+        return RECORDED_HERE
+    is_test = one.event == "ONBATT" and spans.overlap(one.span._replace(event=RECLASSIFIED))
+    return A_TEST if is_test else None
+
+
+def read_spans(rows: Iterable[NutifyRow], timestamps: TimestampParser) -> dict[str, list[EventSpan]]:
+    """UPS of the file -> what its rows tell; `ups` of the spans has no meaning."""
+    names: dict[str, int] = {}
+    read = _read(rows, timestamps, lambda name: names.setdefault(name, len(names)))
+    spans: dict[str, list[EventSpan]] = {name: [] for name in names}
+    for one in read.events:
+        spans[read.names[one.ups]].append(one.span)
+    return spans
+
+
 def _read(
-    connection: Connection, rows: Iterable[NutifyRow], timestamps: TimestampParser, options: ImportOptions
+    rows: Iterable[NutifyRow], timestamps: TimestampParser, number_of: Callable[[str], int]
 ) -> ReadEvents:
     read = ReadEvents()
     ongoing: dict[tuple[int, str], NutifyEvent] = {}
@@ -159,7 +158,7 @@ def _read(
             continue
         read.last_at = max(read.last_at, at)
         if name not in numbers:
-            numbers[name] = find_ups(connection, name, options)
+            numbers[name] = number_of(name)
         ups = numbers[name]
         if type in OPENS:
             if (ups, OPENS[type]) not in ongoing:
@@ -177,8 +176,8 @@ def _read(
     return read
 
 
-def _unfinished(connection: Connection) -> dict[EventKey, int]:
-    """Key -> id of events that were not seen to their end.
+def _unfinished(connection: Connection) -> dict[tuple[int, str, str], int]:
+    """(UPS, event, start) -> id of events that were not seen to their end.
 
     One of the very same start was imported when its file ended there.
     """
@@ -186,24 +185,7 @@ def _unfinished(connection: Connection) -> dict[EventKey, int]:
         "select ups, event, started_at, id from events "
         "where ups is not null and not complete and ended_at is not null"
     )
-    return {EventKey(*key): number for *key, number in rows}
-
-
-def _insert(connection: Connection, new: list[NutifyEvent]) -> None:
-    """Insert events, in order of time, with ids below all others; above them where all others are older."""
-    low, high, newer = connection.execute(
-        "select coalesce(min(id), 1), coalesce(max(id), 0), "
-        "coalesce(max(started_at >= ? or ended_at is null), 0) from events",
-        (new[0].started_at,),
-    ).fetchone()
-    first = min(1, low) - len(new) if newer else high + 1
-    connection.executemany(
-        INSERT,
-        [
-            (number, one.event, one.ups, one.started_at, one.ended_at, one.complete, one.text, one.figures)
-            for number, one in enumerate(new, first)
-        ],
-    )
+    return {(ups, event, started_at): number for ups, event, started_at, number in rows}
 
 
 def _figures(connection: Connection, one: NutifyEvent, ended_at: str, most_s: float) -> Figures:

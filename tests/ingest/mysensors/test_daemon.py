@@ -47,6 +47,7 @@ def test_sigterm_stores_what_was_received(site, tiny, eventually):
     assert site.column("select raw from rejects") == ["1;1;1;0;0;cut"]
     assert site.rows("select state, detail from ingest_status") == [("stopped", "ingest was stopped")]
     assert "Stopped; everything received is stored" in site.log()
+    assert len(site.log().splitlines()) < 20  # at INFO, no line for a message
 
 
 def test_kill_9_in_a_stream_leaves_a_whole_file_and_takes_the_uncommitted_part_at_most(site, tiny):

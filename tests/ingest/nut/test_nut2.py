@@ -35,7 +35,7 @@ BY_NUT2 = {  # method -> (call, request on the wire, result)
 OURS = frozenset(  # each override has its reason in its docstring
     """connect close description list_ups list_vars list_rw_vars list_commands list_clients list_enum
     list_range get_var var_description command_description fsd list_command_names track tracked login can_set
-    server usable""".split()
+    server usable count_logins""".split()
 )
 
 

@@ -103,7 +103,7 @@ def test_access_denied_to_an_order_still_means_its_user():
         (
             "I9PUzKl3aLU=",
             "#1",
-            ['USERNAME "I9PUzKl3aLU="', 'PASSWORD "#1"'],
+            ['USERNAME "I9PUzKl3aLU="', 'PASSWORD "\\#1"'],
         ),  # upsd splits at =, # ends a line
     ],
 )

@@ -28,6 +28,7 @@ TABLES = (
     "ups",
     "ups_samples",
     "ups_samples_hourly",
+    "events",
 )
 KILLED = """
 import sys

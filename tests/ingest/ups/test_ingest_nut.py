@@ -205,3 +205,6 @@ def test_nothing_was_invented(ingest):
     assert ingest.events("rack@other", "ONBATT") == ingest.events("rack@other", "COMMBAD") == []
     assert ingest.status("lab")["state"] == "stopped"
     assert len(ingest.rows("select * from ups")) == 4
+    assert (
+        "INFO" in ingest.log.read_text() and "on mains, " not in ingest.log.read_text()
+    )  # no line for a poll
