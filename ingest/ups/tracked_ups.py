@@ -8,8 +8,8 @@ from datetime import date
 from typing import Any
 
 from ingest.db.time import parse_utc
-from ingest.ups.battery_health import Discharge, parse_discharge
 from ingest.ups.battery_date import DATES, battery_date
+from ingest.ups.battery_health import Discharge, parse_discharge
 from ingest.ups.energy import EnergyMeter
 from ingest.ups.event_machine import EventMachine
 from ingest.ups.figures import FIGURES, find_identity
