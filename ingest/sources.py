@@ -35,7 +35,7 @@ class UpsSources:
         save_tariffs(connection, tariff_rows(config))
         selected = [source for source in every if source.name in names]
         self.names = [source.name for source in selected]
-        self.store = UpsStore(connection, config.timezone, selected, config.ups)
+        self.store = UpsStore(connection, config.timezone, selected, config.ups, variables=config.variables)
         self._settings = config.ups
         self._nut = [server for server in config.nut if server.name in names]
         self._must = [device for device in config.must if device.name in names]

@@ -21,8 +21,9 @@ from ingest.config.retention import Retention
 from ingest.config.web import Web
 from ingest.mysensors.settings import Answers
 from ingest.ups.commands import EP20_COMMANDS
+from ingest.ups.corrections import VariableSettings, check_variables, merge
 from ingest.ups.limits import Limits
-from ingest.ups.settings import UpsSettings
+from ingest.ups.settings import NO_SETTINGS, UpsSettings
 from ota.settings import OtaSettings
 
 __all__ = [
@@ -61,6 +62,7 @@ class Config:
     nut: tuple[NutServerSettings, ...] = ()
     must: tuple[MustSettings, ...] = ()
     ups: dict[str, UpsSettings] = field(default_factory=dict)
+    variables: dict[str, VariableSettings] = field(default_factory=dict)
     energy: tuple[Tariff, ...] = ()
     web: Web = field(default_factory=Web)
     access: Access = field(default_factory=Access)
@@ -87,6 +89,7 @@ class Config:
         )
         yield from self._check_sources()
         yield from self._check_ups()
+        yield from check_variables(self.variables)
 
     def _check_sources(self) -> Problems:
         """Names and addresses are used once, over all sections of sources."""
@@ -120,6 +123,10 @@ class Config:
                 f"ups.{device.name}.settings",
                 "an EP20 has no settings that can be changed: remove them",
             )
+
+    def variables_of(self, ups: str) -> dict[str, VariableSettings]:
+        """Return what is said of single variables of a UPS: its own entries, else those for all."""
+        return merge(self.variables, self.ups.get(ups, NO_SETTINGS).variables)
 
     def _unknown_ups(self, name: str) -> str:
         """Return what is wrong with the name of a UPS under `ups:`; '' where a source can have it."""

@@ -17,6 +17,7 @@ ROLLED_UP = (  # deleted with what is old only where people ask for it
     Policy("readings_hourly", "hour_at", ""),
     Policy("node_daily", "day", ""),
     Policy("ups_samples_hourly", "hour_at", ""),
+    Policy("ups_figures_hourly", "hour_at", ""),
 )
 
 

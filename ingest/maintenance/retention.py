@@ -45,6 +45,7 @@ POLICIES = (
     Policy("messages", "received_at", "messages_days"),
     Policy("readings", "received_at", "readings_days"),
     Policy("ups_samples", "sampled_at", "ups_samples_days"),
+    Policy("ups_figures", "sampled_at", "ups_samples_days"),
     Policy("polls", "started_at", "polls_days", age="ended_at"),
     Policy("rejects", "received_at", "rejects_days"),
     Policy("oddities", "at", "rejects_days"),

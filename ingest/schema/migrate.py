@@ -25,6 +25,7 @@ for migration in (
     imports.imports_of_samples,
     ups.ups_field,
     ups_clients.ups_clients,
+    ups.ups_series,
 ):
     migrations()(migration)
 

@@ -220,6 +220,36 @@ def ups_field(db: Database) -> None:
     run_script(db, UPS_FIELD)
 
 
+UPS_SERIES = """
+create table ups_figures (
+  id integer primary key,
+  ups integer not null references ups(id),
+  variable text not null,
+  sampled_at text not null,
+  value real not null
+);
+create index ups_figures_ups on ups_figures (ups, variable, sampled_at);
+
+create table ups_figures_hourly (
+  ups integer not null references ups(id),
+  variable text not null,
+  hour_at text not null,
+  samples integer not null,
+  min real not null,
+  avg real not null,
+  max real not null,
+  primary key (ups, variable, hour_at)
+) without rowid;
+
+alter table ups add column battery_reported_at text;
+"""
+
+
+def ups_series(db: Database) -> None:
+    """Create the tables of variables that are kept as series, and the battery's date as devices report it."""
+    run_script(db, UPS_SERIES)
+
+
 def has_status(word: str, column: str = "status") -> str:
     """SQL: the word is among those of an `ups.status`."""
     return f"(' ' || {column} || ' ' like '% {word} %')"
@@ -302,7 +332,9 @@ select id, name, label,
   case when outage_ended_at is null then outage_at end as on_battery_since,
   outage_at as last_outage_at,
   cast({seconds_between("outage_at", f"coalesce(outage_ended_at, {NOW})")} as integer) as last_outage_s,
-  battery_changed_at, {months_since("battery_changed_at")} as battery_months, battery_date,
+  battery_at as battery_changed_at, {months_since("battery_at")} as battery_months, battery_date,
+  case when battery_changed_at is not null then 'entered' when battery_at is not null then 'from the device'
+    end as battery_changed_from,
   outcome, outcome_at, driver, source, location, configured, mfr, model, serial, firmware, power_nominal,
     power_factor,
   first_seen_at, mains, test_result, test_verdict, runtime_basis, '/ups/' || name as href
@@ -311,7 +343,8 @@ from (
     case when lost then 'lost' when outage_at is not null and outage_ended_at is null then 'battery' end
       as state_since
   from (
-    select u.*, {status_text("coalesce(u.status, '')")} as status_words, {age("u.heard_at")} as age_s,
+    select u.*, coalesce(u.battery_changed_at, nullif(u.battery_reported_at, '')) as battery_at,
+      {status_text("coalesce(u.status, '')")} as status_words, {age("u.heard_at")} as age_s,
       not u.configured or r.verdict in ('Stale', 'Critical') or {age("u.heard_at")} > {LONGEST_S}
         or (u.outcome <> 'ok' and ({age("u.heard_at")} > {PATIENCE_S} or exists (
           select 1 from events e indexed by events_open

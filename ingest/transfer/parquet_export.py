@@ -32,11 +32,17 @@ HISTORY = {  # table -> the column with its time
     "battery_levels": "received_at",
     "oddities": "at",
     "ups_samples": "sampled_at",
+    "ups_figures": "sampled_at",
     "ups_variable_changes": "changed_at",
 }
 SUMMED = {  # table -> (its day, what changes with it, its key)
     "readings_hourly": ("substr(hour_at, 1, 10)", "sum(count)", ("channel", "hour_at")),
     "ups_samples_hourly": ("substr(hour_at, 1, 10)", "sum(samples), sum(covered_s)", ("ups", "hour_at")),
+    "ups_figures_hourly": (
+        "substr(hour_at, 1, 10)",
+        "sum(samples)",
+        ("ups", "variable", "hour_at"),
+    ),
     "node_daily": ("day", "sum(messages)", ("series",)),
     "polls": ("substr(started_at, 1, 10)", "sum(count)", ("ups", "started_at")),
 }

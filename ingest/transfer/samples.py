@@ -139,7 +139,7 @@ class Samples(ImportSink):
         return None
 
     def _add_rows(self, ups: _Ups, record: Sample, measurement: Measurement) -> None:
-        figures, watts, rule, rating, implausible = measurement
+        figures, watts, rule, rating, implausible, _ = measurement
         at = format_utc(record.at)
         ups.hour(self._hour_at(record.at)).add_sample(figures, watts, rule)
         values = (figures.get(name) for name in FIGURES)

@@ -9,6 +9,7 @@ text; its worst value is among its figures.
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from ingest.ups.ambient import AmbientWatcher
 from ingest.ups.energy import Observation, covered_seconds
 from ingest.ups.limits import DEFAULT_LIMITS, OVERLOAD, InputVoltage, Limits, LimitWatcher
 from ingest.ups.low_battery import is_battery_low
@@ -16,7 +17,8 @@ from ingest.ups.mains import NOT_MEASURED, MainsState, MainsWatcher, PowerSource
 from ingest.ups.measurement import Measurement
 from ingest.ups.open_events import OpenEvents
 from ingest.ups.outage import OutageFigures
-from ingest.ups.records import Event, EventChange, EventFigures, Figures, InstantCommand, Poll
+from ingest.ups.phases import SourceWatcher, find_lost_phases
+from ingest.ups.records import Event, EventChange, EventFigures, Figures, InstantCommand, Poll, Variables
 from ingest.ups.self_test import (
     FINISHED,
     MISSED,
@@ -48,6 +50,7 @@ class _Answer(NamedTuple):
     observation: Observation
     tokens: frozenset[str]
     figures: Figures | None
+    counted: Variables
     watts_rule: str | None
     contiguous: bool
     state: MainsState
@@ -60,7 +63,7 @@ class EventMachine:
     `open_events` are those that a daemon before this one left open; they go on and are marked incomplete.
     `test` is what was last known of ups.test.result and ups.test.date. `discharging_is_outage` makes `OL
     DISCHRG` with the input below its transfer voltage an outage, for UPSes that never report OB. `voltage`
-    knows what is normal at the input.
+    knows what is normal at the input, `input_source` is what was last known of that variable.
     """
 
     def __init__(
@@ -70,12 +73,15 @@ class EventMachine:
         open_events: Iterable[Event] = (),
         test: SelfTestReport = NO_REPORT,
         voltage: InputVoltage | None = None,
+        input_source: str = "",
     ) -> None:
         self.open = OpenEvents(open_events)
         self.voltage = voltage or InputVoltage(limits)
         self.mains = PowerSource.UNKNOWN  # by the last answer
         self._watcher = MainsWatcher(self.voltage, discharging_is_outage)
         self._limit_watcher = LimitWatcher(limits, self.voltage, self.open)
+        self._ambient = AmbientWatcher(limits, self.open)
+        self._source = SourceWatcher(input_source, self.open)
         self._test = SelfTest(test)
         self._outage: OutageFigures | None = None
         self._unmeasured_test: OutageFigures | None = None  # a test that may turn out to be an outage
@@ -121,6 +127,7 @@ class EventMachine:
             observation,
             tokens,
             figures,
+            measurement.counted if measurement else {},
             measurement and measurement.watts_rule,
             contiguous,
             state,
@@ -413,7 +420,11 @@ class EventMachine:
         mains = answer.state.mains
         self.voltage.add_sample(figures, mains is PowerSource.MAINS)
         on_mains = mains not in (PowerSource.BATTERY, PowerSource.TEST) and "OB" not in tokens
-        self._limit_watcher.apply_sample(at, figures, on_mains, answer.contiguous)
+        phase_lost = self._track_phases(answer, figures)
+        self._limit_watcher.apply_sample(at, figures, on_mains, answer.contiguous, phase_lost)
+        alarm = answer.counted.get("ups.alarm", "") if "ALARM" in tokens else ""
+        self._ambient.apply_sample(at, figures, alarm, answer.contiguous)
+        self._source.apply_sample(at, answer.counted, answer.contiguous)
         event = self.open.get("ONBATT")
         if (
             event is not None
@@ -425,3 +436,26 @@ class EventMachine:
                 self._outage.add_low_battery()
             self.open.mark_updated(event)
         self._figures = figures
+
+    def _track_phases(self, answer: _Answer, figures: Figures) -> bool:
+        """PHASE_LOST; whether a phase is lost. Where the UPS is on battery for it, the outage tells."""
+        is_open = "PHASE_LOST" in self.open
+        lost = find_lost_phases(figures, is_open)
+        if lost is None:
+            self.open.observe("PHASE_LOST", False, answer.poll.at, answer.contiguous)
+            return False
+        outage = self.open.get("ONBATT")
+        if outage is not None and not is_open:
+            if not outage.detail:
+                self.open.describe("ONBATT", lost.describe())
+            return True
+        lowest = min(lost.volts, self.open.figures_of("PHASE_LOST").get("lowest", lost.volts))
+        self.open.observe(
+            "PHASE_LOST",
+            True,
+            answer.poll.at,
+            answer.contiguous,
+            lost.describe(),
+            {"phases": list(lost.phases), "value": lost.volts, "reference": lost.others, "lowest": lowest},
+        )
+        return True

@@ -19,6 +19,20 @@ EVENT_WORDS = {
     "CHARGE_LOW": "charge low",
     "HOT": "too hot",
     "LOAD_HIGH": "load high",
+    "PHASE_LOST": "a phase of the input lost",
+    "INPUT_SOURCE": "fed by another input",
+    "AMBIENT": "surroundings out of limits",
 }
 # While one of these is open, the UPS needs attention; the status itself shows the others.
-ATTENTION_EVENTS = ("REPLBATT", "ALARM", "OVER", "VOLTAGE", "INPUT_LOW", "CHARGE_LOW", "HOT", "LOAD_HIGH")
+ATTENTION_EVENTS = (
+    "REPLBATT",
+    "ALARM",
+    "OVER",
+    "VOLTAGE",
+    "INPUT_LOW",
+    "PHASE_LOST",
+    "CHARGE_LOW",
+    "HOT",
+    "AMBIENT",
+    "LOAD_HIGH",
+)

@@ -28,7 +28,7 @@ OVERLOAD = 100.0  # % of load
 class Limits:
     """V, %, degrees C and %; null switches one off.
 
-    The transfer limits are the device's own unless given here.
+    The limits of transfer and of the surroundings are the device's own unless given here.
     """
 
     input_voltage_min: float | None = 180.0
@@ -37,6 +37,10 @@ class Limits:
     load_max: float | None = 80.0
     input_transfer_low: float | None = None
     input_transfer_high: float | None = None
+    ambient_temperature_min: float | None = None
+    ambient_temperature_max: float | None = None
+    ambient_humidity_min: float | None = None
+    ambient_humidity_max: float | None = None
 
     def check(self) -> Iterator[tuple[str, str]]:
         """Yield (key, message) for each value that is wrong."""
@@ -47,6 +51,10 @@ class Limits:
         low, high = self.input_transfer_low, self.input_transfer_high
         if low is not None and high is not None and low >= high:
             yield "input_transfer_low", "has to be less than input_transfer_high"
+        for quantity in ("ambient_temperature", "ambient_humidity"):
+            low, high = getattr(self, f"{quantity}_min"), getattr(self, f"{quantity}_max")
+            if low is not None and high is not None and low >= high:
+                yield f"{quantity}_min", f"has to be less than {quantity}_max"
 
 
 DEFAULT_LIMITS = Limits()
@@ -210,14 +218,21 @@ class LimitWatcher:
     def __init__(self, limits: Limits, voltage: InputVoltage, open_events: OpenEvents) -> None:
         self._limits, self._voltage, self._open = limits, voltage, open_events
 
-    def apply_sample(self, at: float, figures: Figures, on_mains: bool, contiguous: bool) -> None:
+    def apply_sample(
+        self, at: float, figures: Figures, on_mains: bool, contiguous: bool, phase_lost: bool = False
+    ) -> None:
         """Compare a full sample of `at`, unix seconds. `on_mains` False: the UPS is on its battery.
 
-        `contiguous`: no poll was missed since the one before.
+        `contiguous`: no poll was missed since the one before. `phase_lost`: the input voltage is low for that
+        cause, which is an event already.
         """
         for threshold in THRESHOLDS:
             self._apply_threshold(threshold, at, figures, contiguous)
-        self._apply_voltage(at, figures, on_mains, contiguous)
+        if not phase_lost:
+            self._apply_voltage(at, figures, on_mains, contiguous)
+            return
+        for name in ("VOLTAGE", "INPUT_LOW"):
+            self._open.observe(name, False, at, contiguous)
 
     def _apply_threshold(self, threshold: Threshold, at: float, figures: Figures, contiguous: bool) -> None:
         value, limit = threshold.value(figures), getattr(self._limits, threshold.limit)

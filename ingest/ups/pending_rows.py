@@ -13,15 +13,21 @@ from ingest.db.time import format_utc
 from ingest.ups import registry
 from ingest.ups.commands import command_label
 from ingest.ups.figures import FIGURES, column
-from ingest.ups.hourly import UPSERT_HOUR, UpsHour
+from ingest.ups.hourly import UPSERT_HOUR, Statistics, UpsHour
 from ingest.ups.records import Event, PollRun, UpsClients, UpsControls
 from ingest.ups.registry import UpsSource
+from ingest.ups.series import SeriesHour
 from ingest.ups.tracked_ups import COLUMNS, TrackedUps
 from ingest.ups.variables import full_label
 
 SAMPLES = Insert(
     "ups_samples", ["sampled_at", "ups", "ups_status", *map(column, FIGURES), "watts", "watts_rule"]
 )
+FIGURES_ROWS = Insert("ups_figures", ["ups", "variable", "sampled_at", "value"])
+UPSERT_SERIES_HOUR = """insert into ups_figures_hourly (ups, variable, hour_at, samples, min, avg, max)
+values (?, ?, ?, ?, ?, ?, ?)
+on conflict (ups, variable, hour_at) do update set samples = excluded.samples, min = excluded.min,
+avg = excluded.avg, max = excluded.max"""
 VARIABLE_CHANGES = Insert("ups_variable_changes", ["ups", "variable", "old", "value", "changed_at"])
 UPSERT_VARIABLE = """insert into ups_variables (ups, variable, value, number, writable, changed_at)
 values (?, ?, ?, ?, ?, ?)
@@ -78,6 +84,15 @@ class HistoryRow(NamedTuple):
     changed_at: str
 
 
+class FigureRow(NamedTuple):
+    """A row of `ups_figures`."""
+
+    ups: TrackedUps
+    variable: str
+    sampled_at: str
+    value: float
+
+
 class PendingRows:
     """The rows of one commit.
 
@@ -93,6 +108,8 @@ class PendingRows:
         self.writable: dict[tuple[TrackedUps, str], bool] = {}  # variables of which this alone has changed
         self.history: list[HistoryRow] = []
         self.hours: dict[tuple[TrackedUps, str], UpsHour] = {}  # what is to be added to those of the file
+        self.figures: list[FigureRow] = []
+        self.series_hours: dict[tuple[TrackedUps, str, str], SeriesHour] = {}  # what is to be added to them
         self.runs: dict[PollRun, TrackedUps] = {}
         self.events: dict[Event, TrackedUps] = {}
         self.controls: dict[TrackedUps, UpsControls] = {}
@@ -101,12 +118,22 @@ class PendingRows:
         self._ids: dict[TrackedUps, int] = {}
         self._row_ids: dict[PollRun | Event, int] = {}
         self._totals: dict[tuple[TrackedUps, str], UpsHour] = {}
+        self._series_totals: dict[tuple[TrackedUps, str, str], Statistics] = {}
 
     def hour(self, ups: TrackedUps, hour_at: str) -> UpsHour:
         """What is pending of an hour."""
         if (ups, hour_at) not in self.hours:
             self.hours[ups, hour_at] = UpsHour(hour_at)
         return self.hours[ups, hour_at]
+
+    def add_series_hour(self, ups: TrackedUps, added: SeriesHour) -> None:
+        """Add to what is pending of an hour of a series."""
+        key = (ups, added.variable, added.hour_at)
+        if key in self.series_hours:
+            new = added.statistics
+            self.series_hours[key].statistics.add(new.count, new.low, new.total, new.high)
+        else:
+            self.series_hours[key] = added
 
     def write(self, connection: sqlite3.Connection, sources: Mapping[str, UpsSource]) -> set[str]:
         """Write all of it inside the open transaction; returns the topics that changed."""
@@ -120,6 +147,7 @@ class PendingRows:
         for at, ups, status, figures, watts, rule in self.samples:
             flat += (at, id_of(ups), status, *figures, watts, rule)
         SAMPLES.append(connection, flat)
+        self._write_series(connection)
         self._write_variables(connection)
         connection.executemany(
             UPSERT_ODDITY,
@@ -132,6 +160,7 @@ class PendingRows:
         written = {
             "ups": self.changed or self.new or self.gone,
             "ups_samples": flat,
+            "ups_figures": self.figures,
             "ups_variables": self.variables or self.writable,
             "polls": self.runs,
             "events": self.events,
@@ -151,6 +180,8 @@ class PendingRows:
             ups.hours[hour_at] = hour
             for earlier in sorted(ups.hours)[:-2]:
                 del ups.hours[earlier]
+        for (ups, variable, hour_at), total in self._series_totals.items():
+            ups.series.keep(variable, hour_at, total)
 
     @staticmethod
     def _insert(connection: sqlite3.Connection, ups: TrackedUps, source: UpsSource) -> int:
@@ -168,6 +199,24 @@ class PendingRows:
             self._totals[ups, hour_at] = held.merged(added)
         connection.executemany(
             UPSERT_HOUR, [hour.values(self._id_of(ups)) for (ups, _), hour in self._totals.items()]
+        )
+
+    def _write_series(self, connection: sqlite3.Connection) -> None:
+        id_of = self._id_of
+        flat: list[Value] = []
+        for ups, variable, at, value in self.figures:
+            flat += (id_of(ups), variable, at, value)
+        FIGURES_ROWS(connection, flat)
+        self._series_totals = {
+            key: key[0].series.total(connection, id_of(key[0]), added)
+            for key, added in self.series_hours.items()
+        }
+        connection.executemany(
+            UPSERT_SERIES_HOUR,
+            [
+                (id_of(ups), variable, hour_at, held.count, *held.row())
+                for (ups, variable, hour_at), held in self._series_totals.items()
+            ],
         )
 
     def _write_variables(self, connection: sqlite3.Connection) -> None:

@@ -41,6 +41,7 @@ class Plausible(NamedTuple):
 _LINE = r"(?:\.L[123](?:-(?:L[123]|N))?)?"
 _CHARGE = Plausible(0, 100, "%", capped=120)
 _TEMPERATURE = Plausible(-40, 120, "°C")
+_LIMIT = Plausible(-1000, 1000, "", quiet=True)
 _RUNTIME = Plausible(0, 604_800, "s", frozenset((65_535, 3_932_100)))
 _LOAD = Plausible(0, 200, "%")
 _POWER = Plausible(0, 2_000_000, "W or VA")  # `_drop_impossible_powers` knows more
@@ -52,9 +53,9 @@ _RULES: tuple[tuple[re.Pattern[str], Plausible], ...] = tuple(
         (r"battery\.(?:\d+\.)?charge", _CHARGE),
         (r"battery\.charge\.(?:low|warning|restart)", _CHARGE._replace(capped=None, quiet=True)),
         (r".*\.temperature", _TEMPERATURE),
-        (r".*\.temperature\.(?:low|high)(?:\.(?:warning|critical))?", _TEMPERATURE._replace(quiet=True)),
+        # Limits are judged by the pair (`ambient.device_limits`): 29 is none beside 206.
+        (r".*\.(?:temperature|humidity)\.(?:alarm\.)?(?:low|high)(?:\.(?:warning|critical))?", _LIMIT),
         (r".*\.humidity", Plausible(0, 100, "%")),
-        (r".*\.humidity\.(?:low|high)(?:\.(?:warning|critical))?", Plausible(0, 100, "%", quiet=True)),
         (r"battery\.(?:\d+\.)?runtime", _RUNTIME),
         (r"battery\.runtime\.low", _RUNTIME._replace(quiet=True)),
         (r"(?:ups|input|output|outlet)(?:\.group)?(?:\.\d+)?" + _LINE + r"\.(?:load|power\.percent)", _LOAD),

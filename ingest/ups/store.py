@@ -7,17 +7,19 @@ Samples, variables, hourly figures, runs of polls and events come from `Poll` it
 import logging
 import sqlite3
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ingest.db.reserved_ids import imports_seen
 from ingest.db.time import LocalTime, format_utc
 from ingest.severity import Severity, event_severity
 from ingest.ups.battery_health import parse_discharge
+from ingest.ups.corrections import AllVariables, merge
 from ingest.ups.energy import Observation
 from ingest.ups.figures import FIGURES
 from ingest.ups.mains import PowerSource
 from ingest.ups.measurement import Measurement, measure
-from ingest.ups.pending_rows import HistoryRow, PendingRows, SampleRow, VariableRow
+from ingest.ups.pending_rows import FigureRow, HistoryRow, PendingRows, SampleRow, VariableRow
 from ingest.ups.records import (
     CLOSED,
     OK,
@@ -36,7 +38,7 @@ from ingest.ups.records import (
     Variables,
 )
 from ingest.ups.registry import UpsSource
-from ingest.ups.settings import UpsSettings
+from ingest.ups.settings import NO_SETTINGS, UpsSettings
 from ingest.ups.status import describe_status, status_tokens
 from ingest.ups.tracked_ups import SELECT, TrackedUps
 
@@ -47,7 +49,8 @@ NO_DATA = "the server has no data from the driver yet"
 
 
 class UpsStore:
-    """Sink for the items of the sources given; `settings` is the config's `ups:`.
+    """Sink for the items of the sources given; `settings` is the config's `ups:`, `variables` its
+    `variables:`.
 
     `logging_enabled` False: events and samples are not logged, as for a past that is made up.
     """
@@ -59,10 +62,11 @@ class UpsStore:
         sources: Iterable[UpsSource],
         settings: Mapping[str, UpsSettings],
         logging_enabled: bool = True,
+        variables: AllVariables | None = None,
     ) -> None:
         self._connection = connection
         self._logging_enabled = logging_enabled
-        self._settings = settings
+        self._settings, self._for_all = settings, variables or {}
         self._sources = {source.name: source for source in sources}
         self._clock = LocalTime(timezone)
         self._upses: dict[str, TrackedUps] = {}
@@ -80,7 +84,10 @@ class UpsStore:
         return self._clock.day_and_hour(at)[1]
 
     def _track(self, name: str, source: str, id: int | None = None) -> TrackedUps:
-        ups = self._upses[name] = TrackedUps(name, source, self._settings.get(name), self._hour_at, id)
+        own = self._settings.get(name, NO_SETTINGS)
+        if self._for_all:
+            own = replace(own, variables=merge(self._for_all, own.variables))
+        ups = self._upses[name] = TrackedUps(name, source, own, self._hour_at, id)
         return ups
 
     def _resume(
@@ -188,6 +195,7 @@ class UpsStore:
         if self._sources[ups.source].driver == "must":
             ups.estimate_runtime(figures, watts)
         ups.update_identity(variables, measurement.rating)
+        ups.update_battery_date(measurement.counted, self._clock.day_and_hour(poll.at)[0])
         ups.columns["last_sample_at"] = at
         ups.columns["first_seen_at"] = ups.columns["first_seen_at"] or at
         values = [figures.get(name) for name in FIGURES]
@@ -198,6 +206,7 @@ class UpsStore:
         for span in ups.meter.add_observation(observation):
             self._pending.hour(ups, span.hour_at).add_span(span)
         self._pending.hour(ups, self._hour_at(poll.at)).add_sample(figures, watts, rule)
+        self._add_series(ups, poll, at, measurement)
         ups.set_writable(poll.writable, poll.settings)
         self._add_variables(ups, variables, at)
         for variable, reason in ups.new_oddities(measurement.implausible):
@@ -206,6 +215,14 @@ class UpsStore:
                 log.warning("%s: not used: %s", ups.name, reason)
         if self._logging_enabled and log.isEnabledFor(logging.DEBUG):
             log.debug("%s", sample_line(ups.name, poll.status, figures, watts))
+
+    def _add_series(self, ups: TrackedUps, poll: Poll, at: str, measurement: Measurement) -> None:
+        values, hours = ups.series.add_sample(
+            poll.at, poll.interval_s, measurement.figures, measurement.counted
+        )
+        self._pending.figures += [FigureRow(ups, name, at, value) for name, value in values]
+        for hour in hours:
+            self._pending.add_series_hour(ups, hour)
 
     def _add_variables(self, ups: TrackedUps, variables: Variables, at: str) -> None:
         """What changed gets its time, and a row of history where it is a setting."""

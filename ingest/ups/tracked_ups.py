@@ -4,9 +4,11 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from ingest.db.time import parse_utc
+from ingest.ups.battery_date import DATES, battery_date
 from ingest.ups.battery_health import Discharge, parse_discharge
 from ingest.ups.energy import EnergyMeter
 from ingest.ups.event_machine import EventMachine
@@ -17,8 +19,9 @@ from ingest.ups.plausible import parse_value
 from ingest.ups.records import Event, Figures, PollRun, Variables
 from ingest.ups.runtime_estimate import estimate_basis, estimate_runtime
 from ingest.ups.self_test import SelfTestReport, test_verdict
+from ingest.ups.series import SeriesRecorder
 from ingest.ups.setting_values import Setting
-from ingest.ups.settings import NO_SETTINGS, UpsSettings
+from ingest.ups.settings import UpsSettings
 from ingest.ups.watts import Rating
 
 COLUMNS = (
@@ -39,6 +42,7 @@ COLUMNS = (
     "mains_nominal",
     "test_verdict",
     "runtime_basis",
+    "battery_reported_at",
 )
 SELECT_DISCHARGES = """select e.started_at, e.complete, e.figures from events e join ups u on u.id = e.ups
 where e.ups = ? and e.event = 'ONBATT' and e.ended_at is not null
@@ -89,12 +93,12 @@ class TrackedUps:
         self,
         name: str,
         source: str,
-        settings: UpsSettings | None,
+        settings: UpsSettings,
         hour_at: Callable[[float], str],
         id: int | None = None,
     ) -> None:
         self.name, self.source, self.id = name, source, id
-        self.own = settings or NO_SETTINGS  # its entry in the config
+        self.own = settings  # its entry in the config, with what it says of the variables of all
         self.address = self.label = ""
         self.columns: dict[str, str | float | None] = dict.fromkeys(COLUMNS)
         self.variables: dict[str, tuple[str, bool]] = {}  # variable -> (value, whether it can be set)
@@ -108,6 +112,8 @@ class TrackedUps:
         )
         self.hours: dict[str, UpsHour] = {}  # hour_at -> the hour as the file has it, the last two
         self.meter = EnergyMeter(hour_at)
+        self.series = SeriesRecorder(self.own.record, hour_at)
+        self._battery_known: tuple[str, ...] = ()  # what its date was concluded from last
         self.odd: dict[str, str] = {}  # variable -> why its last text that could not be was refused
         self.discharges: list[Discharge] = []  # since the battery was changed, in order of time
         self.machine = self._make_machine(())
@@ -124,6 +130,7 @@ class TrackedUps:
             open_events,
             SelfTestReport(result, date),
             InputVoltage(self.own.limits, nominal if isinstance(nominal, float) else None),
+            held.get("input.source", ("", False))[0],
         )
 
     def resume(
@@ -175,6 +182,14 @@ class TrackedUps:
         self.columns["power_factor"] = rating.power_factor
         if "ups.test.result" in variables:
             self.columns["test_verdict"] = test_verdict(variables["ups.test.result"])
+
+    def update_battery_date(self, variables: Variables, today: str) -> None:
+        """Take the date that the device gives its battery, where it can be right; `today` is a local date."""
+        known = (*(variables.get(name, "") for name in DATES), today)
+        if known != self._battery_known:
+            self._battery_known = known
+            found = battery_date(variables, date.fromisoformat(today))
+            self.columns["battery_reported_at"] = f"{found}T12:00:00.000Z" if found else ""
 
     def update_mains(self) -> None:
         """Take what the event machine concludes about the mains."""

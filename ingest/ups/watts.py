@@ -58,9 +58,9 @@ def _first(figures: Figures, *names: str) -> float | None:
 
 
 def add_totals(figures: Figures) -> None:
-    """Add the standard figures that a device reports by phase or under another name alone."""
+    """Add the standard figures that a device reports by phase or under another name alone; `phases.add_input`
+    does those of the input."""
     for total, names, is_sum in (
-        ("input.voltage", _by_phase("input", "voltage"), False),
         ("output.voltage", _by_phase("output", "voltage"), False),
         ("output.current", _by_phase("output", "current"), True),
         (

@@ -93,7 +93,14 @@ def make_ups_history(config: Config, days: float = 28, until: float | None = Non
     with closing(connect(config.database)) as connection:
         sources = ups_sources(config.nut, config.must)
         register(connection, sources, config.ups)
-        store = UpsStore(connection, config.timezone, sources, config.ups, logging_enabled=False)
+        store = UpsStore(
+            connection,
+            config.timezone,
+            sources,
+            config.ups,
+            logging_enabled=False,
+            variables=config.variables,
+        )
         recordings = []
         for source in sources:
             if source.driver == "must":
