@@ -39,6 +39,14 @@ EVENT_SEVERITY = {
     "OTA_FAILED": Severity.WARNING,
     "CLOCK_STEP": Severity.WARNING,
 }
+# States of the reader of a source, as in `ingest_status`; any other is that of a source that is lost.
+SOURCE_SEVERITY = {
+    "connected": Severity.OK,
+    "connecting": Severity.WARNING,
+    "silent": Severity.WARNING,
+}
+SOURCE_LOST = Severity.CRITICAL
+FINDING = Severity.WARNING  # strange messages, unreadable lines, orders that failed, firmware in question
 CRITICAL_RUNTIME_S = 300  # on battery with less than this left, or below the device's own limit, is critical
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datasette import hookimpl
 from datasette.app import Datasette
 
-from plugins.web.actions import ups_orders
+from plugins.web.actions import acknowledgements, ups_orders
 from plugins.web.endpoint import Endpoint, Route, documented_route
 from plugins.web.export.atom import feed
 from plugins.web.pages import ups
@@ -67,5 +67,6 @@ ROUTES = (
 
 @hookimpl
 def register_routes(datasette: Datasette) -> Sequence[Route]:
-    """Pages that the right to read opens, and orders, which need a right of their own."""
-    return (*ROUTES, *(ups_orders.ROUTES if site_of(datasette).has_config else ()))
+    """Pages that the right to read opens, and orders and acknowledgements, which need rights of their own."""
+    writing = (*ups_orders.ROUTES, *acknowledgements.ROUTES) if site_of(datasette).has_config else ()
+    return (*ROUTES, *writing)

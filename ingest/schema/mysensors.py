@@ -17,10 +17,11 @@ from sqlite_utils import Database
 from ingest.db.durations import duration_sql
 from ingest.mysensors.interval_stats import series_key
 from ingest.schema.sql_fragments import DAY_AGO, NOW, age, months_since, run_script
+from ingest.severity import EVENT_SEVERITY, FINDING
 
 LEAST_STALE_S = 600  # no node counts as stale before this
 UNKNOWN_STALE_S = 86_400  # a node whose usual interval is not known yet
-LOW, EMPTY = 20, 10  # battery level, per cent: warning, critical
+LOW = 20  # battery level, per cent: NODE_BATTERY_LOW
 
 MYSENSORS = f"""
 create table gateways (
@@ -331,10 +332,9 @@ select id, name, gateway_name as gateway, node_id,
     when last_seen_at is null then 'No data'
     when role = 'gateway' and verdict is not null then verdict
     when silent_s > stale_after_s or not configured then 'Stale'
-    when battery_level < {EMPTY} then 'Critical'
-    when battery_level < {LOW} then 'Warning'
+    when battery_level < {LOW} then '{EVENT_SEVERITY["NODE_BATTERY_LOW"]}'
     when {_LOST} then 'Stale'
-    when odd_at > {DAY_AGO} then 'Warning'
+    when odd_at > {DAY_AGO} then '{FINDING}'
     else 'OK'
   end as state,
   case

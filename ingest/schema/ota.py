@@ -3,6 +3,7 @@
 from sqlite_utils import Database
 
 from ingest.schema.sql_fragments import run_script
+from ingest.severity import FINDING
 from ota.update import OPEN
 
 OTA = """
@@ -154,9 +155,9 @@ order by u.id desc
 """
 
 # A member of the union that makes the view `attention`.
-ATTENTION = """
+ATTENTION = f"""
 union all
-  select 4, 'Warning', n.name, f.attention, f.attention_at, '/-/ota'
+  select 4, '{FINDING}', n.name, f.attention, f.attention_at, '/-/ota'
   from node_firmware f join nodes n on n.id = f.node where f.attention <> ''
 """
 

@@ -1,27 +1,22 @@
-"""Views over every subject: the readers, all events, and what needs attention."""
+"""Views over every subject: the readers, and what needs attention."""
 
 from ingest.db.durations import duration_sql
-from ingest.schema import mysensors, ota, ups
+from ingest.schema import acknowledgements, events, mysensors, ota, ups
 from ingest.schema.mysensors import LOW
-from ingest.schema.sql_fragments import DAY_AGO, LATE_S, NOW, age, seconds_between
+from ingest.schema.sql_fragments import DAY_AGO, LATE_S, age
+from ingest.severity import FINDING, SOURCE_LOST, SOURCE_SEVERITY
 
 NEWEST = 100  # rows of a growing table that a view looks at, newest first
-EVENT_WORDS = {  # of what is no UPS; the names are ours
-    "GATEWAY_LOST": "no contact",
-    "NODE_SILENT": "silent",
-    "CLOCK_STEP": "was set",
-    "OTA_CONFIRMED": "runs new firmware",
-    "OTA_FAILED": "firmware update failed",
-}
 
+_SOURCE_STATES = " ".join(
+    f"when s.state = '{state}' then '{severity}'" for state, severity in SOURCE_SEVERITY.items()
+)
 READERS = f"""
 select s.source, s.kind, s.address, s.state, s.detail, s.since_at, s.heartbeat_at,
   {age("s.heartbeat_at")} as heartbeat_age_s,
   case
     when {age("s.heartbeat_at")} > {LATE_S} then 'Stale'
-    when s.state = 'connected' then 'OK'
-    when s.state in ('connecting', 'silent') then 'Warning'
-    else 'Critical'
+    {_SOURCE_STATES} else '{SOURCE_LOST}'
   end as verdict,
   case
     when {age("s.heartbeat_at")} > {LATE_S}
@@ -30,24 +25,6 @@ select s.source, s.kind, s.address, s.state, s.detail, s.since_at, s.heartbeat_a
   end as words,
   s.last_data_at, s.last_error, s.last_error_at, s.connects, s.received, s.rejected
 from ingest_status s
-"""
-
-_EVENT_WORDS = " ".join(f"when '{name}' then '{text}'" for name, text in EVENT_WORDS.items())
-
-ALL_EVENTS = f"""
-select e.id, case when e.ups is not null then 'UPS' when e.node is not null then 'node'
-    when e.gateway is not null then 'gateway' else 'clock' end as kind,
-  coalesce(u.name, n.name, g.name, 'clock') as name, e.event,
-  case e.event {_EVENT_WORDS} else {ups.event_words("e.event")} end as words, e.started_at, e.ended_at,
-  {seconds_between("e.started_at", f"coalesce(e.ended_at, {NOW})")} as seconds, e.complete, e.detail,
-    e.figures,
-  e.ups, e.node, e.gateway,
-  case when e.ups is not null then '/ups/' || u.name
-    when e.node is not null then '/nodes/' || (select name from gateways where id = n.gateway) || '/'
-      || n.node_id
-    when e.gateway is not null then '/nodes?gateway=' || g.name else '/telemetry/events/' || e.id end as href
-from events e left join ups u on u.id = e.ups left join nodes n on n.id = e.node
-  left join gateways g on g.id = e.gateway
 """
 
 # Worst first. A node or UPS that is silent because its source is lost is covered by the source's line alone.
@@ -67,12 +44,12 @@ union all
         (select 1 from readers r where r.source = o.gateway and r.verdict in ('Critical', 'Stale')))
       or (state in ('Critical', 'Warning') and battery_level < {LOW}))
 union all
-  select 4, 'Warning', 'Gateway ' || source, words || ' · ' || address, since_at,
+  select 4, verdict, 'Gateway ' || source, words || ' · ' || address, since_at,
     '/telemetry/ingest_status/' || source
   from readers where kind = 'mysensors' and verdict = 'Warning'
     and source in (select name from gateways where configured)
 union all
-  select 6, 'Warning', name,
+  select 6, '{FINDING}', name,
     case when strange >= {NEWEST} then '{NEWEST} or more' else strange end
       || case strange when 1 then ' strange message' else ' strange messages' end || ' in a day, last: '
         || reason,
@@ -87,7 +64,7 @@ union all
       order by id desc limit 1)
   ) where strange > 0
 union all
-  select 7, 'Warning', 'Gateway ' || source,
+  select 7, '{FINDING}', 'Gateway ' || source,
     case lines when {NEWEST} then '{NEWEST} or more' else lines end
       || case lines when 1 then ' unreadable line' else ' unreadable lines' end || ' in a day, last: '
         || reason,
@@ -101,7 +78,7 @@ union all
 union all
 {ups.ATTENTION}
 union all
-  select 8, 'Warning', n.name, 'order ' || coalesce(x."order", x.line) || ' ' || x.state
+  select 8, '{FINDING}', n.name, 'order ' || coalesce(x."order", x.line) || ' ' || x.state
       || coalesce(': ' || nullif(x.reason, ''), ''),
     coalesce(x.done_at, x.created_at), '/telemetry/outbox/' || x.id
   from (select * from outbox order by id desc limit {NEWEST}) x join nodes n on n.id = x.node
@@ -113,8 +90,9 @@ union all
 VIEWS = {
     "readers": READERS,
     **mysensors.VIEWS,
+    **acknowledgements.VIEWS,
     **ups.VIEWS,
-    "all_events": ALL_EVENTS,
+    **events.VIEWS,
     "attention": ATTENTION,
     **ota.VIEWS,
 }

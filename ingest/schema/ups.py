@@ -11,8 +11,8 @@ from sqlite_utils import Database
 
 from ingest.db.durations import duration_sql
 from ingest.schema.sql_fragments import DAY_AGO, NOW, age, months_since, run_script, seconds_between
-from ingest.severity import CRITICAL_RUNTIME_S, Severity
-from ingest.ups.event_text import ATTENTION_EVENTS, EVENT_WORDS
+from ingest.severity import CRITICAL_RUNTIME_S, EVENT_SEVERITY, FINDING, RANK, Severity
+from ingest.ups.event_text import EVENT_WORDS
 from ingest.ups.status import CONTRADICTION, NO_MAINS, NO_STATUS, STATUS
 
 PATIENCE_S = 90  # failed polls older than this make a UPS stale, whatever its events are
@@ -287,42 +287,35 @@ def event_words(column: str) -> str:
     return f"case {column} {cases} else {column} end"
 
 
-_LIMITS = ", ".join(f"'{name}'" for name in ATTENTION_EVENTS)
-# Events whose name says what the status says already are told by their own detail alone.
-_OPEN_LIMITS = f"""from events e indexed by events_open
-      where e.ups = u.id and e.ended_at is null and e.event in ({_LIMITS})"""
-_EVENT_TEXT = f"""case when e.event = 'REPLBATT' and {has_status("RB", "coalesce(u.status, '')")} then null
-        when e.event in ('ALARM', 'OVER') and e.detail = '' then null
-        else coalesce(nullif(e.detail, ''), {event_words("e.event")}) end"""
-_SERIOUS = {
-    severity: [word for word, status in STATUS.items() if status.severity == severity and word != "OB"]
-    for severity in (Severity.CRITICAL, Severity.WARNING)
-}
 # On battery by the last poll, or by an outage that is open: a test is not. A UPS that has just been found has
 # no conclusion yet.
 _ON_BATTERY = f"""(outage_at is not null and outage_ended_at is null
       or ({has_any_status(("OB", "ACFAIL"))} and not {has_status("OL")} and mains is not 'test'
         and not {has_any_status(("CAL", "TEST", "TIP"))}))"""
 
+_CONDITIONS = """select ups, min(case when acknowledgement is null then rank end) as worst,
+        min(case when acknowledgement is null then since_at end) as limits_since,
+        group_concat(case when acknowledgement is null then shown end, ', ') as limits,
+        group_concat(case when acknowledgement is not null
+          then coalesce(shown, text) || ' (' || acknowledged || ')' end, ', ') as acknowledged
+      from ups_conditions group by ups"""
+
 UPS_OVERVIEW = f"""
 select id, name, label,
   case
     when heard_at is null then 'No data'
     when lost then 'Stale'
-    when {has_any_status(_SERIOUS[Severity.CRITICAL])} or low_battery
+    when worst = {RANK[Severity.CRITICAL]} or low_battery
       or ({_ON_BATTERY} and ({has_any_status(("LB", "DEPLETED"))} or battery_runtime < {CRITICAL_RUNTIME_S}))
-      then 'Critical'
-    when limits is not null or {has_any_status(_SERIOUS[Severity.WARNING])} or {_ON_BATTERY}
-      or test_verdict <> '' or (status <> '' and {has_status("OL")} = {has_status("OB")}) then 'Warning'
-    else 'OK'
+      then '{EVENT_SEVERITY["LOWBATT"]}'
+    when worst is not null or {_ON_BATTERY} then '{EVENT_SEVERITY["ONBATT"]}'
+    else '{Severity.OK}'
   end as state,
   case
     when heard_at is null then coalesce('never answered: ' || trouble, 'not heard yet')
     when not configured then 'not in the config any more'
     when lost then 'no data for ' || {duration_sql("age_s")} || coalesce(': ' || trouble, '')
-    else status_words || coalesce(', ' || limits, '')
-      || case test_verdict when 'failed' then ', self-test: ' || coalesce(test_result, 'failed')
-        when 'warning' then ', self-test: ' || coalesce(test_result, 'warning') else '' end
+    else status_words || coalesce(', ' || limits, '') || coalesce('; ' || acknowledged, '')
   end as reason,
   case state_since when 'lost' then heard_at when 'battery' then outage_at else limits_since end as since_at,
   status, status_words, heard_at as status_at, age_s,
@@ -337,7 +330,8 @@ select id, name, label,
     end as battery_changed_from,
   outcome, outcome_at, driver, source, location, configured, mfr, model, serial, firmware, power_nominal,
     power_factor,
-  first_seen_at, mains, test_result, test_verdict, runtime_basis, '/ups/' || name as href
+  first_seen_at, mains, mains_nominal, test_result, test_verdict, runtime_basis, acknowledged,
+  '/ups/' || name as href
 from (
   select w.*,
     case when lost then 'lost' when outage_at is not null and outage_ended_at is null then 'battery' end
@@ -355,8 +349,7 @@ from (
         (select nullif(p.detail, '') from polls p where p.ups = u.id order by p.started_at desc limit 1),
           u.outcome)
       end as trouble,
-      (select group_concat({_EVENT_TEXT}, ', ') {_OPEN_LIMITS}) as limits,
-      (select min(e.started_at) {_OPEN_LIMITS}) as limits_since,
+      c.worst, c.limits, c.limits_since, c.acknowledged,
       (select v.value from ups_variables v where v.ups = u.id and v.variable = 'battery.date')
         as battery_date,
       (select v.value from ups_variables v where v.ups = u.id and v.variable = 'ups.test.result') as
@@ -367,19 +360,13 @@ from (
       coalesce(s.ups_temperature, s.battery_temperature) as ups_temperature, s.ups_efficiency
     from (select *, max(coalesce(status_at, last_sample_at), coalesce(last_sample_at, status_at)) as heard_at
       from ups) u left join readers r on r.source = u.source
+      left join ({_CONDITIONS}) c on c.ups = u.id
       left join ups_samples s on s.id = (select x.id from ups_samples x
         where x.ups = u.id and x.sampled_at = u.last_sample_at order by x.id desc limit 1)
       left join events o on o.id = (select x.id from events x indexed by events_ups
         where x.ups = u.id and x.event = 'ONBATT' order by x.id desc limit 1)
   ) w
 )
-"""
-
-UPS_EVENTS = f"""
-select e.id, e.ups, u.name, e.event, {event_words("e.event")} as words, e.started_at, e.ended_at,
-  {seconds_between("e.started_at", f"coalesce(e.ended_at, {NOW})")} as seconds,
-  e.complete, e.detail, e.figures, '/ups/' || u.name as href
-from events e join ups u on u.id = e.ups
 """
 
 
@@ -476,7 +463,7 @@ union all
     and (o.state not in ('Stale', 'No data') or not exists
       (select 1 from readers r where r.source = o.source and r.verdict in ('Critical', 'Stale')))
 union all
-  select 8, 'Warning', 'UPS ' || u.label,
+  select 8, '{FINDING}', 'UPS ' || u.label,
     'order ' || coalesce(x.command, x.variable || ' = ' || x.value) || ' ' || x.state
       || coalesce(': ' || nullif(x.reason, ''), ''),
     coalesce(x.done_at, x.created_at), '/telemetry/ups_orders/' || x.id
@@ -486,7 +473,6 @@ union all
 
 VIEWS = {
     "ups_overview": UPS_OVERVIEW,
-    "ups_events": UPS_EVENTS,
     "outages": OUTAGES,
     "mains_outages": MAINS_OUTAGES,
 }

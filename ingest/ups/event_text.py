@@ -23,16 +23,3 @@ EVENT_WORDS = {
     "INPUT_SOURCE": "fed by another input",
     "AMBIENT": "surroundings out of limits",
 }
-# While one of these is open, the UPS needs attention; the status itself shows the others.
-ATTENTION_EVENTS = (
-    "REPLBATT",
-    "ALARM",
-    "OVER",
-    "VOLTAGE",
-    "INPUT_LOW",
-    "PHASE_LOST",
-    "CHARGE_LOW",
-    "HOT",
-    "AMBIENT",
-    "LOAD_HIGH",
-)

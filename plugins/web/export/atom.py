@@ -36,6 +36,7 @@ class FeedEntry(NamedTuple):
     published: str
     updated: str
     category: str
+    severity: str
     address: str
     summary: str
 
@@ -84,6 +85,7 @@ def _entry(event: Row, timezone: str, address: Callable[[str], str]) -> FeedEntr
         f"Began {format_local(event['started_at'], timezone)}",
         f"lasted {format_length(event['seconds'])}" if event["ended_at"] else "ongoing",
         event["detail"],
+        event["acknowledged"],
         event["outage_names"] and f"mains outage at {event['outage_names']}",
     ]
     return FeedEntry(
@@ -92,6 +94,7 @@ def _entry(event: Row, timezone: str, address: Callable[[str], str]) -> FeedEntr
         event["started_at"],
         event["ended_at"] or event["started_at"],
         event["event"],
+        event["severity"],
         address(event["href"]),
         ", ".join(part for part in parts if part),
     )

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 from datasette import Request, Response
 
 from ingest.db.time import parse_utc
+from ingest.severity import Severity
+from ingest.ups.mains import PowerSource
 from ingest.ups.status import status_tokens
 from plugins.web.query import TOO_SLOW, Row, select
 from plugins.web.responses import json_errors
@@ -28,21 +30,26 @@ FIELDS = {  # field of that monitor -> column of ups_overview
     "temperature": "ups_temperature",
 }
 WHOLE = ("battery_level", "load_percent", "load_power")  # that monitor sends whole numbers
-STATUSES = (
-    ("OB", "battery"),
-    ("OFF", "off"),
-    ("BYPASS", "bypass"),
-    ("OL", "online"),
-)  # the first that is there
+STATUSES = (("OFF", "off"), ("BYPASS", "bypass"), ("OL", "online"))  # the first that is there
 NO_STORE = {"cache-control": "no-store"}
 UPSES = "select * from ups_overview where configured or name = ? order by driver <> 'must', id"
-OPEN_EVENTS = """select event, words, detail from ups_events where ups = ? and ended_at is null
-  and event not in ('TEST', 'CAL', 'TRIM', 'BOOST') order by id"""
+OPEN_EVENTS = f"""select event, words, detail from ups_events where ups = ? and ended_at is null
+  and severity <> '{Severity.OK}' and acknowledged is null order by id"""
 
 
 def is_old(ups: Row) -> bool:
     """Whether the figures of a row of ups_overview are old."""
     return ups["state"] in ("Stale", "No data")
+
+
+def is_on_battery(ups: Row) -> bool:
+    """Whether the mains have failed by what was concluded of a row of ups_overview; a test is no failure.
+
+    Where nothing was concluded yet, an outage that is open decides.
+    """
+    if ups["mains"] in (None, PowerSource.UNKNOWN.value):
+        return ups["on_battery_since"] is not None
+    return bool(ups["mains"] == PowerSource.BATTERY.value)
 
 
 async def telemetry(datasette: Site, request: Request) -> Response:
@@ -74,12 +81,15 @@ def status(ups: Row) -> str:
     """`online`, `battery`, `bypass`, `off`; `stale` or `no data` where the current status is not known."""
     if is_old(ups):
         return str(ups["state"]).lower()
+    if is_on_battery(ups):
+        return "battery"
     tokens = status_tokens(ups["status"])
-    return next((text for token, text in STATUSES if token in tokens), "unknown")
+    by_mains = "online" if ups["mains"] in (PowerSource.MAINS.value, PowerSource.TEST.value) else "unknown"
+    return next((text for token, text in STATUSES if token in tokens), by_mains)
 
 
 async def alarms(site: Site, ups: Row) -> list[str]:
-    """The open events of the UPS as text, without self-tests and corrections of the voltage."""
+    """The open events of the UPS as text, without routine and acknowledged ones."""
     rows = await select(site, OPEN_EVENTS, [ups["id"]])
     return [row["detail"] or row["words"] for row in rows or []]
 

@@ -5,8 +5,9 @@ from typing import NamedTuple, TypeAlias
 
 from datasette import Request, Response
 
+from ingest.severity import RANK
 from ingest.ups.status import status_tokens
-from plugins.web.export.ep20_api import is_old
+from plugins.web.export.ep20_api import is_old, is_on_battery
 from plugins.web.query import TOO_SLOW, Row, select_many
 from plugins.web.readers import CONFIGURED_READERS
 from plugins.web.site import Site
@@ -23,6 +24,9 @@ UPS_GAUGES = {  # metric -> (column of ups_overview, help)
     "ups_output_voltage_volts": ("output_voltage", "Voltage of the output."),
     "ups_temperature_celsius": ("ups_temperature", "Temperature of the UPS."),
 }
+
+SEVERITIES = {str(severity): max(RANK.values()) - rank for severity, rank in RANK.items()}
+SEVERITY_HELP = ", ".join(f"{value} {severity}" for severity, value in reversed(SEVERITIES.items()))
 
 Labels: TypeAlias = dict[str, object]
 
@@ -85,8 +89,10 @@ def _of_upses(upses: Sequence[Row]) -> Iterator[Metric]:
     )
     for name, (column, text) in UPS_GAUGES.items():
         yield Metric(name, text, _sample(current, labels, column))
-    on_battery = [(labels(ups), int("OB" in own)) for ups, own in tokens]
-    yield Metric("ups_on_battery", "1 while the UPS is on battery.", on_battery)
+    on_battery = [(labels(ups), int(is_on_battery(ups))) for ups in current]
+    yield Metric("ups_on_battery", "1 while the mains have failed; 0 in a battery test.", on_battery)
+    severities = [(labels(ups), SEVERITIES[ups["state"]]) for ups in current]
+    yield Metric("ups_severity", f"State of the UPS: {SEVERITY_HELP}.", severities)
     statuses = [(labels(ups) | {"status": token}, 1) for ups, own in tokens for token in own]
     yield Metric("ups_status", "1 for each token of ups.status.", statuses)
 
@@ -100,6 +106,8 @@ def _of_nodes(nodes: Sequence[Row]) -> Iterator[Metric]:
     yield Metric("node_up", "1 while the node is heard as usual.", up)
     age = _sample(nodes, labels, "silent_s")
     yield Metric("node_age_seconds", "Time since the last message of the node.", age)
+    severities = [(labels(node), SEVERITIES[node["state"]]) for node in fresh if node["state"] in SEVERITIES]
+    yield Metric("node_severity", f"State of a node that is heard: {SEVERITY_HELP}.", severities)
     levels = _sample(fresh, labels, "battery_level")
     yield Metric("node_battery_percent", "Last reported battery level of a node that is heard.", levels)
 

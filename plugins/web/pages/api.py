@@ -148,6 +148,7 @@ async def samples(site: Site) -> dict[str, str]:
         found |= {"{node}": str(row["id"]), "{node_id}": str(row["node_id"]), "{gateway}": row["gateway"]}
     if upses:
         found["{ups}"] = upses[0]["name"]
+    found |= await _conditions(site)
     for name, ups in site.config.ups.items():  # what the config lets people order of UPSes
         if ups.commands and "{command}" not in found:
             found |= {"{commanded}": name, "{command}": ups.commands[0]}
@@ -161,6 +162,21 @@ async def samples(site: Site) -> dict[str, str]:
             )
             if values:
                 found["{value}"] = values[0]["value"]
+    return found
+
+
+async def _conditions(site: Site) -> dict[str, str]:
+    """What stands with a UPS, and what was acknowledged."""
+    rows = await select(
+        site,
+        """select c.name, c.event, (select id from acknowledgements limit 1) as id from ups_conditions c
+        where severity = 'Warning' limit 1""",
+    )
+    found: dict[str, str] = {}
+    for row in rows or []:
+        found |= {"{standing_ups}": row["name"], "{standing}": row["event"]}
+        if row["id"] is not None:
+            found["{acknowledgement}"] = str(row["id"])
     return found
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from datasette import Request, Response
 
 from ingest.db.time import parse_utc
+from ingest.schema.mysensors import LOW
 from ingest.schema.ups import MAINS_OUTAGE_S
 from plugins.web.pages.nodes import WORST, gateway_metric, urgency
 from plugins.web.query import Row, select_many
@@ -18,7 +19,6 @@ from reporting.sparklines import UPS_LOADS, ups_loads
 NODES = 20
 ITEMS = 10  # things that need attention; the rest can be opened
 EVENTS, EVENT_ROWS = 60, 8  # events that are looked at, and rows that they make
-LOW_BATTERY = 20  # per cent
 # A gateway answers every 10 s that it is there: no news.
 MESSAGES = "select * from recent_messages where not (node_id = 0 and type = 'I_VERSION') limit 10"
 VALUES = "select * from value_latest where last_at is not null order by last_at desc limit 12"
@@ -71,7 +71,7 @@ def _count_nodes(nodes: list[Row]) -> dict[str, object]:
         "counts": {state: sum(node["state"] == state for node in nodes) for state in WORST},
         "heard": len(heard),
         "fresh": sum(node["state"] != "Stale" for node in heard),
-        "low": sum(level < LOW_BATTERY for level in levels),
+        "low": sum(level < LOW for level in levels),
     }
 
 
