@@ -79,7 +79,7 @@ def plan_setting(connection: sqlite3.Connection, fields: Fields, listed: Listed)
     )
     ups = _find_listed(connection, fields, name, "settings", listed)
     if "value" not in fields:
-        raise RefusedError(400, f"value is needed: the new value of {name} is to be", subject=ups.name)
+        raise RefusedError(400, f"value is needed: the new value of {name}", subject=ups.name)
     value = fields.text("value")
     now = connection.execute(
         "select value, writable from ups_variables where ups = ? and variable = ?", (ups.id, name)
