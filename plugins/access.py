@@ -1,7 +1,5 @@
 """Rights for what Datasette itself serves; refusals with the missing right."""
 
-from collections.abc import Awaitable
-
 from datasette import Request, Response, hookimpl
 from datasette.app import Datasette
 from starlette.types import Scope
@@ -13,41 +11,33 @@ from plugins.web.site import Site, site_of
 
 
 @hookimpl
-def permission_allowed(
+async def permission_allowed(
     datasette: Datasette, actor: Actor, action: str, resource: str | tuple[str, str] | None
-) -> Awaitable[bool | None]:
+) -> bool | None:
     """`read` for the instance, the right of each writable query; None leaves a decision to Datasette."""
     site = site_of(datasette)
-
-    async def inner() -> bool | None:
-        if action == "view-instance":
-            return has_right(site, actor, "read")
-        if action == "view-database" and resource == "_internal":
-            return False
-        if action in ("permissions-debug", "debug-menu"):
-            return has_right(site, actor, "maintain")
-        if action == "view-query" and isinstance(resource, tuple):
-            query = await site.get_canned_query(*resource, actor)
-            if query and query.get("write"):
-                return has_right(site, actor, query["right"])
-        return None
-
-    return inner()
+    if action == "view-instance":
+        return has_right(site, actor, "read")
+    if action == "view-database" and resource == "_internal":
+        return False
+    if action in ("permissions-debug", "debug-menu"):
+        return has_right(site, actor, "maintain")
+    if action == "view-query" and isinstance(resource, tuple):
+        query = await site.get_canned_query(*resource, actor)
+        if query and query.get("write"):
+            return has_right(site, actor, query["right"])
+    return None
 
 
 @hookimpl
-def forbidden(datasette: Datasette, request: Request, message: str) -> Awaitable[Response]:
+async def forbidden(datasette: Datasette, request: Request, message: str) -> Response:
     """The answer to what `permission_allowed` refused."""
     site = site_of(datasette)
-
-    async def inner() -> Response:
-        text = await _refusal_text(site, request, message)
-        asks_json = "application/json" in request.headers.get("accept", "") or ".json" in request.path
-        if asks_json and not wants_page(request):
-            return json_errors(403 if request.actor else 401, text)
-        return await error_page(site, request, 403, text)
-
-    return inner()
+    text = await _refusal_text(site, request, message)
+    asks_json = "application/json" in request.headers.get("accept", "") or ".json" in request.path
+    if asks_json and not wants_page(request):
+        return json_errors(403 if request.actor else 401, text)
+    return await error_page(site, request, 403, text)
 
 
 async def _refusal_text(site: Site, request: Request, message: str) -> str:

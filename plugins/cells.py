@@ -1,6 +1,7 @@
 """Links and states in the cells of views and queries; choices for the parameters of queries."""
 
 import sqlite3
+from functools import partial
 
 from datasette import hookimpl
 from datasette.app import Datasette
@@ -23,9 +24,4 @@ def render_cell(
 @hookimpl
 def extra_template_vars(datasette: Datasette) -> Json:
     """`choices(name, query)` for the forms of canned queries."""
-    site = site_of(datasette)
-
-    async def offered(name: str, query: str | None = None) -> list[tuple[object, str]] | None:
-        return await choices(site, name, query)
-
-    return {"choices": offered}
+    return {"choices": partial(choices, site_of(datasette))}

@@ -11,14 +11,18 @@ from plugins.web.endpoint import Endpoint, Route, documented_route
 from plugins.web.pages.maintenance import maintenance
 from plugins.web.site import site_of
 
-PAGE = documented_route(
-    r"^/-/maintenance$",
-    maintenance,
-    Endpoint(
-        "Maintenance: storage, retention, daily jobs, sources",
-        "Programs that do not ask for HTML get JSON.",
-        answer="page",
+ROUTES = (
+    documented_route(
+        r"^/-/maintenance$",
+        maintenance,
+        Endpoint(
+            "Maintenance: storage, retention, daily jobs, sources",
+            "Programs that do not ask for HTML get JSON.",
+            answer="page",
+        ),
     ),
+    *actions.ROUTES,
+    *deletions.ROUTES,
 )
 
 
@@ -33,6 +37,4 @@ def startup(datasette: Datasette) -> None:
 @hookimpl
 def register_routes(datasette: Datasette) -> Sequence[Route]:
     """The page and its actions, which need rights."""
-    if not site_of(datasette).has_config:
-        return ()
-    return (PAGE, *actions.ROUTES, *deletions.ROUTES)
+    return ROUTES if site_of(datasette).has_config else ()

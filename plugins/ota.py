@@ -10,12 +10,15 @@ from plugins.web.endpoint import Endpoint, Route, documented_route
 from plugins.web.pages.ota import ota
 from plugins.web.site import site_of
 
-PAGE = documented_route(r"^/-/ota$", ota, Endpoint("Firmware over the air", answer="page"))
+ROUTES = (
+    documented_route(r"^/-/ota$", ota, Endpoint("Firmware over the air", answer="page")),
+    *firmware.ROUTES,
+    *ota_updates.ROUTES,
+    *bootloader_commands.ROUTES,
+)
 
 
 @hookimpl
 def register_routes(datasette: Datasette) -> Sequence[Route]:
     """The page and its actions, which need rights."""
-    if not site_of(datasette).has_config:
-        return ()
-    return (PAGE, *firmware.ROUTES, *ota_updates.ROUTES, *bootloader_commands.ROUTES)
+    return ROUTES if site_of(datasette).has_config else ()

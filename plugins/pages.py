@@ -1,6 +1,6 @@
 """The pages about nodes, the API, and what every page carries."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 
 from datasette import Request, hookimpl
 from datasette.app import Datasette
@@ -74,20 +74,16 @@ def prepare_jinja2_environment(env: Environment, datasette: Datasette) -> None:
 
 
 @hookimpl
-def extra_template_vars(
+async def extra_template_vars(
     datasette: Datasette, request: Request | None, view_name: str | None, template: str
-) -> Awaitable[Json]:
+) -> Json:
     """`site` for every page, `rights` for our own ones."""
     site, actor = site_of(datasette), request.actor if request else None
-
-    async def inner() -> Json:
-        extra: Json = {"site": await shell(site, actor)}
-        if view_name == OWN_PAGE:
-            extra["rights"] = rights_of(site, actor)
-        is_native = request is not None and request.path.startswith("/telemetry")
-        if not is_native or template.endswith("error.html"):
-            # The megabyte of script for charts is for tables and queries alone.
-            extra |= {"extra_js_urls": [], "extra_css_urls": []}
-        return extra
-
-    return inner()
+    extra: Json = {"site": await shell(site, actor)}
+    if view_name == OWN_PAGE:
+        extra["rights"] = rights_of(site, actor)
+    is_native = request is not None and request.path.startswith("/telemetry")
+    if not is_native or template.endswith("error.html"):
+        # The megabyte of script for charts is for tables and queries alone.
+        extra |= {"extra_js_urls": [], "extra_css_urls": []}
+    return extra

@@ -1,7 +1,5 @@
 """Canned queries whose SQL depends on what there is."""
 
-from collections.abc import Awaitable
-
 from datasette import hookimpl
 from datasette.app import Datasette
 
@@ -13,18 +11,12 @@ from reporting.ups_comparison import COMPARED, comparison_sql
 
 
 @hookimpl
-def canned_queries(datasette: Datasette, database: str) -> Awaitable[Json]:
+async def canned_queries(datasette: Datasette, database: str) -> Json:
     """`ups_compare` with a column for each UPS."""
     site = site_of(datasette)
-
-    async def inner() -> Json:
-        queries = written_queries(site)
-        if database != DATABASE or "ups_compare" not in queries:
-            return {}
-        upses = await select(site, COMPARED)
-        if not upses:
-            return {}
-        sql = comparison_sql([(ups["id"], ups["name"]) for ups in upses])
-        return {"ups_compare": {**queries["ups_compare"], "sql": sql}}
-
-    return inner()
+    queries = written_queries(site)
+    upses = await select(site, COMPARED) if database == DATABASE and "ups_compare" in queries else None
+    if not upses:
+        return {}
+    sql = comparison_sql([(ups["id"], ups["name"]) for ups in upses])
+    return {"ups_compare": {**queries["ups_compare"], "sql": sql}}

@@ -13,9 +13,8 @@ from urllib.parse import parse_qsl
 from datasette import Request
 from starlette import requests
 from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
-from starlette.types import Message, Receive, Scope
+from starlette.types import Message, Receive
 
 MAX_BODY = 64 * 1024  # bytes of a body without a file
 MAX_FIELDS = 100
@@ -74,12 +73,9 @@ class Fields:
         """True for a ticked box, or one of YES."""
         return self.text(name).lower() in YES
 
-    def number(self, name: str, highest: int, default: int | None = None) -> int:
+    def number(self, name: str, highest: int) -> int:
         """A whole number from 0 to `highest`. Raises RefusedError."""
-        value = self._values.get(name, "")
-        if default is not None and isinstance(value, str) and not value.strip():
-            return default
-        return parse_number(value, name, highest)
+        return parse_number(self.text(name), name, highest)
 
     def file(self, name: str) -> Upload | None:
         """The file, or a text in its place as one without a name; None where neither is there."""
@@ -119,12 +115,17 @@ class Fields:
         return json.dumps(plain, ensure_ascii=False)[:AUDITED] if plain else ""
 
 
-def parse_number(value: Value, name: str, highest: int) -> int:
+def parse_number(text: str, name: str, highest: int) -> int:
     """A whole number from 0 to `highest`. Raises RefusedError, which calls it `name`."""
-    text = value.strip() if isinstance(value, str) else ""
-    if not text or not text.isascii() or not text.isdigit() or len(text) > 9 or int(text) > highest:
+    number = whole_number(text.strip())
+    if number is None or number > highest:
         raise RefusedError(400, f"{name} is needed: a whole number from 0 to {highest}")
-    return int(text)
+    return number
+
+
+def whole_number(text: str, digits: int = 9) -> int | None:
+    """The number that a text of at most so many digits is; None for another text."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
 
 
 async def read_form(request: Request, limit: int = MAX_BODY) -> Fields:
@@ -135,13 +136,13 @@ async def read_form(request: Request, limit: int = MAX_BODY) -> Fields:
     length = request.headers.get("content-length", "0")
     if not length.isdigit() or int(length) > limit:
         raise RefusedError(413, f"The body is larger than {limit} bytes")
-    receive = _limited(request.receive, limit)
+    body = requests.Request(request.scope, _limited(request.receive, limit))
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
         if kind == "multipart/form-data":
-            fields = Fields(await _read_multipart(request.scope, receive))
+            fields = Fields(await _read_multipart(body))
         else:
-            fields = Fields(_parse_body(kind, await _read_body(receive)))
+            fields = Fields(_parse_body(kind, await body.body()))
     except requests.ClientDisconnect:
         raise RefusedError(400, "The body ended too early") from None
     _check_token(request, fields.take("csrftoken"))
@@ -154,8 +155,6 @@ def _limited(receive: Receive, limit: int) -> Receive:
     async def inner() -> Message:
         nonlocal seen
         message = await receive()
-        if message["type"] == "http.disconnect":
-            raise requests.ClientDisconnect
         seen += len(message.get("body", b""))
         if seen > limit:
             raise RefusedError(413, f"The body is larger than {limit} bytes")
@@ -164,18 +163,9 @@ def _limited(receive: Receive, limit: int) -> Receive:
     return inner
 
 
-async def _read_body(receive: Receive) -> bytes:
-    body, more = b"", True
-    while more:
-        message = await receive()
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-    return body
-
-
-async def _read_multipart(scope: Scope, receive: Receive) -> dict[str, Value]:
+async def _read_multipart(request: requests.Request) -> dict[str, Value]:
     try:
-        async with requests.Request(scope, receive).form(max_files=1, max_fields=MAX_FIELDS) as form:
+        async with request.form(max_files=1, max_fields=MAX_FIELDS) as form:
             return {
                 name: Upload(value.filename or "", await value.read())
                 if isinstance(value, UploadFile)
@@ -184,8 +174,6 @@ async def _read_multipart(scope: Scope, receive: Receive) -> dict[str, Value]:
             }
     except MultiPartException as error:
         raise RefusedError(400, error.message) from error
-    except HTTPException as error:
-        raise RefusedError(400, error.detail) from error
     except (KeyError, UnicodeDecodeError) as error:
         raise RefusedError(400, "The multipart form cannot be read") from error
 

@@ -16,11 +16,6 @@ PATH = re.compile(ATTRIBUTES + r"/(?!/)")
 VALUE = re.compile(ATTRIBUTES + r"\{\{(-?)\s*(.*?)\s*(-?)\}\}", re.S)
 
 
-def root_of(base_url: str) -> str:
-    """`web.base_url` as what stands before a path: '' for /, '/volt' for /volt/."""
-    return base_url.rstrip("/")
-
-
 def rooted(root: str, url: str) -> str:
     """The address with the prefix. One that has it, is relative or leads elsewhere stays as it is."""
     if not root or not str(url).startswith("/") or str(url).startswith("//"):

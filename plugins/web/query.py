@@ -4,7 +4,6 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from datasette.database import QueryInterrupted
 from datasette.utils import sqlite_timelimit
 
 from plugins.web.site import Site
@@ -14,37 +13,32 @@ DATABASE = canned_queries.DATABASE
 TOO_SLOW = "The database took too long to answer: try again."
 
 Row: TypeAlias = canned_queries.Row
-Params: TypeAlias = Mapping[str, object] | Sequence[object] | None
+Params: TypeAlias = Mapping[str, object] | Sequence[object]
 
 
-async def select(site: Site, sql: str, params: Params = None) -> list[Row] | None:
+async def select(site: Site, sql: str, params: Params = ()) -> list[Row] | None:
     """Rows as dicts; None when the query took too long, so that the page can say so and show the rest."""
+    return (await select_many(site, {"rows": sql}, params))["rows"]
+
+
+async def select_many(
+    site: Site, queries: Mapping[str, str], params: Params = ()
+) -> dict[str, list[Row] | None]:
+    """The same for several queries, name -> sql: one trip to a reading thread for all of them."""
+
+    def read(connection: sqlite3.Connection) -> dict[str, list[Row] | None]:
+        limit_ms = site.sql_time_limit_ms
+        return {name: _read_rows(connection, sql, params, limit_ms) for name, sql in queries.items()}
+
+    found: dict[str, list[Row] | None] = await site.get_database(DATABASE).execute_fn(read)
+    return found
+
+
+def _read_rows(connection: sqlite3.Connection, sql: str, params: Params, limit_ms: int) -> list[Row] | None:
     try:
-        results = await site.get_database(DATABASE).execute(sql, params)
-    except QueryInterrupted:
-        return None
+        with sqlite_timelimit(connection, limit_ms):
+            return [dict(row) for row in connection.execute(sql, params)]
     except sqlite3.OperationalError as error:
         if not canned_queries.is_interrupt(error):
             raise
         return None
-    return [dict(row) for row in results.rows]
-
-
-async def select_many(site: Site, **queries: tuple[str, Params]) -> dict[str, list[Row] | None]:
-    """The same for several queries, name=(sql, params): one trip to a reading thread for all of them."""
-
-    def read(connection: sqlite3.Connection) -> dict[str, list[Row] | None]:
-        found: dict[str, list[Row] | None] = {}
-        for name, (sql, params) in queries.items():
-            try:
-                with sqlite_timelimit(connection, site.sql_time_limit_ms):
-                    rows = connection.execute(sql, params or ()).fetchall()
-                    found[name] = [dict(row) for row in rows]
-            except sqlite3.OperationalError as error:
-                if not canned_queries.is_interrupt(error):
-                    raise
-                found[name] = None
-        return found
-
-    found: dict[str, list[Row] | None] = await site.get_database(DATABASE).execute_fn(read)
-    return found

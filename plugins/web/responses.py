@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from datasette import Request, Response
@@ -10,6 +11,7 @@ from datasette import Request, Response
 from plugins.web.compat import HttpError, http_error
 from plugins.web.endpoint import Json
 from plugins.web.forms import RefusedError
+from plugins.web.query import TOO_SLOW, Row
 from plugins.web.site import Site
 
 OWN_PAGE = "page"  # `view_name` of the site's own pages in hooks
@@ -18,6 +20,22 @@ REFUSED_POST = "Could not save"
 FAILED = "Something went wrong here. The log of `voltkeeper web` has the details."
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class PageError(Exception):
+    """Why one of the site's own pages cannot be shown."""
+
+    status: int
+    message: str
+    title: str | None = None
+
+
+def needed(rows: list[Row] | None) -> list[Row]:
+    """Rows that a page cannot be shown without. Raises PageError where the database took too long."""
+    if rows is None:
+        raise PageError(503, TOO_SLOW, "Too slow")
+    return rows
 
 
 def wants_page(request: Request) -> bool:
@@ -74,6 +92,10 @@ async def refuse(site: Site, request: Request, refused: RefusedError) -> Respons
 
 async def answer_exception(site: Site, request: Request, exception: Exception) -> Response:
     """Answer what a handler raised, as a page or JSON. What failed inside goes to the log alone."""
+    if isinstance(exception, RefusedError):
+        return await refuse(site, request, exception)
+    if isinstance(exception, PageError):
+        return await error_page(site, request, exception.status, exception.message, title=exception.title)
     error = http_error(exception)
     if error is None:
         log.error("%s %s failed", request.method, request.path, exc_info=exception)

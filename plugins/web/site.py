@@ -12,7 +12,6 @@ from starlette.types import ASGIApp
 from ingest.config.model import Config
 from plugins.web.accounts import Accounts
 from plugins.web.image_guard import is_guarded
-from plugins.web.prefix import root_of
 from reporting.sql_functions import check_parameters
 
 Layer = Callable[[ASGIApp, "Site"], ASGIApp]
@@ -57,7 +56,7 @@ class Site(Datasette):
         super().__init__([], secret=secret, **options)
 
     def _set_up(self, config: Config, secret: str, has_config: bool) -> None:
-        self.config, self.timezone, self.root = config, config.timezone, root_of(config.web.base_url)
+        self.config, self.timezone, self.root = config, config.timezone, config.web.base_url.rstrip("/")
         self.accounts = Accounts(config.access, secret)
         self.started = time.monotonic()
         self.has_config = has_config

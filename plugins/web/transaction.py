@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import TypeVar
 
-from ingest.db.connection import begin
+from ingest.db.connection import transaction
 from plugins.web.forms import RefusedError
 from plugins.web.query import DATABASE
 from plugins.web.site import Site
@@ -16,17 +16,11 @@ async def transact(site: Site, function: Callable[[sqlite3.Connection], T]) -> T
     """`function(connection)` in one transaction. Raises what it raises, after a rollback."""
 
     def inner(connection: sqlite3.Connection) -> T | RefusedError:
-        begin(connection)
         try:
-            result = function(connection)
+            with transaction(connection):
+                return function(connection)
         except RefusedError as refused:  # handed over as a value: the writing thread prints what is raised
-            connection.rollback()
             return refused
-        except BaseException:
-            connection.rollback()
-            raise
-        connection.commit()
-        return result
 
     result: T | RefusedError = await site.get_database(DATABASE).execute_write_fn(inner)
     if isinstance(result, RefusedError):

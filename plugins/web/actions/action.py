@@ -11,6 +11,7 @@ from typing import Generic, NamedTuple, TypeVar, cast
 
 from datasette import Request, Response
 
+from ingest.db.changes import raise_topics
 from plugins.web.auth.permissions import require
 from plugins.web.endpoint import Json
 from plugins.web.forms import MAX_BODY, Fields, RefusedError, read_form
@@ -64,6 +65,7 @@ class Action(Generic[Prepared]):
     after: str = "/"
     limit: int = MAX_BODY  # bytes of the body
     files: tuple[str, ...] = ()  # fields that may carry a file
+    topics: tuple[str, ...] = ()  # that it raises
     prepare: Callable[[Fields], Awaitable[Prepared]] | None = None
 
     async def post(self, datasette: Site, request: Request) -> Response:
@@ -98,6 +100,7 @@ class Action(Generic[Prepared]):
 
         def write(connection: sqlite3.Connection) -> Done:
             done = self.write(connection, form)
+            raise_topics(connection, self.topics)
             audit(connection, form.actor, self.name, done.subject, fields.summary(), "done")
             return done
 

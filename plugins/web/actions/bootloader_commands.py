@@ -3,7 +3,6 @@
 import sqlite3
 import time
 
-from ingest.db.changes import raise_topics
 from ingest.db.time import format_utc
 from ota.command import command_refusal
 from ota.update import CANCELLED
@@ -11,7 +10,7 @@ from ota.wire import BOOTLOADER_COMMANDS, BootloaderCommand, CommandError, forma
 from plugins.web.actions.action import Action, Done, Submission
 from plugins.web.actions.firmware import OPEN_STATES
 from plugins.web.actions.ota_nodes import TargetNode, find_target, unreachable_reason, waiting_command
-from plugins.web.actions.subjects import NODE_HELP
+from plugins.web.actions.subjects import NODE_HELP, find_row
 from plugins.web.endpoint import Endpoint, documented_route
 from plugins.web.forms import Fields, RefusedError
 
@@ -43,13 +42,12 @@ def _command(connection: sqlite3.Connection, form: Submission[None]) -> Done:
         "insert into ota_commands (node, command, value, requested_at, requested_by) values (?, ?, ?, ?, ?)",
         (node.id, command, value, format_utc(time.time()), form.actor),
     ).lastrowid
-    raise_topics(connection, ["ota_commands"])
     return Done(f"Queued: {subject}", subject, {"id": number, "state": "queued"})
 
 
 def _read_value(fields: Fields, command: BootloaderCommand, subject: str) -> int:
-    default = 0 if command is BootloaderCommand.ERASE_EEPROM else None
-    value = fields.number("value", MAX_VALUE, default)
+    needs_none = command is BootloaderCommand.ERASE_EEPROM and not fields.text("value")
+    value = 0 if needs_none else fields.number("value", MAX_VALUE)
     try:
         format_command(command, value)
     except CommandError as error:
@@ -71,20 +69,19 @@ def _refuse_busy(connection: sqlite3.Connection, node: TargetNode, subject: str)
 
 def _cancel(connection: sqlite3.Connection, form: Submission[None]) -> Done:
     number, subject = form.id, f"command {form.id}"
-    row = connection.execute("select state from ota_commands where id = ?", (number,)).fetchone()
-    if row is None:
-        raise RefusedError(404, f"There is no command {number}")
+    sql = "select state from ota_commands where id = ?"
+    row = find_row(connection, sql, (number,), f"There is no command {number}")
     if row["state"] not in ("queued", "rebooting"):
         raise RefusedError(409, f"Command {number} is {row['state']} already", subject=subject)
     connection.execute(
         "update ota_commands set state = 'cancelling', reason = ? where id = ?", (form.actor, number)
     )
-    raise_topics(connection, ["ota_commands"])
     return Done(f"Cancelled: {subject}", subject, {"id": number, "state": CANCELLED})
 
 
-COMMAND = Action("bootloader_command", "upload", _command, status=201, after="/-/ota")
-CANCEL = Action("cancel_command", "upload", _cancel, after="/-/ota")
+TOPICS = ("ota_commands",)
+COMMAND = Action("bootloader_command", "upload", _command, status=201, after="/-/ota", topics=TOPICS)
+CANCEL = Action("cancel_command", "upload", _cancel, after="/-/ota", topics=TOPICS)
 
 ROUTES = (
     documented_route(

@@ -1,9 +1,9 @@
 """/-/delete: what a deletion would remove, and the action, which is confirmed and done in the background."""
 
 import asyncio
-import re
 import sqlite3
 import time
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -15,15 +15,17 @@ from ingest.maintenance.deletion_plan import RowCount, count, open_update, plan_
 from ingest.maintenance.retention import plan_before
 from plugins.web.actions.action import Action, Done, Submission
 from plugins.web.actions.edits import parse_day, start_of
-from plugins.web.actions.subjects import find_node, node_label
+from plugins.web.actions.subjects import find_node, find_row, node_label
 from plugins.web.auth.permissions import require
 from plugins.web.endpoint import Endpoint, Json, documented_route
-from plugins.web.forms import Fields, RefusedError
-from plugins.web.responses import page, refuse, wants_page
+from plugins.web.forms import Fields, RefusedError, whole_number
+from plugins.web.responses import page, wants_page
 from plugins.web.site import Site
 
 HELP = "what is one of node, sensor, requests (with node or sensor) and before (with a date, YYYY-MM-DD)"
 FIELDS = ("what", "node", "sensor", "before", "everything")
+SENSOR = """select s.id, s.name, g.name, n.node_id from sensors s join nodes n on n.id = s.node
+join gateways g on g.id = n.gateway where s.id = ?"""
 COUNT_S = 3.0  # that counting rows may take
 COUNT_STEPS = 10_000  # of SQLite's virtual machine between looks at the clock
 
@@ -50,11 +52,7 @@ def read_target(connection: sqlite3.Connection, fields: Fields, timezone: str) -
     if kind == "sensor":
         return _sensor_target(connection, fields.text("sensor"), everything)
     if kind == "before":
-        text = fields.required("before", "a date, YYYY-MM-DD")
-        try:
-            _, day = parse_day(text, timezone, "before")
-        except ValueError as error:
-            raise RefusedError(400, str(error)) from None
+        _, day = parse_day(fields.required("before", "a date, YYYY-MM-DD"), timezone, "before")
         extent = ", with hourly and daily figures and events" if everything else ""
         subject = f"everything before {day}{extent}"
         return Target(kind, None, start_of(day, timezone), everything, subject, "/-/maintenance")
@@ -62,16 +60,11 @@ def read_target(connection: sqlite3.Connection, fields: Fields, timezone: str) -
 
 
 def _sensor_target(connection: sqlite3.Connection, text: str, everything: bool) -> Target:
-    if not re.fullmatch(r"\d{1,12}", text, re.ASCII):
+    number = whole_number(text, digits=12)
+    if number is None:
         raise RefusedError(400, "sensor is needed: an id of the table sensors")
-    row = connection.execute(
-        "select s.id, s.name, g.name, n.node_id from sensors s join nodes n on n.id = s.node "
-        "join gateways g on g.id = n.gateway where s.id = ?",
-        (int(text),),
-    ).fetchone()
-    if row is None:
-        raise RefusedError(404, f"No sensor {text}: the table sensors has no such id")
-    key, name, gateway, node_id = tuple(row)
+    missing = f"No sensor {text}: the table sensors has no such id"
+    key, name, gateway, node_id = find_row(connection, SENSOR, (number,), missing)
     subject = f"sensor {node_label(name, gateway, node_id, key % 256)}"
     return Target("sensor", key, None, everything, subject, f"/nodes/{gateway}/{node_id}")
 
@@ -81,18 +74,14 @@ def read_plan(site: Site, fields: Fields) -> Json:
 
     `rows` is None where counting took too long.
     """
-    connection = connect(site.config.database, readonly=True)
-    connection.row_factory = sqlite3.Row
-    try:
+    rows = None
+    with closing(connect(site.config.database, readonly=True)) as connection:
+        connection.row_factory = sqlite3.Row
         target = read_target(connection, fields, site.timezone)
         deadline = time.monotonic() + COUNT_S
         connection.set_progress_handler(lambda: time.monotonic() > deadline, COUNT_STEPS)
-        try:
+        with suppress(sqlite3.OperationalError):
             rows = _count_rows(connection, target, site.timezone)
-        except sqlite3.OperationalError:
-            rows = None
-    finally:
-        connection.close()
     given = fields.given(*FIELDS)
     return {**vars(target), "rows": rows, "fields": given, "query": urlencode(given)}
 
@@ -133,8 +122,9 @@ def _place(connection: sqlite3.Connection, form: Submission[None]) -> Done:
             subject=subject,
         )
     if target.kind == "node" and target.key is not None and (update := open_update(connection, target.key)):
-        text = f"Update {update} of {subject} is under way: cancel it first"
-        raise RefusedError(409, text, subject=subject)
+        raise RefusedError(
+            409, f"Update {update} of {subject} is under way: cancel it first", subject=subject
+        )
     thing = (target.kind, target.key, target.before_at, int(target.everything))
     under_way = connection.execute(
         "select id from deletions where state in ('queued', 'running') "
@@ -161,11 +151,8 @@ async def delete(datasette: Site, request: Request) -> Response:
         datasette.scheduler.wake()
         return response
     fields = Fields({name: request.args.get(name) or "" for name in FIELDS})
-    try:
-        require(datasette, request.actor, "read")
-        context = await asyncio.to_thread(read_plan, datasette, fields)
-    except RefusedError as refused:
-        return await refuse(datasette, request, refused)
+    require(datasette, request.actor, "read")
+    context = await asyncio.to_thread(read_plan, datasette, fields)
     if not wants_page(request):
         return Response.json({"ok": True, **context})
     return await page(datasette, request, "pages/-/delete.html", context)

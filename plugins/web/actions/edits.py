@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from datasette import Request, Response
 
-from ingest.db.changes import raise_topics
 from ingest.db.time import format_utc
 from plugins.web.actions.action import Action, Done, Submission
 from plugins.web.actions.subjects import find_node, find_ups
@@ -47,43 +46,36 @@ def set_location(connection: sqlite3.Connection, fields: Fields, timezone: str) 
 def battery_changed(connection: sqlite3.Connection, fields: Fields, timezone: str) -> Edit:
     """Fields `node`, `date` (local, YYYY-MM-DD; empty: now)."""
     node = find_node(connection, fields.text("node"))
-    at, day = _read_day(fields, timezone, node.label)
+    at, day = parse_day(fields.text("date"), timezone, subject=node.label)
     return Edit({"node": node.id, "date": at}, node.label, f"Battery of {node.label} changed on {day}")
 
 
 def ups_battery_changed(connection: sqlite3.Connection, fields: Fields, timezone: str) -> Edit:
     """Fields `ups`, `date` (local, YYYY-MM-DD; empty: now)."""
     ups = find_ups(connection, fields.text("ups"))
-    at, day = _read_day(fields, timezone, ups.name)
+    at, day = parse_day(fields.text("date"), timezone, subject=ups.name)
     return Edit({"ups": ups.id, "date": at}, ups.name, f"Battery of {ups.name} changed on {day}")
 
 
-def _read_day(fields: Fields, timezone: str, subject: str) -> tuple[str, date]:
-    try:
-        return parse_day(fields.text("date"), timezone)
-    except ValueError as error:
-        raise RefusedError(400, str(error), subject=subject) from None
-
-
-def parse_day(text: str, timezone: str, name: str = "date", now: datetime | None = None) -> tuple[str, date]:
+def parse_day(text: str, timezone: str, name: str = "date", subject: str = "") -> tuple[str, date]:
     """A local date as (UTC text of its start, date); an empty text or today is now.
 
-    Raises ValueError, whose message calls it `name`.
+    Raises RefusedError, whose message calls it `name`.
     """
-    now = now or datetime.now(UTC)
+    now = datetime.now(UTC)
     today = now.astimezone(ZoneInfo(timezone)).date()
     if not text:
         return format_utc(now.timestamp()), today
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII):
-        raise ValueError(f"{name} is {text!r}, a date such as {today} is needed, or nothing for today")
+        problem = f"{text!r}, a date such as {today} is needed, or nothing for today"
+        raise RefusedError(400, f"{name} is {problem}", subject=subject)
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{name} is {text!r}: there is no such day") from None
-    if day > today:
-        raise ValueError(f"{name} is {day}, which lies in the future: today is {today}")
-    if day.year < FIRST_YEAR:
-        raise ValueError(f"{name} is {day}, before {FIRST_YEAR}")
+        raise RefusedError(400, f"{name} is {text!r}: there is no such day", subject=subject) from None
+    if day.year < FIRST_YEAR or day > today:
+        problem = f"before {FIRST_YEAR}" if day < today else f"which lies in the future: today is {today}"
+        raise RefusedError(400, f"{name} is {day}, {problem}", subject=subject)
     return format_utc(now.timestamp()) if day == today else start_of(day, timezone), day
 
 
@@ -116,7 +108,8 @@ async def post_edit(site: Site, request: Request, name: str) -> Response:
     def write(connection: sqlite3.Connection, form: Submission[None]) -> Done:
         params, subject, message = edit.read(connection, form.fields, site.timezone)
         connection.execute(query["sql"], {**params, "_actor_id": form.actor})
-        raise_topics(connection, [edit.topic])
         return Done(message, subject, {edit.key: params[edit.key]})
 
-    return await Action(name, query["right"], write, after=edit.after).post(site, request)
+    return await Action(name, query["right"], write, after=edit.after, topics=(edit.topic,)).post(
+        site, request
+    )

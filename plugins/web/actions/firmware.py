@@ -14,6 +14,7 @@ from ingest.db.time import format_utc
 from ota.image import MAX_HEX, Image, ImageError, parse_intel_hex
 from ota.update import OPEN
 from plugins.web.actions.action import Action, Done, Submission
+from plugins.web.actions.subjects import find_row
 from plugins.web.endpoint import Endpoint, documented_route
 from plugins.web.forms import Fields, RefusedError
 from plugins.web.image_guard import open_images
@@ -105,13 +106,11 @@ def store_firmware(connection: sqlite3.Connection, upload: UploadRequest, actor:
     }
     updates = ", ".join(f"{name} = excluded.{name}" for name in values)
     names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
-    connection.execute(
+    stored = connection.execute(
         f"insert into firmware ({names}) values ({marks}) "
-        f"on conflict (type, version) do update set {updates}",
+        f"on conflict (type, version) do update set {updates} returning {SHOWN}",
         values,
-    )
-    stored = find_firmware(connection, upload.type, upload.version)
-    assert stored is not None, "the row was just written"
+    ).fetchone()
     with open_images():
         connection.execute(
             "insert into firmware_images (firmware, data) values (?, ?) "
@@ -119,7 +118,7 @@ def store_firmware(connection: sqlite3.Connection, upload: UploadRequest, actor:
             (stored["id"], upload.image.data),
         )
     raise_topics(connection, ["firmware"])
-    return stored, True
+    return dict(stored), True
 
 
 def _refuse_replacing(connection: sqlite3.Connection, row: Row, upload: UploadRequest) -> None:
@@ -155,15 +154,12 @@ def _upload(connection: sqlite3.Connection, form: Submission[UploadRequest]) -> 
 
 
 def _delete(connection: sqlite3.Connection, form: Submission[None]) -> Done:
-    found = connection.execute(f"select {SHOWN} from firmware where id = ?", (form.id,)).fetchone()
-    if found is None:
-        raise RefusedError(404, f"There is no firmware {form.id}")
-    row = dict(found)
+    sql = f"select {SHOWN} from firmware where id = ?"
+    row = dict(find_row(connection, sql, (form.id,), f"There is no firmware {form.id}"))
     _refuse_in_use(connection, row, "deleted")
     with open_images():
         connection.execute("delete from firmware_images where firmware = ?", (form.id,))
         connection.execute("delete from firmware where id = ?", (form.id,))
-    raise_topics(connection, ["firmware"])
     subject = firmware_label(row)
     return Done(f"Deleted {subject} ({row['filename']})", subject, {"id": form.id})
 
@@ -178,7 +174,7 @@ UPLOAD = Action(
     files=("file",),
     prepare=read_upload,
 )
-DELETE = Action("delete_firmware", "upload", _delete, after="/-/ota")
+DELETE = Action("delete_firmware", "upload", _delete, after="/-/ota", topics=("firmware",))
 
 ROUTES = (
     documented_route(

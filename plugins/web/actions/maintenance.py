@@ -16,10 +16,10 @@ from ingest.db.time import format_utc
 from ingest.maintenance.backup import BackupError, copy, glob_quoted
 from ingest.maintenance.jobs import JOBS, request_job
 from plugins.web.actions.action import Action, Done, Submission
-from plugins.web.auth.permissions import refusal
+from plugins.web.auth.permissions import require
 from plugins.web.endpoint import Endpoint, documented_route
 from plugins.web.forms import RefusedError
-from plugins.web.responses import json_errors, refuse
+from plugins.web.responses import json_errors
 from plugins.web.site import Site
 from plugins.web.transaction import audit, transact
 
@@ -72,18 +72,16 @@ class FileResponse:
             await send({"type": "http.response.body", "body": b""})
 
 
-async def download(datasette: Site, request: Request) -> Response | FileResponse:
+async def download(datasette: Site, request: Request) -> FileResponse:
     """GET /-/maintenance/backup.db for users with the right `maintain`: a consistent copy of now."""
-    refused = refusal(datasette, request.actor, "maintain")
-    if refused:
-        return await refuse(datasette, request, refused)
+    require(datasette, request.actor, "maintain")
     path, actor = datasette.config.database, request.actor["id"]
     name = f"{path.stem}-{format_utc(time.time())[:19].replace(':', '')}.db"
     try:
         file, size = await asyncio.to_thread(_copy_aside, path)
     except (BackupError, OSError, sqlite3.Error) as error:
         log.error("backup for %s failed: %s", actor, error)
-        return await refuse(datasette, request, RefusedError(503, f"The backup failed: {error}"))
+        raise RefusedError(503, f"The backup failed: {error}") from None
     await transact(
         datasette, lambda connection: audit(connection, actor, "download backup", name, "", "done")
     )

@@ -2,7 +2,6 @@
 
 import sqlite3
 
-from ingest.db.changes import raise_topics
 from ingest.mysensors.commands import ORDERS
 from ingest.mysensors.protocol import BROADCAST, GATEWAY_NODE, LineError, validate_outgoing
 from plugins.web.actions.action import Action, Done, Submission
@@ -27,7 +26,6 @@ def place_order(connection: sqlite3.Connection, form: Submission[None]) -> Done:
     if line:
         _check_line(line, node)
     ids = [_insert(connection, node.id, order or None, line or None, form.actor)]
-    raise_topics(connection, ["outbox"])
     return Done(f"{order or line} queued for {node.label}", node.label, {"ids": ids})
 
 
@@ -41,7 +39,6 @@ def _order_from_all(connection: sqlite3.Connection, fields: Fields, actor: str) 
     if not nodes:
         raise RefusedError(404, "No node was heard yet, so there is none to ask")
     ids = [_insert(connection, row["id"], "presentation", None, actor) for row in nodes]
-    raise_topics(connection, ["outbox"])
     return Done(f"presentation queued for {len(ids)} nodes", "all nodes", {"ids": ids})
 
 
@@ -68,7 +65,7 @@ def _insert(
     ).lastrowid
 
 
-ORDER = Action("order", "order", place_order, status=201, after="/nodes")
+ORDER = Action("order", "order", place_order, status=201, after="/nodes", topics=("outbox",))
 
 ROUTES = (
     documented_route(

@@ -2,9 +2,9 @@
 
 import sqlite3
 import time
+from functools import partial
 from typing import NamedTuple
 
-from ingest.db.changes import raise_topics
 from ingest.db.time import format_utc
 from ota.update import CONFIRMED, OPEN
 from plugins.web.actions.action import Action, Done, Submission
@@ -25,6 +25,7 @@ from plugins.web.actions.ota_nodes import (
     read_version,
     update_refusal,
 )
+from plugins.web.actions.subjects import find_row
 from plugins.web.endpoint import Endpoint, documented_route
 from plugins.web.forms import Fields, RefusedError
 from plugins.web.query import Row
@@ -75,7 +76,6 @@ def schedule(connection: sqlite3.Connection, site: Site, rollout: Rollout) -> Do
             f"where id in ({marks})",
             (new_ids[0], *new_ids),
         )
-    raise_topics(connection, ["ota_updates"])
     data = {
         "id": ids[0],
         "ids": ids,
@@ -149,10 +149,8 @@ def _end(connection: sqlite3.Connection, number: int, reason: str, now: str) -> 
 
 def update_row(connection: sqlite3.Connection, number: int) -> Row:
     """The row of `ota_updates`. Raises RefusedError."""
-    row = connection.execute("select * from ota_updates where id = ?", (number,)).fetchone()
-    if row is None:
-        raise RefusedError(404, f"There is no update {number}")
-    return dict(row)
+    sql = "select * from ota_updates where id = ?"
+    return dict(find_row(connection, sql, (number,), f"There is no update {number}"))
 
 
 def _stored(row: Row) -> TargetFirmware:
@@ -200,7 +198,6 @@ def _cancel(connection: sqlite3.Connection, form: Submission[None]) -> Done:
             where rollout = ? and released_at is null and state = 'requested'""",
             (f"cancelled by {actor}", now, row["rollout"]),
         )
-    raise_topics(connection, ["ota_updates"])
     return Done(f"Cancelled: {subject}", subject, {"id": number, "update": update_row(connection, number)})
 
 
@@ -220,10 +217,6 @@ def _retry(connection: sqlite3.Connection, form: Submission[None]) -> Done:
     return schedule(connection, form.site, Rollout([node], _stored(firmware), True, form.actor))
 
 
-async def _read_tracker_upload(fields: Fields) -> UploadRequest:
-    return await read_upload(fields, "fw_type", "fw_ver", "hex_file")
-
-
 def _upload_and_schedule(connection: sqlite3.Connection, form: Submission[UploadRequest]) -> Done:
     fields = form.fields
     number, gateway = fields.number("node_id", MAX_NODE_ID), fields.text("gateway")
@@ -237,9 +230,10 @@ def _upload_and_schedule(connection: sqlite3.Connection, form: Submission[Upload
     )
 
 
-SCHEDULE = Action("schedule_update", "upload", _schedule, status=201, after="/-/ota")
-CANCEL = Action("cancel_update", "upload", _cancel, after="/-/ota")
-RETRY = Action("retry_update", "upload", _retry, status=201, after="/-/ota")
+TOPICS = ("ota_updates",)
+SCHEDULE = Action("schedule_update", "upload", _schedule, status=201, after="/-/ota", topics=TOPICS)
+CANCEL = Action("cancel_update", "upload", _cancel, after="/-/ota", topics=TOPICS)
+RETRY = Action("retry_update", "upload", _retry, status=201, after="/-/ota", topics=TOPICS)
 UPLOAD_AND_SCHEDULE = Action(
     "api_ota",
     "upload",
@@ -248,7 +242,8 @@ UPLOAD_AND_SCHEDULE = Action(
     after="/-/ota",
     limit=MAX_UPLOAD,
     files=("hex_file",),
-    prepare=_read_tracker_upload,
+    topics=TOPICS,
+    prepare=partial(read_upload, type="fw_type", version="fw_ver", file="hex_file"),
 )
 
 ROUTES = (

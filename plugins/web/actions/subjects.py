@@ -3,9 +3,14 @@
 import sqlite3
 from typing import NamedTuple
 
-from plugins.web.forms import RefusedError
+from plugins.web.forms import RefusedError, whole_number
 
 NODE_HELP = "an id of the table nodes, or GATEWAY/NODE_ID"
+NODE = "select n.id, n.name, g.name, n.node_id from nodes n join gateways g on g.id = n.gateway where "
+# A name that is a number goes before the id.
+UPS = (
+    "select id, name, label, configured, driver from ups where name = ? or id = ? order by name <> ? limit 1"
+)
 UPS_HELP = "a name such as rack@closet, or an id of the table ups"
 
 
@@ -24,10 +29,13 @@ class NodeRef(NamedTuple):
 
 
 class UpsRef(NamedTuple):
-    """A row of `ups`: its key and name."""
+    """A row of `ups`: its key, name, label, whether it is read, and how ('nut' or 'must')."""
 
     id: int
     name: str
+    label: str
+    configured: int
+    driver: str
 
 
 def node_label(name: str, gateway: str, *ids: int) -> str:
@@ -35,19 +43,26 @@ def node_label(name: str, gateway: str, *ids: int) -> str:
     return f"{name} ({'/'.join(map(str, (gateway, *ids)))})"
 
 
+def find_row(
+    connection: sqlite3.Connection, sql: str, params: tuple[object, ...], missing: str
+) -> sqlite3.Row:
+    """The row that a form names. Raises RefusedError with the text `missing`."""
+    row: sqlite3.Row | None = connection.execute(sql, params).fetchone()
+    if row is None:
+        raise RefusedError(404, missing)
+    return row
+
+
 def find_node(connection: sqlite3.Connection, text: str) -> NodeRef:
     """The node with this id or `GATEWAY/NODE_ID`. Raises RefusedError."""
-    gateway, slash, number = text.strip().rpartition("/")
-    if not number.isascii() or not number.isdigit() or len(number) > 9:
+    gateway, slash, digits = text.strip().rpartition("/")
+    number = whole_number(digits)
+    if number is None:
         raise RefusedError(400, f"node is needed: {NODE_HELP}")
-    sql = "select n.id, n.name, g.name, n.node_id from nodes n join gateways g on g.id = n.gateway where "
-    if slash:
-        row = connection.execute(sql + "g.name = ? and n.node_id = ?", (gateway, int(number))).fetchone()
-    else:
-        row = connection.execute(sql + "n.id = ?", (int(number),)).fetchone()
-    if row is None:
-        raise RefusedError(404, f"No node {text}: the table nodes has no such id")
-    return NodeRef(*row)
+    where, params = ("g.name = ? and n.node_id = ?", (gateway, number)) if slash else ("n.id = ?", (number,))
+    return NodeRef(
+        *find_row(connection, NODE + where, params, f"No node {text}: the table nodes has no such id")
+    )
 
 
 def find_ups(connection: sqlite3.Connection, text: str) -> UpsRef:
@@ -55,9 +70,5 @@ def find_ups(connection: sqlite3.Connection, text: str) -> UpsRef:
     text = text.strip()
     if not text:
         raise RefusedError(400, f"ups is needed: {UPS_HELP}")
-    row = connection.execute("select id, name from ups where name = ?", (text,)).fetchone()
-    if row is None and text.isascii() and text.isdigit() and len(text) <= 9:
-        row = connection.execute("select id, name from ups where id = ?", (int(text),)).fetchone()
-    if row is None:
-        raise RefusedError(404, f"No UPS {text}: the table ups has no such name or id")
-    return UpsRef(*row)
+    missing = f"No UPS {text}: the table ups has no such name or id"
+    return UpsRef(*find_row(connection, UPS, (text, whole_number(text), text), missing))

@@ -6,38 +6,28 @@ A GET shows what would be ordered, and asks.
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from datasette import Request, Response
 
 from ingest.config.loader import nearest
-from ingest.db.changes import raise_topics
 from ingest.ups.command_values import command_text, invalid_command_value_reason, seconds_range
 from ingest.ups.commands import command_label, command_risk
 from ingest.ups.setting_values import Setting, invalid_value_reason
 from ingest.ups.settings import UpsSettings
 from ingest.ups.variables import full_label, variable
 from plugins.web.actions.action import Action, Done, Submission
-from plugins.web.actions.subjects import UPS_HELP, find_ups
+from plugins.web.actions.subjects import UPS_HELP, UpsRef, find_ups
 from plugins.web.auth.permissions import require
-from plugins.web.endpoint import Endpoint, Json, documented_route
+from plugins.web.endpoint import Endpoint, Handler, Json, documented_route
 from plugins.web.forms import Fields, RefusedError
 from plugins.web.query import DATABASE
-from plugins.web.responses import page, refuse, wants_page
+from plugins.web.responses import page, wants_page
 from plugins.web.site import Site
 
 FIELDS = ("ups", "command", "variable", "value")
 
 Listed: TypeAlias = Mapping[str, UpsSettings]  # what the config lets people order, by name of the UPS
-
-
-class ListedUps(NamedTuple):
-    """A UPS that takes orders."""
-
-    id: int
-    name: str
-    label: str
-    driver: str
 
 
 @dataclass(frozen=True)
@@ -47,7 +37,7 @@ class OrderPlan:
     `value` is that of the command where it has one.
     """
 
-    ups: ListedUps
+    ups: UpsRef
     title: str
     command: str | None = None
     variable: str | None = None
@@ -58,14 +48,8 @@ class OrderPlan:
 
     def as_json(self) -> Json:
         """For programs and for the page that asks."""
-        parts = {
-            "command": self.command,
-            "variable": self.variable,
-            "value": self.value,
-            "old": self.old,
-            "unit": self.unit,
-        }
-        given = {name: value for name, value in parts.items() if value is not None}
+        parts = ("command", "variable", "value", "old", "unit")
+        given = {name: getattr(self, name) for name in parts if getattr(self, name) is not None}
         ups = {"ups": self.ups.id, "name": self.ups.name, "label": self.ups.label}
         return {**ups, **given, "words": self.title, "danger": self.risk}
 
@@ -94,7 +78,7 @@ def plan_command(connection: sqlite3.Connection, fields: Fields, listed: Listed)
     return OrderPlan(ups, title, command=command, value=value, unit=unit, risk=command_risk(command, value))
 
 
-def _check_command_value(ups: ListedUps, command: str, value: str | None) -> None:
+def _check_command_value(ups: UpsRef, command: str, value: str | None) -> None:
     if value is None:
         return
     reason = invalid_command_value_reason(command, value)
@@ -111,7 +95,7 @@ def plan_setting(connection: sqlite3.Connection, fields: Fields, listed: Listed)
     )
     ups = _find_listed(connection, fields, name, "settings", listed)
     if "value" not in fields:
-        raise RefusedError(400, f"value is needed: the new value of {name} is to be", subject=ups.name)
+        raise RefusedError(400, f"value is needed: the new value of {name}", subject=ups.name)
     value = fields.text("value")
     now = connection.execute(
         "select value, writable from ups_variables where ups = ? and variable = ?", (ups.id, name)
@@ -136,12 +120,10 @@ def plan_setting(connection: sqlite3.Connection, fields: Fields, listed: Listed)
 
 def _find_listed(
     connection: sqlite3.Connection, fields: Fields, name: str, kind: str, listed: Listed
-) -> ListedUps:
+) -> UpsRef:
     """The UPS, where the config lists `name` for it under `kind`. Raises RefusedError."""
-    found = find_ups(connection, fields.required("ups", UPS_HELP))
-    row = connection.execute("select label, driver, configured from ups where id = ?", (found.id,)).fetchone()
-    ups = ListedUps(found.id, found.name, row["label"], row["driver"])
-    if not row["configured"]:
+    ups = find_ups(connection, fields.required("ups", UPS_HELP))
+    if not ups.configured:
         raise RefusedError(409, f"{ups.name} is not read any more", subject=ups.name)
     settings = listed.get(ups.name, UpsSettings())
     names = settings.commands if kind == "commands" else settings.settings
@@ -165,10 +147,9 @@ def _order_action(plan: Planner) -> Action[None]:
             "insert into ups_orders (ups, command, variable, value, created_by) values (?, ?, ?, ?, ?)",
             (order.ups.id, order.command, order.variable, order.value, form.actor),
         ).lastrowid
-        raise_topics(connection, ["ups_orders"])
         return Done(f"{order.title} queued for {order.ups.label}", subject, {"order": number})
 
-    return Action("ups_order", "order", place, status=201, after="/ups")
+    return Action("ups_order", "order", place, status=201, after="/ups", topics=("ups_orders",))
 
 
 def _refuse_twice(connection: sqlite3.Connection, order: OrderPlan) -> None:
@@ -179,46 +160,30 @@ def _refuse_twice(connection: sqlite3.Connection, order: OrderPlan) -> None:
         (order.ups.id, order.command, order.variable),
     ).fetchone()
     if under_way:
-        text = f"Order {under_way[0]} for the same is in progress: wait for its result"
-        raise RefusedError(409, text, subject=order.ups.name)
+        raise RefusedError(
+            409,
+            f"Order {under_way[0]} for the same is in progress: wait for its result",
+            subject=order.ups.name,
+        )
 
 
-COMMAND, SETTING = _order_action(plan_command), _order_action(plan_setting)
+def _order_handler(plan: Planner) -> Handler:
+    action = _order_action(plan)
 
+    async def ask_or_place(datasette: Site, request: Request) -> Response:
+        """GET: are you sure, as a page or JSON. POST: 201 with the order."""
+        if request.method == "POST":
+            return await action.post(datasette, request)
+        require(datasette, request.actor, "read")
+        fields = Fields({name: request.args.get(name) for name in FIELDS if name in request.args})
+        order: OrderPlan = await datasette.get_database(DATABASE).execute_fn(
+            lambda connection: plan(connection, fields, datasette.config.ups)
+        )
+        if not wants_page(request):
+            return Response.json({"ok": True, **order.as_json()})
+        return await page(datasette, request, "pages/-/ups/order.html", order.as_json())
 
-async def commands(datasette: Site, request: Request) -> Response:
-    """GET: are you sure, as a page or JSON. POST of `ups`, `command`, `value`: 201 with the order."""
-    if request.method == "POST":
-        return await COMMAND.post(datasette, request)
-    return await _ask(datasette, request, plan_command)
-
-
-async def settings(datasette: Site, request: Request) -> Response:
-    """GET: are you sure, as a page or JSON. POST of `ups`, `variable`, `value`: 201 with the order."""
-    if request.method == "POST":
-        return await SETTING.post(datasette, request)
-    return await _ask(datasette, request, plan_setting)
-
-
-async def _ask(site: Site, request: Request, plan: Planner) -> Response:
-    fields = Fields({name: request.args.get(name) for name in FIELDS if name in request.args})
-
-    def read(connection: sqlite3.Connection) -> OrderPlan | RefusedError:
-        try:
-            return plan(connection, fields, site.config.ups)
-        except RefusedError as refused:  # handed over as a value: the reading thread prints what is raised
-            return refused
-
-    try:
-        require(site, request.actor, "read")
-        order = await site.get_database(DATABASE).execute_fn(read)
-        if isinstance(order, RefusedError):
-            raise order
-    except RefusedError as refused:
-        return await refuse(site, request, refused)
-    if not wants_page(request):
-        return Response.json({"ok": True, **order.as_json()})
-    return await page(site, request, "pages/-/ups/order.html", order.as_json())
+    return ask_or_place
 
 
 _DESCRIPTION = "A row of ups_orders; it is sent once, within a minute, or expires."
@@ -238,7 +203,7 @@ _SETTING_EXAMPLE = {"ups": "{set}", "variable": "{setting}", "value": "{value}"}
 ROUTES = (
     documented_route(
         r"^/-/ups/commands$",
-        commands,
+        _order_handler(plan_command),
         Endpoint(
             "What a command to a UPS would do",
             fields=_COMMAND_FIELDS,
@@ -249,7 +214,7 @@ ROUTES = (
     ),
     documented_route(
         r"^/-/ups/settings$",
-        settings,
+        _order_handler(plan_setting),
         Endpoint(
             "What a setting of a UPS would change",
             fields=_SETTING_FIELDS,

@@ -4,6 +4,7 @@
 """
 
 import re
+from contextlib import suppress
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import quote
 
@@ -121,18 +122,16 @@ def _cookie_actor(site: Site, scope: Scope) -> Actor:
     except (CookieError, UnicodeDecodeError):
         scope["headers"] = others
         return None
-    actor: Actor = None
-    if "ds_actor" in jar:
-        try:
-            actor = site.unsign(jar["ds_actor"].value, "actor")["a"]
-        except (BadSignature, KeyError, TypeError):
-            actor = None
-        if not known_cookie(site, actor):
-            actor = None
-            del jar["ds_actor"]
-            rest = "; ".join(f"{name}={morsel.coded_value}" for name, morsel in jar.items())
-            scope["headers"] = others + ([(b"cookie", rest.encode())] if rest else [])
-    return actor
+    if "ds_actor" not in jar:
+        return None
+    with suppress(BadSignature, KeyError, TypeError):
+        actor: Actor = site.unsign(jar["ds_actor"].value, "actor")["a"]
+        if known_cookie(site, actor):
+            return actor
+    del jar["ds_actor"]
+    rest = "; ".join(f"{name}={morsel.coded_value}" for name, morsel in jar.items())
+    scope["headers"] = others + ([(b"cookie", rest.encode())] if rest else [])
+    return None
 
 
 def _with_headers(send: Send, path: str) -> Send:

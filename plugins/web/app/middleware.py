@@ -88,10 +88,6 @@ def run_scheduler(app: ASGIApp, site: Site) -> ASGIApp:
     """Start and end the maintenance jobs with the server."""
 
     async def inner(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan":
-            await app(scope, receive, send)
-            return
-
         async def watched() -> Message:
             message = await receive()
             if message["type"] == "lifespan.startup":
@@ -100,7 +96,7 @@ def run_scheduler(app: ASGIApp, site: Site) -> ASGIApp:
                 await site.scheduler.end()
             return message
 
-        await app(scope, watched, send)
+        await app(scope, watched if scope["type"] == "lifespan" else receive, send)
 
     return inner
 
@@ -109,10 +105,9 @@ def skip_counts(app: ASGIApp, site: Site) -> ASGIApp:
     """Ask for the pages of tables that grow without limit without a count of their rows."""
 
     async def inner(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and UNCOUNTED.fullmatch(scope["path"]):
-            query = scope["query_string"]
-            if b"_nocount=" not in query:
-                scope = {**scope, "query_string": query + (b"&" if query else b"") + b"_nocount=1"}
+        query = scope.get("query_string", b"")
+        if scope["type"] == "http" and UNCOUNTED.fullmatch(scope["path"]) and b"_nocount=" not in query:
+            scope = {**scope, "query_string": query + (b"&" if query else b"") + b"_nocount=1"}
         await app(scope, receive, send)
 
     return inner

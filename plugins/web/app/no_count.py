@@ -13,9 +13,9 @@ class NoCountDatabase(Database):
 
     async def table_counts(self, limit: int = 10) -> dict[str, int | None]:
         """Table -> rows, None where they are not counted."""
-        counts: dict[str, int | None] = {}
-        for table in await self.table_names():
-            counts[table] = None
-            if table not in GROWING:
-                counts[table] = (await self.execute(f"select count(*) from [{table}]")).rows[0][0]
-        return counts
+        return {
+            table: None
+            if table in GROWING
+            else (await self.execute(f"select count(*) from [{table}]")).rows[0][0]
+            for table in await self.table_names()
+        }

@@ -82,16 +82,12 @@ def run_web(config: Config) -> int:
         log.error("the site cannot start: %s", getattr(error, "message", None) or error)
         return 1
     try:
-        listener = _listen(config.web.host, config.web.port)
+        family = socket.AF_INET6 if ":" in config.web.host else socket.AF_INET
+        listener = socket.create_server((config.web.host, config.web.port), family=family, backlog=BACKLOG)
     except OSError as error:
         log.error("cannot listen on %s:%s: %s", config.web.host, config.web.port, error.strerror or error)
         return 1
     return _serve(site, listener)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=BACKLOG)
 
 
 def _serve(site: Site, listener: socket.socket) -> int:

@@ -55,11 +55,11 @@ def require(site: Site, actor: Actor, right: str) -> None:
 
 def rights_of(site: Site, actor: Actor) -> dict[str, Json]:
     """Right -> `allowed` and, where it is not, `why` not, for the forms of pages."""
-    found = {}
-    for right in RIGHTS:
-        refused = refusal(site, actor, right)
-        found[right] = {"allowed": refused is None, "why": refused.errors[0] if refused else ""}
-    return found
+    refusals = {right: refusal(site, actor, right) for right in RIGHTS}
+    return {
+        right: {"allowed": refused is None, "why": refused.errors[0] if refused else ""}
+        for right, refused in refusals.items()
+    }
 
 
 def known_cookie(site: Site, actor: Any) -> bool:  # Any: whatever a cookie carried
@@ -72,8 +72,5 @@ def known_cookie(site: Site, actor: Any) -> bool:  # Any: whatever a cookie carr
 
 def known_token(site: Site, token: bytes) -> str | None:
     """The id that goes with a bearer token, or None. Every token is compared, whichever matches."""
-    found = None
-    for known, name in site.accounts.tokens:
-        if secrets.compare_digest(known, token):
-            found = name
-    return found
+    matching = [name for known, name in site.accounts.tokens if secrets.compare_digest(known, token)]
+    return matching[-1] if matching else None

@@ -13,7 +13,7 @@ from starlette.types import Scope
 from plugins.web.auth.permissions import COOKIE_DAYS
 from plugins.web.endpoint import Endpoint, documented_route
 from plugins.web.forms import Fields, RefusedError, read_form
-from plugins.web.responses import back, refuse, wants_page
+from plugins.web.responses import back, wants_page
 from plugins.web.site import Site
 from plugins.web.transaction import audit, transact
 
@@ -45,7 +45,7 @@ async def sign_in(datasette: Site, request: Request) -> Response:
     except RefusedError as error:
         if wants_page(request):
             return await _page(datasette, request, error.status, error)
-        return await refuse(datasette, request, error)
+        raise
 
 
 async def _page(site: Site, request: Request, status: int, error: RefusedError | None) -> Response:
@@ -80,16 +80,20 @@ async def _check_password(site: Site, name: str, password: str, keys: tuple[str,
     """True when the password is right. Raises RefusedError while keys have to wait, or too many sign in."""
     passwords, throttle = site.accounts.passwords, site.accounts.throttle
     if passwords.waiting >= MAX_WAITING:
-        text = "Too many sign-ins at once. Try again in a few seconds."
-        raise RefusedError(429, text, headers={"retry-after": "5"})
+        raise RefusedError(
+            429, "Too many sign-ins at once. Try again in a few seconds.", headers={"retry-after": "5"}
+        )
     passwords.waiting += 1
     try:
         async with site.accounts.one_sign_in:
             wait = throttle.wait_s(*keys)
             if wait > 0:
                 seconds = int(wait) + 1
-                text = f"Too many wrong passwords. Try again in {seconds} s."
-                raise RefusedError(429, text, headers={"retry-after": str(seconds)})
+                raise RefusedError(
+                    429,
+                    f"Too many wrong passwords. Try again in {seconds} s.",
+                    headers={"retry-after": str(seconds)},
+                )
             is_right = await passwords.check(name, password)
             (throttle.clear if is_right else throttle.add_failure)(*keys)
             return is_right
@@ -120,10 +124,7 @@ async def sign_out(datasette: Site, request: Request) -> Response:
         if not request.actor:
             return Response.redirect("/")
         return Response.html(await datasette.render_template("logout.html", {}, request=request))
-    try:
-        await read_form(request)
-    except RefusedError as error:
-        return await refuse(datasette, request, error)
+    await read_form(request)
     response = Response.redirect("/") if wants_page(request) else Response.json({"ok": True})
     response.set_cookie("ds_actor", "", expires=0, max_age=0)
     return response

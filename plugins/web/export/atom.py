@@ -9,12 +9,13 @@ from urllib.parse import urlencode
 
 from datasette import Request, Response
 
-from plugins.web.pages.events import CHOICES, CHOSEN, chosen_events, recording_start
+from plugins.web.pages.events import CHOICES, CHOSEN, chosen_events
 from plugins.web.prefix import rooted
 from plugins.web.query import TOO_SLOW, Row, select
 from plugins.web.responses import json_errors
 from plugins.web.site import Site
 from reporting.formatting import format_length, format_local
+from reporting.recording import RECORDING_START, RecordingStart
 
 ENTRIES = 100
 NAMESPACE = uuid.UUID("b9a4c0de-5d0c-4f4e-9e0b-6d2f0f6f3f1e")  # of the ids below: never changes
@@ -50,10 +51,10 @@ async def feed(datasette: Site, request: Request) -> Response:
     """GET /events.atom, filtered by `kind`, `ups` (a name) and `event`."""
     chosen = {name: request.args.get(name) for name in CHOICES if request.args.get(name)}
     events = await select(datasette, EVENTS, chosen_events(chosen))
-    began = await recording_start(datasette)
+    began = await select(datasette, RECORDING_START)
     if events is None or began is None:
         return json_errors(503, TOO_SLOW)
-    text = await _render(datasette, request, chosen, events, began.whole)
+    text = await _render(datasette, request, chosen, events, RecordingStart.parse(began[0]).whole)
     body = text.encode()
     headers = {"etag": f'"{hashlib.sha256(body).hexdigest()[:16]}"', "cache-control": "no-cache"}
     if request.headers.get("if-none-match") == headers["etag"]:

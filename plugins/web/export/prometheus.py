@@ -1,6 +1,6 @@
 """/metrics in the text format of Prometheus, version 0.0.4. A figure of a UPS that is stale is left out."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from datasette import Request, Response
@@ -27,8 +27,18 @@ UPS_GAUGES = {  # metric -> (column of ups_overview, help)
 
 SEVERITIES = {str(severity): max(RANK.values()) - rank for severity, rank in RANK.items()}
 SEVERITY_HELP = ", ".join(f"{value} {severity}" for severity, value in reversed(SEVERITIES.items()))
+QUERIES = {
+    "upses": "select * from ups_overview where configured order by id",
+    "nodes": "select * from node_overview where last_seen_at is not null order by id",
+    "readers": CONFIGURED_READERS,
+}
+# Labels of what a sample is about -> columns of its row.
+OF_UPS = {"ups": "name"}
+OF_NODE = {"gateway": "gateway", "node_id": "node_id", "name": "name"}
+OF_READER = {"source": "source", "kind": "kind"}
 
 Labels: TypeAlias = dict[str, object]
+Samples: TypeAlias = Sequence[tuple[Labels, float]]
 
 
 class Metric(NamedTuple):
@@ -36,7 +46,7 @@ class Metric(NamedTuple):
 
     name: str
     help: str
-    samples: Sequence[tuple[Labels, float]]
+    samples: Samples
     kind: str = "gauge"
 
     def format(self) -> str:
@@ -53,12 +63,7 @@ class Metric(NamedTuple):
 
 async def metrics(datasette: Site, request: Request) -> Response:
     """GET /metrics"""
-    found = await select_many(
-        datasette,
-        upses=("select * from ups_overview where configured order by id", {}),
-        nodes=("select * from node_overview where last_seen_at is not null order by id", {}),
-        readers=(CONFIGURED_READERS, {}),
-    )
+    found = await select_many(datasette, QUERIES)
     upses, nodes, readers = found["upses"], found["nodes"], found["readers"]
     if upses is None or nodes is None or readers is None:
         return Response.text(f"{TOO_SLOW}\n", status=503)
@@ -70,61 +75,99 @@ async def metrics(datasette: Site, request: Request) -> Response:
     )
 
 
-def _sample(rows: Sequence[Row], labels: Callable[[Row], Labels], column: str) -> list[tuple[Labels, float]]:
+def _labels(row: Row, names: Mapping[str, str], **more: object) -> Labels:
+    return {label: row[column] for label, column in names.items()} | more
+
+
+def _column(rows: Sequence[Row], names: Mapping[str, str], column: str) -> Samples:
     """The values of a column, where it has one."""
-    return [(labels(row), row[column]) for row in rows if row[column] is not None]
+    return [(_labels(row, names), row[column]) for row in rows if row[column] is not None]
 
 
-def _of_upses(upses: Sequence[Row]) -> Iterator[Metric]:
-    def labels(ups: Row) -> Labels:
-        return {"ups": ups["name"]}
+def _flags(rows: Sequence[Row], names: Mapping[str, str], is_set: Callable[[Row], bool]) -> Samples:
+    return [(_labels(row, names), int(is_set(row))) for row in rows]
 
+
+def _of_upses(upses: Sequence[Row]) -> list[Metric]:
     current = [ups for ups in upses if not is_old(ups)]
     sampled = [ups for ups in upses if ups["sampled_at"]]
-    tokens = [(ups, sorted(status_tokens(ups["status"]))) for ups in current]
-    up = [(labels(ups), int(not is_old(ups))) for ups in upses]
-    yield Metric("ups_up", "1 while the figures of the UPS are current.", up)
-    yield Metric(
-        "ups_sample_age_seconds", "Age of the last sample.", _sample(sampled, labels, "sample_age_s")
-    )
-    for name, (column, text) in UPS_GAUGES.items():
-        yield Metric(name, text, _sample(current, labels, column))
-    on_battery = [(labels(ups), int(is_on_battery(ups))) for ups in current]
-    yield Metric("ups_on_battery", "1 while the mains have failed; 0 in a battery test.", on_battery)
-    severities = [(labels(ups), SEVERITIES[ups["state"]]) for ups in current]
-    yield Metric("ups_severity", f"State of the UPS: {SEVERITY_HELP}.", severities)
-    statuses = [(labels(ups) | {"status": token}, 1) for ups, own in tokens for token in own]
-    yield Metric("ups_status", "1 for each token of ups.status.", statuses)
+    statuses = [
+        (_labels(ups, OF_UPS, status=token), 1)
+        for ups in current
+        for token in sorted(status_tokens(ups["status"]))
+    ]
+    severities = [(_labels(ups, OF_UPS), SEVERITIES[ups["state"]]) for ups in current]
+    return [
+        Metric(
+            "ups_up",
+            "1 while the figures of the UPS are current.",
+            _flags(upses, OF_UPS, lambda ups: not is_old(ups)),
+        ),
+        Metric("ups_sample_age_seconds", "Age of the last sample.", _column(sampled, OF_UPS, "sample_age_s")),
+        *(
+            Metric(name, text, _column(current, OF_UPS, column))
+            for name, (column, text) in UPS_GAUGES.items()
+        ),
+        Metric(
+            "ups_on_battery",
+            "1 while the mains have failed; 0 in a battery test.",
+            _flags(current, OF_UPS, is_on_battery),
+        ),
+        Metric("ups_severity", f"State of the UPS: {SEVERITY_HELP}.", severities),
+        Metric("ups_status", "1 for each token of ups.status.", statuses),
+    ]
 
 
-def _of_nodes(nodes: Sequence[Row]) -> Iterator[Metric]:
-    def labels(node: Row) -> Labels:
-        return {"gateway": node["gateway"], "node_id": node["node_id"], "name": node["name"]}
-
+def _of_nodes(nodes: Sequence[Row]) -> list[Metric]:
     fresh = [node for node in nodes if node["state"] != "Stale"]
-    up = [(labels(node), int(node["state"] != "Stale")) for node in nodes]
-    yield Metric("node_up", "1 while the node is heard as usual.", up)
-    age = _sample(nodes, labels, "silent_s")
-    yield Metric("node_age_seconds", "Time since the last message of the node.", age)
-    severities = [(labels(node), SEVERITIES[node["state"]]) for node in fresh if node["state"] in SEVERITIES]
-    yield Metric("node_severity", f"State of a node that is heard: {SEVERITY_HELP}.", severities)
-    levels = _sample(fresh, labels, "battery_level")
-    yield Metric("node_battery_percent", "Last reported battery level of a node that is heard.", levels)
+    severities = [
+        (_labels(node, OF_NODE), SEVERITIES[node["state"]]) for node in fresh if node["state"] in SEVERITIES
+    ]
+    return [
+        Metric(
+            "node_up",
+            "1 while the node is heard as usual.",
+            _flags(nodes, OF_NODE, lambda node: node["state"] != "Stale"),
+        ),
+        Metric(
+            "node_age_seconds",
+            "Time since the last message of the node.",
+            _column(nodes, OF_NODE, "silent_s"),
+        ),
+        Metric("node_severity", f"State of a node that is heard: {SEVERITY_HELP}.", severities),
+        Metric(
+            "node_battery_percent",
+            "Last reported battery level of a node that is heard.",
+            _column(fresh, OF_NODE, "battery_level"),
+        ),
+    ]
 
 
-def _of_readers(readers: Sequence[Row]) -> Iterator[Metric]:
-    def labels(reader: Row) -> Labels:
-        return {"source": reader["source"], "kind": reader["kind"]}
-
-    connected = [(labels(reader), int(reader["verdict"] == "OK")) for reader in readers]
-    yield Metric("source_up", "1 while the source is connected.", connected)
-    age = _sample(readers, labels, "heartbeat_age_s")
-    yield Metric("source_age_seconds", "Time since the last heartbeat of its reader.", age)
-    received, rejected = _sample(readers, labels, "received"), _sample(readers, labels, "rejected")
-    yield Metric("source_received_total", "Messages or good polls.", received, "counter")
-    yield Metric(
-        "source_rejected_total", "Lines that could not be read, or failed polls.", rejected, "counter"
-    )
+def _of_readers(readers: Sequence[Row]) -> list[Metric]:
+    return [
+        Metric(
+            "source_up",
+            "1 while the source is connected.",
+            _flags(readers, OF_READER, lambda reader: reader["verdict"] == "OK"),
+        ),
+        Metric(
+            "source_age_seconds",
+            "Time since the last heartbeat of its reader.",
+            _column(readers, OF_READER, "heartbeat_age_s"),
+        ),
+        Metric(
+            "source_received_total",
+            "Messages or good polls.",
+            _column(readers, OF_READER, "received"),
+            "counter",
+        ),
+        Metric(
+            "source_rejected_total",
+            "Lines that could not be read, or failed polls.",
+            _column(readers, OF_READER, "rejected"),
+            "counter",
+        ),
+    ]
 
 
 def escape(text: object) -> str:

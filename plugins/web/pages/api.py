@@ -7,13 +7,13 @@ import re
 import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 from datasette import Request, Response
 
 from ingest.schema.mysensors import COMMANDS
-from plugins.web.auth.permissions import Actor
 from plugins.web.compat import described_tables, registered_routes
 from plugins.web.endpoint import BY_QUERY, UNDOCUMENTED, Endpoint, Json, endpoints_of, shown_path
 from plugins.web.query import DATABASE, select
@@ -117,22 +117,19 @@ def meaning(param: str, query: str) -> str:
     return MEANINGS.get(param) or ("one of " if len(listed) > 1 else "") + ", ".join(listed)
 
 
-async def queries(site: Site, actor: Actor) -> list[tuple[str, Endpoint]]:
-    """(path, Endpoint) of every canned query, made of its metadata."""
-    found = []
-    for name, query in (await site.get_canned_queries(DATABASE, actor)).items():
-        is_writable = bool(query.get("write"))
-        params = query.get("params") or re.findall(r"(?<![:\w]):([a-z]\w*)", query["sql"])
-        endpoint = Endpoint(
-            query.get("title") or name,
-            " ".join((query.get("description") or "").split()),
-            "POST" if is_writable else "GET",
-            query["right"] if is_writable else "read",
-            {param: meaning(param, name) for param in params},
-            {param: EXAMPLES.get(param, "...") for param in params} if is_writable else {"_shape": "array"},
-        )
-        found.append((f"/{DATABASE}/{name}" + ("" if is_writable else ".json"), endpoint))
-    return found
+def describe_query(name: str, query: Json) -> tuple[str, Endpoint]:
+    """(path, Endpoint) of a canned query, made of its metadata."""
+    params = query.get("params") or re.findall(r"(?<![:\w]):([a-z]\w*)", query["sql"])
+    endpoint = Endpoint(
+        query.get("title") or name,
+        " ".join((query.get("description") or "").split()),
+        fields={param: meaning(param, name) for param in params},
+        example={"_shape": "array"},
+    )
+    if not query.get("write"):
+        return f"/{DATABASE}/{name}.json", endpoint
+    values = {param: EXAMPLES.get(param, "...") for param in params}
+    return f"/{DATABASE}/{name}", endpoint._replace(method="POST", right=query["right"], example=values)
 
 
 async def samples(site: Site) -> dict[str, str]:
@@ -228,34 +225,29 @@ TITLES = {
 }
 
 
-def _group(endpoint: Endpoint) -> str:
-    if endpoint.method == "POST":
-        return "actions"
-    return "pages" if endpoint.answer == "page" else "programs"
-
-
 async def list_endpoints(site: Site, request: Request) -> dict[str, list[Json]]:
     """Every Endpoint as the API lists it, by key of TITLES."""
     found, base = await samples(site), base_of(site, request)
+    queries = await site.get_canned_queries(DATABASE, request.actor)
+    listed = [
+        *(("questions", *describe_query(name, query)) for name, query in queries.items()),
+        *(
+            ("pages" if route[1].answer == "page" else "programs", *route)
+            for route in sorted(routes(site), key=itemgetter(0))
+        ),
+        *(("native", *native) for native in NATIVE),
+    ]
     groups: dict[str, list[Json]] = {name: [] for name in TITLES}
-
-    def add(path: str, endpoint: Endpoint, group: str) -> None:
+    for group, path, endpoint in listed:
         curl, address = example(path, endpoint, base, found, not site.accounts.open_to_read)
-        groups[group].append({**endpoint.as_json(), "path": path, "curl": curl, "try": address})
-
-    for path, endpoint in await queries(site, request.actor):
-        add(path, endpoint, "actions" if endpoint.method == "POST" else "questions")
-    for path, endpoint in sorted(routes(site), key=lambda one: one[0]):
-        add(path, endpoint, _group(endpoint))
-    for path, endpoint in NATIVE:
-        add(path, endpoint, "native")
+        entry = {**endpoint.as_json(), "path": path, "curl": curl, "try": address}
+        groups["actions" if endpoint.method == "POST" else group].append(entry)
     return groups
 
 
 async def api(datasette: Site, request: Request) -> Response:
     """GET /api, and /api.json for programs."""
-    groups = await list_endpoints(datasette, request)
-    base = base_of(datasette, request)
+    groups, base = await list_endpoints(datasette, request), base_of(datasette, request)
     if request.path.endswith(".json"):
         calls = [endpoint for endpoints in groups.values() for endpoint in endpoints]
         return Response.json({"ok": True, "base": base, "calls": calls})

@@ -6,8 +6,8 @@ from datasette import Request, Response
 
 from ingest.db.time import format_utc
 from plugins.web.canned import run_query
-from plugins.web.query import Row, select
-from plugins.web.responses import error_page, page
+from plugins.web.query import select
+from plugins.web.responses import PageError, page
 from plugins.web.site import Site
 from reporting.bar_charts import Bar, draw_bars
 from reporting.energy import EnergyPeriod, by_period, totals
@@ -33,10 +33,12 @@ async def energy(datasette: Site, request: Request) -> Response:
         check_period_name(per, PERS)
         span = parse_time_range(request.args, datasette.timezone, RANGES[per][0])
     except ValueError as error:
-        return await error_page(datasette, request, 400, str(error), title="Invalid range")
+        raise PageError(400, str(error), "Invalid range") from None
     rows = await run_query(datasette, "energy_by_day", per=per, **span.utc_params)
     upses = await select(datasette, "select * from ups_overview where configured order by id")
-    measuring = [ups for ups in upses or [] if _measures_now(ups)]
+    measuring = [
+        ups for ups in upses or [] if ups["watts"] is not None and ups["state"] not in ("Stale", "No data")
+    ]
     periods = by_period(rows or [])
     context = {
         "upses": upses,
@@ -54,10 +56,6 @@ async def energy(datasette: Site, request: Request) -> Response:
         "tariffs": await select(datasette, TARIFFS, {"now": format_utc(span.until)}),
     }
     return await page(datasette, request, "pages/energy.html", context)
-
-
-def _measures_now(ups: Row) -> bool:
-    return ups["watts"] is not None and ups["state"] not in ("Stale", "No data")
 
 
 def _draw_periods(periods: Sequence[EnergyPeriod]) -> list[Bar]:

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 from datasette import Request, Response
 
 from ingest.db.time import format_utc
-from plugins.web.query import TOO_SLOW, Row, select
+from plugins.web.query import Row, select
 from plugins.web.render.address import address_of
-from plugins.web.responses import error_page, page
+from plugins.web.responses import needed, page
 from plugins.web.site import Site
 from reporting.charts import Interval
 from reporting.outages import (
@@ -34,12 +34,6 @@ COUNTS = "select kind, event, count(*) as count from all_events group by 1, 2 or
 Choice: TypeAlias = dict[str, str]
 
 
-async def recording_start(site: Site) -> RecordingStart | None:
-    """When recording began; None when the database took too long."""
-    rows = await select(site, RECORDING_START)
-    return RecordingStart.parse(rows[0]) if rows else None
-
-
 def chosen_events(chosen: Choice) -> dict[str, str]:
     """The parameters of CHOSEN."""
     return {**dict.fromkeys(CHOICES, ""), **{name: chosen[name] for name in CHOICES if name in chosen}}
@@ -50,9 +44,7 @@ async def events(datasette: Site, request: Request) -> Response:
     zone = ZoneInfo(datasette.timezone)
     now = datetime.now(zone)
     upses = await select(datasette, "select name, label from ups order by id")
-    began = await recording_start(datasette)
-    if began is None:
-        return await error_page(datasette, request, 503, TOO_SLOW, title="Too slow")
+    began = RecordingStart.parse(needed(await select(datasette, RECORDING_START))[0])
     tab = "all" if request.args.get("tab") == "all" or upses == [] else "outages"
     names = (*CHOICES, "month") if tab == "all" else ("ups", "month")
     chosen = {name: request.args.get(name) for name in names if request.args.get(name)}

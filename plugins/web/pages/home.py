@@ -19,12 +19,20 @@ from reporting.sparklines import UPS_LOADS, ups_loads
 NODES = 20
 ITEMS = 10  # things that need attention; the rest can be opened
 EVENTS, EVENT_ROWS = 60, 8  # events that are looked at, and rows that they make
-# A gateway answers every 10 s that it is there: no news.
-MESSAGES = "select * from recent_messages where not (node_id = 0 and type = 'I_VERSION') limit 10"
-VALUES = "select * from value_latest where last_at is not null order by last_at desc limit 12"
-# The events ONBATT of mains outages that several UPSes saw.
-OUTAGE_EVENTS = """select m.id as outage, e.value ->> '$.id' as event
-from mains_outages m, json_each(m.members) e where m.upses > 1"""
+QUERIES = {
+    "nodes": "select * from node_overview",
+    "upses": "select * from ups_overview where configured order by id",
+    "loads": UPS_LOADS,
+    "attention": "select * from attention",
+    "readers": CONFIGURED_READERS,
+    "events": f"select * from all_events order by id desc limit {EVENTS}",
+    # The events ONBATT of mains outages that several UPSes saw.
+    "outages": """select m.id as outage, e.value ->> '$.id' as event
+      from mains_outages m, json_each(m.members) e where m.upses > 1""",
+    "values": "select * from value_latest where last_at is not null order by last_at desc limit 12",
+    # A gateway answers every 10 s that it is there: no news.
+    "messages": "select * from recent_messages where not (node_id = 0 and type = 'I_VERSION') limit 10",
+}
 
 
 class EventGroup(NamedTuple):
@@ -38,18 +46,7 @@ class EventGroup(NamedTuple):
 
 async def home(datasette: Site, request: Request) -> Response:
     """GET /"""
-    found = await select_many(
-        datasette,
-        nodes=("select * from node_overview", {}),
-        upses=("select * from ups_overview where configured order by id", {}),
-        loads=(UPS_LOADS, {}),
-        attention=("select * from attention", {}),
-        readers=(CONFIGURED_READERS, {}),
-        events=(f"select * from all_events order by id desc limit {EVENTS}", {}),
-        outages=(OUTAGE_EVENTS, {}),
-        values=(VALUES, {}),
-        messages=(MESSAGES, {}),
-    )
+    found = await select_many(datasette, QUERIES)
     outage_of = {row["event"]: row["outage"] for row in found["outages"] or []}
     context = found | {
         "events": found["events"] and group_events(found["events"], outage_of)[:EVENT_ROWS],

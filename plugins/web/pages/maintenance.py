@@ -18,9 +18,9 @@ from ingest.db.time import format_utc
 from ingest.maintenance.jobs import JOBS, next_due, read_jobs
 from ingest.maintenance.retention import forecast, plan
 from ingest.maintenance.table_sizes import overview
-from plugins.web.auth.permissions import refusal
+from plugins.web.auth.permissions import require
 from plugins.web.query import Row, select_many
-from plugins.web.responses import page, refuse, wants_page
+from plugins.web.responses import page, wants_page
 from plugins.web.site import Site
 
 LIMIT_S = 1.5  # for the figures; what is not found by then is left out
@@ -50,13 +50,12 @@ JOB_COLUMNS = {
 
 async def maintenance(datasette: Site, request: Request) -> Response:
     """GET /-/maintenance, as JSON for programs."""
-    if refused := refusal(datasette, request.actor, "read"):
-        return await refuse(datasette, request, refused)
+    require(datasette, request.actor, "read")
     asks_json = request.args.get("_json") or "application/json" in request.headers.get("accept", "")
     as_json = asks_json and not wants_page(request)
     queries = QUERIES if as_json else {**QUERIES, **PAGE_QUERIES}
     context: dict[str, Any] = await asyncio.to_thread(read_figures, datasette.config)  # Any: as JSON has it
-    context |= await select_many(datasette, **{name: (sql, {}) for name, sql in queries.items()})
+    context |= await select_many(datasette, queries)
     if as_json:
         return Response.json({"ok": True, **context}, headers={"cache-control": "no-store"})
     return await page(datasette, request, "pages/-/maintenance.html", context)

@@ -3,15 +3,15 @@
 import json
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from datasette import Request, Response
 from markupsafe import Markup
 
 from ingest.db.time import parse_utc
-from plugins.web.query import TOO_SLOW, Row, select, select_many
+from plugins.web.forms import whole_number
+from plugins.web.query import Row, select, select_many
 from plugins.web.render.address import address_of
-from plugins.web.responses import error_page, page
+from plugins.web.responses import PageError, needed, page
 from plugins.web.site import Site
 from reporting.sparklines import (
     BATTERY_LEVELS,
@@ -41,14 +41,6 @@ NODE_QUERIES = {
     "orders": """select * from (select * from outbox order by id desc limit 1000) where node = :node
       order by id desc limit 10""",
 }
-
-
-class NotFound(NamedTuple):
-    """Why there is no node to show, with an HTTP status."""
-
-    status: int
-    title: str
-    message: str
 
 
 def urgency(node: Row) -> tuple[int, float, int]:
@@ -117,10 +109,7 @@ async def _battery_levels(site: Site) -> dict[int, Markup]:
 async def node(datasette: Site, request: Request) -> Response:
     """GET /nodes/GATEWAY/NODE_ID"""
     row = await _find_node(datasette, request.url_vars["gateway"], request.url_vars["node_id"])
-    if isinstance(row, NotFound):
-        return await error_page(datasette, request, row.status, row.message, title=row.title)
-    params = {"node": row["id"]}
-    found = await select_many(datasette, **{name: (sql, params) for name, sql in NODE_QUERIES.items()})
+    found = await select_many(datasette, NODE_QUERIES, {"node": row["id"]})
     levels = [(parse_utc(level["received_at"]), level["level"]) for level in found["levels"] or []]
     last_seen = parse_utc(row["last_seen_at"]) if row["state"] == "Stale" and row["last_seen_at"] else None
     context = found | {
@@ -143,21 +132,18 @@ def _change_marks(changes: Sequence[Row], levels: Sequence[tuple[float, float]])
     return [round((at - first) / (last - first or 1) * LINE_WIDTH, 1) for at in times if first <= at <= last]
 
 
-async def _find_node(site: Site, gateway: str, number: str) -> Row | NotFound:
-    """The row of node_overview."""
-    too_slow = NotFound(503, "Too slow", TOO_SLOW)
-    gateways = await select(site, "select id, name from gateways order by id")
-    if gateways is None:
-        return too_slow
+async def _find_node(site: Site, gateway: str, number: str) -> Row:
+    """The row of node_overview. Raises PageError."""
+    gateways = needed(await select(site, "select id, name from gateways order by id"))
     keys = {row["name"]: row["id"] for row in gateways}
     if gateway not in keys:
         there_are = f"There are: {', '.join(keys)}." if keys else "None was configured yet."
-        return NotFound(404, "Not found", f"No gateway {gateway}. {there_are}")
-    if number.isascii() and number.isdigit() and len(number) <= 3:
-        key = 256 * keys[gateway] + int(number)
-        rows = await select(site, "select * from node_overview where gateway = ? and id = ?", [gateway, key])
-        if rows is None:
-            return too_slow
+        raise PageError(404, f"No gateway {gateway}. {there_are}")
+    node_id = whole_number(number, digits=3)
+    if node_id is not None:
+        key = 256 * keys[gateway] + node_id
+        sql = "select * from node_overview where gateway = ? and id = ?"
+        rows = needed(await select(site, sql, [gateway, key]))
         if rows:
             return rows[0]
     heard = await select(
@@ -165,6 +151,4 @@ async def _find_node(site: Site, gateway: str, number: str) -> Row | NotFound:
     )
     ids = [str(row["node_id"]) for row in heard or []]
     listed = ", ".join(ids[:IDS]) + (" ..." if len(ids) > IDS else "")
-    return NotFound(
-        404, "Not found", f"No node {number} on gateway {gateway}. Heard so far: {listed or 'none'}"
-    )
+    raise PageError(404, f"No node {number} on gateway {gateway}. Heard so far: {listed or 'none'}")

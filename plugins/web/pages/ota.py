@@ -1,11 +1,12 @@
 """The page /-/ota: stored firmware, nodes with what they run, updates with their progress."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from datasette import Request, Response
 
 from ota.update import OPEN
+from plugins.web.forms import whole_number
 from plugins.web.query import Row, select_many
 from plugins.web.responses import page
 from plugins.web.site import Site
@@ -23,33 +24,24 @@ QUERIES = {
 
 async def ota(datasette: Site, request: Request) -> Response:
     """GET /-/ota; `?node=ID` chooses a node in the form."""
-    found = await select_many(datasette, **{name: (sql, {}) for name, sql in QUERIES.items()})
-    nodes = found["nodes"] or []
-    chosen = request.args.get("node") or ""
+    found = await select_many(datasette, QUERIES)
+    nodes, updates = found["nodes"] or [], found["updates"] or []
     context = {
         "firmware": found["firmware"],
         "nodes": found["nodes"],
         "commands": found["commands"],
         "able": [node for node in nodes if node["bootloader"]],
-        **_split(found["updates"] or []),
+        "open": sorted((update for update in updates if update["state"] in OPEN), key=_progress),
+        "closed": [update for update in updates if update["state"] not in OPEN][:ENDED],
         "sketches": count_shared(node["sketch_name"] for node in nodes),
-        "running": count_shared(_running(node) for node in nodes),
+        "running": count_shared(
+            f"{node['type']}/{node['version']}" for node in nodes if node["type"] is not None
+        ),
         "slow": found["updates"] is None,
-        "chosen": int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 9 else None,
+        "chosen": whole_number(request.args.get("node") or "", digits=8),
         "sample": SAMPLE if datasette.config.demo else None,
     }
     return await page(datasette, request, "pages/-/ota.html", context)
-
-
-def _split(updates: Sequence[Row]) -> dict[str, list[Row]]:
-    return {
-        "open": sorted((update for update in updates if update["state"] in OPEN), key=_progress),
-        "closed": [update for update in updates if update["state"] not in OPEN][:ENDED],
-    }
-
-
-def _running(node: Row) -> str | None:
-    return None if node["type"] is None else f"{node['type']}/{node['version']}"
 
 
 def _progress(update: Row) -> tuple[int, bool, int]:

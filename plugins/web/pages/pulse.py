@@ -11,8 +11,10 @@ async def pulse(datasette: Site) -> Response:
     """GET /-/pulse.json: the server's time and a counter per topic, which rises when its rows change."""
     found = await select_many(
         datasette,
-        changes=("select topic, seq, at from changes order by topic", {}),
-        now=("select strftime('%Y-%m-%dT%H:%M:%fZ', 'now') as now", {}),
+        {
+            "changes": "select topic, seq, at from changes order by topic",
+            "now": "select strftime('%Y-%m-%dT%H:%M:%fZ', 'now') as now",
+        },
     )
     changes, now = found["changes"], found["now"]
     if changes is None or now is None:

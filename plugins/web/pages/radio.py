@@ -7,6 +7,7 @@ from datasette import Request, Response
 
 from ingest.mysensors.protocol import TYPES, Command
 from plugins.web.canned import run_query
+from plugins.web.forms import whole_number
 from plugins.web.pages.nodes import gateway_metric
 from plugins.web.query import Row, select, select_many
 from plugins.web.render.tree import ENDS, grow_tree
@@ -69,12 +70,11 @@ class Log(NamedTuple):
 
 async def radio(datasette: Site, request: Request) -> Response:
     """GET /radio, the log filtered by FILTERS; `before`: messages older than this id."""
-    found = await select_many(datasette, **{name: (sql, {}) for name, sql in QUERIES.items()})
+    found = await select_many(datasette, QUERIES)
     chosen = {name: text for name in FILTERS if (text := (request.args.get(name) or "").strip())}
     if "strange" in chosen:
         chosen["strange"] = "1"
-    text = request.args.get("before") or ""
-    before = int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None
+    before = whole_number(request.args.get("before") or "", digits=17)
     nodes = found["nodes"] or []
     context = {
         "gateways": [

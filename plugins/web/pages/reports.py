@@ -7,8 +7,8 @@ from datasette import Request, Response
 
 from ingest.db.time import format_utc, parse_utc
 from plugins.web.canned import queries_of
-from plugins.web.query import DATABASE, TOO_SLOW, select_many
-from plugins.web.responses import error_page, page
+from plugins.web.query import DATABASE, select_many
+from plugins.web.responses import PageError, needed, page
 from plugins.web.site import Site
 from reporting.canned_queries import QueryReader
 from reporting.period_figures import COUNTS, OWN_QUERIES, Counts, PeriodFigures, read_figures
@@ -19,16 +19,14 @@ from reporting.report_period import PERIODS, Period, parse_period
 async def report(datasette: Site, request: Request) -> Response:
     """GET /reports with `period` and `of`, or `since` and `until`."""
     now = time.time()
-    found = await select_many(datasette, began=(RECORDING_START, {}), counts=(COUNTS, {}))
-    if found["began"] is None or found["counts"] is None:
-        return await error_page(datasette, request, 503, TOO_SLOW, title="Too slow")
-    began = RecordingStart.parse(found["began"][0]).whole
+    found = await select_many(datasette, {"began": RECORDING_START, "counts": COUNTS})
+    began = RecordingStart.parse(needed(found["began"])[0]).whole
+    counts = Counts(**needed(found["counts"])[0])
     began_s = parse_utc(began) if began else None
     try:
         period = parse_period(request.args, datasette.timezone, began_s, now)
     except ValueError as error:
-        return await error_page(datasette, request, 400, str(error), title="Invalid period")
-    counts = Counts(**found["counts"][0])
+        raise PageError(400, str(error), "Invalid period") from None
     recorded = began_s is not None and period.since < now and period.until > began_s
     figures = await _read(datasette, period, counts) if recorded else None
     context = {

@@ -16,8 +16,8 @@ from ingest.ups.variables import Variable, groups, in_page_order
 from plugins.web.canned import run_query
 from plugins.web.pages.nodes import WORST
 from plugins.web.pages.ups_order_forms import order_forms
-from plugins.web.query import TOO_SLOW, Row, select, select_many
-from plugins.web.responses import error_page, page
+from plugins.web.query import Row, select, select_many
+from plugins.web.responses import PageError, needed, page
 from plugins.web.site import Site
 from reporting.charts import ChartSeries, Interval, Limit, LineChart, LineChartData, Point, draw_lines
 from reporting.time_range import TimeRange, parse_time_range
@@ -42,6 +42,8 @@ UPS_QUERIES = {
 }
 ON_BATTERY = """select started_at, ended_at from events
 where ups = :ups and event = 'ONBATT' and started_at < :until and (ended_at is null or ended_at > :since)"""
+
+COMPARE_ALL = {"variable": "", "differing": ""}  # parameters of comparison_sql
 
 History: TypeAlias = dict[str, list[Point]]  # name of a UPS -> points
 
@@ -92,17 +94,15 @@ COMPARED = (
 
 async def side_by_side(datasette: Site, request: Request) -> Response:
     """GET /ups"""
-    try:
-        span = parse_time_range(request.args, datasette.timezone)
-    except ValueError as error:
-        return await error_page(datasette, request, 400, str(error), title="Invalid range")
+    span = _read_range(datasette, request)
     rows = await select(datasette, "select * from ups_overview order by id")
     shown = [row for row in rows or [] if row["configured"]]
+    comparison = comparison_sql([(ups["id"], ups["name"]) for ups in shown[:MOST_COMPARED]])
     context = {
         "upses": None if rows is None else shown,
         "gone": [row for row in rows or [] if not row["configured"]],
         "worst": sorted(shown, key=lambda row: (WORST[row["state"]], row["id"])),
-        "compared": await _compare(datasette, shown),
+        "compared": await select(datasette, comparison, COMPARE_ALL) if shown else [],
         "names": [row["name"] for row in shown],
         "charts": await _draw_compared(datasette, shown, span),
         "span": span,
@@ -111,24 +111,15 @@ async def side_by_side(datasette: Site, request: Request) -> Response:
     return await page(datasette, request, "pages/ups.html", context)
 
 
-async def _compare(site: Site, upses: Sequence[Row]) -> list[Row] | None:
-    if not upses:
-        return []
-    sql = comparison_sql([(ups["id"], ups["name"]) for ups in upses[:MOST_COMPARED]])
-    return await select(site, sql, {"variable": "", "differing": ""})
-
-
 async def _draw_compared(site: Site, upses: Sequence[Row], span: TimeRange) -> list[LineChart]:
     if not upses:
         return []
     found = await read_histories(site, "", [figure for plan in COMPARED for figure in plan.figures], span)
     charts = []
     for plan in COMPARED:
-        figure = next(iter(plan.figures))
-        points = found.get(figure) or {}
+        points = found[next(iter(plan.figures))] or {}
         series = [ChartSeries(ups["label"], points.get(ups["name"], [])) for ups in upses]
-        if drawn := _draw(site, plan, series, span):
-            charts.append(replace(drawn, href=_table_address(figure, "", span)))
+        charts += _draw(site, plan, series, span)
     return charts
 
 
@@ -137,13 +128,17 @@ def _draw(
     plan: ChartPlan,
     series: Sequence[ChartSeries],
     span: TimeRange,
+    ups: str = "",
     shaded: Sequence[Interval] = (),
     limits: Sequence[Limit] = (),
-) -> LineChart | None:
+) -> list[LineChart]:
+    """The chart with a link to its first figure as a table; nothing where there are no points to draw."""
     data = LineChartData(
         plan.title, plan.unit, series, span.since, span.until, shaded, limits, plan.floor, plan.mains
     )
-    return draw_lines(data, site.timezone)
+    drawn = draw_lines(data, site.timezone)
+    href = _table_address(next(iter(plan.figures)), ups, span)
+    return [replace(drawn, href=href)] if drawn else []
 
 
 def _table_address(figure: str, ups: str, span: TimeRange) -> str:
@@ -154,49 +149,42 @@ def _table_address(figure: str, ups: str, span: TimeRange) -> str:
 async def one(datasette: Site, request: Request) -> Response:
     """GET /ups/NAME"""
     name = unquote(request.url_vars["name"])
-    rows = await select(datasette, "select * from ups_overview where name = ?", [name])
-    if rows is None:
-        return await error_page(datasette, request, 503, TOO_SLOW, title="Too slow")
-    if not rows:
-        return await _no_ups(datasette, request, name)
-    try:
-        span = parse_time_range(request.args, datasette.timezone)
-    except ValueError as error:
-        return await error_page(datasette, request, 400, str(error), title="Invalid range")
-    ups = rows[0]
-    found = await select_many(
-        datasette, **{key: (sql, {"ups": ups["id"]}) for key, sql in UPS_QUERIES.items()}
-    )
-    variables = found["variables"] or []
+    ups = await _find_ups(datasette, name)
+    span = _read_range(datasette, request)
+    found = await select_many(datasette, UPS_QUERIES, {"ups": ups["id"]})
+    variables, tests = found["variables"] or [], found["tests"]
+    numbers = {row["variable"]: row["number"] for row in variables}
     health = await run_query(datasette, "battery_health", ups=name)
     context = found | {
         "ups": ups,
         "span": span,
         "ranges": RANGES,
         "groups": group_variables(variables),
-        "charts": await _draw_charts(datasette, ups, variables, span),
-        "tests": _parse_figures(found["tests"]),
+        "charts": await _draw_charts(datasette, ups, numbers, span),
+        "tests": tests and [test | {"figures": json.loads(test["figures"])} for test in tests],
         "health": health and health[0],
         "coverage": await run_query(datasette, "monitoring_coverage", ups=name, range="1 d"),
-        "number": _numbers(variables),
+        "number": numbers,
         "offered": await order_forms(datasette, ups, variables),
     }
     return await page(datasette, request, "pages/ups/{name}.html", context)
 
 
-async def _no_ups(site: Site, request: Request, name: str) -> Response:
-    rows = await select(site, "select name from ups order by id")
-    names = ", ".join(row["name"] for row in rows or [])
-    there_are = f"There are: {names}." if names else "None was configured yet."
-    return await error_page(site, request, 404, f"No UPS {name}. {there_are}")
+def _read_range(site: Site, request: Request) -> TimeRange:
+    try:
+        return parse_time_range(request.args, site.timezone)
+    except ValueError as error:
+        raise PageError(400, str(error), "Invalid range") from None
 
 
-def _parse_figures(rows: list[Row] | None) -> list[Row] | None:
-    return None if rows is None else [row | {"figures": json.loads(row["figures"])} for row in rows]
-
-
-def _numbers(variables: Sequence[Row]) -> dict[str, float | None]:
-    return {row["variable"]: row["number"] for row in variables}
+async def _find_ups(site: Site, name: str) -> Row:
+    """The row of ups_overview. Raises PageError."""
+    rows = needed(await select(site, "select * from ups_overview order by id"))
+    upses = {row["name"]: row for row in rows}
+    if name not in upses:
+        there_are = f"There are: {', '.join(upses)}." if upses else "None was configured yet."
+        raise PageError(404, f"No UPS {name}. {there_are}")
+    return upses[name]
 
 
 def group_variables(variables: Sequence[Row]) -> list[tuple[str, list[tuple[Variable, Row]]]]:
@@ -210,9 +198,8 @@ def group_variables(variables: Sequence[Row]) -> list[tuple[str, list[tuple[Vari
 
 
 async def _draw_charts(
-    site: Site, ups: Row, variables: Sequence[Row], span: TimeRange
+    site: Site, ups: Row, numbers: Mapping[str, float | None], span: TimeRange
 ) -> list[LineChart | SlowChart]:
-    numbers = _numbers(variables)
     figures = list(dict.fromkeys(figure for plan in CHARTS for figure in plan.figures))
     found = await read_histories(site, ups["name"], figures, span)
     shaded = await _read_on_battery(site, ups["id"], span)
@@ -232,9 +219,7 @@ async def _draw_charts(
             for variable, label in plan.limits.items()
             if (number := numbers.get(variable)) is not None
         ]
-        if drawn := _draw(site, plan, series, span, shaded, limits):
-            first = next(iter(plan.figures))
-            charts.append(replace(drawn, href=_table_address(first, ups["name"], span)))
+        charts += _draw(site, plan, series, span, ups["name"], shaded, limits)
     return charts
 
 

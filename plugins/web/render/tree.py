@@ -1,6 +1,6 @@
 """Rows of the view radio_tree as trees: what hangs on a gateway, and what does not reach it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -21,11 +21,9 @@ class TreeNode:
     children: list["TreeNode"] = field(default_factory=list)
     loop: list[str] = field(default_factory=list)
 
-    def __getattr__(self, name: str) -> Any:  # Any: a column of the row, for templates
-        try:
-            return self.row[name]
-        except KeyError:
-            raise AttributeError(name) from None
+    def __getitem__(self, column: str) -> Any:  # Any: whatever SQLite gives
+        """A column of the row."""
+        return self.row[column]
 
 
 class Tree(NamedTuple):
@@ -48,40 +46,30 @@ class TreeLine(NamedTuple):
 def grow_tree(rows: Iterable[Row], gateway: str) -> Tree:
     """The tree of one gateway. A loop begins with the node of the lowest id in it."""
     nodes = {row["node_id"]: TreeNode(row) for row in rows if row["gateway"] == gateway}
-    loops = find_loops({number: node.row for number, node in nodes.items()})
     tops: dict[str, list[TreeNode]] = {route: [] for route in ("reached", *ENDS)}
     for number, node in nodes.items():
         if number == 0:
             continue
-        loop = loops.get(number, ())
-        node.loop = [nodes[member].name for member in loop]
-        parent = nodes.get(node.row["parent_node_id"])
-        if parent is None or (loop and number == loop[0]):
-            tops[node.row["route"]].append(node)
-        else:
-            parent.children.append(node)
+        loop = find_loop(number, nodes) if node["route"] == "loop" else []
+        node.loop = [nodes[member]["name"] for member in loop]
+        parent = nodes.get(node["parent_node_id"])
+        siblings = tops[node["route"]] if parent is None or number in loop[:1] else parent.children
+        siblings.append(node)
     root = nodes.get(0)
     ends = {route: found for route, found in tops.items() if route != "reached" and found}
     return Tree(root, (root.children if root else []) + tops["reached"], ends, len(nodes))
 
 
-def find_loops(nodes: dict[int, Row]) -> dict[int, Sequence[int]]:
-    """Node id -> ids of the loop that it is a part of, from the lowest on, each followed by its parent."""
-    found: dict[int, Sequence[int]] = {}
-    for start, node in nodes.items():
-        if node["route"] != "loop" or start in found:
-            continue
-        path: list[int] = []
-        at = start
-        while at not in path and at not in found:
-            path.append(at)
-            at = nodes[at]["parent_node_id"]
-        loop = path[path.index(at) :] if at in path else []
-        if loop:
-            lowest = loop.index(min(loop))
-            loop = loop[lowest:] + loop[:lowest]
-        found |= {number: loop if number in loop else () for number in path}
-    return {number: loop for number, loop in found.items() if loop}
+def find_loop(start: int, nodes: Mapping[int, TreeNode]) -> list[int]:
+    """Ids of the loop that a node is a part of, from the lowest on, each followed by its parent."""
+    loop, parent = [start], nodes[start]["parent_node_id"]
+    while parent != start:
+        if len(loop) == len(nodes):  # its path leads to a loop of others
+            return []
+        loop.append(parent)
+        parent = nodes[parent]["parent_node_id"]
+    lowest = loop.index(min(loop))
+    return loop[lowest:] + loop[:lowest]
 
 
 def lined(branch: Sequence[TreeNode]) -> list[TreeLine]:
