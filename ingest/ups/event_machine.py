@@ -339,8 +339,13 @@ class EventMachine:
     def _track_self_test(self, answer: _Answer) -> None:
         poll, event = answer.poll, self.open.get("TEST")
         on_mains = answer.state.mains is PowerSource.MAINS
+        is_outage = answer.state.mains is PowerSource.BATTERY
         change = self._test.apply_poll(
-            answer.tokens, answer.report_before, poll.monotonic, event is not None, on_mains
+            answer.tokens - TEST_WORDS if is_outage and event is None else answer.tokens,
+            answer.report_before,
+            poll.monotonic,
+            event is not None,
+            on_mains,
         )
         result = poll.variables.get("ups.test.result") if poll.variables is not None else None
         if change == MISSED:

@@ -14,12 +14,14 @@ from typing import NamedTuple
 from ingest.errors import VoltkeeperError
 from ingest.pipeline.source_health import Health
 from ingest.process.backoff import Backoff
+from ingest.ups.plausible import plausible_range
 from ingest.ups.records import Poll, UpsItem, Variables
 from ingest.ups.settings import UpsSettings
 from ingest.ups.status import WAIT, status_tokens
 
 log = logging.getLogger(__name__)
 
+WAIT_S = 10.0  # a driver that has just been started gives its status within 2 s
 FIRST_BACKOFF_S, LAST_BACKOFF_S = 1.0, 10.0
 BACKOFF_SHARE = 0.8  # of poll_s at most is waited between two attempts, so that data is back within one poll
 LOG_INTERVAL_S = 600.0  # the same failure is logged again after that
@@ -72,6 +74,7 @@ class UpsPollState:
         self.due = 0.0  # when the next full poll is
         self.charge_words_due = 0.0  # when the next one is that a change of CHARGE_WORDS alone brings about
         self.coalesced, self.coalesced_at, self.coalesced_monotonic = 0, 0.0, 0.0  # `_at` is unix seconds
+        self.waiting_since: float | None = None  # WAIT, although the device has figures
         self.problem = ""  # what is wrong now, with its outcome
         self.failures = 0  # consecutive polls that failed
 
@@ -266,6 +269,7 @@ class SourceReader(threading.Thread, ABC):
         variables, writable, settings = answer
         at, monotonic = time.time(), self._monotonic()
         self._count_answer(at)
+        variables = self._without_lasting_wait(state, variables)
         status = state.status = variables.get("ups.status", "")
         state.due = now + self.poll_s - self.status_s / 2
         if not status and all(name.startswith(SERVER_VARIABLES) for name in variables):
@@ -285,6 +289,22 @@ class SourceReader(threading.Thread, ABC):
         self._emit_poll(state, poll)
         if waiting:
             state.status = None
+
+    def _without_lasting_wait(self, state: UpsPollState, variables: Variables) -> Variables:
+        """The variables of a device that has no status, which upsd shows as WAIT for as long as it runs.
+
+        WAIT is what upsd itself sets until the driver gives a status (server/sstate.c); a device of which
+        figures come meanwhile for WAIT_S gives none. NUT's library has 7 such devices, 3 of them PDUs.
+        """
+        if variables.get("ups.status") != WAIT or not any(map(plausible_range, variables)):
+            state.waiting_since = None
+            return variables
+        now = self._monotonic()
+        if state.waiting_since is None:
+            state.waiting_since = now
+        if now - state.waiting_since < WAIT_S:
+            return variables
+        return {name: value for name, value in variables.items() if name != "ups.status"}
 
     def _interval(self, name: str, status: str) -> float:
         return self.status_s if self._is_outage(name, status) else self.poll_s
