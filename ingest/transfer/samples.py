@@ -9,12 +9,12 @@ from statistics import median
 from ingest.db.bulk_insert import Value
 from ingest.db.time import LocalTime, format_utc
 from ingest.transfer.derived_events import FILE_ENDS, RECORDED_HERE, DerivedEvents, save_derived
-from ingest.transfer.event_rows import EventSpan
 from ingest.transfer.recorded_ranges import LazyRanges, contains, overlaps, sampled_ranges
 from ingest.transfer.records import ImportOptions, Item, Record, Sample
 from ingest.transfer.sink import ImportSink
 from ingest.transfer.ups_match import find_ups
 from ingest.ups.energy import EnergyMeter, Observation
+from ingest.ups.event_rows import EventSpan
 from ingest.ups.figures import FIGURES, find_identity
 from ingest.ups.hourly import UPSERT_HOUR, UpsHour
 from ingest.ups.mains import PowerSource

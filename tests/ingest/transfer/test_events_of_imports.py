@@ -306,7 +306,7 @@ def test_an_import_that_stops_anywhere_ends_with_the_same_events(make_site, tmp_
     whole, broken = make_site("whole", timing=timing), make_site("broken", timing=timing)
     whole.take(path)
     rnd = random.Random(seed)
-    monkeypatch.setattr("ingest.transfer.event_rows.TOGETHER", 1)
+    monkeypatch.setattr("ingest.ups.event_rows.TOGETHER", 1)
     begin = transaction
 
     def failing(connection):
@@ -314,8 +314,8 @@ def test_an_import_that_stops_anywhere_ends_with_the_same_events(make_site, tmp_
             raise KeyboardInterrupt
         return begin(connection)
 
-    for name in ("stream_import", "event_rows", "derived_events"):
-        monkeypatch.setattr(f"ingest.transfer.{name}.transaction", failing)
+    for name in ("transfer.stream_import", "ups.event_rows", "transfer.derived_events"):
+        monkeypatch.setattr(f"ingest.{name}.transaction", failing)
     for _ in range(200):
         try:
             broken.take(path)
