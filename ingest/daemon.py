@@ -90,7 +90,7 @@ async def _run(config: Config, names: Collection[str], timing: DaemonTiming) -> 
     connection = connect(config.database, busy_timeout_s=timing.busy_timeout_s)
     numbers = number_gateways(connection, [(gateway.name, gateway.address) for gateway in config.gateways])
     gateways = {numbers[gateway.name]: gateway for gateway in config.gateways if gateway.name in names}
-    closed = close_obsolete(connection, config.ups)
+    closed = close_obsolete(connection, config.ups, config.variables)
     if closed:
         log.info("%d events of UPSes are closed: by the present rules they would not be open", closed)
     upses = UpsSources(config, names, connection)

@@ -7,10 +7,12 @@ with the events that are open. This runs before a reader takes them over.
 import json
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ingest.db.connection import transaction
 from ingest.db.time import format_utc, parse_utc
 from ingest.schema.sql_fragments import NOW
+from ingest.ups.corrections import AllVariables, merge
 from ingest.ups.event_machine import EventMachine
 from ingest.ups.limits import THRESHOLDS, InputVoltage
 from ingest.ups.measurement import measure
@@ -23,16 +25,23 @@ UNTOUCHED = ("COMMBAD", "LOWBATT", "REPLBATT")  # by failed polls, or by what we
 INTERVAL_S = 60.0
 
 
-def close_obsolete(connection: sqlite3.Connection, settings: Mapping[str, UpsSettings]) -> int:
-    """Close the events of every UPS that is not done yet; returns how many."""
+def close_obsolete(
+    connection: sqlite3.Connection, settings: Mapping[str, UpsSettings], for_all: AllVariables
+) -> int:
+    """Close the events of every UPS that is not done yet; returns how many.
+
+    `settings` is the config's `ups:`, `for_all` its `variables:`.
+    """
     rows = connection.execute(
         """select u.id, u.name, u.status, coalesce(u.last_sample_at, u.status_at)
         from ups_recomputations r join ups u on u.id = r.ups where r.closed_at is null"""
     ).fetchall()
-    return sum(
-        _close(connection, ups, settings.get(name, NO_SETTINGS), status or "", at)
-        for ups, name, status, at in rows
-    )
+    closed = 0
+    for ups, name, status, at in rows:
+        own = settings.get(name, NO_SETTINGS)
+        own = replace(own, variables=merge(for_all, own.variables))
+        closed += _close(connection, ups, own, status or "", at)
+    return closed
 
 
 def _close(connection: sqlite3.Connection, ups: int, own: UpsSettings, status: str, at: str | None) -> int:

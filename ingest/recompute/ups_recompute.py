@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from statistics import median
@@ -63,7 +64,8 @@ class UpsRecompute:
         rest: float,
     ) -> None:
         self._runner, self._connection = runner, runner.connection
-        self._ups, self._own, self._hour_at, self._rest = ups, own, hour_at, rest
+        self._ups, self._hour_at, self._rest = ups, hour_at, rest
+        self._own = own = replace(own, variables={})  # the columns of then are not corrected
         self._constants = store.constants_of(self._connection, ups.id)
         self._condition = suspicious_sql(measure(self._constants, own).rating, own)
         self._nominal = self._learn_nominal()

@@ -75,7 +75,7 @@ class OldFile:
 
     def close_obsolete(self, settings=None):
         with closing(connect(self.path)) as connection:
-            return close_obsolete(connection, settings or {})
+            return close_obsolete(connection, settings or {}, {})
 
     def recompute(self, **options):
         recomputer = Recomputer(self.path, "Europe/Rome", {}, **{"rest": 0.0, **options})
