@@ -18,7 +18,8 @@ from ingest.ups.records import Event, EventFigures, Figures, Poll, Variables
 from ingest.ups.settings import UpsSettings
 from ingest.ups.status import status_tokens
 
-RUNNING = {"ups.test.result": "In progress"}  # while a self-test was recorded
+RESULT = "ups.test.result"  # while a self-test was recorded, and else
+RUNNING, ENDED = "In progress", "Done and passed"
 
 
 class Span(NamedTuple):
@@ -93,7 +94,9 @@ def replay(
     for number, sample in enumerate((*context, *samples)):
         now = correct(sample, device.constants, device.own, is_right=sample.at >= device.until)
         is_tested = any(span.start <= sample.at < span.end for span in device.tests)
-        variables = {**now.variables, **RUNNING} if is_tested else now.variables
+        variables = (
+            {**now.variables, RESULT: RUNNING if is_tested else ENDED} if device.tests else now.variables
+        )
         poll = Poll("", sample.at, sample.at, device.interval_s, status=sample.status, variables=variables)
         is_answer = not sample.status or bool(status_tokens(sample.status))
         changes = machine.apply_poll(poll, now.measurement if is_answer else None)

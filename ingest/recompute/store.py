@@ -136,12 +136,12 @@ def _in_order(rows: Iterable[Sequence[Any]]) -> list[StoredSample]:  # Any: colu
 # Outages and self-tests.
 
 
-def tests_of(connection: sqlite3.Connection, ups: int) -> list[Span]:
-    """When self-tests of a UPS were recorded, by the report of the UPS."""
+def tests_between(connection: sqlite3.Connection, ups: int, start: str, end: str) -> list[Span]:
+    """When self-tests of a UPS were recorded that have a moment in this time."""
     rows = connection.execute(
         """select started_at, ended_at from events indexed by events_ups
-        where ups = ? and event = 'TEST' and ended_at is not null order by started_at""",
-        (ups,),
+        where ups = ? and event = 'TEST' and ended_at >= ? and started_at < ? order by started_at""",
+        (ups, start, end),
     )
     return [Span(parse_utc(start), parse_utc(end)) for start, end in rows]
 
@@ -203,7 +203,7 @@ def remove_outage(connection: sqlite3.Connection, ups: int, outage: StoredOutage
 # Hours.
 
 
-def write_hour(connection: sqlite3.Connection, ups: int, pair: HourPair) -> bool | None:
+def write_hour(connection: sqlite3.Connection, ups: int, pair: HourPair, most_w: float) -> bool | None:
     """Bring an hour in line inside the open transaction. False: its samples are not all there any more.
 
     None: it has none, or nothing of it differs.
@@ -220,7 +220,7 @@ def write_hour(connection: sqlite3.Connection, ups: int, pair: HourPair) -> bool
     if samples > pair.now.samples:
         if not is_incomplete(connection, ups, pair.now.hour_at):
             raise ChangedError  # an import has added samples since these were read
-        mark_hour(connection, ups, pair.now.hour_at)
+        mark_hour(connection, ups, pair.now.hour_at, most_w)
         return False
     before, now = pair.before.values(ups), pair.now.values(ups)
     new: dict[str, object] = {}
@@ -250,8 +250,11 @@ def is_incomplete(connection: sqlite3.Connection, ups: int, hour_at: str) -> boo
     return found is not None
 
 
-def mark_hour(connection: sqlite3.Connection, ups: int, hour_at: str) -> None:
-    """Mark an hour whose samples are gone inside the open transaction; what cannot be becomes null."""
+def mark_hour(connection: sqlite3.Connection, ups: int, hour_at: str, most_w: float) -> None:
+    """Mark an hour whose samples are gone inside the open transaction; what cannot be becomes null.
+
+    `most_w`: the most W that are believed.
+    """
     names = [f"{column(name)}_{part}" for name in HOURLY_FIGURES for part in ("min", "max")]
     row = connection.execute(
         f"select {', '.join(names)} from ups_samples_hourly where ups = ? and hour_at = ?", (ups, hour_at)
@@ -259,7 +262,7 @@ def mark_hour(connection: sqlite3.Connection, ups: int, hour_at: str) -> None:
     new: dict[str, object] = {"not_recomputed": 1}
     for number, name in enumerate(HOURLY_FIGURES):
         low, high = row[2 * number : 2 * number + 2]
-        if low is not None and not is_possible("ups.realpower" if name == "watts" else name, low, high):
+        if low is not None and not is_possible(name, low, high, most_w):
             new |= dict.fromkeys((f"{column(name)}_{part}" for part in ("min", "avg", "max")), None)
             if name == "watts":
                 new |= {"wh": None, "watts_rule": None}

@@ -113,13 +113,18 @@ def _can_stand(watts: float, rule: str, figures: Figures) -> bool:
     return True
 
 
+def most_watts(rating: Rating) -> float:
+    """The most W or VA that are believed of a device."""
+    nominal = rating.realpower or rating.power
+    return NOMINAL_FACTOR * nominal if nominal else LARGEST_POWER
+
+
 def suspicious_sql(rating: Rating, own: UpsSettings) -> str:
     """SQL: a row of `ups_samples` that the present rules may see otherwise than it is stored.
 
     Rows that are not are most of all, and need not be read.
     """
-    nominal = rating.realpower or rating.power
-    most_w = NOMINAL_FACTOR * nominal if nominal else LARGEST_POWER
+    most_w = most_watts(rating)
     is_rated = "1" if rating.realpower or rating.power else "0"
     factor_differs = rating.realpower is not None or abs(rating.power_factor - POWER_FACTOR) > SAME
     low, high = NOMINAL_W
@@ -150,8 +155,10 @@ def _range_conditions() -> Iterable[str]:
             yield f"({column(name)} < {rule.low} or {column(name)} > {rule.high}{codes})"
 
 
-def is_possible(name: str, low: float, high: float) -> bool:
+def is_possible(name: str, low: float, high: float, most_w: float = LARGEST_POWER) -> bool:
     """Whether the lowest and highest value of a figure can be; 0 may mean that there is none."""
+    if name == "watts":
+        return low >= 0 and high <= most_w
     rule = plausible_range(name)
     if rule is None:
         return True

@@ -19,7 +19,7 @@ from ingest.db.time import format_utc, parse_utc
 from ingest.recompute import store
 from ingest.recompute.replay import Device, Replayed, Span, Step, outage_figures, replay
 from ingest.recompute.store import NOT_RECOMPUTED, ChangedError, PendingUps, StoredOutage
-from ingest.recompute.stored_samples import StoredSample, correct, suspicious_sql
+from ingest.recompute.stored_samples import StoredSample, correct, most_watts, suspicious_sql
 from ingest.ups.event_rows import EventRow, EventSpan, insert_events
 from ingest.ups.limits import LEARNING_SAMPLES, InputVoltage
 from ingest.ups.mains import PowerSource
@@ -67,7 +67,8 @@ class UpsRecompute:
         self._ups, self._hour_at, self._rest = ups, hour_at, rest
         self._own = own = replace(own, variables={})  # the columns of then are not corrected
         self._constants = store.constants_of(self._connection, ups.id)
-        self._condition = suspicious_sql(measure(self._constants, own).rating, own)
+        rating = measure(self._constants, own).rating
+        self._condition, self._most_w = suspicious_sql(rating, own), most_watts(rating)
         self._nominal = self._learn_nominal()
 
     def _learn_nominal(self) -> float | None:
@@ -130,7 +131,7 @@ class UpsRecompute:
     def _mark_gone(self, hours: list[str]) -> None:
         gone = [hour for hour in hours if store.is_incomplete(self._connection, self._ups.id, hour)]
         for hour in gone:
-            store.mark_hour(self._connection, self._ups.id, hour)
+            store.mark_hour(self._connection, self._ups.id, hour, self._most_w)
         self._advance(hours[-1], not_recomputed=len(gone))
 
     def _advance(self, hour_at: str, **counts: int) -> None:
@@ -180,7 +181,7 @@ class UpsRecompute:
             self._constants,
             _usual_interval([*before, *samples]),
             self._nominal,
-            store.tests_of(connection, id),
+            store.tests_between(connection, id, start, format_utc(behind[-1].at) if behind else end),
             parse_utc(self._ups.until_at),
         )
         found = replay([*samples, *behind], before[-LEAD:], device, self._hour_at)
@@ -258,7 +259,7 @@ class UpsRecompute:
         for hour in hours:
             pair = found.hours.get(hour)
             if pair is not None:
-                write = partial(store.write_hour, self._connection, self._ups.id, pair)
+                write = partial(store.write_hour, self._connection, self._ups.id, pair, self._most_w)
                 outcomes.append(self._runner.locked(write))
         return outcomes.count(True), outcomes.count(False)
 

@@ -479,7 +479,7 @@ def test_samples_that_an_import_adds_meanwhile_are_not_lost(old, monkeypatch):
     added = []
     write = ups_recompute.store.write_hour
 
-    def write_late(connection, ups, pair):
+    def write_late(connection, ups, pair, most_w):
         if ups == LAB and not added:
             added.append(pair)
             connection.execute(
@@ -491,7 +491,7 @@ def test_samples_that_an_import_adds_meanwhile_are_not_lost(old, monkeypatch):
                 "update ups_samples_hourly set samples = samples + 1, input_voltage_max = 231 where ups = ?",
                 (ups,),
             )
-        return write(connection, ups, pair)
+        return write(connection, ups, pair, most_w)
 
     monkeypatch.setattr(ups_recompute.store, "write_hour", write_late)
     old.recompute()
@@ -529,3 +529,109 @@ def test_a_stop_in_a_transaction_is_a_stop(old):
     recomputer.stop()
     with pytest.raises(StoppedError):
         recomputer.recompute()
+
+
+# Outages and self-tests of other kinds.
+
+
+@pytest.mark.parametrize(
+    ("status", "volts", "is_outage"),
+    [
+        ("OB DISCHRG CAL", 0.0, True),
+        ("OB DISCHRG TIP", 0.0, True),
+        ("OB TEST", 6.4, True),  # the rest that an open input shows
+        ("ACFAIL", 0.0, True),
+        ("OL DISCHRG", 12.0, True),  # whatever it says
+        ("OB CAL", 231.0, False),
+        ("OB DISCHRG TEST", 229.0, False),
+        ("OL TEST", 230.0, False),
+        ("OB DISCHRG TEST", None, False),  # not measured: a test may take 15 minutes
+        ("OL DISCHRG", 230.0, False),
+        ("OL OB", 230.0, False),
+    ],
+)
+def test_which_samples_are_an_outage_that_was_missed(old, status, volts, is_outage):
+    old.change("delete from events where ups = ?", RACK)
+    old.change("update ups_samples set ups_status = 'OL', input_voltage = 230 where ups = ?", RACK)
+    old.change(
+        "update ups_samples set ups_status = ?, input_voltage = ? "
+        "where ups = ? and sampled_at >= ? and sampled_at < ?",
+        status,
+        volts,
+        RACK,
+        at("10:20:00"),
+        at("10:26:00"),
+    )
+    old.migrate().close_obsolete()
+    old.recompute()
+    found = old.rows("select started_at, ended_at from events where ups = ? and event = 'ONBATT'", RACK)
+    assert found == ([(at("10:20:00"), at("10:26:00"))] if is_outage else [])
+
+
+@pytest.mark.parametrize(
+    ("volts", "test", "is_test"),
+    [
+        (229.0, ("10:45:00", "10:50:00"), True),
+        (209.0, ("10:44:00", "10:50:30"), True),
+        (248.0, ("10:45:30", "10:50:00"), True),  # reported half a minute late
+        (248.0, ("10:48:30", "10:50:00"), False),
+        (0.0, ("10:45:00", "10:50:00"), False),
+        (6.4, ("10:45:00", "10:50:00"), False),
+        (None, ("10:45:00", "10:50:00"), False),
+        (229.0, ("10:20:00", "10:25:00"), False),
+    ],
+)
+def test_which_outage_was_a_self_test(old, volts, test, is_test):
+    old.change("delete from events where event <> 'ONBATT'")
+    old.change(
+        "update ups_samples set input_voltage = ? "
+        "where ups = ? and ups_status like 'OB%' and sampled_at >= ?",
+        volts,
+        RACK,
+        at("10:45:00"),
+    )
+    old.change(
+        "insert into events (event, ups, started_at, ended_at, complete, detail, figures) "
+        "values ('TEST', ?, ?, ?, 1, '', '{}')",
+        RACK,
+        *map(at, test),
+    )
+    old.migrate().close_obsolete()
+    old.recompute()
+    found = old.rows("select 1 from events where event = 'ONBATT' and started_at = ?", at("10:45:00"))
+    assert (found == []) is is_test
+
+
+def test_an_outage_over_hours_is_one(old):
+    for table in ("events", "ups_samples", "ups_samples_hourly"):
+        old.change(f"delete from {table} where ups = ?", RACK)
+    for minute in range(720):
+        on_battery = 100 <= minute < 700
+        old.change(
+            "insert into ups_samples (ups, sampled_at, ups_status, input_voltage, battery_charge, watts) "
+            "values (?, ?, ?, ?, 255, 100)",
+            RACK,
+            format_utc(parse_utc(at("00:00:00")) + 60 * minute),
+            "OB TEST" if on_battery else "OL",
+            0 if on_battery else 230,
+        )
+    told = [0, 1200, *[3600] * 9, 2400]
+    for hour, on_battery_s in enumerate(told):
+        old.change(
+            "insert into ups_samples_hourly "
+            "(ups, hour_at, samples, covered_s, on_battery_s, trim_s, boost_s, battery_charge_max) "
+            "values (?, ?, 60, 3600, ?, 0, 0, 255)",
+            RACK,
+            at(f"{hour:02}:00:00"),
+            on_battery_s,
+        )
+    old.migrate().close_obsolete()
+    old.recompute()
+    assert old.rows("select started_at, ended_at from events where event = 'ONBATT'") == [
+        (at("01:40:00"), at("11:40:00"))
+    ]
+    hours = old.rows(
+        "select on_battery_s, battery_charge_max from ups_samples_hourly where ups = ? order by hour_at", RACK
+    )
+    assert hours == [(on_battery_s, None) for on_battery_s in told]
+    assert old.one("select count(battery_charge) from ups_samples where ups = ?", RACK) == 0
