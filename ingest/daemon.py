@@ -33,6 +33,8 @@ from ingest.mysensors.transport import run_gateway
 from ingest.pipeline.source_health import HEARTBEAT_S, Health, StatusSink
 from ingest.pipeline.writer import Writer, WriterTiming
 from ingest.process.systemd import READY, STOPPING, feed_watchdog, notify
+from ingest.recompute.open_events import close_obsolete
+from ingest.recompute.recomputer import Recomputer
 from ingest.schema.migrate import migrate
 from ingest.sources import UpsSources
 from ingest.ups.source_lock import lock_offset
@@ -88,6 +90,9 @@ async def _run(config: Config, names: Collection[str], timing: DaemonTiming) -> 
     connection = connect(config.database, busy_timeout_s=timing.busy_timeout_s)
     numbers = number_gateways(connection, [(gateway.name, gateway.address) for gateway in config.gateways])
     gateways = {numbers[gateway.name]: gateway for gateway in config.gateways if gateway.name in names}
+    closed = close_obsolete(connection, config.ups, config.variables)
+    if closed:
+        log.info("%d events of UPSes are closed: by the present rules they would not be open", closed)
     upses = UpsSources(config, names, connection)
     try:
         _lock_sources(config.database, gateways, upses.names)
@@ -149,6 +154,7 @@ class Daemon:
             for number, settings in gateways.items()
         }
         self._ota.restore(self._stored_ota)
+        self._recomputer = Recomputer(config.database, config.timezone, config.ups)
 
     def _add_sinks(
         self,
@@ -179,6 +185,7 @@ class Daemon:
             self._loop.add_signal_handler(number, self.stop_requested.set)
         self._writer.start()
         self._upses.start(self._writer)
+        self._recomputer.start()
         self._tasks = [asyncio.create_task(run_gateway(gateway)) for gateway in self._gateways.values()]
         self._tasks.append(asyncio.create_task(feed_watchdog(self._writer.is_responsive)))
 
@@ -190,6 +197,7 @@ class Daemon:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.to_thread(self._upses.stop)
+        await asyncio.to_thread(self._recomputer.stop)
         self._ota.stop()
         for health in self._healths:
             health.set_state("stopped", "ingest was stopped")

@@ -12,6 +12,7 @@ from plugins.web.pages import ups
 from plugins.web.pages.energy import energy
 from plugins.web.pages.events import events
 from plugins.web.pages.reports import report
+from plugins.web.pages.ups_choice import FACETS, PER_PAGE, SORTS
 from plugins.web.site import site_of
 from reporting.periods import PERS
 from reporting.report_period import PERIODS
@@ -20,7 +21,22 @@ RANGE = {"range": "a span such as 24 h, 7 d or 1 y", "since": "a date or a time"
 EVENTS = {"kind": "UPS, node, gateway or clock", "event": "ONBATT, NODE_SILENT, ..."}
 
 ROUTES = (
-    documented_route(r"^/ups$", ups.side_by_side, Endpoint("UPSes side by side", answer="page")),
+    documented_route(
+        r"^/ups$",
+        ups.side_by_side,
+        Endpoint(
+            "UPSes side by side",
+            f"{PER_PAGE} at a time.",
+            fields={
+                "page": "number of the page, from 1",
+                "sort": ", ".join(filter(None, SORTS)),
+                "q": "words to look for",
+                **dict.fromkeys(FACETS, ""),
+                **RANGE,
+            },
+            answer="page",
+        ),
+    ),
     documented_route(
         r"^/ups/(?P<name>[^/]+)$",
         ups.one,

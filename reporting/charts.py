@@ -23,6 +23,7 @@ WIDTH, HEIGHT = 1000, 100
 TOP, TALL = 8, 160  # pixels
 LEAST_SHADE = 2.5  # of the width, so that a short outage is seen
 COLOURS = 6
+MANY = 8  # lines; more have one range in the caption, and no bands, which would cover the others
 MONTH_S = 2_678_400
 STEPS = (  # seconds between two times below a chart
     *(60, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 1_209_600),
@@ -161,7 +162,8 @@ class LineChartData:
 
 def draw_lines(data: LineChartData, timezone: str) -> LineChart | None:
     """A chart of lines with local times below it; None where no series has a point."""
-    if not data.shown():
+    shown = data.shown()
+    if not shown:
         return None
     scale = Scale(data.since, data.until, *_value_range(data))
     low, high = scale.low, scale.high
@@ -173,7 +175,7 @@ def draw_lines(data: LineChartData, timezone: str) -> LineChart | None:
         low,
         high,
         _caption(data),
-        [_draw_series(number, series, scale) for number, series in data.shown()],
+        [_draw_series(number, series, scale, len(shown) <= MANY) for number, series in shown],
         [_draw_shade(span, scale) for span in data.visible_shades()],
         [_mark_down(limit.label, limit.value, scale) for limit in data.limits if low <= limit.value <= high],
         [_mark_down(f"{value:g}", value, scale) for value in round_values(low, high)],
@@ -222,7 +224,7 @@ def cut_at_gaps(points: Sequence[Point]) -> list[list[Point]]:
     return pieces
 
 
-def _draw_series(number: int, series: ChartSeries, scale: Scale) -> Line:
+def _draw_series(number: int, series: ChartSeries, scale: Scale, with_band: bool) -> Line:
     lines, bands = [], []
     for piece in cut_at_gaps(series.points):
         if len(piece) == 1:
@@ -230,7 +232,7 @@ def _draw_series(number: int, series: ChartSeries, scale: Scale) -> Line:
             lines.append(f"{across - 1},{level} {across + 1},{level}")
             continue
         lines.append(" ".join(f"{scale.x(point.at)},{scale.y(point.mean)}" for point in piece))
-        if any(point.low != point.high for point in piece):
+        if with_band and any(point.low != point.high for point in piece):
             upper = [f"{scale.x(point.at)},{scale.y(point.high)}" for point in piece]
             lower = [f"{scale.x(point.at)},{scale.y(point.low)}" for point in reversed(piece)]
             bands.append(" ".join(upper + lower))
@@ -284,13 +286,10 @@ def _round_months(start: datetime, until: float, months: int, zone: ZoneInfo) ->
 
 def _caption(data: LineChartData) -> str:
     """What the chart shows, as text."""
-    parts = []
-    for _, (label, points) in data.shown():
-        kept = data.on_axis(points)
-        low, high = min(point.low for point in kept), max(point.high for point in kept)
-        span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-        exception = " except during outages" if len(kept) < len(points) else ""
-        parts.append(f"{label} {span}{NARROW_SPACE}{data.unit}{exception}")
+    shown = data.shown()
+    parts = [_range_text(data, label, [points]) for _, (label, points) in shown]
+    if len(shown) > MANY:
+        parts = [_range_text(data, f"{len(shown)} lines", [points for _, (_, points) in shown])]
     on_battery = [min(end, data.until) - max(start, data.since) for start, end in data.visible_shades()]
     if on_battery:
         times = "once" if len(on_battery) == 1 else f"{len(on_battery)} times"
@@ -299,6 +298,15 @@ def _caption(data: LineChartData) -> str:
     if missing:
         parts.append(f"no data for {format_length(missing)}")
     return "; ".join(parts) + "."
+
+
+def _range_text(data: LineChartData, label: str, lines: Sequence[Sequence[Point]]) -> str:
+    """The lowest and the highest value of some lines, as text."""
+    kept = [point for points in lines for point in data.on_axis(points)]
+    low, high = min(point.low for point in kept), max(point.high for point in kept)
+    span = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    exception = " except during outages" if len(kept) < sum(map(len, lines)) else ""
+    return f"{label} {span}{NARROW_SPACE}{data.unit}{exception}"
 
 
 def _missing_s(points: Sequence[Point], until: float) -> float:

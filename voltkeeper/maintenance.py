@@ -9,10 +9,10 @@ from contextlib import closing
 from pathlib import Path
 
 from ingest.config.model import Config
+from ingest.db.batches import StoppedError
 from ingest.db.connection import connect
 from ingest.db.locks import LockedError
 from ingest.maintenance.backup import BackupError, back_up, no_progress
-from ingest.maintenance.batches import StoppedError
 from ingest.maintenance.jobs import JOBS, maintenance_lock, run_job
 from ingest.maintenance.retention import describe_item, read_plan
 from ingest.schema.migrate import migrate

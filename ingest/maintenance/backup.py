@@ -13,10 +13,10 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
+from ingest.db.batches import StoppedError, interruptible
 from ingest.db.connection import connect, is_sqlite
 from ingest.db.files import sync
 from ingest.errors import VoltkeeperError
-from ingest.maintenance.batches import StoppedError, interruptible
 
 PAGES = 1_000  # pages copied between two looks whether to stop
 STAMP, STAMPED = "%Y-%m-%d-%H%M%S", r"\d{4}-\d\d-\d\d-\d{6}"

@@ -14,17 +14,17 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from ingest.db.changes import raise_topics
-from ingest.db.connection import Row, dict_rows, transaction
-from ingest.db.rowid_search import ends
-from ingest.db.time import format_utc, parse_utc
-from ingest.maintenance.batches import (
+from ingest.db.batches import (
     DEFAULT_LIMITS,
     BatchLimits,
     BatchRunner,
     StoppedError,
     open_for_deleting,
 )
+from ingest.db.changes import raise_topics
+from ingest.db.connection import Row, dict_rows, transaction
+from ingest.db.rowid_search import ends
+from ingest.db.time import format_utc, parse_utc
 from ingest.maintenance.deletion_plan import ROLLED_UP, cutoff, sweeps
 from ingest.maintenance.prune import Reference, prune, references, release
 from ingest.maintenance.retention import POLICIES, plan_before

@@ -18,12 +18,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from ingest.config.model import Config
+from ingest.db.batches import BatchRunner, StoppedError, interruptible, open_for_deleting
 from ingest.db.connection import Row, connect, dict_rows, transaction
 from ingest.db.locks import lock_file
 from ingest.db.time import format_utc, parse_utc
 from ingest.errors import VoltkeeperError
 from ingest.maintenance.backup import BackupError, daily
-from ingest.maintenance.batches import BatchRunner, StoppedError, interruptible, open_for_deleting
 from ingest.maintenance.deletion import delete, next_deletion
 from ingest.maintenance.prune import RetentionRun, prune
 from ingest.maintenance.retention import count_rows, plan

@@ -10,9 +10,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+from ingest.db.batches import BatchRunner, StoppedError, open_for_deleting
 from ingest.db.connection import transaction
 from ingest.db.time import format_utc
-from ingest.maintenance.batches import BatchRunner, StoppedError, open_for_deleting
 from ingest.maintenance.retention import PruneItem
 
 REFERENCES = """select child.name, link."from", not own."notnull"

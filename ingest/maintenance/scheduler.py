@@ -6,8 +6,8 @@ import threading
 from contextlib import suppress
 
 from ingest.config.model import Config
+from ingest.db.batches import StoppedError
 from ingest.db.locks import LockedError
-from ingest.maintenance.batches import StoppedError
 from ingest.maintenance.jobs import run_due
 
 CHECK_S = 30  # between two looks for jobs that are due

@@ -10,10 +10,10 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
+from ingest.db.batches import StoppedError
 from ingest.db.connection import transaction
 from ingest.db.rowid_search import ends, first_since
 from ingest.db.time import format_utc, parse_utc
-from ingest.maintenance.batches import StoppedError
 
 SAMPLE = 200  # newest rows whose length is taken for that of the others
 ROW_BYTES, INDEX_BYTES = 10, 14  # what a row costs beside its values, and its entry in an index

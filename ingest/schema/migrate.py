@@ -8,7 +8,7 @@ from sqlite_utils import Database, Migrations
 
 from ingest.db.connection import connect, transaction
 from ingest.db.locks import lock_file
-from ingest.schema import acknowledgements, imports, maintenance, mysensors, ota, ups, ups_clients
+from ingest.schema import acknowledgements, imports, maintenance, mysensors, ota, ups, ups_clients, ups_rules
 from ingest.schema.overview import VIEWS
 
 # The name of the set and the names of the migrations, which are those of the functions, are keys in the table
@@ -27,6 +27,7 @@ for migration in (
     ups_clients.ups_clients,
     ups.ups_series,
     acknowledgements.acknowledgements,
+    ups_rules.ups_rules,
 ):
     migrations()(migration)
 

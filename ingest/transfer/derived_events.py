@@ -11,7 +11,12 @@ from sqlite3 import Connection
 from ingest.db.connection import transaction
 from ingest.db.time import format_utc, parse_utc
 from ingest.transfer.checkpoint import raise_topics
-from ingest.transfer.event_rows import (
+from ingest.transfer.recorded_ranges import GAP_S
+from ingest.transfer.records import Sample
+from ingest.ups.energy import GAP_INTERVALS
+from ingest.ups.event_machine import EventMachine
+from ingest.ups.event_rows import (
+    NO_END,
     RECLASSIFIED,
     TOGETHER,
     EventRow,
@@ -19,10 +24,6 @@ from ingest.transfer.event_rows import (
     StoredSpans,
     insert_in_batches,
 )
-from ingest.transfer.recorded_ranges import GAP_S, NO_END
-from ingest.transfer.records import Sample
-from ingest.ups.energy import GAP_INTERVALS
-from ingest.ups.event_machine import EventMachine
 from ingest.ups.limits import InputVoltage
 from ingest.ups.mains import PowerSource
 from ingest.ups.measurement import Measurement

@@ -47,6 +47,7 @@ def run_import(
         format=format,
         configured_upses=_configured_upses(config),
         settings=config.ups,
+        variables=config.variables,
     )
     kind = detect(path, options)
     migrate(config.database)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from ingest.errors import VoltkeeperError
 from ingest.mysensors.protocol import FIELDS, LIMITS, Header
+from ingest.ups.corrections import AllVariables
 from ingest.ups.settings import UpsSettings
 
 
@@ -70,6 +71,7 @@ class ImportOptions:
     format: str | None = None
     configured_upses: tuple[str, ...] = ()
     settings: Mapping[str, UpsSettings] = field(default_factory=dict)  # the config's `ups:`
+    variables: AllVariables = field(default_factory=dict)  # its `variables:`, for all UPSes
 
     def ups_for(self, name: str) -> str:
         """The name that `--ups` gives the UPS that a file calls `name`.

@@ -1,7 +1,7 @@
 """Samples of UPSes from another program as our rows, with the hourly figures that ingest would have kept."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise
 from sqlite3 import Connection
 from statistics import median
@@ -9,12 +9,13 @@ from statistics import median
 from ingest.db.bulk_insert import Value
 from ingest.db.time import LocalTime, format_utc
 from ingest.transfer.derived_events import FILE_ENDS, RECORDED_HERE, DerivedEvents, save_derived
-from ingest.transfer.event_rows import EventSpan
 from ingest.transfer.recorded_ranges import LazyRanges, contains, overlaps, sampled_ranges
 from ingest.transfer.records import ImportOptions, Item, Record, Sample
 from ingest.transfer.sink import ImportSink
 from ingest.transfer.ups_match import find_ups
+from ingest.ups.corrections import merge
 from ingest.ups.energy import EnergyMeter, Observation
+from ingest.ups.event_rows import EventSpan
 from ingest.ups.figures import FIGURES, find_identity
 from ingest.ups.hourly import UPSERT_HOUR, UpsHour
 from ingest.ups.mains import PowerSource
@@ -154,6 +155,7 @@ class Samples(ImportSink):
         interval_s = self._intervals.get(name, USUAL_S)
         (ours,) = self._connection.execute("select name from ups where id = ?", (number,)).fetchone()
         own = self._options.settings.get(ours, NO_SETTINGS)
+        own = replace(own, variables=merge(self._options.variables, own.variables))
         events = DerivedEvents(own, interval_s, self._told.get(name, ()))
         ups = _Ups(number, EnergyMeter(self._hour_at), interval_s, recorded, own, events)
         self._upses[name] = ups

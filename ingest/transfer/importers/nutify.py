@@ -19,7 +19,6 @@ from pathlib import Path
 from sqlite3 import Connection
 
 from ingest.db.time import format_utc
-from ingest.transfer.event_rows import EventSpan
 from ingest.transfer.importers.nutify_events import NutifyRow, read_spans, save_events
 from ingest.transfer.importers.source import Saved, StateImport
 from ingest.transfer.importers.table_source import TableSource
@@ -28,6 +27,7 @@ from ingest.transfer.samples import USUAL_S, Samples, find_intervals
 from ingest.transfer.sink import ImportSink
 from ingest.transfer.streams import ImportStream, TableStream, peek_tables
 from ingest.transfer.timestamps import TimestampParser
+from ingest.ups.event_rows import EventSpan
 from ingest.ups.figures import FIGURES, RATINGS, column
 
 VARIABLES = (

@@ -15,7 +15,13 @@ from sqlite3 import Connection
 from ingest.db.connection import dict_rows, transaction
 from ingest.db.time import format_utc, parse_utc
 from ingest.transfer.checkpoint import raise_topics
-from ingest.transfer.event_rows import (
+from ingest.transfer.importers.source import Saved
+from ingest.transfer.recorded_ranges import RecordedRange, contains, unimported_sample_ranges
+from ingest.transfer.records import ImportOptions
+from ingest.transfer.timestamps import TimestampParser
+from ingest.transfer.ups_match import find_ups
+from ingest.ups.energy import GAP_INTERVALS
+from ingest.ups.event_rows import (
     RECLASSIFIED,
     EventRow,
     EventSpan,
@@ -23,12 +29,6 @@ from ingest.transfer.event_rows import (
     insert_events,
     newest_event,
 )
-from ingest.transfer.importers.source import Saved
-from ingest.transfer.recorded_ranges import RecordedRange, contains, unimported_sample_ranges
-from ingest.transfer.records import ImportOptions
-from ingest.transfer.timestamps import TimestampParser
-from ingest.transfer.ups_match import find_ups
-from ingest.ups.energy import GAP_INTERVALS
 
 OPENS = {"ONBATT": "ONBATT", "COMMBAD": "COMMBAD", "NOCOMM": "COMMBAD", "LOWBATT": "LOWBATT"}
 CLOSES = {"ONLINE": ("ONBATT", "LOWBATT"), "COMMOK": ("COMMBAD",)}

@@ -16,7 +16,7 @@ from plugins.web.responses import page
 from plugins.web.site import Site
 from reporting.sparklines import UPS_LOADS, ups_loads
 
-NODES = 20
+NODES, UPSES = 20, 24
 ITEMS = 10  # things that need attention; the rest can be opened
 EVENTS, EVENT_ROWS = 60, 8  # events that are looked at, and rows that they make
 QUERIES = {
@@ -48,9 +48,11 @@ async def home(datasette: Site, request: Request) -> Response:
     """GET /"""
     found = await select_many(datasette, QUERIES)
     outage_of = {row["event"]: row["outage"] for row in found["outages"] or []}
+    upses = found["upses"] or []
     context = found | {
+        "shown_upses": _first_upses(upses),
         "events": found["events"] and group_events(found["events"], outage_of)[:EVENT_ROWS],
-        "on_mains": sum(ups["state"] == "OK" and not ups["on_battery_since"] for ups in found["upses"] or []),
+        "on_mains": sum(ups["state"] == "OK" and not ups["on_battery_since"] for ups in upses),
         "loads": ups_loads(found["loads"], time.time()),
         "kinds": KINDS,
         "items": ITEMS,
@@ -58,6 +60,11 @@ async def home(datasette: Site, request: Request) -> Response:
         **_count_nodes(found["nodes"] or []),
     }
     return await page(datasette, request, "index.html", context)
+
+
+def _first_upses(upses: list[Row]) -> list[Row]:
+    """All in the order of the config; the worst where there are too many."""
+    return upses if len(upses) <= UPSES else sorted(upses, key=lambda ups: WORST[ups["state"]])[:UPSES]
 
 
 def _count_nodes(nodes: list[Row]) -> dict[str, object]:

@@ -71,7 +71,7 @@ async def nodes(datasette: Site, request: Request) -> Response:
         "nodes": shown,
         "chosen": chosen,
         "search": search,
-        "facets": {name: _count_values(rows or [], name) for name in FACETS},
+        "facets": {name: count_values(rows or [], name) for name in FACETS},
         "levels": await _battery_levels(datasette),
     }
     return await page(datasette, request, "pages/nodes.html", context)
@@ -84,7 +84,7 @@ def _matches(row: Row, chosen: dict[str, str], search: str) -> bool:
     )
 
 
-def _count_values(rows: Sequence[Row], name: str) -> list[tuple[str, int]]:
+def count_values(rows: Sequence[Row], name: str) -> list[tuple[str, int]]:
     """(value, count) of a column, most frequent first; nothing when all rows agree or no two do."""
     counts: dict[str, int] = {}
     for row in rows:

@@ -14,20 +14,22 @@ from datasette import Request, Response
 from ingest.db.time import parse_utc
 from ingest.ups.variables import Variable, groups, in_page_order
 from plugins.web.canned import run_query
-from plugins.web.pages.nodes import WORST
+from plugins.web.pages.nodes import count_values
+from plugins.web.pages.ups_choice import FACETS, SORTS, choose_upses
 from plugins.web.pages.ups_order_forms import order_forms
 from plugins.web.query import Row, select, select_many
+from plugins.web.render.address import address_of
 from plugins.web.responses import PageError, needed, page
 from plugins.web.site import Site
 from reporting.charts import ChartSeries, Interval, Limit, LineChart, LineChartData, Point, draw_lines
 from reporting.time_range import TimeRange, parse_time_range
-from reporting.ups_comparison import MOST as MOST_COMPARED
 from reporting.ups_comparison import comparison_sql
 from reporting.ups_history import points_by_ups
 
 RANGES = ("1 h", "24 h", "7 d", "30 d", "1 y")
 HISTORIES, LONGEST_KEPT_S = 200, 60  # that are kept, and how long at most
 OUTAGES, EVENTS, RECORDS = 20, 30, 10  # rows on the page of a UPS
+MOST_AT_ONCE = 6  # UPSes that need no search, order or filter
 UPS_QUERIES = {
     "outages": f"select * from outages where ups = :ups order by id desc limit {OUTAGES}",
     "events": f"select * from ups_events where ups = :ups order by id desc limit {EVENTS}",
@@ -37,6 +39,8 @@ UPS_QUERIES = {
       order by changed_at desc limit {RECORDS}""",
     "settings": f"select * from ups_variable_changes where ups = :ups order by id desc limit {RECORDS}",
     "variables": "select * from ups_variables where ups = :ups",
+    "conditions": "select * from ups_conditions where ups = :ups order by rank, since_at is null, since_at",
+    "oddities": "select * from oddities where ups = :ups order by variable",
     "watched": """select u.clients_at, c.* from ups u left join ups_clients c on c.ups = u.id
       where u.id = :ups order by c.address""",
 }
@@ -96,15 +100,23 @@ async def side_by_side(datasette: Site, request: Request) -> Response:
     """GET /ups"""
     span = _read_range(datasette, request)
     rows = await select(datasette, "select * from ups_overview order by id")
-    shown = [row for row in rows or [] if row["configured"]]
-    comparison = comparison_sql([(ups["id"], ups["name"]) for ups in shown[:MOST_COMPARED]])
+    upses = [row for row in rows or [] if row["configured"]]
+    choice = choose_upses(upses, {name: request.args[name] for name in request.args})
+    shown = choice.shown
+    comparison = comparison_sql([(ups["id"], ups["name"]) for ups in shown])
     context = {
-        "upses": None if rows is None else shown,
+        "upses": None if rows is None else upses,
+        "choice": choice,
+        "shown": shown,
         "gone": [row for row in rows or [] if not row["configured"]],
-        "worst": sorted(shown, key=lambda row: (WORST[row["state"]], row["id"])),
+        "worst": shown if "sort" in choice.kept else sorted(shown, key=SORTS["state"][1]),
+        "facets": {name: count_values(upses, name) for name in FACETS} if len(upses) > MOST_AT_ONCE else {},
+        "sorts": {name: words for name, (words, _) in SORTS.items()},
+        "address": address_of("/ups", {**choice.kept, **span.params}),
         "compared": await select(datasette, comparison, COMPARE_ALL) if shown else [],
         "names": [row["name"] for row in shown],
         "charts": await _draw_compared(datasette, shown, span),
+        "few": MOST_AT_ONCE,
         "span": span,
         "ranges": RANGES,
     }

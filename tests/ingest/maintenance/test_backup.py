@@ -10,10 +10,10 @@ from dataclasses import replace
 import pytest
 
 from ingest.config.backup import Backup
+from ingest.db.batches import StoppedError
 from ingest.db.connection import connect, transaction
 from ingest.db.time import format_utc
 from ingest.maintenance.backup import BackupError, back_up
-from ingest.maintenance.batches import StoppedError
 from ingest.maintenance.jobs import request_job, run_due
 from ingest.schema.migrate import migrate
 

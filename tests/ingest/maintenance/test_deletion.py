@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from ingest.config.retention import Retention
+from ingest.db.batches import BatchLimits, BatchRunner
 from ingest.db.connection import connect, transaction
 from ingest.db.time import format_utc
-from ingest.maintenance.batches import BatchLimits, BatchRunner
 from ingest.maintenance.deletion import delete, next_deletion
 from ingest.maintenance.jobs import run_due
 from ingest.mysensors.framing import LineDecoder

@@ -225,7 +225,7 @@ def test_two_programs_do_not_work_at_once(house):
 
 
 def test_it_stops_between_chunks_and_goes_on(house, ask):
-    from ingest.maintenance.batches import StoppedError
+    from ingest.db.batches import StoppedError
 
     stop = threading.Event()
     stop.set()

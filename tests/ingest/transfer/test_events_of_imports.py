@@ -11,6 +11,7 @@ from ingest.db.connection import connect, transaction
 from ingest.db.time import format_utc, parse_utc
 from ingest.transfer.import_job import FROM_SAMPLES
 from ingest.transfer.stream_import import ImportTiming
+from ingest.ups.corrections import VariableSettings
 from ingest.ups.limits import Limits
 from ingest.ups.settings import UpsSettings
 from tests.ingest.transfer.nutify_file import make_new, make_old, make_times
@@ -306,7 +307,7 @@ def test_an_import_that_stops_anywhere_ends_with_the_same_events(make_site, tmp_
     whole, broken = make_site("whole", timing=timing), make_site("broken", timing=timing)
     whole.take(path)
     rnd = random.Random(seed)
-    monkeypatch.setattr("ingest.transfer.event_rows.TOGETHER", 1)
+    monkeypatch.setattr("ingest.ups.event_rows.TOGETHER", 1)
     begin = transaction
 
     def failing(connection):
@@ -314,8 +315,8 @@ def test_an_import_that_stops_anywhere_ends_with_the_same_events(make_site, tmp_
             raise KeyboardInterrupt
         return begin(connection)
 
-    for name in ("stream_import", "event_rows", "derived_events"):
-        monkeypatch.setattr(f"ingest.transfer.{name}.transaction", failing)
+    for name in ("transfer.stream_import", "ups.event_rows", "transfer.derived_events"):
+        monkeypatch.setattr(f"ingest.{name}.transaction", failing)
     for _ in range(200):
         try:
             broken.take(path)
@@ -463,3 +464,11 @@ def test_both_layouts_of_nutify_keep_their_events(make_site, tmp_path):
         ("rack@nutify", "LOWBATT"),
         ("rack@nutify", "COMMBAD"),
     ]
+
+
+def test_corrections_of_the_config_count_for_imports(site, tmp_path):
+    wrong = {"battery.voltage": VariableSettings(scale=0.5), "ups.load": VariableSettings(ignore=True)}
+    site.config = replace(site.config, ups={"rack": UpsSettings(variables=wrong)})
+    site.take(write_csv(tmp_path / "a.csv", [line(row, load="99") for row in range(5)]))
+    assert site.rows("select distinct battery_voltage, ups_load from ups_samples") == [(13.6, None)]
+    assert events(site) == []

@@ -1,15 +1,15 @@
-"""Rows of `events` of UPSes that an import adds: their ids, and what is stored of them already."""
+"""Rows of `events` of UPSes about the past: their ids, and what is stored of them already."""
 
 from collections import defaultdict
 from collections.abc import Container, Sequence
 from sqlite3 import Connection
 from typing import NamedTuple
 
+from ingest.db.changes import raise_topics
 from ingest.db.connection import transaction
-from ingest.transfer.checkpoint import raise_topics
-from ingest.transfer.recorded_ranges import NO_END
 
 RECLASSIFIED = "told_as_outage"  # a figure of a self-test, 1: the file calls it an outage
+NO_END = "9"  # behind every time: the span goes on
 TOGETHER = 100  # rows in a transaction
 INSERT = """insert into events (id, event, ups, started_at, ended_at, complete, detail, figures)
 values (?, ?, ?, ?, ?, ?, ?, ?)"""
@@ -95,7 +95,7 @@ def insert_in_batches(connection: Connection, new: Sequence[EventRow]) -> int:
             late = StoredSpans(connection, newest, own)
             rows = [row for row in batch if not late.overlap(row.span)]
             own |= _insert(connection, rows, below)
-            raise_topics(connection, {"events", "ups"})
+            raise_topics(connection, {"events", "imports", "ups"})
         inserted += len(rows)
     return inserted
 

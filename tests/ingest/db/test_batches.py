@@ -4,8 +4,8 @@ import sqlite3
 
 import pytest
 
+from ingest.db.batches import BatchLimits, BatchRunner, StoppedError, open_for_deleting
 from ingest.db.connection import connect
-from ingest.maintenance.batches import BatchLimits, BatchRunner, StoppedError, open_for_deleting
 from ingest.schema.migrate import migrate
 
 LIMITS = BatchLimits(target_s=60, pause_factor=0)  # sizes that do not depend on the machine's load
