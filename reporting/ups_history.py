@@ -1,6 +1,6 @@
 """Points of charts from the canned query ups_history. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ingest.db.time import parse_utc
 from reporting.canned_queries import Row
@@ -14,3 +14,10 @@ def points_by_ups(rows: Iterable[Row]) -> dict[str, list[Point]]:
         point = Point(parse_utc(row["at"]) + row["bucket_s"] / 2, row["avg"], row["min"], row["max"])
         found.setdefault(row["name"], []).append(point)
     return found
+
+
+def divided(points: Sequence[Point], divisor: float) -> Sequence[Point]:
+    """The points in a unit that is `divisor` times as large."""
+    if divisor == 1:
+        return points
+    return [Point(one.at, one.mean / divisor, one.low / divisor, one.high / divisor) for one in points]

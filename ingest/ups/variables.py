@@ -1,7 +1,7 @@
 """Labels, units and order of UPS variables, from `variables.yml` of this package."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -52,12 +52,28 @@ def variable_names() -> tuple[str, ...]:
     return tuple(_file()["variables"])
 
 
+def pattern_of(name: str) -> str:
+    """The name with n for its first number and LINE for its phase, as the file has it."""
+    return _LINE.sub("LINE", _INDEX.sub("n", name, count=1), count=1)
+
+
+def series_title(names: Sequence[str]) -> str:
+    """What variables of one pattern have in common: `Input voltage by phase`, `Power of outlets`."""
+    if len(names) == 1:
+        return full_label(names[0])
+    entry = _file()["variables"].get(pattern_of(names[0]))
+    if entry is None:
+        return pattern_of(names[0])
+    label = entry["label"].replace(" LINE", " by phase")
+    return re.sub(r"\b(outlet|probe|input|group) n\b", r"\1s", label)
+
+
 @lru_cache(maxsize=4096)
 def variable(name: str) -> Variable:
     """The entry of a variable: its own, its pattern's (outlet.n.status), or one made of its name."""
     entries = _file()["variables"]
     index, line = _INDEX.search(name), _LINE.search(name)
-    pattern = _LINE.sub("LINE", _INDEX.sub("n", name, count=1), count=1)
+    pattern = pattern_of(name)
     entry = entries.get(name) or entries.get(pattern)
     if entry is None:
         return Variable(name, name, "", "other", len(entries))

@@ -38,6 +38,7 @@ from voltkeeper.check.sources import (
     probe_nut,
     probe_orders,
 )
+from voltkeeper.check.variables import variable_findings
 from voltkeeper.config_source import Sources, choose_config, named_file
 from voltkeeper.status import describe_source, read_sources
 from voltkeeper.up import SitePortError, claim, site_url
@@ -95,6 +96,7 @@ def run_check(
         _check_retention,
         _check_sources,
         _check_orders,
+        _check_variables,
         _check_site,
         _check_access,
         _check_secrets,
@@ -253,6 +255,11 @@ def _check_orders(report: CheckReport, config: Config) -> None:
     for server in () if config.demo else config.nut:
         if server.command_username is not None or orders_of(server, config.ups):
             report.add(f"orders to {server.name}", probe_orders(server, config.ups))
+
+
+def _check_variables(report: CheckReport, config: Config) -> None:
+    for what, finding in variable_findings(config):
+        report.add(what, finding)
 
 
 def _check_site(report: CheckReport, config: Config) -> None:

@@ -4,7 +4,7 @@ from datasette.database import Database
 
 GROWING = frozenset(
     "messages readings value_messages readings_hourly node_daily oddities battery_levels rejects "
-    "ups_samples ups_samples_hourly polls".split()
+    "ups_samples ups_samples_hourly ups_figures ups_figures_hourly polls".split()
 )
 
 

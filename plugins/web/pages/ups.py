@@ -12,11 +12,13 @@ from urllib.parse import unquote, urlencode
 from datasette import Request, Response
 
 from ingest.db.time import parse_utc
-from ingest.ups.variables import Variable, groups, in_page_order
 from plugins.web.canned import run_query
 from plugins.web.pages.nodes import count_values
 from plugins.web.pages.ups_choice import FACETS, SORTS, choose_upses
 from plugins.web.pages.ups_order_forms import order_forms
+from plugins.web.pages.ups_outlets import outlets
+from plugins.web.pages.ups_series import SeriesChart, plan_series, series_names
+from plugins.web.pages.ups_variables import compared_as_shown, counted_texts, numbers_in, show_variables
 from plugins.web.query import Row, select, select_many
 from plugins.web.render.address import address_of
 from plugins.web.responses import PageError, needed, page
@@ -24,7 +26,7 @@ from plugins.web.site import Site
 from reporting.charts import ChartSeries, Interval, Limit, LineChart, LineChartData, Point, draw_lines
 from reporting.time_range import TimeRange, parse_time_range
 from reporting.ups_comparison import comparison_sql
-from reporting.ups_history import points_by_ups
+from reporting.ups_history import divided, points_by_ups
 
 RANGES = ("1 h", "24 h", "7 d", "30 d", "1 y")
 HISTORIES, LONGEST_KEPT_S = 200, 60  # that are kept, and how long at most
@@ -61,6 +63,7 @@ class ChartPlan(NamedTuple):
     limits: Mapping[str, str] = MappingProxyType({})
     floor: float | None = None
     mains: bool = False
+    divisor: float = 1.0  # of the column, for the unit
 
 
 class SlowChart(NamedTuple):
@@ -86,6 +89,7 @@ CHARTS = (
         {"battery_charge": "charge"},
         {"battery.charge.low": "low", "battery.charge.warning": "warning"},
     ),
+    ChartPlan("Runtime left", "min", {"battery_runtime": "runtime"}, floor=0, divisor=60),
     ChartPlan("Battery voltage", "V", {"battery_voltage": "battery"}),
     ChartPlan("Temperature", "°C", {"ups_temperature": "temperature"}),
     ChartPlan("Frequency", "Hz", {"input_frequency": "input"}, mains=True),
@@ -104,6 +108,7 @@ async def side_by_side(datasette: Site, request: Request) -> Response:
     choice = choose_upses(upses, {name: request.args[name] for name in request.args})
     shown = choice.shown
     comparison = comparison_sql([(ups["id"], ups["name"]) for ups in shown])
+    compared = await select(datasette, comparison, COMPARE_ALL) if shown else []
     context = {
         "upses": None if rows is None else upses,
         "choice": choice,
@@ -113,7 +118,7 @@ async def side_by_side(datasette: Site, request: Request) -> Response:
         "facets": {name: count_values(upses, name) for name in FACETS} if len(upses) > MOST_AT_ONCE else {},
         "sorts": {name: words for name, (words, _) in SORTS.items()},
         "address": address_of("/ups", {**choice.kept, **span.params}),
-        "compared": await select(datasette, comparison, COMPARE_ALL) if shown else [],
+        "compared": compared and compared_as_shown(compared, datasette.config.variables),
         "names": [row["name"] for row in shown],
         "charts": await _draw_compared(datasette, shown, span),
         "few": MOST_AT_ONCE,
@@ -165,19 +170,26 @@ async def one(datasette: Site, request: Request) -> Response:
     span = _read_range(datasette, request)
     found = await select_many(datasette, UPS_QUERIES, {"ups": ups["id"]})
     variables, tests = found["variables"] or [], found["tests"]
-    numbers = {row["variable"]: row["number"] for row in variables}
+    settings = datasette.config.variables_of(name)
+    texts = counted_texts(variables, settings)
+    numbers, labels = numbers_in(texts), {key: own.label for key, own in settings.items() if own.label}
+    offered = await order_forms(datasette, ups, variables)
+    series, undrawn = plan_series(await series_names(datasette, ups["id"]), labels)
+    charts = await _draw_charts(datasette, ups, numbers, span)
     health = await run_query(datasette, "battery_health", ups=name)
     context = found | {
         "ups": ups,
         "span": span,
         "ranges": RANGES,
-        "groups": group_variables(variables),
-        "charts": await _draw_charts(datasette, ups, numbers, span),
+        "variables_shown": show_variables(variables, settings),
+        "charts": charts + await _draw_series(datasette, ups["name"], series, span),
+        "undrawn": [(key, _table_address(key, name, span)) for key in undrawn],
+        "outlets": await outlets(datasette, ups["id"], texts, labels, offered["commands"] if offered else []),
         "tests": tests and [test | {"figures": json.loads(test["figures"])} for test in tests],
         "health": health and health[0],
         "coverage": await run_query(datasette, "monitoring_coverage", ups=name, range="1 d"),
         "number": numbers,
-        "offered": await order_forms(datasette, ups, variables),
+        "offered": offered,
     }
     return await page(datasette, request, "pages/ups/{name}.html", context)
 
@@ -199,16 +211,6 @@ async def _find_ups(site: Site, name: str) -> Row:
     return upses[name]
 
 
-def group_variables(variables: Sequence[Row]) -> list[tuple[str, list[tuple[Variable, Row]]]]:
-    """(heading, [(Variable, row)]) in the order of variables.yml."""
-    rows = {row["variable"]: row for row in variables}
-    found: dict[str, list[tuple[Variable, Row]]] = {}
-    for entry in in_page_order(list(rows)):
-        found.setdefault(entry.group, []).append((entry, rows[entry.name]))
-    headings = groups()
-    return [(headings[name], found[name]) for name in headings if name in found]
-
-
 async def _draw_charts(
     site: Site, ups: Row, numbers: Mapping[str, float | None], span: TimeRange
 ) -> list[LineChart | SlowChart]:
@@ -223,7 +225,7 @@ async def _draw_charts(
             charts.append(SlowChart(plan.title, _table_address(slow[0], ups["name"], span)))
             continue
         series = [
-            ChartSeries(label, (found[figure] or {}).get(ups["name"], []))
+            ChartSeries(label, divided((found[figure] or {}).get(ups["name"], []), plan.divisor))
             for figure, label in plan.figures.items()
         ]
         limits = [
@@ -232,6 +234,23 @@ async def _draw_charts(
             if (number := numbers.get(variable)) is not None
         ]
         charts += _draw(site, plan, series, span, ups["name"], shaded, limits)
+    return charts
+
+
+async def _draw_series(
+    site: Site, ups: str, plans: Sequence[SeriesChart], span: TimeRange
+) -> list[LineChart | SlowChart]:
+    """Charts of the variables of a UPS that are kept as series."""
+    if not plans:
+        return []
+    found = await read_histories(site, ups, [name for plan in plans for name in plan.lines], span)
+    charts: list[LineChart | SlowChart] = []
+    for plan in plans:
+        if slow := [name for name in plan.lines if found[name] is None]:
+            charts.append(SlowChart(plan.title, _table_address(slow[0], ups, span)))
+            continue
+        series = [ChartSeries(label, (found[name] or {}).get(ups, [])) for name, label in plan.lines.items()]
+        charts += _draw(site, ChartPlan(plan.title, plan.unit, plan.lines), series, span, ups)
     return charts
 
 
