@@ -107,8 +107,6 @@ async def side_by_side(datasette: Site, request: Request) -> Response:
     upses = [row for row in rows or [] if row["configured"]]
     choice = choose_upses(upses, {name: request.args[name] for name in request.args})
     shown = choice.shown
-    comparison = comparison_sql([(ups["id"], ups["name"]) for ups in shown])
-    compared = await select(datasette, comparison, COMPARE_ALL) if shown else []
     context = {
         "upses": None if rows is None else upses,
         "choice": choice,
@@ -118,7 +116,7 @@ async def side_by_side(datasette: Site, request: Request) -> Response:
         "facets": {name: count_values(upses, name) for name in FACETS} if len(upses) > MOST_AT_ONCE else {},
         "sorts": {name: words for name, (words, _) in SORTS.items()},
         "address": address_of("/ups", {**choice.kept, **span.params}),
-        "compared": compared and compared_as_shown(compared, datasette.config.variables),
+        "compared": await _compare(datasette, shown),
         "names": [row["name"] for row in shown],
         "charts": await _draw_compared(datasette, shown, span),
         "few": MOST_AT_ONCE,
@@ -126,6 +124,14 @@ async def side_by_side(datasette: Site, request: Request) -> Response:
         "ranges": RANGES,
     }
     return await page(datasette, request, "pages/ups.html", context)
+
+
+async def _compare(site: Site, upses: Sequence[Row]) -> list[Row] | None:
+    if not upses:
+        return []
+    comparison = comparison_sql([(ups["id"], ups["name"]) for ups in upses])
+    rows = await select(site, comparison, COMPARE_ALL)
+    return rows and compared_as_shown(rows, site.config.variables)
 
 
 async def _draw_compared(site: Site, upses: Sequence[Row], span: TimeRange) -> list[LineChart]:
