@@ -62,6 +62,12 @@ VARIABLES = {
 WATTS = {"rack@closet": 240.0, "desk@closet": 90.0, "garage": 172.0}
 
 
+HOURLY = (
+    *("ups", "hour_at", "samples", "covered_s", "on_battery_s", "trim_s", "boost_s", "wh", "watts_rule"),
+    *(f"{figure}_{part}" for figure in FIGURES for part in ("min", "avg", "max")),
+)
+
+
 class House:
     """Write history up to `now`: samples every `step` seconds over `days`, 10 s apart on battery."""
 
@@ -248,7 +254,8 @@ class House:
                 *parts,
             )
             self.connection.execute(
-                f"insert into ups_samples_hourly values ({', '.join('?' * len(row))})", row
+                f"insert into ups_samples_hourly ({', '.join(HOURLY)}) values ({', '.join('?' * len(row))})",
+                row,
             )
 
     def _event(self, number, event, start, end, detail="", figures=None, complete=1):
