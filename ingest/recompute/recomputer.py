@@ -8,7 +8,7 @@ from contextlib import closing
 from os import close
 from pathlib import Path
 
-from ingest.db.batches import BatchRunner, StoppedError, open_for_deleting
+from ingest.db.batches import BatchLimits, BatchRunner, StoppedError, open_for_deleting
 from ingest.db.locks import LockedError, lock_byte
 from ingest.db.time import LocalTime
 from ingest.recompute import store
@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 LOCK_OFFSET = (1 << 20) - 1  # byte of the lock file: one process at a time recomputes
 REST = 3.0  # the pause after a stretch, as a multiple of the time that it took
 RETRY_S = 60.0
+LIMITS = BatchLimits(most=500)
 STOP_TIMEOUT_S = 5.0
 
 
@@ -73,7 +74,7 @@ class Recomputer(threading.Thread):
                 close(descriptor)
 
     def _recompute_all(self, connection: sqlite3.Connection, left: list[store.PendingUps]) -> float | None:
-        runner = BatchRunner(connection, self._stop_event)
+        runner = BatchRunner(connection, self._stop_event, LIMITS)
         waits = []
         for ups in left:
             own = self._settings.get(ups.name, NO_SETTINGS)

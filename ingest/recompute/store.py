@@ -259,14 +259,16 @@ def mark_hour(connection: sqlite3.Connection, ups: int, hour_at: str, most_w: fl
     row = connection.execute(
         f"select {', '.join(names)} from ups_samples_hourly where ups = ? and hour_at = ?", (ups, hour_at)
     ).fetchone()
-    new: dict[str, object] = {"not_recomputed": 1}
+    connection.execute("insert or ignore into ups_hours_not_recomputed values (?, ?)", (ups, hour_at))
+    new: dict[str, object] = {}
     for number, name in enumerate(HOURLY_FIGURES):
         low, high = row[2 * number : 2 * number + 2]
         if low is not None and not is_possible(name, low, high, most_w):
             new |= dict.fromkeys((f"{column(name)}_{part}" for part in ("min", "avg", "max")), None)
             if name == "watts":
                 new |= {"wh": None, "watts_rule": None}
-    _update_hour(connection, ups, hour_at, new)
+    if new:
+        _update_hour(connection, ups, hour_at, new)
 
 
 def _update_hour(connection: sqlite3.Connection, ups: int, hour_at: str, new: dict[str, object]) -> None:

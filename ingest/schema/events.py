@@ -8,7 +8,7 @@ from ingest.schema.acknowledgements import (
     standing_text,
 )
 from ingest.schema.sql_fragments import NOW, seconds_between
-from ingest.schema.ups import event_words, figure
+from ingest.schema.ups import event_words, figure, with_origin
 
 EVENT_WORDS = {  # of what is no UPS; the names are ours
     "GATEWAY_LOST": "no contact",
@@ -21,7 +21,7 @@ _OTHER_WORDS = " ".join(f"when '{name}' then '{text}'" for name, text in EVENT_W
 
 # The present value while it is open, the worst one afterwards.
 DETAIL = f"""case when e.event = 'OVER' and e.ended_at is not null and {figure("extreme")} is not null
-    then 'load ' || {figure("extreme")} || ' % at worst' else e.detail end"""
+    then 'load ' || {figure("extreme")} || ' % at worst' else {with_origin("e.detail")} end"""
 _ACKNOWLEDGED = f"""case when e.ended_at is null and e.ups is not null then (
     select {acknowledged_text("a")} from acknowledgements a join (
       select u.name, e.event, {standing_text("e")} as text, {is_measured("e")} as measured,

@@ -375,6 +375,12 @@ def figure(name: str) -> str:
     return f"json_extract(e.figures, '$.{name}')"
 
 
+def with_origin(detail: str) -> str:
+    """SQL: the detail of an event, with a note where its figures are by the rules of an earlier version."""
+    return f"""case when {figure("not_recomputed")} then
+    coalesce(nullif({detail}, '') || '; ', '') || 'figures not recomputed' else {detail} end"""
+
+
 _OTHERS = f"""from events o indexed by events_event join ups v on v.id = o.ups
     where o.event = 'ONBATT' and o.ups <> e.ups
       and o.started_at between strftime('%Y-%m-%dT%H:%M:%fZ', e.started_at, '-{MAINS_OUTAGE_S} seconds')
@@ -400,7 +406,7 @@ select e.id, e.ups, u.name, e.started_at, e.ended_at,
     when (select count(*) from ups) > 1 then 'this UPS alone'
     else 'not known: there is no other UPS'
   end as cause,
-  e.detail, '/ups/' || u.name as href
+  {with_origin("e.detail")} as detail, '/ups/' || u.name as href
 from events e join ups u on u.id = e.ups
 where e.event = 'ONBATT'
 """

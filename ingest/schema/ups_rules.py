@@ -5,7 +5,11 @@ from sqlite_utils import Database
 from ingest.schema.sql_fragments import NOW, run_script
 
 UPS_RULES = f"""
-alter table ups_samples_hourly add column not_recomputed integer not null default 0;
+create table ups_hours_not_recomputed (
+  ups integer not null references ups(id),
+  hour_at text not null,
+  primary key (ups, hour_at)
+) without rowid;
 
 create table ups_refused (
   id integer primary key,

@@ -441,3 +441,29 @@ def test_recording_a_battery_change_needs_the_right(house):
         site.post("/telemetry/ups_battery_changed", data={"ups": "garage"}).status_code == 403
     )  # no token of the form
     assert site.rows("select count(*) from ups_battery_changes") == [(0,)]
+
+
+def test_what_is_not_recomputed_is_marked_where_it_is_shown(house):
+    """Its samples are gone, so it follows the rules of an earlier version."""
+    site = house()
+    pages = ("/energy", "/ups/rack@closet", "/events?tab=all")
+    assert not any("ot recomputed" in site.page(path) for path in pages)
+    write(
+        site,
+        "insert into ups_hours_not_recomputed select ups, min(hour_at) from ups_samples_hourly where ups = 1",
+    )
+    write(site, "update events set figures = json_set(figures, '$.not_recomputed', 1) where event = 'ONBATT'")
+    energy, ups, events = (" ".join(html.unescape(site.page(path)).split()) for path in pages)
+    assert "Not recomputed: 1 hour of a UPS until" in energy
+    assert (
+        "ups_hours_not_recomputed?ups=1" in ups
+        and "figures not recomputed" in ups
+        and "figures not recomputed" in events
+    )
+    assert "ups_hours_not" not in site.page("/ups/desk@closet")
+    details = site.get("/telemetry/outages.json?_shape=array").json()
+    assert {row["detail"] for row in details} == {"figures not recomputed"}
+    for path in pages:
+        for link in links(site.page(path)):
+            if "not_recomputed" in link:
+                assert site.get(link, headers=BROWSER).status_code == 200, link

@@ -22,6 +22,8 @@ RANGES = {  # per -> ranges offered, the first is the default
     "month": ("1 y", "2 y", "5 y"),
     "year": ("10 y", "5 y"),
 }
+NOT_RECOMPUTED = """select count(*) as hours, max(hour_at) as until_at from ups_hours_not_recomputed
+where hour_at >= :since and hour_at < :until"""
 TARIFFS = """select *, (valid_from is null or valid_from <= local_day(:now))
   and (valid_to is null or valid_to >= local_day(:now)) as in_force from tariffs order by id"""
 
@@ -53,6 +55,7 @@ async def energy(datasette: Site, request: Request) -> Response:
         "bars": _draw_periods(periods),
         "watts": sum(ups["watts"] for ups in measuring),
         "measuring": len(measuring),
+        "not_recomputed": await select(datasette, NOT_RECOMPUTED, span.utc_params),
         "tariffs": await select(datasette, TARIFFS, {"now": format_utc(span.until)}),
     }
     return await page(datasette, request, "pages/energy.html", context)

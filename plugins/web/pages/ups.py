@@ -100,6 +100,9 @@ COMPARED = (
 )
 
 
+NOT_RECOMPUTED = """select max(hour_at) as until_at from ups_hours_not_recomputed where ups = :ups"""
+
+
 async def side_by_side(datasette: Site, request: Request) -> Response:
     """GET /ups"""
     span = _read_range(datasette, request)
@@ -185,6 +188,7 @@ async def one(datasette: Site, request: Request) -> Response:
     health = await run_query(datasette, "battery_health", ups=name)
     context = found | {
         "ups": ups,
+        "not_recomputed": await select(datasette, NOT_RECOMPUTED, {"ups": ups["id"]}),
         "span": span,
         "ranges": RANGES,
         "variables_shown": show_variables(variables, settings),

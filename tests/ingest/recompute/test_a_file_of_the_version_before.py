@@ -40,7 +40,7 @@ from ingest.ups.store import UpsStore
 FILE = Path(__file__).parent / "before_field_rules.sql"
 ROOT = Path(__file__).parents[3]
 RACK, LAB, SHED, STUCK, NOMINAL = range(1, 6)
-TABLES = ("ups_samples", "ups_samples_hourly", "events", "ups_refused")
+TABLES = ("ups_samples", "ups_samples_hourly", "ups_hours_not_recomputed", "events", "ups_refused")
 RUN = """
 import sys
 from pathlib import Path
@@ -291,11 +291,11 @@ def test_the_figures_of_an_outage_are_those_that_can_be(done):
 
 
 def test_what_has_no_samples_any_more_is_marked(done):
-    names = ("not_recomputed", "battery_charge_max", "ups_load_avg", "watts_max", "wh", "input_voltage_min")
-    assert done.hour(RACK, at("08:00:00"), *names) == (1, None, None, None, None, 0.0)
+    names = ("battery_charge_max", "ups_load_avg", "watts_max", "wh", "input_voltage_min")
+    assert done.hour(RACK, at("08:00:00"), *names) == (None, None, None, None, 0.0)
     assert done.figures(RACK, at("08:20:00"))["not_recomputed"] == 1
     assert done.figures(RACK, at("08:20:00"))["wh"] == 15.0
-    assert done.rows("select count(*) from ups_samples_hourly where not_recomputed") == [(1,)]
+    assert done.rows("select * from ups_hours_not_recomputed") == [(RACK, at("08:00:00"))]
     assert done.rows("select sum(not_recomputed) from ups_recomputations") == [(1,)]
 
 
@@ -469,8 +469,9 @@ def test_samples_that_are_pruned_meanwhile_leave_a_mark(old):
     old.migrate().close_obsolete()
     old.change("delete from ups_samples where ups = ? and sampled_at < ?", LAB, at("10:20:00"))
     old.recompute()
-    names = ("not_recomputed", "ups_load_max", "wh", "ups_temperature_max", "input_voltage_max")
-    assert old.hour(LAB, at("10:00:00"), *names) == (1, None, None, None, 230.0)
+    names = ("ups_load_max", "wh", "ups_temperature_max", "input_voltage_max")
+    assert old.hour(LAB, at("10:00:00"), *names) == (None, None, None, 230.0)
+    assert (LAB, at("10:00:00")) in old.rows("select * from ups_hours_not_recomputed")
     assert old.one("select count(*) from ups_samples where ups = ? and battery_charge > 100", LAB) == 0
 
 
