@@ -334,6 +334,41 @@ def test_orders_are_looked_at_whoever_reads_the_server(check, monkeypatch):
         assert code == 0 and not [line for line in lines if "orders to" in line]
 
 
+def test_what_the_config_says_of_variables_is_listed(check, tmp_path):
+    text = """
+nut: [{name: a, port: 1, ups: [rack, desk]}]
+variables: {ups.vendorid: {hide: true}}
+ups:
+  rack@a:
+    variables:
+      battery.voltage: {scale: 0.15}
+      ups.id: {label: Box}
+      input.voltage: {from: input.L1-N.voltage}
+    record: [battery.voltage, "ambient.*"]
+  desk@a: {label: Desk}
+"""
+    lines = check(text)[1]
+    assert of(lines, "variables of all UPSes").endswith("left out of pages: ups.vendorid")
+    assert of(lines, "variables of rack@a").endswith(
+        "corrected: battery.voltage x 0.15, input.voltage from input.L1-N.voltage; named: ups.id is 'Box'; "
+        "series: battery.voltage, ambient.*"
+    )
+    assert not [line for line in lines if "variables of desk@a" in line]
+    path = next(tmp_path.rglob("config.yml")).parent / "data" / "telemetry.db"
+    migrate(path)
+    with closing(connect(path)) as connection:
+        connection.execute(
+            "insert into ups (id, name, driver, source, label) values (1, 'rack@a', 'nut', 'a', 'x')"
+        )
+        for name in ("battery.voltage", "ups.id", "input.L1.voltage"):
+            connection.execute("insert into ups_variables values (1, ?, '1', 1, 0, '')", (name,))
+    code, lines = check(text)
+    assert code == 1
+    assert of(lines, "variables of rack@a").endswith(
+        "the UPS has no input.L1-N.voltage: did you mean 'input.L1.voltage'?"
+    )
+
+
 def test_a_site_that_is_another():
     def answer(connection):
         connection.recv(1000)
