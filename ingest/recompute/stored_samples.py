@@ -88,7 +88,7 @@ def _is_better(sample: StoredSample, figures: Figures, watts: float | None, rule
     before = sample.watts
     if before is None or not _can_stand(before, sample.watts_rule or "", figures):
         return before != watts
-    if watts is None or rule is None:
+    if watts is None or rule is None or (sample.watts_rule or "").startswith(MEASURED):
         return False
     if rule != sample.watts_rule:
         return True

@@ -100,6 +100,13 @@ def test_a_figure_that_can_be_stays(name, value):
         (sample(2000.0, "measured", ups_realpower=2000.0), W900, {}, (180.0, "load x nominal W")),
         (sample(1000.0, "measured", ups_realpower=1000.0), W900, {}, (1000.0, "measured")),
         (sample(213.0, "measured", ups_realpower=213.0), {}, {}, (213.0, "measured")),
+        # an import by the present version, of a file with other sources
+        (
+            sample(213.0, "measured (output.realpower)", ups_realpower=213.0),
+            W900,
+            {},
+            (213.0, "measured (output.realpower)"),
+        ),
     ],
 )
 def test_watts(before, constants, own, now):
