@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from ingest.config.model import Config, NutServerSettings, UpsSettings
+from ingest.config.model import Config, NutServerSettings, Retention, UpsSettings
 from ingest.db.connection import connect
+from ingest.maintenance.prune import prune
+from ingest.maintenance.retention import plan
 from ingest.schema.migrate import migrate
+from ingest.transfer.export_job import run_export
 from ingest.ups.corrections import VariableSettings
 from ingest.ups.records import Poll
 from ingest.ups.series import SERIES_S, is_kept_anyway
@@ -189,3 +192,22 @@ def test_what_the_device_says_of_its_battery_is_kept_as_the_age(connection):
         "insert into ups_battery_changes (ups, changed_at) values (1, '2024-01-02T00:00:00.000Z')"
     )
     assert connection.execute(sql).fetchone() == ("2024-01-02T00:00:00.000Z", "entered")
+
+
+def test_old_rows_are_pruned_with_the_samples_and_hours_stay(connection, tmp_path):
+    store = store_of(connection, house(["outlet.1.realpower"]))
+    for days in (400, 370, 1):
+        commit(store, connection, poll(-days * 86_400, {"outlet.1.realpower": str(days)}))
+    prune(tmp_path / "t.db", lambda db: plan(db, Retention(), START), "test")
+    assert series(connection) == [("outlet.1.realpower", 1)]
+    assert len(series(connection, "ups_figures_hourly")) == 3
+
+
+def test_rows_and_hours_are_exported(connection, tmp_path):
+    pytest.importorskip("duckdb")
+    store = store_of(connection, house(["outlet.1.realpower"]))
+    commit(store, connection, poll(0, {"outlet.1.realpower": "10"}))
+    folder = tmp_path / "out"
+    run_export(replace(HOUSE, database=tmp_path / "t.db"), folder)
+    written = {path.relative_to(folder).parts[0] for path in folder.rglob("*.parquet")}
+    assert {"table=ups_figures", "table=ups_figures_hourly"} <= written
