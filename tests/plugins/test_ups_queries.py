@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+import re
 import time
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -367,15 +368,18 @@ def test_now_never_scans_history(power):
         for table in ("ups_samples", "ups_samples_hourly", "ups_variable_changes"):
             assert not [step for step in plan if step.startswith(f"SCAN {table}")], plan
     plan = [row[3] for row in site.rows("explain query plan select * from ups_overview")]
-    assert {step for step in plan if step.startswith("SCAN")} <= {
+    scans = {re.sub(r"\d+", "N", step) for step in plan if step.startswith("SCAN")}
+    assert scans <= {
         "SCAN ups",
+        "SCAN u",  # as are the conditions of each
+        "SCAN c",
+        "SCAN w",
         "SCAN CONSTANT ROW",
         "SCAN split",
         "SCAN s",
         "SCAN k LEFT-JOIN",
-        "SCAN (subquery-5)",
-        "SCAN (subquery-8)",
-        f"SCAN {len(STATUS)} CONSTANT ROWS",
+        "SCAN (subquery-N)",
+        "SCAN N CONSTANT ROWS",
     }, plan
     plan = [row[3] for row in site.rows("explain query plan select * from outages")]
     assert not {"SCAN e", "SCAN o"} & set(plan), plan

@@ -13,8 +13,9 @@ from datasette import Request, Response
 
 from ingest.db.time import parse_utc
 from plugins.web.canned import run_query
+from plugins.web.endpoint import Json
 from plugins.web.pages.nodes import count_values
-from plugins.web.pages.ups_choice import FACETS, SORTS, choose_upses
+from plugins.web.pages.ups_choice import FACETS, SORTS, UpsChoice, choose_upses
 from plugins.web.pages.ups_order_forms import order_forms
 from plugins.web.pages.ups_outlets import outlets
 from plugins.web.pages.ups_series import SeriesChart, plan_series, series_names
@@ -112,17 +113,11 @@ async def side_by_side(datasette: Site, request: Request) -> Response:
     shown = choice.shown
     context = {
         "upses": None if rows is None else upses,
-        "choice": choice,
-        "shown": shown,
+        **_describe_choice(choice, upses, span),
         "gone": [row for row in rows or [] if not row["configured"]],
-        "worst": shown if "sort" in choice.kept else sorted(shown, key=SORTS["state"][1]),
-        "facets": {name: count_values(upses, name) for name in FACETS} if len(upses) > MOST_AT_ONCE else {},
-        "sorts": {name: words for name, (words, _) in SORTS.items()},
-        "address": address_of("/ups", {**choice.kept, **span.params}),
         "compared": await _compare(datasette, shown),
         "names": [row["name"] for row in shown],
         "charts": await _draw_compared(datasette, shown, span),
-        "few": MOST_AT_ONCE,
         "span": span,
         "ranges": RANGES,
     }
@@ -135,6 +130,19 @@ async def _compare(site: Site, upses: Sequence[Row]) -> list[Row] | None:
     comparison = comparison_sql([(ups["id"], ups["name"]) for ups in upses])
     rows = await select(site, comparison, COMPARE_ALL)
     return rows and compared_as_shown(rows, site.config.variables)
+
+
+def _describe_choice(choice: UpsChoice, upses: Sequence[Row], span: TimeRange) -> Json:
+    """What the page shows of the choice, and the addresses and forms for another one."""
+    return {
+        "choice": choice,
+        "shown": choice.shown,
+        "worst": choice.shown if "sort" in choice.kept else sorted(choice.shown, key=SORTS["state"][1]),
+        "few": MOST_AT_ONCE,
+        "facets": {name: count_values(upses, name) for name in FACETS} if len(upses) > MOST_AT_ONCE else {},
+        "sorts": {name: words for name, (words, _) in SORTS.items()},
+        "address": address_of("/ups", {**choice.kept, **span.params}),
+    }
 
 
 async def _draw_compared(site: Site, upses: Sequence[Row], span: TimeRange) -> list[LineChart]:
