@@ -21,6 +21,9 @@ FIGURES = (
     "watts",
     "ups_temperature",
 )
+HOURLY = "ups hour_at samples covered_s on_battery_s trim_s boost_s wh watts_rule".split() + [
+    f"{figure}_{part}" for figure in FIGURES for part in ("min", "avg", "max")
+]
 VARIABLES = {
     "rack@closet": {
         "ups.mfr": "EATON",
