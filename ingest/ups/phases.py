@@ -2,8 +2,8 @@
 
 A phase is lost when it has far less voltage than the others: the reference is the other phases, since the
 nominal voltage is that between two phases in 3 of the 17 devices with three phases of NUT's device dump
-library. All of them gone is an outage. Phases beyond `input.phases` are none: an ePDU with one phase reports
-two.
+library, none of which has lost one. All of them gone is an outage. Phases beyond `input.phases` are none: an
+ePDU with one phase reports two.
 """
 
 from collections.abc import Iterable

@@ -2,7 +2,8 @@
 
 What the config lists under `record:` is kept with every full poll. Phases, outlets and probes for the
 surroundings are kept without being asked for, every SERIES_S seconds: with every poll they would cost more
-than all samples, a PDU has up to 42 outlets. The hourly figures are those of every poll.
+than all samples, a PDU has up to 42 outlets. The hourly figures are those of every poll. 57 of the 719
+devices of NUT's device dump library have such series, 50 of them fewer than 20.
 """
 
 import re
