@@ -17,16 +17,16 @@ from ingest.ups.records import InstantCommand
 from ingest.ups.setting_values import same_value
 
 DRIVER_REFUSALS = {  # what GET TRACKING answers once the driver has answered upsd
-    "ERR UNKNOWN": "the driver of the UPS does not know it, or could not do it: its log says more",
-    "ERR INVALID-ARGUMENT": "the driver of the UPS does not take it so: its log says more",
-    "ERR FAILED": "the UPS did not do it: the log of its driver says more",
+    "ERR UNKNOWN": "the driver of the UPS does not know it, or could not do it: see its log",
+    "ERR INVALID-ARGUMENT": "the driver of the UPS rejects the argument: see its log",
+    "ERR FAILED": "the UPS did not do it: see the log of its driver",
 }
-TOOK_IT = "its driver accepted it"
+ACCEPTED = "its driver accepted it"
 
 
 @dataclass(frozen=True)
 class SentOrder:
-    """An order that upsd took.
+    """An order that upsd accepted.
 
     `tracking` is the id to ask with, '' while the variable is read back. `driver` is what is known of the
     driver's answer, as text, `waited` how long the value was read back. Times in seconds: `at` unix, the
@@ -110,7 +110,7 @@ class OrderOutcomes:
             if order.variable is not None:
                 self._queue.wake.set()
                 until = now + self._read_back_s
-                return replace(sent, tracking="", until=until, driver=TOOK_IT, waited=self._waited)
+                return replace(sent, tracking="", until=until, driver=ACCEPTED, waited=self._waited)
             self.record(order, sent.at, sent.monotonic)
             self._queue.end(order, "done")
             return None

@@ -136,7 +136,7 @@ def test_a_battery_test_of_some_seconds_and_the_warning_of_a_long_one(demo, sign
     page.run(f"document.querySelector('{field}').value = '600'")
     page.press(button)
     page.until("!!document.querySelector('#danger')")
-    assert "the battery is run down" in page.run("document.querySelector('#danger').innerText")
+    assert "the battery is discharged" in page.run("document.querySelector('#danger').innerText")
     page.go(f"{demo}/ups/rack@closet")
     page.until(f"!!document.querySelector('{button}:enabled')", 30)
     page.run(f"document.querySelector('{field}').value = '60'")

@@ -300,7 +300,7 @@ def test_the_page_has_a_field_for_the_seconds_of_a_command(site):
     asked = site.page(f"{COMMANDS}?ups=rack@closet&command=test.battery.start&value=60")
     assert "<h1>Start a battery test: 60 s?</h1>" in asked and "Warning" not in asked
     asked = site.page(f"{COMMANDS}?ups=rack@closet&command=test.battery.start&value=3600")
-    assert "Warning: the battery is run down" in asked
+    assert "Warning: the battery is discharged" in asked
     write(site, "insert into ups_orders (ups, command, value) values (1, 'test.battery.start', '60')")
     assert "Start a battery test: 60 s</a>" in site.page("/ups/rack@closet")
 
@@ -329,7 +329,7 @@ def test_an_ep20_is_reset_or_turned_off_only_with_confirmation_and_takes_no_valu
     for command in ("experimental.must.reset", "shutdown.return"):
         fields = {"ups": "garage", "command": command}
         response = site.post(COMMANDS, json=fields, headers=bearer())
-        assert response.status_code == 409 and "takes the power" in response.json()["errors"][0]
+        assert response.status_code == 409 and "cuts the power" in response.json()["errors"][0]
         valued = site.post(COMMANDS, json=fields | {"value": "30", "confirm": 1}, headers=bearer())
         assert valued.status_code == 400 and "of an EP20 takes no value" in valued.json()["errors"][0]
         assert site.post(COMMANDS, json=fields | {"confirm": 1}, headers=bearer()).status_code == 201

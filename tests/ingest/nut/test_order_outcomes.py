@@ -173,7 +173,7 @@ def test_success_without_effect_has_failed(lab, rack):
     lab.tell("rack", keeps={"battery.charge.low": "10"})
     end = rack.set("battery.charge.low", "20")
     assert end.state == "failed" and rack.updates[0].old == "10"
-    assert end.reason.startswith("the UPS still reports 10: its driver took it")
+    assert end.reason.startswith("the UPS still reports 10: its driver accepted it")
     assert "SET battery.charge.low 20" in lab.told("rack")
 
 
@@ -209,7 +209,7 @@ def test_a_driver_that_reports_the_new_value_late_is_waited_for(lab, rack):
 def test_a_driver_too_old_to_answer_is_read_back(lab, rack):
     lab.tell("rack", verdict="", keeps=None)
     end = rack.set("battery.charge.low", "33")
-    assert end.state == "failed" and "its driver says nothing of it for 1.5 s" in end.reason
+    assert end.state == "failed" and "its driver reports no result for 1.5 s" in end.reason
     lab.tell("rack", verdict="", keeps={"battery.charge.low": "34"})
     assert rack.set("battery.charge.low", "34", number=2).state == "done"
 
@@ -257,7 +257,7 @@ def test_a_command_goes_out_with_its_value(lab, rack):
     assert [item.command for item in rack.items][:2] == ["test.battery.start", "shutdown.return"]
 
 
-@pytest.mark.parametrize(("verdict", "words"), [("2", "does not take it so"), ("3", "did not do it")])
+@pytest.mark.parametrize(("verdict", "words"), [("2", "rejects the argument"), ("3", "did not do it")])
 def test_a_driver_that_does_not_take_the_value(lab, rack, verdict, words):
     lab.tell("rack", verdict=verdict)
     rack.order(command="test.battery.start", value="60")

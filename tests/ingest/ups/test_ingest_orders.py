@@ -191,7 +191,7 @@ def test_success_without_effect_has_failed_in_its_row_and_in_the_audit(lab, inge
     finally:
         lab.tell("rack", keeps=None)
     assert failed["state"] == "failed" and failed["old"] == "20"
-    assert failed["reason"].startswith("the UPS still reports 20: its driver took it")
+    assert failed["reason"].startswith("the UPS still reports 20: its driver accepted it")
     audit = ingest.rows("select detail, outcome from audit")
     assert audit == [{"detail": "battery.charge.low = 31", "outcome": f"failed: {failed['reason']}"}]
 
