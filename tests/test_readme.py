@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import time
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -74,12 +75,24 @@ def house(tmp_path_factory):
             )
             wait_for_node(url, 4, gateway)
             wait_for_node(url, 8, gateway)
+            open_alarm(folder / "telemetry.db")
             (folder / "build").mkdir()
             shutil.copy(ROOT / "static/sample.hex", folder / "build/sketch.hex")
             yield folder, url, gateway
         finally:
             process.terminate()
             process.wait(30)
+
+
+def open_alarm(database):
+    """An alarm of rack@closet that stands, once that UPS is stored."""
+    with closing(sqlite3.connect(database, timeout=30, isolation_level=None)) as connection:
+        wait_until(lambda: connection.execute("select 1 from ups where name = 'rack@closet'").fetchone())
+        connection.execute(
+            """insert into events (event, ups, started_at, detail)
+            select 'ALARM', id, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), 'UPS is in ECO Mode.' from ups
+            where name = 'rack@closet'"""
+        )
 
 
 def wait_for_node(url, node, gateway):

@@ -68,6 +68,19 @@ def read_sources(database: Path) -> dict[str, SourceStatus]:
     return found
 
 
+def read_attention(database: Path) -> list[str]:
+    """Lines about the UPSes, nodes and orders that need attention; the sources have lines of their own."""
+    if not database.exists():
+        return []
+    with closing(connect(database, readonly=True)) as connection:
+        if not connection.execute("select 1 from sqlite_master where name = 'attention'").fetchone():
+            return []
+        rows = connection.execute(
+            "select severity, subject, text from attention where href not like '/telemetry/ingest_status/%'"
+        ).fetchall()
+    return [f"{severity:8} {subject}: {text}" for severity, subject, text in rows]
+
+
 def is_read(database: Path, offset: int) -> bool:
     """True while an ingest holds the byte of the one reader of a source: a lock that dies with it."""
     return is_byte_locked(f"{database}.lock", offset)
@@ -92,7 +105,7 @@ def describe_source(source: SourceStatus) -> str:
 def run_status(config: Config) -> int:
     """Print what runs. Returns 0 when ingest runs (with no source configured: when the site does), else 1."""
     try:
-        sources = read_sources(config.database)
+        sources, attention = read_sources(config.database), read_attention(config.database)
     except sqlite3.Error as error:
         print(f"{config.database} cannot be read: {error}; `voltkeeper check` shows more")
         return 1
@@ -102,6 +115,8 @@ def run_status(config: Config) -> int:
     url = site_url(config.web.host, config.web.port)
     site_answers = answers(url)
     print(*_source_lines(kinds, sources, alive), sep="\n")
+    for line in attention:
+        print(line)
     print(f"site     {'answers' if site_answers else 'does not answer'} at {url}")
     print(f"database {config.database}{'' if config.database.exists() else ' (not made yet)'}")
     return 0 if alive or (not kinds and site_answers) else 1

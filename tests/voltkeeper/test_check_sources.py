@@ -71,6 +71,19 @@ def test_a_server_that_takes_no_user_is_right_and_reported(answer):
         assert (good, words) == (True, "rack is on mains")
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"ERR VAR-NOT-SUPPORTED\n", "rack: status not reported"),
+        (b'VAR rack ups.status "OB LB"\n', "rack is on battery, battery low (Critical)"),
+        (b'VAR rack ups.status "OL BYPASS"\n', "rack is on mains, on bypass, not protected (Warning)"),
+    ],
+)
+def test_the_state_of_a_ups_is_named_with_its_severity(answer, words):
+    with ScriptedUpsd({"GET VAR rack ups.status": answer}) as upsd:
+        assert probe_nut(NutServerSettings("a", port=upsd.port)) == (True, words)
+
+
 def test_an_address_that_a_nas_does_not_permit():
     with ScriptedUpsd({"LIST": b"ERR ACCESS-DENIED\n", "LIST UPS": b"ERR ACCESS-DENIED\n"}) as upsd:
         good, words = probe_nut(NutServerSettings("a", port=upsd.port))

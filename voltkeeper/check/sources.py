@@ -22,7 +22,8 @@ from ingest.mysensors.transport import explain
 from ingest.nut.client import NutClient
 from ingest.nut.errors import NutError
 from ingest.nut.reading import connect_for_reading, user_problem
-from ingest.ups.status import describe_status
+from ingest.severity import Severity
+from ingest.ups.status import NO_STATUS, describe_status, status_severity
 
 LINE = re.compile(rb"^\d{1,3};\d{1,3};[0-4];[01];\d{1,3};", re.MULTILINE)
 READY = re.compile(rb"^0;255;3;0;14;", re.MULTILINE)
@@ -157,11 +158,19 @@ def probe_nut(server: NutServerSettings, timing: ProbeTiming = TIMING) -> Findin
 
 def _status(client: NutClient, name: str) -> Finding:
     try:
-        return Finding(True, f"{name} is {describe_status(client.get_var(name, 'ups.status'))}")
+        return Finding(True, f"{name} is {_describe_status(client.get_var(name, 'ups.status'))}")
     except NutError as error:
         if not error.answered:
             raise
+        if error.outcome == "unsupported":
+            return Finding(True, f"{name}: {NO_STATUS}")
         return Finding(False, f"{name}: {error.message}")
+
+
+def _describe_status(status: str) -> str:
+    """The status as text, with its severity where it is not OK."""
+    severity = status_severity(status)
+    return describe_status(status) + ("" if severity is Severity.OK else f" ({severity})")
 
 
 def orders_of(server: NutServerSettings, settings: Mapping[str, UpsSettings]) -> dict[str, UpsSettings]:
@@ -259,5 +268,5 @@ def probe_must(device: MustSettings) -> Finding:
             variables = client.read_status()
     except MustError as error:
         return Finding(False, error.message)
-    status = describe_status(variables["ups.status"])
+    status = _describe_status(variables["ups.status"])
     return Finding(True, f"answers: {status}, {variables['battery.charge']} % charged")
