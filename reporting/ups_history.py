@@ -17,7 +17,10 @@ def points_by_ups(rows: Iterable[Row]) -> dict[str, list[Point]]:
 
 
 def divided(points: Sequence[Point], divisor: float) -> Sequence[Point]:
-    """The points in a unit that is `divisor` times as large."""
+    """The points in a unit that is `divisor` times as large, to a tenth of it."""
     if divisor == 1:
         return points
-    return [Point(one.at, one.mean / divisor, one.low / divisor, one.high / divisor) for one in points]
+    return [
+        Point(one.at, *(round(value / divisor, 1) for value in (one.mean, one.low, one.high)))
+        for one in points
+    ]

@@ -178,7 +178,7 @@ def test_a_battery_test_is_not_shown_as_an_outage(house):
     assert 'voltkeeper_ups_status{ups="garage",status="OB"} 1' in metrics
     body = site.get("/api/telemetry").json()
     assert (body["status"], body["alarms"]) == ("online", [])
-    assert rows(site, "outages_report") == [] and "there, battery test" in site.page("/ups/garage")
+    assert rows(site, "outages_report") == [] and "present, battery test" in site.page("/ups/garage")
 
 
 def test_the_present_text_of_an_alarm_is_shown_once(house):
