@@ -63,7 +63,8 @@ class EventMachine:
     `open_events` are those that a daemon before this one left open; they go on and are marked incomplete.
     `test` is what was last known of ups.test.result and ups.test.date. `discharging_is_outage` makes `OL
     DISCHRG` with the input below its transfer voltage an outage, for UPSes that never report OB. `voltage`
-    knows what is normal at the input, `input_source` is what was last known of that variable.
+    knows what is normal at the input, `input_source` and `last_status` are what was last known of those
+    variables.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class EventMachine:
         test: SelfTestReport = NO_REPORT,
         voltage: InputVoltage | None = None,
         input_source: str = "",
+        last_status: str = "",
     ) -> None:
         self.open = OpenEvents(open_events)
         self.voltage = voltage or InputVoltage(limits)
@@ -82,7 +84,7 @@ class EventMachine:
         self._limit_watcher = LimitWatcher(limits, self.voltage, self.open)
         self._ambient = AmbientWatcher(limits, self.open)
         self._source = SourceWatcher(input_source, self.open)
-        self._test = SelfTest(test)
+        self._test = SelfTest(test, bool(status_tokens(last_status) & TEST_WORDS) and "TEST" not in self.open)
         self._outage: OutageFigures | None = None
         self._unmeasured_test: OutageFigures | None = None  # a test that may turn out to be an outage
         self._mains_were_there = False  # at every measured sample of the last outage, and at one at least

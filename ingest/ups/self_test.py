@@ -68,13 +68,16 @@ NO_REPORT = SelfTestReport()
 
 
 class SelfTest:
-    """The self-tests of one UPS."""
+    """The self-tests of one UPS.
 
-    def __init__(self, report: SelfTestReport = NO_REPORT) -> None:
+    `is_stuck`: its status had the word of a test when it was last read, and that is no test in progress.
+    """
+
+    def __init__(self, report: SelfTestReport = NO_REPORT, is_stuck: bool = False) -> None:
         self._report = report  # the last values known
         self._ordered: float | None = None  # monotonic seconds, as the next one
         self._since: float | None = None  # a test is shown since
-        self._is_stuck = False
+        self._is_stuck = is_stuck
 
     @property
     def is_running(self) -> bool:
@@ -103,6 +106,8 @@ class SelfTest:
         report = self._report
         changed = report.differs_from(before)
         if tokens & TEST_WORDS or report.is_running:
+            if self._is_stuck and report.is_running and changed:
+                self._since, self._is_stuck = None, False  # a test at last
             return self._go_on(report.is_running, monotonic, is_open, on_mains)
         self._since, self._is_stuck = None, False
         if is_open:

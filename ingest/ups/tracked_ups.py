@@ -131,6 +131,7 @@ class TrackedUps:
             SelfTestReport(result, date),
             InputVoltage(self.own.limits, nominal if isinstance(nominal, float) else None),
             held.get("input.source", ("", False))[0],
+            str(self.columns["status"] or ""),
         )
 
     def resume(

@@ -75,6 +75,16 @@ def test_the_word_test_that_stays_on_mains_is_no_test_without_end():
     assert names(ups) == ["TEST", "TEST"]
 
 
+def test_the_word_test_that_stayed_is_no_test_after_a_restart_either():
+    ups = Scenario(EventMachine(last_status="OL TEST"), ups_test_result="Done and passed", **MEASURED)
+    run(ups, "OL TEST", 120, 10)
+    assert names(ups) == []
+    run(ups, "OL TEST", 60, 10, ups_test_result="In progress").full("OL TEST", ups_test_result="Ok")
+    assert names(ups) == ["TEST"]
+    run(ups.full("OL"), "OL TEST", 30, 10)
+    assert names(ups) == ["TEST", "TEST"]
+
+
 @pytest.mark.parametrize("result", ["In progress", "in progress", "TestInProgress", "Test in progress", "IP"])
 @pytest.mark.parametrize("after", ["Done and passed", "Done and failed", "Ok"])
 def test_time_on_battery_that_is_reported_as_a_test_is_one(result, after):
