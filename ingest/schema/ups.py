@@ -460,7 +460,7 @@ ATTENTION = f"""
       select 1 from ups_overview o where o.source = readers.source and o.state in ('Stale', 'No data')))
 union all
   select case state when 'Critical' then 1 when 'Stale' then 3 when 'Warning' then 2 else 5 end,
-    case state when 'No data' then 'Warning' else state end, 'UPS ' || o.label,
+    case state when 'No data' then '{FINDING}' else state end, 'UPS ' || o.label,
     reason || case when battery_runtime is not null and on_battery_since is not null
       then ' · ' || {duration_sql("battery_runtime")} || ' left' else '' end,
     since_at, href
