@@ -279,7 +279,12 @@ def test_configuration_examples_load(tmp_path, monkeypatch):
     (encrypted,) = [block for block in blocks if "tls:" in block]
     path.write_text(encrypted)
     assert load_config(path).nut[0].tls.ca == tmp_path / "certs/nas.crt"
-    path.write_text("".join(block for block in blocks if block not in (orders, encrypted)))
+    (corrected,) = [block for block in blocks if "record:" in block]
+    path.write_text("nut: [{name: closet, host: 127.0.0.1}]\n" + corrected)
+    config = load_config(path)
+    assert config.variables_of("rack@closet")["battery.voltage"].scale == 0.15
+    assert config.ups["rack@closet"].record and config.variables["ups.vendorid"].hide
+    path.write_text("".join(block for block in blocks if block not in (orders, encrypted, corrected)))
     config = load_config(path)
     assert [gateway.name for gateway in config.gateways] == ["main", "shed"]
     assert config.access.people[0].may and config.access.tokens[0].may
