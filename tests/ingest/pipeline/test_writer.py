@@ -89,7 +89,7 @@ def test_a_batch_is_committed_once_within_commit_s(deck):
     for item in range(100):
         writer.put(tape, item)
     deck.until(100)
-    assert tape.written_at - began >= 0.3
+    assert tape.written_at - began > 0.29  # clocks of two threads
     assert tape.writes == 1
     assert writer.backlog == 0
 
