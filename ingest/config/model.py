@@ -125,7 +125,7 @@ class Config:
             )
 
     def variables_of(self, ups: str) -> dict[str, VariableSettings]:
-        """Return what is said of single variables of a UPS: its own entries, else those for all."""
+        """Return the settings of single variables of a UPS: its entries, else those for all UPSes."""
         return merge(self.variables, self.ups.get(ups, NO_SETTINGS).variables)
 
     def _unknown_ups(self, name: str) -> str:

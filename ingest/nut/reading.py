@@ -75,7 +75,7 @@ def _begin(client: NutClient, register: Callable[[NutClient], object]) -> str:
 def user_problem(error: NutError, server: str, user: str) -> str:
     """Return what it means that a server refuses a user and can be read all the same.
 
-    An error without an answer in it is a user who may do nothing.
+    An error without an answer: the server took the user, who has no right there.
     """
     if error.outcome == "denied" and not error.raw:
         return (

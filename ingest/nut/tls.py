@@ -1,4 +1,4 @@
-"""TLS to a NUT server: the context that the config asks for, and what went wrong in words that help."""
+"""TLS to a NUT server: the context that the config asks for, and errors with reason and remedy."""
 
 import ssl
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from ingest.nut.errors import NutError
 from ingest.nut.settings import TlsSettings
 
 # Codes of OpenSSL (x509_vfy.h) -> what they mean here.
-EXPIRED, NOT_YET_VALID, REVOKED = 10, 9, 23
+EXPIRED, NOT_YET_VALID = 10, 9
 WRONG_NAME = (62, 64)  # host name, IP address
 UNKNOWN_ISSUER = (
     2,

@@ -13,7 +13,7 @@ from ingest.db.durations import duration_sql
 from ingest.schema.sql_fragments import DAY_AGO, NOW, age, months_since, run_script, seconds_between
 from ingest.severity import CRITICAL_RUNTIME_S, EVENT_SEVERITY, FINDING, RANK, Severity
 from ingest.ups.event_text import EVENT_WORDS
-from ingest.ups.status import CONTRADICTION, NO_MAINS, NO_STATUS, STATUS
+from ingest.ups.status import CONTRADICTION, LOW_WORDS, NO_MAINS, NO_STATUS, STATUS
 
 PATIENCE_S = 90  # failed polls older than this make a UPS stale, whatever its events are
 LONGEST_S = 7500  # twice the longest poll_s: no UPS is asked less often
@@ -306,7 +306,7 @@ select id, name, label,
     when heard_at is null then 'No data'
     when lost then 'Stale'
     when worst = {RANK[Severity.CRITICAL]} or low_battery
-      or ({_ON_BATTERY} and ({has_any_status(("LB", "DEPLETED"))} or battery_runtime < {CRITICAL_RUNTIME_S}))
+      or ({_ON_BATTERY} and ({has_any_status(sorted(LOW_WORDS))} or battery_runtime < {CRITICAL_RUNTIME_S}))
       then '{EVENT_SEVERITY["LOWBATT"]}'
     when worst is not null or {_ON_BATTERY} then '{EVENT_SEVERITY["ONBATT"]}'
     else '{Severity.OK}'

@@ -19,5 +19,5 @@ alter table ups add column clients_at text;
 
 
 def ups_clients(db: Database) -> None:
-    """Create the table of programs that are logged in to a UPS, and the time when its server last told."""
+    """Create the table of programs that are logged in to a UPS, and when its server was last asked."""
     run_script(db, UPS_CLIENTS)

@@ -35,18 +35,20 @@ FILE_ENDS = "the file ends before it does"
 NO_SAMPLES = "no samples from then on"
 RECORDED_HERE = "recorded here from then on"
 BY_VOLTAGE = "by the voltages: the file has no status"
-TOLD_INTERVALS = 2  # what a file tells may be this many intervals away from what its samples show
+SLACK_INTERVALS = 2  # what a file tells may be this many intervals away from what its samples show
 UPDATE = "update events set event = ?, ended_at = ?, complete = ?, detail = ?, figures = ? where id = ?"
 
 
 class DerivedEvents:
     """The samples of one UPS of a file, in order of time, through the event machine.
 
-    `told`: the events that the file has itself. `settings`: what the config says of the UPS.
+    `file_events`: the events that the file has itself. `settings`: the UPS's entry in the config.
     """
 
-    def __init__(self, settings: UpsSettings, interval_s: float, told: Sequence[EventSpan] = ()) -> None:
-        self._settings, self._interval_s, self._told = settings, interval_s, told
+    def __init__(
+        self, settings: UpsSettings, interval_s: float, file_events: Sequence[EventSpan] = ()
+    ) -> None:
+        self._settings, self._interval_s, self._file_events = settings, interval_s, file_events
         self.voltage = InputVoltage(settings.limits)
         self._machine = self._make_machine()
         self._last: float | None = None
@@ -98,22 +100,22 @@ class DerivedEvents:
 
     def found(self) -> list[tuple[Event, set[str]]]:
         """The events to be stored, in order of time, each with every name that it has had."""
-        events = [event for event in self._names if event in self._new and not self._is_told(event)]
+        events = [event for event in self._names if event in self._new and not self._is_in_file(event)]
         return [(event, self._names[event]) for event in sorted(events, key=lambda event: event.started)]
 
-    def _is_told(self, event: Event) -> bool:
-        """Whether the file tells the event itself. A test that it tells as an outage is marked as such."""
-        slack = TOLD_INTERVALS * self._interval_s
+    def _is_in_file(self, event: Event) -> bool:
+        """Whether the file has the event itself. A test that it has as an outage is marked as such."""
+        slack = SLACK_INTERVALS * self._interval_s
         start, end = event.started - slack, (event.ended or event.started) + slack
-        told = {
+        kinds = {
             span.event
-            for span in self._told
+            for span in self._file_events
             if parse_utc(span.started_at) <= end
             and (span.ended_at is None or parse_utc(span.ended_at) >= start)
         }
-        if event.event == "TEST" and "ONBATT" in told and not self._has_outage(event):
+        if event.event == "TEST" and "ONBATT" in kinds and not self._has_outage(event):
             event.figures[RECLASSIFIED] = 1
-        return event.event in told
+        return event.event in kinds
 
     def _has_outage(self, test: Event) -> bool:
         """Whether there was an outage during a test."""

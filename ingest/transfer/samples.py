@@ -45,7 +45,7 @@ test_verdict = case when :last >= coalesce(last_sample_at, '') then :verdict els
 where id = :id"""
 INSERT_ODDITY = """insert into oddities (at, ups, variable, reason) values (?, ?, ?, ?)
 on conflict (ups, variable) where ups is not null do nothing"""
-NOTHING_TOLD: Mapping[str, Sequence[EventSpan]] = {}
+NO_FILE_EVENTS: Mapping[str, Sequence[EventSpan]] = {}
 
 
 @dataclass
@@ -87,7 +87,7 @@ class _Ups:
 class Samples(ImportSink):
     """Sink of an import for samples. `intervals`: the usual seconds between two of each UPS of the file.
 
-    `told`: the events of each UPS that the file has itself. `made`: how many its samples gave besides.
+    `file_events`: the events of each UPS that the file has itself. `made`: how many its samples gave besides.
 
     Of samples nothing but the last one is kept between two commits: an hour is read from the file when it is
     added to, inside the transaction, so that an import that was killed ends with the same figures as one that
@@ -101,9 +101,9 @@ class Samples(ImportSink):
         self,
         options: ImportOptions,
         intervals: Mapping[str, float],
-        told: Mapping[str, Sequence[EventSpan]] = NOTHING_TOLD,
+        file_events: Mapping[str, Sequence[EventSpan]] = NO_FILE_EVENTS,
     ) -> None:
-        self._options, self._intervals, self._told = options, intervals, told
+        self._options, self._intervals, self._file_events = options, intervals, file_events
         self.made = 0
         clock = LocalTime(options.site_timezone)
         self._hour_at: Callable[[float], str] = lambda at: clock.day_and_hour(at)[1]
@@ -156,7 +156,7 @@ class Samples(ImportSink):
         (ours,) = self._connection.execute("select name from ups where id = ?", (number,)).fetchone()
         own = self._options.settings.get(ours, NO_SETTINGS)
         own = replace(own, variables=merge(self._options.variables, own.variables))
-        events = DerivedEvents(own, interval_s, self._told.get(name, ()))
+        events = DerivedEvents(own, interval_s, self._file_events.get(name, ()))
         ups = _Ups(number, EnergyMeter(self._hour_at), interval_s, recorded, own, events)
         self._upses[name] = ups
         if self.resumed:

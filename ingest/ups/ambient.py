@@ -98,12 +98,12 @@ class AmbientWatcher:
         names = [name for name in figures if SENSOR.fullmatch(name)]
         if not names:
             return
-        told = alarm.lower()
+        text = alarm.lower()
         crossings = [
             crossing
             for name in names
             for crossing in self._crossings(name, figures)
-            if name.rpartition(".")[2] not in told
+            if name.rpartition(".")[2] not in text
         ]
         worst = dict(self._open.figures_of("AMBIENT").get("worst", {}))
         for one in crossings:

@@ -52,7 +52,7 @@ class StoredSpans:
         self._spans[span.ups, span.event].append((span.started_at, span.ended_at or NO_END))
 
     def add_reclassified(self, connection: Connection) -> None:
-        """Add the self-tests that a file told as outages, as spans of the kind RECLASSIFIED."""
+        """Add the self-tests that a file has as outages, as spans of the kind RECLASSIFIED."""
         for ups, started_at, ended_at in connection.execute(
             f"""select ups, started_at, ended_at from events
             where ups is not null and event = 'TEST' and json_extract(figures, '$.{RECLASSIFIED}')"""

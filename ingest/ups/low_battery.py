@@ -6,11 +6,13 @@ NUT compares strictly below, too.
 """
 
 from ingest.ups.records import Figures
+from ingest.ups.status import LOW_WORDS
 
-LOW_WORDS = frozenset(("LB", "DEPLETED"))
-LIMITS = (("battery.charge", "battery.charge.low"), ("battery.runtime", "battery.runtime.low"))
-MAX_CHARGE_LIMIT = 95.0  # %: a limit above it would make every discharge low
-MAX_RUNTIME_LIMIT_S = 3600.0
+# Variable, its limit, and the highest limit that is believed: one above 95 % would make every discharge low.
+LIMITS = (
+    ("battery.charge", "battery.charge.low", 95.0),
+    ("battery.runtime", "battery.runtime.low", 3600.0),
+)
 
 
 def is_battery_low(tokens: frozenset[str], figures: Figures) -> bool:
@@ -18,7 +20,7 @@ def is_battery_low(tokens: frozenset[str], figures: Figures) -> bool:
     it."""
     if tokens & LOW_WORDS:
         return True
-    for (variable, limit), highest in zip(LIMITS, (MAX_CHARGE_LIMIT, MAX_RUNTIME_LIMIT_S), strict=True):
+    for variable, limit, highest in LIMITS:
         value, low = figures.get(variable), figures.get(limit)
         if value is not None and low is not None and 0 < low <= highest and value < low:
             return True

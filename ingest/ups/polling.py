@@ -16,8 +16,8 @@ from ingest.pipeline.source_health import Health
 from ingest.process.backoff import Backoff
 from ingest.ups.plausible import plausible_range
 from ingest.ups.records import Poll, UpsItem, Variables
-from ingest.ups.settings import UpsSettings
-from ingest.ups.status import WAIT, status_tokens
+from ingest.ups.settings import NO_SETTINGS, UpsSettings
+from ingest.ups.status import WAIT, is_discharging, status_tokens
 
 log = logging.getLogger(__name__)
 
@@ -223,9 +223,8 @@ class SourceReader(threading.Thread, ABC):
 
         Of NUT's 718 device dumps 26 say OB; 5 say OL DISCHRG without it, most of them full and on mains.
         """
-        tokens = status_tokens(status)
-        own = self._ups_settings.get(name)
-        return "OB" in tokens or ("DISCHRG" in tokens and own is not None and own.discharging_is_outage)
+        own = self._ups_settings.get(name, NO_SETTINGS)
+        return is_discharging(status_tokens(status), own.discharging_is_outage)
 
     def _poll_status(self, state: UpsPollState, before: str, now: float) -> None:
         """Ask for the status alone; one that has changed is given with all variables, as one poll."""

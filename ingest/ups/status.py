@@ -45,6 +45,7 @@ STATUS = {
     "WAIT": StatusWord("no data yet"),
 }
 WAIT = "WAIT"  # upsd has no data from the driver yet: nothing follows from it
+LOW_WORDS = frozenset(("LB", "DEPLETED"))
 TEST_WORDS = frozenset(("TEST", "TIP"))
 NO_STATUS = "status not reported"
 NO_MAINS = "whether on mains or battery is not reported"
@@ -87,7 +88,7 @@ def status_severity(text: str | None, is_test: bool = False) -> Severity:
     found = [
         STATUS[token].severity for token in tokens if token in STATUS and not (is_test and token == "OB")
     ]
-    if "OB" in tokens and "OL" not in tokens and not is_test and tokens & {"LB", "DEPLETED"}:
+    if "OB" in tokens and "OL" not in tokens and not is_test and tokens & LOW_WORDS:
         found.append(Severity.CRITICAL)
     if ("OL" in tokens) == ("OB" in tokens):
         found.append(Severity.WARNING)

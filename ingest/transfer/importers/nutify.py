@@ -106,7 +106,7 @@ class NutifySource(TableSource):
         for table in (OLD, NEW):
             if table in self._tables:
                 self._intervals = find_intervals(self._stream(table).items())
-                yield self._stream(table), Samples(self._options, self._intervals, self._told())
+                yield self._stream(table), Samples(self._options, self._intervals, self._file_events())
 
     def _stream(self, table: str) -> TableStream:
         held = self._tables[table]
@@ -167,14 +167,14 @@ class NutifySource(TableSource):
         )
         return [(row[0], self._name(row[1]), *row[2:]) for row in rows]
 
-    def _told(self) -> dict[str, list[EventSpan]]:
+    def _file_events(self) -> dict[str, list[EventSpan]]:
         """UPS -> the events that the file has of it."""
-        told: dict[str, list[EventSpan]] = {}
+        file_events: dict[str, list[EventSpan]] = {}
         for table in self._event_tables():
             rows, (timestamps, _) = self._event_rows(table), self._timestamps(table)
             for name, spans in read_spans(rows, timestamps).items():
-                told.setdefault(name, []).extend(spans)
-        return told
+                file_events.setdefault(name, []).extend(spans)
+        return file_events
 
 
 def _parse_variables(raw: str | None) -> dict[str, str]:
