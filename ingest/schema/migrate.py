@@ -28,6 +28,7 @@ for migration in (
     ups.ups_series,
     acknowledgements.acknowledgements,
     ups_rules.ups_rules,
+    ups.ups_charge_basis,
 ):
     migrations()(migration)
 

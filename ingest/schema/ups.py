@@ -250,6 +250,11 @@ def ups_series(db: Database) -> None:
     run_script(db, UPS_SERIES)
 
 
+def ups_charge_basis(db: Database) -> None:
+    """Create the column for what an estimated charge rests on."""
+    db.execute("alter table ups add column charge_basis text")
+
+
 def has_status(word: str, column: str = "status") -> str:
     """SQL: the word is among those of an `ups.status`."""
     return f"(' ' || {column} || ' ' like '% {word} %')"
@@ -330,7 +335,8 @@ select id, name, label,
     end as battery_changed_from,
   outcome, outcome_at, driver, source, location, configured, mfr, model, serial, firmware, power_nominal,
     power_factor,
-  first_seen_at, mains, mains_nominal, test_result, test_verdict, runtime_basis, acknowledged,
+  first_seen_at, mains, mains_nominal, test_result, test_verdict, runtime_basis, charge_basis,
+    acknowledged,
   '/ups/' || name as href
 from (
   select w.*,

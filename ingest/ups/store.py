@@ -193,7 +193,7 @@ class UpsStore:
         at, figures = format_utc(poll.at), measurement.figures
         watts, rule = measurement.watts, measurement.watts_rule
         if self._sources[ups.source].driver == "must":
-            ups.estimate_runtime(figures, watts)
+            ups.estimate_battery(figures, watts, measurement.counted.get("battery.charger.status", ""))
         ups.update_identity(variables, measurement.rating)
         ups.update_battery_date(measurement.counted, self._clock.day_and_hour(poll.at)[0])
         ups.columns["last_sample_at"] = at

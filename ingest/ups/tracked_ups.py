@@ -9,6 +9,7 @@ from typing import Any
 
 from ingest.db.time import parse_utc
 from ingest.ups.battery_date import DATES, battery_date
+from ingest.ups.battery_estimate import estimate_basis, estimate_charge, estimate_runtime
 from ingest.ups.battery_health import Discharge, parse_discharge
 from ingest.ups.energy import EnergyMeter
 from ingest.ups.event_machine import EventMachine
@@ -17,7 +18,6 @@ from ingest.ups.hourly import UpsHour
 from ingest.ups.limits import InputVoltage
 from ingest.ups.plausible import parse_value
 from ingest.ups.records import Event, Figures, PollRun, Variables
-from ingest.ups.runtime_estimate import estimate_basis, estimate_runtime
 from ingest.ups.self_test import SelfTestReport, test_verdict
 from ingest.ups.series import SeriesRecorder
 from ingest.ups.setting_values import Setting
@@ -42,6 +42,7 @@ COLUMNS = (
     "mains_nominal",
     "test_verdict",
     "runtime_basis",
+    "charge_basis",
     "battery_reported_at",
 )
 SELECT_DISCHARGES = """select e.started_at, e.complete, e.figures from events e join ups u on u.id = e.ups
@@ -165,14 +166,20 @@ class TrackedUps:
             for started_at, complete, figures in connection.execute(SELECT_DISCHARGES, (self.id,))
         ]
 
-    def estimate_runtime(self, figures: Figures, watts: float | None) -> None:
-        """Add the runtime of a UPS that reports none, and what the estimate rests on."""
-        if "battery.runtime" in figures:
-            return
-        seconds = estimate_runtime(self.discharges, figures.get("battery.charge"), watts)
-        if seconds is not None:
-            figures["battery.runtime"] = seconds
-        self.columns["runtime_basis"] = estimate_basis(self.discharges)
+    def estimate_battery(self, figures: Figures, watts: float | None, charger_status: str) -> None:
+        """Add charge and runtime of a UPS that reports none, and what the estimates rest on."""
+        basis = estimate_basis(self.discharges)
+        self.columns["charge_basis"] = "" if "battery.charge" in figures else basis
+        if "battery.charge" not in figures:
+            outage = self.machine.open.get("ONBATT")
+            charge = estimate_charge(self.discharges, outage.figures if outage else None, charger_status)
+            if charge is not None:
+                figures["battery.charge"] = charge
+        self.columns["runtime_basis"] = "" if "battery.runtime" in figures else basis
+        if "battery.runtime" not in figures:
+            runtime = estimate_runtime(self.discharges, figures.get("battery.charge"), watts)
+            if runtime is not None:
+                figures["battery.runtime"] = runtime
 
     def update_identity(self, variables: Variables, rating: Rating) -> None:
         """Take what a full poll shows of the device itself."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ingest.ups.battery_estimate import estimate_basis, estimate_charge, estimate_runtime
 from ingest.ups.battery_health import (
     NO_DISCHARGE,
     Discharge,
@@ -10,7 +11,6 @@ from ingest.ups.battery_health import (
     parse_discharge,
     scale_to_load,
 )
-from ingest.ups.runtime_estimate import estimate_basis, estimate_runtime
 
 GOOD = Discharge("2026-01-01T00:00:00.000Z", True, 1200.0, 600, 300.0, 100.0, 50.0, 2400.0, None)
 
@@ -113,3 +113,17 @@ def test_the_runtime_of_a_ups_that_reports_none_is_learned_from_its_own_discharg
     later = [discharge(600, 50), discharge(300, 50), discharge(330, 50), discharge(360, 50)]
     assert estimate_runtime(later, 100, 200) == 660  # the median of the latest three
     assert estimate_basis(later) == "estimated from 3 discharges of its own"
+
+
+def test_the_charge_of_a_ups_that_reports_none_is_learned_from_its_own_discharges():
+    to_low = Discharge("2026-01-01T00:00:00.000Z", True, 1200.0, 50, 200.0, to_low_s=1200.0)
+    assert estimate_charge([], None, "floating") is None
+    assert estimate_charge([to_low], None, "floating") == 100
+    assert estimate_charge([to_low], None, "charging") is None  # what was put back is not measured
+    outage = {"charge_start": 100.0, "seconds": 300.0, "watts_avg": 200.0}
+    assert estimate_charge([to_low], outage, "discharging") == 75
+    assert estimate_charge([to_low], outage | {"watts_avg": 400.0}, "") == round(100 - 25 * 2**1.15)
+    assert estimate_charge([to_low], outage | {"seconds": 5000.0}, "") == 0
+    assert estimate_charge([to_low], {"seconds": 300.0, "watts_avg": 200.0}, "") is None
+    assert estimate_charge([to_low], {"charge_start": 100.0, "seconds": 9.0}, "") is None
+    assert estimate_charge([discharge(60, 1)], outage, "") is None

@@ -352,3 +352,46 @@ def test_the_log_has_changes_at_info_and_samples_at_debug(connection, caplog):
     caplog.set_level("DEBUG")
     commit(store, connection, poll(520))
     assert any("230 V" in message for message in caplog.messages)
+
+
+def ep20(seconds, status="OL", charge="255", charger="floating"):
+    """A poll of an EP20 that reports an impossible charge and no runtime."""
+    volts = "230.0" if status == "OL" else "0.0"
+    variables = VARIABLES | {"battery.charge": charge, "battery.charger.status": charger}
+    variables |= {"ups.status": status, "input.voltage": volts}
+    return Poll("garage", START + seconds, seconds, 10.0, status=status, variables=variables)
+
+
+def estimates(connection):
+    overview = "select charge_basis, runtime_basis from ups_overview where name = 'garage'"
+    sample = "select battery_charge, battery_runtime from ups_samples order by id desc limit 1"
+    return rows(connection, overview)[0], rows(connection, sample)[0]
+
+
+def test_an_ep20_whose_charge_cannot_be_has_one_estimated_from_its_own_discharge(connection):
+    store = store_of(connection, HOUSE)
+    commit(store, connection, UpsFound("garage", "garage", "/dev/x", ""), ep20(0))
+    nothing = "not reported: no discharge to learn from yet"
+    assert estimates(connection) == ((nothing, nothing), (None, None))
+    on_battery = [ep20(10 * n, "OB DISCHRG", charger="discharging") for n in range(1, 40)]
+    low = [ep20(10 * n, "OB DISCHRG LB", charger="discharging") for n in range(40, 45)]
+    commit(store, connection, *on_battery, *low, ep20(450, charger="charging"))
+    one = "estimated from 1 discharge of its own"
+    assert estimates(connection) == ((one, one), (None, None))  # what was put back is not measured
+    commit(store, connection, ep20(460))
+    full_s = rows(connection, "select figures ->> '$.seconds_to_low' from events where event = 'ONBATT'")[0][
+        0
+    ]
+    assert estimates(connection) == ((one, one), (100, full_s))
+    commit(
+        store, connection, *(ep20(460 + 10 * n, "OB DISCHRG", charger="discharging") for n in range(1, 12))
+    )
+    (charge, runtime) = estimates(connection)[1]
+    assert charge == pytest.approx(100 - 100 * 100 / full_s, abs=1) and runtime == round(
+        full_s * charge / 100
+    )
+    store = store_of(connection, HOUSE)  # after a restart
+    commit(store, connection, ep20(580, "OB DISCHRG", charger="discharging"))
+    assert estimates(connection)[1][0] < charge
+    commit(store, connection, ep20(590, "OB DISCHRG", charge="40", charger="discharging"))
+    assert estimates(connection)[0][0] == "" and estimates(connection)[1][0] == 40
