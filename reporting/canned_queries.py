@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-import yaml
+from ingest.yaml_files import read_yaml
 
 METADATA = Path(__file__).parents[1] / "metadata.yml"
 DATABASE = "telemetry"
@@ -46,7 +46,7 @@ def parse_queries(queries: Mapping[str, Any]) -> dict[str, CannedQuery]:  # Any:
 
 def load_queries(path: Path = METADATA) -> dict[str, CannedQuery]:
     """The canned queries of a metadata file by name."""
-    metadata = yaml.safe_load(path.read_text(encoding="utf-8"))
+    metadata = read_yaml(path)
     return parse_queries(metadata["databases"][DATABASE]["queries"])
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypedDict
 
-import yaml
+from ingest.yaml_files import read_yaml
 
 FILE = Path(__file__).parents[1] / "variables.yml"
 _INDEX = re.compile(r"(?<=\.)\d+(?=\.)")
@@ -38,7 +38,7 @@ class Variable:
 
 @lru_cache(maxsize=1)
 def _file() -> _File:
-    content: _File = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    content: _File = read_yaml(FILE)
     return content
 
 

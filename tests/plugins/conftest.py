@@ -4,6 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
+from datasette import hookimpl
+from datasette.plugins import pm
+from jinja2 import BytecodeCache
 
 from ingest.config.model import Config, GatewaySettings
 from ingest.schema.migrate import migrate
@@ -12,6 +15,34 @@ from tests.chromium import BROWSER, Chromium
 from tests.plugins.served_site import Served
 from tests.plugins.site_helpers import ACCESS, SiteClient, fill
 from tests.plugins.ups_house import House, add_tariffs
+
+
+class CompiledTemplates(BytecodeCache):
+    """Keeps compiled templates in memory, so that each is compiled once and not by each site again."""
+
+    __name__ = "compiled_templates"  # by which Datasette lists a plugin
+
+    def __init__(self):
+        self._compiled = {}
+
+    def load_bytecode(self, bucket):
+        if (bucket.key, bucket.checksum) in self._compiled:
+            bucket.bytecode_from_string(self._compiled[bucket.key, bucket.checksum])
+
+    def dump_bytecode(self, bucket):
+        self._compiled[bucket.key, bucket.checksum] = bucket.bytecode_to_string()
+
+    @hookimpl
+    def prepare_jinja2_environment(self, env):
+        env.bytecode_cache = self
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_templates():
+    plugin = CompiledTemplates()
+    pm.register(plugin, "compiled_templates")
+    yield
+    pm.unregister(plugin)
 
 
 @pytest.fixture

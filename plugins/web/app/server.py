@@ -12,13 +12,13 @@ from pathlib import Path
 
 import click
 import uvicorn
-import yaml
 from datasette_auth_passwords.utils import ALGORITHM
 
 from ingest.config.model import Config, ConfigError
 from ingest.db.connection import checkpoint_wal
 from ingest.maintenance.scheduler import MaintenanceScheduler
 from ingest.schema.migrate import migrate
+from ingest.yaml_files import read_yaml
 from plugins.web.app.middleware import LAYERS
 from plugins.web.app.no_count import NoCountDatabase
 from plugins.web.app.secret import kept_secret
@@ -39,7 +39,7 @@ def build(config: Config) -> Site:
     _check_hashes(config)
     path = Path(config.database)
     migrate(path)
-    metadata = yaml.safe_load((ROOT / "metadata.yml").read_text(encoding="utf-8"))
+    metadata = read_yaml(ROOT / "metadata.yml")
     metadata["title"] = config.title
     settings = json.loads((ROOT / "settings.json").read_text(encoding="utf-8"))
     site = Site(
