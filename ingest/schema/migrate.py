@@ -8,7 +8,17 @@ from sqlite_utils import Database, Migrations
 
 from ingest.db.connection import connect, transaction
 from ingest.db.locks import lock_file
-from ingest.schema import acknowledgements, imports, maintenance, mysensors, ota, ups, ups_clients, ups_rules
+from ingest.schema import (
+    acknowledgements,
+    imports,
+    maintenance,
+    mysensors,
+    ota,
+    ups,
+    ups_clients,
+    ups_rules,
+    wanted,
+)
 from ingest.schema.overview import VIEWS
 
 # The name of the set and the names of the migrations, which are those of the functions, are keys in the table
@@ -29,6 +39,7 @@ for migration in (
     acknowledgements.acknowledgements,
     ups_rules.ups_rules,
     ups.ups_charge_basis,
+    wanted.wanted,
 ):
     migrations()(migration)
 

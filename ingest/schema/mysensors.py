@@ -375,6 +375,7 @@ select c.id, c.name, n.id as node, n.name as node_name, g.name as gateway, n.nod
   s.child_id,
   s.type_name as sensor_type, s.description, c.type_name as type, c.value, c.text, c.last_at,
   {age("c.last_at")} as age_s, c.readings, c.usual, c.first_at,
+  c.wanted, c.wanted_at, c.wanted_order, c.wanted_newer,
   '/nodes/' || g.name || '/' || n.node_id as href
 from channels c join sensors s on s.id = c.sensor join nodes n on n.id = c.node
   join gateways g on g.id = n.gateway
