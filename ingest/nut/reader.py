@@ -12,7 +12,7 @@ from ingest.nut.errors import NutError
 from ingest.nut.reading import connect_for_reading, user_problem
 from ingest.nut.settings import ServerSettings
 from ingest.pipeline.source_health import Health
-from ingest.ups.commands import COMMANDS
+from ingest.ups.commands import COMMANDS, NO_DESCRIPTION
 from ingest.ups.polling import FullAnswer, SourceError, SourceReader, UpsError
 from ingest.ups.records import Poll, UpsClients, UpsControls, UpsFound, UpsGone, UpsItem
 from ingest.ups.settings import UpsSettings
@@ -23,6 +23,7 @@ Parameters = ParamSpec("Parameters")
 Answer = TypeVar("Answer")
 
 DRIVER, DEVICE = ("driver",), ("stale",)
+NO_DESCRIPTIONS = ("Unavailable", NO_DESCRIPTION)  # upsd's texts for a UPS without desc in ups.conf
 ABOUT_ONE = ("stale", "driver", "unknown_ups", "unsupported", "denied", "error", "invalid")
 
 
@@ -139,7 +140,7 @@ class NutReader(SourceReader):
             if name not in self._found:
                 log.info("%s has the UPS %s", self.source, name)
             self._found[name] = description
-            shown = "" if description == "Unavailable" else description
+            shown = "" if description in NO_DESCRIPTIONS else description
             self._emit(UpsFound(name, self.source, address, shown))
         for name in [name for name in self._found if name not in listed]:
             if name not in self._missing:  # it has to be missing twice: upsd may be reading its files

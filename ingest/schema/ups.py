@@ -251,8 +251,10 @@ def ups_series(db: Database) -> None:
 
 
 def ups_charge_basis(db: Database) -> None:
-    """Create the column for what an estimated charge rests on."""
+    """Create the column for what an estimated charge rests on; a server's text for no description is no
+    label."""
     db.execute("alter table ups add column charge_basis text")
+    db.execute("update ups set label = name where label in ('Description unavailable', 'Unavailable')")
 
 
 def has_status(word: str, column: str = "status") -> str:

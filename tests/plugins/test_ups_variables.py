@@ -1,6 +1,7 @@
 """The page of a UPS: corrected and hidden variables, series, outlets and the battery's date."""
 
 import json
+import re
 import time
 
 import pytest
@@ -216,6 +217,11 @@ def test_outlets_on_the_page_with_their_listed_commands(house):
     assert (
         'value="outlet.1.load.off"' in card and 'value="outlet.1.load.on"' in card and "data-danger" in card
     )
+    assert re.search(r"2[34]\d\d(\.\d)?\sWh", card)
+    write(site, "delete from ups_samples_hourly where hour_at < strftime('%Y-%m-%dT%H', 'now')", ())
+    write(site, "update ups_samples_hourly set covered_s = 36", ())  # recording began half a minute ago
+    later = site.page("/ups/rack@closet").partition('id="outlets-title"')[2].partition("</section>")[0]
+    assert re.search(r"\b1\sWh", later) and "in 36 s" in later
     rest = text.partition('id="orders-title"')[2]
     assert 'value="outlet.1.load.off"' not in rest and 'value="beeper.toggle"' in rest
     assert 'value="outlet.9.load.on"' in rest  # there is no such outlet: its button stays with the others

@@ -8,17 +8,19 @@ from dataclasses import dataclass, field
 from plugins.web.pages.ups_variables import numbers_in
 from plugins.web.query import Row, select
 from plugins.web.site import Site
+from reporting.formatting import format_length
 
 _OUTLET = re.compile(r"outlet\.((?:group\.)?\d+)\.([a-z.]+)")
 _COMMAND = re.compile(r"outlet\.((?:group\.)?\d+)\.load\.(on|off|cycle)")
 SHOWN = ("name", "desc", "status", "switch", "realpower", "power", "current")
 STATES = {"closed": "on", "yes": "on", "1": "on", "open": "off", "no": "off", "0": "off"}
-# Wh of the last 24 hours by the hourly averages: the present hour counts for what has passed of it.
-ENERGY = """select j.value as variable, (
-    select sum(h.avg * min(1.0, (julianday('now') - julianday(h.hour_at)) * 24))
-    from ups_figures_hourly h where h.ups = :ups and h.variable = j.value
-      and h.hour_at >= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-1 day')) as wh
-from json_each(:names) j"""
+# Wh of the last 24 hours: the average of each hour for as long as the UPS was polled in it, and that time.
+ENERGY = """select j.value as variable, sum(h.avg * u.covered_s) / 3600 as wh, sum(u.covered_s) as covered_s
+from json_each(:names) j join ups_figures_hourly h on h.ups = :ups and h.variable = j.value
+  join ups_samples_hourly u on u.ups = h.ups and u.hour_at = h.hour_at
+where h.hour_at >= strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-1 day')
+group by j.value"""
+NEARLY_A_DAY_S = 23 * 3600  # the hour that began more than a day ago is left out
 
 
 @dataclass
@@ -96,6 +98,7 @@ async def outlets(
     if metered:
         rows = await select(site, ENERGY, {"ups": ups, "names": json.dumps(list(metered))})
         for row in rows or []:
-            if row["wh"] is not None:
-                metered[row["variable"]].energy = (round(row["wh"], 1), "in 24 h")
+            whole = row["covered_s"] >= NEARLY_A_DAY_S
+            period = "in 24 h" if whole else f"in {format_length(row['covered_s'])}"
+            metered[row["variable"]].energy = (round(row["wh"], 1), period)
     return found

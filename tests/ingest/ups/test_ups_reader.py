@@ -122,6 +122,16 @@ def test_which_programs_watch_a_ups_is_asked_with_the_controls(upsd, fault, told
     assert counted(upsd, "LIST CLIENT rack") == 1
 
 
+def test_a_ups_without_description_is_found_without_one():
+    """What upsd 2.8 and older ones list for a UPS without `desc` in ups.conf."""
+    texts = {"rack": "Description unavailable", "desk": "Unavailable", "attic": "Attic"}
+    upses = {name: DemoUps(text, lambda t: {"ups.status": "OL"}) for name, text in texts.items()}
+    with DemoUpsd(upses) as upsd, Reading(upsd) as reading:
+        until(reading.polls, lambda polls: len(polls) >= 3)
+    found = {item.ups: item.description for item in reading.items if isinstance(item, UpsFound)}
+    assert found == {"rack@closet": "", "desk@closet": "", "attic@closet": "Attic"}
+
+
 @pytest.mark.parametrize("fault", ["latin1", "bare", "crlf"])
 def test_odd_servers_are_read_all_the_same(upsd, fault):
     upsd.fail(fault)
