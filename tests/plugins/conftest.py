@@ -1,6 +1,7 @@
 """Sites over a database that the real parser filled."""
 
 import os
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,6 @@ from tests.plugins.ups_house import House, add_tariffs
 class CompiledTemplates(BytecodeCache):
     """Keeps compiled templates in memory, so that each is compiled once and not by each site again."""
 
-    __name__ = "compiled_templates"  # by which Datasette lists a plugin
-
     def __init__(self):
         self._compiled = {}
 
@@ -32,15 +31,24 @@ class CompiledTemplates(BytecodeCache):
     def dump_bytecode(self, bucket):
         self._compiled[bucket.key, bucket.checksum] = bucket.bytecode_to_string()
 
+
+class ShareTemplates:
+    """A plugin of Datasette: sites with the same base URL, which is compiled into links, share templates."""
+
+    __name__ = "share_templates"  # by which Datasette lists it
+
+    def __init__(self):
+        self._caches = defaultdict(CompiledTemplates)
+
     @hookimpl
-    def prepare_jinja2_environment(self, env):
-        env.bytecode_cache = self
+    def prepare_jinja2_environment(self, env, datasette):
+        env.bytecode_cache = self._caches[datasette.setting("base_url")]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def compiled_templates():
-    plugin = CompiledTemplates()
-    pm.register(plugin, "compiled_templates")
+def share_templates():
+    plugin = ShareTemplates()
+    pm.register(plugin, "share_templates")
     yield
     pm.unregister(plugin)
 
