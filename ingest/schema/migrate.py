@@ -10,6 +10,7 @@ from ingest.db.connection import connect, transaction
 from ingest.db.locks import lock_file
 from ingest.schema import (
     acknowledgements,
+    firmware_descriptions,
     imports,
     maintenance,
     mysensors,
@@ -40,6 +41,7 @@ for migration in (
     ups_rules.ups_rules,
     ups.ups_charge_basis,
     wanted.wanted,
+    firmware_descriptions.firmware_descriptions,
 ):
     migrations()(migration)
 

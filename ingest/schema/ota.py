@@ -117,7 +117,7 @@ RUNS = """f.type = w.type and f.version = w.version and f.crc = w.crc
 
 FIRMWARE_OVERVIEW = f"""
 select w.id, w.name, w.type, w.version, w.blocks, w.crc, printf('%04X', w.crc) as crc_hex, w.sha256,
-  w.filename, w.size,
+  w.filename, w.size, w.description,
   w.uploaded_at, w.uploaded_by,
   cast((select count(*) from node_firmware f where {RUNS}) as integer) as nodes,
   cast((select count(*) from ota_updates u where u.firmware = w.id and (u.state in ({MARKS}) or u.owed = 1))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from sqlite3 import Connection
-from typing import Any
+from typing import Any, ClassVar
 
 from ingest.mysensors.handlers import apply_sketch_version
 from ingest.mysensors.protocol import NODE_CHILD, Command, Presentation, parse_number, type_name
@@ -27,18 +27,28 @@ class PymysensorsSource(ImportSource):
 
     kind = "pymysensors"
     title = "pymysensors file"
-    looked_for = "pymysensors' mysensors.json: an object of nodes with sensor_id and children"
+    looked_for = (
+        "pymysensors' or Home Assistant's mysensors.json: an object of nodes with sensor_id and children"
+    )
+    keys: ClassVar[frozenset[str]] = frozenset({"sensor_id", "children"})  # that each node has
 
     def __init__(self, path: Path, options: ImportOptions) -> None:
-        self._nodes, self._options = _read(path), options
+        self._nodes, self._options = read_nodes(path), options
         self.target = options.gateway_target
 
     @classmethod
     def recognises(cls, path: Path, options: ImportOptions) -> bool:
         """True for an object of nodes."""
-        nodes = _read(path)
-        return bool(nodes) and all(
-            isinstance(node, dict) and {"sensor_id", "children"} <= node.keys() for node in nodes.values()
+        nodes = read_nodes(path)
+        return bool(nodes) and all(cls._is_node(node) for node in nodes.values())
+
+    @classmethod
+    def _is_node(cls, node: object) -> bool:
+        return (
+            isinstance(node, dict)
+            and cls.keys <= node.keys()
+            and isinstance(node["children"], dict)
+            and all(isinstance(child, dict) for child in node["children"].values())
         )
 
     def states(self) -> Iterable[StateImport]:
@@ -59,7 +69,7 @@ class PymysensorsSource(ImportSource):
 
     def _states(self, number: int, row: JsonObject, skipped: Counter[str]) -> Iterator[RowState]:
         node = NodeState(256 * self._options.gateway + number, self._options.gateway, number)
-        node.sketch_name, node.protocol_version = row.get("sketch_name"), row.get("protocol_version")
+        node.sketch_name, node.protocol_version = row.get("sketch_name") or None, row.get("protocol_version")
         if row.get("sketch_version"):
             apply_sketch_version(node, str(row["sketch_version"]), None)
         if row.get("battery_level"):
@@ -79,7 +89,7 @@ class PymysensorsSource(ImportSource):
             sensor.type, sensor.type_name = child["type"], type_name(Command.presentation, child["type"])
         sensor.description = child.get("description") or None
         yield sensor
-        for type, text in child.get("values", {}).items():
+        for type, text in (child.get("values") or {}).items():
             if not type.isdigit() or int(type) > 255 or text is None:
                 skipped["a value without a V_ type"] += 1
                 continue
@@ -89,7 +99,8 @@ class PymysensorsSource(ImportSource):
             yield channel
 
 
-def _read(path: Path) -> dict[str, JsonObject]:
+def read_nodes(path: Path) -> dict[str, JsonObject]:
+    """The object that a JSON file holds; empty for any other file."""
     with path.open("rb") as file, suppress(ValueError):
         if file.peek(1).startswith(b"{"):
             return dict(json.load(file))

@@ -4,13 +4,9 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable
 
-from ingest.db.connection import transaction
+from ingest.transfer.importers.firmware_rows import ListedFirmware, store_listed
 from ingest.transfer.importers.source import Saved
-from ota.image import Image, ImageError, parse_intel_hex
-
-INSERT = """insert into firmware
-(name, type, version, blocks, crc, sha256, filename, size, uploaded_at, uploaded_by)
-values (?, ?, ?, ?, ?, ?, ?, ?, coalesce(?, strftime('%Y-%m-%dT%H:%M:%fZ', 'now')), 'import')"""
+from ota.image import ImageError, parse_intel_hex
 
 
 def save_firmware(
@@ -26,26 +22,9 @@ def save_firmware(
         except ImageError as error:
             skipped[f"{type}/{version}: {error}"] += 1
             continue
-        with transaction(connection):
-            is_new = _insert(connection, type, version, filename or "unnamed.hex", image, at(uploaded))
-        stored += is_new
-        skipped["stored already under the same type and version"] += not is_new
-    return Saved(stored, +skipped)
-
-
-def _insert(
-    connection: sqlite3.Connection,
-    type: int,
-    version: int,
-    filename: str,
-    image: Image,
-    uploaded_at: str | None,
-) -> bool:
-    if connection.execute(
-        "select 1 from firmware where type = ? and version = ?", (type, version)
-    ).fetchone():
-        return False
-    facts = (image.blocks, image.crc, image.sha256, filename, image.size, uploaded_at)
-    number = connection.execute(INSERT, (f"{type}/{version}", type, version, *facts)).lastrowid
-    connection.execute("insert into firmware_images (firmware, data) values (?, ?)", (number, image.data))
-    return True
+        firmware = ListedFirmware(type, version, filename or "unnamed.hex", image, at(uploaded))
+        refusal = store_listed(connection, firmware)
+        stored += refusal is None
+        if refusal is not None:
+            skipped[refusal] += 1
+    return Saved(stored, skipped)
