@@ -260,9 +260,9 @@ def import_(
     """Import the history of another program.
 
     FILE is a MySensorsTracker database, a Nutify database, the log of an EP20 monitor, an upslog file,
-    pymysensors', Home Assistant's or aiomysensors' JSON, firmware_config.csv of MYSController or FHEM with its
-    HEX files beside it, or CSV whose header names columns of Voltkeeper. Importing again adds only what is new;
-    ingest may keep running.
+    pymysensors', Home Assistant's or aiomysensors' JSON, firmware_config.csv of MYSController or FHEM with
+    its HEX files beside it, or CSV whose header names columns of Voltkeeper. Importing again adds only what
+    is new; ingest may keep running.
     """
     from ingest.config.checks import is_timezone
     from ingest.transfer.import_job import import_file

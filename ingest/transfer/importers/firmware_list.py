@@ -41,7 +41,10 @@ class FirmwareListSource(ImportSource):
 
     kind = "firmware list"
     title = "list of firmware"
-    looked_for = "firmware_config.csv of MYSController or FHEM (Type,Name,Version,File,Comments), its HEX files beside it"
+    looked_for = (
+        "firmware_config.csv of MYSController or FHEM (Type,Name,Version,File,Comments), "
+        "its HEX files beside it"
+    )
 
     def __init__(self, path: Path, options: ImportOptions) -> None:
         self._path = path

@@ -30,7 +30,7 @@ def _pickle_hint(head: bytes) -> str:
         "the persistence file of pymysensors or Home Assistant as a Python pickle. Voltkeeper loads none, "
         "since loading one runs code that the file holds. Make JSON of your own file where pymysensors is "
         f'installed (pip install pymysensors), in its folder:\n  python3 -c "{TO_JSON}"\n'
-        "or set `persistence_file` of the gateway to a name that ends in .json and restart, so that the nodes "
+        "or set `persistence_file` of the gateway to a name that ends in .json and restart, so that nodes "
         "are written there as they present themselves. Then import mysensors.json."
     )
 
@@ -47,7 +47,7 @@ def _json_hint(path: Path, head: bytes) -> str | None:
         return None
     if isinstance(content.get("key"), str) and "data" in content:
         return (
-            f"Home Assistant's own storage ({content['key']}). What it knows of the network is in the gateway's "
-            "persistence file in its config folder, mysensors*.json: import that"
+            f"Home Assistant's own storage ({content['key']}). What it knows of the network is in the "
+            "gateway's persistence file in its config folder, mysensors*.json: import that"
         )
     return None
