@@ -1,4 +1,4 @@
-"""Writable canned queries, and orders to nodes."""
+"""Writable canned queries, settings, and orders to nodes."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from datasette import Request, Response, hookimpl
 from datasette.app import Datasette
 from starlette.types import Send
 
-from plugins.web.actions import node_orders
+from plugins.web.actions import node_orders, settings
 from plugins.web.actions.edits import post_edit
 from plugins.web.compat import query_page, written_queries
 from plugins.web.endpoint import BY_QUERY, Route, documented_route
@@ -16,7 +16,7 @@ from plugins.web.site import Site, site_of
 
 @hookimpl
 def register_routes(datasette: Datasette) -> Sequence[Route]:
-    """A route for each writable query, which takes its POST from Datasette; and the orders."""
+    """A route for each writable query, which takes its POST from Datasette; settings and orders."""
     site = site_of(datasette)
     if not site.has_config:
         return ()
@@ -26,7 +26,7 @@ def register_routes(datasette: Datasette) -> Sequence[Route]:
         if isinstance(query, dict) and query.get("write")
     )
     pattern = rf"^/(?P<database>{DATABASE})/(?P<table>{writable})(\.(?P<format>json))?$"
-    return (documented_route(pattern, edit, BY_QUERY), *node_orders.ROUTES)
+    return (documented_route(pattern, edit, BY_QUERY), *node_orders.ROUTES, *settings.ROUTES)
 
 
 async def edit(datasette: Site, request: Request, send: Send) -> Response:

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from ingest.config.loader import nearest
+from ingest.nearest import nearest
 
 Problems = Iterator[tuple[str, str]]
 

@@ -6,12 +6,11 @@ what types cannot express. Every error of a file is collected, each with its pla
 them all.
 """
 
-import difflib
 import math
 import os
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import MISSING, Field, field, fields, is_dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any, TypeVar
 import yaml
 
 from ingest.errors import VoltkeeperError
+from ingest.nearest import nearest
 
 UNLISTED = {"unlisted": True}  # metadata of a field that the program sets; it is no key of the file
 
@@ -40,13 +40,6 @@ def secret(**options: Value) -> Value:
 def keyed(key: str, **options: Value) -> Value:
     """A field whose key in the file is a word of Python, such as `from`."""
     return field(metadata={"key": key}, **options)
-
-
-def nearest(word: object, known: Iterable[str]) -> str:
-    """Return the known word that was probably meant, as a question; else all of them."""
-    lower = {str(one).lower(): one for one in known}
-    close = difflib.get_close_matches(str(word).lower(), lower, 1, 0.6)
-    return f"did you mean {lower[close[0]]!r}?" if close else f"known here: {', '.join(lower.values())}"
 
 
 class _Loader(yaml.SafeLoader):

@@ -13,13 +13,14 @@ from ingest.config.backup import Backup
 from ingest.config.checks import Problems, check_that, check_unique, is_timezone
 from ingest.config.energy import Tariff
 from ingest.config.gateways import GatewaySettings
-from ingest.config.loader import UNLISTED, ConfigError, SectionReader, nearest, parse_yaml
+from ingest.config.loader import UNLISTED, ConfigError, SectionReader, parse_yaml
 from ingest.config.log import Logging
 from ingest.config.must import MustSettings
 from ingest.config.nut import UPS_NAME, NutServerSettings
 from ingest.config.retention import Retention
 from ingest.config.web import Web
 from ingest.mysensors.settings import Answers
+from ingest.nearest import nearest
 from ingest.ups.commands import EP20_COMMANDS
 from ingest.ups.corrections import VariableSettings, check_variables, merge
 from ingest.ups.limits import Limits

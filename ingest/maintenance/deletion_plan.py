@@ -74,10 +74,19 @@ def sweeps(connection: sqlite3.Connection, kind: str, key: int | str) -> list[Sw
             ):  # not every other column has an index
                 where = f"node = {node} and {where}"
             found.append(Sweep(child, where, sweep.table == root))
+    found.append(Sweep("settings", _settings_of(kind, key)))
     if kind == "sensor":
         own = f"node = {node} and child_id = {key % 256}"
         found += [Sweep("messages", own, True, False), Sweep("node_daily", own)]
     return found[::-1]
+
+
+def _settings_of(kind: str, key: int) -> str:
+    """SQL: settings name what they are of as text."""
+    if kind == "sensor":
+        return f"subject = 'sensors/{key}'"
+    sensors = f"select 'sensors/' || id from sensors where node = {key}"
+    return f"(subject = 'nodes/{key}' or subject in ({sensors}))"
 
 
 def count(connection: sqlite3.Connection, kind: str, key: int | str) -> list[RowCount]:

@@ -15,6 +15,7 @@ from ingest.schema import (
     maintenance,
     mysensors,
     ota,
+    settings,
     ups,
     ups_clients,
     ups_rules,
@@ -42,6 +43,7 @@ for migration in (
     ups.ups_charge_basis,
     wanted.wanted,
     firmware_descriptions.firmware_descriptions,
+    settings.settings,
 ):
     migrations()(migration)
 

@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 import serial
 
-from ingest.config.loader import nearest
 from ingest.config.model import GatewaySettings, MustSettings, NutServerSettings, UpsSettings
 from ingest.must.client import MustClient
 from ingest.must.errors import MustError
 from ingest.mysensors.protocol import GATEWAY_NODE, NODE_CHILD, Command, Internal, format_line
 from ingest.mysensors.settings import GatewayTiming
 from ingest.mysensors.transport import explain
+from ingest.nearest import nearest
 from ingest.nut.client import NutClient
 from ingest.nut.errors import NutError
 from ingest.nut.reading import connect_for_reading, user_problem

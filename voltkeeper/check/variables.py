@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-from ingest.config.loader import nearest
 from ingest.config.model import Config
 from ingest.db.connection import connect
+from ingest.nearest import nearest
 from ingest.ups.corrections import VariableSettings
 from voltkeeper.check.sources import Finding
 

@@ -15,17 +15,15 @@ from ingest.maintenance.deletion_plan import RowCount, count, open_update, plan_
 from ingest.maintenance.retention import plan_before
 from plugins.web.actions.action import Action, Done, Submission
 from plugins.web.actions.edits import parse_day, start_of
-from plugins.web.actions.subjects import find_node, find_row, node_label
+from plugins.web.actions.subjects import SENSOR_HELP, find_node, find_sensor
 from plugins.web.auth.permissions import require
 from plugins.web.endpoint import Endpoint, Json, documented_route
-from plugins.web.forms import Fields, RefusedError, whole_number
+from plugins.web.forms import Fields, RefusedError
 from plugins.web.responses import page, wants_page
 from plugins.web.site import Site
 
 HELP = "what is one of node, sensor, requests (with node or sensor) and before (with a date, YYYY-MM-DD)"
 FIELDS = ("what", "node", "sensor", "before", "everything")
-SENSOR = """select s.id, s.name, g.name, n.node_id from sensors s join nodes n on n.id = s.node
-join gateways g on g.id = n.gateway where s.id = ?"""
 COUNT_S = 3.0  # that counting rows may take
 COUNT_STEPS = 10_000  # of SQLite's virtual machine between looks at the clock
 
@@ -60,13 +58,9 @@ def read_target(connection: sqlite3.Connection, fields: Fields, timezone: str) -
 
 
 def _sensor_target(connection: sqlite3.Connection, text: str, everything: bool) -> Target:
-    number = whole_number(text, digits=12)
-    if number is None:
-        raise RefusedError(400, "sensor is needed: an id of the table sensors")
-    missing = f"No sensor {text}: the table sensors has no such id"
-    key, name, gateway, node_id = find_row(connection, SENSOR, (number,), missing)
-    subject = f"sensor {node_label(name, gateway, node_id, key % 256)}"
-    return Target("sensor", key, None, everything, subject, f"/nodes/{gateway}/{node_id}")
+    sensor = find_sensor(connection, text)
+    back = f"/nodes/{sensor.gateway}/{sensor.node_id}"
+    return Target("sensor", sensor.id, None, everything, f"sensor {sensor.label}", back)
 
 
 def read_plan(site: Site, fields: Fields) -> Json:
@@ -161,7 +155,7 @@ async def delete(datasette: Site, request: Request) -> Response:
 _FIELDS = {
     "what": "node, sensor, requests (a node's own questions) or before",
     "node": "id of the table nodes, or GATEWAY/NODE_ID",
-    "sensor": "id of the table sensors",
+    "sensor": SENSOR_HELP,
     "before": "a date, YYYY-MM-DD",
     "everything": "1: also hourly and daily figures and events",
 }

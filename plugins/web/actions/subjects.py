@@ -7,6 +7,9 @@ from plugins.web.forms import RefusedError, whole_number
 
 NODE_HELP = "an id of the table nodes, or GATEWAY/NODE_ID"
 NODE = "select n.id, n.name, g.name, n.node_id from nodes n join gateways g on g.id = n.gateway where "
+SENSOR_HELP = "an id of the table sensors, or GATEWAY/NODE_ID/CHILD_ID"
+SENSOR = """select s.id, s.name, g.name, n.node_id, s.child_id from sensors s join nodes n on n.id = s.node
+join gateways g on g.id = n.gateway where """
 # A name that is a number goes before the id.
 UPS = (
     "select id, name, label, configured, driver from ups where name = ? or id = ? order by name <> ? limit 1"
@@ -26,6 +29,21 @@ class NodeRef(NamedTuple):
     def label(self) -> str:
         """As in `Greenhouse (main/12)`."""
         return node_label(self.name, self.gateway, self.node_id)
+
+
+class SensorRef(NamedTuple):
+    """A row of `sensors`: its key, name, the name of its gateway, its MySensors node id and child id."""
+
+    id: int
+    name: str
+    gateway: str
+    node_id: int
+    child_id: int
+
+    @property
+    def label(self) -> str:
+        """As in `Greenhouse · Air (main/12/1)`."""
+        return node_label(self.name, self.gateway, self.node_id, self.child_id)
 
 
 class UpsRef(NamedTuple):
@@ -65,10 +83,22 @@ def find_node(connection: sqlite3.Connection, text: str) -> NodeRef:
     )
 
 
-def find_ups(connection: sqlite3.Connection, text: str) -> UpsRef:
-    """The UPS with this name or id. Raises RefusedError."""
+def find_sensor(connection: sqlite3.Connection, text: str) -> SensorRef:
+    """The sensor with this id or `GATEWAY/NODE_ID/CHILD_ID`. Raises RefusedError."""
+    gateway, *digits = text.strip().split("/") if "/" in text else ("", text.strip())
+    numbers = tuple(whole_number(part, digits=12) for part in digits)
+    if None in numbers or len(numbers) != (2 if gateway else 1):
+        raise RefusedError(400, f"sensor is needed: {SENSOR_HELP}")
+    where = "g.name = ? and n.node_id = ? and s.child_id = ?" if gateway else "s.id = ?"
+    params = (gateway, *numbers) if gateway else numbers
+    missing = f"No sensor {text.strip()}: the table sensors has no such id"
+    return SensorRef(*find_row(connection, SENSOR + where, params, missing))
+
+
+def find_ups(connection: sqlite3.Connection, text: str, by_id: bool = False) -> UpsRef:
+    """The UPS with this name or id, or only `by_id`. Raises RefusedError."""
     text = text.strip()
     if not text:
         raise RefusedError(400, f"ups is needed: {UPS_HELP}")
     missing = f"No UPS {text}: the table ups has no such name or id"
-    return UpsRef(*find_row(connection, UPS, (text, whole_number(text), text), missing))
+    return UpsRef(*find_row(connection, UPS, (None if by_id else text, whole_number(text), text), missing))

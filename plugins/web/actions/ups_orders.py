@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from datasette import Request, Response
 
-from ingest.config.loader import nearest
+from ingest.nearest import nearest
 from ingest.ups.command_values import command_text, invalid_command_value_reason, seconds_range
 from ingest.ups.commands import command_label, command_risk
 from ingest.ups.setting_values import Setting, invalid_value_reason
