@@ -5,10 +5,15 @@ One `LineDecoder` lives as long as one connection, so that a line cut in half is
 
 from dataclasses import dataclass, field
 
-from ingest.mysensors.protocol import MAX_LINE, Header, LineError, Message, Reject, parse_line
+from ingest.mysensors.payload_text import decode_payload
+from ingest.mysensors.protocol import MAX_LINE, Header, LineError, Message, Reject, parse_header, parse_line
 
 KEEP_RAW = 1024  # bytes kept of a line that is too long
 KNOWN_HEADS = 100_000  # headers remembered before the memory is wiped: garble must not fill it
+
+# Rejects that every opening of a port and every loss of a connection may bring: nothing is wrong with them.
+CUT_OFF = "cut off: the connection was lost in the middle of the line"
+FIRST_LINE = "the first line after the port was opened: its beginning may be missing"
 
 _heads: dict[str, Header] = {}  # "12;6;1;0;0" -> Header: the same few come again and again
 
@@ -35,7 +40,7 @@ class LineDecoder:
             return [], rejects
         if self._dropped or self.starts_mid_line:
             first, newline, block = block.partition(b"\n")
-            rejects.append(self._reject_first(first))
+            rejects += self._reject_first(first)
         self._hold(rest)
         if not newline:
             return [], rejects
@@ -47,20 +52,18 @@ class LineDecoder:
 
     def finish(self) -> list[Reject]:
         """The reject of a line that the end of the connection cut in half, if there is one."""
-        if not self._rest:
-            return []
         rest, self._rest, self._dropped = self._rest, b"", 0
-        return [Reject(_text(rest), "cut off: the connection was lost in the middle of the line")]
+        return [Reject(_text(rest), CUT_OFF)] if rest.strip() else []
 
     def _hold(self, rest: bytes) -> None:
         self._dropped += max(0, len(rest) - KEEP_RAW)
         self._rest = rest[:KEEP_RAW]
 
-    def _reject_first(self, first: bytes) -> Reject:
+    def _reject_first(self, first: bytes) -> list[Reject]:
         length, self._dropped, self.starts_mid_line = len(first) + self._dropped, 0, False
         if length > MAX_LINE:
-            return _too_long(_text(first), length)
-        return Reject(_text(first), "the first line after the port was opened: its beginning may be missing")
+            return [_too_long(_text(first), length)]
+        return [Reject(_text(first), FIRST_LINE)] if first.strip() else []
 
 
 def _parse(text: str, rejects: list[Reject]) -> list[Message]:
@@ -80,7 +83,8 @@ def _parse(text: str, rejects: list[Reject]) -> list[Message]:
             try:
                 header, payload = parse_line(line)
             except LineError as error:
-                rejects.append(Reject(line, str(error) if line else "an empty line"))
+                if line.strip():  # empty lines are what a bridge makes of CRLF: they hold nothing
+                    rejects.append(Reject(line, str(error)))
                 continue
             if len(_heads) >= KNOWN_HEADS:
                 _heads.clear()
@@ -94,11 +98,27 @@ def _parse_each(block: bytes, rejects: list[Reject]) -> list[Message]:
     for raw in block.split(b"\n"):
         try:
             line = raw.decode()
-        except UnicodeDecodeError as error:
-            rejects.append(Reject(_text(raw), f"byte {error.start + 1} is no UTF-8: {error.reason}"))
+        except UnicodeDecodeError:
+            messages += _parse_bytes(raw.removesuffix(b"\r"), rejects)
         else:
             messages += _parse(line, rejects)
     return messages
+
+
+def _parse_bytes(raw: bytes, rejects: list[Reject]) -> list[Message]:
+    """A line that is no UTF-8: the header is whole where it is ASCII, whatever the payload is."""
+    *fields, payload = raw.split(b";", 5)
+    head = b";".join(fields)
+    if len(raw) > MAX_LINE:
+        rejects.append(_too_long(_text(raw), len(raw)))
+    elif len(fields) < 5 or not head.isascii():
+        rejects.append(Reject(_text(raw), "bytes that are no UTF-8 where the five numbers should stand"))
+    else:
+        try:
+            return [(parse_header(head.decode().split(";")), decode_payload(payload))]
+        except LineError as error:
+            rejects.append(Reject(_text(raw), str(error)))
+    return []
 
 
 def _text(raw: bytes) -> str:

@@ -19,6 +19,7 @@ from ingest.db.time import LocalTime, format_utc
 from ingest.mysensors.anomalies import BURST, BURST_S, value_anomaly
 from ingest.mysensors.deletions import Deletion, last_deletion, read_deletions
 from ingest.mysensors.interval_stats import MERGE_DAYS, DailyRow
+from ingest.mysensors.payload_text import RawText
 from ingest.mysensors.protocol import (
     GATEWAY_NODE,
     NODE_CHILD,
@@ -43,6 +44,7 @@ BATTERY_LEVELS = Insert("battery_levels", ["received_at", "node", "level"])
 ODDITIES = Insert("oddities", ["at", "message", "node", "channel", "reason"])
 GATEWAY_SEEN = """update gateways set version = coalesce(?, version),
 first_seen_at = coalesce(first_seen_at, ?), last_seen_at = ? where id = ?"""
+KEEP_RAW = "update messages set raw = ? where id = ?"
 MAX_NUMBERS = 50_000  # texts whose number is remembered; memories are wiped when they are full
 REQUESTED_PRESENTATION_S = 60  # a presentation this long after one was requested is expected
 RESTARTED = "presented itself unasked: it has restarted"
@@ -67,6 +69,7 @@ class UnwrittenRows:
     rejects: list[Value] = field(default_factory=list)
     battery_levels: list[Value] = field(default_factory=list)
     oddities: list[Oddity] = field(default_factory=list)
+    raws: list[tuple[bytes, int]] = field(default_factory=list)  # bytes of a payload, position of its message
     daily: list[DailyRow] = field(default_factory=list)
     gateways_seen: dict[int, str] = field(default_factory=dict)  # gateways.id -> when (UTC text)
 
@@ -151,6 +154,8 @@ class Store:
                 self._pending.messages[(position + 1) * MESSAGE - 1] = 1
                 continue
             route = routes[header]
+            if type(payload) is not str:
+                self._keep_raw(payload, at, position, route)
             if route.plain:
                 continue
             if route.channel is not None:
@@ -159,6 +164,12 @@ class Store:
                 self._apply_message(route, at, block.monotonic, header, payload, position)
             if route.anomaly is not None:
                 self._pending.oddities.append(Oddity(at, position, *route.keys, route.anomaly))
+
+    def _keep_raw(self, payload: str, at: str, position: int, route: MessageRoute) -> None:
+        """A payload whose bytes are no UTF-8: they are kept beside what was made of them."""
+        if isinstance(payload, RawText):
+            self._pending.raws.append((payload.raw, position))
+            self._pending.oddities.append(Oddity(at, position, *route.keys, payload.reason))
 
     def _count(
         self,
@@ -289,6 +300,7 @@ class Store:
 
     def _write_history(self, connection: sqlite3.Connection) -> set[str]:
         first = MESSAGES.append(connection, self._pending.messages) or 0
+        connection.executemany(KEEP_RAW, [(raw, first + position) for raw, position in self._pending.raws])
         READINGS.append(connection, self._pending.readings)
         BATTERY_LEVELS.append(connection, self._pending.battery_levels)
         oddities: list[Value] = []

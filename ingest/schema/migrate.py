@@ -15,6 +15,7 @@ from ingest.schema import (
     maintenance,
     mysensors,
     ota,
+    payloads,
     settings,
     ups,
     ups_clients,
@@ -44,6 +45,7 @@ for migration in (
     wanted.wanted,
     firmware_descriptions.firmware_descriptions,
     settings.settings,
+    payloads.payload_bytes,
 ):
     migrations()(migration)
 

@@ -363,8 +363,8 @@ from (
     (select name from nodes p where p.id = 256 * n.gateway + n.parent_node_id) as parent,
     cast(coalesce((select d.messages from node_daily d where d.day = date('now', 'localtime')
       and d.series = n.id * {series_key(1)}), 0) as integer) as messages_today,
-    (select o.at from oddities o where o.node = n.id order by o.id desc limit 1) as odd_at,
-    (select o.reason from oddities o where o.node = n.id order by o.id desc limit 1) as odd_reason,
+    (select o.at from oddities o where o.node = n.id order by o.at desc, o.id desc limit 1) as odd_at,
+    (select o.reason from oddities o where o.node = n.id order by o.at desc, o.id desc limit 1) as odd_reason,
     '/nodes/' || g.name || '/' || n.node_id as href
   from nodes n join gateways g on g.id = n.gateway left join readers r on r.source = g.name
 )

@@ -1,6 +1,7 @@
 """Views over every subject: the readers, and what needs attention."""
 
 from ingest.db.durations import duration_sql
+from ingest.mysensors.framing import CUT_OFF, FIRST_LINE
 from ingest.schema import acknowledgements, events, mysensors, ota, ups
 from ingest.schema.mysensors import LOW
 from ingest.schema.sql_fragments import DAY_AGO, LATE_S, age
@@ -56,12 +57,12 @@ union all
     at, '/telemetry/strange_messages?node=' || id
   from (
     select n.id, n.name, o.reason,
-      (select count(*) from (select at from oddities where node = n.id order by id desc limit {NEWEST})
+      (select count(*) from (select at from oddities where node = n.id order by at desc limit {NEWEST})
         where at > {DAY_AGO}) as strange,
-      (select min(at) from (select at from oddities where node = n.id order by id desc limit {NEWEST})
+      (select min(at) from (select at from oddities where node = n.id order by at desc limit {NEWEST})
         where at > {DAY_AGO}) as at
     from nodes n join oddities o on o.id = (select id from oddities where node = n.id
-      order by id desc limit 1)
+      order by at desc, id desc limit 1)
   ) where strange > 0
 union all
   select 7, '{FINDING}', 'Gateway ' || source,
@@ -72,7 +73,8 @@ union all
   from (
     select source, reason, count(*) over mine as lines, min(received_at) over mine as first_at,
       row_number() over (partition by source order by id desc) as nth
-    from (select * from rejects order by id desc limit {NEWEST}) where received_at > {DAY_AGO}
+    from (select * from rejects where reason not in ('{CUT_OFF}', '{FIRST_LINE}')
+      order by id desc limit {NEWEST}) where received_at > {DAY_AGO}
     window mine as (partition by source)
   ) where nth = 1
 union all

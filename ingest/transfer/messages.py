@@ -1,7 +1,7 @@
 """Messages of another program as our rows, by way of the daemon's store: same parser, same figures.
 
 The store works on an empty memory of its own, so that what it learns is what the file holds; `states`
-merges that. It marks no oddities: they belong to the moment of receiving.
+merges that.
 """
 
 import sqlite3
@@ -14,7 +14,7 @@ from ingest.mysensors.protocol import Header
 from ingest.mysensors.records import ReceivedBlock
 from ingest.mysensors.routes import MessageRoute
 from ingest.mysensors.state import MERGE_HOURS, ChannelState, RowState
-from ingest.mysensors.store import BATTERY_LEVELS, MESSAGE, MESSAGES, READINGS, Store
+from ingest.mysensors.store import BATTERY_LEVELS, KEEP_RAW, MESSAGE, MESSAGES, READINGS, Store
 from ingest.schema.migrate import migrations
 from ingest.transfer.checkpoint import Checkpoint
 from ingest.transfer.recorded_ranges import LazyRanges, contains, heard_ranges
@@ -22,6 +22,7 @@ from ingest.transfer.records import ImportOptions, Message, Record
 from ingest.transfer.sink import ImportSink
 from ingest.transfer.states import merge_states, save_gateway_heard, save_states
 
+INSERT_ODDITY = "insert into oddities (at, message, node, channel, reason) values (?, ?, ?, ?, ?)"
 HEARD_HERE = "Voltkeeper recorded the gateway itself at that time"
 
 
@@ -93,6 +94,10 @@ class History(Store):
             if values:
                 insert.numbered(connection, values, [ids[position] for position in positions])
                 topics.add(insert.table)
+        connection.executemany(KEEP_RAW, [(raw, ids[position]) for raw, position in self._pending.raws])
+        for at, position, *rest in self._pending.oddities:
+            connection.execute(INSERT_ODDITY, (at, ids[position], *rest))
+            topics.add("oddities")
         hours = [row for channel in self.channels.dirty for row in channel.hourly_rows()]
         connection.executemany(MERGE_HOURS, hours)
         connection.executemany(MERGE_DAYS, self._pending.daily)

@@ -12,6 +12,7 @@ from typing import Any
 
 from ingest.db.connection import is_sqlite
 from ingest.db.time import format_utc
+from ingest.mysensors.payload_text import decode_payload
 from ingest.transfer.records import Item, Skip, TransferError
 
 BLOCK = 1 << 20
@@ -51,13 +52,15 @@ class TextStream(ImportStream):
     """The lines of a file. A position is the offset behind a line, its mark the hash of all bytes before.
 
     `parser()` makes anew a function that takes the text of a line and returns an item, a Skip, or None for
-    one that holds nothing. `head` is the number of lines before the first one that counts.
+    one that holds nothing. `head` is the number of lines before the first one that counts, `errors` what
+    becomes of bytes that are no UTF-8.
     """
 
     path: Path
     name: str
     parser: Callable[[], Callable[[str], Item]]
     head: int = 0
+    errors: str = "backslashreplace"
     _start: int = 0  # of the line that was yielded last
 
     def count(self) -> int:
@@ -71,7 +74,7 @@ class TextStream(ImportStream):
         position, parse = 0, self.parser()
         with self.path.open("rb") as file:
             for number, raw in enumerate(file):
-                text = raw.decode(errors="backslashreplace").rstrip("\r\n")
+                text = raw.decode(errors=self.errors).rstrip("\r\n")
                 item = parse_item(parse, text) if number >= self.head and text.strip() else None
                 if not raw.endswith(b"\n") and (item is None or isinstance(item, Skip)):
                     return  # the program that writes it is not done with this line
@@ -207,7 +210,7 @@ def open_source(path: Path) -> sqlite3.Connection:
         source = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=15
         )
-        source.text_factory = lambda raw: raw.decode(errors="backslashreplace")
+        source.text_factory = decode_payload
         source.execute("select 1 from sqlite_master").fetchone()
     except sqlite3.Error as error:
         if error.sqlite_errorname.startswith("SQLITE_READONLY"):

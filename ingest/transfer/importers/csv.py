@@ -11,9 +11,11 @@ unix seconds.
 
 import csv
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
 
+from ingest.mysensors.payload_text import clean_text
 from ingest.mysensors.protocol import TYPES, Command
 from ingest.transfer.importers.log_lines import LogSource
 from ingest.transfer.messages import Messages
@@ -28,7 +30,7 @@ from ingest.transfer.records import (
 )
 from ingest.transfer.samples import INTERVAL_ROWS
 from ingest.transfer.sink import ImportSink
-from ingest.transfer.streams import ImportStream
+from ingest.transfer.streams import ImportStream, TextStream
 from ingest.transfer.timestamps import TimestampParser
 from ingest.ups.figures import FIGURES, RATINGS, column
 
@@ -74,6 +76,10 @@ class CsvSource(LogSource):
         if self.stream_name != "sample":
             self.target = options.gateway_target
 
+    def stream(self) -> TextStream:
+        """The rows, with the bytes that are no UTF-8."""
+        return replace(super().stream(), errors="surrogateescape")
+
     @classmethod
     def recognises(cls, path: Path, options: ImportOptions) -> bool:
         """True where the header names our columns."""
@@ -108,7 +114,7 @@ class CsvSource(LogSource):
                 return Skip("not a CSV line")
             if len(values) != len(self._names):
                 return Skip(f"another number of columns than the header's {len(self._names)}")
-            return read(dict(zip(self._names, values, strict=True)), timestamps)
+            return read(dict(zip(self._names, map(clean_text, values), strict=True)), timestamps)
 
         return parse
 

@@ -13,6 +13,7 @@ from sqlite3 import Connection
 from typing import Any, ClassVar
 
 from ingest.mysensors.handlers import apply_sketch_version
+from ingest.mysensors.payload_text import clean_text
 from ingest.mysensors.protocol import NODE_CHILD, Command, Presentation, parse_number, type_name
 from ingest.mysensors.state import ChannelState, NodeState, RowState, SensorState
 from ingest.transfer.importers.source import ImportSource, Saved, StateImport
@@ -103,5 +104,10 @@ def read_nodes(path: Path) -> dict[str, JsonObject]:
     """The object that a JSON file holds; empty for any other file."""
     with path.open("rb") as file, suppress(ValueError):
         if file.peek(1).startswith(b"{"):
-            return dict(json.load(file))
+            return dict(json.loads(file.read().decode(errors="surrogateescape"), object_pairs_hook=_clean))
     return {}
+
+
+def _clean(pairs: list[tuple[str, object]]) -> JsonObject:
+    """An object of the file; texts whose bytes are no UTF-8 are read as payloads are."""
+    return {name: clean_text(value) if isinstance(value, str) else value for name, value in pairs}

@@ -75,7 +75,8 @@ class TrackerSource(TableSource):
             node: object, child: object, command: object, type: object, payload: object, received: str
         ) -> Item:
             at = timestamps.parse(received)
-            return make_message(at, node, child, command, 0, type, "" if payload is None else str(payload))
+            text = payload if isinstance(payload, str) else "" if payload is None else str(payload)
+            return make_message(at, node, child, command, 0, type, text)
 
         return parse
 

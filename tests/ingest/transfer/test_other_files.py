@@ -198,7 +198,7 @@ def test_what_moved_in_behind_younger_rows_is_pruned_too(site, tmp_path):
     )
     now = time.time()
     for name, days in (("one", range(90)), ("other", range(60))):
-        lines = [f"{now - day * 86400 - 60:.0f},5,1,V_HUM,6{day}\n" for day in reversed(days)]
+        lines = [f"{now - day * 86400 - 60:.0f},5,1,V_VAR1,6{day}\n" for day in reversed(days)]
         (tmp_path / name).write_text("received_at,node_id,child_id,type,value\n" + "".join(lines))
     site.take(tmp_path / "one")
     site.take(tmp_path / "other", gateway="shed")
