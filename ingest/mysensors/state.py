@@ -15,6 +15,7 @@ from typing import ClassVar, Self
 from ingest.db.bulk_insert import Value
 from ingest.mysensors.anomalies import BURST, BURST_S, WITHOUT_RANGE, UsualRange
 from ingest.mysensors.protocol import GATEWAY_NODE
+from ingest.mysensors.value_types import value_kind
 
 SAME_WAKE_S = 3.0  # messages this close belong to one waking of a node
 INTERVALS, MIN_INTERVALS = 31, 3  # intervals that the usual one is the median of, and how many it takes
@@ -192,6 +193,7 @@ class ChannelState(RowState, table="channels"):
     def __post_init__(self) -> None:
         self._filed = self.readings  # of these, the ones that the file has
         self.usual_range = UsualRange(self.usual, self.spread, self.readings)
+        self.kind = value_kind(self.type)
         self.has_usual_range = self.type_name not in WITHOUT_RANGE
         self.hours: dict[str, HourSums] = {}  # by the start of the hour, since the last commit
 

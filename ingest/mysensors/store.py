@@ -26,12 +26,12 @@ from ingest.mysensors.protocol import (
     Command,
     Header,
     Internal,
-    parse_number,
 )
 from ingest.mysensors.records import IdAssigned, ReceivedBlock, StoreItem
 from ingest.mysensors.repeats import RepeatDetector
 from ingest.mysensors.routes import MessageRoute, MessageRoutes
 from ingest.mysensors.state import MERGE_HOURS, ChannelState, NodeState
+from ingest.mysensors.value_types import parse_value
 
 MESSAGE_COLUMNS = (
     "received_at gateway node node_id child_id command echo type type_name payload repeat".split()
@@ -92,7 +92,7 @@ class Store:
         self._routes = routes = MessageRoutes(connection)
         self.nodes, self.sensors, self.channels = routes.nodes, routes.sensors, routes.channels
         self._clock = LocalTime(timezone)
-        self._numbers: dict[str, float | None] = {}  # text -> number
+        self._numbers: dict[str, dict[str, float | None]] = {}  # by kind of value: text -> number
         self._repeats = RepeatDetector()
         self._presentation_requested_at: dict[int, float] = {}  # nodes.id -> monotonic seconds
         self._imports = imports_seen(connection)
@@ -209,11 +209,9 @@ class Store:
     def _add_reading(self, channel: ChannelState, at: str, hour: str, payload: str, position: int) -> None:
         """A `set` message as a row of `readings`, and as the last value of its channel."""
         try:
-            number = self._numbers[payload]
+            number = self._numbers[channel.kind.value][payload]
         except KeyError:
-            if len(self._numbers) >= MAX_NUMBERS:
-                self._numbers.clear()
-            number = self._numbers[payload] = parse_number(payload)
+            number = self._parse(channel, payload)
         self._pending.readings += (at, channel.id, number, payload)
         channel.add_reading(number, payload, at, hour)
         self.channels.dirty.add(channel)
@@ -221,6 +219,13 @@ class Store:
             reason = value_anomaly(channel.type, channel.type_name, channel.usual_range, number, payload)
             if reason is not None:
                 self._pending.oddities.append(Oddity(at, position, channel.node, channel.id, reason))
+
+    def _parse(self, channel: ChannelState, payload: str) -> float | None:
+        known = self._numbers.setdefault(channel.kind.value, {})
+        if len(known) >= MAX_NUMBERS:
+            known.clear()
+        number = known[payload] = parse_value(channel.type, payload)
+        return number
 
     def _apply_message(
         self, route: MessageRoute, at: str, monotonic: float, header: Header, payload: str, position: int

@@ -46,6 +46,7 @@ for migration in (
     firmware_descriptions.firmware_descriptions,
     settings.settings,
     payloads.payload_bytes,
+    payloads.values_by_type,
 ):
     migrations()(migration)
 

@@ -17,8 +17,9 @@ from typing import Any
 from ingest.db.connection import transaction
 from ingest.db.time import format_utc, parse_utc
 from ingest.mysensors.handlers import apply_battery_level, apply_sketch_version
-from ingest.mysensors.protocol import LIMITS, NODE_CHILD, Command, SetReq, parse_number, type_name
+from ingest.mysensors.protocol import LIMITS, NODE_CHILD, Command, SetReq, type_name
 from ingest.mysensors.state import ChannelState, NodeState, RowState, SensorState
+from ingest.mysensors.value_types import parse_value
 from ingest.transfer.checkpoint import raise_topics
 from ingest.transfer.importers.source import Saved, StateImport
 from ingest.transfer.importers.table_source import TableSource
@@ -199,7 +200,7 @@ class TrackerSource(TableSource):
         sensor = self._sensor_state(row)
         symbol = type_name(Command.set, type)
         channel = ChannelState(256 * sensor.id + type, sensor.node, sensor.id, type, symbol)
-        channel.value, channel.text, channel.first_at, channel.last_at = parse_number(text), text, at, at
+        channel.value, channel.text, channel.first_at, channel.last_at = parse_value(type, text), text, at, at
         return [sensor, channel]
 
     def _sensor_state(self, row: TrackerRow) -> SensorState:
