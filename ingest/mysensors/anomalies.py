@@ -72,10 +72,3 @@ def value_anomaly(
     if usual.assess(number) and before is not None:
         return f"{text} is far outside the usual range, about {before:.4g}"
     return None
-
-
-def battery_level_anomaly(text: str, level: float | None) -> str | None:
-    """Why a battery level (a number, or None) is impossible."""
-    if level is None or not 0 <= level <= 100:
-        return f"battery level {text!r}: 0 to 100 per cent is possible"
-    return None

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 
-from ingest.mysensors.anomalies import battery_level_anomaly
+from ingest.mysensors.battery_reports import read_battery_level
 from ingest.mysensors.protocol import (
     BYTES,
     GATEWAY_NODE,
@@ -71,12 +71,14 @@ def apply_parent(node: NodeState, payload: str, at: str) -> None:
 
 
 def apply_battery_level(node: NodeState, payload: str, at: str) -> str | None:
-    """I_BATTERY_LEVEL: 0 to 100 per cent; the Store adds a row of `battery_levels` where it is possible."""
-    level = parse_number(payload)
-    anomaly = battery_level_anomaly(payload, level)
-    if anomaly is None:
+    """I_BATTERY_LEVEL: a possible level is the present one; else the last one is from before the refusal."""
+    level, refused = read_battery_level(payload)
+    if level is None:
+        node.battery_refused, node.battery_refused_at = refused, at
+    else:
         node.battery_level, node.battery_level_at = level, at
-    return anomaly
+        node.battery_refused = node.battery_refused_at = None
+    return refused
 
 
 def apply_sleep_notification(node: NodeState, payload: str, at: str) -> None:
@@ -119,8 +121,8 @@ def apply_parent_text(node: NodeState, payload: str, at: str) -> None:
 def apply_arc_report(node: NodeState, payload: str, at: str) -> None:
     """`{P:5460,R:3638,S:60}` on child 98: packets, retries and success rate (per cent) of the radio."""
     report = ARC_REPORT.fullmatch(payload.strip())
-    if report and int(report[1]) <= 100:
-        node.arc = int(report[1])
+    if report:
+        node.arc = int(report[1]) if int(report[1]) <= 100 else None
 
 
 NODE_HANDLERS: dict[tuple[int, int], NodeHandler] = {

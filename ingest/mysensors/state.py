@@ -14,6 +14,7 @@ from typing import ClassVar, Self
 
 from ingest.db.bulk_insert import Value
 from ingest.mysensors.anomalies import BURST, BURST_S, WITHOUT_RANGE, UsualRange
+from ingest.mysensors.battery_reports import BatteryReports
 from ingest.mysensors.protocol import GATEWAY_NODE
 from ingest.mysensors.value_types import value_kind
 
@@ -93,6 +94,8 @@ class NodeState(RowState, table="nodes"):
     signal: int | None = None
     battery_level: float | None = None
     battery_level_at: str | None = None
+    battery_refused: str | None = None
+    battery_refused_at: str | None = None
     smart_sleep_ms: int | None = None
     usual_interval_s: float | None = None
     id_given_at: str | None = None
@@ -121,11 +124,20 @@ class NodeState(RowState, table="nodes"):
     def merge_imported(self, filed: Self, pending: bool) -> None:
         """The same; a presented role wins over one by default, the usual interval weighs as after a start."""
         presented, usual = self.presented_at, self.usual_interval_s
+        battery = self._battery().merged(filed._battery())
         super().merge_imported(filed, pending)
+        if pending:
+            self.battery_level, self.battery_level_at = battery.level, battery.level_at
+            self.battery_refused, self.battery_refused_at = battery.refused, battery.refused_at
         if presented is None and filed.presented_at is not None:
             self.role = filed.role
         if usual is None:
             self._intervals.extend(filed._intervals)
+
+    def _battery(self) -> BatteryReports:
+        return BatteryReports(
+            self.battery_level, self.battery_level_at, self.battery_refused, self.battery_refused_at
+        )
 
     def record_seen(self, at: float, epoch: object) -> None:
         """Note a message `at` (monotonic seconds): the usual interval is from one waking to the next.

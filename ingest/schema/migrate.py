@@ -11,6 +11,7 @@ from ingest.db.locks import lock_file
 from ingest.schema import (
     acknowledgements,
     firmware_descriptions,
+    battery,
     imports,
     maintenance,
     mysensors,
@@ -47,6 +48,7 @@ for migration in (
     settings.settings,
     payloads.payload_bytes,
     payloads.values_by_type,
+    battery.battery_refusals,
 ):
     migrations()(migration)
 

@@ -326,13 +326,16 @@ def sent_orders(db: Database) -> None:
 # Of a gateway that is not connected: what is known of its nodes is from before.
 _LOST = "verdict in ('Critical', 'Stale')"
 
+# A level from before a report that was refused says nothing about the battery of today.
+_IS_LOW = f"battery_level < {LOW} and battery_refused_at is null"
+
 NODE_OVERVIEW = f"""
 select id, name, gateway_name as gateway, node_id,
   case
     when last_seen_at is null then 'No data'
     when role = 'gateway' and verdict is not null then verdict
     when silent_s > stale_after_s or not configured then 'Stale'
-    when battery_level < {LOW} then '{EVENT_SEVERITY["NODE_BATTERY_LOW"]}'
+    when {_IS_LOW} then '{EVENT_SEVERITY["NODE_BATTERY_LOW"]}'
     when {_LOST} then 'Stale'
     when odd_at > {DAY_AGO} then '{FINDING}'
     else 'OK'
@@ -343,16 +346,17 @@ select id, name, gateway_name as gateway, node_id,
     when not configured then 'its gateway is not configured any more'
     when silent_s > stale_after_s then 'silent for ' || {duration_sql("silent_s")}
       || coalesce(', usually every ' || {duration_sql("usual_interval_s")}, '')
-      || case when battery_level < {LOW} then ', battery ' || cast(battery_level as integer)
+      || case when {_IS_LOW} then ', battery ' || cast(battery_level as integer)
         || ' %' else '' end
-    when battery_level < {LOW} then 'battery ' || cast(battery_level as integer) || ' %'
+    when {_IS_LOW} then 'battery ' || cast(battery_level as integer) || ' %'
     when {_LOST} then 'not known: its gateway is ' || words
     when odd_at > {DAY_AGO} then 'strange: ' || odd_reason
     else coalesce('heard every ' || {duration_sql("usual_interval_s")}, 'heard, interval not known yet')
+      || case when battery_refused_at is not null then ', battery level not known' else '' end
   end as reason,
   role, location, sketch_name, sketch_version, sketch_revision, protocol_version,
   last_seen_at, silent_s, usual_interval_s, stale_after_s,
-  battery_level, battery_level_at, battery_changed_at, battery_months,
+  battery_level, battery_level_at, battery_refused, battery_refused_at, battery_changed_at, battery_months,
   parent_node_id, parent, arc, signal, messages_today, first_seen_at, presented_at, href
 from (
   select n.*, g.name as gateway_name, g.configured, r.verdict, r.words,
@@ -440,8 +444,8 @@ select o.id, o.name, o.gateway, o.node_id, o.state, o.reason, o.role, o.parent_n
   end as way,
   (select count(*) from nodes c where c.gateway = o.id / 256 and c.node_id <> 0
     and c.parent_node_id = o.node_id) as hears,
-  o.signal, o.arc, o.last_seen_at, o.silent_s, o.usual_interval_s, o.battery_level, o.location, o.sketch_name,
-    o.href
+  o.signal, o.arc, o.last_seen_at, o.silent_s, o.usual_interval_s, o.battery_level, o.battery_level_at,
+  o.battery_refused_at, o.location, o.sketch_name, o.href
 from node_overview o left join ways w on w.id = o.id
 """
 

@@ -43,7 +43,7 @@ union all
   where role <> 'gateway' and gateway in (select name from gateways where configured)
     and ((state = 'Stale' and not exists
         (select 1 from readers r where r.source = o.gateway and r.verdict in ('Critical', 'Stale')))
-      or (state in ('Critical', 'Warning') and battery_level < {LOW}))
+      or (state in ('Critical', 'Warning') and battery_level < {LOW} and battery_refused_at is null))
 union all
   select 4, verdict, 'Gateway ' || source, words || ' · ' || address, since_at,
     '/telemetry/ingest_status/' || source

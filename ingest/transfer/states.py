@@ -25,7 +25,10 @@ BY_TIME: dict[type[RowState], dict[str, str]] = {  # column -> the column with i
 DATED: dict[
     type[RowState], set[str]
 ] = {  # what has a time of its own; the rest is as it was at the end of the file
-    NodeState: {"role", "presented_at", "battery_level", "battery_level_at", "first_seen_at", "last_seen_at"},
+    NodeState: {
+        *("role", "presented_at", "first_seen_at", "last_seen_at"),
+        *("battery_level", "battery_level_at", "battery_refused", "battery_refused_at"),
+    },
     SensorState: {"first_seen_at", "last_seen_at"},
     ChannelState: set(ChannelState.COLUMNS),
 }
@@ -36,6 +39,7 @@ SEEN: dict[type[RowState], str] = {
 }
 LATEST = ("last_seen_at", "last_at", "presented_at")
 EARLIEST = ("first_seen_at", "first_at")
+REFUSALS = ("battery_refused", "battery_refused_at")  # taken away by a newer good report
 EXACT = ("value", "text")  # a text that is no number has no value: these go together
 
 
@@ -50,10 +54,19 @@ def _merged(kind: type[RowState], column: str) -> str:
         return f"{ours} + {theirs}"
     if column == "role":
         return f"case when excluded.{time} >= coalesce({table}.{time}, '') then {theirs} else {ours} end"
+    if column in REFUSALS:
+        return (
+            f"case when {_newest_report('excluded')} > {_newest_report(table)} then {theirs} else {ours} end"
+        )
     newer = f"coalesce(excluded.{time}, '') >= coalesce({table}.{time}, '')"
     if column in EXACT:
         return f"case when {newer} then {theirs} else {ours} end"
     return f"case when {newer} then coalesce({theirs}, {ours}) else coalesce({ours}, {theirs}) end"
+
+
+def _newest_report(row: str) -> str:
+    """SQL: when the newest battery level of a row was reported, refused or not."""
+    return f"max(coalesce({row}.battery_refused_at, ''), coalesce({row}.battery_level_at, ''))"
 
 
 def _statement(kind: type[RowState]) -> str:

@@ -1,7 +1,8 @@
 """pymysensors' file of its network, `mysensors.json`: nodes and children, no times, no history.
 
-Node id -> sensor_id, children, type, sketch_name, sketch_version, battery_level (0: unknown),
-protocol_version; child: id, type, description, values (V_ type -> text).
+Node id -> sensor_id, children, type, sketch_name, sketch_version, battery_level (0: unknown; `_battery_level`
+in files of 0.9 to 0.11), protocol_version (from 0.7); child: id, type, description (from 0.6), values (V_ type
+-> text). Up to 0.8 a level is any number that a node sent, later versions write 0 for what is not 0 to 100.
 """
 
 import json
@@ -12,6 +13,7 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, ClassVar
 
+from ingest.mysensors.battery_reports import read_battery_level
 from ingest.mysensors.handlers import apply_sketch_version
 from ingest.mysensors.payload_text import clean_text
 from ingest.mysensors.protocol import NODE_CHILD, Command, Presentation, parse_number, type_name
@@ -74,8 +76,11 @@ class PymysensorsSource(ImportSource):
         node.sketch_name, node.protocol_version = row.get("sketch_name") or None, row.get("protocol_version")
         if row.get("sketch_version"):
             apply_sketch_version(node, str(row["sketch_version"]), None)
-        if row.get("battery_level"):
-            node.battery_level = parse_number(str(row["battery_level"]))
+        level = row.get("battery_level") or row.get("_battery_level")
+        if level:
+            node.battery_level, refused = read_battery_level(str(level))
+            if refused is not None:
+                skipped[refused] += 1
         if number and row.get("type") == Presentation.S_ARDUINO_REPEATER_NODE:
             node.role = "repeater"
         yield node

@@ -194,9 +194,10 @@ class TrackerSource(TableSource):
         text = str(row["value"])
         if (cid, type) == (NODE_CHILD, SetReq.V_PERCENTAGE):
             node = NodeState(self._key(nid), self._options.gateway, nid)
-            anomaly = apply_battery_level(node, text, at or "")
-            node.battery_level_at = node.battery_level_at or None
-            return [node] if anomaly is None else Skip(anomaly)
+            refused = apply_battery_level(node, text, at or "")
+            if at is None:  # it fills in what is not known
+                node.battery_level_at = None
+            return [node] if refused is None or at is not None else Skip(refused)
         sensor = self._sensor_state(row)
         symbol = type_name(Command.set, type)
         channel = ChannelState(256 * sensor.id + type, sensor.node, sensor.id, type, symbol)

@@ -137,8 +137,13 @@ def _of_nodes(nodes: Sequence[Row]) -> list[Metric]:
         Metric("node_severity", f"State of a node that is heard: {SEVERITY_HELP}.", severities),
         Metric(
             "node_battery_percent",
-            "Last reported battery level of a node that is heard.",
-            _column(fresh, OF_NODE, "battery_level"),
+            "Battery level of a node that is heard, where its newest report is not refused.",
+            _column([node for node in fresh if not node["battery_refused_at"]], OF_NODE, "battery_level"),
+        ),
+        Metric(
+            "node_battery_refused",
+            "1 where the newest report of the battery level is refused, so that the level is not known.",
+            _flags([node for node in fresh if node["battery_refused_at"]], OF_NODE, lambda node: True),
         ),
     ]
 

@@ -68,7 +68,11 @@ def _first_upses(upses: list[Row]) -> list[Row]:
 
 
 def _count_nodes(nodes: list[Row]) -> dict[str, object]:
-    levels = [node["battery_level"] for node in nodes if node["battery_level"] is not None]
+    levels = [
+        node["battery_level"]
+        for node in nodes
+        if node["battery_level"] is not None and node["battery_refused_at"] is None
+    ]
     heard = [node for node in nodes if node["last_seen_at"]]
     return {
         "worst": sorted(nodes, key=urgency)[:NODES],

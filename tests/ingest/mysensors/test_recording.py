@@ -218,9 +218,9 @@ def check_nodes(site, messages):
             facts["sketch"] = payload
         elif command == 3 and type in (6, 21) and node != 0 and payload in ("0", "12"):
             facts["parent"] = int(payload)
-        elif command == 3 and type == 0 and payload in ("100", "55.5", "0"):
-            facts["battery"] = float(payload)
-            levels.append((node, float(payload)))
+        elif command == 3 and type == 0 and payload in ("100", "55.5", "0", "101"):
+            facts["battery"] = min(float(payload), 100)
+            levels.append((node, facts["battery"]))
     assert site.rows(
         "select node_id, sketch_name, protocol_version, battery_level, parent_node_id, "
         "presented_at is not null, arc from nodes order by id"

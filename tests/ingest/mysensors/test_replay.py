@@ -226,7 +226,7 @@ def test_battery_levels_and_their_history(store):
     ]
     assert one(store, "battery_level, battery_level_at") == (86.5, format_utc(START + 60))
     assert [reason for (reason,) in store.rows("select reason from oddities")] == [
-        f"battery level {text!r}: 0 to 100 per cent is possible" for text in ("250", "-1", "x")
+        f"battery level {text!r}: 0 to 120 per cent is possible" for text in ("250", "-1", "x")
     ]
 
 

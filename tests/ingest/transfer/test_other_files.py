@@ -59,6 +59,26 @@ def test_a_network_of_pymysensors(site, network):
         ]
 
 
+@pytest.mark.parametrize(
+    ("written", "level"),
+    [
+        ({"battery_level": 77}, 77),
+        ({"_battery_level": 57}, 57),
+        ({"battery_level": 0, "_battery_level": 57}, 57),
+        ({"_battery_level": 0}, None),
+        ({"battery_level": 102}, 100),
+        ({"battery_level": 255}, None),
+        ({"battery_level": None}, None),
+    ],
+)
+def test_levels_in_files_of_every_version_of_pymysensors(site, tmp_path, written, level):
+    held = {"sensor_id": 5, "children": {}, "type": 17, "sketch_name": "Shed", "sketch_version": "1"}
+    (tmp_path / "mysensors.json").write_text(json.dumps({"5": held | written}))
+    [outcome] = site.take(tmp_path / "mysensors.json").values()
+    assert site.one("select battery_level from nodes") == level
+    assert sum(outcome.skipped.values()) == (written.get("battery_level") == 255)
+
+
 def test_csv_of_messages(site, tmp_path):
     path = tmp_path / "messages.csv"
     path.write_text(
