@@ -22,7 +22,7 @@ def read_battery_level(text: str) -> tuple[float, None] | tuple[None, str]:
 
 @dataclass(frozen=True)
 class BatteryReports:
-    """The last level (per cent) of a node and, where a newer report was refused, the reason; times as UTC text."""
+    """The last level (per cent) of a node and why a newer report was refused; times as UTC text."""
 
     level: float | None
     level_at: str | None

@@ -1,4 +1,4 @@
-"""Batteries of nodes: the report that was refused since the last level, and what a file of before has of them."""
+"""Batteries of nodes: the report that was refused since the last level; files of before are read again."""
 
 import re
 
@@ -37,8 +37,8 @@ def battery_refusals(db: Database) -> None:
         report = BatteryReports(level, at if level is not None else None, refused, at if refused else None)
         nodes[node] = nodes[node].merged(report)
     db.conn.executemany(
-        "update nodes set battery_level = ?, battery_level_at = ?, battery_refused = ?, battery_refused_at = ? "
-        "where id = ?",
+        "update nodes set battery_level = ?, battery_level_at = ?, battery_refused = ?, "
+        "battery_refused_at = ? where id = ?",
         [
             (node.level, node.level_at, node.refused, node.refused_at, id)
             for id, node in nodes.items()

@@ -10,8 +10,8 @@ from ingest.db.connection import connect, transaction
 from ingest.db.locks import lock_file
 from ingest.schema import (
     acknowledgements,
-    firmware_descriptions,
     battery,
+    firmware_descriptions,
     imports,
     maintenance,
     mysensors,

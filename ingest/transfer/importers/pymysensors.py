@@ -1,8 +1,8 @@
 """pymysensors' file of its network, `mysensors.json`: nodes and children, no times, no history.
 
 Node id -> sensor_id, children, type, sketch_name, sketch_version, battery_level (0: unknown; `_battery_level`
-in files of 0.9 to 0.11), protocol_version (from 0.7); child: id, type, description (from 0.6), values (V_ type
--> text). Up to 0.8 a level is any number that a node sent, later versions write 0 for what is not 0 to 100.
+in files of 0.9 to 0.11), protocol_version (from 0.7); child: id, type, description (from 0.6), values
+(V_ type -> text). Up to 0.8 a level is any number that a node sent, later ones write 0 unless it is 0 to 100.
 """
 
 import json

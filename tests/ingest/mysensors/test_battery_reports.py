@@ -1,4 +1,4 @@
-"""Battery levels as nodes report them: fresh cells, refused reports, and which of two reports is the newest."""
+"""Battery levels as nodes report them: fresh cells, refused reports, and which report is the newest."""
 
 from contextlib import closing
 from itertools import permutations
