@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from ingest.mysensors.battery_reports import read_battery_level
 from ingest.mysensors.handlers import apply_sketch_version
 from ingest.mysensors.payload_text import clean_text
-from ingest.mysensors.protocol import NODE_CHILD, Command, Presentation, parse_number, type_name
+from ingest.mysensors.protocol import NODE_CHILD, Command, Presentation, type_name
 from ingest.mysensors.state import ChannelState, NodeState, RowState, SensorState
 from ingest.mysensors.value_types import parse_value
 from ingest.transfer.importers.source import ImportSource, Saved, StateImport
