@@ -25,7 +25,7 @@ from ingest.mysensors.ota_rows import load_ota_state
 from ingest.mysensors.ota_session import OtaService
 from ingest.mysensors.ota_store import OtaSink
 from ingest.mysensors.outbox import Outbox
-from ingest.mysensors.registry import number_gateways
+from ingest.mysensors.registry import mark_id_givers, number_gateways
 from ingest.mysensors.replay import replay as replay_lines
 from ingest.mysensors.settings import GatewayTiming
 from ingest.mysensors.store import Store
@@ -89,6 +89,9 @@ def run_ingest(
 async def _run(config: Config, names: Collection[str], timing: DaemonTiming) -> int:
     connection = connect(config.database, busy_timeout_s=timing.busy_timeout_s)
     numbers = number_gateways(connection, [(gateway.name, gateway.address) for gateway in config.gateways])
+    mark_id_givers(
+        connection, {numbers[one.name]: one.controller and one.answers.ids for one in config.gateways}
+    )
     gateways = {numbers[gateway.name]: gateway for gateway in config.gateways if gateway.name in names}
     closed = close_obsolete(connection, config.ups, config.variables)
     if closed:
@@ -165,9 +168,9 @@ class Daemon:
     ) -> GatewayServices:
         """Give the writer its sinks, in the order in which they write. Returns what gateways use."""
         listen_only = {number: not gateway.controller for number, gateway in gateways.items()}
-        store = Store(connection, config.timezone, self._node_deleted)
+        self._store = store = Store(connection, config.timezone, self._node_deleted)
         store.on_import = self._imported
-        events = EventSink(connection, store)
+        events = EventSink(connection, store, stable_s=timing.gateway.stable_s)
         outbox = Outbox(listen_only, self._deliver_orders)
         self._stored_ota = load_ota_state(connection, listen_only)
         ota_sink = OtaSink(listen_only, config.ota.rollout, self._stored_ota, self._deliver_ota)
@@ -211,8 +214,9 @@ class Daemon:
 
     def _node_deleted(self, number: int, node_id: int, child_id: int | None) -> None:
         if number in self._gateways:
-            known = self._gateways[number].controller.known
-            self._loop.call_soon_threadsafe(known.forget, node_id, child_id)
+            is_gone = 256 * number + node_id not in self._store.nodes
+            forget = self._gateways[number].controller.forget
+            self._loop.call_soon_threadsafe(forget, node_id, child_id, is_gone)
 
     def _imported(self, connection: sqlite3.Connection) -> None:
         for number, gateway in self._gateways.items():

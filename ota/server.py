@@ -72,6 +72,14 @@ class OtaServer:
         """Return the node of this `nodes.id`, known or new."""
         return self.nodes.get(key) or self.nodes.setdefault(key, OtaNode(key, self.settings, self.effects))
 
+    def forget(self, key: int) -> bool:
+        """Forget a node that was deleted; returns False while an update of it is open."""
+        node = self.nodes.get(key)
+        if node is None or (node.machine is not None and node.machine.update.is_open):
+            return False
+        del self.nodes[key]
+        return True
+
     def load_node(self, key: int, request: ConfigRequest | None = None, sleeping: bool = False) -> None:
         """Take what is stored of a node: its last request, and whether it sends sleep notifications."""
         node = self.node(key)

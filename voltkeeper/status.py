@@ -81,6 +81,16 @@ def read_attention(database: Path) -> list[str]:
     return [f"{severity:8} {subject}: {text}" for severity, subject, text in rows]
 
 
+def read_ids(database: Path) -> list[tuple[str, str, str]]:
+    """Each gateway, severity and text about the ids that are left for new nodes. Raises sqlite3.Error."""
+    if not database.exists():
+        return []
+    with closing(connect(database, readonly=True)) as connection:
+        if not connection.execute("select 1 from sqlite_master where name = 'gateway_ids'").fetchone():
+            return []
+        return connection.execute("select name, severity, text from gateway_ids order by gateway").fetchall()
+
+
 def is_read(database: Path, offset: int) -> bool:
     """True while an ingest holds the byte of the one reader of a source: a lock that dies with it."""
     return is_byte_locked(f"{database}.lock", offset)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ingest.config.checks import Problems, check_device, check_name, check_that, is_host_port
+from ingest.mysensors.peers import parse_network, split_listen
 from ingest.mysensors.settings import GatewayOptions
 
 
@@ -13,12 +14,20 @@ class GatewaySettings(GatewayOptions):
     def check(self) -> Problems:
         """Yield what is wrong: a gateway has one address, of a form that can be opened."""
         yield from check_name(self.name)
-        if (self.tcp is None) == (self.serial is None):
-            yield "", "needs exactly one of tcp: HOST:PORT and serial: DEVICE"
+        ways = (self.tcp, self.serial, self.listen)
+        if len(ways) - ways.count(None) != 1:
+            yield "", "needs exactly one of tcp: HOST:PORT and serial: DEVICE, or listen: ADDRESS:PORT"
         elif self.tcp is not None and not is_host_port(self.tcp):
             yield "tcp", f"{self.tcp!r} is not HOST:PORT, such as 192.168.1.20:5003"
         elif self.serial is not None:
             yield from check_device(self.serial)
+        elif self.listen is not None:
+            yield from self._check_listen(self.listen)
+        yield from check_that(
+            self.listen is not None or not self.sources,
+            "from",
+            "is for a gateway that dials in (listen:): remove it",
+        )
         yield from check_that(
             self.baudrate > 0,
             "baudrate",
@@ -27,3 +36,19 @@ class GatewaySettings(GatewayOptions):
         yield from check_that(
             self.repeat_window_s >= 0, "repeat_window_s", "has to be 0 (off) or more seconds"
         )
+
+    def _check_listen(self, listen: str) -> Problems:
+        """An address of this machine to listen on, and addresses that may dial in."""
+        try:
+            split_listen(listen)
+        except ValueError:
+            yield "listen", f"{listen!r} is not ADDRESS:PORT, such as 0.0.0.0:5003 or [::]:5003"
+        for text in self.sources:
+            try:
+                parse_network(text)
+            except ValueError as error:
+                yield (
+                    "from",
+                    f"{text!r} is neither an address nor a network, such as 192.168.1.20 or 192.168.1.0/24: "
+                    f"{error}",
+                )

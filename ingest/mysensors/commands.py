@@ -152,6 +152,12 @@ class NodeOrderQueue:
             del self._sent[order.id]
             self._waiting.appendleft(order)
 
+    def forget(self, node_id: int) -> None:
+        """The node is deleted, and its orders with it."""
+        self._waiting = deque(order for order in self._waiting if order.node_id != node_id)
+        self._sent = {id: order for id, order in self._sent.items() if order.node_id != node_id}
+        self._windows.pop(node_id, None)
+
     def handle_echo(self, header: Header, now_at: str) -> None:
         """A message with the echo bit came: it closes the oldest order that it answers."""
         for order in self._sent.values():

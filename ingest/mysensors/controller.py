@@ -27,7 +27,7 @@ from ingest.mysensors.protocol import (
     Internal,
     Message,
 )
-from ingest.mysensors.records import IdAssigned, PresentationRequested
+from ingest.mysensors.records import IdGiven, PresentationRequested
 from ingest.mysensors.settings import GatewayOptions, GatewayTiming
 from ingest.mysensors.store import Store
 from ingest.pipeline.source_health import Health
@@ -36,6 +36,7 @@ from ingest.pipeline.writer import Writer
 log = logging.getLogger(__name__)
 
 SET = int(Command.set)
+REPORT_S = 3600.0  # between two reports that a node got no id
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Controller:
         self._health, self._services = health, services
         self._clock = LocalTime(services.timezone)
         self._timer: asyncio.TimerHandle | None = None
+        self._refusal_reported = float("-inf")  # monotonic seconds
         self.transmitter = Transmitter()
         self.transmitter.on_release = lambda node_id: self._send_orders()
         self.ota = services.ota.join(self)
@@ -116,7 +118,7 @@ class Controller:
         answers, type = self.settings.answers, header.type
         if replies.is_id_request(header):
             if answers.ids and payload in replies.TOKEN_PAYLOADS:
-                self._assign_id(header)
+                self._give_id(header)
         elif type == Internal.I_CONFIG:
             if answers.config and header.node != GATEWAY_NODE:
                 self._answer(header, replies.answer_config(header, self.settings.metric))
@@ -142,24 +144,40 @@ class Controller:
         if line is not None and header.node != BROADCAST:
             self.transmitter.send(line, header)
 
-    def _assign_id(self, header: Header) -> None:
+    def _give_id(self, header: Header) -> None:
         if not self.settings.controller:
             return
-        name, now = self.settings.name, time.time()
-        node_id = self.known.assign_id(now)
+        name, now, ids = self.settings.name, time.time(), self.known.ids
+        before = len(ids.ring)
+        node_id = ids.give(header.child, time.monotonic())
         if node_id is None:
-            log.error("Gateway %s: a node requests an id, but all of 1 to 254 are taken", name)
-            self._health.last_error, self._health.last_error_time = "a node got no id: all are taken", now
+            self._refuse_id(now)
             return
-        log.info("Gateway %s: assigned id %d to a new node", name, node_id)
+        level = logging.INFO if len(ids.ring) > before else logging.DEBUG  # a deaf node asks every 2 s
+        log.log(level, "Gateway %s: gave id %d to a new node", name, node_id)
         loop, write = asyncio.get_running_loop(), self.transmitter.write
 
         def send() -> None:
             if self.transmitter.write == write:  # the same connection
                 self.transmitter.send(replies.answer_id(header, node_id), header)
 
-        self._services.writer.put(self._services.store, IdAssigned(self.number, node_id, now))
+        self._services.writer.put(self._services.store, IdGiven(self.number, node_id, header.child, now))
         self._services.writer.flush(lambda: loop.call_soon_threadsafe(send))
+
+    def _refuse_id(self, now: float) -> None:
+        """Report that a node got no id, where none is left; it asks again."""
+        if self.known.ids.left:
+            return  # those that were given just now rest for some seconds
+        monotonic = time.monotonic()
+        if monotonic - self._refusal_reported >= REPORT_S:
+            self._refusal_reported = monotonic
+            remedy = "delete nodes that are gone"
+            log.error(
+                "Gateway %s: a node requests an id, but all of 1 to 254 are taken: %s",
+                self.settings.name,
+                remedy,
+            )
+            self._health.last_error, self._health.last_error_time = "a node got no id: all are taken", now
 
     def _request_presentations(self, nodes: set[int]) -> None:
         """Ask unpresented nodes to present themselves, once an hour."""
@@ -185,6 +203,13 @@ class Controller:
         """Ask an awake node for a heartbeat; not one of a library whose heartbeat means a window."""
         if not self.is_sleeping(node_id) and not self.known.announces_by_heartbeat(node_id):
             self.transmitter.request(node_id, Internal.I_HEARTBEAT_REQUEST)
+
+    def forget(self, node_id: int, child: int | None, is_gone: bool) -> None:
+        """Users deleted a node, or one child of it; what waited for the node is not for the next one."""
+        self.known.forget(node_id, child, is_gone)
+        if child is None and is_gone:
+            self._orders.forget(node_id)
+            self.ota.forget(node_id)
 
     def add_orders(self, orders: list[NodeOrder]) -> None:
         """Take orders from the outbox."""

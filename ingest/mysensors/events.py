@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import InitVar, dataclass, field
+from math import inf
 
 from ingest.db.bulk_insert import Value
 from ingest.db.time import format_utc
@@ -18,9 +19,16 @@ CHECK_S = 30
 IMPORT_GRACE_S = 60  # after a commit of an import: the next one may show when a node was last seen
 CLOCK_STEP_S = 5.0  # a wall clock that moves by more against the monotonic one was set
 
+STABLE_S = 60.0  # connected this long, a gateway is back
+
 OPEN = """insert into events (event, gateway, node, started_at, ended_at, complete, detail, figures)
 select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 where ?3 is null or exists (select 1 from nodes where id = ?3)"""
 CLOSE = "update events set ended_at = ? where event = ? and gateway is ? and node is ? and ended_at is null"
+COUNT = """update events set detail = ?, figures = ?
+where event = 'GATEWAY_LOST' and gateway = ? and ended_at is null"""
+SAVE_ANSWERS = "update gateways set answers_version = ? where id = ?"
+REOPEN = """update events set ended_at = null, detail = ?, figures = ? where id =
+(select id from events where event = 'NODE_SILENT' and node = ? order by id desc limit 1)"""
 
 
 @dataclass(slots=True)
@@ -41,9 +49,60 @@ class GatewayLost:
     reason: str
 
 
+@dataclass(slots=True)
+class OpenLoss:
+    """An open event GATEWAY_LOST: how often the gateway was lost, and since when it is back.
+
+    `back_at` is a UTC text, `back` the same moment in monotonic seconds; None of an earlier run.
+    """
+
+    reason: str
+    count: int = 1
+    back_at: str | None = None
+    back: float | None = None
+
+    @property
+    def detail(self) -> str:
+        """What the event says: the last reason, and the count of a connection that flaps."""
+        return self.reason if self.count == 1 else f"{self.reason}; lost {self.count} times"
+
+    @property
+    def figures(self) -> str:
+        """The event's figures as JSON; `back_at` lasts until the event ends."""
+        back = {} if self.back_at is None else {"back_at": self.back_at}
+        return json.dumps({"count": self.count} | back)
+
+
+@dataclass(slots=True)
+class Silence:
+    """An event NODE_SILENT of a node: how often it went silent in it, and when it was heard again.
+
+    Monotonic seconds; `heard` is None while the event is open. `since` is -1 for one of an earlier run.
+    """
+
+    since: float
+    count: int = 1
+    heard: float | None = None
+
+
+@dataclass(slots=True)
+class VersionAnswers:
+    """It is known now whether a gateway answers the question for its version."""
+
+    gateway: int
+    answers: bool
+
+
+GatewayItem = GatewayConnected | GatewayLost | VersionAnswers
+
+
 @dataclass(eq=False)
 class EventSink:
-    """Sink for `GatewayConnected` and `GatewayLost`, which also checks the clock and the nodes of a Store.
+    """Sink for `GatewayItem`s, which also checks the clock and the nodes of a Store.
+
+    Connections flap and nodes at the edge of the radio's reach come and go: that is one event with a count.
+    A gateway is back when it stays connected for `stable_s`; the event then ended when it came back. A node
+    is back when it is heard; silent again before it was back for as long as its limit, it is the same event.
 
     `monotonic` and `wall` are the clocks, in seconds.
     """
@@ -52,26 +111,70 @@ class EventSink:
     store: Store
     monotonic: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
+    stable_s: float = STABLE_S
     _rows: list[tuple[str, tuple[Value, ...]]] = field(default_factory=list, init=False)
     _connected_since: dict[int, float] = field(default_factory=dict, init=False)  # -> monotonic seconds
     _next_check: float = field(default=0.0, init=False)
 
     def __post_init__(self, connection: sqlite3.Connection) -> None:
-        self._silent = {  # node -> monotonic seconds when it was called silent
-            row[0]: -1.0
-            for row in connection.execute(
-                "select node from events where event = 'NODE_SILENT' and ended_at is null"
-            )
-        }
+        open_events = connection.execute(
+            "select event, gateway, node, detail, figures from events where ended_at is null "
+            "and event in ('NODE_SILENT', 'GATEWAY_LOST')"
+        ).fetchall()
+        self._silences: dict[int, Silence] = {}  # by node
+        self._losses: dict[int, OpenLoss] = {}  # by gateway
+        for event, gateway, node, detail, text in open_events:
+            figures = json.loads(text)
+            if event == "NODE_SILENT":
+                self._silences[node] = Silence(-1.0, figures.get("count", 1))
+            else:
+                reason = detail.rpartition("; lost ")[0] or detail
+                self._losses[gateway] = OpenLoss(reason, figures.get("count", 1), figures.get("back_at"))
         self._ahead = self.wall() - self.monotonic()
 
-    def absorb(self, item: GatewayConnected | GatewayLost) -> None:
+    def absorb(self, item: GatewayItem) -> None:
         """Take a change of a gateway's connection."""
-        if isinstance(item, GatewayConnected):
+        if isinstance(item, VersionAnswers):
+            self._rows.append((SAVE_ANSWERS, (int(item.answers), item.gateway)))
+        elif isinstance(item, GatewayConnected):
             self._connected_since[item.gateway] = item.monotonic
-            self._close("GATEWAY_LOST", item.gateway, None, format_utc(item.at))
+            self._gateway_back(item)
         elif self._connected_since.pop(item.gateway, None) is not None:
-            self._open("GATEWAY_LOST", format_utc(item.at), gateway=item.gateway, detail=item.reason)
+            self._gateway_lost(item)
+
+    def _gateway_lost(self, item: GatewayLost) -> None:
+        loss = self._losses.get(item.gateway)
+        if loss is None:
+            loss = self._losses[item.gateway] = OpenLoss(item.reason)
+            self._open(
+                "GATEWAY_LOST",
+                format_utc(item.at),
+                gateway=item.gateway,
+                detail=loss.detail,
+                figures=loss.figures,
+            )
+        else:
+            loss.reason, loss.count, loss.back_at, loss.back = item.reason, loss.count + 1, None, None
+            self._count(item.gateway, loss)
+
+    def _gateway_back(self, item: GatewayConnected) -> None:
+        loss = self._losses.get(item.gateway)
+        if loss is None:
+            return
+        if loss.back_at is not None and loss.back is None:  # it was back already when ingest stopped
+            self._end_loss(item.gateway, loss, loss.back_at)
+        else:
+            loss.back_at, loss.back = format_utc(item.at), item.monotonic
+            self._count(item.gateway, loss)
+
+    def _end_loss(self, gateway: int, loss: OpenLoss, ended_at: str) -> None:
+        loss.back_at = None
+        self._count(gateway, loss)
+        self._close("GATEWAY_LOST", gateway, None, ended_at)
+        del self._losses[gateway]
+
+    def _count(self, gateway: int, loss: OpenLoss) -> None:
+        self._rows.append((COUNT, (loss.detail, loss.figures, gateway)))
 
     def poll(self, connection: sqlite3.Connection, changed: bool) -> bool:
         """Look at the clock and, every CHECK_S, at the nodes."""
@@ -82,6 +185,9 @@ class EventSink:
             detail = f"the clock was set {'forward' if step > 0 else 'back'} by {abs(step):.1f} s"
             at, figures = format_utc(wall), json.dumps({"seconds": round(step, 3)})
             self._open("CLOCK_STEP", at, ended_at=at, detail=detail, figures=figures)
+        for gateway, loss in list(self._losses.items()):
+            if loss.back is not None and loss.back_at is not None and now - loss.back >= self.stable_s:
+                self._end_loss(gateway, loss, loss.back_at)
         if now >= self._next_check:
             self._next_check = now + CHECK_S
             for node in self.store.nodes.values():
@@ -98,17 +204,34 @@ class EventSink:
         if seen is None and now - self.store.imported_at < IMPORT_GRACE_S:
             return
         limit = max(MIN_SILENCE_S, SILENT_INTERVALS * (node.usual_interval_s or 0))
-        silent_since = self._silent.get(node.id)
-        if silent_since is not None:
-            if seen is not None and seen > silent_since:
-                del self._silent[node.id]
+        silence = self._silences.get(node.id)
+        if silence is not None and silence.heard is None:
+            if seen is not None and seen > silence.since:
+                silence.heard = seen
                 self._close("NODE_SILENT", None, node.id, node.last_seen_at)
         elif now - (seen or since) > limit:
-            self._silent[node.id] = now
-            detail = f"silent for more than {limit:.0f} s"
+            self._node_silent(node, seen, now, limit)
+        elif silence is not None and silence.heard is not None and now - silence.heard > 2 * limit:
+            del self._silences[node.id]
+
+    def _node_silent(self, node: NodeState, seen: float | None, now: float, limit: float) -> None:
+        """Open an event, or the last one again where the node was back for less than its limit."""
+        before = self._silences.get(node.id)
+        back_s = inf
+        if before is not None and before.heard is not None and seen is not None:
+            back_s = seen - before.heard
+        detail = f"silent for more than {limit:.0f} s"
+        if before is not None and back_s < limit:
+            silence = Silence(now, before.count + 1)
+            figures = json.dumps({"count": silence.count})
+            self._rows.append((REOPEN, (f"{detail}; {silence.count} times", figures, node.id)))
+        else:
+            silence = Silence(now)
+            assert node.last_seen_at is not None
             self._open(
                 "NODE_SILENT", node.last_seen_at, node=node.id, complete=seen is not None, detail=detail
             )
+        self._silences[node.id] = silence
 
     def _open(
         self,

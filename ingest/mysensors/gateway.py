@@ -9,10 +9,11 @@ import time
 from typing import NamedTuple
 
 from ingest.mysensors.controller import Controller, GatewayServices
-from ingest.mysensors.events import GatewayConnected, GatewayLost
+from ingest.mysensors.events import GatewayConnected, GatewayLost, VersionAnswers
 from ingest.mysensors.framing import LineDecoder
+from ingest.mysensors.keepalive import Keepalive, Liveness
 from ingest.mysensors.known_nodes import KnownNodes
-from ingest.mysensors.protocol import Message, Reject
+from ingest.mysensors.protocol import GATEWAY_NODE, Command, Internal, Message, Reject
 from ingest.mysensors.records import ReceivedBlock
 from ingest.mysensors.settings import GatewayOptions
 from ingest.pipeline.source_health import Health
@@ -20,13 +21,16 @@ from ingest.pipeline.source_health import Health
 log = logging.getLogger(__name__)
 
 BACKLOG_CHECK_S = 0.01
+# Node, command and type of the gateway's answer to the question for its version.
+VERSION = (GATEWAY_NODE, Command.internal, Internal.I_VERSION)
 
 
 class ConnectionEnd(NamedTuple):
-    """How a connection ended, and whether the gateway sent a message in it."""
+    """How a connection ended, whether the gateway sent a message in it, and for how long it was open."""
 
     reason: str
     received_any: bool
+    seconds: float
 
 
 class Gateway(asyncio.Protocol):
@@ -42,13 +46,25 @@ class Gateway(asyncio.Protocol):
         self._services, self._writer = services, services.writer
         self._transport: asyncio.Transport | None = None
         self._decoder = LineDecoder()
+        self._keepalive = Keepalive(services.timing, known.answers_version)
         self._connection = 0  # counts connections
+        self._opened = 0.0  # monotonic seconds
         self._last_data = 0.0  # monotonic seconds
         self._received_any = False
         self._stopping = False
         self._paused = False
 
     # The connection.
+
+    @property
+    def transport(self) -> asyncio.Transport | None:
+        """The open connection, if there is one."""
+        return self._transport
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since the last byte came, or since the connection was opened."""
+        return time.monotonic() - self._last_data
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A transport is open."""
@@ -57,7 +73,8 @@ class Gateway(asyncio.Protocol):
         self._decoder = LineDecoder(transport.get_extra_info("starts_mid_line", False))
         self._connection += 1
         self._received_any = self._paused = False
-        self._last_data = time.monotonic()
+        self._opened = self._last_data = time.monotonic()
+        self._keepalive.connected()
         self.end = asyncio.get_running_loop().create_future()
         self.health.connects += 1
         self.health.set_state("connecting", "connected, waiting for the first message")
@@ -79,9 +96,10 @@ class Gateway(asyncio.Protocol):
             reason = getattr(error, "strerror", None) or str(error)
         if not self._stopping:
             self._writer.put(self._services.events, GatewayLost(self.number, time.time(), reason))
-        self.end.set_result(ConnectionEnd(reason, self._received_any))
+        seconds = time.monotonic() - self._opened
+        self.end.set_result(ConnectionEnd(reason, self._received_any, seconds))
 
-    def _abort(self, reason: str) -> None:
+    def abort(self, reason: str) -> None:
         """End the connection from our side."""
         transport = self._transport
         if transport is not None:
@@ -91,27 +109,45 @@ class Gateway(asyncio.Protocol):
     def stop(self) -> None:
         """Close the connection because the daemon ends: that is no loss of the gateway."""
         self._stopping = True
-        self._abort("stopped")
+        self.abort("stopped")
 
     def _keep_alive(self, end: asyncio.Future[ConnectionEnd]) -> None:
-        """Ask for the version when nothing came for a while; at the idle timeout, close the connection.
+        """Ask for the version when nothing came for a while; close a connection whose gateway is gone.
 
-        A serial gateway that never sent anything is waited for. Each connection has its own series of calls,
-        which ends with it: `end` is that connection's.
+        Each connection has its own series of calls, which ends with it: `end` is that connection's.
         """
         if end.done():
             return
         if self._paused:  # we do not read: that silence is ours
             self._last_data = time.monotonic()
-        idle_s = time.monotonic() - self._last_data
-        if idle_s >= self.timing.idle_timeout_s:
-            if self._received_any or self.settings.tcp:
-                self._abort(f"no answer for {idle_s:.0f} s: the gateway is off, or the network path is down")
-                return
+        now, idle_s = time.monotonic(), self.idle_s
+        liveness = self._keepalive.assess(idle_s, self._received_any, is_serial=bool(self.settings.serial))
+        if liveness is Liveness.GONE:
+            self.abort(f"no answer for {idle_s:.0f} s: the gateway is off, or the network path is down")
+            return
+        if liveness is Liveness.UNKNOWN:
             self.health.fail("silent", f"the port is open but the gateway sends nothing: {self._hint()}")
-        if idle_s >= self.timing.keepalive_s or not self._received_any:
+        elif liveness is Liveness.QUIET and not self._received_any and not self.settings.serial:
+            self._set_connected(time.time() - (now - self._opened), self._opened)
+        self._save_answers()
+        if self._keepalive.is_due(now, idle_s, self._received_any):
             self.controller.request_version()
         asyncio.get_running_loop().call_later(self.timing.keepalive_s / 2, self._keep_alive, end)
+
+    def _save_answers(self) -> None:
+        """Remember over restarts whether the gateway answers, where that is news."""
+        answers = self._keepalive.take_change()
+        if answers is not None:
+            self._writer.put(self._services.events, VersionAnswers(self.number, answers))
+            if not answers:
+                log.info("Gateway %s does not tell its version: its silence is no fault", self.settings.name)
+
+    def _set_connected(self, at: float, monotonic: float) -> None:
+        """The gateway is there since `at` (unix seconds)."""
+        self._received_any = True
+        self.health.set_state("connected", "connected")
+        self._writer.put(self._services.events, GatewayConnected(self.number, at, monotonic))
+        log.info("Gateway %s: connected (%s)", self.settings.name, self.settings.address)
 
     def _hint(self) -> str:
         baud_rate = f"is the baud rate {self.settings.baudrate} right?"
@@ -127,13 +163,12 @@ class Gateway(asyncio.Protocol):
             self.controller.ota.receive(messages)
         self._last_data = time.monotonic()
         if messages and not self._received_any:
-            self._received_any = True
-            self.health.set_state("connected", "connected")
-            event = GatewayConnected(self.number, time.time(), self._last_data)
-            self._writer.put(self._services.events, event)
-            log.info("Gateway %s: connected (%s)", self.settings.name, self.settings.address)
+            self._set_connected(time.time(), self._last_data)
         self._record(messages, rejects)
         if messages:
+            if self._keepalive.is_waiting and any(header[::2] == VERSION for header, _ in messages):
+                self._keepalive.answered()
+                self._save_answers()
             self.controller.handle_messages(messages)
         elif rejects and not self._received_any:
             self.health.fail("silent", f"none of its lines can be read: {self._hint()}")

@@ -243,6 +243,12 @@ class GatewayOtaSession:
             if header[2] == STREAM or header[0] in watched:  # by position: this runs for every message
                 self._receive(header, payload)
 
+    def forget(self, node_id: int) -> None:
+        """The node is deleted: another one may get its id."""
+        if self._server.forget(256 * self.number + node_id):
+            self.watched.discard(node_id)
+            self._transmitter.release(node_id)
+
     def _receive(self, header: Header, payload: str) -> None:
         node, child, command, echo, type = header
         if echo or node == BROADCAST:

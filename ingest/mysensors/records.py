@@ -23,12 +23,13 @@ class ReceivedBlock:
 
 
 @dataclass(slots=True)
-class IdAssigned:
-    """A free id was assigned to a node that asked for one, at `assigned_at` (unix seconds)."""
+class IdGiven:
+    """An id was given to a node that asked for one with this token, at `given_at` (unix seconds)."""
 
     gateway: int
     node_id: int
-    assigned_at: float
+    token: int
+    given_at: float
 
 
 @dataclass(slots=True)
@@ -39,4 +40,4 @@ class PresentationRequested:
     monotonic: float
 
 
-StoreItem = ReceivedBlock | IdAssigned | PresentationRequested
+StoreItem = ReceivedBlock | IdGiven | PresentationRequested

@@ -1,7 +1,7 @@
 """Numbers of gateways (`gateways.id`): kept whatever changes in the config around a gateway."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ingest.db.connection import transaction
 
@@ -34,3 +34,12 @@ def number_gateways(connection: sqlite3.Connection, gateways: Sequence[tuple[str
                 (number, name, address),
             )
     return {name: known[name][0] for name, _ in gateways}
+
+
+def mark_id_givers(connection: sqlite3.Connection, gives_ids: Mapping[int, bool]) -> None:
+    """Note of each gateway (its number) whether its nodes get their ids from this program."""
+    with transaction(connection):
+        connection.executemany(
+            "update gateways set gives_ids = ?2 where id = ?1 and gives_ids <> ?2",
+            [(number, int(gives)) for number, gives in gives_ids.items()],
+        )

@@ -4,9 +4,7 @@ What happens to a node without these answers is in the library: `core/MyTranspor
 only with one) and `core/MySensorsCore.cpp` (configuration: it waits 2 s at each presentation).
 """
 
-from collections.abc import Container, Mapping
-from itertools import chain
-from operator import itemgetter
+from collections.abc import Mapping
 
 from ingest.mysensors.protocol import (
     BROADCAST,
@@ -18,22 +16,7 @@ from ingest.mysensors.protocol import (
     format_line,
 )
 
-FIRST_ID, LAST_ID = 1, 254
-UNUSED_ID_S = 86400
 TOKEN_PAYLOADS = ("", "0")  # the library sends nothing, MYSBootloader a byte of length 0 that reads "0"
-
-
-def free_id(taken: Container[int], assigned: Mapping[int, float], now: float) -> int | None:
-    """The lowest id that no node has, had or was assigned; None when all 254 are taken.
-
-    An answer may be lost on the air. So when none is free, the id that was assigned first (`assigned`: id ->
-    unix seconds) is assigned again, if no node was seen with it for a day.
-    """
-    unused = [
-        node_id for node_id, at in sorted(assigned.items(), key=itemgetter(1)) if now - at > UNUSED_ID_S
-    ]
-    untaken = (node_id for node_id in range(FIRST_ID, LAST_ID + 1) if node_id not in taken)
-    return next(chain(untaken, unused), None)
 
 
 def is_id_request(header: Header) -> bool:

@@ -44,6 +44,9 @@ class MessageRoutes:
         self.sensors = StateTable(SensorState, connection)
         self.channels = StateTable(ChannelState, connection)
         self.stats: dict[int, IntervalStats] = {}  # by key of the series
+        self.given_at: dict[int, str] = dict(  # ids that were given and never heard, by nodes.id
+            connection.execute("select 256 * gateway + node_id, given_at from given_ids").fetchall()
+        )
         self._by_gateway: dict[int, dict[Header, MessageRoute]] = {}
 
     def forget(self, gateway: int) -> None:
@@ -88,7 +91,11 @@ class MessageRoutes:
     def node(self, gateway: int, node_id: int) -> NodeState:
         """The node with this id, known from now on."""
         key = 256 * gateway + node_id
-        return self.nodes.setdefault(key, NodeState(key, gateway, node_id))
+        node = self.nodes.get(key)
+        if node is None:
+            given_at = self.given_at.pop(key, None)
+            node = self.nodes[key] = NodeState(key, gateway, node_id, id_given_at=given_at)
+        return node
 
     def _stats(self, series: Series) -> IntervalStats:
         return self.stats.setdefault(series.key, IntervalStats(series))

@@ -1,6 +1,6 @@
 """Settings of a gateway as its reader uses them, and the times of the dialogue."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,16 @@ class Answers:
 
 @dataclass(frozen=True)
 class GatewayOptions:
-    """A MySensors gateway: reached by `tcp` (HOST:PORT) or by `serial` (a device)."""
+    """A MySensors gateway: reached by `tcp` (HOST:PORT) or by `serial` (a device), or it dials in.
+
+    It dials in to the address and port of `listen` from one of `sources`: addresses and networks.
+    """
 
     name: str
     tcp: str | None = None
     serial: str | None = None
+    listen: str | None = None
+    sources: tuple[str, ...] = field(default=(), metadata={"key": "from"})
     baudrate: int = 115200
     controller: bool = True  # False: nothing is ever sent
     metric: bool = True
@@ -31,6 +36,8 @@ class GatewayOptions:
     @property
     def address(self) -> str:
         """Where it is, as text for people."""
+        if self.listen:
+            return f"listen {self.listen}"
         return f"tcp {self.tcp}" if self.tcp else f"serial {self.serial}"
 
 
@@ -41,6 +48,7 @@ class GatewayTiming:
     connect_s: float = 10.0  # until a TCP connection that is not there is given up
     first_backoff_s: float = 1.0  # before the first reconnection; each further one waits twice as long
     max_backoff_s: float = 10.0
+    stable_s: float = 60.0  # connected this long, a gateway is back: its event ends, pauses are short again
     settle_s: float = 0.05  # without a byte after a serial port is opened: the next one begins a line
     keepalive_s: float = 10.0  # without a message before the gateway is asked for its version
     idle_timeout_s: float = 20.0  # without a message after which the connection is closed

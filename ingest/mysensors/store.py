@@ -27,7 +27,7 @@ from ingest.mysensors.protocol import (
     Header,
     Internal,
 )
-from ingest.mysensors.records import IdAssigned, ReceivedBlock, StoreItem
+from ingest.mysensors.records import IdGiven, ReceivedBlock, StoreItem
 from ingest.mysensors.repeats import RepeatDetector
 from ingest.mysensors.routes import MessageRoute, MessageRoutes
 from ingest.mysensors.state import MERGE_HOURS, ChannelState, NodeState
@@ -45,6 +45,10 @@ ODDITIES = Insert("oddities", ["at", "message", "node", "channel", "reason"])
 GATEWAY_SEEN = """update gateways set version = coalesce(?, version),
 first_seen_at = coalesce(first_seen_at, ?), last_seen_at = ? where id = ?"""
 KEEP_RAW = "update messages set raw = ? where id = ?"
+# The newest row has the highest id, whatever the clock says. Nodes are written later: a trigger takes the row
+# of an id that was heard.
+GIVE_ID = """insert or replace into given_ids (gateway, node_id, token, given_at) select ?1, ?2, ?3, ?4
+where not exists (select 1 from nodes where id = 256 * ?1 + ?2)"""
 MAX_NUMBERS = 50_000  # texts whose number is remembered; memories are wiped when they are full
 REQUESTED_PRESENTATION_S = 60  # a presentation this long after one was requested is expected
 RESTARTED = "presented itself unasked: it has restarted"
@@ -71,6 +75,7 @@ class UnwrittenRows:
     oddities: list[Oddity] = field(default_factory=list)
     raws: list[tuple[bytes, int]] = field(default_factory=list)  # bytes of a payload, position of its message
     daily: list[DailyRow] = field(default_factory=list)
+    given_ids: list[tuple[int, int, int, str]] = field(default_factory=list)
     gateways_seen: dict[int, str] = field(default_factory=dict)  # gateways.id -> when (UTC text)
 
 
@@ -116,10 +121,10 @@ class Store:
         """Take an item of a gateway."""
         if isinstance(item, ReceivedBlock):
             self._absorb_block(item)
-        elif isinstance(item, IdAssigned):
-            node = self._routes.node(item.gateway, item.node_id)
-            node.id_given_at = format_utc(item.assigned_at)
-            self.nodes.dirty.add(node)
+        elif isinstance(item, IdGiven):
+            at = format_utc(item.given_at)
+            self._routes.given_at[256 * item.gateway + item.node_id] = at
+            self._pending.given_ids.append((item.gateway, item.node_id, item.token, at))
         else:
             self._presentation_requested_at[item.node] = item.monotonic
 
@@ -291,6 +296,7 @@ class Store:
             self._forget_deleted(deletion)
             self._last_deletion = deletion.number
         self._collect_interval_stats()
+        connection.executemany(GIVE_ID, self._pending.given_ids)
         topics = {
             topic for table in (self.nodes, self.sensors, self.channels) for topic in table.write(connection)
         }

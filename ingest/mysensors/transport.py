@@ -1,4 +1,7 @@
-"""The byte pipe under a gateway: TCP or serial, reopened without limit. They differ in how they open only."""
+"""The byte pipe under a gateway: TCP or serial, reopened without limit. They differ in how they open only.
+
+Gateways that dial in have a module of their own, `listener`.
+"""
 
 import asyncio
 import errno
@@ -10,14 +13,14 @@ import termios
 import serial
 
 from ingest.mysensors.gateway import Gateway
+from ingest.mysensors.listener import run_listener
 from ingest.mysensors.settings import GatewayTiming
+from ingest.mysensors.socket_options import guard_connection
 from ingest.process.backoff import Backoff
 
 log = logging.getLogger(__name__)
 
 READ_SIZE = 65536
-# Keepalive of TCP notices a dead peer within 30 s even where nothing is ever sent.
-KEEPALIVE_OPTIONS = ((socket.TCP_KEEPIDLE, 10), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 3))
 REMEDIES = {
     errno.ENOENT: "is it plugged in? Names under /dev/serial/by-id stay the same",
     errno.EACCES: "add the user to the group dialout",
@@ -34,11 +37,7 @@ async def open_tcp(gateway: Gateway, address: str) -> asyncio.Transport:
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(gateway.timing.connect_s):
         transport, _ = await loop.create_connection(lambda: gateway, host.strip("[]"), int(port))
-    connection = transport.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    for option, value in KEEPALIVE_OPTIONS:
-        connection.setsockopt(socket.IPPROTO_TCP, option, value)
+    guard_connection(transport.get_extra_info("socket"))
     return transport
 
 
@@ -141,13 +140,18 @@ async def open_serial(gateway: Gateway, device: str) -> asyncio.Transport:
 
 
 async def run_gateway(gateway: Gateway) -> None:
-    """Keep the gateway connected until cancelled; log what is wrong, once for each change."""
+    """Keep the gateway connected until cancelled; log what is wrong, once for each change.
+
+    The pauses between attempts begin anew after a connection that was stable.
+    """
     settings, timing = gateway.settings, gateway.timing
+    if settings.listen:
+        await run_listener(gateway)
     backoff = Backoff(timing.first_backoff_s, timing.max_backoff_s)
     logged = None
     while True:
-        reason, received_any = await run_connection(gateway)
-        if received_any:
+        reason, seconds = await run_connection(gateway)
+        if seconds >= timing.stable_s:
             backoff.reset()
             logged = None
         if reason != logged:
@@ -164,21 +168,23 @@ async def run_gateway(gateway: Gateway) -> None:
         await asyncio.sleep(backoff.next_s())
 
 
-async def run_connection(gateway: Gateway) -> tuple[str, bool]:
-    """Open a connection and wait for its end. Returns the reason, and whether a message was received."""
+async def run_connection(gateway: Gateway) -> tuple[str, float]:
+    """Open a connection and wait for its end. Returns the reason, and for how many seconds it was of use."""
     tcp, serial = gateway.settings.tcp, gateway.settings.serial or ""
     try:
         transport = await (open_tcp(gateway, tcp) if tcp else open_serial(gateway, serial))
     except (OSError, ValueError) as error:  # ValueError: a baud rate or a host name that cannot be
-        return explain(error, gateway.timing.connect_s), False
+        return explain(error, gateway.timing.connect_s), 0.0
     assert gateway.end is not None
     try:
-        reason, received_any = await gateway.end
+        reason, received_any, seconds = await gateway.end
     finally:
         transport.abort()
-    if tcp and not received_any:
+    if received_any:
+        return reason, seconds
+    if tcp:
         reason += "; it sent nothing: another program may hold the gateway's only place for a client"
-    return reason, received_any
+    return reason, 0.0
 
 
 def explain(error: Exception, connect_s: float = GatewayTiming.connect_s) -> str:

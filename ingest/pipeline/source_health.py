@@ -31,17 +31,20 @@ class Health:
     connects: int = 0
     received: int = 0
     rejected: int = 0
+    refused: int = 0  # connections
     revision: int = 0  # counts changes of state, so that these are written at once
 
     def resume(self, connection: sqlite3.Connection) -> None:
         """Go on counting where the row in the file stands."""
         row = connection.execute(
-            "select connects, received, rejected, last_error, last_error_at, last_data_at from ingest_status "
+            "select connects, received, rejected, refused, last_error, last_error_at, last_data_at "
+            "from ingest_status "
             "where source = ?",
             (self.source,),
         ).fetchone()
         if row:
-            self.connects, self.received, self.rejected, self.last_error, error_at, data_at = row
+            self.connects, self.received, self.rejected, self.refused, self.last_error = row[:5]
+            error_at, data_at = row[5:]
             self.last_error_time = parse_utc(error_at) if error_at else None
             self.last_data = parse_utc(data_at) if data_at else None
 
@@ -74,6 +77,7 @@ COLUMNS = (
     "connects",
     "received",
     "rejected",
+    "refused",
     "pid",
 )
 UPSERT = f"""insert into ingest_status ({", ".join(COLUMNS)}) values ({", ".join("?" * len(COLUMNS))})
@@ -130,5 +134,6 @@ class StatusSink:
             health.connects,
             health.received,
             health.rejected,
+            health.refused,
             os.getpid(),
         )

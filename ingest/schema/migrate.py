@@ -12,6 +12,7 @@ from ingest.schema import (
     acknowledgements,
     battery,
     firmware_descriptions,
+    gateways,
     imports,
     maintenance,
     mysensors,
@@ -49,6 +50,9 @@ for migration in (
     payloads.payload_bytes,
     payloads.values_by_type,
     battery.battery_refusals,
+    gateways.given_ids,
+    gateways.gateway_answers,
+    gateways.refused_connections,
 ):
     migrations()(migration)
 

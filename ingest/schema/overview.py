@@ -2,7 +2,7 @@
 
 from ingest.db.durations import duration_sql
 from ingest.mysensors.framing import CUT_OFF, FIRST_LINE
-from ingest.schema import acknowledgements, events, mysensors, ota, ups
+from ingest.schema import acknowledgements, events, gateways, mysensors, ota, ups
 from ingest.schema.mysensors import LOW
 from ingest.schema.sql_fragments import DAY_AGO, LATE_S, age
 from ingest.severity import FINDING, SOURCE_LOST, SOURCE_SEVERITY
@@ -24,7 +24,7 @@ select s.source, s.kind, s.address, s.state, s.detail, s.since_at, s.heartbeat_a
       then 'no reader is running: its last heartbeat is ' || {duration_sql(age("s.heartbeat_at"))} || ' old'
     else s.state || coalesce(' (' || nullif(nullif(s.detail, ''), s.state) || ')', '')
   end as words,
-  s.last_data_at, s.last_error, s.last_error_at, s.connects, s.received, s.rejected
+  s.last_data_at, s.last_error, s.last_error_at, s.connects, s.received, s.rejected, s.refused
 from ingest_status s
 """
 
@@ -49,6 +49,8 @@ union all
     '/telemetry/ingest_status/' || source
   from readers where kind = 'mysensors' and verdict = 'Warning'
     and source in (select name from gateways where configured)
+union all
+{gateways.ATTENTION}
 union all
   select 6, '{FINDING}', name,
     case when strange >= {NEWEST} then '{NEWEST} or more' else strange end
@@ -92,6 +94,7 @@ union all
 VIEWS = {
     "readers": READERS,
     **mysensors.VIEWS,
+    **gateways.VIEWS,
     **acknowledgements.VIEWS,
     **ups.VIEWS,
     **events.VIEWS,

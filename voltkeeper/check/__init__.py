@@ -29,6 +29,7 @@ from ingest.db.durations import format_duration
 from ingest.db.time import parse_utc
 from ingest.maintenance.retention import plan
 from ingest.schema.migrate import migrations
+from ingest.severity import Severity
 from voltkeeper.check.http import PULSE, fetch
 from voltkeeper.check.sources import (
     Finding,
@@ -40,7 +41,7 @@ from voltkeeper.check.sources import (
 )
 from voltkeeper.check.variables import variable_findings
 from voltkeeper.config_source import Sources, choose_config, named_file
-from voltkeeper.status import describe_source, read_sources
+from voltkeeper.status import describe_source, read_ids, read_sources
 from voltkeeper.up import SitePortError, claim, site_url
 
 LOW_DISK_MB = 500
@@ -95,6 +96,7 @@ def run_check(
         _check_database,
         _check_retention,
         _check_sources,
+        _check_ids,
         _check_orders,
         _check_variables,
         _check_site,
@@ -248,6 +250,18 @@ def _check_sources(report: CheckReport, config: Config) -> None:
     with ThreadPoolExecutor(max(len(probes), 1)) as pool:
         for probe, (address, finding) in zip(probes, pool.map(find, probes), strict=True):
             report.add(f"{probe.what} ({address})", finding)
+
+
+def _check_ids(report: CheckReport, config: Config) -> None:
+    """Report for how many new nodes each gateway has ids."""
+    try:
+        found = read_ids(config.database)
+    except sqlite3.Error:
+        return  # the database's own line reports what is wrong with it
+    names = [gateway.name for gateway in config.gateways]
+    for name, severity, text in found:
+        if name in names:
+            report.add(f"ids of {name}", Finding(severity == Severity.OK, text))
 
 
 def _check_orders(report: CheckReport, config: Config) -> None:

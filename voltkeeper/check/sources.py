@@ -15,6 +15,7 @@ import serial
 from ingest.config.model import GatewaySettings, MustSettings, NutServerSettings, UpsSettings
 from ingest.must.client import MustClient
 from ingest.must.errors import MustError
+from ingest.mysensors.listener import NOBODY, bind, explain_bind
 from ingest.mysensors.protocol import GATEWAY_NODE, NODE_CHILD, Command, Internal, format_line
 from ingest.mysensors.settings import GatewayTiming
 from ingest.mysensors.transport import explain
@@ -58,6 +59,8 @@ class Received(NamedTuple):
 def probe_gateway(gateway: GatewaySettings, timing: ProbeTiming = TIMING) -> Finding:
     """Try a gateway that no ingest reads: can it be opened, does it speak MySensors."""
     try:
+        if gateway.listen:
+            return _probe_listen(gateway, gateway.listen)
         return _probe_tcp(gateway, timing) if gateway.tcp else _probe_serial(gateway, timing)
     except OSError as error:
         return Finding(False, explain(error))
@@ -78,6 +81,19 @@ def _probe_tcp(gateway: GatewaySettings, timing: ProbeTiming) -> Finding:
         gone="it closes the connection at once: another program may hold its only place for a client;"
         " stop that one, or build the gateway with a larger MY_GATEWAY_MAX_CLIENTS",
         remedy="is that the gateway's port (5003 unless built otherwise)?",
+    )
+
+
+def _probe_listen(gateway: GatewaySettings, listen: str) -> Finding:
+    """Try the port of a gateway that dials in; whether it does shows when ingest runs."""
+    if not gateway.sources:
+        return Finding(False, NOBODY)
+    try:
+        bind(listen).close()
+    except OSError as error:
+        return Finding(False, explain_bind(error))
+    return Finding(
+        True, f"the port is free; {', '.join(gateway.sources)} can dial in as soon as `voltkeeper up` runs"
     )
 
 

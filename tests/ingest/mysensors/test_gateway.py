@@ -129,9 +129,9 @@ def test_an_id_is_on_disk_before_the_node_hears_of_it(site, tiny):
         tiny.connected()
         tiny.say("255;79;3;0;3;")
         tiny.wait("255;79;3;0;4;1", seconds=30)  # long before the next commit is due
-        return site.rows("select node_id, id_given_at is not null, last_seen_at from nodes where node_id = 1")
+        return site.rows("select node_id, token, given_at is not null from given_ids")
 
-    assert site.live(site.config({"tcp": tiny.address}, commit_s=60), play) == [(1, 1, None)]
+    assert site.live(site.config({"tcp": tiny.address}, commit_s=60), play) == [(1, 79, 1)]
 
 
 def test_two_gateways_give_ids_of_their_own(site, tiny, tiny_gateway):
@@ -145,7 +145,8 @@ def test_two_gateways_give_ids_of_their_own(site, tiny, tiny_gateway):
 
     config = site.config({"tcp": tiny.address}, {"name": "shed", "tcp": second.address})
     assert site.live(config, play) == ["255;79;3;0;4;1"] * 2
-    assert site.column("select id from nodes where node_id = 1 order by id") == [1, 257]
+    assert site.rows("select gateway, node_id from given_ids order by gateway") == [(0, 1), (1, 1)]
+    assert site.column("select id from nodes where node_id = 1") == []
 
 
 def test_when_all_ids_are_taken_nothing_is_sent_and_the_status_has_it(site, tiny):

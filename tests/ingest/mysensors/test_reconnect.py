@@ -67,6 +67,8 @@ def test_the_same_trouble_is_logged_once(site, tiny, caplog):
 
 
 def test_a_loss_is_an_event_that_ends_with_the_first_message(site, tiny):
+    site.set_gateway_times(stable_s=0)
+
     def play():
         tiny.connected()
         site.wait(STATE, "connected", "%")

@@ -6,21 +6,6 @@ from ingest.mysensors import replies
 from ingest.mysensors.protocol import Header
 
 
-def test_gaps_of_the_ids_are_used_and_none_is_invented():
-    assert replies.free_id({0, 255}, {}, 0) == 1
-    assert replies.free_id({1, 2, 4}, {}, 0) == 3
-    assert replies.free_id(set(range(1, 254)), {}, 0) == 254
-    assert replies.free_id(set(range(1, 255)), {}, 0) is None
-
-
-def test_when_no_id_is_free_one_that_nobody_used_for_a_day_is_assigned_again():
-    taken = set(range(1, 255))
-    day = replies.UNUSED_ID_S
-    assert replies.free_id(taken, {9: 100.0, 7: 50.0}, 50.0 + day + 1) == 7
-    assert replies.free_id(taken, {9: 100.0, 7: 50.0}, 50.0 + day - 1) is None
-    assert replies.free_id(taken - {200}, {7: 50.0}, 50.0 + 2 * day) == 200
-
-
 def test_an_id_goes_back_with_the_token_of_the_request():
     assert replies.answer_id(Header(255, 79, 3, 0, 3), 7) == "255;79;3;0;4;7\n"
 

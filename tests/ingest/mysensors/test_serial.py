@@ -82,6 +82,7 @@ def test_a_serial_gateway_is_read_and_answered(site, plug, eventually):
 
 
 def test_unplugged_and_plugged_in_again_at_the_same_name(site, plug, eventually):
+    site.set_gateway_times(stable_s=0)
     plug.plug()
 
     def play():
