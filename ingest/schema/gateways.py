@@ -25,7 +25,8 @@ alter table gateways add column gives_ids integer not null default 0;
 # Of the version before, which kept an id that it gave as a node.
 NEVER_HEARD = """select id, gateway, node_id, id_given_at from nodes
 where id_given_at is not null and first_seen_at is null and last_seen_at is null and presented_at is null
-and location = '' and battery_changed_at is null order by id_given_at"""
+and location = '' and battery_changed_at is null
+and not exists (select 1 from settings where subject = 'nodes/' || nodes.id) order by id_given_at"""
 
 
 def given_ids(db: Database) -> None:
