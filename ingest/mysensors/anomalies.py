@@ -40,6 +40,10 @@ class UsualRange:
         self.value, self.spread, self.count = value, spread or 0.0, count if value is not None else 0
         self._outliers = 0
 
+    def forget(self) -> None:
+        """Begin anew: the readings so far were errors."""
+        self.value, self.spread, self.count, self._outliers = None, 0.0, 0, 0
+
     def assess(self, number: float) -> bool:
         """Take a reading; return True when it is far outside the usual range: then it does not widen that."""
         if self.value is None:
@@ -57,18 +61,3 @@ class UsualRange:
         self.value += weight * (number - self.value)
         self.spread += weight * (deviation - self.spread)
         return False
-
-
-def value_anomaly(
-    type: int, type_name: str, usual: UsualRange, number: float | None, text: str
-) -> str | None:
-    """Why a reading of a type with a usual range is an anomaly: impossible, an outlier, or no number."""
-    if number is None:
-        return f"{text!r} where numbers are usual" if usual.count >= WARM_UP else None
-    low, high = POSSIBLE.get(type, ANYTHING)
-    if not low <= number <= high:
-        return f"{text} is impossible for {type_name}: {low} to {high} is possible"
-    before = usual.value
-    if usual.assess(number) and before is not None:
-        return f"{text} is far outside the usual range, about {before:.4g}"
-    return None

@@ -13,10 +13,11 @@ from statistics import median
 from typing import ClassVar, Self
 
 from ingest.db.bulk_insert import Value
-from ingest.mysensors.anomalies import BURST, BURST_S, WITHOUT_RANGE, UsualRange
+from ingest.mysensors.anomalies import BURST, BURST_S, UsualRange
 from ingest.mysensors.battery_reports import BatteryReports
 from ingest.mysensors.protocol import GATEWAY_NODE
 from ingest.mysensors.value_types import value_kind
+from ingest.mysensors.verdicts import ReadingRule
 
 SAME_WAKE_S = 3.0  # messages this close belong to one waking of a node
 INTERVALS, MIN_INTERVALS = 31, 3  # intervals that the usual one is the median of, and how many it takes
@@ -51,9 +52,10 @@ class RowState:
     _row: ClassVar[Callable[[object], tuple[Value, ...]]]
 
     @classmethod
-    def load(cls, connection: sqlite3.Connection) -> dict[int, Self]:
-        """Every row of the table, by id."""
-        rows = connection.execute(f"select {', '.join(cls.FIXED + cls.COLUMNS)} from {cls.TABLE}")
+    def load(cls, connection: sqlite3.Connection, where: str = "1", *values: Value) -> dict[int, Self]:
+        """The rows of the table, all or those of a condition, by id."""
+        names = ", ".join(cls.FIXED + cls.COLUMNS)
+        rows = connection.execute(f"select {names} from {cls.TABLE} where {where}", values)
         return {row[0]: cls(*row) for row in rows}
 
     def reset(self) -> None:
@@ -187,7 +189,11 @@ class SensorState(RowState, table="sensors"):
 
 @dataclass(eq=False)
 class ChannelState(RowState, table="channels"):
-    """One type of value of a sensor: its last value, its usual range, and the sums of hours that wait."""
+    """One type of value of a sensor: its last value, its usual range, and the sums of hours that wait.
+
+    `value`, `text`, `last_at` are of the last reading that counts, `readings` is the number of those;
+    `refused_*` are of the newest report where that does not count.
+    """
 
     id: int
     node: int
@@ -201,33 +207,56 @@ class ChannelState(RowState, table="channels"):
     readings: int = 0
     first_at: str | None = None
     last_at: str | None = None
+    refused_text: str | None = None
+    refused_at: str | None = None
+    refused_reason: str | None = None
 
     def __post_init__(self) -> None:
         self._filed = self.readings  # of these, the ones that the file has
-        self.usual_range = UsualRange(self.usual, self.spread, self.readings)
+        usual = UsualRange(self.usual, self.spread, self.readings)
+        self.rule = ReadingRule(self.type, self.type_name, usual, self.value)
+        self.is_assessed = self.rule.is_needed
         self.kind = value_kind(self.type)
-        self.has_usual_range = self.type_name not in WITHOUT_RANGE
         self.hours: dict[str, HourSums] = {}  # by the start of the hour, since the last commit
 
     def merge_imported(self, filed: Self, pending: bool) -> None:
         """The same; readings are counted here and by the import, and both counts stay."""
         value, readings = self.value, self.readings + filed.readings - self._filed
-        fresh = self.usual_range.value is None
+        refused = self.refused_text, self.refused_at, self.refused_reason
+        fresh = self.rule.usual.value is None
         super().merge_imported(filed, pending)
         self.readings, self._filed = readings, filed.readings
         if pending:
             self.value = value
+            self.refused_text, self.refused_at, self.refused_reason = refused
         if fresh:
-            self.usual_range = UsualRange(filed.usual, filed.spread, filed.readings)
+            self.rule.usual = UsualRange(filed.usual, filed.spread, filed.readings)
+        if self.value is not None:
+            self.rule.last = self.value
+
+    def merge_marked(self, filed: Self, pending: bool) -> None:
+        """Take over what the file says since readings of it were marked wrong, or right again.
+
+        What is `pending` here came after them.
+        """
+        self.readings, self._filed = self.readings + filed.readings - self._filed, filed.readings
+        if not self.hours:
+            self.value, self.text, self.last_at = filed.value, filed.text, filed.last_at
+            self.first_at = filed.first_at
+            self.rule.last = filed.value
+            self.rule.usual = UsualRange(filed.usual, filed.spread, filed.readings)
+        if not pending:
+            self.refused_text, self.refused_at = filed.refused_text, filed.refused_at
+            self.refused_reason = filed.refused_reason
 
     def reset(self) -> None:
         """Forget what was known but the readings that wait."""
-        self.usual_range, self.first_at = UsualRange(), self.last_at
+        self.rule.usual, self.first_at = UsualRange(), self.last_at
         self.readings = sum(sums.count for sums in self.hours.values())
 
     def values(self) -> tuple[Value, ...]:
         """The row, as UPSERT takes it."""
-        self.usual, self.spread = self.usual_range.value, self.usual_range.spread
+        self.usual, self.spread = self.rule.usual.value, self.rule.usual.spread
         return super().values()
 
     def add_reading(self, number: float | None, text: str, at: str, hour: str) -> None:
@@ -235,6 +264,8 @@ class ChannelState(RowState, table="channels"):
         self.value, self.text, self.last_at = number, text, at
         if self.first_at is None:
             self.first_at = at
+        if self.refused_at is not None:
+            self.refused_text = self.refused_at = self.refused_reason = None
         self.readings += 1
         sums = self.hours.get(hour)
         if sums is None:
@@ -247,6 +278,10 @@ class ChannelState(RowState, table="channels"):
                 sums.low = number
             if sums.high is None or number > sums.high:
                 sums.high = number
+
+    def refuse(self, text: str, at: str, reason: str) -> None:
+        """Take a report that does not count, and why."""
+        self.refused_text, self.refused_at, self.refused_reason = text, at, reason
 
     def hourly_rows(self) -> Iterator[HourlyRow]:
         """Rows to merge into `readings_hourly`."""

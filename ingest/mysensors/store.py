@@ -16,7 +16,7 @@ from typing import NamedTuple
 from ingest.db.bulk_insert import Insert, Value
 from ingest.db.reserved_ids import imports_seen
 from ingest.db.time import LocalTime, format_utc
-from ingest.mysensors.anomalies import BURST, BURST_S, value_anomaly
+from ingest.mysensors.anomalies import BURST, BURST_S
 from ingest.mysensors.deletions import Deletion, last_deletion, read_deletions
 from ingest.mysensors.interval_stats import MERGE_DAYS, DailyRow
 from ingest.mysensors.payload_text import RawText
@@ -27,6 +27,7 @@ from ingest.mysensors.protocol import (
     Header,
     Internal,
 )
+from ingest.mysensors.reading_marks import last_mark, request_rereading
 from ingest.mysensors.records import IdGiven, ReceivedBlock, StoreItem
 from ingest.mysensors.repeats import RepeatDetector
 from ingest.mysensors.routes import MessageRoute, MessageRoutes
@@ -38,7 +39,7 @@ MESSAGE_COLUMNS = (
 )
 MESSAGE = len(MESSAGE_COLUMNS)  # values of a row; the last one says whether it is a repeat
 MESSAGES = Insert("messages", MESSAGE_COLUMNS)
-READINGS = Insert("readings", ["received_at", "channel", "value", "text"])
+READINGS = Insert("readings", ["received_at", "channel", "value", "text", "wrong"])
 REJECTS = Insert("rejects", ["received_at", "source", "raw", "reason"])
 BATTERY_LEVELS = Insert("battery_levels", ["received_at", "node", "level"])
 ODDITIES = Insert("oddities", ["at", "message", "node", "channel", "reason"])
@@ -77,6 +78,7 @@ class UnwrittenRows:
     daily: list[DailyRow] = field(default_factory=list)
     given_ids: list[tuple[int, int, int, str]] = field(default_factory=list)
     gateways_seen: dict[int, str] = field(default_factory=dict)  # gateways.id -> when (UTC text)
+    doubted: set[int] = field(default_factory=set)  # channels whose first readings are to be read again
 
 
 class Store:
@@ -101,6 +103,7 @@ class Store:
         self._repeats = RepeatDetector()
         self._presentation_requested_at: dict[int, float] = {}  # nodes.id -> monotonic seconds
         self._imports = imports_seen(connection)
+        self._marks = last_mark(connection)
         self.imported_at = float("-inf")  # when an import last wrote into the file, monotonic seconds
         self.on_import: Callable[[sqlite3.Connection], object] = lambda connection: None
         self._day = ""
@@ -133,7 +136,8 @@ class Store:
         if not changed:
             return False
         deleted = bool(read_deletions(connection, self._last_deletion))
-        return deleted or imports_seen(connection) != self._imports
+        marked = last_mark(connection) != self._marks
+        return deleted or marked or imports_seen(connection) != self._imports
 
     def _absorb_block(self, block: ReceivedBlock) -> None:
         at = format_utc(block.received_at)
@@ -217,13 +221,25 @@ class Store:
             number = self._numbers[channel.kind.value][payload]
         except KeyError:
             number = self._parse(channel, payload)
-        self._pending.readings += (at, channel.id, number, payload)
-        channel.add_reading(number, payload, at, hour)
+        wrong = self._assess(channel, at, number, payload, position) if channel.is_assessed else None
+        self._pending.readings += (at, channel.id, number, payload, wrong)
+        if wrong is None:
+            channel.add_reading(number, payload, at, hour)
+        else:
+            channel.refuse(payload, at, wrong)
         self.channels.dirty.add(channel)
-        if channel.has_usual_range:
-            reason = value_anomaly(channel.type, channel.type_name, channel.usual_range, number, payload)
-            if reason is not None:
-                self._pending.oddities.append(Oddity(at, position, channel.node, channel.id, reason))
+
+    def _assess(
+        self, channel: ChannelState, at: str, number: float | None, payload: str, position: int
+    ) -> str | None:
+        """Why a reading does not count, or None; notes what is an oddity."""
+        wrong, odd, doubts = channel.rule.assess(number, payload, self.sensors[channel.sensor].type)
+        reason = wrong or odd
+        if reason is not None:
+            self._pending.oddities.append(Oddity(at, position, channel.node, channel.id, reason))
+        if doubts:
+            self._pending.doubted.add(channel.id)
+        return wrong
 
     def _parse(self, channel: ChannelState, payload: str) -> float | None:
         known = self._numbers.setdefault(channel.kind.value, {})
@@ -295,6 +311,7 @@ class Store:
         for deletion in read_deletions(connection, self._last_deletion):
             self._forget_deleted(deletion)
             self._last_deletion = deletion.number
+        self._merge_marked(connection)
         self._collect_interval_stats()
         connection.executemany(GIVE_ID, self._pending.given_ids)
         topics = {
@@ -307,7 +324,20 @@ class Store:
         hours = [row for channel in self.channels.dirty for row in channel.hourly_rows()]
         connection.executemany(MERGE_HOURS, hours)
         connection.executemany(MERGE_DAYS, self._pending.daily)
-        return topics | self._write_history(connection)
+        topics |= self._write_history(connection)
+        request_rereading(connection, self._pending.doubted)
+        return topics
+
+    def _merge_marked(self, connection: sqlite3.Connection) -> None:
+        """Take over what others found of readings: memory must not overwrite it."""
+        newest = last_mark(connection)
+        if newest == self._marks:
+            return
+        for key, filed in ChannelState.load(connection, "marked_seq > ?", self._marks).items():
+            channel = self.channels.get(key)
+            if channel is not None:
+                channel.merge_marked(filed, channel in self.channels.dirty)
+        self._marks = newest
 
     def _write_history(self, connection: sqlite3.Connection) -> set[str]:
         first = MESSAGES.append(connection, self._pending.messages) or 0

@@ -1,8 +1,12 @@
-"""The thread of ingest that brings what a version before has stored in line with the present rules, once."""
+"""The thread of ingest that brings what is stored in line with the present rules.
+
+Once for what a version before has stored; later for channels whose first readings are doubted, or imported.
+"""
 
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from os import close
@@ -12,6 +16,7 @@ from ingest.db.batches import BatchLimits, BatchRunner, StoppedError, open_for_d
 from ingest.db.locks import LockedError, lock_byte
 from ingest.db.time import LocalTime
 from ingest.recompute import store
+from ingest.recompute.channel_recompute import ChannelRecompute, pending_channels
 from ingest.recompute.ups_recompute import UpsRecompute
 from ingest.ups.settings import NO_SETTINGS, UpsSettings
 
@@ -20,12 +25,13 @@ log = logging.getLogger(__name__)
 LOCK_OFFSET = (1 << 20) - 1  # byte of the lock file: one process at a time recomputes
 REST = 3.0  # the pause after a stretch, as a multiple of the time that it took
 RETRY_S = 60.0
+IDLE_S = 10.0  # between two looks at what other programs ask for
 LIMITS = BatchLimits(most=500)
 STOP_TIMEOUT_S = 5.0
 
 
 class Recomputer(threading.Thread):
-    """Recomputes every UPS that is not done, and ends. After `stop()` the next one goes on."""
+    """Recomputes every UPS and every channel that is not done. After `stop()` the next one goes on."""
 
     def __init__(
         self, database: Path, timezone: str, settings: Mapping[str, UpsSettings], rest: float = REST
@@ -34,6 +40,7 @@ class Recomputer(threading.Thread):
         self._database, self._settings, self._rest = database, settings, rest
         self._clock = LocalTime(timezone)
         self._stop_event = threading.Event()
+        self._upses_at = 0.0  # when something of UPSes can be done again, on the monotonic clock
         self.longest_s = 0.0  # that the write lock was held
 
     def stop(self) -> None:
@@ -43,20 +50,20 @@ class Recomputer(threading.Thread):
             self.join(STOP_TIMEOUT_S)
 
     def run(self) -> None:
-        """Work until all is done; the thread's own function."""
+        """Work until `stop()`; the thread's own function."""
         while not self._stop_event.is_set():
             try:
                 wait_s = self.recompute()
             except StoppedError:
                 return
             except LockedError:
-                return  # another process does it
+                wait_s = RETRY_S  # another process does it
             except (sqlite3.Error, OSError) as error:
                 log.error("Recomputing stopped (%s), trying again", error)
                 wait_s = RETRY_S
-            if wait_s is None:
-                return
-            self._stop_event.wait(wait_s)
+            if wait_s is not None:
+                self._upses_at = time.monotonic() + wait_s
+            self._stop_event.wait(IDLE_S)
 
     def recompute(self) -> float | None:
         """Do what can be done now. None: all is done; else in how many seconds more can be done.
@@ -64,12 +71,15 @@ class Recomputer(threading.Thread):
         Raises StoppedError, LockedError.
         """
         with closing(open_for_deleting(self._database)) as connection:
-            left = store.pending(connection)
-            if not left:
+            left = store.pending(connection) if time.monotonic() >= self._upses_at else []
+            channels = pending_channels(connection)
+            if not left and not channels:
                 return None
             descriptor = lock_byte(f"{self._database}.lock", LOCK_OFFSET, "Another ingest recomputes")
             try:
-                return self._recompute_all(connection, left)
+                wait_s = self._recompute_all(connection, left)
+                self._recompute_channels(connection, channels)
+                return wait_s
             finally:
                 close(descriptor)
 
@@ -85,6 +95,14 @@ class Recomputer(threading.Thread):
             else:
                 waits.append(wait_s)
         return min(waits, default=None)
+
+    def _recompute_channels(self, connection: sqlite3.Connection, channels: list[int]) -> None:
+        runner = BatchRunner(connection, self._stop_event, LIMITS)
+        for channel in channels:
+            ChannelRecompute(runner, channel, self._clock, self._rest).run()
+            self.longest_s = max(self.longest_s, runner.longest_s)
+        if channels:
+            log.info("The readings of %d channels are in line with the present rules", len(channels))
 
     def _hour_at(self, at: float) -> str:
         return self._clock.day_and_hour(at)[1]

@@ -22,6 +22,7 @@ from ingest.schema import (
     ups,
     ups_clients,
     ups_rules,
+    verdicts,
     wanted,
 )
 from ingest.schema.overview import VIEWS
@@ -53,6 +54,7 @@ for migration in (
     gateways.given_ids,
     gateways.gateway_answers,
     gateways.refused_connections,
+    verdicts.verdicts,
 ):
     migrations()(migration)
 

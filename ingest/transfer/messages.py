@@ -11,6 +11,7 @@ from sqlite_utils import Database
 
 from ingest.mysensors.interval_stats import MERGE_DAYS
 from ingest.mysensors.protocol import Header
+from ingest.mysensors.reading_marks import request_rereading
 from ingest.mysensors.records import ReceivedBlock
 from ingest.mysensors.routes import MessageRoute
 from ingest.mysensors.state import MERGE_HOURS, ChannelState, RowState
@@ -101,6 +102,7 @@ class History(Store):
         hours = [row for channel in self.channels.dirty for row in channel.hourly_rows()]
         connection.executemany(MERGE_HOURS, hours)
         connection.executemany(MERGE_DAYS, self._pending.daily)
+        request_rereading(connection, self._pending.doubted)
         if rows:
             gateway, times = int(rows[0][1] or 0), [str(row[0]) for row in rows]
             node = self.nodes.get(256 * gateway)

@@ -13,13 +13,15 @@ from ingest.transfer.checkpoint import raise_topics
 
 TOGETHER = 500  # rows merged in a transaction
 KINDS: tuple[type[RowState], ...] = (NodeState, SensorState, ChannelState)
+REFUSED = ("refused_text", "refused_at", "refused_reason")  # of the newest report, where it does not count
 BY_TIME: dict[type[RowState], dict[str, str]] = {  # column -> the column with its time
     NodeState: {
         "battery_level": "battery_level_at",
         "battery_level_at": "battery_level_at",
         "role": "presented_at",
     },
-    ChannelState: dict.fromkeys(("value", "text", "usual", "spread"), "last_at"),
+    ChannelState: dict.fromkeys(("value", "text", "usual", "spread"), "last_at")
+    | dict.fromkeys(REFUSED, "refused_at"),
     SensorState: {},
 }
 DATED: dict[
@@ -46,6 +48,11 @@ EXACT = ("value", "text")  # a text that is no number has no value: these go tog
 def _merged(kind: type[RowState], column: str) -> str:
     table, time = kind.TABLE, BY_TIME[kind].get(column, SEEN[kind])
     ours, theirs = f"{table}.{column}", f"excluded.{column}"
+    if column in REFUSED:
+        newest = [f"coalesce({table}.{at}, '')" for at in ("last_at", "refused_at")]
+        of_ours = f"case when {table}.refused_at > coalesce(excluded.last_at, '') then {ours} end"
+        is_newer = f"coalesce(excluded.refused_at, '') > max({', '.join(newest)})"
+        return f"case when {is_newer} then {theirs} else {of_ours} end"
     if column in LATEST:
         return f"nullif(max(coalesce({ours}, ''), coalesce({theirs}, '')), '')"
     if column in EARLIEST:

@@ -24,7 +24,7 @@ def make_value(chance):
     return chance.choice(
         [
             f"{chance.gauss(20, 3):.1f}",
-            str(chance.randrange(100)),
+            str(chance.randrange(1, 80)),  # no error code of a sensor
             "on",
             "a;b;c",
             "",
@@ -244,7 +244,11 @@ def check_channels(site, messages):
     ]
     by_channel = defaultdict(list)
     for node, child, type, payload in readings:
-        by_channel[256 * (256 * node + child) + type].append(payload)
+        texts = by_channel[256 * (256 * node + child) + type]
+        # Of a temperature or humidity a text counts as long as no number is known, never where it is none.
+        is_refused = payload in ("nan", "") or (number_of(payload) is None and any(map(number_of, texts)))
+        if type not in (0, 1) or not is_refused:
+            texts.append(payload)
     assert site.rows("select id, readings, value, text from channels order by id") == [
         (channel, len(texts), number_of(texts[-1]), texts[-1])
         for channel, texts in sorted(by_channel.items())

@@ -256,8 +256,8 @@ def test_values_are_numbers_where_they_are_and_text_always(store):
         (None, "on"),
         (None, ""),
     ]
-    assert one(store, "readings, value, text", "channels") == (6, None, "")
-    assert one(store, "count, numbers, min, avg, max", "readings_hourly") == (6, 1, 21.5, 21.5, 21.5)
+    assert one(store, "readings, value, text", "channels") == (1, 21.5, "21.5")
+    assert one(store, "count, numbers, min, avg, max", "readings_hourly") == (1, 1, 21.5, 21.5, 21.5)
 
 
 def test_first_and_last_seen_of_everything(store):
@@ -358,9 +358,9 @@ def test_hours_are_local_ones_in_a_zone_of_half_hours(store):
 
 
 def test_hourly_figures_are_merged_from_commit_to_commit(store):
-    store("12;6;1;0;0;10", "12;6;1;0;0;x")
-    store("12;6;1;0;0;-2", "12;6;1;0;0;1")
-    store("12;6;1;0;0;y")
+    store("12;6;1;0;24;10", "12;6;1;0;24;x")
+    store("12;6;1;0;24;-2", "12;6;1;0;24;1")
+    store("12;6;1;0;24;y")
     assert one(store, "count, numbers, min, avg, max", "readings_hourly") == (5, 3, -2, 3, 10)
 
 

@@ -410,9 +410,14 @@ def test_one_process_at_a_time(old):
     threads = [Recomputer(old.path, "Europe/Rome", {}, rest=0.0) for _ in range(3)]
     for thread in threads:
         thread.start()
+    deadline = time.monotonic() + 60
+    left = "select count(*) from ups_recomputations where ended_at is null"
+    while old.rows(left) != [(0,)] and time.monotonic() < deadline:
+        time.sleep(0.05)
     for thread in threads:
-        thread.join(60)
-    assert old.rows("select count(*) from ups_recomputations where ended_at is null") == [(0,)]
+        thread.stop()
+        assert not thread.is_alive()
+    assert old.rows(left) == [(0,)]
     assert old.one("select count(*) from events where event = 'ONBATT' and ups = ?", RACK) == 3
 
 
