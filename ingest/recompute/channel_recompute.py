@@ -243,7 +243,14 @@ class ChannelRecompute:
         )
 
     def _end(self) -> None:
-        follow_marks(self._connection, self._channel)
+        changed, value, text = self._connection.execute(
+            "select r.readings, c.value, c.text from channel_recomputations r "
+            "join channels c on c.id = r.channel where r.channel = ?",
+            (self._channel,),
+        ).fetchone()
+        rule = ReadingRule(self._type, self._type_name, UsualRange())
+        if changed or (text is not None and self._assess(rule, value, text).wrong):
+            follow_marks(self._connection, self._channel)
         self._connection.execute(
             f"update channel_recomputations set ended_at = {NOW} where channel = ?", (self._channel,)
         )
