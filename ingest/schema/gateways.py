@@ -82,7 +82,7 @@ select id as gateway, name, in_use, max(0, {NODE_IDS} - in_use) as "left",
   case when {NODE_IDS} - in_use <= 0 then '{Severity.CRITICAL}'
     when {NODE_IDS} - in_use < {LOW_IDS} then '{Severity.WARNING}' else '{Severity.OK}' end as severity,
   case when {NODE_IDS} - in_use <= 0 then 'no id is left for a new node: all {NODE_IDS} are in use'
-    else {NODE_IDS} - in_use || case when {NODE_IDS} - in_use = 1 then ' id is' else ' ids are' end
+    else ({NODE_IDS} - in_use) || case when {NODE_IDS} - in_use = 1 then ' id is' else ' ids are' end
       || ' left for new nodes, ' || in_use || ' are in use' end
     || case when {NODE_IDS} - in_use < {LOW_IDS}
       then '; delete nodes that are gone: their ids are free at once' else '' end as text
