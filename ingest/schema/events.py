@@ -38,7 +38,9 @@ from events e join ups u on u.id = e.ups
 ALL_EVENTS = f"""
 select e.id, case when e.ups is not null then 'UPS' when e.node is not null then 'node'
     when e.gateway is not null then 'gateway' else 'clock' end as kind,
-  coalesce(u.name, n.name, g.name, 'clock') as name, e.event,
+  coalesce(u.name, n.name, g.name, 'clock') as name,
+  coalesce(u.label, n.name, g.name, 'clock') as label,
+  coalesce(u.name, (select name from gateways where id = n.gateway) || '/' || n.node_id) as ref, e.event,
   case e.event {_OTHER_WORDS} else {event_words("e.event")} end as words,
   {event_severity_sql("e.event")} as severity, e.started_at, e.ended_at,
   {seconds_between("e.started_at", f"coalesce(e.ended_at, {NOW})")} as seconds, e.complete,

@@ -14,6 +14,7 @@ from ingest.schema import (
     firmware_descriptions,
     gateways,
     imports,
+    labels,
     maintenance,
     mysensors,
     ota,
@@ -55,6 +56,7 @@ for migration in (
     gateways.gateway_answers,
     gateways.refused_connections,
     verdicts.verdicts,
+    labels.labels,
 ):
     migrations()(migration)
 

@@ -10,7 +10,8 @@ Times are UTC text, ISO 8601 with milliseconds and Z; durations end in _s and ar
 The file is long because the whole shape of the subject stands here, to be read from top to bottom.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from sqlite_utils import Database
 
@@ -249,9 +250,19 @@ create table changes (
 
 COMMANDS = ("presentation", "set", "req", "internal", "stream")
 
-# A label is never null and is defined here alone; ingest inserts any name and these triggers set it.
-NAMES: dict[str, tuple[str, str, str | None]] = {
-    "nodes": (
+
+class NameRule(NamedTuple):
+    """How the `name` of a table's rows is made: the columns it is made of, its SQL, the rows below."""
+
+    columns: str
+    sql: str
+    below: str | None  # "TABLE where COLUMN"
+
+
+# A name is never null; ingest inserts any and triggers set it. These are those of the first version, which
+# `ingest.schema.labels` replaces.
+NAMES: dict[str, NameRule] = {
+    "nodes": NameRule(
         "location, sketch_name",
         """case
           when location <> '' then location
@@ -261,19 +272,19 @@ NAMES: dict[str, tuple[str, str, str | None]] = {
         end""",
         "sensors where node",
     ),
-    "sensors": (
+    "sensors": NameRule(
         "name, description, type_name",
         """(select name from nodes where id = node) || ' · '
           || coalesce(nullif(description, ''), coalesce(type_name, 'child') || ' ' || child_id)""",
         "channels where sensor",
     ),
-    "channels": ("name", "(select name from sensors where id = sensor) || ' · ' || type_name", None),
+    "channels": NameRule("name", "(select name from sensors where id = sensor) || ' · ' || type_name", None),
 }
 
 
-def name_triggers() -> Iterator[str]:
+def name_triggers(names: Mapping[str, NameRule] = NAMES) -> Iterator[str]:
     """Yield the SQL of every trigger that keeps a `name`: at insert, at a change, and of what is below."""
-    for table, (columns, name, below) in NAMES.items():
+    for table, (columns, name, below) in names.items():
         rename = f"update {table} set name = {name} where id = new.id;"
         yield f"create trigger {table}_named after insert on {table} begin {rename} end"
         changed = " or ".join(f"new.{column} is not old.{column}" for column in columns.split(", "))
@@ -283,9 +294,9 @@ def name_triggers() -> Iterator[str]:
         yield (
             f"create trigger {table}_renamed after update of {columns} on {table} when {changed} "
             f"begin {rename} "
-            f"update {lower} set name = {NAMES[lower][1]} where {key} = new.id; "
+            f"update {lower} set name = {names[lower].sql} where {key} = new.id; "
             + (
-                f"update channels set name = {NAMES['channels'][1]} where node = new.id; "
+                f"update channels set name = {names['channels'].sql} where node = new.id; "
                 if table == "nodes"
                 else ""
             )
@@ -293,15 +304,15 @@ def name_triggers() -> Iterator[str]:
         )
 
 
-def gateway_trigger() -> str:
+def gateway_trigger(names: Mapping[str, NameRule] = NAMES) -> str:
     """Return the SQL of the trigger that carries a gateway's new name into the names of all below it."""
     nodes = "(select id from nodes where gateway = new.id)"
     return (
         "create trigger gateways_renamed after update of name on gateways "
         "when new.name is not old.name begin "
-        f"update nodes set name = {NAMES['nodes'][1]} where gateway = new.id; "
-        f"update sensors set name = {NAMES['sensors'][1]} where node in {nodes}; "
-        f"update channels set name = {NAMES['channels'][1]} where node in {nodes}; end"
+        f"update nodes set name = {names['nodes'].sql} where gateway = new.id; "
+        f"update sensors set name = {names['sensors'].sql} where node in {nodes}; "
+        f"update channels set name = {names['channels'].sql} where node in {nodes}; end"
     )
 
 
@@ -329,6 +340,15 @@ _LOST = "verdict in ('Critical', 'Stale')"
 # A level from before a report that was refused says nothing about the battery of today.
 _IS_LOW = f"battery_level < {LOW} and battery_refused_at is null"
 
+REF = "g.name || '/' || n.node_id"  # SQL: what tells nodes of one name apart: main/12
+
+
+def named_node(node: str) -> str:
+    """SQL: a row of `nodes` in a text, as `Greenhouse (main/12)`."""
+    return f"""{node}.name || ' (' || (select name from gateways where id = {node}.gateway)
+      || '/' || {node}.node_id || ')'"""
+
+
 NODE_OVERVIEW = f"""
 select id, name, gateway_name as gateway, node_id,
   case
@@ -354,10 +374,10 @@ select id, name, gateway_name as gateway, node_id,
     else coalesce('heard every ' || {duration_sql("usual_interval_s")}, 'heard, interval not known yet')
       || case when battery_refused_at is not null then ', battery level not known' else '' end
   end as reason,
-  role, location, sketch_name, sketch_version, sketch_revision, protocol_version,
+  role, label, location, sketch_name, sketch_version, sketch_revision, protocol_version,
   last_seen_at, silent_s, usual_interval_s, stale_after_s,
   battery_level, battery_level_at, battery_refused, battery_refused_at, battery_changed_at, battery_months,
-  parent_node_id, parent, arc, signal, messages_today, first_seen_at, presented_at, href
+  parent_node_id, parent, arc, signal, messages_today, first_seen_at, presented_at, ref, href
 from (
   select n.*, g.name as gateway_name, g.configured, r.verdict, r.words,
     {age("n.last_seen_at")} as silent_s,
@@ -369,7 +389,7 @@ from (
       and d.series = n.id * {series_key(1)}), 0) as integer) as messages_today,
     (select o.at from oddities o where o.node = n.id order by o.at desc, o.id desc limit 1) as odd_at,
     (select o.reason from oddities o where o.node = n.id order by o.at desc, o.id desc limit 1) as odd_reason,
-    '/nodes/' || g.name || '/' || n.node_id as href
+    {REF} as ref, '/nodes/' || g.name || '/' || n.node_id as href
   from nodes n join gateways g on g.id = n.gateway left join readers r on r.source = g.name
 )
 """
@@ -377,40 +397,42 @@ from (
 VALUE_LATEST = f"""
 select c.id, c.name, n.id as node, n.name as node_name, g.name as gateway, n.node_id, s.id as sensor,
   s.child_id,
-  s.type_name as sensor_type, s.description, c.type_name as type, c.value, c.text, c.last_at,
+  s.type_name as sensor_type, s.description, s.label as sensor_label,
+  c.type_name as type, c.value, c.text, c.last_at,
   {age("c.last_at")} as age_s, c.readings, c.usual, c.first_at,
   c.wanted, c.wanted_at, c.wanted_order, c.wanted_newer,
-  '/nodes/' || g.name || '/' || n.node_id as href
+  {REF} as ref, '/nodes/' || g.name || '/' || n.node_id as href
 from channels c join sensors s on s.id = c.sensor join nodes n on n.id = c.node
   join gateways g on g.id = n.gateway
 """
 
 SENSOR_LATEST = f"""
 select s.id, s.name, n.id as node, n.name as node_name, g.name as gateway, n.node_id, s.child_id,
-  s.type_name as sensor_type, s.description,
+  s.type_name as sensor_type, s.description, s.label as sensor_label,
   (select group_concat(c.type_name, ' ') from channels c where c.sensor = s.id) as types,
   l.id as channel, l.type_name as type, l.value, l.text, s.last_seen_at, {age("s.last_seen_at")} as age_s,
-  '/nodes/' || g.name || '/' || n.node_id as href
+  {REF} as ref, '/nodes/' || g.name || '/' || n.node_id as href
 from sensors s join nodes n on n.id = s.node join gateways g on g.id = n.gateway
 left join channels l on l.id = (select c.id from channels c where c.sensor = s.id
   order by c.last_at desc limit 1)
 """
 
-VALUE_MESSAGES = """
-select r.id, r.received_at, r.channel, c.name, c.node, n.node_id, c.sensor, s.child_id,
+VALUE_MESSAGES = f"""
+select r.id, r.received_at, r.channel, c.name, c.node, {REF} as ref, n.node_id, c.sensor, s.child_id,
   s.type_name as sensor_type,
   c.type_name as type, r.value, r.text
 from readings r join channels c on c.id = r.channel join sensors s on s.id = c.sensor
-  join nodes n on n.id = c.node
+  join nodes n on n.id = c.node join gateways g on g.id = n.gateway
 """
 
-RECENT_MESSAGES = """
-select m.id, m.received_at, m.node, n.name, m.node_id, m.child_id, c.name as command, m.type_name as type,
-  m.payload,
+RECENT_MESSAGES = f"""
+select m.id, m.received_at, m.node, n.name, {REF} as ref, m.node_id, m.child_id,
+  c.name as command, m.type_name as type, m.payload,
   m.echo, m.repeat,
   m.node_id || ';' || m.child_id || ';' || m.command || ';' || m.echo || ';' || m.type || ';' || m.payload
     as line
 from messages m join commands c on c.id = m.command left join nodes n on n.id = m.node
+  left join gateways g on g.id = n.gateway
 order by m.id desc limit 1000
 """
 
@@ -440,12 +462,14 @@ select o.id, o.name, o.gateway, o.node_id, o.state, o.reason, o.role, o.parent_n
     when w.route = 'missing' and o.parent is null then 'its parent, node ' || o.parent_node_id
       || ', was never heard'
     when w.route is null then 'its way goes round in a loop'
-    else 'its way is not known beyond ' || coalesce(o.parent, 'node ' || o.parent_node_id)
+    else 'its way is not known beyond '
+      || coalesce(o.parent || ' (' || o.gateway || '/' || o.parent_node_id || ')',
+        'node ' || o.parent_node_id)
   end as way,
   (select count(*) from nodes c where c.gateway = o.id / 256 and c.node_id <> 0
     and c.parent_node_id = o.node_id) as hears,
   o.signal, o.arc, o.last_seen_at, o.silent_s, o.usual_interval_s, o.battery_level, o.battery_level_at,
-  o.battery_refused_at, o.location, o.sketch_name, o.href
+  o.battery_refused_at, o.location, o.sketch_name, o.ref, o.href
 from node_overview o left join ways w on w.id = o.id
 """
 

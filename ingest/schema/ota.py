@@ -2,6 +2,7 @@
 
 from sqlite_utils import Database
 
+from ingest.schema.mysensors import REF, named_node
 from ingest.schema.sql_fragments import run_script
 from ingest.severity import FINDING
 from ota.update import OPEN
@@ -130,7 +131,7 @@ select n.id, n.name, g.name as gateway, n.node_id, n.sketch_name, n.sketch_versi
   {BOOTLOADER} as bootloader,
   f.type, f.version, (select w.name from firmware w where {RUNS}) as firmware, f.reported_at,
   cast(n.smart_sleep_ms is not null as integer) as sleeps, n.usual_interval_s, n.last_seen_at,
-  u.id as "update", u.state as update_state, coalesce(f.attention, '') as attention,
+  u.id as "update", u.state as update_state, coalesce(f.attention, '') as attention, {REF} as ref,
   '/nodes/' || g.name || '/' || n.node_id as href
 from nodes n join gateways g on g.id = n.gateway left join node_firmware f on f.node = n.id
 left join ota_updates u on u.id = (select max(id) from ota_updates where node = n.id and state in ({MARKS}))
@@ -147,7 +148,7 @@ select u.id, u.node, n.name, g.name as gateway, n.node_id, u.type || '/' || u.ve
   u.repeats, u.restarts,
   cast(strftime('%s', u.finished_at) - strftime('%s', u.requested_at) as integer) as took_s,
   cast(n.smart_sleep_ms is not null as integer) as sleeps, n.usual_interval_s, u.rollout,
-  u.requested_at, u.requested_by, u.released_at, u.finished_at, u.cancel_at,
+  u.requested_at, u.requested_by, u.released_at, u.finished_at, u.cancel_at, {REF} as ref,
   '/nodes/' || g.name || '/' || n.node_id as href
 from ota_updates u join nodes n on n.id = u.node join gateways g on g.id = n.gateway
 left join firmware w on w.id = u.firmware
@@ -157,7 +158,7 @@ order by u.id desc
 # A member of the union that makes the view `attention`.
 ATTENTION = f"""
 union all
-  select 4, '{FINDING}', n.name, f.attention, f.attention_at, '/-/ota'
+  select 4, '{FINDING}', {named_node("n")}, f.attention, f.attention_at, '/-/ota'
   from node_firmware f join nodes n on n.id = f.node where f.attention <> ''
 """
 

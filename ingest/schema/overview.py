@@ -3,7 +3,7 @@
 from ingest.db.durations import duration_sql
 from ingest.mysensors.framing import CUT_OFF, FIRST_LINE
 from ingest.schema import acknowledgements, events, gateways, mysensors, ota, ups
-from ingest.schema.mysensors import LOW
+from ingest.schema.mysensors import LOW, named_node
 from ingest.schema.sql_fragments import DAY_AGO, LATE_S, age
 from ingest.severity import FINDING, SOURCE_LOST, SOURCE_SEVERITY
 
@@ -37,7 +37,8 @@ select severity, subject, text, since, href from (
   from readers where kind = 'mysensors' and verdict in ('Critical', 'Stale')
     and source in (select name from gateways where configured)
 union all
-  select case state when 'Critical' then 2 when 'Stale' then 3 else 5 end, state, name, reason,
+  select case state when 'Critical' then 2 when 'Stale' then 3 else 5 end, state,
+    name || ' (' || ref || ')', reason,
     case state when 'Stale' then last_seen_at else battery_level_at end, href
   from node_overview o
   where role <> 'gateway' and gateway in (select name from gateways where configured)
@@ -52,13 +53,13 @@ union all
 union all
 {gateways.ATTENTION}
 union all
-  select 6, '{FINDING}', name,
+  select 6, '{FINDING}', subject,
     case when strange >= {NEWEST} then '{NEWEST} or more' else strange end
       || case strange when 1 then ' strange message' else ' strange messages' end || ' in a day, last: '
         || reason,
     at, '/telemetry/strange_messages?node=' || id
   from (
-    select n.id, n.name, o.reason,
+    select n.id, {named_node("n")} as subject, o.reason,
       (select count(*) from (select at from oddities where node = n.id order by at desc limit {NEWEST})
         where at > {DAY_AGO}) as strange,
       (select min(at) from (select at from oddities where node = n.id order by at desc limit {NEWEST})
@@ -82,7 +83,7 @@ union all
 union all
 {ups.ATTENTION}
 union all
-  select 8, '{FINDING}', n.name, 'order ' || coalesce(x."order", x.line) || ' ' || x.state
+  select 8, '{FINDING}', {named_node("n")}, 'order ' || coalesce(x."order", x.line) || ' ' || x.state
       || coalesce(': ' || nullif(x.reason, ''), ''),
     coalesce(x.done_at, x.created_at), '/telemetry/outbox/' || x.id
   from (select * from outbox order by id desc limit {NEWEST}) x join nodes n on n.id = x.node

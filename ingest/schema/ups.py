@@ -453,6 +453,13 @@ from (
 ) summed
 """
 
+
+def named_ups(ups: str) -> str:
+    """SQL: a UPS in a text, as `UPS Rack (rack@closet)`."""
+    return f"""'UPS ' || {ups}.label || case when {ups}.label <> {ups}.name
+      then ' (' || {ups}.name || ')' else '' end"""
+
+
 # Branches of the view `attention`: rank, severity, subject, text, since, href.
 KINDS = {"nut": "NUT server", "must": "MUST EP20"}
 _KIND = " ".join(f"when '{kind}' then '{text}'" for kind, text in KINDS.items())
@@ -468,7 +475,7 @@ ATTENTION = f"""
       select 1 from ups_overview o where o.source = readers.source and o.state in ('Stale', 'No data')))
 union all
   select case state when 'Critical' then 1 when 'Stale' then 3 when 'Warning' then 2 else 5 end,
-    case state when 'No data' then '{FINDING}' else state end, 'UPS ' || o.label,
+    case state when 'No data' then '{FINDING}' else state end, {named_ups("o")},
     reason || case when battery_runtime is not null and on_battery_since is not null
       then ' · ' || {duration_sql("battery_runtime")} || ' left' else '' end,
     since_at, href
@@ -477,7 +484,7 @@ union all
     and (o.state not in ('Stale', 'No data') or not exists
       (select 1 from readers r where r.source = o.source and r.verdict in ('Critical', 'Stale')))
 union all
-  select 8, '{FINDING}', 'UPS ' || u.label,
+  select 8, '{FINDING}', {named_ups("u")},
     'order ' || coalesce(x.command, x.variable || ' = ' || x.value) || ' ' || x.state
       || coalesce(': ' || nullif(x.reason, ''), ''),
     coalesce(x.done_at, x.created_at), '/telemetry/ups_orders/' || x.id

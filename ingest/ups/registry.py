@@ -44,13 +44,12 @@ def register(
             coalesce((select max(last_sample_at, started_at) from ups where id = events.ups), started_at)
             where ended_at is null and ups in (select id from ups where not configured)"""
         )
-        for name, label in connection.execute("select name, label from ups").fetchall():
+        for name, config_label in connection.execute("select name, config_label from ups").fetchall():
             own = settings.get(name)
+            if (label := own.label if own else "") != config_label:
+                connection.execute("update ups set config_label = ? where name = ?", (label, name))
             if own is not None:
-                connection.execute(
-                    "update ups set label = ?, location = ? where name = ?",
-                    (own.label or label, own.location, name),
-                )
+                connection.execute("update ups set location = ? where name = ?", (own.location, name))
 
 
 def _update_known(connection: sqlite3.Connection, sources: Sequence[UpsSource]) -> set[str]:
@@ -94,7 +93,10 @@ def _renamed(
 def insert(
     connection: sqlite3.Connection, name: str, driver: str, source: str, address: str, label: str = ""
 ) -> int:
-    """Insert a new UPS, or find the one that another program has just inserted; returns its id."""
+    """Insert a new UPS, or find the one that another program has just inserted; returns its id.
+
+    `label` is what the device or its server calls it; it becomes `reported_label`.
+    """
     connection.execute(
         """insert into ups (name, driver, source, address, label) values (?, ?, ?, ?, ?)
         on conflict (name) do nothing""",

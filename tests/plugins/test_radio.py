@@ -147,7 +147,7 @@ def test_invalid_parents_are_explained(site):
     tree = site.get("/telemetry/radio_tree.json?_shape=array&gateway=main").json()
     found = {row["node_id"]: (row["route"], row["way"]) for row in tree}
     assert found[40] == ("missing", "its parent, node 99, was never heard")
-    assert found[41] == ("missing", "its way is not known beyond Node 40")
+    assert found[41] == ("missing", "its way is not known beyond Node 40 (main/40)")
     assert {found[number] for number in (50, 51, 52, 53, 60)} == {("loop", "its way goes round in a loop")}
     assert found[70][0] == "unknown"
     words = text_of(site.page("/radio"))

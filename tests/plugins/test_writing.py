@@ -48,7 +48,7 @@ def test_set_location_takes_every_kind_of_form(site, kind):
     }
     response = site.post("/telemetry/set_location", headers=bearer(), **options[kind])
     assert response.status_code == 200 and response.json()["ok"] is True, response.text
-    assert site.rows("select location, name from nodes where id = 12") == [("Tomato bed", "Tomato bed")]
+    assert site.rows("select location, name from nodes where id = 12") == [("Tomato bed", "Greenhouse 12")]
     assert audit(site) == [("bot", "set_location", "done")]
 
 

@@ -58,7 +58,7 @@ def test_a_renamed_gateway_keeps_its_number_and_its_name_goes_down_to_every_chan
     assert [name for (name,) in names] == [
         "Node 5",
         "Gateway hut",
-        "Node 12 @ hut",
-        "Node 12 @ hut · child 1",
-        "Node 12 @ hut · child 1 · V_TEMP",
+        "Node 12",
+        "Node 12 · child 1",
+        "Node 12 · child 1 · V_TEMP",
     ]

@@ -126,7 +126,7 @@ def test_two_gateways_with_the_same_node_ids_do_not_mix(store):
     store("12;255;3;0;11;Shed", "12;6;1;0;0;-4", gateway="shed")
     assert store.rows("select id, gateway, node_id, name from nodes order by id") == [
         (12, 0, 12, "Kitchen 12"),
-        (268, 1, 12, "Shed 12 @ shed"),
+        (268, 1, 12, "Shed 12"),
     ]
     assert store.rows("select c.value from channels c join nodes n on n.id = c.node order by n.gateway") == [
         (20,),
