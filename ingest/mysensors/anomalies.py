@@ -1,12 +1,13 @@
 """Anomalies of values and messages: rows of `oddities`. Pure rules; each returns a reason or None."""
 
-from ingest.mysensors.protocol import SetReq
+from ingest.mysensors.protocol import Command, Header, Internal, SetReq
 
 WARM_UP = 30  # readings before a channel has a usual range
 MEMORY = 200  # readings that the usual value and its spread remember
 OUTLIER_DEVIATIONS = 10.0  # times the usual deviation
 OUTLIERS_TO_RELEARN = 10  # readings far outside, one after the other, that make a new usual range
 BURST_S, BURST = 10, 50  # more messages of one node in that time are a burst
+QUIET = (Internal.I_LOG_MESSAGE, Internal.I_DEBUG, Internal.I_VERSION, Internal.I_GATEWAY_READY)
 
 # States, texts and settings have no usual range, and counters leave theirs by growing.
 WITHOUT_RANGE = frozenset(
@@ -15,15 +16,23 @@ WITHOUT_RANGE = frozenset(
         "STATUS FORECAST ARMED TRIPPED KWH SCENE_ON SCENE_OFF HVAC_FLOW_STATE HVAC_SPEED "
         "VAR1 VAR2 VAR3 VAR4 VAR5 UP DOWN STOP IR_SEND IR_RECEIVE VOLUME LOCK_STATUS RAIN RGB RGBW ID "
         "UNIT_PREFIX HVAC_SETPOINT_COOL HVAC_SETPOINT_HEAT HVAC_FLOW_MODE TEXT CUSTOM POSITION IR_RECORD "
-        "WATT RAINRATE LIGHT_LEVEL"
+        "WATT RAINRATE LIGHT_LEVEL MULTI_MESSAGE"
+    ).split()
+)
+# A load, the wind, the sun on a light sensor, a door in front of a distance sensor change at once and by any
+# factor: far outside their usual range they are no finding.
+JUMPING = frozenset(
+    SetReq[f"V_{name}"]
+    for name in (
+        "PERCENTAGE LEVEL WIND GUST DIRECTION UV WEIGHT DISTANCE IMPEDANCE FLOW CURRENT VAR VA POWER_FACTOR"
     ).split()
 )
 # What the quantity itself can be, whatever the channel reported before.
 POSSIBLE: dict[int, tuple[float, float]] = {
     SetReq.V_TEMP: (-100, 1000),
-    SetReq.V_HUM: (0, 100),
+    SetReq.V_HUM: (-5, 105),  # near both ends a sensor may report some per cent less or more: its tolerance
     SetReq.V_PERCENTAGE: (0, 100),
-    SetReq.V_PRESSURE: (0, 1500),
+    SetReq.V_PRESSURE: (0, 120_000),  # in whatever unit: Pa, hPa, kPa, mmHg, inHg, bar
     SetReq.V_UV: (0, 50),
     SetReq.V_DIRECTION: (0, 360),
     SetReq.V_PH: (0, 14),
@@ -61,3 +70,10 @@ class UsualRange:
         self.value += weight * (number - self.value)
         self.spread += weight * (deviation - self.spread)
         return False
+
+
+def is_traffic(header: Header) -> bool:
+    """Whether such messages can be too many: not firmware, presentations, debug lines, echoes."""
+    if header.echo or header.command in (Command.stream, Command.presentation):
+        return False
+    return header.command != Command.internal or header.type not in QUIET

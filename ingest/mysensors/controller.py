@@ -192,6 +192,10 @@ class Controller:
 
     def _record_presentation_request(self, node_id: int) -> None:
         self.ota.presentation_requested(node_id)
+        self.expect_presentation(node_id)
+
+    def expect_presentation(self, node_id: int) -> None:
+        """Something is done upon which this node presents itself."""
         item = PresentationRequested(256 * self.number + node_id, time.monotonic())
         self._services.writer.put(self._services.store, item)
 

@@ -43,6 +43,8 @@ log = logging.getLogger(__name__)
 
 STREAM = int(Command.stream)
 ID_DIALOGUE = (Internal.I_ID_REQUEST, Internal.I_ID_RESPONSE)
+# What a node presents itself upon; a bootloader command is followed by a restart of its own.
+PRESENTED_UPON = (actions.Reboot, actions.RequestPresentation, actions.Release, actions.CommandChanged)
 
 TICK_S = 1.0
 HOLD_REASON = "its firmware is being updated"
@@ -63,6 +65,9 @@ class OtaGateway(Protocol):
 
     def ask_heartbeat(self, node_id: int) -> None:
         """Request a heartbeat of an awake node."""
+
+    def expect_presentation(self, node_id: int) -> None:
+        """Something is done upon which the node presents itself."""
 
 
 @dataclass(eq=False)
@@ -300,6 +305,8 @@ class GatewayOtaSession:
     def act(self, node: int, action: actions.Action) -> None:
         """Do one thing that the server decided."""
         transmitter, service = self._transmitter, self._service
+        if isinstance(action, PRESENTED_UPON):
+            self.gateway.expect_presentation(node)
         match action:
             case actions.Send(type, payload):
                 transmitter.send_past_hold(f"{node};255;4;0;{type:d};{payload}\n")

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ingest.db.bulk_insert import Value
+from ingest.mysensors.anomalies import is_traffic
 from ingest.mysensors.handlers import MessageHandler, message_handler
 from ingest.mysensors.interval_stats import IntervalStats, Series, series_key
 from ingest.mysensors.protocol import BROADCAST, NODE_CHILD, Command, Header, is_known, type_name
@@ -25,6 +26,7 @@ class MessageRoute:
     stats: tuple[IntervalStats, ...] = ()
     handler: MessageHandler | None = None
     anomaly: str | None = None
+    is_traffic: bool = True  # counts for a burst
     plain: bool = True  # nothing but a row of `messages`
 
     @property
@@ -68,7 +70,7 @@ class MessageRoutes:
         name = type_name(command, type)
         node = self.node(gateway, node_id) if node_id != BROADCAST else None
         key = node.id if node is not None else None
-        route = MessageRoute((gateway, key, *header, name), node)
+        route = MessageRoute((gateway, key, *header, name), node, is_traffic=is_traffic(header))
         if node is not None:
             sensor = 256 * node.id + child
             is_of_child = child != NODE_CHILD and command in (Command.presentation, Command.set, Command.req)

@@ -20,12 +20,14 @@ from ingest.mysensors.anomalies import BURST, BURST_S
 from ingest.mysensors.deletions import Deletion, last_deletion, read_deletions
 from ingest.mysensors.interval_stats import MERGE_DAYS, DailyRow
 from ingest.mysensors.payload_text import RawText
+from ingest.mysensors.presentations import NEVER, RESTARTED, SAME_START_S, PresentationWatch
 from ingest.mysensors.protocol import (
     GATEWAY_NODE,
     NODE_CHILD,
     Command,
     Header,
     Internal,
+    Stream,
 )
 from ingest.mysensors.reading_marks import last_mark, request_rereading
 from ingest.mysensors.records import IdGiven, ReceivedBlock, StoreItem
@@ -51,8 +53,7 @@ KEEP_RAW = "update messages set raw = ? where id = ?"
 GIVE_ID = """insert or replace into given_ids (gateway, node_id, token, given_at) select ?1, ?2, ?3, ?4
 where not exists (select 1 from nodes where id = 256 * ?1 + ?2)"""
 MAX_NUMBERS = 50_000  # texts whose number is remembered; memories are wiped when they are full
-REQUESTED_PRESENTATION_S = 60  # a presentation this long after one was requested is expected
-RESTARTED = "presented itself unasked: it has restarted"
+WITHDRAW_ODDITY = "delete from oddities where node = ? and at = ? and reason = ?"
 
 
 class Oddity(NamedTuple):
@@ -74,6 +75,7 @@ class UnwrittenRows:
     rejects: list[Value] = field(default_factory=list)
     battery_levels: list[Value] = field(default_factory=list)
     oddities: list[Oddity] = field(default_factory=list)
+    withdrawn: list[tuple[int, str, str]] = field(default_factory=list)  # node, at, reason of oddities
     raws: list[tuple[bytes, int]] = field(default_factory=list)  # bytes of a payload, position of its message
     daily: list[DailyRow] = field(default_factory=list)
     given_ids: list[tuple[int, int, int, str]] = field(default_factory=list)
@@ -101,7 +103,9 @@ class Store:
         self._clock = LocalTime(timezone)
         self._numbers: dict[str, dict[str, float | None]] = {}  # by kind of value: text -> number
         self._repeats = RepeatDetector()
-        self._presentation_requested_at: dict[int, float] = {}  # nodes.id -> monotonic seconds
+        self._presentations = PresentationWatch()
+        # nodes.id -> when it presented itself unasked: UTC text, monotonic seconds
+        self._restarts: dict[int, tuple[str, float]] = {}
         self._imports = imports_seen(connection)
         self._marks = last_mark(connection)
         self.imported_at = float("-inf")  # when an import last wrote into the file, monotonic seconds
@@ -129,7 +133,7 @@ class Store:
             self._routes.given_at[256 * item.gateway + item.node_id] = at
             self._pending.given_ids.append((item.gateway, item.node_id, item.token, at))
         else:
-            self._presentation_requested_at[item.node] = item.monotonic
+            self._presentations.expect(item.node, item.monotonic)
 
     def poll(self, connection: sqlite3.Connection, changed: bool) -> bool:
         """Return True where users deleted something or an import wrote: the next commit begins with it."""
@@ -169,10 +173,21 @@ class Store:
                 continue
             if route.channel is not None:
                 self._add_reading(route.channel, at, hour, payload, position)
+                if self._presentations.changes:
+                    self._hear_child(route, at, position)
             if route.handler is not None:
                 self._apply_message(route, at, block.monotonic, header, payload, position)
             if route.anomaly is not None:
                 self._pending.oddities.append(Oddity(at, position, *route.keys, route.anomaly))
+
+    def _hear_child(self, route: MessageRoute, at: str, position: int) -> None:
+        """A value while sketches have changed: perhaps it is of a second node that has the same id."""
+        node, sensor = route.node, route.sensor
+        if node is None or sensor is None or node.id not in self._presentations.changes:
+            return
+        reason = self._presentations.heard(node.id, sensor.child_id)
+        if reason is not None:
+            self._pending.oddities.append(Oddity(at, position, node.id, None, reason))
 
     def _keep_raw(self, payload: str, at: str, position: int, route: MessageRoute) -> None:
         """A payload whose bytes are no UTF-8: they are kept beside what was made of them."""
@@ -189,12 +204,14 @@ class Store:
         first: int,
     ) -> None:
         """Daily figures, last seen, usual interval and bursts: once for each header and node of a block."""
-        seen: dict[NodeState, int] = {}  # -> number of messages that carry no firmware
+        seen: dict[NodeState, int] = {}  # -> number of messages that count for a burst
         for header, number in counts.items():
             route = routes[header]
             if route.node is None:
                 continue
-            seen[route.node] = seen.get(route.node, 0) + number * (header.command != Command.stream)
+            seen[route.node] = seen.get(route.node, 0) + number * route.is_traffic
+            if header.command == Command.stream and header.type == Stream.ST_FIRMWARE_REQUEST:
+                self._presentations.firmware_requested(route.node.id, block.monotonic)
             for stats in route.stats:
                 stats.add(number, block.monotonic, block.epoch)
             if route.sensor is not None:
@@ -255,16 +272,43 @@ class Store:
         node, handler = route.node, route.handler
         assert node is not None
         assert handler is not None
-        if header.command == Command.presentation and header.child == NODE_CHILD:
-            requested_at = self._presentation_requested_at.pop(node.id, None)
-            unrequested = requested_at is None or monotonic - requested_at > REQUESTED_PRESENTATION_S
-            if node.presented_at is not None and unrequested and node.node_id != GATEWAY_NODE:
-                self._pending.oddities.append(Oddity(at, position, node.id, None, RESTARTED))
-        reason = handler(payload, at)
+        reason = self._watch_presentation(route, at, monotonic, header, payload)
+        reason = handler(payload, at) or reason
         if reason is not None:
             self._pending.oddities.append(Oddity(at, position, node.id, None, reason))
         elif header.command == Command.internal and header.type == Internal.I_BATTERY_LEVEL:
             self._pending.battery_levels += (at, node.id, node.battery_level)
+
+    def _watch_presentation(
+        self, route: MessageRoute, at: str, monotonic: float, header: Header, payload: str
+    ) -> str | None:
+        """Why a presentation is strange, or None: a restart, or a second node that has the same id."""
+        node, watch = route.node, self._presentations
+        if node is None or header.command not in (Command.presentation, Command.internal):
+            return None
+        if header.command == Command.internal:
+            if header.type != Internal.I_SKETCH_NAME or node.node_id == GATEWAY_NODE:
+                return None
+            reason = watch.named(node, payload, self.sensors.values(), monotonic)
+            if reason is not None:
+                self._withdraw_restart(node.id, monotonic)
+            return reason
+        if header.child != NODE_CHILD:
+            return watch.child_presented(node, route.sensor, header.type, monotonic)
+        reason = watch.node_presented(node, payload, monotonic)
+        if reason == RESTARTED:
+            self._restarts[node.id] = (at, monotonic)
+        return reason
+
+    def _withdraw_restart(self, node: int, monotonic: float) -> None:
+        """The name that follows a presentation shows that it was no restart of the node that was known."""
+        at, since = self._restarts.pop(node, ("", NEVER))
+        if monotonic - since <= SAME_START_S:
+            withdrawn = (at, node, None, RESTARTED)
+            unlike = [odd for odd in self._pending.oddities if odd[:1] + odd[2:] != withdrawn]
+            if len(unlike) == len(self._pending.oddities):
+                self._pending.withdrawn.append((node, at, RESTARTED))
+            self._pending.oddities = unlike
 
     def _collect_interval_stats(self) -> None:
         for stats in self._routes.stats.values():
@@ -278,6 +322,7 @@ class Store:
         sensor_id = 256 * node + child_id if child_id is not None else None
         if sensor_id is None:
             self.nodes.forget([node])
+            self._presentations.forget(node)
         self.sensors.forget(
             sensor.id
             for sensor in self.sensors.values()
@@ -344,6 +389,7 @@ class Store:
         connection.executemany(KEEP_RAW, [(raw, first + position) for raw, position in self._pending.raws])
         READINGS.append(connection, self._pending.readings)
         BATTERY_LEVELS.append(connection, self._pending.battery_levels)
+        connection.executemany(WITHDRAW_ODDITY, self._pending.withdrawn)
         oddities: list[Value] = []
         for at, position, *rest in self._pending.oddities:
             oddities += (at, first + position, *rest)

@@ -6,7 +6,7 @@ stored, and out of all figures. One that is merely unusual counts, and is an odd
 
 from typing import NamedTuple
 
-from ingest.mysensors.anomalies import ANYTHING, POSSIBLE, WARM_UP, WITHOUT_RANGE, UsualRange
+from ingest.mysensors.anomalies import ANYTHING, JUMPING, POSSIBLE, WARM_UP, WITHOUT_RANGE, UsualRange
 from ingest.mysensors.protocol import SetReq
 from ingest.mysensors.sensor_errors import ERROR_CODES, MEASURED, NO_READING, ErrorCode
 
@@ -71,7 +71,7 @@ class ReadingRule:
         if not self._has_usual_range:
             return COUNTS
         before = usual.value
-        if usual.assess(number) and before is not None:
+        if usual.assess(number) and before is not None and self._type not in JUMPING:
             return Verdict(odd=f"{text} is far outside the usual range, about {before:.4g}")
         return Verdict(doubts=True) if doubts else COUNTS
 

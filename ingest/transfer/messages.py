@@ -15,7 +15,15 @@ from ingest.mysensors.reading_marks import request_rereading
 from ingest.mysensors.records import ReceivedBlock
 from ingest.mysensors.routes import MessageRoute
 from ingest.mysensors.state import MERGE_HOURS, ChannelState, RowState
-from ingest.mysensors.store import BATTERY_LEVELS, KEEP_RAW, MESSAGE, MESSAGES, READINGS, Store
+from ingest.mysensors.store import (
+    BATTERY_LEVELS,
+    KEEP_RAW,
+    MESSAGE,
+    MESSAGES,
+    READINGS,
+    WITHDRAW_ODDITY,
+    Store,
+)
 from ingest.schema.migrate import migrations
 from ingest.transfer.checkpoint import Checkpoint
 from ingest.transfer.recorded_ranges import LazyRanges, contains, heard_ranges
@@ -96,6 +104,7 @@ class History(Store):
                 insert.numbered(connection, values, [ids[position] for position in positions])
                 topics.add(insert.table)
         connection.executemany(KEEP_RAW, [(raw, ids[position]) for raw, position in self._pending.raws])
+        connection.executemany(WITHDRAW_ODDITY, self._pending.withdrawn)
         for at, position, *rest in self._pending.oddities:
             connection.execute(INSERT_ODDITY, (at, ids[position], *rest))
             topics.add("oddities")
