@@ -87,7 +87,8 @@ def old(tmp_path):
     migrations.apply(Database(connection), stop_before=names[names.index("given_ids")])
     number_gateways(connection, [("main", "tcp a:1"), ("shed", "tcp b:1")])
     connection.executemany(
-        "insert into nodes (id, name, gateway, node_id, id_given_at, last_seen_at) values (?, '', ?, ?, ?, ?)",
+        "insert into nodes (id, name, gateway, node_id, id_given_at, last_seen_at) "
+        "values (?, '', ?, ?, ?, ?)",
         [(n, 0, n, f"2026-11-01T00:00:{n % 60:02}.000Z", None) for n in range(1, 41)]
         + [(256 + n, 1, n, "2026-11-02T00:00:00.000Z", None) for n in (1, 2)]
         + [(50, 0, 50, "2026-11-01T00:00:00.000Z", "2026-11-03T00:00:00.000Z"), (51, 0, 51, None, None)],
