@@ -28,6 +28,7 @@ from ingest.mysensors.outbox import Outbox
 from ingest.mysensors.registry import mark_id_givers, number_gateways
 from ingest.mysensors.replay import replay as replay_lines
 from ingest.mysensors.settings import GatewayTiming
+from ingest.mysensors.sleep_settings import SleepSettings
 from ingest.mysensors.store import Store
 from ingest.mysensors.transport import run_gateway
 from ingest.pipeline.source_health import HEARTBEAT_S, Health, StatusSink
@@ -172,11 +173,12 @@ class Daemon:
         store.on_import = self._imported
         events = EventSink(connection, store, stable_s=timing.gateway.stable_s)
         outbox = Outbox(listen_only, self._deliver_orders)
+        sleep = SleepSettings(listen_only, self._deliver_sleep)
         self._stored_ota = load_ota_state(connection, listen_only)
         ota_sink = OtaSink(listen_only, config.ota.rollout, self._stored_ota, self._deliver_ota)
         self._ota = OtaService(config.ota, partial(self._writer.put, ota_sink), self._writer.flush)
         status = StatusSink(self._healths, timing.heartbeat_s)
-        for sink in (store, events, outbox, ota_sink, self._upses.store, self._upses.orders, status):
+        for sink in (store, events, sleep, outbox, ota_sink, self._upses.store, self._upses.orders, status):
             self._writer.add(sink)
         return GatewayServices(
             self._writer, store, events, outbox, self._ota, config.timezone, timing.gateway
@@ -225,6 +227,9 @@ class Daemon:
 
     def _deliver_orders(self, number: int, orders: list[NodeOrder]) -> None:
         self._loop.call_soon_threadsafe(self._gateways[number].controller.add_orders, orders)
+
+    def _deliver_sleep(self, number: int, settings: dict[int, str]) -> None:
+        self._loop.call_soon_threadsafe(self._gateways[number].controller.set_sleep, settings)
 
     def _deliver_ota(self, changes: list[OtaChange]) -> None:
         self._loop.call_soon_threadsafe(self._ota.apply, changes)

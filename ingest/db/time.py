@@ -48,6 +48,10 @@ class LocalTime:
         assert offset is not None  # a time with a zone has one
         return offset.total_seconds()
 
+    def time_of_day(self, at: float) -> str:
+        """Local hour and minute of an instant, `22:41`."""
+        return datetime.fromtimestamp(at, self._zone).strftime("%H:%M")
+
     def wall_seconds(self, at: float) -> int:
         """Local time counted as if it were UTC: what I_TIME carries, since sketches know no time zones."""
         return int(at + self.offset_s(at))

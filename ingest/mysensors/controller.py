@@ -6,16 +6,17 @@ It never waits for the disk, except for an id: that one is on disk before a node
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ingest.db.time import LocalTime, format_utc
+from ingest.db.time import LocalTime
 from ingest.mysensors import replies
-from ingest.mysensors.commands import NodeOrder, NodeOrderQueue
+from ingest.mysensors.commands import NodeOrder
 from ingest.mysensors.events import EventSink
-from ingest.mysensors.handlers import USUAL_WINDOW_MS, sleep_window_ms
+from ingest.mysensors.handlers import sleep_window_ms
 from ingest.mysensors.known_nodes import KnownNodes
 from ingest.mysensors.node_hold import Transmitter
+from ingest.mysensors.node_order_queue import NodeOrderQueue
 from ingest.mysensors.ota_session import OtaService
 from ingest.mysensors.outbox import Outbox
 from ingest.mysensors.protocol import (
@@ -27,8 +28,9 @@ from ingest.mysensors.protocol import (
     Internal,
     Message,
 )
-from ingest.mysensors.records import IdGiven, PresentationRequested
+from ingest.mysensors.records import IdGiven, PresentationRequested, SleepObserved, WantedValue
 from ingest.mysensors.settings import GatewayOptions, GatewayTiming
+from ingest.mysensors.sleep import AUTO, USUAL_WINDOW_MS
 from ingest.mysensors.store import Store
 from ingest.pipeline.source_health import Health
 from ingest.pipeline.writer import Writer
@@ -71,9 +73,12 @@ class Controller:
         self.ota = services.ota.join(self)
         self._orders = NodeOrderQueue(
             self.transmitter,
-            self.is_sleeping,
+            known.sleep_of,
             lambda change: services.writer.put(services.outbox, change),
             self._record_presentation_request,
+            self._record_wanted,
+            self._find_awake,
+            self._clock.time_of_day,
             services.timing.echo_s,
         )
 
@@ -103,16 +108,30 @@ class Controller:
 
     def _handle_message(self, header: Header, payload: str) -> None:
         if header.echo:
-            self._orders.handle_echo(header, format_utc(time.time()))
+            self._handle_echo(header, payload)
         elif header.command == Command.presentation:
             if header.child == NODE_CHILD:
                 self.known.record_presentation(header.node, payload)
-                self._orders.handle_answer(header, format_utc(time.time()))
+                self._orders.handle_answer(header, time.monotonic(), time.time())
         elif header.command == Command.req:
             if self.settings.answers.requests:
-                self._answer(header, replies.answer_request(header, self.known.values))
+                self._answer_request(header)
         elif header.command == Command.internal:
             self._handle_internal(header, payload)
+
+    def _handle_echo(self, header: Header, payload: str) -> None:
+        now = time.monotonic()
+        self.transmitter.heartbeat_requests.note(header, now)
+        if self._orders:
+            self._orders.handle_echo(header, payload, now, time.time())
+            self._send_orders()
+
+    def _answer_request(self, header: Header) -> None:
+        """C_REQ: an order that is under way is newer than what the node reported meanwhile."""
+        channel = Header(header.node, header.child, Command.set, 0, header.type)
+        ordered = self._orders.open_value(channel) if self._orders else None
+        values = self.known.values if ordered is None else {channel: ordered}
+        self._answer(header, replies.answer_request(header, values))
 
     def _handle_internal(self, header: Header, payload: str) -> None:
         answers, type = self.settings.answers, header.type
@@ -126,17 +145,47 @@ class Controller:
             if answers.time:
                 self._answer(header, replies.answer_time(header, self._clock.wall_seconds(time.time())))
         elif type == Internal.I_PRE_SLEEP_NOTIFICATION:
+            self.known.sleep_of(header.node).announce(time.monotonic(), explicit=True)
             self._open_window(header.node, sleep_window_ms(payload) / 1000)
-        elif type in (Internal.I_HEARTBEAT_RESPONSE, Internal.I_SIGNAL_REPORT_RESPONSE):
-            ordered = self._orders.handle_answer(header, format_utc(time.time()))
-            is_heartbeat = type == Internal.I_HEARTBEAT_RESPONSE and not ordered
-            if is_heartbeat and self.known.announces_by_heartbeat(header.node):
-                self._open_window(header.node, USUAL_WINDOW_MS / 1000)
+        elif type == Internal.I_HEARTBEAT_RESPONSE:
+            self._handle_heartbeat(header, payload)
+        elif type == Internal.I_SIGNAL_REPORT_RESPONSE:
+            self._orders.handle_answer(header, time.monotonic(), time.time())
+
+    def _handle_heartbeat(self, header: Header, payload: str) -> None:
+        """Libraries 2.0 and 2.1 announce a window by a heartbeat that nobody asked for."""
+        now, node_id = time.monotonic(), header.node
+        is_answer = self.transmitter.heartbeat_requests.is_answer(node_id, payload, now)
+        is_answer = self._orders.handle_answer(header, now, time.time()) or is_answer
+        if not self.known.announces_by_heartbeat(node_id):
+            return
+        sleep = self.known.sleep_of(node_id)
+        if not is_answer:
+            sleep.announce(now, explicit=False)
+            self._record_sleep(node_id)
+        if sleep.windows > 0:  # it may have woken while an answer of it was awaited
+            self._open_window(node_id, USUAL_WINDOW_MS / 1000)
 
     def _open_window(self, node_id: int, window_s: float) -> None:
-        self.known.sleeping.add(node_id)
         self._orders.open_window(node_id, window_s, time.monotonic())
         self._send_orders()
+
+    def _find_awake(self, node_id: int) -> None:
+        """An answer came outside the windows of the node: it does not sleep."""
+        if self.known.sleep_of(node_id).find_awake():
+            self._record_sleep(node_id)
+
+    def _record_sleep(self, node_id: int) -> None:
+        item = SleepObserved(256 * self.number + node_id, self.known.sleep_of(node_id).windows)
+        self._services.writer.put(self._services.store, item)
+
+    def _record_wanted(self, order: NodeOrder) -> None:
+        """An order counts as newer than every report so far."""
+        if order.value is not None:
+            header, value = order.value
+            self.known.values[header] = value
+            item = WantedValue(self.number, header, value, order.created_at, order.id)
+            self._services.writer.put(self._services.store, item)
 
     # What is sent.
 
@@ -211,7 +260,9 @@ class Controller:
     def forget(self, node_id: int, child: int | None, is_gone: bool) -> None:
         """Users deleted a node, or one child of it; what waited for the node is not for the next one."""
         self.known.forget(node_id, child, is_gone)
-        if child is None and is_gone:
+        if child is not None:
+            self._orders.forget_child(node_id, child)
+        elif is_gone:
             self._orders.forget(node_id)
             self.ota.forget(node_id)
 
@@ -230,9 +281,15 @@ class Controller:
 
     # What is known of nodes.
 
+    def set_sleep(self, settings: Mapping[int, str]) -> None:
+        """Take what users set about the sleep of nodes, by node id; the others go by their messages."""
+        for node_id in {*self.known.sleep, *settings}:
+            self.known.sleep_of(node_id).setting = settings.get(node_id, AUTO)
+        self._send_orders()
+
     def is_sleeping(self, node_id: int) -> bool:
         """Whether this node sleeps: it receives what is sent in its windows alone."""
-        return node_id in self.known.sleeping
+        return self.known.sleep_of(node_id).is_asleep
 
     def opens_window(self, node_id: int) -> bool:
         """True for a sleeping node that announces its window by a heartbeat."""

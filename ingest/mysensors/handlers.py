@@ -21,6 +21,7 @@ from ingest.mysensors.protocol import (
     parse_number,
     type_name,
 )
+from ingest.mysensors.sleep import SLEEPER_WINDOWS, USUAL_WINDOW_MS, count_presentation, count_window
 from ingest.mysensors.state import NodeState, SensorState
 
 # Takes the node, the payload and the time (UTC text); returns a reason that makes the message an oddity.
@@ -33,7 +34,6 @@ REVISION = re.compile(  # 19 digits overflow an INTEGER
 )
 REVISION_KEYWORD = re.compile(r"\$Rev(?:ision)?: *(\d{1,18})(?!\d)()")
 ARC_REPORT = re.compile(r"\{.*\bS: *(\d+).*\}")
-USUAL_WINDOW_MS = 500  # MY_SMART_SLEEP_WAIT_DURATION_MS of MyConfig.h
 LONGEST_WINDOW_MS = 3_600_000
 NO_SIGNAL = -256  # "not available", core/MyTransport.h
 MIN_SIGNAL, MAX_SIGNAL = -32768, 32767  # the report is a 16-bit number
@@ -46,6 +46,7 @@ def apply_node_presentation(node: NodeState, payload: str, at: str, role: str = 
     """
     node.protocol_version = payload
     node.presented_at = at
+    node.windows = count_presentation(node.windows)
     node.smart_sleep_ms = None  # it has restarted, perhaps with a sketch that does not sleep
     if node.node_id != GATEWAY_NODE:
         node.role = role
@@ -83,7 +84,8 @@ def apply_battery_level(node: NodeState, payload: str, at: str) -> str | None:
 
 def apply_sleep_notification(node: NodeState, payload: str, at: str) -> None:
     """I_PRE_SLEEP_NOTIFICATION: the node listens for this long and sleeps then (library 2.2+)."""
-    node.smart_sleep_ms = sleep_window_ms(payload)
+    node.windows = count_window(node.windows)
+    node.smart_sleep_ms = sleep_window_ms(payload) if node.windows == SLEEPER_WINDOWS else None
 
 
 def sleep_window_ms(payload: str) -> int:

@@ -5,20 +5,22 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ingest.db.connection import dict_rows
+from ingest.db.connection import Row, dict_rows
 from ingest.db.time import parse_utc
 from ingest.mysensors.node_ids import GivenId, NodeIds
 from ingest.mysensors.protocol import Command, Header, Message
+from ingest.mysensors.sleep import SLEEPER_WINDOWS, NodeSleep
 
 # Libraries 2.0 and 2.1 announce their window by a heartbeat instead of I_PRE_SLEEP_NOTIFICATION.
 HEARTBEAT_WINDOWS = ("2.0", "2.1")
 
-SELECT_NODES = """select node_id, presented_at, smart_sleep_ms, protocol_version
+SELECT_NODES = """select node_id, presented_at, smart_sleep_ms, windows, usual_interval_s, protocol_version
 from nodes where gateway = ?"""
 SELECT_GIVEN = "select node_id, token, given_at from given_ids where gateway = ? order by id"
-SELECT_VALUES = """select nodes.node_id, sensors.child_id, channels.type, channels.text from channels
+SELECT_VALUES = """select nodes.node_id, sensors.child_id, channels.type,
+case when channels.wanted_newer then channels.wanted else channels.text end as text from channels
 join sensors on sensors.id = channels.sensor join nodes on nodes.id = channels.node
-where nodes.gateway = ?"""
+where nodes.gateway = ? and (channels.wanted_newer or channels.text is not null)"""
 
 
 @dataclass
@@ -27,10 +29,11 @@ class KnownNodes:
 
     gateway: int  # gateways.id
     answers_version: bool | None = None  # the gateway itself, when asked; None: not known
-    values: dict[Header, str] = field(default_factory=dict)  # the last payload of each Header, for C_REQ
+    # The last payload of each Header, reported or ordered, whichever arrived last: for C_REQ.
+    values: dict[Header, str] = field(default_factory=dict)
     ids: NodeIds = field(default_factory=NodeIds)
     presented: set[int] = field(default_factory=set)
-    sleeping: set[int] = field(default_factory=set)
+    sleep: dict[int, NodeSleep] = field(default_factory=dict)
     protocols: dict[int, str] = field(default_factory=dict)  # -> version of its library
     in_bootloader: set[int] = field(default_factory=set)  # whose last message was a stream message
     requested_at: dict[int, float] = field(default_factory=dict)  # presentation -> monotonic seconds
@@ -48,8 +51,12 @@ class KnownNodes:
     def record_presentation(self, node_id: int, version: str) -> None:
         """Note that a node presented itself: it has restarted, perhaps with another sketch."""
         self.presented.add(node_id)
-        self.sleeping.discard(node_id)
+        self.sleep_of(node_id).present()
         self.protocols[node_id] = version
+
+    def sleep_of(self, node_id: int) -> NodeSleep:
+        """What is known of the sleep of a node."""
+        return self.sleep.setdefault(node_id, NodeSleep())
 
     def announces_by_heartbeat(self, node_id: int) -> bool:
         """True for a node whose library announces its window by a heartbeat."""
@@ -74,8 +81,9 @@ class KnownNodes:
             if header.node != node_id or child not in (None, header.child)
         }
         if child is None:
-            for nodes in (self.presented, self.sleeping, self.in_bootloader):
+            for nodes in (self.presented, self.in_bootloader):
                 nodes.discard(node_id)
+            self.sleep.pop(node_id, None)
             self.protocols.pop(node_id, None)
             self.requested_at.pop(node_id, None)
             if is_gone:
@@ -83,7 +91,8 @@ class KnownNodes:
 
     def merge_imported(self, filed: "KnownNodes") -> None:
         """Take over what an import wrote into the file: ids that are taken, and what was not known here."""
-        self.sleeping |= filed.sleeping - self.ids.used
+        fresh = filed.sleep.keys() - self.ids.used
+        self.sleep |= {node_id: filed.sleep[node_id] for node_id in fresh}
         self.presented |= filed.presented
         self.ids.hear(filed.ids.used)
         self.protocols = filed.protocols | self.protocols
@@ -101,7 +110,7 @@ def load_known_nodes(connection: sqlite3.Connection, gateway: int) -> KnownNodes
         values={Header(node_id, child, Command.set, 0, type): text for node_id, child, type, text in values},
         ids=NodeIds(set(nodes), _given_ids(connection, gateway)),
         presented={node_id for node_id, row in nodes.items() if row["presented_at"] is not None},
-        sleeping={node_id for node_id, row in nodes.items() if row["smart_sleep_ms"] is not None},
+        sleep={node_id: _read_sleep(row) for node_id, row in nodes.items()},
         protocols={node_id: row["protocol_version"] or "" for node_id, row in nodes.items()},
     )
 
@@ -113,3 +122,10 @@ def _given_ids(connection: sqlite3.Connection, gateway: int) -> list[GivenId]:
         GivenId(node_id, token, now - max(0.0, wall - parse_utc(given_at)))
         for node_id, token, given_at in connection.execute(SELECT_GIVEN, (gateway,))
     ]
+
+
+def _read_sleep(row: Row) -> NodeSleep:
+    """A sleeper that an import brought has no counted windows."""
+    windows = row["windows"] if row["smart_sleep_ms"] is None else SLEEPER_WINDOWS
+    is_explicit = not (row["protocol_version"] or "").startswith(HEARTBEAT_WINDOWS)
+    return NodeSleep(windows, is_explicit, usual_s=row["usual_interval_s"])

@@ -5,10 +5,12 @@ their type number alone, so that a V_HUM is taken for a firmware configuration. 
 but stream messages.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ingest.mysensors.protocol import NODE_CHILD, Command, Header, Internal, format_line
+from ingest.mysensors.sleep import HeartbeatRequests
 
 
 @dataclass(eq=False)
@@ -16,12 +18,13 @@ class Transmitter:
     """Sends lines through `write(bytes)`; `write` is None while there is no connection.
 
     `on_release(node_id)` is called when a hold ends. `forbids(header)`, set by the OTA session, is True for
-    other messages that have to wait.
+    other messages that have to wait. `heartbeat_requests` notes the heartbeats that were asked for.
     """
 
     write: Callable[[bytes], object] | None = None
     on_release: Callable[[int], object] = lambda node_id: None
     forbids: Callable[[Header], bool] = lambda header: False
+    heartbeat_requests: HeartbeatRequests = field(default_factory=HeartbeatRequests)
     _held: dict[int, str] = field(default_factory=dict, init=False)  # node id -> reason
 
     def hold(self, node_id: int, reason: str) -> None:
@@ -51,6 +54,7 @@ class Transmitter:
         """Send a formatted line; returns False where the node is held or there is no connection."""
         if self.write is None or not self.may_send(header):
             return False
+        self.heartbeat_requests.note(header, time.monotonic())
         self.write(line.encode())
         return True
 

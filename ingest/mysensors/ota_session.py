@@ -13,7 +13,7 @@ from copy import copy
 from dataclasses import InitVar, dataclass, field
 from typing import Protocol
 
-from ingest.mysensors.handlers import USUAL_WINDOW_MS, sleep_window_ms
+from ingest.mysensors.handlers import sleep_window_ms
 from ingest.mysensors.node_hold import Transmitter
 from ingest.mysensors.ota_records import (
     CancelledCommand,
@@ -31,6 +31,7 @@ from ingest.mysensors.ota_records import (
 )
 from ingest.mysensors.protocol import BROADCAST, NODE_CHILD, Command, Header, Internal, format_line
 from ingest.mysensors.settings import GatewayOptions
+from ingest.mysensors.sleep import USUAL_WINDOW_MS
 from ota import actions
 from ota.command import CommandOrder
 from ota.errors import OtaError

@@ -9,9 +9,9 @@ from ingest.db.time import format_utc
 from ingest.mysensors.commands import NodeOrder, NodeOrderChange, OutboxRow, parse_order
 from ingest.mysensors.protocol import LineError
 
-# `unsure`: sent by a run before this one, to a node that is awake.
-WAITING = """select outbox.id, nodes.node_id, "order", line, expires_at, nodes.gateway,
-outbox.state = 'sent' and nodes.smart_sleep_ms is null as unsure
+# `unsure`: sent by a run before this one, to a node that announces no windows.
+WAITING = """select outbox.id, nodes.node_id, "order", line, expires_at, outbox.created_at, nodes.gateway,
+outbox.state = 'sent' as was_sent, nodes.windows = 0 and nodes.smart_sleep_ms is null as unsure
 from outbox join nodes on nodes.id = outbox.node
 where outbox.state in ('queued', 'sent') and done_at is null order by outbox.id"""
 UPDATE = """update outbox set state = :state, sent_at = coalesce(:sent_at, sent_at), done_at = :done_at,
@@ -39,20 +39,22 @@ class Outbox:
         if not changed:
             return False
         fresh: dict[int, list[NodeOrder]] = {}
-        for *values, gateway, unsure in connection.execute(WAITING).fetchall():
+        for *values, gateway, was_sent, unsure in connection.execute(WAITING).fetchall():
             row = OutboxRow(*values)
             if gateway not in self.gateways or row.id in self._known:
                 continue
             self._known.add(row.id)
-            if unsure:  # once more could reboot a node twice
+            try:
+                order = parse_order(row, self.gateways[gateway])
+            except LineError as error:
+                self._changes.append(NodeOrderChange(row.id, "failed", reason=str(error)))
+                continue
+            if was_sent and (unsure or not order.is_repeatable):  # once more could reboot a node twice
                 reason = "ingest was restarted before the node's echo came"
                 done_at = format_utc(time.time())
                 self._changes.append(NodeOrderChange(row.id, "failed", done_at=done_at, reason=reason))
                 continue
-            try:
-                fresh.setdefault(gateway, []).append(parse_order(row, self.gateways[gateway]))
-            except LineError as error:
-                self._changes.append(NodeOrderChange(row.id, "failed", reason=str(error)))
+            fresh.setdefault(gateway, []).append(order)
         for gateway, orders in fresh.items():
             self.deliver(gateway, orders)
         return bool(self._changes)

@@ -198,6 +198,30 @@ TYPES: dict[int, tuple[str, type[IntEnum]]] = {  # command -> prefix of its symb
     Command.stream: ("ST", Stream),
 }
 SYMBOLS = {command: {type.value: type.name for type in types} for command, (_, types) in TYPES.items()}
+# Values that are texts: of them an empty one, which arrives as "0", is not what was sent.
+TEXT_TYPES = frozenset(
+    {
+        SetReq.V_FORECAST,
+        SetReq.V_HVAC_FLOW_STATE,
+        SetReq.V_HVAC_SPEED,
+        SetReq.V_HVAC_FLOW_MODE,
+        SetReq.V_VAR1,
+        SetReq.V_VAR2,
+        SetReq.V_VAR3,
+        SetReq.V_VAR4,
+        SetReq.V_VAR5,
+        SetReq.V_IR_SEND,
+        SetReq.V_IR_RECEIVE,
+        SetReq.V_IR_RECORD,
+        SetReq.V_RGB,
+        SetReq.V_RGBW,
+        SetReq.V_ID,
+        SetReq.V_UNIT_PREFIX,
+        SetReq.V_TEXT,
+        SetReq.V_CUSTOM,
+        SetReq.V_POSITION,
+    }
+)
 # What a strict reading of a number accepts: no sign, blank, underscore or leading zero.
 BYTES = {str(number): number for number in range(256)}
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
@@ -299,6 +323,9 @@ def validate_outgoing(line: str) -> Message:
         size = len(payload.encode())
         if ";" in payload:
             raise LineError("a gateway cuts what it sends to a node at the first ';' of the payload")
+        if not payload and header.command == Command.set and header.type in TEXT_TYPES:
+            name = type_name(header.command, header.type)
+            raise LineError(f"an empty {name} reaches the node as '0': send a blank, or 0 if that is meant")
     if size > MAX_PAYLOAD:
         raise LineError(f"payload of {size} bytes, a radio message carries {MAX_PAYLOAD} at most")
     is_broadcast = header.node == BROADCAST and header.command == Command.internal

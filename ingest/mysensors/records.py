@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from ingest.mysensors.protocol import Message, Reject
+from ingest.mysensors.protocol import Header, Message, Reject
 
 
 @dataclass(slots=True)
@@ -40,4 +40,26 @@ class PresentationRequested:
     monotonic: float
 
 
-StoreItem = ReceivedBlock | IdGiven | PresentationRequested
+@dataclass(slots=True)
+class WantedValue:
+    """An order (`outbox.id`), placed `at` (UTC text), is newer than every report of its channel so far.
+
+    `header` is that of a report.
+    """
+
+    gateway: int
+    header: Header
+    value: str
+    at: str
+    order: int
+
+
+@dataclass(slots=True)
+class SleepObserved:
+    """How many windows a node (`nodes.id`) has announced, where more than its notifications tell."""
+
+    node: int
+    windows: int
+
+
+StoreItem = ReceivedBlock | IdGiven | PresentationRequested | WantedValue | SleepObserved

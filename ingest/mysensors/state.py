@@ -34,6 +34,7 @@ class RowState:
     TABLE: ClassVar[str]
     FIXED: ClassVar[tuple[str, ...]]
     COLUMNS: ClassVar[tuple[str, ...]]
+    LIVE: ClassVar[frozenset[str]] = frozenset()  # columns that no import writes
     id: int
 
     def __init_subclass__(cls, table: str) -> None:
@@ -81,7 +82,9 @@ class RowState:
 
 @dataclass(eq=False)
 class NodeState(RowState, table="nodes"):
-    """A node. `usual_interval_s` and `smart_sleep_ms` are learned from it, `*_at` are UTC texts."""
+    """A node. `usual_interval_s`, `smart_sleep_ms`, `windows` are learned from it, `*_at` are UTC texts."""
+
+    LIVE = frozenset({"windows"})
 
     id: int
     gateway: int
@@ -99,6 +102,7 @@ class NodeState(RowState, table="nodes"):
     battery_refused: str | None = None
     battery_refused_at: str | None = None
     smart_sleep_ms: int | None = None
+    windows: int = 0
     usual_interval_s: float | None = None
     id_given_at: str | None = None
     presented_at: str | None = None
@@ -195,6 +199,8 @@ class ChannelState(RowState, table="channels"):
     `refused_*` are of the newest report where that does not count.
     """
 
+    LIVE = frozenset({"wanted", "wanted_at", "wanted_order", "wanted_newer"})
+
     id: int
     node: int
     sensor: int
@@ -210,6 +216,10 @@ class ChannelState(RowState, table="channels"):
     refused_text: str | None = None
     refused_at: str | None = None
     refused_reason: str | None = None
+    wanted: str | None = None
+    wanted_at: str | None = None
+    wanted_order: int | None = None
+    wanted_newer: int = 0
 
     def __post_init__(self) -> None:
         self._filed = self.readings  # of these, the ones that the file has
@@ -249,9 +259,15 @@ class ChannelState(RowState, table="channels"):
             self.refused_text, self.refused_at = filed.refused_text, filed.refused_at
             self.refused_reason = filed.refused_reason
 
+    def want(self, value: str, at: str, order: int) -> None:
+        """Take the value of an order (`outbox.id`), placed `at` (UTC text): newer than the last report."""
+        self.wanted, self.wanted_at, self.wanted_order, self.wanted_newer = value, at, order, 1
+
     def reset(self) -> None:
         """Forget what was known but the readings that wait."""
         self.rule.usual, self.first_at = UsualRange(), self.last_at
+        self.wanted = self.wanted_at = self.wanted_order = None
+        self.wanted_newer = 0
         self.readings = sum(sums.count for sums in self.hours.values())
 
     def values(self) -> tuple[Value, ...]:
@@ -262,6 +278,7 @@ class ChannelState(RowState, table="channels"):
     def add_reading(self, number: float | None, text: str, at: str, hour: str) -> None:
         """Take a reading `at` (UTC text) in the hour that starts at `hour`; `number` is None for a text."""
         self.value, self.text, self.last_at = number, text, at
+        self.wanted_newer = 0
         if self.first_at is None:
             self.first_at = at
         if self.refused_at is not None:

@@ -30,9 +30,10 @@ from ingest.mysensors.protocol import (
     Stream,
 )
 from ingest.mysensors.reading_marks import last_mark, request_rereading
-from ingest.mysensors.records import IdGiven, ReceivedBlock, StoreItem
+from ingest.mysensors.records import IdGiven, ReceivedBlock, SleepObserved, StoreItem, WantedValue
 from ingest.mysensors.repeats import RepeatDetector
 from ingest.mysensors.routes import MessageRoute, MessageRoutes
+from ingest.mysensors.sleep import SLEEPER_WINDOWS, USUAL_WINDOW_MS
 from ingest.mysensors.state import MERGE_HOURS, ChannelState, NodeState
 from ingest.mysensors.value_types import parse_value
 
@@ -132,8 +133,34 @@ class Store:
             at = format_utc(item.given_at)
             self._routes.given_at[256 * item.gateway + item.node_id] = at
             self._pending.given_ids.append((item.gateway, item.node_id, item.token, at))
+        elif isinstance(item, WantedValue):
+            self._apply_wanted(item)
+        elif isinstance(item, SleepObserved):
+            self._apply_sleep(item)
         else:
             self._presentations.expect(item.node, item.monotonic)
+
+    def _apply_wanted(self, item: WantedValue) -> None:
+        """Keep the wanted value of a channel, which an order makes where the node has reported none yet."""
+        node = self.nodes.get(256 * item.gateway + item.header.node)
+        if node is None:  # deleted meanwhile
+            return
+        route = self._routes.find(item.gateway, [item.header])[item.header]
+        assert route.sensor is not None
+        assert route.channel is not None
+        route.channel.want(item.value, item.at, item.order)
+        self.nodes.dirty.add(node)
+        self.sensors.dirty.add(route.sensor)
+        self.channels.dirty.add(route.channel)
+
+    def _apply_sleep(self, item: SleepObserved) -> None:
+        node = self.nodes.get(item.node)
+        if node is not None:
+            node.windows = item.windows
+            node.smart_sleep_ms = (
+                (node.smart_sleep_ms or USUAL_WINDOW_MS) if item.windows == SLEEPER_WINDOWS else None
+            )
+            self.nodes.dirty.add(node)
 
     def poll(self, connection: sqlite3.Connection, changed: bool) -> bool:
         """Return True where users deleted something or an import wrote: the next commit begins with it."""

@@ -20,6 +20,7 @@ from ingest.schema import (
     ota,
     payloads,
     settings,
+    sleep,
     ups,
     ups_clients,
     ups_rules,
@@ -57,6 +58,7 @@ for migration in (
     gateways.refused_connections,
     verdicts.verdicts,
     labels.labels,
+    sleep.sleep_windows,
 ):
     migrations()(migration)
 

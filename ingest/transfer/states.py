@@ -77,12 +77,16 @@ def _newest_report(row: str) -> str:
 
 
 def _statement(kind: type[RowState]) -> str:
-    names = kind.FIXED + kind.COLUMNS
-    merged = ", ".join(f"{name} = {_merged(kind, name)}" for name in kind.COLUMNS)
+    names = _names(kind)
+    merged = ", ".join(f"{name} = {_merged(kind, name)}" for name in names if name in kind.COLUMNS)
     return (
         f"insert into {kind.TABLE} (name, {', '.join(names)}) values ('', {', '.join('?' * len(names))}) "
         f"on conflict (id) do update set {merged}"
     )
+
+
+def _names(kind: type[RowState]) -> tuple[str, ...]:
+    return tuple(name for name in kind.FIXED + kind.COLUMNS if name not in kind.LIVE)
 
 
 STATEMENTS = {kind: _statement(kind) for kind in KINDS}
@@ -96,12 +100,14 @@ def save_states(connection: Connection, states: Iterable[RowState], dated: bool 
     """
     topics, held = set(), list(states)
     for kind, statement in STATEMENTS.items():
-        names = kind.FIXED + kind.COLUMNS
-        wanted = [not dated or name in kind.FIXED or name in DATED[kind] for name in names]
+        is_taken = {name: not dated or name in kind.FIXED or name in DATED[kind] for name in _names(kind)}
         chosen = [
-            [value if keep else None for value, keep in zip(state.values(), wanted, strict=True)]
-            for state in held
-            if type(state) is kind
+            [row[name] if is_taken[name] else None for name in is_taken]
+            for row in (
+                dict(zip(kind.FIXED + kind.COLUMNS, state.values(), strict=True))
+                for state in held
+                if type(state) is kind
+            )
         ]
         if chosen:
             connection.executemany(statement, chosen)

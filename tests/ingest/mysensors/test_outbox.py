@@ -94,54 +94,193 @@ def test_without_an_echo_it_is_tried_three_times_and_fails(site, tiny):
     ]
 
 
-def open_windows_until(tiny, eventually, pattern):
-    """Let node 12 wake and sleep until it is sent a line like this; returns the lines."""
-    return eventually(lambda: tiny.say("12;255;3;0;32;500") or tiny.heard(pattern), pause=0.6)
+SLEEPER = ["12;255;3;0;32;500"] * 3
 
 
-def test_a_sleeping_node_gets_it_in_its_window(site, tiny, eventually):
+def open_windows_until(tiny, eventually, number, window_ms=500):
+    """Let node 12 wake and sleep until it was sent ON so often; returns how often."""
+    window = f"12;255;3;0;32;{window_ms}"
+    return eventually(
+        lambda: tiny.say(window) or (len(tiny.heard(ON)) >= number and len(tiny.heard(ON))), pause=0.3
+    )
+
+
+@pytest.mark.parametrize("window_ms", [50, 75, 500])
+def test_a_sleeping_node_is_tried_at_once_and_gets_it_in_its_window(site, tiny, eventually, window_ms):
+    site.set_gateway_times(echo_s=0.2)
+
     def play():
-        begin(site, tiny, "12;255;3;0;32;500")
+        begin(site, tiny, *SLEEPER)
+        site.wait("select 1 from nodes where id = 12 and smart_sleep_ms = 500")
         time.sleep(0.6)
         number = site.order(12, line=ON)
-        time.sleep(0.5)
-        before = tiny.heard(ON)
-        open_windows_until(tiny, eventually, ON)
+        tiny.wait(ON)
+        site.wait("select reason from outbox where id = ? and reason like 'waits: the node sleeps%'", number)
+        assert len(tiny.heard(ON)) == 1
+        open_windows_until(tiny, eventually, 2, window_ms)
         tiny.say(ON)
         state(site, number, "echoed")
-        return before
 
-    assert site.live(site.config({"tcp": tiny.address}), play) == []
-    assert site.column("select smart_sleep_ms from nodes where id = 12") == [500]
+    site.live(site.config({"tcp": tiny.address}), play)
+    assert site.rows("select windows, smart_sleep_ms from nodes where id = 12") == [(3, window_ms)]
+    assert site.column("select reason from outbox") == [""]
 
 
 def test_that_a_node_sleeps_is_known_after_a_restart(site, tiny, eventually):
-    site.live(site.config({"tcp": tiny.address}), lambda: begin(site, tiny, "12;255;3;0;32;500"))
+    site.set_gateway_times(echo_s=0.1)
+    site.live(site.config({"tcp": tiny.address}), lambda: begin(site, tiny, *SLEEPER))
 
     def play():
         tiny.connected(2)
         site.order(12, line=ON)
-        time.sleep(0.4)
+        tiny.wait(ON)
+        time.sleep(0.7)
         before = tiny.heard(ON)
-        return before, open_windows_until(tiny, eventually, ON)[:1]
+        return before, open_windows_until(tiny, eventually, 2)
 
-    assert site.live(site.config({"tcp": tiny.address}), play) == ([], [ON])
+    assert site.live(site.config({"tcp": tiny.address}), play) == ([ON], 2)
 
 
-@pytest.mark.parametrize(("version", "sleeps"), [("2.1.1", True), ("2.0.0", True), ("2.2.0", False)])
-def test_the_heartbeat_of_an_old_library_is_its_window(site, tiny, version, sleeps):
+@pytest.mark.parametrize(
+    ("version", "heartbeats", "sleeps"),
+    [("2.1.1", 3, True), ("2.0.0", 3, True), ("2.1.1", 1, False), ("2.2.0", 3, False)],
+)
+def test_three_heartbeats_of_an_old_library_make_a_sleeper(site, tiny, version, heartbeats, sleeps):
+    """One alone, or those of a later library, are signs of life."""
+    site.set_gateway_times(echo_s=0.1)
+
     def play():
         tiny.connected()
-        tiny.say(f"12;255;0;0;17;{version}", "12;255;3;0;22;1")
+        tiny.say(f"12;255;0;0;17;{version}", *(f"12;255;3;0;22;{ms}" for ms in range(heartbeats)))
         site.wait("select 1 from nodes where id = 12")
         time.sleep(0.6)
-        site.order(12, line=ON)
-        if not sleeps:
-            return tiny.wait(ON)
-        time.sleep(0.5)
+        number = site.order(12, line=ON)
+        if sleeps:
+            site.wait("select 1 from outbox where reason like 'waits: the node sleeps%'")
+        else:
+            state(site, number, "failed")
         return tiny.heard(ON)
 
-    assert site.live(site.config({"tcp": tiny.address}), play) == ([] if sleeps else [ON])
+    assert site.live(site.config({"tcp": tiny.address}), play) == ([ON] if sleeps else [ON] * 3)
+    assert site.column("select smart_sleep_ms from nodes where id = 12") == [500 if sleeps else None]
+
+
+@pytest.mark.parametrize("echo", [[], ["12;255;3;1;18;0"]])
+def test_heartbeats_that_were_asked_for_and_their_copies_announce_no_window(site, tiny, echo):
+    """Asked for by us (`echo` is []), or by another controller, whose echo we see."""
+
+    def play():
+        tiny.connected()
+        tiny.say("12;255;0;0;17;2.1.1")
+        site.wait("select 1 from nodes where id = 12")
+        for ms in range(3):
+            if not echo:
+                number = site.order(12, "heartbeat")
+                tiny.wait("12;255;3;1;18;", ms + 1)
+            tiny.say(*echo, *[f"12;255;3;0;22;{1000 + ms}"] * 3)
+            if not echo:
+                state(site, number, "echoed")
+
+    site.live(site.config({"tcp": tiny.address}), play)
+    assert site.rows("select windows, smart_sleep_ms from nodes where id = 12") == [(0, None)]
+
+
+def test_an_echo_outside_a_window_ends_the_sleep(site, tiny):
+    def play():
+        begin(site, tiny, *SLEEPER)
+        time.sleep(0.6)
+        number = site.order(12, line=ON)
+        tiny.wait(ON)
+        tiny.say(ON)
+        state(site, number, "echoed")
+
+    site.live(site.config({"tcp": tiny.address}), play)
+    assert site.rows("select windows, smart_sleep_ms from nodes where id = 12") == [(0, None)]
+
+
+def test_users_overrule_what_is_known_of_a_nodes_sleep(site, tiny):
+    site.set_gateway_times(echo_s=0.1)
+
+    def play():
+        begin(site, tiny)
+        site.execute("insert into settings (subject, key, value) values ('nodes/12', 'sleep', 'sleeps')")
+        time.sleep(0.2)
+        number = site.order(12, line=ON)
+        [(waits,)] = site.wait("select reason from outbox where id = ? and reason <> ''", number)
+        site.execute("update settings set value = 'awake'")
+        state(site, number, "failed")
+        return waits
+
+    waits = site.live(site.config({"tcp": tiny.address}), play)
+    assert waits == "waits: the node sleeps; when it listens next is not known yet"
+
+
+def test_the_wanted_state_answers_a_request(site, tiny):
+    """Of order and report, the one that arrived last; after a restart, too."""
+    ask = "12;1;2;0;2;"
+
+    def play():
+        begin(site, tiny, "12;1;0;0;3;Lamp", "12;1;1;0;2;0")
+        number = site.order(12, line=ON, created_at="2020-01-01T00:00:00.000Z")  # the clock was set since
+        tiny.wait(ON)
+        tiny.say(ON)
+        state(site, number, "echoed")
+        tiny.say("12;255;0;0;17;2.4.0-alpha", ask)
+        tiny.wait("12;1;1;0;2;1")
+        site.order(12, line="12;7;1;1;47;Hello")  # a child that never presented itself
+        tiny.wait("12;7;1;1;47;Hello")
+        tiny.say("12;7;2;0;47;")
+        tiny.wait("12;7;1;0;47;Hello")
+
+    def again():
+        tiny.connected(2)
+        site.order(12, line="12;7;1;1;47;")  # refused: it does not count
+        site.wait("select 1 from outbox where state = 'failed'")
+        tiny.say(ask, "12;7;2;0;47;")
+        tiny.wait("12;1;1;0;2;1", 2)
+        tiny.wait("12;7;1;0;47;Hello", 2)
+        tiny.say("12;1;1;0;2;0", ask)  # switched off by hand
+        tiny.wait("12;1;1;0;2;0")
+
+    def thrice():
+        tiny.connected(3)
+        tiny.say(ask)
+        tiny.wait("12;1;1;0;2;0", 2)
+
+    for scenario in (play, again, thrice):
+        site.live(site.config({"tcp": tiny.address}), scenario)
+    columns = "type, text, last_at is not null, wanted, wanted_order, wanted_newer"
+    assert site.rows(f"select {columns} from value_latest order by child_id") == [
+        ("V_STATUS", "0", 1, "1", 1, 0),
+        ("V_TEXT", None, 0, "Hello", 2, 1),
+    ]
+    assert site.column("select wanted_at from channels order by id")[0] == "2020-01-01T00:00:00.000Z"
+
+
+def test_the_wanted_state_of_an_order_that_failed_answers(site, tiny):
+    site.set_gateway_times(echo_s=0.1)
+
+    def play():
+        begin(site, tiny, "12;1;1;0;2;0")
+        state(site, site.order(12, line=ON), "failed")
+        tiny.say("12;1;2;0;2;")
+        tiny.wait("12;1;1;0;2;1")
+
+    site.live(site.config({"tcp": tiny.address}), play)
+
+
+def test_while_an_order_waits_a_report_does_not_beat_it(site, tiny):
+    site.set_gateway_times(echo_s=0.1)
+
+    def play():
+        begin(site, tiny, *SLEEPER)
+        time.sleep(0.6)
+        site.order(12, line=ON)
+        tiny.wait(ON)
+        tiny.say("12;1;1;0;2;0", "12;1;2;0;2;")  # it woke and reports its old state
+        tiny.wait("12;1;1;0;2;1")
+
+    site.live(site.config({"tcp": tiny.address}), play)
 
 
 def test_an_old_node_that_answers_a_heartbeat_request_is_awake(site, tiny):
@@ -162,8 +301,8 @@ def test_an_old_node_that_answers_a_heartbeat_request_is_awake(site, tiny):
 
 def test_an_order_expires(site, tiny):
     def play():
-        begin(site, tiny, "12;255;3;0;32;100")
-        time.sleep(0.2)
+        begin(site, tiny, *SLEEPER)
+        time.sleep(0.6)
         number = site.order(12, line=ON, expires_at="2026-01-01T00:00:00.000Z")
         state(site, number, "expired")
         tiny.say("12;255;3;0;32;500")
@@ -176,16 +315,19 @@ def test_an_order_expires(site, tiny):
 
 def test_a_newer_value_replaces_the_one_that_waits(site, tiny, eventually):
     def play():
-        begin(site, tiny, "12;255;3;0;32;100")
-        time.sleep(0.2)
-        first, second = site.order(12, line="12;1;1;1;2;0"), site.order(12, line=ON)
+        begin(site, tiny, *SLEEPER)
+        time.sleep(0.6)
+        first = site.order(12, line="12;1;1;1;2;0")
+        state(site, first, "sent")
+        second = site.order(12, line=ON)
         state(site, first, "expired")
-        open_windows_until(tiny, eventually, ON)
+        open_windows_until(tiny, eventually, 1)
         tiny.say(ON)
         state(site, second, "echoed")
-        return set(tiny.heard("12;1;1;.*"))
+        return tiny.heard("12;1;1;.*")
 
-    assert site.live(site.config({"tcp": tiny.address}), play) == {ON}
+    lines = site.live(site.config({"tcp": tiny.address}), play)
+    assert lines[0] == "12;1;1;1;2;0" and set(lines[1:]) == {ON}
     assert site.column("select reason from outbox order by id") == ["replaced by order 2", ""]
 
 

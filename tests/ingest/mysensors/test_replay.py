@@ -242,8 +242,12 @@ def test_the_signal_report(store, report, signal):
     ("window", "held"), [("700", 700), ("", 500), ("-1", 500), ("0", 500), ("1e200", 500)]
 )
 def test_the_window_of_a_sleeping_node(store, window, held):
+    store(*[f"12;255;3;0;32;{window}"] * 2)
+    assert one(store, "smart_sleep_ms, windows") == (None, 2)
     store(f"12;255;3;0;32;{window}")
-    assert one(store, "smart_sleep_ms") == (held,)
+    assert one(store, "smart_sleep_ms, windows") == (held, 3)
+    store("12;255;0;0;17;2.3.2")
+    assert one(store, "smart_sleep_ms, windows") == (None, 2)  # doubted: one more will do
 
 
 def test_values_are_numbers_where_they_are_and_text_always(store):

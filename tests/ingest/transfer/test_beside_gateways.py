@@ -339,13 +339,12 @@ def test_last_values_and_nodes_of_a_file_reach_the_dialogue(site, reader, tmp_pa
             tmp_path / "t.db",
             time.time() - 86400,
             60,
-            ["7;255;0;0;17;2.3.1", "7;1;1;0;0;21.5", "7;255;3;0;32;500"],
+            ["7;255;0;0;17;2.3.1", "7;1;1;0;0;21.5", *["7;255;3;0;32;500"] * 3],
         )
     )
     live.commit()
-    assert told[-1].values == {Header(7, 1, 1, 0, 0): "21.5"} and told[-1].presented == told[-1].sleeping == {
-        7
-    }
+    assert told[-1].values == {Header(7, 1, 1, 0, 0): "21.5"} and told[-1].presented == {7}
+    assert told[-1].sleep_of(7).is_asleep
 
 
 def test_a_request_is_answered_with_the_value_that_was_moved_in(make_site, tmp_path, voltkeeper, wait_for):
