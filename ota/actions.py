@@ -26,6 +26,11 @@ class RequestPresentation:
 
 
 @dataclass(frozen=True)
+class RequestHeartbeat:
+    """Ask the node for a heartbeat, if it is awake: its turn has come, and it is restarted when it is heard."""
+
+
+@dataclass(frozen=True)
 class Hold:
     """Send the node nothing but what this package asks for, until Release."""
 
@@ -65,7 +70,7 @@ class CommandChanged:
 
 
 MachineAction = Send | Reboot | RequestPresentation | Hold | Attention
-Action = MachineAction | Release | Rejected | Reported | CommandChanged
+Action = MachineAction | RequestHeartbeat | Release | Rejected | Reported | CommandChanged
 
 
 @dataclass

@@ -8,11 +8,20 @@ heard.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ota.actions import Action, Attention, CommandChanged, Effects, Hold, Reboot, Release
+from ota.actions import (
+    Action,
+    Attention,
+    CommandChanged,
+    Effects,
+    Hold,
+    Reboot,
+    Release,
+    RequestPresentation,
+)
 from ota.command import CommandOrder
 from ota.settings import OtaSettings
 from ota.update import CONFIRMED, FAILED, OFFERED, REQUESTED, TRANSFERRING, VERIFYING
-from ota.update_machine import STALE_S, UpdateMachine
+from ota.update_machine import SETTLE_S, STALE_S, UpdateMachine
 from ota.wire import (
     C_INTERNAL,
     I_PRESENTATION,
@@ -26,7 +35,6 @@ from ota.wire import (
 
 RELEASE_S = 60  # a hold ends after so much silence, unless the node is in its bootloader
 SKETCH_S = 2  # a message of the sketch this long after the last stream request was not on its way before it
-SETTLE_S = 60  # an answer that offered an image may still be on its way
 
 
 @dataclass
@@ -52,6 +60,11 @@ class OtaNode:
         """True when its messages do not matter here."""
         return not (self.machine or self.command or self.unfinished or self.is_held)
 
+    @property
+    def asked_at(self) -> float | None:
+        """When it asked for firmware and was told to wait for its turn, while it waits."""
+        return self.machine.asked_at if self.machine else None
+
     # Requests of the node.
 
     def answer_block(self, request: BlockRequest, now: float) -> Reply | None:
@@ -66,8 +79,15 @@ class OtaNode:
             self.stream_received(self.request.kind, now)
         return None
 
-    def offer(self, request: ConfigRequest, now: float) -> FirmwareConfig | None:
-        """Return the image of the open update, else the unfinished one that the node names, if any."""
+    def offer(self, request: ConfigRequest, now: float, may_load: bool = True) -> FirmwareConfig | None:
+        """Return the image of the open update, else the unfinished one that the node names, if any.
+
+        Without `may_load` the open update waits for its turn, where the node can.
+        """
+        names_part = any(request.config[:2] == machine.offer[:2] for machine in self.unfinished)
+        if self.machine and not may_load and not names_part and self.machine.told_to_wait(now, request):
+            self.collect(self.machine, now)
+            return None
         offer = self.answer_config(self.machine, request, now) if self.machine else None
         if not offer:
             for machine in self.unfinished:
@@ -93,11 +113,11 @@ class OtaNode:
                 machine.changed = True
                 self.collect(machine, now)
 
-    def answer_command(self, request: ConfigRequest) -> str | None:
-        """Return the payload of the bootloader command that waits for this request, once."""
-        payload = self.command.answer(request) if self.command else None
+    def answer_command(self, request: ConfigRequest, now: float) -> str | None:
+        """Return the payload of the bootloader command that waits for this request, if one does."""
+        payload = self.command.answer(request, now) if self.command else None
         if payload:
-            self._command_changed()
+            self.command_changed()
         return payload
 
     def stream_received(self, kind: BootloaderKind, now: float) -> None:
@@ -128,9 +148,9 @@ class OtaNode:
             self.hold(now)
             self._reboot_at = now
             self._act(Reboot())
-            self._act(CommandChanged(command))
-        elif not command.is_open:
-            self._command_changed()
+            self.command_changed()
+        elif command.state == FAILED:
+            self.command_changed()
 
     def presentation_received(self, now: float) -> None:
         """Take note that the node presented itself (C_PRESENTATION, child 255)."""
@@ -144,10 +164,18 @@ class OtaNode:
         """Take note that an order asked the node for its presentation."""
         self.drive(lambda machine: machine.presentation_requested(now), now)
 
+    def _follow_command(self, command: CommandOrder, now: float) -> None:
+        if command.expires(now):
+            self.command_changed()
+        elif command.wants_presentation(now):
+            self._act(RequestPresentation())
+
     def tick(self, now: float, is_connected: bool) -> None:
         """Do what silence makes due; it means nothing while the gateway is not connected."""
         if is_connected:
             self.drive(lambda machine: machine.tick(now), now)
+            if self.command:
+                self._follow_command(self.command, now)
         latest = max(self._held_at or 0.0, self._stream_at, self._reboot_at or 0.0)
         if now - latest >= RELEASE_S and not self._is_in_bootloader():
             self.release()
@@ -156,16 +184,17 @@ class OtaNode:
 
     def cancel(self, now: float, reason: str) -> None:
         """Cancel the open update, and the command that waits."""
-        if self.command:
+        if self.command and self.command.is_waiting:
             self.command.state, self.command.reason = FAILED, reason
-            self._command_changed()
+            self.command_changed()
         self.drive(lambda machine: machine.cancel(now, reason), now)
 
-    def _command_changed(self) -> None:
-        """The command is over."""
+    def command_changed(self) -> None:
+        """Have the command saved, and forget it when it has ended."""
         if self.command:
             self._act(CommandChanged(self.command))
-            self.command = None
+            if not (self.command.is_waiting or self.command.is_followed):
+                self.command = None
 
     def drive(self, event: Callable[[UpdateMachine], object], now: float) -> None:
         """Let the open update, if there is one, take note of an event."""

@@ -12,14 +12,15 @@ and a person's attention is asked for.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from math import inf
 
-from ota.actions import Action, Effects, Rejected, Reported
+from ota.actions import Action, Effects, Rejected, Reported, RequestHeartbeat
 from ota.command import CommandOrder
 from ota.errors import OtaError
 from ota.image import Image
 from ota.node import OtaNode
 from ota.settings import OtaSettings
-from ota.update import FAILED, REQUESTED, OtaUpdate
+from ota.update import FAILED, OtaUpdate
 from ota.update_machine import UpdateMachine
 from ota.wire import (
     BootloaderKind,
@@ -120,7 +121,8 @@ class OtaServer:
         reason = f"replaced by an update to {update.type}/{update.version}"
         node.drive(lambda replaced: replaced.cancel(now, reason), now)
         node.machine = machine
-        machine.set_wait_reason()
+        if not machine.waits_turn:
+            machine.set_wait_reason()
         machine.changed = True
         node.collect(machine, now)
         return machine
@@ -131,6 +133,11 @@ class OtaServer:
         if node.machine or node.unfinished:
             raise CommandError("an update of this node is under way")
         node.command = order
+
+    def follow_command(self, order: CommandOrder, now: float) -> None:
+        """Take over, at start, a command that was sent: its node is still to be heard again."""
+        order.gateway_back(now)
+        self.node(order.node).command = order
 
     def cancel(self, key: int, now: float, reason: str) -> None:
         """Cancel the open update of a node; its command too."""
@@ -163,13 +170,13 @@ class OtaServer:
 
     def _config_payload(self, node: OtaNode, request: ConfigRequest, now: float) -> str | None:
         """Return the payload that answers a configuration request, or None for no answer."""
-        offer = node.offer(request, now)
+        offer = node.offer(request, now, self._has_free_slot(node, now))
         if offer:
             return format_config(offer)
         if request.config.blocks == 0:
             return self._repair(node, request, now)
         node.attention = None
-        return node.answer_command(request) or format_config(request.config)
+        return node.answer_command(request, now) or format_config(request.config)
 
     def _repair(self, node: OtaNode, request: ConfigRequest, now: float) -> str | None:
         """Give a node that runs nothing whole the stored image that it names, if any."""
@@ -194,8 +201,7 @@ class OtaServer:
         payload is in milliseconds) or, for a library 2.0 or 2.1 that sleeps, I_HEARTBEAT_RESPONSE.
         """
         node = self.node(key)
-        is_requested = node.machine is not None and node.machine.update.state == REQUESTED
-        node.message_received(now, window, is_requested and self._has_free_turn(key >> 8, now))
+        node.message_received(now, window, node.machine is not None and self._has_free_turn(node, now))
 
     def presentation_received(self, key: int, now: float) -> None:
         """Take note that the node presented itself (C_PRESENTATION, child 255)."""
@@ -205,10 +211,53 @@ class OtaServer:
         """Take note that an order asked the node for its presentation."""
         self.node(key).presentation_requested(now)
 
+    # What became of bootloader commands.
+
+    def followed(self, gateway: int) -> list[CommandOrder]:
+        """The commands that were sent to nodes of this gateway, whose nodes are still to be heard again."""
+        nodes = self.nodes_of(gateway)
+        return [node.command for node in nodes if node.command and node.command.is_followed]
+
+    def node_heard(self, key: int, now: float, from_sketch: bool, parent: int | None = None) -> None:
+        """Take note of any message of a node; `parent` is what it reports in I_CONFIG."""
+        for order in self.followed(key >> 8):
+            changed = parent is not None and order.parent_reported(key & 255, parent, now)
+            if changed or order.heard(key & 255, now, from_sketch):
+                self.node(order.node).command_changed()
+
+    def id_given(self, gateway: int, node_id: int) -> None:
+        """Take note that a bootloader without an id was given one: the erased node that asked least often."""
+        for order in sorted(self.followed(gateway), key=lambda order: len(order.given_ids)):
+            if order.id_given(node_id):
+                self.node(order.node).command_changed()
+                return
+
     def tick(self, now: float) -> None:
         """Do what the passing of time makes due. To be called once a second."""
+        waiting = set()
         for node in self.nodes.values():
             node.tick(now, node.key >> 8 not in self._lost)
+            if node.machine and node.machine.waits_turn:
+                waiting.add(node.key >> 8)
+        for gateway in waiting - self._lost:
+            self._give_turn(gateway, now)
+
+    def _give_turn(self, gateway: int, now: float) -> None:
+        """Let those of this gateway that wait for a transfer to end go on when it has ended.
+
+        A node that was told to wait is next: it is restarted at once if it is awake. The others are asked for a
+        heartbeat, and the first that is heard is restarted.
+        """
+        waiting = [node for node in self.nodes_of(gateway) if node.machine and node.machine.waits_turn]
+        for node in sorted(waiting, key=_asked_at):
+            if not self._has_free_turn(node, now):
+                continue
+            was_told_to_wait = node.asked_at is not None
+            node.drive(lambda machine: machine.set_wait_reason(), now)
+            if was_told_to_wait and not node.sleeping:
+                node.drive(lambda machine: machine.start(now), now)
+            else:
+                self.effects.actions.append((node.key, RequestHeartbeat()))
 
     def gateway_lost(self, gateway: int) -> None:
         """The connection to a gateway (`gateways.id`) is gone: silence means nothing now."""
@@ -219,6 +268,8 @@ class OtaServer:
         self._lost.discard(gateway)
         for node in self.nodes_of(gateway):
             node.drive(lambda machine: machine.gateway_back(now), now)
+            if node.command:
+                node.command.gateway_back(now)
 
     def nodes_of(self, gateway: int) -> Iterator[OtaNode]:
         """Iterate over the nodes of a gateway."""
@@ -234,9 +285,18 @@ class OtaServer:
         """True while a broadcast (255) could reach a node of this gateway in its bootloader."""
         return any(node.is_held for node in self.nodes_of(gateway))
 
-    def _has_free_turn(self, gateway: int, now: float) -> bool:
-        """True when one more transfer may begin on this gateway."""
-        busy = sum(node.machine is not None and node.machine.is_busy(now) for node in self.nodes_of(gateway))
+    def _has_free_slot(self, node: OtaNode, now: float) -> bool:
+        """True when the gateway of this node can carry its transfer beside those of others."""
+        others = (other.machine for other in self.nodes_of(node.key >> 8) if other is not node)
+        return sum(machine is not None and machine.has_slot(now) for machine in others) < self.settings.at_once
+
+    def _has_free_turn(self, node: OtaNode, now: float) -> bool:
+        """True when this node may be made to ask for its image: nobody is there or comes before it."""
+        busy = 0
+        for other in self.nodes_of(node.key >> 8):
+            if other is not node and other.machine is not None:
+                is_before = not other.sleeping and _asked_at(other) < _asked_at(node)
+                busy += other.machine.keeps_turn(now) or is_before
         return busy < self.settings.at_once
 
     def take_actions(self) -> list[tuple[int, Action]]:
@@ -251,3 +311,8 @@ class OtaServer:
         """
         updates, self.effects.updates = self.effects.updates, {}
         return list(updates.values())
+
+
+def _asked_at(node: OtaNode) -> float:
+    """When the node was told to wait: those who came first are next, and before all who never asked."""
+    return inf if node.asked_at is None else node.asked_at

@@ -51,6 +51,9 @@ DEFAULT_REASONS = {
 WAITS_AWAKE = "waiting for the node to be heard"
 WAITS_ASLEEP = "waiting for the node to wake"
 WAITS_TURN = "waiting for its turn: another transfer is under way"
+CAME_TOO_LATE = (
+    "the node asked for firmware while another transfer was under way and was told to wait: it is next"
+)
 
 # img_commited of mcuboot, which takes an image back that is not marked as good: 1 is committed, 2 is
 # DualOptiboot's.
@@ -58,7 +61,8 @@ COMMITTED = (None, 1, 2)
 STALE_S = 0.2  # no node restarts so fast: a presentation within that was on its way before the order
 # A lost node is asked for its presentation; the update has failed when that brings no answer.
 FINAL_REQUEST_S = 60
-IDLE_S = 60  # an update that saw nothing for so long does not keep others from starting
+SETTLE_S = 60  # an answer that offered an image may still be on its way
+MAX_LATE_S = 60  # others do not wait longer for a node that is slow to restart
 MAX_OFFERS = 20  # offers in a row after which the node asks for no block
 MAX_REBOOTS = 10  # reboot orders in a row that show no effect
 MAX_BOOTS = 4  # restarts in a row after which the node asks for no firmware
@@ -87,6 +91,8 @@ class UpdateMachine:
     _asked_block: int | None = field(default=None, init=False)
     _first_block: int | None = field(default=None, init=False)
     _first_at: float = field(default=0.0, init=False)
+    _turn_at: float | None = field(default=None, init=False)  # when others began to wait for this one
+    _turn_s: float = field(default=0.0, init=False)  # how long they do
 
     def __post_init__(self) -> None:
         self._silent_since = self.created_at  # start, gateway back, any message of the node
@@ -172,6 +178,8 @@ class UpdateMachine:
         update.started_at = update.sent_at = update.matched_at = update.asked_at = None
         update.offered_at = now
         update.offers += 1
+        if update.offers == 1:
+            self._turn_at, self._turn_s = now, self.settings.effect_s
         self._enter(OFFERED, reason)
         if update.offers > MAX_OFFERS:
             self._fail(now, f"the image was offered {MAX_OFFERS} times, no block was asked for")
@@ -179,6 +187,29 @@ class UpdateMachine:
             self._fail(now, f"the CRC was wrong after {update.crc_failures} complete transfers")
         elif update.kind.is_library and update.restarts >= MAX_RESTARTS:
             self._fail(now, f"the transfer broke off {update.restarts} times: too much is lost on the air")
+
+    def told_to_wait(self, now: float, request: ConfigRequest) -> bool:
+        """Put the update back in the queue, since another transfer is under way; False where that would harm.
+
+        The node is then answered with its own 8 bytes: MYSBootloader starts the sketch that it has, a library
+        node goes on. Not so where its flash may hold a part of an image: MYSBootloader writes the type and
+        version of an image that it begins to load into its EEPROM, and reports them.
+        """
+        update = self.update
+        if not update.is_open or request.config == self.offer or self.has_slot(now):
+            return False
+        is_whole = request.config.blocks != 0 and request.config[:2] != self.offer[:2]
+        if not (is_whole or request.kind.is_library):
+            return False
+        self.learn_bootloader(request)
+        self._silent_since = update.last_request_at = now
+        if update.offered_at is None or now - update.offered_at >= SETTLE_S:
+            update.owed = 0
+        update.reboots = update.boots = 0
+        update.block = update.rate = self._asked_block = self._turn_at = None
+        update.started_at = update.sent_at = update.matched_at = update.asked_at = None
+        self._enter(REQUESTED, CAME_TOO_LATE)
+        return True
 
     def answer_block(self, now: float, request: BlockRequest) -> Reply | None:
         """Return the answer to a request for a block of this image, else None. Takes microseconds."""
@@ -238,13 +269,13 @@ class UpdateMachine:
             return
         if update.state == REQUESTED:
             if may_start:
-                self._start(now)
+                self.start(now)
             else:
                 self.set_wait_reason(WAITS_TURN)
         elif update.state in (REBOOTING, OFFERED):
             tried_at = update.reboot_at if update.state == REBOOTING else update.offered_at
             if tried_at is None or now - tried_at >= self.settings.effect_s:
-                self._start(now)
+                self._try_again(now, may_start)
         elif update.state == TRANSFERRING:
             if now - max(update.last_request_at or 0.0, self.created_at) >= self.settings.stall_s:
                 self._transfer_broke_off(now)
@@ -254,12 +285,35 @@ class UpdateMachine:
     def set_wait_reason(self, reason: str = "") -> None:
         """Note what a requested update waits for; by default for the node to be heard or to wake."""
         reason = reason or (WAITS_ASLEEP if self.sleeping else WAITS_AWAKE)
-        if self.update.state == REQUESTED and self.update.reason != reason:
+        keeps = self.asked_at is not None and reason == WAITS_TURN  # the better reason
+        if self.update.state == REQUESTED and self.update.reason != reason and not keeps:
             self._enter(REQUESTED, reason)
 
-    def _start(self, now: float) -> None:
+    @property
+    def asked_at(self) -> float | None:
+        """When the node asked for firmware and was told to wait, while it waits; else None."""
+        return self.update.last_request_at if self.waits_turn else None
+
+    @property
+    def waits_turn(self) -> bool:
+        """True while other transfers are what it waits for."""
+        return self.update.state == REQUESTED and self.update.reason in (WAITS_TURN, CAME_TOO_LATE)
+
+    def _try_again(self, now: float, may_start: bool) -> None:
+        """The sketch runs, so the order or the offer was lost: repeat it when no other transfer runs.
+
+        A MYSBootloader node that may hold a part of the image does not wait.
+        """
+        if may_start or (self.update.owed and self.update.offered_at is not None):
+            self.start(now)
+        else:
+            self._enter(REQUESTED, WAITS_TURN)
+
+    def start(self, now: float) -> None:
         """Make the node ask: a sleeping library node is offered the image, others are restarted."""
         update = self.update
+        if update.state == REQUESTED:
+            self._turn_at, self._turn_s = now, self.settings.effect_s + self._late_s()
         if update.offered_at is None and (update.boots >= MAX_BOOTS or update.reboots >= MAX_REBOOTS):
             update.owed = 0  # its sketch has just sent a message, and it never asked
         failure = self._start_failure()
@@ -415,10 +469,29 @@ class UpdateMachine:
         self.update.state, self.update.reason = state, reason or DEFAULT_REASONS.get(state, "")
         self.changed = True
 
-    def is_busy(self, now: float) -> bool:
-        """True while this update takes air time, so that it counts against `OtaSettings.at_once`."""
+    def has_slot(self, now: float) -> bool:
+        """True while this update holds one of the `OtaSettings.at_once` transfers of its gateway.
+
+        A running transfer does; an offer, too, for as long as the first block request may take.
+        """
+        update, settings = self.update, self.settings
+        if update.state in (TRANSFERRING, VERIFYING):
+            return now - (update.last_request_at or 0) < settings.stall_s
+        return update.state == OFFERED and self._is_expected(now)
+
+    def keeps_turn(self, now: float) -> bool:
+        """True while no other update of the gateway should start because of this one.
+
+        The first restart may take effect before others are restarted, which would have to wait then. Nobody
+        waits for further restarts, for a window or for a node that does not answer.
+        """
+        return self.has_slot(now) or (self.update.state == REBOOTING and self._is_expected(now))
+
+    def _is_expected(self, now: float) -> bool:
+        return self._turn_at is not None and now - self._turn_at < self._turn_s
+
+    def _late_s(self) -> float:
+        """How long this node takes to restart and ask, where it was seen to do so: it may do so again."""
         update = self.update
-        if not update.is_open or update.state == REQUESTED:
-            return False
-        latest = max(update.reboot_at or 0, update.offered_at or 0, update.last_request_at or 0)
-        return now - latest < IDLE_S
+        late_s = (update.last_request_at or 0.0) - (update.reboot_at or 0.0)
+        return late_s if update.reboot_at is not None and 0 < late_s < MAX_LATE_S else 0.0

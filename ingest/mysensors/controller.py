@@ -204,6 +204,7 @@ class Controller:
             return
         level = logging.INFO if len(ids.ring) > before else logging.DEBUG  # a deaf node asks every 2 s
         log.log(level, "Gateway %s: gave id %d to a new node", name, node_id)
+        self.ota.id_given(header.child, node_id)
         loop, write = asyncio.get_running_loop(), self.transmitter.write
 
         def send() -> None:

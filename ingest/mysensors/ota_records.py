@@ -55,13 +55,19 @@ class CommandState(NamedTuple):
     id: int | None
     state: str
     reason: str
-    reboots: int
+    reboots: int = 0
+    sent_at: float | None = None
+    given_ids: str = ""
+    new_node_id: int | None = None
     before: str | None = None
 
     @classmethod
     def of(cls, order: CommandOrder) -> "CommandState":
         """Take the state that an order has now."""
-        return cls(order.id, order.state, order.reason, order.reboots)
+        given = ",".join(map(str, order.given_ids))
+        return cls(
+            order.id, order.state, order.reason, order.reboots, order.sent_at, given, order.new_node_id
+        )
 
 
 OtaRecord = ChangedUpdate | RefusedUpdate | FirmwareReport | NodeAttention | UnreadablePayload | CommandState

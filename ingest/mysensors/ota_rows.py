@@ -21,8 +21,9 @@ MARKS = ", ".join(f"'{state}'" for state in OPEN)
 
 SELECT_NODES = "select n.id, n.smart_sleep_ms, f.* from nodes n left join node_firmware f on f.node = n.id"
 SELECT_OPEN_OR_UNFINISHED = f"select * from ota_updates where state in ({MARKS}) or owed = 1 order by id"
-SELECT_COMMANDS = """select * from ota_commands where state in ('queued', 'rebooting', 'cancelling')
-order by id"""
+# Commands that were sent before they were followed have no `sent_at`: nothing more becomes of them.
+SELECT_COMMANDS = """select * from ota_commands
+where state in ('queued', 'rebooting', 'cancelling') or (state = 'sent' and sent_at is not null) order by id"""
 SELECT_FIRMWARE = """select f.id, f.type, f.version, f.size, i.data
 from firmware f join firmware_images i on i.firmware = f.id """
 SELECT_MEMBERS = """select u.id, u.node, u.state, u.released_at, u.reason, u.finished_at, n.last_seen_at
@@ -80,6 +81,8 @@ def read_command(row: Row) -> CommandOrder:
         row["state"],
         row["reason"],
         row["reboots"],
+        parse_utc(row["sent_at"]) if row["sent_at"] else None,
+        [int(text) for text in row["given_ids"].split(",") if text],
     )
 
 

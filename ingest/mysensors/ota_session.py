@@ -29,7 +29,7 @@ from ingest.mysensors.ota_records import (
     StoredOtaState,
     UnreadablePayload,
 )
-from ingest.mysensors.protocol import BROADCAST, NODE_CHILD, Command, Header, Internal, format_line
+from ingest.mysensors.protocol import BROADCAST, BYTES, NODE_CHILD, Command, Header, Internal, format_line
 from ingest.mysensors.settings import GatewayOptions
 from ingest.mysensors.sleep import USUAL_WINDOW_MS
 from ota import actions
@@ -37,12 +37,13 @@ from ota.command import CommandOrder
 from ota.errors import OtaError
 from ota.server import MissingFirmwareError, OtaServer, StoredFirmware
 from ota.settings import OtaSettings
-from ota.update import CANCELLED, FAILED, REQUESTED, OtaUpdate
+from ota.update import CANCELLED, FAILED, OtaUpdate
 from ota.wire import StreamType, WireError, comes_from_sketch, parse_config_request
 
 log = logging.getLogger(__name__)
 
 STREAM = int(Command.stream)
+PARENT_REPORTS = (Internal.I_CONFIG, Internal.I_DISCOVER_RESPONSE)
 ID_DIALOGUE = (Internal.I_ID_REQUEST, Internal.I_ID_RESPONSE)
 # What a node presents itself upon; a bootloader command is followed by a restart of its own.
 PRESENTED_UPON = (actions.Reboot, actions.RequestPresentation, actions.Release, actions.CommandChanged)
@@ -106,7 +107,10 @@ class OtaService:
                 self.server.node(node.node).attention = self._attention[node.node] = node.attention
         self.server.restore(stored.updates, self.now())
         for order in stored.commands:
-            self._queue_command(order)
+            if order.is_waiting:
+                self._queue_command(order)
+            else:
+                self.server.follow_command(order, self.now())
         self._tick()
 
     def stop(self) -> None:
@@ -169,8 +173,8 @@ class OtaService:
     def _cancel_command(self, cancelled: CancelledCommand) -> None:
         node = self.server.node(cancelled.node)
         if node.command is not None and node.command.id == cancelled.id:
-            node.command = None
-        self.put(CommandState(cancelled.id, "failed", f"cancelled by {cancelled.user}", 0, "cancelling"))
+            node.command = None  # it may have been sent just now: then the row is not in this state any more
+        self.put(CommandState(cancelled.id, "failed", f"cancelled by {cancelled.user}", before="cancelling"))
 
     # What the server decides.
 
@@ -212,8 +216,6 @@ class OtaService:
                 reason = f" ({update.reason})" if update.reason else ""
                 name = f"node {update.node} to {update.type}/{update.version}"
                 log.info("Update of %s: %s%s", name, update.state, reason)
-                if not update.is_open and (before is None or update.state != before[0]):
-                    self._sessions[update.node >> 8].request_heartbeats()
             if update.id is not None:
                 self._saved[update.id] = state
             self.put(ChangedUpdate(update, copy(update)))
@@ -229,6 +231,7 @@ class GatewayOtaSession:
         self._transmitter = gateway.transmitter
         self.number = gateway.number
         self.watched: set[int] = set()  # node ids whose every message matters now
+        self._followed = False  # a bootloader command was sent, its node is still to be heard again
         self.lost()  # not connected yet
         self._transmitter.forbids = self._forbids
 
@@ -271,8 +274,24 @@ class GatewayOtaSession:
             server.presentation_received(key, self._service.now())
         elif comes_from_sketch(command, type):
             server.message_received(key, self._service.now(), self._window_s(header, payload))
+        if self._followed and self.gateway.settings.controller:
+            self._follow(key, header, payload)
         if server.effects.actions:
             self._service.act()
+
+    def _follow(self, key: int, header: Header, payload: str) -> None:
+        """Let commands that were sent to bootloaders take note of a message."""
+        from_sketch = comes_from_sketch(header.command, header.type)
+        reports = header.command == Command.internal and header.type in PARENT_REPORTS
+        parent = BYTES.get(payload) if reports else None
+        self._server.node_heard(key, self._service.now(), from_sketch, parent)
+
+    def id_given(self, child: int, node_id: int) -> None:
+        """Take note that a node without an id, which asked with this `child`, was given one."""
+        if child == NODE_CHILD:  # as MYSBootloader asks
+            self._server.id_given(self.number, node_id)
+            self._service.act()
+            self.watch_all()
 
     def _record_only(self, key: int, command: int, type: int, payload: str) -> None:
         """Note what nodes report also where another controller answers."""
@@ -319,6 +338,8 @@ class GatewayOtaSession:
                 transmitter.send_past_hold(
                     format_line(node, NODE_CHILD, Command.internal, 0, Internal.I_PRESENTATION)
                 )
+            case actions.RequestHeartbeat():
+                self.request_heartbeat(256 * self.number + node)
             case actions.Hold():
                 transmitter.hold(node, HOLD_REASON)
             case actions.Release():
@@ -329,6 +350,7 @@ class GatewayOtaSession:
                 line = f"{node};255;4;0;?;{payload}"
                 service.put(UnreadablePayload(self.gateway.settings.name, line, reason))
             case actions.CommandChanged(order):
+                self.watch_all()
                 service.put(CommandState.of(order))
                 service.flush()
             case actions.Attention():
@@ -339,12 +361,9 @@ class GatewayOtaSession:
         if self.is_connected and not self._server.holds(key):
             self.gateway.ask_heartbeat(key & 255)
 
-    def request_heartbeats(self) -> None:
-        """Ask those that wait for their turn: a transfer is over, and the next may begin."""
-        for node in self._server.nodes_of(self.number):
-            if node.machine and node.machine.update.state == REQUESTED:
-                self.request_heartbeat(node.key)
-
     def watch_all(self) -> None:
         """Watch the nodes that have something to do with firmware now, and no others."""
         self.watched = {node.key & 255 for node in self._server.nodes_of(self.number) if not node.is_idle}
+        followed = self._server.followed(self.number)
+        self._followed = bool(followed)
+        self.watched |= {node_id for order in followed for node_id in order.node_ids}

@@ -53,8 +53,8 @@ EXPLAIN_WAIT = """update ota_updates set reason = ?
 where rollout = ? and released_at is null and state = 'requested'"""
 END_UPDATE = f"""update ota_updates set state = ?, reason = ?, finished_at = ?
 where id = ? and state in ({MARKS})"""
-SAVE_COMMAND = """update ota_commands set state = ?, reason = ?, reboots = ?, changed_at = ?
-where id = ? and state = coalesce(?, state)"""
+SAVE_COMMAND = """update ota_commands set state = ?, reason = ?, reboots = ?, sent_at = ?, given_ids = ?,
+new_node_id = ?, changed_at = ? where id = ? and state = coalesce(?, state)"""
 SAVE_REPORT = """insert into node_firmware
 (node, type, version, blocks, crc, bootloader, block_size, committed, reported_at)
 values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (node) do update set
@@ -115,8 +115,10 @@ class OtaSink:
                 self._pend(SAVE_ATTENTION, (node, text, at if text else None), "node_firmware")
             case RefusedUpdate(number, state, reason):
                 self._end(number, state, reason)
-            case CommandState(number, state, reason, reboots, before):
-                self._pend(SAVE_COMMAND, (state, reason, reboots, at, number, before), "ota_commands")
+            case CommandState(number, state, reason, reboots, sent_at, given, new_node_id, before):
+                sent = None if sent_at is None else format_utc(sent_at)
+                values = (state, reason, reboots, sent, given, new_node_id, at, number, before)
+                self._pend(SAVE_COMMAND, values, "ota_commands")
             case UnreadablePayload(source, line, reason):
                 self._pend(SAVE_REJECT, (at, source, line, reason), "rejects")
 
@@ -176,7 +178,7 @@ class OtaSink:
             elif number not in self._commands:
                 self._commands.add(number)
                 if is_listen_only:
-                    self.absorb(CommandState(number, "failed", LISTEN_ONLY, 0))
+                    self.absorb(CommandState(number, "failed", LISTEN_ONLY))
                 else:
                     yield read_command(row)
 

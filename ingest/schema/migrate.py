@@ -18,6 +18,7 @@ from ingest.schema import (
     maintenance,
     mysensors,
     ota,
+    ota_commands,
     payloads,
     settings,
     sleep,
@@ -59,6 +60,7 @@ for migration in (
     verdicts.verdicts,
     labels.labels,
     sleep.sleep_windows,
+    ota_commands.followed_commands,
 ):
     migrations()(migration)
 

@@ -124,8 +124,8 @@ class RecordingBootloader(MysBootloader):
 class BootloaderNode(VirtualNode):
     """A node with MYSBootloader over the image `flash`."""
 
-    flash, config, parent, state, reported, aborts, intruders = map(
-        of_updater, ("flash", "config", "parent", "state", "reported", "aborts", "intruders")
+    flash, config, state, reported, aborts, intruders = map(
+        of_updater, ("flash", "config", "state", "reported", "aborts", "intruders")
     )
 
     def __init__(self, node_id, flash=b"", config=None, *, parent_s=0.4, **options):

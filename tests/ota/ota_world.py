@@ -9,6 +9,7 @@ from ota.actions import (
     Rejected,
     Release,
     Reported,
+    RequestHeartbeat,
     RequestPresentation,
     Send,
 )
@@ -131,6 +132,9 @@ class World:
                 self.transmit(f"{key};255;3;0;13;\n")
             elif isinstance(action, RequestPresentation):
                 self.transmit(f"{key};255;3;0;19;\n")
+            elif isinstance(action, RequestHeartbeat):
+                if not self.server.holds(key):
+                    self.transmit(f"{key};255;3;0;18;\n")
             elif isinstance(action, Attention):
                 self.attention.append((key, action.text))
             elif isinstance(action, Rejected):

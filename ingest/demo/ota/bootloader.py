@@ -25,7 +25,6 @@ class MysBootloader(Updater):
     bootloader = 0x0301
     runs_alone = True
     parent_s = 0.4  # looking for a parent
-    parent = GATEWAY_NODE
     awaited: int | None = None  # type number of the answer that it waits for
     answer: bytes | None = None
     reported = b""
@@ -66,7 +65,7 @@ class MysBootloader(Updater):
         is_done = False
         while not is_done:
             self.page.clear()
-            yield self.host.now + self.parent_s * self.host.pace
+            yield from self._find_parent()
             if self.host.node_id in (GATEWAY_NODE, BROADCAST):
                 yield from self._find_id()
             else:
@@ -84,6 +83,13 @@ class MysBootloader(Updater):
                 return self.answer
         self.awaited = None
         return None
+
+    def _find_parent(self) -> Script:
+        """The configured parent answers at once; without one, all answers are awaited twice (2 s each)."""
+        is_known = self.host.parent != BROADCAST
+        yield self.host.now + (self.parent_s if is_known else 2 * TIMEOUT_S) * self.host.pace
+        if not is_known:
+            self.host.parent = GATEWAY_NODE
 
     def _find_id(self) -> Generator[Outgoing | float, None, None]:
         self.host.node_id = BROADCAST
@@ -120,11 +126,11 @@ class MysBootloader(Updater):
     def _obey(self, command: int, value: int) -> None:
         match command:
             case 1:
-                self.host.node_id, self.parent, self.config = BROADCAST, BROADCAST, list(BLANK)
+                self.host.node_id, self.host.parent, self.config = BROADCAST, BROADCAST, list(BLANK)
             case 2:
                 self.host.node_id = value & 255
             case 3:
-                self.parent = value & 255
+                self.host.parent = value & 255
 
     def _receive_blocks(self, blocks: int) -> Generator[Outgoing | float, None, bool]:
         """Fetch and write every block, the last one first. False: one of them was never answered."""

@@ -25,6 +25,7 @@ class Host(Protocol):
     """The node around an updater. `pace`: seconds of the node's clock in a real second."""
 
     node_id: int
+    parent: int
     now: float
     pace: float
 

@@ -227,23 +227,42 @@ def test_scheduling_and_cancelling(field):
     assert field.site.rows("select 1 from events where event like 'OTA%'") == []
 
 
-def test_a_bootloader_command_is_given_once(field, wait_for):
+def order_command(field, node, command, value=0):
+    return field.site.execute(
+        "insert into ota_commands (node, command, value, requested_at) values (?, ?, ?, 'now')",
+        node,
+        command,
+        value,
+    )
+
+
+def test_bootloader_commands_are_followed_until_the_node_is_heard_again(field):
+    """Set the parent, set the id, erase; the daemon is killed between each command and what comes of it."""
     node = bootloader(5)
-    gateway = field.gateway(node)
+    field.gateway(node)
     field.start()
     field.heard(5)
-    order = field.site.execute(
-        "insert into ota_commands (node, command, value, requested_at) values (5, 'set_parent', 7, 'now')"
-    )
-    field.site.wait("select 1 from ota_commands where id = ? and state = 'sent'", order, seconds=LIMIT_S)
-    wait_for(lambda: len(node.starts) == 2, timeout=LIMIT_S)
-    assert node.parent == 7 and node.running
-    field.restart()
-    node.parent = 9
-    gateway.reset(node)
-    wait_for(lambda: len(node.starts) > 2, timeout=LIMIT_S)
-    assert node.parent == 9 and len(node.starts) == 3 and node.intruders == []
-    assert field.site.rows("select state from ota_commands") == [("sent",)]
+    ends = "select state, new_node_id, reason from ota_commands where id = ? and state in ('done', 'failed')"
+    seen = []
+    for key, command, value in ((5, "set_parent", 7), (5, "set_node_id", 99), (99, "erase_eeprom", 0)):
+        number = order_command(field, key, command, value)
+        field.site.wait(
+            "select 1 from ota_commands where id = ? and (sent_at is not null or state = 'failed')",
+            number,
+            seconds=LIMIT_S,
+        )
+        if command != "set_node_id":
+            field.restart()
+        seen += field.site.wait(ends, number, seconds=LIMIT_S)
+        assert node.running or field.site.wait("select 1 from nodes where last_seen_at is not null")
+    new_id = node.node_id
+    assert seen == [
+        ("done", 5, "came back under id 5 with parent 7"),
+        ("done", 99, "came back under id 99"),
+        ("done", new_id, f"came back under id {new_id}"),
+    ]
+    assert new_id not in (5, 99, 255) and node.parent == 0 and node.intruders == []
+    field.heard(new_id)
 
 
 def test_a_node_with_no_whole_image_gets_the_stored_one_or_raises_attention(field):
