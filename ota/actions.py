@@ -27,7 +27,7 @@ class RequestPresentation:
 
 @dataclass(frozen=True)
 class RequestHeartbeat:
-    """Ask the node for a heartbeat, if it is awake: its turn has come, and it is restarted when it is heard."""
+    """Ask the node for a heartbeat, if it is awake: its turn has come; when heard, it is restarted."""
 
 
 @dataclass(frozen=True)

@@ -116,8 +116,9 @@ class CommandOrder:
         """Take note that a bootloader that asked was given an id, perhaps this erased one."""
         if not self.is_followed or self.command != BootloaderCommand.ERASE_EEPROM:
             return False
-        if node_id not in self.given_ids:
-            self.given_ids.append(node_id)
+        if node_id in self.given_ids:
+            return False
+        self.given_ids.append(node_id)
         self.reason = f"erased; it asked for an id, was given {node_id} and should be heard under it"
         return True
 

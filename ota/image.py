@@ -25,6 +25,17 @@ PAGE = 128  # bytes
 MAX_BLOCKS = 2047  # of 16 bytes: the 32 KiB that a library node erases, less the header
 MYSBOOTLOADER_BLOCKS = 1912  # the bootloader refuses 1920 (0x7800 / 16); whole pages end at 1912
 BOOTLOADER_SECTION = 0x7800  # where a bootloader of an ATmega328P may start
+FLASH_END = 0x40000  # of the largest AVR with a boot section (ATmega2560)
+# What avr-gcc puts beside the program, each in an address range of its own, and avr-objcopy copies into a HEX
+# file unless it is told otherwise: address -> (contents, section).
+ELF_SECTIONS = {
+    0x800000: ("RAM", ".data"),
+    0x810000: ("EEPROM", ".eeprom"),
+    0x820000: ("fuse", ".fuse"),
+    0x830000: ("lock bit", ".lock"),
+    0x840000: ("signature", ".signature"),
+    0x850000: ("user signature", ".user_signatures"),
+}
 MAX_HEX = 1 << 20  # characters; an image of 2047 blocks with one byte a record has half of that
 BLOCK_SIZES = (8, 16)
 
@@ -165,6 +176,8 @@ def assemble(lines: list[tuple[int, str]]) -> bytes:
     segments = reader.segments()  # (first address, address behind the last)
     if not segments:
         raise ImageError("the file holds no data")
+    for start, end in segments:
+        check_memory(start, end)
     start = segments[0][0]
     if start:
         raise ImageError(f"the data start at 0x{start:04X}, a firmware starts at 0x0000")
@@ -176,6 +189,20 @@ def assemble(lines: list[tuple[int, str]]) -> bytes:
             )
     check_end(segments[-1][1])
     return bytes(reader.tobinstr(start=0, end=segments[-1][1] - 1))
+
+
+def check_memory(start: int, end: int) -> None:
+    """Raise ImageError for data that are for another memory than the flash."""
+    base = start & ~0xFFFF
+    if base in ELF_SECTIONS:
+        contents, section = ELF_SECTIONS[base]
+        raise ImageError(
+            f"{contents} data at 0x{start:06X}-0x{end - 1:06X}: an update over the air carries the program "
+            "alone; "
+            f"make the file with avr-objcopy -R {section}"
+        )
+    if end > FLASH_END:
+        raise ImageError(f"data at 0x{start:X}-0x{end - 1:X}: no AVR has flash memory there")
 
 
 def block_limit(bootloader: int | None) -> int:

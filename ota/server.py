@@ -245,8 +245,8 @@ class OtaServer:
     def _give_turn(self, gateway: int, now: float) -> None:
         """Let those of this gateway that wait for a transfer to end go on when it has ended.
 
-        A node that was told to wait is next: it is restarted at once if it is awake. The others are asked for a
-        heartbeat, and the first that is heard is restarted.
+        A node that was told to wait is next: it is restarted at once if it is awake. The others are asked for
+        a heartbeat, and the first that is heard is restarted.
         """
         waiting = [node for node in self.nodes_of(gateway) if node.machine and node.machine.waits_turn]
         for node in sorted(waiting, key=_asked_at):
@@ -288,7 +288,9 @@ class OtaServer:
     def _has_free_slot(self, node: OtaNode, now: float) -> bool:
         """True when the gateway of this node can carry its transfer beside those of others."""
         others = (other.machine for other in self.nodes_of(node.key >> 8) if other is not node)
-        return sum(machine is not None and machine.has_slot(now) for machine in others) < self.settings.at_once
+        return (
+            sum(machine is not None and machine.has_slot(now) for machine in others) < self.settings.at_once
+        )
 
     def _has_free_turn(self, node: OtaNode, now: float) -> bool:
         """True when this node may be made to ask for its image: nobody is there or comes before it."""

@@ -99,6 +99,18 @@ class FirmwareConfig(NamedTuple):
     crc: int
 
 
+UNSET = 0xFFFF  # what erased EEPROM reads
+
+
+def describe_config(config: FirmwareConfig) -> str:
+    """What a reported configuration says that the node runs: `10/3`, `empty`, `flashed by cable` ..."""
+    if config.type == config.version == UNSET:
+        # A serial upload to MYSBootloader leaves the real blocks and CRC (`STK500Bootloader.h`).
+        return "empty" if config.blocks == UNSET else "flashed by cable"
+    named = f"{config.type}/{config.version}"
+    return named if config.blocks else f"no valid image of {named}"
+
+
 class ConfigRequest(NamedTuple):
     """ST_FIRMWARE_CONFIG_REQUEST. `committed`, `revision`, `build` are None in the 10-byte form.
 

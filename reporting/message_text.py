@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from ingest.mysensors.protocol import NODE_CHILD, Command, LineError, parse_line, type_name
-from ota.wire import WireError, parse_block_request, parse_config_request
+from ota.wire import WireError, describe_config, parse_block_request, parse_config_request
 from reporting.formatting import UNKNOWN
 
 # The unit that MySensors gives a value type; temperature follows `metric` of the gateway.
@@ -209,7 +209,7 @@ def _describe_stream(symbol: str, payload: str) -> tuple[str, str]:
     try:
         if symbol == "ST_FIRMWARE_CONFIG_REQUEST":
             config = parse_config_request(payload).config
-            return "asks whether there is new firmware; it runs", f"{config.type}/{config.version}"
+            return "asks whether there is new firmware; it runs", describe_config(config)
         if symbol == "ST_FIRMWARE_REQUEST":
             request = parse_block_request(payload)
             return f"asks for firmware {request.type}/{request.version}, block", str(request.block)

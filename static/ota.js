@@ -9,6 +9,9 @@ function crc16(bytes) {
   return crc;
 }
 
+// Where avr-gcc places what is not the program: the upper byte of the address.
+const OTHER_MEMORY = { 0x80: "RAM", 0x81: "EEPROM", 0x82: "fuse", 0x83: "lock bit", 0x84: "signature", 0x85: "user signature" };
+
 function check(text) {
   const memory = new Map();
   let base = 0, end = 0, ended = false, number = 0;
@@ -29,6 +32,8 @@ function check(text) {
     else if (record[3] === 4) base = (data[0] * 256 + data[1]) * 65536;
   }
   if (!ended) return "the file ends without an end of file record";
+  const other = [...memory.keys()].find((address) => address >= 0x800000);
+  if (other !== undefined) return `${OTHER_MEMORY[(other >> 16) & 0xff] ?? "no flash"} data at 0x${other.toString(16).toUpperCase()}: an update carries the program alone`;
   if (!memory.has(0)) return "the data do not start at address 0";
   if (end > 32752) return "larger than any bootloader accepts";
   const bytes = new Uint8Array(Math.ceil(end / 128) * 128).fill(255);

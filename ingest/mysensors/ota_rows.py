@@ -23,7 +23,8 @@ SELECT_NODES = "select n.id, n.smart_sleep_ms, f.* from nodes n left join node_f
 SELECT_OPEN_OR_UNFINISHED = f"select * from ota_updates where state in ({MARKS}) or owed = 1 order by id"
 # Commands that were sent before they were followed have no `sent_at`: nothing more becomes of them.
 SELECT_COMMANDS = """select * from ota_commands
-where state in ('queued', 'rebooting', 'cancelling') or (state = 'sent' and sent_at is not null) order by id"""
+where state in ('queued', 'rebooting', 'cancelling') or (state = 'sent' and sent_at is not null)
+order by id"""
 SELECT_FIRMWARE = """select f.id, f.type, f.version, f.size, i.data
 from firmware f join firmware_images i on i.firmware = f.id """
 SELECT_MEMBERS = """select u.id, u.node, u.state, u.released_at, u.reason, u.finished_at, n.last_seen_at

@@ -113,6 +113,12 @@ BOOTLOADER = """case when f.bootloader is null then null else
   case f.bootloader & 255 when 1 then 'MYSBootloader ' when 3 then 'library OTA '
     else 'unknown bootloader ' end
   || (f.bootloader & 255) || '.' || (f.bootloader >> 8) end"""
+# As `ota.wire.describe_config` says it.
+REPORTED = """case when f.type is null then null
+  when f.type = 65535 and f.version = 65535 and f.blocks = 65535 then 'empty'
+  when f.type = 65535 and f.version = 65535 then 'flashed by cable'
+  when f.blocks = 0 then 'no valid image of ' || f.type || '/' || f.version
+  else f.type || '/' || f.version end"""
 RUNS = """f.type = w.type and f.version = w.version and f.crc = w.crc
     and f.blocks * coalesce(f.block_size, 16) = w.blocks * 16"""
 
@@ -129,7 +135,8 @@ from firmware w
 OTA_NODES = f"""
 select n.id, n.name, g.name as gateway, n.node_id, n.sketch_name, n.sketch_version,
   {BOOTLOADER} as bootloader,
-  f.type, f.version, (select w.name from firmware w where {RUNS}) as firmware, f.reported_at,
+  f.type, f.version, {REPORTED} as runs,
+  (select w.name from firmware w where {RUNS}) as firmware, f.reported_at,
   cast(n.smart_sleep_ms is not null as integer) as sleeps, n.usual_interval_s, n.last_seen_at,
   u.id as "update", u.state as update_state, coalesce(f.attention, '') as attention, {REF} as ref,
   '/nodes/' || g.name || '/' || n.node_id as href

@@ -10,9 +10,13 @@ def record(address, data, kind=0):
 
 def hex_file(chunks, width=16, end="\n"):
     """A HEX file of {address: bytes}."""
-    lines = []
+    lines: list[str] = []
+    upper = 0
     for address, data in chunks.items():
         for start in range(0, len(data), width):
+            if (address + start) >> 16 != upper:
+                upper = (address + start) >> 16
+                lines.append(record(0, upper.to_bytes(2, "big"), kind=4))
             lines.append(record(address + start, data[start : start + width]))
     return end.join([*lines, ":00000001FF", ""])
 

@@ -1,4 +1,4 @@
-"""Who holds a gateway's transfer, who waits for it, and who is next: nobody waits for a node that does not answer."""
+"""Who holds a gateway's transfer, who waits and who is next: nobody waits for one that does not answer."""
 
 import pytest
 
@@ -144,7 +144,9 @@ def test_a_half_written_bootloader_is_answered_while_another_transfer_runs():
     server.message_received(2, 111)
     assert server.answer(2, 2, "0A0002003F00", 112) is not None, "asked for nevertheless, it is answered"
     lost = server.answer(2, 0, "0A0002000000FFFF0103", 113)
-    assert lost is not None and lost[1].startswith("0A00020040"), "a bootloader with nothing whole cannot wait"
+    assert lost is not None and lost[1].startswith("0A00020040"), (
+        "a bootloader with nothing whole cannot wait"
+    )
 
 
 def test_an_unfinished_image_of_another_update_cannot_wait():

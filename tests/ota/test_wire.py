@@ -16,6 +16,7 @@ from ota.wire import (
     bootloader_kind,
     comes_from_sketch,
     describe_bootloader,
+    describe_config,
     format_block,
     format_command,
     format_config,
@@ -180,3 +181,19 @@ def test_blocks_0_without_an_image_is_silence_and_a_word_to_a_person(server):
     assert server.answer(5, 0, "0A0003000000FFFF0103", 0) is None
     assert [type(action).__name__ for _, action in server.take_actions()] == ["Attention", "Hold", "Reported"]
     assert server.answer(1, 0, "0A0003000000FFFF0103", 0) == CONFIG
+
+
+@pytest.mark.parametrize(
+    ("payload", "runs"),
+    [
+        ("FFFFFFFFFFFFFFFF0300", "empty"),  # a library node whose EEPROM is erased
+        ("FFFFFFFFFFFFFE400103", "empty"),  # MYSBootloader computes the CRC over all of the flash
+        ("FFFFFFFFFFFF000002030000FFFF00000000", "empty"),
+        ("FFFFFFFF4000D7950103", "flashed by cable"),  # after a serial upload
+        ("0A0003000000FFFF0103", "no valid image of 10/3"),  # after a wrong CRC
+        ("0A0003004000D7950103", "10/3"),
+        ("FFFF03004000D7950103", "65535/3"),
+    ],
+)
+def test_what_a_node_runs_as_text(payload, runs):
+    assert describe_config(parse_config_request(payload).config) == runs

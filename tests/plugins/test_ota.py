@@ -336,9 +336,9 @@ def test_bootloader_commands_ask_for_confirmation(site):
     )
     placed = schedule(site, "/-/ota/commands", **order, confirm="1")
     assert placed.status_code == 201
-    refused(schedule(site, "/-/ota/commands", **order, confirm="1"), 409, "Another command waits")
+    refused(schedule(site, "/-/ota/commands", **order, confirm="1"), 409, "Another command is under way")
     upload(site)
-    refused(schedule(site, node="12", type="10", version="4"), 409, "cancel that first")
+    refused(schedule(site, node="12", type="10", version="4"), 409, "wait for its end, or cancel it")
     assert schedule(site, f"/-/ota/commands/{placed.json()['id']}/cancel").status_code == 200
 
 

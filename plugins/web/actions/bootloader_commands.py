@@ -1,4 +1,4 @@
-"""POST /-/ota/commands: commands to bootloaders of nodes, as rows of `ota_commands`, given once."""
+"""POST /-/ota/commands: commands to bootloaders of nodes, as rows of `ota_commands`."""
 
 import sqlite3
 import time
@@ -33,6 +33,8 @@ def _command(connection: sqlite3.Connection, form: Submission[None]) -> Done:
     reason = unreachable_reason(form.site, node) or command_refusal(node.bootloader)
     if reason:
         raise RefusedError(409, reason, subject=subject)
+    if command == "set_node_id":
+        _refuse_taken(connection, node, value, subject)
     _refuse_busy(connection, node, subject)
     if not fields.is_yes("confirm"):
         raise RefusedError(
@@ -55,6 +57,16 @@ def _read_value(fields: Fields, command: BootloaderCommand, subject: str) -> int
     return value
 
 
+def _refuse_taken(connection: sqlite3.Connection, node: TargetNode, value: int, subject: str) -> None:
+    """Two nodes under one id could not be told from each other."""
+    taken = connection.execute(
+        "select name from nodes where id = ? and id <> ? and last_seen_at is not null",
+        (node.id // 256 * 256 + value, node.id),
+    ).fetchone()
+    if taken:
+        raise RefusedError(409, f"id {value} is in use: {taken['name']} was heard under it", subject=subject)
+
+
 def _refuse_busy(connection: sqlite3.Connection, node: TargetNode, subject: str) -> None:
     busy = connection.execute(
         f"select id from ota_updates where node = ? and (state in ({OPEN_STATES}) or owed = 1)", (node.id,)
@@ -64,7 +76,7 @@ def _refuse_busy(connection: sqlite3.Connection, node: TargetNode, subject: str)
             409, f"Update {busy['id']} of this node is under way or unfinished", subject=subject
         )
     if waiting_command(connection, node) is not None:
-        raise RefusedError(409, "Another command waits for this node", subject=subject)
+        raise RefusedError(409, "Another command is under way for this node", subject=subject)
 
 
 def _cancel(connection: sqlite3.Connection, form: Submission[None]) -> Done:
@@ -89,7 +101,7 @@ ROUTES = (
         COMMAND.post,
         Endpoint(
             "Send a command to a node's bootloader",
-            "It is sent once; a bootloader does not report the result.",
+            "The node is followed until it is heard again; see the table ota_commands for what came of it.",
             "POST",
             "upload",
             {

@@ -4,12 +4,12 @@ import sqlite3
 from typing import NamedTuple
 
 from ota.image import BLOCK_SIZES, image_refusal
+from ota.wire import UNSET
 from plugins.web.actions.firmware import MAX_NUMBER
 from plugins.web.actions.subjects import find_node, node_label
 from plugins.web.forms import Fields, RefusedError, parse_number
 from plugins.web.site import Site
 
-BLANK = 65535  # type of a node that was flashed by cable
 HELP = "give node, or nodes (a list with commas), or sketch, or current (type/version that nodes run)"
 NODES = """select n.id, n.name, g.name as gateway, n.node_id, g.configured,
   f.type, f.version, f.blocks, f.crc, f.bootloader, f.block_size
@@ -122,20 +122,22 @@ def update_refusal(
     refused = image_refusal(firmware.blocks, node.bootloader, block_size)
     if refused:
         return f"{node.label}: {refused}"
-    if node.type not in (None, BLANK, firmware.type) and not confirmed:
+    if node.type not in (None, UNSET, firmware.type) and not confirmed:
         return (
             f"{node.label} runs type {node.type}, the image is of type {firmware.type}: "
             "send confirm=1 (tick the box) to confirm"
         )
     command = waiting_command(connection, node)
     if command is not None:
-        return f"{node.label}: bootloader command {command} waits for it, cancel that first"
+        return f"{node.label}: bootloader command {command} is under way: wait for its end, or cancel it"
     return None
 
 
 def waiting_command(connection: sqlite3.Connection, node: TargetNode) -> int | None:
-    """The id of a bootloader command that waits for the node, or None."""
+    """The id of a bootloader command that is under way for the node, or None."""
     row = connection.execute(
-        "select id from ota_commands where node = ? and state in ('queued', 'rebooting')", (node.id,)
+        "select id from ota_commands where node = ? and (state in ('queued', 'rebooting') "
+        "or (state = 'sent' and sent_at is not null))",
+        (node.id,),
     ).fetchone()
     return row["id"] if row else None

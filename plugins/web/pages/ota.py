@@ -17,7 +17,9 @@ QUERIES = {
     "firmware": "select * from firmware_overview order by type, version",
     "nodes": "select * from ota_nodes order by id",
     "updates": f"select * from ota_overview limit {ENDED + 200}",
-    "commands": """select c.*, n.name from ota_commands c join nodes n on n.id = c.node
+    "commands": """select c.*, n.name, '/nodes/' || g.name || '/' || m.node_id as new_href
+      from ota_commands c join nodes n on n.id = c.node join gateways g on g.id = n.gateway
+      left join nodes m on m.gateway = n.gateway and m.node_id = c.new_node_id and m.id <> n.id
       order by c.id desc limit 10""",
 }
 
@@ -35,7 +37,9 @@ async def ota(datasette: Site, request: Request) -> Response:
         "closed": [update for update in updates if update["state"] not in OPEN][:ENDED],
         "sketches": count_shared(node["sketch_name"] for node in nodes),
         "running": count_shared(
-            f"{node['type']}/{node['version']}" for node in nodes if node["type"] is not None
+            f"{node['type']}/{node['version']}"
+            for node in nodes
+            if node["runs"] and node["runs"][0].isdigit()
         ),
         "slow": found["updates"] is None,
         "chosen": whole_number(request.args.get("node") or "", digits=8),
