@@ -353,7 +353,7 @@ def chosen_config(
         fail(error)
     try:
         if program is not None:
-            set_up(chosen.log, program)
+            set_up(chosen.log, program, timezone=chosen.timezone)
     except OSError as error:
         fail(f"log.file: {chosen.log.file} cannot be written: {error.strerror}")
     return chosen

@@ -230,6 +230,7 @@ class GatewayOtaSession:
         self._service, self._server, self.gateway = service, service.server, gateway
         self._transmitter = gateway.transmitter
         self.number = gateway.number
+        self._received = Header(0, 0, 0, 0, 0)  # of the message that is being handled
         self.watched: set[int] = set()  # node ids whose every message matters now
         self._followed = False  # a bootloader command was sent, its node is still to be heard again
         self.lost()  # not connected yet
@@ -259,7 +260,7 @@ class GatewayOtaSession:
             self._transmitter.release(node_id)
 
     def _receive(self, header: Header, payload: str) -> None:
-        node, child, command, echo, type = header
+        node, child, command, echo, type = self._received = header
         if echo or node == BROADCAST:
             return
         key, server = 256 * self.number + node, self._server
@@ -293,13 +294,18 @@ class GatewayOtaSession:
             self._service.act()
             self.watch_all()
 
+    def _reject(self, payload: str, reason: str) -> None:
+        """Note that the message that is being handled cannot be read, as it was sent."""
+        line = format_line(*self._received, payload).rstrip("\n")
+        self._service.put(UnreadablePayload(self.gateway.settings.name, line, reason))
+
     def _record_only(self, key: int, command: int, type: int, payload: str) -> None:
         """Note what nodes report also where another controller answers."""
         if command == Command.stream and type == StreamType.ST_FIRMWARE_CONFIG_REQUEST:
             try:
                 self._service.put(FirmwareReport(key, parse_config_request(payload)))
             except WireError as error:
-                self._service.put(UnreadablePayload(self.gateway.settings.name, payload, str(error)))
+                self._reject(payload, str(error))
 
     def _window_s(self, header: Header, payload: str) -> float | None:
         """Seconds that the sender announces to go on listening, or None."""
@@ -347,8 +353,7 @@ class GatewayOtaSession:
             case actions.Reported(request):
                 service.put(FirmwareReport(256 * self.number + node, request))
             case actions.Rejected(payload, reason):
-                line = f"{node};255;4;0;?;{payload}"
-                service.put(UnreadablePayload(self.gateway.settings.name, line, reason))
+                self._reject(payload, reason)
             case actions.CommandChanged(order):
                 self.watch_all()
                 service.put(CommandState.of(order))

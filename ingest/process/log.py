@@ -14,12 +14,14 @@ import os
 import queue
 import sys
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 from ingest.db.locks import lock_file
 
-FORMAT = "%(asctime)s %(levelname)s %(program)s: %(message)s"
+FORMAT = "%(at)s %(levelname)s %(program)s: %(message)s"
 QUEUE_SIZE = 10_000  # lines that wait to be written; more are left out, and counted
 END_S = 2.0  # for the rest of them when the program ends
 QUIET = ("asyncio", "httpx", "httpcore", "uvicorn.error")  # of no interest at INFO
@@ -47,14 +49,22 @@ class LogSettings(Protocol):
 
 
 class OneLineFormatter(logging.Formatter):
-    """An event on one line, whatever a node put into its text; a traceback follows it, indented."""
+    """An event on one line, whatever a node put into its text; a traceback follows it, indented.
 
-    default_msec_format = "%s.%03d"
+    All programs of a site write times of its `timezone`, with their offset, whatever zone the machine or the
+    environment of one of them has. Without it they are those of the machine.
+    """
+
+    def __init__(self, timezone: str | None) -> None:
+        super().__init__(FORMAT)
+        self._zone = ZoneInfo(timezone) if timezone else None
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line; what stands behind its end is the traceback."""
         record = copy.copy(record)
         record.msg, record.args = record.getMessage().translate(CONTROL), None
+        at = datetime.fromtimestamp(record.created, UTC).astimezone(self._zone)
+        record.at = at.isoformat(" ", "milliseconds")
         line, *traceback = super().format(record).split("\n")
         return "\n".join([line, *("    " + text for text in traceback)])
 
@@ -150,7 +160,7 @@ class ReportingListener(logging.handlers.QueueListener):
             super().handle(logging.makeLogRecord(values))
 
 
-def set_up(log: LogSettings, program: str, queue_size: int = QUEUE_SIZE) -> None:
+def set_up(log: LogSettings, program: str, queue_size: int = QUEUE_SIZE, timezone: str | None = None) -> None:
     """Log as the settings are; `program` is what each line names: up, ingest, web, demo.
 
     Raises OSError when the file cannot be written.
@@ -159,7 +169,7 @@ def set_up(log: LogSettings, program: str, queue_size: int = QUEUE_SIZE) -> None
     if log.file:
         handlers.append(SharedFileHandler(log.file, int(log.rotate_mb * 1_000_000), log.keep))
     for handler in handlers:
-        handler.setFormatter(OneLineFormatter(FORMAT))
+        handler.setFormatter(OneLineFormatter(timezone))
 
     def name_program(record: logging.LogRecord) -> bool:
         record.program = program

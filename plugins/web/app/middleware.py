@@ -6,6 +6,7 @@ import re
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from plugins.web.app.control_characters import control_characters
 from plugins.web.app.guard import guard
 from plugins.web.app.no_count import GROWING
 from plugins.web.prefix import rooted
@@ -118,6 +119,8 @@ LAYERS: tuple[Layer, ...] = (
     drain_body,
     # Above all that look at the path: none of them knows of the prefix.
     strip_prefix,
+    # Above all that makes texts, native pages, CSV and refusals included.
+    control_characters,
     # Above Datasette and all plugins: what it refuses reaches none of their routes.
     guard,
     # Datasette's `startup()` runs on a loop that is thrown away, the lifespan scope on the server's own.

@@ -4,7 +4,10 @@ import logging
 import re
 import subprocess
 import sys
+import time
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -161,3 +164,22 @@ def test_a_log_file_that_cannot_be_written(voltkeeper, write_config, tmp_path):
     program = voltkeeper("up")
     assert program.wait() == 2
     assert "log.file" in program.text and "cannot be written" in program.text
+
+
+@pytest.mark.parametrize("environment", ["UTC", "America/New_York", "Asia/Kolkata"])
+def test_all_programs_write_times_of_the_site(environment, monkeypatch, capsys):
+    monkeypatch.setenv("TZ", environment)
+    time.tzset()
+    try:
+        shown = []
+        for program in ("up", "ingest", "web"):
+            set_up(Logging(), program, timezone="Europe/Rome")
+            logging.getLogger("x").warning("here")
+            shown.append(logged(capsys))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    times = [datetime.fromisoformat(" ".join(line.split(" ")[:2])) for line in shown]
+    offset = datetime.now(ZoneInfo("Europe/Rome")).utcoffset()
+    assert all(at.utcoffset() == offset for at in times)
+    assert all(abs(at.timestamp() - time.time()) < 30 for at in times)
