@@ -6,7 +6,7 @@ from datasette import Request, Response, hookimpl
 from datasette.app import Datasette
 from starlette.types import Send
 
-from plugins.web.actions import node_orders, settings
+from plugins.web.actions import node_orders, retirement, settings
 from plugins.web.actions.edits import post_edit
 from plugins.web.compat import query_page, written_queries
 from plugins.web.endpoint import BY_QUERY, Route, documented_route
@@ -26,7 +26,12 @@ def register_routes(datasette: Datasette) -> Sequence[Route]:
         if isinstance(query, dict) and query.get("write")
     )
     pattern = rf"^/(?P<database>{DATABASE})/(?P<table>{writable})(\.(?P<format>json))?$"
-    return (documented_route(pattern, edit, BY_QUERY), *node_orders.ROUTES, *settings.ROUTES)
+    return (
+        documented_route(pattern, edit, BY_QUERY),
+        *node_orders.ROUTES,
+        *settings.ROUTES,
+        *retirement.ROUTES,
+    )
 
 
 async def edit(datasette: Site, request: Request, send: Send) -> Response:

@@ -8,19 +8,19 @@ from dataclasses import InitVar, dataclass, field
 from math import inf
 
 from ingest.db.bulk_insert import Value
-from ingest.db.time import format_utc
+from ingest.db.durations import format_duration
+from ingest.db.time import format_utc, parse_utc
 from ingest.mysensors.protocol import GATEWAY_NODE
 from ingest.mysensors.state import NodeState
 from ingest.mysensors.store import Store
 
-MIN_SILENCE_S = 600  # a node is not called silent before
-SILENT_INTERVALS = 3  # times its own usual interval
 CHECK_S = 30
 IMPORT_GRACE_S = 60  # after a commit of an import: the next one may show when a node was last seen
 CLOCK_STEP_S = 5.0  # a wall clock that moves by more against the monotonic one was set
 
 STABLE_S = 60.0  # connected this long, a gateway is back
 
+LIMITS = "select node, silent_after_s from silence_limits where retired_at is null"
 OPEN = """insert into events (event, gateway, node, started_at, ended_at, complete, detail, figures)
 select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 where ?3 is null or exists (select 1 from nodes where id = ?3)"""
 CLOSE = "update events set ended_at = ? where event = ? and gateway is ? and node is ? and ended_at is null"
@@ -190,48 +190,66 @@ class EventSink:
                 self._end_loss(gateway, loss, loss.back_at)
         if now >= self._next_check:
             self._next_check = now + CHECK_S
-            for node in self.store.nodes.values():
-                since = self._connected_since.get(node.gateway)
-                if since is not None and node.node_id != GATEWAY_NODE:
-                    self._check_node(node, since, now)
+            self._check_nodes(connection, now)
         return bool(self._rows)
 
-    def _check_node(self, node: NodeState, since: float, now: float) -> None:
-        """Call a node silent, or no longer silent; its gateway is connected `since` (monotonic seconds)."""
-        if node.last_seen_at is None:
-            return
-        seen = node.seen_since(since)
-        if seen is None and now - self.store.imported_at < IMPORT_GRACE_S:
-            return
-        limit = max(MIN_SILENCE_S, SILENT_INTERVALS * (node.usual_interval_s or 0))
+    def _check_nodes(self, connection: sqlite3.Connection, now: float) -> None:
+        """Look at the nodes of gateways that are connected; retired ones are not watched."""
+        limits: dict[int, int | None] = dict(connection.execute(LIMITS))
+        for node in self.store.nodes.values():
+            since = self._connected_since.get(node.gateway)
+            # What is stored ends before this connection: the time without one would count as silence.
+            is_stored = since is not None and self.store.clocks[node.gateway].last >= since
+            if is_stored and node.node_id != GATEWAY_NODE and node.last_seen_at is not None:
+                self._check_node(node, limits.get(node.id), now)
+
+    def _check_node(self, node: NodeState, limit: int | None, now: float) -> None:
+        """Call a node silent, or no longer silent; a limit of None is none."""
         silence = self._silences.get(node.id)
         if silence is not None and silence.heard is None:
-            if seen is not None and seen > silence.since:
-                silence.heard = seen
-                self._close("NODE_SILENT", None, node.id, node.last_seen_at)
-        elif now - (seen or since) > limit:
-            self._node_silent(node, seen, now, limit)
-        elif silence is not None and silence.heard is not None and now - silence.heard > 2 * limit:
+            self._check_silent(node, silence, limit, now)
+        elif limit is not None and self._silence(node, now) > limit:
+            if node.last_at is not None or now - self.store.imported_at >= IMPORT_GRACE_S:
+                self._node_silent(node, now, limit)
+        elif silence is not None and silence.heard is not None and now - silence.heard > 2 * (limit or 0):
             del self._silences[node.id]
 
-    def _node_silent(self, node: NodeState, seen: float | None, now: float, limit: float) -> None:
+    def _check_silent(self, node: NodeState, silence: Silence, limit: int | None, now: float) -> None:
+        """End an event where the node was heard, or where its limit is another now."""
+        if node.last_at is not None and node.last_at > silence.since:
+            silence.heard = node.last_at
+            self._close("NODE_SILENT", None, node.id, node.last_seen_at or "")
+        elif limit is None or 0 <= self._silence_by_clock(node, now) <= limit:
+            del self._silences[node.id]
+            self._close("NODE_SILENT", None, node.id, format_utc(self.wall()))
+
+    def _node_silent(self, node: NodeState, now: float, limit: int) -> None:
         """Open an event, or the last one again where the node was back for less than its limit."""
         before = self._silences.get(node.id)
         back_s = inf
-        if before is not None and before.heard is not None and seen is not None:
-            back_s = seen - before.heard
-        detail = f"silent for more than {limit:.0f} s"
+        if before is not None and before.heard is not None and node.last_at is not None:
+            back_s = node.last_at - before.heard
+        detail = f"silent for more than {format_duration(limit)}"
         if before is not None and back_s < limit:
             silence = Silence(now, before.count + 1)
             figures = json.dumps({"count": silence.count})
             self._rows.append((REOPEN, (f"{detail}; {silence.count} times", figures, node.id)))
         else:
             silence = Silence(now)
-            assert node.last_seen_at is not None
-            self._open(
-                "NODE_SILENT", node.last_seen_at, node=node.id, complete=seen is not None, detail=detail
-            )
+            heard_here = node.last_at is not None  # else nobody knows how long it was silent
+            at = node.last_seen_at or ""
+            self._open("NODE_SILENT", at, node=node.id, complete=heard_here, detail=detail)
         self._silences[node.id] = silence
+
+    def _silence(self, node: NodeState, now: float) -> float:
+        """Seconds without a message in which its gateway was connected, at most since our start."""
+        return self.store.clocks[node.gateway].silence(now, node.last_heard)
+
+    def _silence_by_clock(self, node: NodeState, now: float) -> float:
+        """Seconds without a message, before our start too."""
+        if node.last_heard is not None:
+            return self._silence(node, now)
+        return self.wall() - parse_utc(node.last_seen_at or "")
 
     def _open(
         self,

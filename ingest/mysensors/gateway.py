@@ -215,4 +215,5 @@ class Gateway(asyncio.Protocol):
         else:
             self._paused = False
             self._last_data = time.monotonic()
+            self._connection += 1  # no interval goes over the time in which we did not read
             transport.resume_reading()

@@ -16,6 +16,7 @@ from ingest.db.bulk_insert import Value
 from ingest.mysensors.anomalies import BURST, BURST_S, UsualRange
 from ingest.mysensors.battery_reports import BatteryReports
 from ingest.mysensors.protocol import GATEWAY_NODE
+from ingest.mysensors.silence import GapCounts
 from ingest.mysensors.value_types import value_kind
 from ingest.mysensors.verdicts import ReadingRule
 
@@ -114,7 +115,10 @@ class NodeState(RowState, table="nodes"):
             self.role = "gateway"
         self._wake = 0.0  # monotonic seconds of the first message since it woke
         self._epoch: object = None
-        self._last: float | None = None
+        self.last_at: float | None = None  # when it was last heard since the start, monotonic seconds
+        self.last_heard: float | None = None  # the same as time of the gateway
+        self.gaps = GapCounts()
+        self._woke_heard, self._has_woken = float("-inf"), False
         # The usual interval before a restart counts for some intervals.
         known = [] if self.usual_interval_s is None else [self.usual_interval_s] * (INTERVALS // 3)
         self._intervals = deque(known, maxlen=INTERVALS)
@@ -145,12 +149,18 @@ class NodeState(RowState, table="nodes"):
             self.battery_level, self.battery_level_at, self.battery_refused, self.battery_refused_at
         )
 
-    def record_seen(self, at: float, epoch: object) -> None:
+    def record_seen(self, at: float, epoch: object, heard: float) -> None:
         """Note a message `at` (monotonic seconds): the usual interval is from one waking to the next.
 
-        `epoch` is that of the connection: an interval lies within one.
+        `epoch` is that of the connection: an interval lies within one. A gap may lie in several: `heard` is
+        the time of the gateway.
         """
-        self._last = at
+        self.last_at, self.last_heard = at, heard
+        gap = heard - self._woke_heard
+        if gap > SAME_WAKE_S:
+            if self._has_woken:
+                self.gaps.add(gap, heard)
+            self._woke_heard, self._has_woken = heard, True
         if self._epoch != epoch:
             self._wake, self._epoch = at, epoch
         elif at - self._wake > SAME_WAKE_S:
@@ -158,10 +168,6 @@ class NodeState(RowState, table="nodes"):
             self._wake = at
             if len(self._intervals) >= MIN_INTERVALS:
                 self.usual_interval_s = round(median(self._intervals), 1)
-
-    def seen_since(self, since: float) -> float | None:
-        """When it was last seen (monotonic seconds), if that was after `since`; else None."""
-        return self._last if self._last is not None and self._last >= since else None
 
     def starts_burst(self, number: int, at: float) -> bool:
         """Count `number` messages `at` (monotonic seconds): True once in each BURST_S with too many."""

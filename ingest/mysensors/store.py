@@ -5,10 +5,11 @@ A `set` message becomes a row of `readings` in `Store._add_reading`; what other 
 such as its battery level, is applied by the functions of `handlers`, called from `Store._apply_message`.
 """
 
+import logging
 import sqlite3
 import time
-from collections import Counter
-from collections.abc import Callable, Collection
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import NamedTuple
@@ -33,9 +34,12 @@ from ingest.mysensors.reading_marks import last_mark, request_rereading
 from ingest.mysensors.records import IdGiven, ReceivedBlock, SleepObserved, StoreItem, WantedValue
 from ingest.mysensors.repeats import RepeatDetector
 from ingest.mysensors.routes import MessageRoute, MessageRoutes
+from ingest.mysensors.silence import GapRow, GatewayClock, save_gaps
 from ingest.mysensors.sleep import SLEEPER_WINDOWS, USUAL_WINDOW_MS
 from ingest.mysensors.state import MERGE_HOURS, ChannelState, NodeState
 from ingest.mysensors.value_types import parse_value
+
+log = logging.getLogger(__name__)
 
 MESSAGE_COLUMNS = (
     "received_at gateway node node_id child_id command echo type type_name payload repeat".split()
@@ -53,6 +57,9 @@ KEEP_RAW = "update messages set raw = ? where id = ?"
 # of an id that was heard.
 GIVE_ID = """insert or replace into given_ids (gateway, node_id, token, given_at) select ?1, ?2, ?3, ?4
 where not exists (select 1 from nodes where id = 256 * ?1 + ?2)"""
+RETIRED = "select id, retired_at from nodes where retired_at is not null"
+BACK = """insert into events (event, node, started_at, ended_at, detail)
+values ('NODE_BACK', ?, ?, ?, 'it is heard again and is not retired any more')"""
 MAX_NUMBERS = 50_000  # texts whose number is remembered; memories are wiped when they are full
 WITHDRAW_ODDITY = "delete from oddities where node = ? and at = ? and reason = ?"
 
@@ -80,6 +87,7 @@ class UnwrittenRows:
     raws: list[tuple[bytes, int]] = field(default_factory=list)  # bytes of a payload, position of its message
     daily: list[DailyRow] = field(default_factory=list)
     given_ids: list[tuple[int, int, int, str]] = field(default_factory=list)
+    gaps: list[GapRow] = field(default_factory=list)
     gateways_seen: dict[int, str] = field(default_factory=dict)  # gateways.id -> when (UTC text)
     doubted: set[int] = field(default_factory=set)  # channels whose first readings are to be read again
 
@@ -111,6 +119,7 @@ class Store:
         self._marks = last_mark(connection)
         self.imported_at = float("-inf")  # when an import last wrote into the file, monotonic seconds
         self.on_import: Callable[[sqlite3.Connection], object] = lambda connection: None
+        self.clocks: defaultdict[int, GatewayClock] = defaultdict(GatewayClock)  # gateways.id -> its time
         self._day = ""
         self._clear_pending()
 
@@ -179,6 +188,7 @@ class Store:
         day, hour = self._clock.day_and_hour(block.received_at)
         if day != self._day:
             self._collect_interval_stats()
+            self._collect_gaps(self.nodes.values())
             self._day = day
         self._pending.gateways_seen[block.gateway] = at
         counts = Counter(map(itemgetter(0), block.messages))
@@ -231,6 +241,7 @@ class Store:
         first: int,
     ) -> None:
         """Daily figures, last seen, usual interval and bursts: once for each header and node of a block."""
+        heard = self.clocks[block.gateway].heard(block.monotonic, block.epoch)
         seen: dict[NodeState, int] = {}  # -> number of messages that count for a burst
         for header, number in counts.items():
             route = routes[header]
@@ -248,7 +259,7 @@ class Store:
         for node, number in seen.items():
             node.first_seen_at = node.first_seen_at or at
             node.last_seen_at = at
-            node.record_seen(block.monotonic, block.epoch)
+            node.record_seen(block.monotonic, block.epoch, heard)
             self.nodes.dirty.add(node)
             if node.starts_burst(number, block.monotonic):
                 last = max(
@@ -343,6 +354,10 @@ class Store:
                 self._pending.daily.append(stats.daily_row(self._day, self.sensors))
                 stats.clear()
 
+    def _collect_gaps(self, nodes: Iterable[NodeState]) -> None:
+        for node in nodes:
+            self._pending.gaps += node.gaps.take(node.id, self._day)
+
     def _forget_deleted(self, deletion: Deletion) -> None:
         """Forget a node or sensor that is gone from the file; what is pending of it is reset."""
         _, node, child_id = deletion
@@ -396,7 +411,9 @@ class Store:
         hours = [row for channel in self.channels.dirty for row in channel.hourly_rows()]
         connection.executemany(MERGE_HOURS, hours)
         connection.executemany(MERGE_DAYS, self._pending.daily)
-        topics |= self._write_history(connection)
+        self._collect_gaps(node for node in self.nodes.dirty if node.gaps.due)
+        save_gaps(connection, self._pending.gaps)
+        topics |= self._write_history(connection) | self._take_back_retired(connection)
         request_rereading(connection, self._pending.doubted)
         return topics
 
@@ -410,6 +427,22 @@ class Store:
             if channel is not None:
                 channel.merge_marked(filed, channel in self.channels.dirty)
         self._marks = newest
+
+    def _take_back_retired(self, connection: sqlite3.Connection) -> set[str]:
+        """A retired node that is heard again is in use."""
+        back = [
+            node
+            for id, retired_at in connection.execute(RETIRED).fetchall()
+            if (node := self.nodes.get(id)) in self.nodes.dirty and (node.last_seen_at or "") > retired_at
+        ]
+        for node in back:
+            log.info(
+                "Node %d of gateway %d is heard again: it is not retired any more", node.node_id, node.gateway
+            )
+            at = node.last_seen_at
+            connection.execute("update nodes set retired_at = null where id = ?", (node.id,))
+            connection.execute(BACK, (node.id, at, at))
+        return {"events"} if back else set()
 
     def _write_history(self, connection: sqlite3.Connection) -> set[str]:
         first = MESSAGES.append(connection, self._pending.messages) or 0

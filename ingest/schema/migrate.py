@@ -21,6 +21,7 @@ from ingest.schema import (
     ota_commands,
     payloads,
     settings,
+    silence,
     sleep,
     ups,
     ups_clients,
@@ -61,6 +62,7 @@ for migration in (
     labels.labels,
     sleep.sleep_windows,
     ota_commands.followed_commands,
+    silence.node_gaps,
 ):
     migrations()(migration)
 

@@ -20,8 +20,6 @@ from ingest.mysensors.interval_stats import series_key
 from ingest.schema.sql_fragments import DAY_AGO, NOW, age, months_since, run_script
 from ingest.severity import EVENT_SEVERITY, FINDING
 
-LEAST_STALE_S = 600  # no node counts as stale before this
-UNKNOWN_STALE_S = 86_400  # a node whose usual interval is not known yet
 LOW = 20  # battery level, per cent: NODE_BATTERY_LOW
 
 MYSENSORS = f"""
@@ -352,6 +350,7 @@ def named_node(node: str) -> str:
 NODE_OVERVIEW = f"""
 select id, name, gateway_name as gateway, node_id,
   case
+    when retired_at is not null then 'Retired'
     when last_seen_at is null then 'No data'
     when role = 'gateway' and verdict is not null then verdict
     when silent_s > stale_after_s or not configured then 'Stale'
@@ -361,6 +360,7 @@ select id, name, gateway_name as gateway, node_id,
     else 'OK'
   end as state,
   case
+    when retired_at is not null then 'retired on ' || substr(retired_at, 1, 10)
     when last_seen_at is null then 'never heard' || coalesce(', id given ' || substr(id_given_at, 1, 10), '')
     when role = 'gateway' and verdict is not null then words
     when not configured then 'its gateway is not configured any more'
@@ -375,14 +375,13 @@ select id, name, gateway_name as gateway, node_id,
       || case when battery_refused_at is not null then ', battery level not known' else '' end
   end as reason,
   role, label, location, sketch_name, sketch_version, sketch_revision, protocol_version,
-  last_seen_at, silent_s, usual_interval_s, stale_after_s,
+  last_seen_at, silent_s, usual_interval_s, stale_after_s, stale_rule, retired_at,
   battery_level, battery_level_at, battery_refused, battery_refused_at, battery_changed_at, battery_months,
   parent_node_id, parent, arc, signal, messages_today, first_seen_at, presented_at, ref, href
 from (
   select n.*, g.name as gateway_name, g.configured, r.verdict, r.words,
     {age("n.last_seen_at")} as silent_s,
-    cast(coalesce(max({LEAST_STALE_S}, 3 * n.usual_interval_s), {UNKNOWN_STALE_S}) as integer)
-      as stale_after_s,
+    l.silent_after_s as stale_after_s, l.rule as stale_rule,
     {months_since("n.battery_changed_at")} as battery_months,
     (select name from nodes p where p.id = 256 * n.gateway + n.parent_node_id) as parent,
     cast(coalesce((select d.messages from node_daily d where d.day = date('now', 'localtime')
@@ -390,7 +389,8 @@ from (
     (select o.at from oddities o where o.node = n.id order by o.at desc, o.id desc limit 1) as odd_at,
     (select o.reason from oddities o where o.node = n.id order by o.at desc, o.id desc limit 1) as odd_reason,
     {REF} as ref, '/nodes/' || g.name || '/' || n.node_id as href
-  from nodes n join gateways g on g.id = n.gateway left join readers r on r.source = g.name
+  from nodes n join gateways g on g.id = n.gateway join silence_limits l on l.node = n.id
+    left join readers r on r.source = g.name
 )
 """
 

@@ -2,7 +2,7 @@
 
 from ingest.db.durations import duration_sql
 from ingest.mysensors.framing import CUT_OFF, FIRST_LINE
-from ingest.schema import acknowledgements, events, gateways, mysensors, ota, ups
+from ingest.schema import acknowledgements, events, gateways, mysensors, ota, silence, ups
 from ingest.schema.mysensors import LOW, named_node
 from ingest.schema.sql_fragments import DAY_AGO, LATE_S, age
 from ingest.severity import FINDING, SOURCE_LOST, SOURCE_SEVERITY
@@ -66,6 +66,7 @@ union all
         where at > {DAY_AGO}) as at
     from nodes n join oddities o on o.id = (select id from oddities where node = n.id
       order by at desc, id desc limit 1)
+    where n.retired_at is null
   ) where strange > 0
 union all
   select 7, '{FINDING}', 'Gateway ' || source,
@@ -87,13 +88,14 @@ union all
       || coalesce(': ' || nullif(x.reason, ''), ''),
     coalesce(x.done_at, x.created_at), '/telemetry/outbox/' || x.id
   from (select * from outbox order by id desc limit {NEWEST}) x join nodes n on n.id = x.node
-  where x.state in ('failed', 'expired') and x.created_at > {DAY_AGO}
+  where x.state in ('failed', 'expired') and x.created_at > {DAY_AGO} and n.retired_at is null
 {ota.ATTENTION}
 ) order by rank, since
 """
 
 VIEWS = {
     "readers": READERS,
+    **silence.VIEWS,
     **mysensors.VIEWS,
     **gateways.VIEWS,
     **acknowledgements.VIEWS,

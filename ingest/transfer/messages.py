@@ -5,6 +5,7 @@ merges that.
 """
 
 import sqlite3
+import time
 from contextlib import closing
 
 from sqlite_utils import Database
@@ -14,6 +15,7 @@ from ingest.mysensors.protocol import Header
 from ingest.mysensors.reading_marks import request_rereading
 from ingest.mysensors.records import ReceivedBlock
 from ingest.mysensors.routes import MessageRoute
+from ingest.mysensors.silence import first_day, save_gaps
 from ingest.mysensors.state import MERGE_HOURS, ChannelState, RowState
 from ingest.mysensors.store import (
     BATTERY_LEVELS,
@@ -89,6 +91,7 @@ class History(Store):
     def save(self, connection: sqlite3.Connection, checkpoint: Checkpoint) -> set[str]:
         """Write what is pending, with ids of the checkpoint; returns the topics that changed."""
         self._collect_interval_stats()
+        self._collect_gaps(self.nodes.values())
         topics = self._save_states(connection)
         rows = [
             self._pending.messages[start : start + MESSAGE]
@@ -112,6 +115,8 @@ class History(Store):
         connection.executemany(MERGE_HOURS, hours)
         connection.executemany(MERGE_DAYS, self._pending.daily)
         request_rereading(connection, self._pending.doubted)
+        first = first_day(time.time())
+        save_gaps(connection, [row for row in self._pending.gaps if row.day >= first])
         if rows:
             gateway, times = int(rows[0][1] or 0), [str(row[0]) for row in rows]
             node = self.nodes.get(256 * gateway)
@@ -143,6 +148,7 @@ class History(Store):
         if resumed:
             self._merge_at_end()
         self._collect_interval_stats()
+        self._collect_gaps(self.nodes.values())
         self.committed()
 
     # Readings and battery levels get the ids of the messages that they stood in.

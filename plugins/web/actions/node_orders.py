@@ -33,7 +33,7 @@ def _order_from_all(connection: sqlite3.Connection, fields: Fields, actor: str) 
     if fields.text("node") or fields.text("line") or fields.text("order") not in ("", "presentation"):
         raise RefusedError(400, "all=1 asks every node for its presentation and goes with nothing else")
     nodes = connection.execute(
-        """select id from nodes where last_seen_at is not null
+        """select id from nodes where last_seen_at is not null and retired_at is null
         and gateway in (select id from gateways where configured) order by id"""
     ).fetchall()
     if not nodes:

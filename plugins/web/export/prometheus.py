@@ -29,7 +29,7 @@ SEVERITIES = {str(severity): max(RANK.values()) - rank for severity, rank in RAN
 SEVERITY_HELP = ", ".join(f"{value} {severity}" for severity, value in reversed(SEVERITIES.items()))
 QUERIES = {
     "upses": "select * from ups_overview where configured order by id",
-    "nodes": "select * from node_overview where last_seen_at is not null order by id",
+    "nodes": "select * from node_overview where last_seen_at is not null and retired_at is null order by id",
     "readers": CONFIGURED_READERS,
 }
 # Labels of what a sample is about -> columns of its row.

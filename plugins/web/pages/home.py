@@ -20,7 +20,7 @@ NODES, UPSES = 20, 24
 ITEMS = 10  # things that need attention; the rest can be opened
 EVENTS, EVENT_ROWS = 60, 8  # events that are looked at, and rows that they make
 QUERIES = {
-    "nodes": "select * from node_overview",
+    "nodes": "select * from node_overview where retired_at is null",
     "upses": "select * from ups_overview where configured order by id",
     "loads": UPS_LOADS,
     "attention": "select * from attention",

@@ -24,7 +24,7 @@ from reporting.sparklines import (
 
 FACETS = ("state", "gateway", "sketch_name", "location", "role")
 SEARCHED = ("name", "node_id", "sketch_name", "location", "gateway")
-WORST = {"Critical": 0, "Stale": 1, "Warning": 2, "No data": 3, "OK": 4}  # state -> place
+WORST = {"Critical": 0, "Stale": 1, "Warning": 2, "No data": 3, "OK": 4, "Retired": 5}  # state -> place
 LEVELS_KEPT_S = 600  # the month of the batteries costs 30 look-ups a node
 IDS = 40  # node ids that a 404 lists
 LINE_WIDTH = 240  # of the line of battery levels
@@ -35,6 +35,7 @@ NODE_QUERIES = {
     "day": NODE_VALUES,
     "silent_sensors": "select * from sensor_latest where node = :node and channel is null order by child_id",
     "battery_changes": "select * from battery_changes where node = :node order by changed_at desc limit 10",
+    "settings": "select key, value from settings where subject = 'nodes/' || cast(:node as integer)",
     "messages": """select m.*, c.name as command_name from messages m join commands c on c.id = m.command
       where m.id in (select id from messages where node = :node order by id desc limit 50)
       order by m.id desc""",
@@ -57,15 +58,18 @@ async def nodes(datasette: Site, request: Request) -> Response:
     """GET /nodes, filtered by the columns in FACETS and by `q`."""
     rows = await select(datasette, "select * from node_overview")
     chosen = {name: request.args[name] for name in FACETS if name in request.args}
+    with_retired = "retired" in request.args or chosen.get("state") == "Retired"
+    rows, retired = _in_use(rows, with_retired)
     search = (request.args.get("q") or "").strip()
     grouped = request.args.get("group") == "location"
     shown = sorted((row for row in rows or [] if _matches(row, chosen, search)), key=urgency)
     if grouped:
         shown.sort(key=lambda row: (not row["location"], row["location"].lower()))
-    kept = {**chosen, **({"q": search} if search else {}), **({"group": "location"} if grouped else {})}
     context = {
         "grouped": grouped,
-        "address": address_of("/nodes", kept),
+        "retired": retired,
+        "with_retired": with_retired,
+        "address": address_of("/nodes", _kept(chosen, search, grouped, with_retired)),
         "gateways": datasette.config.gateways,
         "all": rows,
         "nodes": shown,
@@ -75,6 +79,18 @@ async def nodes(datasette: Site, request: Request) -> Response:
         "levels": await _battery_levels(datasette),
     }
     return await page(datasette, request, "pages/nodes.html", context)
+
+
+def _in_use(rows: list[Row] | None, with_retired: bool) -> tuple[list[Row] | None, int]:
+    """The rows to show, with or without retired nodes, and how many are retired."""
+    in_use = [row for row in rows or [] if row["retired_at"] is None]
+    return rows if with_retired or rows is None else in_use, len(rows or []) - len(in_use)
+
+
+def _kept(chosen: dict[str, str], search: str, grouped: bool, with_retired: bool) -> dict[str, str]:
+    """What is chosen, as parameters of the address."""
+    switches = {"q": search, "group": "location" if grouped else "", "retired": "1" if with_retired else ""}
+    return {**chosen, **{name: value for name, value in switches.items() if value}}
 
 
 def _matches(row: Row, chosen: dict[str, str], search: str) -> bool:
@@ -114,6 +130,7 @@ async def node(datasette: Site, request: Request) -> Response:
     last_seen = parse_utc(row["last_seen_at"]) if row["state"] == "Stale" and row["last_seen_at"] else None
     context = found | {
         "node": row,
+        "set": {setting["key"]: setting["value"] for setting in found["settings"] or []},
         "sparklines": node_values(found["day"], found["values"], time.time(), last_seen),
         "battery_line": polyline(levels, 0, 100, LINE_WIDTH),
         "battery_levels": found["levels"],

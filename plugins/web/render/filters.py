@@ -16,6 +16,7 @@ STATES = {  # state -> (icon, class)
     "Critical": ("■", "critical"),
     "Stale": ("◷", "stale"),
     "No data": ("–", "none"),
+    "Retired": ("–", "none"),
 }
 
 
