@@ -25,7 +25,7 @@ from ingest.mysensors.ota_rows import load_ota_state
 from ingest.mysensors.ota_session import OtaService
 from ingest.mysensors.ota_store import OtaSink
 from ingest.mysensors.outbox import Outbox
-from ingest.mysensors.registry import mark_id_givers, number_gateways
+from ingest.mysensors.registry import mark_id_givers, note_units, number_gateways
 from ingest.mysensors.replay import replay as replay_lines
 from ingest.mysensors.settings import GatewayTiming
 from ingest.mysensors.sleep_settings import SleepSettings
@@ -90,6 +90,7 @@ def run_ingest(
 async def _run(config: Config, names: Collection[str], timing: DaemonTiming) -> int:
     connection = connect(config.database, busy_timeout_s=timing.busy_timeout_s)
     numbers = number_gateways(connection, [(gateway.name, gateway.address) for gateway in config.gateways])
+    note_units(connection, {gateway.name: gateway.metric for gateway in config.gateways})
     mark_id_givers(
         connection, {numbers[one.name]: one.controller and one.answers.ids for one in config.gateways}
     )

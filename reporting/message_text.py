@@ -3,22 +3,10 @@
 from typing import NamedTuple
 
 from ingest.mysensors.protocol import NODE_CHILD, Command, LineError, parse_line, type_name
+from ingest.mysensors.units import unit_of
 from ota.wire import WireError, describe_config, parse_block_request, parse_config_request
 from reporting.formatting import UNKNOWN
 
-# The unit that MySensors gives a value type; temperature follows `metric` of the gateway.
-UNITS = {
-    "V_HUM": "%",
-    "V_PERCENTAGE": "%",
-    "V_PRESSURE": "hPa",
-    "V_WATT": "W",
-    "V_KWH": "kWh",
-    "V_LIGHT_LEVEL": "%",
-    "V_VOLTAGE": "V",
-    "V_CURRENT": "A",
-    "V_DIRECTION": "°",
-    "V_VA": "VA",
-}
 SENSOR_KINDS = {  # S_ symbol -> what it is
     "S_DOOR": "door or window",
     "S_MOTION": "motion",
@@ -167,18 +155,17 @@ def sensor_kind(type_name: str | None) -> str:
     return SENSOR_KINDS.get(type_name or "", "unknown kind" if type_name else "not presented")
 
 
-def format_value(text: str | None, type_name: str, metric: bool = True) -> str:
-    """A value as it was sent, with its unit behind a thin space where the type has one."""
+def format_value(text: str | None, unit: str | None) -> str:
+    """A value as it was sent, with its unit behind a thin space where it has one."""
     if text is None:
         return UNKNOWN
-    unit = ("°C" if metric else "°F") if type_name == "V_TEMP" else UNITS.get(type_name)
     return f"{text}\u2009{unit}" if unit and text != "" else str(text)
 
 
 def describe_message(
-    command: str, symbol: str, payload: str, child_id: int, metric: bool = True
+    command: str, symbol: str, payload: str, child_id: int, unit: str | None = None
 ) -> Description:
-    """A message that a node sent. `metric`: whether its gateway reports °C."""
+    """A message that a node sent; `unit` is that of the values of its channel."""
     text, value = "sends", payload
     if command == "presentation":
         if child_id == NODE_CHILD:
@@ -186,9 +173,9 @@ def describe_message(
         else:
             text = f"presents a sensor, {sensor_kind(symbol)}"
     elif command == "set":
-        text, value = _describe_value(symbol, payload, metric)
+        text, value = _describe_value(symbol, payload, unit)
     elif command == "req":
-        text, value = f"asks for its last {_describe_value(symbol, payload, metric)[0]}", ""
+        text, value = f"asks for its last {VALUES.get(symbol, 'value')}", ""
     elif command == "internal" and symbol in INTERNAL:
         text, unit = INTERNAL[symbol]
         value = f"{payload}\u2009{unit}" if unit and payload else payload
@@ -197,11 +184,9 @@ def describe_message(
     return Description(text, value, command, symbol)
 
 
-def _describe_value(symbol: str, payload: str, metric: bool) -> tuple[str, str]:
+def _describe_value(symbol: str, payload: str, unit: str | None) -> tuple[str, str]:
     names = YES_NO.get(symbol)
-    value = (
-        names[payload == "1"] if names and payload in ("0", "1") else format_value(payload, symbol, metric)
-    )
+    value = names[payload == "1"] if names and payload in ("0", "1") else format_value(payload, unit)
     return VALUES.get(symbol, "value"), value
 
 
@@ -226,7 +211,8 @@ def describe_order(order: str | None, line: str | None, metric: bool = True) -> 
         return Description(order or line or "", "")
     command, symbol = Command(header.command).name, type_name(header.command, header.type)
     if command == "set":
-        return Description(*_describe_value(symbol, payload, metric), command, symbol)
+        unit = unit_of(header.type, metric=metric)
+        return Description(*_describe_value(symbol, payload, unit), command, symbol)
     if command == "req":
         return Description(f"report your {VALUES.get(symbol, symbol)}", "", command, symbol)
     text = ORDERS.get(symbol, f"{command} {symbol}")

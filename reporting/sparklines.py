@@ -28,11 +28,11 @@ from ups u cross join ups_samples_hourly h on h.ups = u.id and h.hour_at >= ago(
 where u.configured order by h.ups, h.hour_at"""
 NODE_VALUES = f"""select h.channel, h.hour_at as at, round(h.avg, 3) as value, h.min, h.max
 from channels c cross join readings_hourly h on h.channel = c.id and h.hour_at >= ago('24 h')
-where c.node = :node and c.type_name not in {SWITCHES} and h.avg is not null
+where c.node = :node and c.type_name not in {SWITCHES} and h.avg is not null and h.wrong is null
 union all
 select channel, received_at, value, value, value from readings where id in (
   select r.id from channels c join readings r on r.id in (
-    select id from readings where channel = c.id and received_at >= ago('24 h')
+    select id from readings where channel = c.id and received_at >= ago('24 h') and wrong is null
     order by received_at desc limit {CHANGES})
   where c.node = :node and c.type_name in {SWITCHES}) and value is not null
 order by 1, 2"""
@@ -155,7 +155,7 @@ def node_values(
             sparklines[value["id"]] = band(points, now - DAY_S, min(now, last_seen or now), text)
         else:
             points = [point._replace(at=point.at + HALF_HOUR_S) for point in points]
-            text = f"{_describe_range(points, '', 'From')} in 24 hours"
+            text = f"{_describe_range(points, value['unit'], 'From')} in 24 hours"
             sparklines[value["id"]] = line(points, now - DAY_S, now, text)
     return sparklines
 

@@ -6,6 +6,15 @@ from collections.abc import Mapping, Sequence
 from ingest.db.connection import transaction
 
 
+def note_units(connection: sqlite3.Connection, metric: Mapping[str, bool]) -> None:
+    """Keep for views which gateways, by name, work in metric units."""
+    with transaction(connection):
+        connection.executemany(
+            "update gateways set metric = ?1 where name = ?2 and metric is not ?1",
+            [(int(is_metric), name) for name, is_metric in metric.items()],
+        )
+
+
 def number_gateways(connection: sqlite3.Connection, gateways: Sequence[tuple[str, str]]) -> dict[str, int]:
     """Give each configured gateway its row and return its number by name.
 

@@ -1,9 +1,9 @@
 """The unit of a value, by V_ type: one table, for pages, views, charts and texts. Pure.
 
-The serial API names few units: per cent, watts, kWh, hPa of a barometer, degrees of a direction, mV, µS/cm, var,
-VA; for V_LEVEL dB, Hz and lux by the S_ type; a sketch states another one by V_UNIT_PREFIX. The rest are those
-that the library's example sketches send: cm or inches (DistanceSensor), l/min and m³ (WaterMeterPulse), mm
-(RainGauge). Which of two it is the gateway's `metric` decides, since sketches ask for it (I_CONFIG). Where
+The serial API names few units: per cent, watts, kWh, hPa of a barometer, degrees of a direction, mV, µS/cm,
+var, VA; for V_LEVEL dB, Hz and lux by the S_ type; a sketch states another one by V_UNIT_PREFIX. The rest are
+those that the library's example sketches send: cm or inches (DistanceSensor), l/min and m³ (WaterMeterPulse),
+mm (RainGauge). Which of two it is the gateway's `metric` decides, since sketches ask for it (I_CONFIG). Where
 neither says it, as for the level of an air quality sensor (ppm or µg/m³), there is none.
 """
 
@@ -119,6 +119,7 @@ def unit_sql(type: str, sensor_type: str, metric: str, prefix: str, usual: str) 
     when length(trim({prefix})) between 1 and {LONGEST_PREFIX} and ({type} in ({prefixed}) or {temperature})
       then trim({prefix})
     when {type} = {int(SetReq.V_LEVEL)} then case {sensor_type} {levels} else '' end
-    when {type} = {int(SetReq.V_PRESSURE)} then case when {usual} is null then '{PRESSURE}' {pressures} else '' end
+    when {type} = {int(SetReq.V_PRESSURE)}
+      then case when {usual} is null then '{PRESSURE}' {pressures} else '' end
     else case {type} {" ".join(by_type)} else '' end
   end"""

@@ -17,6 +17,8 @@ from sqlite_utils import Database
 
 from ingest.db.durations import duration_sql
 from ingest.mysensors.interval_stats import series_key
+from ingest.mysensors.protocol import SetReq
+from ingest.mysensors.units import unit_sql
 from ingest.schema.sql_fragments import DAY_AGO, NOW, age, months_since, run_script
 from ingest.severity import EVENT_SEVERITY, FINDING
 
@@ -394,12 +396,27 @@ from (
 )
 """
 
+# Of a channel c, its sensor s and its gateway g.
+UNIT = unit_sql(
+    "c.type",
+    "s.type",
+    "g.metric",
+    f"(select text from channels where id = 256 * s.id + {int(SetReq.V_UNIT_PREFIX)})",
+    "c.usual",
+)
+CHANNEL_UNITS = f"""
+select c.id as channel, c.name, c.type_name as type, s.type_name as sensor_type, {UNIT} as unit
+from channels c join sensors s on s.id = c.sensor join nodes n on n.id = c.node
+  join gateways g on g.id = n.gateway
+"""
+
 VALUE_LATEST = f"""
 select c.id, c.name, n.id as node, n.name as node_name, g.name as gateway, n.node_id, s.id as sensor,
   s.child_id,
   s.type_name as sensor_type, s.description, s.label as sensor_label,
   c.type_name as type, c.value, c.text, c.last_at,
-  {age("c.last_at")} as age_s, c.readings, c.usual, c.first_at,
+  {age("c.last_at")} as age_s, c.readings, c.usual, c.first_at, {UNIT} as unit,
+  c.refused_text, c.refused_at, c.refused_reason,
   c.wanted, c.wanted_at, c.wanted_order, c.wanted_newer,
   {REF} as ref, '/nodes/' || g.name || '/' || n.node_id as href
 from channels c join sensors s on s.id = c.sensor join nodes n on n.id = c.node
@@ -410,7 +427,9 @@ SENSOR_LATEST = f"""
 select s.id, s.name, n.id as node, n.name as node_name, g.name as gateway, n.node_id, s.child_id,
   s.type_name as sensor_type, s.description, s.label as sensor_label,
   (select group_concat(c.type_name, ' ') from channels c where c.sensor = s.id) as types,
-  l.id as channel, l.type_name as type, l.value, l.text, s.last_seen_at, {age("s.last_seen_at")} as age_s,
+  l.id as channel, l.type_name as type, l.value, l.text,
+  (select unit from channel_units where channel = l.id) as unit,
+  s.last_seen_at, {age("s.last_seen_at")} as age_s,
   {REF} as ref, '/nodes/' || g.name || '/' || n.node_id as href
 from sensors s join nodes n on n.id = s.node join gateways g on g.id = n.gateway
 left join channels l on l.id = (select c.id from channels c where c.sensor = s.id
@@ -420,7 +439,8 @@ left join channels l on l.id = (select c.id from channels c where c.sensor = s.i
 VALUE_MESSAGES = f"""
 select r.id, r.received_at, r.channel, c.name, c.node, {REF} as ref, n.node_id, c.sensor, s.child_id,
   s.type_name as sensor_type,
-  c.type_name as type, r.value, r.text
+  c.type_name as type, r.value, r.text,
+  (select unit from channel_units where channel = r.channel) as unit, r.wrong, r.marked_by
 from readings r join channels c on c.id = r.channel join sensors s on s.id = c.sensor
   join nodes n on n.id = c.node join gateways g on g.id = n.gateway
 """
@@ -475,6 +495,7 @@ from node_overview o left join ways w on w.id = o.id
 
 VIEWS = {
     "node_overview": NODE_OVERVIEW,
+    "channel_units": CHANNEL_UNITS,
     "sensor_latest": SENSOR_LATEST,
     "value_latest": VALUE_LATEST,
     "value_messages": VALUE_MESSAGES,

@@ -8,6 +8,7 @@ VERDICTS = f"""
 alter table readings add column wrong text;
 alter table readings add column marked_by text;
 alter table readings_hourly add column wrong text;
+alter table gateways add column metric integer;
 alter table channels add column refused_text text;
 alter table channels add column refused_at text;
 alter table channels add column refused_reason text;

@@ -36,7 +36,11 @@ HISTORY = {  # table -> the column with its time
     "ups_variable_changes": "changed_at",
 }
 SUMMED = {  # table -> (its day, what changes with it, its key)
-    "readings_hourly": ("substr(hour_at, 1, 10)", "sum(count)", ("channel", "hour_at")),
+    "readings_hourly": (
+        "substr(hour_at, 1, 10)",
+        "sum(count), sum(numbers), count(wrong)",
+        ("channel", "hour_at"),
+    ),
     "ups_samples_hourly": ("substr(hour_at, 1, 10)", "sum(samples), sum(covered_s)", ("ups", "hour_at")),
     "ups_figures_hourly": (
         "substr(hour_at, 1, 10)",

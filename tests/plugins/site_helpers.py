@@ -10,6 +10,7 @@ from datasette_auth_passwords.utils import hash_password
 from ingest.config.model import Access, Person, Token
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
+from ingest.mysensors.registry import note_units
 from ingest.mysensors.replay import replay
 
 PASSWORD = "correct horse"
@@ -98,6 +99,7 @@ def fill(path):
         recording = [(now - 60 + position / 100, line.encode()) for position, line in enumerate(lines)]
         replay(path, name, f"tcp {name}:5003", recording, "UTC")
     connection = connect(path)
+    note_units(connection, {"main": True, "shed": False})
     for name in ("main", "shed"):
         connection.execute(
             """insert into ingest_status (source, kind, address, state, since_at, heartbeat_at)

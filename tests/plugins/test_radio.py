@@ -237,7 +237,8 @@ def test_the_log_describes_messages_and_shows_the_line_as_sent(site):
     ],
 )
 def test_message_descriptions(command, symbol, payload, child, expected):
-    assert describe_message(command, symbol, payload, child)[:2] == expected
+    unit = "°C" if symbol == "V_TEMP" else None
+    assert describe_message(command, symbol, payload, child, unit)[:2] == expected
 
 
 def test_order_descriptions():

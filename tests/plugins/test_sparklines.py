@@ -93,12 +93,12 @@ def test_a_nodes_page_shows_the_day_of_its_values(site):
         site,
         ("delete from readings_hourly where channel = ?", [(key,)]),
         (
-            "insert into readings_hourly values (?, ?, 4, ?, ?, ?, 4)",
+            "insert into readings_hourly values (?, ?, 4, ?, ?, ?, 4, null)",
             [(key, format_utc((NOW // HOUR - n) * HOUR), 18 + n, 19 + n, 20 + n) for n in range(10)],
         ),
     )
     text = site.page("/nodes/main/12")
-    assert 'aria-label="From 18 to 29 in 24 hours"' in text
+    assert 'aria-label="From 18 to 29\u202f°C in 24 hours"' in text
     assert text.count('<svg class="sparkline"') == 2  # V_HUM has its one hour
 
 

@@ -9,7 +9,7 @@ from datasette import Request, Response
 from ingest.db.time import parse_utc
 from ingest.schema.mysensors import LOW
 from ingest.schema.ups import MAINS_OUTAGE_S
-from plugins.web.pages.nodes import WORST, gateway_metric, urgency
+from plugins.web.pages.nodes import WORST, urgency
 from plugins.web.query import Row, select_many
 from plugins.web.readers import CONFIGURED_READERS, KINDS
 from plugins.web.responses import page
@@ -56,7 +56,6 @@ async def home(datasette: Site, request: Request) -> Response:
         "loads": ups_loads(found["loads"], time.time()),
         "kinds": KINDS,
         "items": ITEMS,
-        "metric": gateway_metric(datasette),
         **_count_nodes(found["nodes"] or []),
     }
     return await page(datasette, request, "index.html", context)

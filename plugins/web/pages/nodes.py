@@ -135,7 +135,6 @@ async def node(datasette: Site, request: Request) -> Response:
         "battery_line": polyline(levels, 0, 100, LINE_WIDTH),
         "battery_levels": found["levels"],
         "battery_marks": _change_marks(found["battery_changes"] or [], levels),
-        "metric": gateway_metric(datasette),
     }
     return await page(datasette, request, "pages/nodes/{gateway}/{node_id}.html", context)
 

@@ -168,13 +168,12 @@ async def _find_end(site: Site, chosen: Filters, start: int | None) -> SearchEnd
 
 
 def _describe_message(row: Row, metric: dict[str, bool]) -> LogEntry:
-    is_metric = metric.get(row["gateway"], True)
     if row["echo"]:
-        order = describe_order("", row["line"], is_metric)
+        order = describe_order("", row["line"], metric.get(row["gateway"], True))
         description = order._replace(text=f"has received the order: {order.text}")
     else:
         description = describe_message(
-            row["command"], row["type"], row["payload"], row["child_id"], is_metric
+            row["command"], row["type"], row["payload"], row["child_id"], row["unit"]
         )
     return LogEntry("message", row, row["received_at"], description)
 
