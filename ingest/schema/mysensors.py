@@ -17,7 +17,7 @@ from sqlite_utils import Database
 
 from ingest.db.durations import duration_sql
 from ingest.mysensors.interval_stats import series_key
-from ingest.mysensors.protocol import SetReq
+from ingest.mysensors.protocol import GATEWAY_NODE, NODE_CHILD, Command, Internal, SetReq
 from ingest.mysensors.units import unit_sql
 from ingest.schema.sql_fragments import DAY_AGO, NOW, age, months_since, run_script
 from ingest.severity import EVENT_SEVERITY, FINDING
@@ -334,6 +334,18 @@ def sent_orders(db: Database) -> None:
     db.execute("create index outbox_sent_at on outbox (sent_at) where sent_at is not null")
 
 
+# What a gateway answers to the keepalive, or says at each connection: stored and counted, no news.
+KEEPALIVE_TYPES = (Internal.I_VERSION, Internal.I_GATEWAY_READY, Internal.I_HEARTBEAT_RESPONSE)
+KEEPALIVE = (
+    f"node_id = {GATEWAY_NODE} and command = {Command.internal:d} and echo = 0 "
+    f"and type in ({', '.join(str(int(type)) for type in KEEPALIVE_TYPES)})"
+)
+_KEEPALIVE_SERIES = ", ".join(
+    f"n.id * {series_key(1) - series_key(0)} + {series_key(0, NODE_CHILD, Command.internal, type)}"
+    for type in KEEPALIVE_TYPES
+)
+LOOKED = 20_000  # messages that a list without the keepalive looks through
+
 # Of a gateway that is not connected: what is known of its nodes is from before.
 _LOST = "verdict in ('Critical', 'Stale')"
 
@@ -379,7 +391,9 @@ select id, name, gateway_name as gateway, node_id,
   role, label, location, sketch_name, sketch_version, sketch_revision, protocol_version,
   last_seen_at, silent_s, usual_interval_s, stale_after_s, stale_rule, retired_at,
   battery_level, battery_level_at, battery_refused, battery_refused_at, battery_changed_at, battery_months,
-  parent_node_id, parent, arc, signal, messages_today, first_seen_at, presented_at, ref, href
+  parent_node_id, parent, arc, signal,
+  cast(all_today - keepalive_today as integer) as messages_today, keepalive_today,
+  first_seen_at, presented_at, ref, href
 from (
   select n.*, g.name as gateway_name, g.configured, r.verdict, r.words,
     {age("n.last_seen_at")} as silent_s,
@@ -387,7 +401,10 @@ from (
     {months_since("n.battery_changed_at")} as battery_months,
     (select name from nodes p where p.id = 256 * n.gateway + n.parent_node_id) as parent,
     cast(coalesce((select d.messages from node_daily d where d.day = date('now', 'localtime')
-      and d.series = n.id * {series_key(1)}), 0) as integer) as messages_today,
+      and d.series = n.id * {series_key(1)}), 0) as integer) as all_today,
+    cast(coalesce((select sum(d.messages) from node_daily d where n.node_id = {GATEWAY_NODE}
+      and d.day = date('now', 'localtime') and d.series in ({_KEEPALIVE_SERIES})), 0) as integer)
+      as keepalive_today,
     (select o.at from oddities o where o.node = n.id order by o.at desc, o.id desc limit 1) as odd_at,
     (select o.reason from oddities o where o.node = n.id order by o.at desc, o.id desc limit 1) as odd_reason,
     {REF} as ref, '/nodes/' || g.name || '/' || n.node_id as href
@@ -445,16 +462,19 @@ from readings r join channels c on c.id = r.channel join sensors s on s.id = c.s
   join nodes n on n.id = c.node join gateways g on g.id = n.gateway
 """
 
-RECENT_MESSAGES = f"""
+_RECENT = f"""
 select m.id, m.received_at, m.node, n.name, {REF} as ref, m.node_id, m.child_id,
   c.name as command, m.type_name as type, m.payload,
   m.echo, m.repeat,
   m.node_id || ';' || m.child_id || ';' || m.command || ';' || m.echo || ';' || m.type || ';' || m.payload
     as line
-from messages m join commands c on c.id = m.command left join nodes n on n.id = m.node
+from (select * from (select * from messages order by id desc limit {LOOKED}) where {{which}}) m
+  join commands c on c.id = m.command left join nodes n on n.id = m.node
   left join gateways g on g.id = n.gateway
 order by m.id desc limit 1000
 """
+RECENT_MESSAGES = _RECENT.format(which=f"not ({KEEPALIVE})")
+KEEPALIVE_MESSAGES = _RECENT.format(which=KEEPALIVE)
 
 # A node has one parent, so what is reached from the gateway is a tree. What is reached neither from there nor
 # from a node whose parent is not known or is no node goes round in a loop.
@@ -488,8 +508,8 @@ select o.id, o.name, o.gateway, o.node_id, o.state, o.reason, o.role, o.parent_n
   end as way,
   (select count(*) from nodes c where c.gateway = o.id / 256 and c.node_id <> 0
     and c.parent_node_id = o.node_id) as hears,
-  o.signal, o.arc, o.last_seen_at, o.silent_s, o.usual_interval_s, o.battery_level, o.battery_level_at,
-  o.battery_refused_at, o.location, o.sketch_name, o.ref, o.href
+  o.signal, o.arc, o.keepalive_today, o.last_seen_at, o.silent_s, o.usual_interval_s, o.battery_level,
+  o.battery_level_at, o.battery_refused_at, o.location, o.sketch_name, o.ref, o.href
 from node_overview o left join ways w on w.id = o.id
 """
 
@@ -500,5 +520,6 @@ VIEWS = {
     "value_latest": VALUE_LATEST,
     "value_messages": VALUE_MESSAGES,
     "recent_messages": RECENT_MESSAGES,
+    "keepalive_messages": KEEPALIVE_MESSAGES,
     "radio_tree": RADIO_TREE,
 }

@@ -30,8 +30,7 @@ QUERIES = {
     "outages": """select m.id as outage, e.value ->> '$.id' as event
       from mains_outages m, json_each(m.members) e where m.upses > 1""",
     "values": "select * from value_latest where last_at is not null order by last_at desc limit 12",
-    # A gateway answers every 10 s that it is there: no news.
-    "messages": "select * from recent_messages where not (node_id = 0 and type = 'I_VERSION') limit 10",
+    "messages": "select * from recent_messages limit 10",
 }
 
 
@@ -44,9 +43,14 @@ class EventGroup(NamedTuple):
     ongoing: bool
 
 
+WITH_KEEPALIVE = """select * from (select * from recent_messages union all select * from keepalive_messages)
+order by id desc limit 10"""
+
+
 async def home(datasette: Site, request: Request) -> Response:
-    """GET /"""
-    found = await select_many(datasette, QUERIES)
+    """GET /; with `keepalive` the newest messages are all that came."""
+    keepalive = bool(request.args.get("keepalive"))
+    found = await select_many(datasette, QUERIES | ({"messages": WITH_KEEPALIVE} if keepalive else {}))
     outage_of = {row["event"]: row["outage"] for row in found["outages"] or []}
     upses = found["upses"] or []
     context = found | {
@@ -56,6 +60,7 @@ async def home(datasette: Site, request: Request) -> Response:
         "loads": ups_loads(found["loads"], time.time()),
         "kinds": KINDS,
         "items": ITEMS,
+        "keepalive": keepalive,
         **_count_nodes(found["nodes"] or []),
     }
     return await page(datasette, request, "index.html", context)

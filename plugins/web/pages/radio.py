@@ -19,7 +19,8 @@ SHOWN = 50  # messages on a page of the log
 LOOKED = 20_000  # messages that the query message_log looks through
 SCATTERED = 5_000  # the same for those of a node and strange ones, each of which lies in a page of its own
 ORDERS = 200  # orders between the messages of a page
-FILTERS = ("gateway", "node", "command", "type", "strange")
+SWITCHES = ("strange", "keepalive")
+FILTERS = ("gateway", "node", "command", "type", *SWITCHES)
 NEWEST = 2**62  # no message has this id
 ORDER_ROWS = """select x.*, n.name, n.node_id, g.name as gateway,
   '/nodes/' || g.name || '/' || n.node_id as href
@@ -72,8 +73,7 @@ async def radio(datasette: Site, request: Request) -> Response:
     """GET /radio, the log filtered by FILTERS; `before`: messages older than this id."""
     found = await select_many(datasette, QUERIES)
     chosen = {name: text for name in FILTERS if (text := (request.args.get(name) or "").strip())}
-    if "strange" in chosen:
-        chosen["strange"] = "1"
+    chosen |= {name: "1" for name in SWITCHES if name in chosen}
     before = whole_number(request.args.get("before") or "", digits=17)
     nodes = found["nodes"] or []
     context = {
@@ -89,6 +89,7 @@ async def radio(datasette: Site, request: Request) -> Response:
         "options": _filter_options(found),
         "rejects": found["rejects"],
         "waiting": found["waiting"],
+        "keepalive_today": sum(node["keepalive_today"] for node in nodes),
     }
     return await page(datasette, request, "pages/radio.html", context)
 
@@ -150,7 +151,7 @@ async def _find_end(site: Site, chosen: Filters, start: int | None) -> SearchEnd
     looked = SCATTERED if {"strange", "node"} & set(chosen) else LOOKED
     if "strange" in chosen:
         sql = "select message as id from oddities where message < :start order by message desc"
-    elif not {"gateway", "command", "type"} & set(chosen):
+    elif "keepalive" in chosen and not {"gateway", "command", "type"} & set(chosen):
         return None
     elif "node" in chosen:
         sql = """select id from messages where node = (select id from nodes where id = :node) and id < :start
