@@ -9,7 +9,7 @@ from jinja2 import Environment
 from plugins.web.app.assets import asset
 from plugins.web.auth.permissions import rights_of
 from plugins.web.endpoint import Endpoint, Json, Route, documented_route
-from plugins.web.pages import api, home, nodes, pulse, radio
+from plugins.web.pages import api, channel, home, nodes, pulse, radio
 from plugins.web.pages.shell import shell
 from plugins.web.prefix import prefix_templates
 from plugins.web.render.filters import register_filters
@@ -33,6 +33,16 @@ ROUTES = (
         Endpoint(
             "A node: sensors, battery, orders, messages",
             at={"GATEWAY": "{gateway}", "NODE_ID": "{node_id}"},
+            answer="page",
+        ),
+    ),
+    documented_route(
+        r"^/channels/(?P<id>[^/]+)$",
+        channel.channel,
+        Endpoint(
+            "A channel: its values, and which of them count",
+            fields={"range": "", "wrong": "1: readings that do not count alone", "before": "a time, UTC"},
+            at={"ID": "{channel}"},
             answer="page",
         ),
     ),

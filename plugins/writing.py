@@ -6,7 +6,7 @@ from datasette import Request, Response, hookimpl
 from datasette.app import Datasette
 from starlette.types import Send
 
-from plugins.web.actions import node_orders, retirement, settings
+from plugins.web.actions import node_orders, readings, retirement, settings
 from plugins.web.actions.edits import post_edit
 from plugins.web.compat import query_page, written_queries
 from plugins.web.endpoint import BY_QUERY, Route, documented_route
@@ -28,6 +28,7 @@ def register_routes(datasette: Datasette) -> Sequence[Route]:
     pattern = rf"^/(?P<database>{DATABASE})/(?P<table>{writable})(\.(?P<format>json))?$"
     return (
         documented_route(pattern, edit, BY_QUERY),
+        *readings.ROUTES,
         *node_orders.ROUTES,
         *settings.ROUTES,
         *retirement.ROUTES,

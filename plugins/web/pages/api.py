@@ -145,6 +145,9 @@ async def samples(site: Site) -> dict[str, str]:
         found |= {"{node}": str(row["id"]), "{node_id}": str(row["node_id"]), "{gateway}": row["gateway"]}
     if upses:
         found["{ups}"] = upses[0]["name"]
+    readings = await select(site, "select id, channel from readings order by id desc limit 1")
+    for row in readings or []:
+        found |= {"{reading}": str(row["id"]), "{channel}": str(row["channel"])}
     found |= await _conditions(site)
     for name, ups in site.config.ups.items():  # what the config lets people order of UPSes
         if ups.commands and "{command}" not in found:

@@ -1,0 +1,105 @@
+"""The page of a channel, and readings that are marked wrong or right again on it and by API."""
+
+import json
+import time
+
+import pytest
+
+from ingest.mysensors.replay import replay
+from tests.plugins.site_helpers import bearer
+
+CHANNEL = 256 * (256 * 12 + 30)
+
+
+@pytest.fixture
+def cellar(site):
+    """Twenty minutes of a temperature that ends with a sensor that is not connected."""
+    now = time.time()
+    texts = [f"{20 + n % 5 / 10}" for n in range(20)] + ["-127"]
+    recording = [(now - 1300 + 60 * n, f"12;30;1;0;0;{text}".encode()) for n, text in enumerate(texts)]
+    replay(site.datasette.config.database, "main", "tcp main:5003", recording, "UTC")
+    return site
+
+
+def mark(site, reading, wrong, token=None, **options):
+    data = {"wrong": wrong}
+    if token is None:
+        data["csrftoken"] = site.token()
+    headers = {} if token is None else bearer(token)
+    return site.post(f"/-/readings/{reading}", data=data, headers=headers, **options)
+
+
+def newest_good(site):
+    sql = "select max(id) from readings where channel = ? and wrong is null"
+    return site.rows(sql, CHANNEL)[0][0]
+
+
+def test_the_page_shows_what_was_refused_and_from_when_the_value_is(cellar):
+    text = cellar.page(f"/channels/{CHANNEL}")
+    assert "20.4\u2009°C" in text
+    assert "-127 is impossible for V_TEMP" in text
+    assert "The value shown is from" in text
+    assert "From 20 to 20.4" in text or "20 to 20.4" in text.replace("\u202f", " ")
+    assert "newest report -127" in cellar.page("/nodes/main/12")
+    refused = cellar.page(f"/channels/{CHANNEL}?wrong=1")
+    assert refused.count("<s ") == 1
+    assert "20.3\u2009°C</td>" not in refused
+    for range in ("6 h", "30 d", "1 y"):
+        assert "<svg" in cellar.page(f"/channels/{CHANNEL}?range={range.replace(' ', '+')}")
+
+
+@pytest.mark.parametrize("path", ["7", "x", "999999999999999"])
+def test_an_unknown_channel_is_not_found(site, path):
+    assert "No channel" in site.page(f"/channels/{path}", 404)
+
+
+def test_a_user_marks_a_reading_wrong_and_right_again(cellar):
+    cellar.login()
+    reading = newest_good(cellar)
+    answer = mark(cellar, reading, "1").json()
+    assert answer["ok"]
+    assert answer["wrong"]
+    assert answer["hour"]
+    assert cellar.rows("select wrong, marked_by from readings where id = ?", reading) == [
+        ("by hand", "owner")
+    ]
+    assert cellar.rows("select text, readings from channels where id = ?", CHANNEL) == [("20.3", 19)]
+    hours = "select sum(count), max(max) from readings_hourly where channel = ?"
+    assert cellar.rows(hours, CHANNEL)[0][0] == 19
+    assert "marked by owner" in cellar.page(f"/channels/{CHANNEL}")
+    assert mark(cellar, reading, "0").json()["wrong"] is False
+    assert cellar.rows("select wrong, marked_by from readings where id = ?", reading) == [(None, "owner")]
+    assert cellar.rows("select text, readings from channels where id = ?", CHANNEL) == [("20.4", 20)]
+    assert cellar.rows(hours, CHANNEL) == [(20, 20.4)]
+    audit = cellar.rows("select action, actor, detail, outcome from audit order by id desc limit 2")
+    assert {row[:2] + row[3:] for row in audit} == {("mark reading", "owner", "done")}
+    assert {json.loads(row[2])["wrong"] for row in audit} == {"0", "1"}
+
+
+@pytest.mark.parametrize(
+    ("reading", "wrong", "status", "message"),
+    [
+        ("1", "", 400, "wrong is needed"),
+        ("1", "maybe", 400, "wrong is 'maybe'"),
+        ("999999", "1", 404, "No reading 999999"),
+    ],
+)
+def test_what_cannot_be_marked_is_refused(cellar, reading, wrong, status, message):
+    cellar.login()
+    answer = mark(cellar, reading, wrong)
+    assert answer.status_code == status
+    assert message in answer.json()["errors"][0]
+
+
+def test_marking_takes_the_right_to_edit(cellar):
+    assert mark(cellar, newest_good(cellar), "1").status_code in (401, 403)
+
+
+def test_what_does_not_count_has_no_value_in_history_and_no_place_in_charts(cellar):
+    rows = cellar.get(f"/telemetry/channel_history.json?channel={CHANNEL}&_shape=array").json()
+    assert len(rows) == 21
+    assert [(row["value"], row["text"], row["unit"]) for row in rows if row["wrong"]] == [
+        (None, "-127", "°C")
+    ]
+    [hourly] = {row["min"] for row in rows if row["min"] is not None and row["min"] < 20} or {None}
+    assert hourly is None
