@@ -17,6 +17,7 @@ MAX_VALUE = 500  # characters of a value, and of what is refused
 MAX_LABEL = 60  # characters
 MAX_ROWS = 20_000  # of the table
 SILENCE_S = range(60, 366 * 86_400 + 1)  # limits of `silent_after_s`
+SLEEP = ("awake", "sleeps", "auto")
 SUBJECT = re.compile(r"(\w+)/(\d{1,12})", re.ASCII)
 # Format characters that a text may need: joiners of emoji and of Persian or Indic letters, direction marks,
 # and the tags that spell the flag of a region. Others, such as overrides of the direction, garble a page.
@@ -39,6 +40,8 @@ class SettingKind(NamedTuple):
     help: str
     example: str
     unit: str = ""
+    title: str = ""  # on pages
+    choices: tuple[str, ...] = ()  # what `parse` takes, where that is a few words
 
 
 def parse_label(text: str) -> str:
@@ -80,6 +83,7 @@ SETTINGS = {
         parse_label,
         f"its name for people, at most {MAX_LABEL} characters",
         "Tomatoes",
+        title="Label",
     ),
     "silent_after_s": SettingKind(
         ("nodes",),
@@ -87,12 +91,15 @@ SETTINGS = {
         "silence after which it counts as silent, or never; learnt from its messages unless set",
         "7200",
         "s",
+        "Silent after",
     ),
     "sleep": SettingKind(
         ("nodes",),
-        parse_choice("awake", "sleeps", "auto"),
+        parse_choice(*SLEEP),
         "whether its radio sleeps: awake, sleeps, or auto, which goes by its messages",
         "sleeps",
+        title="Sleep",
+        choices=SLEEP,
     ),
 }
 TABLES = tuple(sorted({table for kind in SETTINGS.values() for table in kind.tables}))

@@ -44,7 +44,14 @@ class FeedEntry(NamedTuple):
 
 def entry_id(event: Row) -> str:
     """The same wherever the site is served from, and whatever becomes of the event."""
-    return uuid.uuid5(NAMESPACE, f"{event['name']} {event['event']} {event['started_at']} {event['id']}").urn
+    source = event["ref"] if event["kind"] == "node" else event["name"]
+    return uuid.uuid5(NAMESPACE, f"{source} {event['event']} {event['started_at']} {event['id']}").urn
+
+
+def _source(event: Row) -> str:
+    """What the event is about, with what tells it from others of that label."""
+    label, ref = event["label"], event["ref"]
+    return str(label) if ref in (None, label) else f"{label} ({ref})"
 
 
 async def feed(datasette: Site, request: Request) -> Response:
@@ -91,7 +98,7 @@ def _entry(event: Row, timezone: str, address: Callable[[str], str]) -> FeedEntr
     ]
     return FeedEntry(
         entry_id(event),
-        f"{event['name']}: {event['words']}",
+        f"{_source(event)}: {event['words']}",
         event["started_at"],
         event["ended_at"] or event["started_at"],
         event["event"],

@@ -102,7 +102,7 @@ def group_events(events: list[Row], outage_of: Mapping[int, int]) -> list[EventG
     return [
         EventGroup(
             group[0],
-            [event["name"] for event in group],
+            [event["label"] for event in group],
             max(event["seconds"] for event in group),
             any(event["ended_at"] is None for event in group),
         )
@@ -119,5 +119,5 @@ def _belongs(event: Row, group: list[Row], outage_of: Mapping[int, int]) -> bool
     return (
         (event["ended_at"] is None) == (first["ended_at"] is None)
         and abs(parse_utc(event["started_at"]) - parse_utc(first["started_at"])) <= MAINS_OUTAGE_S
-        and event["name"] not in [other["name"] for other in group]
+        and event["href"] not in [other["href"] for other in group]
     )

@@ -9,6 +9,12 @@ from markupsafe import Markup
 
 from ingest.db.time import parse_utc
 from plugins.web.forms import whole_number
+from plugins.web.pages.settings import (
+    NODE_SETTINGS,
+    SENSOR_SETTINGS,
+    show_node_settings,
+    show_sensor_labels,
+)
 from plugins.web.query import Row, select, select_many
 from plugins.web.render.address import address_of
 from plugins.web.responses import PageError, needed, page
@@ -22,13 +28,15 @@ from reporting.sparklines import (
     polyline,
 )
 
-FACETS = ("state", "gateway", "sketch_name", "location", "role")
-SEARCHED = ("name", "node_id", "sketch_name", "location", "gateway")
+FACETS = ("state", "gateway", "sketch_name", "label", "location", "role")
+SEARCHED = ("name", "ref", "sketch_name", "location")
 WORST = {"Critical": 0, "Stale": 1, "Warning": 2, "No data": 3, "OK": 4, "Retired": 5}  # state -> place
 LEVELS_KEPT_S = 600  # the month of the batteries costs 30 look-ups a node
 IDS = 40  # node ids that a 404 lists
 LINE_WIDTH = 240  # of the line of battery levels
 NODE_QUERIES = {
+    "settings": NODE_SETTINGS,
+    "sensor_settings": SENSOR_SETTINGS,
     "levels": """select received_at, level from (select received_at, level from battery_levels
       where node = :node order by received_at desc limit 500) order by received_at""",
     "values": "select * from value_latest where node = :node order by child_id, type",
@@ -135,6 +143,8 @@ async def node(datasette: Site, request: Request) -> Response:
         "battery_line": polyline(levels, 0, 100, LINE_WIDTH),
         "battery_levels": found["levels"],
         "battery_marks": _change_marks(found["battery_changes"] or [], levels),
+        "settings": show_node_settings(row, found["settings"] or []),
+        "sensor_labels": show_sensor_labels(found["sensor_settings"] or []),
     }
     return await page(datasette, request, "pages/nodes/{gateway}/{node_id}.html", context)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from datasette import Request, Response
 
+from ingest.schema.mysensors import REF
 from ota.update import OPEN
 from plugins.web.forms import whole_number
 from plugins.web.query import Row, select_many
@@ -17,7 +18,8 @@ QUERIES = {
     "firmware": "select * from firmware_overview order by type, version",
     "nodes": "select * from ota_nodes order by id",
     "updates": f"select * from ota_overview limit {ENDED + 200}",
-    "commands": """select c.*, n.name, '/nodes/' || g.name || '/' || m.node_id as new_href
+    "commands": f"""select c.*, n.name, {REF} as ref, '/nodes/' || {REF} as href,
+      '/nodes/' || g.name || '/' || m.node_id as new_href
       from ota_commands c join nodes n on n.id = c.node join gateways g on g.id = n.gateway
       left join nodes m on m.gateway = n.gateway and m.node_id = c.new_node_id and m.id <> n.id
       order by c.id desc limit 10""",

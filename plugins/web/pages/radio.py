@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, TypeAlias
 from datasette import Request, Response
 
 from ingest.mysensors.protocol import TYPES, Command
+from ingest.schema.mysensors import REF
 from plugins.web.canned import run_query
 from plugins.web.forms import whole_number
 from plugins.web.pages.nodes import gateway_metric
@@ -22,7 +23,7 @@ ORDERS = 200  # orders between the messages of a page
 SWITCHES = ("strange", "keepalive")
 FILTERS = ("gateway", "node", "command", "type", *SWITCHES)
 NEWEST = 2**62  # no message has this id
-ORDER_ROWS = """select x.*, n.name, n.node_id, g.name as gateway,
+ORDER_ROWS = f"""select x.*, n.name, n.node_id, g.name as gateway, {REF} as ref,
   '/nodes/' || g.name || '/' || n.node_id as href
 from outbox x join nodes n on n.id = x.node join gateways g on g.id = n.gateway where """
 QUERIES = {
@@ -36,7 +37,8 @@ QUERIES = {
       order by x.id limit {ORDERS}""",
     "types": "select distinct type_name as name from channels order by 1",
     "gateway_names": "select name from gateways order by id",
-    "node_names": "select id, name from nodes order by name, id",
+    "node_names": f"""select n.id, n.name || ' (' || {REF} || ')' as name
+      from nodes n join gateways g on g.id = n.gateway order by n.name, n.id""",
 }
 
 Filters: TypeAlias = dict[str, str]

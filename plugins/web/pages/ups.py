@@ -15,6 +15,7 @@ from ingest.db.time import parse_utc
 from plugins.web.canned import run_query
 from plugins.web.endpoint import Json
 from plugins.web.pages.nodes import count_values
+from plugins.web.pages.settings import UPS_SETTINGS, show_ups_settings
 from plugins.web.pages.ups_choice import FACETS, SORTS, UpsChoice, choose_upses
 from plugins.web.pages.ups_order_forms import order_forms
 from plugins.web.pages.ups_outlets import outlets
@@ -34,6 +35,7 @@ HISTORIES, LONGEST_KEPT_S = 200, 60  # that are kept, and how long at most
 OUTAGES, EVENTS, RECORDS = 20, 30, 10  # rows on the page of a UPS
 MOST_AT_ONCE = 6  # UPSes that need no search, order or filter
 UPS_QUERIES = {
+    "page_settings": UPS_SETTINGS,
     "outages": f"select * from outages where ups = :ups order by id desc limit {OUTAGES}",
     "events": f"select * from ups_events where ups = :ups order by id desc limit {EVENTS}",
     "tests": f"""select * from ups_events where ups = :ups and event = 'TEST'
@@ -208,6 +210,7 @@ async def one(datasette: Site, request: Request) -> Response:
         "coverage": await run_query(datasette, "monitoring_coverage", ups=name, range="1 d"),
         "number": numbers,
         "offered": offered,
+        "page_settings": show_ups_settings(ups, found["page_settings"] or []),
     }
     return await page(datasette, request, "pages/ups/{name}.html", context)
 

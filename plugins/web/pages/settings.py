@@ -1,0 +1,88 @@
+"""The settings of a node, its sensors or a UPS, as their page shows them with a form each."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from ingest.settings import SETTINGS, subject_of
+from plugins.web.query import Row
+
+# For `select_many`, with the parameter `node` or `ups`.
+NODE_SETTINGS = "select * from settings where subject = 'nodes/' || :node"
+SENSOR_SETTINGS = """select s.id, s.child_id, s.description, s.type_name, x.* from sensors s
+  left join settings x on x.subject = 'sensors/' || s.id and x.key = 'label'
+  where s.node = :node order by s.child_id"""
+UPS_SETTINGS = """select x.*, u.config_label, u.reported_label from ups u
+  left join settings x on x.subject = 'ups/' || u.id where u.id = :ups"""
+
+
+FORMS_ELSEWHERE = ("silent_after_s", "battery")  # on the page of a node, beside what they are about
+
+
+class ShownSetting(NamedTuple):
+    """A setting as a form: `value` is None where none is set; `source` then says where what counts is from.
+
+    `otherwise` is the value that counts without one, where it is known.
+    """
+
+    subject: str
+    key: str
+    title: str
+    help: str
+    unit: str
+    choices: tuple[str, ...]
+    value: str | None
+    set_at: str | None
+    set_by: str | None
+    otherwise: str = ""
+    source: str = ""
+
+
+def show_settings(
+    table: str, row: int, rows: Iterable[Row], labelled: tuple[str, str] = ("", "")
+) -> list[ShownSetting]:
+    """Every setting that a row of `table` can have; `rows` are those that are set.
+
+    `labelled` is the label without a setting, and where that is from.
+    """
+    found = {one["key"]: one for one in rows if one["key"] is not None}
+    return [
+        _show(subject_of(table, row), key, found.get(key, {}), labelled if key == "label" else ("", ""))
+        for key, kind in SETTINGS.items()
+        if table in kind.tables
+    ]
+
+
+def _show(subject: str, key: str, row: Mapping[str, str | None], without: tuple[str, str]) -> ShownSetting:
+    kind = SETTINGS[key]
+    stored = (row.get("value"), row.get("set_at"), row.get("set_by"))
+    return ShownSetting(subject, key, kind.title, kind.help, kind.unit, kind.choices, *stored, *without)
+
+
+def show_node_settings(node: Row, rows: Iterable[Row]) -> list[ShownSetting]:
+    """Those of a row of node_overview."""
+    if node["role"] == "gateway":
+        label = (f"Gateway {node['gateway']}", "the name of the gateway")
+    else:
+        label = (f"{node['sketch_name'] or 'Node'} {node['node_id']}", "its sketch and number are its name")
+    shown = show_settings("nodes", node["id"], rows, label)
+    return [one for one in shown if one.key not in FORMS_ELSEWHERE]
+
+
+def show_sensor_labels(rows: Iterable[Row]) -> list[ShownSetting]:
+    """The label of each sensor of a node: a row of SENSOR_SETTINGS for each."""
+    found = []
+    for row in rows:
+        described = row["description"] or f"{row['type_name'] or 'child'} {row['child_id']}"
+        one = _show(subject_of("sensors", row["id"]), "label", row, (described, ""))
+        found.append(one._replace(title=f"{row['child_id']} · {described}"))
+    return found
+
+
+def show_ups_settings(ups: Row, rows: list[Row]) -> list[ShownSetting]:
+    """Those of a row of ups_overview, and where its label is from without one: the config, or the device."""
+    label = (ups["name"], "its name is shown")
+    if rows and rows[0]["config_label"]:
+        label = (rows[0]["config_label"], "the label in config.yml is shown")
+    elif rows and rows[0]["reported_label"]:
+        label = (rows[0]["reported_label"], "what its server calls it is shown")
+    return show_settings("ups", ups["id"], rows, label)
