@@ -13,6 +13,7 @@ from ingest.mysensors.silence import (
     bin_of,
     save_gaps,
 )
+from ingest.schema.mysensors import REF
 from ingest.schema.sql_fragments import run_script
 
 GAPS = """
@@ -50,7 +51,7 @@ def node_gaps(db: Database) -> None:
 LEARNT_S = f"coalesce(max({LEAST_S}, {FACTOR} * n.usual_gap_s), {UNKNOWN_S})"
 _DAYS = f"{WINDOW_DAYS} days"
 SILENCE_LIMITS = f"""
-select n.id as node, n.name,
+select n.id as node, n.name, {REF} as ref,
   cast(case when s.value is null then {LEARNT_S} when s.value <> 'never' then s.value end as integer)
     as silent_after_s,
   case
@@ -64,7 +65,8 @@ select n.id as node, n.name,
       || printf('%,d', n.usual_gaps) || case n.usual_gaps when 1 then ' gap' else ' gaps' end || ' in {_DAYS}'
     else '' end as rule,
   n.usual_gap_s, n.usual_gaps as gaps, n.retired_at
-from nodes n left join settings s on s.subject = 'nodes/' || n.id and s.key = 'silent_after_s'
+from nodes n join gateways g on g.id = n.gateway
+  left join settings s on s.subject = 'nodes/' || n.id and s.key = 'silent_after_s'
 """
 
 VIEWS = {"silence_limits": SILENCE_LIMITS}

@@ -71,7 +71,10 @@ def test_it_has_the_required_elements_of_atom(house):
 def test_an_event_keeps_its_id_when_it_ends_and_is_updated(house):
     site = house()
     before = read(site)
-    assert texts(before, "title")[0] == "rack@closet: on battery" and "ongoing" in texts(before, "summary")[0]
+    assert (
+        texts(before, "title")[0] == "Rack (rack@closet): on battery"
+        and "ongoing" in texts(before, "summary")[0]
+    )
     connection = connect(site.datasette.config.database)
     connection.execute(
         "update events set ended_at = '2030-01-01T00:00:00.000Z' where ended_at is null and event = 'ONBATT'"
@@ -91,7 +94,7 @@ def test_the_page_links_to_it_with_its_filters(house):
     ].replace("&amp;", "&")
     assert link in page.partition("<main")[2].replace("&amp;", "&")
     feed = read(site, link)
-    assert set(texts(feed, "title")) == {"desk@closet: on battery"} and len(texts(feed, "id")) == 2
+    assert set(texts(feed, "title")) == {"Desk (desk@closet): on battery"} and len(texts(feed, "id")) == 2
     assert feed.findtext(f"{ATOM}title") == "Hill house: events (desk@closet, ONBATT)"
     assert texts(read(site, "/events.atom?ups=none"), "id") == []
     assert 'href="/events.atom"' in site.page("/events")

@@ -152,7 +152,8 @@ def test_invalid_parents_are_explained(site):
     assert found[70][0] == "unknown"
     words = text_of(site.page("/radio"))
     assert "Parent that was never heard" in words and "node 99, was never heard" in words
-    assert "Node 50 → Node 51 → Node 52 → Node 50" in words and "Node 60 → Node 60" in words
+    assert "Node 50 (main/50) → Node 51 (main/51) → Node 52 (main/52) → Node 50 (main/50)" in words
+    assert "Node 60 (main/60) → Node 60 (main/60)" in words
     assert words.count("Node 53 main/53") == 1 and words.count("Node 41 main/41") == 1
 
 
@@ -199,7 +200,7 @@ def test_hundreds_of_nodes_in_one_line_are_shown(site):
 
 def test_the_log_describes_messages_and_shows_the_line_as_sent(site):
     words = text_of(site.page("/radio"))
-    assert "Greenhouse 12 1 Air temperature 20.9 °C set V_TEMP" in words
+    assert "Greenhouse 12 main/12 1 Air temperature 20.9 °C set V_TEMP" in words
     assert "12;1;1;0;0;20.9" in words and "battery 15 % internal I_BATTERY_LEVEL" in words
     assert "temperature 3.5 °F" in words  # the gateway shed is not metric
     assert "▲ strange: " in words

@@ -43,7 +43,6 @@ NODE_QUERIES = {
     "day": NODE_VALUES,
     "silent_sensors": "select * from sensor_latest where node = :node and channel is null order by child_id",
     "battery_changes": "select * from battery_changes where node = :node order by changed_at desc limit 10",
-    "settings": "select key, value from settings where subject = 'nodes/' || cast(:node as integer)",
     "messages": """select m.*, c.name as command_name from messages m join commands c on c.id = m.command
       where m.id in (select id from messages where node = :node order by id desc limit 50)
       order by m.id desc""",

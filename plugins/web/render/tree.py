@@ -51,7 +51,7 @@ def grow_tree(rows: Iterable[Row], gateway: str) -> Tree:
         if number == 0:
             continue
         loop = find_loop(number, nodes) if node["route"] == "loop" else []
-        node.loop = [f"{nodes[member]['name']} ({nodes[member]['ref']})" for member in loop]
+        node.loop = [f"{nodes[member]['name']} ({gateway}/{member})" for member in loop]
         parent = nodes.get(node["parent_node_id"])
         siblings = tops[node["route"]] if parent is None or number in loop[:1] else parent.children
         siblings.append(node)
