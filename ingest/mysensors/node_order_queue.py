@@ -19,7 +19,7 @@ from ingest.mysensors.sleep import NodeSleep
 
 # Between two orders of one gateway: it handles a line a loop, and a radio has one buffer.
 ORDER_INTERVAL_S = 0.1
-ECHO_INTERVAL_S = 0.02  # after an echo: the radio is free again
+ECHO_INTERVAL_S = 0.01  # after an echo: a turn of the loop of the gateway
 PRESENTATION_INTERVAL_S = 0.5  # after a presentation request: each is answered by a burst of messages
 MAX_TRIES = 3  # outside windows
 AT_ONCE_S = 10.0  # between two tries of a node outside its windows
@@ -29,6 +29,7 @@ MAX_GRACE_S = 0.03  # an order that was sent so shortly before a window may stil
 RETRY_S = 0.5  # between two looks at orders that cannot be sent now
 LOOK_S = 0.2  # between two looks at what orders wait for, at least
 WINDOW_LOOK_S = 0.01  # the same while a window is open
+RESTART_S = 15.0  # after a reboot, at most: a bootloader may take an order for an answer
 COPY_S = 5.0  # within which the radio's copies of an echo arrive
 
 
@@ -59,6 +60,7 @@ class NodeQueue:
     window: ListenWindow | None = None
     tried: float = float("-inf")  # outside its windows
     probed: float = float("-inf")  # sent a heartbeat request to see whether it is awake
+    restarts_until: float = float("-inf")
 
     def open_window(self, now: float) -> ListenWindow | None:
         """The window that is open now, or None."""
@@ -143,7 +145,9 @@ class NodeOrderQueue:
 
     def open_window(self, node_id: int, window_s: float, now: float) -> None:
         """The node announced that it listens for `window_s` and sleeps then."""
-        self._queue(node_id).window = ListenWindow(now, window_s)
+        queue = self._queue(node_id)
+        queue.window = ListenWindow(now, window_s)
+        queue.restarts_until = float("-inf")
 
     # What comes back.
 
@@ -178,6 +182,8 @@ class NodeOrderQueue:
 
     def handle_answer(self, header: Header, now: float, wall: float) -> bool:
         """A message that answers an order came: as good as an echo. Returns whether one was waiting."""
+        if header.command == Command.presentation:
+            self._queue(header.node).restarts_until = float("-inf")
         answered = ANSWERS.get((header.command, header.type), ())
         orders = [
             order
@@ -245,11 +251,14 @@ class NodeOrderQueue:
     def _may_send(self, order: NodeOrder, queue: NodeQueue, now: float) -> bool:
         if self.transmitter.is_held(order.node_id) or not self.transmitter.may_send(order.header):
             return False
+        if queue.restarts_until > now:
+            return False
         if not self.sleep_of(order.node_id).awaits_window:
             return True
         window = queue.open_window(now)
         if window is not None:
-            return order.id not in window.sent
+            is_early = order.is_repeatable or not window.sent or now < window.opened + window.length / 2
+            return is_early and order.id not in window.sent
         if now - queue.tried < AT_ONCE_S:
             return False
         is_blind = order.is_repeatable and order.header.echo
@@ -273,6 +282,8 @@ class NodeOrderQueue:
         order.windows += order.in_window
         order.sent, order.sent_at, order.reason = now, format_utc(wall), ""
         self._next = now + (PRESENTATION_INTERVAL_S if order.requests_presentation else ORDER_INTERVAL_S)
+        if order.is_reboot:
+            queue.restarts_until = now + RESTART_S
         if order.requests_presentation:
             self.on_presentation_request(order.node_id)
         if order.header.echo:
@@ -326,7 +337,8 @@ class NodeOrderQueue:
             if not queue.waiting:
                 continue
             held = self.transmitter.hold_reason(node_id)
-            reason = held or window_reason(self.sleep_of(node_id), now, wall, self.local_time)
+            restarts = "the node restarts" if queue.restarts_until > now else ""
+            reason = held or restarts or window_reason(self.sleep_of(node_id), now, wall, self.local_time)
             for order in queue.waiting:
                 is_forbidden = not held and not self.transmitter.may_send(order.header)
                 text = "a firmware update is under way" if is_forbidden else reason

@@ -279,6 +279,20 @@ def test_what_must_not_arrive_twice_is_not_tried_again(bench):
     assert bench.updates[-1].reason.endswith("it is not sent again, because it may have arrived")
 
 
+@pytest.mark.parametrize("presents", [True, False])
+def test_a_node_that_restarts_is_sent_nothing_until_it_presents_itself(bench, presents):
+    """MYSBootloader takes a message for an answer by the number of its type alone."""
+    bench.order(1, name="reboot")
+    bench.order(2, ON)
+    assert bench.run(4) == ["12;255;3;1;13;"]
+    assert bench.reasons(2) == ["waits: the node restarts"]
+    if presents:
+        bench.answer(12, 255, 0, 0, 17)
+    assert bench.run(1) == ([ON] if presents else [])
+    bench.run(11)
+    assert bench.sent[1] == ON  # it may not restart at all
+
+
 def test_a_node_that_restarts_in_its_window_is_not_restarted_again(bench):
     bench.sleeper()
     bench.order(1, name="reboot")
