@@ -31,6 +31,7 @@ from ingest.maintenance.retention import plan
 from ingest.schema.migrate import migrations
 from ingest.severity import Severity
 from voltkeeper.check.http import PULSE, fetch
+from voltkeeper.check.settings import setting_findings
 from voltkeeper.check.sources import (
     Finding,
     orders_of,
@@ -99,6 +100,7 @@ def run_check(
         _check_ids,
         _check_orders,
         _check_variables,
+        _check_settings,
         _check_site,
         _check_access,
         _check_secrets,
@@ -273,6 +275,11 @@ def _check_orders(report: CheckReport, config: Config) -> None:
 
 def _check_variables(report: CheckReport, config: Config) -> None:
     for what, finding in variable_findings(config):
+        report.add(what, finding)
+
+
+def _check_settings(report: CheckReport, config: Config) -> None:
+    for what, finding in setting_findings(config.database):
         report.add(what, finding)
 
 
