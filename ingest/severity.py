@@ -34,6 +34,7 @@ EVENT_SEVERITY = {
     "PHASE_LOST": Severity.WARNING,
     "AMBIENT": Severity.WARNING,
     "GATEWAY_LOST": Severity.CRITICAL,
+    "NODE_LOCKED": Severity.WARNING,
     "NODE_SILENT": Severity.WARNING,
     "NODE_BATTERY_LOW": Severity.WARNING,
     "OTA_FAILED": Severity.WARNING,

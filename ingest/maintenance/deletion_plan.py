@@ -16,6 +16,7 @@ ROLLED_UP = (  # deleted with what is old only where people ask for it
     Policy("events", "started_at", "", age="ended_at"),
     Policy("readings_hourly", "hour_at", ""),
     Policy("node_daily", "day", ""),
+    Policy("node_radio_daily", "day", ""),
     Policy("ups_samples_hourly", "hour_at", ""),
     Policy("ups_figures_hourly", "hour_at", ""),
 )

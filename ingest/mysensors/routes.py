@@ -9,6 +9,7 @@ from ingest.mysensors.anomalies import is_traffic
 from ingest.mysensors.handlers import MessageHandler, message_handler
 from ingest.mysensors.interval_stats import IntervalStats, Series, series_key
 from ingest.mysensors.protocol import BROADCAST, NODE_CHILD, Command, Header, is_known, type_name
+from ingest.mysensors.radio_links import speaks_of_links
 from ingest.mysensors.state import ChannelState, NodeState, SensorState
 from ingest.mysensors.state_table import StateTable
 
@@ -27,6 +28,7 @@ class MessageRoute:
     handler: MessageHandler | None = None
     anomaly: str | None = None
     is_traffic: bool = True  # counts for a burst
+    speaks_of_links: bool = False  # a debug line, or the report of a node that it is locked
     plain: bool = True  # nothing but a row of `messages`
 
     @property
@@ -86,8 +88,9 @@ class MessageRoutes:
                 self._stats(Series(type_key, node.id, sensor, child, command, type, name)),
             )
             route.handler = message_handler(header, node, route.sensor)
+            route.speaks_of_links = speaks_of_links(header)
         route.anomaly = None if is_known(command, type) else f"unknown type {type} of {Command(command).name}"
-        route.plain = route.channel is None and route.handler is None and route.anomaly is None
+        route.plain = not any((route.channel, route.handler, route.anomaly, route.speaks_of_links))
         return route
 
     def node(self, gateway: int, node_id: int) -> NodeState:

@@ -30,6 +30,7 @@ from ingest.mysensors.protocol import (
     Internal,
     Stream,
 )
+from ingest.mysensors.radio_links import RadioLinks
 from ingest.mysensors.reading_marks import last_mark, request_rereading
 from ingest.mysensors.records import IdGiven, ReceivedBlock, SleepObserved, StoreItem, WantedValue
 from ingest.mysensors.repeats import RepeatDetector
@@ -113,6 +114,8 @@ class Store:
         self._numbers: dict[str, dict[str, float | None]] = {}  # by kind of value: text -> number
         self._repeats = RepeatDetector()
         self._presentations = PresentationWatch()
+        self._links = RadioLinks()
+        self._links.load(connection)
         # nodes.id -> when it presented itself unasked: UTC text, monotonic seconds
         self._restarts: dict[int, tuple[str, float]] = {}
         self._imports = imports_seen(connection)
@@ -127,6 +130,7 @@ class Store:
         """Forget what waited: it is in the file."""
         for table in (self.nodes, self.sensors, self.channels):
             table.committed()
+        self._links.committed()
         self._clear_pending()
 
     def _clear_pending(self) -> None:
@@ -210,21 +214,28 @@ class Store:
                 continue
             if route.channel is not None:
                 self._add_reading(route.channel, at, hour, payload, position)
-                if self._presentations.changes:
-                    self._hear_child(route, at, position)
             if route.handler is not None:
                 self._apply_message(route, at, block.monotonic, header, payload, position)
+            if route.speaks_of_links:
+                self._apply_link(route, at, day, header, payload)
             if route.anomaly is not None:
                 self._pending.oddities.append(Oddity(at, position, *route.keys, route.anomaly))
 
-    def _hear_child(self, route: MessageRoute, at: str, position: int) -> None:
+    def _apply_link(self, route: MessageRoute, at: str, day: str, header: Header, payload: str) -> None:
+        """A debug line, or the report of a node that it is locked."""
+        node = route.node
+        assert node is not None
+        if header.type == Internal.I_LOCKED:
+            self._links.lock(node.id, payload, at)
+        else:
+            self.nodes.dirty.update(self._links.debug_line(node, payload, day, self.nodes))
+
+    def _hear_child(self, channel: ChannelState, at: str, position: int) -> None:
         """A value while sketches have changed: perhaps it is of a second node that has the same id."""
-        node, sensor = route.node, route.sensor
-        if node is None or sensor is None or node.id not in self._presentations.changes:
-            return
-        reason = self._presentations.heard(node.id, sensor.child_id)
-        if reason is not None:
-            self._pending.oddities.append(Oddity(at, position, node.id, None, reason))
+        if channel.node in self._presentations.changes:
+            reason = self._presentations.heard(channel.node, channel.sensor % 256)
+            if reason is not None:
+                self._pending.oddities.append(Oddity(at, position, channel.node, None, reason))
 
     def _keep_raw(self, payload: str, at: str, position: int, route: MessageRoute) -> None:
         """A payload whose bytes are no UTF-8: they are kept beside what was made of them."""
@@ -247,6 +258,8 @@ class Store:
             route = routes[header]
             if route.node is None:
                 continue
+            if route.node.id in self._links.locked and not route.speaks_of_links:
+                self._links.heard(route.node.id, at)
             seen[route.node] = seen.get(route.node, 0) + number * route.is_traffic
             if header.command == Command.stream and header.type == Stream.ST_FIRMWARE_REQUEST:
                 self._presentations.firmware_requested(route.node.id, block.monotonic)
@@ -283,6 +296,8 @@ class Store:
         else:
             channel.refuse(payload, at, wrong)
         self.channels.dirty.add(channel)
+        if self._presentations.changes:
+            self._hear_child(channel, at, position)
 
     def _assess(
         self, channel: ChannelState, at: str, number: float | None, payload: str, position: int
@@ -394,6 +409,7 @@ class Store:
             self._imports, self.imported_at = seen, time.monotonic()
             for table in (self.nodes, self.sensors, self.channels):
                 table.merge_imported(connection)
+            self._links.load(connection)
             self.on_import(connection)
         for deletion in read_deletions(connection, self._last_deletion):
             self._forget_deleted(deletion)
@@ -413,7 +429,11 @@ class Store:
         connection.executemany(MERGE_DAYS, self._pending.daily)
         self._collect_gaps(node for node in self.nodes.dirty if node.gaps.due)
         save_gaps(connection, self._pending.gaps)
-        topics |= self._write_history(connection) | self._take_back_retired(connection)
+        topics |= (
+            self._links.write(connection)
+            | self._write_history(connection)
+            | self._take_back_retired(connection)
+        )
         request_rereading(connection, self._pending.doubted)
         return topics
 

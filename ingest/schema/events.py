@@ -13,6 +13,7 @@ from ingest.schema.ups import event_words, figure, with_origin
 EVENT_WORDS = {  # of what is no UPS; the names are ours
     "GATEWAY_LOST": "no contact",
     "NODE_SILENT": "silent",
+    "NODE_LOCKED": "locked",
     "NODE_BACK": "back in use",
     "CLOCK_STEP": "was set",
     "OTA_CONFIRMED": "runs new firmware",

@@ -20,6 +20,7 @@ from ingest.schema import (
     ota,
     ota_commands,
     payloads,
+    radio_links,
     settings,
     silence,
     sleep,
@@ -63,6 +64,7 @@ for migration in (
     sleep.sleep_windows,
     ota_commands.followed_commands,
     silence.node_gaps,
+    radio_links.radio_links,
 ):
     migrations()(migration)
 

@@ -393,6 +393,7 @@ select id, name, gateway_name as gateway, node_id,
   battery_level, battery_level_at, battery_refused, battery_refused_at, battery_changed_at, battery_months,
   parent_node_id, parent, arc, signal,
   cast(all_today - keepalive_today as integer) as messages_today, keepalive_today,
+  cast(sent_today as integer) as sent_today, cast(nacks_today as integer) as nacks_today,
   first_seen_at, presented_at, ref, href
 from (
   select n.*, g.name as gateway_name, g.configured, r.verdict, r.words,
@@ -405,6 +406,10 @@ from (
     cast(coalesce((select sum(d.messages) from node_daily d where n.node_id = {GATEWAY_NODE}
       and d.day = date('now', 'localtime') and d.series in ({_KEEPALIVE_SERIES})), 0) as integer)
       as keepalive_today,
+    (select d.sent from node_radio_daily d where d.node = n.id and d.day = date('now', 'localtime'))
+      as sent_today,
+    (select d.nacks from node_radio_daily d where d.node = n.id and d.day = date('now', 'localtime'))
+      as nacks_today,
     (select o.at from oddities o where o.node = n.id order by o.at desc, o.id desc limit 1) as odd_at,
     (select o.reason from oddities o where o.node = n.id order by o.at desc, o.id desc limit 1) as odd_reason,
     {REF} as ref, '/nodes/' || g.name || '/' || n.node_id as href
@@ -508,7 +513,8 @@ select o.id, o.name, o.gateway, o.node_id, o.state, o.reason, o.role, o.parent_n
   end as way,
   (select count(*) from nodes c where c.gateway = o.id / 256 and c.node_id <> 0
     and c.parent_node_id = o.node_id) as hears,
-  o.signal, o.arc, o.keepalive_today, o.last_seen_at, o.silent_s, o.usual_interval_s, o.battery_level,
+  o.signal, o.arc, o.sent_today, o.nacks_today, o.keepalive_today, o.last_seen_at, o.silent_s,
+  o.usual_interval_s, o.battery_level,
   o.battery_level_at, o.battery_refused_at, o.location, o.sketch_name, o.ref, o.href
 from node_overview o left join ways w on w.id = o.id
 """

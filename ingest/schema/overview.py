@@ -5,7 +5,7 @@ from ingest.mysensors.framing import CUT_OFF, FIRST_LINE
 from ingest.schema import acknowledgements, events, gateways, mysensors, ota, silence, ups
 from ingest.schema.mysensors import LOW, named_node
 from ingest.schema.sql_fragments import DAY_AGO, LATE_S, age
-from ingest.severity import FINDING, SOURCE_LOST, SOURCE_SEVERITY
+from ingest.severity import EVENT_SEVERITY, FINDING, SOURCE_LOST, SOURCE_SEVERITY
 
 NEWEST = 100  # rows of a growing table that a view looks at, newest first
 
@@ -45,6 +45,11 @@ union all
     and ((state = 'Stale' and not exists
         (select 1 from readers r where r.source = o.gateway and r.verdict in ('Critical', 'Stale')))
       or (state in ('Critical', 'Warning') and battery_level < {LOW} and battery_refused_at is null))
+union all
+  select 5, '{EVENT_SEVERITY["NODE_LOCKED"]}', n.name, 'locked: ' || e.detail, e.started_at,
+    '/nodes/' || g.name || '/' || n.node_id
+  from events e join nodes n on n.id = e.node join gateways g on g.id = n.gateway
+  where e.event = 'NODE_LOCKED' and e.ended_at is null and g.configured
 union all
   select 4, verdict, 'Gateway ' || source, words || ' · ' || address, since_at,
     '/telemetry/ingest_status/' || source

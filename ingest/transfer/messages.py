@@ -114,6 +114,7 @@ class History(Store):
         hours = [row for channel in self.channels.dirty for row in channel.hourly_rows()]
         connection.executemany(MERGE_HOURS, hours)
         connection.executemany(MERGE_DAYS, self._pending.daily)
+        topics |= self._links.write(connection)
         request_rereading(connection, self._pending.doubted)
         first = first_day(time.time())
         save_gaps(connection, [row for row in self._pending.gaps if row.day >= first])

@@ -48,6 +48,7 @@ SUMMED = {  # table -> (its day, what changes with it, its key)
         ("ups", "variable", "hour_at"),
     ),
     "node_daily": ("day", "sum(messages)", ("series",)),
+    "node_radio_daily": ("day", "sum(sent)", ("node",)),
     "polls": ("substr(started_at, 1, 10)", "sum(count)", ("ups", "started_at")),
 }
 CURRENT = (
