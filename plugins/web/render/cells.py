@@ -7,6 +7,7 @@ from markupsafe import Markup
 from ingest.schema.overview import VIEWS
 from plugins.web.query import select
 from plugins.web.render.filters import STATES, state_pill
+from plugins.web.render.swatch import swatch
 from plugins.web.site import Site
 from reporting.periods import ALL_PERS
 
@@ -25,6 +26,7 @@ HISTORY = (
 CHART = (
     "g.mark=line&g.x_column=at&g.x_type=temporal&g.y_column=value&g.y_type=quantitative&g.color_column=name"
 )
+PAYLOADS = ("text", "payload")  # columns, beside one with the V_ type
 TARGETS = {  # column -> where its values lead
     "node": "/telemetry/nodes/{}",
     "sensor": "/telemetry/value_latest?sensor={}",
@@ -62,9 +64,14 @@ def link(row: sqlite3.Row, value: object, column: str, table: str | None) -> Mar
         return None
     if column in ("state", "severity", "verdict") and value in STATES:
         return state_pill(str(value))
+    columns = row.keys()  # a sqlite3.Row iterates its values
+    if column in PAYLOADS:
+        square = swatch(
+            next((str(row[name]) for name in ("type_name", "type") if name in columns), ""), value
+        )
+        return square + str(value) if square else None
     if table is not None and table not in VIEWS:
         return None
-    columns = row.keys()  # a sqlite3.Row iterates its values
     href = str(row["href"] or "") if "href" in columns else ""
     if column in ("name", "subject") and href.startswith("/"):
         return Markup('<a href="{}">{}</a>').format(href, value)

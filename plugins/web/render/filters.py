@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from jinja2 import Environment
 from markupsafe import Markup, escape
 
+from plugins.web.render.swatch import swatch
 from plugins.web.render.tree import lined
 from reporting import formatting
 from reporting.message_text import format_value, sensor_kind
@@ -72,4 +73,4 @@ def register_filters(env: Environment, timezone: str) -> None:
         megabytes=formatting.format_bytes,
         sensor_kind=sensor_kind,
     )
-    env.globals["format_value"] = format_value
+    env.globals.update(format_value=format_value, swatch=swatch)
