@@ -22,3 +22,12 @@ def imports_seen(connection: sqlite3.Connection) -> tuple[int] | None:
     """Return a value that changes with every commit of an import."""
     row: tuple[int] | None = connection.execute("select seq from changes where topic = 'imports'").fetchone()
     return row
+
+
+def ids_not_freed(connection: sqlite3.Connection, table: str, ids: set[int]) -> set[int]:
+    """Return those of `ids` that SQLite does not give to a new row: it does so with ids above the highest.
+
+    Rows of a deleted node go, so that a reader that remembers them would overlook the next one.
+    """
+    highest: int = connection.execute(f"select coalesce(max(id), 0) from {table}").fetchone()[0]
+    return {number for number in ids if number <= highest}

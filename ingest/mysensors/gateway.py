@@ -132,7 +132,9 @@ class Gateway(asyncio.Protocol):
         self._save_answers()
         if self._keepalive.is_due(now, idle_s, self._received_any):
             self.controller.request_version()
-        asyncio.get_running_loop().call_later(self.timing.keepalive_s / 2, self._keep_alive, end)
+        pause_s, left_s = self.timing.keepalive_s / 2, self.timing.idle_timeout_s - idle_s
+        next_s = min(pause_s, left_s) if left_s > 0 else pause_s  # the timeout is noticed when it is due
+        asyncio.get_running_loop().call_later(next_s, self._keep_alive, end)
 
     def _save_answers(self) -> None:
         """Remember over restarts whether the gateway answers, where that is news."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import InitVar, dataclass, field
 
 from ingest.db.connection import Row, dict_rows
+from ingest.db.reserved_ids import ids_not_freed
 from ingest.db.time import format_utc
 from ingest.mysensors.ota_records import (
     CancelledCommand,
@@ -156,6 +157,8 @@ class OtaSink:
         self._firmware = stored
 
     def _changed_updates(self, connection: sqlite3.Connection) -> Iterator[OtaChange]:
+        self._known = ids_not_freed(connection, "ota_updates", self._known)
+        self._cancelled = ids_not_freed(connection, "ota_updates", self._cancelled)
         for row, is_listen_only in self._rows_here(connection, SELECT_RELEASED):
             number = row["id"]
             if number not in self._known:
@@ -169,6 +172,8 @@ class OtaSink:
                 yield CancelledUpdate(number, row["node"], row["cancel_by"] or "somebody")
 
     def _changed_commands(self, connection: sqlite3.Connection) -> Iterator[OtaChange]:
+        self._commands = ids_not_freed(connection, "ota_commands", self._commands)
+        self._cancelled_commands = ids_not_freed(connection, "ota_commands", self._cancelled_commands)
         for row, is_listen_only in self._rows_here(connection, SELECT_COMMANDS):
             number = row["id"]
             if row["state"] == "cancelling":

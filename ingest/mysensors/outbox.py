@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from ingest.db.reserved_ids import ids_not_freed
 from ingest.db.time import format_utc
 from ingest.mysensors.commands import NodeOrder, NodeOrderChange, OutboxRow, parse_order
 from ingest.mysensors.protocol import LineError
@@ -38,6 +39,7 @@ class Outbox:
         """Deliver the orders that users have added."""
         if not changed:
             return False
+        self._known = ids_not_freed(connection, "outbox", self._known)
         fresh: dict[int, list[NodeOrder]] = {}
         for *values, gateway, was_sent, unsure in connection.execute(WAITING).fetchall():
             row = OutboxRow(*values)

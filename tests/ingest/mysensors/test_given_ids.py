@@ -8,9 +8,7 @@ from sqlite_utils import Database
 
 from ingest.db.connection import connect, dict_rows
 from ingest.maintenance.deletion import delete
-from ingest.mysensors.commands import NodeOrderQueue, OutboxRow, parse_order
 from ingest.mysensors.known_nodes import load_known_nodes
-from ingest.mysensors.node_hold import Transmitter
 from ingest.mysensors.registry import mark_id_givers, number_gateways
 from ingest.schema.migrate import migrate, migrations
 from voltkeeper.check import run_check
@@ -62,17 +60,20 @@ def test_a_deletion_frees_the_id_at_once(site, tiny):
     assert site.rows(RINGS) == [(7, 255)]
 
 
-def test_orders_for_a_deleted_node_are_not_for_the_next_one_with_its_id():
-    sent = []
-    queue = NodeOrderQueue(
-        Transmitter(lambda data: sent.append(data.decode())), lambda node: False, lambda change: None, print
-    )
-    for number, node in enumerate((7, 8, 7), 1):
-        row = OutboxRow(number, node, None, f"{node};1;1;1;2;{number}", "2999-01-01T00:00:00.000Z")
-        queue.add(parse_order(row, False))
-    queue.forget(7)
-    queue.send_due(100.0, 1_790_000_000.0)
-    assert sent == ["8;1;1;1;2;2\n"]
+def test_an_order_after_a_deletion_is_sent_though_its_number_was_used_before(site, tiny):
+    def play():
+        tiny.connected()
+        tiny.say("7;255;0;0;17;2.3.2", "8;255;0;0;17;2.3.2")
+        site.wait("select 1 from nodes where id = 8")
+        first = site.order(7, line="7;1;1;0;2;1")
+        tiny.wait("7;1;1;0;2;1")
+        site.wait("select 1 from outbox where done_at is not null")
+        site.execute("delete from outbox")
+        time.sleep(0.3)  # ingest looks twenty times a second
+        assert site.order(8, line="8;1;1;0;2;1") == first
+        return tiny.wait("8;1;1;0;2;1")
+
+    site.live(site.config({"tcp": tiny.address}), play)
 
 
 # The upgrade, and who is told.
