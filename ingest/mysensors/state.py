@@ -17,7 +17,7 @@ from ingest.mysensors.anomalies import BURST, BURST_S, UsualRange
 from ingest.mysensors.battery_reports import BatteryReports
 from ingest.mysensors.protocol import GATEWAY_NODE
 from ingest.mysensors.silence import GapCounts
-from ingest.mysensors.value_types import value_kind
+from ingest.mysensors.value_types import parse_value, value_kind
 from ingest.mysensors.verdicts import ReadingRule
 
 SAME_WAKE_S = 3.0  # messages this close belong to one waking of a node
@@ -302,7 +302,23 @@ class ChannelState(RowState, table="channels"):
             if sums.high is None or number > sums.high:
                 sums.high = number
 
-    def refuse(self, text: str, at: str, reason: str) -> None:
+    def set_last(self, text: str, at: str | None, known: ReadingRule | None = None) -> str | None:
+        """Take the last value that another program knows; returns why it does not count, or None.
+
+        `known` is the rule of the channel as its readings have taught it. No usual value is learned here.
+        """
+        number, rule = (
+            parse_value(self.type, text),
+            known or ReadingRule(self.type, self.type_name, UsualRange()),
+        )
+        wrong = rule.assess(number, text).wrong if self.is_assessed else None
+        if wrong is None:
+            self.value, self.text, self.first_at, self.last_at = number, text, at, at
+        else:
+            self.refuse(text, at, wrong)
+        return wrong
+
+    def refuse(self, text: str, at: str | None, reason: str) -> None:
         """Take a report that does not count, and why."""
         self.refused_text, self.refused_at, self.refused_reason = text, at, reason
 

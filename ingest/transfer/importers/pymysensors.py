@@ -18,7 +18,6 @@ from ingest.mysensors.handlers import apply_sketch_version
 from ingest.mysensors.payload_text import clean_text
 from ingest.mysensors.protocol import NODE_CHILD, Command, Presentation, type_name
 from ingest.mysensors.state import ChannelState, NodeState, RowState, SensorState
-from ingest.mysensors.value_types import parse_value
 from ingest.transfer.importers.source import ImportSource, Saved, StateImport
 from ingest.transfer.records import ImportOptions
 from ingest.transfer.states import merge_states
@@ -102,7 +101,9 @@ class PymysensorsSource(ImportSource):
                 continue
             symbol = type_name(Command.set, int(type))
             channel = ChannelState(256 * sensor.id + int(type), node.id, sensor.id, int(type), symbol)
-            channel.text, channel.value = str(text), parse_value(int(type), str(text))
+            reason = channel.set_last(str(text), None)
+            if reason is not None:
+                skipped[f"a value that does not count: {reason}"] += 1
             yield channel
 
 

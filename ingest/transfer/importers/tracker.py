@@ -19,7 +19,6 @@ from ingest.db.time import format_utc, parse_utc
 from ingest.mysensors.handlers import apply_battery_level, apply_sketch_version
 from ingest.mysensors.protocol import LIMITS, NODE_CHILD, Command, SetReq, type_name
 from ingest.mysensors.state import ChannelState, NodeState, RowState, SensorState
-from ingest.mysensors.value_types import parse_value
 from ingest.transfer.checkpoint import raise_topics
 from ingest.transfer.importers.source import Saved, StateImport
 from ingest.transfer.importers.table_source import TableSource
@@ -53,6 +52,7 @@ class TrackerSource(TableSource):
     title = "MySensorsTracker database"
     looked_for = "a MySensorsTracker database: an SQLite file with the tables node, sensor and message"
     _heard: list[RecordedRange]
+    _channels: dict[int, ChannelState]
 
     def __init__(self, path: Path, options: ImportOptions) -> None:
         super().__init__(path, options)
@@ -87,9 +87,7 @@ class TrackerSource(TableSource):
         yield StateImport("battery changes", "stored", self._save_battery_changes)
         yield StateImport("sensors", MERGED, partial(self._merge, "sensor", SENSOR_COLUMNS, self._sensor))
         if "valuetype" in self._tables:
-            yield StateImport(
-                "last values", MERGED, partial(self._merge, "valuetype", VALUE_COLUMNS, self._value)
-            )
+            yield StateImport("last values", MERGED, self._save_values)
         if "firmware" in self._tables:
             yield StateImport(
                 "firmware", "stored", lambda connection: save_firmware(connection, self._source, self._at)
@@ -201,8 +199,14 @@ class TrackerSource(TableSource):
         sensor = self._sensor_state(row)
         symbol = type_name(Command.set, type)
         channel = ChannelState(256 * sensor.id + type, sensor.node, sensor.id, type, symbol)
-        channel.value, channel.text, channel.first_at, channel.last_at = parse_value(type, text), text, at, at
+        known = self._channels.get(channel.id)  # its readings are imported by now: they tell an error
+        channel.set_last(text, at, known.rule if known is not None else None)
         return [sensor, channel]
+
+    def _save_values(self, connection: sqlite3.Connection) -> Saved:
+        first = self._key(0) << 16
+        self._channels = ChannelState.load(connection, "id between ? and ?", first, first + (1 << 24) - 1)
+        return self._merge("valuetype", VALUE_COLUMNS, self._value, connection)
 
     def _sensor_state(self, row: TrackerRow) -> SensorState:
         node = self._key(row["nid_id"])
