@@ -98,8 +98,8 @@ class OtaSink:
 
     def __post_init__(self, stored: StoredOtaState) -> None:
         self._firmware = {one.id: one.image.sha256 for one in stored.firmware}
-        self._known = {update.id for update in stored.updates}  # ota_updates.id
-        self._commands = {order.id for order in stored.commands}
+        self._known = {update.id for update in stored.updates if update.id is not None}  # ota_updates.id
+        self._commands = {order.id for order in stored.commands if order.id is not None}
 
     # Records of the dialogue.
 
