@@ -391,7 +391,7 @@ select id, name, gateway_name as gateway, node_id,
   role, label, location, sketch_name, sketch_version, sketch_revision, protocol_version,
   last_seen_at, silent_s, usual_interval_s, stale_after_s, stale_rule, retired_at,
   battery_level, battery_level_at, battery_refused, battery_refused_at, battery_changed_at, battery_months,
-  parent_node_id, parent, arc, signal,
+  parent_node_id, parent, arc, signal, smart_sleep_ms, windows,
   cast(all_today - keepalive_today as integer) as messages_today, keepalive_today,
   cast(sent_today as integer) as sent_today, cast(nacks_today as integer) as nacks_today,
   first_seen_at, presented_at, ref, href

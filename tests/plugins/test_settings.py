@@ -96,6 +96,23 @@ def test_a_browser_goes_back_to_the_page(site):
     assert site.rows(STORED) == [("nodes/12", "sleep", "sleeps", "owner")]
 
 
+@pytest.mark.parametrize(
+    ("windows", "listens_ms", "said"),
+    [
+        (0, None, "by its messages it is awake"),
+        (2, None, "by its messages it may sleep: it announced 2 of 3 windows"),
+        (3, 75, "by its messages it sleeps, and listens for 75 ms when it wakes"),
+    ],
+)
+def test_the_page_of_a_node_says_what_counts_where_its_sleep_is_not_set(site, windows, listens_ms, said):
+    connection = connect(site.datasette.config.database)
+    connection.execute(
+        "update nodes set windows = ?, smart_sleep_ms = ? where id = 12", (windows, listens_ms)
+    )
+    connection.close()
+    assert said in site.get("/nodes/main/12").text
+
+
 def test_the_api_describes_it(site):
     calls = {call["path"]: call for call in site.get("/api.json").json()["calls"]}
     assert set(calls[PATH]["fields"]) == {"subject", "node", "sensor", "ups", "key", "value"}

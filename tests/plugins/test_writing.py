@@ -196,6 +196,8 @@ def test_all_nodes_are_requested_one_by_one(site):
         ({"node": "12", "line": "12;1;1;0;2;" + "x" * 26}, 400, "25"),
         ({"node": "12", "line": "12;1;1;0;2;1\n0;0;0;0;0;0"}, 400, "control character"),
         ({"node": "12", "line": "255;1;1;0;2;1"}, 400, "broadcast"),
+        ({"node": "12", "line": "12;1;1;1;47;"}, 400, "an empty V_TEXT reaches the node as '0'"),
+        ({"node": "12", "line": "12;1;1;1;47;;a"}, 400, "first ';'"),
         ({"all": "1", "order": "reboot"}, 400, "goes with nothing else"),
     ],
 )

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from ingest.mysensors.sleep import SLEEPER_WINDOWS
 from ingest.settings import SETTINGS, subject_of
 from plugins.web.query import Row
 
@@ -65,7 +66,20 @@ def show_node_settings(node: Row, rows: Iterable[Row]) -> list[ShownSetting]:
     else:
         label = (f"{node['sketch_name'] or 'Node'} {node['node_id']}", "its sketch and number are its name")
     shown = show_settings("nodes", node["id"], rows, label)
-    return [one for one in shown if one.key not in FORMS_ELSEWHERE]
+    return [
+        one._replace(source=describe_sleep(node)) if one.key == "sleep" else one
+        for one in shown
+        if one.key not in FORMS_ELSEWHERE
+    ]
+
+
+def describe_sleep(node: Row) -> str:
+    """What the messages of a node say of its sleep: of a row of node_overview."""
+    if node["smart_sleep_ms"] is not None:
+        return f"by its messages it sleeps, and listens for {node['smart_sleep_ms']} ms when it wakes"
+    if node["windows"]:
+        return f"by its messages it may sleep: it announced {node['windows']} of {SLEEPER_WINDOWS} windows"
+    return "by its messages it is awake"
 
 
 def show_sensor_labels(rows: Iterable[Row]) -> list[ShownSetting]:

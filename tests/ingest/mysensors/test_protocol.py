@@ -5,9 +5,11 @@ import re
 import pytest
 
 from ingest.mysensors.protocol import (
+    TEXT_TYPES,
     Command,
     Header,
     LineError,
+    SetReq,
     format_line,
     is_known,
     parse_line,
@@ -15,6 +17,7 @@ from ingest.mysensors.protocol import (
     type_name,
     validate_outgoing,
 )
+from ingest.mysensors.value_types import ValueKind, value_kind
 
 
 @pytest.mark.parametrize(
@@ -179,3 +182,9 @@ def test_what_may_be_sent(line):
 def test_what_may_not_be_sent_is_refused_with_a_reason(line, said):
     with pytest.raises(LineError, match=re.escape(said)):
         validate_outgoing(line)
+
+
+def test_an_empty_payload_is_refused_of_every_type_that_is_no_number():
+    """A gateway makes a byte 0 of it: of a number that is one, of a text it is another text."""
+    others = {type for type in SetReq if value_kind(type) is not ValueKind.NUMBER}
+    assert others - {SetReq.V_MULTI_MESSAGE} == TEXT_TYPES  # no node takes that one
