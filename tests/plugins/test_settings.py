@@ -1,5 +1,7 @@
 """POST /-/settings."""
 
+import re
+
 import pytest
 
 from ingest.db.connection import connect
@@ -118,3 +120,96 @@ def test_the_api_describes_it(site):
     assert set(calls[PATH]["fields"]) == {"subject", "node", "sensor", "ups", "key", "value"}
     assert "silent_after_s (nodes)" in calls[PATH]["fields"]["key"]
     assert "-d key=label" in calls[PATH]["curl"]
+
+
+@pytest.fixture
+def garages(site):
+    """Two nodes of two gateways with one label, and one location."""
+    for node in ("main/12", "shed/12"):
+        put(site, node=node, key="label", value="Garage")
+        site.post("/telemetry/set_location", json={"node": node, "location": "Yard"}, headers=bearer())
+    put(site, sensor="main/12/1", key="label", value="Beam")
+    return site
+
+
+def plain(page):
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+@pytest.mark.parametrize("path", ["/", "/nodes", "/radio", "/-/ota", "/-/maintenance", "/reports"])
+def test_two_nodes_of_one_label_are_told_apart_on_every_page(garages, path):
+    text = plain(garages.page(path))
+    for ref in ("main/12", "shed/12"):
+        assert re.search(rf"Garage \(?{ref}\b", text), ref
+
+
+def test_the_page_of_a_node_names_it_and_has_its_settings(garages):
+    page = garages.page("/nodes/shed/12")
+    assert "<title>Garage (shed/12)" in page and "Garage shed/12" in plain(page)
+    assert 'name="subject" value="nodes/268"' in page and "set here" in page and "by bot" in page
+    page = garages.page("/nodes/main/12")
+    assert "1 Beam" in plain(page) and 'name="subject" value="sensors/3073"' in page
+    assert 'placeholder="Greenhouse 12"' in page and 'value="Yard"' in page
+
+
+@pytest.mark.parametrize(
+    ("query", "refs"),
+    [
+        ("q=garage", {"main/12", "shed/12"}),
+        ("q=yard", {"main/12", "shed/12"}),
+        ("q=greenhouse", {"main/12"}),
+        ("q=shed/12", {"shed/12"}),
+        ("label=Garage", {"main/12", "shed/12"}),
+        ("location=Yard&gateway=main", {"main/12"}),
+    ],
+)
+def test_nodes_are_found_by_label_location_sketch_and_number(garages, query, refs):
+    page = garages.page(f"/nodes?{query}")
+    assert set(re.findall(r'<span class="minor">(\w+/\d+)', page)) == refs
+
+
+def test_json_messages_and_audit_name_the_node_that_is_meant(garages):
+    rows = garages.get("/telemetry/node_overview.json?_shape=array&label=Garage").json()
+    assert [(row["name"], row["ref"]) for row in rows] == [("Garage", "main/12"), ("Garage", "shed/12")]
+    answer = garages.post("/telemetry/battery_changed", json={"node": 268}, headers=bearer())
+    assert answer.json()["message"].startswith("Battery of Garage (shed/12) changed")
+    assert garages.rows("select subject from audit order by id desc limit 1") == [("Garage (shed/12)",)]
+    for query in ("stale_nodes", "battery_age", "message_statistics", "node_messages", "message_log"):
+        rows = garages.get(f"/telemetry/{query}.json?_shape=array").json()
+        assert all("ref" in row for row in rows), query
+    metrics = garages.get("/metrics").text
+    assert 'gateway="shed",node_id="12",name="Garage"' in metrics
+
+
+def test_channels_of_one_name_are_lines_of_their_own(garages):
+    for sensor in ("main/12/1", "shed/12/1"):
+        put(garages, sensor=sensor, key="label", value="Air")
+    rows = garages.get("/telemetry/channel_history.json?_shape=array&type=V_TEMP").json()
+    assert {row["name"] for row in rows} == {
+        "Garage · Air · V_TEMP (main/12/1)",
+        "Garage · Air · V_TEMP (shed/12/1)",
+    }
+
+
+def test_a_deletion_lists_the_settings_that_go_along(garages):
+    plan = garages.get("/-/delete?what=node&node=main/12").json()
+    assert plan["subject"] == "Garage (main/12)"
+    assert [row["rows"] for row in plan["rows"] if row["table"] == "settings"] == [2]
+    plan = garages.get("/-/delete?what=sensor&sensor=main/12/1").json()
+    assert [row["rows"] for row in plan["rows"] if row["table"] == "settings"] == [1]
+
+
+def test_markup_in_a_label_is_text(site):
+    put(site, node="main/12", key="label", value="<img src=x onerror=alert(1)>")
+    for path in ("/", "/nodes", "/nodes/main/12", "/radio", "/-/maintenance"):
+        assert "<img src=x" not in site.page(path), path
+
+
+def test_the_page_of_a_ups_says_where_its_label_is_from(site):
+    connection = connect(site.datasette.config.database)
+    insert(connection, "rack@closet", "nut", "closet", "x/rack", "Smart-UPS")
+    connection.close()
+    assert "what its server calls it is shown" in site.page("/ups/rack@closet")
+    put(site, ups="rack@closet", key="label", value="Rack")
+    page = site.page("/ups/rack@closet")
+    assert "Rack rack@closet" in plain(page) and "set here" in page and "by bot" in page

@@ -82,7 +82,7 @@ async def nodes(datasette: Site, request: Request) -> Response:
         "nodes": shown,
         "chosen": chosen,
         "search": search,
-        "facets": {name: count_values(rows or [], name) for name in FACETS},
+        "facets": {name: _facet(rows or [], name, chosen.get(name)) for name in FACETS},
         "levels": await _battery_levels(datasette),
     }
     return await page(datasette, request, "pages/nodes.html", context)
@@ -114,6 +114,14 @@ def count_values(rows: Sequence[Row], name: str) -> list[tuple[str, int]]:
         value = str(row[name] or "")
         counts[value] = counts.get(value, 0) + 1
     return sorted(counts.items(), key=lambda item: (-item[1], item[0])) if 1 < len(counts) < len(rows) else []
+
+
+def _facet(rows: Sequence[Row], name: str, chosen: str | None) -> list[tuple[str, int]]:
+    """As count_values; of labels, most of which stand on one node alone, those that several share."""
+    counted = count_values(rows, name)
+    if name != "label":
+        return counted
+    return [(value, count) for value, count in counted if value and (count > 1 or value == chosen)]
 
 
 async def _battery_levels(site: Site) -> dict[int, Markup]:

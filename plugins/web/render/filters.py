@@ -52,6 +52,14 @@ def state_pill(state: str) -> Markup:
     )
 
 
+def subject(text: str) -> Markup:
+    """The subject of a row of `attention`: the name with its own direction, small what is in brackets."""
+    name, bracket, ref = text.rpartition(" (")
+    if not bracket or not ref.endswith(")"):
+        return Markup("<bdi>{}</bdi>").format(text)
+    return Markup('<bdi>{}</bdi> <span class="minor ref">({}</span>').format(name, ref)
+
+
 def register_filters(env: Environment, timezone: str) -> None:
     """Make all filters available to templates."""
     env.filters.update(
@@ -60,6 +68,7 @@ def register_filters(env: Environment, timezone: str) -> None:
         ago=lambda text: age(text, timezone),
         clock=lambda text: clock(text, timezone),
         state=state_pill,
+        subject=subject,
         coded=coded,
         lined=lined,
         plural=formatting.plural,
