@@ -1,4 +1,4 @@
-"""Writable canned queries, settings, and orders to nodes."""
+"""Writable canned queries, settings, orders to nodes, values of channels."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from datasette import Request, Response, hookimpl
 from datasette.app import Datasette
 from starlette.types import Send
 
-from plugins.web.actions import node_orders, readings, retirement, settings
+from plugins.web.actions import channels, node_orders, readings, retirement, settings
 from plugins.web.actions.edits import post_edit
 from plugins.web.compat import query_page, written_queries
 from plugins.web.endpoint import BY_QUERY, Route, documented_route
@@ -30,6 +30,7 @@ def register_routes(datasette: Datasette) -> Sequence[Route]:
         documented_route(pattern, edit, BY_QUERY),
         *readings.ROUTES,
         *node_orders.ROUTES,
+        *channels.ROUTES,
         *settings.ROUTES,
         *retirement.ROUTES,
     )

@@ -56,7 +56,7 @@ async function look() {
   }
   show();
   clearTimeout(timer);
-  timer = setTimeout(look, 1000 * (failures ? [5, 10, 30][Math.min(failures, 3) - 1] : document.querySelector("[data-busy]") ? 2 : 5));
+  timer = setTimeout(look, 1000 * (failures ? [5, 10, 30][Math.min(failures, 3) - 1] : document.querySelector("[data-busy]") ? 1 : 5));
 }
 
 // Make `old` like `fresh` without moving or replacing what stays: focus, scroll positions, opened <details>, what was

@@ -14,6 +14,7 @@ from ingest.mysensors.protocol import (
     Header,
     Internal,
     LineError,
+    Message,
     Presentation,
     SetReq,
     format_line,
@@ -137,10 +138,7 @@ def parse_order(row: OutboxRow, listen_only: bool) -> NodeOrder:
     if listen_only:
         raise LineError("this gateway is listened to only (controller: false)")
     if row.line:
-        header, payload = validate_outgoing(row.line)
-        is_broadcast = header.node == BROADCAST and row.node_id == GATEWAY_NODE
-        if header.node != row.node_id and not is_broadcast:
-            raise LineError(f"the line is for node {header.node}, the order is for node {row.node_id}")
+        header, payload = check_ordered_line(row.line, row.node_id)
         line = row.line + "\n"
     elif row.order in ORDERS:
         type, payload = ORDERS[row.order]
@@ -149,3 +147,24 @@ def parse_order(row: OutboxRow, listen_only: bool) -> NodeOrder:
     else:
         raise LineError(f"unknown order {row.order!r}: one of {', '.join(ORDERS)}, or a line")
     return NodeOrder(row.id, row.node_id, line, header, payload, row.expires_at, row.created_at)
+
+
+def check_ordered_line(line: str, node_id: int) -> Message:
+    """A line that may be ordered for a node. Raises LineError with the remedy.
+
+    Stream lines carry firmware: a wrong one can leave a node without a sketch, and a bootloader's command
+    erases its EEPROM. They have actions of their own, which check them and ask for another right.
+    """
+    header, payload = validate_outgoing(line)
+    if header.command == Command.stream:
+        raise LineError(
+            "stream lines (command 4) carry firmware and are sent by the actions on /-/ota alone: "
+            "POST /-/ota/updates, /-/ota/commands"
+        )
+    if header.node == BROADCAST and node_id != GATEWAY_NODE:
+        raise LineError(
+            f"the line is for node {BROADCAST}, a broadcast: its order is for the gateway's own node, 0"
+        )
+    if header.node not in (node_id, BROADCAST):
+        raise LineError(f"the line is for node {header.node}, the order is for node {node_id}")
+    return header, payload

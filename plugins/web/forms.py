@@ -85,11 +85,11 @@ class Fields:
         return value
 
     def ticked(self, prefix: str) -> list[str]:
-        """What stands behind `prefix` in the names of fields that are not empty."""
+        """What stands behind `prefix` in the names of fields that are neither empty nor 0."""
         return [
             name.removeprefix(prefix)
             for name, value in self._values.items()
-            if name.startswith(prefix) and value
+            if name.startswith(prefix) and value not in ("", "0")
         ]
 
     def take(self, name: str) -> Value | None:
@@ -195,14 +195,14 @@ def _parse_body(kind: str, body: bytes) -> dict[str, str]:
 
 
 def _flat(value: Any) -> dict[str, str]:  # Any: parsed JSON
-    """JSON as form fields: numbers as they are written, true as 1, null and false as empty."""
+    """JSON as form fields: numbers as they are written, true as 1, false as 0, null as empty."""
     if not isinstance(value, dict):
         raise RefusedError(400, "The JSON body is not an object")
     for name, item in value.items():
         if isinstance(item, list | dict):
             raise RefusedError(400, f"{name} is not a text, a number, true, false or null")
     return {
-        name: "" if item is None or item is False else "1" if item is True else str(item)
+        name: "" if item is None else str(int(item)) if isinstance(item, bool) else str(item)
         for name, item in value.items()
     }
 

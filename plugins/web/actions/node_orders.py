@@ -1,37 +1,85 @@
 """POST /-/orders: orders to nodes as rows of `outbox`, which the gateway's reader sends and reports on."""
 
 import sqlite3
+from collections.abc import Sequence
 
-from ingest.mysensors.commands import ORDERS
-from ingest.mysensors.protocol import BROADCAST, GATEWAY_NODE, LineError, validate_outgoing
+from ingest.mysensors.commands import ORDERS, check_ordered_line
+from ingest.mysensors.protocol import BROADCAST, GATEWAY_NODE, Command, LineError, format_line, parse_line
 from plugins.web.actions.action import Action, Done, Submission
+from plugins.web.actions.order_lines import DISCOVER, FIELDS, line_of_fields
 from plugins.web.actions.subjects import NodeRef, find_node
 from plugins.web.endpoint import Endpoint, documented_route
 from plugins.web.forms import Fields, RefusedError
 
-HELP = f"give node and order ({', '.join(ORDERS)}), or node and line, or all=1"
+HELP = f"give node and order ({', '.join(ORDERS)}), or node and line, or node and type, or all=1"
+MAX_CHANNEL = 999_999_999
+GATEWAY_NODES = """select n.id, n.name, g.name, n.node_id from nodes n join gateways g on g.id = n.gateway
+where n.node_id = :node and g.configured and (:name = '' or g.name = :name) order by g.id"""
 
 
 def place_order(connection: sqlite3.Connection, form: Submission[None]) -> Done:
-    """`node` with `order` or `line`, or `all=1`: the ids of the rows. Raises RefusedError."""
+    """One of an order, a line, the fields of a line, or all=1: the ids of the rows. Raises RefusedError."""
     fields = form.fields
+    if fields.text("order") == "discover":
+        return _discover(connection, fields, form.actor)
     if fields.is_yes("all"):
         return _order_from_all(connection, fields, form.actor)
-    node = find_node(connection, fields.required("node", HELP))
+    node = _find_addressee(connection, fields)
+    given = [name for name in ("order", "line", "type") if fields.text(name)]
+    if len(given) != 1:
+        raise RefusedError(400, f"either order or line or type is needed: {HELP}", subject=node.label)
     order, line = fields.text("order"), fields.text("line")
-    if bool(order) == bool(line):
-        raise RefusedError(400, f"either order or line is needed: {HELP}", subject=node.label)
+    if order == "request":
+        line, order = _request_line(fields, node), ""
     if order and order not in ORDERS:
-        raise RefusedError(400, f"order is {order!r}: known are {', '.join(ORDERS)}", subject=node.label)
-    if line:
-        _check_line(line, node)
-    ids = [_insert(connection, node.id, order or None, line or None, form.actor)]
-    return Done(f"{order or line} queued for {node.label}", node.label, {"ids": ids})
+        raise RefusedError(
+            400, f"order is {order!r}: known are {', '.join(ORDERS)}, request, discover", subject=node.label
+        )
+    if order:
+        id = _insert(connection, node.id, order, None, form.actor)
+    else:
+        line = line or line_of_fields(fields, node.node_id, node.label)
+        id = queue_line(connection, node, line, form.actor)
+    return Done(f"{order or line} queued for {node.label}", node.label, {"ids": [id]})
+
+
+def queue_line(connection: sqlite3.Connection, node: NodeRef, line: str, actor: str) -> int | None:
+    """Queue a line for a node: the id of its row. Raises RefusedError for one that must not be sent."""
+    try:
+        check_ordered_line(line, node.node_id)
+    except LineError as error:
+        raise RefusedError(400, f"line: {error}", subject=node.label) from None
+    return _insert(connection, node.id, None, line, actor)
+
+
+def _find_addressee(connection: sqlite3.Connection, fields: Fields) -> NodeRef:
+    """The node of the form; of a line with `gateway` in place of it, the node that the line is for."""
+    if fields.text("node") or not fields.text("line"):
+        return find_node(connection, fields.required("node", HELP))
+    gateway = fields.required("gateway", f"the gateway of the line; or {HELP}")
+    try:
+        number = parse_line(fields.text("line"))[0].node
+    except LineError as error:
+        raise RefusedError(400, f"line: {error}") from None
+    return find_node(connection, f"{gateway}/{GATEWAY_NODE if number == BROADCAST else number}")
+
+
+def _request_line(fields: Fields, node: NodeRef) -> str:
+    """The line that asks a node for the value of the field `channel`."""
+    sensor, type = divmod(fields.number("channel", MAX_CHANNEL), 256)
+    owner, child = divmod(sensor, 256)
+    if owner != node.id:
+        raise RefusedError(400, f"channel is not one of {node.label}", subject=node.label)
+    return format_line(node.node_id, child, Command.req, 1, type).rstrip("\n")
 
 
 def _order_from_all(connection: sqlite3.Connection, fields: Fields, actor: str) -> Done:
-    if fields.text("node") or fields.text("line") or fields.text("order") not in ("", "presentation"):
-        raise RefusedError(400, "all=1 asks every node for its presentation and goes with nothing else")
+    others = [name for name in ("node", "line", "gateway", *FIELDS) if fields.text(name)]
+    if others or fields.text("order") not in ("", "presentation"):
+        raise RefusedError(
+            400,
+            "all=1 asks every node for its presentation and goes with nothing else than order=discover",
+        )
     nodes = connection.execute(
         """select id from nodes where last_seen_at is not null and retired_at is null
         and gateway in (select id from gateways where configured) order by id"""
@@ -42,19 +90,25 @@ def _order_from_all(connection: sqlite3.Connection, fields: Fields, actor: str) 
     return Done(f"presentation queued for {len(ids)} nodes", "all nodes", {"ids": ids})
 
 
-def _check_line(line: str, node: NodeRef) -> None:
-    try:
-        header, _ = validate_outgoing(line)
-    except LineError as error:
-        raise RefusedError(400, f"line: {error}", subject=node.label) from None
-    if header.node == BROADCAST and node.node_id != GATEWAY_NODE:
+def _discover(connection: sqlite3.Connection, fields: Fields, actor: str) -> Done:
+    """Ask the nodes within reach of a gateway, or of all, for their parents: a broadcast of each gateway."""
+    if not fields.is_yes("all") and not fields.text("gateway") and fields.text("node"):
+        gateways: Sequence[NodeRef] = [find_node(connection, fields.text("node"))]
+        if gateways[0].node_id != GATEWAY_NODE:
+            raise RefusedError(
+                400, "discover is a broadcast of a gateway: give gateway or all=1", subject=gateways[0].label
+            )
+    else:
+        name = "" if fields.is_yes("all") else fields.required("gateway", "a gateway's name, or all=1")
+        rows = connection.execute(GATEWAY_NODES, {"node": GATEWAY_NODE, "name": name}).fetchall()
+        gateways = [NodeRef(*row) for row in rows]
+    if not gateways:
         raise RefusedError(
-            400, "line is a broadcast: give the gateway's own node, 0, as node", subject=node.label
+            404, "No such gateway was heard yet: its own node, 0, presents itself when it answers"
         )
-    if header.node not in (node.node_id, BROADCAST):
-        raise RefusedError(
-            400, f"line is for node {header.node}, the order for node {node.node_id}", subject=node.label
-        )
+    ids = [queue_line(connection, gateway, DISCOVER, actor) for gateway in gateways]
+    names = ", ".join(gateway.gateway for gateway in gateways)
+    return Done(f"discover queued for {names}", f"gateway {names}", {"ids": ids})
 
 
 def _insert(
@@ -73,14 +127,18 @@ ROUTES = (
         ORDER.post,
         Endpoint(
             "Queue an order for a node",
-            "A row of outbox, which says when it was sent, echoed, or why it failed.",
+            "A row of outbox, which says when it was sent, echoed, or why it failed. "
+            "Stream lines (command 4) are refused: firmware has actions of its own.",
             "POST",
             "order",
             {
                 "node": "id of the table nodes, or GATEWAY/NODE_ID",
-                "order": ", ".join(ORDERS),
+                "order": f"{', '.join(ORDERS)}; request with channel; discover with gateway or all",
+                "channel": "id of the table channels: the value that is requested",
                 "line": "a line of your own in place of an order",
-                "all": "1: ask all nodes for their presentation",
+                **FIELDS,
+                "gateway": "name of the gateway that discovers, or of that of a line without node",
+                "all": "1: ask all nodes for their presentation; with discover, all gateways",
             },
             {"node": "{node}", "order": "presentation"},
         ),

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 
 from datasette import Request, Response
 
+from ingest.mysensors.protocol import Presentation, SetReq
 from ingest.schema.mysensors import COMMANDS
 from plugins.web.compat import described_tables, registered_routes
 from plugins.web.endpoint import BY_QUERY, UNDOCUMENTED, Endpoint, Json, endpoints_of, shown_path
@@ -143,6 +144,14 @@ async def samples(site: Site) -> dict[str, str]:
     found = {"{day}": datetime.now(UTC).date().isoformat()}
     for row in nodes or []:
         found |= {"{node}": str(row["id"]), "{node_id}": str(row["node_id"]), "{gateway}": row["gateway"]}
+    switches = await select(
+        site,
+        """select 256 * s.id + ? as channel from sensors s join nodes n on n.id = s.node
+        join gateways g on g.id = n.gateway where s.type = ? and g.configured order by s.id limit 1""",
+        [SetReq.V_STATUS, Presentation.S_BINARY],
+    )
+    if switches:
+        found["{switch}"] = str(switches[0]["channel"])
     if upses:
         found["{ups}"] = upses[0]["name"]
     readings = await select(site, "select id, channel from readings order by id desc limit 1")

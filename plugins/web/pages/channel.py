@@ -1,4 +1,4 @@
-"""The page /channels/ID: one channel, its chart, and its readings, which can be marked wrong."""
+"""The page /channels/ID: one channel, its control, its chart, and its readings, which can be marked wrong."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,9 @@ from datasette import Request, Response
 from ingest.db.time import parse_utc
 from plugins.web.canned import run_query
 from plugins.web.forms import whole_number
-from plugins.web.query import Row, select
+from plugins.web.pages.controls import QUERIES as CONTROL_QUERIES
+from plugins.web.pages.controls import find_controlled
+from plugins.web.query import Row, select, select_many
 from plugins.web.responses import PageError, needed, page
 from plugins.web.site import Site
 from reporting.charts import ChartSeries, LineChart, LineChartData, Point, draw_lines
@@ -43,8 +45,10 @@ async def channel(datasette: Site, request: Request) -> Response:
         READINGS,
         {"channel": number, "before": given["before"] or "9", "wrong": given["wrong"] and "1"},
     )
+    controls = await select_many(datasette, CONTROL_QUERIES, {"node": rows[0]["node"]})
     context = {
         "channel": rows[0],
+        "control": find_controlled(rows[0]["id"], controls),
         "span": span,
         "ranges": RANGES,
         "drawn": await _draw(datasette, rows[0], span),

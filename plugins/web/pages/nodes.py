@@ -9,6 +9,8 @@ from markupsafe import Markup
 
 from ingest.db.time import parse_utc
 from plugins.web.forms import whole_number
+from plugins.web.pages.controls import ORDER_SYMBOLS, controlled_sensors
+from plugins.web.pages.controls import QUERIES as CONTROL_QUERIES
 from plugins.web.pages.settings import (
     NODE_SETTINGS,
     SENSOR_SETTINGS,
@@ -141,6 +143,7 @@ async def node(datasette: Site, request: Request) -> Response:
     """GET /nodes/GATEWAY/NODE_ID"""
     row = await _find_node(datasette, request.url_vars["gateway"], request.url_vars["node_id"])
     found = await select_many(datasette, NODE_QUERIES, {"node": row["id"]})
+    controls = await select_many(datasette, CONTROL_QUERIES, {"node": row["id"]})
     levels = [(parse_utc(level["received_at"]), level["level"]) for level in found["levels"] or []]
     last_seen = parse_utc(row["last_seen_at"]) if row["state"] == "Stale" and row["last_seen_at"] else None
     context = found | {
@@ -152,6 +155,8 @@ async def node(datasette: Site, request: Request) -> Response:
         "battery_marks": _change_marks(found["battery_changes"] or [], levels),
         "settings": show_node_settings(row, found["settings"] or []),
         "sensor_labels": show_sensor_labels(found["sensor_settings"] or []),
+        "controlled": controlled_sensors(controls),
+        "symbols": ORDER_SYMBOLS,
     }
     return await page(datasette, request, "pages/nodes/{gateway}/{node_id}.html", context)
 

@@ -9,6 +9,7 @@ from ingest.mysensors.protocol import TYPES, Command
 from ingest.schema.mysensors import REF
 from plugins.web.canned import run_query
 from plugins.web.forms import whole_number
+from plugins.web.pages.controls import ORDER_SYMBOLS
 from plugins.web.pages.nodes import gateway_metric
 from plugins.web.query import Row, select, select_many
 from plugins.web.render.tree import ENDS, grow_tree
@@ -92,6 +93,7 @@ async def radio(datasette: Site, request: Request) -> Response:
         "rejects": found["rejects"],
         "waiting": found["waiting"],
         "keepalive_today": sum(node["keepalive_today"] for node in nodes),
+        "symbols": ORDER_SYMBOLS,
     }
     return await page(datasette, request, "pages/radio.html", context)
 

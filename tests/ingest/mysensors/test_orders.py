@@ -425,7 +425,6 @@ def test_the_radios_copy_of_an_echo_says_nothing_of_the_next_order(bench):
         ("12;255;3;1;29;R", "R", True),
         ("12;255;3;1;29;R", "S", False),
         ("12;1;2;1;2;", "0", True),
-        ("12;255;4;1;1;0a00ff", "0A00FF", True),
         ("12;1;1;1;0;21.50", "21.50", True),
         ("12;1;1;1;0;21.50", "21.5", False),
     ],
