@@ -1,11 +1,11 @@
-"""/-/maintenance with its actions, a copy of the file to download, and /-/delete."""
+"""/-/maintenance with its actions, a copy of the file to download, /-/delete and /-/replace."""
 
 from collections.abc import Sequence
 
 from datasette import hookimpl
 from datasette.app import Datasette
 
-from plugins.web.actions import deletions
+from plugins.web.actions import deletions, replacements
 from plugins.web.actions import maintenance as actions
 from plugins.web.endpoint import Endpoint, Route, documented_route
 from plugins.web.pages.maintenance import maintenance
@@ -23,6 +23,7 @@ ROUTES = (
     ),
     *actions.ROUTES,
     *deletions.ROUTES,
+    *replacements.ROUTES,
 )
 
 

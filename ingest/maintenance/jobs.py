@@ -26,6 +26,7 @@ from ingest.errors import VoltkeeperError
 from ingest.maintenance.backup import BackupError, daily
 from ingest.maintenance.deletion import delete, next_deletion
 from ingest.maintenance.prune import RetentionRun, prune
+from ingest.maintenance.replacement import next_replacement, replace_node
 from ingest.maintenance.retention import count_rows, plan
 from ingest.maintenance.table_sizes import measure
 
@@ -213,9 +214,12 @@ def request_job(connection: sqlite3.Connection, name: str, by: str) -> None:
 
 
 def run_due(config: Config, stop: Stop = None) -> list[str]:
-    """Do what is due: deletions first, then jobs. Returns their names. Raises LockedError, StoppedError."""
+    """Do what is due: deletions and replacements first, then jobs. Returns their names.
+
+    Raises LockedError, StoppedError.
+    """
     with maintenance_lock(config.database), closing(connect(config.database)) as connection:
-        done = _run_deletions(config, connection, stop)
+        done = _run_deletions(config, connection, stop) + _run_replacements(config, connection, stop)
         now = time.time()
         rows, settled = read_jobs(connection), clock_is_settled(connection, now)
         for job in JOBS.values():
@@ -239,6 +243,19 @@ def _run_deletions(config: Config, connection: sqlite3.Connection, stop: Stop) -
         except sqlite3.Error as error:
             log.error("deleting %s failed: %s", deletion["subject"], error)
         done.append(f"deletion {deletion['id']}")
+    return done
+
+
+def _run_replacements(config: Config, connection: sqlite3.Connection, stop: Stop) -> list[str]:
+    done: list[str] = []
+    while (replacement := next_replacement(connection)) and f"replacement {replacement['id']}" not in done:
+        log.info("replacing %s for %s", replacement["subject"], replacement["requested_by"])
+        try:
+            rows = replace_node(config.database, replacement, stop)
+            log.info("replaced %s: %d rows", replacement["subject"], rows)
+        except sqlite3.Error as error:
+            log.error("replacing %s failed: %s", replacement["subject"], error)
+        done.append(f"replacement {replacement['id']}")
     return done
 
 

@@ -34,10 +34,11 @@ from ingest.mysensors.radio_links import RadioLinks
 from ingest.mysensors.reading_marks import last_mark, request_rereading
 from ingest.mysensors.records import IdGiven, ReceivedBlock, SleepObserved, StoreItem, WantedValue
 from ingest.mysensors.repeats import RepeatDetector
+from ingest.mysensors.replacements import read_replacements
 from ingest.mysensors.routes import MessageRoute, MessageRoutes
 from ingest.mysensors.silence import GapRow, GatewayClock, save_gaps
 from ingest.mysensors.sleep import SLEEPER_WINDOWS, USUAL_WINDOW_MS
-from ingest.mysensors.state import MERGE_HOURS, ChannelState, NodeState
+from ingest.mysensors.state import MERGE_HOURS, ChannelState, NodeState, SensorState
 from ingest.mysensors.value_types import parse_value
 
 log = logging.getLogger(__name__)
@@ -120,6 +121,7 @@ class Store:
         self._restarts: dict[int, tuple[str, float]] = {}
         self._imports = imports_seen(connection)
         self._marks = last_mark(connection)
+        self._replacements = read_replacements(connection)
         self.imported_at = float("-inf")  # when an import last wrote into the file, monotonic seconds
         self.on_import: Callable[[sqlite3.Connection], object] = lambda connection: None
         self.clocks: defaultdict[int, GatewayClock] = defaultdict(GatewayClock)  # gateways.id -> its time
@@ -181,7 +183,8 @@ class Store:
             return False
         deleted = bool(read_deletions(connection, self._last_deletion))
         marked = last_mark(connection) != self._marks
-        return deleted or marked or imports_seen(connection) != self._imports
+        replaced = read_replacements(connection) != self._replacements
+        return deleted or marked or replaced or imports_seen(connection) != self._imports
 
     def _absorb_block(self, block: ReceivedBlock) -> None:
         at = format_utc(block.received_at)
@@ -415,6 +418,7 @@ class Store:
             self._forget_deleted(deletion)
             self._last_deletion = deletion.number
         self._merge_marked(connection)
+        self._take_replacements(connection)
         self._collect_interval_stats()
         connection.executemany(GIVE_ID, self._pending.given_ids)
         topics = {
@@ -436,6 +440,20 @@ class Store:
         )
         request_rereading(connection, self._pending.doubted)
         return topics
+
+    def _take_replacements(self, connection: sqlite3.Connection) -> None:
+        """Take over that the history of a node goes on under another one, or went back."""
+        ended = read_replacements(connection)
+        changed, self._replacements = ended - self._replacements, ended
+        for node in {node for one in changed for node in (one.old_node, one.new_node)}:
+            for key, sensor in SensorState.load(connection, "node = ?", node).items():
+                self.sensors.setdefault(key, sensor)
+            for key, filed in ChannelState.load(connection, "node = ?", node).items():
+                channel = self.channels.setdefault(key, filed)
+                if channel is not filed:
+                    channel.merge_marked(filed, channel in self.channels.dirty)
+        if changed:
+            self.on_import(connection)
 
     def _merge_marked(self, connection: sqlite3.Connection) -> None:
         """Take over what others found of readings: memory must not overwrite it."""

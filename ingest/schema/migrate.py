@@ -17,6 +17,7 @@ from ingest.schema import (
     labels,
     maintenance,
     mysensors,
+    node_replacements,
     ota,
     ota_commands,
     payloads,
@@ -65,6 +66,7 @@ for migration in (
     ota_commands.followed_commands,
     silence.node_gaps,
     radio_links.radio_links,
+    node_replacements.node_replacements,
 ):
     migrations()(migration)
 

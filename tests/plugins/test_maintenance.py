@@ -317,3 +317,35 @@ def test_the_page_works_when_a_table_was_emptied_after_it_was_measured(make_site
     )
     connection.close()
     assert "Storage" in site.page("/-/maintenance")
+
+
+def test_a_node_is_replaced_after_a_plan_and_taken_back(maintained):
+    plan = maintained.get("/-/replace?node=main/12&by=main/7").json()
+    assert plan["subject"].startswith("Greenhouse 12 (main/12) by ") and plan["refusal"] is None
+    assert {row["table"] for row in plan["rows"]} >= {"readings"} and plan["children"]
+    page = maintained.page("/-/replace?node=main/12&by=main/7")
+    assert "Move the history" in page and "why-maintain" in page
+    assert 'action="/-/replace"' in maintained.page("/nodes/main/12")
+    order = {"node": "main/12", "by": "main/7"}
+    key = bearer(KEEPER)
+    assert maintained.post("/-/replace", json=order, headers=key).status_code == 400
+    same = maintained.post("/-/replace", json={**order, "by": "main/12", "confirm": True}, headers=key)
+    assert same.status_code == 409 and "the same" in same.text
+    placed = maintained.post("/-/replace", json={**order, "confirm": True}, headers=key)
+    assert placed.status_code == 202 and placed.json()["replacement"] == 1
+    run_due(maintained.datasette.config)
+    assert maintained.rows("select state from node_replacements") == [("done",)]
+    assert maintained.rows("select count(*) from readings where channel / 65536 = 12") == [(0,)]
+    assert "Take back" in maintained.page("/-/maintenance")
+    assert "goes on" in maintained.page("/nodes/main/12")
+    back = maintained.post("/-/replace/1/revert", json={"confirm": True}, headers=key)
+    assert back.status_code == 202, back.text
+    run_due(maintained.datasette.config)
+    assert maintained.rows("select state from node_replacements") == [("reverted",)]
+    assert maintained.rows("select count(*) from readings where moved_from is not null") == [(0,)]
+    assert maintained.rows(
+        "select action, outcome from audit where action like '%repl%' and outcome = 'done'"
+    )
+    child = maintained.get("/-/replace?sensor=3073&by=main/12/9").json()
+    assert [(one["from"], one["to"], one["outcome"]) for one in child["children"]] == [(1, 9, "moves")]
+    assert maintained.get("/-/replace?sensor=3073&by=main/12/999").status_code == 400

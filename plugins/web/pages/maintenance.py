@@ -29,6 +29,9 @@ YEAR = 365
 QUERIES = {
     "runs": "select * from retention_runs order by id desc limit 10",
     "deletions": "select * from deletions order by id desc limit 10",
+    "replacements": """select r.*, state = 'done' and (o.last_seen_at is null or o.last_seen_at <= r.done_at
+        or r.old_child_id is not null) as is_revertible
+      from node_replacements r join nodes o on o.id = r.old_node order by r.id desc limit 10""",
     "readers": "select * from readers",
     "rejects": """select source, count(*) as rows, max(received_at) as last_at, reason
       from (select * from rejects order by id desc limit 1000)

@@ -48,6 +48,14 @@ NODE_QUERIES = {
     "messages": """select m.*, c.name as command_name from messages m join commands c on c.id = m.command
       where m.id in (select id from messages where node = :node order by id desc limit 50)
       order by m.id desc""",
+    "others": """select o.node_id, o.name, g.name as gateway from nodes o join gateways g on g.id = o.gateway
+      where o.id <> :node and o.node_id > 0 order by o.gateway, o.node_id""",
+    "replacements": """select r.state, r.old_node = :node as is_old, r.done_at, o.name, o.node_id,
+        g.name as gateway from node_replacements r
+      join nodes o on o.id = iif(r.old_node = :node, r.new_node, r.old_node)
+      join gateways g on g.id = o.gateway
+      where r.old_child_id is null and r.state in ('queued', 'running', 'reverting', 'done')
+      and (r.old_node = :node or r.new_node = :node) order by r.id desc limit 5""",
     "orders": """select * from (select * from outbox order by id desc limit 1000) where node = :node
       order by id desc limit 10""",
 }
