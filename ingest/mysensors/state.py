@@ -232,7 +232,7 @@ class ChannelState(RowState, table="channels"):
         usual = UsualRange(self.usual, self.spread, self.readings)
         self.rule = ReadingRule(self.type, self.type_name, usual, self.value)
         self.is_assessed = self.rule.is_needed
-        self.kind = value_kind(self.type)
+        self.kind = value_kind(self.type).value
         self.hours: dict[str, HourSums] = {}  # by the start of the hour, since the last commit
 
     def merge_imported(self, filed: Self, pending: bool) -> None:

@@ -256,12 +256,13 @@ class Store:
     ) -> None:
         """Daily figures, last seen, usual interval and bursts: once for each header and node of a block."""
         heard = self.clocks[block.gateway].heard(block.monotonic, block.epoch)
+        locked = self._links.locked
         seen: dict[NodeState, int] = {}  # -> number of messages that count for a burst
         for header, number in counts.items():
             route = routes[header]
             if route.node is None:
                 continue
-            if route.node.id in self._links.locked and not route.speaks_of_links:
+            if locked and route.node.id in locked and not route.speaks_of_links:
                 self._links.heard(route.node.id, at)
             seen[route.node] = seen.get(route.node, 0) + number * route.is_traffic
             if header.command == Command.stream and header.type == Stream.ST_FIRMWARE_REQUEST:
@@ -289,7 +290,7 @@ class Store:
     def _add_reading(self, channel: ChannelState, at: str, hour: str, payload: str, position: int) -> None:
         """A `set` message as a row of `readings`, and as the last value of its channel."""
         try:
-            number = self._numbers[channel.kind.value][payload]
+            number = self._numbers[channel.kind][payload]
         except KeyError:
             number = self._parse(channel, payload)
         wrong = self._assess(channel, at, number, payload, position) if channel.is_assessed else None
@@ -315,7 +316,7 @@ class Store:
         return wrong
 
     def _parse(self, channel: ChannelState, payload: str) -> float | None:
-        known = self._numbers.setdefault(channel.kind.value, {})
+        known = self._numbers.setdefault(channel.kind, {})
         if len(known) >= MAX_NUMBERS:
             known.clear()
         number = known[payload] = parse_value(channel.type, payload)

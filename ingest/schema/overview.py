@@ -46,7 +46,8 @@ union all
         (select 1 from readers r where r.source = o.gateway and r.verdict in ('Critical', 'Stale')))
       or (state in ('Critical', 'Warning') and battery_level < {LOW} and battery_refused_at is null))
 union all
-  select 5, '{EVENT_SEVERITY["NODE_LOCKED"]}', n.name, 'locked: ' || e.detail, e.started_at,
+  select 5, '{EVENT_SEVERITY["NODE_LOCKED"]}', {named_node("n")},
+    'locked: ' || e.detail, e.started_at,
     '/nodes/' || g.name || '/' || n.node_id
   from events e join nodes n on n.id = e.node join gateways g on g.id = n.gateway
   where e.event = 'NODE_LOCKED' and e.ended_at is null and g.configured
