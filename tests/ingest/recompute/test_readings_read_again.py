@@ -283,3 +283,36 @@ def test_the_hour_of_a_pruned_neighbour_is_marked_not_recomputed(site):
     )
     assert [tuple(after)] == before
     assert wrong == "a reading of it does not count, and others are pruned"
+
+
+@pytest.mark.parametrize(
+    ("type", "name", "text", "looked_like"),
+    [(40, "V_RGB", "611e39", 6.11e41), (42, "V_ID", "0012", 12), (24, "V_VAR1", "00012345", 12345)],
+)
+def test_what_only_looked_like_a_number_is_none_in_readings_and_hours(site, type, name, text, looked_like):
+    replay(
+        site.path,
+        "main",
+        "tcp main:5003",
+        [(START + n, f"9;0;1;0;{type};{text}".encode()) for n in (0, 9)],
+        "UTC",
+    )
+    channel = 256 * 256 * 9 + type
+    site.connection.executescript(
+        f"update readings set value = {looked_like} where channel = {channel};"
+        f"update readings_hourly set numbers = 2, min = {looked_like}, max = min where channel = {channel};"
+        f"insert into readings_hourly (channel, hour_at, count, min, avg, max, numbers) select channel, "
+        f"'2026-01-01T00:00:00.000Z', 2, min, avg, max, 2 from readings_hourly where channel = {channel};"
+        f"insert or replace into channel_recomputations (channel) values ({channel});"
+    )
+    site.recompute()
+    assert (
+        site.rows("select value, text, wrong from readings where channel = ?", channel)
+        == [(None, text, None)] * 2
+    )
+    pruned, whole = site.rows(
+        "select count, numbers, min, wrong from readings_hourly where channel = ? order by hour_at", channel
+    )
+    assert whole == (2, 0, None, None)
+    assert pruned[3] == (None if name == "V_VAR1" else f"{name} is no number; its readings are pruned")
+    assert site.rows("select value, text from channels where id = ?", channel) == [(None, text)]
