@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ingest.battery_voltage import CURVES, EXAMPLE, BatteryRuleError, parse_battery_rule
 from ingest.errors import VoltkeeperError
 from ingest.nearest import nearest
 
@@ -66,6 +67,14 @@ def parse_silence(text: str) -> str:
     return str(seconds)
 
 
+def parse_battery(text: str) -> str:
+    """How a battery level follows from a voltage."""
+    try:
+        return str(parse_battery_rule(text))
+    except BatteryRuleError as error:
+        raise SettingError(str(error)) from None
+
+
 def parse_choice(*choices: str) -> Callable[[str], str]:
     """Return a parser that takes one of these words."""
 
@@ -100,6 +109,13 @@ SETTINGS = {
         "sleeps",
         title="Sleep",
         choices=SLEEP,
+    ),
+    "battery": SettingKind(
+        ("nodes",),
+        parse_battery,
+        f"the channel that reports the voltage of its battery, as {EXAMPLE}; curves: {', '.join(CURVES)}",
+        EXAMPLE,
+        title="Battery from a voltage",
     ),
 }
 TABLES = tuple(sorted({table for kind in SETTINGS.values() for table in kind.tables}))

@@ -40,6 +40,7 @@ from ingest.mysensors.silence import GapRow, GatewayClock, save_gaps
 from ingest.mysensors.sleep import SLEEPER_WINDOWS, USUAL_WINDOW_MS
 from ingest.mysensors.state import MERGE_HOURS, ChannelState, NodeState, SensorState
 from ingest.mysensors.value_types import parse_value
+from ingest.mysensors.voltage_levels import REMOVED, VoltageLevels
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +125,8 @@ class Store:
         self._replacements = read_replacements(connection)
         self.imported_at = float("-inf")  # when an import last wrote into the file, monotonic seconds
         self.on_import: Callable[[sqlite3.Connection], object] = lambda connection: None
+        self._voltages = VoltageLevels()
+        self._voltages.read(connection)
         self.clocks: defaultdict[int, GatewayClock] = defaultdict(GatewayClock)  # gateways.id -> its time
         self._day = ""
         self._clear_pending()
@@ -181,10 +184,26 @@ class Store:
         """Return True where users deleted something or an import wrote: the next commit begins with it."""
         if not changed:
             return False
+        levels = not self._voltages.is_current(connection) and self._change_voltage_rules(connection)
         deleted = bool(read_deletions(connection, self._last_deletion))
         marked = last_mark(connection) != self._marks
         replaced = read_replacements(connection) != self._replacements
-        return deleted or marked or replaced or imports_seen(connection) != self._imports
+        return deleted or marked or replaced or levels or imports_seen(connection) != self._imports
+
+    def _change_voltage_rules(self, connection: sqlite3.Connection) -> bool:
+        """A new rule applies to the voltage that is known; without its rule a level is an old one.
+
+        True where there is something to write.
+        """
+        new, gone = self._voltages.read(connection)
+        for channel in (self.channels[key] for key in new if key in self.channels):
+            level_at = self._routes.node(*divmod(channel.node, 256)).battery_level_at or ""
+            if channel.text is not None and (channel.last_at or "") >= level_at:
+                self._apply_voltage(channel, channel.text, channel.last_at or "", 0)
+        for node in (self.nodes[key] for key in gone if key in self.nodes):
+            node.battery_refused, node.battery_refused_at = REMOVED, format_utc(time.time())
+            self.nodes.dirty.add(node)
+        return bool(new or gone)
 
     def _absorb_block(self, block: ReceivedBlock) -> None:
         at = format_utc(block.received_at)
@@ -302,6 +321,18 @@ class Store:
         self.channels.dirty.add(channel)
         if self._presentations.changes:
             self._hear_child(channel, at, position)
+        if channel.id in self._voltages.rules:
+            self._apply_voltage(channel, payload, at, position)
+
+    def _apply_voltage(self, channel: ChannelState, payload: str, at: str, position: int) -> None:
+        node = self._routes.node(*divmod(channel.node, 256))
+        level = self._voltages.apply(node, channel.id, payload, at)
+        self.nodes.dirty.add(node)
+        if level is not None:
+            self._add_battery_level(at, node.id, level, position)
+
+    def _add_battery_level(self, at: str, node: int, level: float | None, position: int) -> None:
+        self._pending.battery_levels += (at, node, level)
 
     def _assess(
         self, channel: ChannelState, at: str, number: float | None, payload: str, position: int
@@ -329,12 +360,15 @@ class Store:
         node, handler = route.node, route.handler
         assert node is not None
         assert handler is not None
+        is_level = header.command == Command.internal and header.type == Internal.I_BATTERY_LEVEL
+        if is_level and node.id in self._voltages.nodes:
+            return  # the rule that a user set is what counts
         reason = self._watch_presentation(route, at, monotonic, header, payload)
         reason = handler(payload, at) or reason
         if reason is not None:
             self._pending.oddities.append(Oddity(at, position, node.id, None, reason))
-        elif header.command == Command.internal and header.type == Internal.I_BATTERY_LEVEL:
-            self._pending.battery_levels += (at, node.id, node.battery_level)
+        elif is_level:
+            self._add_battery_level(at, node.id, node.battery_level, position)
 
     def _watch_presentation(
         self, route: MessageRoute, at: str, monotonic: float, header: Header, payload: str

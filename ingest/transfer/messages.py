@@ -11,10 +11,8 @@ from contextlib import closing
 from sqlite_utils import Database
 
 from ingest.mysensors.interval_stats import MERGE_DAYS
-from ingest.mysensors.protocol import Header
 from ingest.mysensors.reading_marks import request_rereading
 from ingest.mysensors.records import ReceivedBlock
-from ingest.mysensors.routes import MessageRoute
 from ingest.mysensors.silence import first_day, save_gaps
 from ingest.mysensors.state import MERGE_HOURS, ChannelState, RowState
 from ingest.mysensors.store import (
@@ -51,6 +49,7 @@ class Messages(ImportSink):
     def prepare(self, connection: sqlite3.Connection) -> None:
         """Look up what Voltkeeper heard itself."""
         self._recorded = LazyRanges(lambda: heard_ranges(connection, self._gateway))
+        self._history.read_voltage_rules(connection)
 
     def absorb(self, record: Record, is_new: bool) -> str | None:
         """Take a message; the reason why it is skipped, or None."""
@@ -87,6 +86,10 @@ class History(Store):
             migrations.apply(Database(memory))
             super().__init__(memory, timezone)
         self.unmerged: dict[RowState, None] = {}  # nodes and sensors to be merged at the end of the file
+
+    def read_voltage_rules(self, connection: sqlite3.Connection) -> None:
+        """Read which channels report a battery, from the file that the rows go into."""
+        self._voltages.read(connection)
 
     def save(self, connection: sqlite3.Connection, checkpoint: Checkpoint) -> set[str]:
         """Write what is pending, with ids of the checkpoint; returns the topics that changed."""
@@ -163,10 +166,6 @@ class History(Store):
         self._reading_positions.append(position)
         super()._add_reading(channel, at, hour, payload, position)
 
-    def _apply_message(
-        self, route: MessageRoute, at: str, monotonic: float, header: Header, payload: str, position: int
-    ) -> None:
-        levels = len(self._pending.battery_levels)
-        super()._apply_message(route, at, monotonic, header, payload, position)
-        if len(self._pending.battery_levels) > levels:
-            self._level_positions.append(position)
+    def _add_battery_level(self, at: str, node: int, level: float | None, position: int) -> None:
+        self._level_positions.append(position)
+        super()._add_battery_level(at, node, level, position)

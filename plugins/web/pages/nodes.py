@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datasette import Request, Response
 from markupsafe import Markup
 
+from ingest.battery_voltage import CURVES, EXAMPLE
 from ingest.db.time import parse_utc
 from plugins.web.forms import whole_number
 from plugins.web.pages.controls import ORDER_SYMBOLS, controlled_sensors
@@ -165,6 +166,8 @@ async def node(datasette: Site, request: Request) -> Response:
         "sensor_labels": show_sensor_labels(found["sensor_settings"] or []),
         "controlled": controlled_sensors(controls),
         "symbols": ORDER_SYMBOLS,
+        "battery_example": EXAMPLE,
+        "battery_curves": CURVES,
     }
     return await page(datasette, request, "pages/nodes/{gateway}/{node_id}.html", context)
 

@@ -98,6 +98,21 @@ def test_csv_of_messages(site, tmp_path):
     assert site.take(path)["message"].stored == 0
 
 
+def test_a_voltage_in_a_file_is_a_battery_level_where_a_rule_says_so(site, network, tmp_path):
+    site.take(network)
+    with closing(connect(site.database)) as connection:
+        rule = "{channel: 201/38, empty: 2, full: 3, curve: linear}"
+        connection.execute(
+            "insert into settings (subject, key, value) values ('nodes/5', 'battery', ?)", (rule,)
+        )
+    path = tmp_path / "values.csv"
+    path.write_text("received_at,node_id,child_id,type,value\n2026-06-01T12:00:00Z,5,201,V_VOLTAGE,2.5\n")
+    assert site.take(path)["value"].stored == 1
+    assert site.rows("select received_at, node, level from battery_levels") == [
+        ("2026-06-01T12:00:00.000Z", 5, 50.0)
+    ]
+
+
 def test_csv_of_values(site, tmp_path):
     path = tmp_path / "values.csv"
     path.write_text("received_at,node_id,child_id,type,value\n2026-06-01T12:00:00Z,5,1,V_HUM,61\n")
