@@ -80,6 +80,7 @@ class Controller:
             self._find_awake,
             self._clock.time_of_day,
             services.timing.echo_s,
+            services.writer.flush,
         )
 
     def connected(self, write: Callable[[bytes], object]) -> None:

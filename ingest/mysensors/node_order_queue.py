@@ -74,7 +74,8 @@ class NodeOrderQueue:
     `report` takes what has to be written to rows; `on_presentation_request(node_id)` is called for orders
     that make a node present itself, `on_value(order)` whenever an order counts as newer than the reports of
     its channel, `on_awake(node_id)` when an answer came outside a window. `echo_s` is how long an echo of an
-    awake node may take; `local_time(unix seconds)` is a time of the day as text.
+    awake node may take; `local_time(unix seconds)` is a time of the day as text; `commit()` has what was
+    reported on disk soon.
     """
 
     transmitter: Transmitter
@@ -85,6 +86,7 @@ class NodeOrderQueue:
     on_awake: Callable[[int], object]
     local_time: Callable[[float], str]
     echo_s: float = 5.0
+    commit: Callable[[], object] = lambda: None
     _nodes: dict[int, NodeQueue] = field(default_factory=dict, init=False)  # by node id
     _sent: dict[int, NodeOrder] = field(default_factory=dict, init=False)  # by id, those without their echo
     _replaced: dict[int, NodeOrder] = field(default_factory=dict, init=False)  # sent, their echo may come
@@ -291,6 +293,8 @@ class NodeOrderQueue:
         done_at = None if order.header.echo else order.sent_at  # nothing comes back for it, so it is done
         self.report(NodeOrderChange(order.id, "sent", order.sent_at, done_at, line=order.line.rstrip("\n")))
         self.on_value(order)
+        if not order.is_repeatable:
+            self.commit()  # a crash must not have it sent again
 
     def _probe(self, order: NodeOrder, queue: NodeQueue, now: float) -> None:
         """Ask for a heartbeat instead of sending what must not arrive twice: is the node awake?"""

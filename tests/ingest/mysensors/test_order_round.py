@@ -5,7 +5,7 @@ import time
 from tests.helpers.order_round import judge, make_nodes, place_orders, wait_until_done
 from tests.ingest.mysensors.air_gateway import AirGateway
 
-NODES, ORDERS, SLEEP_S = 6, 60, 0.4
+NODES, ORDERS, SLEEP_S = 6, 48, 0.3
 
 
 def test_each_order_is_delivered_or_has_a_reason_and_none_takes_effect_twice(site):
