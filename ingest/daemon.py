@@ -15,6 +15,7 @@ from pathlib import Path
 from ingest.config.model import Config, GatewaySettings
 from ingest.db.connection import BUSY_TIMEOUT_S, checkpoint_wal, connect
 from ingest.db.locks import LockedError, lock_byte
+from ingest.db.wake import WakePipe
 from ingest.mysensors.commands import NodeOrder
 from ingest.mysensors.controller import GatewayServices
 from ingest.mysensors.events import EventSink
@@ -159,6 +160,7 @@ class Daemon:
             for number, settings in gateways.items()
         }
         self._ota.restore(self._stored_ota)
+        self._wake = WakePipe(config.database)
         self._recomputer = Recomputer(config.database, config.timezone, config.ups)
 
     def _add_sinks(
@@ -190,6 +192,8 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self.stop_requested.set)
         self._writer.start()
+        if self._wake.descriptor is not None:
+            self._loop.add_reader(self._wake.descriptor, self._woken)
         self._upses.start(self._writer)
         self._recomputer.start()
         self._tasks = [asyncio.create_task(run_gateway(gateway)) for gateway in self._gateways.values()]
@@ -197,6 +201,9 @@ class Daemon:
 
     async def stop(self) -> None:
         """End the readers first, then write what they have handed in."""
+        if self._wake.descriptor is not None:
+            self._loop.remove_reader(self._wake.descriptor)
+            self._wake.close()
         for gateway in self._gateways.values():
             gateway.stop()
         for task in self._tasks:
@@ -208,6 +215,10 @@ class Daemon:
         for health in self._healths:
             health.set_state("stopped", "ingest was stopped")
         await asyncio.to_thread(self._writer.stop)
+
+    def _woken(self) -> None:
+        self._wake.drain()
+        self._writer.poll_now()
 
     # Called in the writer's thread.
 

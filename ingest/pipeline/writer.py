@@ -89,6 +89,7 @@ class Writer(threading.Thread):
         self._stopping = False
         self._due: float | None = None  # when the next commit is due, on the monotonic clock
         self._next_poll = 0.0
+        self._poll_asked = False
 
     def add(self, sink: Sink[Item]) -> None:
         """Register a sink; before `start()`."""
@@ -109,6 +110,11 @@ class Writer(threading.Thread):
         `done()` is called in the writer's thread when all that was handed in is on disk.
         """
         self._flushes.append(done)
+        self._wake.set()
+
+    def poll_now(self) -> None:
+        """Look at what other programs wrote without waiting for the next look, from any thread."""
+        self._poll_asked = True
         self._wake.set()
 
     async def is_responsive(self, seconds: float) -> bool:
@@ -138,7 +144,8 @@ class Writer(threading.Thread):
         self.last_heartbeat = now = time.monotonic()
         stopping = self._stopping  # read before the queue: nothing handed in before stop() stays behind
         pending = False
-        if now >= self._next_poll or stopping:
+        asked, self._poll_asked = self._poll_asked, False
+        if asked or now >= self._next_poll or stopping:
             pending = self._poll()
             self._next_poll = now + self._timing.poll_s
         if pending or self._queue:

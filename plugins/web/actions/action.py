@@ -12,6 +12,7 @@ from typing import Generic, NamedTuple, TypeVar, cast
 from datasette import Request, Response
 
 from ingest.db.changes import raise_topics
+from ingest.db.wake import wake_ingest
 from plugins.web.auth.permissions import require
 from plugins.web.endpoint import Json
 from plugins.web.forms import MAX_BODY, Fields, RefusedError, read_form
@@ -104,7 +105,9 @@ class Action(Generic[Prepared]):
             audit(connection, form.actor, self.name, done.subject, fields.summary(), "done")
             return done
 
-        return await transact(site, write)
+        done = await transact(site, write)
+        wake_ingest(site.config.database)
+        return done
 
     async def _audit_refusal(self, site: Site, actor: str, fields: Fields, refused: RefusedError) -> None:
         outcome = "refused: " + "; ".join(refused.errors)
