@@ -345,7 +345,7 @@ class ReplacementJob:
         ]
 
     def _move_node(self) -> dict[str, object]:
-        """Return what was written into the row of the new node."""
+        """Retire the old node; return what was written into the row of the new one."""
         row = next(
             iter(
                 dict_rows(
@@ -364,6 +364,10 @@ class ReplacementJob:
             moved["battery_changed_at"] = row["battery_changed_at"]
         for column, value in moved.items():
             self._connection.execute(f"update nodes set {column} = ? where id = ?", (value, self._new))
+        self._connection.execute(
+            "update nodes set retired_at = ? where id = ? and retired_at is null",
+            (format_utc(time.time()), self._old),
+        )
         return moved
 
     def _return_state(self, kept: dict[str, object]) -> None:
@@ -381,6 +385,8 @@ class ReplacementJob:
             connection.execute(
                 "update or ignore settings set subject = ? where subject = ? and key = ?", (old, new, key)
             )
+        if not is_child(self._row):
+            connection.execute("update nodes set retired_at = null where id = ?", (self._old,))
         for column, value in (node if isinstance(node, dict) else {}).items():
             empty = "''" if column == "location" else "null"
             connection.execute(

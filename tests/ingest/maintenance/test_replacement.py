@@ -33,7 +33,7 @@ FIGURES = {
     "battery_changes": "select id, node, changed_at, moved_from from battery_changes",
     "channels": "select id, readings, first_at, last_at, value from channels order by id",
     "settings": "select subject, key, value from settings",
-    "nodes": "select id, name, label, location, battery_changed_at from nodes",
+    "nodes": "select id, name, label, location, battery_changed_at, retired_at from nodes",
     "messages": "select count(*), max(id), sum(node) from messages",
 }
 
@@ -127,6 +127,7 @@ def test_a_history_goes_on_under_another_node_and_comes_back(furnished, ask):
     assert ask("select location, label, battery_changed_at from nodes where id = ?", NEW) == [
         ("shed", "Tomatoes", "2026-01-01T00:00:00.000Z")
     ]
+    assert ask("select id from nodes where retired_at is not null") == [(OLD,)]
     assert figures(ask)["messages"] == before["messages"], "messages stay as they were sent"
     revert(house, number)
     assert figures(ask) == before
