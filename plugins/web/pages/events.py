@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from datasette import Request, Response
 
 from ingest.db.time import format_utc
+from plugins.web.pages.settings import labels_of
 from plugins.web.query import Row, select
 from plugins.web.render.address import address_of
 from plugins.web.responses import needed, page
@@ -58,6 +59,7 @@ async def events(datasette: Site, request: Request) -> Response:
         "slow": outages is None,
         "began": began.whole if tab == "all" else began.ups,
         "upses": upses,
+        "ups_labels": labels_of(upses),
         "days": SUMMARY_DAYS,
         "most": MOST,
         "address": address_of("/events", {"tab": "all", **chosen} if tab == "all" else chosen),

@@ -7,6 +7,7 @@ from datasette import Request, Response
 
 from ingest.db.time import format_utc, parse_utc
 from plugins.web.canned import queries_of
+from plugins.web.pages.settings import UPS_LABELS, labels_of
 from plugins.web.query import DATABASE, select_many
 from plugins.web.responses import PageError, needed, page
 from plugins.web.site import Site
@@ -19,7 +20,7 @@ from reporting.report_period import PERIODS, Period, parse_period
 async def report(datasette: Site, request: Request) -> Response:
     """GET /reports with `period` and `of`, or `since` and `until`."""
     now = time.time()
-    found = await select_many(datasette, {"began": RECORDING_START, "counts": COUNTS})
+    found = await select_many(datasette, {"began": RECORDING_START, "counts": COUNTS, "labels": UPS_LABELS})
     began = RecordingStart.parse(needed(found["began"])[0]).whole
     counts = Counts(**needed(found["counts"])[0])
     began_s = parse_utc(began) if began else None
@@ -42,6 +43,7 @@ async def report(datasette: Site, request: Request) -> Response:
         "neighbours": _shown_neighbours(period, began_s, now),
         "timezone": datasette.timezone,
         "figures": figures,
+        "ups_labels": labels_of(found["labels"]),
         **(figures.rows if figures else {}),
     }
     return await page(datasette, request, "pages/reports.html", context)

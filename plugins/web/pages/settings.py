@@ -1,6 +1,6 @@
 """The settings of a node, its sensors or a UPS, as their page shows them with a form each."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ingest.mysensors.sleep import SLEEPER_WINDOWS
@@ -16,7 +16,13 @@ UPS_SETTINGS = """select x.*, u.config_label, u.reported_label from ups u
   left join settings x on x.subject = 'ups/' || u.id where u.id = :ups"""
 
 
+UPS_LABELS = "select name, label from ups where label <> name"
 FORMS_ELSEWHERE = ("silent_after_s", "battery")  # on the page of a node, beside what they are about
+
+
+def labels_of(rows: Sequence[Row] | None) -> dict[str, str]:
+    """Name -> label of rows of UPS_LABELS."""
+    return {row["name"]: row["label"] for row in rows or []}
 
 
 class ShownSetting(NamedTuple):
