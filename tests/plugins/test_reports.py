@@ -82,6 +82,11 @@ def both(make_site):
     return site
 
 
+def shown_name(ups):
+    """A UPS as pages have it: its label, and its name where that is another one."""
+    return f"{ups.partition('@')[0].capitalize()} {ups}"
+
+
 NOW = "/reports?period=year&of=" + str(datetime.now(UTC).year)
 
 
@@ -96,13 +101,13 @@ def test_energy_equals_that_of_the_samples_without_filling_gaps(power):
     for name in UPSES:
         inside = [sample for sample in house.samples[name] if start <= sample[0] <= end]
         kwh, _, _ = integral(inside, 60)
-        assert float(shown[name][1].split()[0]) == pytest.approx(kwh, rel=1e-3)
-        assert float(shown[name][2].split()[0]) == pytest.approx(kwh * 0.25, abs=0.01) and shown[name][
-            2
-        ].endswith("EUR")
-        assert shown[name][4] == "no data 2 h"
+        assert float(shown[shown_name(name)][1].split()[0]) == pytest.approx(kwh, rel=1e-3)
+        assert float(shown[shown_name(name)][2].split()[0]) == pytest.approx(kwh * 0.25, abs=0.01) and shown[
+            shown_name(name)
+        ][2].endswith("EUR")
+        assert shown[shown_name(name)][4] == "no data 2 h"
     assert float(shown["House"][1].split()[0]) == pytest.approx(
-        sum(float(shown[name][1].split()[0]) for name in UPSES), abs=0.002
+        sum(float(shown[shown_name(name)][1].split()[0]) for name in UPSES), abs=0.002
     )
     assert shown["House"][4] == "no data 6 h summed over the UPSes"
     seen = {row[0]: row for row in table(page, "availability")[1:]}
@@ -259,7 +264,7 @@ def test_outages_are_cut_at_the_ends_of_the_period(power):
     assert "1 outage, 1 min 40 s on battery" not in words
     assert "No outage." in page_text(site, "/reports?period=day&of=2026-11-15")
     seen = {row[0]: row for row in table(site.page("/reports?period=day&of=2026-11-17"), "availability")[1:]}
-    assert seen["desk@closet"][1:3] == [f"{floor(1e5 * (1 - 900 / DAY)) / 1e3:g} %", "15 min"]
+    assert seen["Desk desk@closet"][1:3] == [f"{floor(1e5 * (1 - 900 / DAY)) / 1e3:g} %", "15 min"]
 
 
 def test_a_share_of_the_time_is_never_rounded_up():
@@ -328,10 +333,10 @@ def test_batteries_to_replace_have_a_reason(both):
     )
     page = both.page(NOW)
     assert [row[0] for row in table(page, "batteries")[1:]] == [
-        "desk@closet UPS",
-        "garage UPS",
+        "Desk desk@closet UPS",
+        "Garage garage UPS",
         "rack@closet UPS",
-        "Greenhouse 12 node",
+        "Greenhouse 12 main/12 node",
     ]
     write(both, "update ups set configured = 0")
     assert len(rows(both, "batteries_to_replace")) == 1
