@@ -113,6 +113,16 @@ def test_a_voltage_in_a_file_is_a_battery_level_where_a_rule_says_so(site, netwo
     ]
 
 
+def test_an_import_does_not_take_a_retired_node_back(site, network, tmp_path):
+    site.take(network)
+    with closing(connect(site.database)) as connection:
+        connection.execute("update nodes set retired_at = '2026-05-01T00:00:00.000Z' where id = 5")
+    path = tmp_path / "values.csv"
+    path.write_text("received_at,node_id,child_id,type,value\n2026-04-01T12:00:00Z,5,1,V_HUM,61\n")
+    site.take(path)
+    assert site.one("select retired_at from nodes where id = 5") == "2026-05-01T00:00:00.000Z"
+
+
 def test_csv_of_values(site, tmp_path):
     path = tmp_path / "values.csv"
     path.write_text("received_at,node_id,child_id,type,value\n2026-06-01T12:00:00Z,5,1,V_HUM,61\n")
