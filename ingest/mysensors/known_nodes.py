@@ -14,8 +14,8 @@ from ingest.mysensors.sleep import SLEEPER_WINDOWS, NodeSleep
 # Libraries 2.0 and 2.1 announce their window by a heartbeat instead of I_PRE_SLEEP_NOTIFICATION.
 HEARTBEAT_WINDOWS = ("2.0", "2.1")
 
-SELECT_NODES = """select node_id, presented_at, smart_sleep_ms, windows, usual_interval_s, protocol_version
-from nodes where gateway = ?"""
+SELECT_NODES = """select node_id, presented_at, smart_sleep_ms, windows, usual_interval_s, protocol_version,
+last_seen_at from nodes where gateway = ?"""
 SELECT_GIVEN = "select node_id, token, given_at from given_ids where gateway = ? order by id"
 SELECT_VALUES = """select nodes.node_id, sensors.child_id, channels.type,
 case when channels.wanted_newer then channels.wanted else channels.text end as text from channels
@@ -128,4 +128,7 @@ def _read_sleep(row: Row) -> NodeSleep:
     """A sleeper that an import brought has no counted windows."""
     windows = row["windows"] if row["smart_sleep_ms"] is None else SLEEPER_WINDOWS
     is_explicit = not (row["protocol_version"] or "").startswith(HEARTBEAT_WINDOWS)
-    return NodeSleep(windows, is_explicit, usual_s=row["usual_interval_s"])
+    seen = None
+    if row["last_seen_at"] is not None:
+        seen = time.monotonic() - max(0.0, time.time() - parse_utc(row["last_seen_at"]))
+    return NodeSleep(windows, is_explicit, usual_s=row["usual_interval_s"], seen=seen)

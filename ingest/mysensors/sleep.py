@@ -37,6 +37,7 @@ class NodeSleep:
     explicit: bool = False
     setting: str = AUTO
     usual_s: float | None = None  # from one window to the next, as long as none were seen
+    seen: float | None = None  # the last message before a restart
     _last: float | None = field(default=None, init=False)
     _intervals: deque[float] = field(default_factory=lambda: deque(maxlen=INTERVALS), init=False)
 
@@ -76,8 +77,8 @@ class NodeSleep:
     @property
     def next_window(self) -> float | None:
         """When the next window is due; None where that is not known."""
-        interval = self.interval_s
-        return None if interval is None or self._last is None else self._last + interval
+        interval, last = self.interval_s, self.seen if self._last is None else self._last
+        return None if interval is None or last is None else last + interval
 
 
 @dataclass(eq=False)

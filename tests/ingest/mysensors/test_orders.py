@@ -348,6 +348,14 @@ def test_a_row_says_what_its_order_waits_for_and_when_that_is_due(bench):
     assert bench.reasons(2)[-1].startswith("waits: the node sleeps until about ")
 
 
+def test_after_a_restart_the_next_window_is_told_by_the_last_message(bench):
+    bench.nodes[12] = NodeSleep(3, True, usual_s=900.0, seen=-300.0)
+    bench.order(1, ON)
+    bench.run(6)
+    due = format_utc(WALL + 600)[11:16]
+    assert bench.reasons(1)[-1] == f"waits: the node sleeps until about {due}; it listens every 15 min"
+
+
 def test_an_order_that_expires_names_what_was_tried(bench):
     bench.sleeper()
     bench.order(1, ON, expires_at=format_utc(WALL + bench.now + 100))
