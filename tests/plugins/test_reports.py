@@ -111,7 +111,7 @@ def test_energy_equals_that_of_the_samples_without_filling_gaps(power):
     )
     assert shown["House"][4] == "no data 6 h summed over the UPSes"
     seen = {row[0]: row for row in table(page, "availability")[1:]}
-    assert seen["garage"][1:5] == ["100 %", "none", f"{100 - 7200 / 1728:.1f} %", "no data 2 h"]
+    assert seen["Garage garage"][1:5] == ["100 %", "none", f"{100 - 7200 / 1728:.1f} %", "no data 2 h"]
 
 
 @pytest.mark.parametrize(("day", "hours"), [("2026-10-25", 25), ("2026-03-29", 23)])
@@ -335,7 +335,7 @@ def test_batteries_to_replace_have_a_reason(both):
     assert [row[0] for row in table(page, "batteries")[1:]] == [
         "Desk desk@closet UPS",
         "Garage garage UPS",
-        "rack@closet UPS",
+        "Rack rack@closet UPS",
         "Greenhouse 12 main/12 node",
     ]
     write(both, "update ups set configured = 0")
