@@ -34,6 +34,7 @@ class MysBootloader(Updater):
         super().__init__(host, image, facts)
         self.flash = bytearray(image.ljust(FLASH, b"\xff"))
         self.config = list(facts)
+        self._sketch = len(image) // BLOCK, crc16(image[: len(image) // BLOCK * BLOCK])  # blocks, CRC
         self.page: dict[int, bytes] = {}  # the page buffer: offset of a word -> its two bytes
 
     @property
@@ -43,8 +44,8 @@ class MysBootloader(Updater):
 
     @property
     def is_whole(self) -> bool:
-        """True when the CRC of the EEPROM is that of the blocks in the flash."""
-        _, _, blocks, crc = self.config
+        """True when the flash holds a sketch, not a part of one; an erased EEPROM leaves it as it is."""
+        blocks, crc = self._sketch
         return blocks > 0 and crc16(self.flash[: blocks * BLOCK]) == crc
 
     def takes(self, message: Incoming) -> bool:
@@ -159,7 +160,7 @@ class MysBootloader(Updater):
 
     def _verify(self, crc: int) -> None:
         if crc16(self.flash[: self.config[2] * BLOCK]) == crc:
-            self.config[3] = crc
+            self.config[3], self._sketch = crc, (self.config[2], crc)
         else:
             self.crc_failures += 1
             self.config[2] = self.config[3] = 0

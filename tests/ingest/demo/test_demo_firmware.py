@@ -95,3 +95,25 @@ def test_factory_firmware():
     }
     assert set(found.values()) == {(10, 21, 0x0301), (10, 21, 0x0003), (10, 21, 0x0103)} and len(found) == 6
     assert len({factory_image(name) for name in ("Boiler room", "Greenhouse")}) == 2
+
+
+def test_an_erased_node_comes_back_under_a_new_id_and_runs_its_sketch():
+    """Erasing the EEPROM leaves the flash as it is; the node asks for an id, and finds its parent anew."""
+    network = DemoNetwork(NOW, nodes=[with_updater(LivingRoom, MysBootloader)])
+    node, seen, erased = network.node(LivingRoom.node_id), [], False
+    node.reboot(NOW)
+    now = NOW
+    while now < NOW + 60:
+        now += 0.05
+        for at, line in network.events(now):
+            sender, child, command, _, type, payload = line.decode().split(";", 5)
+            if (sender, command, type) == ("255", "3", "3"):
+                network.receive(f"255;{child};3;0;4;30".encode(), at)
+            elif (command, type) == ("4", "0"):
+                answer = payload[:16] if erased else "0100000000007ADA"
+                erased = True
+                network.receive(f"{sender};255;4;0;1;{answer}".encode(), at)
+            seen.append((sender, command, type))
+    presented = [type for sender, command, type in seen if sender == "30" and command == "3"]
+    assert "11" in presented and ("30", "1", "0") in seen, seen
+    assert node.parent == 0 and node.node_id == 30
