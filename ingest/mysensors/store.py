@@ -298,13 +298,13 @@ class Store:
             node.record_seen(block.monotonic, block.epoch, heard)
             self.nodes.dirty.add(node)
             if node.starts_burst(number, block.monotonic):
-                last = max(
-                    position
-                    for position, (header, _) in enumerate(block.messages, first)
-                    if header.node == node.node_id
-                )
-                reason = f"burst: more than {BURST} messages in {BURST_S} s"
-                self._pending.oddities.append(Oddity(at, last, node.id, None, reason))
+                self._mark_burst(node, block, at, first)
+
+    def _mark_burst(self, node: NodeState, block: ReceivedBlock, at: str, first: int) -> None:
+        positions = enumerate(block.messages, first)
+        last = max(position for position, (header, _) in positions if header.node == node.node_id)
+        reason = f"burst: more than {BURST} messages in {BURST_S} s"
+        self._pending.oddities.append(Oddity(at, last, node.id, None, reason))
 
     def _add_reading(self, channel: ChannelState, at: str, hour: str, payload: str, position: int) -> None:
         """A `set` message as a row of `readings`, and as the last value of its channel."""
