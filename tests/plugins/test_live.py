@@ -48,9 +48,9 @@ def test_changes_appear_and_user_input_stays(serve, chromium):
     page.run("window.mark = 1, window.old = document.querySelector('#location')")
     page.run("line.value = '12;1;1;0;2;1', line.focus(), line.setSelectionRange(2, 4), scrollTo(0, 300)")
     page.until("seen !== null")
-    house.write("update nodes set location = 'Bed' where id = ?", GREENHOUSE)
+    house.write("update nodes set location = 'Bed', label = 'Tomatoes' where id = ?", GREENHOUSE)
     quick(page)
-    page.until("document.querySelector('h1').textContent === 'Bed'")
+    page.until("document.querySelector('h1').textContent.startsWith('Tomatoes')")
     assert page.run(
         "location.pathname === '/nodes/main/12' && mark === 1 && old === document.querySelector('#location')"
     )

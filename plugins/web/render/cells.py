@@ -64,22 +64,34 @@ def link(row: sqlite3.Row, value: object, column: str, table: str | None) -> Mar
         return None
     if column in ("state", "severity", "verdict") and value in STATES:
         return state_pill(str(value))
-    columns = row.keys()  # a sqlite3.Row iterates its values
     if column in PAYLOADS:
-        square = swatch(
-            next((str(row[name]) for name in ("type_name", "type") if name in columns), ""), value
-        )
-        return square + str(value) if square else None
+        return _coloured(row, value)
     if table is not None and table not in VIEWS:
         return None
+    return _anchor(row, value, column)
+
+
+def _coloured(row: sqlite3.Row, value: object) -> Markup | None:
+    """A text with the square of its colour, where the V_ type beside it is that of a colour."""
+    columns = row.keys()  # a sqlite3.Row iterates its values
+    type_name = next((str(row[name]) for name in ("type_name", "type") if name in columns), "")
+    square = swatch(type_name, value)
+    return square + str(value) if square else None
+
+
+def _anchor(row: sqlite3.Row, value: object, column: str) -> Markup | None:
+    """A value that leads somewhere, as a link."""
+    columns = row.keys()  # a sqlite3.Row iterates its values
     href = str(row["href"] or "") if "href" in columns else ""
     if column in ("name", "subject") and href.startswith("/"):
-        return Markup('<a href="{}">{}</a>').format(href, value)
-    if column == "href" and str(value).startswith("/"):
-        return Markup('<a href="{0}">{0}</a>').format(value)
-    if column in TARGETS:
-        return Markup('<a href="{}">{}</a>').format(TARGETS[column].format(value), value)
-    return None
+        target = href
+    elif column == "href" and str(value).startswith("/"):
+        target = str(value)
+    elif column in TARGETS:
+        target = TARGETS[column].format(value)
+    else:
+        return None
+    return Markup('<a href="{}">{}</a>').format(target, value)
 
 
 async def choices(site: Site, name: str, query: str | None = None) -> list[tuple[object, str]] | None:

@@ -89,7 +89,7 @@ def test_what_the_other_tables_know_comes_along(site, tracker):
         "battery_changed_at from nodes where id = 1"
     )[0]
     assert row == (
-        "cellar",
+        "Room 1 1",
         "cellar",
         "Room 1",
         "$Rev: 801 $ 11:34",
