@@ -1,6 +1,7 @@
 """The controller of one gateway: what nodes ask is answered at once from memory, and orders are sent to them.
 
-It never waits for the disk, except for an id: that one is on disk before a node receives it.
+It never waits for the disk, except for an id, which is on disk before a node receives it, and for a value of
+a channel whose last report may not count.
 """
 
 import asyncio
@@ -28,10 +29,18 @@ from ingest.mysensors.protocol import (
     Internal,
     Message,
 )
-from ingest.mysensors.records import IdGiven, PresentationRequested, SleepObserved, WantedValue
+from ingest.mysensors.records import (
+    IdGiven,
+    PresentationRequested,
+    SleepObserved,
+    ValueAsked,
+    WantedValue,
+)
+from ingest.mysensors.replies import answer_request
 from ingest.mysensors.settings import GatewayOptions, GatewayTiming
 from ingest.mysensors.sleep import AUTO, USUAL_WINDOW_MS
 from ingest.mysensors.store import Store
+from ingest.mysensors.verdicts import always_counts
 from ingest.pipeline.source_health import Health
 from ingest.pipeline.writer import Writer
 
@@ -128,11 +137,22 @@ class Controller:
             self._send_orders()
 
     def _answer_request(self, header: Header) -> None:
-        """C_REQ: an order that is under way is newer than what the node reported meanwhile."""
+        """C_REQ: an order that is under way is newer than what the node reported meanwhile.
+
+        Where the last report may be none that counts, the store knows which one does.
+        """
         channel = Header(header.node, header.child, Command.set, 0, header.type)
         ordered = self._orders.open_value(channel) if self._orders else None
-        values = self.known.values if ordered is None else {channel: ordered}
-        self._answer(header, replies.answer_request(header, values))
+        value = self.known.values.get(channel) if ordered is None else ordered
+        if value is None:
+            return
+        if always_counts(channel.type, value):
+            self._answer(header, answer_request(header, {channel: value}))
+            return
+        send = self._sender(header)
+        item = ValueAsked(self.number, channel, lambda text: send(answer_request(header, {channel: text})))
+        self._services.writer.put(self._services.store, item)
+        self._services.writer.flush()
 
     def _handle_internal(self, header: Header, payload: str) -> None:
         answers, type = self.settings.answers, header.type
@@ -194,6 +214,16 @@ class Controller:
         if line is not None and header.node != BROADCAST:
             self.transmitter.send(line, header)
 
+    def _sender(self, header: Header) -> Callable[[str | None], object]:
+        """What the writer's thread calls with a line, sent on this connection, not on one that follows it."""
+        loop, write = asyncio.get_running_loop(), self.transmitter.write
+
+        def send(line: str | None) -> None:
+            if line is not None and self.transmitter.write == write:
+                self.transmitter.send(line, header)
+
+        return lambda line: loop.call_soon_threadsafe(send, line)
+
     def _give_id(self, header: Header) -> None:
         if not self.settings.controller:
             return
@@ -206,14 +236,9 @@ class Controller:
         level = logging.INFO if len(ids.ring) > before else logging.DEBUG  # a deaf node asks every 2 s
         log.log(level, "Gateway %s: gave id %d to a new node", name, node_id)
         self.ota.id_given(header.child, node_id)
-        loop, write = asyncio.get_running_loop(), self.transmitter.write
-
-        def send() -> None:
-            if self.transmitter.write == write:  # the same connection
-                self.transmitter.send(replies.answer_id(header, node_id), header)
-
+        send = self._sender(header)
         self._services.writer.put(self._services.store, IdGiven(self.number, node_id, header.child, now))
-        self._services.writer.flush(lambda: loop.call_soon_threadsafe(send))
+        self._services.writer.flush(lambda: send(replies.answer_id(header, node_id)))
 
     def _refuse_id(self, now: float) -> None:
         """Report that a node got no id, where none is left; it asks again."""

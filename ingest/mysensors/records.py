@@ -1,5 +1,6 @@
 """What a gateway's connection hands to the writer, for the Store."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ingest.mysensors.protocol import Header, Message, Reject
@@ -62,4 +63,16 @@ class SleepObserved:
     windows: int
 
 
-StoreItem = ReceivedBlock | IdGiven | PresentationRequested | WantedValue | SleepObserved
+@dataclass(slots=True)
+class ValueAsked:
+    """A C_REQ whose channel reported last what may not count.
+
+    `header` is that of a report; `reply` is called with the value that counts, where one is known.
+    """
+
+    gateway: int
+    header: Header
+    reply: Callable[[str], object]
+
+
+StoreItem = ReceivedBlock | IdGiven | PresentationRequested | WantedValue | SleepObserved | ValueAsked

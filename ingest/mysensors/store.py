@@ -32,7 +32,14 @@ from ingest.mysensors.protocol import (
 )
 from ingest.mysensors.radio_links import RadioLinks
 from ingest.mysensors.reading_marks import last_mark, request_rereading
-from ingest.mysensors.records import IdGiven, ReceivedBlock, SleepObserved, StoreItem, WantedValue
+from ingest.mysensors.records import (
+    IdGiven,
+    ReceivedBlock,
+    SleepObserved,
+    StoreItem,
+    ValueAsked,
+    WantedValue,
+)
 from ingest.mysensors.repeats import RepeatDetector
 from ingest.mysensors.replacements import read_replacements
 from ingest.mysensors.routes import MessageRoute, MessageRoutes
@@ -155,6 +162,8 @@ class Store:
             self._apply_wanted(item)
         elif isinstance(item, SleepObserved):
             self._apply_sleep(item)
+        elif isinstance(item, ValueAsked):
+            self._reply_value(item)
         else:
             self._presentations.expect(item.node, item.monotonic)
 
@@ -170,6 +179,14 @@ class Store:
         self.nodes.dirty.add(node)
         self.sensors.dirty.add(route.sensor)
         self.channels.dirty.add(route.channel)
+
+    def _reply_value(self, item: ValueAsked) -> None:
+        node, child, _, _, type = item.header
+        channel = self.channels.get(256 * (256 * (256 * item.gateway + node) + child) + type)
+        if channel is not None:
+            value = channel.wanted if channel.wanted_newer else channel.text
+            if value is not None:
+                item.reply(value)
 
     def _apply_sleep(self, item: SleepObserved) -> None:
         node = self.nodes.get(item.node)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ingest.mysensors.anomalies import ANYTHING, JUMPING, POSSIBLE, WARM_UP, WITHOUT_RANGE, UsualRange
 from ingest.mysensors.protocol import SetReq
 from ingest.mysensors.sensor_errors import ERROR_CODES, MEASURED, NO_READING, ErrorCode
+from ingest.mysensors.value_types import parse_value
 
 BY_HAND = "by hand"  # `readings.wrong` where a user said so
 NO_CODES: dict[float, ErrorCode] = {}
@@ -26,6 +27,15 @@ class Verdict(NamedTuple):
 
 
 COUNTS = Verdict()
+
+
+def always_counts(type: int, text: str) -> bool:
+    """Whether such a reading counts, whatever its channel has shown so far."""
+    if type not in MEASURED:
+        return True
+    number = parse_value(type, text)
+    low, high = POSSIBLE.get(type, ANYTHING)
+    return number is not None and low <= number <= high and number not in ERROR_CODES[type]
 
 
 class ReadingRule:

@@ -94,6 +94,26 @@ def test_a_value_that_does_not_fit_is_not_sent(site, tiny, value):
     assert ask(site, tiny, f"12;1;1;0;47;{value}", "12;1;2;0;47;") == []
 
 
+@pytest.mark.parametrize(
+    ("type", "good", "refused"),
+    [
+        (0, "21.5", ("-127.00",)),
+        (0, "21.5", ("85.0", "nan", "")),
+        (1, "40.2", ("998", "-999")),
+        (23, "60", ("-1", "timeout")),
+        (38, "3.1", ("65535",)),
+    ],
+)
+def test_a_reading_that_does_not_count_answers_no_request(site, tiny, type, good, refused):
+    """The last one that counts does, also where both came in the same read; 85 degrees may be a reading."""
+    bad = [f"12;1;1;0;{type};{value}" for value in refused]
+    lines = (*[f"12;1;1;0;{type};{good}"] * 3, *bad, f"12;1;2;0;{type};")
+    assert ask(site, tiny, *lines, settle=0.3) == [f"12;1;1;0;{type};{good}"]
+    only_bad = (f"12;2;1;0;{type};nan", f"12;2;2;0;{type};", "12;3;1;0;0;85", "12;3;2;0;0;")
+    tiny.received.clear()
+    assert ask(site, tiny, *only_bad, settle=0.3) == ["12;3;1;0;0;85"]
+
+
 def test_a_request_is_answered_from_before_a_restart(site, tiny):
     ask(site, tiny, "12;1;1;0;0;18.25", settle=0)
     tiny.received.clear()
