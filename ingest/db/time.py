@@ -5,6 +5,7 @@ Days of 23 and 25 hours come out right.
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 QUARTER_S = 900  # every offset in use is a multiple of it, so a quarter of an hour has one offset
@@ -16,7 +17,12 @@ def format_utc(seconds: float) -> str:
     Milliseconds are cut, not rounded, so that a time is never in the future.
     """
     whole, milliseconds = divmod(round(seconds * 1e6) // 1000, 1000)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{milliseconds:03d}Z"
+    return f"{_format_second(whole)}.{milliseconds:03d}Z"
+
+
+@lru_cache(maxsize=64)  # many messages come in one second
+def _format_second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def parse_utc(text: str) -> float:

@@ -55,21 +55,28 @@ class UsualRange:
 
     def assess(self, number: float) -> bool:
         """Take a reading; return True when it is far outside the usual range: then it does not widen that."""
-        if self.value is None:
-            self.value, self.count = number, 1
+        if self.takes(number):
             return False
-        deviation = abs(number - self.value)
-        if self.count >= WARM_UP and deviation > OUTLIER_DEVIATIONS * self.spread + abs(self.value) / 2 + 1:
-            self._outliers += 1
-            if self._outliers >= OUTLIERS_TO_RELEARN:
-                self.value, self.spread, self.count, self._outliers = number, 0.0, 1, 0
+        self._outliers += 1
+        if self._outliers >= OUTLIERS_TO_RELEARN:
+            self.value, self.spread, self.count, self._outliers = number, 0.0, 1, 0
+        return True
+
+    def takes(self, number: float) -> bool:
+        """Take a reading, unless it is far outside the usual range: then nothing changes."""
+        value, spread, count = self.value, self.spread, self.count
+        if value is None:
+            self.value, self.count = number, 1
             return True
+        deviation = abs(number - value)
+        if count >= WARM_UP and deviation > OUTLIER_DEVIATIONS * spread + abs(value) / 2 + 1:
+            return False
         self._outliers = 0
-        self.count += 1
-        weight = 1 / min(self.count, MEMORY)
-        self.value += weight * (number - self.value)
-        self.spread += weight * (deviation - self.spread)
-        return False
+        self.count = count = count + 1
+        weight = 1 / (count if count < MEMORY else MEMORY)
+        self.value = value + weight * (number - value)
+        self.spread = spread + weight * (deviation - spread)
+        return True
 
 
 def is_traffic(header: Header) -> bool:

@@ -8,7 +8,7 @@ from ingest.db.bulk_insert import Value
 from ingest.mysensors.anomalies import is_traffic
 from ingest.mysensors.handlers import MessageHandler, message_handler
 from ingest.mysensors.interval_stats import IntervalStats, Series, series_key
-from ingest.mysensors.protocol import BROADCAST, NODE_CHILD, Command, Header, is_known, type_name
+from ingest.mysensors.protocol import BROADCAST, NODE_CHILD, Command, Header, Stream, is_known, type_name
 from ingest.mysensors.radio_links import speaks_of_links
 from ingest.mysensors.state import ChannelState, NodeState, SensorState
 from ingest.mysensors.state_table import StateTable
@@ -28,8 +28,9 @@ class MessageRoute:
     handler: MessageHandler | None = None
     anomaly: str | None = None
     is_traffic: bool = True  # counts for a burst
+    is_firmware_request: bool = False
     speaks_of_links: bool = False  # a debug line, or the report of a node that it is locked
-    plain: bool = True  # nothing but a row of `messages`
+    is_simple: bool = True  # nothing but a row of `messages` and perhaps a reading
 
     @property
     def keys(self) -> tuple[int | None, int | None]:
@@ -89,8 +90,9 @@ class MessageRoutes:
             )
             route.handler = message_handler(header, node, route.sensor)
             route.speaks_of_links = speaks_of_links(header)
+            route.is_firmware_request = (command, type) == (Command.stream, Stream.ST_FIRMWARE_REQUEST)
         route.anomaly = None if is_known(command, type) else f"unknown type {type} of {Command(command).name}"
-        route.plain = not any((route.channel, route.handler, route.anomaly, route.speaks_of_links))
+        route.is_simple = not any((route.handler, route.anomaly, route.speaks_of_links))
         return route
 
     def node(self, gateway: int, node_id: int) -> NodeState:

@@ -9,7 +9,7 @@ import logging
 import sqlite3
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import NamedTuple
@@ -28,7 +28,7 @@ from ingest.mysensors.protocol import (
     Command,
     Header,
     Internal,
-    Stream,
+    Message,
 )
 from ingest.mysensors.radio_links import RadioLinks
 from ingest.mysensors.reading_marks import last_mark, request_rereading
@@ -234,7 +234,7 @@ class Store:
             self._collect_gaps(self.nodes.values())
             self._day = day
         self._pending.gateways_seen[block.gateway] = at
-        counts = Counter(map(itemgetter(0), block.messages))
+        counts = _count_headers(block.messages)
         routes = self._routes.find(block.gateway, counts)
         repeats: Collection[int] = self._repeats.find(block) if block.repeat_window_s else ()
         first = len(self._pending.messages) // MESSAGE
@@ -249,10 +249,10 @@ class Store:
             route = routes[header]
             if type(payload) is not str:
                 self._keep_raw(payload, at, position, route)
-            if route.plain:
-                continue
             if route.channel is not None:
                 self._add_reading(route.channel, at, hour, payload, position)
+            if route.is_simple:
+                continue
             if route.handler is not None:
                 self._apply_message(route, at, block.monotonic, header, payload, position)
             if route.speaks_of_links:
@@ -291,30 +291,32 @@ class Store:
         first: int,
     ) -> None:
         """Daily figures, last seen, usual interval and bursts: once for each header and node of a block."""
-        heard = self.clocks[block.gateway].heard(block.monotonic, block.epoch)
+        monotonic, epoch = block.monotonic, block.epoch
+        heard = self.clocks[block.gateway].heard(monotonic, epoch)
         locked = self._links.locked
         seen: dict[NodeState, int] = {}  # -> number of messages that count for a burst
         for header, number in counts.items():
             route = routes[header]
-            if route.node is None:
+            node, sensor = route.node, route.sensor
+            if node is None:
                 continue
-            if locked and route.node.id in locked and not route.speaks_of_links:
-                self._links.heard(route.node.id, at)
-            seen[route.node] = seen.get(route.node, 0) + number * route.is_traffic
-            if header.command == Command.stream and header.type == Stream.ST_FIRMWARE_REQUEST:
-                self._presentations.firmware_requested(route.node.id, block.monotonic)
+            if locked and node.id in locked and not route.speaks_of_links:
+                self._links.heard(node.id, at)
+            seen[node] = seen.get(node, 0) + number * route.is_traffic
+            if route.is_firmware_request:
+                self._presentations.firmware_requested(node.id, monotonic)
             for stats in route.stats:
-                stats.add(number, block.monotonic, block.epoch)
-            if route.sensor is not None:
-                route.sensor.first_seen_at = route.sensor.first_seen_at or at
-                route.sensor.last_seen_at = at
-                self.sensors.dirty.add(route.sensor)
+                stats.add(number, monotonic, epoch)
+            if sensor is not None:
+                sensor.first_seen_at = sensor.first_seen_at or at
+                sensor.last_seen_at = at
+                self.sensors.dirty.add(sensor)
         for node, number in seen.items():
             node.first_seen_at = node.first_seen_at or at
             node.last_seen_at = at
-            node.record_seen(block.monotonic, block.epoch, heard)
+            node.record_seen(monotonic, epoch, heard)
             self.nodes.dirty.add(node)
-            if node.starts_burst(number, block.monotonic):
+            if node.starts_burst(number, monotonic):
                 self._mark_burst(node, block, at, first)
 
     def _mark_burst(self, node: NodeState, block: ReceivedBlock, at: str, first: int) -> None:
@@ -329,7 +331,9 @@ class Store:
             number = self._numbers[channel.kind][payload]
         except KeyError:
             number = self._parse(channel, payload)
-        wrong = self._assess(channel, at, number, payload, position) if channel.is_assessed else None
+        wrong = None
+        if channel.is_assessed and not channel.rule.takes(number):
+            wrong = self._assess(channel, at, number, payload, position)
         self._pending.readings += (at, channel.id, number, payload, wrong)
         if wrong is None:
             channel.add_reading(number, payload, at, hour)
@@ -338,7 +342,8 @@ class Store:
         self.channels.dirty.add(channel)
         if self._presentations.changes:
             self._hear_child(channel, at, position)
-        if channel.id in self._voltages.rules:
+        rules = self._voltages.rules
+        if rules and channel.id in rules:
             self._apply_voltage(channel, payload, at, position)
 
     def _apply_voltage(self, channel: ChannelState, payload: str, at: str, position: int) -> None:
@@ -547,3 +552,9 @@ class Store:
         REJECTS(connection, self._pending.rejects)
         topics = ("messages", "readings", "battery_levels", "oddities", "rejects")
         return {topic for topic in topics if getattr(self._pending, topic)}
+
+
+def _count_headers(messages: Sequence[Message]) -> dict[Header, int]:
+    if len(messages) == 1:  # as most reads bring: a Counter would take longer than the rest
+        return {messages[0][0]: 1}
+    return Counter(map(itemgetter(0), messages))

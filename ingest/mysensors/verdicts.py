@@ -58,6 +58,21 @@ class ReadingRule:
         """False for types whose readings all count and are never odd."""
         return self.is_measured or self._has_usual_range
 
+    def takes(self, number: float | None) -> bool:
+        """Take the next reading where it is like those before it; False, with nothing changed: `assess` it.
+
+        Nearly all readings are: this is the short way for them.
+        """
+        codes, usual, (low, high) = self._codes, self.usual, self._limits
+        if number is None or number in codes or not low <= number <= high:
+            return False
+        if usual.spread == 0.0 and usual.value in codes:
+            return False  # it may show that those before were errors
+        if self._has_usual_range and not usual.takes(number):
+            return False
+        self.last = number
+        return True
+
     def assess(self, number: float | None, text: str, sensor_type: int | None = None) -> Verdict:
         """The verdict on the next reading, `number` where it is one; `sensor_type` is the S_ type."""
         if number is None:

@@ -1,10 +1,13 @@
 """Which readings count: impossible values and error codes of sensors do not, unusual ones do."""
 
+import random
+
 import pytest
 
 from ingest.mysensors.anomalies import UsualRange
 from ingest.mysensors.protocol import Presentation, SetReq, parse_number
-from ingest.mysensors.verdicts import ReadingRule
+from ingest.mysensors.sensor_errors import ERROR_CODES, MEASURED
+from ingest.mysensors.verdicts import COUNTS, ReadingRule
 
 
 def assess(type, *texts, sensor=None):
@@ -128,3 +131,24 @@ def test_readings_that_count_need_no_more_than_a_reason():
     )
     assert rule.assess(None, "nan").wrong == "'nan' is no reading: the sensor did not answer"
     assert rule.assess(-127.0, "-127").wrong == "-127 is impossible for V_TEMP: -100 to 1000 is possible"
+
+
+def test_the_short_way_of_usual_readings_finds_what_the_rule_finds():
+    rnd = random.Random(5)
+    taken = 0
+    for type in sorted(MEASURED):
+        codes = [*ERROR_CODES[type]]
+        for held in (None, *codes):
+            rule, short = (ReadingRule(type, SetReq(type).name, UsualRange()) for _ in range(2))
+            for place in range(50):
+                number = rnd.choice((20.5, 20.6, 20.7))
+                if place < 35 and held is not None:
+                    number = held
+                elif place >= 35:
+                    number = rnd.choice((number, 230.0, None, rnd.choice(codes)))
+                is_taken = short.takes(number)
+                found = COUNTS if is_taken else short.assess(number, str(number))
+                assert found == rule.assess(number, str(number)), (type, held, place)
+                assert short.last == rule.last
+                taken += is_taken
+    assert taken > 1000
