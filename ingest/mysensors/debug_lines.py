@@ -14,15 +14,22 @@ Where no acknowledgement is asked for, a line begins with `?` (2.2 and later) or
 """
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from ingest.mysensors.protocol import BROADCAST, GATEWAY_NODE, Command, Internal
 
+# All that stands before the payload: of one route these texts recur, so that each is read once.
+STATEMENT = re.compile(
+    r"(?:\d+ )?([!?]?(?:TSF:MSG:READ,|TSP:MSG:READ |read: |TSF:MSG:SEND,|TSP:MSG:SEND |send: )[^:]*)",
+    re.ASCII,
+)
 _IDS = r"(\d{1,3})-(\d{1,3})-(\d{1,3})"
 _FIELDS = r",? ?s=\d{1,3},c=(\d),t=(\d{1,3})"
-READ = re.compile(rf"(?:\d+ )?(?:TSF:MSG:READ,|TSP:MSG:READ |read: ){_IDS}{_FIELDS}", re.ASCII)
+READ = re.compile(rf"(?:TSF:MSG:READ,|TSP:MSG:READ |read: ){_IDS}{_FIELDS}", re.ASCII)
 SEND = re.compile(
-    rf"(?:\d+ )?([!?]?)(?:TSF:MSG:SEND,|TSP:MSG:SEND |send: ){_IDS}-(\d{{1,3}}){_FIELDS}"
+    rf"([!?]?)(?:TSF:MSG:SEND,|TSP:MSG:SEND |send: ){_IDS}-(\d{{1,3}}){_FIELDS}"
     r"[^:]*?,st=(OK|NACK|ok|fail|bc)",
     re.ASCII,
 )
@@ -36,13 +43,19 @@ class DebugLine(NamedTuple):
     to its parent; `acknowledged` whether the other side did. None: nothing was transmitted that is.
     """
 
-    parents: dict[int, int]
+    parents: Mapping[int, int]
     link: int | None = None
     acknowledged: bool = True
 
 
 def parse_debug_line(writer: int, text: str) -> DebugLine | None:
     """What a debug line of the node `writer` says; None for the many that say nothing of radio links."""
+    statement = STATEMENT.match(text)
+    return None if statement is None else _parse_statement(writer, statement[1])
+
+
+@lru_cache(maxsize=4096)
+def _parse_statement(writer: int, text: str) -> DebugLine | None:
     found = READ.match(text)
     if found is not None:
         return _read(writer, [int(number) for number in found.groups()])
