@@ -43,6 +43,7 @@ class SettingKind(NamedTuple):
     unit: str = ""
     title: str = ""  # on pages
     choices: tuple[str, ...] = ()  # what `parse` takes, where that is a few words
+    of_gateways: bool = True  # whether a gateway's own node has it
 
 
 def parse_label(text: str) -> str:
@@ -101,6 +102,7 @@ SETTINGS = {
         "7200",
         "s",
         "Silent after",
+        of_gateways=False,
     ),
     "sleep": SettingKind(
         ("nodes",),
@@ -109,6 +111,7 @@ SETTINGS = {
         "sleeps",
         title="Sleep",
         choices=SLEEP,
+        of_gateways=False,
     ),
     "battery": SettingKind(
         ("nodes",),

@@ -379,7 +379,7 @@ select id, name, gateway_name as gateway, node_id,
     when role = 'gateway' and verdict is not null then words
     when not configured then 'its gateway is not configured any more'
     when silent_s > stale_after_s then 'silent for ' || {duration_sql("silent_s")}
-      || coalesce(', usually every ' || {duration_sql("usual_interval_s")}, '')
+      || ', its limit is ' || {duration_sql("stale_after_s")}
       || case when {_IS_LOW} then ', battery ' || cast(battery_level as integer)
         || ' %' else '' end
     when {_IS_LOW} then 'battery ' || cast(battery_level as integer) || ' %'

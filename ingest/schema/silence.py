@@ -4,6 +4,7 @@ from sqlite_utils import Database
 
 from ingest.db.durations import duration_sql
 from ingest.mysensors.interval_stats import series_key
+from ingest.mysensors.protocol import GATEWAY_NODE
 from ingest.mysensors.silence import (
     FACTOR,
     LEAST_S,
@@ -52,9 +53,9 @@ LEARNT_S = f"coalesce(max({LEAST_S}, {FACTOR} * n.usual_gap_s), {UNKNOWN_S})"
 _DAYS = f"{WINDOW_DAYS} days"
 SILENCE_LIMITS = f"""
 select n.id as node, n.name, {REF} as ref,
-  cast(case when s.value is null then {LEARNT_S} when s.value <> 'never' then s.value end as integer)
-    as silent_after_s,
-  case
+  cast(case when n.node_id = {GATEWAY_NODE} then null when s.value is null then {LEARNT_S}
+    when s.value <> 'never' then s.value end as integer) as silent_after_s,
+  case when n.node_id = {GATEWAY_NODE} then 'the gateway itself: its connection is watched' else case
     when s.value is not null then 'set' || coalesce(' by ' || s.set_by, '')
       || ' on ' || substr(s.set_at, 1, 10)
     when n.usual_gap_s is null then 'not known yet: a day'
@@ -63,7 +64,7 @@ select n.id as node, n.name, {REF} as ref,
   || case when s.value is null and n.usual_gap_s is not null then
     '{FACTOR} x the longest usual gap of ' || {duration_sql("n.usual_gap_s")} || ', from '
       || printf('%,d', n.usual_gaps) || case n.usual_gaps when 1 then ' gap' else ' gaps' end || ' in {_DAYS}'
-    else '' end as rule,
+    else '' end end as rule,
   n.usual_gap_s, n.usual_gaps as gaps, n.retired_at
 from nodes n join gateways g on g.id = n.gateway
   left join settings s on s.subject = 'nodes/' || n.id and s.key = 'silent_after_s'

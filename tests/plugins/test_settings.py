@@ -68,6 +68,8 @@ def test_a_ups_is_set_by_its_name_and_by_its_id(site):
         ({"sensor": "main/12/99", "key": "label", "value": "x"}, 404, "No sensor main/12/99"),
         ({"node": "12", "key": "password", "value": "x"}, 400, "'password' is not a setting"),
         ({"node": "12", "key": "silent_after_s", "value": "2 h"}, 400, "or never"),
+        ({"node": "main/0", "key": "silent_after_s", "value": "600"}, 400, "it has no silent_after_s"),
+        ({"subject": "nodes/0", "key": "sleep", "value": "sleeps"}, 400, "is the gateway itself"),
     ],
 )
 def test_what_cannot_be_set_is_refused_and_audited(site, fields, status, why):

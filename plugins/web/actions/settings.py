@@ -4,6 +4,7 @@ import sqlite3
 from typing import NamedTuple
 
 from ingest.db.changes import raise_topics
+from ingest.mysensors.protocol import GATEWAY_NODE
 from ingest.settings import (
     SETTINGS,
     TABLES,
@@ -72,6 +73,11 @@ def _set(connection: sqlite3.Connection, form: Submission[None]) -> Done:
     reference = subject_of(subject.table, subject.id)
     try:
         value = parse_setting(subject.table, key, form.fields.text("value"))
+        is_gateway = subject.table == "nodes" and subject.id % 256 == GATEWAY_NODE
+        if value and is_gateway and not SETTINGS[key].of_gateways:
+            raise SettingError(
+                f"{subject.label} is the gateway itself: it has no {key}, its connection is watched"
+            )
         save_setting(connection, reference, key, value, form.actor)
     except SettingError as error:
         raise RefusedError(400, str(error), subject=subject.label) from None

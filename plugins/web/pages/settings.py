@@ -75,7 +75,7 @@ def show_node_settings(node: Row, rows: Iterable[Row]) -> list[ShownSetting]:
     return [
         one._replace(source=describe_sleep(node)) if one.key == "sleep" else one
         for one in shown
-        if one.key not in FORMS_ELSEWHERE
+        if one.key not in FORMS_ELSEWHERE and (node["role"] != "gateway" or SETTINGS[one.key].of_gateways)
     ]
 
 
