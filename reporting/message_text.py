@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from ingest.mysensors.channel_controls import CONTROLS
 from ingest.mysensors.protocol import NODE_CHILD, Command, LineError, parse_line, type_name
 from ingest.mysensors.units import unit_of
 from ota.wire import WireError, describe_config, parse_block_request, parse_config_request
@@ -65,7 +66,7 @@ VALUES = {  # V_ symbol -> what the value is
     "V_WEIGHT": "weight",
     "V_DISTANCE": "distance",
     "V_IMPEDANCE": "impedance",
-    "V_ARMED": "armed",
+    "V_ARMED": "alarm",
     "V_TRIPPED": "tripped",
     "V_WATT": "power",
     "V_KWH": "energy",
@@ -102,12 +103,9 @@ VALUES = {  # V_ symbol -> what the value is
     "V_VA": "apparent power",
     "V_POWER_FACTOR": "power factor",
 }
-YES_NO = {  # V_ symbol -> what 0 and 1 mean
-    "V_STATUS": ("off", "on"),
-    "V_TRIPPED": ("no", "yes"),
-    "V_ARMED": ("no", "yes"),
-    "V_LOCK_STATUS": ("open", "locked"),
-}
+STATES = {  # V_ symbol -> payload -> what it means, in the words of the controls
+    type.name: dict(control.choices) for type, control in CONTROLS.items() if control.kind == "switch"
+} | {"V_TRIPPED": {"0": "no", "1": "yes"}}
 INTERNAL = {  # I_ symbol -> what a node means by it, and the unit of its payload
     "I_BATTERY_LEVEL": ("battery", "%"),
     "I_TIME": ("asks for the time", ""),
@@ -155,10 +153,12 @@ def sensor_kind(type_name: str | None) -> str:
     return SENSOR_KINDS.get(type_name or "", "unknown kind" if type_name else "not presented")
 
 
-def format_value(text: str | None, unit: str | None) -> str:
-    """A value as it was sent, with its unit behind a thin space where it has one."""
+def format_value(text: str | None, unit: str | None, symbol: str = "") -> str:
+    """A value as it was sent, with its unit behind a thin space where it has one; a state as a word."""
     if text is None:
         return UNKNOWN
+    if text in STATES.get(symbol, ()):
+        return STATES[symbol][text]
     return f"{text}\u2009{unit}" if unit and text != "" else str(text)
 
 
@@ -185,9 +185,7 @@ def describe_message(
 
 
 def _describe_value(symbol: str, payload: str, unit: str | None) -> tuple[str, str]:
-    names = YES_NO.get(symbol)
-    value = names[payload == "1"] if names and payload in ("0", "1") else format_value(payload, unit)
-    return VALUES.get(symbol, "value"), value
+    return VALUES.get(symbol, "value"), format_value(payload, unit, symbol)
 
 
 def _describe_stream(symbol: str, payload: str) -> tuple[str, str]:

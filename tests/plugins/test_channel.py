@@ -103,3 +103,24 @@ def test_what_does_not_count_has_no_value_in_history_and_no_place_in_charts(cell
     ]
     [hourly] = {row["min"] for row in rows if row["min"] is not None and row["min"] < 20} or {None}
     assert hourly is None
+
+
+@pytest.mark.parametrize(
+    ("sensor_type", "type", "payload", "word"),
+    [
+        (3, 2, "0", "off"),
+        (3, 2, "1", "on"),
+        (1, 16, "1", "yes"),
+        (1, 15, "0", "disarmed"),
+        (19, 36, "1", "locked"),
+    ],
+)
+def test_a_state_is_the_same_word_everywhere(site, sensor_type, type, payload, word):
+    lines = (f"12;40;0;0;{sensor_type};Front", f"12;40;1;0;{type};{payload}")
+    recording = [(time.time() - 60 + n, line.encode()) for n, line in enumerate(lines)]
+    replay(site.datasette.config.database, "main", "tcp main:5003", recording, "UTC")
+    channel = 256 * (256 * 12 + 40) + type
+    assert f"<strong>{word}</strong>" in site.page(f"/channels/{channel}")
+    for path in ("/", "/nodes/main/12"):
+        assert f'class="num">{word}</td>' in site.page(path), path
+    assert f'<span class="payload">{word}</span>' in site.page("/radio")
