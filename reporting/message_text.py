@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from ingest.mysensors.channel_controls import CONTROLS
-from ingest.mysensors.protocol import NODE_CHILD, Command, LineError, parse_line, type_name
+from ingest.mysensors.protocol import NODE_CHILD, Command, LineError, SetReq, parse_line, type_name
 from ingest.mysensors.units import unit_of
 from ota.wire import WireError, describe_config, parse_block_request, parse_config_request
 from reporting.formatting import UNKNOWN
@@ -104,7 +104,7 @@ VALUES = {  # V_ symbol -> what the value is
     "V_POWER_FACTOR": "power factor",
 }
 STATES = {  # V_ symbol -> payload -> what it means, in the words of the controls
-    type.name: dict(control.choices) for type, control in CONTROLS.items() if control.kind == "switch"
+    SetReq(type).name: dict(control.choices) for type, control in CONTROLS.items() if control.kind == "switch"
 } | {"V_TRIPPED": {"0": "no", "1": "yes"}}
 INTERNAL = {  # I_ symbol -> what a node means by it, and the unit of its payload
     "I_BATTERY_LEVEL": ("battery", "%"),

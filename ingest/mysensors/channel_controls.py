@@ -41,7 +41,7 @@ def _choice(*payloads: str) -> ChannelControl:
 
 
 TEXT = ChannelControl("text")
-CONTROLS: dict[SetReq, ChannelControl] = {
+CONTROLS: dict[int, ChannelControl] = {
     V.V_STATUS: _switch(),
     V.V_ARMED: _switch("disarmed", "armed"),
     V.V_LOCK_STATUS: _switch("unlocked", "locked"),
