@@ -24,13 +24,15 @@ def gateway_text(*gateways, commit_s=1):
 
 def lines(first, count):
     """Lines whose payload is their number, of ten nodes."""
-    return "".join(f"{number % 10 + 1};1;1;0;0;{number}\n" for number in range(first, first + count)).encode()
+    return "".join(
+        f"{number % 10 + 1};1;1;0;18;{number}\n" for number in range(first, first + count)
+    ).encode()
 
 
 def numbers(site):
     return [
         int(text)
-        for text in site.column("select payload from messages where type_name = 'V_TEMP' order by id")
+        for text in site.column("select payload from messages where type_name = 'V_KWH' order by id")
     ]
 
 
@@ -38,13 +40,13 @@ def test_sigterm_stores_what_was_received(site, tiny, eventually):
     tiny.answers = False  # an answer of its own would end the cut line
     daemon = site.start(gateway_text(("main", tiny.address), commit_s=60))
     tiny.connected()
-    tiny.write(lines(0, 500) + b"1;1;1;0;0;cut")
+    tiny.write(lines(0, 500) + b"1;1;1;0;18;cut")
     tiny.wait("10;255;3;0;19;")  # so the lines have been read
     assert numbers(site) == []
     daemon.send_signal(signal.SIGTERM)
     assert daemon.wait(20) == 0
     assert numbers(site) == list(range(500))
-    assert site.column("select raw from rejects") == ["1;1;1;0;0;cut"]
+    assert site.column("select raw from rejects") == ["1;1;1;0;18;cut"]
     assert site.rows("select state, detail from ingest_status") == [("stopped", "ingest was stopped")]
     assert "Stopped; everything received is stored" in site.log()
     assert len(site.log().splitlines()) < 20  # at INFO, no line for a message
@@ -76,7 +78,7 @@ def test_kill_9_in_a_stream_leaves_a_whole_file_and_takes_the_uncommitted_part_a
         assert stored == list(range(first, first + len(stored)))
         assert stored[-1] >= committed[-1] >= enough
         assert site.rows("select count(*) from readings") == site.rows(
-            "select count(*) from messages where type_name = 'V_TEMP'"
+            "select count(*) from messages where type_name = 'V_KWH'"
         )
         tiny.drop()
     assert site.rows("select sum(readings) from channels") == site.rows("select count(*) from readings")
@@ -215,8 +217,8 @@ def test_without_a_gateway_it_makes_the_file_and_waits(site, eventually):
         "12;255;3;0;32;1e200",
         "12;255;3;0;0;1e999",
         "12;98;1;0;28;{S:" + "9" * 30 + "}",
-        "12;1;1;0;0;" + "9" * 240,
-        "12;1;1;0;0;1e308",
+        "12;1;1;0;18;" + "9" * 240,
+        "12;1;1;0;18;1e308",
         "12;255;0;0;17;\x00",
         "12;1;0;0;6;\x1b[31m",
     ],
@@ -226,7 +228,7 @@ def test_no_line_ends_the_daemon(site, tiny, line):
         tiny.connected()
         tiny.say(line, line)
         site.wait("select 1 from messages where node_id = 12")
-        tiny.say("13;1;1;0;0;21")
+        tiny.say("13;1;1;0;18;21")
         site.wait("select 1 from readings where value = 21")
 
     site.live(site.config({"tcp": tiny.address}), play)

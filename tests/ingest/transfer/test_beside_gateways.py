@@ -15,7 +15,7 @@ from ingest.db.time import format_utc
 from ingest.mysensors.events import EventSink, GatewayConnected
 from ingest.mysensors.framing import LineDecoder
 from ingest.mysensors.known_nodes import load_known_nodes
-from ingest.mysensors.protocol import Header
+from ingest.mysensors.protocol import Command, Header, Internal
 from ingest.mysensors.records import ReceivedBlock
 from ingest.mysensors.registry import number_gateways
 from ingest.mysensors.replay import replay
@@ -191,12 +191,12 @@ def test_what_was_heard_is_known_when_its_messages_are_pruned(site, reader, tmp_
     start = time.time() - 60 * 86400
     live = reader(alive=False)
     for number in range(100):
-        live.hear(start + 60 * number, f"1;1;1;0;0;{number}")
-    live.hear(time.time(), "1;1;1;0;0;1000")
+        live.hear(start + 60 * number, f"1;1;1;0;18;{number}")
+    live.hear(time.time(), "1;1;1;0;18;1000")
     live.commit()
     live.connection.execute("delete from messages where id <= 100")
     path = tell(
-        tmp_path / "t.db", start - 6000, 60, [f"1;1;1;0;0;{n}" for n in (*range(2000, 2100), *range(100))]
+        tmp_path / "t.db", start - 6000, 60, [f"1;1;1;0;18;{n}" for n in (*range(2000, 2100), *range(100))]
     )
     assert site.take(path)["message"].stored == 100
     assert site.one("select count(*) from readings") == 201
@@ -206,11 +206,11 @@ def test_what_was_heard_is_known_when_its_messages_are_pruned(site, reader, tmp_
 def test_readings_stand_before_those_that_are_heard(site, reader, tmp_path):
     site.timing = ImportTiming(chunk=20)
     live = reader()
-    live.hear(time.time() - 5, "1;1;1;0;0;20", "1;255;3;0;0;80")
+    live.hear(time.time() - 5, "1;1;1;0;18;20", "1;255;3;0;0;80")
     live.commit()
     make_tracker(tmp_path / "t.db", 300)
     site.take(tmp_path / "t.db")
-    live.hear(time.time(), "1;1;1;0;0;21", "1;255;3;0;0;79")
+    live.hear(time.time(), "1;1;1;0;18;21", "1;255;3;0;0;79")
     live.commit()
     for table in ("messages", "readings", "battery_levels"):
         stamps = [row[0] for row in site.rows(f"select received_at from {table} order by id")]
@@ -220,7 +220,7 @@ def test_readings_stand_before_those_that_are_heard(site, reader, tmp_path):
 def test_ids_of_rows_that_are_gone_are_not_given_again(site, reader, tmp_path):
     live = reader(alive=False)
     for number in range(100):
-        live.hear(time.time() - 86400 + number, f"1;1;1;0;0;{number}")
+        live.hear(time.time() - 86400 + number, f"1;1;1;0;18;{number}")
     live.commit()
     live.connection.execute("delete from messages where id <= 90")  # a prune
     live.connection.execute("delete from readings where id <= 90")
@@ -235,7 +235,7 @@ def test_what_a_node_is_by_default_gives_way_to_what_a_file_tells(site, reader, 
     live = reader()
     live.hear(time.time() - 5, "1;255;3;0;0;80")
     live.commit()
-    told = ["1;255;0;0;18;2.3.1", "1;255;3;0;11;Attic", *[f"1;1;1;0;0;{n}" for n in range(20)]]
+    told = ["1;255;0;0;18;2.3.1", "1;255;3;0;11;Attic", *[f"1;1;1;0;18;{n}" for n in range(20)]]
     path = tell(tmp_path / "t.db", time.time() - 86400, 60, told)
     if pending:
         live.hear(time.time(), "1;255;3;0;0;79")
@@ -254,9 +254,16 @@ def test_what_a_node_is_by_default_gives_way_to_what_a_file_tells(site, reader, 
 def test_a_silent_node_is_told_of_when_the_import_has_told_all(site, reader, tmp_path):
     site.timing = ImportTiming(chunk=10)
     live = reader()
+    live.connection.executemany(
+        "insert into settings (subject, key, value) values (?, 'silent_after_s', '600')",
+        [("nodes/1",), ("nodes/2",)],
+    )
     watch = EventSink(live.connection, live.store)
-    watch.absorb(GatewayConnected(0, time.time(), time.monotonic() - 7200))
+    since = time.monotonic() - 7200
+    watch.absorb(GatewayConnected(0, time.time(), since))
     watch.committed()
+    version = (Header(0, 255, Command.internal, 0, Internal.I_VERSION), "2.3.2")
+    live.store.absorb(ReceivedBlock(0, "main", time.time(), since, 1, [version]))
 
     def look():
         live.commit()
@@ -264,7 +271,7 @@ def test_a_silent_node_is_told_of_when_the_import_has_told_all(site, reader, tmp
         watch.poll(live.connection, True)
 
     path = tell(
-        tmp_path / "t.db", time.time() - 86400, 60, [f"{1 + n // 50};1;1;0;0;{n}" for n in range(100)]
+        tmp_path / "t.db", time.time() - 86400, 60, [f"{1 + n // 50};1;1;0;18;{n}" for n in range(100)]
     )
     site.take(path, bar=Between(look))
     assert watch._rows == []
@@ -272,7 +279,7 @@ def test_a_silent_node_is_told_of_when_the_import_has_told_all(site, reader, tmp
     watch._next_check = 0.0
     watch.poll(live.connection, True)
     assert [row[1][3] for row in watch._rows] == [
-        row[0] for row in site.rows("select last_seen_at from nodes order by id")
+        row[0] for row in site.rows("select last_seen_at from nodes where node_id > 0 order by id")
     ]
 
 
@@ -281,7 +288,7 @@ def test_of_what_a_file_told_one_after_the_other_the_last_is_known(site, reader,
     """For a node that is heard today and has not said it; cut off in the middle, too."""
     site.timing = ImportTiming(chunk=10, rest=0.0)
     live = reader()
-    live.hear(time.time(), "1;1;1;0;0;20")
+    live.hear(time.time(), "1;1;1;0;18;20")
     live.commit()
     said = []
     for name, type in (("First", 6), ("Second", 7), ("Third", 8)):
@@ -394,7 +401,7 @@ def test_nothing_is_lost_or_twice_where_two_programs_listen(make_site, tmp_path,
     site, path = make_site("both", timing=ImportTiming(chunk=50)), tmp_path / "t.db"
     start = time.time() - 3700
     said = [line for line in traffic(700) if line.startswith("0;")][:2]
-    said += [f"{1 + n % 9};1;1;0;0;{n / 100}" for n in range(600)]
+    said += [f"{1 + n % 9};1;1;0;18;{n / 100}" for n in range(600)]
     tell(path, start, 6, said)
     stop, lock = threading.Event(), threading.Lock()
     number = [1000]
@@ -410,7 +417,7 @@ def test_nothing_is_lost_or_twice_where_two_programs_listen(make_site, tmp_path,
         def talk():
             tracker = Tracker(path)
             while not stop.wait(0.01):
-                line = f"{1 + number[0] % 9};1;1;0;0;{number[0]}"
+                line = f"{1 + number[0] % 9};1;1;0;18;{number[0]}"
                 client.sendall(f"{line}\n".encode())
                 with lock:
                     tracker.hear(line, datetime.now(ROME).replace(tzinfo=None) + timedelta(milliseconds=3))
