@@ -54,13 +54,18 @@ class RadioLinks:
             return []
         first = 256 * writer.gateway
         if line.link is not None:
-            count = self._counts.setdefault((day, first + line.link), [0, 0])
+            key = (day, first + line.link)
+            count = self._counts.get(key)
+            if count is None:
+                count = self._counts[key] = [0, 0]
             count[0] += 1
             count[1] += not line.acknowledged
         changed = []
         for node_id, parent in line.parents.items():
             node = nodes.get(first + node_id)
-            if node is not None and _is_news(node, parent, line.parents):
+            if node is None or node.parent_node_id == parent:  # nearly always
+                continue
+            if _is_news(node, parent, line.parents):
                 node.parent_node_id = parent
                 changed.append(node)
         return changed
@@ -93,13 +98,13 @@ class RadioLinks:
 
 
 def _is_news(node: NodeState, parent: int, parents: Mapping[int, int]) -> bool:
-    """Whether a line says something new of a node's parent.
+    """Whether a line that names another parent of a node than the one known says something new.
 
     Of a message through a repeater it names the last one before the gateway: the parent only where there is
     no other between, which the node itself tells.
     """
     held = node.parent_node_id
-    if held == parent or parent == node.node_id or node.node_id == GATEWAY_NODE:
+    if parent == node.node_id or node.node_id == GATEWAY_NODE:
         return False
     through_repeater = parent in parents
     return not through_repeater or held is None or held == GATEWAY_NODE

@@ -54,7 +54,7 @@ log = logging.getLogger(__name__)
 MESSAGE_COLUMNS = (
     "received_at gateway node node_id child_id command echo type type_name payload repeat".split()
 )
-MESSAGE = len(MESSAGE_COLUMNS)  # values of a row; the last one says whether it is a repeat
+MESSAGE = len(MESSAGE_COLUMNS)  # values of a row
 MESSAGES = Insert("messages", MESSAGE_COLUMNS)
 READINGS = Insert("readings", ["received_at", "channel", "value", "text", "wrong"])
 REJECTS = Insert("rejects", ["received_at", "source", "raw", "reason"])
@@ -239,14 +239,13 @@ class Store:
         repeats: Collection[int] = self._repeats.find(block) if block.repeat_window_s else ()
         first = len(self._pending.messages) // MESSAGE
         add = self._pending.messages.extend
-        for header, payload in block.messages:
-            add((at, *routes[header].fixed, payload, 0))
         self._count(counts, routes, block, at, first)
         for position, (header, payload) in enumerate(block.messages, first):
-            if repeats and position - first in repeats:
-                self._pending.messages[(position + 1) * MESSAGE - 1] = 1
-                continue
             route = routes[header]
+            if repeats and position - first in repeats:
+                add((at, *route.fixed, payload, 1))
+                continue
+            add((at, *route.fixed, payload, 0))
             if type(payload) is not str:
                 self._keep_raw(payload, at, position, route)
             if route.channel is not None:
@@ -267,7 +266,9 @@ class Store:
         if header.type == Internal.I_LOCKED:
             self._links.lock(node.id, payload, at)
         else:
-            self.nodes.dirty.update(self._links.debug_line(node, payload, day, self.nodes))
+            changed = self._links.debug_line(node, payload, day, self.nodes)
+            if changed:
+                self.nodes.dirty.update(changed)
 
     def _hear_child(self, channel: ChannelState, at: str, position: int) -> None:
         """A value while sketches have changed: perhaps it is of a second node that has the same id."""
