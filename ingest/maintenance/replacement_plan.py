@@ -12,6 +12,11 @@ from ingest.maintenance.table_sizes import bytes_per_row
 
 COUNTED = 100_000  # rows of one table; more are "more than"
 JOINS, MOVES, STAYS = "joins", "moves", "stays"
+# A row remembers only whose it was before the last move (`moved_from`).
+PASSED_ON = """select id from node_replacements where id > :id and old_node = :new_node and kept <> '{}'
+and (old_child_id is null or :new_child_id is null or old_child_id = :new_child_id) order by id"""
+MADE_FINAL = """select id from node_replacements where new_node = :old_node and state = 'done'
+and (new_child_id is null or :old_child_id is null or new_child_id = :old_child_id) order by id"""
 
 
 @dataclass(frozen=True)
@@ -121,6 +126,19 @@ def why_not(connection: sqlite3.Connection, replacement: Row) -> str | None:
     return f"deletion {deletion[0]} of one of them is under way" if deletion else None
 
 
+def why_not_retried(connection: sqlite3.Connection, replacement: Row) -> str | None:
+    """Why a replacement that failed cannot go on, or None."""
+    if replacement["state"] != "failed":
+        return f"replacement {replacement['id']} is {replacement['state']}"
+    return why_not(connection, replacement)
+
+
+def made_final(connection: sqlite3.Connection, replacement: Row) -> list[int]:
+    """The replacements that cannot be taken back any more once this one, not yet placed, begins."""
+    found = connection.execute(MADE_FINAL, replacement).fetchall()
+    return [number for (number,) in found]
+
+
 def why_not_reverted(connection: sqlite3.Connection, replacement: Row) -> str | None:
     """Why a replacement cannot be taken back, or None."""
     if replacement["state"] != "done":
@@ -132,6 +150,9 @@ def why_not_reverted(connection: sqlite3.Connection, replacement: Row) -> str | 
         return "the old node was deleted since"
     if not is_child(replacement) and heard_at is not None and heard_at > replacement["done_at"]:
         return f"the old id was heard again at {heard_at}"
+    passed = connection.execute(PASSED_ON, replacement).fetchone()
+    if passed:
+        return f"replacement {passed[0]} passed its history on: whose it was is not known any more"
     later = connection.execute(
         "select id from node_replacements where id > ? and state not in ('reverted', 'failed') "
         "and (old_node in (?2, ?3) or new_node in (?2, ?3))".replace("id > ?", "id > ?1"),

@@ -72,6 +72,9 @@ def queued(site):
         ({"command": 1, "child": 6, "type": 47, "payload": " a b "}, "20;6;1;0;47; a b "),
         ({"command": "internal", "type": "I_SIGNAL_REPORT_REQUEST", "payload": "R"}, "20;255;3;0;29;R"),
         ({"order": "request", "channel": 256 * SENSOR[1] + 2}, "20;1;2;1;2;"),
+        ({"line": " 20;6;1;1;47; \n"}, "20;6;1;1;47; "),
+        ({"line": "20;1;1;1;2;1 "}, "20;1;1;1;2;1"),
+        ({"line": "20;255;3;1;18; "}, "20;255;3;1;18;"),
     ],
 )
 def test_a_line_of_fields(site, fields, line):
@@ -137,6 +140,7 @@ def test_a_line_finds_its_node_by_the_gateway(site):
         (4, 46, "auto", "20;4;1;1;46;Auto"),
         (5, 40, "#00FF00", "20;5;1;1;40;00ff00"),
         (6, 47, "door open", "20;6;1;1;47;door open"),
+        (6, 47, " ", "20;6;1;1;47; "),
     ],
 )
 def test_a_value_for_a_channel_is_an_order(site, child, type, value, line):

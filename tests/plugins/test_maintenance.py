@@ -4,6 +4,7 @@ import asyncio
 import re
 import sqlite3
 import time
+from contextlib import closing
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -345,6 +346,19 @@ def test_a_node_is_replaced_after_a_plan_and_taken_back(maintained):
     assert maintained.rows("select count(*) from readings where moved_from is not null") == [(0,)]
     assert maintained.rows(
         "select action, outcome from audit where action like '%repl%' and outcome = 'done'"
+    )
+    refused = maintained.post("/-/replace/1/retry", headers=key)
+    assert refused.status_code == 409 and "is reverted" in refused.text
+    with closing(connect(maintained.datasette.config.database)) as connection:
+        connection.execute(
+            "update node_replacements set state = 'failed', detail = 'disk is full', reverted_by = null"
+        )
+    assert 'action="/-/replace/1/retry"' in maintained.page("/-/maintenance")
+    assert maintained.post("/-/replace/1/retry", headers=key).status_code == 202
+    assert maintained.rows("select state, detail from node_replacements") == [("queued", "")]
+    run_due(maintained.datasette.config)
+    assert "Replacement 1 cannot be taken back any more" in maintained.page(
+        "/-/replace?node=main/7&by=shed/12"
     )
     child = maintained.get("/-/replace?sensor=3073&by=main/12/9").json()
     assert [(one["from"], one["to"], one["outcome"]) for one in child["children"]] == [(1, 9, "moves")]

@@ -35,7 +35,8 @@ def set_value(connection: sqlite3.Connection, form: Submission[None]) -> Done:
     if "value" not in form.fields:
         raise RefusedError(400, "value is needed", subject=subject)
     try:
-        payload = parse_value(type, form.fields.text("value"))
+        blanks = form.fields.raw("value").strip("\r\n")  # a text may be nothing else
+        payload = parse_value(type, form.fields.text("value") or blanks)
     except LineError as error:
         raise RefusedError(400, f"value is {error}", subject=subject) from None
     line = format_line(node.node_id, sensor["child_id"], Command.set, 1, type, payload).rstrip("\n")

@@ -1,5 +1,6 @@
 """POST /-/orders: orders to nodes as rows of `outbox`, which the gateway's reader sends and reports on."""
 
+import re
 import sqlite3
 from collections.abc import Sequence
 
@@ -11,6 +12,7 @@ from plugins.web.actions.subjects import NodeRef, find_node
 from plugins.web.endpoint import Endpoint, documented_route
 from plugins.web.forms import Fields, RefusedError
 
+PAYLOAD_FOLLOWS = re.compile(r"\d+;\d+;1;[01];\d+;", re.ASCII)  # a value, so far without its payload
 HELP = f"give node and order ({', '.join(ORDERS)}), or node and line, or node and type, or all=1"
 MAX_CHANNEL = 999_999_999
 GATEWAY_NODES = """select n.id, n.name, g.name, n.node_id from nodes n join gateways g on g.id = n.gateway
@@ -28,7 +30,7 @@ def place_order(connection: sqlite3.Connection, form: Submission[None]) -> Done:
     given = [name for name in ("order", "line", "type") if fields.text(name)]
     if len(given) != 1:
         raise RefusedError(400, f"either order or line or type is needed: {HELP}", subject=node.label)
-    order, line = fields.text("order"), fields.text("line")
+    order, line = fields.text("order"), _typed_line(fields)
     if order == "request":
         line, order = _request_line(fields, node), ""
     if order and order not in ORDERS:
@@ -41,6 +43,14 @@ def place_order(connection: sqlite3.Connection, form: Submission[None]) -> Done:
         line = line or line_of_fields(fields, node.node_id, node.label)
         id = queue_line(connection, node, line, form.actor)
     return Done(f"{order or line} queued for {node.label}", node.label, {"ids": [id]})
+
+
+def _typed_line(fields: Fields) -> str:
+    """The field `line` without blanks around it, save those that are the payload of a value."""
+    line = fields.text("line")
+    if not PAYLOAD_FOLLOWS.fullmatch(line):
+        return line
+    return line + fields.raw("line").rstrip("\r\n").rpartition(line)[2]
 
 
 def queue_line(connection: sqlite3.Connection, node: NodeRef, line: str, actor: str) -> int | None:

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -15,7 +16,9 @@ from ingest.maintenance.replacement_plan import (
     STAYS,
     child_moves,
     count_moved,
+    made_final,
     why_not,
+    why_not_retried,
     why_not_reverted,
 )
 from plugins.web.actions.action import Action, Done, Submission
@@ -87,7 +90,7 @@ def read_plan(site: Site, fields: Fields) -> Json:
         connection.row_factory = sqlite3.Row
         target = read_target(connection, fields)
         connection.row_factory = None
-        refusal = why_not(connection, target.row)
+        refusal, final = why_not(connection, target.row), made_final(connection, target.row)
         children = [
             {"name": one.name, "from": one.old % 256, "to": one.new % 256, "outcome": one.outcome}
             | {"reason": one.reason}
@@ -101,7 +104,7 @@ def read_plan(site: Site, fields: Fields) -> Json:
                 for one in count_moved(connection, target.row)
             ]
     given = fields.given(*FIELDS)
-    plan = {**vars(target), "children": children, "rows": rows, "refusal": refusal}
+    plan = {**vars(target), "children": children, "rows": rows, "refusal": refusal, "made_final": final}
     stays = sum(one["outcome"] == STAYS for one in children)
     return {**plan, "stays": stays, "fields": given, "query": urlencode(given)}
 
@@ -126,27 +129,50 @@ def _place(connection: sqlite3.Connection, form: Submission[None]) -> Done:
     return Done(f"Being replaced: {target.subject}", target.subject, {"replacement": number})
 
 
-def _revert(connection: sqlite3.Connection, form: Submission[None]) -> Done:
+def _placed(
+    connection: sqlite3.Connection,
+    form: Submission[None],
+    refuse: Callable[[sqlite3.Connection, Row], str | None],
+    problem: str,
+) -> Row:
+    """The replacement that a form is about, where `refuse` has nothing against it. Raises RefusedError."""
     found = next(
         iter(dict_rows(connection, "select * from node_replacements where id = ?", (form.id,))), None
     )
     if found is None:
         raise RefusedError(404, f"There is no replacement {form.id}")
     subject = f"replacement {form.id}: {found['subject']}"
-    refusal = why_not_reverted(connection, found)
+    refusal = refuse(connection, found)
     if refusal:
-        raise RefusedError(409, f"It cannot be taken back: {refusal}", subject=subject)
+        raise RefusedError(409, f"{problem}: {refusal}", subject=subject)
+    return found | {"subject": subject}
+
+
+def _revert(connection: sqlite3.Connection, form: Submission[None]) -> Done:
+    found = _placed(connection, form, why_not_reverted, "It cannot be taken back")
     if not form.fields.is_yes("confirm"):
-        raise RefusedError(400, "Send confirm=yes to take it back", subject=subject)
+        raise RefusedError(400, "Send confirm=yes to take it back", subject=found["subject"])
     connection.execute(
         "update node_replacements set state = 'reverting', reverted_by = ? where id = ?",
         (form.actor, form.id),
     )
-    return Done(f"Being taken back: {found['subject']}", subject, {"replacement": form.id})
+    return Done(f"Being taken back: {found['subject']}", found["subject"], {"replacement": form.id})
+
+
+def _retry(connection: sqlite3.Connection, form: Submission[None]) -> Done:
+    """It goes on where it failed, in the same direction."""
+    found = _placed(connection, form, why_not_retried, "It cannot go on")
+    connection.execute(
+        "update node_replacements set state = iif(reverted_by is null, 'queued', 'reverting'), detail = '', "
+        "done_at = null where id = ?",
+        (form.id,),
+    )
+    return Done(f"Goes on: {found['subject']}", found["subject"], {"replacement": form.id})
 
 
 TOPICS = ("node_replacements",)
 REPLACE = Action("replace", "maintain", _place, status=202, after="/-/maintenance", topics=TOPICS)
+RETRY = Action("retry_replacement", "maintain", _retry, status=202, after="/-/maintenance", topics=TOPICS)
 REVERT = Action("revert_replacement", "maintain", _revert, status=202, after="/-/maintenance", topics=TOPICS)
 
 
@@ -167,6 +193,13 @@ async def replace(datasette: Site, request: Request) -> Response:
 async def revert(datasette: Site, request: Request) -> Response:
     """POST with `confirm=yes`: 202, and rows move back in the background."""
     response = await REVERT.post(datasette, request)
+    datasette.scheduler.wake()
+    return response
+
+
+async def retry(datasette: Site, request: Request) -> Response:
+    """POST: 202, and a replacement that failed goes on in the background."""
+    response = await RETRY.post(datasette, request)
     datasette.scheduler.wake()
     return response
 
@@ -206,6 +239,17 @@ ROUTES = (
             "POST",
             "maintain",
             {"confirm": "yes"},
+            at={"ID": "1"},
+        ),
+    ),
+    documented_route(
+        r"^/-/replace/(?P<id>\d{1,9})/retry$",
+        retry,
+        Endpoint(
+            "Let a replacement that failed go on",
+            "It goes on where it ended, there or back. ID is of the table node_replacements.",
+            "POST",
+            "maintain",
             at={"ID": "1"},
         ),
     ),

@@ -75,9 +75,7 @@ def _set(connection: sqlite3.Connection, form: Submission[None]) -> Done:
         value = parse_setting(subject.table, key, form.fields.text("value"))
         is_gateway = subject.table == "nodes" and subject.id % 256 == GATEWAY_NODE
         if value and is_gateway and not SETTINGS[key].of_gateways:
-            raise SettingError(
-                f"{subject.label} is the gateway itself: it has no {key}, its connection is watched"
-            )
+            raise SettingError(f"{subject.label} is the gateway itself: it has no {key}")
         save_setting(connection, reference, key, value, form.actor)
     except SettingError as error:
         raise RefusedError(400, str(error), subject=subject.label) from None

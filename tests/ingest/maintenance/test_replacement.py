@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -17,7 +18,14 @@ from ingest.db.batches import BatchLimits, StoppedError
 from ingest.db.connection import connect, dict_rows, transaction
 from ingest.maintenance.jobs import run_due
 from ingest.maintenance.replacement import next_replacement, replace_node
-from ingest.maintenance.replacement_plan import child_moves, count_moved, why_not, why_not_reverted
+from ingest.maintenance.replacement_plan import (
+    child_moves,
+    count_moved,
+    made_final,
+    why_not,
+    why_not_retried,
+    why_not_reverted,
+)
 from ingest.mysensors.framing import LineDecoder
 from ingest.mysensors.records import ReceivedBlock
 from ingest.mysensors.store import Store
@@ -183,13 +191,47 @@ def test_what_cannot_be_done_or_taken_back_says_why(furnished, ask):
         assert "is queued" in why_not_reverted(connection, first)
         run(house)
         done = row(house, first["id"])
-        second = order(house, NEW, 3)
+        assert made_final(connection, {**done, "old_node": NEW, "new_node": 3}) == [done["id"]]
+        assert made_final(connection, {**done, "old_node": 3, "new_node": NEW}) == []
+        second = order(house, 3, NEW)
         run(house)
         assert "take that back first" in why_not_reverted(connection, done)
         revert(house, second)
         assert why_not_reverted(connection, done) is None
+        third = order(house, NEW, 3)
+        run(house)
+        revert(house, third)  # rows do not remember where they were before it
+        assert f"replacement {third} passed its history on" in why_not_reverted(connection, done)
+        connection.execute("update node_replacements set kept = '{}' where id = ?", (third,))
         connection.execute("update nodes set last_seen_at = '2999-01-01T00:00:00.000Z' where id = ?", (OLD,))
         assert "heard again" in why_not_reverted(connection, done)
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_one_that_failed_goes_on(furnished, ask, back):
+    """A full disk in its midst; nothing is twice, nothing is missing."""
+    house, before = furnished, figures(ask)
+    number = order(house)
+    if back:
+        run(house)
+        ask("update node_replacements set state = 'reverting', reverted_by = 'ann'")
+    ask(
+        "create trigger full before update on node_replacements when new.rows > old.rows + 3 "
+        "begin select raise(abort, 'disk is full'); end"
+    )
+    with pytest.raises(sqlite3.Error):
+        run(house)
+    assert (row(house, number)["state"], row(house, number)["detail"]) == ("failed", "disk is full")
+    ask("drop trigger full")
+    with closing(connect(house.database)) as connection:
+        assert why_not_retried(connection, row(house, number)) is None
+        connection.execute("update node_replacements set state = ?", ("reverting" if back else "queued",))
+        assert "is" in why_not_retried(connection, row(house, number))
+    run(house)
+    if back:
+        assert figures(ask) == before
+    else:
+        check_once(ask)
 
 
 CHILD = """
