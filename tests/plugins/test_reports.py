@@ -354,12 +354,12 @@ def test_silences_are_cut_at_the_ends_of_the_range(both):
         )
     write(
         both,
-        "update nodes set last_seen_at = ?, usual_interval_s = 60 where id = 7",
+        "update nodes set last_seen_at = ?, usual_gap_s = 60, usual_gaps = 900 where id = 7",
         format_utc(now - 3 * HOUR),
     )
     write(
         both,
-        "update nodes set last_seen_at = ?, usual_interval_s = 60 where id = 268",
+        "update nodes set last_seen_at = ?, usual_gap_s = 60, usual_gaps = 900 where id = 268",
         format_utc(now - 2 * HOUR),
     )  # no event was recorded for it
     found = {

@@ -159,8 +159,8 @@ def strange_house(site, count=200):
         site,
         (
             "insert into nodes (id, name, gateway, node_id, first_seen_at, last_seen_at, usual_interval_s, "
-            "battery_level, battery_level_at) "
-            "values (?, '', 0, ?, ?, ?, 60, 5, ?)",
+            "usual_gap_s, usual_gaps, battery_level, battery_level_at) "
+            "values (?, '', 0, ?, ?, ?, 60, 60, 900, 5, ?)",
             [
                 (n, n, format_utc(NOW - 9e5), format_utc(NOW - 8e4), format_utc(NOW - 8e4))
                 for n in range(20, 20 + count)

@@ -113,7 +113,7 @@ def test_five_minutes_on_battery_are_critical_everywhere(house, runtime, status,
     assert state(site, "desk@closet")[0] == expected
     number = {"OK": 0, "Warning": 1, "Critical": 2}[expected]
     assert f'voltkeeper_ups_severity{{ups="desk@closet"}} {number}' in site.get("/metrics").text
-    assert attention(site) == ([] if expected == "OK" else [(expected, "UPS Desk")])
+    assert attention(site) == ([] if expected == "OK" else [(expected, "UPS Desk (desk@closet)")])
 
 
 def test_an_open_low_battery_or_overload_is_critical_without_the_word(house):
@@ -245,7 +245,7 @@ def test_mains_that_are_not_measured_are_stated(house):
 def test_an_acknowledged_alarm_is_shown_and_not_counted(house):
     site = house()
     eco(site)
-    assert state(site)[0] == "Warning" and attention(site) == [("Warning", "UPS Garage")]
+    assert state(site)[0] == "Warning" and attention(site) == [("Warning", "UPS Garage (garage)")]
     answer = acknowledge(site, event="ALARM", until=TOMORROW)
     assert answer.status_code == 201 and answer.json()["acknowledgement"] == 1
     assert state(site) == ("OK", f"alarm, on mains; {ECO} (acknowledged by bot until {TOMORROW})")

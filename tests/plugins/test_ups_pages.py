@@ -177,8 +177,8 @@ def test_a_ups_on_battery_is_listed_first(house):
     site = house(open_outage=(3000, ("rack@closet", "garage")))
     items = site.get("/telemetry/attention.json?_shape=array").json()
     assert [(row["severity"], row["subject"]) for row in items] == [
-        ("Warning", "UPS Rack"),
-        ("Warning", "UPS Garage"),
+        ("Warning", "UPS Rack (rack@closet)"),
+        ("Warning", "UPS Garage (garage)"),
     ]
     assert (
         items[0]["text"].startswith("on battery")
@@ -197,7 +197,7 @@ def test_a_stale_ups_is_not_shown_as_normal(house):
     text = site.page("/ups/desk@closet")
     assert "still work" in text and 'class="facts five old"' in text
     assert [row["subject"] for row in site.get("/telemetry/attention.json?_shape=array").json()] == [
-        "UPS Desk"
+        "UPS Desk (desk@closet)"
     ]
 
 

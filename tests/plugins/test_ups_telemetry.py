@@ -148,7 +148,7 @@ def test_health(house):
 def test_metrics_include_nodes_and_sources_with_escaped_labels(house):
     site = house(mysensors=True)
     connection = connect(site.datasette.config.database)
-    connection.execute("update nodes set location = ? where id = 12", ('Shelf "B"\\2\nleft',))
+    connection.execute("update nodes set label = ? where id = 12", ('Shelf "B"\\2\nleft',))
     connection.close()
     found = metrics(site)
     assert (

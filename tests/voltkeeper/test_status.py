@@ -20,12 +20,12 @@ def test_it_lists_what_needs_attention_without_the_sources(tmp_path):
         "insert into events (event, ups, started_at) values ('LOWBATT', 2, ?)", (format_utc(time.time()),)
     )
     assert read_attention(path) == [
-        "Critical UPS Desk: on mains",
-        "Warning  UPS Rack: on mains, on bypass, not protected",
+        "Critical UPS Desk (desk@closet): on mains",
+        "Warning  UPS Rack (rack@closet): on mains, on bypass, not protected",
     ]
     connection.execute(
         """insert into acknowledgements (subject, event, text) values
         ('rack@closet', 'BYPASS', 'on bypass, not protected')"""
     )
     connection.close()
-    assert read_attention(path) == ["Critical UPS Desk: on mains"]
+    assert read_attention(path) == ["Critical UPS Desk (desk@closet): on mains"]
