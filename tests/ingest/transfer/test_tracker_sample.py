@@ -43,7 +43,8 @@ def test_counts_and_last_values_agree_twice_in_a_row(site, tracker):
             "select nid_id, cid, typ, value from valuetype where nid_id < 255 and (cid, typ) <> (255, 3)"
         )
     )
-    ours = "select c.node, s.child_id, c.type, coalesce(c.refused_text, c.text) from channels c join sensors s on s.id = c.sensor"
+    ours = """select c.node, s.child_id, c.type, coalesce(c.refused_text, c.text)
+        from channels c join sensors s on s.id = c.sensor"""
     assert set(site.rows(ours)) == values
     sensors = set(db.execute("select nid_id, cid, typ, name from sensor where nid_id < 255 and cid < 255"))
     assert (
