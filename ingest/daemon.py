@@ -30,6 +30,7 @@ from ingest.mysensors.registry import mark_id_givers, note_units, number_gateway
 from ingest.mysensors.replay import replay as replay_lines
 from ingest.mysensors.settings import GatewayTiming
 from ingest.mysensors.sleep_settings import SleepSettings
+from ingest.mysensors.state import ChannelState
 from ingest.mysensors.store import Store
 from ingest.mysensors.transport import run_gateway
 from ingest.pipeline.source_health import HEARTBEAT_S, Health, StatusSink
@@ -174,6 +175,7 @@ class Daemon:
         listen_only = {number: not gateway.controller for number, gateway in gateways.items()}
         self._store = store = Store(connection, config.timezone, self._node_deleted)
         store.on_import = self._imported
+        store.on_marked = self._marked
         events = EventSink(connection, store, stable_s=timing.gateway.stable_s)
         outbox = Outbox(listen_only, self._deliver_orders)
         sleep = SleepSettings(listen_only, self._deliver_sleep)
@@ -236,6 +238,12 @@ class Daemon:
         for number, gateway in self._gateways.items():
             imported = load_known_nodes(connection, number)
             self._loop.call_soon_threadsafe(gateway.controller.known.merge_imported, imported)
+
+    def _marked(self, channel: ChannelState) -> None:
+        number, node_id = divmod(channel.node, 256)
+        if number in self._gateways:
+            doubt = self._gateways[number].controller.known.doubt
+            self._loop.call_soon_threadsafe(doubt, node_id, channel.sensor % 256, channel.type)
 
     def _deliver_orders(self, number: int, orders: list[NodeOrder]) -> None:
         self._loop.call_soon_threadsafe(self._gateways[number].controller.add_orders, orders)

@@ -146,7 +146,7 @@ class Controller:
         value = self.known.values.get(channel) if ordered is None else ordered
         if value is None:
             return
-        if always_counts(channel.type, value):
+        if value and always_counts(channel.type, value):
             self._answer(header, answer_request(header, {channel: value}))
             return
         send = self._sender(header)

@@ -48,6 +48,10 @@ class KnownNodes:
         self.in_bootloader |= {node for node, command in last_commands.items() if command == Command.stream}
         return nodes
 
+    def doubt(self, node_id: int, child: int, type: int) -> None:
+        """Readings of this channel were marked: whether the last one counts, the store knows."""
+        self.values[Header(node_id, child, Command.set, 0, type)] = ""
+
     def record_presentation(self, node_id: int, version: str) -> None:
         """Note that a node presented itself: it has restarted, perhaps with another sketch."""
         self.presented.add(node_id)

@@ -106,7 +106,8 @@ class Store:
     """Sink for `StoreItem`s of any number of gateways.
 
     `on_deleted(gateway, node_id, child_id)` is called for what users delete; no child means the whole node.
-    `on_import(connection)` is called when an import has written, inside the open transaction.
+    `on_import(connection)` is called when an import has written, inside the open transaction; `on_marked`
+    for a channel of which readings were marked wrong, or right again.
     """
 
     def __init__(
@@ -132,6 +133,7 @@ class Store:
         self._replacements = read_replacements(connection)
         self.imported_at = float("-inf")  # when an import last wrote into the file, monotonic seconds
         self.on_import: Callable[[sqlite3.Connection], object] = lambda connection: None
+        self.on_marked: Callable[[ChannelState], object] = lambda channel: None
         self._voltages = VoltageLevels()
         self._voltages.read(connection)
         self.clocks: defaultdict[int, GatewayClock] = defaultdict(GatewayClock)  # gateways.id -> its time
@@ -522,6 +524,7 @@ class Store:
             channel = self.channels.get(key)
             if channel is not None:
                 channel.merge_marked(filed, channel in self.channels.dirty)
+                self.on_marked(channel)
         self._marks = newest
 
     def _take_back_retired(self, connection: sqlite3.Connection) -> set[str]:

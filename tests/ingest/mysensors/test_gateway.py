@@ -4,12 +4,16 @@ import re
 import socket
 import threading
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from ingest.db.connection import connect, transaction
+from ingest.db.time import LocalTime
+from ingest.mysensors.reading_marks import mark_by_hand
 from ingest.mysensors.settings import GatewayTiming
 
 PRESENT = "12;255;0;0;17;2.4.0-alpha"  # so that the node is presented
@@ -112,6 +116,22 @@ def test_a_reading_that_does_not_count_answers_no_request(site, tiny, type, good
     only_bad = (f"12;2;1;0;{type};nan", f"12;2;2;0;{type};", "12;3;1;0;0;85", "12;3;2;0;0;")
     tiny.received.clear()
     assert ask(site, tiny, *only_bad, settle=0.3) == ["12;3;1;0;0;85"]
+
+
+@pytest.mark.parametrize(("type", "good", "wrong"), [(0, "21.5", "33.3"), (2, "0", "1")])
+def test_a_reading_that_is_marked_by_hand_answers_no_request(site, tiny, type, good, wrong):
+    def play():
+        tiny.connected()
+        tiny.say(PRESENT, f"12;1;1;0;{type};{good}", f"12;1;1;0;{type};{wrong}")
+        [(reading,)] = site.wait("select id from readings where text = ?", wrong)
+        with closing(connect(site.path)) as connection, transaction(connection):
+            mark_by_hand(connection, reading, True, "ann", LocalTime("UTC"))
+        site.wait("select 1 from channels where text = ?", good)
+        time.sleep(0.3)
+        tiny.say(f"12;1;2;0;{type};")
+        return tiny.wait(f"12;1;1;0;{type};.*")
+
+    assert site.live(site.config({"tcp": tiny.address}), play) == [f"12;1;1;0;{type};{good}"]
 
 
 def test_a_request_is_answered_from_before_a_restart(site, tiny):
