@@ -126,7 +126,7 @@ def _of_nodes(nodes: Sequence[Row]) -> list[Metric]:
     return [
         Metric(
             "node_up",
-            "1 while the node is heard as usual.",
+            "1 while the node is silent for no longer than its limit.",
             _flags(nodes, OF_NODE, lambda node: node["state"] != "Stale"),
         ),
         Metric(
