@@ -27,7 +27,7 @@ MYSBOOTLOADER_BLOCKS = 1912  # the bootloader refuses 1920 (0x7800 / 16); whole 
 BOOTLOADER_SECTION = 0x7800  # where a bootloader of an ATmega328P may start
 FLASH_END = 0x40000  # of the largest AVR with a boot section (ATmega2560)
 # What avr-gcc puts beside the program, each in an address range of its own, and avr-objcopy copies into a HEX
-# file unless it is told otherwise: address -> (contents, section).
+# file unless `-R` leaves it out: address -> (contents, section).
 ELF_SECTIONS = {
     0x800000: ("RAM", ".data"),
     0x810000: ("EEPROM", ".eeprom"),

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 NODE_IDS = 254  # 1 to 254; 0 is the gateway, 255 means "no id yet"
 RING = 8
 REST_S = 10.0
-LOW_IDS = 16  # with fewer left somebody should know
+LOW_IDS = 16  # with fewer left it needs attention
 
 
 @dataclass(slots=True)

@@ -10,16 +10,13 @@ import sqlite3
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import NamedTuple
 
-from ingest.db.bulk_insert import Insert, Value
 from ingest.db.reserved_ids import imports_seen
 from ingest.db.time import LocalTime, format_utc
 from ingest.mysensors.anomalies import BURST, BURST_S
 from ingest.mysensors.deletions import Deletion, last_deletion, read_deletions
-from ingest.mysensors.interval_stats import MERGE_DAYS, DailyRow
+from ingest.mysensors.interval_stats import MERGE_DAYS
 from ingest.mysensors.payload_text import RawText
 from ingest.mysensors.presentations import NEVER, RESTARTED, SAME_START_S, PresentationWatch
 from ingest.mysensors.protocol import (
@@ -43,26 +40,17 @@ from ingest.mysensors.records import (
 from ingest.mysensors.repeats import RepeatDetector
 from ingest.mysensors.replacements import read_replacements
 from ingest.mysensors.routes import MessageRoute, MessageRoutes
-from ingest.mysensors.silence import GapRow, GatewayClock, save_gaps
+from ingest.mysensors.silence import GatewayClock, save_gaps
 from ingest.mysensors.sleep import SLEEPER_WINDOWS, USUAL_WINDOW_MS
 from ingest.mysensors.state import MERGE_HOURS, ChannelState, NodeState, SensorState
+from ingest.mysensors.unwritten_rows import MESSAGE, Oddity, UnwrittenRows
 from ingest.mysensors.value_types import parse_value
 from ingest.mysensors.voltage_levels import REMOVED, VoltageLevels
 
 log = logging.getLogger(__name__)
 
-MESSAGE_COLUMNS = (
-    "received_at gateway node node_id child_id command echo type type_name payload repeat".split()
-)
-MESSAGE = len(MESSAGE_COLUMNS)  # values of a row
-MESSAGES = Insert("messages", MESSAGE_COLUMNS)
-READINGS = Insert("readings", ["received_at", "channel", "value", "text", "wrong"])
-REJECTS = Insert("rejects", ["received_at", "source", "raw", "reason"])
-BATTERY_LEVELS = Insert("battery_levels", ["received_at", "node", "level"])
-ODDITIES = Insert("oddities", ["at", "message", "node", "channel", "reason"])
 GATEWAY_SEEN = """update gateways set version = coalesce(?, version),
 first_seen_at = coalesce(first_seen_at, ?), last_seen_at = ? where id = ?"""
-KEEP_RAW = "update messages set raw = ? where id = ?"
 # The newest row has the highest id, whatever the clock says. Nodes are written later: a trigger takes the row
 # of an id that was heard.
 GIVE_ID = """insert or replace into given_ids (gateway, node_id, token, given_at) select ?1, ?2, ?3, ?4
@@ -71,35 +59,6 @@ RETIRED = "select id, retired_at from nodes where retired_at is not null"
 BACK = """insert into events (event, node, started_at, ended_at, detail)
 values ('NODE_BACK', ?, ?, ?, 'it is heard again and is not retired any more')"""
 MAX_NUMBERS = 50_000  # texts whose number is remembered; memories are wiped when they are full
-WITHDRAW_ODDITY = "delete from oddities where node = ? and at = ? and reason = ?"
-
-
-class Oddity(NamedTuple):
-    """A row of `oddities`; the message is the one at this position of those that wait to be written."""
-
-    at: str
-    position: int
-    node: int | None
-    channel: int | None
-    reason: str
-
-
-@dataclass(slots=True)
-class UnwrittenRows:
-    """What waits to be written; the lists of values hold those of several rows, one after the other."""
-
-    messages: list[Value] = field(default_factory=list)
-    readings: list[Value] = field(default_factory=list)
-    rejects: list[Value] = field(default_factory=list)
-    battery_levels: list[Value] = field(default_factory=list)
-    oddities: list[Oddity] = field(default_factory=list)
-    withdrawn: list[tuple[int, str, str]] = field(default_factory=list)  # node, at, reason of oddities
-    raws: list[tuple[bytes, int]] = field(default_factory=list)  # bytes of a payload, position of its message
-    daily: list[DailyRow] = field(default_factory=list)
-    given_ids: list[tuple[int, int, int, str]] = field(default_factory=list)
-    gaps: list[GapRow] = field(default_factory=list)
-    gateways_seen: dict[int, str] = field(default_factory=dict)  # gateways.id -> when (UTC text)
-    doubted: set[int] = field(default_factory=set)  # channels whose first readings are to be read again
 
 
 class Store:
@@ -495,7 +454,7 @@ class Store:
         save_gaps(connection, self._pending.gaps)
         topics |= (
             self._links.write(connection)
-            | self._write_history(connection)
+            | self._pending.write_history(connection)
             | self._take_back_retired(connection)
         )
         request_rereading(connection, self._pending.doubted)
@@ -542,20 +501,6 @@ class Store:
             connection.execute("update nodes set retired_at = null where id = ?", (node.id,))
             connection.execute(BACK, (node.id, at, at))
         return {"events"} if back else set()
-
-    def _write_history(self, connection: sqlite3.Connection) -> set[str]:
-        first = MESSAGES.append(connection, self._pending.messages) or 0
-        connection.executemany(KEEP_RAW, [(raw, first + position) for raw, position in self._pending.raws])
-        READINGS.append(connection, self._pending.readings)
-        BATTERY_LEVELS.append(connection, self._pending.battery_levels)
-        connection.executemany(WITHDRAW_ODDITY, self._pending.withdrawn)
-        oddities: list[Value] = []
-        for at, position, *rest in self._pending.oddities:
-            oddities += (at, first + position, *rest)
-        ODDITIES(connection, oddities)
-        REJECTS(connection, self._pending.rejects)
-        topics = ("messages", "readings", "battery_levels", "oddities", "rejects")
-        return {topic for topic in topics if getattr(self._pending, topic)}
 
 
 def _count_headers(messages: Sequence[Message]) -> dict[Header, int]:

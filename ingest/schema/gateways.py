@@ -40,7 +40,7 @@ def given_ids(db: Database) -> None:
             connection.execute(f"select 1 from [{table}] where [{column}] = ? limit 1", (node,)).fetchone()
             for table, column in referring
         ):
-            continue  # somebody did something with it
+            continue  # a user did something with it
         connection.execute("delete from nodes where id = ?", (node,))
         rings.setdefault(gateway, []).append((node_id, given_at))
     for gateway, given in rings.items():

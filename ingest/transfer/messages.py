@@ -15,14 +15,14 @@ from ingest.mysensors.reading_marks import request_rereading
 from ingest.mysensors.records import ReceivedBlock
 from ingest.mysensors.silence import first_day, save_gaps
 from ingest.mysensors.state import MERGE_HOURS, ChannelState, RowState
-from ingest.mysensors.store import (
+from ingest.mysensors.store import Store
+from ingest.mysensors.unwritten_rows import (
     BATTERY_LEVELS,
     KEEP_RAW,
     MESSAGE,
     MESSAGES,
     READINGS,
     WITHDRAW_ODDITY,
-    Store,
 )
 from ingest.schema.migrate import migrations
 from ingest.transfer.checkpoint import Checkpoint

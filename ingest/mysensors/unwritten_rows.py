@@ -1,0 +1,64 @@
+"""The rows of a Store that wait for the next commit, and the statements that insert them."""
+
+import sqlite3
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ingest.db.bulk_insert import Insert, Value
+from ingest.mysensors.interval_stats import DailyRow
+from ingest.mysensors.silence import GapRow
+
+MESSAGE_COLUMNS = (
+    "received_at gateway node node_id child_id command echo type type_name payload repeat".split()
+)
+MESSAGE = len(MESSAGE_COLUMNS)  # values of a row
+MESSAGES = Insert("messages", MESSAGE_COLUMNS)
+READINGS = Insert("readings", ["received_at", "channel", "value", "text", "wrong"])
+REJECTS = Insert("rejects", ["received_at", "source", "raw", "reason"])
+BATTERY_LEVELS = Insert("battery_levels", ["received_at", "node", "level"])
+ODDITIES = Insert("oddities", ["at", "message", "node", "channel", "reason"])
+KEEP_RAW = "update messages set raw = ? where id = ?"
+WITHDRAW_ODDITY = "delete from oddities where node = ? and at = ? and reason = ?"
+
+
+class Oddity(NamedTuple):
+    """A row of `oddities`; the message is the one at this position of those that wait to be written."""
+
+    at: str
+    position: int
+    node: int | None
+    channel: int | None
+    reason: str
+
+
+@dataclass(slots=True)
+class UnwrittenRows:
+    """What waits to be written; the lists of values hold those of several rows, one after the other."""
+
+    messages: list[Value] = field(default_factory=list)
+    readings: list[Value] = field(default_factory=list)
+    rejects: list[Value] = field(default_factory=list)
+    battery_levels: list[Value] = field(default_factory=list)
+    oddities: list[Oddity] = field(default_factory=list)
+    withdrawn: list[tuple[int, str, str]] = field(default_factory=list)  # node, at, reason of oddities
+    raws: list[tuple[bytes, int]] = field(default_factory=list)  # bytes of a payload, position of its message
+    daily: list[DailyRow] = field(default_factory=list)
+    given_ids: list[tuple[int, int, int, str]] = field(default_factory=list)
+    gaps: list[GapRow] = field(default_factory=list)
+    gateways_seen: dict[int, str] = field(default_factory=dict)  # gateways.id -> when (UTC text)
+    doubted: set[int] = field(default_factory=set)  # channels whose first readings are to be read again
+
+    def write_history(self, connection: sqlite3.Connection) -> set[str]:
+        """Insert messages and what follows from them in the open transaction; returns the topics."""
+        first = MESSAGES.append(connection, self.messages) or 0
+        connection.executemany(KEEP_RAW, [(raw, first + position) for raw, position in self.raws])
+        READINGS.append(connection, self.readings)
+        BATTERY_LEVELS.append(connection, self.battery_levels)
+        connection.executemany(WITHDRAW_ODDITY, self.withdrawn)
+        oddities: list[Value] = []
+        for at, position, *rest in self.oddities:
+            oddities += (at, first + position, *rest)
+        ODDITIES(connection, oddities)
+        REJECTS(connection, self.rejects)
+        topics = ("messages", "readings", "battery_levels", "oddities", "rejects")
+        return {topic for topic in topics if getattr(self, topic)}
