@@ -6,14 +6,15 @@ import time
 import pytest
 
 from ingest.mysensors.replay import replay
-from tests.plugins.site_helpers import bearer
+from tests.plugins.site_helpers import ACCESS, bearer
 
 CHANNEL = 256 * (256 * 12 + 30)
 
 
 @pytest.fixture
-def cellar(site):
-    """Twenty minutes of a temperature that ends with a sensor that is not connected."""
+def cellar(make_site):
+    """Twenty minutes of a temperature that ends with a sensor that is not connected, and nothing else."""
+    site = make_site(filled=False, access=ACCESS)
     now = time.time()
     texts = [f"{20 + n % 5 / 10}" for n in range(20)] + ["-127"]
     recording = [(now - 1300 + 60 * n, f"12;30;1;0;0;{text}".encode()) for n, text in enumerate(texts)]
