@@ -65,6 +65,13 @@ def queries():
 @contextmanager
 def site(config):
     """The real web process on that config: yields its URL."""
+    with web(config) as (url, _):
+        yield url
+
+
+@contextmanager
+def web(config):
+    """The same: yields the URL and the id of the process."""
     port = free_port()
     command = [sys.executable, "-m", "voltkeeper", "web", "--config", str(config), "--port", str(port)]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
@@ -76,7 +83,7 @@ def site(config):
                 break
             except urllib.error.URLError:
                 time.sleep(0.1)
-        yield url
+        yield url, process.pid
     finally:
         process.terminate()
         process.wait(30)

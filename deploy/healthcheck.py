@@ -1,13 +1,14 @@
-"""Health check: exit code 1 and the reason when the site does not answer or a reader is gone or hangs.
+"""Health check: exit code 1 and the reason when the site does not answer, or a process is gone or hangs.
 
-Run like this: `python deploy/healthcheck.py [config.yml]`; the Dockerfile does. A gateway that is off is no
-reason: the pages show it.
+Run like this: `python deploy/healthcheck.py [config.yml]`; the Dockerfile does. A gateway that is off, or a
+target that cannot be reached, is no reason: the pages show it.
 """
 
 import sqlite3
 import sys
 
 from ingest.config.model import Config, load_config
+from outbound.sending_lock import is_sending
 from voltkeeper.status import describe_source, read_sources
 from voltkeeper.up import answers, site_url
 
@@ -24,6 +25,8 @@ def find_fault(config: Config) -> str | None:
     alive = [source for source in sources.values() if source.alive]
     if sources and not alive:
         return "ingest does not run"
+    if config.sends and not is_sending(config.database):
+        return "outbound does not run: alerts and reports wait"
     return next((f"{source.name}: {describe_source(source)}" for source in alive if source.late), None)
 
 

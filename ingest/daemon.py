@@ -7,25 +7,29 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from ingest.clock.sink import ClockSink
 from ingest.config.model import Config, GatewaySettings
 from ingest.db.connection import BUSY_TIMEOUT_S, checkpoint_wal, connect
 from ingest.db.locks import LockedError, lock_byte
+from ingest.db.problems import Problem, find_problem
 from ingest.db.wake import WakePipe
-from ingest.mysensors.commands import NodeOrder
+from ingest.mysensors.commands import NodeOrder, NodeOrderChange
 from ingest.mysensors.controller import GatewayServices
-from ingest.mysensors.events import EventSink
+from ingest.mysensors.dropped import DroppedSink, GatewayDropped
+from ingest.mysensors.events import EventSink, GatewayItem
 from ingest.mysensors.gateway import Gateway
 from ingest.mysensors.known_nodes import load_known_nodes
-from ingest.mysensors.ota_records import OtaChange
+from ingest.mysensors.ota_records import OtaChange, OtaRecord
 from ingest.mysensors.ota_rows import load_ota_state
 from ingest.mysensors.ota_session import OtaService
 from ingest.mysensors.ota_store import OtaSink
 from ingest.mysensors.outbox import Outbox
+from ingest.mysensors.records import StoreItem
 from ingest.mysensors.registry import mark_id_givers, note_units, number_gateways
 from ingest.mysensors.replay import replay as replay_lines
 from ingest.mysensors.settings import GatewayTiming
@@ -33,13 +37,22 @@ from ingest.mysensors.sleep_settings import SleepSettings
 from ingest.mysensors.state import ChannelState
 from ingest.mysensors.store import Store
 from ingest.mysensors.transport import run_gateway
+from ingest.pipeline.free_space import FreeSpace
+from ingest.pipeline.heartbeat import HeartbeatFile, HeartbeatTask
+from ingest.pipeline.open_database import WriterTiming
 from ingest.pipeline.source_health import HEARTBEAT_S, Health, StatusSink
-from ingest.pipeline.writer import Writer, WriterTiming
+from ingest.pipeline.writer import AnySink, Writer
+from ingest.process.running_time import RunningTime
 from ingest.process.systemd import READY, STOPPING, feed_watchdog, notify
 from ingest.recompute.open_events import close_obsolete
 from ingest.recompute.recomputer import Recomputer
-from ingest.schema.migrate import migrate
+from ingest.scheduled_commands import scheduled_commands
+from ingest.schema.migrate import NewerDatabaseError, migrate
 from ingest.sources import UpsSources
+from ingest.spooled_batches import SpooledBatches, Unwritten
+from ingest.thresholds.sink import ThresholdSink
+from ingest.ups.orders import UpsOrderChange
+from ingest.ups.records import UpsItem
 from ingest.ups.source_lock import lock_offset
 
 log = logging.getLogger(__name__)
@@ -53,6 +66,7 @@ class DaemonTiming:
     switch_s: float = 0.0005
     busy_timeout_s: float = BUSY_TIMEOUT_S
     heartbeat_s: float = HEARTBEAT_S
+    stop_s: float = 5.0  # after SIGTERM: what is not written by then goes into the spool
     writer: WriterTiming = field(default_factory=WriterTiming)
     gateway: GatewayTiming = field(default_factory=GatewayTiming)
 
@@ -81,15 +95,68 @@ def run_ingest(
     sys.setswitchinterval(timing.switch_s)
     try:
         migrate(config.database)
+    except NewerDatabaseError as error:
+        log.error("%s", error)
+        return 2  # nothing that a restart helps
     except (OSError, sqlite3.Error) as error:
-        log.error("%s cannot be used: %s; `voltkeeper check` shows more", config.database, error)
+        log.error("ingest cannot start: %s", find_problem(config.database, error))
         return 1
     if replay is not None:
-        return _replay(config, names, replay)
+        try:
+            return _replay(config, names, replay)
+        except (OSError, sqlite3.Error) as error:
+            log.error("the recording cannot be stored: %s", find_problem(config.database, error))
+            return 1
     return asyncio.run(_run(config, names or every, timing))
 
 
 async def _run(config: Config, names: Collection[str], timing: DaemonTiming) -> int:
+    try:
+        daemon = _make_daemon(config, names, timing)
+    except LockedError as error:
+        log.error("%s that runs on %s: stop that one first", error, config.database)
+        return 1
+    except (OSError, sqlite3.Error) as error:
+        log.error("ingest cannot start: %s", find_problem(config.database, error))
+        return 1
+    daemon.start()
+    log.info("Reading %s into %s", ", ".join(names) or "no source", config.database)
+    notify(READY)
+    await daemon.stop_requested.wait()
+    notify(STOPPING)
+    unwritten = await daemon.stop()
+    if daemon.problem is None and unwritten is None:
+        checkpoint_wal(config.database)
+    return _report_end(daemon.problem, unwritten)
+
+
+def _report_end(problem: Problem | None, unwritten: Unwritten | None) -> int:
+    """Log how ingest ended, and return its exit code: 0 where everything received is in the database."""
+    if unwritten is None:
+        if problem is None:
+            log.info("Stopped; everything received is stored")
+            return 0
+        log.error("Ended: %s. Nothing received waits to be stored", problem)
+        return 1
+    reason = f"Ended: {problem}." if problem is not None else "Stopped."
+    if unwritten.kept:
+        log.error(
+            "%s %d lines that could not be written are kept in the spool: the next start stores them",
+            reason,
+            unwritten.kept,
+        )
+    if unwritten.lost:
+        log.error(
+            "%s %d lines are lost, unless the disk took them after all: %s",
+            reason,
+            unwritten.lost,
+            unwritten.problem,
+        )
+    return 1
+
+
+def _make_daemon(config: Config, names: Collection[str], timing: DaemonTiming) -> "Daemon":
+    """Open the database and lock the sources. Raises LockedError, OSError, sqlite3.Error."""
     connection = connect(config.database, busy_timeout_s=timing.busy_timeout_s)
     numbers = number_gateways(connection, [(gateway.name, gateway.address) for gateway in config.gateways])
     note_units(connection, {gateway.name: gateway.metric for gateway in config.gateways})
@@ -101,22 +168,8 @@ async def _run(config: Config, names: Collection[str], timing: DaemonTiming) -> 
     if closed:
         log.info("%d events of UPSes are closed: by the present rules they would not be open", closed)
     upses = UpsSources(config, names, connection)
-    try:
-        _lock_sources(config.database, gateways, upses.names)
-    except LockedError as error:
-        log.error("%s that runs on %s: stop that one first", error, config.database)
-        return 1
-    daemon = Daemon(config, connection, gateways, upses, timing)
-    daemon.start()
-    log.info("Reading %s into %s", ", ".join(names) or "no source", config.database)
-    notify(READY)
-    await daemon.stop_requested.wait()
-    notify(STOPPING)
-    await daemon.stop()
-    connection.close()
-    checkpoint_wal(config.database)
-    log.info("Stopped; everything received is stored")
-    return 1 if daemon.failed else 0
+    _lock_sources(config.database, gateways, upses.names)
+    return Daemon(config, connection, gateways, numbers, upses, timing)
 
 
 def _lock_sources(database: Path, gateways: dict[int, GatewaySettings], upses: Iterable[str]) -> None:
@@ -130,9 +183,9 @@ def _lock_sources(database: Path, gateways: dict[int, GatewaySettings], upses: I
 class Daemon:
     """The readers, sinks and writer of one ingest process, wired together on the running event loop.
 
-    `gateways` maps the numbers of the gateways that this process reads to their settings. Sinks run in the
-    writer's thread, gateways in the loop: what goes from the former to the latter passes through
-    `call_soon_threadsafe`.
+    `gateways` maps the numbers of the gateways that this process reads to their settings, `numbers` the names
+    of all of the config to theirs. Sinks run in the writer's thread, gateways in the loop: what goes from the
+    former to the latter passes through `call_soon_threadsafe`.
     """
 
     def __init__(
@@ -140,13 +193,14 @@ class Daemon:
         config: Config,
         connection: sqlite3.Connection,
         gateways: dict[int, GatewaySettings],
+        numbers: dict[str, int],
         upses: UpsSources,
         timing: DaemonTiming,
     ) -> None:
-        self.failed = False
         self.stop_requested = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._upses = upses
+        self._upses, self._timing = upses, timing
+        self._numbers = numbers
         self._tasks: list[asyncio.Task[None]] = []
         self._writer = Writer(connection, config.commit_s, self._writer_failed, timing.writer)
         healths = {
@@ -155,12 +209,20 @@ class Daemon:
         for health in healths.values():
             health.resume(connection)
         self._healths = [*healths.values(), *upses.healths]
+        sources = tuple(health.source for health in self._healths)
+        self._spool = SpooledBatches(config.database, sources)
+        self._heartbeat = HeartbeatTask(
+            self._writer, HeartbeatFile(config.database, self._spool.number), sources
+        )
+        self._scheduled = scheduled_commands(config, upses.names, upses.orders.look_again)
         services = self._add_sinks(config, connection, gateways, timing)
         self._gateways = {
             number: Gateway(settings, load_known_nodes(connection, number), healths[number], services)
             for number, settings in gateways.items()
         }
         self._ota.restore(self._stored_ota)
+        self._writer.restore(self._spool.load(connection, numbers, self._sink_of))
+        self._writer.restored = self._spool.clear
         self._wake = WakePipe(config.database)
         self._recomputer = Recomputer(config.database, config.timezone, config.ups)
 
@@ -174,20 +236,55 @@ class Daemon:
         """Give the writer its sinks, in the order in which they write. Returns what gateways use."""
         listen_only = {number: not gateway.controller for number, gateway in gateways.items()}
         self._store = store = Store(connection, config.timezone, self._node_deleted)
+        clock = ClockSink(connection)
+        store.rolled.correction = self._upses.store.rolled.correction = clock.correction
         store.on_import = self._imported
         store.on_marked = self._marked
-        events = EventSink(connection, store, stable_s=timing.gateway.stable_s)
+        store.free_space = FreeSpace(connection, config.database, config.min_free_mb)
+        self._running = running = RunningTime()
+        events = EventSink(connection, store, stable_s=timing.gateway.stable_s, running=running)
+        thresholds = self._watch_thresholds(config, connection, gateways, events)
+        dropped = DroppedSink()
         outbox = Outbox(listen_only, self._deliver_orders)
         sleep = SleepSettings(listen_only, self._deliver_sleep)
         self._stored_ota = load_ota_state(connection, listen_only)
         ota_sink = OtaSink(listen_only, config.ota.rollout, self._stored_ota, self._deliver_ota)
-        self._ota = OtaService(config.ota, partial(self._writer.put, ota_sink), self._writer.flush)
-        status = StatusSink(self._healths, timing.heartbeat_s)
-        for sink in (store, events, sleep, outbox, ota_sink, self._upses.store, self._upses.orders, status):
-            self._writer.add(sink)
-        return GatewayServices(
-            self._writer, store, events, outbox, self._ota, config.timezone, timing.gateway
+        self._ota = OtaService(config.ota, partial(self._writer.put, ota_sink), self._writer.flush, running)
+        status = StatusSink(self._healths, timing.heartbeat_s, lambda: self._writer.batch)
+        self._sinks = (
+            (StoreItem, store),
+            (GatewayItem, events),
+            (GatewayDropped, dropped),
+            (OtaRecord, ota_sink),
+            (NodeOrderChange, outbox),
+            (UpsItem, self._upses.store),
+            (UpsOrderChange, self._upses.orders),
         )
+        own = (store, store.free_space, events, dropped, sleep, outbox, ota_sink)
+        for sink in (*own, self._upses.store, self._upses.orders, self._scheduled, thresholds, status, clock):
+            self._writer.add(sink)
+        self._writer.before_commit = clock.follow
+        return GatewayServices(
+            self._writer,
+            store,
+            events,
+            dropped,
+            outbox,
+            self._ota,
+            config.timezone,
+            timing.gateway,
+            running,
+            lambda: clock.is_believed,
+        )
+
+    def _watch_thresholds(
+        self, config: Config, connection: sqlite3.Connection, gateways: Container[int], events: EventSink
+    ) -> ThresholdSink:
+        """The sink of the config's `thresholds:`, which gets what the stores take in."""
+        read_here, numbers, settings = (gateways, self._upses.names), self._numbers, config.thresholds
+        sink = ThresholdSink(connection, settings, numbers, *read_here, self._store, events)
+        self._thresholds, self._upses.store.on_sample = sink, sink.take_sample
+        return sink
 
     def start(self) -> None:
         """Begin to read and write; SIGTERM and SIGINT set `stop_requested`."""
@@ -199,10 +296,21 @@ class Daemon:
         self._upses.start(self._writer)
         self._recomputer.start()
         self._tasks = [asyncio.create_task(run_gateway(gateway)) for gateway in self._gateways.values()]
+        self._tasks.append(asyncio.create_task(self._running.run(_report_stall)))
         self._tasks.append(asyncio.create_task(feed_watchdog(self._writer.is_responsive)))
+        self._tasks.append(asyncio.create_task(self._heartbeat.run()))
 
-    async def stop(self) -> None:
-        """End the readers first, then write what they have handed in."""
+    @property
+    def problem(self) -> Problem | None:
+        """Why the writer ended before it was stopped."""
+        return self._writer.problem
+
+    async def stop(self) -> Unwritten | None:
+        """End the readers first, then write what they have handed in, within `stop_s`.
+
+        Returns what became of the rest, None where all is in the database.
+        """
+        give_up_at = time.monotonic() + self._timing.stop_s
         if self._wake.descriptor is not None:
             self._loop.remove_reader(self._wake.descriptor)
             self._wake.close()
@@ -211,12 +319,21 @@ class Daemon:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.to_thread(self._upses.stop)
-        await asyncio.to_thread(self._recomputer.stop)
+        await asyncio.gather(asyncio.to_thread(self._upses.stop), asyncio.to_thread(self._recomputer.stop))
         self._ota.stop()
         for health in self._healths:
             health.set_state("stopped", "ingest was stopped")
-        await asyncio.to_thread(self._writer.stop)
+        await asyncio.to_thread(self._writer.stop, max(0.5, give_up_at - time.monotonic()))
+        if self._writer.cannot_restore:
+            self._spool.set_aside()
+        waiting = self._writer.unwritten()
+        unwritten = self._spool.keep(waiting, self._numbers) if waiting else None
+        self._heartbeat.stop()
+        self._writer.close()
+        return unwritten
+
+    def _sink_of(self, item: object) -> AnySink:
+        return next(sink for kinds, sink in self._sinks if isinstance(item, kinds))
 
     def _woken(self) -> None:
         self._wake.drain()
@@ -225,10 +342,10 @@ class Daemon:
     # Called in the writer's thread.
 
     def _writer_failed(self) -> None:
-        self.failed = True
         self._loop.call_soon_threadsafe(self.stop_requested.set)
 
     def _node_deleted(self, number: int, node_id: int, child_id: int | None) -> None:
+        self._thresholds.forget(256 * number + node_id, child_id)
         if number in self._gateways:
             is_gone = 256 * number + node_id not in self._store.nodes
             forget = self._gateways[number].controller.forget
@@ -237,9 +354,10 @@ class Daemon:
     def _imported(self, connection: sqlite3.Connection) -> None:
         for number, gateway in self._gateways.items():
             imported = load_known_nodes(connection, number)
-            self._loop.call_soon_threadsafe(gateway.controller.known.merge_imported, imported)
+            self._loop.call_soon_threadsafe(gateway.controller.merge_imported, imported)
 
     def _marked(self, channel: ChannelState) -> None:
+        self._thresholds.take_marked(channel)
         number, node_id = divmod(channel.node, 256)
         if number in self._gateways:
             doubt = self._gateways[number].controller.known.doubt
@@ -253,6 +371,14 @@ class Daemon:
 
     def _deliver_ota(self, changes: list[OtaChange]) -> None:
         self._loop.call_soon_threadsafe(self._ota.apply, changes)
+
+
+def _report_stall(missed_s: float) -> None:
+    log.warning(
+        "Nothing was read for %.0f s (swapping, a slow disk, a frozen container, load): what waits is read "
+        "before anything counts as silent",
+        missed_s,
+    )
 
 
 def _replay(config: Config, names: Collection[str], path: Path) -> int:

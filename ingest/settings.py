@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ingest.battery_voltage import CURVES, EXAMPLE, BatteryRuleError, parse_battery_rule
 from ingest.errors import VoltkeeperError
+from ingest.limit_kinds import LIMIT_KINDS, LimitError, LimitKind, parse_limit
 from ingest.nearest import nearest
 
 TOPIC = "settings"  # in the table `changes`
@@ -121,6 +122,20 @@ SETTINGS = {
         title="Battery from a voltage",
     ),
 }
+
+
+def _limit_setting(key: str, kind: LimitKind) -> SettingKind:
+    def parse(text: str) -> str:
+        try:
+            return parse_limit(key, text)
+        except LimitError as error:
+            raise SettingError(str(error)) from None
+
+    about = f"{kind.low:g} to {kind.high:g} {kind.unit}, or off"
+    return SettingKind(("ups",), parse, about, f"{kind.high:g}", kind.unit, kind.title)
+
+
+SETTINGS |= {key: _limit_setting(key, kind) for key, kind in LIMIT_KINDS.items()}
 TABLES = tuple(sorted({table for kind in SETTINGS.values() for table in kind.tables}))
 
 

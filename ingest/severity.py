@@ -39,6 +39,21 @@ EVENT_SEVERITY = {
     "NODE_BATTERY_LOW": Severity.WARNING,
     "OTA_FAILED": Severity.WARNING,
     "CLOCK_STEP": Severity.WARNING,
+    "DISK_LOW": Severity.CRITICAL,
+    "TEST_FAILED": Severity.WARNING,
+    "SCHEDULED_COMMAND_FAILED": Severity.WARNING,
+    "VALUE": Severity.WARNING,
+    "INGEST_DOWN": Severity.CRITICAL,
+    "SITE_DOWN": Severity.WARNING,
+    "BACKUP_FAILED": Severity.WARNING,
+    "DATABASE_DAMAGED": Severity.CRITICAL,
+    "DATABASE_REPLACED": Severity.CRITICAL,
+    "IDS_SHORT": Severity.WARNING,
+    "STRANGE_MESSAGES": Severity.WARNING,
+    "ROLLOUT_STOPPED": Severity.WARNING,
+    "CLOCK_SUSPECT": Severity.CRITICAL,
+    "TARGET_FAILING": Severity.WARNING,
+    "PART_DIES": Severity.CRITICAL,
 }
 # States of the reader of a source, as in `ingest_status`; any other is that of a source that is lost.
 SOURCE_SEVERITY = {
@@ -47,6 +62,8 @@ SOURCE_SEVERITY = {
     "silent": Severity.WARNING,
 }
 SOURCE_LOST = Severity.CRITICAL
+CLOCK_SUSPECT = Severity.CRITICAL  # what is recorded bears a time that may be wrong, and nothing is pruned
+FILE_DAMAGED = Severity.CRITICAL
 FINDING = Severity.WARNING  # strange messages, unreadable lines, orders that failed, firmware in question
 CRITICAL_RUNTIME_S = 300  # on battery with less than this left, or below the device's own limit, is critical
 

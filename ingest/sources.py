@@ -6,8 +6,10 @@ import threading
 import time
 from collections.abc import Container
 
+from ingest.clock.reading import SYSTEM_CLOCK
 from ingest.config.model import Config
 from ingest.config.ups import ups_sources
+from ingest.db.moment import boot_id
 from ingest.must.reader import MustReader
 from ingest.nut.commander import Commander
 from ingest.nut.reader import NutReader
@@ -15,7 +17,7 @@ from ingest.pipeline.source_health import Health
 from ingest.pipeline.writer import Writer
 from ingest.ups.order_queue import OrderQueue
 from ingest.ups.orders import UpsOrderChange, UpsOrders
-from ingest.ups.records import UpsItem
+from ingest.ups.records import Poll, UpsGone, UpsItem
 from ingest.ups.registry import register
 from ingest.ups.store import UpsStore
 from ingest.ups.tariffs import TariffRow, parse_days, parse_hours, save_tariffs
@@ -35,7 +37,9 @@ class UpsSources:
         save_tariffs(connection, tariff_rows(config))
         selected = [source for source in every if source.name in names]
         self.names = [source.name for source in selected]
-        self.store = UpsStore(connection, config.timezone, selected, config.ups, variables=config.variables)
+        self.store = UpsStore(
+            connection, config.timezone, selected, config.ups, variables=config.variables, boot_id=boot_id()
+        )
         self._settings = config.ups
         self._nut = [server for server in config.nut if server.name in names]
         self._must = [device for device in config.must if device.name in names]
@@ -69,7 +73,14 @@ class UpsSources:
             thread.start()
 
     def _emit(self, item: UpsItem) -> None:
-        if self._writer is not None:
+        """Hand an item to the writer; a poll that took long bears the clock of now, too."""
+        if self._writer is None:
+            return
+        with SYSTEM_CLOCK.stamping() as now:
+            if isinstance(item, Poll):
+                item.restamp(SYSTEM_CLOCK.restamp)
+            elif isinstance(item, UpsGone):
+                item.at = now
             self._writer.put(self.store, item)
 
     def _report(self, change: UpsOrderChange) -> None:

@@ -2,12 +2,24 @@
 
 from datasette import Request, Response, hookimpl
 from datasette.app import Datasette
+from jinja2 import Environment
 from starlette.types import Scope
 
-from plugins.web.auth.permissions import Actor, has_right, refusal
+from plugins.web.auth.permissions import SIGN_IN, has_right, refusal
+from plugins.web.compat import INTERNAL
 from plugins.web.endpoint import takes_post
+from plugins.web.identity import Actor
 from plugins.web.responses import error_page, json_errors, wants_page
 from plugins.web.site import Site, site_of
+from plugins.web.table_guard import FOR_SIGNED_IN
+
+SQL_IS_OFF = "SQL of your own is off: `access: {sql: off}` in config.yml. Tables, views and queries are open."
+
+
+@hookimpl
+def prepare_jinja2_environment(env: Environment, datasette: Datasette) -> None:
+    """`takes_sql`: pages link to the editor of SQL only where it is there."""
+    env.globals["takes_sql"] = site_of(datasette).config.access.sql != "off"
 
 
 @hookimpl
@@ -18,8 +30,10 @@ async def permission_allowed(
     site = site_of(datasette)
     if action == "view-instance":
         return has_right(site, actor, "read")
-    if action == "view-database" and resource == "_internal":
+    if action == "view-database" and resource == INTERNAL:
         return False
+    if action == "execute-sql":
+        return may_write_sql(site, actor)
     if action in ("permissions-debug", "debug-menu"):
         return has_right(site, actor, "maintain")
     if action == "view-query" and isinstance(resource, tuple):
@@ -27,6 +41,12 @@ async def permission_allowed(
         if query and query.get("write"):
             return has_right(site, actor, query["right"])
     return None
+
+
+def may_write_sql(site: Site, actor: Actor) -> bool:
+    """True for an actor whose own SQL is run, by `sql:` under `access:` in the config."""
+    sql = site.config.access.sql
+    return sql == "anyone" or (sql == "signed-in" and (actor or {}).get("id") in site.accounts.rights)
 
 
 @hookimpl
@@ -42,7 +62,11 @@ async def forbidden(datasette: Datasette, request: Request, message: str) -> Res
 
 async def _refusal_text(site: Site, request: Request, message: str) -> str:
     """Why not: for a writable query, which right is missing."""
+    if message == "execute-sql":
+        return SQL_IS_OFF if site.config.access.sql == "off" else SIGN_IN
     parts = request.path.strip("/").partition(".")[0].split("/")
+    if request.actor is None and FOR_SIGNED_IN.intersection(parts[1:2]):
+        return SIGN_IN
     if len(parts) == 2 and parts[0] in site.databases:
         query = await site.get_canned_query(*parts, request.actor)
         if query and query.get("write"):

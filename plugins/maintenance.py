@@ -1,11 +1,11 @@
-"""/-/maintenance with its actions, a copy of the file to download, /-/delete and /-/replace."""
+"""/-/maintenance with its actions, a copy to download, /-/batteries, /-/delete and /-/replace."""
 
 from collections.abc import Sequence
 
 from datasette import hookimpl
 from datasette.app import Datasette
 
-from plugins.web.actions import deletions, replacements
+from plugins.web.actions import batteries, battery_changes, deletions, replacements
 from plugins.web.actions import maintenance as actions
 from plugins.web.endpoint import Endpoint, Route, documented_route
 from plugins.web.pages.maintenance import maintenance
@@ -22,6 +22,8 @@ ROUTES = (
         ),
     ),
     *actions.ROUTES,
+    *batteries.ROUTES,
+    *battery_changes.ROUTES,
     *deletions.ROUTES,
     *replacements.ROUTES,
 )

@@ -1,4 +1,4 @@
-"""The pages about nodes, the API, and what every page carries."""
+"""The pages about nodes, and what every page carries."""
 
 from collections.abc import Sequence
 
@@ -6,43 +6,39 @@ from datasette import Request, hookimpl
 from datasette.app import Datasette
 from jinja2 import Environment
 
-from plugins.web.app.assets import asset
+from plugins.web.app.assets import asset, datasette_asset
 from plugins.web.auth.permissions import rights_of
 from plugins.web.endpoint import Endpoint, Json, Route, documented_route
-from plugins.web.pages import api, channel, home, nodes, pulse, radio
+from plugins.web.live.layer import VERSION
+from plugins.web.on_request import on_request
+from plugins.web.pages import manifest, node, nodes, radio
+from plugins.web.pages.node_choice import FACETS, ORDERS
 from plugins.web.pages.shell import shell
 from plugins.web.prefix import prefix_templates
 from plugins.web.render.filters import register_filters
-from plugins.web.responses import OWN_PAGE
+from plugins.web.responses import OWN_PAGE, PLAIN_VIEWS
 from plugins.web.site import site_of
 
 ROUTES = (
-    documented_route(r"^/$", home.home, Endpoint("Overview: what needs attention", answer="page")),
     documented_route(
         r"^/nodes$",
         nodes.nodes,
         Endpoint(
             "Nodes, worst first",
-            fields={"q": "words to look for", **dict.fromkeys(nodes.FACETS, "")},
+            fields={
+                **{"q": "words to look for", "page": "number of the page, from 1"},
+                **{"sort": f"{', '.join(ORDERS)}; - before it: the other way round"},
+                **dict.fromkeys(FACETS, ""),
+            },
             answer="page",
         ),
     ),
     documented_route(
         r"^/nodes/(?P<gateway>[^/]+)/(?P<node_id>[^/]+)$",
-        nodes.node,
+        node.node,
         Endpoint(
             "A node: sensors, battery, orders, messages",
             at={"GATEWAY": "{gateway}", "NODE_ID": "{node_id}"},
-            answer="page",
-        ),
-    ),
-    documented_route(
-        r"^/channels/(?P<id>[^/]+)$",
-        channel.channel,
-        Endpoint(
-            "A channel: its values, and which of them count",
-            fields={"range": "", "wrong": "1: readings that do not count alone", "before": "a time, UTC"},
-            at={"ID": "{channel}"},
             answer="page",
         ),
     ),
@@ -55,15 +51,10 @@ ROUTES = (
             answer="page",
         ),
     ),
-    documented_route(r"^/api$", api.api, Endpoint("API: this page", answer="page")),
-    documented_route(r"^/api\.json$", api.api, Endpoint("API, for programs")),
     documented_route(
-        r"^/-/pulse\.json$",
-        pulse.pulse,
-        Endpoint(
-            "What has changed",
-            "A counter per topic, which rises when rows of the topic change: ask often, read when it rises.",
-        ),
+        r"^/manifest\.webmanifest$",
+        manifest.manifest,
+        Endpoint("The site as an application: its name and icons", right=None),
     ),
 )
 
@@ -79,7 +70,7 @@ def prepare_jinja2_environment(env: Environment, datasette: Datasette) -> None:
     """Filters and globals of templates."""
     site = site_of(datasette)
     register_filters(env, site.timezone)
-    env.globals["asset"] = asset
+    env.globals.update(asset=asset, datasette_asset=datasette_asset)
     prefix_templates(env, site.root)
 
 
@@ -89,11 +80,9 @@ async def extra_template_vars(
 ) -> Json:
     """`site` for every page, `rights` for our own ones."""
     site, actor = site_of(datasette), request.actor if request else None
-    extra: Json = {"site": await shell(site, actor)}
-    if view_name == OWN_PAGE:
-        extra["rights"] = rights_of(site, actor)
-    is_native = request is not None and request.path.startswith("/telemetry")
-    if not is_native or template.endswith("error.html"):
-        # The megabyte of script for charts is for tables and queries alone.
+    extra: Json = {"site": await shell(site, actor), "native": view_name in PLAIN_VIEWS}
+    extra |= {"on_request": on_request(request), "live_version": request and request.scope.get(VERSION)}
+    extra |= {"rights": rights_of(site, actor)} if view_name == OWN_PAGE else {}
+    if not extra["on_request"].chart or template.endswith("error.html"):
         extra |= {"extra_js_urls": [], "extra_css_urls": []}
     return extra

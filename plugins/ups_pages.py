@@ -5,20 +5,23 @@ from collections.abc import Sequence
 from datasette import hookimpl
 from datasette.app import Datasette
 
-from plugins.web.actions import acknowledgements, ups_orders
+from plugins.web.actions import acknowledgements, reports, ups_orders
 from plugins.web.endpoint import Endpoint, Route, documented_route
 from plugins.web.export.atom import feed
 from plugins.web.pages import ups
-from plugins.web.pages.energy import energy
+from plugins.web.pages.energy import UNITS, energy
 from plugins.web.pages.events import events
+from plugins.web.pages.outages import outage
 from plugins.web.pages.reports import report
 from plugins.web.pages.ups_choice import FACETS, PER_PAGE, SORTS
 from plugins.web.site import site_of
-from reporting.periods import PERS
 from reporting.report_period import PERIODS
 
-RANGE = {"range": "a span such as 24 h, 7 d or 1 y", "since": "a date or a time", "until": "a date or a time"}
-EVENTS = {"kind": "UPS, node, gateway or clock", "event": "ONBATT, NODE_SILENT, ..."}
+SPAN = {"since": "a date or a time", "until": "a date or a time"}
+RANGE = {"range": "a span such as 24 h, 7 d or 1 y", **SPAN}
+PERIOD = {"period": ", ".join(PERIODS), "of": "a day in it, 2026-11 or 2026", **SPAN}
+WHEN = {"month": "2026-11", "day": "2026-11-28"}
+EVENTS = {"kind": "UPS, node, gateway, disk, clock or machine", "event": "ONBATT, NODE_SILENT, ..."}
 
 ROUTES = (
     documented_route(
@@ -49,9 +52,14 @@ ROUTES = (
         events,
         Endpoint(
             "Outages, and events of everything",
-            fields={"tab": "all: not the outages alone", "ups": "name", "month": "2026-11", **EVENTS},
+            fields={"tab": "all: not the outages alone", "ups": "name", **WHEN, **EVENTS},
             answer="page",
         ),
+    ),
+    documented_route(
+        r"^/outages/(?P<id>[^/]+)$",
+        outage,
+        Endpoint("An outage: what each UPS did, minute by minute", at={"ID": "{outage}"}, answer="page"),
     ),
     documented_route(
         r"^/events\.atom$",
@@ -61,20 +69,20 @@ ROUTES = (
     documented_route(
         r"^/energy$",
         energy,
-        Endpoint("Energy and its cost", fields={"per": ", ".join(PERS), **RANGE}, answer="page"),
+        Endpoint(
+            "Energy and its cost",
+            "This month unless another period is given.",
+            fields={**PERIOD, "range": RANGE["range"], "unit": ", ".join(UNITS)},
+            answer="page",
+        ),
     ),
     documented_route(
         r"^/reports$",
         report,
         Endpoint(
             "Report of a day, week, month or year, to be printed",
-            "The last whole month unless another period is given.",
-            fields={
-                "period": ", ".join(PERIODS),
-                "of": "a day in it, 2026-11 or 2026",
-                "since": RANGE["since"],
-                "until": RANGE["until"],
-            },
+            "Unless another period is given: the last whole month, or this one where it has more data.",
+            fields={**PERIOD, "ups": "names with commas between them: of these alone"},
             answer="page",
         ),
     ),
@@ -83,6 +91,6 @@ ROUTES = (
 
 @hookimpl
 def register_routes(datasette: Datasette) -> Sequence[Route]:
-    """Pages that the right to read opens, and orders and acknowledgements, which need rights of their own."""
-    writing = (*ups_orders.ROUTES, *acknowledgements.ROUTES) if site_of(datasette).has_config else ()
-    return (*ROUTES, *writing)
+    """Pages that the right to read opens, and orders, acknowledgements and reports, which need rights."""
+    writing = (*ups_orders.ROUTES, *acknowledgements.ROUTES, *reports.ROUTES)
+    return (*ROUTES, *writing) if site_of(datasette).has_config else ROUTES

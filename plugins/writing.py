@@ -6,7 +6,7 @@ from datasette import Request, Response, hookimpl
 from datasette.app import Datasette
 from starlette.types import Send
 
-from plugins.web.actions import channels, node_orders, readings, retirement, settings
+from plugins.web.actions import channels, node_orders, readings, retirement, settings, tariffs
 from plugins.web.actions.edits import post_edit
 from plugins.web.compat import query_page, written_queries
 from plugins.web.endpoint import BY_QUERY, Route, documented_route
@@ -33,6 +33,7 @@ def register_routes(datasette: Datasette) -> Sequence[Route]:
         *channels.ROUTES,
         *settings.ROUTES,
         *retirement.ROUTES,
+        *tariffs.ROUTES,
     )
 
 

@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -27,10 +28,16 @@ def is_interrupt(error: sqlite3.OperationalError) -> bool:
 
 
 class CannedQuery(NamedTuple):
-    """A query; parameters that are left out are empty, which means "all" or a default."""
+    """A query; parameters that are left out are empty, which means "all" or a default.
+
+    `fragment` says how it is drawn (`reporting.charts.from_rows`); one that `writes` changes rows.
+    """
 
     sql: str
     params: tuple[str, ...]
+    title: str = ""
+    fragment: str = ""
+    writes: bool = False
 
     def fill(self, given: Mapping[str, Any]) -> dict[str, Any]:  # Any: values that SQLite takes
         """The parameters to run it with."""
@@ -40,7 +47,14 @@ class CannedQuery(NamedTuple):
 def parse_queries(queries: Mapping[str, Any]) -> dict[str, CannedQuery]:  # Any: YAML
     """The entries under `queries:` of metadata.yml by name. Any: YAML."""
     return {
-        name: CannedQuery(query["sql"], tuple(query.get("params") or ())) for name, query in queries.items()
+        name: CannedQuery(
+            query["sql"],
+            tuple(query.get("params") or ()),
+            query.get("title") or name,
+            query.get("fragment") or "",
+            bool(query.get("write")),
+        )
+        for name, query in queries.items()
     }
 
 
@@ -66,13 +80,13 @@ class QueryReader:
         query = self._queries[name]
         return self.select(query.sql, query.fill(params))
 
-    def select(self, sql: str, params: Params = ()) -> Rows:
-        """Rows of a query; None when it took too long."""
+    def select(self, sql: str, params: Params = (), most: int | None = None) -> Rows:
+        """Rows of a query, the first `most`; None when it took too long."""
         try:
             with self._time_limit():
                 cursor = self._connection.execute(sql, params)
                 names = [column[0] for column in cursor.description]
-                return [dict(zip(names, row, strict=True)) for row in cursor]
+                return [dict(zip(names, row, strict=True)) for row in islice(cursor, most)]
         except sqlite3.OperationalError as error:
             if not is_interrupt(error):
                 raise

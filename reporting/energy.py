@@ -2,11 +2,19 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import floor
 from typing import NamedTuple
 
 from reporting.canned_queries import Row
 
+MINUTE_S = 60  # less than this not measured counts for nothing
 SEVERAL = "several"  # currency of a sum over currencies, which has no cost
+
+
+def share(part: float, whole: float, digits: int) -> float | None:
+    """Per cent that are never 100 where something is missing; None of nothing."""
+    scale: int = 10**digits
+    return floor(100 * scale * max(0, min(1, part / whole)) + 1e-6) / scale if whole else None
 
 
 class EnergyPeriod(NamedTuple):
@@ -42,9 +50,14 @@ class EnergyTotal:
 
     @property
     def coverage(self) -> float | None:
-        """How much of the time was measured, per cent."""
-        span = self.covered_s + self.uncovered_s
-        return round(100 * self.covered_s / span, 1) if span else None
+        """How much of the time was measured, per cent; never 100 where some was not."""
+        missing_s = self.uncovered_s if self.uncovered_s >= MINUTE_S else 0
+        return share(self.covered_s, self.covered_s + missing_s, 1)
+
+    @property
+    def mean_watts(self) -> float | None:
+        """The mean power of one UPS while it was measured."""
+        return None if self.kwh is None or not self.covered_s else self.kwh * 3_600_000 / self.covered_s
 
 
 def site_rows(rows: Iterable[Row] | None) -> list[Row]:

@@ -3,6 +3,7 @@
 An en dash stands for what is not known. A unit follows its number behind a narrow no-break space.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,8 @@ from ingest.db import durations
 
 UNKNOWN = "–"
 NARROW_SPACE = "\u202f"
+CURRENCY_SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
+MONTH_DAYS = 30.44
 
 
 def parse_time(text: str | None) -> datetime | None:
@@ -23,6 +26,19 @@ def parse_time(text: str | None) -> datetime | None:
 def plural(count: float, noun: str, ending: str = "s") -> str:
     """A count with its noun: `1 row`, `2 rows`; `ending` is that of the plural."""
     return f"{count:,} {noun}{'' if count == 1 else ending}"
+
+
+def as_sentence(text: str) -> str:
+    """A text with a capital letter and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def all_names(names: Iterable[str], count: int) -> str:
+    """Names of UPSes as a list; `all 4 UPSes` where they are all of the `count` there are."""
+    listed = list(dict.fromkeys(names))
+    if count > 1 and len(listed) >= count:
+        return "both UPSes" if count == 2 else f"all {count} UPSes"
+    return ", ".join(listed)
 
 
 def format_duration(seconds: float | None) -> str:
@@ -44,6 +60,12 @@ def format_length(seconds: float | None) -> str:
     return f"{whole // 86_400} d" + (f" {whole % 86_400 // 3600} h" if whole % 86_400 >= 3600 else "")
 
 
+def split_units(text: str) -> list[tuple[str, str]]:
+    """The (number, unit) pairs of a length, so that pages can write its units small."""
+    words = text.split()
+    return list(zip(words[::2], words[1::2], strict=False))
+
+
 def format_figure(value: float | None, unit: str = "") -> str:
     """A number with no more digits than it has, and its unit."""
     if value is None:
@@ -61,11 +83,27 @@ def format_kwh(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:,.3f}{NARROW_SPACE}kWh"
 
 
+def format_energy(value: float | None) -> str:
+    """kWh for a sentence: two decimals below 10, one below 100."""
+    if value is None:
+        return UNKNOWN
+    digits = 2 if abs(value) < 9.995 else 1 if abs(value) < 99.95 else 0
+    return f"{value:,.{digits}f}"
+
+
+def format_money(value: float, currency: str) -> str:
+    """An amount with its sign where it has one: `€ 60.82`, `60.82 CHF`."""
+    amount = f"{value:,.2f}"
+    sign = CURRENCY_SIGNS.get(currency)
+    return f"{sign}{NARROW_SPACE}{amount}" if sign else f"{amount}{NARROW_SPACE}{currency}"
+
+
 def format_months(months: float) -> str:
-    """An age in months: `under a month`, `8 months`, `2 y 4 months`."""
+    """An age in months: `19 days`, `8 months`, `2 y 4 months`; in days below two months."""
+    if months < 2:
+        days = round(months * MONTH_DAYS)
+        return plural(days, "day") if days else "under a day"
     whole = round(months)
-    if not whole:
-        return "under a month"
     years, rest = divmod(whole, 12)
     text = plural(rest, "month")
     return f"{years} y {text}" if years and rest else f"{years} y" if years else text
@@ -84,10 +122,13 @@ def format_hours(text: str) -> str:
     return ", ".join(spans) or "all"
 
 
-def format_local(text: str | None, timezone: str) -> str:
-    """A UTC text as local time without seconds: `20 Nov 2026 23:19`."""
+def format_local(text: str | None, timezone: str, seconds: bool = False) -> str:
+    """A UTC text as local time: `20 Nov 2026 23:19`, with seconds where they matter."""
     at = parse_time(text)
-    return f"{at.astimezone(ZoneInfo(timezone)):%-d %b %Y %H:%M}" if at else UNKNOWN
+    if at is None:
+        return UNKNOWN
+    local = at.astimezone(ZoneInfo(timezone))
+    return f"{local:%-d %b %Y %H:%M:%S}" if seconds else f"{local:%-d %b %Y %H:%M}"
 
 
 def format_clock(text: str | None, timezone: str) -> str:
@@ -117,3 +158,9 @@ def format_bytes(number: float | None) -> str:
         if number < limit:
             return f"{number / divisor:.{1 if number / divisor < 10 else 0}f} {unit}"
     return f"{number / 1e9:.1f} GB"
+
+
+def format_second(text: str | None, timezone: str) -> str:
+    """A UTC text as local time to the second: `20 Nov 2026 23:19:40`."""
+    at = parse_time(text)
+    return f"{at.astimezone(ZoneInfo(timezone)):%-d %b %Y %H:%M:%S}" if at else UNKNOWN

@@ -1,12 +1,14 @@
 """MySensors symbols, messages and orders as text. Pure."""
 
-from typing import NamedTuple
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from ingest.mysensors.channel_controls import CONTROLS
 from ingest.mysensors.protocol import NODE_CHILD, Command, LineError, SetReq, parse_line, type_name
 from ingest.mysensors.units import unit_of
 from ota.wire import WireError, describe_config, parse_block_request, parse_config_request
-from reporting.formatting import UNKNOWN
+from reporting.formatting import UNKNOWN, format_length
 
 SENSOR_KINDS = {  # S_ symbol -> what it is
     "S_DOOR": "door or window",
@@ -106,6 +108,15 @@ VALUES = {  # V_ symbol -> what the value is
 STATES = {  # V_ symbol -> payload -> what it means, in the words of the controls
     SetReq(type).name: dict(control.choices) for type, control in CONTROLS.items() if control.kind == "switch"
 } | {"V_TRIPPED": {"0": "no", "1": "yes"}}
+TRIPPED = {  # S_ symbol -> what it means that such a sensor is not, or is tripped
+    "S_DOOR": ("closed", "open"),
+    "S_MOTION": ("no motion", "motion"),
+    "S_SMOKE": ("no smoke", "smoke"),
+    "S_WATER_LEAK": ("dry", "leak"),
+    "S_SOUND": ("quiet", "sound"),
+    "S_VIBRATION": ("still", "vibration"),
+    "S_MOISTURE": ("dry", "moist"),
+}
 INTERNAL = {  # I_ symbol -> what a node means by it, and the unit of its payload
     "I_BATTERY_LEVEL": ("battery", "%"),
     "I_TIME": ("asks for the time", ""),
@@ -129,6 +140,7 @@ INTERNAL = {  # I_ symbol -> what a node means by it, and the unit of its payloa
     "I_PRE_SLEEP_NOTIFICATION": ("will sleep; it listens for", "ms"),
     "I_POST_SLEEP_NOTIFICATION": ("has woken up after", "ms"),
 }
+LONG_MS = range(5, 12)  # digits of milliseconds that are shown as minutes and hours
 ORDERS = {  # I_ symbol -> what is asked of a node
     "I_PRESENTATION": "present yourself",
     "I_REBOOT": "restart",
@@ -137,6 +149,9 @@ ORDERS = {  # I_ symbol -> what is asked of a node
     "I_DISCOVER_REQUEST": "report your parent",
     "I_VERSION": "report your version",
 }
+
+# What version control writes into a file: $Rev: 826 $, $Revision: 1.4 $; it may be cut off, or not filled in.
+KEYWORD = re.compile(r"\$(?:LastChanged)?Rev(?:ision)?(?:: *([\w.]*) *\$?|\$)")
 
 
 class Description(NamedTuple):
@@ -153,19 +168,57 @@ def sensor_kind(type_name: str | None) -> str:
     return SENSOR_KINDS.get(type_name or "", "unknown kind" if type_name else "not presented")
 
 
-def format_value(text: str | None, unit: str | None, symbol: str = "") -> str:
-    """A value as it was sent, with its unit behind a thin space where it has one; a state as a word."""
+def value_name(symbol: str) -> str:
+    """What the value of a V_ symbol is; the symbol where that is not known."""
+    return VALUES.get(symbol, symbol)
+
+
+def format_value(text: str | None, unit: str | None, symbol: str = "", sensor_type: str | None = None) -> str:
+    """A value as it was sent, with its unit behind a thin space where it has one; a state as a word.
+
+    What is tripped has a word of its own where the S_ type says what it is.
+    """
     if text is None:
         return UNKNOWN
+    if symbol == "V_TRIPPED" and text in ("0", "1") and sensor_type in TRIPPED:
+        return TRIPPED[sensor_type][int(text)]
     if text in STATES.get(symbol, ()):
         return STATES[symbol][text]
     return f"{text}\u2009{unit}" if unit and text != "" else str(text)
 
 
+def format_version(text: str | None) -> str:
+    """The version of a sketch; a keyword of version control as its value: `revision 826`."""
+    return KEYWORD.sub(lambda found: f"revision {found[1] or 'not filled in'}", text or "")
+
+
+def describe_row(row: Mapping[str, Any], metric: bool = True) -> Description:  # Any: what SQLite gives
+    """A message as text: a row of `recent_messages`, or one of `messages` with `command_name`.
+
+    Without the column `unit`, a value has the usual unit of its V_ type.
+    """
+    command, symbol = row.get("command_name") or row["command"], row.get("type_name") or row["type"]
+    unit = row["unit"] if "unit" in row else _usual_unit(command, symbol, metric)
+    if row["echo"]:
+        order = _describe_sent(command, symbol, row["payload"], unit)
+        return order._replace(text=f"has received the order: {order.text}")
+    return describe_message(command, symbol, row["payload"], row["child_id"], unit, row.get("sensor_type"))
+
+
+def _usual_unit(command: str, symbol: str, metric: bool) -> str | None:
+    known = command == "set" and symbol in SetReq.__members__
+    return unit_of(SetReq[symbol], metric=metric) if known else None
+
+
 def describe_message(
-    command: str, symbol: str, payload: str, child_id: int, unit: str | None = None
+    command: str,
+    symbol: str,
+    payload: str,
+    child_id: int,
+    unit: str | None = None,
+    sensor_type: str | None = None,
 ) -> Description:
-    """A message that a node sent; `unit` is that of the values of its channel."""
+    """A message that a node sent; `unit` is its channel's, `sensor_type` the S_ symbol of its sensor."""
     text, value = "sends", payload
     if command == "presentation":
         if child_id == NODE_CHILD:
@@ -173,19 +226,22 @@ def describe_message(
         else:
             text = f"presents a sensor, {sensor_kind(symbol)}"
     elif command == "set":
-        text, value = _describe_value(symbol, payload, unit)
+        text, value = _describe_value(symbol, payload, unit, sensor_type)
     elif command == "req":
         text, value = f"asks for its last {VALUES.get(symbol, 'value')}", ""
     elif command == "internal" and symbol in INTERNAL:
         text, unit = INTERNAL[symbol]
-        value = f"{payload}\u2009{unit}" if unit and payload else payload
+        value = f"{payload}\u2009{unit}" if unit and payload else format_version(payload)
+        if unit == "ms" and payload.isascii() and payload.isdigit() and len(payload) in LONG_MS:
+            value = format_length(int(payload) / 1000)
     elif command == "stream":
         text, value = _describe_stream(symbol, payload)
     return Description(text, value, command, symbol)
 
 
-def _describe_value(symbol: str, payload: str, unit: str | None) -> tuple[str, str]:
-    return VALUES.get(symbol, "value"), format_value(payload, unit, symbol)
+def _describe_value(symbol: str, payload: str, unit: str | None, sensor_type: str | None) -> tuple[str, str]:
+    name = "reports" if symbol == "V_TRIPPED" and sensor_type in TRIPPED else VALUES.get(symbol, "value")
+    return name, format_value(payload, unit, symbol, sensor_type)
 
 
 def _describe_stream(symbol: str, payload: str) -> tuple[str, str]:
@@ -208,9 +264,12 @@ def describe_order(order: str | None, line: str | None, metric: bool = True) -> 
     except LineError:
         return Description(order or line or "", "")
     command, symbol = Command(header.command).name, type_name(header.command, header.type)
+    return _describe_sent(command, symbol, payload, unit_of(header.type, metric=metric))
+
+
+def _describe_sent(command: str, symbol: str, payload: str, unit: str | None) -> Description:
     if command == "set":
-        unit = unit_of(header.type, metric=metric)
-        return Description(*_describe_value(symbol, payload, unit), command, symbol)
+        return Description(*_describe_value(symbol, payload, unit, None), command, symbol)
     if command == "req":
         return Description(f"report your {VALUES.get(symbol, symbol)}", "", command, symbol)
     text = ORDERS.get(symbol, f"{command} {symbol}")

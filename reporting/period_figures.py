@@ -7,28 +7,37 @@ data; what is computed beyond that is here. Over a plain connection that has the
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from math import ceil, floor
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from reporting.bar_charts import BarChart, draw_bars, draw_histogram
 from reporting.canned_queries import CannedQuery, QueryReader, Row, Rows
-from reporting.charts import COLOURS, Mark
-from reporting.energy import site_rows
-from reporting.formatting import NARROW_SPACE, format_figure
-from reporting.outages import OUTAGES_BETWEEN, MainsOutage, OutageSummary, parse_outage, summarize
+from reporting.charts import Bar, BarChart, BarData, draw_bars, draw_histogram
+from reporting.charts.canvas import COLOURS
+from reporting.energy import MINUTE_S, share, site_rows
+from reporting.formatting import NARROW_SPACE
+from reporting.outages import (
+    OUTAGES_BETWEEN,
+    OUTAGES_OF_CHOSEN,
+    MainsOutage,
+    OutageSummary,
+    parse_outage,
+    summarize,
+)
 from reporting.periods import WHOLE, local_periods
 from reporting.report_period import Period
 
-OUTAGES = 50  # of the table
+LONGEST, OUTAGES = 5, 50  # of the two tables
 VOLTS = 1  # of a bin of the histogram
 BINS = 60  # more than this, and each UPS has an axis of its own
-TICKS, TICK = 6, {"hour": "%H:%M", "day": "%-d %b", "month": "%b"}  # below the bars
-MINUTE_S = 60  # less than this not measured counts for nothing
+TICK = {"hour": "%H:%M", "day": "%-d %b", "month": "%b"}  # below the bars
 COUNTS = """select (select count(*) from ups) as upses, (select count(*) from nodes) as nodes,
   (select count(*) from tariffs) as tariffs"""
-OWN_QUERIES = {"mains_outages": CannedQuery(OUTAGES_BETWEEN, ("since", "until"))}
+OWN_QUERIES = {
+    "mains_outages": CannedQuery(OUTAGES_BETWEEN, ("since", "until")),
+    "chosen_outages": CannedQuery(OUTAGES_OF_CHOSEN, ("ups", "since", "until")),
+}
 
 
 class Counts(NamedTuple):
@@ -67,8 +76,9 @@ class UpsFigures:
     """What is computed of the blocks of UPSes. None where a query took too long."""
 
     summary: OutageSummary
-    outages: list[MainsOutage] | None  # the newest OUTAGES
-    older_outages: int
+    longest: list[MainsOutage] | None  # LONGEST of them, the longest first
+    outages: list[MainsOutage]  # the newest OUTAGES of the others
+    older_outages: int  # how many there are besides
     availability: list[Availability] | None
     site: Row | None  # energy_by_day of all UPSes together
     measured: float | None  # per cent of the time, by all UPSes together
@@ -86,8 +96,23 @@ class PeriodFigures:
     ups: UpsFigures | None
 
 
-def blocks_of(period: Period, counts: Counts) -> dict[str, Block]:
-    """The blocks that have something to show."""
+def chosen_param(upses: Sequence[str]) -> str:
+    """The parameter `ups` of queries for these UPSes, '' for all. The comma asks for a sum, also of one."""
+    return f"{','.join(upses)}," if upses else ""
+
+
+def blocks_of(period: Period, counts: Counts, upses: Sequence[str] = ()) -> dict[str, Block]:
+    """The blocks that have something to show, of all UPSes or of `upses` alone; these have no nodes."""
+    blocks = _all_blocks(period, counts)
+    if not upses:
+        return blocks
+    chosen = {"ups": chosen_param(upses)}
+    del blocks["replace"]
+    of_chosen = {name: one._replace(params={**chosen, **one.params}) for name, one in blocks.items()}
+    return {**of_chosen, "outages": Block("chosen_outages", chosen), "replace": Block("batteries_to_replace")}
+
+
+def _all_blocks(period: Period, counts: Counts) -> dict[str, Block]:
     of_upses = {
         "outages": Block("mains_outages"),
         "coverage": Block("monitoring_coverage", {"per": WHOLE}),
@@ -102,36 +127,45 @@ def blocks_of(period: Period, counts: Counts) -> dict[str, Block]:
     return {**(of_upses if counts.upses else {}), **(of_nodes if counts.nodes else {}), **of_all}
 
 
-def read_figures(reader: QueryReader, period: Period, counts: Counts) -> PeriodFigures:
-    """All figures; each query has a time limit of its own. `reader` knows OWN_QUERIES too."""
-    blocks = blocks_of(period, counts)
+def read_figures(
+    reader: QueryReader,
+    period: Period,
+    counts: Counts,
+    labels: Mapping[str, str] = MappingProxyType({}),
+    upses: Sequence[str] = (),
+) -> PeriodFigures:
+    """All figures; each query has a time limit of its own. `reader` knows OWN_QUERIES too.
+
+    `labels` are those of the UPSes by name, in the order of their colours; `upses` leaves out all others, and
+    the nodes: `counts` is then of these alone.
+    """
+    blocks = blocks_of(period, counts, upses)
     rows = {
         name: reader.run(block.query, {**block.params, **period.utc_params}) for name, block in blocks.items()
     }
+    if upses and rows["replace"]:
+        rows["replace"] = [row for row in rows["replace"] if row["kind"] == "UPS" and row["ref"] in upses]
     links = {name: urlencode({**block.params, **period.params}) for name, block in blocks.items()}
-    return PeriodFigures(rows, links, _figures_of_upses(rows, period) if counts.upses else None)
+    return PeriodFigures(rows, links, _figures_of_upses(rows, period, labels) if counts.upses else None)
 
 
-def _figures_of_upses(rows: Mapping[str, Rows], period: Period) -> UpsFigures:
+def _figures_of_upses(rows: Mapping[str, Rows], period: Period, labels: Mapping[str, str]) -> UpsFigures:
     outages = None if rows["outages"] is None else [parse_outage(row) for row in rows["outages"]]
+    longest = sorted(outages or [], key=lambda one: one.seconds, reverse=True)[:LONGEST]
+    others = [one for one in reversed(outages or []) if one not in longest]
     site = next(iter(site_rows(rows["energy"])), None)
     return UpsFigures(
         summarize(outages or [], period.since, period.until),
-        None if outages is None else outages[::-1][:OUTAGES],
-        max(0, len(outages or []) - OUTAGES),
+        None if outages is None else longest,
+        others[:OUTAGES],
+        max(0, len(others) - OUTAGES),
         availability(rows["coverage"], rows["energy"]),
         site,
         measured_share(site) if site else None,
         energy_bars(site_rows(rows["steps"]), period),
-        histograms(rows["volts"] or []),
+        histograms(rows["volts"] or [], labels),
         by_voltage(rows["volts"]) if rows["volts"] else None,
     )
-
-
-def share(part: float, whole: float, digits: int) -> float | None:
-    """Per cent that are never 100 where something is missing; None of nothing."""
-    scale: int = 10**digits
-    return floor(100 * scale * max(0, min(1, part / whole)) + 1e-6) / scale if whole else None
 
 
 def measured_share(row: Row) -> float | None:
@@ -160,39 +194,32 @@ def energy_bars(rows: Sequence[Row], period: Period) -> BarChart | None:
     steps = local_periods(period.step, period.since, period.end, period.timezone)
     if not most or len(steps) < 2:
         return None
-    every = ceil(len(steps) / TICKS)
-    return BarChart(
-        f"By {period.step}",
-        "kWh",
-        f"All UPSes in each {period.step}; at most {most:.2f}{NARROW_SPACE}kWh.",
-        draw_bars(
-            [
-                (known.get(label), f"{label}: {format_figure(known.get(label), 'kWh')}")
-                for _, _, label in steps
-            ]
-        ),
-        [
-            Mark(
-                f"{datetime.fromtimestamp(step.start, zone):{TICK[period.step]}}",
-                across=round((number + 0.5) / len(steps) * 100, 2),
-            )
-            for number, step in enumerate(steps)
-            if number % every == 0
-        ],
-    )
+    bars = [
+        Bar(
+            f"{datetime.fromtimestamp(step.start, zone):{TICK[period.step]}}",
+            step.label,
+            [known.get(step.label)],
+        )
+        for step in steps
+    ]
+    caption = f"All UPSes in each {period.step}; at most {most:.2f}{NARROW_SPACE}kWh."
+    return draw_bars(BarData(f"By {period.step}", "kWh", ["all UPSes"], bars, digits=3, caption=caption))
 
 
-def histograms(rows: Sequence[Row]) -> list[BarChart]:
+def histograms(rows: Sequence[Row], labels: Mapping[str, str]) -> list[BarChart]:
     """A chart for each UPS, on one axis where that is not too wide."""
     counts: dict[str, dict[int, int]] = {}
     for row in rows:
         counts.setdefault(row["name"], {})[round(row["volts"] / VOLTS)] = row["hours"]
     bins = [number for own in counts.values() for number in own]
     shared = bool(bins) and max(bins) - min(bins) < BINS
+    places = {name: place for place, name in enumerate(dict.fromkeys((*labels, *counts)))}
     charts = []
-    for number, (name, own) in enumerate(counts.items()):
-        shown = bins if shared else own
-        charts.append(draw_histogram(name, "V", own, min(shown), max(shown), VOLTS, number % COLOURS + 1))
+    for name, own in counts.items():
+        shown, colour = bins if shared else own, places[name] % COLOURS + 1
+        label = labels.get(name, name)
+        title = label if list(labels.values()).count(label) < 2 else f"{label} ({name})"
+        charts.append(draw_histogram(title, "V", own, min(shown), max(shown), VOLTS, colour))
     return charts
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -24,6 +25,7 @@ WIDTHS = (  # seconds of a bucket of a chart; wider ones are whole days
     *(3600, 7200, 10_800, 14_400, 21_600, 43_200),
 )
 DAY_S = 86_400
+HOURS_KEPT = 2000  # local times of hours that are kept: rows of each UPS have the same ones
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?)?", re.ASCII)
 MOMENTS = "2026-11-20, 2026-11-20 14:30 (local time) or 2026-11-20T13:30:00Z"
@@ -175,16 +177,19 @@ def _label(per: str, day: date) -> str:
     return day.isoformat()[: {"month": 7, "year": 4}.get(per)]
 
 
+@lru_cache(maxsize=HOURS_KEPT)
 def local_day(text: str | None, timezone: str) -> str | None:
     """SQL: the local date of a UTC text."""
     return _local(text, timezone).date().isoformat() if text else None
 
 
+@lru_cache(maxsize=HOURS_KEPT)
 def local_hour(text: str | None, timezone: str) -> str | None:
     """SQL: the local hour of a UTC text, `00` to `23`."""
     return f"{_local(text, timezone):%H}" if text else None
 
 
+@lru_cache(maxsize=HOURS_KEPT)
 def local_weekday(text: str | None, timezone: str) -> str | None:
     """SQL: the local day of the week of a UTC text, `mon` to `sun`."""
     return WEEKDAYS[_local(text, timezone).weekday()] if text else None

@@ -1,100 +1,33 @@
-"""Sparklines: a day or a month of a figure as high as a line of text, as SVG with a text that is read aloud.
+"""The sparklines of pages: a day or a month of a figure.
 
 Their rows come from the hours, or from a bounded number of look-ups by index, in one query for all lines of a
-page. A gap stays a gap. Pure: rows in, Markup out.
+page. Pure: rows in, Markup out. `reporting.charts.sparkline` has the rule of their scales.
 """
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import NamedTuple
 
 from markupsafe import Markup
 
 from ingest.db.time import format_utc, parse_utc
-from reporting.charts import Point, cut_at_gaps
-from reporting.formatting import NARROW_SPACE, format_figure, plural
+from reporting.canned_queries import Row
+from reporting.charts.model import Point
+from reporting.charts.sparkline import draw_sparkline, shared_scale
+from reporting.formatting import NARROW_SPACE, format_figure
 
-WIDE, TALL = 96, 24
 DAY_S, HALF_HOUR_S = 86_400, 1800
 DAYS = 30  # of a battery: one level a day
-SWITCHES = ("V_TRIPPED", "V_STATUS", "V_ARMED", "V_LOCK_STATUS")  # on or off: a band in place of a line
-CHANGES = 200  # readings of a switch in a day
-LEAST = 0.05  # of the size of a figure: what varies less is drawn as flat as it is
+LEAST_LOAD = 25.0  # per cent: the top of the scale of loads, at least
 
-Row: TypeAlias = dict[str, Any]  # Any: a column is whatever SQLite gives
 
 UPS_LOADS = """select h.ups, h.hour_at as at, h.ups_load_avg, h.watts_avg, h.on_battery_s
 from ups u cross join ups_samples_hourly h on h.ups = u.id and h.hour_at >= ago('24 h')
 where u.configured order by h.ups, h.hour_at"""
-NODE_VALUES = f"""select h.channel, h.hour_at as at, round(h.avg, 3) as value, h.min, h.max
-from channels c cross join readings_hourly h on h.channel = c.id and h.hour_at >= ago('24 h')
-where c.node = :node and c.type_name not in {SWITCHES} and h.avg is not null and h.wrong is null
-union all
-select channel, received_at, value, value, value from readings where id in (
-  select r.id from channels c join readings r on r.id in (
-    select id from readings where channel = c.id and received_at >= ago('24 h') and wrong is null
-    order by received_at desc limit {CHANGES})
-  where c.node = :node and c.type_name in {SWITCHES}) and value is not null
-order by 1, 2"""
 BATTERY_LEVELS = """select n.id as node, d.value ->> 0 as at, (select b.level from battery_levels b
   where b.node = n.id and b.received_at > d.value ->> 0 and b.received_at <= d.value ->> 1
   order by b.received_at desc limit 1) as level
 from nodes n cross join json_each(:days) d where n.battery_level is not null order by n.id, at"""
-
-
-def line(
-    points: Sequence[Point],
-    since: float,
-    until: float,
-    text: str,
-    low: float | None = None,
-    high: float | None = None,
-) -> Markup:
-    """A line from `since` to `until`, unix seconds, described by `text`; empty without a point.
-
-    `low` and `high` are the ends of the axis, else those of the values.
-    """
-    if not points:
-        return Markup()
-    bottom = min(point.mean for point in points) if low is None else low
-    top = max(point.mean for point in points) if high is None else high
-    short = LEAST * max(abs(bottom), abs(top), 1) - (top - bottom)
-    if short > 0:
-        bottom, top = bottom - short / 2, top + short / 2
-
-    def place(at: float, value: float) -> str:
-        down = (top - min(max(value, bottom), top)) / (top - bottom)
-        return f"{_across(at, since, until):.1f},{2 + down * (TALL - 4):.1f}"
-
-    drawn = ""
-    for piece in cut_at_gaps(points):
-        ends = [(point.at, point.mean) for point in piece]
-        if len(piece) == 1:  # as long as it takes to be seen
-            apart = (until - since) / WIDE
-            ends = [(piece[0].at - apart, piece[0].mean), (piece[0].at + apart, piece[0].mean)]
-        drawn += f'<polyline points="{" ".join(place(at, value) for at, value in ends)}"/>'
-    return _svg(drawn, text)
-
-
-def band(points: Sequence[Point], since: float, until: float, text: str) -> Markup:
-    """The same for what is on or off: filled while it is on. It stays as it is until the next point."""
-    if not points:
-        return Markup()
-    drawn = ""
-    for point, after in zip(points, [*(point.at for point in points[1:]), until], strict=True):
-        if point.mean:
-            left, width = _across(point.at, since, until), _across(after, point.at, point.at + until - since)
-            drawn += f'<rect x="{left:.1f}" y="3" width="{max(width, 1):.1f}" height="{TALL - 6}"/>'
-    return _svg(f'<line x1="0" y1="{TALL - 3}" x2="{WIDE}" y2="{TALL - 3}"/>{drawn}', text)
-
-
-def _across(at: float, since: float, until: float) -> float:
-    return (at - since) / (until - since) * WIDE
-
-
-def _svg(drawn: str, text: str) -> Markup:
-    head = Markup('<svg class="sparkline" viewBox="0 0 {} {}" role="img" aria-label="{}"><title>{}</title>')
-    return head.format(WIDE, TALL, text, text) + Markup(drawn) + Markup("</svg>")
 
 
 def _describe_range(points: Iterable[Point], unit: str, what: str) -> str:
@@ -112,57 +45,47 @@ def _by(key: str, rows: Iterable[Row] | None) -> dict[int, list[Row]]:
 
 
 def ups_loads(rows: Iterable[Row] | None, now: float) -> dict[int, Markup]:
-    """Key of a UPS -> its load in the last 24 hours, red where it was on battery; `rows` of UPS_LOADS."""
-    sparklines = {}
-    for ups, hours in _by("ups", rows).items():
-        in_per_cent = any(row["ups_load_avg"] is not None for row in hours)
-        figure, unit = ("ups_load_avg", "%") if in_per_cent else ("watts_avg", "W")
-        points = [
-            Point(parse_utc(row["at"]) + HALF_HOUR_S, *[row[figure]] * 3)
-            for row in hours
-            if row[figure] is not None
-        ]
-        if not points:
-            continue
-        text = f"{_describe_range(points, unit, 'Load by the hour')} in 24 hours"
-        drawn = line(points, now - DAY_S, now, text)
-        on_battery = "".join(
-            f'<rect class="outage" x="{_across(parse_utc(row["at"]), now - DAY_S, now):.1f}" y="{TALL - 3}" '
-            'width="4" height="3"/>'
-            for row in hours
-            if row["on_battery_s"]
-        )
-        sparklines[ups] = Markup(str(drawn).replace("</svg>", f"{on_battery}</svg>"))
-    return sparklines
+    """Key of a UPS -> its load in the last 24 hours, red where it was on battery; `rows` of UPS_LOADS.
 
-
-def node_values(
-    rows: Iterable[Row] | None, values: Iterable[Row] | None, now: float, last_seen: float | None = None
-) -> dict[int, Markup]:
-    """Key of a channel -> its last 24 hours; `rows` of NODE_VALUES, `values` of the view value_latest.
-
-    `last_seen` is when a silent node was heard last: a switch is not drawn as on after that.
+    All UPSes share the scale of their unit.
     """
-    found, sparklines = _by("channel", rows), {}
-    for value in values or ():
-        if value["id"] not in found:
-            continue
-        points = [
-            Point(parse_utc(row["at"]), row["value"], row["min"], row["max"]) for row in found[value["id"]]
-        ]
-        if value["type"] in SWITCHES:
-            text = f"On {plural(_times_switched_on(points), 'time')} in 24 hours"
-            sparklines[value["id"]] = band(points, now - DAY_S, min(now, last_seen or now), text)
-        else:
-            points = [point._replace(at=point.at + HALF_HOUR_S) for point in points]
-            text = f"{_describe_range(points, value['unit'], 'From')} in 24 hours"
-            sparklines[value["id"]] = line(points, now - DAY_S, now, text)
-    return sparklines
+    loads = {ups: _load_of(hours) for ups, hours in _by("ups", rows).items()}
+    shown = {ups: load for ups, load in loads.items() if load.points}
+    tops = {
+        unit: shared_scale([load.points for load in shown.values() if load.unit == unit], "W", low=0)[1]
+        for unit in ("%", "W")
+    }
+    tops["%"] = min(max(tops["%"], LEAST_LOAD), 100.0)
+    return {
+        ups: draw_sparkline(
+            load.points,
+            now - DAY_S,
+            now,
+            0,
+            tops[load.unit],
+            f"{_describe_range(load.points, load.unit, 'Load by the hour')} in 24 hours",
+            on_battery=load.on_battery,
+        )
+        for ups, load in shown.items()
+    }
 
 
-def _times_switched_on(points: Sequence[Point]) -> int:
-    on = [bool(point.mean) for point in points]
-    return int(on[0]) + sum(after and not before for before, after in pairwise(on))
+class _Load(NamedTuple):
+    unit: str
+    points: list[Point]
+    on_battery: list[tuple[float, float]]
+
+
+def _load_of(hours: Sequence[Row]) -> _Load:
+    in_per_cent = any(row["ups_load_avg"] is not None for row in hours)
+    figure, unit = ("ups_load_avg", "%") if in_per_cent else ("watts_avg", "W")
+    points = [
+        Point(parse_utc(row["at"]) + HALF_HOUR_S, *[row[figure]] * 3)
+        for row in hours
+        if row[figure] is not None
+    ]
+    starts = [parse_utc(row["at"]) for row in hours if row["on_battery_s"]]
+    return _Load(unit, points, [(start, start + 2 * HALF_HOUR_S) for start in starts])
 
 
 def battery_days(now: float) -> list[list[str]]:
@@ -182,22 +105,5 @@ def battery_levels(rows: Iterable[Row] | None, now: float) -> dict[int, Markup]:
         ]
         if points:
             text = f"{_describe_range(points, '%', 'Battery')} in {DAYS} days"
-            sparklines[node] = line(points, now - DAYS * DAY_S, now, text, 0, 100)
+            sparklines[node] = draw_sparkline(points, now - DAYS * DAY_S, now, 0, 100, text)
     return sparklines
-
-
-def polyline(
-    points: Sequence[tuple[float, float]], low: float, high: float, width: int = 240, height: int = 40
-) -> str:
-    """(x, y) points as the `points` of an SVG polyline in a box of width x height; '' for fewer than two.
-
-    The box is as wide as the points lie apart, and goes from `low` to `high`.
-    """
-    if len(points) < 2:
-        return ""
-    left, right = min(x for x, _ in points), max(x for x, _ in points)
-    across, up = (right - left) or 1, (high - low) or 1
-    return " ".join(
-        f"{(x - left) / across * width:.1f},{height - (min(max(y, low), high) - low) / up * height:.1f}"
-        for x, y in points
-    )

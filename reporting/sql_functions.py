@@ -1,6 +1,7 @@
 """SQL functions of every connection that runs canned queries or queries that visitors write."""
 
 import json
+import math
 import re
 import sqlite3
 import time
@@ -13,6 +14,7 @@ from reporting import periods
 from reporting.periods import parse_duration
 
 LITERAL = re.compile(r"\bago\(\s*'([^']*)'\s*\)")
+SAME = 1e-6  # of their size: values that are apart by less are one, and means of floats
 
 
 def ago(text: str, now: Callable[[], float] = time.time) -> str | None:
@@ -84,6 +86,19 @@ def battery_health(outages: str, since: str | None) -> str:
     )
 
 
+def bin_width(low: float | None, high: float | None, count: int) -> float | None:
+    """SQL: the least of 1, 2, 5, 10 ... and their tenths of which `count` span the two values."""
+    if low is None or high is None:
+        return None
+    size = max(abs(low), abs(high), 1e-3)
+    if high - low > SAME * size:
+        least = (high - low) / count
+    else:
+        least = 10.0 ** math.floor(math.log10(abs(high) or 1)) / 10
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(step * power for step in (1, 2, 5, 10) if round(step * power, 12) >= round(least, 12))
+
+
 def _per_cent(share: float | None) -> float | None:
     return None if share is None else round(100 * share, 1)
 
@@ -94,6 +109,7 @@ def register(connection: sqlite3.Connection, timezone: str) -> None:
         "ago": (1, ago),
         "moment": (1, lambda text: periods.moment(text, timezone)),
         "bucket_s": (3, periods.bucket_s),
+        "bin_width": (3, bin_width),
         "local_periods": (3, lambda per, since, until: local_periods(per, since, until, timezone)),
         "local_day": (1, lambda text: periods.local_day(text, timezone)),
         "local_hour": (1, lambda text: periods.local_hour(text, timezone)),

@@ -5,6 +5,10 @@
     if (theme) root.dataset.theme = theme;
     else delete root.dataset.theme;
     document.querySelector("meta[name=color-scheme]").content = theme || "light dark";
+    for (const meta of document.querySelectorAll("meta[name=theme-color]")) { // the colour of the head
+      const system = meta.media.includes("dark") ? "dark" : "light";
+      meta.content = (theme || system) === "dark" ? "#1c1f25" : "#ffffff";
+    }
   };
   const stored = () => {
     try { return localStorage.getItem("theme"); } catch { return null; } // it is not remembered then

@@ -26,18 +26,20 @@ function arm(button) {
   disarming = setTimeout(disarm, ARMED_MS);
 }
 
-// Sends the form as a POST with the token of this page.
-function send(form, button) {
-  const post = document.getElementById("order-post");
-  post.action = form.getAttribute("action");
-  for (const [name, value] of [...new FormData(form), [button.name, button.value]]) {
-    if (!name) continue;
-    const input = Object.assign(document.createElement("input"), { type: "hidden", name, value });
-    post.append(input);
-  }
+// Sends the form as a POST with the token of this page; forms.js shows the answer at the form.
+async function send(form, button) {
   disarm();
-  for (const other of document.querySelectorAll("form[data-order] button")) other.disabled = true;
-  post.submit();
+  const token = document.querySelector("#order-post [name=csrftoken]").value;
+  const body = new URLSearchParams({ csrftoken: token });
+  for (const [name, value] of [...new FormData(form), [button.name, button.value]]) if (name) body.append(name, value);
+  form.setAttribute("aria-busy", "true");
+  let answer = null;
+  try {
+    const response = await fetch(form.getAttribute("action"), { method: "POST", body, headers: { accept: "application/json" }, redirect: "error" });
+    answer = await response.json();
+  } catch { /* the site did not answer: the form says so */ }
+  form.removeAttribute("aria-busy");
+  form.dispatchEvent(new CustomEvent("answered", { bubbles: true, detail: answer }));
 }
 
 document.addEventListener("submit", (event) => {
@@ -48,6 +50,7 @@ document.addEventListener("submit", (event) => {
   const long = Number(button.dataset.dangerFrom || Infinity);
   if (button.hasAttribute("data-danger") || Number(new FormData(form).get("value")) >= long) return;
   event.preventDefault();
+  if (form.getAttribute("aria-busy") === "true") return;
   if (button === armed) send(form, button);
   else arm(button);
 });

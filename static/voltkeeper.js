@@ -21,3 +21,28 @@ document.addEventListener("click", (event) => {
   const row = document.querySelector("header.house nav");
   if (open && row) row.scrollLeft += open.x + open.width / 2 - row.getBoundingClientRect().x - row.clientWidth / 2;
 }
+
+// The script of charts is loaded when a chart is first used; what was done then is done again with it.
+{
+  const script = document.getElementById("voltkeeper");
+  const uses = { pointerover: "figure.chart", focusin: "figure.chart", click: "figure.chart button, .picker a[href]" };
+  let loading = null;
+  const load = () => loading ??= new Promise((done) => {
+    const tag = document.createElement("script");
+    tag.src = new URL(script.dataset.charts.split("/").at(-1), script.src); // right below a path prefix too
+    tag.addEventListener("load", done);
+    document.head.append(tag);
+  });
+  const isReady = () => document.documentElement.classList.contains("charts-js");
+  const again = async (event) => {
+    if (isReady() || !event.target.closest?.(uses[event.type])) return;
+    const { target, type, clientX, clientY } = event;
+    const plain = type === "click" && event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey;
+    if (plain) event.preventDefault();
+    await load();
+    if (plain) target.click();
+    else if (type === "pointerover") target.dispatchEvent(new PointerEvent("pointermove", { bubbles: true, clientX, clientY }));
+  };
+  for (const type of Object.keys(uses)) document.addEventListener(type, again);
+  if (history.state?.charts) load(); // going back has to show the range of before
+}

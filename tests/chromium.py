@@ -22,9 +22,9 @@ TIMEOUT_S = 30
 
 
 class Chromium:
-    """A browser process with its own profile; a context manager."""
+    """A browser process; a context manager."""
 
-    def __init__(self, profile):
+    def __init__(self, folder):
         self._numbers = count(1)
         self._unread = b""
         self.events = []
@@ -37,7 +37,7 @@ class Chromium:
             os.dup2(ends[1], 4)
 
         self._process = subprocess.Popen(
-            [BROWSER, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+            [BROWSER, *FLAGS, f"--user-data-dir={folder}", "about:blank"],
             preexec_fn=wire,
             close_fds=False,
             stdout=subprocess.DEVNULL,
@@ -55,17 +55,9 @@ class Chromium:
         self._process.terminate()
         self._process.wait(TIMEOUT_S)
 
-    def open(self, url, width=1280, height=900, dark=False):
-        """A Page in a new tab."""
-        target = self.send("Target.createTarget", url="about:blank")["targetId"]
-        session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        page = Page(self, session)
-        for domain in ("Page", "Runtime", "Log"):
-            page.send(f"{domain}.enable")
-        page.size(width, height)
-        page.likes(dark)
-        page.go(url)
-        return page
+    def profile(self):
+        """A Profile: cookies and storage of their own."""
+        return Profile(self)
 
     def send(self, method, session=None, **params):
         number = next(self._numbers)
@@ -91,11 +83,50 @@ class Chromium:
         return json.loads(message)
 
 
+class Profile:
+    """Tabs that share cookies and storage, which no other profile of the browser sees; a context manager."""
+
+    def __init__(self, browser):
+        self._browser = browser
+        self._id = browser.send("Target.createBrowserContext")["browserContextId"]
+        self.pages = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._browser.send("Target.disposeBrowserContext", browserContextId=self._id)
+
+    def open(self, url, width=1280, height=900, dark=False):
+        """A Page in a new tab."""
+        target = self._browser.send("Target.createTarget", url="about:blank", browserContextId=self._id)
+        page = Page(self._browser, target["targetId"])
+        self.pages.append(page)
+        for domain in ("Page", "Runtime", "Log"):
+            page.send(f"{domain}.enable")
+        page.size(width, height)
+        page.likes(dark)
+        page.go(url)
+        return page
+
+    def close(self, pages):
+        """Close these pages: an open one goes on asking its site and drawing."""
+        for page in pages:
+            page.close()
+            self.pages.remove(page)
+
+
 class Page:
     """A tab."""
 
-    def __init__(self, browser, session):
-        self._browser, self._session = browser, session
+    def __init__(self, browser, target):
+        self._browser, self._target = browser, target
+        self._session = browser.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+
+    def close(self):
+        browser = self._browser
+        browser.send("Target.closeTarget", targetId=self._target)
+        browser.events = [event for event in browser.events if event.get("sessionId") != self._session]
 
     def send(self, method, **params):
         return self._browser.send(method, self._session, **params)

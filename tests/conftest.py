@@ -1,19 +1,22 @@
 """Fixtures for all tests: free ports, configs, waiting, and `voltkeeper` processes."""
 
+import gc
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.chromium import BROWSER, Chromium
 from tests.programs import Program, child_environment, free_port, wait_until
 
 # These take longest and go first, so that at the end no process works on one of them alone.
 LONG_FILES = (
     "voltkeeper/test_up.py",
+    "browser/test_pages.py",
     "plugins/test_ups_browser.py",
     "ingest/ups/test_ingest_orders.py",
     "ingest/mysensors/test_firmware.py",
-    "test_browser.py",
     "plugins/test_live.py",
     "plugins/test_looks.py",
     "ingest/nut/test_order_outcomes.py",
@@ -29,12 +32,63 @@ LONG_FILES = (
     "deploy/test_notify.py",
 )
 TESTS = Path(__file__).parent
+gc.disable()  # while tests are collected: all that is made then stays until the end
+
+
+def pytest_addoption(parser):
+    """`--all` and `--pictures`, for tests/browser."""
+    parser.addoption("--all", action="store_true", help="pages in all states, widths and themes")
+    parser.addoption("--pictures", metavar="FOLDER", help="where pictures of pages go; else none are taken")
+
+
+@pytest.fixture(scope="session")
+def every_case(request):
+    """Skips a test without `--all`."""
+    if not request.config.getoption("--all"):
+        pytest.skip("only with --all")
 
 
 def pytest_collection_modifyitems(items):
     """Put the tests of LONG_FILES first; `-n --no-loadscope-reorder` hands them out in this order."""
     place = {TESTS / name: number for number, name in enumerate(LONG_FILES)}
     items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
+def pytest_collection_finish():
+    """Collect garbage from now on, more rarely than usual and without looking at the tests themselves."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+    gc.enable()
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """A browser; tests with it are skipped where there is none."""
+    if BROWSER is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI has to install chromium", pytrace=False)
+        pytest.skip("no chromium on this machine")
+    with Chromium(tmp_path_factory.mktemp("browser")) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def chromium(browser):
+    """A profile of the browser for the tests of a file."""
+    with browser.profile() as profile:
+        yield profile
+
+
+@pytest.fixture(autouse=True)
+def close_pages(request):
+    """Closes what a test opened in that profile."""
+    if "chromium" not in request.fixturenames:
+        yield
+        return
+    profile = request.getfixturevalue("chromium")
+    before = list(profile.pages)
+    yield
+    profile.close([page for page in profile.pages if page not in before])
 
 
 @pytest.fixture(name="free_port")

@@ -15,6 +15,7 @@ from typing import TypeVar
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[1]
 URL = r"http://127\.0\.0\.1:\d+"
+SOURCES = {"--config", "--gateway", "--nut", "--must"}  # options in place of the demo house
 START_S = 180.0  # for a program to be ready on a busy machine
 
 
@@ -105,10 +106,16 @@ def running_site(
     command: Sequence[object] = (sys.executable, "-m", "voltkeeper"),
     **variables: str,
 ) -> Iterator[str]:
-    """`voltkeeper ARGUMENTS` in a folder until the block ends; yields the URL that it printed."""
+    """`voltkeeper ARGUMENTS` in a folder until the block ends; yields the URL that it printed.
+
+    A demo house has its history by then.
+    """
     program = Program([*command, *arguments], folder, child_environment(**variables))
     try:
-        yield program.wait_text(URL)
+        url = program.wait_text(URL)
+        if arguments[:1] == ("up",) and not SOURCES & {*arguments} and not (folder / "config.yml").exists():
+            wait_until((folder / "data/demo/began").is_file, START_S)
+        yield url
         program.end(timeout=30)
     finally:
         program.kill()

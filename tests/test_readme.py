@@ -8,8 +8,10 @@ import sqlite3
 import subprocess
 import time
 import urllib.request
-from contextlib import closing
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import yaml
@@ -23,8 +25,15 @@ COMMANDS = [
     for block in re.findall(r"```sh\n(.*?)```", README, re.S)
     for command in re.sub(r"\\\n\s*", "", block).strip().split("\n")
 ]
+PHONE_COMMANDS = tuple(command for command in COMMANDS if "voltkeeper.env" in command)
+ALERT_COMMANDS = [
+    command for command in COMMANDS if re.match(r"voltkeeper (check --send|rehearse |mute)", command)
+]
 CURLS = [command for command in COMMANDS if command.startswith("curl ")]
 TOKEN = "readme-token-0123456789"
+
+
+YAML = re.findall(r"```yaml\n(.*?)```", README, re.S)
 
 
 def env(folder):
@@ -46,12 +55,12 @@ def run(command, folder, timeout=60, text=None):
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
-    """A site with the README's access section and a demo gateway: (folder, URL, gateway)."""
+    """A site as the README has it, a demo gateway and a phone: (folder, URL, gateway, messages)."""
     from ingest.demo.ups.history import live_upses
     from tests.helpers.demo_gateway import running_gateway
 
     folder = tmp_path_factory.mktemp("readme")
-    with running_gateway(boot=True) as gateway, live_upses() as (upsd, _):
+    with running_gateway(boot=True) as gateway, live_upses() as (upsd, _), ntfy_server() as ntfy:
         (folder / "config.yml").write_text(
             f"timezone: Europe/Rome\ndatabase: telemetry.db\nweb: {{port: 0}}\n"
             f"gateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\n"
@@ -60,7 +69,11 @@ def house(tmp_path_factory):
             "ups: {rack@closet: {commands: [beeper.mute, test.battery.start], "
             "settings: [battery.charge.low]}}\n"
             "access: {tokens: [{name: ci, token: {$env: CI_TOKEN}, may: [edit, order, upload, maintain]}]}\n"
+            + next(block for block in YAML if block.startswith("alerts:"))
         )
+        for command in PHONE_COMMANDS:
+            address = f"ntfy://127.0.0.1:{ntfy.server_address[1]}"
+            assert run(command.replace("ntfys://ntfy.sh", address), folder).returncode == 0
         (folder / "config.yml").chmod(0o600)
         process = subprocess.Popen(
             ["voltkeeper", "up", "--config", "config.yml"],
@@ -78,10 +91,36 @@ def house(tmp_path_factory):
             open_alarm(folder / "telemetry.db")
             (folder / "build").mkdir()
             shutil.copy(ROOT / "static/sample.hex", folder / "build/sketch.hex")
-            yield folder, url, gateway
+            yield folder, url, gateway, ntfy.messages
         finally:
             process.terminate()
             process.wait(30)
+
+
+class Ntfy(BaseHTTPRequestHandler):
+    """The part of an ntfy server that takes messages."""
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.server.messages.append(body)
+        answer = json.dumps({"id": "1", "event": "message", **body}).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_):
+        """Nothing."""
+
+
+@contextmanager
+def ntfy_server():
+    """A server whose `messages` are what it got."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ntfy) as server:
+        server.messages = []
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
 
 
 def open_alarm(database):
@@ -107,14 +146,15 @@ def wait_for_node(url, node, gateway):
 
 
 def test_every_command_is_covered_by_a_test():
-    known = ("curl ", "voltkeeper ", "script/server", "script/test", "export PATH")
+    known = ("curl ", "voltkeeper ", "script/", "export PATH", "git clone ", "sudo apt install git ")
+    known += PHONE_COMMANDS
     others = [command for command in COMMANDS if not command.startswith(known)]
     assert COMMANDS and others == certificate_commands()
 
 
 @pytest.mark.parametrize("command", CURLS)
 def test_queries_and_writes(command, house):
-    folder, url, _ = house
+    folder, url, *_ = house
     done = run(command.replace("http://127.0.0.1:8001", url).replace("curl ", "curl -f ", 1), folder)
     assert done.returncode == 0, done.stderr + done.stdout
     if "Bearer" in command:
@@ -148,6 +188,37 @@ def test_commands_that_print(command, house):
         time.sleep(1)
     assert done.returncode == 0, done.stderr + done.stdout
     assert len(done.stdout.splitlines()) > 1
+
+
+def test_the_first_message_reaches_a_phone(house):
+    folder, _, _, messages = house
+    assert len(ALERT_COMMANDS) == 6
+    for command in ALERT_COMMANDS:
+        before = len(messages)
+        done = run(command, folder, timeout=90)
+        assert done.returncode == 0, (command, done.stdout + done.stderr)
+        texts = "\n".join(f"{one['topic']} {one.get('title')} {one['message']}" for one in messages[before:])
+        if "mute" not in command:
+            assert "hill-house-4f7a91c2" in texts, command
+        if "rehearse" in command:
+            assert "REHEARSAL" in texts and ("Rack" in texts or "rack" in texts or "silent" in texts), texts
+
+
+def test_the_table_of_events_has_all_of_them():
+    from ingest.severity import Severity, event_severity
+    from outbound.alerts.kinds import KNOWN_EVENTS
+
+    table = README.partition("### What comes, and when")[2].partition("Those in **bold**")[0]
+    by_rule = table.partition("| only by a rule |")[2]
+    named = re.findall(r"`([A-Z_]+)`", table)
+    assert sorted(named) == sorted(KNOWN_EVENTS)
+    assert {event for event in named if f"**`{event}`**" in table} == {
+        event for event in KNOWN_EVENTS if event_severity(event) is Severity.CRITICAL
+    }
+    assert set(re.findall(r"`([A-Z_]+)`", by_rule)) == {
+        event for event, kind in KNOWN_EVENTS.items() if not kind.in_defaults
+    }
+    assert {kind.default_after_s for kind in KNOWN_EVENTS.values()} == {0}, "the text says: at once"
 
 
 def test_a_restored_copy_has_the_same_rows(house, tmp_path):
@@ -280,7 +351,7 @@ def test_configuration_examples_load(tmp_path, monkeypatch):
         config.ups["rack@closet"].settings == ("battery.charge.low",)
         and config.nut[0].command_username == "operator"
     )
-    (encrypted,) = [block for block in blocks if "tls:" in block]
+    (encrypted,) = [block for block in blocks if "tls: {" in block]
     path.write_text(encrypted)
     assert load_config(path).nut[0].tls.ca == tmp_path / "certs/nas.crt"
     (corrected,) = [block for block in blocks if "record:" in block]
@@ -288,7 +359,24 @@ def test_configuration_examples_load(tmp_path, monkeypatch):
     config = load_config(path)
     assert config.variables_of("rack@closet")["battery.voltage"].scale == 0.15
     assert config.ups["rack@closet"].record and config.variables["ups.vendorid"].hide
-    path.write_text("".join(block for block in blocks if block not in (orders, encrypted, corrected)))
+    phone, mail, rules, reports = (block for block in blocks if "alerts:" in block or "reports:" in block)
+    monkeypatch.setenv("ALERT_PHONE_URL", "ntfy://topic")
+    monkeypatch.setenv("MAIL_PASSWORD", "secret")
+    monkeypatch.setenv("HEARTBEAT_URL", "https://hc.example.org/1")
+    path.write_text(phone)
+    assert [target.name for target in load_config(path).alerts.targets] == ["phone"]
+    sources = (
+        "nut: [{name: closet, ups: [rack]}]\ngateways: [{name: main, tcp: '127.0.0.1:1'}]\n"
+        "ups: {rack@closet: {commands: [test.battery.start.quick]}}\n"
+    )
+    path.write_text(mail.partition("alerts:")[0] + rules + reports + sources)
+    config = load_config(path)
+    assert config.mail.host and len(config.alerts.rules) == 3 and config.alerts.heartbeat
+    assert len(config.thresholds) == 2 and len(config.reports) == 2 and config.schedule
+    path.write_text(mail)
+    assert load_config(path).alerts.targets[1].mail
+    apart = (orders, encrypted, corrected, phone, mail, rules, reports)
+    path.write_text("".join(block for block in blocks if block not in apart))
     config = load_config(path)
     assert [gateway.name for gateway in config.gateways] == ["main", "shed"]
     assert config.access.people[0].may and config.access.tokens[0].may
@@ -311,3 +399,41 @@ def test_every_file_that_the_readme_names_exists():
     assert [name for name in names if not (ROOT / name).exists()] == []
     for command in re.findall(r"pytest (\S+)", README):
         assert (ROOT / command).is_file()
+
+
+def test_the_clone_has_the_two_commands(tmp_path):
+    command = next(command for command in COMMANDS if command.startswith("git clone"))
+    source = subprocess.run(
+        ["git", "-C", ROOT, "rev-parse", "--git-dir"], capture_output=True, text=True, check=False
+    )
+    if source.returncode:
+        pytest.skip("this is no checkout")
+    done = run(command.replace("REPOSITORY", f"-q --shared '{ROOT}'") + " && ls script", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {"server", "test", "bootstrap"} <= set(done.stdout.split())
+
+
+def test_what_apt_installs_is_what_bootstrap_asks_for():
+    command = next(command for command in COMMANDS if command.startswith("sudo apt install git"))
+    bootstrap = (ROOT / "script/bootstrap").read_text()
+    asked = {
+        name for found in re.findall(r"sudo apt install ([\w. -]+)\)", bootstrap) for name in found.split()
+    }
+    assert asked and asked <= set(command.split()[3:])
+
+
+def test_setup_as_a_script_runs_it(tmp_path):
+    command = next(command for command in COMMANDS if command.startswith("voltkeeper setup --yes"))
+    hosts = iter(("127.0.0.1:1", "127.0.0.1:2"))
+    command = re.sub(r"\d+\.\d+\.\d+\.\d+", lambda found: next(hosts), command)
+    done = run(f"{command} --no-search", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "2 sources" in done.stdout and (tmp_path / "voltkeeper.env").stat().st_mode & 0o777 == 0o600
+
+
+def test_every_link_within_the_readme_leads_somewhere():
+    headings = {
+        re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.*)$", README, re.M)
+    }
+    assert [link for link in re.findall(r"\]\(#([^)]+)\)", README) if link not in headings] == []

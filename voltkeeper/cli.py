@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 WRONG_USE = 2
 NICE = 10  # of all but ingest
+NICE_HISTORY = 12  # of the demo's history: the site starts beside it
 
 Command = TypeVar("Command", bound=Callable[..., object])
 Option = Any  # the value of an option, of the type that click gives it
@@ -47,14 +48,34 @@ POLL = click.option(
 PORT = click.option(
     "--port", type=click.IntRange(0, 65535), help="Port of the site; default 8001. 0: any free one."
 )
+SITE_PORT = click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="Port of the site; default: that of the running one, else the config's.",
+)
+CLOCK_IS_RIGHT = click.option(
+    "--clock-is-right", is_flag=True, help="Confirm a clock that is suspect: the time that it shows is right."
+)
 DEMO = click.option("--demo", is_flag=True, hidden=True)
 
 
-def config_options(command: Command) -> Command:
-    """Add the options that choose the config that a command runs with."""
-    for option in (PORT, POLL, MUST, NUT, GATEWAY, CONFIG):
-        command = option(command)
-    return command
+def with_options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Add these options to a command, in their order."""
+
+    def add(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+SOURCES = with_options(CONFIG, GATEWAY, NUT, MUST, POLL)
+# What `voltkeeper up` passes to a part, beside the options of that part.
+PASSED = with_options(
+    *(click.option(f"--{name}", hidden=True) for name in ("gateway", "nut", "must")),
+    click.option("--poll", type=float, hidden=True),
+)
 
 
 @click.group(
@@ -65,14 +86,15 @@ def config_options(command: Command) -> Command:
 def main() -> None:
     """MySensors nodes and UPSes in one SQLite file, published with Datasette.
 
-    Start with `voltkeeper up`: without a config.yml it shows a demo house. To connect what you have, copy
-    config.example.yml to config.yml, or try `voltkeeper up --gateway HOST:PORT` or `--nut HOST`.
+    Start with `voltkeeper up`: without a config.yml it shows a demo house. To connect what you have, run
+    `voltkeeper setup`, or try `voltkeeper up --gateway HOST:PORT` or `--nut HOST`.
     """
     follow_parent()
 
 
 @main.command()
-@config_options
+@SOURCES
+@PORT
 def up(**options: Option) -> None:
     """Run ingest and the site together.
 
@@ -85,8 +107,58 @@ def up(**options: Option) -> None:
 
 
 @main.command()
+@CONFIG
+@click.option(
+    "--gateway",
+    "gateways",
+    multiple=True,
+    metavar="HOST[:PORT]|DEVICE",
+    help="A MySensors gateway to try; may be repeated.",
+)
+@click.option(
+    "--nut", multiple=True, metavar="HOST[:PORT]", help="A NUT server (upsd) to try; may be repeated."
+)
+@click.option("--must", multiple=True, metavar="DEVICE", help="A MUST EP20 to try; may be repeated.")
+@click.option("--title", help="Title of the site; default: Home.")
+@click.option("--timezone", metavar="TZ", help="Such as Europe/Rome; default: the machine's.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address that the site listens on.")
+@click.option(
+    "--port", default=8001, show_default=True, type=click.IntRange(1, 65535), help="Port of the site."
+)
+@click.option("--owner", metavar="NAME", help="Name to sign in with; default: owner.")
+@click.option(
+    "--password-stdin", is_flag=True, help="Read the owner's password from stdin; else one is made."
+)
+@click.option("--no-search", is_flag=True, help="Do not look for a NUT server and serial ports here.")
+@click.option("--untested", is_flag=True, help="Take named sources even if they do not answer.")
+@click.option("--replace", is_flag=True, help="Write anew what is there; the old is kept as .before.")
+@click.option("--yes", is_flag=True, help="Ask nothing, also on a terminal.")
+def setup(
+    config: str | None,
+    password_stdin: bool,
+    no_search: bool,
+    yes: bool,
+    **options: Option,
+) -> None:
+    """Write config.yml: try sources, make a password and a token.
+
+    Looks for a NUT server and serial ports on this machine, tries gateways and NUT servers at addresses that
+    you name, and asks on a terminal. The secrets go to voltkeeper.env beside the config, which its owner
+    alone can read. Nothing that is there is overwritten without being asked for.
+    """
+    from voltkeeper.config_source import DEFAULT
+    from voltkeeper.setup.dialogue import SetupOptions, run_setup
+
+    path = Path(config or os.environ.get("VOLTKEEPER_CONFIG") or DEFAULT)
+    asks = sys.stdin.isatty() and sys.stdout.isatty() and not yes
+    chosen = SetupOptions(path, search=not no_search, asks=asks, **options)
+    sys.exit(run_setup(chosen, password_stdin))
+
+
+@main.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@config_options
+@SOURCES
+@click.option("--port", type=int, hidden=True)
 @DEMO
 @click.option(
     "--replay",
@@ -106,7 +178,9 @@ def ingest(names: tuple[str, ...], replay: Path | None, **options: Option) -> No
 
 
 @main.command()
-@config_options
+@CONFIG
+@PORT
+@PASSED
 @DEMO
 def web(**options: Option) -> None:
     """Run the site alone.
@@ -122,21 +196,53 @@ def web(**options: Option) -> None:
             claim(chosen.web.host, chosen.web.port).close()
         except SitePortError as error:
             fail(error, error.code)
+    from plugins.web.units import read_units_when_asked
+
+    read_units_when_asked()
     from plugins.web.app.server import run_web
 
     sys.exit(run_web(chosen))
 
 
 @main.command()
-@config_options
+@CONFIG
+@PORT
+@PASSED
+@click.option(
+    "--report-death", metavar="NAME", help="Report that this part (ingest, web ...) ends again and again."
+)
+@click.option("--why", default="", metavar="TEXT", help="How it ended, for --report-death.")
+def outbound(report_death: str | None, why: str, **options: Option) -> None:
+    """Send alerts.
+
+    Runs where config.yml has alerts: or reports:, beside ingest and the site; `voltkeeper up` starts it.
+    """
+    lower_priority()
+    if report_death is not None:
+        from outbound.death_report import report_part
+
+        sys.exit(report_part(chosen_config(**options, looking=True), report_death, why))
+    from outbound.daemon import run_outbound
+
+    sys.exit(run_outbound(chosen_config(**options, needs_source=True, program="outbound")))
+
+
+@main.command()
+@CONFIG
+@GATEWAY
+@NUT
+@MUST
+@SITE_PORT
 @click.option(
     "--url", metavar="http://HOST:PORT", help="Request the pages and queries of this running site instead."
 )
-def check(url: str | None, config: str | None, port: int | None, **sources: Option) -> None:
+@click.option("--send", is_flag=True, help="Send a test to each target of alerts:.")
+def check(url: str | None, config: str | None, port: int | None, send: bool, **sources: Option) -> None:
     """Check every source and setting.
 
     One line each, with the remedy for each failure. The state of sources comes from a running ingest; sources
-    that none reads are tried. Exit code 1 if anything failed.
+    that none reads are tried. --gateway, --nut and --must try these alone, whatever config there is. Exit
+    code 1 if anything failed.
     """
     if url:
         from voltkeeper.check.http import check_site
@@ -145,11 +251,12 @@ def check(url: str | None, config: str | None, port: int | None, **sources: Opti
     from voltkeeper.check import run_check
     from voltkeeper.config_source import Sources
 
-    sys.exit(run_check(config, Sources(**sources), port))
+    sys.exit(run_check(config, Sources(**sources), port, send=send))
 
 
 @main.command()
-@config_options
+@CONFIG
+@SITE_PORT
 def status(**options: Option) -> None:
     """Show what is running, since when, and the age of its data.
 
@@ -157,22 +264,143 @@ def status(**options: Option) -> None:
     """
     from voltkeeper.status import run_status
 
-    sys.exit(run_status(chosen_config(**options, looking=True)))
+    sys.exit(run_status(chosen_config(**options, looking=True), options["port"] is not None))
 
 
 @main.command()
 @CONFIG
 @click.option("--dry-run", is_flag=True, help="Only list what would be deleted.")
-def prune(config: str | None, dry_run: bool) -> None:
+@CLOCK_IS_RIGHT
+def prune(config: str | None, dry_run: bool, clock_is_right: bool) -> None:
     """Delete rows older than `retention:` allows.
 
     Lists them first. The site does this daily. Ingest and the site may keep running; an interrupted prune
-    resumes the next time.
+    resumes the next time. While the clock of the machine is suspect nothing is deleted.
     """
     from voltkeeper.maintenance import run_prune
 
     lower_priority()
-    sys.exit(run_prune(chosen_config(config, looking=True, program="prune"), dry_run))
+    sys.exit(run_prune(chosen_config(config, looking=True, program="prune"), dry_run, clock_is_right))
+
+
+@main.command()
+@CONFIG
+@click.option("--ups", default="", metavar="NAME", help="Mute a UPS, such as rack@closet.")
+@click.option("--node", default="", metavar="GATEWAY/NODE_ID", help="Mute a node, such as main/4.")
+@click.option("--rule", default="", metavar="NAME", help="Mute a rule of alerts, by its name or number.")
+@click.option("--all", "everything", is_flag=True, help="Mute everything.")
+@click.option("--for", "for_s", default="", metavar="SECONDS", help="For so many seconds.")
+@click.option("--until-end", is_flag=True, help="Until the event ends that is going on and began last.")
+@click.option("--reason", default="", help="Why, for others to read.")
+@click.option("--end", default="", metavar="NUMBER|all", help="End a mute.")
+def mute(config: str | None, end: str, **options: Option) -> None:
+    """Mute alerts for a time.
+
+    Without options it lists what is muted. What would be sent is kept as a delivery with the state muted.
+    """
+    from voltkeeper.mutes import run_end_mute, run_list_mutes, run_mute
+
+    chosen = chosen_config(config, looking=True)
+    if end and any(options.values()):
+        fail("--end stands alone: it ends a mute")
+    if end:
+        sys.exit(run_end_mute(chosen, end))
+    sys.exit(run_mute(chosen, **options) if any(options.values()) else run_list_mutes(chosen))
+
+
+@main.group()
+def rehearse() -> None:
+    """Send what an event would send, marked as a rehearsal.
+
+    Rules, queue and targets are the real ones; no event is stored. Ends within a minute with a table of what
+    arrived. Exit code 1 if anything did not.
+    """
+
+
+@rehearse.command("outage")
+@CONFIG
+@click.option("--ups", default="", metavar="NAME", help="The UPS, such as rack@closet; default: the first.")
+@click.option("--low-battery", is_flag=True, help="Its battery runs low, too.")
+def rehearse_outage(config: str | None, ups: str, low_battery: bool) -> None:
+    """Play an outage of a UPS, from its begin to its end."""
+    from voltkeeper.rehearsals import outage, run_rehearsal
+
+    sys.exit(run_rehearsal(chosen_config(config, looking=True), outage(ups, low_battery)))
+
+
+@rehearse.command("silence")
+@CONFIG
+@click.option(
+    "--node", default="", metavar="GATEWAY/NODE_ID", help="The node, such as main/4; default: the first."
+)
+def rehearse_silence(config: str | None, node: str) -> None:
+    """Play a node that falls silent and is heard again."""
+    from voltkeeper.rehearsals import run_rehearsal, silence
+
+    sys.exit(run_rehearsal(chosen_config(config, looking=True), silence(node)))
+
+
+@rehearse.command("all")
+@CONFIG
+def rehearse_all(config: str | None) -> None:
+    """Play every kind of event that is sent."""
+    from voltkeeper.rehearsals import everything, run_rehearsal
+
+    sys.exit(run_rehearsal(chosen_config(config, looking=True), everything))
+
+
+@main.group()
+def repair() -> None:
+    """Mend what is stored; each repair prints its plan first."""
+
+
+@repair.command("clock")
+@CONFIG
+@click.option("--apply", is_flag=True, help="Do what the plan lists.")
+@CLOCK_IS_RIGHT
+def repair_clock(config: str | None, apply: bool, clock_is_right: bool) -> None:
+    """Shift rows that a wrong clock stamped.
+
+    Lists them first: the times between two steps of the clock, by how much it was off, and how many rows.
+    Ingest and the site may keep running.
+    """
+    from voltkeeper.maintenance import run_repair_clock
+
+    lower_priority()
+    chosen = chosen_config(config, looking=True, program="repair")
+    sys.exit(run_repair_clock(chosen, apply, clock_is_right))
+
+
+@main.command()
+@click.argument("name")
+@CONFIG
+@click.option(
+    "--of",
+    metavar="DAY",
+    help="A day of its period: 2026-10-14, 2026-10 or 2026; default: the last whole one.",
+)
+@click.option("--no-wait", is_flag=True, help="Do not wait until it is sent.")
+@click.option("--make-only", is_flag=True, hidden=True)
+def report(name: str, config: str | None, of: str | None, no_wait: bool, make_only: bool) -> None:
+    """Send the report NAME of `reports:` now.
+
+    It is kept in reports/ beside the database, and queued for its targets: `voltkeeper up` sends it. Exit
+    code 1 if a target did not get it within a minute.
+    """
+    import sqlite3
+
+    from ingest.errors import VoltkeeperError
+    from outbound.reports.run import print_made, send_report
+
+    lower_priority()
+    chosen = chosen_config(config, looking=True, program="report")
+    try:
+        if make_only:
+            print_made(chosen, name, of)
+            return
+        sys.exit(send_report(chosen, name, of, not no_wait))
+    except (VoltkeeperError, OSError, sqlite3.Error) as error:
+        fail(error, 1)
 
 
 @main.command()
@@ -210,7 +438,16 @@ def backup(file: Path, config: str | None) -> None:
 @click.option(
     "--ep20", type=click.Path(path_type=Path), help="Path of the serial port of the EP20; default: none."
 )
-def demo(host: str, port: int, serial: Path | None, speed: float, nut_port: int, ep20: Path | None) -> None:
+@click.option("--history", is_flag=True, hidden=True)
+def demo(
+    host: str,
+    port: int,
+    serial: Path | None,
+    speed: float,
+    nut_port: int,
+    ep20: Path | None,
+    history: bool,
+) -> None:
     """Run the demo house alone.
 
     It simulates a MySensors gateway with a dozen nodes, a NUT server with some UPSes, and a MUST EP20; any
@@ -219,17 +456,24 @@ def demo(host: str, port: int, serial: Path | None, speed: float, nut_port: int,
     import asyncio
 
     from ingest.config.model import Logging
+    from ingest.demo.making import anchor
     from ingest.demo.radio.gateway import run_demo
-    from ingest.demo.site import anchor
+    from ingest.demo.site import FOLDER
     from ingest.demo.ups.history import live_upses
     from ingest.process.log import set_up
 
     set_up(Logging(), "demo")
+    if history:
+        from voltkeeper.demo_history import print_history
+
+        lower_priority(NICE_HISTORY)
+        print_history(f"{host}:{port}", nut_port)
     options = {"ready": lambda gateway: None} if supervised() else {}
+    began = anchor(FOLDER)
     try:
-        with live_upses(nut_port, ep20, until=anchor()):
+        with live_upses(nut_port, ep20, until=began):
             asyncio.run(
-                until_signal(run_demo(host, port, serial=serial, speed=speed, anchor=anchor(), **options))
+                until_signal(run_demo(host, port, serial=serial, speed=speed, anchor=began, **options))
             )
     except OSError as error:
         where_to = f"{serial or f'{host}:{port}'} and 127.0.0.1:{nut_port}"
@@ -264,12 +508,12 @@ def import_(
     its HEX files beside it, or CSV whose header names columns of Voltkeeper. Importing again adds only what
     is new; ingest may keep running.
     """
-    from ingest.config.checks import is_timezone
+    from ingest.config.checks import timezone_problem
     from ingest.transfer.import_job import import_file
 
     chosen = chosen_config(config, own=True)
-    if timezone is not None and not is_timezone(timezone):
-        fail(f"--timezone {timezone!r} is not a time zone; they look like Europe/Rome, America/New_York, UTC")
+    if timezone is not None and (problem := timezone_problem(timezone)):
+        fail(f"--timezone: {problem}")
     if not file.is_file():
         fail(f"{file}: no such file")
     lower_priority()
@@ -359,14 +603,14 @@ def chosen_config(
     return chosen
 
 
-def lower_priority() -> None:
+def lower_priority(niceness: int = NICE) -> None:
     """Let ingest run first: a node waits milliseconds for its firmware, and a page may take a little longer.
 
     Before any thread starts, since each has a priority of its own.
     """
     with suppress(OSError):  # a service manager that sets it may forbid it
-        if os.getpriority(os.PRIO_PROCESS, 0) < NICE:
-            os.setpriority(os.PRIO_PROCESS, 0, NICE)
+        if os.getpriority(os.PRIO_PROCESS, 0) < niceness:
+            os.setpriority(os.PRIO_PROCESS, 0, niceness)
 
 
 def fail(message: object, code: int = WRONG_USE) -> NoReturn:

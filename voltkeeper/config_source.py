@@ -71,7 +71,7 @@ def choose_config(
     if file and sources:
         raise ConfigError(
             f"--gateway, --nut and --must run without a config, but there is {file}: "
-            "write it there, under gateways:, nut: or must:"
+            "write it there, under gateways:, nut: or must:; `voltkeeper check` tries it all the same"
         )
     if file:
         config = load_config(file)

@@ -7,7 +7,7 @@ import time
 
 PIPE = "VOLTKEEPER_PARENT_PIPE"  # environment: the descriptor of the pipe's reading end
 OF_SYSTEMD = ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC")  # environment: about the supervisor alone
-STOP_S = 8.0  # after the supervisor is gone, for ending in good order
+STOP_S = 15.0  # after the supervisor is gone, for ending in good order
 
 
 def supervised() -> bool:

@@ -14,11 +14,13 @@ from dataclasses import replace
 from ingest.config.model import Config
 from ingest.errors import VoltkeeperError
 from voltkeeper.config_source import child_arguments
-from voltkeeper.supervisor import WRONG_USE, Supervisor
+from voltkeeper.supervisor import DEFAULT_TIMING, WRONG_USE, Supervisor
 
 log = logging.getLogger(__name__)
 
 ASK_S = 0.2  # between two requests while waiting for the site
+OPTIONAL = ("outbound",)  # the other parts go on without these, whatever becomes of them
+HISTORY_S = 3600.0  # for the history of the demo house, on the smallest machine
 
 
 class SitePortError(VoltkeeperError, ValueError):
@@ -35,32 +37,51 @@ class SitePortError(VoltkeeperError, ValueError):
 def run_up(config: Config) -> int:
     """Run everything of the config until a signal or exit code 2 of a part. Returns the exit code."""
     try:
-        # Held while the history of the demo house is made.
+        # Held while the ports of the demo house are found.
         with claim(config.web.host, config.web.port) as site:
             config = replace(config, web=replace(config.web, port=site.getsockname()[1]))
-            commands, ready = _demo_commands(config) if config.demo else (_commands(config), {})
+            supervisor = (
+                _demo_house(config)
+                if config.demo
+                else Supervisor(_commands(config), optional=OPTIONAL, report=_death_report(config))
+            )
     except SitePortError as error:
         print(error, file=sys.stderr)
         return error.code
-    return asyncio.run(_run(commands, ready, config))
+    return asyncio.run(_run(supervisor, config))
 
 
 def _commands(config: Config) -> dict[str, list[str]]:
     arguments = child_arguments(config)
-    return {"ingest": _command("ingest", *arguments), "web": _command("web", *arguments)}
+    parts = ["ingest", "web", *(["outbound"] if config.sends else [])]
+    return {part: _command(part, *arguments) for part in parts}
 
 
-def _demo_commands(config: Config) -> tuple[dict[str, list[str]], dict[str, Callable[[], bool]]]:
-    from ingest.demo.site import demo_config, make_history
+def _death_report(config: Config) -> Callable[[str, str], list[str]] | None:
+    """The command that reports a part that ends again and again, where there is somebody to tell."""
+    if config.alerts is None or not config.alerts.targets:
+        return None
+    arguments = child_arguments(config)
+    return lambda name, why: _command("outbound", *arguments, "--report-death", name, "--why", why)
+
+
+def _demo_house(config: Config) -> Supervisor:
+    """The site at once, and ingest when the demo house has made its history and lives."""
+    from ingest.demo.making import discard_unfinished
+    from ingest.demo.site import demo_config
 
     with claim("127.0.0.1", 0) as gateway, claim("127.0.0.1", 0) as upsd:
         port, nut_port = gateway.getsockname()[1], upsd.getsockname()[1]
     config = demo_config(f"127.0.0.1:{port}", nut_port, config.web)
-    make_history(config)
-    house = _command(
-        "demo", "--port", str(port), "--nut-port", str(nut_port), "--ep20", config.must[0].serial
+    discard_unfinished(config.database)
+    ports = ("--port", str(port), "--nut-port", str(nut_port))
+    house = _command("demo", *ports, "--ep20", config.must[0].serial, "--history")
+    parts = _commands(config)
+    return Supervisor(
+        {"web": parts["web"], "demo": house, "ingest": parts["ingest"]},
+        ready={"demo": lambda: _listens(port) and _listens(nut_port)},
+        timing=replace(DEFAULT_TIMING, ready_s=HISTORY_S),
     )
-    return {"demo": house, **_commands(config)}, {"demo": lambda: _listens(port) and _listens(nut_port)}
 
 
 def _listens(port: int) -> bool:
@@ -72,10 +93,10 @@ def _command(name: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "voltkeeper", name, *arguments]
 
 
-async def _run(commands: dict[str, list[str]], ready: dict[str, Callable[[], bool]], config: Config) -> int:
+async def _run(supervisor: Supervisor, config: Config) -> int:
     announcing = asyncio.create_task(_announce(config))
     try:
-        return await Supervisor(commands, ready=ready).run()
+        return await supervisor.run()
     finally:
         announcing.cancel()
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from ingest.config.checks import Problems, check_name, check_that, check_unique, nearest_choice
 from ingest.config.loader import secret
@@ -53,9 +54,13 @@ class Token:
 
 @dataclass(frozen=True)
 class Access:
-    """Whether reading needs a sign-in, and the users with rights to write; without any, writing is off."""
+    """Whether reading needs a sign-in, and the users with rights to write; without any, writing is off.
+
+    `sql` is about SQL that visitors write themselves; the queries of metadata.yml belong to reading.
+    """
 
     read: str = "anyone"
+    sql: Literal["anyone", "signed-in", "off"] = "anyone"
     people: tuple[Person, ...] = ()
     tokens: tuple[Token, ...] = ()
 
@@ -65,11 +70,12 @@ class Access:
             self.read in ("anyone", "signed-in"), "read", f"{self.read!r} is neither anyone nor signed-in"
         )
         users: tuple[Person | Token, ...] = (*self.people, *self.tokens)
-        yield from check_that(
-            self.read != "signed-in" or bool(users),
-            "read",
-            "is signed-in, but no user could sign in: name one under people",
-        )
+        for key, value in (("read", self.read), ("sql", self.sql)):
+            yield from check_that(
+                value != "signed-in" or bool(users),
+                key,
+                "is signed-in, but no user could sign in: name one under people",
+            )
         yield from check_unique([user.name for user in users], "people and tokens")
         yield from check_that(
             len({one.token for one in self.tokens}) == len(self.tokens),

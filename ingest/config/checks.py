@@ -11,6 +11,7 @@ from ingest.nearest import nearest
 Problems = Iterator[tuple[str, str]]
 
 NAME = re.compile(r"[a-z0-9_-]+")
+COMMON_TIMEZONES = ("UTC", "Europe/London", "America/New_York", "Asia/Tokyo")  # in all time zone data
 TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 
 
@@ -64,11 +65,22 @@ def check_intervals(source: Polled) -> Problems:
 
 def check_time(text: str) -> Problems:
     """A time of day is written with hours and minutes."""
-    return check_that(
-        bool(TIME_OF_DAY.fullmatch(text)),
-        "at",
-        f'{text!r} is not a time of day: write it in quotes, such as "03:00"',
-    )
+    return check_that(bool(TIME_OF_DAY.fullmatch(text)), "at", time_problem(text))
+
+
+def time_problem(text: str) -> str:
+    """What is wrong with a time of day, with the one that was probably meant."""
+    meant = _time_meant(text) or "03:00"
+    return f'{text!r} is not a time of day: write it in quotes, such as "{meant}"'
+
+
+def _time_meant(text: str) -> str:
+    """`22:00` of 1320, which YAML makes of it without quotes; `08:00` of 8:00, 8.00, 8h and 8; else ''."""
+    if text.isdecimal() and 60 <= int(text) < 1440:
+        return f"{int(text) // 60:02d}:{int(text) % 60:02d}"
+    match = re.fullmatch(r"(\d{1,2})(?:[:.h ]?(\d{1,2})?)?(?::\d\d)?", text.strip().lower())
+    hours, minutes = (int(match[1]), int(match[2] or 0)) if match else (99, 0)
+    return f"{hours % 24:02d}:{minutes:02d}" if hours <= 24 and minutes < 60 else ""
 
 
 def nearest_choice(word: str, choices: Sequence[str]) -> str:
@@ -101,3 +113,15 @@ def is_timezone(name: str) -> bool:
     except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
         return False
     return True
+
+
+def timezone_problem(name: str) -> str:
+    """Return why a time zone cannot be used, with the remedy; '' where it can."""
+    if is_timezone(name):
+        return ""
+    if not all(map(is_timezone, COMMON_TIMEZONES)):
+        return "time zone data is missing: install tzdata (`apt install tzdata`, or `pip install tzdata`)"
+    return (
+        f"{name!r} is not a time zone; they look like Europe/Rome, America/New_York, UTC; old names such as "
+        "US/Eastern may need the package tzdata-legacy"
+    )

@@ -1,9 +1,10 @@
 """Values from YAML as frozen dataclasses; generic, the sections are elsewhere in this package.
 
 A section is a dataclass whose fields are its keys; types are what the hints give: a scalar, another section,
-`X | None`, `tuple[X, ...]`, `frozenset[X]`, `dict[str, X]`. A section's `check()` yields (key, message) for
-what types cannot express. Every error of a file is collected, each with its place, so that one reading shows
-them all.
+`X | None`, `Literal[...]`, `tuple[X, ...]`, `frozenset[X]`, `dict[str, X]`. A section whose class names a key
+as `PLAIN` may be written as the text of that key alone. A section's `check()` yields (key, message) for what
+types cannot express. Every error of a file is collected, each with its place, so that one reading shows them
+all.
 """
 
 import math
@@ -89,8 +90,7 @@ class SectionReader:
 
     def section(self, kind: type[Section], value: object, place: str = "") -> Section | None:
         """Build the dataclass `kind` of a mapping; None where something is wrong with it."""
-        value = {} if value is None else value
-        keys = _keys(kind)
+        value, keys = _spelt_out(kind, value), _keys(kind)
         if not isinstance(value, dict):
             self._fail(place, f"has to be a mapping with the keys {', '.join(keys)}")
             return None
@@ -123,12 +123,16 @@ class SectionReader:
         if origin in (types.UnionType, typing.Union):
             inner = next(one for one in arguments if one is not type(None))
             return None if value is None else self._build(inner, value, place, hidden)
+        if kind is object:  # another program's: as it is
+            return value
         if isinstance(value, dict) and set(value) == {"$env"}:
             value = self._from_environment(value["$env"], place)
             if value is None:
                 return None
         elif hidden:
             self.literals.append(place)
+        if origin is typing.Literal:
+            return self._choice(arguments, value, place)
         if is_dataclass(kind):
             return self.section(typing.cast(type, kind), value, place)
         if origin in (tuple, frozenset):
@@ -136,6 +140,12 @@ class SectionReader:
         if origin is dict:
             return self._entries(arguments[1], value, place)
         return self._scalar(kind, value, place, "what is there" if hidden else repr(value))
+
+    def _choice(self, words: tuple[Value, ...], value: Value, place: str) -> Value:
+        word = "off" if value is False else value  # as YAML reads it
+        if word in words:
+            return word
+        return self._fail(place, f"{word!r} is none of {', '.join(filter(None, words))}")
 
     def _items(self, collection: Hint, kind: Hint, value: Value, place: str) -> Value:
         """A tuple or frozenset of a list."""
@@ -180,6 +190,12 @@ class SectionReader:
         if not is_number or kind(value) != value:
             return self._fail(place, f"has to be a {'whole ' if kind is int else ''}number, not {shown}")
         return kind(value)
+
+
+def _spelt_out(kind: Hint, value: object) -> object:
+    """The mapping that a section is written as: of its PLAIN key alone, or of nothing."""
+    plain = getattr(kind, "PLAIN", "")
+    return {} if value is None else {plain: value} if plain and isinstance(value, str) else value
 
 
 def _keys(kind: Hint) -> dict[str, Field[Value]]:

@@ -5,19 +5,28 @@ environment, so that secrets stay out of the file. `config.example.yml` explains
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ingest.config.access import Access, Person, Token
+from ingest.config.alerts import Alerts, check_targets
 from ingest.config.backup import Backup
-from ingest.config.checks import Problems, check_that, check_unique, is_timezone
+from ingest.config.checks import Problems, check_that, check_unique, is_timezone, timezone_problem
 from ingest.config.energy import Tariff
+from ingest.config.environment_file import environment_file, read_environment
 from ingest.config.gateways import GatewaySettings
+from ingest.config.home import Home, HomeCard
 from ingest.config.loader import UNLISTED, ConfigError, SectionReader, parse_yaml
 from ingest.config.log import Logging
+from ingest.config.mail import Mail
+from ingest.config.metrics import MetricsSettings
 from ingest.config.must import MustSettings
 from ingest.config.nut import UPS_NAME, NutServerSettings
+from ingest.config.periodic import ReportSettings, ScheduledCommand
+from ingest.config.plugins import PluginSettings
 from ingest.config.retention import Retention
+from ingest.config.thresholds import ThresholdSettings
 from ingest.config.web import Web
 from ingest.mysensors.settings import Answers
 from ingest.nearest import nearest
@@ -34,6 +43,8 @@ __all__ = [
     "Config",
     "ConfigError",
     "GatewaySettings",
+    "Home",
+    "HomeCard",
     "Limits",
     "Logging",
     "MustSettings",
@@ -58,6 +69,7 @@ class Config:
     timezone: str = ""
     database: Path = Path("data/telemetry.db")
     commit_s: float = 1.0
+    min_free_mb: float | None = None  # ingest.pipeline.free_space.MIN_FREE_MB
     log: Logging = field(default_factory=Logging)
     gateways: tuple[GatewaySettings, ...] = ()
     nut: tuple[NutServerSettings, ...] = ()
@@ -65,11 +77,19 @@ class Config:
     ups: dict[str, UpsSettings] = field(default_factory=dict)
     variables: dict[str, VariableSettings] = field(default_factory=dict)
     energy: tuple[Tariff, ...] = ()
+    home: Home = field(default_factory=Home)
     web: Web = field(default_factory=Web)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
     access: Access = field(default_factory=Access)
     ota: OtaSettings = field(default_factory=OtaSettings)
     retention: Retention = field(default_factory=Retention)
     backup: Backup = field(default_factory=Backup)
+    mail: Mail | None = None
+    alerts: Alerts | None = None
+    thresholds: tuple[ThresholdSettings, ...] = ()
+    reports: tuple[ReportSettings, ...] = ()
+    schedule: tuple[ScheduledCommand, ...] = ()
+    plugins: dict[str, PluginSettings] = field(default_factory=dict)
     demo: bool = field(default=False, metadata=UNLISTED)
     path: Path | None = field(default=None, metadata=UNLISTED)
 
@@ -78,19 +98,83 @@ class Config:
         """Everything that ingest reads."""
         return (*self.gateways, *self.nut, *self.must)
 
+    @property
+    def sends(self) -> bool:
+        """Whether there is anything to send: `voltkeeper outbound` runs then."""
+        alerts = self.alerts
+        return bool(self.reports) or (alerts is not None and bool(alerts.targets or alerts.heartbeat))
+
     def check(self) -> Problems:
         """Yield what is wrong with single values, and with sections that do not fit each other."""
-        yield from check_that(
-            not self.timezone or is_timezone(self.timezone),
-            "timezone",
-            f"{self.timezone!r} is not a time zone; they look like Europe/Rome, America/New_York, UTC",
-        )
+        problem = timezone_problem(self.timezone or machine_timezone())
+        yield from check_that(not problem, "timezone", problem)
         yield from check_that(
             0 < self.commit_s <= 600, "commit_s", "has to be more than 0 and at most 600 seconds"
+        )
+        yield from check_that(
+            self.min_free_mb is None or self.min_free_mb >= 0, "min_free_mb", "has to be 0 or more"
         )
         yield from self._check_sources()
         yield from self._check_ups()
         yield from check_variables(self.variables)
+        yield from self._check_outbound()
+
+    def _check_outbound(self) -> Problems:
+        """Names are used once, and what refers to targets and UPSes finds them."""
+        for section in ("thresholds", "reports", "schedule"):
+            yield from check_unique([one.name for one in getattr(self, section)], section)
+        yield from self._check_schedule()
+        targets = [target.name for target in self.alerts.targets] if self.alerts else []
+        for report in self.reports:
+            yield from check_targets(f"reports.{report.name}.to", report.to, targets)
+        has_mail = any(target.mail for target in self.alerts.targets) if self.alerts else False
+        yield from check_that(
+            self.mail is not None or not has_mail,
+            "alerts.targets",
+            "a target has mail addresses, but there is no mail server: add mail: {host: ..., from: ...}",
+        )
+        yield from self._check_rules()
+        named = [*self.reports_ups(), *((f"schedule.{one.name}.ups", one.ups) for one in self.schedule)]
+        named += [(f"thresholds.{one.name}.ups", one.ups) for one in self.thresholds if one.ups]
+        for where, ups in named:
+            problem = self._unknown_ups(ups)
+            yield from check_that(not problem, where, problem)
+
+    def _check_rules(self) -> Problems:
+        """The UPSes and gateways that rules of alerts name are there."""
+        gateways = [gateway.name for gateway in self.gateways]
+        for number, rule in enumerate(self.alerts.rules if self.alerts else (), 1):
+            for ups in rule.ups:
+                problem = self._unknown_ups(ups)
+                yield from check_that(not problem, f"alerts.rules[{number}].ups", f"{ups!r}: {problem}")
+            for gateway in (node.partition("/")[0] for node in rule.nodes):
+                yield from check_that(
+                    gateway in gateways,
+                    f"alerts.rules[{number}].nodes",
+                    f"there is no gateway {gateway!r}: {nearest(gateway, gateways)}",
+                )
+
+    def _check_schedule(self) -> Problems:
+        """What is scheduled may be ordered: `commands:` of its UPS lists it. Its name is no report's, too."""
+        reports = {report.name for report in self.reports}
+        for one in self.schedule:
+            yield from check_that(
+                one.name not in reports,
+                f"schedule.{one.name}.name",
+                "a report has this name, too: each job needs its own",
+            )
+            listed = self.ups.get(one.ups, NO_SETTINGS).commands
+            if one.command in listed or self._unknown_ups(one.ups):
+                continue
+            guess = f"{nearest(one.command, listed)}; " if listed else ""
+            yield (
+                f"schedule.{one.name}.command",
+                f"{one.command} is not listed: {guess}add it to ups: {{{one.ups}: {{commands: [...]}}}}",
+            )
+
+    def reports_ups(self) -> list[tuple[str, str]]:
+        """The UPSes that reports name, with their places."""
+        return [(f"reports.{report.name}.ups", ups) for report in self.reports for ups in report.ups]
 
     def _check_sources(self) -> Problems:
         """Names and addresses are used once, over all sections of sources."""
@@ -143,25 +227,32 @@ class Config:
         return f"no source has this UPS: {nearest(name, known)}"
 
 
-def read_config(values: object, folder: Path | str, name: str) -> tuple[Config, list[str]]:
+def read_config(
+    values: object, folder: Path | str, name: str, environment: Mapping[str, str] = os.environ
+) -> tuple[Config, list[str]]:
     """Build the Config of values from YAML; with it come the places of the secrets that are written out.
 
     Relative paths count from `folder`; `name` is what errors call the file. Raises ConfigError with every
     error.
     """
-    reader = SectionReader(folder)
+    reader = SectionReader(folder, environment)
     config = reader.section(Config, values)
     if config is None or reader.errors:
         raise ConfigError("\n".join(f"{name}: {error}" for error in reader.errors))
     return replace(config, timezone=config.timezone or machine_timezone()), reader.literals
 
 
-def load_config(path: Path | str) -> Config:
-    """Read a config file. Raises ConfigError with every error."""
-    return load_with_secrets(path)[0]
+def load_config(path: Path | str, environment: Mapping[str, str] | None = None) -> Config:
+    """Read a config file, with the environment and what `voltkeeper.env` beside it adds, or with this one.
+
+    Raises ConfigError with every error.
+    """
+    return load_with_secrets(path, environment)[0]
 
 
-def load_with_secrets(path: Path | str) -> tuple[Config, list[str]]:
+def load_with_secrets(
+    path: Path | str, environment: Mapping[str, str] | None = None
+) -> tuple[Config, list[str]]:
     """Read a config file as (Config, places of the secrets that stand in it). Raises ConfigError."""
     path = Path(path).absolute()
     try:
@@ -172,7 +263,15 @@ def load_with_secrets(path: Path | str) -> tuple[Config, list[str]]:
         raise ConfigError(f"{path} cannot be read: {error.strerror}: is it a file of yours?") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8 at byte {error.start}: save it as UTF-8") from error
-    config, literals = read_config(parse_yaml(text, path.name), path.parent, path.name)
+    if environment is None:
+        try:
+            environment = read_environment(path)
+        except OSError as error:
+            secrets = environment_file(path)
+            raise ConfigError(
+                f"{secrets} cannot be read: {error.strerror}: is it a file of yours?"
+            ) from error
+    config, literals = read_config(parse_yaml(text, path.name), path.parent, path.name, environment)
     return replace(config, path=path), literals
 
 

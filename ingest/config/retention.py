@@ -14,6 +14,7 @@ class Retention:
     ups_samples_days: int | None = 365
     polls_days: int | None = 90
     rejects_days: int | None = 30
+    events_days: int | None = 365
     at: str = "03:00"
 
     def check(self) -> Problems:

@@ -23,14 +23,20 @@ Row = dict[str, Any]  # a row of a table: its values are of the types of its col
 
 
 def connect(
-    path: Path | str, readonly: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S
+    path: Path | str,
+    readonly: bool = False,
+    busy_timeout_s: float = BUSY_TIMEOUT_S,
+    create: bool = True,
+    durable: bool = True,
 ) -> sqlite3.Connection:
     """Open a connection in autocommit mode with the pragmas that every program of the installation uses.
+
+    Commits of one that is not `durable` do not wait for the disk: for what is made anew after a power cut.
 
     Raises sqlite3.OperationalError when the file cannot be opened.
     """
     connection = sqlite3.connect(
-        _uri(path, "ro" if readonly else "rwc"),
+        _uri(path, "ro" if readonly else "rwc" if create else "rw"),
         uri=True,
         timeout=busy_timeout_s,
         isolation_level=None,
@@ -38,6 +44,8 @@ def connect(
     )
     for pragma in PRAGMAS:
         connection.execute(f"pragma {pragma}")
+    if not durable:
+        connection.execute("pragma synchronous = off")
     return connection
 
 

@@ -1,7 +1,5 @@
-"""The demo house as a config and a history: what `voltkeeper up` runs where nothing is configured."""
+"""The demo house as a config: what `voltkeeper up` runs where nothing is configured."""
 
-import time
-from contextlib import closing
 from pathlib import Path
 
 from ingest.config.model import (
@@ -16,28 +14,9 @@ from ingest.config.model import (
     Web,
     machine_timezone,
 )
-from ingest.db.connection import connect, transaction
-from ingest.db.time import format_utc
-from ingest.demo.radio.battery_node import BatteryNode
-from ingest.demo.radio.history import history
-from ingest.demo.radio.nodes import DEMO_NODES, factory_firmware
-from ingest.demo.ups.history import make_ups_history
-from ingest.mysensors.replay import replay
-from ingest.schema.migrate import migrate
 from ingest.ups.commands import EP20_COMMANDS
 
 FOLDER = Path("data/demo")
-ANCHOR = "began"  # the file that holds when the history ends and the live demo began
-DAYS = 28
-DAY_S = 86400
-LOCATIONS = {
-    2: "Living room",
-    4: "Front door",
-    6: "Bathroom",
-    7: "Greenhouse",
-    11: "Wine cellar",
-    12: "Garage",
-}
 NAME = PASSWORD = "demo"
 # Of the password above, which the pages of the demo show: it protects nothing.
 PASSWORD_HASH = (
@@ -77,56 +56,3 @@ def demo_config(gateway: str, nut_port: int, web: Web | None = None, folder: Pat
         access=Access(people=(Person(NAME, PASSWORD_HASH, RIGHTS),)),
         demo=True,
     )
-
-
-def make_history(config: Config) -> None:
-    """Some weeks of history, made once by the nodes that run in the demo.
-
-    The file `began` beside the database marks that it is done; without it the database is made anew.
-    """
-    database = config.database
-    if database.is_file() and anchor(database.parent) is not None:
-        return
-    for path in database.parent.glob(database.name + "*"):
-        path.unlink()
-    migrate(database)
-    print(f"Making {DAYS} days of history for the demo house ...")
-    start, now = time.monotonic(), time.time()
-    recording = history(days=DAYS, until=now)
-    lines = replay(database, "main", config.gateways[0].address, recording, config.timezone)
-    samples = make_ups_history(config, DAYS, now)
-    _save_notes(database, now)
-    database.with_name(ANCHOR).write_text(f"{now:.3f}\n")
-    seconds = time.monotonic() - start
-    print(f"{lines:,} messages and {samples:,} samples of UPSes in {seconds:.0f} s, in {database}")
-
-
-def _save_notes(database: Path, now: float) -> None:
-    """What people noted: where nodes are, when a battery was changed; and what nodes reported when new."""
-    changes = [
-        (node.node_id, format_utc(now - days * DAY_S), NAME)
-        for node in DEMO_NODES
-        if issubclass(node, BatteryNode) and (days := node.battery.changed_days_ago)
-    ]
-    with closing(connect(database)) as connection, transaction(connection):
-        connection.executemany(
-            "update nodes set location = ? where id = ?",
-            [(location, node_id) for node_id, location in LOCATIONS.items()],
-        )
-        connection.executemany(
-            "insert into battery_changes (node, changed_at, recorded_at, recorded_by) "
-            "values (?1, ?2, ?2, ?3)",
-            changes,
-        )
-        connection.executemany(
-            "insert or replace into node_firmware "
-            "(node, type, version, blocks, crc, bootloader, block_size, reported_at) "
-            "values (?, ?, ?, ?, ?, ?, 16, ?)",
-            [(*firmware, format_utc(now - DAYS * DAY_S)) for firmware in factory_firmware(DEMO_NODES)],
-        )
-
-
-def anchor(folder: Path = FOLDER) -> float | None:
-    """The end of the demo's history, unix seconds; None before it was made."""
-    began = folder / ANCHOR
-    return float(began.read_text()) if began.is_file() else None

@@ -17,6 +17,7 @@ from ingest.db.batches import StoppedError, interruptible
 from ingest.db.connection import connect, is_sqlite
 from ingest.db.files import sync
 from ingest.errors import VoltkeeperError
+from ingest.process.progress import no_progress
 
 PAGES = 1_000  # pages copied between two looks whether to stop
 STAMP, STAMPED = "%Y-%m-%d-%H%M%S", r"\d{4}-\d\d-\d\d-\d{6}"
@@ -24,10 +25,6 @@ STAMP, STAMPED = "%Y-%m-%d-%H%M%S", r"\d{4}-\d\d-\d\d-\d{6}"
 
 class BackupError(VoltkeeperError, ValueError):
     """Why there is no copy, as a message for people."""
-
-
-def no_progress(done: int, total: int) -> None:
-    """Show nothing."""
 
 
 def back_up(
@@ -115,10 +112,12 @@ def _is_copy(path: Path) -> bool:
     return path.is_file() and (not path.stat().st_size or is_sqlite(path))
 
 
-def daily(database: Path, folder: Path, keep: int, stop: threading.Event | None = None) -> tuple[Path, int]:
+def daily(
+    database: Path, folder: Path, keep: int | None, stop: threading.Event | None = None
+) -> tuple[Path, int]:
     """Copy to a file with its time in the name in `folder`; the newest `keep` of such copies stay.
 
-    Returns (path, bytes).
+    None keeps all. Returns (path, bytes).
     """
     stem = database.stem
     folder.mkdir(parents=True, exist_ok=True)
@@ -126,6 +125,6 @@ def daily(database: Path, folder: Path, keep: int, stop: threading.Event | None 
     path = folder / f"{stem}-{datetime.now().strftime(STAMP)}.db"
     size = back_up(database, path, stop)
     copies = (one for one in folder.iterdir() if re.fullmatch(rf"{re.escape(stem)}-{STAMPED}\.db", one.name))
-    for old in sorted(copies)[:-keep]:
+    for old in sorted(copies)[:-keep] if keep else ():
         old.unlink()
     return path, size

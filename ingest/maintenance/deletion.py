@@ -14,6 +14,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+from ingest.clock.reading import SYSTEM_CLOCK, Clock
 from ingest.db.batches import (
     DEFAULT_LIMITS,
     BatchLimits,
@@ -33,9 +34,10 @@ from ingest.maintenance.table_sizes import TableShape, shape
 STATE = ("nodes", "sensors", "channels")  # ingest writes these again until it knows that they are gone
 
 
-def next_deletion(connection: sqlite3.Connection) -> Row | None:
-    """Return the row of the oldest deletion that is not done, or None."""
-    query = "select * from deletions where state in ('queued', 'running') order by id limit 1"
+def next_deletion(connection: sqlite3.Connection, by_age: bool = True) -> Row | None:
+    """Return the row of the oldest deletion that is not done, or None; `by_age` False: none of old rows."""
+    kinds = "" if by_age else "and kind <> 'before'"
+    query = f"select * from deletions where state in ('queued', 'running') {kinds} order by id limit 1"
     return next(iter(dict_rows(connection, query)), None)
 
 
@@ -45,10 +47,11 @@ def delete(
     timezone: str,
     stop: threading.Event | None = None,
     limits: BatchLimits = DEFAULT_LIMITS,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> int:
     """Do one deletion; started again, it goes on. Returns the number of rows.
 
-    Raises StoppedError or sqlite3.Error.
+    Raises StoppedError, ClockSuspectError or sqlite3.Error.
     """
     with closing(open_for_deleting(path)) as connection:
         with transaction(connection):
@@ -59,7 +62,7 @@ def delete(
         try:
             runner = BatchRunner(connection, stop, limits)
             if deletion["kind"] == "before":
-                _delete_before(path, runner, deletion, timezone, stop)
+                _delete_before(path, runner, deletion, timezone, stop, clock)
             else:
                 _delete_rows(runner, deletion)
                 runner.incremental_vacuum()
@@ -166,10 +169,15 @@ def _remove(
 
 
 def _delete_before(
-    path: Path, runner: BatchRunner, deletion: Row, timezone: str, stop: threading.Event | None
+    path: Path,
+    runner: BatchRunner,
+    deletion: Row,
+    timezone: str,
+    stop: threading.Event | None,
+    clock: Clock,
 ) -> None:
-    connection, at = runner.connection, deletion["before_at"]
-    run = prune(path, lambda conn: plan_before(conn, parse_utc(at)), deletion["requested_by"] or "", stop)
+    connection, at, by = runner.connection, deletion["before_at"], deletion["requested_by"] or ""
+    run = prune(path, lambda conn: plan_before(conn, parse_utc(at)), by, stop, clock)
     with transaction(connection):
         _count(connection, deletion, run.rows)
     if deletion["everything"]:

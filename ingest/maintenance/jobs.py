@@ -1,40 +1,44 @@
-"""Maintenance jobs: what there is, when it is due, and doing it, one piece at a time.
+"""Maintenance jobs, those of the runner `site`: what there is, and doing it, one piece at a time.
 
-A job is due once a day at its local time, later where the machine was off then; when it was asked for
-(`wanted_at`); and when it was cut off. Its row in the table `chores` shows how the last run went. Of any
+When a job is due, and how its last run went, is in its row of the table `chores` (`ingest.jobs`). Of any
 number of programs on one file, one works: a lock that dies with it sees to that.
 """
 
 import logging
 import sqlite3
 import threading
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from datetime import time as time_of_day
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from typing import NamedTuple
 
+from ingest.clock.belief import ClockSuspectError, clock_is_believed, note_belief
+from ingest.clock.reading import SYSTEM_CLOCK, Clock
 from ingest.config.model import Config
 from ingest.db.batches import BatchRunner, StoppedError, interruptible, open_for_deleting
-from ingest.db.connection import Row, connect, dict_rows, transaction
+from ingest.db.connection import connect, transaction
 from ingest.db.locks import lock_file
-from ingest.db.time import format_utc, parse_utc
 from ingest.errors import VoltkeeperError
+from ingest.jobs.due import DAY_S, HOUR_S, Job
+from ingest.jobs.recurrence import Period, Recurrence
+from ingest.jobs.register import begin_job, end_job
+from ingest.jobs.runner import RunnerJobs
 from ingest.maintenance.backup import BackupError, daily
 from ingest.maintenance.deletion import delete, next_deletion
 from ingest.maintenance.prune import RetentionRun, prune
 from ingest.maintenance.replacement import next_replacement, replace_node
 from ingest.maintenance.retention import count_rows, plan
 from ingest.maintenance.table_sizes import measure
+from ingest.process.progress import no_progress
+from ingest.schema.maintenance import DAMAGED
 
 log = logging.getLogger(__name__)
 
-RETRY_S = 3600  # after a failure
-# A clock that was just set so far forward may be set back: nothing is deleted yet.
-STEP_S, SETTLED_S = 86_400, 3600
+SITE = "site"
+SUNDAY = 6
+REFERENCES_CHECK = """select [table] || ' row ' || coalesce(rowid, '') || ' refers to no ' || parent
+from pragma_foreign_key_check limit 20"""
 ANALYSED = 400  # rows of each index that PRAGMA optimize looks at
 
 Stop = threading.Event | None
@@ -44,18 +48,38 @@ class DamagedFileError(VoltkeeperError):
     """The integrity check found something wrong with the database."""
 
 
+class JobRun(NamedTuple):
+    """What a job is done with: for whom, until `stop` is set, by which clock; `progress(done, total)` gets
+    how far it is.
+    """
+
+    config: Config
+    by: str
+    stop: Stop
+    clock: Clock
+    progress: Callable[[int, int], object] = no_progress
+
+
 @dataclass(frozen=True)
 class MaintenanceJob:
     """One kind of work.
 
-    `run(config, by, stop)` returns its outcome as text; `at(config)` is its time of day or None.
+    `run(run)` returns its outcome as text; `at(config)` is its time of day or None, every day or each Sunday.
     """
 
     name: str
     title: str
-    run: Callable[[Config, str, Stop], str]
+    run: Callable[[JobRun], str]
     at: Callable[[Config], str | None] = lambda config: None
-    deletes: bool = False
+    every: Period = "day"
+
+    def entry(self, config: Config) -> Job:
+        """What the register holds of it. One that failed is tried again after an hour, a weekly one after a
+        day."""
+        at = self.at(config)
+        recurrence = at and Recurrence(self.every, at, config.timezone, weekday=SUNDAY)
+        retry_s = HOUR_S if self.every == "day" else DAY_S
+        return Job(self.name, self.title, SITE, recurrence or None, retry_s if recurrence else None)
 
 
 def maintenance_lock(database: Path) -> AbstractContextManager[None]:
@@ -64,9 +88,17 @@ def maintenance_lock(database: Path) -> AbstractContextManager[None]:
     return lock_file(f"{database}.work.lock", wait=False, message=message)
 
 
-def _prune(config: Config, by: str, stop: Stop) -> str:
+def _prune(run: JobRun) -> str:
+    retention = run.config.retention
     return describe_run(
-        prune(config.database, lambda connection: plan(connection, config.retention), by, stop)
+        prune(
+            run.config.database,
+            lambda connection: plan(connection, retention),
+            run.by,
+            run.stop,
+            run.clock,
+            run.progress,
+        )
     )
 
 
@@ -77,42 +109,66 @@ def describe_run(run: RetentionRun) -> str:
     return f"{count_rows(run.rows)} deleted{f' ({parts})' if parts else ''}, {freed / 1e6:,.1f} MB freed"
 
 
-def _backup(config: Config, by: str, stop: Stop) -> str:
-    if config.backup.folder is None:
+def _backup(run: JobRun) -> str:
+    backup, database = run.config.backup, run.config.database
+    if backup.folder is None:
         raise BackupError(
             "no folder is configured: set backup.folder in config.yml, or use `voltkeeper backup FILE`"
         )
-    path, size = daily(config.database, config.backup.folder, config.backup.keep, stop)
-    return f"{path.name}, {size / 1e6:,.1f} MB"
+    with closing(connect(database, readonly=True)) as connection:
+        is_believed = clock_is_believed(connection, run.clock)
+    # A name that a wrong clock gives would push out the newest copies, or count as the oldest one.
+    path, size = daily(database, backup.folder, backup.keep if is_believed else None, run.stop)
+    return f"{path.name}, {size / 1e6:,.1f} MB{'' if is_believed else '; the clock is suspect: all are kept'}"
 
 
-def _measure(config: Config, by: str, stop: Stop) -> str:
-    with closing(open_for_deleting(config.database)) as connection, interruptible(connection, stop):
-        return f"{measure(connection, stop)} tables measured"
+def _measure(run: JobRun) -> str:
+    with (
+        closing(open_for_deleting(run.config.database)) as connection,
+        interruptible(connection, run.stop),
+    ):
+        return f"{measure(connection, run.stop)} tables measured"
 
 
-def _check(config: Config, by: str, stop: Stop) -> str:
-    with closing(connect(config.database, readonly=True)) as connection, interruptible(connection, stop):
-        found = [row[0] for row in connection.execute("pragma integrity_check(20)")]
-        found += [
-            f"{row[0]} row {row[1]} refers to no {row[2]}"
-            for row in connection.execute("pragma foreign_key_check")
-        ][:20]
-    if problems := "; ".join(one for one in found if one != "ok"):
-        raise DamagedFileError(f"the file is damaged: {problems[:400]}")
+def _check(run: JobRun) -> str:
+    _find_damage(run, "pragma integrity_check(20)", REFERENCES_CHECK)
     return "the integrity and foreign key checks found no fault"
 
 
-def _optimize(config: Config, by: str, stop: Stop) -> str:
-    with closing(open_for_deleting(config.database)) as connection:
+def _quick_check(run: JobRun) -> str:
+    """Look at every page: a damaged one of old rows is read by nothing else, and is in every copy."""
+    _find_damage(run, "pragma quick_check(20)")
+    return "every page is sound"
+
+
+def _find_damage(run: JobRun, *checks: str) -> None:
+    """Have SQLite check the file. Raises DamagedFileError, StoppedError, sqlite3.OperationalError."""
+    found: list[str] = []
+    with (
+        closing(connect(run.config.database, readonly=True)) as connection,
+        interruptible(connection, run.stop),
+    ):
+        try:
+            for check in checks:
+                found += [row[0] for row in connection.execute(check) if row[0] != "ok"]
+        except sqlite3.OperationalError:
+            raise  # locked, interrupted, an I/O error: nothing is said of the file
+        except sqlite3.DatabaseError as error:
+            found.append(str(error))
+    if found:
+        raise DamagedFileError(f"{DAMAGED}: {'; '.join(found)[:400]}")
+
+
+def _optimize(run: JobRun) -> str:
+    with closing(open_for_deleting(run.config.database)) as connection:
         connection.execute(f"pragma analysis_limit = {ANALYSED}")
         connection.execute("pragma optimize")
     return "done"
 
 
-def _compact(config: Config, by: str, stop: Stop) -> str:
-    with closing(open_for_deleting(config.database)) as connection:
-        runner = BatchRunner(connection, stop)
+def _compact(run: JobRun) -> str:
+    with closing(open_for_deleting(run.config.database)) as connection:
+        runner = BatchRunner(connection, run.stop)
         if not runner.is_incremental:
             return (
                 "this file was created without auto_vacuum: stop everything and run `vacuum` in sqlite3 once"
@@ -129,7 +185,6 @@ JOBS = {
             "Delete rows older than the retention allows",
             _prune,
             lambda config: config.retention.at,
-            deletes=True,
         ),
         MaintenanceJob(
             "measure", "Measure the size of each table", _measure, lambda config: config.retention.at
@@ -140,6 +195,13 @@ JOBS = {
             _backup,
             lambda config: config.backup.at if config.backup.folder else None,
         ),
+        MaintenanceJob(
+            "quick_check",
+            "Check every page of the file, weekly",
+            _quick_check,
+            lambda config: config.retention.at,
+            every="week",
+        ),
         MaintenanceJob("check", "Check the integrity of the file", _check),
         MaintenanceJob("optimize", "PRAGMA optimize", _optimize),
         MaintenanceJob("compact", "Return free pages to the file system", _compact),
@@ -147,100 +209,50 @@ JOBS = {
 }
 
 
-def last_due(at: str, timezone: str, now: float) -> float:
-    """Return the unix seconds of the newest time of that name (`03:00`) that is not ahead of `now`."""
-    return next(instant for instant in _instants(at, timezone, now, (0, -1, -2)) if instant <= now)
+def site_jobs(config: Config) -> RunnerJobs:
+    """Return the maintenance jobs as the register has them."""
+    return RunnerJobs(SITE, [job.entry(config) for job in JOBS.values()])
 
 
-def next_due(at: str, timezone: str, now: float) -> float:
-    """Return the unix seconds of the next one."""
-    return next(instant for instant in _instants(at, timezone, now, (0, 1, 2)) if instant > now)
-
-
-def _instants(at: str, timezone: str, now: float, days: Iterable[int]) -> Iterable[float]:
-    """Unix seconds of a local time of day, so many days from today."""
-    zone = ZoneInfo(timezone)
-    today = datetime.fromtimestamp(now, UTC).astimezone(zone).date()
-    wanted = time_of_day.fromisoformat(at)
-    return (datetime.combine(today + timedelta(day), wanted, zone).timestamp() for day in days)
-
-
-def read_jobs(connection: sqlite3.Connection) -> dict[str, Row]:
-    """Return the rows of `chores` by name."""
-    return {row["name"]: row for row in dict_rows(connection, "select * from chores")}
-
-
-def due_requester(
-    job: MaintenanceJob, row: Row | None, config: Config, now: float, settled: bool = True
-) -> str | None:
-    """Return for whom a job is due now: the name of a user, `schedule`, or None.
-
-    The caller holds the lock, so nothing is running.
-    """
-    row = row or {}
-    if row.get("wanted_at"):
-        return row["wanted_by"] or "schedule"
-    if row.get("outcome") in ("running", "stopped"):  # cut off: it goes on
-        return str(row["started_by"])
-    at = job.at(config)
-    if at is None or (job.deletes and not settled):
-        return None
-    if not row.get("started_at"):
-        return "schedule"
-    started, due = parse_utc(row["started_at"]), last_due(at, config.timezone, now)
-    if row["outcome"] == "failed" and now >= started > due:
-        return "schedule" if now - started >= RETRY_S else None
-    return "schedule" if started > now or started < due else None
-
-
-def clock_is_settled(connection: sqlite3.Connection, now: float) -> bool:
-    """False within an hour of a step of the clock by more than a day."""
-    steps = connection.execute(
-        "select coalesce(max(abs(json_extract(figures, '$.seconds'))), 0) "
-        "from (select * from events order by id desc limit 100) "
-        "where event = 'CLOCK_STEP' and started_at > ?",
-        (format_utc(now - SETTLED_S),),
-    )
-    return bool(steps.fetchone()[0] < STEP_S)
-
-
-def request_job(connection: sqlite3.Connection, name: str, by: str) -> None:
-    """Ask for a job, inside a transaction."""
-    connection.execute(
-        "insert into chores (name, wanted_at, wanted_by) values (?, ?, ?) "
-        "on conflict (name) do update set wanted_at = excluded.wanted_at, wanted_by = excluded.wanted_by",
-        (name, format_utc(time.time()), by),
-    )
-
-
-def run_due(config: Config, stop: Stop = None) -> list[str]:
+def run_due(
+    config: Config, stop: Stop = None, clock: Clock = SYSTEM_CLOCK, jobs: RunnerJobs | None = None
+) -> list[str]:
     """Do what is due: deletions and replacements first, then jobs. Returns their names.
 
-    Raises LockedError, StoppedError.
+    `jobs` is the `site_jobs` of the process, which knows how its clock went. Raises LockedError,
+    StoppedError.
     """
+    jobs = jobs or site_jobs(config)
     with maintenance_lock(config.database), closing(connect(config.database)) as connection:
-        done = _run_deletions(config, connection, stop) + _run_replacements(config, connection, stop)
-        now = time.time()
-        rows, settled = read_jobs(connection), clock_is_settled(connection, now)
-        for job in JOBS.values():
-            by = due_requester(job, rows.get(job.name), config, now, settled)
-            if by is not None:
-                outcome, detail = run_job(config, connection, job, by, stop)
-                level = logging.INFO if outcome == "done" else logging.ERROR
-                log.log(level, "%s %s: %s", job.name, outcome, detail)
-                done.append(job.name)
+        is_believed = note_belief(connection, clock).is_believed
+        done = _run_deletions(config, connection, stop, clock, is_believed)
+        done += _run_replacements(config, connection, stop)
+        if jobs.look(connection, clock.read(), is_believed):
+            with transaction(connection):
+                jobs.save(connection)
+            jobs.saved()
+        for entry, by in jobs.due():
+            outcome, detail = run_job(config, connection, JOBS[entry.name], by, stop, clock)
+            level = logging.INFO if outcome == "done" else logging.ERROR
+            log.log(level, "%s %s: %s", entry.name, outcome, detail)
+            done.append(entry.name)
     return done
 
 
-def _run_deletions(config: Config, connection: sqlite3.Connection, stop: Stop) -> list[str]:
+def _run_deletions(
+    config: Config, connection: sqlite3.Connection, stop: Stop, clock: Clock, is_believed: bool
+) -> list[str]:
+    """Do the deletions that wait. What is deleted by its age waits for a clock that is believed."""
     done: list[str] = []
     # One whose failure cannot even be stored waits.
-    while (deletion := next_deletion(connection)) and f"deletion {deletion['id']}" not in done:
+    while (
+        deletion := next_deletion(connection, by_age=is_believed)
+    ) and f"deletion {deletion['id']}" not in done:
         log.info("deleting %s for %s", deletion["subject"], deletion["requested_by"])
         try:
-            rows = delete(config.database, deletion, config.timezone, stop)
+            rows = delete(config.database, deletion, config.timezone, stop, clock=clock)
             log.info("deleted %s: %d rows", deletion["subject"], rows)
-        except sqlite3.Error as error:
+        except (ClockSuspectError, sqlite3.Error) as error:
             log.error("deleting %s failed: %s", deletion["subject"], error)
         done.append(f"deletion {deletion['id']}")
     return done
@@ -260,34 +272,35 @@ def _run_replacements(config: Config, connection: sqlite3.Connection, stop: Stop
 
 
 def run_job(
-    config: Config, connection: sqlite3.Connection, job: MaintenanceJob, by: str, stop: Stop = None
+    config: Config,
+    connection: sqlite3.Connection,
+    job: MaintenanceJob,
+    by: str,
+    stop: Stop = None,
+    clock: Clock = SYSTEM_CLOCK,
+    progress: Callable[[int, int], object] = no_progress,
 ) -> tuple[str, str]:
     """Do one job and store how it went.
 
     Returns (outcome, detail). Raises StoppedError. The caller holds the lock.
     """
+    entry, is_believed = job.entry(config), clock_is_believed(connection, clock)
     with transaction(connection):
-        connection.execute(
-            "insert into chores (name, started_at, started_by, outcome) values (?, ?, ?, 'running') "
-            "on conflict (name) do update set started_at = excluded.started_at, "
-            "started_by = excluded.started_by, outcome = 'running', detail = '', ended_at = null, "
-            "wanted_at = null, wanted_by = null",
-            (job.name, format_utc(time.time()), by),
-        )
+        begin_job(connection, entry, by, clock.read().wall, is_believed)
     try:
-        outcome, detail = "done", job.run(config, by, stop)
+        outcome, detail = "done", job.run(JobRun(config, by, stop, clock, progress))
     except StoppedError:
-        _save_outcome(connection, job, "stopped", "it resumes at the next start")
+        _save_outcome(connection, entry, "stopped", "it resumes at the next start", clock)
         raise
-    except (BackupError, DamagedFileError, OSError, sqlite3.Error) as error:
+    except (BackupError, ClockSuspectError, DamagedFileError, OSError, sqlite3.Error) as error:
         outcome, detail = "failed", str(error)
-    _save_outcome(connection, job, outcome, detail)
+    _save_outcome(connection, entry, outcome, detail, clock)
     return outcome, detail
 
 
-def _save_outcome(connection: sqlite3.Connection, job: MaintenanceJob, outcome: str, detail: str) -> None:
+def _save_outcome(
+    connection: sqlite3.Connection, entry: Job, outcome: str, detail: str, clock: Clock
+) -> None:
     with transaction(connection):
-        connection.execute(
-            "update chores set outcome = ?, detail = ?, ended_at = ? where name = ?",
-            (outcome, detail, format_utc(time.time()), job.name),
-        )
+        is_believed = clock_is_believed(connection, clock)
+        end_job(connection, entry, outcome, detail, clock.read().wall, is_believed)

@@ -10,10 +10,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+from ingest.clock.belief import require_belief
+from ingest.clock.reading import SYSTEM_CLOCK, Clock
 from ingest.db.batches import BatchRunner, StoppedError, open_for_deleting
 from ingest.db.connection import transaction
 from ingest.db.time import format_utc
 from ingest.maintenance.retention import PruneItem
+from ingest.process.progress import no_progress
 
 REFERENCES = """select child.name, link."from", not own."notnull"
 from sqlite_master child, pragma_foreign_key_list(child.name) link, pragma_table_info(child.name) own
@@ -98,19 +101,30 @@ def prune(
     make_plan: Callable[[sqlite3.Connection], list[PruneItem]],
     by: str,
     stop: threading.Event | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+    progress: Callable[[int, int], object] = no_progress,
 ) -> RetentionRun:
     """Delete what `make_plan(connection)` lists, in batches, and return the room to the disk.
 
-    Raises StoppedError when `stop` is set meanwhile, sqlite3.Error when the file cannot be written; what is
-    gone by then is recorded, and the next run goes on. One prune at a time: the caller holds the lock
-    (`jobs.maintenance_lock`).
+    `progress(done, total)` gets how many of its rows are gone.
+
+    Raises ClockSuspectError where the clock may be wrong, StoppedError when `stop` is set meanwhile,
+    sqlite3.Error when the file cannot be written; what is gone by then is recorded, and the next run goes on.
+    One prune at a time: the caller holds the lock (`jobs.maintenance_lock`).
     """
     with closing(open_for_deleting(path)) as connection:
         items = make_plan(connection)
+        require_belief(connection, clock)  # afterwards: the plan was made by a clock that is believed
         runner, run = BatchRunner(connection, stop), RetentionRun(connection, by)
+        planned = sum(item.rows for item in items)
+
+        def count(table: str, rows: int) -> None:
+            run.count(table, rows)
+            progress(run.rows, planned)
+
         try:
             for item in reversed(items):  # what refers to messages before the messages
-                prune_table(runner, item, run.count)
+                prune_table(runner, item, count)
             runner.incremental_vacuum()
         except StoppedError:
             run.end("stopped", "stopped; the next run resumes", runner.longest_s)
@@ -126,8 +140,7 @@ def prune_table(runner: BatchRunner, item: PruneItem, count: Callable[[str, int]
     """Delete the rows of one item; `count(table, rows)` is called inside each transaction."""
     connection, table, policy = runner.connection, item.table, item.policy
     links = references(connection, table)
-    now = format_utc(time.time())
-    old = f"id between ? and ? and ({policy.column} < ? or {policy.at} > ?)"
+    old = f"id between ? and ? and {policy.condition}"
     first = item.first
 
     def delete_batch(size: int) -> bool:
@@ -148,9 +161,9 @@ def prune_table(runner: BatchRunner, item: PruneItem, count: Callable[[str, int]
                 connection,
                 [link],
                 f"in (select id from {table} where {old}) and [{link.column}] between ? and ?",
-                (*between, item.before, now, *between),
+                (*between, item.before, item.now, *between),
             )
-        deleted = connection.execute(f"delete from {table} where {old}", (*between, item.before, now))
+        deleted = connection.execute(f"delete from {table} where {old}", (*between, item.before, item.now))
         count(table, deleted.rowcount)
 
     runner.run(delete_batch)

@@ -3,9 +3,9 @@
 A replacement is a row of `node_replacements`, so that it survives a restart. Rows move in batches, each in
 one transaction with its count, so that a row is under the old id or under the new one, once. `messages` stay
 as they were sent. Moved rows remember whose they were (`moved_from`, `moved_hours`, `moved_days`): the same
-job the other way takes a replacement back, and leaves what the new node sent itself. Hours and days that both
-have are merged as imports merge them; going back, counts and means are taken out again, and extremes are
-those that the new node had.
+job the other way takes a replacement back, and leaves what the new node sent itself; a chain of them goes
+back step by step (`replacement_origins`). Hours and days that both have are merged as imports merge them;
+going back, counts and means are taken out again, and extremes are those that the new node had.
 
 The last transaction takes what came meanwhile, brings nodes and channels in line, and raises the topic by
 which ingest, which holds them in memory (`Store`), learns of it.
@@ -24,6 +24,7 @@ from ingest.db.batches import DEFAULT_LIMITS, BatchLimits, BatchRunner, StoppedE
 from ingest.db.changes import raise_topics
 from ingest.db.connection import Row, dict_rows, transaction
 from ingest.db.time import format_utc
+from ingest.maintenance.replacement_origins import Origins, find_origins, read_origins
 from ingest.maintenance.replacement_plan import STAYS, ChildMove, child_moves, daily_where, is_child
 from ingest.mysensors.interval_stats import MERGE_DAYS, series_key
 from ingest.mysensors.state import MERGE_HOURS
@@ -47,10 +48,10 @@ TAKE_OUT_HOUR = """update readings_hourly set count = count - :count, numbers = 
 avg = case when numbers > :numbers then
   (avg * numbers - coalesce(:avg, 0) * :numbers) / (numbers - :numbers) end,
 min = case when numbers > :numbers then coalesce((select min(value) from readings r where r.channel = :new
-  and r.moved_from is null and r.wrong is null and r.received_at >= :hour_at
+  and r.wrong is null and r.received_at >= :hour_at
   and r.received_at < strftime('%Y-%m-%dT%H:%M:%fZ', :hour_at, '+1 hour')), :own_min, min) end,
 max = case when numbers > :numbers then coalesce((select max(value) from readings r where r.channel = :new
-  and r.moved_from is null and r.wrong is null and r.received_at >= :hour_at
+  and r.wrong is null and r.received_at >= :hour_at
   and r.received_at < strftime('%Y-%m-%dT%H:%M:%fZ', :hour_at, '+1 hour')), :own_max, max) end
 where channel = :new and hour_at = :hour_at"""
 TAKE_OUT_DAY = """update node_daily set messages = messages - :messages, intervals = intervals - :intervals,
@@ -122,9 +123,10 @@ class ReplacementJob:
         if not self._back:
             moves = [move for move in child_moves(self._connection, self._row) if move.outcome != STAYS]
             started = self._row["kept"] != "{}"
-            kept = json.loads(self._row["kept"]) if started else {"children": [vars(move) for move in moves]}
-            self._row["kept"] = json.dumps(kept)
-            self._make_targets([ChildMove(**child) for child in kept["children"]])
+            if not started:
+                self._row["kept"] = json.dumps({"children": [vars(move) for move in moves]})
+                self._row["kept"] = json.dumps(json.loads(self._row["kept"]) | {"origins": self._find().kept})
+            self._make_targets(self._children())
         self._connection.execute(
             "update node_replacements set state = ?, started_at = coalesce(started_at, ?), kept = ? "
             "where id = ?",
@@ -135,6 +137,9 @@ class ReplacementJob:
                 self._id,
             ),
         )
+
+    def _find(self) -> Origins:
+        return find_origins(self._connection, self._row, [old for old, _ in self._channels()])
 
     def _make_targets(self, moves: list[ChildMove]) -> None:
         """Sensors and channels of the new node, so that rows can refer to them."""
@@ -182,14 +187,22 @@ class ReplacementJob:
 
     def _move(self, table: str, column: str, old: int, new: int, size: int) -> int:
         if self._back:
-            chosen = f"select id from {table} where {column} = :new and moved_from = :old limit :size"
-            change = f"{column} = :old, moved_from = null"
+            first = ", ".join(map(str, self._origins(column, old)))
+            chosen = f"select id from {table} where {column} = :new and moved_from in ({first}) limit :size"
+            change = f"{column} = :old, moved_from = nullif(moved_from, :old)"
         else:
             chosen = f"select id from {table} where {column} = :old limit :size"
-            change = f"{column} = :new, moved_from = :old"
+            change = f"{column} = :new, moved_from = coalesce(moved_from, :old)"
         return self._connection.execute(
             f"update {table} set {change} where id in ({chosen})", {"old": old, "new": new, "size": size}
         ).rowcount
+
+    def _origins(self, column: str, old: int) -> list[int]:
+        """What the rows of `old`, a channel or a node, have in `moved_from`."""
+        kept = read_origins(self._row)
+        if kept is None:
+            return [old]
+        return kept.of_channel(old) if column == "channel" else kept.nodes
 
     # Figures of hours and days, which both may have.
 
@@ -317,11 +330,15 @@ class ReplacementJob:
         """Channels, settings and places of the old one go on under the new one, where that has none."""
         connection = self._connection
         channels: dict[str, int] = {}
+        own: dict[str, str | None] = {}  # first_at of channels of the new one
         for old, new in self._channels():
             readings, first_at, value, text, last_at = connection.execute(
                 "select readings, first_at, value, text, last_at from channels where id = ?", (old,)
             ).fetchone()
             channels[str(old)] = readings
+            (own[str(new)],) = connection.execute(
+                "select first_at from channels where id = ?", (new,)
+            ).fetchone()
             connection.execute(
                 "update channels set readings = readings + ?1, "
                 "first_at = min(coalesce(first_at, ?2), coalesce(?2, first_at)), "
@@ -330,7 +347,7 @@ class ReplacementJob:
                 (readings, first_at, value, text, last_at, new),
             )
             connection.execute("update channels set readings = 0 where id = ?", (old,))
-        kept["channels"] = channels
+        kept["channels"], kept["first_at"] = channels, own
         subjects = [(f"sensors/{move.old}", f"sensors/{move.new}") for move in self._children()]
         if not is_child(self._row):
             subjects.append((f"nodes/{self._old}", f"nodes/{self._new}"))
@@ -373,12 +390,13 @@ class ReplacementJob:
     def _return_state(self, kept: dict[str, object]) -> None:
         connection = self._connection
         numbers, settings, node = kept.get("channels"), kept.get("settings"), kept.get("node")
+        own = kept.get("first_at")
         for old, new in self._channels():
             readings = numbers.get(str(old), 0) if isinstance(numbers, dict) else 0
             connection.execute(
-                "update channels set readings = max(0, readings - ?), first_at = (select min(received_at) "
-                "from readings where channel = channels.id and wrong is null) where id = ?",
-                (readings, new),
+                "update channels set readings = max(0, readings - ?), first_at = coalesce(?, (select "
+                "min(received_at) from readings where channel = channels.id and wrong is null)) where id = ?",
+                (readings, own.get(str(new)) if isinstance(own, dict) else None, new),
             )
             connection.execute("update channels set readings = readings + ? where id = ?", (readings, old))
         for old, new, key in settings if isinstance(settings, list) else []:

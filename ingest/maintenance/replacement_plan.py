@@ -8,15 +8,15 @@ import sqlite3
 from dataclasses import dataclass
 
 from ingest.db.connection import Row
+from ingest.maintenance.replacement_origins import arrivals, arrivals_of, find_origins, mixed_with
 from ingest.maintenance.table_sizes import bytes_per_row
 
 COUNTED = 100_000  # rows of one table; more are "more than"
 JOINS, MOVES, STAYS = "joins", "moves", "stays"
-# A row remembers only whose it was before the last move (`moved_from`).
+# Versions before let a row remember only whose it was before its last move.
 PASSED_ON = """select id from node_replacements where id > :id and old_node = :new_node and kept <> '{}'
+and json_extract(kept, '$.origins') is null
 and (old_child_id is null or :new_child_id is null or old_child_id = :new_child_id) order by id"""
-MADE_FINAL = """select id from node_replacements where new_node = :old_node and state = 'done'
-and (new_child_id is null or :old_child_id is null or new_child_id = :old_child_id) order by id"""
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,12 @@ def why_not_retried(connection: sqlite3.Connection, replacement: Row) -> str | N
 
 def made_final(connection: sqlite3.Connection, replacement: Row) -> list[int]:
     """The replacements that cannot be taken back any more once this one, not yet placed, begins."""
-    found = connection.execute(MADE_FINAL, replacement).fetchall()
-    return [number for (number,) in found]
+    children = {move.old: move.new for move in child_moves(connection, replacement) if move.outcome != STAYS}
+    sensors = ", ".join(map(str, children))
+    channels = [row[0] for row in connection.execute(f"select id from channels where sensor in ({sensors})")]
+    origins = find_origins(connection, replacement, channels)
+    brought = arrivals_of(connection, replacement, children, origins)
+    return mixed_with(connection, replacement, brought)
 
 
 def why_not_reverted(connection: sqlite3.Connection, replacement: Row) -> str | None:
@@ -153,6 +157,10 @@ def why_not_reverted(connection: sqlite3.Connection, replacement: Row) -> str | 
     passed = connection.execute(PASSED_ON, replacement).fetchone()
     if passed:
         return f"replacement {passed[0]} passed its history on: whose it was is not known any more"
+    mixed = mixed_with(connection, replacement, arrivals(connection, replacement))
+    if mixed:
+        numbers = ", ".join(map(str, mixed))
+        return f"replacement {numbers} moved rows of the same node: which of them did which is not known"
     later = connection.execute(
         "select id from node_replacements where id > ? and state not in ('reverted', 'failed') "
         "and (old_node in (?2, ?3) or new_node in (?2, ?3))".replace("id > ?", "id > ?1"),

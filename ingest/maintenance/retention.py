@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from ingest.clock.repair import first_misdated
 from ingest.db.connection import connect
 from ingest.db.reserved_ids import HOLDERS
 from ingest.db.rowid_search import ends, first_since
-from ingest.db.time import format_utc
+from ingest.db.time import format_utc, parse_utc
 from ingest.maintenance.table_sizes import bytes_per_row
 
 COUNTED = 200_000  # ids; in a longer range rows are not counted but estimated
@@ -28,19 +29,52 @@ DAY_S = 86_400
 
 @dataclass(frozen=True)
 class Policy:
-    """A table whose rows go after `days`. `at` rises with the id; the age of a row is that of `age`."""
+    """A table whose rows go after `days`. `at` rises with the id; the age of a row is that of `age`.
+
+    `only` is a further condition in SQL: which of the rows go at all.
+    """
 
     table: str
     at: str
     setting: str
     age: str = ""
+    only: str = ""
 
     @property
     def column(self) -> str:
         """The column that the age of a row is counted from."""
         return self.age or self.at
 
+    @property
+    def condition(self) -> str:
+        """SQL: rows that go, with the time before which they are old, and the time of the plan."""
+        old = f"({self.column} < ? or {self.at} > ?)"
+        return f"{old} and {self.only}" if self.only else old
 
+
+# Events that a source may bring every minute, for years. Outages, tests and all other events stay.
+FREQUENT_EVENTS = (
+    "GATEWAY_LOST",
+    "NODE_SILENT",
+    "NODE_BACK",
+    "COMMBAD",
+    "TRIM",
+    "BOOST",
+    "BYPASS",
+    "VOLTAGE",
+    "AMBIENT",
+    "INPUT_SOURCE",
+    "ALARM",
+    "VALUE",
+    "NODE_BATTERY_LOW",
+    "INGEST_DOWN",
+    "SITE_DOWN",
+    "IDS_SHORT",
+    "STRANGE_MESSAGES",
+    "TARGET_FAILING",
+    "PART_DIES",
+)
+ENDED = f"ended_at is not null and event in ({', '.join(map(repr, FREQUENT_EVENTS))})"
 POLICIES = (
     Policy("messages", "received_at", "messages_days"),
     Policy("readings", "received_at", "readings_days"),
@@ -49,6 +83,7 @@ POLICIES = (
     Policy("polls", "started_at", "polls_days", age="ended_at"),
     Policy("rejects", "received_at", "rejects_days"),
     Policy("oddities", "at", "rejects_days"),
+    Policy("events", "started_at", "events_days", age="ended_at", only=ENDED),
 )
 
 
@@ -64,12 +99,13 @@ class RetentionDays(Protocol):
 class PruneItem:
     """What goes of one table: rows with first <= id < end that are older than `before`.
 
-    `counted`: rows is exact.
+    `counted`: rows is exact. `now` is when the plan was made: rows that lie behind it go, too.
     """
 
     policy: Policy
     days: float | None
     before: str
+    now: str
     first: int
     end: int
     from_at: str | None
@@ -103,7 +139,7 @@ def plan(
 def plan_before(connection: sqlite3.Connection, at: float, now: float | None = None) -> list[PruneItem]:
     """Return items for everything older than `at` (unix seconds), whatever the settings."""
     now = time.time() if now is None else now
-    return [_item(connection, policy, at, now) for policy in POLICIES]
+    return [_item(connection, policy, at, now) for policy in POLICIES if not policy.only]
 
 
 def _item(
@@ -112,13 +148,13 @@ def _item(
     before, today = format_utc(max(0, cutoff)), format_utc(now)
     stretches = _stretches(connection, policy, before, today)
     if not stretches:
-        return PruneItem(policy, days, before, 0, 0, None, None, 0, True, 0)
+        return PruneItem(policy, days, before, today, 0, 0, None, None, 0, True, 0)
     first, end = min(low for low, _ in stretches), max(end for _, end in stretches)
     counted = end - first <= COUNTED
     if counted:
         rows, from_at, to_at = connection.execute(
             f"select count(*), min({policy.at}), max({policy.at}) from {policy.table} "
-            f"where id >= ? and id < ? and ({policy.column} < ? or {policy.at} > ?)",
+            f"where id >= ? and id < ? and {policy.condition}",
             (first, end, before, today),
         ).fetchone()
     else:
@@ -126,7 +162,7 @@ def _item(
         times = [at for stretch in stretches for at in _times_at_ends(connection, policy, stretch)]
         from_at, to_at = min(times, default=None), max(times, default=None)
     size = round(rows * bytes_per_row(connection, policy.table)) if rows else 0
-    return PruneItem(policy, days, before, first, end, from_at, to_at, rows, counted, size)
+    return PruneItem(policy, days, before, today, first, end, from_at, to_at, rows, counted, size)
 
 
 def _stretches(
@@ -150,7 +186,9 @@ def _stretches(
         end = min(first_since(connection, policy.table, policy.at, before, now, (start, stop)), high)
         if end > start:
             found.append((max(start, low), end))
-    return [(start, end) for start, end in found if end > start]
+    # Rows that a wrong clock stamped may be younger than they look, until they are shifted.
+    misdated = first_misdated(connection, policy.table, parse_utc(before))
+    return [(start, int(min(end, misdated))) for start, end in found if min(end, misdated) > start]
 
 
 def _times_at_ends(connection: sqlite3.Connection, policy: Policy, stretch: tuple[int, int]) -> Iterator[str]:
@@ -177,7 +215,8 @@ def forecast(
 
 def describe_item(item: PruneItem) -> str:
     """Return an item as text: `messages older than 30 days: about 1,200 rows, about 0.3 MB, ...`."""
-    what = f"{item.table} older than {item.days} days" if item.days else f"{item.table} before {item.before}"
+    table = f"frequent {item.table}" if item.policy.only else item.table
+    what = f"{table} older than {item.days} days" if item.days else f"{table} before {item.before}"
     if not item.rows:
         return f"{what}: nothing"
     rows = f"{'' if item.counted else 'about '}{count_rows(item.rows)}"

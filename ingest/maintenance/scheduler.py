@@ -5,10 +5,11 @@ import logging
 import threading
 from contextlib import suppress
 
+from ingest.clock.reading import SYSTEM_CLOCK, Clock
 from ingest.config.model import Config
 from ingest.db.batches import StoppedError
 from ingest.db.locks import LockedError
-from ingest.maintenance.jobs import run_due
+from ingest.maintenance.jobs import run_due, site_jobs
 
 CHECK_S = 30  # between two looks for jobs that are due
 
@@ -18,8 +19,9 @@ log = logging.getLogger(__name__)
 class MaintenanceScheduler:
     """Runs `run_due` in a thread, for as long as the site runs."""
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
+    def __init__(self, config: Config, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._config, self._clock = config, clock
+        self._jobs = site_jobs(config)
         self._stop = threading.Event()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -42,7 +44,7 @@ class MaintenanceScheduler:
     async def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                await asyncio.to_thread(run_due, self._config, self._stop)
+                await asyncio.to_thread(run_due, self._config, self._stop, self._clock, self._jobs)
             except StoppedError:
                 log.info("stopped during a job; it resumes at the next start")
             except LockedError as error:

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 BAUDRATE = 9600
+WRITE_S = 1.0  # for a request to leave
 _PORT_ERRORS = (serial.SerialException, OSError, termios.error)  # termios.error is no OSError
 
 
@@ -65,7 +66,7 @@ class MustClient:
         self._lock = threading.Lock()
         try:
             self._port = serial.Serial(
-                device, BAUDRATE, timeout=timing.slice_s, write_timeout=1, exclusive=True
+                device, BAUDRATE, timeout=timing.slice_s, write_timeout=WRITE_S, exclusive=True
             )
         except _PORT_ERRORS as error:
             raise errors.SerialPortError(open_error_message(device, error)) from error
@@ -166,8 +167,8 @@ class MustClient:
     ) -> Answer:
         self._check_open()
         self._port.reset_input_buffer()
+        self._write(request)
         asked_at = time.monotonic()
-        self._port.write(request)
         frame = self._receive(length, asked_at)
         if not frame:
             self._drain(self.timing.gap_s, asked_at + self.timing.late_s)
@@ -186,17 +187,29 @@ class MustClient:
             answer = parse(later) if later else answer
         return answer
 
+    def _write(self, request: bytes) -> None:
+        """Send a request. A time-out because we did not run means nothing: the answer shows what was sent."""
+        began = time.monotonic()
+        try:
+            self._port.write(request)
+        except serial.SerialTimeoutException:
+            if time.monotonic() - began < 2 * WRITE_S:
+                raise
+
     def _receive(self, length: int, asked_at: float) -> bytes:
         """Read one answer: `length` bytes, five if it is an exception, fewer if the line falls silent."""
         frame = b""
         heard_at = asked_at
         while len(frame) < length:
             need = protocol.EXCEPTION_LENGTH if len(frame) < protocol.EXCEPTION_LENGTH else length
+            began = time.monotonic()
             chunk = self._port.read(need - len(frame))
             self._check_open()
             now = time.monotonic()
             if chunk:
                 frame, heard_at = frame + chunk, now
+            else:  # a read that took longer was held up, and did not look at what came meanwhile
+                heard_at += max(0.0, now - began - 2 * self.timing.slice_s)
             if (
                 len(frame) == protocol.EXCEPTION_LENGTH
                 and protocol.is_exception(frame)

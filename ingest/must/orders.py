@@ -6,6 +6,7 @@ A setting is read back. What resets the device or turns it off cannot be: there 
 import time
 from collections.abc import Callable
 
+from ingest.db.moment import boottime
 from ingest.must import errors, registers
 from ingest.must.client import MustClient
 from ingest.ups.order_queue import OrderQueue
@@ -63,7 +64,7 @@ class MustOrders:
     def _send_once(
         self, client: MustClient, order: UpsOrder, register: int, value: int
     ) -> tuple[int, ...] | None:
-        at, monotonic = time.time(), time.monotonic()
+        at, monotonic = time.time(), boottime()
         trouble = "the device answered"
         try:
             client.write_register(register, value)

@@ -5,6 +5,7 @@ from typing import Self
 
 from ingest.mysensors.protocol import parse_number
 
+LOW = 20  # battery level, per cent: NODE_BATTERY_LOW
 FULL = 100.0
 FRESH = 120.0  # sketches scale a voltage, and fresh cells have more than the one they call full
 

@@ -48,6 +48,15 @@ ONCE_ONLY: frozenset[tuple[int, int]] = frozenset(
 )
 
 
+# Messages by which a node changes what it stores of itself, while its sketch runs (`core/MyTransport.cpp`).
+# The commands to its bootloader do the same, ask for another right and check first.
+STORED_BY_NODES = {
+    Internal.I_ID_RESPONSE: ("gives a node an id", "set_node_id"),
+    Internal.I_FIND_PARENT_RESPONSE: ("gives a node a parent", "set_parent"),
+}
+ERASE = "E"  # of I_DEBUG: erases what the library stores in the EEPROM (`core/MySensorsCore.cpp`)
+
+
 class OutboxRow(NamedTuple):
     """An order as it stands in `outbox`: the name of one of ORDERS, or a line."""
 
@@ -161,6 +170,8 @@ def check_ordered_line(line: str, node_id: int) -> Message:
             "stream lines (command 4) carry firmware and are sent by the actions on /-/ota alone: "
             "POST /-/ota/updates, /-/ota/commands"
         )
+    if header.command == Command.internal:
+        _refuse_stored(header, payload)
     if header.node == BROADCAST and node_id != GATEWAY_NODE:
         raise LineError(
             f"the line is for node {BROADCAST}, a broadcast: its order is for the gateway's own node, 0"
@@ -168,3 +179,17 @@ def check_ordered_line(line: str, node_id: int) -> Message:
     if header.node not in (node_id, BROADCAST):
         raise LineError(f"the line is for node {header.node}, the order is for node {node_id}")
     return header, payload
+
+
+def _refuse_stored(header: Header, payload: str) -> None:
+    """Raise LineError for an internal message that does what a command to a bootloader does."""
+    if header.type == Internal.I_DEBUG and payload.startswith(ERASE):
+        effect, command = "with E erases a node's EEPROM", "erase_eeprom"
+    elif header.type in STORED_BY_NODES:
+        effect, command = STORED_BY_NODES[Internal(header.type)]
+    else:
+        return
+    raise LineError(
+        f"{Internal(header.type).name} {effect}: the actions on /-/ota alone do that, "
+        f"POST /-/ota/commands with {command}"
+    )

@@ -8,13 +8,15 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ingest.db.time import LocalTime
 from ingest.mysensors import replies
 from ingest.mysensors.commands import NodeOrder
+from ingest.mysensors.dropped import DroppedSink
 from ingest.mysensors.events import EventSink
 from ingest.mysensors.handlers import sleep_window_ms
+from ingest.mysensors.intake import Intake
 from ingest.mysensors.known_nodes import KnownNodes
 from ingest.mysensors.node_hold import Transmitter
 from ingest.mysensors.node_order_queue import NodeOrderQueue
@@ -43,6 +45,7 @@ from ingest.mysensors.store import Store
 from ingest.mysensors.verdicts import always_counts
 from ingest.pipeline.source_health import Health
 from ingest.pipeline.writer import Writer
+from ingest.process.running_time import RunningTime
 
 log = logging.getLogger(__name__)
 
@@ -57,10 +60,13 @@ class GatewayServices:
     writer: Writer
     store: Store
     events: EventSink
+    dropped: DroppedSink
     outbox: Outbox
     ota: OtaService
     timezone: str
     timing: GatewayTiming
+    running: RunningTime = field(default_factory=RunningTime)
+    clock_is_believed: Callable[[], bool] = lambda: True
 
 
 class Controller:
@@ -74,8 +80,10 @@ class Controller:
     ) -> None:
         self.settings, self.number, self.known = settings, known.gateway, known
         self._health, self._services = health, services
+        self.intake = Intake(services.timing.limits, known.stored)
         self._clock = LocalTime(services.timezone)
         self._timer: asyncio.TimerHandle | None = None
+        self._missed_s = services.running.missed_s  # so far, while we did not run
         self._refusal_reported = float("-inf")  # monotonic seconds
         self.transmitter = Transmitter()
         self.transmitter.on_release = lambda node_id: self._send_orders()
@@ -272,7 +280,7 @@ class Controller:
 
     def expect_presentation(self, node_id: int) -> None:
         """Something is done upon which this node presents itself."""
-        item = PresentationRequested(256 * self.number + node_id, time.monotonic())
+        item = PresentationRequested(256 * self.number + node_id, self._services.running.now())
         self._services.writer.put(self._services.store, item)
 
     def request_version(self) -> None:
@@ -287,22 +295,34 @@ class Controller:
     def forget(self, node_id: int, child: int | None, is_gone: bool) -> None:
         """Users deleted a node, or one child of it; what waited for the node is not for the next one."""
         self.known.forget(node_id, child, is_gone)
+        self.intake.forget(node_id, child)
         if child is not None:
             self._orders.forget_child(node_id, child)
         elif is_gone:
             self._orders.forget(node_id)
             self.ota.forget(node_id)
 
+    def merge_imported(self, imported: KnownNodes) -> None:
+        """Take over what an import wrote into the file."""
+        self.known.merge_imported(imported)
+        self.intake.learn(imported.stored)
+
     def add_orders(self, orders: list[NodeOrder]) -> None:
-        """Take orders from the outbox."""
+        """Take orders from the outbox. What answers them is kept, however much that is new comes."""
         for order in orders:
             self._orders.add(order)
+            answer = Command.set if order.header.command == Command.req else order.header.command
+            self.intake.learn((order.header, order.header._replace(command=answer)))
         self._send_orders()
 
     def _send_orders(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        again = self._orders.send_due(time.monotonic(), time.time())
+        running = self._services.running
+        self._orders.skip(running.missed_s - self._missed_s)
+        self._missed_s = running.missed_s
+        may_expire = self._services.clock_is_believed()
+        again = self._orders.send_due(time.monotonic(), time.time(), running.may_judge, may_expire)
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(again, self._send_orders) if again is not None else None
 

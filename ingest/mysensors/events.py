@@ -1,4 +1,4 @@
-"""Events of gateways, nodes and the clock, as rows of `events`: gateway lost, node silent, clock step."""
+"""Events of gateways and nodes, as rows of `events`: gateway lost, node silent."""
 
 import json
 import sqlite3
@@ -7,33 +7,36 @@ from collections.abc import Callable
 from dataclasses import InitVar, dataclass, field
 from math import inf
 
+from ingest.clock.reading import SYSTEM_CLOCK, Clock
+from ingest.clock.recent_steps import RecentSteps
 from ingest.db.bulk_insert import Value
 from ingest.db.durations import format_duration
 from ingest.db.time import format_utc, parse_utc
 from ingest.mysensors.protocol import GATEWAY_NODE
 from ingest.mysensors.state import NodeState
 from ingest.mysensors.store import Store
+from ingest.process.running_time import RunningTime
 
 CHECK_S = 30
 IMPORT_GRACE_S = 60  # after a commit of an import: the next one may show when a node was last seen
-CLOCK_STEP_S = 5.0  # a wall clock that moves by more against the monotonic one was set
 
 STABLE_S = 60.0  # connected this long, a gateway is back
 
 LIMITS = "select node, silent_after_s from silence_limits where retired_at is null"
 OPEN = """insert into events (event, gateway, node, started_at, ended_at, complete, detail, figures)
-select ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 where ?3 is null or exists (select 1 from nodes where id = ?3)"""
+select ?1, ?2, ?3, ?4, ?5, ?6, ?7, json_patch('{}', ?8)
+where ?3 is null or exists (select 1 from nodes where id = ?3)"""
 CLOSE = "update events set ended_at = ? where event = ? and gateway is ? and node is ? and ended_at is null"
-COUNT = """update events set detail = ?, figures = ?
+COUNT = """update events set detail = ?, figures = json_patch(figures, ?)
 where event = 'GATEWAY_LOST' and gateway = ? and ended_at is null"""
 SAVE_ANSWERS = "update gateways set answers_version = ? where id = ?"
-REOPEN = """update events set ended_at = null, detail = ?, figures = ? where id =
+REOPEN = """update events set ended_at = null, detail = ?, figures = json_patch(figures, ?) where id =
 (select id from events where event = 'NODE_SILENT' and node = ? order by id desc limit 1)"""
 
 
 @dataclass(slots=True)
 class GatewayConnected:
-    """A gateway sends messages since `at` (unix seconds), which is `monotonic` on the monotonic clock."""
+    """A gateway sends messages since `at` (unix seconds), `monotonic` in seconds of `RunningTime`."""
 
     gateway: int
     at: float
@@ -53,7 +56,7 @@ class GatewayLost:
 class OpenLoss:
     """An open event GATEWAY_LOST: how often the gateway was lost, and since when it is back.
 
-    `back_at` is a UTC text, `back` the same moment in monotonic seconds; None of an earlier run.
+    `back_at` is a UTC text, `back` the same moment in seconds of `RunningTime`; None of an earlier run.
     """
 
     reason: str
@@ -68,9 +71,8 @@ class OpenLoss:
 
     @property
     def figures(self) -> str:
-        """The event's figures as JSON; `back_at` lasts until the event ends."""
-        back = {} if self.back_at is None else {"back_at": self.back_at}
-        return json.dumps({"count": self.count} | back)
+        """The event's figures, as a JSON merge patch; `back_at` lasts until the event ends."""
+        return json.dumps({"count": self.count, "back_at": self.back_at})
 
 
 @dataclass(slots=True)
@@ -98,22 +100,24 @@ GatewayItem = GatewayConnected | GatewayLost | VersionAnswers
 
 @dataclass(eq=False)
 class EventSink:
-    """Sink for `GatewayItem`s, which also checks the clock and the nodes of a Store.
+    """Sink for `GatewayItem`s, which also checks the nodes of a Store.
 
     Connections flap and nodes at the edge of the radio's reach come and go: that is one event with a count.
     A gateway is back when it stays connected for `stable_s`; the event then ended when it came back. A node
     is back when it is heard; silent again before it was back for as long as its limit, it is the same event.
 
-    `monotonic` and `wall` are the clocks, in seconds.
+    `monotonic` is the clock of gateways, in seconds; `clock` has the time of the day. Silence and connections
+    are counted in the time in which the loop that reads was running, where `running` is given.
     """
 
     connection: InitVar[sqlite3.Connection]
     store: Store
     monotonic: Callable[[], float] = time.monotonic
-    wall: Callable[[], float] = time.time
+    clock: Clock = SYSTEM_CLOCK
     stable_s: float = STABLE_S
+    running: RunningTime | None = None
     _rows: list[tuple[str, tuple[Value, ...]]] = field(default_factory=list, init=False)
-    _connected_since: dict[int, float] = field(default_factory=dict, init=False)  # -> monotonic seconds
+    _connected_since: dict[int, float] = field(default_factory=dict, init=False)  # -> seconds of `running`
     _next_check: float = field(default=0.0, init=False)
 
     def __post_init__(self, connection: sqlite3.Connection) -> None:
@@ -130,7 +134,7 @@ class EventSink:
             else:
                 reason = detail.rpartition("; lost ")[0] or detail
                 self._losses[gateway] = OpenLoss(reason, figures.get("count", 1), figures.get("back_at"))
-        self._ahead = self.wall() - self.monotonic()
+        self._steps = RecentSteps(self.clock.read().offset)
 
     def absorb(self, item: GatewayItem) -> None:
         """Take a change of a gateway's connection."""
@@ -176,19 +180,34 @@ class EventSink:
     def _count(self, gateway: int, loss: OpenLoss) -> None:
         self._rows.append((COUNT, (loss.detail, loss.figures, gateway)))
 
+    @property
+    def is_urgent(self) -> bool:
+        """Whether an event that begins or ends waits to be written."""
+        return any(statement in (OPEN, CLOSE, REOPEN) for statement, _ in self._rows)
+
+    def now(self) -> float:
+        """Seconds of the monotonic clock in which the loop that reads was running."""
+        return self.monotonic() if self.running is None else self.running.now()
+
+    def observed_time(self, node: int) -> float | None:
+        """The time of a node's gateway now, in seconds; None where a value of the node may be out of date.
+
+        That is while its gateway is not connected, and while the node is silent.
+        """
+        since, clock = self._connected_since.get(node // 256), self.store.clocks[node // 256]
+        silence = self._silences.get(node)
+        if since is None or clock.last < since or (silence is not None and silence.heard is None):
+            return None
+        return self.now() - clock.missing
+
     def poll(self, connection: sqlite3.Connection, changed: bool) -> bool:
-        """Look at the clock and, every CHECK_S, at the nodes."""
-        now, wall = self.monotonic(), self.wall()
-        step = wall - now - self._ahead
-        self._ahead += step
-        if abs(step) > CLOCK_STEP_S:
-            detail = f"the clock was set {'forward' if step > 0 else 'back'} by {abs(step):.1f} s"
-            at, figures = format_utc(wall), json.dumps({"seconds": round(step, 3)})
-            self._open("CLOCK_STEP", at, ended_at=at, detail=detail, figures=figures)
+        """End the losses of gateways that stay connected and, every CHECK_S, look at the nodes."""
+        now = self.now()
+        self._steps.look(self.clock.read().offset, now)
         for gateway, loss in list(self._losses.items()):
             if loss.back is not None and loss.back_at is not None and now - loss.back >= self.stable_s:
-                self._end_loss(gateway, loss, loss.back_at)
-        if now >= self._next_check:
+                self._end_loss(gateway, loss, self._wall_of(loss.back, loss.back_at))
+        if now >= self._next_check and (self.running is None or self.running.may_judge):
             self._next_check = now + CHECK_S
             self._check_nodes(connection, now)
         return bool(self._rows)
@@ -209,7 +228,7 @@ class EventSink:
         if silence is not None and silence.heard is None:
             self._check_silent(node, silence, limit, now)
         elif limit is not None and self._silence(node, now) > limit:
-            if node.last_at is not None or now - self.store.imported_at >= IMPORT_GRACE_S:
+            if node.last_at is not None or self.monotonic() - self.store.imported_at >= IMPORT_GRACE_S:
                 self._node_silent(node, now, limit)
         elif silence is not None and silence.heard is not None and now - silence.heard > 2 * (limit or 0):
             del self._silences[node.id]
@@ -218,10 +237,10 @@ class EventSink:
         """End an event where the node was heard, or where its limit is another now."""
         if node.last_at is not None and node.last_at > silence.since:
             silence.heard = node.last_at
-            self._close("NODE_SILENT", None, node.id, node.last_seen_at or "")
+            self._close("NODE_SILENT", None, node.id, self._wall_of(node.last_at, node.last_seen_at or ""))
         elif limit is None or 0 <= self._silence_by_clock(node, now) <= limit:
             del self._silences[node.id]
-            self._close("NODE_SILENT", None, node.id, format_utc(self.wall()))
+            self._close("NODE_SILENT", None, node.id, format_utc(self.clock.read().wall))
 
     def _node_silent(self, node: NodeState, now: float, limit: int) -> None:
         """Open an event, or the last one again where the node was back for less than its limit."""
@@ -238,8 +257,15 @@ class EventSink:
             silence = Silence(now)
             heard_here = node.last_at is not None  # else nobody knows how long it was silent
             at = node.last_seen_at or ""
+            if node.last_at is not None:
+                at = self._wall_of(node.last_at, at)
             self._open("NODE_SILENT", at, node=node.id, complete=heard_here, detail=detail)
         self._silences[node.id] = silence
+
+    def _wall_of(self, moment: float, at: str) -> str:
+        """The time `at` of a moment (monotonic seconds) by the present clock, where that was set since."""
+        moved = self._steps.moved_since(moment)
+        return format_utc(parse_utc(at) + moved) if moved else at
 
     def _silence(self, node: NodeState, now: float) -> float:
         """Seconds without a message in which its gateway was connected, at most since our start."""
@@ -249,7 +275,7 @@ class EventSink:
         """Seconds without a message, before our start too."""
         if node.last_heard is not None:
             return self._silence(node, now)
-        return self.wall() - parse_utc(node.last_seen_at or "")
+        return self.clock.read().wall - parse_utc(node.last_seen_at or "")
 
     def _open(
         self,

@@ -50,6 +50,16 @@ class LineDecoder:
             messages = _parse_each(block, rejects)
         return messages, rejects
 
+    @property
+    def is_within_line(self) -> bool:
+        """Whether a line has begun that has not ended."""
+        return bool(self._rest.strip())
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether the line that is still coming in is longer than any that a gateway sends."""
+        return len(self._rest) + self._dropped > MAX_LINE
+
     def finish(self) -> list[Reject]:
         """The reject of a line that the end of the connection cut in half, if there is one."""
         rest, self._rest, self._dropped = self._rest, b"", 0

@@ -5,12 +5,14 @@ An asyncio.Protocol: a transport (TCP or serial) feeds it.
 
 import asyncio
 import logging
-import time
 from typing import NamedTuple
 
+from ingest.clock.reading import SYSTEM_CLOCK
 from ingest.mysensors.controller import Controller, GatewayServices
+from ingest.mysensors.dropped import GatewayDropped
 from ingest.mysensors.events import GatewayConnected, GatewayLost, VersionAnswers
-from ingest.mysensors.framing import LineDecoder
+from ingest.mysensors.framing import FIRST_LINE, LineDecoder
+from ingest.mysensors.intake import Dropped
 from ingest.mysensors.keepalive import Keepalive, Liveness
 from ingest.mysensors.known_nodes import KnownNodes
 from ingest.mysensors.protocol import GATEWAY_NODE, Command, Internal, Message, Reject
@@ -20,6 +22,8 @@ from ingest.pipeline.source_health import Health
 
 log = logging.getLogger(__name__)
 
+NOISE = "sends data that are no MySensors lines"
+SILENCE = "the port is open but the gateway sends nothing"
 BACKLOG_CHECK_S = 0.01
 # Node, command and type of the gateway's answer to the question for its version.
 VERSION = (GATEWAY_NODE, Command.internal, Internal.I_VERSION)
@@ -48,9 +52,13 @@ class Gateway(asyncio.Protocol):
         self._decoder = LineDecoder()
         self._keepalive = Keepalive(services.timing, known.answers_version)
         self._connection = 0  # counts connections
-        self._opened = 0.0  # monotonic seconds
-        self._last_data = 0.0  # monotonic seconds
+        self.running = services.running
+        self._opened = 0.0  # seconds of `running`: while we do not run, silence is ours
+        self._last_data = 0.0  # the same
+        self._missed_s = self.running.missed_s
         self._received_any = False
+        self._last_message = 0.0  # seconds of `running`
+        self._is_noisy = False  # what comes is no message
         self._stopping = False
         self._paused = False
 
@@ -64,7 +72,7 @@ class Gateway(asyncio.Protocol):
     @property
     def idle_s(self) -> float:
         """Seconds since the last byte came, or since the connection was opened."""
-        return time.monotonic() - self._last_data
+        return self.running.now() - self._last_data
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A transport is open."""
@@ -72,8 +80,8 @@ class Gateway(asyncio.Protocol):
         self._transport = transport
         self._decoder = LineDecoder(transport.get_extra_info("starts_mid_line", False))
         self._connection += 1
-        self._received_any = self._paused = False
-        self._opened = self._last_data = time.monotonic()
+        self._received_any = self._paused = self._is_noisy = False
+        self._opened = self._last_data = self.running.now()
         self._keepalive.connected()
         self.end = asyncio.get_running_loop().create_future()
         self.health.connects += 1
@@ -95,8 +103,9 @@ class Gateway(asyncio.Protocol):
         else:
             reason = getattr(error, "strerror", None) or str(error)
         if not self._stopping:
-            self._writer.put(self._services.events, GatewayLost(self.number, time.time(), reason))
-        seconds = time.monotonic() - self._opened
+            with SYSTEM_CLOCK.stamping() as at:
+                self._writer.put(self._services.events, GatewayLost(self.number, at, reason))
+        seconds = self.running.now() - self._opened
         self.end.set_result(ConnectionEnd(reason, self._received_any, seconds))
 
     def abort(self, reason: str) -> None:
@@ -118,17 +127,22 @@ class Gateway(asyncio.Protocol):
         """
         if end.done():
             return
+        now = self.running.now()
         if self._paused:  # we do not read: that silence is ours
-            self._last_data = time.monotonic()
-        now, idle_s = time.monotonic(), self.idle_s
-        liveness = self._keepalive.assess(idle_s, self._received_any, is_serial=bool(self.settings.serial))
+            self._last_data = now
+        idle_s = self.idle_s
+        liveness = Liveness.THERE
+        if self.running.may_judge:  # else what waits is read first
+            is_serial = bool(self.settings.serial)
+            liveness = self._keepalive.assess(idle_s, self._received_any, is_serial)
         if liveness is Liveness.GONE:
             self.abort(f"no answer for {idle_s:.0f} s: the gateway is off, or the network path is down")
             return
         if liveness is Liveness.UNKNOWN:
-            self.health.fail("silent", f"the port is open but the gateway sends nothing: {self._hint()}")
+            problem = NOISE if self._is_noisy or self._decoder.is_within_line else SILENCE
+            self.health.fail("silent", f"{problem}: {self._hint()}")
         elif liveness is Liveness.QUIET and not self._received_any and not self.settings.serial:
-            self._set_connected(time.time() - (now - self._opened), self._opened)
+            self._set_connected(self._opened)
         self._save_answers()
         if self._keepalive.is_due(now, idle_s, self._received_any):
             self.controller.request_version()
@@ -144,11 +158,13 @@ class Gateway(asyncio.Protocol):
             if not answers:
                 log.info("Gateway %s does not tell its version: its silence is no fault", self.settings.name)
 
-    def _set_connected(self, at: float, monotonic: float) -> None:
-        """The gateway is there since `at` (unix seconds)."""
+    def _set_connected(self, since: float) -> None:
+        """The gateway is there since `since` (seconds of `running`)."""
         self._received_any = True
         self.health.set_state("connected", "connected")
-        self._writer.put(self._services.events, GatewayConnected(self.number, at, monotonic))
+        with SYSTEM_CLOCK.stamping() as now:
+            at = now - (self.running.now() - since)
+            self._writer.put(self._services.events, GatewayConnected(self.number, at, since))
         log.info("Gateway %s: connected (%s)", self.settings.name, self.settings.address)
 
     def _hint(self) -> str:
@@ -163,42 +179,70 @@ class Gateway(asyncio.Protocol):
         if messages:
             # Before everything else: a node in its bootloader waits for its answer.
             self.controller.ota.receive(messages)
-        self._last_data = time.monotonic()
+        self._last_data = self.running.now()
+        if self._missed_s != self.running.missed_s:
+            self._missed_s = self.running.missed_s
+            self._connection += 1  # no interval goes over the time in which we did not run
         if messages and not self._received_any:
-            self._set_connected(time.time(), self._last_data)
-        self._record(messages, rejects)
+            self._set_connected(self._last_data)
+        self._note_noise(bool(messages), rejects)
+        messages = self._record(messages, rejects)
         if messages:
             if self._keepalive.is_waiting and any(header[::2] == VERSION for header, _ in messages):
                 self._keepalive.answered()
                 self._save_answers()
             self.controller.handle_messages(messages)
-        elif rejects and not self._received_any:
-            self.health.fail("silent", f"none of its lines can be read: {self._hint()}")
         if self._writer.backlog > self.timing.pause_backlog:
             self._pause()
 
-    def _record(self, messages: list[Message], rejects: list[Reject]) -> None:
-        """Hand what was received to the writer."""
-        if not messages and not rejects:
+    def _note_noise(self, any_message: bool, rejects: list[Reject]) -> None:
+        """Name data that is no message: of a gateway that never sent one, or has sent none for a while."""
+        if any_message:
+            self._last_message = self._last_data
+            if self._is_noisy:
+                self.health.set_state("connected", "connected")
+            self._is_noisy = False
             return
-        now, name = time.time(), self.settings.name
-        self.health.received += len(messages)
+        if self._received_any and self._last_data - self._last_message < self.timing.idle_timeout_s:
+            return
+        if self._decoder.is_endless or any(reason != FIRST_LINE for _, reason in rejects):
+            self._is_noisy = True
+            self.health.fail("silent", f"{NOISE}: {self._hint()}")
+
+    def _drop(self, dropped: Dropped | None) -> None:
+        if dropped is not None:
+            with SYSTEM_CLOCK.stamping() as at:
+                self._writer.put(self._services.dropped, GatewayDropped(self.settings.name, at, dropped))
+
+    def _record(self, messages: list[Message], rejects: list[Reject]) -> list[Message]:
+        """Hand what was received to the writer, as far as it is kept; returns the messages that are."""
+        if not messages and not rejects:
+            return messages
+        name, received = self.settings.name, len(messages)
+        self.health.received += received
         self.health.rejected += len(rejects)
-        if messages:
-            self.health.last_data = now
         if rejects:
             log.debug("Gateway %s: %d lines rejected, the last: %s", name, len(rejects), rejects[-1])
-        block = ReceivedBlock(
-            self.number,
-            name,
-            now,
-            self._last_data,
-            (self.number, self._connection),
-            messages,
-            rejects,
-            self.settings.repeat_window_s,
-        )
-        self._writer.put(self._services.store, block, len(messages) + len(rejects))
+        messages, dropped = self.controller.intake.take_messages(messages, self._last_data)
+        self._drop(dropped)
+        rejects, dropped = self.controller.intake.take_rejects(rejects, self._last_data)
+        self._drop(dropped)
+        with SYSTEM_CLOCK.stamping() as now:
+            block = ReceivedBlock(
+                self.number,
+                name,
+                now,
+                self._last_data,
+                (self.number, self._connection),
+                messages,
+                rejects,
+                self.settings.repeat_window_s,
+            )
+            if messages or rejects:
+                self._writer.put(self._services.store, block, len(messages) + len(rejects))
+        if received:
+            self.health.last_data = now
+        return messages
 
     # The disk is slower than the radio.
 
@@ -216,6 +260,6 @@ class Gateway(asyncio.Protocol):
             asyncio.get_running_loop().call_later(BACKLOG_CHECK_S, self._resume, transport)
         else:
             self._paused = False
-            self._last_data = time.monotonic()
+            self._last_data = self.running.now()
             self._connection += 1  # no interval goes over the time in which we did not read
             transport.resume_reading()

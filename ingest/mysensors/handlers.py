@@ -94,6 +94,10 @@ def sleep_window_ms(payload: str) -> int:
     return int(window) if window and 1 <= window < LONGEST_WINDOW_MS else USUAL_WINDOW_MS
 
 
+def apply_heartbeat(node: NodeState, payload: str, at: str) -> None:
+    """I_HEARTBEAT_RESPONSE changes nothing of the node; `NodeStarts` looks at what it counts from."""
+
+
 def apply_signal_report(node: NodeState, payload: str, at: str) -> None:
     """I_SIGNAL_REPORT_RESPONSE: RSSI in dBm."""
     signal = parse_number(payload)
@@ -140,6 +144,7 @@ NODE_HANDLERS: dict[tuple[int, int], NodeHandler] = {
     (Command.internal, Internal.I_SKETCH_VERSION): apply_sketch_version,
     (Command.internal, Internal.I_PRE_SLEEP_NOTIFICATION): apply_sleep_notification,
     (Command.internal, Internal.I_SIGNAL_REPORT_RESPONSE): apply_signal_report,
+    (Command.internal, Internal.I_HEARTBEAT_RESPONSE): apply_heartbeat,
 }
 
 # The convention of MySensorsTracker: values of this child are about the radio.

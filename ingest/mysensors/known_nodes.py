@@ -9,13 +9,19 @@ from ingest.db.connection import Row, dict_rows
 from ingest.db.time import parse_utc
 from ingest.mysensors.node_ids import GivenId, NodeIds
 from ingest.mysensors.protocol import Command, Header, Message
-from ingest.mysensors.sleep import SLEEPER_WINDOWS, NodeSleep
+from ingest.mysensors.sleep import AUTO, SLEEPER_WINDOWS, NodeSleep, announces_by_heartbeat
 
-# Libraries 2.0 and 2.1 announce their window by a heartbeat instead of I_PRE_SLEEP_NOTIFICATION.
-HEARTBEAT_WINDOWS = ("2.0", "2.1")
+STREAM = int(Command.stream)  # plain: members of an enum are slow to reach, and this is for every message
+NEVER = float("-inf")
 
-SELECT_NODES = """select node_id, presented_at, smart_sleep_ms, windows, usual_interval_s, protocol_version,
-last_seen_at from nodes where gateway = ?"""
+COLUMNS = "presented_at, smart_sleep_ms, windows, usual_interval_s, protocol_version, last_seen_at"
+SELECT_NODES = f"select node_id, {COLUMNS} from nodes where gateway = ?"
+SELECT_NODE = f"""select {COLUMNS}, (select value from settings
+where subject = 'nodes/' || nodes.id and key = 'sleep') as setting from nodes where id = ?"""
+SELECT_STORED = f"""select nodes.node_id, child_id, {Command.set:d}, 0, channels.type from channels
+join sensors on sensors.id = channels.sensor join nodes on nodes.id = channels.node where nodes.gateway = ?1
+union select nodes.node_id, child_id, {Command.presentation:d}, 0, sensors.type from sensors
+join nodes on nodes.id = sensors.node where nodes.gateway = ?1 and sensors.type is not null"""
 SELECT_GIVEN = "select node_id, token, given_at from given_ids where gateway = ? order by id"
 SELECT_VALUES = """select nodes.node_id, sensors.child_id, channels.type,
 case when channels.wanted_newer then channels.wanted else channels.text end as text from channels
@@ -37,6 +43,7 @@ class KnownNodes:
     protocols: dict[int, str] = field(default_factory=dict)  # -> version of its library
     in_bootloader: set[int] = field(default_factory=set)  # whose last message was a stream message
     requested_at: dict[int, float] = field(default_factory=dict)  # presentation -> monotonic seconds
+    stored: frozenset[Header] = frozenset()  # of the messages that made the channels and sensors in the file
 
     def record(self, messages: list[Message]) -> set[int]:
         """Note what nodes sent; returns the nodes."""
@@ -45,7 +52,8 @@ class KnownNodes:
         nodes = set(last_commands)
         self.ids.hear(nodes)  # before another node in the same read is given an id
         self.in_bootloader -= nodes
-        self.in_bootloader |= {node for node, command in last_commands.items() if command == Command.stream}
+        if STREAM in last_commands.values():
+            self.in_bootloader |= {node for node, command in last_commands.items() if command == STREAM}
         return nodes
 
     def doubt(self, node_id: int, child: int, type: int) -> None:
@@ -64,14 +72,14 @@ class KnownNodes:
 
     def announces_by_heartbeat(self, node_id: int) -> bool:
         """True for a node whose library announces its window by a heartbeat."""
-        return self.protocols.get(node_id, "").startswith(HEARTBEAT_WINDOWS)
+        return announces_by_heartbeat(self.protocols.get(node_id))
 
     def unpresented(self, nodes: Iterable[int], now: float, retry_s: float) -> list[int]:
         """Those of `nodes` to ask for a presentation: not within `retry_s` again, none in its bootloader."""
         return [
             node_id
             for node_id in sorted(set(nodes) - self.presented - self.in_bootloader)
-            if now - self.requested_at.get(node_id, float("-inf")) >= retry_s
+            if now - self.requested_at.get(node_id, NEVER) >= retry_s
         ]
 
     def forget(self, node_id: int, child: int | None, is_gone: bool = True) -> None:
@@ -116,7 +124,16 @@ def load_known_nodes(connection: sqlite3.Connection, gateway: int) -> KnownNodes
         presented={node_id for node_id, row in nodes.items() if row["presented_at"] is not None},
         sleep={node_id: _read_sleep(row) for node_id, row in nodes.items()},
         protocols={node_id: row["protocol_version"] or "" for node_id, row in nodes.items()},
+        stored=frozenset(Header(*row) for row in connection.execute(SELECT_STORED, (gateway,))),
     )
+
+
+def read_node_sleep(connection: sqlite3.Connection, node: int) -> NodeSleep:
+    """What the file tells of the sleep of one node, what a user has set included."""
+    row = dict_rows(connection, SELECT_NODE, (node,))[0]
+    sleep = _read_sleep(row)
+    sleep.setting = row["setting"] or AUTO
+    return sleep
 
 
 def _given_ids(connection: sqlite3.Connection, gateway: int) -> list[GivenId]:
@@ -131,7 +148,7 @@ def _given_ids(connection: sqlite3.Connection, gateway: int) -> list[GivenId]:
 def _read_sleep(row: Row) -> NodeSleep:
     """A sleeper that an import brought has no counted windows."""
     windows = row["windows"] if row["smart_sleep_ms"] is None else SLEEPER_WINDOWS
-    is_explicit = not (row["protocol_version"] or "").startswith(HEARTBEAT_WINDOWS)
+    is_explicit = not announces_by_heartbeat(row["protocol_version"])
     seen = None
     if row["last_seen_at"] is not None:
         seen = time.monotonic() - max(0.0, time.time() - parse_utc(row["last_seen_at"]))

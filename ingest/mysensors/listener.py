@@ -18,6 +18,7 @@ from ingest.mysensors.gateway import ConnectionEnd, Gateway
 from ingest.mysensors.peers import Address, is_allowed, parse_network, parse_peer, split_listen
 from ingest.mysensors.socket_options import guard_connection
 from ingest.process.backoff import Backoff
+from ingest.process.running_time import SETTLE_S
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +124,9 @@ class GatewayListener:
         late_s = self._gateway.timing.stable_s
 
         def report_late() -> None:
-            if self._gateway.transport is None:
+            if not self._gateway.running.may_judge:  # it may wait to be accepted
+                self._late = asyncio.get_running_loop().call_later(SETTLE_S, report_late)
+            elif self._gateway.transport is None:
                 self._health.fail("lost", LATE.format(late_s))
 
         self._late = asyncio.get_running_loop().call_later(late_s, report_late)

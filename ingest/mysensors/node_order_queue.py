@@ -186,6 +186,8 @@ class NodeOrderQueue:
         """A message that answers an order came: as good as an echo. Returns whether one was waiting."""
         if header.command == Command.presentation:
             self._queue(header.node).restarts_until = float("-inf")
+        if not self._sent:  # as nearly always, for every heartbeat and presentation
+            return False
         answered = ANSWERS.get((header.command, header.type), ())
         orders = [
             order
@@ -210,13 +212,26 @@ class NodeOrderQueue:
 
     # What is sent.
 
-    def send_due(self, now: float, wall: float) -> float | None:
-        """Send what may be sent now; returns the seconds until it wants to be called again, or None."""
-        looks = now >= self._next_look  # not at every call: windows are looked at often
+    def skip(self, seconds: float) -> None:
+        """Time in which this process did not run is no time in which an echo did not come."""
+        for order in (*self._sent.values(), *self._replaced.values()) if seconds else ():
+            order.sent += seconds
+
+    def send_due(
+        self, now: float, wall: float, may_judge: bool = True, may_expire: bool = True
+    ) -> float | None:
+        """Send what may be sent now; returns the seconds until it wants to be called again, or None.
+
+        Unless `may_judge`, an echo may have come that is not read yet: nothing counts as late. Unless
+        `may_expire`, the wall clock may be wrong: no order is too old by it.
+        """
+        looks = may_judge and now >= self._next_look  # not at every call: windows are looked at often
         if looks:
             self._next_look = now + LOOK_S
-            self._expire(format_utc(wall), now)
-        self._settle_unechoed(now, wall)
+            if may_expire:
+                self._expire(format_utc(wall), now)
+        if may_judge:
+            self._settle_unechoed(now, wall)
         while (order := self._next_order(now)) is not None:
             self._send(order, now, wall)
         if looks:

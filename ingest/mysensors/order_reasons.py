@@ -25,7 +25,7 @@ def window_reason(sleep: NodeSleep, now: float, wall: float, local_time: Callabl
     due = local_time(wall + sleep.next_window - now)
     if sleep.next_window < now:
         return f"the node sleeps; {every} and was due at about {due}"
-    return f"the node sleeps until about {due}; {every}"
+    return f"will be sent about {due}, when the node wakes; {every}"
 
 
 def other_echo_reason(order: NodeOrder) -> str:

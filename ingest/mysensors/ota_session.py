@@ -32,6 +32,7 @@ from ingest.mysensors.ota_records import (
 from ingest.mysensors.protocol import BROADCAST, BYTES, NODE_CHILD, Command, Header, Internal, format_line
 from ingest.mysensors.settings import GatewayOptions
 from ingest.mysensors.sleep import USUAL_WINDOW_MS
+from ingest.process.running_time import RunningTime
 from ota import actions
 from ota.command import CommandOrder
 from ota.errors import OtaError
@@ -79,6 +80,7 @@ class OtaService:
     settings: InitVar[OtaSettings]
     put: Callable[[OtaRecord], object]
     flush: Callable[[], object]
+    running: RunningTime = field(default_factory=RunningTime)
     _sessions: dict[int, "GatewayOtaSession"] = field(default_factory=dict, init=False)  # by gateways.id
     _attention: dict[int, str | None] = field(default_factory=dict, init=False)  # last stored, by nodes.id
     # ota_updates.id -> (state, owed) as last stored
@@ -88,6 +90,7 @@ class OtaService:
     def __post_init__(self, settings: OtaSettings) -> None:
         self.server = OtaServer(settings)
         self._clock_offset = time.time() - time.monotonic()
+        self._missed_s = self.running.missed_s
 
     def now(self) -> float:
         """Unix seconds that no step of the clock moves."""
@@ -195,7 +198,13 @@ class OtaService:
                     log.warning("Node %d: %s", key, attention)
 
     def _tick(self) -> None:
-        self.server.tick(self.now())
+        if self.running.missed_s > self._missed_s:  # as after a loss: until now the silence was ours
+            self._missed_s = self.running.missed_s
+            for session in self._sessions.values():
+                if session.is_connected:
+                    session.connected()
+        if self.running.may_judge:
+            self.server.tick(self.now())
         self._settle()
         for session in self._sessions.values():
             session.watch_all()

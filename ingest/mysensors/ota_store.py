@@ -213,6 +213,11 @@ class OtaSink:
         if plan.waits_for and any(member.reason != reason for member in waiting):
             self._pend(EXPLAIN_WAIT, (reason, rollout), "ota_updates")
 
+    @property
+    def is_urgent(self) -> bool:
+        """Whether the end of an update waits to be written: an event."""
+        return any(changed.snapshot.state in EVENTS for changed in self._rows.values())
+
     # Memory into the open transaction.
 
     def write(self, connection: sqlite3.Connection) -> set[str]:

@@ -84,6 +84,11 @@ class RadioLinks:
         self.locked.discard(node)
         self._changes.append((UNLOCK, (node, at)))
 
+    @property
+    def is_urgent(self) -> bool:
+        """Whether an event that begins or ends waits to be written."""
+        return bool(self._changes)
+
     def write(self, connection: sqlite3.Connection) -> set[str]:
         """Write what waits; returns the topics that changed."""
         rows = [(*key, *counts) for key, counts in self._counts.items()]

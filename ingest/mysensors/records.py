@@ -10,7 +10,7 @@ from ingest.mysensors.protocol import Header, Message, Reject
 class ReceivedBlock:
     """What one read of a gateway's connection brought.
 
-    `received_at` is in unix seconds, `monotonic` in seconds of the monotonic clock.
+    `received_at` is in unix seconds, `monotonic` in seconds of `RunningTime`.
     """
 
     gateway: int

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from ingest.mysensors.intake import IntakeLimits
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -56,3 +58,4 @@ class GatewayTiming:
     echo_s: float = 5.0  # without an echo before an awake node is sent an order again
     pause_backlog: int = 60_000  # lines that wait for the disk when reading pauses ...
     resume_backlog: int = 20_000  # ... and when it goes on
+    limits: IntakeLimits = field(default_factory=IntakeLimits)  # of what is new

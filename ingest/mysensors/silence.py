@@ -63,9 +63,10 @@ class GatewayClock:
 
 @dataclass(slots=True)
 class GapCounts:
-    """Gaps of a node that wait to be written."""
+    """Gaps of a node that wait to be written: those of today, and those of the day that has ended."""
 
     _bins: dict[int, tuple[int, float, float]] = field(default_factory=dict)  # -> gaps, seconds, longest
+    _ended: list[GapRow] = field(default_factory=list)
     _written: float | None = None  # time of the gateway
     due: bool = False
 
@@ -79,10 +80,15 @@ class GapCounts:
         if gap >= LONG_S or at - self._written >= KEPT_S:
             self.due, self._written = True, at
 
+    def end_day(self, node: int, day: str) -> None:
+        """Gaps from now on are of another day."""
+        self._ended += [GapRow(node, day, number, *counted) for number, counted in self._bins.items()]
+        self._bins, self.due = {}, bool(self._ended)
+
     def take(self, node: int, day: str) -> list[GapRow]:
         """Rows of what waits; then nothing waits."""
-        rows = [GapRow(node, day, number, *counted) for number, counted in self._bins.items()]
-        self._bins, self.due = {}, False
+        self.end_day(node, day)
+        rows, self._ended, self.due = self._ended, [], False
         return rows
 
 

@@ -11,7 +11,13 @@ USUAL_WINDOW_MS = 500  # MY_SMART_SLEEP_WAIT_DURATION_MS of MyConfig.h
 INTERVALS = 9  # from one window to the next, which the usual one is the median of
 AUTO, AWAKE, SLEEPS = "auto", "awake", "sleeps"  # what users set for a node
 SLEEP_SETTINGS = (AUTO, AWAKE, SLEEPS)
+HEARTBEAT_WINDOWS = ("2.0", "2.1")  # libraries that announce a window so, not by I_PRE_SLEEP_NOTIFICATION
 ANSWER_S = 10.0  # within which a requested heartbeat, and the radio's copies of it, arrive
+
+
+def announces_by_heartbeat(protocol_version: str | None) -> bool:
+    """Whether a heartbeat of a node with this library, for which nobody asked, announces a window."""
+    return (protocol_version or "").startswith(HEARTBEAT_WINDOWS)
 
 
 def count_window(windows: int) -> int:

@@ -5,6 +5,7 @@ triggers.
 """
 
 import sqlite3
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ INTERVALS, MIN_INTERVALS = 31, 3  # intervals that the usual one is the median o
 HourlyRow = tuple[int, str, int, float | None, float | None, float | None, int]
 
 
-class RowState:
+class RowState(ABC):
     """A row that is upserted when dirty. Subclasses are dataclasses that name its table and its columns.
 
     A field without a default never changes (FIXED); one with a default is kept up to date (COLUMNS).
@@ -60,9 +61,9 @@ class RowState:
         rows = connection.execute(f"select {names} from {cls.TABLE} where {where}", values)
         return {row[0]: cls(*row) for row in rows}
 
+    @abstractmethod
     def reset(self) -> None:
         """Forget what was known: the row was deleted while something of it waits to be written."""
-        raise NotImplementedError
 
     def merge_imported(self, filed: Self, pending: bool) -> None:
         """Take over what an import wrote, read as `filed`; all of it where nothing is `pending` here."""
@@ -78,7 +79,8 @@ class RowState:
         return type(self)._row(self)
 
     def committed(self) -> None:
-        """Called when the row is in the file."""
+        """Called when the row is in the file; most have nothing to do then."""
+        return
 
 
 @dataclass(eq=False)
@@ -122,6 +124,7 @@ class NodeState(RowState, table="nodes"):
         # The usual interval before a restart counts for some intervals.
         known = [] if self.usual_interval_s is None else [self.usual_interval_s] * (INTERVALS // 3)
         self._intervals = deque(known, maxlen=INTERVALS)
+        self._has_new_interval = False  # the usual one is found when the row is written
         self._slot: float | None = None
         self._in_slot = 0
 
@@ -133,6 +136,7 @@ class NodeState(RowState, table="nodes"):
 
     def merge_imported(self, filed: Self, pending: bool) -> None:
         """The same; a presented role wins over one by default, the usual interval weighs as after a start."""
+        self._find_usual_interval()
         presented, usual = self.presented_at, self.usual_interval_s
         battery = self._battery().merged(filed._battery())
         super().merge_imported(filed, pending)
@@ -166,8 +170,17 @@ class NodeState(RowState, table="nodes"):
         elif at - self._wake > SAME_WAKE_S:
             self._intervals.append(at - self._wake)
             self._wake = at
-            if len(self._intervals) >= MIN_INTERVALS:
-                self.usual_interval_s = round(median(self._intervals), 1)
+            self._has_new_interval = True
+
+    def values(self) -> tuple[Value, ...]:
+        """The row, as UPSERT takes it, with the usual interval of now."""
+        self._find_usual_interval()
+        return super().values()
+
+    def _find_usual_interval(self) -> None:
+        if self._has_new_interval and len(self._intervals) >= MIN_INTERVALS:
+            self.usual_interval_s = round(median(self._intervals), 1)
+        self._has_new_interval = False
 
     def starts_burst(self, number: int, at: float) -> bool:
         """Count `number` messages `at` (monotonic seconds): True once in each BURST_S with too many."""

@@ -10,13 +10,17 @@ import sqlite3
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import islice
 from operator import itemgetter
 
+from ingest.clock.roll_up import RollUpTime
 from ingest.db.reserved_ids import imports_seen
-from ingest.db.time import LocalTime, format_utc
+from ingest.db.time import format_utc
 from ingest.mysensors.anomalies import BURST, BURST_S
+from ingest.mysensors.battery_events import BatteryEvents
 from ingest.mysensors.deletions import Deletion, last_deletion, read_deletions
 from ingest.mysensors.interval_stats import MERGE_DAYS
+from ingest.mysensors.node_starts import NodeStarts
 from ingest.mysensors.payload_text import RawText
 from ingest.mysensors.presentations import NEVER, RESTARTED, SAME_START_S, PresentationWatch
 from ingest.mysensors.protocol import (
@@ -46,6 +50,7 @@ from ingest.mysensors.state import MERGE_HOURS, ChannelState, NodeState, SensorS
 from ingest.mysensors.unwritten_rows import MESSAGE, Oddity, UnwrittenRows
 from ingest.mysensors.value_types import parse_value
 from ingest.mysensors.voltage_levels import REMOVED, VoltageLevels
+from ingest.pipeline.free_space import FreeSpace
 
 log = logging.getLogger(__name__)
 
@@ -56,17 +61,25 @@ first_seen_at = coalesce(first_seen_at, ?), last_seen_at = ? where id = ?"""
 GIVE_ID = """insert or replace into given_ids (gateway, node_id, token, given_at) select ?1, ?2, ?3, ?4
 where not exists (select 1 from nodes where id = 256 * ?1 + ?2)"""
 RETIRED = "select id, retired_at from nodes where retired_at is not null"
+Watched = list[
+    tuple[int, float | None]
+]  # channels.id and the number that was reported, None for another text
 BACK = """insert into events (event, node, started_at, ended_at, detail)
 values ('NODE_BACK', ?, ?, ?, 'it is heard again and is not retired any more')"""
+GAP_NODES = (
+    4  # whose gaps one commit takes: to find what is usual for one takes milliseconds on a small machine
+)
 MAX_NUMBERS = 50_000  # texts whose number is remembered; memories are wiped when they are full
 
 
 class Store:
     """Sink for `StoreItem`s of any number of gateways.
 
-    `on_deleted(gateway, node_id, child_id)` is called for what users delete; no child means the whole node.
+    `on_watched(block, values)` gets what a block brought of the channels in `watched`, `on_deleted(gateway,
+    node_id, child_id)` is called for what users delete; no child means the whole node.
     `on_import(connection)` is called when an import has written, inside the open transaction; `on_marked`
-    for a channel of which readings were marked wrong, or right again.
+    for a channel of which readings were marked wrong, or right again. `free_space` says where the disk has no
+    space for raw messages.
     """
 
     def __init__(
@@ -79,12 +92,19 @@ class Store:
         self._last_deletion = last_deletion(connection)
         self._routes = routes = MessageRoutes(connection)
         self.nodes, self.sensors, self.channels = routes.nodes, routes.sensors, routes.channels
-        self._clock = LocalTime(timezone)
+        self.rolled = RollUpTime(timezone)
         self._numbers: dict[str, dict[str, float | None]] = {}  # by kind of value: text -> number
         self._repeats = RepeatDetector()
         self._presentations = PresentationWatch()
+        self._starts = NodeStarts()
         self._links = RadioLinks()
         self._links.load(connection)
+        self._batteries = BatteryEvents()
+        self._batteries.load(connection)
+        self._retired: dict[int, str] = {}  # nodes.id -> since when
+        self.watched: Collection[int] = ()  # channels.id whose readings are handed on
+        self.on_watched: Callable[[ReceivedBlock, Watched], object] = lambda block, values: None
+        self._watched: Watched = []  # of the block that is being taken
         # nodes.id -> when it presented itself unasked: UTC text, monotonic seconds
         self._restarts: dict[int, tuple[str, float]] = {}
         self._imports = imports_seen(connection)
@@ -92,11 +112,13 @@ class Store:
         self._replacements = read_replacements(connection)
         self.imported_at = float("-inf")  # when an import last wrote into the file, monotonic seconds
         self.on_import: Callable[[sqlite3.Connection], object] = lambda connection: None
+        self.free_space: FreeSpace | None = None
         self.on_marked: Callable[[ChannelState], object] = lambda channel: None
         self._voltages = VoltageLevels()
         self._voltages.read(connection)
         self.clocks: defaultdict[int, GatewayClock] = defaultdict(GatewayClock)  # gateways.id -> its time
         self._day = ""
+        self._due_gaps: dict[NodeState, None] = {}  # nodes whose gaps are to be written, first come first
         self._clear_pending()
 
     def committed(self) -> None:
@@ -104,6 +126,7 @@ class Store:
         for table in (self.nodes, self.sensors, self.channels):
             table.committed()
         self._links.committed()
+        self._batteries.committed()
         self._clear_pending()
 
     def _clear_pending(self) -> None:
@@ -159,14 +182,33 @@ class Store:
             self.nodes.dirty.add(node)
 
     def poll(self, connection: sqlite3.Connection, changed: bool) -> bool:
-        """Return True where users deleted something or an import wrote: the next commit begins with it."""
+        """Return True where there is something to write.
+
+        That is where users deleted something or an import wrote, which the next commit begins with, and while
+        gaps of nodes wait: a midnight ends a day of all.
+        """
         if not changed:
-            return False
+            return bool(self._due_gaps)
+        self._retired = dict(connection.execute(RETIRED).fetchall())
         levels = not self._voltages.is_current(connection) and self._change_voltage_rules(connection)
         deleted = bool(read_deletions(connection, self._last_deletion))
         marked = last_mark(connection) != self._marks
         replaced = read_replacements(connection) != self._replacements
-        return deleted or marked or replaced or levels or imports_seen(connection) != self._imports
+        imported = imports_seen(connection) != self._imports
+        return deleted or marked or replaced or levels or imported or bool(self._due_gaps)
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether an event that begins or ends waits to be written."""
+        return self._links.is_urgent or self._batteries.is_urgent or bool(self._heard_retired())
+
+    def _heard_retired(self) -> list[NodeState]:
+        """Retired nodes that were heard since: they are in use."""
+        return [
+            node
+            for id, retired_at in self._retired.items()
+            if (node := self.nodes.get(id)) in self.nodes.dirty and (node.last_seen_at or "") > retired_at
+        ]
 
     def _change_voltage_rules(self, connection: sqlite3.Connection) -> bool:
         """A new rule applies to the voltage that is known; without its rule a level is an old one.
@@ -189,10 +231,9 @@ class Store:
             self._pending.rejects += (at, block.source, raw, reason)
         if not block.messages:
             return
-        day, hour = self._clock.day_and_hour(block.received_at)
+        day, hour = self.rolled.day_and_hour(block.received_at)
         if day != self._day:
-            self._collect_interval_stats()
-            self._collect_gaps(self.nodes.values())
+            self._end_day()
             self._day = day
         self._pending.gateways_seen[block.gateway] = at
         counts = _count_headers(block.messages)
@@ -219,6 +260,16 @@ class Store:
                 self._apply_link(route, at, day, header, payload)
             if route.anomaly is not None:
                 self._pending.oddities.append(Oddity(at, position, *route.keys, route.anomaly))
+        if self._watched:
+            watched, self._watched = self._watched, []
+            self.on_watched(block, watched)
+
+    def _end_day(self) -> None:
+        self._collect_interval_stats()
+        for node in self.nodes.values():
+            node.gaps.end_day(node.id, self._day)
+            if node.gaps.due:
+                self._due_gaps[node] = None
 
     def _apply_link(self, route: MessageRoute, at: str, day: str, header: Header, payload: str) -> None:
         """A debug line, or the report of a node that it is locked."""
@@ -277,6 +328,8 @@ class Store:
             node.first_seen_at = node.first_seen_at or at
             node.last_seen_at = at
             node.record_seen(monotonic, epoch, heard)
+            if node.gaps.due:
+                self._due_gaps[node] = None
             self.nodes.dirty.add(node)
             if node.starts_burst(number, monotonic):
                 self._mark_burst(node, block, at, first)
@@ -302,6 +355,8 @@ class Store:
         else:
             channel.refuse(payload, at, wrong)
         self.channels.dirty.add(channel)
+        if self.watched and channel.id in self.watched:
+            self._watched.append((channel.id, number if wrong is None else None))
         if self._presentations.changes:
             self._hear_child(channel, at, position)
         rules = self._voltages.rules
@@ -313,10 +368,14 @@ class Store:
         level = self._voltages.apply(node, channel.id, payload, at)
         self.nodes.dirty.add(node)
         if level is not None:
-            self._add_battery_level(at, node.id, level, position)
+            self._add_battery_level(at, node.id, level, position, from_voltage=True)
 
-    def _add_battery_level(self, at: str, node: int, level: float | None, position: int) -> None:
-        self._pending.battery_levels += (at, node, level)
+    def _add_battery_level(
+        self, at: str, node: int, level: float | None, position: int, from_voltage: bool = False
+    ) -> None:
+        self._pending.battery_levels += (at, node, level, int(from_voltage))
+        if level is not None:
+            self._batteries.report(node, level, at)
 
     def _assess(
         self, channel: ChannelState, at: str, number: float | None, payload: str, position: int
@@ -362,6 +421,8 @@ class Store:
         if node is None or header.command not in (Command.presentation, Command.internal):
             return None
         if header.command == Command.internal:
+            if header.type == Internal.I_HEARTBEAT_RESPONSE:
+                return self._starts.heard(node.id, payload, monotonic)
             if header.type != Internal.I_SKETCH_NAME or node.node_id == GATEWAY_NODE:
                 return None
             reason = watch.named(node, payload, self.sensors.values(), monotonic)
@@ -393,6 +454,7 @@ class Store:
 
     def _collect_gaps(self, nodes: Iterable[NodeState]) -> None:
         for node in nodes:
+            self._due_gaps.pop(node, None)
             self._pending.gaps += node.gaps.take(node.id, self._day)
 
     def _forget_deleted(self, deletion: Deletion) -> None:
@@ -402,6 +464,8 @@ class Store:
         if sensor_id is None:
             self.nodes.forget([node])
             self._presentations.forget(node)
+            self._batteries.forget(node)
+            self._starts.forget(node)
         self.sensors.forget(
             sensor.id
             for sensor in self.sensors.values()
@@ -447,18 +511,27 @@ class Store:
             node = self.nodes.get(256 * gateway + GATEWAY_NODE)
             version = node.protocol_version if node is not None else None
             connection.execute(GATEWAY_SEEN, (version, at, at, gateway))
-        hours = [row for channel in self.channels.dirty for row in channel.hourly_rows()]
-        connection.executemany(MERGE_HOURS, hours)
-        connection.executemany(MERGE_DAYS, self._pending.daily)
-        self._collect_gaps(node for node in self.nodes.dirty if node.gaps.due)
-        save_gaps(connection, self._pending.gaps)
+        if self.rolled.is_known:
+            self._add_up(connection)
+        if self.free_space is not None and self.free_space.is_low:
+            self.free_space.not_kept(*self._pending.drop_raw())  # once: another attempt finds nothing
         topics |= (
             self._links.write(connection)
+            | self._batteries.write(connection)
             | self._pending.write_history(connection)
             | self._take_back_retired(connection)
         )
         request_rereading(connection, self._pending.doubted)
         return topics
+
+    def _add_up(self, connection: sqlite3.Connection) -> None:
+        """Write hourly and daily figures, and the gaps of nodes."""
+        hours = [row for channel in self.channels.dirty for row in channel.hourly_rows()]
+        connection.executemany(MERGE_HOURS, hours)
+        connection.executemany(MERGE_DAYS, self._pending.daily)
+        if not self._pending.gaps:  # else they are tried again
+            self._collect_gaps(list(islice(self._due_gaps, GAP_NODES)))
+        save_gaps(connection, self._pending.gaps)
 
     def _take_replacements(self, connection: sqlite3.Connection) -> None:
         """Take over that the history of a node goes on under another one, or went back."""
@@ -488,11 +561,8 @@ class Store:
 
     def _take_back_retired(self, connection: sqlite3.Connection) -> set[str]:
         """A retired node that is heard again is in use."""
-        back = [
-            node
-            for id, retired_at in connection.execute(RETIRED).fetchall()
-            if (node := self.nodes.get(id)) in self.nodes.dirty and (node.last_seen_at or "") > retired_at
-        ]
+        self._retired = dict(connection.execute(RETIRED).fetchall())
+        back = self._heard_retired()
         for node in back:
             log.info(
                 "Node %d of gateway %d is heard again: it is not retired any more", node.node_id, node.gateway

@@ -14,8 +14,10 @@ MESSAGE_COLUMNS = (
 MESSAGE = len(MESSAGE_COLUMNS)  # values of a row
 MESSAGES = Insert("messages", MESSAGE_COLUMNS)
 READINGS = Insert("readings", ["received_at", "channel", "value", "text", "wrong"])
-REJECTS = Insert("rejects", ["received_at", "source", "raw", "reason"])
-BATTERY_LEVELS = Insert("battery_levels", ["received_at", "node", "level"])
+REJECT_COLUMNS = ["received_at", "source", "raw", "reason"]
+REJECT = len(REJECT_COLUMNS)  # values of a row
+REJECTS = Insert("rejects", REJECT_COLUMNS)
+BATTERY_LEVELS = Insert("battery_levels", ["received_at", "node", "level", "from_voltage"])
 ODDITIES = Insert("oddities", ["at", "message", "node", "channel", "reason"])
 KEEP_RAW = "update messages set raw = ? where id = ?"
 WITHDRAW_ODDITY = "delete from oddities where node = ? and at = ? and reason = ?"
@@ -47,6 +49,12 @@ class UnwrittenRows:
     gaps: list[GapRow] = field(default_factory=list)
     gateways_seen: dict[int, str] = field(default_factory=dict)  # gateways.id -> when (UTC text)
     doubted: set[int] = field(default_factory=set)  # channels whose first readings are to be read again
+
+    def drop_raw(self) -> tuple[int, int]:
+        """Leave out raw messages, and what refers to them, and unreadable lines: returns how many of each."""
+        dropped = len(self.messages) // MESSAGE, len(self.rejects) // REJECT
+        self.messages, self.rejects, self.oddities, self.raws = [], [], [], []
+        return dropped
 
     def write_history(self, connection: sqlite3.Connection) -> set[str]:
         """Insert messages and what follows from them in the open transaction; returns the topics."""

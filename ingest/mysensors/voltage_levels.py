@@ -12,6 +12,11 @@ SELECT = "select subject, value from settings where key = 'battery'"
 CHANGED = "select seq from changes where topic = 'settings'"
 
 
+def is_worth_storing(level: float, at: str, before: tuple[float, str] | None) -> bool:
+    """Whether a level `at` (UTC text) becomes a row; `before` are level and day of the row before it."""
+    return before is None or abs(level - before[0]) >= STEP or before[1] != at[:10]
+
+
 class VoltageLevels:
     """The rules by channel. A node with a rule has its level from there, not from its I_BATTERY_LEVEL."""
 
@@ -54,7 +59,7 @@ class VoltageLevels:
         node.battery_level, node.battery_level_at = level, at
         node.battery_refused = node.battery_refused_at = None
         before = self._stored.get(node.id, known)
-        if before is not None and abs(level - before[0]) < STEP and before[1] == at[:10]:
+        if not is_worth_storing(level, at, before):
             return None
         self._stored[node.id] = level, at[:10]
         return level

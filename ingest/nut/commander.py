@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ingest.db.moment import boottime
 from ingest.nut.client import NutClient
 from ingest.nut.errors import NutError
 from ingest.nut.order_outcomes import OrderOutcomes
@@ -178,7 +179,7 @@ class Commander(threading.Thread):
             if not error.answered:
                 self._queue.end(order, "failed", f"not sent: {error.message}")
                 return
-        at, monotonic = time.time(), time.monotonic()
+        at, monotonic = time.time(), boottime()
         try:
             if order.command:
                 tracking = client.run_command(ups, order.command, order.value)

@@ -10,13 +10,19 @@ import re
 import socket
 import ssl
 import threading
-import time
 from typing import NoReturn
 
 from ingest.nut import protocol, tls
 from ingest.nut.errors import NutError, answered_error
 from ingest.nut.settings import TlsSettings
-from ingest.nut.transport import ConnectionClosedError, IncompleteAnswerError, LinePipe
+from ingest.nut.transport import (
+    MAX_LINE,
+    ConnectionClosedError,
+    IncompleteAnswerError,
+    LinePipe,
+    LongLineError,
+)
+from ingest.process.running_time import RunningDeadline
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +56,7 @@ class Connection:
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
         self._closing = threading.Event()
-        self._request, self._deadline = "", 0.0
+        self._request, self._deadline = "", RunningDeadline(0.0)
 
     def open(self) -> None:
         """Connect, and start TLS where it is in use."""
@@ -132,7 +138,7 @@ class Connection:
                 self._pipe.write(request)
             except (ConnectionClosedError, OSError) as error:
                 self._fail_lost(error, shown)
-        self._request, self._deadline = line, time.monotonic() + self._timeout
+        self._request, self._deadline = line, RunningDeadline(self._timeout)
 
     def read_until(self, match: bytes, timeout: float | None = None) -> bytes:
         """Return the answer to the last request as nut2 reads it: one line in UTF-8, its end included.
@@ -159,16 +165,28 @@ class Connection:
     def ask_list(self, request: str) -> list[list[str]]:
         """Return the rows of a list, each without the names asked for: it has to begin with them.
 
-        The list has to end within the time-out.
+        The list has to end within the time-out, and within the limits of `protocol`.
         """
         self.write(request.encode() + b"\n")
         self._first_line()
-        rows = []
+        rows, size = [], 0
+        max_rows, remedy = protocol.list_limit(request)
         while not protocol.is_list_end(request, line := self._line()):
             values = protocol.list_values(request, line)
             if not values:
                 self._fail_unexpected(line)
             rows.append(values)
+            size += len(line)
+            if len(rows) > max_rows:
+                self._fail(
+                    "limit", f"{self.server} answers {request} with more than {max_rows} rows: {remedy}"
+                )
+            if size > protocol.MAX_LIST_BYTES:
+                self._fail(
+                    "limit",
+                    f"{self.server} answers {request} with more than {protocol.MAX_LIST_BYTES} bytes, so far "
+                    f"in {len(rows)} rows, the last about {protocol.shorten(repr(' '.join(values)))}",
+                )
         return rows
 
     def _first_line(self) -> str:
@@ -176,7 +194,10 @@ class Connection:
         line = self._line()
         if line == "ERR" or line.startswith("ERR "):
             raise answered_error(
-                self._redact(line), self._redact(self._request), self.server, self._own_address()
+                protocol.shorten(self._redact(line)),
+                self._redact(self._request),
+                self.server,
+                self._own_address(),
             )
         if not protocol.is_answer(self._request, line):
             self._fail_unexpected(line)
@@ -194,6 +215,14 @@ class Connection:
                     "timeout",
                     f"{self.server} did not answer {shown} in full within {self._timeout:g} s: is it frozen, "
                     "or the network cut?",
+                    error.got,
+                )
+            except LongLineError as error:
+                begins = protocol.shorten(repr(protocol.decode_line(error.got)))
+                self._fail(
+                    "limit",
+                    f"{self.server} answers {shown} with a line of more than {MAX_LINE} bytes, which begins "
+                    f"with {begins}: is it a NUT server, and its driver sound?",
                     error.got,
                 )
             except (ConnectionClosedError, OSError) as error:
@@ -265,8 +294,9 @@ class Connection:
         self._fail("closed", f"{self.server} closed the connection at {shown}: {reason}", got)
 
     def _fail_unexpected(self, line: str) -> NoReturn:
-        message = f"{self.server} answers {line!r} to {self._redact(self._request)}"
-        self._fail("protocol", message, line.encode())
+        shown = protocol.shorten(repr(line))
+        message = f"{self.server} answers {shown} to {self._redact(self._request)}"
+        self._fail("protocol", message, protocol.shorten(line).encode())
 
 
 def _is_end(error: ssl.SSLError) -> bool:

@@ -43,7 +43,8 @@ class NutError(VoltkeeperError, PyNUTError):
     """A request to a NUT server failed.
 
     `outcome` is the short word kept in `polls`: an answer ERR gives one of ERR_MEANINGS' or 'error'; the
-    connection itself gives 'name', 'refused', 'unreachable', 'timeout', 'closed', 'tls' or 'protocol'.
+    connection itself gives 'name', 'refused', 'unreachable', 'timeout', 'closed', 'tls', 'protocol' or
+    'limit', more than is taken.
     `message` is for people, `raw` is the answer as it came. `answered` is True for an answer ERR: only then
     the connection can still be used.
     """

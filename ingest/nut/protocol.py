@@ -18,6 +18,11 @@ _REQUEST = re.compile(
 )
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|([^\s"]\S*)|(\S)')
 _LIST_VALUES = {"UPS": 1, "VAR": 2, "RW": 2, "CMD": 1, "CLIENT": 1, "ENUM": 1, "RANGE": 2}  # in each row
+# Beyond these the answer is an error: a server that sends without end must not fill memory and database.
+MAX_ROWS = 5000  # variables of a UPS, and rows of any other list; NUT's largest device has about 400
+MAX_UPSES = 64  # that a server may list
+MAX_LIST_BYTES = 1_000_000
+MAX_SHOWN = 200  # characters of an answer in a message
 TRACKED = re.compile(r"OK TRACKING (\S+)")
 
 
@@ -81,6 +86,18 @@ def is_answer(request: str, line: str) -> bool:
     if names[0] == "NUMLOGINS":
         return len(values) == 1 and re.fullmatch("[0-9]+", values[0]) is not None
     return len(values) > 0
+
+
+def list_limit(request: str) -> tuple[int, str]:
+    """Return how many rows an answer to a request for a list may have, and what helps where it has more."""
+    if request == "LIST UPS":
+        return MAX_UPSES, "name the UPSes to read under ups: of this server in the config"
+    return MAX_ROWS, "is its driver sound?"
+
+
+def shorten(text: str) -> str:
+    """Return a text as messages show it."""
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
 
 
 def is_list_end(request: str, line: str) -> bool:

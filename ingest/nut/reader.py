@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
+from ingest.clock.reading import SYSTEM_CLOCK
+from ingest.db.moment import boottime
 from ingest.nut.client import NutClient
 from ingest.nut.commander import read_setting
 from ingest.nut.errors import NutError
+from ingest.nut.protocol import MAX_UPSES, shorten
 from ingest.nut.reading import connect_for_reading, user_problem
 from ingest.nut.settings import ServerSettings
 from ingest.pipeline.source_health import Health
@@ -24,6 +27,9 @@ Answer = TypeVar("Answer")
 
 DRIVER, DEVICE = ("driver",), ("stale",)
 NO_DESCRIPTIONS = ("Unavailable", NO_DESCRIPTION)  # upsd's texts for a UPS without desc in ups.conf
+STATUS = "ups.status"
+MAX_STATUS = 256  # characters, as in NUT (ST_MAX_VALUE_LEN): each sample has it
+MAX_SEEN = 4 * MAX_UPSES  # different UPSes of a server; more are not its UPSes
 ABOUT_ONE = ("stale", "driver", "unknown_ups", "unsupported", "denied", "error", "invalid")
 
 
@@ -62,10 +68,11 @@ class NutReader(SourceReader):
         self._chosen = tuple(f"{ups}@{server.name}" for ups in server.ups)
         self._found = dict.fromkeys(known, "")  # name -> description
         self._missing: set[str] = set()
+        self._seen: set[str] = set()  # every name that was listed
         self._user_taken = False  # whether the server ever said OK to user and password
         self._user_refusal: NutError | None = None  # what is wrong with them
         self._client: NutClient | None = None
-        self._list_due = 0.0
+        self._list_due = self._user_due = 0.0
         self._writable: dict[
             str, tuple[float, frozenset[str]]
         ] = {}  # name -> monotonic s of the answer, names
@@ -89,7 +96,7 @@ class NutReader(SourceReader):
         except NutError as error:
             raise SourceError(error.outcome, error.message) from error
         self._user_taken |= reading.client.user_taken
-        self._version = reading.version
+        self._version = shorten(reading.version)
         return reading.refusal
 
     def _register(self, client: NutClient) -> None:
@@ -125,6 +132,7 @@ class NutReader(SourceReader):
             yield
             if time.monotonic() >= self._list_due:
                 self._list()
+            self._check_user_again()
 
     def _list(self) -> None:
         """Ask which UPSes the server has, where the config does not choose."""
@@ -134,6 +142,13 @@ class NutReader(SourceReader):
         listed = {
             f"{ups}@{self.source}": text for ups, text in self._guard(self._connected().list_ups).items()
         }
+        self._seen |= listed.keys()
+        if len(self._seen) > MAX_SEEN:
+            raise SourceError(
+                "limit",
+                f"{self.source} has listed more than {MAX_SEEN} different UPSes: name those to read under "
+                "ups: of this server in the config",
+            )
         for name, description in listed.items():
             self._missing.discard(name)
             address = f"{self._server.host}:{self._server.port}/{name.partition('@')[0]}"
@@ -149,25 +164,50 @@ class NutReader(SourceReader):
             log.info("%s does not list %s any more", self.source, name)
             del self._found[name]
             self._states.pop(name, None)
-            self._emit(UpsGone(name, time.time()))
+            self._emit(UpsGone(name, SYSTEM_CLOCK.stamp()))
 
     def _check_user(self) -> None:
-        """Try user and password on something harmless: upsd takes any, and refuses only what needs them."""
+        """Try user and password, once they were not accepted yet."""
         if self._user_accepted or self._server.username is None or not self._names():
             return
-        ups = self._names()[0].partition("@")[0]
-        try:
-            accepted = self._connected().can_set(ups) or self._can_log_in(ups)
-        except NutError as error:
-            if not error.answered:
-                raise SourceError(error.outcome, error.message) from error
-            log.debug("%s: whether the user is right is not known: %s", self.source, error)
-            return
+        self._user_due = time.monotonic() + self.poll_s
+        accepted = self._try_user(self._names()[0].partition("@")[0])
         if accepted is None:
             self._user_refusal = None
             return
         self._user_accepted = accepted
         self._report_user(None if accepted else NutError("denied", "", answered=True))
+
+    def _check_user_again(self) -> None:
+        """Try a user that was denied with every full poll: the password may have been corrected there."""
+        refusal, now = self._user_refusal, time.monotonic()
+        if refusal is None or refusal.outcome != "denied" or now < self._user_due or not self._names():
+            return
+        self._user_due = now + self.poll_s
+        ups = self._names()[0].partition("@")[0]
+        # One that was refused at once is not known to the present connection.
+        if refusal.raw:
+            accepted = self._try_anew(lambda client: client.can_set(ups) or self._can_log_in(ups))
+        else:
+            accepted = self._try_user(ups)
+        if accepted:
+            self._user_accepted = True
+            self._report_user(None)
+            self._update_health()
+            log.info("%s: the server accepts the user %s now", self.source, self._server.username)
+
+    def _try_user(self, ups: str) -> bool | None:
+        """Try something harmless: upsd takes any user and password, and refuses only what needs them.
+
+        None where that shows nothing. Raises SourceError.
+        """
+        try:
+            return self._connected().can_set(ups) or self._can_log_in(ups)
+        except NutError as error:
+            if not error.answered:
+                raise SourceError(error.outcome, error.message) from error
+            log.debug("%s: whether the user is right is not known: %s", self.source, error)
+            return None
 
     def _report_user(self, refusal: NutError | None) -> None:
         """Take what is wrong with the user; what is new goes into the polls of each UPS."""
@@ -176,7 +216,7 @@ class NutReader(SourceReader):
         problem = self._user_problem()
         if refusal is None or problem == known:
             return
-        now, monotonic = time.time(), time.monotonic()
+        now, monotonic = SYSTEM_CLOCK.stamp(), boottime()
         for name in self._names():
             self._emit(
                 Poll(
@@ -199,10 +239,11 @@ class NutReader(SourceReader):
         return user_problem(error, f"{self._server.host}:{self._server.port}", user)
 
     def _can_log_in(self, ups: str) -> bool | None:
-        """Try LOGIN on a connection that ends at once; None where the outcome is not known.
+        """Try LOGIN on a connection that ends at once: a user for upsmon has this right and no other."""
+        return self._try_anew(lambda client: client.login(ups))
 
-        A user for upsmon has this right and no other.
-        """
+    def _try_anew(self, request: Callable[[NutClient], object]) -> bool | None:
+        """Whether the user is let in by a new connection and not denied this request; None: not known."""
         server = self._server
         try:
             with NutClient(
@@ -213,24 +254,25 @@ class NutReader(SourceReader):
                 timeout=self._timing.least_answer_s,
                 tls=server.tls,
             ) as client:
-                client.login(ups)
+                return request(client) is not False
         except NutError as error:
             if error.outcome == "denied":
                 return False
-            log.debug("%s: LOGIN: %s", self.source, error)
+            log.debug("%s: trying the user: %s", self.source, error)
             return None
-        return True
 
     def _read_status(self, name: str) -> str:
-        return self._guard_ups(self._connected().get_var, name.partition("@")[0], "ups.status")
+        return self._guard_ups(self._connected().get_var, name.partition("@")[0], STATUS)[:MAX_STATUS]
 
     def _read_all(self, name: str) -> FullAnswer:
         ups = name.partition("@")[0]
         variables = self._guard_ups(self._connected().list_vars, ups)
+        if len(variables.get(STATUS, "")) > MAX_STATUS:
+            variables[STATUS] = variables[STATUS][:MAX_STATUS]
         asked_at, writable = self._writable.get(name, (None, frozenset[str]()))
         if asked_at is None or time.monotonic() - asked_at > self._timing.controls_s:
             writable = frozenset(self._guard_ups(self._connected().list_rw_vars, ups))
-            if variables.get("ups.status") != "WAIT":
+            if variables.get(STATUS) != "WAIT":
                 self._writable[name] = (time.monotonic(), writable)
                 self._emit(self._read_controls(name, ups, writable))
                 logins = self._guard_ups(self._connected().count_logins, ups)
@@ -267,6 +309,10 @@ class NutReader(SourceReader):
         try:
             return call(*args, **kwargs)
         except NutError as error:
+            if error.outcome == "limit":  # the rest of the answer is not read: the others need a connection
+                self._close()
+                self._connect()
+                raise UpsError(error.outcome, error.message) from error
             if error.answered and error.outcome in ABOUT_ONE:
                 raise UpsError(error.outcome, error.message) from error
             raise SourceError(error.outcome, error.message) from error

@@ -8,6 +8,8 @@ import time
 import warnings
 from collections.abc import Callable
 
+from ingest.process.running_time import LATE_S, RunningDeadline
+
 _root = logging.getLogger()
 _shield = logging.NullHandler()
 _root.addHandler(_shield)  # nut2 calls logging.basicConfig() on import, which does nothing where a handler is
@@ -23,7 +25,17 @@ finally:
 nut2.logging = logging.getLogger("nut2")
 nut2.logging.disabled = True
 
-__all__ = ["ConnectionClosedError", "IncompleteAnswerError", "LinePipe", "PyNUTClient", "PyNUTError"]
+__all__ = [
+    "ConnectionClosedError",
+    "IncompleteAnswerError",
+    "LinePipe",
+    "LongLineError",
+    "PyNUTClient",
+    "PyNUTError",
+]
+
+MAX_LINE = 65_536  # bytes; upsd's own lines have 512 at most (NUT_NET_ANSWER_MAX)
+KEEP_RAW = 200  # bytes of a line that is too long
 
 
 class IncompleteAnswerError(Exception):
@@ -39,6 +51,14 @@ class ConnectionClosedError(Exception):
 
     def __init__(self, got: bytes = b"") -> None:
         super().__init__("connection closed")
+        self.got = got
+
+
+class LongLineError(Exception):
+    """The server sent a line of more than MAX_LINE bytes; `got` is its beginning."""
+
+    def __init__(self, got: bytes) -> None:
+        super().__init__(f"more than {MAX_LINE} bytes without the end of a line")
         self.got = got
 
 
@@ -84,21 +104,23 @@ class LinePipe:
         if hasattr(socket, "TCP_QUICKACK"):
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
-    def read_line(self, deadline: float) -> bytes:
+    def read_line(self, deadline: RunningDeadline) -> bytes:
         """Return the next line with its end.
 
-        Raises IncompleteAnswerError at `deadline` (monotonic s), ConnectionClosedError at the end of the
+        Raises IncompleteAnswerError at `deadline`, LongLineError, ConnectionClosedError at the end of the
         stream, OSError.
         """
         while (end := self._buffer.find(b"\n")) < 0:
-            left = deadline - time.monotonic()
-            if left <= 0:
+            if len(self._buffer) > MAX_LINE:
+                raise LongLineError(self._buffer[:KEEP_RAW])
+            wait_s = deadline.next_s()
+            if wait_s is None:
                 raise IncompleteAnswerError(self._buffer)
-            self._socket.settimeout(left)
-            try:
+            self._socket.settimeout(wait_s)
+            with contextlib.suppress(TimeoutError):
                 self._receive()
-            except TimeoutError:
-                raise IncompleteAnswerError(self._buffer) from None
+        if end > MAX_LINE:
+            raise LongLineError(self._buffer[:KEEP_RAW])
         line, self._buffer = self._buffer[: end + 1], self._buffer[end + 1 :]
         return line
 
@@ -123,7 +145,8 @@ def _connect(
     deadline = time.monotonic() + timeout
     failure: OSError = OSError(f"{host} has no address")
     for family, kind, number, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-        left = deadline - time.monotonic()
+        began = time.monotonic()
+        left = deadline - began
         if left <= 0:
             raise TimeoutError("timed out") from failure
         sock = socket.socket(family, kind, number)
@@ -137,4 +160,6 @@ def _connect(
         except OSError as error:
             sock.close()
             failure = error
+        if isinstance(failure, TimeoutError) and time.monotonic() > began + left + LATE_S:
+            return _connect(host, port, timeout, register)  # we did not run meanwhile: it was not too slow
     raise failure

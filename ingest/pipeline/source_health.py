@@ -3,10 +3,11 @@
 import os
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ingest.db.time import format_utc, parse_utc
+from ingest.pipeline.batch import Batch
 
 HEARTBEAT_S = 30.0  # a row is written with the data's commit, otherwise this often
 LATE_S = 90  # a heartbeat older than this: nothing reads the source
@@ -79,17 +80,35 @@ COLUMNS = (
     "rejected",
     "refused",
     "pid",
+    "batch",
+    "restored_batch",
+)
+KEPT = ("restored_batch",)  # where no new one comes
+SET = (
+    f"{name} = coalesce(excluded.{name}, {name})" if name in KEPT else f"{name} = excluded.{name}"
+    for name in COLUMNS[1:]
 )
 UPSERT = f"""insert into ingest_status ({", ".join(COLUMNS)}) values ({", ".join("?" * len(COLUMNS))})
-on conflict (source) do update set {", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])}"""
+on conflict (source) do update set {", ".join(SET)}"""
+BATCHES = "select batch, restored_batch from ingest_status"
+
+
+def committed_batches(connection: sqlite3.Connection) -> set[str]:
+    """The ids of the batches that each reader committed and restored last; '' in a file without any."""
+    found = {batch for row in connection.execute(BATCHES) for batch in row if batch}
+    return found or {""}
 
 
 @dataclass(eq=False)
 class StatusSink:
-    """Sink for `ingest_status`: rows go with other data, at a change of state, else every `heartbeat_s`."""
+    """Sink for `ingest_status`: rows go with other data, at a change of state, else every `heartbeat_s`.
+
+    `batch()` is the batch that the open transaction commits.
+    """
 
     healths: Sequence[Health]
     heartbeat_s: float = HEARTBEAT_S
+    batch: Callable[[], Batch] = Batch
     # source -> (monotonic seconds, revision)
     _written: dict[str, tuple[float, int]] = field(default_factory=dict, init=False)
     _writing: dict[str, tuple[float, int]] = field(
@@ -111,7 +130,9 @@ class StatusSink:
     def write(self, connection: sqlite3.Connection) -> set[str]:
         """Upsert the row of every source."""
         self._writing = {health.source: (time.monotonic(), health.revision) for health in self.healths}
-        connection.executemany(UPSERT, [self._row(health) for health in self.healths])
+        batch = self.batch()
+        ids = (batch.id, batch.id if batch.is_spooled else None)
+        connection.executemany(UPSERT, [(*self._row(health), *ids) for health in self.healths])
         return {"ingest_status"} if self.healths else set()
 
     def committed(self) -> None:

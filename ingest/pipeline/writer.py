@@ -1,8 +1,10 @@
 """The one thread that writes: it owns ingest's SQLite connection and commits in batches.
 
-Readers hand in items with `put()`, which never waits. A sink turns items into rows in two steps, so that a
-commit that fails (a full disk, a lock held too long) is tried again with nothing lost and nothing counted
-twice.
+Readers hand in items with `put()`, which never waits. Sinks take them within half a second, whatever
+`commit_s` is: what opens or closes an event is then committed at once. A sink turns items into rows in two
+steps, so that a commit that fails (a full disk, a lock held too long, an I/O error) is tried again, on a
+fresh connection, with nothing lost and nothing counted twice. What could not be written when the writer ends
+is in `unwritten()`.
 """
 
 import logging
@@ -10,29 +12,25 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import count
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from ingest.db.changes import raise_topics
 from ingest.db.connection import transaction
+from ingest.db.problems import Kind, Problem, find_problem
+from ingest.pipeline.batch import Batch
+from ingest.pipeline.open_database import WRITER_TIMING, OpenDatabase, WriterError, WriterTiming
+from ingest.pipeline.source_health import committed_batches
+from ingest.pipeline.trouble import Trouble
 
 log = logging.getLogger(__name__)
 
 BATCH = 20_000  # units of work (lines) that are committed without waiting for `commit_s`
-LAST_TRIES = 5  # on stop, a file that stays locked or full does not hold the process without limit
+URGENT_S = 0.4  # between two commits, also where values jump to and fro across a limit
+STUCK_S = 1.0  # after the time to stop: for an attempt that has begun; a disk may hold one without limit
 
 Item = TypeVar("Item")
 SinkItem = TypeVar("SinkItem", contravariant=True)
-
-
-@dataclass(frozen=True)
-class WriterTiming:
-    """Seconds between two looks at what other programs wrote, and between two attempts to commit."""
-
-    poll_s: float = 0.5
-    retry_s: float = 2.0
 
 
 class Sink(Protocol[SinkItem]):
@@ -57,13 +55,24 @@ class Sink(Protocol[SinkItem]):
         """
 
 
+@runtime_checkable
+class UrgentSink(Protocol):
+    """A sink that keeps events."""
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether it has pending what is to be committed at once: an event that begins or ends."""
+
+
 AnySink = Sink[Any]  # the signature of `put()` sees to it that a sink gets its own items alone
 
 
 class Writer(threading.Thread):
-    """Commits what the sinks pend every `commit_s`, at BATCH units at once, and on `flush()`.
+    """Commits what the sinks pend every `commit_s`, at BATCH units at once, on `flush()`, and when urgent.
 
-    `failed()` is called, in the writer's thread, when it cannot go on.
+    `failed()` is called, in the writer's thread, when it cannot go on; `problem` then says why.
+    `restored()` is called there when all of `restore()` is in the file, and `before_commit(mark)` before the
+    items of a commit are taken that takes all there are: those that were handed in when it calls `mark()`.
     """
 
     def __init__(
@@ -71,29 +80,51 @@ class Writer(threading.Thread):
         connection: sqlite3.Connection,
         commit_s: float,
         failed: Callable[[], object] = lambda: None,
-        timing: WriterTiming = WriterTiming(),
+        timing: WriterTiming = WRITER_TIMING,
     ) -> None:
         super().__init__(name="writer", daemon=True)
         self.backlog = 0  # units of work handed in and not yet committed
         self.last_heartbeat = time.monotonic()  # when its loop last ran: it hangs when this grows old
-        self._connection = connection
+        self.restored: Callable[[], object] = lambda: None
+        self.before_commit: Callable[[Callable[[], None]], object] = lambda mark: mark()
+        self._database = OpenDatabase(connection, timing)
         self._commit_s = commit_s
         self._failed = failed
         self._timing = timing
         self._sinks: list[AnySink] = []
+        self._urgent_sinks: list[UrgentSink] = []
         self._queue: deque[tuple[AnySink, object, int]] = deque()
+        self._marked = BATCH  # how many items of the queue the commit takes that is under way
         self._flushes: deque[Callable[[], object]] = deque()
-        self._version: int | None = None  # of the file, as far as other programs write it
+        self._restoring: deque[Batch] = deque()
+        self.batch = Batch(after=max(committed_batches(connection)))  # what is absorbed and not committed
         self._wake = threading.Event()
         self._lock = threading.Lock()  # guards backlog alone: two threads count it
         self._stopping = False
+        self._committed = float("-inf")  # when it last did, on the monotonic clock
         self._due: float | None = None  # when the next commit is due, on the monotonic clock
         self._next_poll = 0.0
         self._poll_asked = False
 
+    @property
+    def problem(self) -> Problem | None:
+        """Why it ended by itself, or could not write everything after `stop()`."""
+        return self._database.problem
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Why it cannot write or read now."""
+        return self._database.trouble
+
     def add(self, sink: Sink[Item]) -> None:
         """Register a sink; before `start()`."""
         self._sinks.append(sink)
+        if isinstance(sink, UrgentSink):
+            self._urgent_sinks.append(sink)
+
+    def restore(self, batches: Iterable[Batch]) -> None:
+        """Commit these batches first, each by itself; before `start()`."""
+        self._restoring.extend(batches)
 
     def put(self, sink: Sink[Item], item: Item, units: int = 1) -> None:
         """Hand in an item, from any thread. Never waits for the disk."""
@@ -121,20 +152,71 @@ class Writer(threading.Thread):
         """True when the thread's loop ran in the last seconds."""
         return self.is_alive() and time.monotonic() - self.last_heartbeat < seconds
 
-    def stop(self) -> None:
-        """Commit what is there and end; returns when that is done."""
+    def stop(self, within_s: float = 5.0) -> None:
+        """Commit what is there and end; returns when that is done, or not done within these seconds."""
+        self._database.stop_at = time.monotonic() + within_s
         self._stopping = True
         self._wake.set()
-        self.join()
+        if self.is_alive():
+            self.join(within_s + self._timing.busy_s + STUCK_S)
+
+    @property
+    def cannot_restore(self) -> bool:
+        """Whether it ended because of what the spool holds, not of the disk."""
+        return bool(self._restoring) and self.problem is not None and self.problem.kind is Kind.OTHER
+
+    def close(self) -> None:
+        """Close the connection, unless the thread is still in the middle of something."""
+        if not self.is_alive():
+            self._database.close()
+
+    def unwritten(self) -> list[Batch]:
+        """What was handed in and is not committed, after `stop()`; without what the spool holds already."""
+        held = [] if self.batch.is_spooled else [self.batch]
+        left = Batch(after=self.batch.id, items=list(self._queue))
+        return [batch for batch in (*held, left) if batch.items]
 
     def run(self) -> None:
         """Write until `stop()`; the thread's own function."""
         try:
+            self._database.set_busy_timeout()
+            self._restore()
             while not self._step():
                 pass
-        except Exception:
-            log.exception("The writer cannot continue; its pending rows are lost")
+        except WriterError as error:
+            log.error("%s", error)
+        except Exception as error:
+            log.exception("The writer cannot continue")
+            self._database.problem = find_problem(self._database.path, error)
+        if self.problem is not None:
             self._failed()
+
+    def _restore(self) -> None:
+        """Commit what the spool holds."""
+        if not self._restoring:
+            return
+        stored = left_out = 0
+        while self._restoring:
+            batch = self._restoring[0]
+            for sink, item, units in batch.items:
+                try:
+                    sink.absorb(item)
+                except sqlite3.Error:
+                    raise
+                except Exception:
+                    log.exception("An item of the spool cannot be used and is left out: %r", item)
+                    left_out += units
+            self.batch = batch
+            self._write()
+            self._restoring.popleft()
+            stored += batch.units
+        if stored > left_out:
+            log.warning("%d units of work that could not be written before are stored now", stored - left_out)
+        if left_out:
+            log.error(
+                "Units of work that the spool held and that cannot be used: %d; they are lost", left_out
+            )
+        self.restored()
 
     def _step(self) -> bool:
         """Wait until something is due and do it. Returns True when the writer has ended."""
@@ -148,36 +230,45 @@ class Writer(threading.Thread):
         if asked or now >= self._next_poll or stopping:
             pending = self._poll()
             self._next_poll = now + self._timing.poll_s
-        if pending or self._queue:
+        if pending or self._queue or self.batch.items:
             self._due = self._due or now + self._commit_s
+        if not stopping and self._urgent_sinks:
+            self._absorb()
         if stopping or self._must_commit(now):
             self._commit()
-            self._due = time.monotonic() + self._commit_s if self._queue else None
+            self._committed = time.monotonic()
+            self._due = self._committed + self._commit_s if self._queue else None
         return stopping and not self._queue
 
     def _must_commit(self, now: float) -> bool:
-        return self.backlog >= BATCH or bool(self._flushes) or (self._due is not None and now >= self._due)
+        if self.backlog >= BATCH or self._flushes or (self._due is not None and now >= self._due):
+            return True
+        is_late = now - self._committed >= URGENT_S
+        return is_late and any(sink.is_urgent for sink in self._urgent_sinks)
 
     def _poll(self) -> bool:
+        database = self._database
+        database.check_file()
         try:
-            seen = self._version
-            self._version = self._connection.execute("pragma data_version").fetchone()[0]
-            changed = seen != self._version
-            return any([sink.poll(self._connection, changed) for sink in self._sinks])
-        except sqlite3.OperationalError as error:
-            self._version = None  # what could not be read now counts as changed the next time
-            log.error("Cannot read the database (%s), retrying", error)
+            changed = database.is_changed()
+            pending = any([sink.poll(database.connection, changed) for sink in self._sinks])
+        except sqlite3.Error as error:
+            database.forget_version()
+            self._attempt_failed(error, is_write=False)
             return False
+        if database.trouble is not None and not database.trouble.is_write:
+            database.attempt_succeeded()
+        return pending
 
     def _commit(self) -> None:
         """Commit what is queued; several times where a flush asked for more than one batch."""
         flushes = [self._flushes.popleft() for _ in range(len(self._flushes))]
         while True:
-            done = 0
-            while self._queue and done < BATCH:
-                sink, item, units = self._queue.popleft()
-                sink.absorb(item)
-                done += units
+            self._marked = BATCH
+            if self.backlog <= BATCH:
+                self.before_commit(self._mark)
+            self._absorb(self._marked)
+            done = self.batch.units
             self._write()
             with self._lock:
                 self.backlog -= done
@@ -186,23 +277,50 @@ class Writer(threading.Thread):
         for flushed in flushes:
             flushed()
 
-    def _write(self) -> None:
-        """One transaction, tried until it is committed; on stop LAST_TRIES times."""
-        for tries in count(1):
-            self.last_heartbeat = time.monotonic()  # a file that is locked or full is no reason for a restart
+    def _mark(self) -> None:
+        self._marked = len(self._queue)
+
+    def _absorb(self, items: int = BATCH) -> None:
+        """Let the sinks take so many of the queue, as far as a batch has BATCH units at most."""
+        units = self.batch.units
+        while items and self._queue and units < BATCH:
+            sink, item, count = self._queue[0]
             try:
-                with transaction(self._connection):
-                    topics = {topic for sink in self._sinks for topic in sink.write(self._connection)}
-                    raise_topics(self._connection, topics)
-                break
-            except sqlite3.OperationalError as error:
-                if self._stopping and tries >= LAST_TRIES:
-                    raise
-                log.error(
-                    "Cannot write to the database (%s); %d pending units of work, retrying",
-                    error,
-                    self.backlog,
-                )
-                time.sleep(self._timing.retry_s)
+                sink.absorb(item)
+            except sqlite3.Error as error:  # of a sink that looks something up: it has taken nothing
+                self._attempt_failed(error, is_write=True)
+                self._database.pause()
+                self._poll()  # which hands the sinks a connection that is new
+                continue
+            self.batch.items.append(self._queue.popleft())
+            items -= 1
+            units += count
+
+    def _write(self) -> None:
+        """One transaction, tried until it is committed."""
+        while not self._try_write():
+            self._database.pause()
+        self._database.attempt_succeeded()
+        self._database.check_file()  # where it was moved away meanwhile, the rows are in no file of use
         for sink in self._sinks:
             sink.committed()
+        self.batch = Batch(after=self.batch.id)
+
+    def _try_write(self) -> bool:
+        self._database.check_file()
+        connection = self._database.connection
+        try:
+            with transaction(connection):
+                if self.trouble is not None and self.batch.id in committed_batches(connection):
+                    return True  # the attempt that failed at its end has reached the disk
+                topics = {topic for sink in self._sinks for topic in sink.write(connection)}
+                raise_topics(connection, topics)
+        except sqlite3.Error as error:
+            self._attempt_failed(error, is_write=True)
+            return False
+        return True
+
+    def _attempt_failed(self, error: sqlite3.Error, is_write: bool) -> None:
+        self.last_heartbeat = time.monotonic()  # a file that is locked or full is no reason for a restart
+        self._database.attempt_failed(error, self.backlog, is_write)
+        self._next_poll = 0.0  # the sinks may need a connection that is new

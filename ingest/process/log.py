@@ -13,19 +13,27 @@ import logging.handlers
 import os
 import queue
 import sys
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 from zoneinfo import ZoneInfo
 
 from ingest.db.locks import lock_file
+from ingest.process.log_summary import LogSummary
 
 FORMAT = "%(at)s %(levelname)s %(program)s: %(message)s"
+MODE = 0o600  # of the file
 QUEUE_SIZE = 10_000  # lines that wait to be written; more are left out, and counted
 END_S = 2.0  # for the rest of them when the program ends
+LOST_S = 1.0  # between two lines about records that were lost
 QUIET = ("asyncio", "httpx", "httpcore", "uvicorn.error")  # of no interest at INFO
 CONTROL = {n: f"\\x{n:02x}" for n in (*range(32), 127, *range(128, 160))} | {9: " ", 10: " | ", 13: ""}
+# What turns the direction of the rest of a line (Bidi_Control of Unicode), ends it for some, or has no UTF-8.
+TURNS = (0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+CONTROL |= {n: f"\\u{n:04x}" for n in (*TURNS, 0x2028, 0x2029, *range(0xD800, 0xE000))}
 
 
 class LogSettings(Protocol):
@@ -66,7 +74,7 @@ class OneLineFormatter(logging.Formatter):
         at = datetime.fromtimestamp(record.created, UTC).astimezone(self._zone)
         record.at = at.isoformat(" ", "milliseconds")
         line, *traceback = super().format(record).split("\n")
-        return "\n".join([line, *("    " + text for text in traceback)])
+        return "\n".join([line, *("    " + text.translate(CONTROL) for text in traceback)])
 
 
 class SharedFileHandler(logging.handlers.RotatingFileHandler):
@@ -74,7 +82,15 @@ class SharedFileHandler(logging.handlers.RotatingFileHandler):
 
     def __init__(self, path: Path, max_bytes: int, keep: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError, PermissionError):  # a new one; one of another user
+            path.chmod(MODE)
         super().__init__(path, maxBytes=max_bytes, backupCount=keep, encoding="utf-8")
+
+    def _open(self) -> TextIOWrapper:
+        """Open the file, which is private: lines name users, addresses and devices."""
+        return open(
+            self.baseFilename, "a", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, MODE)
+        )
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the line into the file that has the name now."""
@@ -104,8 +120,9 @@ class BoundedQueueHandler(logging.handlers.QueueHandler):
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
         """Return a copy with the text as it is now, whatever becomes of its arguments."""
-        record = copy.copy(record)
+        template, record = record.msg, copy.copy(record)
         record.msg, record.args = record.getMessage(), None
+        record.template = template
         return record
 
     def enqueue(self, record: logging.LogRecord) -> None:
@@ -125,13 +142,17 @@ class BoundedQueueHandler(logging.handlers.QueueHandler):
         self.flush()
         with suppress(queue.Full):
             self._writer.enqueue_sentinel()
+        self._writer.end()
         for handler in self._writer.handlers:
             handler.close()
         super().close()
 
 
 class ReportingListener(logging.handlers.QueueListener):
-    """Writes records in its own thread, and after each one how many were lost since the last such report."""
+    """Writes records in its own thread, those that repeat as `LogSummary` has it.
+
+    In between it reports how many were lost since the last such report, once in LOST_S at the most.
+    """
 
     def __init__(
         self,
@@ -140,22 +161,46 @@ class ReportingListener(logging.handlers.QueueListener):
         *handlers: logging.Handler,
     ) -> None:
         super().__init__(records, *handlers)
-        self._source = source
-        self._reported = 0
+        self._source, self._records = source, records
+        self._reported, self._next_report, self._program = 0, 0.0, ""
+        self._summary = LogSummary(super().handle)
+
+    def dequeue(self, block: bool) -> logging.LogRecord:
+        """Wait for a record, and write meanwhile what is due of those that were held back."""
+        while True:
+            if self._records.empty():
+                self._report_lost()
+            try:
+                record = self._records.get(block, self._summary.sum_up())
+                return cast(logging.LogRecord, record)  # or the None of the end
+            except queue.Empty:
+                if not block:
+                    raise
+
+    def end(self) -> None:
+        """Write what is held back."""
+        self._summary.sum_up(at_once=True)
+        self._report_lost()
 
     def handle(self, record: logging.LogRecord) -> None:
-        """Write one record."""
-        super().handle(record)
+        """Write one record, or count it."""
+        self._summary.handle(record)
+        self._program = getattr(record, "program", "")
+        if time.monotonic() >= self._next_report:
+            self._report_lost()
+
+    def _report_lost(self) -> None:
+        """Each of these lines is written: summed up, only the number of the last one would be seen."""
         lost = self._source.lost - self._reported
         if lost:
-            self._reported += lost
+            self._reported, self._next_report = self._reported + lost, time.monotonic() + LOST_S
             lines = "1 line was" if lost == 1 else f"{lost} lines were"
             values = {
                 "name": __name__,
                 "levelno": logging.WARNING,
                 "levelname": "WARNING",
                 "msg": f"{lines} left out here: writing them took too long",
-                "program": getattr(record, "program", ""),
+                "program": self._program,
             }
             super().handle(logging.makeLogRecord(values))
 

@@ -69,7 +69,7 @@ def _close(connection: sqlite3.Connection, ups: int, own: UpsSettings, status: s
 def _open_events(connection: sqlite3.Connection, ups: int) -> list[Event]:
     rows = connection.execute(
         """select id, event, started_at, complete, detail, figures from events
-        where ups = ? and ended_at is null order by id""",
+        where ups = ? and ended_at is null and event <> 'VALUE' order by id""",
         (ups,),
     )
     return [

@@ -16,6 +16,7 @@ from ingest.db.batches import BatchLimits, BatchRunner, StoppedError, open_for_d
 from ingest.db.locks import LockedError, lock_byte
 from ingest.db.time import LocalTime
 from ingest.recompute import store
+from ingest.recompute.battery_recompute import PendingLevels, pending_levels, recompute_levels
 from ingest.recompute.channel_recompute import ChannelRecompute, pending_channels
 from ingest.recompute.ups_recompute import UpsRecompute
 from ingest.ups.settings import NO_SETTINGS, UpsSettings
@@ -72,13 +73,14 @@ class Recomputer(threading.Thread):
         """
         with closing(open_for_deleting(self._database)) as connection:
             left = store.pending(connection) if time.monotonic() >= self._upses_at else []
-            channels = pending_channels(connection)
-            if not left and not channels:
+            channels, levels = pending_channels(connection), pending_levels(connection)
+            if not left and not channels and not levels:
                 return None
             descriptor = lock_byte(f"{self._database}.lock", LOCK_OFFSET, "Another ingest recomputes")
             try:
                 wait_s = self._recompute_all(connection, left)
                 self._recompute_channels(connection, channels)
+                self._recompute_levels(connection, levels)
                 return wait_s
             finally:
                 close(descriptor)
@@ -103,6 +105,13 @@ class Recomputer(threading.Thread):
             self.longest_s = max(self.longest_s, runner.longest_s)
         if channels:
             log.info("The readings of %d channels are in line with the present rules", len(channels))
+
+    def _recompute_levels(self, connection: sqlite3.Connection, levels: list[PendingLevels]) -> None:
+        runner = BatchRunner(connection, self._stop_event, LIMITS)
+        for one in levels:
+            recompute_levels(runner, one)
+            self.longest_s = max(self.longest_s, runner.longest_s)
+            log.info("Node %d: the stored volts are battery levels by %s", one.node, one.text)
 
     def _hour_at(self, at: float) -> str:
         return self._clock.day_and_hour(at)[1]

@@ -32,8 +32,33 @@ def acknowledgements(db: Database) -> None:
     run_script(db, ACKNOWLEDGEMENTS)
 
 
-# The state of a UPS has these besides, and nobody can acknowledge them.
-COVERED = ("ONBATT", "LOWBATT", "FSD", "COMMBAD")
+# A table cannot lose a constraint, and to rename one that views read fails.
+SEVERAL = f"""
+create table acknowledgements_kept as select * from acknowledgements;
+drop table acknowledgements;
+create table acknowledgements (
+  id integer primary key,
+  subject text not null,
+  event text not null,
+  text text not null,
+  until text,
+  acknowledged_at text not null default ({NOW}),
+  acknowledged_by text,
+  unique (subject, event, text)
+);
+insert into acknowledgements (id, subject, event, text, until, acknowledged_at, acknowledged_by)
+select id, subject, event, text, until, acknowledged_at, acknowledged_by from acknowledgements_kept;
+drop table acknowledgements_kept;
+"""
+
+
+def several_acknowledgements(db: Database) -> None:
+    """Let users acknowledge several thresholds of one UPS: their events have one name and texts apart."""
+    run_script(db, SEVERAL)
+
+
+# The state of a UPS has these besides, and nobody can acknowledge them; a failed test is one by its result.
+COVERED = ("ONBATT", "LOWBATT", "FSD", "COMMBAD", "TEST_FAILED")
 STANDING = [
     event for event in EVENT_WORDS if event not in COVERED and event_severity(event) is not Severity.OK
 ]

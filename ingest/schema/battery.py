@@ -1,4 +1,4 @@
-"""Batteries of nodes: the report that was refused since the last level; files of before are read again."""
+"""Batteries of nodes: the refused report since the last level; levels that follow from a voltage."""
 
 import re
 
@@ -48,3 +48,28 @@ def battery_refusals(db: Database) -> None:
     for number, (_, node, at, level) in enumerate(fresh, next_id(db.conn, "battery_levels")):
         db.execute("insert into battery_levels values (?, ?, ?, ?)", (number, at, node, level))
     db.conn.executemany("delete from oddities where id = ?", [(id,) for id, *_ in fresh])
+
+
+# A node with a rule stores no level of its own: since the rule was set, all are from its voltage.
+VOLTAGE_LEVELS = """
+alter table battery_levels add column from_voltage integer not null default 0;
+create table battery_recomputations (
+  node integer primary key references nodes(id),
+  rule text not null,
+  until_at text not null,
+  done_to text not null default '',
+  levels integer not null default 0,
+  ended_at text
+);
+create trigger battery_recomputations_deleted after delete on nodes begin
+  delete from battery_recomputations where node = old.id; end;
+create trigger battery_recomputations_without_rule after delete on settings when old.key = 'battery' begin
+  delete from battery_recomputations where 'nodes/' || node = old.subject; end;
+update battery_levels set from_voltage = 1 where exists (select 1 from settings s
+  where s.key = 'battery' and s.subject = 'nodes/' || battery_levels.node and s.set_at <= received_at);
+"""
+
+
+def voltage_levels(db: Database) -> None:
+    """Mark levels that follow from a voltage; note for which rule the stored volts were read."""
+    run_script(db, VOLTAGE_LEVELS)

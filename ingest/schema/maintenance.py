@@ -3,6 +3,7 @@
 from sqlite_utils import Database
 
 from ingest.schema.sql_fragments import NOW, run_script
+from ingest.severity import FILE_DAMAGED, FINDING, RANK
 
 MAINTENANCE = f"""
 create table retention_runs (
@@ -57,6 +58,41 @@ create index oddities_message on oddities (message);
 """
 
 
+DAMAGED = "the file is damaged"  # how the detail of a check begins that found damage
+# Such a check, until one finds no fault; another job whose last run at its time failed. A failed backup is an
+# event, too, where alerts are sent.
+ATTENTION = f"""
+select 0, '{FILE_DAMAGED}', 'Database', detail || '; restore a copy from before (README, "Restore")',
+  ended_at, '/-/maintenance'
+from (select * from chores where name in ('quick_check', 'check') and outcome in ('done', 'failed')
+    and (outcome = 'done' or detail like '{DAMAGED}%') order by ended_at desc limit 1)
+where outcome = 'failed'
+union all
+select {RANK[FINDING]}, '{FINDING}', title, detail, ended_at, '/-/maintenance' from chores
+where outcome = 'failed' and started_by = 'schedule' and runner in ('site', 'outbound')
+  and name not in ('quick_check', 'check') and not (name = 'backup' and exists (
+    select 1 from events indexed by events_open where ended_at is null and event = 'BACKUP_FAILED'))"""
+
+
 def keeping(db: Database) -> None:
     """Create the tables of maintenance. The table of jobs is called `chores`, a public name."""
     run_script(db, MAINTENANCE)
+
+
+# `covered_at`: every time of the job until then is done with. `schedule` is the text of its times.
+JOB_COLUMNS = """
+alter table chores add column title text not null default '';
+alter table chores add column runner text not null default 'site';
+alter table chores add column schedule text not null default '';
+alter table chores add column covered_at text;
+alter table chores add column next_at text;
+alter table chores add column paused_at text;
+alter table chores add column paused_by text;
+alter table chores add column result text not null default '';
+update chores set covered_at = started_at;
+"""
+
+
+def job_register(db: Database) -> None:
+    """Make `chores` the register of the jobs of every process, each with its next run and its runner."""
+    run_script(db, JOB_COLUMNS)

@@ -16,13 +16,13 @@ from typing import NamedTuple
 from sqlite_utils import Database
 
 from ingest.db.durations import duration_sql
+from ingest.mysensors.battery_reports import LOW
 from ingest.mysensors.interval_stats import series_key
-from ingest.mysensors.protocol import GATEWAY_NODE, NODE_CHILD, Command, Internal, SetReq
+from ingest.mysensors.keepalive_messages import KEEPALIVE, KEEPALIVE_TYPES
+from ingest.mysensors.protocol import GATEWAY_NODE, NODE_CHILD, Command, SetReq
 from ingest.mysensors.units import unit_sql
 from ingest.schema.sql_fragments import DAY_AGO, NOW, age, months_since, run_script
 from ingest.severity import EVENT_SEVERITY, FINDING
-
-LOW = 20  # battery level, per cent: NODE_BATTERY_LOW
 
 MYSENSORS = f"""
 create table gateways (
@@ -334,12 +334,6 @@ def sent_orders(db: Database) -> None:
     db.execute("create index outbox_sent_at on outbox (sent_at) where sent_at is not null")
 
 
-# What a gateway answers to the keepalive, or says at each connection: stored and counted, no news.
-KEEPALIVE_TYPES = (Internal.I_VERSION, Internal.I_GATEWAY_READY, Internal.I_HEARTBEAT_RESPONSE)
-KEEPALIVE = (
-    f"node_id = {GATEWAY_NODE} and command = {Command.internal:d} and echo = 0 "
-    f"and type in ({', '.join(str(int(type)) for type in KEEPALIVE_TYPES)})"
-)
 _KEEPALIVE_SERIES = ", ".join(
     f"n.id * {series_key(1) - series_key(0)} + {series_key(0, NODE_CHILD, Command.internal, type)}"
     for type in KEEPALIVE_TYPES
@@ -353,6 +347,11 @@ _LOST = "verdict in ('Critical', 'Stale')"
 _IS_LOW = f"battery_level < {LOW} and battery_refused_at is null"
 
 REF = "g.name || '/' || n.node_id"  # SQL: what tells nodes of one name apart: main/12
+
+
+def channel_href(channel: str = "c") -> str:
+    """SQL: the page of a channel of a sensor s, a node n and a gateway g."""
+    return f"'/nodes/' || g.name || '/' || n.node_id || '/' || s.child_id || '/' || {channel}.type_name"
 
 
 def named_node(node: str) -> str:
@@ -427,7 +426,8 @@ UNIT = unit_sql(
     "c.usual",
 )
 CHANNEL_UNITS = f"""
-select c.id as channel, c.name, c.type_name as type, s.type_name as sensor_type, {UNIT} as unit
+select c.id as channel, c.name, c.type_name as type, s.type_name as sensor_type, {UNIT} as unit,
+  {channel_href()} as href
 from channels c join sensors s on s.id = c.sensor join nodes n on n.id = c.node
   join gateways g on g.id = n.gateway
 """
@@ -440,7 +440,7 @@ select c.id, c.name, n.id as node, n.name as node_name, g.name as gateway, n.nod
   {age("c.last_at")} as age_s, c.readings, c.usual, c.first_at, {UNIT} as unit,
   c.refused_text, c.refused_at, c.refused_reason,
   c.wanted, c.wanted_at, c.wanted_order, c.wanted_newer,
-  {REF} as ref, '/nodes/' || g.name || '/' || n.node_id as href
+  {REF} as ref, '/nodes/' || g.name || '/' || n.node_id as href, {channel_href()} as channel_href
 from channels c join sensors s on s.id = c.sensor join nodes n on n.id = c.node
   join gateways g on g.id = n.gateway
 """
@@ -452,7 +452,7 @@ select s.id, s.name, n.id as node, n.name as node_name, g.name as gateway, n.nod
   l.id as channel, l.type_name as type, l.value, l.text,
   (select unit from channel_units where channel = l.id) as unit,
   s.last_seen_at, {age("s.last_seen_at")} as age_s,
-  {REF} as ref, '/nodes/' || g.name || '/' || n.node_id as href
+  {REF} as ref, '/nodes/' || g.name || '/' || n.node_id as href, {channel_href("l")} as channel_href
 from sensors s join nodes n on n.id = s.node join gateways g on g.id = n.gateway
 left join channels l on l.id = (select c.id from channels c where c.sensor = s.id
   order by c.last_at desc limit 1)
@@ -462,7 +462,8 @@ VALUE_MESSAGES = f"""
 select r.id, r.received_at, r.channel, c.name, c.node, {REF} as ref, n.node_id, c.sensor, s.child_id,
   s.type_name as sensor_type,
   c.type_name as type, r.value, r.text,
-  (select unit from channel_units where channel = r.channel) as unit, r.wrong, r.marked_by
+  (select unit from channel_units where channel = r.channel) as unit, r.wrong, r.marked_by,
+  {channel_href()} as channel_href
 from readings r join channels c on c.id = r.channel join sensors s on s.id = c.sensor
   join nodes n on n.id = c.node join gateways g on g.id = n.gateway
 """
@@ -481,9 +482,14 @@ order by m.id desc limit 1000
 RECENT_MESSAGES = _RECENT.format(which=f"not ({KEEPALIVE})")
 KEEPALIVE_MESSAGES = _RECENT.format(which=KEEPALIVE)
 
+# How good a link is: by the share of transmissions that were not acknowledged in a week, else by the last
+# signal report (dBm), else by the share of packets that arrived at the first try or a repeat (per cent).
+FAIR_LOSS, WEAK_LOSS, LEAST_SENT = 1, 5, 20
+FAIR_SIGNAL, WEAK_SIGNAL = -75, -87
+FAIR_ARC, WEAK_ARC = 80, 50
 # A node has one parent, so what is reached from the gateway is a tree. What is reached neither from there nor
 # from a node whose parent is not known or is no node goes round in a loop.
-RADIO_TREE = """
+RADIO_TREE = f"""
 with recursive ways (id, gateway, node_id, hops, route) as (
   select 256 * id, id, 0, 0, 'gateway' from gateways
 union all
@@ -515,8 +521,39 @@ select o.id, o.name, o.gateway, o.node_id, o.state, o.reason, o.role, o.parent_n
     and c.parent_node_id = o.node_id) as hears,
   o.signal, o.arc, o.sent_today, o.nacks_today, o.keepalive_today, o.last_seen_at, o.silent_s,
   o.usual_interval_s, o.battery_level,
-  o.battery_level_at, o.battery_refused_at, o.location, o.sketch_name, o.ref, o.href
-from node_overview o left join ways w on w.id = o.id
+  o.battery_level_at, o.battery_refused_at, o.location, o.sketch_name, o.ref, o.href,
+  o.messages_a_day, o.sent, o.nacks, o.loss,
+  case
+    when o.role = 'gateway' then null
+    when o.state in ('Stale', 'No data', 'Retired') then 'silent'
+    when o.loss is not null then iif(o.loss < {FAIR_LOSS}, 'good', iif(o.loss < {WEAK_LOSS}, 'fair', 'weak'))
+    when o.signal is not null
+      then iif(o.signal >= {FAIR_SIGNAL}, 'good', iif(o.signal >= {WEAK_SIGNAL}, 'fair', 'weak'))
+    when o.arc is not null then iif(o.arc >= {FAIR_ARC}, 'good', iif(o.arc >= {WEAK_ARC}, 'fair', 'weak'))
+    else 'heard'
+  end as link,
+  case
+    when o.role = 'gateway' then null
+    when o.state in ('Stale', 'No data', 'Retired') then 'silence'
+    when o.loss is not null then 'loss'
+    when o.signal is not null then 'signal'
+    when o.arc is not null then 'repeats'
+    else 'silence'
+  end as basis
+from (
+  select o.*, r.sent, r.nacks,
+    case when r.sent >= {LEAST_SENT} then round(100.0 * r.nacks / r.sent, 2) end as loss,
+    case when o.first_seen_at is null then null
+      when o.first_day >= o.today then o.messages_today
+      else round(coalesce((select sum(d.messages) from node_daily d where d.node = o.id
+        and d.series = o.id * {series_key(1)} and d.day >= date(o.today, '-7 days') and d.day < o.today), 0)
+        / min(7, julianday(o.today) - julianday(o.first_day)), 1)
+    end as messages_a_day
+  from (select *, date(first_seen_at, 'localtime') as first_day, date('now', 'localtime') as today
+      from node_overview) o
+    left join (select node, sum(sent) as sent, sum(nacks) as nacks from node_radio_daily
+      where day > date('now', 'localtime', '-7 days') group by node) r on r.node = o.id
+) o left join ways w on w.id = o.id
 """
 
 VIEWS = {

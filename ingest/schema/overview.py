@@ -1,9 +1,22 @@
 """Views over every subject: the readers, and what needs attention."""
 
 from ingest.db.durations import duration_sql
+from ingest.mysensors.battery_reports import LOW
 from ingest.mysensors.framing import CUT_OFF, FIRST_LINE
-from ingest.schema import acknowledgements, events, gateways, mysensors, ota, silence, ups
-from ingest.schema.mysensors import LOW, named_node
+from ingest.schema import (
+    acknowledgements,
+    alerts,
+    clock,
+    dropped,
+    events,
+    gateways,
+    maintenance,
+    mysensors,
+    ota,
+    silence,
+    ups,
+)
+from ingest.schema.mysensors import named_node
 from ingest.schema.sql_fragments import DAY_AGO, LATE_S, age
 from ingest.severity import EVENT_SEVERITY, FINDING, SOURCE_LOST, SOURCE_SEVERITY
 
@@ -21,7 +34,8 @@ select s.source, s.kind, s.address, s.state, s.detail, s.since_at, s.heartbeat_a
   end as verdict,
   case
     when {age("s.heartbeat_at")} > {LATE_S}
-      then 'no reader is running: its last heartbeat is ' || {duration_sql(age("s.heartbeat_at"))} || ' old'
+      then 'its reader does not run, or cannot write here: its last heartbeat is '
+        || {duration_sql(age("s.heartbeat_at"))} || ' old'
     else s.state || coalesce(' (' || nullif(nullif(s.detail, ''), s.state) || ')', '')
   end as words,
   s.last_data_at, s.last_error, s.last_error_at, s.connects, s.received, s.rejected, s.refused
@@ -52,10 +66,27 @@ union all
   from events e join nodes n on n.id = e.node join gateways g on g.id = n.gateway
   where e.event = 'NODE_LOCKED' and e.ended_at is null and g.configured
 union all
+  select 5, '{EVENT_SEVERITY["VALUE"]}', {named_node("n")}, e.detail,
+    e.started_at, '/nodes/' || g.name || '/' || n.node_id
+  from events e indexed by events_open join nodes n on n.id = e.node join gateways g on g.id = n.gateway
+  where e.event = 'VALUE' and e.ended_at is null and g.configured
+union all
+  select 4, case e.event when 'PART_DIES' then '{EVENT_SEVERITY["PART_DIES"]}'
+      else '{EVENT_SEVERITY["BACKUP_FAILED"]}' end,
+    case e.event when 'PART_DIES' then 'Part ' || coalesce(json_extract(e.figures, '$.name'), '')
+      else 'Backup' end, e.detail, e.started_at, '/-/maintenance'
+  from events e indexed by events_open
+  where e.event in ('PART_DIES', 'BACKUP_FAILED') and e.ended_at is null
+union all
   select 4, verdict, 'Gateway ' || source, words || ' · ' || address, since_at,
     '/telemetry/ingest_status/' || source
   from readers where kind = 'mysensors' and verdict = 'Warning'
     and source in (select name from gateways where configured)
+union all
+  select 0, '{EVENT_SEVERITY["DISK_LOW"]}', 'Disk', e.detail || ': ' || (e.figures ->> '$.messages')
+      || ' messages and ' || (e.figures ->> '$.rejects') || ' unreadable lines so far',
+    e.started_at, '/telemetry/events/' || e.id
+  from events e where e.event = 'DISK_LOW' and e.ended_at is null
 union all
 {gateways.ATTENTION}
 union all
@@ -88,6 +119,8 @@ union all
     window mine as (partition by source)
   ) where nth = 1
 union all
+{dropped.ATTENTION}
+union all
 {ups.ATTENTION}
 union all
   select 8, '{FINDING}', {named_node("n")}, 'order ' || coalesce(x."order", x.line) || ' ' || x.state
@@ -96,6 +129,12 @@ union all
   from (select * from outbox order by id desc limit {NEWEST}) x join nodes n on n.id = x.node
   where x.state in ('failed', 'expired') and x.created_at > {DAY_AGO} and n.retired_at is null
 {ota.ATTENTION}
+union all
+{clock.ATTENTION}
+union all
+{maintenance.ATTENTION}
+union all
+{alerts.ATTENTION}
 ) order by rank, since
 """
 
@@ -104,6 +143,7 @@ VIEWS = {
     **silence.VIEWS,
     **mysensors.VIEWS,
     **gateways.VIEWS,
+    **dropped.VIEWS,
     **acknowledgements.VIEWS,
     **ups.VIEWS,
     **events.VIEWS,

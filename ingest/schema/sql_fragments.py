@@ -20,8 +20,8 @@ def seconds_between(start: str, end: str) -> str:
 
 
 def months_since(column: str) -> str:
-    """SQL: months since the time in `column`, with one decimal."""
-    return f"round((julianday('now') - julianday({column})) / {MONTH_DAYS}, 1)"
+    """SQL: months since the time in `column`, with two decimals."""
+    return f"round((julianday('now') - julianday({column})) / {MONTH_DAYS}, 2)"
 
 
 def run_script(db: Database, script: str) -> None:

@@ -330,7 +330,7 @@ select id, name, label,
   input_voltage, output_voltage, input_frequency, output_frequency, ups_temperature, ups_efficiency,
   sampled_at, {age("sampled_at")} as sample_age_s,
   case when outage_ended_at is null then outage_at end as on_battery_since,
-  outage_at as last_outage_at,
+  outage as last_outage, outage_at as last_outage_at,
   cast({seconds_between("outage_at", f"coalesce(outage_ended_at, {NOW})")} as integer) as last_outage_s,
   battery_at as battery_changed_at, {months_since("battery_at")} as battery_months, battery_date,
   case when battery_changed_at is not null then 'entered' when battery_at is not null then 'from the device'
@@ -361,7 +361,7 @@ from (
       (select v.value from ups_variables v where v.ups = u.id and v.variable = 'battery.date')
         as battery_date,
       (select v.value from ups_variables v where v.ups = u.id and v.variable = 'ups.test.result') as
-      test_result, o.started_at as outage_at, o.ended_at as outage_ended_at,
+      test_result, o.id as outage, o.started_at as outage_at, o.ended_at as outage_ended_at,
       s.sampled_at, s.battery_charge, s.battery_runtime, s.battery_voltage, s.ups_load, s.watts, s.watts_rule,
         s.ups_power,
       s.input_voltage, s.output_voltage, s.input_frequency, s.output_frequency,
@@ -384,9 +384,13 @@ def figure(name: str) -> str:
 
 
 def with_origin(detail: str) -> str:
-    """SQL: the detail of an event, with a note where its figures are by the rules of an earlier version."""
-    return f"""case when {figure("not_recomputed")} then
-    coalesce(nullif({detail}, '') || '; ', '') || 'figures not recomputed' else {detail} end"""
+    """SQL: the detail of an event, with notes: figures by the rules of before, a clock that was set."""
+    corrected, step = figure("clock_corrected_s"), figure("clock_step_s")
+    return f"""ltrim({detail}
+    || case when {figure("not_recomputed")} then '; figures not recomputed' else '' end
+    || case when {corrected} then '; clock corrected by ' || {duration_sql(f"abs({corrected})")}
+      when {step} then '; the clock was set by ' || {duration_sql(f"abs({step})")} || ' at that time'
+      else '' end, '; ')"""
 
 
 _OTHERS = f"""from events o indexed by events_event join ups v on v.id = o.ups
@@ -440,7 +444,7 @@ union all
 select id, started_at, case when is_open = 0 then last_end end as ended_at,
   {seconds_between("started_at", "last_end")} as seconds,
   cast(upses as integer) as upses, names, (select cause from outages where outages.id = summed.id) as cause,
-  wh, lowest_charge, lowest_battery_voltage, complete, members
+  wh, lowest_charge, lowest_battery_voltage, complete, members, '/outages/' || id as href
 from (
   select g.group_id as id, g.group_at as started_at, max(coalesce(o.ended_at, {NOW})) as last_end,
     max(o.ended_at is null) as is_open, count(*) as upses,

@@ -11,7 +11,7 @@ from ingest.config.model import Config
 from ingest.db.connection import connect
 from ingest.db.locks import LockedError, lock_file
 from ingest.maintenance.retention import count_rows
-from ingest.transfer.import_job import PROGRESS_BAR
+from ingest.process import progress
 from ingest.transfer.parquet_export import RANGE_ROWS, Export
 from ingest.transfer.parquet_writer import ParquetWriter, need_duckdb
 from ingest.transfer.records import TransferError
@@ -29,7 +29,7 @@ def run_export(
     config: Config,
     folder: Path | str,
     house: str | None = None,
-    bar: ProgressBar = PROGRESS_BAR,
+    bar: ProgressBar = progress.ProgressBar,
     range_rows: int = RANGE_ROWS,
 ) -> Export:
     """Write what has come since the last run. Returns the Export.

@@ -5,7 +5,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import cast
 
 import click
 
@@ -15,6 +14,7 @@ from ingest.db.locks import LockedError, lock_byte
 from ingest.db.reserved_ids import HOLDERS
 from ingest.maintenance.retention import count_rows, describe_item, read_plan
 from ingest.mysensors.registry import number_gateways
+from ingest.process import progress
 from ingest.schema.migrate import migrate
 from ingest.transfer.importers.detect import detect
 from ingest.transfer.records import ImportOptions, TransferError
@@ -23,7 +23,6 @@ from ingest.transfer.stream_import import ImportTiming, Outcome, ProgressBar, St
 
 LOCK_OFFSET = 1 << 20  # byte of the lock file that an import holds
 WITHOUT_CONFIG = "main"  # what `--gateway HOST:PORT` calls its gateway
-PROGRESS_BAR = cast(ProgressBar, click.progressbar)
 TIMING = ImportTiming()
 FROM_SAMPLES = "events that these samples show"
 
@@ -35,7 +34,7 @@ def run_import(
     gateway: str | None = None,
     ups: str | None = None,
     format: str | None = None,
-    bar: ProgressBar = PROGRESS_BAR,
+    bar: ProgressBar = progress.ProgressBar,
     timing: ImportTiming = TIMING,
 ) -> tuple[str, list[Outcome]]:
     """Import a file. Returns (what it is, Outcomes). Raises TransferError, LockedError."""

@@ -11,9 +11,11 @@ from contextlib import closing
 from sqlite_utils import Database
 
 from ingest.mysensors.interval_stats import MERGE_DAYS
+from ingest.mysensors.protocol import Command, Header, Internal
 from ingest.mysensors.reading_marks import request_rereading
-from ingest.mysensors.records import ReceivedBlock
+from ingest.mysensors.records import ReceivedBlock, SleepObserved, StoreItem
 from ingest.mysensors.silence import first_day, save_gaps
+from ingest.mysensors.sleep import HeartbeatRequests, announces_by_heartbeat, count_window
 from ingest.mysensors.state import MERGE_HOURS, ChannelState, RowState
 from ingest.mysensors.store import Store
 from ingest.mysensors.unwritten_rows import (
@@ -86,10 +88,28 @@ class History(Store):
             migrations.apply(Database(memory))
             super().__init__(memory, timezone)
         self.unmerged: dict[RowState, None] = {}  # nodes and sensors to be merged at the end of the file
+        self._requests = HeartbeatRequests()
 
     def read_voltage_rules(self, connection: sqlite3.Connection) -> None:
         """Read which channels report a battery, from the file that the rows go into."""
         self._voltages.read(connection)
+
+    def absorb(self, item: StoreItem) -> None:
+        """The same; and count the windows that heartbeats announce, as the controller of a gateway does."""
+        super().absorb(item)
+        if isinstance(item, ReceivedBlock):
+            for header, payload in item.messages:
+                self._count_window(256 * item.gateway + header.node, header, payload, item.monotonic)
+
+    def _count_window(self, key: int, header: Header, payload: str, at: float) -> None:
+        if header.echo:
+            self._requests.note(header, at)
+        elif header.command == Command.internal and header.type == Internal.I_HEARTBEAT_RESPONSE:
+            node = self.nodes.get(key)
+            if node is None or self._requests.is_answer(header.node, payload, at):
+                return
+            if announces_by_heartbeat(node.protocol_version):
+                self._apply_sleep(SleepObserved(key, count_window(node.windows)))
 
     def save(self, connection: sqlite3.Connection, checkpoint: Checkpoint) -> set[str]:
         """Write what is pending, with ids of the checkpoint; returns the topics that changed."""
@@ -166,6 +186,8 @@ class History(Store):
         self._reading_positions.append(position)
         super()._add_reading(channel, at, hour, payload, position)
 
-    def _add_battery_level(self, at: str, node: int, level: float | None, position: int) -> None:
+    def _add_battery_level(
+        self, at: str, node: int, level: float | None, position: int, from_voltage: bool = False
+    ) -> None:
         self._level_positions.append(position)
-        super()._add_battery_level(at, node, level, position)
+        super()._add_battery_level(at, node, level, position, from_voltage)

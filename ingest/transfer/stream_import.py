@@ -36,7 +36,7 @@ class Progress(Protocol):
         """So many more places of the file are done."""
 
 
-# Called with `length` and `label`, as click.progressbar is.
+# Called with `length` and `label`, as `ingest.process.progress.ProgressBar` is.
 ProgressBar = Callable[..., AbstractContextManager[Progress]]
 
 

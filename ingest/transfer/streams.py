@@ -16,6 +16,9 @@ from ingest.mysensors.payload_text import decode_payload
 from ingest.transfer.records import Item, Skip, TransferError
 
 BLOCK = 1 << 20
+MAX_LINE = 1 << 20  # bytes
+TOO_LONG = f"a line of more than {MAX_LINE:,} bytes"
+MAX_VALUE = 1 << 26  # bytes of a value in another program's table
 PAGE = 1000  # rows that are read at a time: while a read lasts, the program that owns the file cannot write
 POWERS = [1 << exponent for exponent in range(40)]
 Row = tuple[Any, ...]  # what another program's table holds
@@ -71,12 +74,18 @@ class TextStream(ImportStream):
     def items(self) -> Iterator[tuple[int, Item]]:
         """Yield the offset behind each line and what it holds."""
         self._hash = hashlib.sha256()
-        position, parse = 0, self.parser()
+        position, parse, is_rest = 0, self.parser(), False
         with self.path.open("rb") as file:
-            for number, raw in enumerate(file):
-                text = raw.decode(errors=self.errors).rstrip("\r\n")
-                item = parse_item(parse, text) if number >= self.head and text.strip() else None
-                if not raw.endswith(b"\n") and (item is None or isinstance(item, Skip)):
+            for number, raw in enumerate(iter(lambda: file.readline(MAX_LINE), b"")):
+                is_whole = raw.endswith(b"\n")
+                is_cut = not is_whole and len(raw) == MAX_LINE
+                if is_cut or is_rest:
+                    item: Item = None if is_rest else Skip(TOO_LONG)
+                else:
+                    text = raw.decode(errors=self.errors).rstrip("\r\n")
+                    item = parse_item(parse, text) if number >= self.head and text.strip() else None
+                is_rest = is_cut
+                if not (is_whole or is_cut) and (item is None or isinstance(item, Skip)):
                     return  # the program that writes it is not done with this line
                 self._start, position = position, position + len(raw)
                 self._hash.update(raw)
@@ -211,6 +220,7 @@ def open_source(path: Path) -> sqlite3.Connection:
             f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=15
         )
         source.text_factory = decode_payload
+        source.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE)
         source.execute("select 1 from sqlite_master").fetchone()
     except sqlite3.Error as error:
         if error.sqlite_errorname.startswith("SQLITE_READONLY"):

@@ -8,6 +8,7 @@ of probes in the library one is beyond a limit of its device, which says so in i
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from ingest.ups.limits import Limits
@@ -53,6 +54,12 @@ class Crossing(NamedTuple):
         return f"{words} {'above' if self.above else 'below'} {self.limit:g} {self.unit}"
 
 
+@lru_cache(maxsize=4096)
+def is_probe(variable: str) -> bool:
+    """Whether a variable is a figure of a probe for the surroundings."""
+    return SENSOR.fullmatch(variable) is not None
+
+
 def drop_absent_probes(figures: Figures, variables: Variables) -> None:
     """Leave out what a probe reports that is not there; a humidity of 0 is none anywhere."""
     for name in [name for name in figures if name.startswith("ambient.")]:
@@ -88,14 +95,14 @@ class AmbientWatcher:
     """Opens, describes and closes AMBIENT of one UPS, one event for all of its probes."""
 
     def __init__(self, limits: Limits, open_events: OpenEvents) -> None:
-        self._limits, self._open = limits, open_events
+        self.limits, self._open = limits, open_events
 
     def apply_sample(self, at: float, figures: Figures, alarm: str, contiguous: bool) -> None:
         """Compare a full sample of `at`, unix seconds.
 
         What `alarm`, the device's own text, tells already is no second event.
         """
-        names = [name for name in figures if SENSOR.fullmatch(name)]
+        names = [name for name in figures if is_probe(name)]
         if not names:
             return
         text = alarm.lower()
@@ -132,7 +139,7 @@ class AmbientWatcher:
     def _crossings(self, name: str, figures: Figures) -> Iterator[Crossing]:
         quantity, value = name.rpartition(".")[2], figures[name]
         low, high = device_limits(figures, name)
-        own = self._limits
+        own = self.limits
         own_low, own_high = (
             (own.ambient_temperature_min, own.ambient_temperature_max)
             if quantity == "temperature"

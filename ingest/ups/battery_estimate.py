@@ -5,6 +5,7 @@ with any figure that is refused, the charge is estimated here.
 """
 
 from collections.abc import Sequence
+from itertools import islice
 from statistics import median
 
 from ingest.ups.battery_health import Discharge, exclusion_reason, scale_to_load
@@ -60,7 +61,8 @@ def estimate_basis(discharges: Sequence[Discharge]) -> str:
 
 def usable(discharges: Sequence[Discharge]) -> list[Discharge]:
     """The latest discharges that show how long a charge lasts."""
-    return [one for one in discharges if exclusion_reason(one) is None and one.full_charge_s][-LATEST:]
+    counted = (one for one in reversed(discharges) if exclusion_reason(one) is None and one.full_charge_s)
+    return [*islice(counted, LATEST)][::-1]
 
 
 def _full_charge_s(discharges: Sequence[Discharge], watts: float | None) -> float | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ingest.ups.ambient import AmbientWatcher
+from ingest.ups.command_results import starts_test
 from ingest.ups.energy import Observation, covered_seconds
 from ingest.ups.limits import DEFAULT_LIMITS, OVERLOAD, InputVoltage, Limits, LimitWatcher
 from ingest.ups.low_battery import is_battery_low
@@ -29,11 +30,12 @@ from ingest.ups.self_test import (
     STUCK,
     SelfTest,
     SelfTestReport,
+    test_verdict,
 )
 from ingest.ups.status import TEST_WORDS, status_tokens
 
 TOKEN_EVENTS = ("OFF", "BYPASS", "TRIM", "BOOST", "FSD", "CAL")  # status words that are events by themselves
-TESTS = ("test.battery.start", "test.system.start")  # prefixes of the commands that start a test
+
 REPLACE_SAMPLES, REPLACE_S = 2, 60.0  # RB has to stay that long: some UPSes raise it for a moment
 FAILURES = 2  # consecutive failed polls are COMMBAD
 MAX_ALARM_TEXTS = 20  # kept with an ALARM
@@ -64,7 +66,7 @@ class EventMachine:
     `test` is what was last known of ups.test.result and ups.test.date. `discharging_is_outage` makes `OL
     DISCHRG` with the input below its transfer voltage an outage, for UPSes that never report OB. `voltage`
     knows what is normal at the input, `input_source` and `last_status` are what was last known of those
-    variables.
+    variables. `boot_id` is the boot to which CLOCK_BOOTTIME of the polls belongs, '' for made-up ones.
     """
 
     def __init__(
@@ -76,8 +78,9 @@ class EventMachine:
         voltage: InputVoltage | None = None,
         input_source: str = "",
         last_status: str = "",
+        boot_id: str = "",
     ) -> None:
-        self.open = OpenEvents(open_events)
+        self.open = OpenEvents(open_events, boot_id)
         self.voltage = voltage or InputVoltage(limits)
         self.mains = PowerSource.UNKNOWN  # by the last answer
         self._watcher = MainsWatcher(self.voltage, discharging_is_outage)
@@ -102,14 +105,34 @@ class EventMachine:
                 self._outage = OutageFigures(event.figures)
             self.open.mark_updated(event)
 
+    def set_limits(self, limits: Limits) -> None:
+        """Watch for these limits from the next sample on."""
+        self.voltage.limits = self._limit_watcher.limits = self._ambient.limits = limits
+
     def apply_poll(self, poll: Poll, measurement: Measurement | None = None) -> list[EventChange]:
         """Apply a poll, in order of time, with its `measurement` if it is a full one; return the changes."""
+        self._follow_clock(poll.at - poll.monotonic)
         tokens = status_tokens(poll.status)
         if poll.failed:
             self._apply_failure(poll)
         elif tokens or (measurement is not None and not poll.status):
             self._apply_answer(self._read(poll, tokens, measurement))
         return self.open.take_changes()
+
+    def _follow_clock(self, offset: float) -> None:
+        """Where the wall clock was set, move the times that are remembered with it."""
+        moved = self.open.follow_clock(offset)
+        if not moved:
+            return
+        if self._last is not None:
+            self._last = self._last._replace(at=self._last.at + moved)
+        for poll in self._failures:
+            poll.at += moved
+        if self._replace_since is not None:
+            self._replace_since.at += moved
+        if self._test_seen is not None:
+            self._test_seen += moved
+        self._ended_outage = None  # its times are by the clock of before
 
     def _read(self, poll: Poll, tokens: frozenset[str], measurement: Measurement | None) -> _Answer:
         """A poll with what follows from it, before any event changes."""
@@ -138,7 +161,7 @@ class EventMachine:
 
     def apply_command(self, command: InstantCommand) -> list[EventChange]:
         """Take a command that was sent: it opens TEST, or names its sender in a TEST that has begun since."""
-        if not command.command.startswith(TESTS):
+        if not starts_test(command.command):
             return self.open.take_changes()
         event = self.open.get("TEST")
         origin = {"started_by": command.by, "command": command.command}
@@ -181,13 +204,17 @@ class EventMachine:
 
     def _begin_connection_loss(self) -> None:
         first = self._failures[0]
-        figures = {
+        figures: EventFigures = {
             "where": first.where,
             "outcome": first.outcome,
             "outcomes": list(dict.fromkeys(failed.outcome for failed in self._failures)),
             "failed_polls": len(self._failures),
         }
-        self.open.open("COMMBAD", first.at, f"{first.where}: {first.message}", figures)
+        event = self.open.open("COMMBAD", first.at, f"{first.where}: {first.message}", figures)
+        if event.figures is not figures:  # the last one goes on
+            event.figures["failed_polls"] = event.figures.get("failed_polls", 0) + len(self._failures)
+            outcomes = (*event.figures.get("outcomes", ()), *figures["outcomes"])
+            event.figures["outcomes"] = list(dict.fromkeys(outcomes))
 
     # Polls that are answered.
 
@@ -211,11 +238,24 @@ class EventMachine:
             self._track_alarm(answer)
             self._track_replacement(poll, tokens)
         self._track_low_battery(answer)
+        self._track_test_result(answer)
         if answer.figures is not None:
             self._track_figures(answer, answer.figures)
         elif "OVER" in tokens:
             self.open.observe("OVER", True, at, answer.contiguous)
         self._last = answer.observation
+
+    def _track_test_result(self, answer: _Answer) -> None:
+        """TEST_FAILED lasts from a result that is a failure until another one; a test under way is none."""
+        report = SelfTestReport((answer.poll.variables or {}).get("ups.test.result"))
+        if report.result is None or report.is_running:
+            return
+        if test_verdict(report.result) != "failed":
+            self.open.close("TEST_FAILED", answer.poll.at)
+        elif "TEST_FAILED" in self.open:
+            self.open.describe("TEST_FAILED", report.result.strip())
+        else:
+            self.open.open("TEST_FAILED", answer.poll.at, report.result.strip(), complete=answer.contiguous)
 
     def _mark_gap(self) -> None:
         """Nothing is known of the time between the last answer and this one."""

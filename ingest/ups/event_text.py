@@ -12,6 +12,7 @@ EVENT_WORDS = {
     "ALARM": "alarm",
     "CAL": "calibrating its runtime",
     "TEST": "self-test",
+    "TEST_FAILED": "self-test failed",
     "TRIM": "trimming the input voltage",
     "BOOST": "boosting the input voltage",
     "VOLTAGE": "input voltage out of range",
@@ -22,4 +23,7 @@ EVENT_WORDS = {
     "PHASE_LOST": "a phase of the input lost",
     "INPUT_SOURCE": "fed by another input",
     "AMBIENT": "surroundings out of limits",
+    "VALUE": "beyond its limit",  # of `thresholds:`, of nodes too
+    "SCHEDULED_COMMAND": "scheduled command",
+    "SCHEDULED_COMMAND_FAILED": "scheduled command failed",
 }

@@ -116,8 +116,9 @@ class InputVoltage:
     """
 
     def __init__(self, limits: Limits = DEFAULT_LIMITS, learned: float | None = None) -> None:
-        self._limits, self.learned = limits, learned
+        self.limits, self.learned = limits, learned
         self._samples: list[float] = []  # V on mains and within limits, until there are enough
+        self._median: float | None = None  # of the samples
         self._believed: tuple[float | None, float | None] = (
             None,
             None,
@@ -137,14 +138,15 @@ class InputVoltage:
         is_usual = on_mains and not _is_outside(volts, *self.transfer_range(figures))
         if is_usual and self.learned is None and len(self._samples) < LEARNING_SAMPLES:
             self._samples.append(volts)
+            self._median = median(self._samples)
             if len(self._samples) == LEARNING_SAMPLES:
                 self.learned = self._usual()
 
     def _usual(self) -> float | None:
         """The nominal voltage nearest to the median of the samples, None where none is near."""
-        if len(self._samples) < LEAST_SAMPLES:
+        usual = self._median
+        if usual is None or len(self._samples) < LEAST_SAMPLES:
             return None
-        usual = median(self._samples)
         nearest = min(MAINS_NOMINALS, key=lambda nominal: abs(nominal - usual))
         return nearest if abs(nearest - usual) <= NOMINAL_TOLERANCE * nearest else None
 
@@ -176,12 +178,12 @@ class InputVoltage:
             figures.get("input.voltage.nominal"),
             figures.get("input.voltage"),
         ]
-        references.append(median(self._samples) if self._samples else self.learned)
+        references.append(self.learned if self._median is None else self._median)
         if any(volts is not None and (low or 0.0) < volts < (high or math.inf) for volts in references):
             self._believed = (low, high)
         elif (low, high) != self._believed:
             low = high = None
-        own = self._limits
+        own = self.limits
         return (
             low if own.input_transfer_low is None else own.input_transfer_low,
             high if own.input_transfer_high is None else own.input_transfer_high,
@@ -190,7 +192,7 @@ class InputVoltage:
     def lowest(self, figures: Figures) -> float | None:
         """The voltage below which the input is low, V: the config's, else the device's, else by its nominal
         one."""
-        limit = self._limits.input_voltage_min
+        limit = self.limits.input_voltage_min
         if limit is None or limit != Limits.input_voltage_min:
             return limit
         low, _ = self.transfer_range(figures)
@@ -216,7 +218,7 @@ class LimitWatcher:
     """Opens and closes the events of one UPS whose figures are beyond their limits."""
 
     def __init__(self, limits: Limits, voltage: InputVoltage, open_events: OpenEvents) -> None:
-        self._limits, self._voltage, self._open = limits, voltage, open_events
+        self.limits, self._voltage, self._open = limits, voltage, open_events
 
     def apply_sample(
         self, at: float, figures: Figures, on_mains: bool, contiguous: bool, phase_lost: bool = False
@@ -235,7 +237,7 @@ class LimitWatcher:
             self._open.observe(name, False, at, contiguous)
 
     def _apply_threshold(self, threshold: Threshold, at: float, figures: Figures, contiguous: bool) -> None:
-        value, limit = threshold.value(figures), getattr(self._limits, threshold.limit)
+        value, limit = threshold.value(figures), getattr(self.limits, threshold.limit)
         if limit is None or (threshold.covered_by in self._open):
             self._open.observe(threshold.event, False, at, contiguous)
             return

@@ -96,6 +96,11 @@ class UpsOrders:
         self._sources, self._settings, self._deliver = set(sources), settings, deliver
         self._known: set[int] = set()
         self._changes: list[UpsOrderChange] = []
+        self._is_asked = False
+
+    def look_again(self) -> None:
+        """Look for new rows at the next poll: this program has written one."""
+        self._is_asked = True
 
     def absorb(self, change: UpsOrderChange) -> None:
         """Take a change that a sender reports."""
@@ -103,7 +108,8 @@ class UpsOrders:
 
     def poll(self, connection: sqlite3.Connection, changed: bool) -> bool:
         """Look for new rows where another program wrote; True where something is to be written."""
-        if changed:
+        if changed or self._is_asked:
+            self._is_asked = False
             for row in map(_Unfinished._make, connection.execute(SELECT_UNFINISHED).fetchall()):
                 if row.source in self._sources and row.id not in self._known:
                     self._known.add(row.id)

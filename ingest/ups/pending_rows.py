@@ -42,9 +42,11 @@ on conflict (ups, address) do update set logins = excluded.logins, checked_at = 
 UPDATE_CLIENTS_AT = "update ups set clients_at = ? where id = ?"
 INSERT_RUN = "insert into polls (ups, started_at, ended_at, count, outcome, detail) values (?, ?, ?, ?, ?, ?)"
 UPDATE_RUN = "update polls set ended_at = ?, count = ? where id = ?"
-INSERT_EVENT = """insert into events (event, ups, started_at, ended_at, complete, detail, figures)
-values (?, ?, ?, ?, ?, ?, ?)"""
-UPDATE_EVENT = "update events set event = ?, ended_at = ?, complete = ?, detail = ?, figures = ? where id = ?"
+INSERT_EVENT = """insert into events
+(event, ups, started_at, boot_id, boottime_s, ended_at, complete, detail, figures)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+UPDATE_EVENT = """update events set event = ?, started_at = ?, boot_id = ?, boottime_s = ?,
+ended_at = ?, complete = ?, detail = ?, figures = ? where id = ?"""
 DELETE_EVENT = "delete from events where id = ?"
 UPSERT_ODDITY = """insert into oddities (at, ups, variable, reason) values (?, ?, ?, ?)
 on conflict (ups, variable) where ups is not null do update set at = excluded.at, reason = excluded.reason"""
@@ -126,6 +128,10 @@ class PendingRows:
             self.hours[ups, hour_at] = UpsHour(hour_at)
         return self.hours[ups, hour_at]
 
+    def drop_hours(self) -> None:
+        """Nobody knows which hours these are: the samples alone are kept."""
+        self.hours, self.series_hours = {}, {}
+
     def add_series_hour(self, ups: TrackedUps, added: SeriesHour) -> None:
         """Add to what is pending of an hour of a series."""
         key = (ups, added.variable, added.hour_at)
@@ -186,7 +192,10 @@ class PendingRows:
     @staticmethod
     def _insert(connection: sqlite3.Connection, ups: TrackedUps, source: UpsSource) -> int:
         id = registry.insert(connection, ups.name, source.driver, source.name, ups.address, ups.label)
-        connection.execute("update ups set configured = 1 where id = ?", (id,))
+        connection.execute(
+            "update ups set configured = 1, config_label = ?, location = ? where id = ?",
+            (ups.own.label, ups.own.location, id),
+        )
         return id
 
     def _id_of(self, ups: TrackedUps) -> int:
@@ -306,9 +315,10 @@ class PendingRows:
                 continue
             figures = json.dumps({name: value for name, value in event.figures.items() if value is not None})
             ended_at = format_utc(event.ended) if event.ended else None
-            row = (ended_at, int(event.complete), event.detail, figures)
+            boot = (event.boot_id, event.boottime) if event.boot_id and ended_at is None else (None, None)
+            row = (format_utc(event.started), *boot, ended_at, int(event.complete), event.detail, figures)
             if event.id is None:
-                head = (event.event, self._id_of(ups), format_utc(event.started))
+                head = (event.event, self._id_of(ups))
                 ids[event] = _last_id(connection.execute(INSERT_EVENT, (*head, *row)))
             else:
                 connection.execute(UPDATE_EVENT, (event.event, *row, event.id))

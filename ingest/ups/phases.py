@@ -19,6 +19,7 @@ LOST_SHARE = 0.5  # of the highest phase, between a phase and neutral; what is l
 LOST_SHARE_OF_LINES = 0.7  # between two phases: with one of them gone, the other is left, 1/1.73 of it
 HYSTERESIS = 0.05
 PHASE_VOLTAGES = ("input.{}-N.voltage", "input.{}.voltage")
+_PHASE_KEYS = {pattern: {phase: pattern.format(phase) for phase in PHASES} for pattern in PHASE_VOLTAGES}
 LINES = (("L1-L2", "L2-L1"), ("L2-L3", "L3-L2"), ("L3-L1", "L1-L3"))
 
 
@@ -61,8 +62,8 @@ def add_input(figures: Figures, source: str) -> None:
 
 
 def _phase_volts(figures: Figures, pattern: str) -> dict[str, float]:
-    names = {name: pattern.format(name) for name in phase_names(figures)}
-    return {name: figures[key] for name, key in names.items() if key in figures}
+    keys = _PHASE_KEYS[pattern]
+    return {name: figures[keys[name]] for name in phase_names(figures) if keys[name] in figures}
 
 
 def find_lost_phases(figures: Figures, is_open: bool = False) -> LostPhases | None:

@@ -101,6 +101,7 @@ class Readings(NamedTuple):
     implausible: dict[str, tuple[str, str]]
 
 
+@lru_cache(maxsize=4096)  # most texts of a poll are those of the one before
 def parse_value(text: str) -> float | None:
     """The number in a variable's text, else None. NUT's own list has '21,52': a comma counts as a point."""
     text = text.strip()

@@ -6,11 +6,12 @@ dialogue.
 
 import logging
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from ingest.clock.reading import SYSTEM_CLOCK
+from ingest.db.moment import boottime
 from ingest.errors import VoltkeeperError
 from ingest.pipeline.source_health import Health
 from ingest.process.backoff import Backoff
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 WAIT_S = 10.0  # a driver that has just been started gives its status within 2 s
 FIRST_BACKOFF_S, LAST_BACKOFF_S = 1.0, 10.0
 BACKOFF_SHARE = 0.8  # of poll_s at most is waited between two attempts, so that data is back within one poll
+STABLE_S = 60.0  # connected this long, a source is back: pauses are short again, a failure is news
 LOG_INTERVAL_S = 600.0  # the same failure is logged again after that
 SERVER_VARIABLES = ("driver.", "server.")  # variables that a server has before its driver knows anything
 RECONNECT_OUTCOMES = (
@@ -95,7 +97,7 @@ class SourceReader(threading.Thread, ABC):
         poll_s: float,
         health: Health,
         emit: Callable[[UpsItem], object],
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = boottime,
         settings: Mapping[str, UpsSettings] | None = None,
     ) -> None:
         super().__init__(name=f"ups {name}", daemon=True)
@@ -157,10 +159,12 @@ class SourceReader(threading.Thread, ABC):
             try:
                 self._open()
                 self.health.connects += 1
-                self._last_logged = ("", 0.0)
+                opened = self._monotonic()
                 for _ in self._rounds():
-                    backoff.reset()
                     polled = True
+                    if self._monotonic() - opened >= STABLE_S:
+                        backoff.reset()
+                        self._last_logged = ("", 0.0)
             except SourceError as error:
                 self._close()
                 if self._stopping.is_set():
@@ -229,7 +233,7 @@ class SourceReader(threading.Thread, ABC):
     def _poll_status(self, state: UpsPollState, before: str, now: float) -> None:
         """Ask for the status alone; one that has changed is given with all variables, as one poll."""
         status = self._read_status(state.name)
-        at, monotonic = time.time(), self._monotonic()
+        at, monotonic = SYSTEM_CLOCK.stamp(), self._monotonic()
         self._count_answer(at)
         if status == before:
             state.coalesced += 1
@@ -266,7 +270,7 @@ class SourceReader(threading.Thread, ABC):
     def _take_all(self, state: UpsPollState, answer: FullAnswer, now: float) -> None:
         """Hand over a full poll that was begun at `now`."""
         variables, writable, settings = answer
-        at, monotonic = time.time(), self._monotonic()
+        at, monotonic = SYSTEM_CLOCK.stamp(), self._monotonic()
         self._count_answer(at)
         variables = self._without_lasting_wait(state, variables)
         status = state.status = variables.get("ups.status", "")
@@ -313,7 +317,8 @@ class SourceReader(threading.Thread, ABC):
         self.health.last_data = at
 
     def _emit_poll(self, state: UpsPollState, poll: Poll) -> None:
-        poll.coalesced, poll.coalesced_at = state.coalesced, state.coalesced_at
+        poll.coalesced = state.coalesced
+        poll.coalesced_at, poll.coalesced_monotonic = state.coalesced_at, state.coalesced_monotonic
         state.coalesced = 0
         self._emit(poll)
 
@@ -332,7 +337,7 @@ class SourceReader(threading.Thread, ABC):
         self.health.rejected += 1
         poll = Poll(
             state.name,
-            time.time(),
+            SYSTEM_CLOCK.stamp(),
             self._monotonic(),
             self.poll_s,
             outcome=error.outcome,

@@ -1,6 +1,10 @@
-"""The records of UPSes that pass between readers, the store and the event machine."""
+"""The records of UPSes that pass between readers, the store and the event machine.
 
-from collections.abc import Mapping
+Two clocks stand in them: `at` is unix seconds, and moves when the clock is set; `monotonic` is CLOCK_BOOTTIME
+of the same moment, by which lengths are measured.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -16,12 +20,13 @@ EventFigures = dict[str, Any]  # Any: it is the JSON of events.figures
 
 @dataclass(slots=True)
 class Poll:
-    """One poll of one UPS. Times in seconds: unix, and the monotonic clock.
+    """One poll of one UPS.
 
     Answered: `status`, and `variables` where all of them were asked for; `writable` and `settings` name
     those that can be set, and those whose changes are history (None: not known now). Failed: `outcome`,
     `where` it went wrong ('server', 'driver', 'device') and `message`. `coalesced` polls before this one
-    were answered with the same status as the one before them, the last of them at `coalesced_at`.
+    were answered with the same status as the one before them, the last of them at `coalesced_at` and
+    `coalesced_monotonic`.
     `informational`: a row of `polls` alone, without effect on events.
     """
 
@@ -38,12 +43,34 @@ class Poll:
     message: str = ""
     coalesced: int = 0
     coalesced_at: float = 0.0
+    coalesced_monotonic: float = 0.0
     informational: bool = False
+
+    def restamp(self, stamp: Callable[[float, float], float]) -> None:
+        """Take the times of `stamp(monotonic, at)`, those of the coalesced polls before it, too."""
+        self.at = stamp(self.monotonic, self.at)
+        if self.coalesced:
+            self.coalesced_at = stamp(self.coalesced_monotonic, self.coalesced_at)
 
     @property
     def failed(self) -> bool:
         """Whether the UPS was not reached, or its answer could not be used."""
         return self.outcome not in (OK, WAIT)
+
+
+@dataclass(slots=True)
+class UpsSample:
+    """The figures of one full poll: those that can be, by their names; `watts` None where not known.
+
+    The next one is due in `interval_s`.
+    """
+
+    ups: str
+    at: float
+    monotonic: float
+    interval_s: float
+    figures: Figures
+    watts: float | None
 
 
 @dataclass(slots=True)
@@ -105,12 +132,16 @@ UpsItem = (
 
 @dataclass(eq=False, slots=True)
 class PollRun:
-    """Consecutive polls of equal outcome: a row of `polls`. Times are unix seconds."""
+    """Consecutive polls of equal outcome between two steps of the clock: a row of `polls`.
+
+    Times are unix seconds; `offset` is what CLOCK_BOOTTIME lacks to them.
+    """
 
     outcome: str
     detail: str
     started: float
     ended: float
+    offset: float
     count: int = 1
     id: int | None = None
     written: float = 0.0  # when it was last written
@@ -118,7 +149,10 @@ class PollRun:
 
 @dataclass(eq=False, slots=True)
 class Event:
-    """One row of `events`. Times are unix seconds; `ended` None: ongoing. `withdrawn`: it was none."""
+    """One row of `events`. Times are unix seconds; `ended` None: ongoing. `withdrawn`: it was none.
+
+    `boottime` is CLOCK_BOOTTIME of its start in the boot `boot_id`; '' where that is not known.
+    """
 
     event: str
     started: float
@@ -128,6 +162,8 @@ class Event:
     figures: EventFigures = field(default_factory=dict)
     id: int | None = None
     withdrawn: bool = False
+    boot_id: str = ""
+    boottime: float = 0.0
 
 
 class EventChange(NamedTuple):

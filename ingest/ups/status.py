@@ -1,5 +1,6 @@
 """`ups.status` as a set of words, what each means, and how serious it is."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from ingest.severity import RANK, Severity
@@ -52,6 +53,7 @@ NO_MAINS = "whether on mains or battery is not reported"
 CONTRADICTION = "a contradiction: both on mains and on battery"
 
 
+@lru_cache(maxsize=256)
 def status_tokens(text: str | None) -> frozenset[str]:
     """The words of an `ups.status`, unknown ones too. Empty for WAIT, and for no status at all."""
     tokens = frozenset((text or "").upper().split())

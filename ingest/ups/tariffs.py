@@ -1,4 +1,4 @@
-"""What a kWh costs: the config's `energy:` as rows of `tariffs`."""
+"""What a kWh costs: rows of `tariffs`, of the config's `energy:` and of users who entered them."""
 
 import re
 import sqlite3
@@ -27,6 +27,8 @@ class TariffRow(NamedTuple):
 
 
 COLUMNS = ", ".join(TariffRow._fields)
+MARKS = ", ".join("?" * len(TariffRow._fields))
+FIRST_ENTERED = 1_000_000  # id of those that users entered: of two alike, the higher one counts
 
 
 def parse_hours(text: str) -> str:
@@ -57,12 +59,27 @@ def parse_days(text: str) -> str:
 
 
 def save_tariffs(connection: sqlite3.Connection, tariffs: Iterable[TariffRow]) -> None:
-    """Make the table hold these rows; nothing is written where it does."""
+    """Make the table hold these rows of the config; nothing is written where it does.
+
+    Those that users entered stay.
+    """
     wanted = list(tariffs)
-    held = connection.execute(f"select {COLUMNS} from tariffs order by id").fetchall()
+    held = connection.execute(f"select {COLUMNS} from tariffs where set_at is null order by id").fetchall()
     if held == wanted:
         return
     with transaction(connection):
-        connection.execute("delete from tariffs")
-        marks = ", ".join("?" * len(TariffRow._fields))
-        connection.executemany(f"insert into tariffs ({COLUMNS}) values ({marks})", wanted)
+        connection.execute("delete from tariffs where set_at is null")
+        connection.executemany(
+            f"insert into tariffs (id, {COLUMNS}) values (?, {MARKS})",
+            [(id, *row) for id, row in enumerate(wanted, 1)],
+        )
+
+
+def add_tariff(connection: sqlite3.Connection, row: TariffRow, at: str, by: str) -> int:
+    """Store a tariff that a user entered inside the open transaction; returns its id."""
+    next_id = "select max(?, coalesce(max(id), 0) + 1) from tariffs"
+    (id,) = connection.execute(next_id, (FIRST_ENTERED,)).fetchone()
+    connection.execute(
+        f"insert into tariffs (id, {COLUMNS}, set_at, set_by) values (?, {MARKS}, ?, ?)", (id, *row, at, by)
+    )
+    return int(id)

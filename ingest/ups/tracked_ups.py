@@ -5,9 +5,11 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import starmap
 from typing import Any
 
 from ingest.db.time import parse_utc
+from ingest.process.allowance import Allowance
 from ingest.ups.battery_date import DATES, battery_date
 from ingest.ups.battery_estimate import estimate_basis, estimate_charge, estimate_runtime
 from ingest.ups.battery_health import Discharge, parse_discharge
@@ -15,6 +17,7 @@ from ingest.ups.energy import EnergyMeter
 from ingest.ups.event_machine import EventMachine
 from ingest.ups.figures import FIGURES, find_identity
 from ingest.ups.hourly import UpsHour
+from ingest.ups.limit_settings import OwnLimits, apply_limits
 from ingest.ups.limits import InputVoltage
 from ingest.ups.plausible import parse_value
 from ingest.ups.records import Event, Figures, PollRun, Variables
@@ -49,6 +52,9 @@ SELECT_DISCHARGES = """select e.started_at, e.complete, e.figures from events e 
 where e.ups = ? and e.event = 'ONBATT' and e.ended_at is not null
   and e.started_at >= coalesce(u.battery_changed_at, '')
 order by e.id"""
+# Changes of settings that are kept: a server that changes thousands with each poll must not fill the file.
+HISTORY_AT_ONCE, HISTORY_A_MINUTE = 500, 20
+MAX_KNOWN = 5_000  # names of settings
 MAX_TEXT = 40  # characters of a refused text
 SELECT = f"select id, name, source, address, label, {', '.join(COLUMNS)} from ups"
 DEVICE_IDENTITY = frozenset(
@@ -87,6 +93,29 @@ class VariableChange:
     flag_alone: bool = False  # only whether it can be set has changed
 
 
+def _open_event(
+    name: str,
+    started_at: str,
+    complete: int,
+    detail: str,
+    figures: str,
+    id: int,
+    boot_id: str | None,
+    boottime: float | None,
+) -> Event:
+    """The Event of an open row."""
+    return Event(
+        name,
+        parse_utc(started_at),
+        complete=bool(complete),
+        detail=detail,
+        figures=json.loads(figures),
+        id=id,
+        boot_id=boot_id or "",
+        boottime=boottime or 0.0,
+    )
+
+
 class TrackedUps:
     """One UPS in memory. `id` None: its row is not committed yet."""
 
@@ -97,13 +126,17 @@ class TrackedUps:
         settings: UpsSettings,
         hour_at: Callable[[float], str],
         id: int | None = None,
+        boot_id: str = "",
     ) -> None:
         self.name, self.source, self.id = name, source, id
+        self._boot_id = boot_id
         self.own = settings  # its entry in the config, with what it says of the variables of all
+        self.limits = settings.limits  # with those that users set on its page
         self.address = self.label = ""
         self.columns: dict[str, str | float | None] = dict.fromkeys(COLUMNS)
         self.variables: dict[str, tuple[str, bool]] = {}  # variable -> (value, whether it can be set)
         self.last_known: dict[str, str] = {}  # the last value of each variable whose changes are history
+        self.history_allowance = Allowance(HISTORY_AT_ONCE, HISTORY_A_MINUTE)
         self._settings: frozenset[str] = frozenset()
         self._writable: frozenset[str] = frozenset()
         self._history = DEVICE_IDENTITY  # variables whose changes are history
@@ -126,14 +159,22 @@ class TrackedUps:
         )
         nominal = self.columns["mains_nominal"]
         return EventMachine(
-            self.own.limits,
+            self.limits,
             self.own.discharging_is_outage,
             open_events,
             SelfTestReport(result, date),
-            InputVoltage(self.own.limits, nominal if isinstance(nominal, float) else None),
+            InputVoltage(self.limits, nominal if isinstance(nominal, float) else None),
             held.get("input.source", ("", False))[0],
             str(self.columns["status"] or ""),
+            self._boot_id,
         )
+
+    def set_limits(self, own: OwnLimits) -> None:
+        """Watch for the limits that users set on its page, and for those of the config in all else."""
+        limits = apply_limits(self.own.limits, own)
+        if limits != self.limits:
+            self.limits = limits
+            self.machine.set_limits(limits)
 
     def resume(
         self,
@@ -153,14 +194,11 @@ class TrackedUps:
         held = self.variables.items()
         self.set_writable(frozenset(variable for variable, (_, writable) in held if writable), None)
         rows = connection.execute(
-            """select id, event, started_at, complete, detail, figures from events
-            where ups = ? and ended_at is null""",
+            """select event, started_at, complete, detail, figures, id, boot_id, boottime_s from events
+            where ups = ? and ended_at is null and event <> 'VALUE'""",
             (self.id,),
         ).fetchall()
-        self.machine = self._make_machine(
-            Event(name, parse_utc(started_at), None, bool(complete), detail, json.loads(figures), id)
-            for id, name, started_at, complete, detail, figures in rows
-        )
+        self.machine = self._make_machine(starmap(_open_event, rows))
         self.discharges = [
             parse_discharge(started_at, complete, json.loads(figures))
             for started_at, complete, figures in connection.execute(SELECT_DISCHARGES, (self.id,))
@@ -232,7 +270,8 @@ class TrackedUps:
                 if variable in history:
                     old = self.last_known.get(variable) if before is None else before[0]
                     change.old = old if old != value else None
-                    self.last_known[variable] = value
+                    if variable in self.last_known or len(self.last_known) < MAX_KNOWN:
+                        self.last_known[variable] = value
                 changes.append(change)
                 held[variable] = (value, writable)
             elif before[1] != writable:

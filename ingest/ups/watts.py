@@ -8,6 +8,7 @@ load.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from ingest.ups.records import Figures
 
@@ -82,6 +83,7 @@ def _by_phase(part: str, quantity: str) -> tuple[tuple[str, ...], ...]:
     return _phases(f"{part}.{{}}-N.{quantity}"), _phases(f"{part}.{{}}.{quantity}")
 
 
+@cache  # of the patterns in this file
 def _phases(pattern: str) -> tuple[str, ...]:
     return tuple(pattern.format(phase) for phase in PHASES)
 

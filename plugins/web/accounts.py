@@ -1,53 +1,24 @@
-"""People and tokens of `access:`: their rights, how passwords are checked, how guessing is slowed down."""
+"""People and tokens of `access:`: their rights, and how passwords are checked."""
 
 import asyncio
 import hashlib
 import hmac
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from datasette_auth_passwords.utils import hash_password, verify_password
+from datasette_auth_passwords.utils import verify_password
 
 from ingest.config.access import Access, Person, Token
+from plugins.web.sessions import TOUCH_S
+from plugins.web.throttle import SignInLine, Throttle
 
-FREE = {"name": 3, "address": 10, "token": 10}  # wrong ones before a wait is asked for, by kind of key
-LONGEST_WAIT_S = 60
-FORGOTTEN_S = 900  # without a wrong password
-MAX_KEYS = 5000
-
-
-class Throttle:
-    """Counts wrong passwords and tokens by key: `name X`, `address X`, `token X`."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._wrong: dict[str, tuple[int, float]] = {}  # key -> (count, clock of the last one)
-
-    def wait_s(self, *keys: str) -> float:
-        """Seconds until the next try of all these keys is allowed; 0 when it is."""
-        now = self._clock()
-        waits = [0.0]
-        for key in keys:
-            count, last = self._wrong.get(key, (0, now))
-            if now - last >= FORGOTTEN_S:
-                self._wrong.pop(key, None)
-            elif count >= (free := FREE[key.partition(" ")[0]]):
-                waits.append(last + min(2 ** (count - free), LONGEST_WAIT_S) - now)
-        return max(waits)
-
-    def add_failure(self, *keys: str) -> None:
-        """Count a wrong password or token."""
-        for key in keys:
-            count = self._wrong.pop(key, (0, 0.0))[0]
-            self._wrong[key] = (count + 1, self._clock())
-        while len(self._wrong) > MAX_KEYS:
-            del self._wrong[next(iter(self._wrong))]
-
-    def clear(self, *keys: str) -> None:
-        """Forget the wrong ones after a right one."""
-        for key in keys:
-            self._wrong.pop(key, None)
+MAX_WAITING = (
+    8  # sign-ins that wait for their turn, of browsers that have not signed in before; and of others
+)
+OF_ONE = 4  # of them, of one address or browser
+NO_PASSWORD = (
+    f"pbkdf2_sha256$480000${'0' * 32}${'A' * 43}="  # takes as long to check as a hash made by default
+)
 
 
 class PasswordChecker:
@@ -58,9 +29,8 @@ class PasswordChecker:
     ) -> None:
         self._hashes = hashes  # name -> hash
         self._verify = verify
-        self._dummy_hash = next(iter(hashes.values()), None) or hash_password("")
+        self._dummy_hash = next(iter(hashes.values()), NO_PASSWORD)
         self._thread = ThreadPoolExecutor(1, "password")
-        self.waiting = 0
 
     async def check(self, name: str, password: str) -> bool:
         """True when the password is right. Takes as long for a name that does not exist."""
@@ -81,9 +51,26 @@ class Accounts:
         self.cookie_keys = {one.name: cookie_key(secret, one.password_hash) for one in access.people}
         self.passwords = PasswordChecker({one.name: one.password_hash.strip() for one in access.people})
         self.throttle = Throttle()
-        self.one_sign_in = asyncio.Lock()
+        self.known_browsers, self.new_browsers = (
+            SignInLine(MAX_WAITING, OF_ONE),
+            SignInLine(MAX_WAITING, OF_ONE),
+        )
+        self._secret = secret.encode()
+        self._touched: dict[str, float] = {}
+
+    def csrf_token(self, session_hash: str) -> str:
+        """The token that the forms of a session carry."""
+        return hmac.new(self._secret, f"csrf {session_hash}".encode(), hashlib.sha256).hexdigest()
+
+    def may_touch(self, session_hash: str, ticks: float) -> bool:
+        """True once in TOUCH_S of the monotonic clock: that a session was used is to be written."""
+        if ticks - self._touched.get(session_hash, -TOUCH_S) < TOUCH_S:
+            return False
+        self._touched = {hash: at for hash, at in self._touched.items() if ticks - at < TOUCH_S}
+        self._touched[session_hash] = ticks
+        return True
 
 
 def cookie_key(secret: str, password_hash: str) -> str:
-    """Tie a cookie to a password: a new password makes the old cookies worthless."""
+    """Tie a session to a password: a new password ends the sessions of the old one."""
     return hmac.new(secret.encode(), password_hash.encode(), hashlib.sha256).hexdigest()[:16]

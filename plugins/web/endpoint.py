@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
 GROUP = re.compile(r"\(\?P<(\w+)>(?:[^()\\]|\\.)*\)")
+PATH_PART = re.compile(r"(?<![A-Za-z0-9_])[A-Z][A-Z_]*(?![A-Za-z0-9_])")  # of `shown_path`: NODE_ID
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 # Datasette passes a handler what its parameter names ask for.
@@ -17,10 +18,10 @@ Route: TypeAlias = tuple[str, Handler]  # as `register_routes` wants it
 class Endpoint(NamedTuple):
     """A method of an address and what it does.
 
-    `right` is `read`, one of RIGHTS, or None where none is needed.
+    `right` is `read`, `signed-in`, one of RIGHTS, or None where none is needed.
     `fields` are name -> meaning; `example` and `at` (parts of the path) are values that are right on this
     site, where {node}, {ups} ... (`plugins.web.pages.api.samples`) stand for what there is. A value that
-    begins with @ is a file.
+    begins with @ is a file. `answer` is JSON, page, text, CSV, Atom, file or stream.
     """
 
     title: str
@@ -31,6 +32,9 @@ class Endpoint(NamedTuple):
     example: Mapping[str, str] = NOTHING
     at: Mapping[str, str] = NOTHING
     answer: str = "JSON"
+    statuses: tuple[
+        int, ...
+    ] = ()  # that it answers with; 200 unless given, and what each may be refused with
 
     def as_json(self) -> Json:
         """As /api.json lists it."""
@@ -59,7 +63,11 @@ def documented_route(pattern: str, handler: Handler, *endpoints: Endpoint) -> Ro
 
     One that has a POST takes forms, and its handler calls `read_form`, which checks the CSRF token.
     """
-    _endpoints[pattern] = endpoints
+    status = getattr(getattr(handler, "__self__", None), "status", None)  # an Action knows its own
+    _endpoints[pattern] = tuple(
+        one._replace(statuses=(status,)) if status and one.method == "POST" and not one.statuses else one
+        for one in endpoints
+    )
     if any(one.method == "POST" for one in endpoints):
         _posts[pattern] = re.compile(pattern)
     return pattern, handler

@@ -5,7 +5,7 @@ refuses JSON, so routes that take a POST are left out of it and `read_form` chec
 """
 
 import json
-import secrets
+import math
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl
@@ -16,6 +16,8 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.types import Message, Receive
 
+from plugins.web.identity import DEVICE_COOKIE, csrf_token_of, identity_of, is_token
+
 MAX_BODY = 64 * 1024  # bytes of a body without a file
 MAX_FIELDS = 100
 AUDITED = 500  # characters of the fields that an audit row keeps
@@ -23,13 +25,22 @@ YES = ("1", "true", "on", "yes")
 
 
 class RefusedError(Exception):
-    """A request that is refused: an HTTP status, the reasons as text, and a subject for the audit."""
+    """A request that is refused: an HTTP status, the reasons as text, and a subject for the audit.
+
+    `field` is the one that is wrong, where it is not the first word of a reason.
+    """
 
     def __init__(
-        self, status: int, *errors: str, subject: str = "", headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        *errors: str,
+        subject: str = "",
+        headers: Mapping[str, str] | None = None,
+        field: str = "",
     ) -> None:
         super().__init__(*errors)
         self.status, self.errors, self.subject, self.headers = status, errors, subject, headers or {}
+        self.field = field
 
 
 class Upload(NamedTuple):
@@ -96,15 +107,38 @@ class Fields:
         """Remove a field and return it."""
         return self._values.pop(name, None)
 
+    def take_text(self, name: str) -> str:
+        """Remove a field and return its text; '' for a file, and for none."""
+        value = self._values.pop(name, "")
+        return value if isinstance(value, str) else ""
+
+    def check_characters(self) -> None:
+        """Raise RefusedError for half a character, such as `"\\ud800"` in JSON: no UTF-8 has it."""
+        for name, value in self._values.items():
+            text = value if isinstance(value, str) else value.filename
+            if not is_unicode(name):
+                raise RefusedError(400, f"The name {ascii(name)[:AUDITED]} holds half a character")
+            if not is_unicode(text):
+                raise RefusedError(400, f"{name} holds half a character (a surrogate): send whole ones")
+
     def check_texts(self, files: Collection[str] = ()) -> None:
         """Raise RefusedError where another field than `files` carries a file."""
         for name in self._values:
             if name not in files:
                 self.raw(name)
 
+    def texts(self) -> dict[str, str]:
+        """All fields. Raises RefusedError for a file."""
+        return {name: self.raw(name) for name in self._values}
+
     def given(self, *names: str) -> dict[str, str]:
         """Those of the fields that are not empty."""
         return {name: text for name in names if (text := self.raw(name))}
+
+    def find_wrong(self, refused: RefusedError) -> str:
+        """The field that is refused: that of the error, else the one that a reason begins with; ''."""
+        named = (text.partition(" ")[0].rstrip(":") for text in refused.errors)
+        return refused.field or next((name for name in named if name in self._values), "")
 
     def summary(self) -> str:
         """The fields in one line for the audit; of a file only its name and size."""
@@ -113,6 +147,15 @@ class Fields:
             for name, value in self._values.items()
         }
         return json.dumps(plain, ensure_ascii=False)[:AUDITED] if plain else ""
+
+
+def is_unicode(text: str) -> bool:
+    """False for a text with a lone surrogate."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def parse_number(text: str, name: str, highest: int) -> int:
@@ -145,6 +188,7 @@ async def read_form(request: Request, limit: int = MAX_BODY) -> Fields:
             fields = Fields(_parse_body(kind, await body.body()))
     except requests.ClientDisconnect:
         raise RefusedError(400, "The body ended too early") from None
+    fields.check_characters()
     _check_token(request, fields.take("csrftoken"))
     return fields
 
@@ -186,12 +230,23 @@ def _parse_body(kind: str, body: bytes) -> dict[str, str]:
         if kind == "application/x-www-form-urlencoded":
             return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS))
         if kind == "application/json":
-            return _flat(json.loads(text))
+            return _flat(json.loads(text, parse_constant=_refuse_constant, parse_float=_parse_finite))
     except UnicodeDecodeError:
         raise RefusedError(400, "The body is not UTF-8") from None
     except (ValueError, RecursionError):
         raise RefusedError(400, f"The body cannot be read as {kind}") from None
     raise RefusedError(415, "Send multipart/form-data, application/x-www-form-urlencoded or application/json")
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _parse_finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text} is too large")
+    return number
 
 
 def _flat(value: Any) -> dict[str, str]:  # Any: parsed JSON
@@ -208,15 +263,21 @@ def _flat(value: Any) -> dict[str, str]:  # Any: parsed JSON
 
 
 def _check_token(request: Request, token: Value | None) -> None:
-    """Refuse what a browser sends with its cookies at the bidding of another site."""
-    if request.headers.get("sec-fetch-site") == "cross-site":
-        raise RefusedError(403, "This form was sent by another site")
-    if "cookie" not in request.headers or request.headers.get("authorization", "").startswith("Bearer "):
+    """Refuse what a browser sends with its cookies at the bidding of another site.
+
+    `plugins.web.auth.origin` has looked at `Sec-Fetch-Site` and `Origin`. An old browser that sends neither
+    sends no cookie to a form of another site, but asks for a page: it could be signed in as another user.
+    """
+    headers = request.headers
+    if identity_of(request.scope).has_token:
         return
-    token = request.headers.get("x-csrftoken") or token or ""
-    if not isinstance(token, str) or not secrets.compare_digest(
-        token.encode(), request.scope["csrftoken"]().encode()
-    ):
+    is_checked = "sec-fetch-site" in headers or "origin" in headers
+    is_browser = "text/html" in headers.get("accept", "")
+    has_cookies = any(name != DEVICE_COOKIE for name in request.cookies)
+    if not has_cookies and (is_checked or not is_browser):
+        return
+    token = headers.get("x-csrftoken") or token or ""
+    if not isinstance(token, str) or not is_token(token, csrf_token_of(request.scope)):
         raise RefusedError(
             403, "csrftoken is missing or wrong: load the page again and send the form once more"
         )

@@ -16,19 +16,19 @@ Row: TypeAlias = canned_queries.Row
 Params: TypeAlias = Mapping[str, object] | Sequence[object]
 
 
-async def select(site: Site, sql: str, params: Params = ()) -> list[Row] | None:
+async def select(site: Site, sql: str, params: Params = (), limit_ms: int | None = None) -> list[Row] | None:
     """Rows as dicts; None when the query took too long, so that the page can say so and show the rest."""
-    return (await select_many(site, {"rows": sql}, params))["rows"]
+    return (await select_many(site, {"rows": sql}, params, limit_ms))["rows"]
 
 
 async def select_many(
-    site: Site, queries: Mapping[str, str], params: Params = ()
+    site: Site, queries: Mapping[str, str], params: Params = (), limit_ms: int | None = None
 ) -> dict[str, list[Row] | None]:
     """The same for several queries, name -> sql: one trip to a reading thread for all of them."""
 
     def read(connection: sqlite3.Connection) -> dict[str, list[Row] | None]:
-        limit_ms = site.sql_time_limit_ms
-        return {name: _read_rows(connection, sql, params, limit_ms) for name, sql in queries.items()}
+        limit = limit_ms or site.sql_time_limit_ms
+        return {name: _read_rows(connection, sql, params, limit) for name, sql in queries.items()}
 
     found: dict[str, list[Row] | None] = await site.get_database(DATABASE).execute_fn(read)
     return found

@@ -1,17 +1,26 @@
 """The site: Datasette that knows the config. Handlers and pages get it as their argument `datasette`."""
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-from datasette.app import Datasette
+from datasette.app import Datasette, NotFoundExplicit
 from datasette.database import Results
+from datasette.utils import resolve_env_secrets
+from jinja2 import Template
 from starlette.types import ASGIApp
 
 from ingest.config.model import Config
 from plugins.web.accounts import Accounts
-from plugins.web.image_guard import is_guarded
+from plugins.web.csv_errors import as_refusal
+from plugins.web.open_streams import EventStreams
+from plugins.web.row_pages import row_page
+from plugins.web.spreadsheet import spreadsheet_links
+from plugins.web.table_guard import answer_of, is_hidden
+from plugins.web.turns import Turns
 from reporting.sql_functions import check_parameters
 
 Layer = Callable[[ASGIApp, "Site"], ASGIApp]
@@ -30,6 +39,13 @@ class Scheduler(Protocol):
         """Stop."""
 
 
+@dataclass
+class Unsent:
+    """Bytes of long responses that their clients have not taken yet."""
+
+    bytes: int = 0
+
+
 class Site(Datasette):
     """Datasette with the config, accounts and maintenance jobs. Secrets are never in its metadata."""
 
@@ -38,9 +54,13 @@ class Site(Datasette):
     root: str  # what stands before every path: '' or such as '/volt'
     accounts: Accounts
     scheduler: Scheduler
+    unsent: Unsent
+    turns: Turns  # of long work on the event loop
+    event_streams: EventStreams
     started: float  # time.monotonic() of the start
     has_config: bool  # False for a plain `datasette`: no accounts, nothing is written
     cache: dict[str, Any]  # Any: what pages keep for some seconds from one request to the next
+    _tables_with_rules: set[str] | None  # lowercase names; None until asked
 
     def __init__(
         self,
@@ -58,14 +78,21 @@ class Site(Datasette):
     def _set_up(self, config: Config, secret: str, has_config: bool) -> None:
         self.config, self.timezone, self.root = config, config.timezone, config.web.base_url.rstrip("/")
         self.accounts = Accounts(config.access, secret)
+        self.unsent = Unsent()
+        self.turns = Turns()
+        self.event_streams = EventStreams()
         self.started = time.monotonic()
         self.has_config = has_config
         self.cache = {}
+        self._tables_with_rules = None
 
     def plugin_config(
         self, plugin_name: str, database: str | None = None, table: str | None = None, fallback: bool = True
     ) -> Any:  # Any: a part of the metadata
-        """As Datasette's, with the accounts for the two plugins that sign people and programs in."""
+        """As Datasette's, with `plugins:` of the config, and the accounts for the plugins that sign in."""
+        own = self.config.plugins.get(plugin_name)
+        if own and own.config:
+            return resolve_env_secrets(own.config, os.environ)
         access = self.config.access
         if plugin_name == "datasette-auth-passwords":
             hashes = {f"{one.name}_password_hash": one.password_hash for one in access.people}
@@ -74,6 +101,21 @@ class Site(Datasette):
             return {"tokens": [{"token": one.token, "actor": {"id": one.name}} for one in access.tokens]}
         return super().plugin_config(plugin_name, database, table, fallback)
 
+    def _table_permission_allows(self, database: str, table: str) -> list[Any]:  # Any: rules of the metadata
+        """As Datasette's, but for tables without a rule it does not copy all metadata at each check."""
+        if self._tables_with_rules is None:
+            self._tables_with_rules = {
+                name.lower()
+                for source in self._metadata_sources("tables", database, None)
+                for part in (source, *(source.get("databases") or {}).values())
+                for name, config in (part.get("tables") or {}).items()
+                if (config or {}).get("allow") is not None
+            }
+        if table.lower() not in self._tables_with_rules:
+            return []
+        rules: list[Any] = super()._table_permission_allows(database, table)  # Any: as above
+        return rules
+
     def app(self) -> ASGIApp:
         """The ASGI application inside the layers, the first of which is the outermost."""
         app: ASGIApp = super().app()
@@ -81,24 +123,39 @@ class Site(Datasette):
             app = layer(app, self)
         return app
 
+    async def render_template(
+        self,
+        templates: list[str] | str | Template,
+        context: Mapping[str, object] | None = None,
+        **options: object,
+    ) -> str:
+        """As Datasette's, which serves each template of a page at its path, too, without our handler.
+
+        Raises NotFoundExplicit for that: such a page comes with `raise_404` in its context.
+        """
+        if "raise_404" in (context or {}):
+            raise NotFoundExplicit("404")
+        text: str = await super().render_template(templates, spreadsheet_links(context or {}), **options)
+        return text
+
     async def execute(
         self,
         db_name: str,
         sql: str,
         params: Mapping[str, object] | Sequence[object] | None = None,
-        **options: Any,  # Any: Datasette's own
+        **options: object,
     ) -> Results:
         """As Datasette's; errors in queries of visitors go to the visitor, not to the log."""
         try:
             check_parameters(sql, params, self.timezone)
         except ValueError as error:
-            raise sqlite3.OperationalError(str(error)) from error
+            raise as_refusal(sqlite3.OperationalError(str(error))) from error
         try:
-            return await super().execute(db_name, sql, params, **{**options, "log_sql_errors": False})
+            results = await super().execute(db_name, sql, params, **{**options, "log_sql_errors": False})
         except sqlite3.DatabaseError as error:
-            if is_guarded(error):
-                raise sqlite3.OperationalError("the bytes of firmware images are not shown") from error
-            raise
+            raise answer_of(error) if is_hidden(error) else as_refusal(error) from error
+        page = row_page.get()
+        return page.cut(results) if page and options.get("truncate") else results
 
 
 def site_of(datasette: Datasette) -> Site:

@@ -74,6 +74,8 @@ def systemctl(verb, *words):
         return not words
     if verb == "status":
         return all(any(fnmatch(unit.name, word) for unit in UNITS.iterdir()) for word in words)
+    if words == ["systemd-time-wait-sync"]:  # of systemd itself
+        return verb == "enable" and (UNITS / "systemd-time-wait-sync.service.d/limit.conf").is_file()
     units = [UNITS / (word if "." in word else f"{word}.service") for word in words]
     if not all(unit.is_file() for unit in units):
         return False
@@ -81,7 +83,7 @@ def systemctl(verb, *words):
         return all("[Install]" in unit.read_text() for unit in units)
     if verb == "start":
         return all("Type=oneshot" not in unit.read_text() or run_once(unit.read_text()) for unit in units)
-    return verb in ("stop", "restart")
+    return verb in ("stop", "try-restart")
 
 
 def run_once(unit):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.schema.migrate import migrate
 from tests.helpers.demo_gateway import running_gateway
+from tests.helpers.new_database import new_database
 from voltkeeper.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -96,7 +96,7 @@ def test_without_a_folder_it_prints_its_usage(back_up):
 
 def test_a_partial_file_is_removed_by_the_next_backup(back_up, tmp_path, write_config):
     write_config("database: house.db")
-    migrate(tmp_path / "house.db")
+    new_database(tmp_path / "house.db")
     stopped = tmp_path / "voltkeeper"
     whole = stopped.read_text()
     stopped.write_text(whole.replace("-m voltkeeper", f"-c '{KILLED}'"))

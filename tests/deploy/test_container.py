@@ -134,6 +134,19 @@ def test_the_image_runs_and_is_healthy(image, start, wait_for, free_port):
     assert (image / "data/telemetry.db").is_file()
 
 
+def test_the_check_of_an_image_finds_it_healthy(image):
+    python = image / "opt/voltkeeper/.venv/bin/python"
+    check = [python, image / "opt/voltkeeper/deploy/check_image.py"]
+    done = subprocess.run(check, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and "healthy, and an import is stored" in done.stdout, done.stderr
+    (python.parent / "voltkeeper").rename(python.parent / "gone")
+    try:
+        done = subprocess.run(check, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 1 and "No such file" in done.stderr
+    finally:
+        (python.parent / "gone").rename(python.parent / "voltkeeper")
+
+
 def test_nothing_private_gets_into_the_image(image):
     inside = {
         str(path.relative_to(image / "opt/voltkeeper")) for path in (image / "opt/voltkeeper").iterdir()
@@ -144,6 +157,8 @@ def test_nothing_private_gets_into_the_image(image):
         ".env",
         "data/telemetry.db",
         "house/secrets.env",
+        "tests/conftest.py",
+        "benchmarks/soak.py",
         ".git/config",
         "x/house.db-wal",
     ):
@@ -240,10 +255,9 @@ def charge(port):
 
 
 def test_the_lock_file_holds_every_dependency_with_hashes():
-    wanted = [
-        Requirement(text)
-        for text in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    ]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    wanted = list(map(Requirement, [*project["dependencies"], *extras["alerts"], *extras["report"]]))
     text = (ROOT / "deploy/requirements.lock").read_text()
     locked = {name: Version(number) for name, number in re.findall(r"^([\w.-]+)==([\w.]+)", text, re.M)}
     for one in wanted:
@@ -256,3 +270,59 @@ def test_the_image_installs_what_the_lock_file_holds_and_nothing_else():
     steps = " ".join(arguments for name, arguments in DOCKERFILE if name == "RUN")
     installs = re.findall(r"pip install ([^&]+)", steps)
     assert all("--require-hashes" in one or "--no-deps" in one for one in installs) and len(installs) == 3
+    locked = re.findall(r"^([\w.-]+)==", (ROOT / "deploy/requirements.lock").read_text(), re.M)
+    tested = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["test"]
+    assert not {Requirement(text).name.lower() for text in tested} & set(locked)
+
+
+@pytest.mark.parametrize("dockerfile", [DOCKERFILE, NUT_DOCKERFILE])
+def test_a_base_image_is_named_by_digest(dockerfile):
+    bases = [arguments for name, arguments in dockerfile if name == "FROM"]
+    assert bases and all(re.fullmatch(r"[\w:.-]+@sha256:[0-9a-f]{64}", base) for base in bases)
+
+
+DOCKER = """#!/bin/sh
+echo "$*" >>"$LOG"
+case "$*" in "run "*"$BROKEN"*) echo "it is broken" >&2; exit 1 ;; esac
+"""
+
+
+@pytest.fixture
+def build_images(tmp_path):
+    """deploy/build-images with a `docker` that runs no image: (exit code, its commands, stderr)."""
+    (tmp_path / "docker").write_text(DOCKER)
+    (tmp_path / "docker").chmod(0o755)
+
+    def run(*platforms, broken="nothing"):
+        log = tmp_path / "log"
+        log.write_text("")
+        environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "LOG": str(log), "BROKEN": broken}
+        done = subprocess.run(
+            [ROOT / "deploy/build-images", *platforms],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        return done.returncode, log.read_text().splitlines(), done.stderr
+
+    return run
+
+
+def test_an_image_of_each_platform_is_built_and_checked(build_images):
+    code, commands, _ = build_images()
+    assert code == 0
+    verbs = [(words.split()[0], re.search(r"--platform (\S+)", words)[1]) for words in commands]
+    platforms = ("linux/amd64", "linux/arm64", "linux/arm/v7")
+    assert verbs == [(verb, one) for one in platforms for verb in ("buildx", "run")]
+    assert all("deploy/check_image.py" in words for words in commands[1::2])
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f"--tag voltkeeper:{version}-arm-v7 " in commands[4]
+    assert build_images("arm64")[1] == commands[2:4]
+
+
+def test_an_image_that_does_not_work_is_not_kept(build_images):
+    code, commands, errors = build_images(broken="linux/arm64")
+    assert code == 1 and "it is broken" in errors
+    assert commands[-1].startswith("image rm voltkeeper:") and commands[-1].endswith("-arm64")
+    assert not any("arm/v7" in words for words in commands)

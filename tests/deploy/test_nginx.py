@@ -107,7 +107,7 @@ def proxied(request, start, voltkeeper, write_config, wait_for, free_port, tmp_p
         write_config(
             "title: Hill house\ndatabase: house.db\n"
             f"gateways: [{{name: main, tcp: '127.0.0.1:{gateway.port}'}}]\n"
-            f"web: {{port: {site}, base_url: {'/volt/' if below else '/'}}}\n"
+            f"web: {{port: {site}, base_url: {'/volt/' if below else '/'}, proxies: [127.0.0.1]}}\n"
             "access: {read: signed-in, people: [{name: owner, password_hash: {$env: OWNER}, "
             "may: [edit, order, upload]}]}"
         )
@@ -180,7 +180,7 @@ def sign_in(browser, prefix):
     where = urllib.parse.urlsplit(answer.headers["location"])
     assert where.path == f"{prefix}/-/login"
     page = browser.get(f"{where.path}?{where.query}")
-    action = re.search(r'<form class="card form" action="([^"]+)"', page.text)[1]
+    action = re.search(r'<form class="form" action="([^"]*/-/login)"', page.text)[1]
     fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]+)"', page.text))
     fields = {name: html.unescape(value) for name, value in fields.items()} | {
         "username": "owner",

@@ -37,20 +37,18 @@ def test_ingest_notifies_ready_watchdog_and_stopping(voltkeeper, write_config, m
     assert manager.receive(0.5) is None
 
 
-def test_ingest_sends_no_watchdog_while_its_writer_hangs(voltkeeper, write_config, manager, tmp_path):
+def test_ingest_sends_its_watchdog_while_the_database_is_locked(voltkeeper, write_config, manager, tmp_path):
     write_config("database: house.db\ncommit_s: 0.1\ngateways: [{name: main, tcp: '127.0.0.1:1'}]")
     program = voltkeeper("ingest", **watched(manager, 2))
     assert manager.receive(20) == "READY=1"
     assert manager.receive(5) == "WATCHDOG=1"
     other = sqlite3.connect(tmp_path / "house.db", isolation_level=None)
-    # The writer's next commit waits for this, as for a disk that does not respond.
     other.execute("begin exclusive")
-    manager.wait_until_quiet(2.2, timeout=40)
+    # A restart would not help, and would lose what it holds: it goes on for longer than the watchdog's time.
+    assert [manager.receive(5) for _ in range(6)] == ["WATCHDOG=1"] * 6
     assert program.process.poll() is None
-    assert "No heartbeat for 1 s" in program.text
     other.execute("rollback")
     other.close()
-    assert manager.receive(20) == "WATCHDOG=1"
     assert program.end() == 0
 
 

@@ -4,6 +4,7 @@ Commands change files below that folder only; those that need a real machine (sy
 replaced by machine.py. The PATH has nothing else, so an unknown command fails.
 """
 
+import json
 import re
 import shutil
 import subprocess
@@ -121,7 +122,7 @@ def test_every_block_is_covered_by_a_test():
     assert set(re.findall(r"^ *```(\w+)$", README, re.M)) == {"console", "ini", "yaml"}
     sections = [title for title, _ in blocks("console")]
     assert sections == [
-        *["systemd"] * 3,
+        *["systemd"] * 5,
         "supervisor",
         *["Containers"] * 3,
         "Backup and restore",
@@ -134,7 +135,7 @@ def test_an_unknown_command_fails(installed):
     for command in (
         "frobnicate",
         "sudo systemctl mask voltkeeper-web",
-        "sudo systemctl restart voltkeeper",
+        "sudo systemctl try-restart voltkeeper",
         "journalctl -u voltkeeper",
         "docker compose -f deploy/compose.yml down -v",
     ):
@@ -152,9 +153,28 @@ def test_systemd(installed):
     assert "ingest   does not run" in output
 
 
+def test_alerts_are_one_more_service(installed):
+    run(commands("systemd")[1], installed)
+    config = installed / "etc/voltkeeper/config.yml"
+    received = installed / "received.json"
+    target = f"alerts:\n  targets: [{{name: log, command: [/usr/bin/tee, {received}]}}]\n"
+    config.write_text(re.sub(r"^alerts:\n(?:  .*\n|\n)*", target, config.read_text(), flags=re.M))
+    output = run(commands("systemd")[2], installed)
+    assert re.search(r"ok +.*log.*", output), output
+    assert json.loads(received.read_text())["kind"] == "test"
+
+
+def test_ingest_waits_for_ntp_with_a_limit(installed):
+    run(commands("systemd")[1], installed)
+    run(commands("systemd")[4], installed)
+    limit = (installed / "etc/systemd/system/systemd-time-wait-sync.service.d/limit.conf").read_text()
+    assert "[Service]\nTimeoutStartSec=30\n" in limit
+    assert "time-sync.target" in (ROOT / "deploy/systemd/voltkeeper-ingest.service").read_text()
+
+
 def test_without_the_site_timers_run_the_maintenance(in_use):
     machine, _ = in_use
-    run(commands("systemd")[2], machine)
+    run(commands("systemd")[3], machine)
     run("sudo systemctl start voltkeeper-prune", machine)
     with closing(connect(machine / DATA / "telemetry.db")) as connection:
         assert connection.execute("select state from retention_runs").fetchall() == [("done",)]
@@ -229,7 +249,9 @@ def test_the_example_of_a_config_loads(tmp_path, monkeypatch):
 def test_what_the_text_names_exists():
     named = re.findall(r"`(?:sudo )?voltkeeper ([a-z-]+)`", README)
     assert named and set(named) <= set(main.commands)
-    for unit in re.findall(r"voltkeeper-(?:ingest|web|backup|prune)(?:\.\w+)?", README):
+    for unit in re.findall(
+        r"voltkeeper-(?:ingest|web|outbound|backup|prune|failed@)(?:\.(?!conf)\w+)?", README
+    ):
         assert (ROOT / "deploy/systemd" / (unit if "." in unit else f"{unit}.service")).is_file(), unit
     for link in re.findall(r"\]\(([^)#]+)\)", README):
         assert (ROOT / "deploy" / link).exists(), link

@@ -1,5 +1,6 @@
 """Debian's supervisor with the shipped file: starts, restarts what is killed, stops."""
 
+import configparser
 import getpass
 import os
 import shutil
@@ -74,6 +75,18 @@ def supervisor(start, tmp_path, wait_for):
 
 def states(answer):
     return {name: words[0] for name, words in answer.items()}
+
+
+def test_outbound_is_run_as_the_others():
+    def program(name, file):
+        parser = configparser.RawConfigParser()
+        parser.read(ROOT / "deploy/supervisor" / file)
+        return dict(parser[f"program:voltkeeper-{name}"])
+
+    web, outbound = program("web", "voltkeeper.conf"), program("outbound", "voltkeeper-outbound.conf")
+    differing = {key for key in web | outbound if web.get(key) != outbound.get(key)}
+    assert differing == {"command", "stdout_logfile", "stopwaitsecs"}
+    assert outbound["command"] == web["command"].replace(" web ", " outbound ")
 
 
 RUNNING = {"voltkeeper:voltkeeper-ingest": "RUNNING", "voltkeeper:voltkeeper-web": "RUNNING"}

@@ -11,15 +11,23 @@ from pathlib import Path
 
 import pytest
 
+from plugins.web.app.connections import ClientLimits
+from voltkeeper.cli import main
+
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = sorted((ROOT / "deploy/systemd").iterdir())
 ANALYZE = shutil.which("systemd-analyze")
 EXPOSURE = {
     "voltkeeper-ingest": 25,
     "voltkeeper-web": 20,
+    "voltkeeper-outbound": 20,
+    "voltkeeper-failed@": 20,
     "voltkeeper-backup": 15,
     "voltkeeper-prune": 15,
 }  # 100 is a service without any restriction
+
+LASTING = ("voltkeeper-ingest", "voltkeeper-web", "voltkeeper-outbound")
+CLOCK = {"adjtimex", "clock_adjtime", "clock_adjtime64"}  # what adjtimex(2) is, by C library
 
 if ANALYZE is None and os.environ.get("CI"):
     pytest.fail("CI has to install systemd", pytrace=False)
@@ -66,11 +74,11 @@ def test_a_service_has_a_low_exposure(name, units):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def read(name):
+def read(name, section="Service"):
     parser = configparser.RawConfigParser(strict=False)
     parser.optionxform = str
     parser.read(ROOT / "deploy/systemd" / name)
-    return parser["Service"]
+    return parser[section]
 
 
 def test_ingest_may_open_serial_ports_that_are_plugged_in_later():
@@ -85,9 +93,9 @@ def test_ingest_may_open_serial_ports_that_are_plugged_in_later():
     assert "DeviceAllow" not in service
 
 
-@pytest.mark.parametrize("name", ["voltkeeper-ingest.service", "voltkeeper-web.service"])
+@pytest.mark.parametrize("name", LASTING)
 def test_a_service_that_hangs_is_restarted_and_one_with_a_wrong_config_is_not(name):
-    service = read(name)
+    service = read(f"{name}.service")
     assert (service["Type"], service["Restart"], service["RestartPreventExitStatus"]) == (
         "notify",
         "always",
@@ -97,6 +105,52 @@ def test_a_service_that_hangs_is_restarted_and_one_with_a_wrong_config_is_not(na
     assert int(service["WatchdogSec"]) / 2 > 30
     assert (service["User"], service["StateDirectory"]) == ("voltkeeper", "voltkeeper")
     assert set(service["RestrictAddressFamilies"].split()) == {"AF_UNIX", "AF_INET", "AF_INET6"}
+
+
+@pytest.mark.parametrize("name", LASTING)
+def test_a_service_that_ends_again_and_again_is_reported(name):
+    unit = read(f"{name}.service", "Unit")
+    assert unit["OnFailure"] == "voltkeeper-failed@%n.service"
+    # With Restart=always and no limit a service never fails; the limit is for nobody who restarts it by hand.
+    assert (unit["StartLimitIntervalSec"], unit["StartLimitBurst"]) == ("20min", "5")
+    failed = read("voltkeeper-failed@.service")
+    command, *arguments = shlex.split(failed["ExecStart"].removeprefix("-"))
+    assert command == shlex.split(read(f"{name}.service")["ExecStart"])[0]
+    assert arguments[0] == "outbound" and arguments[-2:] == ["--report-death", "%i"]
+    assert {option for param in main.commands["outbound"].params for option in param.opts} > {
+        word for word in arguments if word.startswith("--")
+    }
+    assert failed["EnvironmentFile"] == read(f"{name}.service")["EnvironmentFile"]
+
+
+@pytest.mark.parametrize(
+    ("status", "calls"),
+    [("1", ["sleep 60", "systemctl reset-failed x", "systemctl --no-block start x"]), ("2", [])],
+)
+def test_a_service_that_was_reported_is_started_again_unless_its_config_is_wrong(tmp_path, status, calls):
+    shell, option, script = shlex.split(read("voltkeeper-failed@.service")["ExecStartPost"].removeprefix("+"))
+    for name in ("sleep", "systemctl"):
+        (tmp_path / name).write_text(f'#!/bin/sh\necho {name} "$@" >> {tmp_path}/calls\n')
+        (tmp_path / name).chmod(0o755)
+    environment = {"PATH": str(tmp_path), "MONITOR_EXIT_STATUS": status}
+    subprocess.run([shell, option, script.replace("%i", "x")], env=environment, check=True, timeout=10)
+    log = tmp_path / "calls"
+    assert (log.read_text().splitlines() if log.exists() else []) == calls
+
+
+@pytest.mark.parametrize("name", EXPOSURE)
+def test_a_service_has_limits_that_a_small_pi_can_bear(name):
+    service = read(f"{name}.service")
+    assert (
+        int(service["MemoryMax"].removesuffix("M")) <= 400
+    )  # MB; together less than the 1 GB of the machine
+    assert int(service["TasksMax"]) <= 128 and int(service["LimitNOFILE"]) <= 2048
+
+
+def test_the_site_may_open_more_files_than_it_has_connections():
+    limits = ClientLimits()
+    # Each connection may read a static file; SQLite opens 3 files in each of 8 threads.
+    assert int(read("voltkeeper-web.service")["LimitNOFILE"]) >= 2 * limits.total + 100
 
 
 def test_a_manual_command_runs_as_the_services():
@@ -113,6 +167,15 @@ def test_a_manual_command_runs_as_the_services():
     if run := shutil.which("systemd-run"):
         known = subprocess.run([run, "--help"], capture_output=True, text=True).stdout
         assert all(word.partition("=")[0] in known for word in options)
+
+
+@pytest.mark.parametrize("name", [*LASTING, "voltkeeper-prune"])
+def test_a_service_may_ask_whether_ntp_sets_the_clock_and_not_set_it(name):
+    lines = (ROOT / f"deploy/systemd/{name}.service").read_text().splitlines()
+    filters = [line.partition("=")[2] for line in lines if line.startswith("SystemCallFilter=")]
+    assert set(filters[-1].split()) == CLOCK  # the last one counts
+    service = read(f"{name}.service")
+    assert (service["ProtectClock"], service["CapabilityBoundingSet"]) == ("no", "")
 
 
 def contains(program, text):
@@ -133,12 +196,16 @@ def test_the_programs_make_no_system_call_that_the_units_forbid(
     tmp_path, write_config, start, wait_for, free_port
 ):
     sets = analyze("syscall-filter")
-    allowed = calls("@system-service", sets.stdout)
-    forbidden = calls("@privileged", sets.stdout) | calls("@resources", sets.stdout)
+    allowed = calls("@system-service", sets.stdout) | CLOCK
+    forbidden = (calls("@privileged", sets.stdout) | calls("@resources", sets.stdout)) - CLOCK
     port = free_port()
-    write_config(f"database: house.db\nweb: {{port: {port}}}\ngateways: [{{name: main, tcp: '127.0.0.1:1'}}]")
+    write_config(
+        f"database: house.db\nweb: {{port: {port}}}\ngateways: [{{name: main, tcp: '127.0.0.1:1'}}]\n"
+        "alerts: {targets: [{name: phone, url: 'json://127.0.0.1:1'}, {name: log, command: ['true']}]}"
+    )
     used = set()
-    for name, sign in (("ingest", "refused"), ("web", "the site is at")):
+    programs = {"ingest": "refused", "web": "the site is at", "outbound": "Sending to"}
+    for name, sign in programs.items():
         trace = tmp_path / f"{name}.trace"
         program = start(
             "strace",

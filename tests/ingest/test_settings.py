@@ -4,7 +4,6 @@ import pytest
 
 from ingest import settings
 from ingest.db.connection import connect, transaction
-from ingest.schema.migrate import migrate
 from ingest.settings import (
     MAX_LABEL,
     SettingError,
@@ -13,6 +12,7 @@ from ingest.settings import (
     read_settings,
     save_setting,
 )
+from tests.helpers.new_database import new_database
 
 FAMILY = "\U0001f469\u200d\U0001f467\u200d\U0001f466"  # one picture of five code points
 SCOTLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"
@@ -94,7 +94,7 @@ def test_the_subject_of_a_row_whose_key_is_zero():
 
 @pytest.fixture
 def connection(tmp_path):
-    migrate(tmp_path / "telemetry.db")
+    new_database(tmp_path / "telemetry.db")
     connection = connect(tmp_path / "telemetry.db")
     yield connection
     connection.close()

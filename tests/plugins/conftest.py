@@ -1,35 +1,44 @@
 """Sites over a database that the real parser filled."""
 
 import os
-from collections import defaultdict
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from datasette import hookimpl
 from datasette.plugins import pm
-from jinja2 import BytecodeCache
+from jinja2 import FileSystemBytecodeCache
 
 from ingest.config.model import Config, GatewaySettings
-from ingest.schema.migrate import migrate
 from plugins.web.app.server import build
-from tests.chromium import BROWSER, Chromium
+from tests.helpers.new_database import new_database
 from tests.plugins.served_site import Served
 from tests.plugins.site_helpers import ACCESS, SiteClient, fill
-from tests.plugins.ups_house import House, add_tariffs
+from tests.plugins.ups_house import add_tariffs, write_house
+
+PATIENT_MS = 20_000  # for SQL, on a busy machine, too: tests of the limit set their own
 
 
-class CompiledTemplates(BytecodeCache):
-    """Keeps compiled templates in memory, so that each is compiled once and not by each site again."""
+class CompiledTemplates(FileSystemBytecodeCache):
+    """Keeps compiled templates, so that each is compiled once and not by each site of each process again."""
 
-    def __init__(self):
-        self._compiled = {}
+    def __init__(self, folder):
+        super().__init__(str(folder))
+        self._codes = {}
 
     def load_bytecode(self, bucket):
-        if (bucket.key, bucket.checksum) in self._compiled:
-            bucket.bytecode_from_string(self._compiled[bucket.key, bucket.checksum])
+        bucket.code = self._codes.get((bucket.key, bucket.checksum))
+        if bucket.code is None:
+            super().load_bytecode(bucket)
+            self._keep(bucket)
 
     def dump_bytecode(self, bucket):
-        self._compiled[bucket.key, bucket.checksum] = bucket.bytecode_to_string()
+        super().dump_bytecode(bucket)
+        self._keep(bucket)
+
+    def _keep(self, bucket):
+        if bucket.code is not None:
+            self._codes[bucket.key, bucket.checksum] = bucket.code
 
 
 class ShareTemplates:
@@ -37,17 +46,26 @@ class ShareTemplates:
 
     __name__ = "share_templates"  # by which Datasette lists it
 
-    def __init__(self):
-        self._caches = defaultdict(CompiledTemplates)
+    def __init__(self, folder):
+        self._folder = folder
+        self._caches = {}
 
     @hookimpl
     def prepare_jinja2_environment(self, env, datasette):
-        env.bytecode_cache = self._caches[datasette.setting("base_url")]
+        base_url = datasette.setting("base_url")
+        if base_url not in self._caches:
+            folder = self._folder / quote(base_url, safe="")
+            folder.mkdir(parents=True, exist_ok=True)
+            self._caches[base_url] = CompiledTemplates(folder)
+        env.bytecode_cache = self._caches[base_url]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def share_templates():
-    plugin = ShareTemplates()
+def share_templates(tmp_path_factory):
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # of all processes of this run
+    plugin = ShareTemplates(folder / "templates")
     pm.register(plugin, "share_templates")
     yield
     pm.unregister(plugin)
@@ -56,12 +74,22 @@ def share_templates():
 @pytest.fixture
 def make_site(tmp_path):
     """Build sites: `make_site(filled=True, **config)`."""
+    yield from site_maker(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def module_site(tmp_path_factory):
+    """The same, for sites that the tests of a file share."""
+    yield from site_maker(tmp_path_factory.mktemp("sites"))
+
+
+def site_maker(folder):
     sites = []
 
     def make(filled=True, name="house.db", **options):
-        path = Path(tmp_path) / name
+        path = Path(folder) / name
         if not path.exists():
-            migrate(path)
+            new_database(path)
             if filled:
                 fill(path)
         gateways = (
@@ -70,6 +98,7 @@ def make_site(tmp_path):
         )
         options = {"title": "Hill house", "timezone": "UTC", "gateways": gateways, **options}
         sites.append(SiteClient(build(Config(database=path, **options))))
+        sites[-1].datasette.sql_time_limit_ms = PATIENT_MS
         return sites[-1]
 
     yield make
@@ -88,23 +117,11 @@ def power(make_site, tmp_path):
 
     def make(timezone="UTC", days=3, step=60, now=None, tariffs=(), **history):
         path = tmp_path / "house.db"
-        migrate(path)
-        house = House(path, days=days, step=step, timezone=timezone, now=now).write(**history)
+        house = write_house(path, days, step, timezone, now, **history)
         add_tariffs(path, *tariffs)
         return house, make_site(timezone=timezone)
 
     return make
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory):
-    """A browser; tests with it are skipped where there is none."""
-    if BROWSER is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI has to install chromium", pytrace=False)
-        pytest.skip("no chromium on this machine")
-    with Chromium(tmp_path_factory.mktemp("profile")) as browser:
-        yield browser
 
 
 @pytest.fixture

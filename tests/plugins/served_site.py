@@ -6,7 +6,7 @@ from datasette_auth_passwords.utils import hash_password
 
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
-from ingest.schema.migrate import migrate
+from tests.helpers.new_database import new_database
 from tests.plugins.site_helpers import PASSWORD, fill
 from tests.programs import URL, Program
 
@@ -14,12 +14,12 @@ from tests.programs import URL, Program
 class Served:
     """The program and its database."""
 
-    def __init__(self, folder, more=""):
+    def __init__(self, folder, more="", make=fill, may="edit, order, upload"):
         self.database = folder / "house.db"
-        migrate(self.database)
-        fill(self.database)
+        new_database(self.database)
+        make(self.database)
         password_hash = hash_password(PASSWORD, iterations=1000)
-        person = f"{{name: owner, password_hash: '{password_hash}', may: [edit, order, upload]}}"
+        person = f"{{name: owner, password_hash: '{password_hash}', may: [{may}]}}"
         (folder / "config.yml").write_text(
             "database: house.db\ntimezone: UTC\n"
             "gateways: [{name: main, tcp: 'main:5003'}, {name: shed, tcp: 'shed:5003'}]\n"

@@ -12,6 +12,7 @@ from ingest.db.connection import connect
 from ingest.db.time import format_utc
 from ingest.mysensors.registry import note_units
 from ingest.mysensors.replay import replay
+from reporting.sql_functions import register
 
 PASSWORD = "correct horse"
 BOT = "bot-token-0123456789"
@@ -68,6 +69,10 @@ class SiteClient:
         assert response.status_code == status, (path, response.text)
         return response.text
 
+    def channel_page(self, key, query=""):
+        """The page of a channel, to which the address of its key leads."""
+        return self.page(self.get(f"/channels/{key}{query}").headers["location"])
+
     def login(self, name="owner", password=PASSWORD):
         data = {"username": name, "password": password}
         response = self.run(self.datasette.client.post("/-/login", data=data))
@@ -82,9 +87,13 @@ class SiteClient:
         return re.search(r'name="csrftoken" value="([^"]+)"', response.text)[1]
 
     def rows(self, sql, *params):
-        return [
-            tuple(row) for row in self.run(self.datasette.get_database("telemetry").execute(sql, params)).rows
-        ]
+        """Rows of the file itself: a test sees every table."""
+        connection = connect(self.datasette.get_database("telemetry").path, readonly=True)
+        register(connection, "UTC")
+        try:
+            return connection.execute(sql, params).fetchall()
+        finally:
+            connection.close()
 
     def close(self):
         for database in self.datasette.databases.values():

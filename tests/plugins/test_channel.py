@@ -9,6 +9,7 @@ from ingest.mysensors.replay import replay
 from tests.plugins.site_helpers import ACCESS, bearer
 
 CHANNEL = 256 * (256 * 12 + 30)
+PAGE = "/nodes/main/12/30/V_TEMP"
 
 
 @pytest.fixture
@@ -36,17 +37,17 @@ def newest_good(site):
 
 
 def test_the_page_shows_what_was_refused_and_from_when_the_value_is(cellar):
-    text = cellar.page(f"/channels/{CHANNEL}")
+    text = cellar.page(PAGE)
     assert "20.4\u2009°C" in text
     assert "-127 is impossible for V_TEMP" in text
     assert "The value shown is from" in text
     assert "From 20 to 20.4" in text or "20 to 20.4" in text.replace("\u202f", " ")
-    assert "newest report -127" in cellar.page("/nodes/main/12")
-    refused = cellar.page(f"/channels/{CHANNEL}?wrong=1")
+    assert "newest report <bdi>-127</bdi>" in cellar.page("/nodes/main/12")
+    refused = cellar.page(f"{PAGE}?wrong=1")
     assert refused.count("<s ") == 1
-    assert "20.3\u2009°C</td>" not in refused
+    assert "20.3\u2009°C</bdi></td>" not in refused
     for range in ("6 h", "30 d", "1 y"):
-        assert "<svg" in cellar.page(f"/channels/{CHANNEL}?range={range.replace(' ', '+')}")
+        assert "<svg" in cellar.page(f"{PAGE}?range={range.replace(' ', '+')}")
 
 
 @pytest.mark.parametrize("path", ["7", "x", "999999999999999"])
@@ -67,7 +68,7 @@ def test_a_user_marks_a_reading_wrong_and_right_again(cellar):
     assert cellar.rows("select text, readings from channels where id = ?", CHANNEL) == [("20.3", 19)]
     hours = "select sum(count), max(max) from readings_hourly where channel = ?"
     assert cellar.rows(hours, CHANNEL)[0][0] == 19
-    assert "marked by owner" in cellar.page(f"/channels/{CHANNEL}")
+    assert "marked by owner" in cellar.page(PAGE)
     assert mark(cellar, reading, "0").json()["wrong"] is False
     assert cellar.rows("select wrong, marked_by from readings where id = ?", reading) == [(None, "owner")]
     assert cellar.rows("select text, readings from channels where id = ?", CHANNEL) == [("20.4", 20)]
@@ -111,7 +112,8 @@ def test_what_does_not_count_has_no_value_in_history_and_no_place_in_charts(cell
     [
         (3, 2, "0", "off"),
         (3, 2, "1", "on"),
-        (1, 16, "1", "yes"),
+        (1, 16, "1", "motion"),
+        (38, 16, "0", "no"),
         (1, 15, "0", "disarmed"),
         (19, 36, "1", "locked"),
     ],
@@ -121,7 +123,21 @@ def test_a_state_is_the_same_word_everywhere(site, sensor_type, type, payload, w
     recording = [(time.time() - 60 + n, line.encode()) for n, line in enumerate(lines)]
     replay(site.datasette.config.database, "main", "tcp main:5003", recording, "UTC")
     channel = 256 * (256 * 12 + 40) + type
-    assert f"<strong>{word}</strong>" in site.page(f"/channels/{channel}")
-    for path in ("/", "/nodes/main/12"):
-        assert f'class="num">{word}</td>' in site.page(path), path
-    assert f'<span class="payload">{word}</span>' in site.page("/radio")
+    assert f'<bdi class="now">{word}</bdi></h1>' in site.channel_page(channel)
+    assert f"<bdi>{word}</bdi> · " in site.page("/nodes/main/12")
+    assert f">{word}</" in site.page("/")
+    assert f">{word}</" in site.page("/radio")
+
+
+def test_the_page_draws_a_switch_as_a_band_also_where_it_changed_days_ago(make_site):
+    site = make_site(filled=False, access=ACCESS)
+    now, day = time.time(), 86_400
+    lines = ((-20 * day, 1), (-3 * day, 0), (-3 * day + 60, 0), (-2 * day, 1))
+    recording = [(now + at, f"12;40;1;0;2;{value}".encode()) for at, value in lines]
+    replay(site.datasette.config.database, "main", "tcp main:5003", recording, "UTC")
+    channel = 256 * (256 * 12 + 40) + 2
+    week = site.channel_page(channel, "?range=7+d")
+    spans = site.get(f"/telemetry/state_spans.json?channel={channel}&range=7+d&_shape=array").json()
+    assert [(row["text"], round(row["seconds"] / day)) for row in spans] == [("1", 2), ("0", 1), ("1", 4)]
+    assert week.count('class="span ') == 2 and "on 6 d, 2 times" in week
+    assert "on 1 d, 1 time" in site.channel_page(channel, "?range=24+h")

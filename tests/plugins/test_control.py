@@ -7,8 +7,8 @@ import pytest
 from ingest.config.model import Config, GatewaySettings
 from ingest.db.connection import connect
 from ingest.mysensors.replay import replay
-from ingest.schema.migrate import migrate
 from plugins.web.app.server import build
+from tests.helpers.new_database import new_database
 from tests.plugins.site_helpers import ACCESS, READER, SiteClient, bearer, fill
 
 LINES = [
@@ -36,7 +36,7 @@ SENSOR = {child: 256 * NODE + child for child in range(8)}
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     path = tmp_path_factory.mktemp("control") / "house.db"
-    migrate(path)
+    new_database(path)
     fill(path)
     recording = [(1_780_000_000 + number, line.encode()) for number, line in enumerate(LINES)]
     replay(path, "main", "tcp main:5003", recording, "UTC")
@@ -184,8 +184,7 @@ def test_the_page_of_a_node_offers_controls_and_shows_what_became_of_orders(site
         assert f'action="/-/channels/{256 * SENSOR[child] + type}"' in text, (child, type)
     assert f"/-/channels/{256 * SENSOR[7]}" not in text and 'class="steps"' not in text
     send(site, f"/-/channels/{256 * SENSOR[1] + 2}", value="on")
-    for path in ("/nodes/main/20", f"/channels/{256 * SENSOR[1] + 2}"):
-        text = site.page(path)
+    for text in (site.page("/nodes/main/20"), site.channel_page(256 * SENSOR[1] + 2)):
         assert "wanted <strong>on</strong>" in text and "not sent yet" in text and "data-busy" in text
 
 
@@ -196,9 +195,9 @@ def test_pages_of_channels_have_the_control(site):
         (4, 46, "<option"),
         (1, 2, "aria-pressed"),
     ):
-        assert mark in site.page(f"/channels/{256 * SENSOR[child] + type}").partition('id="control"')[2]
-    assert 'aria-label="colour ff8800"' in site.page(f"/channels/{256 * SENSOR[5] + 40}")
-    assert 'id="control"' not in site.page(f"/channels/{256 * SENSOR[7]}")
+        assert mark in site.channel_page(256 * SENSOR[child] + type).partition('id="control"')[2]
+    assert 'aria-label="colour ff8800"' in site.channel_page(256 * SENSOR[5] + 40)
+    assert 'id="control"' not in site.channel_page(256 * SENSOR[7])
 
 
 def test_the_radio_page_has_the_form_without_a_script(site):

@@ -15,6 +15,7 @@ from tests.plugins.site_helpers import BROWSER
 
 NAME = "Ro\x00om\x1b[31m \x07\x7f\x9b\u0085\ufffe end"
 SHOWN = "Ro␀om␛[31m ␇␡\ufffd\ufffd\ufffd end"
+TURNS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 RAW = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 
 
@@ -25,6 +26,8 @@ RAW = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
         (b"a\tb\r\nc", b"a\tb\r\nc"),
         ("Grüße °C µ 温度 🌡 \u00a0".encode(), "Grüße °C µ 温度 🌡 \u00a0".encode()),
         (b"", b""),
+        *((f"a{turn}b".encode(), b"ab") for turn in TURNS),
+        ("שלום · مرحبا – ’ … ⁠".encode(), "שלום · مرحبا – ’ … ⁠".encode()),  # letters that run to the left stay
     ],
 )
 def test_what_is_shown(body, shown):
@@ -52,6 +55,8 @@ def send(site, content_type, chunks):
 
 
 def test_chunks_lengths_and_files(site):
+    turned = f"a{TURNS}é–b".encode()
+    assert send(site, b"text/html", [turned[n : n + 1] for n in range(len(turned))])[1] == "aé–b".encode()
     body = NAME.encode()
     headers, whole = send(site, b"text/html; charset=utf-8", [body])
     assert (whole, headers[b"content-length"]) == (SHOWN.encode(), str(len(SHOWN.encode())).encode())

@@ -11,7 +11,7 @@ from datasette.utils import PrefixedUrlString
 
 from ingest.config.model import Web
 from ingest.db.connection import connect
-from ingest.schema.migrate import migrate
+from tests.helpers.new_database import new_database
 from tests.plugins.site_helpers import ACCESS, BROWSER, READER, bearer
 from tests.plugins.ups_house import UPSES, House
 
@@ -24,7 +24,7 @@ def house(make_site, tmp_path):
     def make(access=ACCESS, **options):
         path = tmp_path / "house.db"
         if not path.exists():
-            migrate(path)
+            new_database(path)
             House(path, days=2, step=600).write(outages=OUTAGES, open_outage=(120, ("rack@closet",)))
         return make_site(access=access, gateways=(), **options)
 
@@ -58,7 +58,7 @@ def test_it_has_the_required_elements_of_atom(house):
     )
     assert all(uuid.UUID(one) for one in texts(feed, "id"))
     addresses = [link.get("href") for link in feed.iter(f"{ATOM}link")]
-    assert all(re.match(r"http://localhost/(events|ups/)", address) for address in addresses)
+    assert all(re.match(r"http://localhost/(events|ups/|outages/)", address) for address in addresses)
     assert (
         feed.find(f"{ATOM}link[@rel='self']").get("href")
         == feed.findtext(f"{ATOM}id")
@@ -137,3 +137,9 @@ def test_an_unchanged_feed_is_not_sent_again(house):
 def test_an_empty_site_has_an_empty_feed(make_site):
     feed = read(make_site(filled=False))
     assert feed.findtext(f"{ATOM}updated") and not texts(feed, "id")
+
+
+def test_an_outage_of_all_upses_names_none_of_them(house):
+    site = house()
+    summaries = [text for text in texts(read(site), "summary") if "mains outage" in text]
+    assert summaries and all("mains outage at all 3 UPSes" in text for text in summaries)

@@ -32,7 +32,8 @@ def test_it_is_stored_and_no_newest_message(noisy):
 @pytest.mark.parametrize("path", ["/", "/radio"])
 def test_a_switch_shows_it(noisy, path):
     hidden, shown = noisy.page(path), noisy.page(f"{path}?keepalive=1")
-    assert "I_HEARTBEAT_RESPONSE" in shown.partition("Newest messages" if path == "/" else 'id="log"')[2]
+    words, block = ("is alive", "Newest messages") if path == "/" else ("I_HEARTBEAT_RESPONSE", 'id="log"')
+    assert words in shown.partition(block)[2]
     assert "Hide the keepalive answers" in shown
     assert "keepalive=1" in hidden and "Gateway startup complete." not in hidden
     assert hidden.count("2.3.2") < shown.count("2.3.2")

@@ -12,10 +12,12 @@ import pytest
 from datasette_auth_passwords.utils import hash_password
 
 from ingest.config.model import Access, Person, Token
+from ingest.config.periodic import ReportSettings, ScheduledCommand
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
 from ingest.maintenance.jobs import JOBS, run_due
 from plugins.web.app.server import build
+from tests.helpers.due_jobs import have_missed
 from tests.plugins.site_helpers import ACCESS, BROWSER, PASSWORD, READER, bearer
 from tests.plugins.ups_house import House
 
@@ -51,9 +53,10 @@ def test_the_page_shows_disk_space_jobs_retention_and_versions(maintained):
     maintained.login()
     page = maintained.page("/-/maintenance")
     assert "Download a copy" in page and 'action="/-/maintenance/prune"' in page
+    have_missed(maintained.datasette.config.database)
     run_due(maintained.datasette.config)
     page = maintained.page("/-/maintenance")
-    assert "No prune has run yet" not in page and "tables measured" in page and "Measured" in page
+    assert "No prune has run yet" not in page and "tables measured" in page and "indexes, measured" in page
     data = maintained.get("/-/maintenance?_json=1").json()
     tables = {table["name"]: table for table in data["tables"]}
     assert (
@@ -64,28 +67,45 @@ def test_the_page_shows_disk_space_jobs_retention_and_versions(maintained):
     assert {chore["name"] for chore in data["chores"]} == set(JOBS)
 
 
-def test_batteries_and_locations_are_edited_on_one_page(make_site):
+def test_batteries_and_locations_are_saved_at_once(make_site):
     site = make_site(access=ACCESS)
     House(site.datasette.config.database, days=1, step=3600).write()
-    page = site.page("/-/maintenance")
+    page = site.page("/-/batteries")
     assert "Greenhouse 12" in page and "Sign in</a> to change them" in page and 'id="node-0"' not in page
-    assert "nodes" not in site.get("/-/maintenance?_json=1").json()
     site.login()
-    page = site.page("/-/maintenance").partition('id="batteries"')[2]
-    forms = re.findall(
-        r'<form class="form row" method="post" action="(/telemetry/\w+)">(.*?)</form>', page, re.S
-    )
-    assert len(forms) == 2 * 3 + 3, "place and battery of three nodes, batteries of three UPSes"
-    for number, (action, form) in enumerate(forms):
-        fields = dict(re.findall(r'name="(\w+)"(?: maxlength="60")? value="([^"]*)"', form))
-        fields |= {"location": f"Shelf {number}"} if action.endswith("location") else {"date": "2026-01-31"}
-        answer = site.post(action, data={**fields, "csrftoken": site.token()}, headers=BROWSER)
-        assert re.fullmatch(r"/-/maintenance#(node|ups)-\d+", answer.headers["location"]), answer.text
+    names = re.findall(r'name="((?:ups-)?(?:location|changed)-\d+)"', site.page("/-/batteries"))
+    assert len(names) == 2 * 3 + 3, "place and battery of three nodes, batteries of three UPSes"
+    sent = {name: f"Shelf {name}" if name.startswith("location") else "2026-01-31" for name in names}
+    answer = site.post("/-/batteries", data={**sent, "csrftoken": site.token()}, headers=BROWSER)
+    assert answer.headers["location"] == "/-/batteries"
     assert site.rows(
         "select count(distinct location), count(battery_changed_at) from nodes where node_id <> 0"
     ) == [(3, 3)]
     assert site.rows("select count(battery_changed_at) from ups") == [(3,)]
-    assert "Shelf 0" in site.page("/-/maintenance")
+    saved = site.rows("select action, count(*) from audit where outcome = 'done' group by 1 order by 1")
+    assert dict(saved) == {
+        "battery_changed": 3,
+        "save_batteries": 1,
+        "set_location": 3,
+        "sign-in": 1,
+        "ups_battery_changed": 3,
+    }
+    again = {name: "" if "changed" in name else text for name, text in sent.items()}
+    assert site.post("/-/batteries", json=again, headers={"x-csrftoken": site.token()}).json()["changes"] == 0
+
+
+def test_of_batteries_and_locations_all_are_saved_or_none(make_site):
+    site = make_site(access=ACCESS)
+    House(site.datasette.config.database, days=1, step=3600).write()
+    site.login()
+    first, second = (row[0] for row in site.rows("select id from nodes where node_id <> 0 limit 2"))
+    sent = {f"location-{first}": "Shelf", f"changed-{second}": "2126-01-31", "location-999999": "", "x": "y"}
+    answer = site.post("/-/batteries", json=sent, headers={"x-csrftoken": site.token()})
+    assert answer.status_code == 400
+    errors = "\n".join(answer.json()["errors"])
+    assert "lies in the future" in errors and "999999" in errors and "x is no field" in errors
+    assert "Nothing was changed" in errors
+    assert site.rows("select count(*) from nodes where location = 'Shelf'") == [(0,)]
 
 
 def test_without_the_right_to_read_nothing_is_shown(make_site):
@@ -112,19 +132,60 @@ def test_maintenance_needs_the_right(maintained, path):
 
 
 def test_run_now_is_requested_executed_and_audited(maintained):
-    for name in ("prune", "check", "optimize", "compact", "measure"):
+    every = ("prune", "quick_check", "check", "optimize", "compact", "measure")
+    for name in every:
         response = maintained.post(f"/-/maintenance/{name}", headers=bearer(KEEPER))
         assert response.status_code == 202 and response.json()["ok"] is True, response.text
     assert maintained.post("/-/maintenance/backup", headers=bearer(KEEPER)).status_code == 409
     assert maintained.post("/-/maintenance/nonsense", headers=bearer(KEEPER)).status_code == 404
-    assert set(run_due(maintained.datasette.config)) == {"prune", "check", "optimize", "compact", "measure"}
-    assert maintained.rows("select distinct outcome, started_by, wanted_at from chores") == [
-        ("done", "keeper", None)
-    ]
+    assert set(run_due(maintained.datasette.config)) == set(every)
+    assert maintained.rows(
+        "select distinct outcome, started_by, wanted_at from chores where name <> 'backup'"
+    ) == [("done", "keeper", None)]
     assert maintained.rows("select started_by, state from retention_runs") == [("keeper", "done")]
     assert maintained.rows(
         "select count(*) from audit where action like 'run %' and actor = 'keeper' and outcome = 'done'"
-    ) == [(5,)]
+    ) == [(len(every),)]
+
+
+SELFTEST = ScheduledCommand("selftest", "month", "rack@closet", "test.battery.start.quick")
+
+
+def test_all_jobs_are_listed_paused_and_resumed(make_site):
+    site = make_site(
+        access=MAINTAINERS, reports=(ReportSettings("monthly", "month", ("mail",)),), schedule=(SELFTEST,)
+    )
+
+    def chore(name):
+        return next(one for one in site.get("/-/maintenance?_json=1").json()["chores"] if one["name"] == name)
+
+    assert [chore(name)["runner"] for name in ("prune", "monthly", "selftest")] == [
+        *("site", "outbound", "ingest"),
+    ]
+    assert chore("selftest")["schedule"] == "every month on day 1 at 10:00" and chore("selftest")["next_at"]
+    assert [chore(name)["at"] for name in ("prune", "selftest", "check")] == ["03:00", "10:00", None]
+    for path in ("selftest/pause", "monthly", "monthly/pause"):
+        answer = site.post(f"/-/maintenance/{path}", headers=bearer(KEEPER))
+        assert answer.status_code in (200, 202), answer.text
+        assert site.post(f"/-/maintenance/{path}", headers=bearer(READER)).status_code == 403
+    assert site.post("/-/maintenance/selftest/pause", headers=bearer(KEEPER)).status_code == 409
+    assert site.post("/-/maintenance/check/pause", headers=bearer(KEEPER)).status_code == 409
+    assert site.post("/-/maintenance/selftst/pause", headers=bearer(KEEPER)).status_code == 404
+    assert (chore("selftest")["paused_by"], chore("selftest")["next_at"]) == ("keeper", None)
+    assert chore("monthly")["wanted_at"]
+    site.login()
+    page = site.page("/-/maintenance")
+    assert "paused " in page and 'formaction="/-/maintenance/selftest/resume"' in page
+    assert "Report monthly of the last month" in page and "every month on day 1 at 07:00" in page
+    assert site.post("/-/maintenance/selftest/resume", headers=bearer(KEEPER)).status_code == 200
+    assert site.post("/-/maintenance/selftest/resume", headers=bearer(KEEPER)).status_code == 409
+    assert chore("selftest")["paused_at"] is None and chore("selftest")["next_at"]
+    assert dict(
+        site.rows("select action, outcome from audit where subject = 'selftest' and outcome = 'done'")
+    ) == {
+        "pause selftest": "done",
+        "resume selftest": "done",
+    }
 
 
 def test_a_backup_can_be_downloaded(maintained, tmp_path):
@@ -178,7 +239,7 @@ def test_a_browser_deletes_from_the_page_of_the_node(maintained):
     maintained.login()
     assert "/-/delete?what=sensor&amp;sensor=3073" in maintained.page("/nodes/main/12")
     for path, phrase in (
-        ("/-/delete?what=node&node=12", "Delete Greenhouse 12 (main/12)?"),
+        ("/-/delete?what=node&node=12", "Delete <bdi>Greenhouse 12 (main/12)</bdi>?"),
         ("/-/delete?node=12&what=requests", "requests of Greenhouse"),
         ("/-/delete?what=sensor&sensor=3073", "sensor Greenhouse 12"),
         ("/-/delete?what=before&before=2026-01-01", "everything before 2026-01-01"),
@@ -218,10 +279,10 @@ def test_a_plan_refuses_with_a_message(maintained, query, status, words):
 def test_charts_and_statistics_are_the_same_after_a_prune(make_site, tmp_path):
     from ingest.config.retention import Retention
     from ingest.mysensors.replay import replay
-    from ingest.schema.migrate import migrate
+    from tests.helpers.new_database import new_database
 
     path, end = tmp_path / "house.db", time.time() - 90
-    migrate(path)
+    new_database(path)
     replay(
         path,
         "main",
@@ -244,6 +305,7 @@ def test_charts_and_statistics_are_the_same_after_a_prune(make_site, tmp_path):
     ]
     before = [site.get(path).json() for path in paths]
     assert all(before)
+    have_missed(site.datasette.config.database)
     run_due(site.datasette.config)
     assert site.rows("select count(*) from readings")[0][0] < 200
     assert [site.get(path).json() for path in paths] == before
@@ -252,6 +314,8 @@ def test_charts_and_statistics_are_the_same_after_a_prune(make_site, tmp_path):
 
 
 def test_the_site_prunes_automatically(maintained):
+    have_missed(maintained.datasette.config.database)
+
     async def live():
         house = build(maintained.datasette.config)
         await house.invoke_startup()
@@ -357,9 +421,28 @@ def test_a_node_is_replaced_after_a_plan_and_taken_back(maintained):
     assert maintained.post("/-/replace/1/retry", headers=key).status_code == 202
     assert maintained.rows("select state, detail from node_replacements") == [("queued", "")]
     run_due(maintained.datasette.config)
-    assert "Replacement 1 cannot be taken back any more" in maintained.page(
-        "/-/replace?node=main/7&by=shed/12"
-    )
+    final = "Replacement 1 moved rows of the same node to the same place"
+    assert final not in maintained.page("/-/replace?node=main/7&by=shed/12")
+    assert final in maintained.page("/-/replace?node=main/12&by=main/7")
     child = maintained.get("/-/replace?sensor=3073&by=main/12/9").json()
     assert [(one["from"], one["to"], one["outcome"]) for one in child["children"]] == [(1, 9, "moves")]
     assert maintained.get("/-/replace?sensor=3073&by=main/12/999").status_code == 400
+
+
+def test_a_suspect_clock_is_said_and_confirmed_by_a_button(maintained):
+    path = "/-/maintenance/clock-is-right"
+    with closing(connect(maintained.datasette.config.database)) as connection:
+        connection.execute(
+            "insert or replace into clock_state (id, boot_id, boottime_s, wall_at, suspect) "
+            "values (1, 'other', 0, '2026-01-01T00:00:00.000Z', 'the clock says 2030: nothing is deleted')"
+        )
+        assert "the clock says 2030" in maintained.page("/")
+        page = maintained.page("/-/maintenance")
+        assert f'action="{path}"' in page and "the clock says 2030" in page
+        assert maintained.post(path).status_code == 401
+        assert maintained.post(path, headers=bearer(READER)).status_code == 403
+        assert maintained.post(path, headers=bearer(KEEPER)).status_code == 200
+        assert connection.execute("select confirmed_by, suspect from clock_state").fetchall() == [
+            ("keeper", "")
+        ]
+    assert path not in maintained.page("/-/maintenance")

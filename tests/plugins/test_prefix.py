@@ -90,10 +90,19 @@ def test_with_and_without_the_prefix_the_page_is_the_same(prefixed):
     prefixed.token()
     for path in ("/nodes", "/telemetry/nodes?_sort=id", "/nodes/main/12"):
         pages = [
-            re.sub(r"took [\d.]+ ms|\d+ s ago|\d\d:\d\d:\d\d", "", prefixed.page(PrefixedUrlString(address)))
+            re.sub(
+                r"took [\d.]+ ms|\d+ s ago|\d\d:\d\d:\d\d|csrftoken\" value=\"\S+|data-version=\"\w+",
+                "",
+                prefixed.page(PrefixedUrlString(address)),
+            )
             for address in (path, f"/volt{path}")
         ]
         assert pages[0] == pages[1], path
+
+
+@pytest.mark.parametrize("path", ["/volt/volt/nodes", "/volt/volt/-/maintenance", "/volt/volt"])
+def test_the_prefix_is_taken_off_once(prefixed, path):
+    assert prefixed.get(PrefixedUrlString(path)).status_code == 404
 
 
 def test_forms_redirect_below_the_prefix(prefixed):
@@ -105,7 +114,7 @@ def test_forms_redirect_below_the_prefix(prefixed):
     ]
     assert [answer.headers["location"] for answer in answers] == ["/volt/", "/volt/nodes", "/volt/nodes"]
     prefixed.login()
-    order = {"node": "12", "location": "shed", "csrftoken": token}
+    order = {"node": "12", "location": "shed", "csrftoken": prefixed.token()}
     answer = prefixed.post("/telemetry/set_location", data=order, headers=BROWSER)
     assert (answer.status_code, answer.headers["location"]) == (302, "/volt/nodes")
     referer = {**BROWSER, "referer": "http://localhost/volt/nodes/main/12"}
@@ -193,3 +202,17 @@ def test_an_invalid_prefix_is_refused(wrong, tmp_path):
 @pytest.mark.parametrize("right", ["/", "/volt/", "/a/b-c/"])
 def test_a_valid_prefix_is_accepted(right, tmp_path):
     assert parse_config(f"web: {{base_url: {right}}}", tmp_path).web.base_url == right
+
+
+def test_the_manifest_and_its_icons_are_below_the_prefix(prefixed):
+    answer = prefixed.get(PrefixedUrlString("/volt/manifest.webmanifest"))
+    assert answer.headers["content-type"].startswith("application/manifest+json")
+    manifest = answer.json()
+    assert (manifest["start_url"], manifest["display"]) == ("/volt/", "standalone")
+    icons = [prefixed.get(PrefixedUrlString(icon["src"])) for icon in manifest["icons"]]
+    assert [icon.status_code for icon in icons] == [200, 200, 200]
+    assert all(icon["src"].startswith("/volt/static/") for icon in manifest["icons"])
+    head = prefixed.get(PrefixedUrlString("/volt/"), headers=BROWSER).text
+    assert (
+        'rel="manifest" href="/volt/manifest.webmanifest"' in head and head.count('name="theme-color"') == 2
+    )

@@ -27,7 +27,9 @@ def test_a_retired_node_needs_no_attention_and_its_history_stays(site):
         for days in ("", "1"):
             rows = site.get(f"/telemetry/{query}.json?_shape=array&days={days}").json()
             assert "/nodes/main/12" not in [row["href"] for row in rows], query
-    assert 'gateway="main",node_id="12"' not in site.get("/metrics").text
+    metrics = site.get("/metrics").text
+    assert 'gateway="shed",node_id="12"' in metrics and 'gateway="shed",node="12"' in metrics
+    assert 'gateway="main",node_id="12"' not in metrics and 'gateway="main",node="12"' not in metrics
     page = site.get("/nodes").text
     assert '/nodes/main/12"' not in page and "/nodes?retired=1" in page
     assert '/nodes/main/12"' in site.get("/nodes?retired=1").text

@@ -59,6 +59,11 @@ def test_the_site_starts_first_serves_and_stops_in_time(process, tmp_path):
         url + "/telemetry.json?sql=select+strftime('%25H:%25M',0,'unixepoch','localtime')+as+t&_shape=array"
     )
     assert json.loads(text) == [{"t": "05:30"}]  # the zone of the config, not of the machine
+    forged = urllib.request.Request(
+        url, headers={"x-forwarded-proto": "https", "x-forwarded-for": "10.0.0.1"}
+    )
+    with urllib.request.urlopen(forged, timeout=10) as response:
+        assert "strict-transport-security" not in response.headers  # no proxy is named in the config
     status, text = fetch(
         url + "/telemetry/set_location", b"node=1&location=x", {"authorization": f"Bearer {BOT}"}
     )

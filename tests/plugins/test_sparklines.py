@@ -7,13 +7,15 @@ import pytest
 from datasette import hookimpl
 from datasette.plugins import pm
 
+from ingest.config.home import Home, HomeCard
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
-from ingest.schema.migrate import migrate
+from plugins.web.pages.node import NODE_QUERIES
 from reporting.charts import Point
-from reporting.sparklines import BATTERY_LEVELS, NODE_VALUES, UPS_LOADS, WIDE, band, line
+from reporting.charts.sparkline import TALL, WIDE, draw_sparkline
+from reporting.sparklines import BATTERY_LEVELS, UPS_LOADS
 from tests.plugins.site_helpers import ACCESS
-from tests.plugins.ups_house import House
+from tests.plugins.ups_house import write_house
 
 HOUR = 3600
 NOW = time.time()
@@ -27,56 +29,46 @@ def hours(*values, start=0):
     ]
 
 
+def lines(svg):
+    """The `d` of the line of each sparkline."""
+    return re.findall(r'class="line s1" d="([^"]+)"', str(svg))
+
+
 def test_a_line_goes_from_the_start_to_the_end_and_up_with_the_value():
-    drawn = line(hours(10, 20), 0, HOUR, "ten to twenty")
-    assert '<polyline points="0.0,22.0 96.0,2.0"/>' in drawn
+    drawn = draw_sparkline(hours(10, 20), 0, HOUR, 10, 20, "ten to twenty")
+    assert lines(drawn) == [f"M0 {TALL - 10}l{WIDE}-{TALL - 20}"]
     assert 'aria-label="ten to twenty"' in drawn and "<title>ten to twenty</title>" in drawn
 
 
 def test_a_gap_stays_a_gap():
-    drawn = line(hours(1, 2, 3, None, None, None, 4, 5), 0, 8 * HOUR, "")
-    first, second = re.findall(r'points="([^"]+)"', drawn)
-    assert (len(first.split()), len(second.split())) == (3, 2)
+    [d] = lines(draw_sparkline(hours(1, 2, 3, None, None, None, 4, 5), 0, 8 * HOUR))
+    assert [len(re.findall(r"-?\d+", piece)) // 2 for piece in d.split("M")[1:]] == [3, 2]
 
 
 def test_a_single_point_is_drawn_and_no_points_give_no_line():
-    assert re.search(r'points="47\.0,12\.0 49\.0,12\.0"', line(hours(7, start=HOUR), 0, 2 * HOUR, ""))
-    assert line([], 0, 1, "") == "" and band([], 0, 1, "") == ""
-
-
-def test_small_variations_look_flat():
-    heights = [float(y) for y in re.findall(r",([\d.]+)", line(hours(230.0, 230.1, 230.0), 0, 3 * HOUR, ""))]
-    assert max(heights) - min(heights) < 2
-
-
-def test_a_band_is_filled_while_on_until_the_last_message():
-    points = [Point(hour * HOUR, on, on, on) for hour, on in enumerate((0, 1, 0, 1))]
-    rectangles = re.findall(r'<rect x="([\d.]+)" y="3" width="([\d.]+)"', band(points, 0, 4 * HOUR, "on"))
-    assert [(float(x), float(width)) for x, width in rectangles] == [
-        (WIDE / 4, WIDE / 4),
-        (WIDE * 3 / 4, WIDE / 4),
-    ]
+    assert lines(draw_sparkline(hours(7, start=HOUR), 0, 2 * HOUR)) == [f"M{WIDE // 2} {TALL // 2}l0 0"]
+    assert draw_sparkline([], 0, 1) == ""
 
 
 def test_labels_are_escaped():
-    assert "<b>" not in line(hours(1, 2), 0, HOUR, "<b>")
+    assert "<b>" not in draw_sparkline(hours(1, 2), 0, HOUR, text="<b>")
 
 
 @pytest.fixture
 def power(make_site, tmp_path):
     path = tmp_path / "house.db"
-    migrate(path)
-    House(path, days=2, step=300).write(outages=[(5, 1300, ("rack@closet",))], gaps=[(12, 4 * HOUR)])
-    return make_site(access=ACCESS, gateways=())
+    write_house(path, 2, 300, outages=[(5, 1300, ("rack@closet",))], gaps=[(12, 4 * HOUR)])
+    return make_site(access=ACCESS, gateways=(), home=Home((HomeCard("ups"),)))
 
 
 def test_home_shows_the_load_of_each_ups_with_its_gap_and_its_outage(power):
-    drawn = re.findall(r'<svg class="sparkline".*?</svg>', power.page("/"), re.S)
+    table = power.page("/").partition("UPSes with state")[2].partition("</table>")[0]
+    drawn = re.findall(r'<svg class="sparkline".*?</svg>', table, re.S)
     assert len(drawn) == 3
     assert all(
         re.search(r'aria-label="Load by the hour [\d.]+ to [\d.]+\u202f% in 24 hours"', one) for one in drawn
     )
-    assert all(one.count("<polyline") == 2 for one in drawn)
+    assert [lines(one)[0].count("M") for one in drawn] == [2, 2, 2]
     assert ["outage" in one for one in drawn] == [True, False, False]
 
 
@@ -91,15 +83,15 @@ def test_a_nodes_page_shows_the_day_of_its_values(site):
     key = 256 * (256 * 12 + 1)
     write(
         site,
-        ("delete from readings_hourly where channel = ?", [(key,)]),
+        ("delete from readings where channel = ?", [(key,)]),
         (
-            "insert into readings_hourly values (?, ?, 4, ?, ?, ?, 4, null)",
-            [(key, format_utc((NOW // HOUR - n) * HOUR), 18 + n, 19 + n, 20 + n) for n in range(10)],
+            "insert into readings (received_at, channel, value, text) values (?, ?, ?, ?)",
+            [(format_utc(NOW - 600 - n * HOUR), key, 18 + n, str(18 + n)) for n in range(30)],
         ),
     )
     text = site.page("/nodes/main/12")
-    assert 'aria-label="From 18 to 29\u202f°C in 24 hours"' in text
-    assert text.count('<svg class="sparkline"') == 2  # V_HUM has its one hour
+    assert "<span>18 to 41\u202f°C." in text
+    assert text.count('<figure class="chart of-lines small"') == 2  # V_HUM has its one value
 
 
 def test_a_switch_is_a_band_of_its_own_changes(site):
@@ -120,7 +112,8 @@ def test_a_switch_is_a_band_of_its_own_changes(site):
     )
     connection.close()
     text = site.page("/nodes/main/12")
-    assert 'aria-label="On 3 times in 24 hours"' in text and text.count('height="18"') == 3
+    assert re.search(r"open 2\d h( \d\d min)?, 3 times", text)
+    assert text.count('class="span s1"') == 3
 
 
 def test_nodes_show_the_month_of_their_battery(site):
@@ -134,7 +127,7 @@ def test_nodes_show_the_month_of_their_battery(site):
     )
     text = site.page("/nodes")
     assert 'aria-label="Battery 60 to 88\u202f% in 30 days"' in text
-    assert re.search(r'aria-label="Battery.*?</svg>', text, re.S)[0].count("<polyline") == 2
+    assert lines(re.search(r'aria-label="Battery.*?</svg>', text, re.S)[0])[0].count("M") == 2
     write(site, ("update battery_levels set level = 1", [()]))
     assert "Battery 60 to 88" in site.page("/nodes")  # cached
     site.datasette.cache.clear()
@@ -143,7 +136,7 @@ def test_nodes_show_the_month_of_their_battery(site):
 
 @pytest.mark.parametrize(
     ("sql", "given"),
-    [(UPS_LOADS, {}), (NODE_VALUES, {"node": 12}), (BATTERY_LEVELS, {"days": "[]"})],
+    [(UPS_LOADS, {}), (NODE_QUERIES["day"], {"node": 12, "since": ""}), (BATTERY_LEVELS, {"days": "[]"})],
 )
 def test_no_growing_table_is_scanned(site, sql, given):
     plan = site.run(site.datasette.get_database("telemetry").execute(f"explain query plan {sql}", given)).rows
@@ -177,17 +170,15 @@ def test_a_site_with_many_problems_has_a_short_home_page(site):
     calm = site.page("/")
     strange_house(site)
     text = site.page("/")
-    things = int(re.search(r"▲ (\d+) things need attention", text)[1])
+    things = int(re.search(r"(\d+) things need a look", text)[1])
     assert things > 400
-    shown, _, hidden = text.partition('<details class="all" id="more-attention">')
-    assert (
-        shown.count('<span class="age">since') == 10
-        and f"<summary>and {things - 10} more</summary>" in hidden
-    )
-    card = re.search(r'<section class="card" aria-labelledby="nodes-title">.*?</section>', text, re.S)[0]
+    shown, _, hidden = text.partition('<details class="all" id="card-2-more">')
+    assert shown.count('<li class="warning">') + shown.count('<li class="stale">') == 5
+    assert f"<summary>and {things - 5} more</summary>" in hidden
+    card = text.partition("Nodes with state")[2].partition("</details>")[0]
     assert card.count('<th scope="row">') == 20 and '<a href="/nodes">All 205 nodes</a>' in card
     assert card.count("Stale") == 20  # the worst ones
-    assert "more</summary>" not in calm and "All 5 nodes" not in calm
+    assert "more</summary>" not in calm and "All 5 nodes</a>" not in calm
 
 
 def test_its_queries_do_not_grow_with_the_nodes(site):

@@ -12,9 +12,9 @@ import pytest
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
 from ingest.schema.acknowledgements import EVENT_OF, STANDING
-from ingest.schema.migrate import migrate
 from ingest.severity import EVENT_SEVERITY
 from ingest.ups.status import STATUS
+from tests.helpers.new_database import new_database
 from tests.plugins.site_helpers import ACCESS, READER, bearer, fill
 from tests.plugins.ups_house import House, rows
 
@@ -27,7 +27,7 @@ TOMORROW = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
 def house(make_site, tmp_path):
     def make(mysensors=False, **history):
         path = tmp_path / "house.db"
-        migrate(path)
+        new_database(path)
         if mysensors:
             fill(path)
         House(path, days=0.2, step=60).write(**history)
@@ -398,3 +398,18 @@ def test_a_second_acknowledgement_replaces_the_first(house):
     acknowledge(site, event="ALARM", until=TOMORROW)
     acknowledge(site, event="alarm")
     assert site.rows("select count(*), max(until) from acknowledgements") == [(1, None)]
+
+
+def test_two_thresholds_of_a_ups_are_acknowledged_one_by_one(house):
+    site = house()
+    for name, text in (("hot-load", "Garage load 75 %, above 70"), ("drain", "Garage charge 40 %, below 50")):
+        open_event(site, "VALUE", f"{name}: {text}", {"threshold": name, "value": 1})
+    assert state(site)[0] == "Warning"
+    assert acknowledge(site, event="VALUE", text="hot-load").status_code == 201
+    assert "drain: Garage charge 40 %, below 50; hot-load: " in state(site)[1]
+    assert acknowledge(site, event="VALUE", text="drain").status_code == 201
+    assert state(site)[0] == "OK"
+    write(site, "update events set ended_at = started_at where detail like 'drain%'")
+    assert acknowledge(site, event="VALUE", text="drain").status_code == 409
+    assert acknowledge(site, event="VALUE").status_code == 201
+    assert site.rows("select text from acknowledgements") == [("hot-load",)]

@@ -10,10 +10,9 @@ import pytest
 from ingest.config.model import NutServerSettings, UpsSettings
 from ingest.db.connection import connect
 from ingest.db.time import format_utc, parse_utc
-from ingest.schema.migrate import migrate
 from ingest.ups.commands import EP20_COMMANDS
 from tests.plugins.site_helpers import ACCESS, BROWSER, READER, bearer
-from tests.plugins.ups_house import House
+from tests.plugins.ups_house import write_house
 
 QUICK = "test.battery.start.quick"
 VALUED = ("test.battery.start", "shutdown.return", "outlet.1.load.off.delay", "vendor.blink")
@@ -38,8 +37,7 @@ CONTROLS = [
 @pytest.fixture
 def site(make_site, tmp_path):
     path = tmp_path / "house.db"
-    migrate(path)
-    House(path, days=1, step=600).write()
+    write_house(path, 1, 600)
     connection = connect(path)
     for control in CONTROLS:
         connection.execute(
@@ -108,7 +106,7 @@ def test_an_ep20_accepts_the_listed_command(make_site, site):
     assert 'name="command" value="beeper.disable"' in text and "Turn the beeper off" in text
     response = site.post(COMMANDS, json={"ups": "garage", "command": "beeper.disable"}, headers=bearer())
     assert response.status_code == 201 and "Turn the beeper off queued for" in response.json()["message"]
-    assert [order[1:] for order in orders(site)] == [("beeper.disable", None, None, "queued", "owner")]
+    assert [order[1:] for order in orders(site)] == [("beeper.disable", None, None, "queued", "bot")]
 
 
 def test_a_setting_becomes_a_row(site):
@@ -405,7 +403,7 @@ def test_read_only_users_see_why_commands_are_disabled(site):
 def test_the_page_offers_listed_commands_and_names_missing_ones(site):
     site.login()
     text = html.unescape(site.page("/ups/rack@closet"))
-    section = text[text.index('id="orders-title"') : text.index('id="events-title"')]
+    section = text[text.index('id="orders-title"') : text.index('id="page-settings"')]
     assert (
         "Start a quick battery test" in section
         and 'data-danger class="danger">Turn the load off at once' in section

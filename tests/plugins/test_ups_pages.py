@@ -11,12 +11,11 @@ import pytest
 from ingest.config.model import GatewaySettings
 from ingest.db.connection import connect
 from ingest.db.time import format_utc, parse_utc
-from ingest.schema.migrate import migrate
-from plugins.web.pages.ups import read_histories
+from plugins.web.pages.ups_charts import read_histories
 from reporting.formatting import format_length
 from reporting.time_range import TimeRange
 from tests.plugins.site_helpers import ACCESS, BROWSER, READER, bearer, links
-from tests.plugins.ups_house import UPSES, House, add_tariffs
+from tests.plugins.ups_house import UPSES, add_tariffs, write_house
 
 PAGES = [
     "/",
@@ -26,19 +25,21 @@ PAGES = [
     "/ups/desk@closet?range=30+d",
     "/ups/garage?since=2026-01-01",
     "/energy",
-    "/energy?per=hour",
-    "/energy?per=week",
-    "/energy?per=month",
-    "/energy?per=year&range=5+y",
+    "/energy?period=day&unit=money",
+    "/energy?period=week",
+    "/energy?period=year",
+    "/energy?range=5+y",
     "/events",
     "/events?tab=all",
     "/events?ups=rack@closet",
     "/events?tab=all&event=ONBATT",
+    "/outages/1",
 ]
 QUERIES = [
     "ups_history",
     "ups_compare",
     "outages_report",
+    "outage_minutes",
     "energy_by_day",
     "battery_health",
     "power_quality",
@@ -56,8 +57,7 @@ def house(make_site, tmp_path):
 
     def make(mysensors=False, **history):
         path = tmp_path / "house.db"
-        migrate(path)
-        House(path, days=3, step=120).write(**{"outages": OUTAGES, "gaps": [(10, 3600)], **history})
+        write_house(path, 3, 120, **{"outages": OUTAGES, "gaps": [(10, 3600)], **history})
         add_tariffs(path, (None, None, "", "", 0.25, "EUR"))
         gateways = (GatewaySettings("main", tcp="main:5003"),) if mysensors else ()
         return make_site(access=ACCESS, gateways=gateways)
@@ -121,7 +121,7 @@ def test_an_empty_site_shows_instructions(make_site):
 
 def test_a_site_with_upses_only(house):
     text = html.unescape(house().page("/"))
-    assert "All is well: 3 of 3 UPSes on mains" in text and "nodes heard" not in text
+    assert "The house runs on mains. All is well." in text and "Nodes heard" not in text
     assert "Newest messages" not in text and "MUST EP20" in text
 
 
@@ -130,7 +130,7 @@ def test_the_headline_of_a_ups(house):
     text = html.unescape(site.page("/ups/rack@closet"))
     assert "on mains" in text and "✓" in text and "low at 20" in text and "EATON 5PX 1500i" in text
     assert "to battery below 184" in text and "no data for 1 h" in text and "on battery once" in text
-    assert text.count('class="outage"') >= 4  # one in each chart
+    assert text.count('<rect class="shade"') >= 4  # one in each chart
     assert "Frequency" in text and "Temperature" in text
     text = html.unescape(site.page("/ups/desk@closet"))
     assert "Temperature" not in charts(text) and "Frequency" in charts(text)
@@ -157,18 +157,19 @@ def test_the_page_of_a_ups_names_the_programs_that_watch_it(house):
 
 
 def charts(text):
-    return "".join(re.findall(r'<figure class="chart".*?</figure>', text, re.S))
+    return "".join(re.findall(r'<figure class="chart .*?</figure>', text, re.S))
 
 
 def test_a_line_breaks_where_data_does(house):
     text = house().page("/ups/garage?range=1+d")
     figure = charts(text).split("</figure>")[1]
-    assert len(re.findall("<polyline", figure)) == 2
+    [path] = re.findall(r'class="line s1" d="([^"]+)"', figure)
+    assert path.count("M") == 2
 
 
 def test_missing_values_are_not_invented(house):
     text = html.unescape(house().page("/ups"))
-    assert "– not reported" in text  # the runtime of the EP20
+    assert '<td data-label="Runtime">– <span class="minor">not reported' in text  # of the EP20
     assert "Enter the date" in text and "2019/05/16" in text
     assert "≠" in text and "input.transfer.low" in text
 
@@ -195,7 +196,7 @@ def test_a_stale_ups_is_not_shown_as_normal(house):
     row = site.get("/telemetry/ups_overview.json?_shape=array&name=desk@closet").json()[0]
     assert row["state"] == "Stale" and "lost the UPS" in row["reason"]
     text = site.page("/ups/desk@closet")
-    assert "still work" in text and 'class="facts five old"' in text
+    assert "still work" in text and 'class="card hero old"' in text and "No data for" in text
     assert [row["subject"] for row in site.get("/telemetry/attention.json?_shape=array").json()] == [
         "UPS Desk (desk@closet)"
     ]
@@ -204,7 +205,8 @@ def test_a_stale_ups_is_not_shown_as_normal(house):
 def test_a_lost_server_is_shown_once_on_every_page(house):
     site = house(lost=("closet",))
     for path in [*PAGES, "/telemetry/ups_samples"]:
-        assert "NUT server closet" in site.page(path) and "connection refused" in site.page(path), path
+        text = site.page(path)
+        assert "NUT server <bdi>closet</bdi>" in text and "connection refused" in text, path
     items = site.get("/telemetry/attention.json?_shape=array").json()
     assert [(row["severity"], row["subject"]) for row in items] == [("Critical", "NUT server closet")]
     assert {
@@ -294,14 +296,19 @@ def test_unknown_upses_are_not_found_with_a_message(house):
     [
         "/ups?range=soon",
         "/ups/garage?since=x",
-        "/energy?per=moon",
+        "/energy?period=moon",
+        "/energy?unit=joule",
         "/energy?since=2026-02-01&until=2026-01-01",
     ],
 )
 def test_an_invalid_range_is_reported(house, path):
     text = html.unescape(house().page(path, 400))
     assert (
-        "not a duration" in text or "not a date" in text or "not a period" in text or "before until" in text
+        "not a duration" in text
+        or "not a date" in text
+        or "not a period" in text
+        or "before until" in text
+        or "not a unit" in text
     )
 
 
@@ -312,18 +319,24 @@ def test_events_are_listed_as_outages_and_individually(house):
     assert (
         "Recording began on" in text and text.count("mains</td>") == 1 and text.count("this UPS alone") == 2
     )
-    assert text.count("<rect") > 360
-    titles = re.findall(r"<title>(\d+ \w+ \d+): ([\w ]+) on battery</title>", text)
-    assert titles == [
-        (f"{day:%-d %b %Y}", format_length(length)) for day, length in sorted(days_on_battery(site).items())
+    squares = re.findall(r'<a href="([^"]+)" aria-label[^>]+><title>(.+): (.+) on battery</title><rect', text)
+    assert squares == [
+        (f"/events?day={day}#list", f"{day:%a %-d %b %Y}", format_length(length))
+        for day, length in sorted(days_on_battery(site).items())
     ]
+    for address, _, _ in squares:
+        assert 'href="/outages/' in site.page(address.partition("#")[0]), address
     mine = html.unescape(site.page("/events?ups=desk@closet"))
     assert "2 outages in 30 days, 11 min 25 s on battery" in mine
     everything = html.unescape(site.page("/events?tab=all"))
     assert "6 events" in everything and "LOWBATT" in everything and "battery low" in everything
+    rows = everything.partition("<tbody>")[2].partition("</tbody>")[0].split("<tr>")[1:]
+    assert len(rows) == 4 and sum("all 3 UPSes" in row for row in rows) == 1, "an outage is one row"
+    assert len(re.findall("<tr>", site.page("/events?tab=all&ups=rack@closet").partition("<tbody>")[2])) == 3
     assert "1 event," in site.page("/events?tab=all&event=LOWBATT")
     assert "No such event" in site.page("/events?tab=all&event=FSD")
-    assert "No outage since" in site.page("/events?month=2020-01")
+    assert "No outage then" in site.page("/events?month=2020-01")
+    assert "No outage then" in site.page("/events?day=2020-01-31")
 
 
 def test_chart_data_is_cached_for_a_part_of_a_bucket(house):
@@ -346,14 +359,19 @@ def test_chart_data_is_cached_for_a_part_of_a_bucket(house):
 
 
 def test_energy_adds_up_on_its_page(house):
-    site = house()
-    text = html.unescape(site.page("/energy"))
-    found = site.get("/telemetry/energy_by_day.json?_shape=array&_size=max").json()
+    hours = time.time() % 86_400 / 3600 + 12  # since noon of yesterday: a gap over midnight would be two
+    site = house(outages=OUTAGES[:1], gaps=[(hours, 3600)])
+    text = html.unescape(site.page("/energy?range=5+d"))
+    (link,) = set(re.findall(r'href="(/telemetry/energy_by_day\.json[^"]+)"', text))
+    found = site.get(link).json()
     total = sum(row["kwh"] for row in found if row["name"] == "House" and row["kwh"])
-    assert f"{total:.2f}".rstrip("0") in text and f"{total * 0.25:.2f} EUR" in text
-    assert "no data" in text and "gaps are not filled" in text
+    assert (
+        f"<h1>{total:.1f}\u202fkWh in the chosen time" in text and f"€\u202f{total * 0.25:.2f}</h1>" in text
+    )
+    assert f"<strong>{total:.3f}\u202fkWh</strong>" in text
+    assert "no data for 1 h" in text and "Nothing was filled in" in text
     assert "in force" in text and "not reported" in text
-    old = site.page("/energy?per=hour&since=2020-01-01&until=2020-01-02")
+    old = site.page("/energy?since=2020-01-01&until=2020-01-02")
     assert "Nothing was recorded" in old
 
 
@@ -396,7 +414,7 @@ def test_a_battery_change_is_recorded_and_audited(house, ups):
     assert site.rows("select substr(battery_changed_at, 1, 10) from ups where id = 1") == [("2026-03-01",)]
     audit = site.rows("select actor, action, subject, outcome from audit")
     assert audit == [("bot", "ups_battery_changed", "rack@closet", "done")]
-    assert "Recorded: 1 Mar 2026" in site.page("/ups/rack@closet")
+    assert "1 Mar 2026" in site.page("/ups/rack@closet").partition('id="battery-record"')[2]
 
 
 def test_a_browser_records_a_battery_change_and_goes_back(house):
@@ -405,7 +423,7 @@ def test_a_browser_records_a_battery_change_and_goes_back(house):
     fields = {"csrftoken": site.token(), "ups": "3", "date": "", "next": "/ups/garage"}
     response = site.post("/telemetry/ups_battery_changed", data=fields, headers=BROWSER)
     assert (response.status_code, response.headers["location"]) == (302, "/ups/garage")
-    assert "under a month" in site.page("/ups/garage")
+    assert "under a day" in site.page("/ups/garage")
 
 
 @pytest.mark.parametrize(

@@ -51,8 +51,8 @@ def many(power):
 
 def shown(text):
     """Names of the UPSes in the table, in order."""
-    table = text[text.index('<table class="rows wide') : text.index("</table>")]
-    return re.findall(r'<th scope="(?:row|col)"><a href="/ups/([^"]+)"', table)
+    table = text[text.index('<table class="rows upses') : text.index("</table>")]
+    return re.findall(r'<th scope="row"><a href="/ups/([^"]+)"', table)
 
 
 def test_every_ups_is_on_one_page(many):
@@ -61,8 +61,9 @@ def test_every_ups_is_on_one_page(many):
         text = html.unescape(many.page(address))
         assert len(text) < 250_000 and f"Page {number} of 3" in text
         found += shown(text)
-        following = re.search(r'rel="next" href="([^"]+)"', text)
-        assert bool(re.search(r'rel="prev"', text)) == (number > 1)
+        pages = text[text.index('class="pages"') :].partition("</nav>")[0]
+        following = re.search(r'rel="next" href="([^"]+)"', pages)
+        assert ('rel="prev"' in pages) == (number > 1)
         address = following and following[1]
     assert address is None
     assert found == [row["name"] for row in rows(many, "ups_overview", _sort="id")] and len(found) == 66
@@ -72,7 +73,7 @@ def test_order_search_and_filter_are_kept_from_page_to_page(many):
     text = html.unescape(many.page("/ups?sort=charge&q=galaxy&range=7+d"))
     assert f"UPSes 1 to {PER_PAGE} of 56, least charge first" in text
     assert shown(text)[:2] == ["u62@closet", "u61@closet"]
-    address = re.search(r'rel="next" href="([^"]+)"', text)[1]
+    address = re.search(r'class="pages".*?rel="next" href="([^"]+)"', text, re.S)[1]
     assert {"sort=charge", "q=galaxy", "range=7+d", "page=2"} <= set(address.partition("?")[2].split("&"))
     text = html.unescape(many.page(address))
     assert f"UPSes {PER_PAGE + 1} to {2 * PER_PAGE} of 56" in text

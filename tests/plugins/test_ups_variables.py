@@ -9,12 +9,11 @@ import pytest
 from ingest.config.model import GatewaySettings, NutServerSettings, UpsSettings
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
-from ingest.schema.migrate import migrate
 from ingest.ups.corrections import VariableSettings
 from plugins.web.pages.ups_outlets import find_outlets
 from plugins.web.pages.ups_series import MOST_DRAWN, plan_series
 from tests.plugins.site_helpers import ACCESS, links
-from tests.plugins.ups_house import House
+from tests.plugins.ups_house import write_house
 
 NUT = (NutServerSettings("closet", "127.0.0.1", ups=("rack", "desk")),)
 
@@ -26,8 +25,7 @@ def house(make_site, tmp_path):
     def make(**config):
         path = tmp_path / "house.db"
         if not path.exists():
-            migrate(path)
-            House(path, days=3, step=600).write()
+            write_house(path, 3, 600)
         gateways = (GatewaySettings("main", tcp="main:5003"),)
         return make_site(access=ACCESS, gateways=gateways, nut=NUT, **config)
 
@@ -72,7 +70,7 @@ def test_a_corrected_variable_is_shown_so_with_the_text_of_the_device(house):
     assert '91.3 V <span class="minor">x 0.15: counts as 13.695 V</span>' in text
     assert "ups.temperature ignored" in text
     assert "input.voltage from input.L1-N.voltage: counts as 231.5 V" in text
-    assert 'Buzzer <span class="minor">ups.beeper.status</span>' in text
+    assert '>Buzzer</a> <span class="minor">ups.beeper.status</span>' in text
     assert "Left out by config.yml: ups.serial" in text and "G123" not in text
     assert "config.yml" not in site.page("/ups/desk@closet").partition("All variables")[2]
 

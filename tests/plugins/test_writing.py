@@ -1,10 +1,13 @@
 """Writing: rights, refusals and their messages, the audit log."""
 
 import html
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ingest.db.connection import connect
+from ingest.db.time import format_utc
 from tests.plugins.site_helpers import ACCESS, BOT, BROWSER, READER, bearer
 
 ROUTES = ["/telemetry/set_location", "/telemetry/battery_changed", "/-/orders"]
@@ -120,7 +123,7 @@ def test_a_browser_reads_why_it_was_refused(site):
     assert (
         response.status_code == 404
         and "No node 99" in response.text
-        and "<h1>Could not save</h1>" in response.text
+        and ">Could not save</h1>" in response.text
     )
 
 
@@ -238,3 +241,44 @@ def test_forms_of_writable_queries_need_the_right(site):
     site.login()
     assert 'name="location"' in site.page("/telemetry/set_location")
     assert html.unescape(site.page("/telemetry")).count("Set the location of a node") == 1
+
+
+def test_a_battery_change_is_taken_back(site):
+    for day in ("2026-01-05", "2026-02-03"):
+        assert site.post(
+            "/telemetry/battery_changed", json={"node": "12", "date": day}, headers=bearer()
+        ).is_success
+    rows = "select id, changed_at from battery_changes order by id"
+    (first, _), (second, changed_at) = site.rows(rows)
+    changed = "select battery_changed_at from nodes where id = 12"
+    assert site.rows(changed) == [(changed_at,)]
+    page = site.login().page("/nodes/main/12")
+    assert f'action="/-/batteries/node/{second}/revoke"' in page and "entered by" in page
+    answer = site.post(f"/-/batteries/node/{second}/revoke", headers=bearer())
+    assert answer.status_code == 200 and "2026-02-03 is taken back" in answer.json()["message"]
+    assert site.rows(changed) == [("2026-01-05T00:00:00.000Z",)]
+    assert site.post(f"/-/batteries/node/{second}/revoke", headers=bearer()).status_code == 404
+    assert site.post(f"/-/batteries/ups/{first}/revoke", headers=bearer()).status_code == 404
+    assert site.post(f"/-/batteries/node/{first}/revoke", headers=bearer()).is_success
+    assert site.rows(changed) == [(None,)] and site.rows(rows) == []
+
+
+def test_an_order_to_a_sleeper_says_when_it_will_be_sent(site):
+    def order():
+        return site.post("/-/orders", json={"node": "12", "order": "heartbeat"}, headers=bearer()).json()[
+            "message"
+        ]
+
+    assert "sleep" not in order()
+    connection = connect(site.datasette.config.database)
+    seen = time.time() - 100
+    connection.execute(
+        "update nodes set smart_sleep_ms = 500, usual_interval_s = 900, last_seen_at = ? where id = 12",
+        (format_utc(seen),),
+    )
+    assert f"will be sent about {format_utc(seen + 900)[11:16]}, when the node wakes" in order()
+    connection.execute("update nodes set usual_interval_s = null where id = 12")
+    assert order().endswith("the node sleeps; when it listens next is not known yet")
+    connection.close()
+    site.post("/-/settings", json={"node": "12", "key": "sleep", "value": "awake"}, headers=bearer())
+    assert "sleep" not in order()

@@ -4,10 +4,12 @@ import itertools
 import json
 import random
 import time
-from datetime import datetime
+from collections import Counter
+from typing import NamedTuple
 
 from ingest.db.connection import connect
 from ingest.db.time import LocalTime, format_utc
+from tests.helpers.new_database import new_database
 
 UPSES = ("rack@closet", "desk@closet", "garage")
 FIGURES = (
@@ -21,9 +23,6 @@ FIGURES = (
     "watts",
     "ups_temperature",
 )
-HOURLY = "ups hour_at samples covered_s on_battery_s trim_s boost_s wh watts_rule".split() + [
-    f"{figure}_{part}" for figure in FIGURES for part in ("min", "avg", "max")
-]
 VARIABLES = {
     "rack@closet": {
         "ups.mfr": "EATON",
@@ -71,6 +70,27 @@ HOURLY = (
 )
 
 
+class Sample(NamedTuple):
+    """A row of `ups_samples`."""
+
+    sampled_at: str
+    ups: int
+    ups_status: str
+    input_voltage: float
+    input_frequency: float
+    output_voltage: float
+    battery_charge: int
+    battery_voltage: float
+    battery_runtime: int | None
+    ups_load: int
+    ups_temperature: float | None
+    watts: float
+    watts_rule: str
+
+
+FIGURE_PLACES = [Sample._fields.index(figure) for figure in FIGURES]
+
+
 class House:
     """Write history up to `now`: samples every `step` seconds over `days`, 10 s apart on battery."""
 
@@ -78,7 +98,9 @@ class House:
         self.connection = connect(path)
         self.now = now or time.time()
         self.start = self.now - days * 86_400
-        self.step, self.clock, self.random = step, LocalTime(timezone), random.Random(seed)
+        self.step, self.clock = step, LocalTime(timezone)
+        draw = random.Random(seed)
+        self.noise = itertools.cycle([draw.gauss(0, 1) for _ in range(997)]).__next__
         self.events = []
         self.samples = {}  # ups -> [(at, watts, status)]
 
@@ -137,25 +159,18 @@ class House:
                 format_utc(self.start),
             ),
         )
-        rows, at = [], self.start
-        while at <= end:
-            outage = next(((s, d) for s, d in mine if s <= at < s + d), None)
-            if not any(s < at < e for s, e in unseen):
+        times, rows = [], []
+        for at, outage in self._moments(end, mine):
+            if at == end or not any(s < at < e for s, e in unseen):
+                times.append(round(at * 1e6) // 1000 / 1000)  # as format_utc() cuts it
                 rows.append(self._sample(name, number, at, outage))
-            ahead = min((s for s, _ in mine if s > at), default=end + 1)
-            at = min(at + (10 if outage else self.step), max(ahead, at + 0.5))
-            if outage and at > outage[0] + outage[1]:
-                at = outage[0] + outage[1]
-        rows.append(
-            self._sample(name, number, end, next(((s, d) for s, d in mine if s <= end < s + d), None))
-        )
-        columns = list(rows[0])
         self.connection.executemany(
-            f"insert into ups_samples ({', '.join(columns)}) values ({', '.join('?' * len(columns))})",
-            [tuple(row.values()) for row in rows],
+            f"insert into ups_samples ({', '.join(Sample._fields)}) "
+            f"values ({', '.join('?' * len(Sample._fields))})",
+            rows,
         )
-        self.samples[name] = [(row["at_s"], row["watts"], row["ups_status"]) for row in self._times(rows)]
-        self._hours(number, rows)
+        self.samples[name] = [(at, row.watts, row.ups_status) for at, row in zip(times, rows, strict=True)]
+        self._hours(number, times, rows)
         for start, seconds in mine:
             self._outage(number, name, start, min(seconds, self.now - start), start + seconds > self.now)
         self._variables(number, rows[-1], values)
@@ -165,9 +180,9 @@ class House:
             "update ups set status = ?, status_at = ?, last_sample_at = ?, outcome = ?, outcome_at = ? "
             "where id = ?",
             (
-                last["ups_status"],
-                last["sampled_at"],
-                last["sampled_at"],
+                last.ups_status,
+                last.sampled_at,
+                last.sampled_at,
                 outcome,
                 format_utc(self.now),
                 number,
@@ -187,79 +202,68 @@ class House:
             polls,
         )
 
-    def _times(self, rows):
-        for row in rows:
-            yield {**row, "at_s": datetime.fromisoformat(row["sampled_at"]).timestamp()}
+    def _moments(self, end, outages):
+        """(at, the outage at that time as (start, seconds) or None), up to `end`, which is the last."""
+        at = self.start
+        while at <= end:
+            outage = next(((s, d) for s, d in outages if s <= at < s + d), None)
+            yield at, outage
+            ahead = min((s for s, _ in outages if s > at), default=end + 1)
+            at = min(at + (10 if outage else self.step), max(ahead, at + 0.5))
+            if outage and at > outage[0] + outage[1]:
+                at = outage[0] + outage[1]
+        yield end, next(((s, d) for s, d in outages if s <= end < s + d), None)
 
     def _sample(self, name, number, at, outage):
-        noise = self.random.gauss
+        noise = self.noise
         day = (at % 86_400) / 86_400
-        watts = WATTS[name] * (1 + 0.15 * (0.3 < day < 0.9)) + noise(0, 4)
+        watts = WATTS[name] * (1 + 0.15 * (0.3 < day < 0.9)) + 4 * noise()
         left = max(4.0, 100 - (at - outage[0]) / 40) if outage else 100.0
-        status = "OL" if not outage else "OB LB" if left < 15 else "OB DISCHRG"
-        volts = 0.0 if outage else 231 + 3 * (day - 0.5) + noise(0, 1.2)
-        return {
-            "sampled_at": format_utc(at),
-            "ups": number,
-            "ups_status": status,
-            "input_voltage": round(volts, 1),
-            "input_frequency": 0.0 if outage else round(50 + noise(0, 0.02), 2),
-            "output_voltage": round(230 + noise(0, 0.5), 1),
-            "battery_charge": round(left),
-            "battery_voltage": round(11.2 + left / 100 * 2.4, 2),
-            "battery_runtime": None if name == "garage" else round(left * 36),
-            "ups_load": round(watts / 12),
-            "ups_temperature": round(29 + 4 * day + noise(0, 0.2), 1) if name != "desk@closet" else None,
-            "watts": round(watts, 1),
-            "watts_rule": "measured" if name == "garage" else "load x nominal W",
-        }
+        return Sample(
+            format_utc(at),
+            number,
+            "OL" if not outage else "OB LB" if left < 15 else "OB DISCHRG",
+            0.0 if outage else round(231 + 3 * (day - 0.5) + 1.2 * noise(), 1),
+            0.0 if outage else round(50 + 0.02 * noise(), 2),
+            round(230 + 0.5 * noise(), 1),
+            round(left),
+            round(11.2 + left / 100 * 2.4, 2),
+            None if name == "garage" else round(left * 36),
+            round(watts / 12),
+            round(29 + 4 * day + 0.2 * noise(), 1) if name != "desk@closet" else None,
+            round(watts, 1),
+            "measured" if name == "garage" else "load x nominal W",
+        )
 
-    def _hours(self, number, rows):
-        hours = {}
-
-        def hour(at):
-            return hours.setdefault(
-                self.clock.day_and_hour(at)[1], {"rows": [], "covered": 0.0, "battery": 0.0, "wh": 0.0}
-            )
-
-        timed = [(row["at_s"], row) for row in self._times(rows)]
-        for at, row in timed:
-            hour(at)["rows"].append(row)
-        for (before, old), (at, new) in itertools.pairwise(timed):
+    def _hours(self, number, times, rows):
+        hour_at = [self.clock.day_and_hour(at)[1] for at in times]
+        covered, battery, wh = Counter(), Counter(), Counter()
+        for place in range(1, len(rows)):
+            before, at, old, new = times[place - 1], times[place], rows[place - 1], rows[place]
             if at - before > 3 * self.step:
                 continue
             start = before
             while start < at:
                 stop = min(at, (start // 900 + 1) * 900)
-                own = hour(start)
-                middle = old["watts"] + (new["watts"] - old["watts"]) * ((start + stop) / 2 - before) / (
-                    at - before
-                )
-                own["covered"] += stop - start
-                own["wh"] += middle * (stop - start) / 3600
-                own["battery"] += (stop - start) * ("OB" in old["ups_status"])
+                hour = hour_at[place - 1] if start == before else self.clock.day_and_hour(start)[1]
+                share = ((start + stop) / 2 - before) / (at - before)
+                covered[hour] += stop - start
+                wh[hour] += (old.watts + (new.watts - old.watts) * share) * (stop - start) / 3600
+                battery[hour] += (stop - start) * ("OB" in old.ups_status)
                 start = stop
-        for name, own in hours.items():
+        found = []
+        for hour, group in itertools.groupby(zip(hour_at, rows, strict=True), key=lambda one: one[0]):
+            columns = list(zip(*(row for _, row in group), strict=True))
             parts = []
-            for figure in FIGURES:
-                values = [row[figure] for row in own["rows"] if row[figure] is not None]
+            for place in FIGURE_PLACES:
+                values = [value for value in columns[place] if value is not None]
                 parts += [min(values), sum(values) / len(values), max(values)] if values else [None] * 3
-            row = (
-                number,
-                name,
-                len(own["rows"]),
-                own["covered"],
-                own["battery"],
-                0,
-                120 * (number == 2),
-                own["wh"],
-                "x",
-                *parts,
-            )
-            self.connection.execute(
-                f"insert into ups_samples_hourly ({', '.join(HOURLY)}) values ({', '.join('?' * len(row))})",
-                row,
-            )
+            rates = (covered[hour], battery[hour], 0, 120 * (number == 2), wh[hour], "x")
+            found.append((number, hour, len(columns[0]), *rates, *parts))
+        self.connection.executemany(
+            f"insert into ups_samples_hourly ({', '.join(HOURLY)}) values ({', '.join('?' * len(HOURLY))})",
+            found,
+        )
 
     def _event(self, number, event, start, end, detail="", figures=None, complete=1):
         self.events.append(
@@ -307,15 +311,33 @@ class House:
             "battery_runtime",
             "ups_load",
         ):
-            if last[figure] is not None:
-                reported[figure.replace("_", ".")] = f"{last[figure]:g}"
-        reported["ups.status"] = last["ups_status"]
+            if (value := getattr(last, figure)) is not None:
+                reported[figure.replace("_", ".")] = f"{value:g}"
+        reported["ups.status"] = last.ups_status
         for variable, value in reported.items():
             number_ = float(value) if value.replace(".", "", 1).isdigit() else None
             self.connection.execute(
                 "insert into ups_variables (ups, variable, value, number, changed_at) values (?, ?, ?, ?, ?)",
-                (number, variable, value, number_, last["sampled_at"]),
+                (number, variable, value, number_, last.sampled_at),
             )
+
+
+KEPT, FRESH_S = 4, 10.0  # files; how old the history of a site may be when its test begins
+_kept = {}  # options -> (monotonic seconds, House, content of its file)
+
+
+def write_house(path, days, step, timezone="UTC", now=None, **history):
+    """A new file at `path` with the history of a House, which a test just before may have had written."""
+    key = repr((days, step, timezone, now, history))
+    if key in _kept and (now is not None or time.monotonic() - _kept[key][0] < FRESH_S):
+        path.write_bytes(_kept[key][2])
+        return _kept[key][1]
+    new_database(path)
+    house = House(path, days, step, timezone, now).write(**history)
+    if len(_kept) == KEPT:
+        _kept.clear()
+    _kept[key] = time.monotonic(), house, path.read_bytes()
+    return house
 
 
 def add_tariffs(path, *rows):

@@ -1,8 +1,10 @@
 """`voltkeeper check` and `status`: their lines when all is right, and for each thing that is wrong."""
 
+import io
 import os
 import socket
 import sqlite3
+import sys
 import threading
 import time
 from contextlib import closing, contextmanager
@@ -13,11 +15,13 @@ import serial
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
 from ingest.demo.ups.upsd import DemoUpsd
-from ingest.schema.migrate import migrate
+from plugins.web.app.address_file import address_file, remove_address, running_address, write_address
 from tests.helpers.demo_gateway import running_gateway
+from tests.helpers.new_database import new_database
 from voltkeeper.check import run_check
 from voltkeeper.check.http import check_site
 from voltkeeper.config_source import Sources
+from voltkeeper.paint import Paint
 from voltkeeper.status import is_read, read_sources
 
 TOKEN = "0123456789abcdef"
@@ -68,7 +72,7 @@ def gateways(port, more=""):
 
 
 def test_a_house_that_is_right(check, tmp_path):
-    migrate(tmp_path / "data/telemetry.db")
+    new_database(tmp_path / "data/telemetry.db")
     with running_gateway(port=0) as gateway:
         code, lines = check(f"timezone: Asia/Kolkata\n{gateways(gateway.port)}")
     assert code == 0
@@ -171,7 +175,7 @@ def test_a_damaged_database(check, tmp_path):
 
 def test_old_rows_that_nobody_prunes_are_noted(check, tmp_path):
     path = tmp_path / "data/telemetry.db"
-    migrate(path)
+    new_database(path)
     with closing(connect(path)) as connection:
         insert = "insert into rejects (received_at, source, raw, reason) values (?, 'main', '', '')"
         connection.executemany(insert, [(format_utc(time.time() - days * 86400),) for days in (80, 70, 1)])
@@ -193,7 +197,7 @@ def test_old_rows_that_nobody_prunes_are_noted(check, tmp_path):
 
 def test_damaged_pages(check, tmp_path):
     path = tmp_path / "data/telemetry.db"
-    migrate(path)
+    new_database(path)
     connection = connect(path)
     (root,) = connection.execute("select rootpage from sqlite_master where name = 'gateways'").fetchone()
     connection.close()
@@ -206,7 +210,7 @@ def test_damaged_pages(check, tmp_path):
 
 
 def test_a_database_of_a_newer_version(check, tmp_path):
-    migrate(tmp_path / "data/telemetry.db")
+    new_database(tmp_path / "data/telemetry.db")
     with sqlite3.connect(tmp_path / "data/telemetry.db") as connection:
         connection.execute(
             "insert into _sqlite_migrations (migration_set, name, applied_at) "
@@ -215,7 +219,25 @@ def test_a_database_of_a_newer_version(check, tmp_path):
     connection.close()
     code, lines = check()
     assert code == 1
-    assert "of a newer version (from_tomorrow): update Voltkeeper" in of(lines, "tables")
+    assert "of a newer Voltkeeper: install a version after " in of(lines, "tables")
+
+
+def test_what_a_gateway_sent_and_was_not_kept_is_a_failure_for_a_day(check, tmp_path):
+    path = tmp_path / "data/telemetry.db"
+    new_database(path)
+    with sqlite3.connect(path) as connection:
+        connection.executemany(
+            "insert into dropped values (?, 'messages', 7, ?, ?, 'it has 10,000 channels already')",
+            [
+                (name, at, at)
+                for name, at in (("wild", format_utc(time.time())), ("tame", "2026-01-01T00:00:00.000Z"))
+            ],
+        )
+    connection.close()
+    code, lines = check()
+    assert code == 1
+    assert "7 messages were not kept: it has 10,000 channels already" in of(lines, "gateway wild")
+    assert not any("gateway tame" in line for line in lines)
 
 
 def test_a_port_that_another_program_has(check):
@@ -272,29 +294,23 @@ def test_a_running_ingest_is_asked_instead_of_the_gateway(
     assert "ingest   does not run" in status.text and "its reader ended unexpectedly" in status.text
 
 
-def test_a_lock_tells_who_reads(tmp_path):
+HOLDS_BYTE_3 = """
+import fcntl, os, sys, time
+fcntl.lockf(os.open(sys.argv[1], os.O_RDWR | os.O_CREAT), fcntl.LOCK_EX, 1, 3)
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_lock_tells_who_reads(tmp_path, start):
     path = tmp_path / "t.db"
     assert not is_read(path, 0)
-    migrate(path)
+    new_database(path)
     assert not is_read(path, 0)
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        import fcntl
-
-        file = os.open(f"{path}.lock", os.O_RDWR)
-        fcntl.lockf(file, fcntl.LOCK_EX, 1, 3)
-        os.write(writing, b"x")
-        time.sleep(30)
-        os._exit(0)
-    os.read(reading, 1)
-    try:
-        assert is_read(path, 3) and not is_read(path, 2)
-    finally:
-        os.kill(child, 9)
-        os.waitpid(child, 0)
-        os.close(reading)
-        os.close(writing)
+    held = start(sys.executable, "-c", HOLDS_BYTE_3, f"{path}.lock")
+    held.wait_text("held")
+    assert is_read(path, 3) and not is_read(path, 2)
+    held.kill()
     assert not is_read(path, 3)
 
 
@@ -355,7 +371,7 @@ ups:
     )
     assert not [line for line in lines if "variables of desk@a" in line]
     path = next(tmp_path.rglob("config.yml")).parent / "data" / "telemetry.db"
-    migrate(path)
+    new_database(path)
     with closing(connect(path)) as connection:
         connection.execute(
             "insert into ups (id, name, driver, source, label) values (1, 'rack@a', 'nut', 'a', 'x')"
@@ -384,3 +400,57 @@ def test_read_sources_of_an_empty_file(tmp_path):
     connect(tmp_path / "t.db").close()
     assert read_sources(tmp_path / "t.db") == {}
     assert read_sources(tmp_path / "none.db") == {}
+
+
+def test_a_gateway_is_tried_beside_a_config(write_config, tmp_path, monkeypatch):
+    write_config("gateways: [{name: main, tcp: '127.0.0.1:1'}]")
+    monkeypatch.chdir(tmp_path)
+    lines = []
+    with running_gateway(port=0, boot=True) as gateway:
+        assert run_check(None, Sources(gateway=f"127.0.0.1:{gateway.port}"), None, lines.append) == 0
+    assert lines[0] == "ok      config: config.yml is left aside: the options of the command line"
+    assert len(lines) == 2 and f"127.0.0.1:{gateway.port}" in lines[1] and "answers" in lines[1]
+
+
+@pytest.mark.parametrize(("sql", "who"), [("off", "nobody"), ("anyone", "anyone who may read")])
+def test_who_may_write_sql_is_told(check, sql, who):
+    lines = check(f"access: {{sql: {sql}}}")[1]
+    assert of(lines, "access").endswith("turns it on") and f"(access.sql): {who};" in of(lines, "access")
+
+
+def test_secrets_that_others_read(check, tmp_path):
+    (tmp_path / "voltkeeper.env").write_text("A=b\n")
+    (tmp_path / "voltkeeper.env").chmod(0o644)
+    assert "chmod 600" in of(check("")[1], "secrets")
+
+
+def test_the_port_of_the_running_site_is_found(tmp_path):
+    database = tmp_path / "telemetry.db"
+    assert running_address(database) is None
+    write_address(database, "::1", 8123)
+    assert running_address(database) == ("::1", 8123)
+    remove_address(database)
+    assert running_address(database) is None
+    address_file(database).write_text(f"{2**22 + 1} 8123 ::1\n")  # of a process that is gone
+    assert running_address(database) is None
+    remove_address(database)
+    assert address_file(database).exists()  # it is not of this process
+
+
+@pytest.mark.parametrize(
+    ("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
+)
+def test_lines_have_colours_on_a_terminal_that_wants_them(variables, coloured, monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    leader, follower = os.openpty()
+    with os.fdopen(leader), os.fdopen(follower, "w") as terminal:
+        paint = Paint(terminal)
+        line = paint.line("FAILED  gateway main: off")
+    assert line == (
+        "\x1b[31m\x1b[1mFAILED\x1b[0m  gateway main: off" if coloured else "FAILED  gateway main: off"
+    )
+    assert paint.line("as it is") == "as it is"
+    assert Paint(io.StringIO()).line("FAILED  x") == "FAILED  x"

@@ -1,15 +1,15 @@
 """`voltkeeper check` lists the settings that users made on pages."""
 
 from ingest.db.connection import connect
-from ingest.schema.migrate import migrate
 from ingest.settings import save_setting
+from tests.helpers.new_database import new_database
 from voltkeeper.check.settings import setting_findings
 
 
 def test_each_setting_is_a_line_with_its_subject_value_and_maker(tmp_path):
     path = tmp_path / "telemetry.db"
     assert list(setting_findings(path)) == []
-    migrate(path)
+    new_database(path)
     assert list(setting_findings(path)) == []
     connection = connect(path)
     connection.execute("insert into gateways (id, name, address) values (0, 'main', 'x'), (1, 'shed', 'y')")

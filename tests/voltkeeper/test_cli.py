@@ -1,5 +1,6 @@
 """The command line itself: help, hash-password, the demo gateway alone."""
 
+import re
 import signal
 import socket
 import subprocess
@@ -7,11 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from datasette_auth_passwords.utils import verify_password
+
+from voltkeeper.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (
     "up",
+    "setup",
     "ingest",
     "web",
     "check",
@@ -22,6 +27,11 @@ COMMANDS = (
     "hash-password",
     "prune",
     "backup",
+    "mute",
+    "outbound",
+    "rehearse",
+    "repair",
+    "report",
 )
 
 
@@ -51,10 +61,10 @@ def test_help_names_every_command_and_loads_nothing_heavy():
 
 
 def test_help_of_each_command_explains_its_options():
-    for command in COMMANDS:
-        shown = run(command, "--help")
+    for command in (*COMMANDS, "repair clock", "rehearse outage", "rehearse silence", "rehearse all"):
+        shown = run(*command.split(), "--help")
         assert shown.returncode == 0
-        if command not in ("demo", "hash-password"):
+        if command not in ("demo", "hash-password", "rehearse", "repair"):
             assert "VOLTKEEPER_CONFIG" in shown.stdout
 
 
@@ -93,3 +103,19 @@ def test_an_up_of_the_version_before_can_restart_its_parts():
         timeout=60,
     )
     assert answer.returncode == 0 and "Read the sources into the database." in answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "own"),
+    [
+        ("up", {"config", "gateway", "nut", "must", "poll", "port"}),
+        ("ingest", {"config", "gateway", "nut", "must", "poll", "replay"}),
+        ("web", {"config", "port"}),
+        ("check", {"config", "gateway", "nut", "must", "port", "send", "url"}),
+        ("status", {"config", "port"}),
+        ("backup", {"config"}),
+    ],
+)
+def test_help_of_a_command_lists_its_own_options(command, own):
+    shown = CliRunner().invoke(main, [command, "--help"]).output
+    assert set(re.findall(r"^  --(\w+)", shown, re.M)) == own

@@ -68,3 +68,42 @@ def test_bootstrap_installs_nothing_when_nothing_changed():
     )
     assert (answer.returncode, answer.stdout, answer.stderr) == (0, "", "")
     assert Path(sys.prefix, "installed").stat().st_mtime_ns == written
+
+
+PIP = """#!/bin/sh
+case "$*" in
+*"-m venv"*) mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
+*" install "*)
+    echo 'Collecting click>=8'; sleep 1; echo 'Installing collected packages: click'
+    [ ! -e fails ] ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_is_installed_shows_on_a_terminal(clone, fails):
+    for name in ("mkdir", "cp", "sleep", "sed", "tail", "cut", "grep"):
+        (clone.parent / "bin" / name).symlink_to(shutil.which(name))
+    python = clone.parent / "bin/python3"
+    python.write_text(PIP)
+    python.chmod(0o755)
+    if fails:
+        (clone / "fails").touch()
+    leader, follower = os.openpty()
+    process = subprocess.Popen(
+        [clone / "script/bootstrap"],
+        env={"PATH": str(clone.parent / "bin"), "HOME": str(clone)},
+        stdout=subprocess.DEVNULL,
+        stderr=follower,
+    )
+    os.close(follower)
+    shown = b""
+    with os.fdopen(leader, "rb", buffering=0) as terminal:
+        try:
+            while more := terminal.read(4096):
+                shown += more
+        except OSError:  # its other end was closed
+            pass
+    assert process.wait(60) == fails
+    assert b"1 packages, Collecting click>=8" in shown
+    assert (b"Installing failed" in shown) == fails == (b"\nInstalling collected packages: click" in shown)

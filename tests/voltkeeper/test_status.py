@@ -4,7 +4,7 @@ import time
 
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
-from ingest.schema.migrate import migrate
+from tests.helpers.new_database import new_database
 from tests.plugins.ups_house import House
 from voltkeeper.status import read_attention
 
@@ -12,7 +12,7 @@ from voltkeeper.status import read_attention
 def test_it_lists_what_needs_attention_without_the_sources(tmp_path):
     path = tmp_path / "house.db"
     assert read_attention(path) == []
-    migrate(path)
+    new_database(path)
     House(path, days=0.05).write(lost=("garage",))
     connection = connect(path)
     connection.execute("update ups set status = 'OL BYPASS' where id = 1")

@@ -12,7 +12,8 @@ import asyncio, json, logging, sys
 from voltkeeper.supervisor import Supervisor, SupervisorTiming
 logging.basicConfig(level=logging.INFO, stream=sys.stderr)
 options, commands = json.loads(sys.argv[1])
-sys.exit(asyncio.run(Supervisor(commands, timing=SupervisorTiming(**options)).run()))
+timing = SupervisorTiming(**options)
+sys.exit(asyncio.run(Supervisor(commands, timing=timing, optional=("optional",)).run()))
 """
 LIVES = "import time; print('alive', flush=True); time.sleep(60)"
 FOLLOWS = "from voltkeeper.parent_pipe import follow_parent; follow_parent()\n" + LIVES
@@ -92,6 +93,13 @@ def test_exit_code_2_of_a_child_ends_everything(supervise):
     assert program.family() == []
 
 
+def test_exit_code_2_of_an_optional_child_ends_nothing(supervise, wait_for):
+    program = supervise({"last_s": 0.3}, optional="print('wrong'); raise SystemExit(2)", one=LIVES)
+    wait_for(lambda: program.text.count("optional ended (exit code 2)") >= 2)
+    assert program.text.count("alive") == 1
+    assert program.end() == 0
+
+
 def test_a_command_that_does_not_exist_is_tried_again(start, wait_for):
     program = start(sys.executable, "-c", SUPERVISOR, '[{"first_s": 0.1}, {"one": ["/no/such/program"]}]')
     wait_for(lambda: program.text.count("cannot be started") >= 2)
@@ -109,3 +117,41 @@ def test_children_end_when_the_supervisor_is_killed(supervise, wait_for):
     wait_for(lambda: program.text.count("alive") == 2)
     assert program.end(signal.SIGKILL) == -signal.SIGKILL
     wait_for(lambda: program.family() == [], timeout=5)
+
+
+REPORTING = """
+import asyncio, json, sys
+from voltkeeper.supervisor import Supervisor, SupervisorTiming
+file, options, commands = json.loads(sys.argv[1])
+note = "import sys; open(sys.argv[1], 'a').write(' '.join(sys.argv[2:]) + chr(10))"
+report = lambda name, why: [sys.executable, "-c", note, file, name, why]
+timing = SupervisorTiming(**options)
+sys.exit(asyncio.run(Supervisor(commands, timing=timing, report=report).run()))
+"""
+
+
+def test_every_third_death_within_ten_minutes_is_reported(start, wait_for, tmp_path):
+    import json
+
+    file = tmp_path / "reports"
+    commands = {name: [sys.executable, "-c", text] for name, text in (("dies", DIES), ("lives", LIVES))}
+    options = {"first_s": 0.01, "last_s": 0.01}
+    program = start(sys.executable, "-c", REPORTING, json.dumps([str(file), options, commands]))
+    wait_for(lambda: file.exists() and len(file.read_text().splitlines()) >= 2)
+    assert program.end() == 0
+    assert program.text.count("born") >= 6
+    assert set(file.read_text().splitlines()) == {
+        "dies 3 times within 10 min, the last time with exit code 0"
+    }
+
+
+def test_deaths_far_apart_are_not_reported(start, wait_for, tmp_path):
+    import json
+
+    file = tmp_path / "reports"
+    options = {"first_s": 0.2, "last_s": 0.2, "deaths_s": 0.3}
+    commands = {"dies": [sys.executable, "-c", DIES]}
+    program = start(sys.executable, "-c", REPORTING, json.dumps([str(file), options, commands]))
+    wait_for(lambda: program.text.count("born") >= 5)
+    assert program.end() == 0
+    assert not file.exists()

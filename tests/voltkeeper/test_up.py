@@ -38,16 +38,22 @@ def test_the_demo_house_without_config_and_arguments(voltkeeper, wait_for, free_
     wait_for(lambda: is_open(program, port), timeout=180)
     assert program.text.count("Voltkeeper is at") == 1
     database = tmp_path / "data/demo/telemetry.db"
+    assert "days" in get(port)
+    program.wait_text("has a history of 28 days")
+    assert "messages and" in program.text and "\r" not in program.text  # a bar is for terminals
     history = count(database, "messages")
-    assert history > 10_000
+    assert history > 150_000
     wait_for(lambda: count(database, "messages") > history, timeout=120)
     for path in ("/", "/nodes", "/telemetry/nodes"):
         assert "demo" in get(port, path).lower(), path
     checked = voltkeeper("check", "--url", f"http://127.0.0.1:{port}")
     assert checked.wait(60) == 0, checked.text
     assert "ok      /telemetry/stale_nodes.json" in checked.text
-    status = voltkeeper("status", "--port", port)
+    status = voltkeeper("status")  # which finds the port
     assert status.wait() == 0, status.text
+    site = voltkeeper("check")
+    site.wait(60)
+    assert f"ok      site 127.0.0.1:{port}: answers at" in site.text and "\x1b" not in site.text
     assert f"site     answers at http://127.0.0.1:{port}/" in status.text
     assert program.end() == 0
     assert program.family() == []

@@ -4,10 +4,11 @@ import os
 import shutil
 import sqlite3
 import stat
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,9 @@ from zoneinfo import ZoneInfo
 
 from sqlite_utils import Database
 
+from ingest.config.environment_file import FILE, environment_file, is_private
 from ingest.config.model import (
+    Access,
     Config,
     ConfigError,
     GatewaySettings,
@@ -28,9 +31,14 @@ from ingest.db.connection import connect
 from ingest.db.durations import format_duration
 from ingest.db.time import parse_utc
 from ingest.maintenance.retention import plan
-from ingest.schema.migrate import migrations
+from ingest.schema.migrate import migrations, newer_version
 from ingest.severity import Severity
+from plugins.web.app.address_file import running_address
+from voltkeeper.alert_state import alert_failures, alert_notes
+from voltkeeper.check.alerts import alert_findings
+from voltkeeper.check.cards import card_finding
 from voltkeeper.check.http import PULSE, fetch
+from voltkeeper.check.reports import picture_note, report_findings
 from voltkeeper.check.settings import setting_findings
 from voltkeeper.check.sources import (
     Finding,
@@ -40,9 +48,11 @@ from voltkeeper.check.sources import (
     probe_nut,
     probe_orders,
 )
+from voltkeeper.check.thresholds import threshold_findings
 from voltkeeper.check.variables import variable_findings
-from voltkeeper.config_source import Sources, choose_config, named_file
-from voltkeeper.status import describe_source, read_ids, read_sources
+from voltkeeper.config_source import Sources, choose_config, named_file, without_file
+from voltkeeper.paint import Paint
+from voltkeeper.status import describe_source, read_dropped, read_ids, read_sources
 from voltkeeper.up import SitePortError, claim, site_url
 
 LOW_DISK_MB = 500
@@ -62,9 +72,10 @@ class Probe(NamedTuple):
 class CheckReport:
     """Writes a line for each thing that was checked; `failed` counts what is wrong."""
 
-    def __init__(self, write: Callable[[str], object]) -> None:
+    def __init__(self, write: Callable[[str], object], port_named: bool = False) -> None:
         self._write = write
         self.failed = 0
+        self.port_named = port_named  # the port of the site, on the command line
 
     def ok(self, what: str, message: str) -> None:
         """Write that it is right."""
@@ -85,26 +96,43 @@ class CheckReport:
 
 
 def run_check(
-    path: str | None, sources: Sources, port: int | None, write: Callable[[str], object] = print
+    path: str | None,
+    sources: Sources,
+    port: int | None,
+    write: Callable[[str], object] = print,
+    send: bool = False,
 ) -> int:
-    """Check everything that the options of the command line mean. Return 0 when all is right, else 1."""
-    report = CheckReport(write)
+    """Check everything that the options of the command line mean. Return 0 when all is right, else 1.
+
+    `send`: each target of alerts gets a test.
+    """
+    paint = Paint(sys.stdout)
+    report = CheckReport(lambda line: write(paint.line(line)), port is not None)
     config = _check_config(report, path, sources, port)
     if config is None:
         return 1
     for check in (
-        _check_timezone,
-        _check_database,
-        _check_retention,
-        _check_sources,
-        _check_ids,
-        _check_orders,
-        _check_variables,
-        _check_settings,
-        _check_site,
-        _check_access,
-        _check_secrets,
-        _check_log,
+        (_check_sources,)
+        if sources
+        else (
+            _check_timezone,
+            _check_database,
+            _check_retention,
+            _check_sources,
+            _check_ids,
+            _check_dropped,
+            _check_orders,
+            _check_variables,
+            _check_settings,
+            _check_cards,
+            _check_thresholds,
+            _check_reports,
+            _check_site,
+            _check_access,
+            _check_secrets,
+            _check_log,
+            partial(_check_alerts, send=send),
+        )
     ):
         check(report, config)
     return 1 if report.failed else 0
@@ -113,21 +141,21 @@ def run_check(
 def _check_config(report: CheckReport, path: str | None, sources: Sources, port: int | None) -> Config | None:
     file = named_file(path)
     try:
-        config = choose_config(path, sources, port, looking=True)
+        config = without_file(sources) if sources else choose_config(path, port=port, looking=True)
     except ConfigError as error:
         for line in str(error).splitlines():
             report.fail("config", line)
         return None
-    if file:
+    if sources:
+        beside = f"{file} is left aside" if file else "no file"
+        report.ok("config", f"{beside}: the options of the command line")
+    elif file:
         report.ok("config", f"{file} is understood; {sources_in(config)}")
-    elif sources:
-        report.ok("config", "no file: the options of the command line")
     else:
         demo, made = "the demo house, which `voltkeeper up` runs", "what `voltkeeper up --gateway` made"
         report.note(
             "config",
-            f"there is no config.yml; this is {demo if config.demo else made}. "
-            "Copy config.example.yml to connect a gateway",
+            f"there is no config.yml; this is {demo if config.demo else made}. `voltkeeper setup` makes one",
         )
     return config
 
@@ -190,13 +218,9 @@ def _quick_check(connection: sqlite3.Connection, path: Path) -> Finding:
 
 def _tables(connection: sqlite3.Connection) -> Finding:
     """Compare the migrations that the file has with those of this version."""
-    database = Database(connection)
-    applied = {migration.name for migration in migrations.applied(database)}
-    pending = migrations.pending(database)
-    known = {migration.name for migration in migrations.pending(Database(memory=True))}
-    if applied - known:
-        newer = ", ".join(sorted(applied - known))
-        return Finding(False, f"of a newer version ({newer}): update Voltkeeper")
+    if newer := newer_version(connection):
+        return Finding(False, f"of a newer Voltkeeper: install {newer}, or restore a copy from before")
+    pending = migrations.pending(Database(connection))
     if pending:
         return Finding(True, f"{len(pending)} changes behind; the next start of `voltkeeper up` makes them")
     return Finding(True, "up to date")
@@ -243,7 +267,7 @@ def _check_sources(report: CheckReport, config: Config) -> None:
 
     def find(probe: Probe) -> tuple[str, Finding]:
         source = known.get(probe.source.name)
-        if source is not None and source.alive:
+        if source is not None and source.alive and source.address == probe.source.address:
             good = source.state == "connected" and not source.late and not source.faulty
             return source.address, Finding(good, describe_source(source))
         idle = Finding(True, "part of the demo house, which does not run now")
@@ -266,6 +290,16 @@ def _check_ids(report: CheckReport, config: Config) -> None:
             report.add(f"ids of {name}", Finding(severity == Severity.OK, text))
 
 
+def _check_dropped(report: CheckReport, config: Config) -> None:
+    """Report what gateways sent in the last day and was not kept."""
+    try:
+        found = read_dropped(config.database)
+    except sqlite3.Error:
+        return  # the database's own line reports what is wrong with it
+    for name, text in found:
+        report.fail(f"gateway {name}", text)
+
+
 def _check_orders(report: CheckReport, config: Config) -> None:
     """Ask the servers of UPSes of which something may be ordered, whether they are read or not."""
     for server in () if config.demo else config.nut:
@@ -278,16 +312,48 @@ def _check_variables(report: CheckReport, config: Config) -> None:
         report.add(what, finding)
 
 
+def _check_cards(report: CheckReport, config: Config) -> None:
+    if finding := card_finding(config):
+        report.add("home", finding)
+
+
+def _check_reports(report: CheckReport, config: Config) -> None:
+    for what, finding in report_findings(config):
+        report.add(what, finding)
+    if note := picture_note(config):
+        report.note("reports", note)
+
+
+def _check_thresholds(report: CheckReport, config: Config) -> None:
+    for what, (finding, is_note) in threshold_findings(config):
+        if is_note:
+            report.note(what, finding.message)
+        else:
+            report.add(what, finding)
+
+
 def _check_settings(report: CheckReport, config: Config) -> None:
     for what, finding in setting_findings(config.database):
         report.add(what, finding)
 
 
+def _check_alerts(report: CheckReport, config: Config, send: bool) -> None:
+    for what, finding in alert_findings(config, send):
+        report.add(what, finding)
+    with suppress(sqlite3.Error):  # _check_database says why it cannot be read
+        for line in alert_notes(config):
+            report.note("alerts", line)
+        for line in alert_failures(config):
+            report.fail("alerts", line)
+
+
 def _check_site(report: CheckReport, config: Config) -> None:
-    web = config.web
-    what, url = f"site {web.host}:{web.port}", site_url(web.host, web.port)
+    host, port = config.web.host, config.web.port
+    if not report.port_named:
+        host, port = running_address(config.database) or (host, port)
+    what, url = f"site {host}:{port}", site_url(host, port)
     try:
-        claim(web.host, web.port).close()
+        claim(host, port).close()
     except SitePortError as error:
         answer = fetch(url.rstrip("/") + PULSE)
         if b'"changes"' in answer.body or "signing in" in answer.fault:
@@ -304,17 +370,25 @@ def _check_access(report: CheckReport, config: Config) -> None:
         *(person.name for person in access.people if person.may),
         *(token.name for token in access.tokens if token.may),
     ]
-    reading = "open to anyone" if access.read == "anyone" else access.read
+    reading = (
+        f"reading: {'open to anyone' if access.read == 'anyone' else access.read}; {_describe_sql(access)}"
+    )
     if writers:
-        report.ok("access", f"reading: {reading}; writing: {', '.join(writers)}")
+        report.ok("access", f"{reading}; writing: {', '.join(writers)}")
     else:
-        report.note("access", f"reading: {reading}; writing is off: access: in config.yml turns it on")
+        report.note("access", f"{reading}; writing is off: access: in config.yml turns it on")
     if config.web.host not in LOCAL and access.read == "anyone":
         report.note(
             "access",
             f"anyone who reaches port {config.web.port} of this machine can read; "
             "access: {read: signed-in} ends that",
         )
+
+
+def _describe_sql(access: Access) -> str:
+    """Who may write SQL of their own: it never reaches further than reading does."""
+    who = {"anyone": "anyone who may read", "signed-in": "signed-in users", "off": "nobody"}[access.sql]
+    return f"SQL of one's own (access.sql): {who}"
 
 
 def _check_secrets(report: CheckReport, config: Config) -> None:
@@ -326,7 +400,9 @@ def _check_secrets(report: CheckReport, config: Config) -> None:
                 "secrets", f"{', '.join(literals)} stand in {config.path.name}, which only its owner reads"
             )
     elif config.path and (config.access.people or config.access.tokens):
-        report.ok("secrets", "all come from the environment, and are there")
+        report.ok("secrets", f"all come from the environment or {FILE}, and are there")
+    if config.path and (file := environment_file(config.path)).exists() and not is_private(file):
+        report.fail("secrets", f"{file.name} can be read by others: chmod 600 {file}")
     key = Path(f"{config.database}.secret")
     if key.exists() and key.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         report.fail("secrets", f"the key that signs cookies can be read by others: chmod 600 {key}")

@@ -81,7 +81,7 @@ class Greenhouse(SmartSleeper):
     parent = 3
     sketch, sketch_version = "Greenhouse", "$Rev: 826 $"
     library = "2.4.0-alpha"
-    rssi = -77
+    rssi = -73
     battery = NodeBattery(level=63, loss=7)
     children = (
         Child(1, Presentation.S_TEMP, "Air"),
@@ -127,7 +127,9 @@ class Cellar(SmartSleeper):
     """Its battery is near its end."""
 
     node_id = 11
+    parent = 3
     sketch, sketch_version = "Wine cellar", "1.0"
+    rssi = -91
     period = 1800
     battery = NodeBattery(level=8, loss=26)
     children = (
@@ -155,6 +157,7 @@ class Garage(BatteryNode):
     """Went silent two days before the anchor."""
 
     node_id = 12
+    parent = 21
     sketch, sketch_version = "Garage", "1.3"
     library = "2.1.1"
     silent_since_days = 2

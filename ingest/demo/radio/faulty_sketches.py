@@ -11,8 +11,9 @@ class CarTracker(DemoNode):
 
     node_id = 14
     sketch, sketch_version = "Car", "0.9"
+    parent = 21
     library = "2.4.0-alpha"
-    rssi = -88
+    rssi = -84
     children = (Child(1, Presentation.S_GPS, "Car"), Child(2, Presentation.S_INFO, "State"))
     HOME, WORK = (45.46430, 9.18950, 122), (45.52120, 9.21440, 148)
 
@@ -52,7 +53,9 @@ class Attic(DemoNode):
     """A node with a bad solder joint and an unfinished sketch: sends what no node should."""
 
     node_id = 17
+    parent = 3
     sketch, sketch_version = "Attic test", "0.1"
+    rssi = -81
     children = (Child(1, Presentation.S_TEMP, "Attic"), Child(2, Presentation.S_WATER_QUALITY, "?"))
     GARBLED = (
         b"17;1;1;0;0;2\xb0\xff1.5",

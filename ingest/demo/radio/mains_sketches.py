@@ -236,11 +236,13 @@ class Boiler(DemoNode):
 
 
 class GardenLight(Switchable):
-    """Lamps that follow the dusk."""
+    """Lamps that follow the dusk; it repeats for the car and the garage."""
 
     node_id = 21
+    parent = 3
     sketch, sketch_version = "Garden light", "2.0"
-    rssi = -81
+    role = Presentation.S_ARDUINO_REPEATER_NODE
+    rssi = -68
     children = (
         Child(1, Presentation.S_BINARY, "Path lamps"),
         Child(2, Presentation.S_LIGHT_LEVEL, "Dusk"),

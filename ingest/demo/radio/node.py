@@ -194,6 +194,8 @@ class DemoNode:
         yield self.internal(Internal.I_SKETCH_VERSION, self.sketch_version)
         for child in self.children:
             yield self.message(child.child_id, Command.presentation, child.type, child.description)
+        if self.rssi is not None:
+            yield self.internal(Internal.I_SIGNAL_REPORT_RESPONSE, self.signal("R"))
         self.presenting = False
 
     def first_values(self) -> Script:

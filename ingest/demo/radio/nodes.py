@@ -1,7 +1,8 @@
 """The nodes of the demo.
 
-Node 3 repeats for the greenhouse, the rain gauge and the bathroom. The numbers have gaps, as in an
-installation that has seen nodes come and go.
+Node 3 repeats for the greenhouse, the rain gauge, the bathroom, the attic, the cellar and the garden light,
+which repeats for the car and the garage. The numbers have gaps, as in an installation that has seen nodes
+come and go.
 """
 
 from collections.abc import Iterable

@@ -6,7 +6,7 @@ so that each outage begins and ends as it would have been seen.
 
 import heapq
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,6 +15,7 @@ from sqlite3 import Connection
 
 from ingest.config.model import Config
 from ingest.config.ups import ups_sources
+from ingest.db.changes import raise_topics
 from ingest.db.connection import connect, transaction
 from ingest.demo.ups.ep20 import DemoEP20
 from ingest.demo.ups.ep20 import model as ep20
@@ -30,7 +31,6 @@ from ingest.ups.store import UpsStore
 STEP_S = 600.0  # between two samples on mains; there are more around outages
 OUTAGE_STEP_S = 10.0
 AROUND_S = 60.0
-COMMIT = 4000  # polls a commit
 LONG_DAYS_AGO, LONG_S = 9.4, 3000.0  # one outage that is long whatever the calendar brings
 DAY = 86400.0
 
@@ -87,10 +87,20 @@ def polls(past: Past, ups: str, name: str) -> Iterator[Poll]:
         yield Poll(ups, at, at, interval, status=status, variables=variables)
 
 
-def make_ups_history(config: Config, days: float = 28, until: float | None = None) -> int:
-    """Store `days` days of the UPSes of a demo config; returns the number of samples."""
+def make_ups_history(
+    config: Config,
+    days: float = 28,
+    until: float | None = None,
+    committed: Callable[[float], object] = lambda at: None,
+    durable: bool = True,
+) -> int:
+    """Store `days` days of the UPSes of a demo config; returns the number of samples.
+
+    A day is a commit; `committed` gets its end in unix seconds; commits that are not `durable` do
+    not wait for the disk.
+    """
     past = Past(days, time.time() if until is None else until)
-    with closing(connect(config.database)) as connection:
+    with closing(connect(config.database, durable=durable)) as connection:
         sources = ups_sources(config.nut, config.must)
         register(connection, sources, config.ups)
         store = UpsStore(
@@ -110,18 +120,21 @@ def make_ups_history(config: Config, days: float = 28, until: float | None = Non
                     ups = f"{name}@{source.name}"
                     store.absorb(UpsFound(ups, source.name, source.address_of(ups), demo_ups.description))
                     recordings.append(polls(past, ups, name))
-        total = 0
-        for total, poll in enumerate(heapq.merge(*recordings, key=lambda poll: poll.at), 1):
-            store.absorb(poll)
-            if total % COMMIT == 0:
+        total, day_ends = 0, past.since + DAY
+        for poll in heapq.merge(*recordings, key=lambda poll: poll.at):
+            if poll.at >= day_ends:
                 _commit(store, connection)
+                committed(day_ends)
+                day_ends += DAY
+            store.absorb(poll)
+            total += 1
         _commit(store, connection)
     return total
 
 
 def _commit(store: UpsStore, connection: Connection) -> None:
     with transaction(connection):
-        store.write(connection)
+        raise_topics(connection, store.write(connection))
     store.committed()
 
 

@@ -29,6 +29,26 @@ def chance(*what: object) -> float:
     return int.from_bytes(digest, "big") / 2**48
 
 
+@lru_cache(maxsize=4096)
+def _short_failure(slot: int) -> MainsFailure | None:
+    if chance("outage", slot) >= 0.2:
+        return None
+    begin = slot * SLOT_S + 600 + chance("begin", slot) * (SLOT_S - 3600)
+    return MainsFailure(round(begin), round(begin + 15 + 165 * chance("length", slot) ** 2))
+
+
+@lru_cache(maxsize=4096)
+def _long_failure(slot: int) -> MainsFailure:
+    begin = (slot + 0.2 + 0.6 * chance("long", slot)) * LONG_EVERY_S
+    return MainsFailure(round(begin), round(begin + 2400 + 900 * chance("long length", slot)))
+
+
+@lru_cache(maxsize=4096)
+def _trip(circuit: str, slot: int) -> MainsFailure:
+    begin = (slot + 0.9 * chance("trip", circuit, slot)) * TRIP_EVERY_S
+    return MainsFailure(round(begin), round(begin + 120 + 480 * chance("trip length", circuit, slot)))
+
+
 def wobble(name: str, t: float, period_s: float) -> float:
     """A smooth curve between -1 and 1 that takes a new direction every `period_s`."""
     step, part = divmod(t / period_s, 1)
@@ -84,19 +104,14 @@ class Mains:
 
     def _usual(self, start: float, end: float) -> Iterator[MainsFailure]:
         for slot in range(int((start - 3600) // SLOT_S), int(end // SLOT_S) + 1):
-            if chance("outage", slot) < 0.2:
-                begin = slot * SLOT_S + 600 + chance("begin", slot) * (SLOT_S - 3600)
-                yield MainsFailure(round(begin), round(begin + 15 + 165 * chance("length", slot) ** 2))
+            if (short := _short_failure(slot)) is not None:
+                yield short
         for slot in range(int((start - 7200) // LONG_EVERY_S), int(end // LONG_EVERY_S) + 1):
-            begin = (slot + 0.2 + 0.6 * chance("long", slot)) * LONG_EVERY_S
-            yield MainsFailure(round(begin), round(begin + 2400 + 900 * chance("long length", slot)))
+            yield _long_failure(slot)
         if not self.circuit:
             return
         for slot in range(int((start - 7200) // TRIP_EVERY_S), int(end // TRIP_EVERY_S) + 1):
-            begin = (slot + 0.9 * chance("trip", self.circuit, slot)) * TRIP_EVERY_S
-            yield MainsFailure(
-                round(begin), round(begin + 120 + 480 * chance("trip length", self.circuit, slot))
-            )
+            yield _trip(self.circuit, slot)
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,10 @@ def read_header(path: Path) -> list[str]:
     """The names of the columns, or nothing."""
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         line = file.readline(10_000)
-    return next(csv.reader([line]), []) if "," in line else []
+    try:
+        return next(csv.reader([line]), []) if "," in line else []
+    except csv.Error:  # a line end inside the first line
+        return []
 
 
 def records_of(columns: Iterable[str]) -> str | None:

@@ -29,6 +29,7 @@ OTHER = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:,\d{3})? - \w+ - ")
 VARIABLES = ("input.voltage", "output.voltage", "battery.voltage", "ups.load")
 FOUND_V = (220.0, 230.0)  # the voltages that it looked for
 EDGE_V = 2.0
+LONGEST = 1000  # characters that are read of a line
 PEEK = 400  # lines in which telemetry has to be
 NAME = "ep20"
 
@@ -44,7 +45,8 @@ class Ep20LogSource(LogSource):
     def recognises(cls, path: Path, options: ImportOptions) -> bool:
         """True for a file with a line of telemetry near its beginning."""
         with path.open(encoding="utf-8", errors="replace") as file:
-            return any(LINE.fullmatch(line.rstrip("\r\n")) for line in islice(file, PEEK))
+            lines = islice(iter(lambda: file.readline(LONGEST), ""), PEEK)
+            return any(LINE.fullmatch(line.rstrip("\r\n")) for line in lines)
 
     def parser(self) -> Callable[[str], Item]:
         """Lines of telemetry as samples; other lines of the log hold nothing."""

@@ -114,13 +114,16 @@ def find_beside(list_path: Path, name: str) -> Path | None:
     if not parts or ".." in parts or parts[0] == "/" or parts[0].endswith(":"):
         return None
     path = list_path.parent
-    for part in parts:
-        if not (path / part).exists():
-            alike = (one.name for one in path.iterdir() if one.name.lower() == part.lower())
-            part = next(alike, part)
-        path = path / part
-        if path.is_symlink() or not path.exists():
-            return None
+    try:
+        for part in parts:
+            if not (path / part).exists():
+                alike = (one.name for one in path.iterdir() if one.name.lower() == part.lower())
+                part = next(alike, part)
+            path = path / part
+            if path.is_symlink() or not path.exists():
+                return None
+    except OSError:  # a name that is too long, a file in the place of a folder
+        return None
     return path if path.is_file() else None
 
 

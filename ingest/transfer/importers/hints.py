@@ -3,8 +3,10 @@
 A pickle is never loaded: loading one runs what its author put into it.
 """
 
-import json
 from pathlib import Path
+
+from ingest.transfer.foreign_values import parse_json
+from ingest.transfer.importers.pymysensors import MAX_JSON
 
 PICKLE_MARKS = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
 TO_JSON = (
@@ -37,7 +39,7 @@ def _pickle_hint(head: bytes) -> str:
 
 def _json_hint(path: Path, head: bytes) -> str | None:
     try:
-        content = json.loads(path.read_bytes())
+        content = parse_json(path.read_bytes()) if path.stat().st_size <= MAX_JSON else {}
     except ValueError as error:
         if any(name in head for name in (b'"sensor_id"', b'"node_id"')):
             return (
@@ -45,7 +47,7 @@ def _json_hint(path: Path, head: bytes) -> str | None:
                 "import the copy that ends in .bak or .tmp, or one from a backup"
             )
         return None
-    if isinstance(content.get("key"), str) and "data" in content:
+    if isinstance(content, dict) and isinstance(content.get("key"), str) and "data" in content:
         return (
             f"Home Assistant's own storage ({content['key']}). What it knows of the network is in the "
             "gateway's persistence file in its config folder, mysensors*.json: import that"

@@ -12,13 +12,14 @@ Settings are not imported, and with them no password. Where a UPS reports no pow
 computed itself as `ups_realpower`; the two cannot be distinguished.
 """
 
-import json
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
 
 from ingest.db.time import format_utc
+from ingest.mysensors.payload_text import clean_text
+from ingest.transfer.foreign_values import parse_json, text_of
 from ingest.transfer.importers.nutify_events import NutifyRow, read_spans, save_events
 from ingest.transfer.importers.source import Saved, StateImport
 from ingest.transfer.importers.table_source import TableSource
@@ -132,7 +133,9 @@ class NutifySource(TableSource):
         ) -> Item:
             at = timestamps.parse(received)
             columns = _texts(zip(variables, values, strict=True))
-            return Sample(at, self._name(target), status or "", static | _parse_variables(raw) | columns)
+            return Sample(
+                at, self._name(target), text_of(status) or "", static | _parse_variables(raw) | columns
+            )
 
         return parse
 
@@ -165,7 +168,7 @@ class NutifySource(TableSource):
         rows = self._source.execute(
             f"select {time}, {target}, event_type, event_message from {table} order by {time}, id"
         )
-        return [(row[0], self._name(row[1]), *row[2:]) for row in rows]
+        return [(row[0], self._name(row[1]), text_of(row[2]) or "", text_of(row[3])) for row in rows]
 
     def _file_events(self) -> dict[str, list[EventSpan]]:
         """UPS -> the events that the file has of it."""
@@ -180,11 +183,12 @@ class NutifySource(TableSource):
 def _parse_variables(raw: str | None) -> dict[str, str]:
     """The variables in a JSON object, as text; nothing where it is none."""
     try:
-        found = json.loads(raw or "{}")
+        found = parse_json(text_of(raw) or "{}")
     except ValueError:
         return {}
     return _texts(found.items()) if isinstance(found, dict) else {}
 
 
 def _texts(pairs: Iterable[tuple[str, object]]) -> dict[str, str]:
-    return {name: str(value) for name, value in pairs if value is not None}
+    texts = ((clean_text(name), text_of(value)) for name, value in pairs)
+    return {name: text for name, text in texts if text is not None}

@@ -5,7 +5,7 @@ in files of 0.9 to 0.11), protocol_version (from 0.7); child: id, type, descript
 (V_ type -> text). Up to 0.8 a level is any number that a node sent, later ones write 0 unless it is 0 to 100.
 """
 
-import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -18,9 +18,14 @@ from ingest.mysensors.handlers import apply_sketch_version
 from ingest.mysensors.payload_text import clean_text
 from ingest.mysensors.protocol import NODE_CHILD, Command, Presentation, type_name
 from ingest.mysensors.state import ChannelState, NodeState, RowState, SensorState
+from ingest.transfer.foreign_values import is_whole, parse_json, text_of
 from ingest.transfer.importers.source import ImportSource, Saved, StateImport
 from ingest.transfer.records import ImportOptions
 from ingest.transfer.states import merge_states
+
+HIGHEST_TYPE = 255
+V_TYPE = re.compile(r"\d{1,3}", re.ASCII)
+MAX_JSON = 1 << 26  # bytes; a network of 254 nodes has less than a million
 
 JsonObject = dict[str, Any]  # as JSON has it: each value is checked where it is used
 
@@ -63,7 +68,7 @@ class PymysensorsSource(ImportSource):
         skipped: Counter[str] = Counter()
         for node in self._nodes.values():
             number = node["sensor_id"]
-            if isinstance(number, int) and 0 <= number < NODE_CHILD:
+            if is_whole(number, NODE_CHILD - 1):
                 states += self._states(number, node, skipped)
             else:
                 skipped["sensor_id is no node's number"] += 1
@@ -72,36 +77,42 @@ class PymysensorsSource(ImportSource):
 
     def _states(self, number: int, row: JsonObject, skipped: Counter[str]) -> Iterator[RowState]:
         node = NodeState(256 * self._options.gateway + number, self._options.gateway, number)
-        node.sketch_name, node.protocol_version = row.get("sketch_name") or None, row.get("protocol_version")
-        if row.get("sketch_version"):
-            apply_sketch_version(node, str(row["sketch_version"]), None)
+        node.sketch_name = text_of(row.get("sketch_name")) or None
+        node.protocol_version = text_of(row.get("protocol_version"))
+        if version := text_of(row.get("sketch_version")):
+            apply_sketch_version(node, version, None)
         level = row.get("battery_level") or row.get("_battery_level")
         if level:
-            node.battery_level, refused = read_battery_level(str(level))
+            node.battery_level, refused = read_battery_level(text_of(level) or "")
             if refused is not None:
                 skipped[refused] += 1
         if number and row.get("type") == Presentation.S_ARDUINO_REPEATER_NODE:
             node.role = "repeater"
         yield node
         for child in row["children"].values():
-            if isinstance(child.get("id"), int) and 0 <= child["id"] < NODE_CHILD:
+            if is_whole(child.get("id"), NODE_CHILD - 1):
                 yield from self._child_states(node, child, skipped)
             else:
                 skipped["a child's id is no number from 0 to 254"] += 1
 
     def _child_states(self, node: NodeState, child: JsonObject, skipped: Counter[str]) -> Iterator[RowState]:
         sensor = SensorState(256 * node.id + child["id"], node.id, child["id"])
-        if isinstance(child.get("type"), int):
+        if is_whole(child.get("type"), HIGHEST_TYPE):
             sensor.type, sensor.type_name = child["type"], type_name(Command.presentation, child["type"])
-        sensor.description = child.get("description") or None
+        sensor.description = text_of(child.get("description")) or None
         yield sensor
-        for type, text in (child.get("values") or {}).items():
-            if not type.isdigit() or int(type) > 255 or text is None:
-                skipped["a value without a V_ type"] += 1
+        values = child.get("values") or {}
+        if not isinstance(values, dict):
+            skipped["values are no object of V_ type and text"] += 1
+            return
+        for type, value in values.items():
+            text = text_of(value)
+            if not V_TYPE.fullmatch(type) or int(type) > HIGHEST_TYPE or text is None:
+                skipped["a value without a V_ type, or that is no single one"] += 1
                 continue
             symbol = type_name(Command.set, int(type))
             channel = ChannelState(256 * sensor.id + int(type), node.id, sensor.id, int(type), symbol)
-            reason = channel.set_last(str(text), None)
+            reason = channel.set_last(text, None)
             if reason is not None:
                 skipped[f"a value that does not count: {reason}"] += 1
             yield channel
@@ -110,8 +121,9 @@ class PymysensorsSource(ImportSource):
 def read_nodes(path: Path) -> dict[str, JsonObject]:
     """The object that a JSON file holds; empty for any other file."""
     with path.open("rb") as file, suppress(ValueError):
-        if file.peek(1).startswith(b"{"):
-            return dict(json.loads(file.read().decode(errors="surrogateescape"), object_pairs_hook=_clean))
+        if file.peek(1).startswith(b"{") and path.stat().st_size <= MAX_JSON:
+            found = parse_json(file.read().decode(errors="surrogateescape"), _clean)
+            return found if isinstance(found, dict) else {}
     return {}
 
 

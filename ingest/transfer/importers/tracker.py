@@ -20,6 +20,7 @@ from ingest.mysensors.handlers import apply_battery_level, apply_sketch_version
 from ingest.mysensors.protocol import LIMITS, NODE_CHILD, Command, SetReq, type_name
 from ingest.mysensors.state import ChannelState, NodeState, RowState, SensorState
 from ingest.transfer.checkpoint import raise_topics
+from ingest.transfer.foreign_values import is_whole, text_of
 from ingest.transfer.importers.source import Saved, StateImport
 from ingest.transfer.importers.table_source import TableSource
 from ingest.transfer.importers.tracker_firmware import save_firmware
@@ -76,8 +77,7 @@ class TrackerSource(TableSource):
             node: object, child: object, command: object, type: object, payload: object, received: str
         ) -> Item:
             at = timestamps.parse(received)
-            text = payload if isinstance(payload, str) else "" if payload is None else str(payload)
-            return make_message(at, node, child, command, 0, type, text)
+            return make_message(at, node, child, command, 0, type, text_of(payload) or "")
 
         return parse
 
@@ -131,9 +131,9 @@ class TrackerSource(TableSource):
         self._heard = heard_ranges(connection, self._options.gateway)
         saved = self._merge("node", NODE_COLUMNS, self._node, connection)
         locations = [
-            (row["location"], self._key(row["nid"]))
+            (location, self._key(row["nid"]))
             for row in self._rows("node", "nid", "location")
-            if row["location"] and _is_byte(row["nid"])
+            if (location := text_of(row["location"])) and _is_byte(row["nid"])
         ]
         with transaction(connection):
             connection.executemany("update nodes set location = ? where id = ? and location = ''", locations)
@@ -146,11 +146,16 @@ class TrackerSource(TableSource):
         if row["nid"] == NODE_CHILD:
             return Skip("255 is no node, it asks for an id")
         node = NodeState(self._key(row["nid"]), self._options.gateway, row["nid"])
-        node.sketch_name, node.protocol_version = row["sk_name"], row["api_ver"]
-        if row["sk_version"] is not None:
-            apply_sketch_version(node, row["sk_version"], None)
-        node.sketch_revision = node.sketch_revision or row["sk_revision"] or None
-        node.parent_node_id, node.arc = row["parent"], row["arc"]
+        node.sketch_name, node.protocol_version = text_of(row["sk_name"]), text_of(row["api_ver"])
+        version = text_of(row["sk_version"])
+        if version is not None:
+            apply_sketch_version(node, version, None)
+        if isinstance(row["sk_revision"], int):
+            node.sketch_revision = node.sketch_revision or row["sk_revision"] or None
+        if _is_byte(row["parent"]):
+            node.parent_node_id = row["parent"]
+        if _is_byte(row["arc"]):
+            node.arc = row["arc"]
         node.first_seen_at = node.last_seen_at = self._seen_at(row["lastseen"])
         return [node]
 
@@ -179,17 +184,17 @@ class TrackerSource(TableSource):
         sensor = self._sensor_state(row)
         if _is_byte(row["typ"]):
             sensor.type, sensor.type_name = row["typ"], type_name(Command.presentation, row["typ"])
-        sensor.description = row["name"]
+        sensor.description = text_of(row["name"])
         sensor.first_seen_at = sensor.last_seen_at = self._seen_at(row["lastseen"])
         return [sensor]
 
     def _value(self, row: TrackerRow) -> list[RowState] | Skip:
         nid, cid, type, at = row["nid_id"], row["cid"], row["typ"], self._at(row["received"])
-        if not all(map(_is_byte, (nid, cid, type))) or nid == NODE_CHILD or row["value"] is None:
+        text = text_of(row["value"])
+        if not all(map(_is_byte, (nid, cid, type))) or nid == NODE_CHILD or text is None:
             return Skip("no value, or no number from 0 to 255")
         if at != self._seen_at(row["received"]):
             return Skip(HEARD_HERE)
-        text = str(row["value"])
         if (cid, type) == (NODE_CHILD, SetReq.V_PERCENTAGE):
             node = NodeState(self._key(nid), self._options.gateway, nid)
             refused = apply_battery_level(node, text, at or "")
@@ -217,4 +222,4 @@ class TrackerSource(TableSource):
 
 
 def _is_byte(number: object) -> bool:
-    return isinstance(number, int) and 0 <= number <= LIMITS[0]
+    return is_whole(number, LIMITS[0])

@@ -11,6 +11,7 @@ to - (30s intervals)`, and what is written to stderr, such as `Warning: initial 
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -42,6 +43,8 @@ DIRECTIVES = {
 SHORT = {"F": "%Y-%m-%d", "T": "%H:%M:%S", "R": "%H:%M", "D": "%m/%d/%y"}
 NOT_THERE = ("", "NA", "INVALID")
 NAME = "ups"
+LONGEST = 4000  # characters of a line
+SPARE = 12  # separators that values of a line may hold
 HEAD = 200  # lines with text among which one of the format is looked for
 
 
@@ -51,10 +54,12 @@ class Format:
     def __init__(self, text: str) -> None:
         self._names: list[str] = []  # of the pattern's groups: "time", "etime", "upshost", or a variable
         self._time = ""
-        pattern, end = "", 0
+        pattern, end, between = "", 0, list[str]()
         for escape in ESCAPE.finditer(text):
-            pattern += re.escape(text[end : escape.start()]) + self._group(escape)
+            between.append(text[end : escape.start()])
+            pattern += re.escape(between[-1]) + self._group(escape)
             end = escape.end()
+        self._most = {part: count + SPARE for part, count in Counter(filter(None, between)).items()}
         self._pattern = re.compile(pattern + re.escape(text[end:]) + r"\s*")
         if "time" not in self._names and "etime" not in self._names:
             raise TransferError(f"--format {text!r} holds no time: %TIME ...% or %ETIME% is needed")
@@ -81,6 +86,9 @@ class Format:
 
     def parse(self, line: str, timestamps: TimestampParser) -> tuple[float, dict[str, str]] | None:
         """(unix seconds, variables), or None for a line of another form. Raises ValueError for no time."""
+        # A value may hold what separates values: more of that would be tried in too many ways.
+        if len(line) > LONGEST or any(line.count(part) > most for part, most in self._most.items()):
+            return None
         found = self._pattern.fullmatch(line)
         if found is None:
             return None
@@ -125,7 +133,7 @@ def find_format(path: Path, given: str | None) -> Format | None:
     forms = [Format(given)] if given else [Format(DEFAULT), Format(WITH_NAMES + DEFAULT)]
     timestamps = TimestampParser("UTC")
     with path.open(encoding="utf-8", errors="replace") as file:
-        for line in islice(filter(str.strip, file), HEAD):
+        for line in islice(filter(str.strip, iter(lambda: file.readline(LONGEST + 2), "")), HEAD):
             for form in forms:
                 with suppress(ValueError):  # digits that are no time
                     if form.parse(line.rstrip("\r\n"), timestamps) is not None:

@@ -24,13 +24,18 @@ def _acknowledge(connection: sqlite3.Connection, form: Submission[None]) -> Done
     fields = form.fields
     ups = find_ups(connection, fields.required("ups", UPS_HELP))
     event = fields.required("event", EVENT_HELP, ups.name).upper()
-    text = _standing_text(connection, ups.id, ups.name, event)
+    text = _standing_text(connection, ups.id, ups.name, event, fields.text("text"))
     if fields.text("text") not in ("", text):
         raise RefusedError(409, f"{event} of {ups.name} is another one by now: {text}", subject=ups.name)
     until, shown = _read_until(fields, form.site.timezone, ups.name)
+    connection.execute(
+        """delete from acknowledgements where subject = ?1 and event = ?2
+        and text not in (select text from ups_conditions where name = ?1 and event = ?2)""",
+        (ups.name, event),
+    )
     number = connection.execute(
         """insert into acknowledgements (subject, event, text, until, acknowledged_by) values (?, ?, ?, ?, ?)
-        on conflict (subject, event) do update set text = excluded.text, until = excluded.until,
+        on conflict (subject, event, text) do update set until = excluded.until,
           acknowledged_at = excluded.acknowledged_at, acknowledged_by = excluded.acknowledged_by
         returning id""",
         (ups.name, event, text, until, form.actor),
@@ -39,7 +44,8 @@ def _acknowledge(connection: sqlite3.Connection, form: Submission[None]) -> Done
     return Done(f"{text} acknowledged for {ups.name}{shown}", ups.name, {"acknowledgement": number})
 
 
-def _standing_text(connection: sqlite3.Connection, ups: int, name: str, event: str) -> str:
+def _standing_text(connection: sqlite3.Connection, ups: int, name: str, event: str, wanted: str) -> str:
+    """The text of what stands; of several, as thresholds of one UPS are, the `wanted` one."""
     rows = connection.execute(
         "select event, text, severity from ups_conditions where ups = ?", (ups,)
     ).fetchall()
@@ -49,7 +55,8 @@ def _standing_text(connection: sqlite3.Connection, ups: int, name: str, event: s
         raise RefusedError(404, f"{name} has no {event} to acknowledge. {there_are}.", subject=name)
     if found[event]["severity"] == Severity.CRITICAL:
         raise RefusedError(409, f"{event} is critical: it cannot be acknowledged", subject=name)
-    return str(found[event]["text"])
+    texts = [str(row["text"]) for row in rows if row["event"] == event]
+    return wanted if wanted in texts else texts[-1]
 
 
 def _read_until(fields: Fields, timezone: str, subject: str) -> tuple[str | None, str]:

@@ -92,7 +92,15 @@ def _cancel(connection: sqlite3.Connection, form: Submission[None]) -> Done:
 
 
 TOPICS = ("ota_commands",)
-COMMAND = Action("bootloader_command", "upload", _command, status=201, after="/-/ota", topics=TOPICS)
+COMMAND = Action(
+    "bootloader_command",
+    "upload",
+    _command,
+    status=201,
+    after="/-/ota",
+    topics=TOPICS,
+    asks=lambda fields: "Send the command to the bootloader?",
+)
 CANCEL = Action("cancel_command", "upload", _cancel, after="/-/ota", topics=TOPICS)
 
 ROUTES = (

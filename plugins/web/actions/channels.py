@@ -5,7 +5,7 @@ import sqlite3
 from ingest.mysensors.channel_controls import find_control, parse_value
 from ingest.mysensors.protocol import Command, LineError, format_line, type_name
 from plugins.web.actions.action import Action, Done, Submission
-from plugins.web.actions.node_orders import queue_line
+from plugins.web.actions.node_orders import expected, queue_line
 from plugins.web.actions.subjects import NodeRef, find_row
 from plugins.web.endpoint import Endpoint, documented_route
 from plugins.web.forms import RefusedError
@@ -42,7 +42,7 @@ def set_value(connection: sqlite3.Connection, form: Submission[None]) -> Done:
     line = format_line(node.node_id, sensor["child_id"], Command.set, 1, type, payload).rstrip("\n")
     order = queue_line(connection, node, line, form.actor)
     return Done(
-        f"{subject}: {payload} queued",
+        f"{subject}: {payload} queued{expected(connection, node, form.site.timezone)}",
         subject,
         {"ids": [order], "channel": form.id, "value": payload, "line": line},
     )

@@ -1,13 +1,10 @@
 """/-/delete: what a deletion would remove, and the action, which is confirmed and done in the background."""
 
-import asyncio
 import sqlite3
 import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from urllib.parse import urlencode
-
-from datasette import Request, Response
 
 from ingest.db.connection import connect
 from ingest.db.time import format_utc, parse_utc
@@ -15,11 +12,10 @@ from ingest.maintenance.deletion_plan import RowCount, count, open_update, plan_
 from ingest.maintenance.retention import plan_before
 from plugins.web.actions.action import Action, Done, Submission
 from plugins.web.actions.edits import parse_day, start_of
+from plugins.web.actions.planned import PlannedAction
 from plugins.web.actions.subjects import SENSOR_HELP, find_node, find_sensor
-from plugins.web.auth.permissions import require
 from plugins.web.endpoint import Endpoint, Json, documented_route
 from plugins.web.forms import Fields, RefusedError
-from plugins.web.responses import page, wants_page
 from plugins.web.site import Site
 
 HELP = "what is one of node, sensor, requests (with node or sensor) and before (with a date, YYYY-MM-DD)"
@@ -138,19 +134,7 @@ def _place(connection: sqlite3.Connection, form: Submission[None]) -> Done:
 DELETE = Action("delete", "maintain", _place, status=202, after="/-/maintenance")
 
 
-async def delete(datasette: Site, request: Request) -> Response:
-    """GET: the plan, as a page or JSON. POST with `confirm=yes`: 202, and the rows go in the background."""
-    if request.method == "POST":
-        response = await DELETE.post(datasette, request)
-        datasette.scheduler.wake()
-        return response
-    fields = Fields({name: request.args.get(name) or "" for name in FIELDS})
-    require(datasette, request.actor, "read")
-    context = await asyncio.to_thread(read_plan, datasette, fields)
-    if not wants_page(request):
-        return Response.json({"ok": True, **context})
-    return await page(datasette, request, "pages/-/delete.html", context)
-
+PLANNED = PlannedAction(DELETE, FIELDS, read_plan, "pages/-/delete.html")
 
 _FIELDS = {
     "what": "node, sensor, requests (a node's own questions) or before",
@@ -163,7 +147,7 @@ _FIELDS = {
 ROUTES = (
     documented_route(
         r"^/-/delete$",
-        delete,
+        PLANNED.handle,
         Endpoint(
             "What a deletion would remove",
             "Programs that do not ask for HTML get JSON.",

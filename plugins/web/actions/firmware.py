@@ -17,8 +17,8 @@ from plugins.web.actions.action import Action, Done, Submission
 from plugins.web.actions.subjects import find_row
 from plugins.web.endpoint import Endpoint, documented_route
 from plugins.web.forms import Fields, RefusedError
-from plugins.web.image_guard import open_images
 from plugins.web.query import Row
+from plugins.web.table_guard import open_tables
 
 MAX_UPLOAD = MAX_HEX + 16 * 1024  # bytes of a body with a HEX file
 MAX_FILENAME = 100  # characters
@@ -111,7 +111,7 @@ def store_firmware(connection: sqlite3.Connection, upload: UploadRequest, actor:
         f"on conflict (type, version) do update set {updates} returning {SHOWN}",
         values,
     ).fetchone()
-    with open_images():
+    with open_tables(connection, "firmware_images"):
         connection.execute(
             "insert into firmware_images (firmware, data) values (?, ?) "
             "on conflict (firmware) do update set data = excluded.data",
@@ -157,7 +157,7 @@ def _delete(connection: sqlite3.Connection, form: Submission[None]) -> Done:
     sql = f"select {SHOWN} from firmware where id = ?"
     row = dict(find_row(connection, sql, (form.id,), f"There is no firmware {form.id}"))
     _refuse_in_use(connection, row, "deleted")
-    with open_images():
+    with open_tables(connection, "firmware_images"):
         connection.execute("delete from firmware_images where firmware = ?", (form.id,))
         connection.execute("delete from firmware where id = ?", (form.id,))
     subject = firmware_label(row)
@@ -192,6 +192,7 @@ ROUTES = (
                 "replace": "1: in place of other bytes",
             },
             {"type": "10", "version": "4", "file": "@build/sketch.hex"},
+            statuses=(200, 201),
         ),
     ),
     documented_route(

@@ -1,9 +1,10 @@
-"""What the buttons of /-/maintenance do: have a job run now, download a copy of the database."""
+"""What the buttons of /-/maintenance do: run, pause and resume jobs, download a copy of the database."""
 
 import asyncio
 import logging
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
@@ -12,10 +13,23 @@ from typing import BinaryIO
 from datasette import Request, Response
 from starlette.types import Send
 
+from ingest.clock.belief import clock_is_believed, confirm_clock
+from ingest.config.checks import nearest_choice
 from ingest.db.time import format_utc
+from ingest.jobs.due import Job
+from ingest.jobs.register import (
+    differences,
+    pause_job,
+    read_jobs,
+    request_job,
+    resume_job,
+    save_differences,
+)
 from ingest.maintenance.backup import BackupError, copy, glob_quoted
-from ingest.maintenance.jobs import JOBS, request_job
+from ingest.maintenance.job_list import all_jobs, find_job
+from ingest.maintenance.jobs import JOBS, SITE
 from plugins.web.actions.action import Action, Done, Submission
+from plugins.web.actions.planned import post_and_wake
 from plugins.web.auth.permissions import require
 from plugins.web.endpoint import Endpoint, documented_route
 from plugins.web.forms import RefusedError
@@ -28,26 +42,84 @@ CHUNK = 1 << 18  # bytes of a download that are read at once
 log = logging.getLogger(__name__)
 
 
-async def run_job(datasette: Site, request: Request) -> Response:
-    """POST /-/maintenance/JOB: the job runs as soon as the one before it has ended."""
-    name = request.url_vars["job"]
-    if name not in JOBS:
-        return json_errors(404, f"There is no job called {name}: {', '.join(JOBS)}")
+class JobAction:
+    """POST /-/maintenance/JOB and what follows it in the path: `apply` does it to the job.
 
-    def write(connection: sqlite3.Connection, form: Submission[None]) -> Done:
-        if name == "backup" and datasette.config.backup.folder is None:
-            raise RefusedError(
-                409,
-                "backup.folder is not set in config.yml; /-/maintenance/backup.db gives a copy at once",
-                subject=name,
-            )
-        request_job(connection, name, form.actor)
-        return Done(f"{JOBS[name].title}: requested", name, {"chore": name})
+    `apply(connection, job, form)` runs in the transaction of the action.
+    """
 
-    action = Action(f"run {name}", "maintain", write, status=202, after="/-/maintenance")
-    response = await action.post(datasette, request)
-    datasette.scheduler.wake()
-    return response
+    def __init__(
+        self, name: str, apply: Callable[[sqlite3.Connection, Job, Submission[None]], str], status: int
+    ) -> None:
+        self._name, self._apply, self._status = name, apply, status
+
+    async def post(self, datasette: Site, request: Request) -> Response:
+        """Do it, and let the site look for due jobs at once. 404 for a job that the config has not."""
+        name = request.url_vars["job"]
+        job = find_job(datasette.config, name)
+        if job is None:
+            known = [one.name for one in all_jobs(datasette.config)]
+            return json_errors(404, f"There is no job called {name}: {nearest_choice(name, known)}")
+
+        def write(connection: sqlite3.Connection, form: Submission[None]) -> Done:
+            now, is_believed = time.time(), clock_is_believed(connection)
+            save_differences(connection, differences([job], read_jobs(connection), now, is_believed))
+            message = self._apply(connection, job, form)
+            save_differences(connection, differences([job], read_jobs(connection), now, is_believed))
+            return Done(f"{job.title}: {message}", name, {"chore": name})
+
+        action = Action(
+            f"{self._name} {name}",
+            "maintain",
+            write,
+            status=self._status,
+            after="/-/maintenance",
+            topics=("chores",),
+        )
+        return await post_and_wake(action, datasette, request)
+
+
+def _request(connection: sqlite3.Connection, job: Job, form: Submission[None]) -> str:
+    if job.name == "backup" and form.site.config.backup.folder is None:
+        raise RefusedError(
+            409,
+            "backup.folder is not set in config.yml; /-/maintenance/backup.db gives a copy at once",
+            subject=job.name,
+        )
+    request_job(connection, job.name, form.actor)
+    return "requested" if job.runner == SITE else f"requested of {job.runner}"
+
+
+def _pause(connection: sqlite3.Connection, job: Job, form: Submission[None]) -> str:
+    if job.recurrence is None:
+        raise RefusedError(
+            409, f"{job.name} runs on request alone: there is nothing to pause", subject=job.name
+        )
+    if not pause_job(connection, job.name, form.actor):
+        raise RefusedError(409, f"{job.name} is paused already", subject=job.name)
+    return "paused"
+
+
+def _resume(connection: sqlite3.Connection, job: Job, form: Submission[None]) -> str:
+    if not resume_job(connection, job.name):
+        raise RefusedError(409, f"{job.name} is not paused", subject=job.name)
+    return "resumed"
+
+
+RUN = JobAction("run", _request, 202)
+PAUSE = JobAction("pause", _pause, 200)
+RESUME = JobAction("resume", _resume, 200)
+
+
+def _confirm(connection: sqlite3.Connection, form: Submission[None]) -> Done:
+    confirm_clock(connection, form.actor)
+    at = format_utc(time.time())
+    return Done(f"The clock is confirmed: it is {at}", "clock", {"confirmed_at": at})
+
+
+CONFIRM_CLOCK = Action(
+    "confirm the clock", "maintain", _confirm, after="/-/maintenance", topics=("clock_state",)
+)
 
 
 class FileResponse:
@@ -113,14 +185,40 @@ ROUTES = (
         Endpoint("A consistent copy of the database", right="maintain", answer="file"),
     ),
     documented_route(
-        r"^/-/maintenance/(?P<job>[a-z]+)$",
-        run_job,
+        r"^/-/maintenance/clock-is-right$",
+        CONFIRM_CLOCK.post,
         Endpoint(
-            "Run a maintenance job now",
-            f"JOB is {', '.join(JOBS)}.",
+            "Confirm a clock that is suspect",
+            "The time that the machine shows is right: what waits for it goes on.",
+            "POST",
+            "maintain",
+        ),
+    ),
+    documented_route(
+        r"^/-/maintenance/(?P<job>[a-z0-9_-]+)$",
+        RUN.post,
+        Endpoint(
+            "Run a job now",
+            f"JOB is {', '.join(JOBS)}, or the name of one under reports: or schedule: in config.yml.",
             "POST",
             "maintain",
             at={"JOB": "measure"},
         ),
+    ),
+    documented_route(
+        r"^/-/maintenance/(?P<job>[a-z0-9_-]+)/pause$",
+        PAUSE.post,
+        Endpoint(
+            "Pause a job",
+            "It runs on request alone until it is resumed; what it misses meanwhile is not made up.",
+            "POST",
+            "maintain",
+            at={"JOB": "prune"},
+        ),
+    ),
+    documented_route(
+        r"^/-/maintenance/(?P<job>[a-z0-9_-]+)/resume$",
+        RESUME.post,
+        Endpoint("Resume a paused job", "", "POST", "maintain", at={"JOB": "prune"}),
     ),
 )

@@ -2,9 +2,13 @@
 
 import re
 import sqlite3
+import time
 from collections.abc import Sequence
 
+from ingest.db.time import LocalTime
 from ingest.mysensors.commands import ORDERS, check_ordered_line
+from ingest.mysensors.known_nodes import read_node_sleep
+from ingest.mysensors.order_reasons import window_reason
 from ingest.mysensors.protocol import BROADCAST, GATEWAY_NODE, Command, LineError, format_line, parse_line
 from plugins.web.actions.action import Action, Done, Submission
 from plugins.web.actions.order_lines import DISCOVER, FIELDS, line_of_fields
@@ -42,7 +46,15 @@ def place_order(connection: sqlite3.Connection, form: Submission[None]) -> Done:
     else:
         line = line or line_of_fields(fields, node.node_id, node.label)
         id = queue_line(connection, node, line, form.actor)
-    return Done(f"{order or line} queued for {node.label}", node.label, {"ids": [id]})
+    message = f"{order or line} queued for {node.label}"
+    return Done(message + expected(connection, node, form.site.timezone), node.label, {"ids": [id]})
+
+
+def expected(connection: sqlite3.Connection, node: NodeRef, timezone: str) -> str:
+    """When an order to a node that sleeps will be sent, as the end of a sentence; '' if it is awake."""
+    sleep, local = read_node_sleep(connection, node.id), LocalTime(timezone)
+    reason = window_reason(sleep, time.monotonic(), time.time(), local.time_of_day)
+    return f": {reason}" if reason else ""
 
 
 def _typed_line(fields: Fields) -> str:
@@ -129,7 +141,13 @@ def _insert(
     ).lastrowid
 
 
-ORDER = Action("order", "order", place_order, status=201, after="/nodes", topics=("outbox",))
+def _ask_reboot(fields: Fields) -> str:
+    return "Reboot the node?" if fields.text("order") == "reboot" else ""
+
+
+ORDER = Action(
+    "order", "order", place_order, status=201, after="/nodes", topics=("outbox",), asks=_ask_reboot
+)
 
 ROUTES = (
     documented_route(

@@ -231,7 +231,15 @@ def _upload_and_schedule(connection: sqlite3.Connection, form: Submission[Upload
 
 
 TOPICS = ("ota_updates",)
-SCHEDULE = Action("schedule_update", "upload", _schedule, status=201, after="/-/ota", topics=TOPICS)
+SCHEDULE = Action(
+    "schedule_update",
+    "upload",
+    _schedule,
+    status=201,
+    after="/-/ota",
+    topics=TOPICS,
+    asks=lambda fields: "Replace the sketch of what you have chosen?",
+)
 CANCEL = Action("cancel_update", "upload", _cancel, after="/-/ota", topics=TOPICS)
 RETRY = Action("retry_update", "upload", _retry, status=201, after="/-/ota", topics=TOPICS)
 UPLOAD_AND_SCHEDULE = Action(
@@ -314,6 +322,7 @@ ROUTES = (
                 "fw_ver": "4",
                 "hex_file": "@build/sketch.hex",
             },
+            statuses=(200, 201),
         ),
     ),
 )

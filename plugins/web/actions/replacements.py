@@ -1,6 +1,5 @@
 """/-/replace: what the replacement of a node or a child would move, the action, and taking it back."""
 
-import asyncio
 import sqlite3
 import time
 from collections.abc import Callable
@@ -23,11 +22,10 @@ from ingest.maintenance.replacement_plan import (
 )
 from plugins.web.actions.action import Action, Done, Submission
 from plugins.web.actions.deletions import COUNT_S, COUNT_STEPS
+from plugins.web.actions.planned import PlannedAction, post_and_wake
 from plugins.web.actions.subjects import NODE_HELP, SENSOR_HELP, find_node, find_sensor
-from plugins.web.auth.permissions import require
 from plugins.web.endpoint import Endpoint, Json, documented_route
 from plugins.web.forms import Fields, RefusedError, whole_number
-from plugins.web.responses import page, wants_page
 from plugins.web.site import Site
 
 FIELDS = ("node", "sensor", "by")
@@ -176,32 +174,17 @@ RETRY = Action("retry_replacement", "maintain", _retry, status=202, after="/-/ma
 REVERT = Action("revert_replacement", "maintain", _revert, status=202, after="/-/maintenance", topics=TOPICS)
 
 
-async def replace(datasette: Site, request: Request) -> Response:
-    """GET: the plan, as a page or JSON. POST with `confirm=yes`: 202, and rows move in the background."""
-    if request.method == "POST":
-        response = await REPLACE.post(datasette, request)
-        datasette.scheduler.wake()
-        return response
-    fields = Fields({name: request.args.get(name) or "" for name in FIELDS})
-    require(datasette, request.actor, "read")
-    context = await asyncio.to_thread(read_plan, datasette, fields)
-    if not wants_page(request):
-        return Response.json({"ok": True, **context})
-    return await page(datasette, request, "pages/-/replace.html", context)
+PLANNED = PlannedAction(REPLACE, FIELDS, read_plan, "pages/-/replace.html")
 
 
 async def revert(datasette: Site, request: Request) -> Response:
     """POST with `confirm=yes`: 202, and rows move back in the background."""
-    response = await REVERT.post(datasette, request)
-    datasette.scheduler.wake()
-    return response
+    return await post_and_wake(REVERT, datasette, request)
 
 
 async def retry(datasette: Site, request: Request) -> Response:
     """POST: 202, and a replacement that failed goes on in the background."""
-    response = await RETRY.post(datasette, request)
-    datasette.scheduler.wake()
-    return response
+    return await post_and_wake(RETRY, datasette, request)
 
 
 _FIELDS = {
@@ -213,7 +196,7 @@ _FIELDS = {
 ROUTES = (
     documented_route(
         r"^/-/replace$",
-        replace,
+        PLANNED.handle,
         Endpoint(
             "What the replacement of a node would move",
             "Programs that do not ask for HTML get JSON.",

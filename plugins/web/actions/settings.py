@@ -78,7 +78,7 @@ def _set(connection: sqlite3.Connection, form: Submission[None]) -> Done:
             raise SettingError(f"{subject.label} is the gateway itself: it has no {key}")
         save_setting(connection, reference, key, value, form.actor)
     except SettingError as error:
-        raise RefusedError(400, str(error), subject=subject.label) from None
+        raise RefusedError(400, str(error), subject=subject.label, field="value") from None
     raise_topics(connection, (TOPICS[subject.table],))
     unit = SETTINGS[key].unit if value.isdigit() else ""
     now = f"is now {value}{unit and f' {unit}'}" if value else "is not set any more"

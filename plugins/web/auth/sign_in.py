@@ -1,25 +1,35 @@
 """Signing in and out: passwords are checked off the event loop, one at a time.
 
-Wrong ones slow down their name and their address. An unknown name costs as much time as a known one, so
+`plugins.web.throttle` says what wrong ones slow down. An unknown name costs as much time as a known one, so
 names cannot be probed.
 """
 
+import asyncio
 import ipaddress
 import logging
+import sqlite3
+from collections.abc import Callable
+from typing import TypeVar
 
 from datasette import Request, Response
 from starlette.types import Scope
 
-from plugins.web.auth.permissions import COOKIE_DAYS
+from plugins.web.auth.devices import COOKIE_DAYS, device_cookie, known_device
+from plugins.web.auth.identify import COOKIE, user_agent
 from plugins.web.endpoint import Endpoint, documented_route
 from plugins.web.forms import Fields, RefusedError, read_form
+from plugins.web.identity import DEVICE_COOKIE, identity_of
 from plugins.web.responses import back, wants_page
+from plugins.web.sessions import DAY_S, SESSION_DAYS, end_sessions, save_session
 from plugins.web.site import Site
-from plugins.web.transaction import audit, transact
+from plugins.web.table_guard import open_tables
+from plugins.web.throttle import FullLineError
+from plugins.web.transaction import audit, audit_refusal, transact
 
-MAX_WAITING = 8  # sign-ins that may wait for their turn; more are sent away
 MAX_PASSWORD = 1000  # characters
 MAX_NAME = 100  # characters of a name that count wrong passwords
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -63,70 +73,109 @@ async def _sign_in(site: Site, request: Request, fields: Fields) -> Response:
     if len(password) > MAX_PASSWORD:
         raise RefusedError(400, "username and password are needed")
     address = address_key(request.scope)
-    is_right = await _check_password(site, name, password, (f"name {name[:MAX_NAME]}", address))
+    is_right = await _check_password(site, name, password, address, known_device(site, request, name))
     is_known = name in site.accounts.cookie_keys
     outcome = "done" if is_right else "refused: wrong password" if is_known else "refused: unknown name"
-    # The text of an unknown name is not kept: it may be a password that went into the wrong field. All who
-    # read the site read the audit, so addresses stand in the log alone.
-    actor = name if is_known else None
-    await transact(site, lambda connection: audit(connection, actor, "sign-in", "", "", outcome))
     log.log(logging.INFO if is_right else logging.WARNING, "sign-in from %s: %s", address, outcome)
-    if not is_right:
-        raise RefusedError(401, "The name or the password is wrong")
-    return _signed_in(site, request, name, wanted)
+    if is_right:
+        return await _signed_in(site, request, name, wanted)
+    # The text of an unknown name is not kept: it may be a password that went into the wrong field.
+    actor = name if is_known else None
+    await _write(site, lambda connection: audit_refusal(connection, actor, "sign-in", outcome=outcome))
+    raise RefusedError(401, "The name or the password is wrong")
 
 
-async def _check_password(site: Site, name: str, password: str, keys: tuple[str, ...]) -> bool:
-    """True when the password is right. Raises RefusedError while keys have to wait, or too many sign in."""
-    passwords, throttle = site.accounts.passwords, site.accounts.throttle
-    if passwords.waiting >= MAX_WAITING:
-        raise RefusedError(
-            429, "Too many sign-ins at once. Try again in a few seconds.", headers={"retry-after": "5"}
-        )
-    passwords.waiting += 1
+async def _check_password(site: Site, name: str, password: str, address: str, device: str | None) -> bool:
+    """True when the password is right. Raises RefusedError while too many wrong ones or sign-ins wait.
+
+    A browser that this user has signed in with has its own line and its own count.
+    """
+    accounts, of_name, of_device = site.accounts, f"name {name[:MAX_NAME]}", f"device {device}"
+    is_device = device is not None and not accounts.throttle.is_guessed_at(of_device)
+    key = of_device if is_device else address
     try:
-        async with site.accounts.one_sign_in:
-            wait = throttle.wait_s(*keys)
+        async with (accounts.known_browsers if is_device else accounts.new_browsers).turn(key):
+            wait = accounts.throttle.wait_s(key)
             if wait > 0:
-                seconds = int(wait) + 1
-                raise RefusedError(
-                    429,
-                    f"Too many wrong passwords. Try again in {seconds} s.",
-                    headers={"retry-after": str(seconds)},
-                )
-            is_right = await passwords.check(name, password)
-            (throttle.clear if is_right else throttle.add_failure)(*keys)
+                raise _too_many(f"Too many wrong passwords. Try again in {int(wait) + 1} s.", wait)
+            await asyncio.sleep(0 if is_device else accounts.throttle.slowed_s(of_name))
+            is_right = await accounts.passwords.check(name, password)
+            if not is_right:
+                accounts.throttle.add_failure(key, *(() if is_device else (of_name,)))
+            elif is_device:
+                accounts.throttle.clear(key)
             return is_right
-    finally:
-        passwords.waiting -= 1
+    except FullLineError:
+        raise _too_many("Too many sign-ins at once. Try again in a few seconds.", 4) from None
 
 
-def _signed_in(site: Site, request: Request, name: str, wanted: str) -> Response:
-    value = site.sign({"a": {"id": name, "key": site.accounts.cookie_keys[name]}}, "actor")
+def _too_many(message: str, wait_s: float) -> RefusedError:
+    return RefusedError(429, message, headers={"retry-after": str(int(wait_s) + 1)})
+
+
+async def _write(site: Site, function: Callable[[sqlite3.Connection], T]) -> T:
+    """As `transact`; raises RefusedError where the database cannot be written."""
+    try:
+        return await transact(site, function)
+    except sqlite3.Error as error:
+        log.error("a sign-in or sign-out could not be stored: %s", error)
+        raise RefusedError(
+            503, f"The database could not be written ({error}). Try again.", headers={"retry-after": "5"}
+        ) from None
+
+
+async def _signed_in(site: Site, request: Request, name: str, wanted: str) -> Response:
+    """Make a session in place of the one that the browser had."""
+    old, agent = identity_of(request.scope).session, user_agent(request)
+
+    def write(connection: sqlite3.Connection) -> str:
+        with open_tables(connection, "sessions"):
+            if old is not None:
+                end_sessions(connection, old.actor, old.id)
+            secret = save_session(connection, name, site.accounts.cookie_keys, agent)
+        audit(connection, name, "sign-in", "", "", "done")
+        return secret
+
+    secret = await _write(site, write)
     if wants_page(request):
         response = Response.redirect(back(request, "/", wanted) if wanted else "/")
     else:
         response = Response.json({"ok": True, "actor": {"id": name}})
-    response.set_cookie(
-        "ds_actor",
-        value,
-        max_age=COOKIE_DAYS * 86_400,
-        httponly=True,
-        samesite="lax",
-        secure=request.scope.get("scheme") == "https",
-    )
+    device = device_cookie(site, request, name)
+    for cookie, value, days in (
+        (COOKIE, secret, SESSION_DAYS),
+        (DEVICE_COOKIE, device, COOKIE_DAYS),
+    ):
+        response.set_cookie(
+            cookie,
+            value,
+            max_age=days * DAY_S,
+            httponly=True,
+            samesite="lax",
+            secure=request.scope.get("scheme") == "https",
+        )
     return response
 
 
 async def sign_out(datasette: Site, request: Request) -> Response:
-    """GET asks, POST signs out."""
+    """GET asks, POST ends the session."""
     if request.method != "POST":
         if not request.actor:
             return Response.redirect("/")
         return Response.html(await datasette.render_template("logout.html", {}, request=request))
     await read_form(request)
+    session = identity_of(request.scope).session
+    if session is not None:
+        ended = session
+
+        def write(connection: sqlite3.Connection) -> None:
+            with open_tables(connection, "sessions"):
+                end_sessions(connection, ended.actor, ended.id)
+            audit(connection, ended.actor, "sign-out", "", "", "done")
+
+        await _write(datasette, write)
     response = Response.redirect("/") if wants_page(request) else Response.json({"ok": True})
-    response.set_cookie("ds_actor", "", expires=0, max_age=0)
+    response.set_cookie(COOKIE, "", expires=0, max_age=0)
     return response
 
 

@@ -1,6 +1,7 @@
 """/events.atom: the newest events for feed readers (RFC 4287)."""
 
 import hashlib
+import json
 import re
 import uuid
 from collections.abc import Callable, Mapping
@@ -14,7 +15,7 @@ from plugins.web.prefix import rooted
 from plugins.web.query import TOO_SLOW, Row, select
 from plugins.web.responses import json_errors
 from plugins.web.site import Site
-from reporting.formatting import format_length, format_local
+from reporting.formatting import all_names, format_length, format_local
 from reporting.recording import RECORDING_START, RecordingStart
 
 ENTRIES = 100
@@ -25,8 +26,12 @@ NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # With the UPSes of the mains outage that an event ONBATT is a part of.
 EVENTS = f"""with chosen as materialized ({CHOSEN} order by id desc limit {ENTRIES}),
 parts as materialized (
-  select e.value ->> '$.id' as event, m.names from mains_outages m, json_each(m.members) e where m.upses > 1)
-select c.*, p.names as outage_names from chosen c left join parts p on p.event = c.id order by c.id desc"""
+  select e.value ->> '$.id' as event, (
+      select json_group_array(coalesce(nullif(u.label, ''), u.name))
+      from json_each(m.members) x join ups u on u.id = x.value ->> '$.ups') as labels
+  from mains_outages m, json_each(m.members) e where m.upses > 1)
+select c.*, p.labels as outage_labels, (select count(*) from ups where configured) as upses
+from chosen c left join parts p on p.event = c.id order by c.id desc"""
 
 
 class FeedEntry(NamedTuple):
@@ -64,7 +69,7 @@ async def feed(datasette: Site, request: Request) -> Response:
     text = await _render(datasette, request, chosen, events, RecordingStart.parse(began[0]).whole)
     body = text.encode()
     headers = {"etag": f'"{hashlib.sha256(body).hexdigest()[:16]}"', "cache-control": "no-cache"}
-    if request.headers.get("if-none-match") == headers["etag"]:
+    if request.headers.get("if-none-match", "").removeprefix("W/") == headers["etag"]:
         return Response(b"", status=304, headers=headers, content_type=CONTENT_TYPE)
     return Response(body, headers=headers, content_type=CONTENT_TYPE)
 
@@ -94,7 +99,8 @@ def _entry(event: Row, timezone: str, address: Callable[[str], str]) -> FeedEntr
         f"lasted {format_length(event['seconds'])}" if event["ended_at"] else "ongoing",
         event["detail"],
         event["acknowledged"],
-        event["outage_names"] and f"mains outage at {event['outage_names']}",
+        event["outage_labels"]
+        and f"mains outage at {all_names(json.loads(event['outage_labels']), event['upses'])}",
     ]
     return FeedEntry(
         entry_id(event),
@@ -103,6 +109,6 @@ def _entry(event: Row, timezone: str, address: Callable[[str], str]) -> FeedEntr
         event["ended_at"] or event["started_at"],
         event["event"],
         event["severity"],
-        address(event["href"]),
+        address(f"/outages/{event['id']}" if event["event"] == "ONBATT" else event["href"]),
         ", ".join(part for part in parts if part),
     )

@@ -8,15 +8,17 @@ import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from operator import itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 from urllib.parse import quote, urlencode
 
 from datasette import Request, Response
 
 from ingest.mysensors.protocol import Presentation, SetReq
 from ingest.schema.mysensors import COMMANDS
+from plugins.web.auth.permissions import SIGNED_IN
 from plugins.web.compat import described_tables, registered_routes
 from plugins.web.endpoint import BY_QUERY, UNDOCUMENTED, Endpoint, Json, endpoints_of, shown_path
+from plugins.web.pages.api_trial import CALL, inputs, trial_address
 from plugins.web.query import DATABASE, select
 from plugins.web.render.cells import LISTS, OF_QUERIES
 from plugins.web.responses import page
@@ -69,8 +71,12 @@ NATIVE = (  # what Datasette answers by itself
         "/telemetry/TABLE.csv",
         Endpoint(
             "The same as CSV",
-            fields={"_size": "max, or a number", "_stream": "on: all rows, however many"},
-            example={"_size": "max"},
+            fields={
+                "_size": "max, or a number",
+                "_stream": "on: all rows, however many",
+                "_spreadsheet": "1: an apostrophe before texts that a spreadsheet would run as a formula",
+            },
+            example={"_size": "max", "_spreadsheet": "1"},
             at={"TABLE": "nodes"},
             answer="CSV",
         ),
@@ -83,7 +89,8 @@ NATIVE = (  # what Datasette answers by itself
         "/telemetry.json",
         Endpoint(
             "Custom SQL",
-            "It ends after two seconds. ago('6 hours') gives a time to compare *_at columns with.",
+            "It ends after two seconds; rows beyond 5,000 or 4 MB are left out (`truncated`). "
+            "ago('6 hours') gives a time to compare *_at columns with.",
             fields={
                 "sql": "a select",
                 "_shape": "array: the rows alone",
@@ -97,7 +104,7 @@ NATIVE = (  # what Datasette answers by itself
     ),
     ("/telemetry.json", Endpoint("All tables, views and queries, with their columns")),
     ("/-/actor.json", Endpoint("Who you are: the actor of your token or cookie, or null")),
-    ("/-/versions.json", Endpoint("Versions of Datasette, Python, SQLite")),
+    ("/-/versions.json", Endpoint("Versions of Datasette, Python, SQLite", right=SIGNED_IN)),
     ("/-/metadata.json", Endpoint("What every table, column and query means")),
 )
 
@@ -133,6 +140,16 @@ def describe_query(name: str, query: Json) -> tuple[str, Endpoint]:
     return f"/{DATABASE}/{name}", endpoint._replace(method="POST", right=query["right"], example=values)
 
 
+def _sent(site: Site) -> dict[str, str]:
+    """What the config sends: a report, a target of alerts."""
+    found = {}
+    if site.config.reports:
+        found["{report}"] = site.config.reports[0].name
+    if site.config.alerts and site.config.alerts.targets:
+        found |= {"{alert_target}": site.config.alerts.targets[0].name, "{rehearsal}": "all"}
+    return found
+
+
 async def samples(site: Site) -> dict[str, str]:
     """What there is on this site to make examples of; without it the examples that need it are left out."""
     nodes = await select(
@@ -141,9 +158,11 @@ async def samples(site: Site) -> dict[str, str]:
         where g.configured order by n.node_id = 0, n.last_seen_at is null, n.id limit 1""",
     )
     upses = await select(site, "select name from ups order by configured desc, id limit 1")
-    found = {"{day}": datetime.now(UTC).date().isoformat()}
+    outages = await select(site, "select max(id) as id from events where event = 'ONBATT'")
+    found = {"{day}": datetime.now(UTC).date().isoformat(), **_sent(site)}
     for row in nodes or []:
         found |= {"{node}": str(row["id"]), "{node_id}": str(row["node_id"]), "{gateway}": row["gateway"]}
+        found |= await _channel_of(site, row["id"])
     switches = await select(
         site,
         """select 256 * s.id + ? as channel from sensors s join nodes n on n.id = s.node
@@ -154,9 +173,13 @@ async def samples(site: Site) -> dict[str, str]:
         found["{switch}"] = str(switches[0]["channel"])
     if upses:
         found["{ups}"] = upses[0]["name"]
+        found |= await _variable_of(site, upses[0]["name"])
+    if outages and outages[0]["id"]:
+        found["{outage}"] = str(outages[0]["id"])
     readings = await select(site, "select id, channel from readings order by id desc limit 1")
     for row in readings or []:
         found |= {"{reading}": str(row["id"]), "{channel}": str(row["channel"])}
+    found |= await _dashboard(site)
     found |= await _conditions(site)
     for name, ups in site.config.ups.items():  # what the config lets people order of UPSes
         if ups.commands and "{command}" not in found:
@@ -172,6 +195,26 @@ async def samples(site: Site) -> dict[str, str]:
             if values:
                 found["{value}"] = values[0]["value"]
     return found
+
+
+async def _dashboard(site: Site) -> dict[str, str]:
+    rows = await select(site, "select name from dashboards where name <> 'home' limit 1")
+    return {"{dashboard}": rows[0]["name"]} if rows else {}
+
+
+async def _variable_of(site: Site, ups: str) -> dict[str, str]:
+    """A variable of a UPS."""
+    sql = "select variable from ups_variables where ups = (select id from ups where name = ?) limit 1"
+    rows = await select(site, sql, [ups])
+    return {"{variable}": rows[0]["variable"]} if rows else {}
+
+
+async def _channel_of(site: Site, node: int) -> dict[str, str]:
+    """A channel of a node."""
+    rows = await select(
+        site, "select child_id, type from value_latest where node = ? order by last_at desc limit 1", [node]
+    )
+    return {"{child}": str(rows[0]["child_id"]), "{type}": rows[0]["type"]} if rows else {}
 
 
 async def _conditions(site: Site) -> dict[str, str]:
@@ -228,6 +271,7 @@ def _body_options(given: Mapping[str, str]) -> list[str]:
     return [f"{flag} {shlex.quote(f'{name}={value}')}" for name, value in given.items()] or ["-X POST"]
 
 
+MAX_WORDS = 200  # characters
 TITLES = {
     "questions": "Canned queries",
     "actions": "Actions",
@@ -237,11 +281,13 @@ TITLES = {
 }
 
 
-async def list_endpoints(site: Site, request: Request) -> dict[str, list[Json]]:
-    """Every Endpoint as the API lists it, by key of TITLES."""
-    found, base = await samples(site), base_of(site, request)
+Listed: TypeAlias = tuple[str, str, Endpoint]  # key of TITLES, path, Endpoint
+
+
+async def listed_endpoints(site: Site, request: Request) -> list[Listed]:
+    """Every Endpoint with its group and path, in the order in which the API lists them."""
     queries = await site.get_canned_queries(DATABASE, request.actor)
-    listed = [
+    return [
         *(("questions", *describe_query(name, query)) for name, query in queries.items()),
         *(
             ("pages" if route[1].answer == "page" else "programs", *route)
@@ -249,27 +295,59 @@ async def list_endpoints(site: Site, request: Request) -> dict[str, list[Json]]:
         ),
         *(("native", *native) for native in NATIVE),
     ]
+
+
+async def list_endpoints(site: Site, request: Request, for_page: bool = False) -> dict[str, list[Json]]:
+    """Every Endpoint as the API lists it, by key of TITLES; for its page with the `inputs` of a form."""
+    found, base = await samples(site), base_of(site, request)
     groups: dict[str, list[Json]] = {name: [] for name in TITLES}
-    for group, path, endpoint in listed:
+    for group, path, endpoint in await listed_endpoints(site, request):
         curl, address = example(path, endpoint, base, found, not site.accounts.open_to_read)
         entry = {**endpoint.as_json(), "path": path, "curl": curl, "try": address}
+        if for_page:
+            entry["inputs"] = inputs(path, endpoint, found)
         groups["actions" if endpoint.method == "POST" else group].append(entry)
     return groups
 
 
+def search(groups: Mapping[str, list[Json]], words: str) -> dict[str, list[Json]]:
+    """The groups with those of their entries in which every word stands, whatever its case."""
+    wanted = words.lower().split()
+    return {name: [one for one in entries if _has(one, wanted)] for name, entries in groups.items()}
+
+
+def _has(entry: Json, words: list[str]) -> bool:
+    fields = " ".join(f"{name} {meaning}" for name, meaning in entry["fields"].items())
+    text = f"{entry['method']} {entry['path']} {entry['title']} {entry['words']} {fields}".lower()
+    return all(word in text for word in words)
+
+
 async def api(datasette: Site, request: Request) -> Response:
-    """GET /api, and /api.json for programs."""
-    groups, base = await list_endpoints(datasette, request), base_of(datasette, request)
-    if request.path.endswith(".json"):
+    """GET /api, and /api.json for programs. With `call` it leads to the answer that a form asks for."""
+    is_page = not request.path.endswith(".json")
+    if is_page and request.args.get(CALL):
+        listed = await listed_endpoints(datasette, request)
+        given = {name: request.args[name] for name in request.args}
+        return Response.redirect(trial_address([one[1:] for one in listed], given))
+    groups, base = await list_endpoints(datasette, request, is_page), base_of(datasette, request)
+    if not is_page:
         calls = [endpoint for endpoints in groups.values() for endpoint in endpoints]
         return Response.json({"ok": True, "base": base, "calls": calls})
+    words = " ".join((request.args.get("q") or "").split())[:MAX_WORDS]
+    groups = search(groups, words)
     context = {
         "groups": groups,
+        "words": words,
+        "found": sum(map(len, groups.values())),
         "titles": TITLES,
         "base": base,
         "closed": not datasette.accounts.open_to_read,
         "tables": [
-            (name, about) for name, about in described_tables(datasette).items() if not about.get("hidden")
+            (name, about)
+            for name, about in described_tables(datasette).items()
+            if not about.get("hidden")
+            and (request.actor or "allow" not in about)
+            and all(word in f"{name} {about.get('title', '')}".lower() for word in words.lower().split())
         ],
     }
     return await page(datasette, request, "pages/api.html", context)

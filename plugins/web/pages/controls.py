@@ -18,7 +18,8 @@ QUERIES = {
     "sensors": """select s.id, s.child_id, s.type, s.type_name, s.name, s.label, s.description from sensors s
       where s.node = :node order by s.child_id""",
     "channels": """select id, sensor, type, type_name, name, text, last_at, wanted, wanted_at, wanted_order,
-      wanted_newer from channels where node = :node order by id""",
+      wanted_newer, (select href from channel_units where channel = channels.id) as href
+      from channels where node = :node order by id""",
     "orders": f"""select id, line, state, reason, created_at, created_by, sent_at, done_at
       from (select * from outbox order by id desc limit 1000) where node = :node and line is not null
       order by id desc limit {ORDERS_READ}""",
@@ -156,5 +157,5 @@ def _controlled(
         wanted,
         wanted_at,
         order,
-        f"/channels/{channel['id']}" if channel else "",
+        channel["href"] if channel else "",
     )

@@ -1,123 +1,194 @@
-"""The page /: is everything all right?"""
+"""The page /, is everything all right?, and dashboards: /dash, /dash/NAME and their JSON."""
 
-import time
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 from datasette import Request, Response
 
-from ingest.db.time import parse_utc
-from ingest.schema.mysensors import LOW
-from ingest.schema.ups import MAINS_OUTAGE_S
-from plugins.web.pages.nodes import WORST, urgency
-from plugins.web.query import Row, select_many
-from plugins.web.readers import CONFIGURED_READERS, KINDS
-from plugins.web.responses import page
+from ingest.config.home import CARDS, RANGES, HomeCard
+from plugins.web.auth.permissions import has_right
+from plugins.web.compat import written_queries
+from plugins.web.dashboards import HOME, STORED, CardsError, Dashboard, parse_dashboard
+from plugins.web.endpoint import Json
+from plugins.web.pages.cards.card import Found, ShownCard
+from plugins.web.pages.cards.headline import headline
+from plugins.web.pages.cards.registry import KINDS, kind_of, make_cards, needed_queries, read_shared
+from plugins.web.pages.mutes import read_mutes
+from plugins.web.pages.series import figure_label
+from plugins.web.pages.ups_series import SAMPLED, WATTS
+from plugins.web.query import DATABASE, Row, select
+from plugins.web.responses import PageError, needed, page
 from plugins.web.site import Site
-from reporting.sparklines import UPS_LOADS, ups_loads
 
-NODES, UPSES = 20, 24
-ITEMS = 10  # things that need attention; the rest can be opened
-EVENTS, EVENT_ROWS = 60, 8  # events that are looked at, and rows that they make
-QUERIES = {
-    "nodes": "select * from node_overview where retired_at is null",
-    "upses": "select * from ups_overview where configured order by id",
-    "loads": UPS_LOADS,
-    "attention": "select * from attention",
-    "readers": CONFIGURED_READERS,
-    "events": f"select * from all_events order by id desc limit {EVENTS}",
-    # The events ONBATT of mains outages that several UPSes saw.
-    "outages": """select m.id as outage, e.value ->> '$.id' as event
-      from mains_outages m, json_each(m.members) e where m.upses > 1""",
-    "values": "select * from value_latest where last_at is not null order by last_at desc limit 12",
-    "messages": "select * from recent_messages limit 10",
+OF_HEADLINE = ("now", "attention", "outages", "upses", "readers")
+DASHBOARDS = "select * from dashboards where name <> 'home' order by title, name"
+CHANNEL_IDS = """select id, channel_href from value_latest
+  where channel_href in (select value from json_each(:pages))"""
+OTHERS = "select name, title from dashboards where name <> 'home' order by title, name"
+CHANNELS = 300  # that the form offers; more are typed
+CHOICES = {
+    "channels": f"""select v.ref || '/' || v.child_id || '/' || v.type as value, v.name as label
+      from value_latest v where v.last_at is not null order by v.value is null, v.name
+      limit {CHANNELS + 1}""",
+    "upses": "select id, name, label from ups where configured order by id",
 }
+FIGURES = (
+    *("input.voltage", "output.voltage", "ups.load", WATTS, "battery.charge", "battery.voltage"),
+    *("battery.runtime", "ups.temperature", "input.frequency"),
+)
 
 
-class EventGroup(NamedTuple):
-    """Events that belong together: the newest of them, and the longest length in seconds."""
+class Group(NamedTuple):
+    """Cards that follow each other: one, or several folded ones, which share a frame."""
 
-    event: Row
-    names: list[str]
-    seconds: float
-    ongoing: bool
-
-
-WITH_KEEPALIVE = """select * from (select * from recent_messages union all select * from keepalive_messages)
-order by id desc limit 10"""
+    folded: bool
+    cards: list[ShownCard]
 
 
 async def home(datasette: Site, request: Request) -> Response:
-    """GET /; with `keepalive` the newest messages are all that came."""
-    keepalive = bool(request.args.get("keepalive"))
-    found = await select_many(datasette, QUERIES | ({"messages": WITH_KEEPALIVE} if keepalive else {}))
-    outage_of = {row["event"]: row["outage"] for row in found["outages"] or []}
-    upses = found["upses"] or []
-    context = found | {
-        "shown_upses": _first_upses(upses),
-        "events": found["events"] and group_events(found["events"], outage_of)[:EVENT_ROWS],
-        "on_mains": sum(ups["state"] == "OK" and not ups["on_battery_since"] for ups in upses),
-        "loads": ups_loads(found["loads"], time.time()),
-        "kinds": KINDS,
-        "items": ITEMS,
-        "keepalive": keepalive,
-        **_count_nodes(found["nodes"] or []),
-    }
-    return await page(datasette, request, "index.html", context)
+    """GET /; `arrange`: its cards with the forms that arrange them; `kiosk`: without navigation."""
+    return await _show(datasette, request, HOME)
 
 
-def _first_upses(upses: list[Row]) -> list[Row]:
-    """All in the order of the config; the worst where there are too many."""
-    return upses if len(upses) <= UPSES else sorted(upses, key=lambda ups: WORST[ups["state"]])[:UPSES]
+async def dashboard(datasette: Site, request: Request) -> Response:
+    """GET /dash/NAME, with the same parameters; /dash/home leads to /."""
+    name = request.url_vars["name"]
+    if name == HOME:
+        return Response.redirect(datasette.root + "/")
+    return await _show(datasette, request, name)
 
 
-def _count_nodes(nodes: list[Row]) -> dict[str, object]:
-    levels = [
-        node["battery_level"]
-        for node in nodes
-        if node["battery_level"] is not None and node["battery_refused_at"] is None
+async def dashboards(datasette: Site, request: Request) -> Response:
+    """GET /dash: all dashboards, and the form that makes one."""
+    rows = await select(datasette, DASHBOARDS)
+    shown = [await _find(datasette, HOME)]
+    shown += [one for row in rows or [] if (one := _parse(datasette, row["name"], row))]
+    context = {"slow": rows is None, "dashboards": shown}
+    return await page(datasette, request, "pages/dash.html", context)
+
+
+async def dashboard_json(datasette: Site, request: Request) -> Response:
+    """GET /dash/NAME.json: the cards, and where the data of each are."""
+    found = await _find(datasette, request.url_vars["name"])
+    channels = await _channel_ids(datasette, [one.card for one in found.cards])
+    cards = [
+        {
+            "id": one.id,
+            "title": one.card.title or kind_of(one.card).title,
+            **one.card.as_dict(),
+            "rows": (rows := _rows_of(one.card, channels)) and datasette.root + rows,
+        }
+        for one in found.cards
     ]
-    heard = [node for node in nodes if node["last_seen_at"]]
-    return {
-        "worst": sorted(nodes, key=urgency)[:NODES],
-        "counts": {state: sum(node["state"] == state for node in nodes) for state in WORST},
-        "heard": len(heard),
-        "fresh": sum(node["state"] != "Stale" for node in heard),
-        "low": sum(level < LOW for level in levels),
+    body = {
+        "ok": True,
+        "name": found.name,
+        "title": found.title,
+        "updated_at": found.updated_at,
+        "updated_by": found.updated_by,
+        "cards": cards,
     }
+    return Response.json(body, headers={"cache-control": "no-store"})
 
 
-def group_events(events: list[Row], outage_of: Mapping[int, int]) -> list[EventGroup]:
-    """Events, newest first, in groups: those of one mains outage, or alike and begun within a minute.
+async def _channel_ids(site: Site, cards: Iterable[HomeCard]) -> dict[str, int]:
+    """Channel as GATEWAY/NODE_ID/CHILD/TYPE -> its id, of those that were heard."""
+    pages = json.dumps([f"/nodes/{card.channel}" for card in cards if card.channel])
+    rows = await select(site, CHANNEL_IDS, {"pages": pages})
+    return {row["channel_href"].removeprefix("/nodes/"): row["id"] for row in rows or []}
 
-    `outage_of`: id of an event ONBATT -> key of its mains outage, where several UPSes saw that.
-    """
-    groups: list[list[Row]] = []
-    for event in events:
-        group = next((group for group in groups if _belongs(event, group, outage_of)), None)
-        if group is None:
-            groups.append([event])
+
+def _rows_of(card: HomeCard, channels: Mapping[str, int]) -> str | None:
+    """The address of the rows of a card as JSON; None for a channel that was never heard."""
+    name, given = card.query or kind_of(card).rows, dict(card.params)
+    if card.channel:
+        if card.channel not in channels:
+            return None
+        given["channel"] = str(channels[card.channel])
+    if card.figure:
+        given |= {"ups": card.ups, "figure": SAMPLED.get(card.figure, card.figure)}
+    if card.range:
+        given["range"] = card.range
+    return f"/telemetry/{name}.json?{urlencode({**given, '_shape': 'array'}, safe='@')}"
+
+
+async def _find(site: Site, name: str) -> Dashboard:
+    """Raises PageError."""
+    found = _parse(site, name, needed(await select(site, STORED, {"name": name}))[0])
+    if found is None:
+        raise PageError(404, f"There is no dashboard {name}: /dash lists them")
+    return found
+
+
+def _parse(site: Site, name: str, row: Row) -> Dashboard | None:
+    """A dashboard of its row; one whose row was spoilt has no cards."""
+    try:
+        return parse_dashboard(site, name, row)
+    except CardsError:
+        return Dashboard(name, name, ())
+
+
+async def _show(site: Site, request: Request, name: str) -> Response:
+    found = await _find(site, name)
+    arranging = "arrange" in request.args
+    kiosk = bool(request.args.get("kiosk")) and not arranging
+    shared = await read_shared(site, (*OF_HEADLINE, *needed_queries(found.cards)))
+    cards = await make_cards(site, request, found.cards, shared)
+    context = {
+        "dashboard": found,
+        "is_home": name == HOME,
+        "is_empty": name == HOME and _is_empty(shared),
+        "headline": headline(shared),
+        "mutes": await read_mutes(site) if name == HOME else [],
+        "groups": [Group(False, [card]) for card in cards] if arranging else group(cards),
+        "arranging": arranging,
+        "charts": [card.data.get("chart") for card in cards],  # for `page`, which offers them as files
+        "kiosk": kiosk,
+        "others": await select(site, OTHERS),
+        "offered": await _offered(site, request) if arranging else None,
+        "can_edit": has_right(site, request.actor, "edit"),
+    }
+    return await page(site, request, "index.html", context)
+
+
+def _is_empty(found: Found) -> bool:
+    """True where nothing was ever read."""
+    now = (found["now"] or [{"nodes": 1, "upses": 1}])[0]
+    return not now["nodes"] and not now["upses"] and found["readers"] == []
+
+
+def group(cards: Sequence[ShownCard]) -> list[Group]:
+    """The cards with folded ones that follow each other in one group."""
+    groups: list[Group] = []
+    for card in cards:
+        folded = card.size == "folded"
+        if folded and groups and groups[-1].folded:
+            groups[-1].cards.append(card)
         else:
-            group.append(event)
-    return [
-        EventGroup(
-            group[0],
-            [event["label"] for event in group],
-            max(event["seconds"] for event in group),
-            any(event["ended_at"] is None for event in group),
-        )
-        for group in groups
-    ]
+            groups.append(Group(folded, [card]))
+    return groups
 
 
-def _belongs(event: Row, group: list[Row], outage_of: Mapping[int, int]) -> bool:
-    first = group[0]
-    if (event["kind"], event["event"]) != (first["kind"], first["event"]):
-        return False
-    if event["event"] == "ONBATT":
-        return event["id"] in outage_of and outage_of[event["id"]] == outage_of.get(first["id"])
-    return (
-        (event["ended_at"] is None) == (first["ended_at"] is None)
-        and abs(parse_utc(event["started_at"]) - parse_utc(first["started_at"])) <= MAINS_OUTAGE_S
-        and event["href"] not in [other["href"] for other in group]
-    )
+async def _offered(site: Site, request: Request) -> Json:
+    """What the form adds: (value, label) pairs by group."""
+    queries = {
+        name: query
+        for name, query in written_queries(site).items()
+        if not query.get("write")
+        and await site.permission_allowed(request.actor, "view-query", (DATABASE, name), default=True)
+    }
+    channels = await select(site, CHOICES["channels"]) or []
+    upses = await select(site, CHOICES["upses"]) or []
+    groups = {
+        "Cards": [(name, f"{KINDS[name].title}: {KINDS[name].about}") for name in CARDS],
+        "Canned queries": [(f"query:{name}", query.get("title") or name) for name, query in queries.items()],
+        "Sensors": [(f"channel:{row['value']}", row["label"]) for row in channels[:CHANNELS]],
+        "UPSes": [
+            (f"figure:{ups['name']}/{figure}", f"{ups['label']}: {figure_label(figure)}")
+            for ups in upses
+            for figure in FIGURES
+        ],
+    }
+    return {"groups": groups, "more": len(channels) > CHANNELS, "ranges": RANGES}

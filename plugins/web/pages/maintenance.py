@@ -1,4 +1,4 @@
-"""The page /-/maintenance: storage and growth, jobs, retention, readers, batteries and locations."""
+"""The page /-/maintenance: storage and growth, jobs, retention, readers."""
 
 import asyncio
 import platform
@@ -14,12 +14,12 @@ from datasette import Request, Response
 
 from ingest.config.model import Config
 from ingest.db.connection import connect
-from ingest.db.time import format_utc
-from ingest.maintenance.jobs import JOBS, next_due, read_jobs
+from ingest.maintenance.job_list import list_jobs
 from ingest.maintenance.retention import forecast, plan
 from ingest.maintenance.table_sizes import overview
 from plugins.web.auth.permissions import require
 from plugins.web.query import Row, select_many
+from plugins.web.readers import correct_readers
 from plugins.web.responses import page, wants_page
 from plugins.web.site import Site
 
@@ -27,6 +27,7 @@ LIMIT_S = 1.5  # for the figures; what is not found by then is left out
 PACKAGES = ("voltkeeper", "datasette", "sqlite-utils", "uvicorn", "starlette", "nut2", "pyserial")
 YEAR = 365
 QUERIES = {
+    "clock": "select * from clock_state",
     "runs": "select * from retention_runs order by id desc limit 10",
     "deletions": "select * from deletions order by id desc limit 10",
     "replacements": """select r.*, state = 'done' and (o.last_seen_at is null or o.last_seen_at <= r.done_at
@@ -37,18 +38,6 @@ QUERIES = {
       from (select * from rejects order by id desc limit 1000)
       where received_at > strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-1 day') group by source""",
 }
-PAGE_QUERIES = {
-    "nodes": "select * from node_overview where role <> 'gateway' order by id",
-    "upses": "select * from ups_overview order by id",
-}
-JOB_COLUMNS = {
-    "wanted_at": None,
-    "started_at": None,
-    "started_by": None,
-    "ended_at": None,
-    "outcome": "",
-    "detail": "",
-}
 
 
 async def maintenance(datasette: Site, request: Request) -> Response:
@@ -56,9 +45,9 @@ async def maintenance(datasette: Site, request: Request) -> Response:
     require(datasette, request.actor, "read")
     asks_json = request.args.get("_json") or "application/json" in request.headers.get("accept", "")
     as_json = asks_json and not wants_page(request)
-    queries = QUERIES if as_json else {**QUERIES, **PAGE_QUERIES}
     context: dict[str, Any] = await asyncio.to_thread(read_figures, datasette.config)  # Any: as JSON has it
-    context |= await select_many(datasette, queries)
+    context |= await select_many(datasette, QUERIES)
+    context["readers"] = correct_readers(context["readers"], datasette.config.database)
     if as_json:
         return Response.json({"ok": True, **context}, headers={"cache-control": "no-store"})
     return await page(datasette, request, "pages/-/maintenance.html", context)
@@ -71,7 +60,7 @@ def read_figures(config: Config) -> dict[str, Any]:  # Any: JSON
         connection.set_progress_handler(lambda: int(time.monotonic() > deadline), 10_000)
         answers: dict[str, Any] = {  # Any: JSON
             "file": _file(config, connection),
-            "chores": _jobs(config, connection),
+            "chores": list_jobs(config, connection, time.time()),
             "versions": _versions(connection),
             "tables": None,
             "plan": None,
@@ -117,7 +106,7 @@ def _plan(config: Config, connection: sqlite3.Connection) -> list[Row]:
 
 def _tables(config: Config, connection: sqlite3.Connection) -> tuple[list[Row], int]:
     """Rows about tables, and the bytes of all of them in a year."""
-    days = {item.table: item.days for item in plan(connection, config.retention)}
+    days = {item.table: item.days for item in plan(connection, config.retention) if not item.policy.only}
     rows, total = [], 0
     for table in overview(connection):
         later = forecast(table.rows_a_day or 0, table.bytes_a_row, table.rows, days.get(table.name), YEAR)
@@ -137,23 +126,6 @@ def _tables(config: Config, connection: sqlite3.Connection) -> tuple[list[Row], 
             }
         )
     return rows, total
-
-
-def _jobs(config: Config, connection: sqlite3.Connection) -> list[Row]:
-    rows, now, answers = read_jobs(connection), time.time(), []
-    for job in JOBS.values():
-        row, at = rows.get(job.name, {}), job.at(config)
-        answers.append(
-            {
-                "name": job.name,
-                "title": job.title,
-                "at": at,
-                "next_at": format_utc(next_due(at, config.timezone, now)) if at else None,
-                "ready": job.name != "backup" or config.backup.folder is not None,
-                **{column: row.get(column, otherwise) for column, otherwise in JOB_COLUMNS.items()},
-            }
-        )
-    return answers
 
 
 def _versions(connection: sqlite3.Connection) -> dict[str, str]:

@@ -1,36 +1,36 @@
-"""The page /radio: the topology, a tree per gateway, and the log of messages and orders."""
+"""The page /radio: how well the nodes are heard, a map and a tree of each gateway, traffic and the log."""
 
+import sqlite3
+import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from datasette import Request, Response
+from datasette.utils import sqlite_timelimit
+from markupsafe import Markup
 
 from ingest.mysensors.protocol import TYPES, Command
 from ingest.schema.mysensors import REF
-from plugins.web.canned import run_query
 from plugins.web.forms import whole_number
 from plugins.web.pages.controls import ORDER_SYMBOLS
-from plugins.web.pages.nodes import gateway_metric
-from plugins.web.query import Row, select, select_many
-from plugins.web.render.tree import ENDS, grow_tree
+from plugins.web.pages.radio_log import FILTERS, ORDER_ROWS, ORDERS, SWITCHES, read_log
+from plugins.web.query import DATABASE, Row, select_many
+from plugins.web.readers import correct_readers
+from plugins.web.render.filters import age
 from plugins.web.responses import page
 from plugins.web.site import Site
-from reporting.message_text import Description, describe_message, describe_order
+from reporting.radio_links import LINKS, describe_link, describe_traffic, summarize_links
+from reporting.radio_map import carried, draw_wide, roots_of
+from reporting.radio_map_narrow import draw_narrow
+from reporting.radio_map_svg import narrow_svg, wide_svg
+from reporting.radio_traffic import HalfHour, draw_traffic, read_traffic
+from reporting.radio_tree import ENDS, Tree, grow_tree
 
-SHOWN = 50  # messages on a page of the log
-LOOKED = 20_000  # messages that the query message_log looks through
-SCATTERED = 5_000  # the same for those of a node and strange ones, each of which lies in a page of its own
-ORDERS = 200  # orders between the messages of a page
-SWITCHES = ("strange", "keepalive")
-FILTERS = ("gateway", "node", "command", "type", *SWITCHES)
-NEWEST = 2**62  # no message has this id
-ORDER_ROWS = f"""select x.*, n.name, n.node_id, g.name as gateway, {REF} as ref,
-  '/nodes/' || g.name || '/' || n.node_id as href
-from outbox x join nodes n on n.id = x.node join gateways g on g.id = n.gateway where """
+OPEN = 60  # nodes of a tree that is shown open
 QUERIES = {
-    "nodes": "select * from radio_tree",
-    "readers": """select g.name, g.address, g.configured, r.verdict, r.words, r.received, r.rejected
-      from gateways g left join readers r on r.source = g.name
+    "nodes": "select * from radio_tree order by id",
+    "readers": """select g.name, g.name as source, g.address, g.configured, r.verdict, r.words, r.received,
+      r.rejected, r.last_data_at from gateways g left join readers r on r.source = g.name
       where g.configured or g.id in (select gateway from nodes) order by g.id""",
     "rejects": """select source, raw, reason, received_at from rejects where id in (
       select max(id) from (select id, source from rejects order by id desc limit 1000) group by source)""",
@@ -40,36 +40,20 @@ QUERIES = {
     "gateway_names": "select name from gateways order by id",
     "node_names": f"""select n.id, n.name || ' (' || {REF} || ')' as name
       from nodes n join gateways g on g.id = n.gateway order by n.name, n.id""",
+    "strange": """select n.name, count(*) as messages
+      from (select * from oddities order by id desc limit 5000) o join nodes n on n.id = o.node
+      where o.at > ago('24 h') group by n.id order by 2 desc""",
 }
 
-Filters: TypeAlias = dict[str, str]
 
+class GatewayView(NamedTuple):
+    """A gateway with its nodes as a tree and as maps, wide and for a phone; `links` are their kinds."""
 
-class LogEntry(NamedTuple):
-    """A message, or an order where it was sent: its row, when, and as text."""
-
-    kind: str  # message or order
     row: Row
-    at: str
-    description: Description
-
-
-class SearchEnd(NamedTuple):
-    """Where message_log has stopped looking: the message to go on from, its time, messages looked at."""
-
-    id: int
-    at: str
-    looked: int
-
-
-class Log(NamedTuple):
-    """A page of the log. `more` is the id to go on from; `end` where the search ended with too few."""
-
-    slow: bool = False
-    entries: Sequence[LogEntry] = ()
-    messages: int = 0
-    more: int | None = None
-    end: SearchEnd | None = None
+    tree: Tree
+    wide: Markup | None
+    narrow: Markup | None
+    links: frozenset[str]
 
 
 async def radio(datasette: Site, request: Request) -> Response:
@@ -79,13 +63,22 @@ async def radio(datasette: Site, request: Request) -> Response:
     chosen |= {name: "1" for name in SWITCHES if name in chosen}
     before = whole_number(request.args.get("before") or "", digits=17)
     nodes = found["nodes"] or []
+    gateways = correct_readers(found["readers"], datasette.config.database) or []
+    links = summarize_links(nodes)
     context = {
-        "gateways": [
-            gateway | {"tree": grow_tree(nodes, gateway["name"])} for gateway in found["readers"] or []
-        ],
+        "gateways": [_view(datasette, gateway, nodes) for gateway in gateways],
+        "gateway_rows": [gateway for gateway in gateways if gateway["configured"]],
         "slow": found["nodes"] is None,
         "nodes": nodes,
+        "links": links,
+        "kinds": LINKS,
         "ends": ENDS,
+        "open": OPEN,
+        "describe_link": describe_link,
+        "describe_traffic": describe_traffic,
+        "busiest": _busiest(nodes),
+        "strange": found["strange"],
+        "traffic": draw_traffic(await _read_traffic(datasette), datasette.timezone),
         "chosen": chosen,
         "before": before,
         "log": await read_log(datasette, chosen, before),
@@ -96,6 +89,45 @@ async def radio(datasette: Site, request: Request) -> Response:
         "symbols": ORDER_SYMBOLS,
     }
     return await page(datasette, request, "pages/radio.html", context)
+
+
+def _view(site: Site, gateway: Row, nodes: Sequence[Row]) -> GatewayView:
+    tree = grow_tree([node for node in nodes if node["state"] != "Retired"], gateway["name"])
+    roots = roots_of(tree, f"Gateway {gateway['name']}")
+    wide, narrow = None, None
+    if tree.children or tree.ends:
+        label = f"Map of gateway {gateway['name']} by hops; the tree below is its text form"
+        note = _note(gateway, tree, site.timezone)
+        wide = wide_svg(draw_wide(roots), carried(roots), label, note, site.root)
+        narrow = narrow_svg(draw_narrow(roots), label)
+    links = frozenset(node["link"] for node in nodes if node["gateway"] == gateway["name"] and node["link"])
+    return GatewayView(gateway, tree, wide, narrow, links)
+
+
+def _note(gateway: Row, tree: Tree, timezone: str) -> Markup | str:
+    """What stands below a gateway on the map."""
+    if tree.root is None:
+        return "not heard yet"
+    if gateway["verdict"] == "OK" and tree.root["last_seen_at"]:
+        return age(tree.root["last_seen_at"], timezone)
+    return str(gateway["words"]).partition(" (")[0] if gateway["verdict"] else "not read yet"
+
+
+def _busiest(nodes: Sequence[Row]) -> Row | None:
+    sending = [node for node in nodes if node["link"] is not None and node["messages_a_day"]]
+    return max(sending, key=lambda node: float(node["messages_a_day"]), default=None)
+
+
+async def _read_traffic(site: Site) -> list[HalfHour]:
+    """Messages by the half hour, those of finished ones kept."""
+    known: dict[float, int] = site.cache.setdefault("radio_traffic", {})
+
+    def read(connection: sqlite3.Connection) -> list[HalfHour]:
+        with sqlite_timelimit(connection, site.sql_time_limit_ms):
+            return read_traffic(connection, time.time(), known)
+
+    found: list[HalfHour] = await site.get_database(DATABASE).execute_fn(read)
+    return found
 
 
 def _filter_options(found: dict[str, list[Row] | None]) -> dict[str, Any]:  # Any: template variables
@@ -110,114 +142,3 @@ def _filter_options(found: dict[str, list[Row] | None]) -> dict[str, Any]:  # An
         "command": [command.name for command in Command],
         "type": {"values heard": [row["name"] for row in found["types"] or []], **symbols},
     }
-
-
-async def read_log(site: Site, chosen: Filters, before: int | None) -> Log:
-    """Messages by id, and orders where they were sent."""
-    start = await _find_start(site, chosen, before)
-    filters = {name: chosen.get(name, "") for name in FILTERS}
-    rows = await run_query(site, "message_log", **filters, before="" if start is None else str(start))
-    if rows is None:
-        return Log(slow=True)
-    metric = gateway_metric(site)
-    messages = [_describe_message(row, metric) for row in rows[:SHOWN]]
-    full = len(rows) > SHOWN
-    end = None if full else await _find_end(site, chosen, start)
-    oldest = messages[-1].at if full else end.at if end else ""
-    orders = [] if "strange" in chosen else await _read_orders(site, chosen, before, oldest, metric)
-    more = rows[SHOWN - 1]["id"] if full else end.id if end else None
-    return Log(False, _merge(messages, orders), len(messages), more, end)
-
-
-async def _find_start(site: Site, chosen: Filters, before: int | None) -> int | None:
-    """The id below which to look.
-
-    For a gateway alone that is right above its newest message, so that no silence of its lies in between.
-    """
-    if "gateway" not in chosen or "node" in chosen or "strange" in chosen:
-        return before
-    rows = await select(
-        site,
-        """select max(id) + 1 as id from (
-          select (select m.id from messages m where m.node = n.id and m.id < :before
-            order by m.id desc limit 1) as id
-          from nodes n where n.gateway in (select id from gateways where name = :gateway)
-          union all
-          select (select m.id from messages m where m.node is null and m.id < :before
-            order by m.id desc limit 1))""",
-        {"gateway": chosen["gateway"], "before": before or NEWEST},
-    )
-    return rows[0]["id"] or 0 if rows else before
-
-
-async def _find_end(site: Site, chosen: Filters, start: int | None) -> SearchEnd | None:
-    """Where message_log has stopped looking; None where that was the end of the messages."""
-    looked = SCATTERED if {"strange", "node"} & set(chosen) else LOOKED
-    if "strange" in chosen:
-        sql = "select message as id from oddities where message < :start order by message desc"
-    elif "keepalive" in chosen and not {"gateway", "command", "type"} & set(chosen):
-        return None
-    elif "node" in chosen:
-        sql = """select id from messages where node = (select id from nodes where id = :node) and id < :start
-          order by id desc"""
-    else:
-        sql = "select id from messages where id < :start order by id desc"
-    rows = await select(
-        site,
-        f"""select o.id,
-          (select m.received_at from messages m where m.id <= o.id order by m.id desc limit 1) as at
-        from ({sql} limit 1 offset {looked - 1}) o""",
-        {"start": NEWEST if start is None else start, "node": chosen.get("node", "")},
-    )
-    return SearchEnd(rows[0]["id"], rows[0]["at"], looked) if rows else None
-
-
-def _describe_message(row: Row, metric: dict[str, bool]) -> LogEntry:
-    if row["echo"]:
-        order = describe_order("", row["line"], metric.get(row["gateway"], True))
-        description = order._replace(text=f"has received the order: {order.text}")
-    else:
-        description = describe_message(
-            row["command"], row["type"], row["payload"], row["child_id"], row["unit"]
-        )
-    return LogEntry("message", row, row["received_at"], description)
-
-
-async def _read_orders(
-    site: Site, chosen: Filters, before: int | None, oldest: str, metric: dict[str, bool]
-) -> list[LogEntry]:
-    """Orders from the time `oldest` up to the message `before` that match the filters; newest first."""
-    until = "9"  # after every time
-    if before is not None:
-        rows = await select(
-            site, "select received_at as at from messages where id >= ? order by id limit 1", [before]
-        )
-        until = rows[0]["at"] if rows else until
-    rows = await select(
-        site,
-        f"""{ORDER_ROWS} x.sent_at >= :oldest and x.sent_at < :until
-        and (:node = '' or x.node = (select id from nodes where id = :node))
-        and (:gateway = '' or g.name = :gateway) order by x.sent_at desc limit {ORDERS}""",
-        {
-            "oldest": oldest,
-            "until": until,
-            "node": chosen.get("node", ""),
-            "gateway": chosen.get("gateway", ""),
-        },
-    )
-    entries = []
-    for row in rows or []:
-        order = describe_order(row["order"], row["line"], metric.get(row["gateway"], True))
-        if chosen.get("command") in (None, order.command) and chosen.get("type") in (None, order.type_name):
-            entries.append(LogEntry("order", row, row["sent_at"], order))
-    return entries
-
-
-def _merge(messages: list[LogEntry], orders: list[LogEntry]) -> list[LogEntry]:
-    """Messages keep the order of their ids; an order stands above the first message that is not younger."""
-    merged, left = [], list(orders)
-    for message in messages:
-        while left and left[0].at >= message.at:
-            merged.append(left.pop(0))
-        merged.append(message)
-    return merged + left

@@ -3,8 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from ingest.limit_kinds import LIMIT_KINDS, OFF
 from ingest.mysensors.sleep import SLEEPER_WINDOWS
 from ingest.settings import SETTINGS, subject_of
+from ingest.ups.limits import DEFAULT_LIMITS, Limits
+from ingest.ups.settings import UpsSettings
 from plugins.web.query import Row
 
 # For `select_many`, with the parameter `node` or `ups`.
@@ -14,9 +17,10 @@ SENSOR_SETTINGS = """select s.id, s.child_id, s.description, s.type_name, x.* fr
   where s.node = :node order by s.child_id"""
 UPS_SETTINGS = """select x.*, u.config_label, u.reported_label from ups u
   left join settings x on x.subject = 'ups/' || u.id where u.id = :ups"""
+DEVICE_LIMITS = ("input_transfer", "ambient")  # what begins so is the device's own, where nothing is set
 
 
-UPS_LABELS = "select name, label from ups where label <> name"
+UPS_LABELS = "select name, coalesce(nullif(label, ''), name) as label from ups order by id"
 FORMS_ELSEWHERE = ("silent_after_s", "battery")  # on the page of a node, beside what they are about
 
 
@@ -94,15 +98,28 @@ def show_sensor_labels(rows: Iterable[Row]) -> list[ShownSetting]:
     for row in rows:
         described = row["description"] or f"{row['type_name'] or 'child'} {row['child_id']}"
         one = _show(subject_of("sensors", row["id"]), "label", row, (described, ""))
-        found.append(one._replace(title=f"{row['child_id']} · {described}"))
+        found.append(one._replace(title=f"{row['child_id']} · {described}", help=""))  # many alike
     return found
 
 
-def show_ups_settings(ups: Row, rows: list[Row]) -> list[ShownSetting]:
-    """Those of a row of ups_overview, and where its label is from without one: the config, or the device."""
+def show_ups_settings(ups: Row, rows: list[Row], config: UpsSettings) -> list[ShownSetting]:
+    """Those of a row of ups_overview, and what counts without one: of the config, or of the device."""
     label = (ups["name"], "its name is shown")
     if rows and rows[0]["config_label"]:
         label = (rows[0]["config_label"], "the label in config.yml is shown")
     elif rows and rows[0]["reported_label"]:
         label = (rows[0]["reported_label"], "what its server calls it is shown")
-    return show_settings("ups", ups["id"], rows, label)
+    shown = show_settings("ups", ups["id"], rows, label)
+    return [_with_limit(one, config.limits) if one.key in LIMIT_KINDS else one for one in shown]
+
+
+def _with_limit(one: ShownSetting, limits: Limits) -> ShownSetting:
+    """The form of a limit, with the one that counts without it."""
+    limit: float | None = getattr(limits, one.key)
+    if limit is None and one.key.startswith(DEVICE_LIMITS):
+        return one._replace(otherwise="the device's", source="the device's own, where it has one")
+    is_default = limit == getattr(DEFAULT_LIMITS, one.key)
+    text = OFF if limit is None else f"{limit:g}"
+    return one._replace(
+        otherwise=text, source=f"{text} {one.unit}, {'the default' if is_default else 'as in config.yml'}"
+    )

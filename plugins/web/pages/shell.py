@@ -2,10 +2,19 @@
 
 from typing import Any
 
-from plugins.web.auth.permissions import Actor, has_right
+from ingest.config.model import Config
+from ingest.demo.making import DAYS, days_made
+from plugins.web.auth.permissions import has_right
+from plugins.web.identity import Actor
 from plugins.web.query import DATABASE, select
-from plugins.web.readers import CONFIGURED, KINDS
+from plugins.web.readers import CONFIGURED, KINDS, correct_readers, database_problems
 from plugins.web.site import Site
+
+
+def demo_history(config: Config) -> dict[str, int] | None:
+    """How many days of the demo's history are made, of how many; None when it is complete, or no demo."""
+    made = days_made(config.database.parent) if config.demo else None
+    return None if made is None else {"made": made, "days": DAYS}
 
 
 async def shell(site: Site, actor: Actor) -> dict[str, Any]:  # Any: template variables
@@ -17,12 +26,20 @@ async def shell(site: Site, actor: Actor) -> dict[str, Any]:  # Any: template va
             f"""select source, kind, state, detail, verdict, since_at, heartbeat_at, last_data_at from readers
             where verdict in ('Critical', 'Stale') and {CONFIGURED}""",
         )
+    database = site.config.database
+    lost = [one for one in correct_readers(lost, database) or [] if one["verdict"] in ("Critical", "Stale")]
     return {
         "title": site.config.title,
+        "timezone": site.timezone,
+        "problems": [one["text"] for one in database_problems(database)]
+        if has_right(site, actor, "read")
+        else [],
         "demo": site.config.demo,
+        "history": demo_history(site.config),
         "disconnected": [
-            reader | {"kind_text": KINDS.get(reader["kind"], reader["kind"])} for reader in lost or []
+            reader | {"kind_text": KINDS.get(reader["kind"], reader["kind"])} for reader in lost
         ],
         "can_sign_in": bool(site.accounts.cookie_keys),
         "read": has_right(site, actor, "read"),
+        "maintains": has_right(site, actor, "maintain"),
     }

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from ingest.schema.ups import UPS_FIGURES
 from ingest.ups.variables import pattern_of, series_title, variable
 from plugins.web.query import select
 from plugins.web.site import Site
 
+WATTS = "watts"  # computed where the device gives per cent alone
 MOST_DRAWN = 24  # series; a chart costs a query for each: the rest are links
 # One step of the index for each variable, however many hours there are.
 NAMES = """with recursive names (variable) as (
@@ -16,6 +18,8 @@ NAMES = """with recursive names (variable) as (
   from names where variable is not null
 )
 select variable from names where variable is not null"""
+SAMPLED = {name.replace("_", "."): name for name in UPS_FIGURES} | {WATTS: WATTS}  # NUT's name -> column
+COLUMNS = {column: name for name, column in SAMPLED.items()}
 ORDER = ("ambient.", "input.", "output.", "ups.", "outlet.group.", "outlet.")
 
 
@@ -30,6 +34,11 @@ class SeriesChart(NamedTuple):
 async def series_names(site: Site, ups: int) -> list[str]:
     """The variables of a UPS that are kept as series."""
     return [row["variable"] for row in await select(site, NAMES, {"ups": ups}) or []]
+
+
+def figure_page(ups: str, figure: str) -> str:
+    """The page of a figure of a UPS: a column of its samples, or NUT's name of a variable."""
+    return f"/ups/{ups}/{COLUMNS.get(figure, figure)}"
 
 
 def plan_series(names: Sequence[str], labels: Mapping[str, str]) -> tuple[list[SeriesChart], list[str]]:

@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 from jinja2 import Environment
 from markupsafe import Markup, escape
 
+from plugins.web.render.inline_styles import NoInlineStyles
 from plugins.web.render.swatch import swatch
-from plugins.web.render.tree import lined
 from reporting import formatting
-from reporting.message_text import format_value, sensor_kind
+from reporting.charts import ring
+from reporting.message_text import describe_row, format_value, format_version, sensor_kind, value_name
+from reporting.power_flow import flow_of, mains_of
+from reporting.radio_tree import lined
 
 STATES = {  # state -> (icon, class)
     "OK": ("✓", "ok"),
@@ -44,11 +47,11 @@ def coded(text: str) -> Markup:
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
-def state_pill(state: str) -> Markup:
-    """A state as icon, word and colour."""
+def state_pill(state: str, words: str = "") -> Markup:
+    """A state as icon, word and colour; `words` stand in place of its own."""
     icon, name = STATES.get(state, ("–", "none"))
     return Markup('<span class="state {}"><span aria-hidden="true">{}</span> {}</span>').format(
-        name, icon, state
+        name, icon, words or state
     )
 
 
@@ -61,10 +64,12 @@ def subject(text: str) -> Markup:
 
 
 def register_filters(env: Environment, timezone: str) -> None:
-    """Make all filters available to templates."""
+    """Make all filters available to templates, which lose their inline styles."""
+    env.add_extension(NoInlineStyles)
     env.filters.update(
         duration=formatting.format_duration,
         local=lambda text: formatting.format_local(text, timezone),
+        local_seconds=lambda text: formatting.format_local(text, timezone, seconds=True),
         ago=lambda text: age(text, timezone),
         clock=lambda text: clock(text, timezone),
         state=state_pill,
@@ -74,12 +79,25 @@ def register_filters(env: Environment, timezone: str) -> None:
         plural=formatting.plural,
         number=formatting.format_number,
         length_of=formatting.format_length,
+        split_units=formatting.split_units,
         watt=formatting.format_watts,
         kwh=formatting.format_kwh,
+        energy=formatting.format_energy,
+        money=formatting.format_money,
         months=formatting.format_months,
         hours=formatting.format_hours,
         fig=formatting.format_figure,
         megabytes=formatting.format_bytes,
         sensor_kind=sensor_kind,
+        value_name=value_name,
+        sketch_version=format_version,
+        all_names=formatting.all_names,
     )
-    env.globals.update(format_value=format_value, swatch=swatch)
+    env.globals.update(
+        format_value=format_value,
+        describe_row=describe_row,
+        swatch=swatch,
+        flow_of=flow_of,
+        mains_of=mains_of,
+        draw_ring=ring,
+    )

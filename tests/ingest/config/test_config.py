@@ -1,6 +1,8 @@
 """config.yml: what it means, and what is said about each mistake."""
 
 import re
+import sys
+import zoneinfo
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
@@ -84,7 +86,13 @@ MISTAKES = [
     ("commit_s: .nan", "commit_s: has to be a number, not nan"),
     ("commit_s: .inf", "commit_s: has to be a number, not inf"),
     ("commit_s: true", "commit_s: has to be a number, not True"),
+    ("min_free_mb: -1", "min_free_mb: has to be 0 or more"),
+    ("min_free_mb: much", "min_free_mb: has to be a number, not 'much'"),
     ("commit_s: soon", "commit_s: has to be a number, not 'soon'"),
+    ("plugins: {x: {csp: {script-src: [a]}}}", "plugins.x.paths: is needed with csp"),
+    ("plugins: {x: {paths: [/], csp: {}}}", "plugins.x.paths: '/' is no path below which"),
+    ("plugins: {x: {paths: [/x], csp: {scrip-src: [a]}}}", "did you mean 'script-src'?"),
+    ("plugins: {x: {paths: [/x], csp: {img-src: ['a; b']}}}", "plugins.x.csp.img-src: 'a; b' is no source"),
     ("web: {port: 80.5}", "web.port: has to be a whole number, not 80.5"),
     ("web: {port: 70000}", "web.port: 70000 is not a port"),
     ("web: {host: ''}", "web.host: is empty"),
@@ -125,6 +133,9 @@ MISTAKES = [
     ),
     ("access: {read: nobody}", "access.read: 'nobody' is neither anyone nor signed-in"),
     ("access: {read: signed-in}", "no user could sign in"),
+    ("access: {sql: signed-in}", "access.sql: is signed-in, but no user could sign in"),
+    ("access: {sql: nobody}", "access.sql: 'nobody' is none of anyone, signed-in, off"),
+    ("access: {sql: true}", "access.sql: True is none of anyone, signed-in, off"),
     (
         f"access: {{people: [{{name: o, password_hash: {HASH}, may: [ordr]}}]}}",
         "access.people[o].may: 'ordr' is not a right: did you mean 'order'?",
@@ -217,6 +228,20 @@ def test_an_error_does_not_show_a_secret(text, write_config):
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["timezone: Europe/Rome", "timezone: UTC", "title: none is named"])
+def test_missing_time_zone_data_is_named_as_what_it_is(monkeypatch, text):
+    for name in {"tzdata", *(name for name in sys.modules if name.startswith("tzdata."))}:
+        monkeypatch.setitem(sys.modules, name, None)  # its import fails, as where it is not installed
+    zoneinfo.reset_tzpath(to=())
+    zoneinfo.ZoneInfo.clear_cache()
+    try:
+        with pytest.raises(ConfigError, match="time zone data is missing: install tzdata"):
+            parse_config(text, "/")
+    finally:
+        zoneinfo.reset_tzpath()
+        zoneinfo.ZoneInfo.clear_cache()
+
+
 def test_the_machine_time_zone(monkeypatch):
     monkeypatch.setenv("TZ", "Europe/Rome")
     assert machine_timezone() == "Europe/Rome"
@@ -245,9 +270,13 @@ def test_the_example_can_be_loaded_and_explains_every_key():
     assert [gateway.name for gateway in load_config(path).gateways] == ["main"]
     text = path.read_text()
     uncommented = re.sub(r"^( *)# (?=- |  )", r"\1", text, flags=re.MULTILINE).replace(": []", ":")
+    uncommented = uncommented.replace("mail: null", "mail: {host: smtp.example.org, from: a@example.org}")
     reader = SectionReader(
         "/",
-        {"OWNER_PASSWORD_HASH": HASH, "CI_TOKEN": TOKEN, "NUT_PASSWORD": "a", "NUT_COMMAND_PASSWORD": "b"},
+        {
+            **{"OWNER_PASSWORD_HASH": HASH, "CI_TOKEN": TOKEN, "NUT_PASSWORD": "a"},
+            **{"NUT_COMMAND_PASSWORD": "b", "ALERT_PHONE_URL": "ntfy://localhost/topic"},
+        },
     )
     full = reader.section(Config, yaml.safe_load(uncommented))
     assert reader.errors == []
@@ -257,7 +286,7 @@ def test_the_example_can_be_loaded_and_explains_every_key():
         "rack@closet"
     ]
     for key in keys_of(full):
-        assert re.search(rf"^[ #-]*\b{key}:", text, re.MULTILINE), f"{key} is not explained"
+        assert re.search(rf"(^[ #-]*|[{{,] *)\b{key}:", text, re.MULTILINE), f"{key} is not explained"
 
 
 @pytest.mark.parametrize(

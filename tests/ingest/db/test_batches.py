@@ -6,7 +6,7 @@ import pytest
 
 from ingest.db.batches import BatchLimits, BatchRunner, StoppedError, open_for_deleting
 from ingest.db.connection import connect
-from ingest.schema.migrate import migrate
+from tests.helpers.new_database import new_database
 
 LIMITS = BatchLimits(target_s=60, pause_factor=0)  # sizes that do not depend on the machine's load
 ROWS, PAYLOAD = 40_000, "x" * 200
@@ -16,7 +16,7 @@ ROWS, PAYLOAD = 40_000, "x" * 200
 def paced(tmp_path):
     """A connection for deleting to a file of which `filler` fills some 10,000 pages."""
     path = tmp_path / "house.db"
-    migrate(path)
+    new_database(path)
     connection = connect(path)
     connection.execute("create table filler (id integer primary key, payload text)")
     connection.executescript(f"""

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -189,3 +190,18 @@ def test_the_sets_that_pages_need_are_found_by_an_index(connection):
     ):
         plan = " ".join(row[3] for row in connection.execute(f"explain query plan {sql}"))
         assert index in plan and "SCAN" not in plan and "TEMP B-TREE" not in plan
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, 0o640), (0o644, 0o640), (0o664, 0o660), (0o600, 0o600)])
+def test_other_users_cannot_read_the_file_nor_its_log(tmp_path, before, after):
+    path = tmp_path / "new" / "telemetry.db"
+    migrate(path)
+    if before is not None:
+        path.chmod(before)
+        migrate(path)
+    with closing(connect(path)) as db:
+        db.execute("create table t (x)")
+        modes = {
+            one.name: one.stat().st_mode & 0o777 for one in path.parent.iterdir() if "lock" not in one.name
+        }
+        assert modes == dict.fromkeys(["telemetry.db", "telemetry.db-wal", "telemetry.db-shm"], after)

@@ -6,7 +6,9 @@ from contextlib import suppress
 
 from ingest.db.connection import connect
 from ingest.db.wake import WakePipe, wake_ingest
-from ingest.pipeline.writer import Writer, WriterTiming
+from ingest.pipeline.open_database import WriterTiming
+from ingest.pipeline.writer import Writer
+from ingest.schema.migrate import migrate
 
 
 class Looks:
@@ -67,6 +69,7 @@ def test_a_folder_without_pipes_leaves_it_at_the_usual_look(tmp_path):
 
 
 def test_the_writer_looks_at_once(tmp_path):
+    migrate(tmp_path / "telemetry.db")
     connection = connect(tmp_path / "telemetry.db")
     looks = Looks()
     writer = Writer(connection, commit_s=60, timing=WriterTiming(poll_s=60))

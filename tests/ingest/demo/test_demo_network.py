@@ -34,14 +34,15 @@ def test_order_after_a_reset_and_the_wait_for_config():
     assert sent(lone, NOW + 1.9) == ["7;255;0;0;17;2.4.0-alpha", "7;255;3;0;6;3"]
     after = list(lone.events(NOW + 5))
     assert after[0][0] == pytest.approx(NOW + 2.012) and after[0][1] == b"7;255;3;0;11;Greenhouse"
-    assert [line for _, line in after[1:6]] == [
+    assert [line for _, line in after[1:7]] == [
         b"7;255;3;0;12;$Rev: 826 $",
         b"7;1;0;0;6;Air",
         b"7;2;0;0;7;Air humidity",
         b"7;3;0;0;35;Tomato bed",
-        after[5][1],
+        b"7;255;3;0;31;%d" % lone.node(7).signal("R"),
+        after[6][1],
     ]
-    assert after[5][1].startswith(b"7;1;1;0;0;") and after[-1][1] == b"7;255;3;0;32;500"
+    assert after[6][1].startswith(b"7;1;1;0;0;") and after[-1][1] == b"7;255;3;0;32;500"
 
 
 def test_an_answer_to_config_ends_the_wait():
@@ -176,7 +177,7 @@ def test_a_smart_sleeper_presents_itself_in_its_window_and_then_sleeps():
     lone.receive(b"7;255;3;0;19;", window_at + 0.1)
     assert sent(lone, window_at + 0.3) == ["7;255;0;0;17;2.4.0-alpha", "7;255;3;0;6;3"]
     lone.receive(b"7;255;3;0;6;M", window_at + 0.3)
-    assert len(sent(lone, window_at + 1)) == 5
+    assert len(sent(lone, window_at + 1)) == 6
     lone.receive(b"7;255;3;0;18;", window_at + 1)
     assert sent(lone, window_at + 2) == []
 

@@ -9,7 +9,8 @@ from ingest.config.model import Config
 from ingest.config.retention import Retention
 from ingest.db.connection import connect
 from ingest.mysensors.replay import replay
-from ingest.schema.migrate import migrate
+from tests.helpers.due_jobs import have_missed
+from tests.helpers.new_database import new_database
 
 DAYS, LINES = 60, 6_000
 DAY_S = 86_400
@@ -35,10 +36,11 @@ def lines(count=LINES, end=None):
 
 @pytest.fixture
 def house(tmp_path):
-    """The Config of that house; its daily jobs are due half a day from now, in no test."""
+    """The Config of that house, off for a week; its daily jobs come next in half a day, in no test."""
     path = tmp_path / "house.db"
-    migrate(path)
+    new_database(path)
     replay(path, "main", "tcp main:5003", lines(), "UTC")
+    have_missed(path)
     at = time.strftime("%H:%M", time.gmtime(time.time() + DAY_S / 2))
     return Config(database=path, timezone="UTC", retention=Retention(at=at), backup=Backup(at=at))
 

@@ -12,9 +12,10 @@ import pytest
 from ingest.config.backup import Backup
 from ingest.db.batches import StoppedError
 from ingest.db.connection import connect, transaction
-from ingest.db.time import format_utc
+from ingest.db.time import format_utc, parse_utc
+from ingest.jobs.register import request_job
 from ingest.maintenance.backup import BackupError, back_up
-from ingest.maintenance.jobs import request_job, run_due
+from ingest.maintenance.jobs import run_due
 from ingest.schema.migrate import migrate
 
 GONE = 1 << 23  # no process has this number
@@ -143,6 +144,19 @@ def test_a_daily_copy_that_was_killed_is_cleared_away_by_the_next_one(house, tmp
         (tmp_path / "copies" / name).write_bytes(b"half")
     assert "backup" in run_due(house)
     assert {path.name for path in (tmp_path / "copies").iterdir() if path.name[0] == "."} == set(others)
+
+
+def test_a_daily_copy_that_fails_stands_on_home_and_is_tried_again_after_an_hour(house, tmp_path, ask):
+    (tmp_path / "copies").write_text("a file, where the folder should be")
+    house = replace(house, backup=replace(house.backup, folder=tmp_path / "copies"))
+    assert "backup" in run_due(house)
+    [(detail, next_at, ended_at)] = ask("select detail, next_at, ended_at from chores where name = 'backup'")
+    assert parse_utc(next_at) - parse_utc(ended_at) == pytest.approx(3600, abs=0.01)
+    found = "select severity, text from attention where subject = 'Copy the database'"
+    assert ask(found) == [("Warning", detail)]
+    assert run_due(house) == []
+    ask("insert into events (event, started_at) values ('BACKUP_FAILED', ?)", ended_at)
+    assert ask(found) == []
 
 
 def test_no_other_user_reads_a_copy_while_it_is_made(house, tmp_path):

@@ -142,6 +142,26 @@ def test_a_history_goes_on_under_another_node_and_comes_back(furnished, ask):
     assert ask("pragma foreign_key_check") == [] and ask("select count(*) from moved_hours") == [(0,)]
 
 
+@pytest.mark.parametrize("chain", [((1, 2), (2, 3), (3, 1)), ((1, 2), (2, 1)), ((2, 3), (1, 3))])
+def test_a_chain_is_taken_back_step_by_step(furnished, ask, chain):
+    house = furnished
+    seen, numbers = [figures(ask)], []
+    for old, new in chain:
+        numbers.append(order(house, old, new))
+        run(house)
+        seen.append(figures(ask))
+    last = chain[-1][1]
+    firsts = ask("select distinct moved_from / 65536 from readings where channel / 65536 = ?", last)
+    assert {first for (first,) in firsts} - {None} == {old for old, _ in chain}
+    for number, before in zip(reversed(numbers), reversed(seen[:-1]), strict=True):
+        with closing(connect(house.database)) as connection:
+            others = [other for other in numbers if other < number]
+            assert all("take that back first" in why_not_reverted(connection, row(house, n)) for n in others)
+        revert(house, number)
+        assert figures(ask) == before
+    assert ask("pragma foreign_key_check") == []
+
+
 def test_children_of_another_type_stay_and_free_ids_are_moved_to(furnished, ask):
     house = furnished
     ask("update sensors set type = 6, type_name = 'S_TEMP' where id = ?", 256 * OLD)
@@ -191,16 +211,23 @@ def test_what_cannot_be_done_or_taken_back_says_why(furnished, ask):
         assert "is queued" in why_not_reverted(connection, first)
         run(house)
         done = row(house, first["id"])
-        assert made_final(connection, {**done, "old_node": NEW, "new_node": 3}) == [done["id"]]
-        assert made_final(connection, {**done, "old_node": 3, "new_node": NEW}) == []
+        planned = {"old_child_id": None, "new_child_id": None}
+        assert made_final(connection, {**planned, "old_node": NEW, "new_node": 3}) == []
+        assert made_final(connection, {**planned, "old_node": OLD, "new_node": NEW}) == [done["id"]]
         second = order(house, 3, NEW)
         run(house)
         assert "take that back first" in why_not_reverted(connection, done)
         revert(house, second)
         assert why_not_reverted(connection, done) is None
+        again = order(house)
+        run(house)
+        assert "which of them did which is not known" in why_not_reverted(connection, done)
+        connection.execute("delete from node_replacements where id = ?", (again,))
         third = order(house, NEW, 3)
         run(house)
-        revert(house, third)  # rows do not remember where they were before it
+        assert "take that back first" in why_not_reverted(connection, done)
+        version_before = "update node_replacements set kept = json_remove(kept, '$.origins') where id = ?"
+        connection.execute(version_before, (third,))
         assert f"replacement {third} passed its history on" in why_not_reverted(connection, done)
         connection.execute("update node_replacements set kept = '{}' where id = ?", (third,))
         connection.execute("update nodes set last_seen_at = '2999-01-01T00:00:00.000Z' where id = ?", (OLD,))

@@ -1,6 +1,11 @@
 """The EP20's client against a device on a pseudo terminal: every fault, late answers, unplugging, closing."""
 
+import os
+import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -225,3 +230,33 @@ def test_noise_that_never_ends_is_given_up():
         finally:
             stop.set()
             thread.join()
+
+
+ASKING = """
+import sys
+from ingest.must.client import MustClient
+with MustClient(sys.argv[1]) as client:
+    print("opened", flush=True)
+    sys.stdin.readline()
+    print(client.read_status()["input.voltage"], client.attempts)
+"""
+
+
+def test_an_answer_that_came_while_we_did_not_run_is_read():
+    """The process is stopped between its request and the answer, for longer than an answer may take."""
+    program: subprocess.Popen[str]
+
+    def stop_and_answer(t):
+        os.kill(program.pid, signal.SIGSTOP)
+        threading.Timer(2.5, os.kill, (program.pid, signal.SIGCONT)).start()
+        return ON_LINE
+
+    root, pipe = Path(__file__).resolve().parents[3], subprocess.PIPE
+    with (
+        DemoEP20(stop_and_answer) as device,
+        subprocess.Popen(
+            [sys.executable, "-c", ASKING, device.device], cwd=root, text=True, stdin=pipe, stdout=pipe
+        ) as program,
+    ):
+        assert program.stdout.readline() == "opened\n"
+        assert program.communicate("\n", timeout=30)[0] == "223.0 1\n"

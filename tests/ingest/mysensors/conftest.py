@@ -17,8 +17,8 @@ import pytest
 from ingest.config import model as settings
 from ingest.daemon import DaemonTiming, run_ingest
 from ingest.db.connection import connect
-from ingest.pipeline.writer import WriterTiming
-from ingest.schema.migrate import migrate
+from ingest.pipeline.open_database import WriterTiming
+from tests.helpers.new_database import new_database
 
 QUICK = DaemonTiming(writer=WriterTiming(poll_s=0.05))  # what other programs wrote is seen sooner
 GREETING = ("0;255;3;0;14;Gateway startup complete.", "0;255;0;0;18;2.4.0-alpha")
@@ -186,7 +186,7 @@ class IngestSite:
 
     def live(self, config, scenario):
         """Run the daemon in this process, with `self.timing`, while `scenario()` plays in a thread."""
-        migrate(self.path)
+        new_database(self.path)
         played, ended = [], threading.Event()
 
         def play():

@@ -11,8 +11,9 @@ from ingest.db.time import format_utc
 from ingest.mysensors.battery_reports import BatteryReports, read_battery_level
 from ingest.mysensors.replay import replay
 from ingest.mysensors.state import NodeState
-from ingest.schema.migrate import migrate, migrations
+from ingest.schema.migrate import migrations
 from ingest.transfer.states import merge_states
+from tests.helpers.new_database import new_database
 
 START = 1_772_452_800.0
 COLUMNS = "battery_level, battery_level_at, battery_refused, battery_refused_at"
@@ -20,7 +21,7 @@ COLUMNS = "battery_level, battery_level_at, battery_refused, battery_refused_at"
 
 @pytest.fixture
 def path(tmp_path):
-    migrate(tmp_path / "telemetry.db")
+    new_database(tmp_path / "telemetry.db")
     return tmp_path / "telemetry.db"
 
 
@@ -144,7 +145,7 @@ def test_a_file_of_before_is_read_again(tmp_path):
             reason = f"battery level {text!r}: 0 to 100 per cent is possible"
             old.execute("insert into oddities (at, node, reason) values (?, ?, ?)", (at, id, reason))
         connection.commit()
-    migrate(path)
+    new_database(path)
     assert rows(
         path, "select battery_level, battery_level_at, battery_refused_at from nodes order by id"
     ) == [

@@ -11,7 +11,7 @@ import pytest
 
 from ingest.daemon import DaemonTiming
 from ingest.db.connection import connect
-from ingest.pipeline.writer import WriterTiming
+from ingest.pipeline.open_database import WriterTiming
 
 # A file that is locked is tried again soon.
 LOCKED = DaemonTiming(busy_timeout_s=0.05, writer=WriterTiming(poll_s=0.05, retry_s=0.05))

@@ -6,7 +6,7 @@ import pytest
 
 from ingest.mysensors.debug_lines import DebugLine, parse_debug_line
 from ingest.mysensors.replay import replay
-from ingest.schema.migrate import migrate
+from tests.helpers.new_database import new_database
 
 START = 1_800_000_000.0
 
@@ -54,7 +54,7 @@ def test_a_debug_line(writer, text, line):
 @pytest.fixture
 def stored(tmp_path):
     path = tmp_path / "telemetry.db"
-    migrate(path)
+    new_database(path)
 
     def take(*lines):
         recording = [

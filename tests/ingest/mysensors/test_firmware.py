@@ -7,8 +7,8 @@ import pytest
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
 from ingest.demo.ota.updater import crc16
-from ingest.schema.migrate import migrate
 from ota.image import make_image
+from tests.helpers.new_database import new_database
 from tests.helpers.virtual_nodes import BootloaderNode, LibraryNode, Sleep
 from tests.ingest.mysensors.air_gateway import AirGateway
 
@@ -40,7 +40,7 @@ class Field:
 
     def __init__(self, site):
         self.site, self.gateways, self.numbers = site, [], 0
-        migrate(site.path)
+        new_database(site.path)
 
     def gateway(self, *nodes, **options):
         self.gateways.append(AirGateway(nodes, **options))

@@ -11,6 +11,7 @@ from ingest.maintenance.deletion import delete
 from ingest.mysensors.known_nodes import load_known_nodes
 from ingest.mysensors.registry import mark_id_givers, number_gateways
 from ingest.schema.migrate import migrate, migrations
+from tests.helpers.new_database import new_database
 from voltkeeper.check import run_check
 from voltkeeper.config_source import Sources
 from voltkeeper.status import read_attention
@@ -149,7 +150,7 @@ def test_a_node_that_somebody_did_something_with_stays(old, statement):
 )
 def test_few_ids_are_attention_on_home_check_and_status(tmp_path, in_use, severity, words):
     path = tmp_path / "data" / "telemetry.db"
-    migrate(path)
+    new_database(path)
     connection = connect(path)
     number_gateways(connection, [("main", "tcp 127.0.0.1:1"), ("mute", "tcp 127.0.0.1:2")])
     connection.executemany(
@@ -174,7 +175,7 @@ def test_few_ids_are_attention_on_home_check_and_status(tmp_path, in_use, severi
 
 
 def test_the_ring_is_described_as_json(tmp_path):
-    migrate(tmp_path / "telemetry.db")
+    new_database(tmp_path / "telemetry.db")
     connection = connect(tmp_path / "telemetry.db")
     number_gateways(connection, [("main", "tcp a:1")])
     mark_id_givers(connection, {0: True})

@@ -345,7 +345,7 @@ def test_a_row_says_what_its_order_waits_for_and_when_that_is_due(bench):
     bench.window(0.1)
     bench.run(0.4)
     assert bench.reasons(1)[-1] == ""  # sent
-    assert bench.reasons(2)[-1].startswith("waits: the node sleeps until about ")
+    assert bench.reasons(2)[-1].startswith("waits: will be sent about ")
 
 
 def test_after_a_restart_the_next_window_is_told_by_the_last_message(bench):
@@ -353,7 +353,10 @@ def test_after_a_restart_the_next_window_is_told_by_the_last_message(bench):
     bench.order(1, ON)
     bench.run(6)
     due = format_utc(WALL + 600)[11:16]
-    assert bench.reasons(1)[-1] == f"waits: the node sleeps until about {due}; it listens every 15 min"
+    assert (
+        bench.reasons(1)[-1]
+        == f"waits: will be sent about {due}, when the node wakes; it listens every 15 min"
+    )
 
 
 def test_an_order_that_expires_names_what_was_tried(bench):
@@ -562,3 +565,15 @@ def test_a_broadcast_goes_by_the_gateways_own_row(bench):
 def test_a_gateway_that_is_listened_to_takes_no_order():
     with pytest.raises(LineError, match="listened to only"):
         parse_order(OutboxRow(1, 12, "reboot", None, LATER), True)
+
+
+def test_no_order_is_too_old_by_a_clock_that_may_be_wrong(bench):
+    bench.sleeper()
+    bench.order(1, ON)
+    wall = WALL + 4 * 365 * 86_400
+    for _ in range(50):
+        bench.now += 1
+        bench.orders.send_due(bench.now, wall + bench.now, may_expire=False)
+    assert "expired" not in bench.states(1)
+    bench.orders.send_due(bench.now + 1, wall + bench.now)
+    assert bench.states(1)[-1] == "expired"

@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 
 from ingest.db.time import parse_utc
+from ingest.mysensors.intake import IntakeLimits
 
 PRESENT = "12;255;0;0;17;2.4.0-alpha"
 ON = "12;1;1;1;2;1"
@@ -41,6 +42,25 @@ def test_an_order_is_sent_and_echoed(site, tiny):
     assert site.rows("select count(*) from readings") == [(0,)]  # the echo is none
     assert site.rows("select echo from messages where type_name = 'V_STATUS'") == [(1,)]
     assert site.rows("select seq >= 2 from changes where topic = 'outbox'") == [(1,)]
+
+
+def test_what_answers_an_order_is_taken_where_no_new_channel_is(site, tiny):
+    site.set_gateway_times(limits=IntakeLimits(channels_a_minute=0))
+
+    def play():
+        begin(site, tiny)
+        tiny.say("12;9;1;0;2;1")  # a channel that nothing was sent to
+        switched = site.order(12, line=ON)
+        site.order(12, line="12;3;2;0;16;")
+        tiny.wait(ON)
+        tiny.say(ON)
+        state(site, switched, "echoed")
+        tiny.wait("12;3;2;0;16;")
+        tiny.say("12;3;1;0;16;1")
+        site.wait("select 1 from readings")
+
+    site.live(site.config({"tcp": tiny.address}), play)
+    assert site.rows("select sensor & 255, value from channels") == [(1, None), (3, 1.0)]
 
 
 @pytest.mark.parametrize(
@@ -338,6 +358,16 @@ def test_a_newer_value_replaces_the_one_that_waits(site, tiny, eventually):
         ("12;1;1;1;47;" + "x" * 26, "payload of 26 bytes, a radio message carries 25 at most"),
         ("12;1;1;1;49;55.7;13.0", "a gateway cuts what it sends to a node at the first ';' of the payload"),
         ("12;255;4;0;1;0A0", "a stream payload is an even number of hex digits"),
+        (
+            "12;255;4;0;3;0A00",
+            "stream lines (command 4) carry firmware and are sent by the actions on /-/ota alone: "
+            "POST /-/ota/updates, /-/ota/commands",
+        ),
+        (
+            "12;255;3;0;28;E",
+            "I_DEBUG with E erases a node's EEPROM: the actions on /-/ota alone do that, "
+            "POST /-/ota/commands with erase_eeprom",
+        ),
         ("13;1;1;1;2;1", "the line is for node 13, the order is for node 12"),
         ("nonsense", "1 fields, 6 are needed: node;child;command;echo;type;payload"),
     ],

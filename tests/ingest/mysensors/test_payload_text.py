@@ -9,7 +9,7 @@ from ingest.db.connection import connect, transaction
 from ingest.mysensors.framing import CUT_OFF, FIRST_LINE, LineDecoder
 from ingest.mysensors.payload_text import CUT, LATIN_1, RawText, clean_text, decode_payload
 from ingest.mysensors.replay import replay
-from ingest.schema.migrate import migrate
+from tests.helpers.new_database import new_database
 
 CYRILLIC = "Датчик на кухне".encode()
 
@@ -74,7 +74,7 @@ def test_a_broken_header_is_a_reject(line):
 
 def test_a_line_is_not_lost_and_its_bytes_are_kept(tmp_path):
     path = tmp_path / "telemetry.db"
-    migrate(path)
+    new_database(path)
     lines = [
         b"7;255;0;0;17;2.3.2",
         b"7;255;3;0;11;" + CYRILLIC[:25],
@@ -103,7 +103,7 @@ def test_a_line_is_not_lost_and_its_bytes_are_kept(tmp_path):
 
 def test_what_every_opening_of_a_port_brings_needs_no_attention(tmp_path):
     path = tmp_path / "telemetry.db"
-    migrate(path)
+    new_database(path)
     connection = connect(path)
     add = """insert into rejects (received_at, source, raw, reason)
     values (strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), 'main', '1;2', ?)"""

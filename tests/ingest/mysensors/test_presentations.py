@@ -10,7 +10,7 @@ from ingest.mysensors.protocol import Header
 from ingest.mysensors.records import PresentationRequested, ReceivedBlock
 from ingest.mysensors.registry import number_gateways
 from ingest.mysensors.store import Store
-from ingest.schema.migrate import migrate
+from tests.helpers.new_database import new_database
 from tests.ingest.transfer.import_site import ImportSite
 
 START = 1_800_000_000.0
@@ -34,7 +34,7 @@ class Feed:
     """A Store that takes lines at seconds after START."""
 
     def __init__(self, path):
-        migrate(path)
+        new_database(path)
         self.connection = connect(path)
         number_gateways(self.connection, [("main", "tcp here:5003")])
         self.store = Store(self.connection, "UTC")
@@ -230,3 +230,11 @@ def test_an_import_says_the_same(tmp_path):
     assert "another sketch" in changed
     assert others == [TWO, TWO]
     assert "Latin-1" in unreadable
+
+
+def test_two_copies_of_a_sketch_are_two_nodes_by_their_heartbeats(feed):
+    for hour in range(1, 4):
+        feed(3600 * hour, f"3;255;3;0;22;{3_600_000 * hour}")
+        feed(3600 * hour + 60, f"3;255;3;0;22;{3_600_000 * hour - 3_500_000}")
+        feed(3600 * hour + 90, f"4;255;3;0;22;{3_600_000 * hour}")
+    assert feed.reasons().count("two nodes use id 3: their heartbeats count from different starts") == 1

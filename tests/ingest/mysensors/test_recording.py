@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import pytest
 
+from ingest.mysensors.intake import IntakeLimits
 from ingest.mysensors.interval_stats import series_key
 
 LINES, CONNECTIONS = 20_000, 4
@@ -161,7 +162,7 @@ def chance():
 
 
 def test_everything_is_stored_once_in_order_and_adds_up(site, chance):
-    site.set_gateway_times(first_backoff_s=0.02)
+    site.set_gateway_times(first_backoff_s=0.02, limits=IntakeLimits(*[10**6] * 6))
     data = b"".join(make_recording(chance))
     marks = sorted(chance.sample(range(len(data)), CONNECTIONS - 1))  # in the middle of lines
     parts = [data[a:b] for a, b in pairwise([0, *marks, len(data)])]

@@ -4,12 +4,12 @@ import pytest
 
 from ingest.db.connection import connect
 from ingest.mysensors.registry import number_gateways
-from ingest.schema.migrate import migrate
+from tests.helpers.new_database import new_database
 
 
 @pytest.fixture
 def connection(tmp_path):
-    migrate(tmp_path / "telemetry.db")
+    new_database(tmp_path / "telemetry.db")
     connection = connect(tmp_path / "telemetry.db")
     yield connection
     connection.close()

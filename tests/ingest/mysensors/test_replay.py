@@ -11,7 +11,7 @@ import pytest
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
 from ingest.mysensors.replay import replay
-from ingest.schema.migrate import migrate
+from tests.helpers.new_database import new_database
 
 START = datetime(2026, 3, 2, 12, tzinfo=ZoneInfo("UTC")).timestamp()
 
@@ -20,7 +20,7 @@ START = datetime(2026, 3, 2, 12, tzinfo=ZoneInfo("UTC")).timestamp()
 def store(tmp_path):
     """store(lines) replays: text, or (seconds after the start, text); more than one gateway by name."""
     path = tmp_path / "telemetry.db"
-    migrate(path)
+    new_database(path)
     connection = connect(path, readonly=True)
 
     def play(*lines, gateway="main", timezone="UTC", start=START):

@@ -7,10 +7,15 @@ from itertools import groupby, pairwise
 import pytest
 from sqlite_utils import Database
 
-from ingest.db.connection import connect
+from ingest.db.connection import connect, transaction
+from ingest.mysensors.protocol import Header
+from ingest.mysensors.records import ReceivedBlock
+from ingest.mysensors.registry import number_gateways
 from ingest.mysensors.replay import replay
 from ingest.mysensors.silence import GapCounts, GapRow, GatewayClock, limit_of, quantile, save_gaps, usual_gap
-from ingest.schema.migrate import migrate, migrations
+from ingest.mysensors.store import Store
+from ingest.schema.migrate import migrations
+from tests.helpers.new_database import new_database
 
 START = 1_789_948_800.0  # a midnight, UTC
 DAY, HOUR = 86_400, 3600
@@ -130,7 +135,7 @@ def test_the_time_without_a_connection_is_no_time_of_a_gateway():
 
 @pytest.fixture
 def path(tmp_path):
-    migrate(tmp_path / "telemetry.db")
+    new_database(tmp_path / "telemetry.db")
     return tmp_path / "telemetry.db"
 
 
@@ -156,7 +161,7 @@ def test_a_replay_in_pieces_leaves_the_same_gaps_but_those_between_them(path, tm
     times = regular(700, days=3)
     hear(path, times)
     whole = query(path, "select sum(gaps), max(longest_s) from node_gaps")
-    migrate(tmp_path / "pieces.db")
+    new_database(tmp_path / "pieces.db")
     for start in range(0, len(times), 50):
         hear(tmp_path / "pieces.db", times[start : start + 50])
     [(gaps, longest)] = query(tmp_path / "pieces.db", "select sum(gaps), max(longest_s) from node_gaps")
@@ -204,7 +209,7 @@ def test_a_file_of_before_knows_the_longest_gap_of_each_day(tmp_path):
                 (f"2026-09-{day:02}", 9000.0 if day == 15 else 1000.0 + day),
             )
         connection.commit()
-    migrate(path)
+    new_database(path)
     assert query(path, "select usual_gap_s, usual_gaps from nodes") == [(9000, 14)]
     assert query(path, "select count(*), min(day) from node_gaps") == [(14, "2026-09-07")]
 
@@ -213,3 +218,32 @@ def test_gaps_of_a_node_that_is_gone_are_not_stored(path):
     with closing(connect(path)) as connection:
         save_gaps(connection, [GapRow(12, "2026-09-01", 100, 1, 80.0, 80.0)])
     assert query(path, "select count(*) from node_gaps") == [(0,)]
+
+
+def test_a_midnight_takes_few_nodes_in_a_commit_and_all_in_the_end(path):
+    nodes = range(1, 20)
+    with closing(connect(path)) as connection:
+        number_gateways(connection, [("main", "")])
+        store = Store(connection, "UTC")
+
+        def hear(at):
+            messages = [(Header(node, 1, 1, 0, 0), "1") for node in nodes]
+            store.absorb(ReceivedBlock(0, "main", START + at, START + at, "", messages, []))
+
+        def commit():
+            with transaction(connection):
+                store.write(connection)
+            store.committed()
+            return connection.execute("select count(distinct node), count(*) from node_gaps").fetchone()
+
+        for at in range(DAY - 600, DAY, 60):
+            hear(at)
+        assert commit() == (0, 0)
+        hear(DAY + 60)
+        seen = [commit()[0]]
+        while store.poll(connection, False):
+            seen.append(commit()[0])
+        assert seen[0] == 4 and all(after - before <= 4 for before, after in pairwise(seen))
+        assert seen[-1] == len(nodes)
+        days = "select day, sum(gaps) from node_gaps group by day"
+        assert query(path, days) == [("2026-09-21", 9 * len(nodes)), ("2026-09-22", len(nodes))]

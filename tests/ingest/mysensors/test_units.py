@@ -9,7 +9,7 @@ from ingest.mysensors.protocol import Presentation, SetReq
 from ingest.mysensors.registry import note_units
 from ingest.mysensors.replay import replay
 from ingest.mysensors.units import unit_of, unit_sql
-from ingest.schema.migrate import migrate
+from tests.helpers.new_database import new_database
 
 METRIC = {
     "TEMP": "°C",
@@ -141,7 +141,7 @@ def test_sql_finds_the_same_units():
 
 def test_views_carry_the_units_of_channels(tmp_path):
     path = tmp_path / "telemetry.db"
-    migrate(path)
+    new_database(path)
     lines = [
         b"7;1;0;0;22;Air",
         b"7;1;1;0;43;ppm",

@@ -8,7 +8,7 @@ from ingest.db.connection import connect, transaction
 from ingest.mysensors.protocol import SetReq
 from ingest.mysensors.replay import replay
 from ingest.mysensors.value_types import parse_colour, parse_value
-from ingest.schema.migrate import migrate
+from tests.helpers.new_database import new_database
 
 # Type -> payload -> the number that it is, None for a text.
 USUAL = {
@@ -111,7 +111,7 @@ def test_a_colour_is_hex_of_the_right_length(symbol, text, colour):
 
 def test_stored_values_go_by_type(tmp_path):
     path = tmp_path / "telemetry.db"
-    migrate(path)
+    new_database(path)
     lines = [
         f"5;1;1;0;{number_of(symbol)};{text}".encode()
         for symbol, payloads in USUAL.items()
@@ -129,7 +129,7 @@ def test_stored_values_go_by_type(tmp_path):
 
 def test_a_file_of_the_version_before_loses_false_numbers(tmp_path):
     path = tmp_path / "telemetry.db"
-    migrate(path)
+    new_database(path)
     recording = [
         (1_800_000_000.0, line) for line in (b"5;1;1;0;40;611e39", b"5;2;1;0;24;42", b"5;3;1;0;0;20")
     ]
@@ -139,7 +139,7 @@ def test_a_file_of_the_version_before_loses_false_numbers(tmp_path):
         connection.execute("update channels set value = 6.11e41, usual = 6.11e41, spread = 1 where type = 40")
         connection.execute("delete from _sqlite_migrations where name = 'values_by_type'")
     connection.close()
-    migrate(path)
+    new_database(path)
     with sqlite3.connect(path) as after:
         rows = after.execute("select type_name, value, usual from channels order by id").fetchall()
     assert rows == [("V_RGB", None, None), ("V_VAR1", 42.0, None), ("V_TEMP", 20.0, 20.0)]

@@ -9,7 +9,9 @@ from ingest.db.connection import connect
 from ingest.db.time import format_utc
 from ingest.mysensors.replay import replay
 from ingest.mysensors.store import Store
-from ingest.schema.migrate import migrate
+from ingest.recompute.battery_recompute import pending_levels
+from ingest.recompute.recomputer import Recomputer
+from tests.helpers.new_database import new_database
 
 START = 1_772_452_800.0
 RULE = "{channel: 201/38, empty: 2, full: 3, curve: linear}"
@@ -77,7 +79,7 @@ def test_what_no_battery_has_is_no_level(text, level):
 
 @pytest.fixture
 def path(tmp_path):
-    migrate(tmp_path / "telemetry.db")
+    new_database(tmp_path / "telemetry.db")
     return tmp_path / "telemetry.db"
 
 
@@ -137,3 +139,58 @@ def test_a_rule_applies_from_the_moment_it_is_set_and_its_level_is_old_without_i
         assert execute(path, NODE)[0][2] == "its rule from a voltage was taken away"
     hear(path, (60, "6;255;3;0;0;47"))
     assert execute(path, NODE) == [(47, format_utc(START + 60), None)]
+
+
+LEVELS = "select received_at, level, from_voltage from battery_levels where node = 6 order by received_at"
+
+
+def volts(hours, start=0):
+    """A report an hour, from 3.0 V down by 2 mV each."""
+    return [(3600 * hour + start, f"6;201;1;0;38;{3 - hour / 500:.3f}") for hour in range(hours)]
+
+
+def read_stored(path):
+    Recomputer(path, "UTC", {}).recompute()
+
+
+def test_a_new_rule_reads_the_voltages_that_are_stored(path):
+    hear(path, *volts(200), (720_100, "6;201;1;0;38;9.9"), (720_200, "7;201;1;0;38;2.1"))
+    set_rule(path)
+    read_stored(path)
+    levels = execute(path, LEVELS)
+    assert levels[0][1] == 100 and levels[-1][1] == pytest.approx(60, abs=2) and len(levels) < 40
+    days = {at[:10] for at, _, _ in levels}
+    assert len(days) == 9 and {flag for _, _, flag in levels} == {1}
+    [(until, ended)] = execute(path, "select until_at, ended_at from battery_recomputations where levels > 0")
+    assert until and ended
+    read_stored(path)
+    assert execute(path, LEVELS) == levels
+    middle = levels[len(levels) // 2][0]
+    execute(path, f"update battery_recomputations set ended_at = null, done_to = '{middle}'")
+    read_stored(path)
+    assert execute(path, LEVELS) == levels, "what was killed goes on where it ended"
+    set_rule(path, "{channel: 201/38, empty: 2.6, full: 3, curve: linear}")
+    read_stored(path)
+    assert execute(path, LEVELS)[-1][1] == pytest.approx(0, abs=3)
+    assert execute(path, "select count(*) from battery_levels where node <> 6") == [(0,)]
+
+
+def test_what_a_node_reported_itself_stays_and_levels_begin_behind_it(path):
+    own = (3600 * 50 + 10, "6;255;3;0;0;47")
+    hear(path, *volts(50), own, *volts(20, start=3600 * 51))
+    set_rule(path)
+    read_stored(path)
+    levels = execute(path, LEVELS)
+    assert levels[0][1:] == (47, 0) and all(flag for _, _, flag in levels[1:])
+    assert levels[1][0] > levels[0][0]
+    execute(path, "delete from settings")
+    assert execute(path, "select count(*) from battery_recomputations") == [(0,)]
+    set_rule(path)
+    read_stored(path)
+    assert execute(path, LEVELS) == levels
+
+
+def test_a_rule_of_a_node_that_is_gone_waits_for_nothing(path):
+    set_rule(path)
+    with closing(connect(path)) as connection:
+        assert pending_levels(connection) == []

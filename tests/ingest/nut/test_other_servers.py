@@ -146,3 +146,22 @@ def test_bytes_are_utf8_else_latin1_line_by_line(raw, text):
         assert client.get_var("rack", "ups.id") == text
         assert client.list_ups() == {"rack": text}
         assert client.ver().startswith("upsd ")
+
+
+@pytest.mark.parametrize(
+    "denied",
+    [
+        {"SET VAR rack": b"ERR ACCESS-DENIED\n", "LOGIN rack": b"ERR ACCESS-DENIED\n"},
+        {"PASSWORD": b"ERR ACCESS-DENIED\n", "SET VAR rack": b"ERR USERNAME-REQUIRED\n"},
+        {"PASSWORD": b"ERR INVALID-PASSWORD\n", "SET VAR rack": b"ERR PASSWORD-REQUIRED\n"},
+    ],
+    ids=["upsd", "refused at the password", "another word"],
+)
+def test_a_password_that_is_corrected_on_the_server_is_noticed_with_the_next_poll(denied):
+    with ScriptedUpsd(denied) as server, Reading(server, timing=HASTY, **USER) as reading:
+        assert until(lambda: reading.health.detail, lambda text: text.startswith("denied"))
+        connects = reading.health.connects
+        server.answers |= {"PASSWORD": b"OK\n", "SET VAR rack": b"ERR ACCESS-DENIED\n", "LOGIN rack": b"OK\n"}
+        detail = until(lambda: reading.health.detail, lambda text: "denied" not in text, seconds=2)
+        assert "denied" not in detail and reading.health.connects == connects
+        assert reading.health.state == "connected"

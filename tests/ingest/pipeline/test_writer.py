@@ -1,13 +1,18 @@
 """The writer's thread: when it commits, and that nothing is lost or counted twice when it cannot."""
 
+import asyncio
+import sqlite3
 import threading
 import time
 
 import pytest
 
 from ingest.db.connection import connect
-from ingest.pipeline.writer import BATCH, Writer, WriterTiming
+from ingest.pipeline.open_database import WriterTiming
+from ingest.pipeline.source_health import Health, StatusSink
+from ingest.pipeline.writer import BATCH, Writer
 from ingest.schema.migrate import migrate
+from tests.helpers.new_database import new_database
 
 LIMIT_S = 30.0  # of every wait, on a busy machine too
 
@@ -51,7 +56,7 @@ class Deck:
 
     def __init__(self, path):
         self.path = path
-        migrate(path)
+        new_database(path)
         self.connection = connect(path)
         self.connection.execute("create table tape (topic text, item)")
         self.reader = connect(path, readonly=True)
@@ -91,7 +96,7 @@ def test_a_batch_is_committed_once_within_commit_s(deck):
     deck.until(100)
     assert tape.written_at - began > 0.29  # clocks of two threads
     assert tape.writes == 1
-    assert writer.backlog == 0
+    wait_until(lambda: writer.backlog == 0)
 
 
 def test_what_comes_during_a_commit_is_due_commit_s_later(deck):
@@ -207,12 +212,11 @@ def test_on_stop_a_file_that_stays_locked_does_not_hold_the_process(deck, caplog
     holder = connect(deck.path)
     holder.execute("begin immediate")
     writer.put(tape, 1)
-    stopping = threading.Thread(target=writer.stop, daemon=True)
-    stopping.start()
-    stopping.join(LIMIT_S)
-    assert not stopping.is_alive()
+    writer.stop(0.1)
+    assert not writer.is_alive()
     assert deck.failed.is_set()
-    assert "its pending rows are lost" in caplog.text
+    assert "is locked by python" in caplog.text
+    assert [item for batch in writer.unwritten() for _, item, _ in batch.items] == [1]
     holder.rollback()
     holder.close()
 
@@ -278,3 +282,178 @@ def test_a_file_that_cannot_be_read_for_a_while_is_read_again(deck, caplog):
     wait_until(lambda: tape.rows is not None)
     writer.put(tape, 1)
     deck.until(1)
+
+
+def unwritten_items(writer):
+    return [item for batch in writer.unwritten() for _, item, _ in batch.items]
+
+
+def lose(deck, change):
+    """The database is changed from outside; what the writer says, and what it could not write."""
+    if change == "moved":
+        deck.path.rename(deck.path.with_name("elsewhere.db"))
+    elif change == "deleted":
+        deck.path.unlink()
+    elif change == "replaced":
+        other = deck.path.with_name("other.db")
+        migrate(other)
+        other.rename(deck.path)
+    elif change == "log deleted":
+        deck.path.with_name("telemetry.db-wal").unlink()
+    else:
+        deck.path.parent.rename(deck.path.parent.with_name("moved-folder"))
+
+
+@pytest.mark.parametrize("change", ["moved", "deleted", "replaced", "log deleted", "folder moved"])
+def test_a_database_that_is_not_there_any_more_is_not_written(tmp_path, change):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    deck, tape = Deck(folder / "telemetry.db"), Tape()
+    open_file = deck.path.open("rb")
+    writer = deck.start(tape, commit_s=0.05, poll_s=60)  # so that only a commit can notice it
+    writer.put(tape, 1)
+    deck.until(1)
+    wait_until(lambda: writer.backlog == 0)  # it has seen that the file is still in its place
+    deck.reader.close()  # the last connection but the writer's: then its log can be emptied
+    lose(deck, change)
+    writer.put(tape, 2)
+    assert deck.failed.wait(LIMIT_S)
+    writer.stop()
+    assert writer.problem.kind == "gone"
+    assert unwritten_items(writer) == [2]
+    left = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    assert not left & {"telemetry.db-shm"}
+    whole = deck.path.with_name("copy.db") if folder.exists() else tmp_path / "copy.db"
+    whole.write_bytes(open_file.read())  # the file that was open has what was committed, without its log
+    copy = connect(whole)
+    assert copy.execute("select item from tape").fetchall() == [(1,)]
+    copy.close()
+    open_file.close()
+
+
+def test_it_is_noticed_without_anything_to_write(deck):
+    tape = Tape()
+    deck.start(tape, poll_s=0.02)
+    wait_until(lambda: tape.looked)
+    lose(deck, "deleted")
+    assert deck.failed.wait(LIMIT_S)
+
+
+class Spoilt(Tape):
+    """A sink whose statements fail as those on a failing disk do, `failures` times."""
+
+    failures = 0
+
+    def write(self, connection):
+        topics = super().write(connection)
+        if self.failures:
+            self.failures -= 1
+            raise self.error()
+        return topics
+
+    @staticmethod
+    def error():
+        error = sqlite3.DatabaseError("database disk image is malformed")
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        return error
+
+
+def test_rows_are_tried_on_a_fresh_connection_before_they_are_given_up(deck, caplog):
+    tape = Spoilt()
+    tape.failures = 3
+    writer = deck.start(tape, commit_s=0.01, retry_s=0.02)
+    first = writer._database.connection
+    for item in range(10):
+        writer.put(tape, item)
+    deck.until(10)
+    assert writer._database.connection is not first
+    assert "is damaged" in caplog.text and "is written again" in caplog.text
+    assert not deck.failed.is_set()
+
+
+def test_a_file_that_stays_damaged_is_given_up_with_its_rows_in_hand(deck, caplog):
+    tape = Spoilt()
+    tape.failures = 10_000
+    writer = deck.start(tape, commit_s=0.01, retry_s=0.01, give_up_s=0.1)
+    writer.put(tape, 1)
+    assert deck.failed.wait(LIMIT_S)
+    assert "restore a copy" in str(writer.problem)
+    assert unwritten_items(writer) == [1]
+
+
+def test_a_commit_of_unknown_outcome_that_is_in_the_file_is_not_repeated(deck):
+    tape = Tape()
+    writer = deck.start(tape, commit_s=60, retry_s=0.02, busy_s=0.02)
+    other = connect(deck.path)
+    other.execute("begin immediate")
+    writer.put(tape, 1)
+    writer.flush()
+    wait_until(lambda: writer.trouble)
+    health = Health("main", "mysensors", "tcp x:1")
+    other.execute("insert into tape values ('tape', 1)")
+    StatusSink([health], batch=lambda: writer.batch).write(other)
+    other.commit()
+    other.close()
+    wait_until(lambda: writer.trouble is None)
+    deck.until(1)
+    assert tape.writes == 0
+
+
+def test_a_writer_whose_disk_does_not_respond_is_not_responsive(deck):
+    class Stuck(Tape):
+        def write(self, connection):
+            released.wait(LIMIT_S)
+            return super().write(connection)
+
+    released, tape = threading.Event(), Stuck()
+    writer = deck.start(tape, commit_s=0.01)
+    writer.put(tape, 1)
+    wait_until(lambda: not asyncio.run(writer.is_responsive(0.2)))
+    released.set()
+    wait_until(lambda: asyncio.run(writer.is_responsive(0.2)))
+
+
+class Bell(Tape):
+    """A sink that keeps events: an item `ring` is urgent until it is committed."""
+
+    @property
+    def is_urgent(self):
+        return "ring" in self.pending
+
+
+def test_what_is_urgent_is_committed_at_once_with_all_that_waits(deck):
+    bell, other = Bell("bell"), Tape("other")
+    writer = deck.start(bell, other, commit_s=600, poll_s=0.05)
+    for number in range(5):
+        writer.put(other, number)
+        writer.put(bell, number)
+    time.sleep(0.3)
+    assert (deck.count(), bell.writes) == (0, 0)
+    began = time.monotonic()
+    writer.put(bell, "ring")
+    deck.until(11)
+    assert time.monotonic() - began < 1
+    time.sleep(0.3)
+    assert bell.writes == 1
+
+
+def test_what_is_urgent_without_end_is_not_committed_one_by_one(deck):
+    bell = Bell("bell")
+    writer = deck.start(bell, commit_s=600, poll_s=0.05)
+    until = time.monotonic() + 1.5
+    while time.monotonic() < until:
+        writer.put(bell, "ring")
+        time.sleep(0.005)
+    assert 2 <= bell.writes <= 5
+
+
+def test_what_was_absorbed_before_its_commit_is_in_the_spool_after_a_failure(deck):
+    bell = Bell("bell")
+    writer = deck.start(bell, commit_s=600, poll_s=0.02, busy_s=0.05)
+    writer.put(bell, "waits")
+    wait_until(lambda: bell.pending == ["waits"])
+    other = connect(deck.path)
+    other.execute("begin immediate")
+    writer.stop(0.2)
+    other.close()
+    assert [item for batch in writer.unwritten() for _, item, _ in batch.items] == ["waits"]

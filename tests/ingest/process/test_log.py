@@ -19,9 +19,9 @@ HELD = """
 import logging, sys
 from ingest.process.log import set_up
 from ingest.config.model import Logging
-set_up(Logging(), "ingest", queue_size=50)
+set_up(Logging(level="DEBUG"), "ingest", queue_size=50)
 for n in range(2000):
-    logging.getLogger("x").info("event %d %s", n, 200 * "x")
+    logging.getLogger("x").debug("event %d %s", n, 200 * "x")
 print("went on", flush=True)
 sys.stdin.readline()
 logging.getLogger().handlers[0].flush()
@@ -31,18 +31,18 @@ ORDERED = """
 import logging
 from ingest.config.model import Logging
 from ingest.process.log import set_up
-set_up(Logging(), "ingest")
+set_up(Logging(level="DEBUG"), "ingest")
 for n in range(3000):
-    logging.getLogger("x").info("event %d", n)
+    logging.getLogger("x").debug("event %d", n)
 """
 WRITER = """
 import logging, sys
 from pathlib import Path
 from ingest.config.model import Logging
 from ingest.process.log import set_up
-set_up(Logging(file=Path(sys.argv[1]), rotate_mb=0.002, keep=50), sys.argv[2])
+set_up(Logging(level="DEBUG", file=Path(sys.argv[1]), rotate_mb=0.002, keep=50), sys.argv[2])
 for n in range(200):
-    logging.getLogger("x").info("event %s-%d", sys.argv[2], n)
+    logging.getLogger("x").debug("event %s-%d", sys.argv[2], n)
 """
 
 
@@ -183,3 +183,35 @@ def test_all_programs_write_times_of_the_site(environment, monkeypatch, capsys):
     offset = datetime.now(ZoneInfo("Europe/Rome")).utcoffset()
     assert all(at.utcoffset() == offset for at in times)
     assert all(abs(at.timestamp() - time.time()) < 30 for at in times)
+
+
+TURNS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+@pytest.mark.parametrize("odd", [*TURNS, "\u2028", "\u2029", "\ud800", "\x9b", "\x1b", "\x00"])
+def test_characters_that_change_how_a_line_reads_are_written_by_number(odd, capsys, tmp_path):
+    set_up(Logging(file=tmp_path / "log.txt"), "ingest")
+    log = logging.getLogger("x")
+    log.info("name %s end", f"ro{odd}om")
+    try:
+        raise ValueError(f"ro{odd}om")
+    except ValueError:
+        log.exception("failed")
+    logging.getLogger().handlers[0].flush()
+    for text in (capsys.readouterr().err, (tmp_path / "log.txt").read_text()):
+        assert odd not in text and text.count(f"{ord(odd):02x}") >= 2
+        assert len(text.splitlines()) == len(text.split("\n")) - 1
+    logging.getLogger().handlers[0].close()
+
+
+def test_the_file_is_for_its_owner_alone(tmp_path):
+    path = tmp_path / "log.txt"
+    path.write_text("")
+    path.chmod(0o644)
+    set_up(Logging(file=path, rotate_mb=0.0001, keep=2), "ingest")
+    for number in range(20):
+        logging.getLogger("x").info("line %d of a log that is rotated", number)
+    logging.getLogger().handlers[0].flush()
+    logging.getLogger().handlers[0].close()
+    files = [one for one in tmp_path.iterdir() if not one.name.endswith(".lock")]
+    assert len(files) > 1 and {one.stat().st_mode & 0o777 for one in files} == {0o600}

@@ -17,7 +17,7 @@ from ingest.mysensors.records import ReceivedBlock
 from ingest.mysensors.replay import replay
 from ingest.mysensors.store import Store
 from ingest.recompute.recomputer import Recomputer
-from ingest.schema.migrate import migrate
+from tests.helpers.new_database import new_database
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp()
 HOUR = 3600
@@ -77,7 +77,7 @@ class StoredSite:
 
     def __init__(self, path):
         self.path, self.clock = path, LocalTime("UTC")
-        migrate(path)
+        new_database(path)
         replay(path, "main", "tcp main:5003", [(at, line.encode()) for at, line in lines()], "UTC")
         with closing(connect(path)) as connection:
             connection.executescript(AS_BEFORE)

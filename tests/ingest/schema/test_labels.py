@@ -10,10 +10,11 @@ from ingest.mysensors.protocol import parse_line
 from ingest.mysensors.records import ReceivedBlock
 from ingest.mysensors.replay import replay
 from ingest.mysensors.store import Store
-from ingest.schema.migrate import migrate, migrations
+from ingest.schema.migrate import migrations
 from ingest.settings import save_setting
 from ingest.ups.registry import UpsSource, insert, register
 from ingest.ups.settings import UpsSettings
+from tests.helpers.new_database import new_database
 
 NODES = "select name from nodes order by id"
 RACK = UpsSource("closet", "nut", "closet:3493")
@@ -26,7 +27,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def connection(path):
-    migrate(path)
+    new_database(path)
     connection = connect(path)
     yield connection
     connection.close()
@@ -112,7 +113,7 @@ def test_a_file_of_the_version_before_keeps_locations_as_places_only(path):
     assert column(before.conn, NODES) == ["Garage", "Gateway shed", "Garage"]
     before.conn.commit()
     before.conn.close()
-    migrate(path)
+    new_database(path)
     connection = connect(path)
     assert column(connection, NODES) == ["Door 9", "Gateway shed", "Node 9"]
     assert column(connection, "select name from channels order by id") == [

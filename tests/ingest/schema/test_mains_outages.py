@@ -7,7 +7,7 @@ import pytest
 
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
-from ingest.schema.migrate import migrate
+from tests.helpers.new_database import new_database
 
 START = 1_790_000_000.0
 
@@ -16,7 +16,7 @@ START = 1_790_000_000.0
 def write(tmp_path):
     """A function that stores outages (seconds after START, length or None, number of UPS), reads the view."""
     path = tmp_path / "telemetry.db"
-    migrate(path)
+    new_database(path)
     connection = connect(path)
     connection.row_factory = sqlite3.Row
     for number in (1, 2, 3):

@@ -4,7 +4,8 @@ import pytest
 from sqlite_utils import Database
 
 from ingest.db.connection import connect
-from ingest.schema.migrate import migrate, migrations
+from ingest.schema.migrate import migrations
+from tests.helpers.new_database import new_database
 
 PRESENTED = "2026-11-20T10:00:00.000Z"
 
@@ -43,7 +44,7 @@ def test_a_sleeper_with_fewer_than_three_windows_is_doubted(old, tmp_path, hours
         [(f"2026-11-20T{hour:02}:00:00.000Z", 32) for hour in hours] + [("2026-11-20T11:30:00.000Z", 22)] * 3,
     )
     old.close()
-    migrate(tmp_path / "telemetry.db")
+    new_database(tmp_path / "telemetry.db")
     connection = connect(tmp_path / "telemetry.db")
     rows = connection.execute("select windows, smart_sleep_ms from nodes order by id").fetchall()
     connection.close()

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from ingest.config.model import read_config
 from ingest.db.connection import connect
-from ingest.schema.migrate import migrate
 from ingest.transfer.import_job import run_import
 from ingest.transfer.stream_import import ImportTiming
+from tests.helpers.new_database import new_database
 
 ROOT = Path(__file__).parents[3]
 TABLES = (
@@ -81,6 +81,7 @@ class ImportSite:
             folder,
             "test",
         )[0]
+        new_database(self.database)
 
     def take(self, path, **options):
         """Import a file; the outcomes by name."""
@@ -113,7 +114,6 @@ class ImportSite:
 
         Returns how many it has then.
         """
-        migrate(self.database)
         count = f"select count(*) from {table}"
         before = self.one(count)
         process = subprocess.Popen(self._slowly(path), cwd=ROOT, stdout=subprocess.DEVNULL)

@@ -20,10 +20,10 @@ from ingest.mysensors.records import ReceivedBlock
 from ingest.mysensors.registry import number_gateways
 from ingest.mysensors.replay import replay
 from ingest.mysensors.store import Store
-from ingest.schema.migrate import migrate
 from ingest.transfer import messages
 from ingest.transfer.recorded_ranges import heard_ranges
 from ingest.transfer.stream_import import ImportTiming
+from tests.helpers.new_database import new_database
 from tests.ingest.transfer.import_site import Between
 from tests.ingest.transfer.tracker_file import Tracker, make_tracker, traffic
 
@@ -34,7 +34,7 @@ class Reader:
     """The store of a running `voltkeeper ingest` for the gateway main, fed by hand."""
 
     def __init__(self, site, alive=True):
-        migrate(site.database)
+        new_database(site.database)
         self.connection = connect(site.database)
         number_gateways(self.connection, [("main", "tcp 127.0.0.1:1")])
         self.store = Store(self.connection, "Europe/Rome")
@@ -379,7 +379,7 @@ def test_a_request_is_answered_with_the_value_that_was_moved_in(make_site, tmp_p
 
 def test_what_was_heard_is_looked_up_while_others_write(site, tmp_path, monkeypatch):
     """It takes its time in a file of years: no transaction waits for it."""
-    migrate(site.database)
+    new_database(site.database)
     replay(site.database, "main", "tcp 127.0.0.1:1", [(time.time() - 9, b"1;1;1;0;0;1")], "Europe/Rome")
     inside = []
 

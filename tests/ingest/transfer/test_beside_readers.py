@@ -10,12 +10,12 @@ import pytest
 from ingest.config.model import UpsSettings
 from ingest.db.connection import connect, transaction
 from ingest.db.time import format_utc, parse_utc
-from ingest.schema.migrate import migrate
 from ingest.transfer.importers import nutify_events
 from ingest.transfer.stream_import import ImportTiming
 from ingest.ups.records import Poll
 from ingest.ups.registry import UpsSource, register
 from ingest.ups.store import UpsStore
+from tests.helpers.new_database import new_database
 from tests.ingest.nut.lab import Lab
 from tests.ingest.transfer.import_site import Between
 from tests.ingest.transfer.nutify_file import make_times
@@ -44,7 +44,7 @@ class Reader:
     """
 
     def __init__(self, site, alive=True):
-        migrate(site.database)
+        new_database(site.database)
         self.connection = connect(site.database)
         sources = [UpsSource("closet", "nut", "10.0.0.1:3493", ("rack@closet",))]
         register(self.connection, sources, {})
@@ -316,7 +316,8 @@ def test_figures_of_thousands_of_events_are_looked_up_while_others_write(site, t
 
     monkeypatch.setattr(nutify_events, "transaction", watched)
     assert site.take(tmp_path / "nutify.sqlite", ups="rack@closet")["events of UPSes"].stored == 2000
-    assert sum(sql.startswith("insert into events") for sql in inside) == 2000
+    # A statement with triggers is traced once for each of theirs, too.
+    assert len({sql for sql in inside if sql.startswith("insert into events")}) == 2000
     assert not [sql for sql in inside if "ups_samples" in sql]  # figures are looked up before
 
 

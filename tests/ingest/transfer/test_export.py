@@ -23,10 +23,10 @@ from ingest.maintenance.jobs import run_due
 from ingest.maintenance.prune import prune
 from ingest.maintenance.retention import plan_before
 from ingest.mysensors.replay import replay
-from ingest.schema.migrate import migrate
 from ingest.transfer import parquet_export
 from ingest.transfer.export_job import export_tables, house_name, run_export
 from ingest.transfer.parquet_export import join
+from tests.helpers.new_database import new_database
 from tests.ingest.transfer.tracker_file import make_tracker
 
 duckdb = pytest.importorskip("duckdb")
@@ -111,7 +111,7 @@ def test_what_has_come_since_is_added_and_nothing_else_written(full, tmp_path):
 
 def test_an_import_into_a_used_house_is_added_below(make_site, tmp_path):
     site, folder = make_site(), tmp_path / "out"
-    migrate(site.database)
+    new_database(site.database)
     hear(site, [f"1;1;1;0;0;{n}" for n in range(50)], 1_795_000_000)
     run_export(site.config, folder, range_rows=300)
     make_tracker(tmp_path / "old.db", 1000)
@@ -223,7 +223,7 @@ class Lake:
 @pytest.fixture
 def lake(make_site, tmp_path):
     site = make_site("lake")
-    migrate(site.database)
+    new_database(site.database)
     return Lake(site, tmp_path / "out")
 
 
@@ -378,7 +378,7 @@ def test_killed_and_then_a_node_is_deleted(lake, monkeypatch, moment):
 
 def test_what_the_house_forgets_of_a_day_stays_in_its_file(site, tmp_path):
     """Polls go after some days, in the middle of a day; the other rows of it change, too."""
-    migrate(site.database)
+    new_database(site.database)
     with closing(connect(site.database)) as connection:
         connection.execute(
             "insert into ups (id, name, driver, source, label) values (1, 'rack', 'nut', 'x', 'Rack')"

@@ -15,6 +15,7 @@ from ingest.db.connection import connect
 from ingest.maintenance.jobs import run_due
 from ingest.maintenance.retention import plan
 from ingest.transfer.records import TransferError
+from tests.helpers.due_jobs import have_missed
 
 NETWORK = {
     "0": {
@@ -148,6 +149,7 @@ def test_a_file_left_in_the_middle_of_a_write_is_refused_with_the_remedy(site, t
 def test_anything_else_is_refused_with_what_was_looked_for(site, tmp_path, content):
     path = tmp_path / "what"
     path.write_bytes(content)
+    site.database.unlink()  # a refused file does not make one
     with pytest.raises(TransferError) as error:
         site.take(path)
     assert content[:6] == b"SQLite" or all(
@@ -251,6 +253,7 @@ def test_what_moved_in_behind_younger_rows_is_pruned_too(site, tmp_path):
     with closing(connect(site.database)) as connection:
         (item,) = (item for item in plan(connection, policy) if item.rows)
     assert (item.table, item.rows) == ("messages", 90)
+    have_missed(site.database)
     run_due(replace(site.config, retention=policy))
     assert site.rows("select gateway, count(*) from messages group by 1") == [(0, 30), (1, 30)]
 
@@ -265,3 +268,24 @@ def test_what_the_retention_takes_the_next_night_is_told(site, tmp_path, voltkee
     assert program.wait() == 0
     assert "The next prune deletes messages older than 30 days: 1 row," in program.text, program.text
     assert "`retention: {readings_days: null}` in the config keeps them" in program.text
+
+
+@pytest.mark.parametrize(
+    ("library", "times", "asked", "type", "sleeps"),
+    [
+        ("2.0.0", 3, False, 22, True),
+        ("2.1.1", 4, False, 22, True),
+        ("2.1.1", 2, False, 22, False),
+        ("2.1.1", 3, True, 22, False),
+        ("2.2.0", 3, False, 22, False),  # announces its windows by I_PRE_SLEEP_NOTIFICATION
+        ("2.2.0", 3, False, 32, True),
+    ],
+)
+def test_windows_that_heartbeats_announce_make_a_sleeper(site, tmp_path, library, times, asked, type, sleeps):
+    path = tmp_path / "messages.csv"
+    lines = ["received_at,node_id,child_id,command,echo,type,payload", f"1790000000,9,255,0,0,17,{library}"]
+    for at in range(1_790_000_060, 1_790_000_060 + 60 * times, 60):
+        lines += [f"{at},9,255,3,1,18,"] * asked + [f"{at + 1},9,255,3,0,{type},{at % 100_000}"]
+    path.write_text("\n".join(lines) + "\n")
+    site.take(path)
+    assert site.one("select smart_sleep_ms is not null from nodes where id = 9") == sleeps

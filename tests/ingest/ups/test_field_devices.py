@@ -70,7 +70,7 @@ DEVICES = {
     ),
     "failed-test": (
         "ups.status OL ups.test.result \"Done and failed\" input.voltage 230",
-        ("Warning", None, "", 230, set()),
+        ("Warning", None, "", 230, {"TEST_FAILED"}),
     ),
     "no-battery": ("ups.status \"NOBATT OL\" input.voltage 230", ("Warning", None, "", 230, set())),
     "trim-alone": ("ups.status TRIM input.voltage 245", ("Warning", None, "", 245, {"TRIM"})),

@@ -63,6 +63,14 @@ def ingest(lab, tmp_path):
         lab.judge("rack", "0")
 
 
+@pytest.fixture(scope="class")
+def refusing(lab, tmp_path_factory):
+    """One ingest process for all orders that are not sent."""
+    with started(tmp_path_factory.mktemp("refusing"), config(lab.port)) as ingest:
+        yield ingest
+        lab.judge("rack", "0")
+
+
 def started(folder, text):
     ingest = IngestProcess(folder, text)
     ingest.wait_sample("rack@lab")
@@ -118,34 +126,41 @@ def test_a_setting_is_done_and_shows_in_the_history(ingest):
     assert ended(ingest, order(ingest, variable="battery.charge.low", value="20"))["state"] == "done"
 
 
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        ({"variable": "ups.delay.start", "value": "601"}, "not sent: '601' is not in 0 to 600"),
-        ({"variable": "ups.delay.start", "value": "soon"}, "not sent: 'soon' is not in 0 to 600"),
-        ({"variable": "input.sensitivity", "value": "medium"}, "not sent: 'medium' is none of low, high"),
-        ({"variable": "battery.charge.low", "value": "1" * 11}, "longer than 10 characters"),
-        ({"variable": "battery.charge.low", "value": "1\nINSTCMD rack load.off"}, "control character"),
-        ({"variable": "ups.id", "value": "y"}, "ups.id is not listed"),
-        ({"command": "load.off"}, "load.off is not listed: `ups: rack@lab: commands:` in config.yml"),
-        ({"command": "beeper.enable"}, "the UPS has no such command"),
-        ({"command": "test.battery.start", "value": "0"}, "not sent: '0' is not a whole number of seconds"),
-        ({"command": "test.battery.start", "value": "1\nINSTCMD rack load.off"}, "whole number of seconds"),
-        ({"command": QUICK, "value": "60"}, f"not sent: {QUICK} takes no value"),
-        ({"command": "load.off", "variable": "ups.id", "value": "1"}, "either a command or a variable"),
-        ({}, "either a command or a variable"),
-        ({"command": "load.off", "ups": "dummy@lab"}, "the driver of the UPS does not know it"),
-        (
-            {"variable": "battery.charge.low", "value": "low", "ups": "dummy@lab"},
-            "not sent: 'low' is no number",
-        ),
-    ],
-)
-def test_what_cannot_be_done_fails_with_a_reason_and_is_not_sent(lab, ingest, given, words):
-    before = len(lab.told("rack"))
-    failed = ended(ingest, order(ingest, **given))
-    assert failed["state"] == "failed" and words in failed["reason"], failed
-    assert of_driver(lab, before) == []
+class TestOrdersThatAreNotSent:
+    @pytest.mark.parametrize(
+        ("given", "words"),
+        [
+            ({"variable": "ups.delay.start", "value": "601"}, "not sent: '601' is not in 0 to 600"),
+            ({"variable": "ups.delay.start", "value": "soon"}, "not sent: 'soon' is not in 0 to 600"),
+            ({"variable": "input.sensitivity", "value": "medium"}, "not sent: 'medium' is none of low, high"),
+            ({"variable": "battery.charge.low", "value": "1" * 11}, "longer than 10 characters"),
+            ({"variable": "battery.charge.low", "value": "1\nINSTCMD rack load.off"}, "control character"),
+            ({"variable": "ups.id", "value": "y"}, "ups.id is not listed"),
+            ({"command": "load.off"}, "load.off is not listed: `ups: rack@lab: commands:` in config.yml"),
+            ({"command": "beeper.enable"}, "the UPS has no such command"),
+            (
+                {"command": "test.battery.start", "value": "0"},
+                "not sent: '0' is not a whole number of seconds",
+            ),
+            (
+                {"command": "test.battery.start", "value": "1\nINSTCMD rack load.off"},
+                "whole number of seconds",
+            ),
+            ({"command": QUICK, "value": "60"}, f"not sent: {QUICK} takes no value"),
+            ({"command": "load.off", "variable": "ups.id", "value": "1"}, "either a command or a variable"),
+            ({}, "either a command or a variable"),
+            ({"command": "load.off", "ups": "dummy@lab"}, "the driver of the UPS does not know it"),
+            (
+                {"variable": "battery.charge.low", "value": "low", "ups": "dummy@lab"},
+                "not sent: 'low' is no number",
+            ),
+        ],
+    )
+    def test_what_cannot_be_done_fails_with_a_reason_and_is_not_sent(self, lab, refusing, given, words):
+        before = len(lab.told("rack"))
+        failed = ended(refusing, order(refusing, **given))
+        assert failed["state"] == "failed" and words in failed["reason"], failed
+        assert of_driver(lab, before) == []
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from ingest.config.model import Config, NutServerSettings, Retention, UpsSetting
 from ingest.db.connection import connect
 from ingest.maintenance.prune import prune
 from ingest.maintenance.retention import plan
-from ingest.schema.migrate import migrate
 from ingest.transfer.export_job import run_export
 from ingest.ups.corrections import VariableSettings
 from ingest.ups.records import Poll
 from ingest.ups.series import SERIES_S, is_kept_anyway
+from tests.helpers.new_database import new_database
 from tests.ingest.ups.scenario import START
 from tests.ingest.ups.test_ups_store import commit, store_of
 
@@ -22,7 +22,7 @@ PLAIN = {"ups.status": "OL", "battery.charge": "100", "input.voltage": "230", "u
 
 @pytest.fixture
 def connection(tmp_path):
-    migrate(tmp_path / "t.db")
+    new_database(tmp_path / "t.db")
     connection = connect(tmp_path / "t.db")
     yield connection
     connection.close()

@@ -108,11 +108,12 @@ def test_hours_are_those_of_a_house_half_an_hour_off():
     assert span.hour_at[14:16] == "30"
 
 
-def test_a_clock_that_is_set_forward_leaves_a_gap_and_one_set_back_costs_nothing():
+def test_a_clock_that_is_set_costs_nothing_and_a_machine_that_slept_leaves_a_gap():
     one = meter()
     one.add_observation(Observation(START, 0, 100.0, OL, 10))
-    assert one.add_observation(Observation(START + 3610, 10, 100.0, OL, 10)) == []
+    assert sum(s.seconds for s in one.add_observation(Observation(START + 3610, 10, 100.0, OL, 10))) == 10
     assert sum(s.seconds for s in one.add_observation(Observation(START + 20, 20, 100.0, OL, 10))) == 10
+    assert one.add_observation(Observation(START + 3620, 3620, 100.0, OL, 10)) == []  # CLOCK_BOOTTIME counts
 
 
 def test_time_is_covered_without_watts_too():

@@ -381,3 +381,67 @@ def test_an_order_of_which_nobody_knows_opens_nothing():
     ups = Scenario(ups_test_result="No test initiated").full("OL")
     ups.command("test.battery.start", confirmed=False)
     assert "TEST" not in ups.machine.open
+
+
+@pytest.mark.parametrize(("good", "bad"), [(1, 2), (3, 5), (10, 2), (25, 40)])
+def test_a_server_that_flaps_is_one_event_with_a_count(good, bad):
+    ups, times = Scenario().full("OL"), 200
+    for _ in range(times):
+        for _ in range(bad):
+            ups.failed()
+        for _ in range(good):
+            ups.full("OL")
+    [event] = ups.events
+    assert event.event == "COMMBAD" and event.ended is not None
+    assert event.figures["count"] == times
+    assert event.figures["failed_polls"] == times * bad
+    assert event.started == START + 4
+    ups.full("OL", after=61)
+    ups.failed().failed()
+    assert [one.event for one in ups.events] == ["COMMBAD", "COMMBAD"]
+    assert ups.events[1].ended is None and "count" not in ups.events[1].figures
+
+
+def test_a_transformer_that_hunts_is_one_event_with_a_count():
+    ups = Scenario(input_voltage=230)
+    for _ in range(100):
+        ups.full("OL TRIM").full("OL TRIM").full("OL").full("OL")
+    [event] = ups.events
+    assert event.event == "TRIM" and event.figures["count"] == 100
+
+
+def test_outages_are_never_put_together():
+    ups = Scenario(battery_charge=90).full("OL")
+    for _ in range(5):
+        ups.full("OB DISCHRG").full("OB DISCHRG").full("OL").full("OL")
+    assert [one.event for one in ups.events] == ["ONBATT"] * 5
+
+
+def test_an_event_that_goes_on_for_another_reason_names_both():
+    ups = Scenario().full("OL").failed("crc", "device").failed("crc", "device").full("OL")
+    ups.failed("zeros", "device").failed("zeros", "device")
+    [event] = ups.events
+    assert event.figures["outcomes"] == ["crc", "zeros"] and event.figures["count"] == 2
+
+
+def test_a_loss_in_another_place_is_another_event():
+    ups = Scenario().full("OL")
+    ups.failed().failed().full("OL").failed("driver", "driver").failed("driver", "driver")
+    assert [one.figures["where"] for one in ups.events] == ["server", "driver"]
+
+
+def test_a_failed_self_test_is_an_event_until_another_result():
+    ups = Scenario(ups_test_result="Done and passed").full("OL").full("OL")
+    ups.full("OL", ups_test_result="Done and error")
+    failed = ups.machine.open["TEST_FAILED"]
+    assert (failed.detail, failed.complete) == ("Done and error", True)
+    ups.full("OL", ups_test_result="In progress").full("OL", ups_test_result="Aborted: battery disconnected")
+    assert ups.machine.open["TEST_FAILED"] is failed
+    assert failed.detail == "Aborted: battery disconnected"
+    ups.status("OL").full("OL", ups_test_result="Done and passed")
+    assert failed.ended == ups.at
+
+
+@pytest.mark.parametrize("result", ["Done and warning", "No test initiated", "0", "", "Test scheduled"])
+def test_another_result_is_no_failed_self_test(result):
+    assert "TEST_FAILED" not in Scenario(ups_test_result=result).full("OL").full("OL").machine.open

@@ -9,7 +9,7 @@ from ingest.db.connection import connect
 from ingest.demo.ups.history import LONG_S, live_upses, make_ups_history
 from ingest.must.client import MustClient
 from ingest.nut.client import NutClient
-from ingest.schema.migrate import migrate
+from tests.helpers.new_database import new_database
 
 UNTIL = 1_800_000_000.0
 
@@ -17,7 +17,7 @@ UNTIL = 1_800_000_000.0
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
     database = tmp_path_factory.mktemp("past") / "t.db"
-    migrate(database)
+    new_database(database)
     config = Config(
         timezone="Europe/Rome",
         database=database,

@@ -7,12 +7,16 @@ import pytest
 from ingest.config.model import Config, MustSettings, NutServerSettings, Tariff, UpsSettings
 from ingest.config.ups import ups_sources
 from ingest.db.connection import connect, transaction
-from ingest.schema.migrate import migrate
+from ingest.db.time import format_utc
+from ingest.settings import SettingError, parse_setting, save_setting
 from ingest.sources import tariff_rows
+from ingest.ups.limit_settings import apply_limits
+from ingest.ups.limits import Limits
 from ingest.ups.records import Poll, UpsClients, UpsFound, UpsGone
 from ingest.ups.registry import register
 from ingest.ups.store import UpsStore
 from ingest.ups.tariffs import parse_days, parse_hours, save_tariffs
+from tests.helpers.new_database import new_database
 from tests.ingest.ups.scenario import START
 
 VARIABLES = {
@@ -26,7 +30,7 @@ VARIABLES = {
 
 @pytest.fixture
 def connection(tmp_path):
-    migrate(tmp_path / "t.db")
+    new_database(tmp_path / "t.db")
     connection = connect(tmp_path / "t.db")
     yield connection
     connection.close()
@@ -108,6 +112,15 @@ def test_labels_come_from_the_config_and_are_never_empty(connection):
         ("Rack", "closet"),
         ("desk@closet", ""),
         ("garage", ""),
+    ]
+
+
+def test_a_found_ups_has_the_label_of_its_config_at_once(connection):
+    own = {"rack@closet": UpsSettings(label="Rack", location="closet")}
+    store = store_of(connection, replace(HOUSE, nut=(NutServerSettings("closet", "10.0.0.1"),), ups=own))
+    commit(store, connection, UpsFound("rack@closet", "closet", "10.0.0.1:3493/rack", "The rack"), poll(0))
+    assert rows(connection, "select label, reported_label, location from ups where name = 'rack@closet'") == [
+        ("Rack", "The rack", "closet")
     ]
 
 
@@ -217,8 +230,8 @@ def test_polls_are_runs_of_equal_outcome_with_the_quiet_ones_in_them(connection)
         store,
         connection,
         poll(0),
-        poll(10, coalesced=4, coalesced_at=START + 8),
-        poll(20, coalesced=4, coalesced_at=START + 18, **failed),
+        poll(10, coalesced=4, coalesced_at=START + 8, coalesced_monotonic=8),
+        poll(20, coalesced=4, coalesced_at=START + 18, coalesced_monotonic=18, **failed),
         poll(22, **failed),
     )
     commit(store, connection, poll(24, status="WAIT"), poll(26))
@@ -234,6 +247,17 @@ def test_polls_are_runs_of_equal_outcome_with_the_quiet_ones_in_them(connection)
     ]
     assert rows(connection, "select count(*) from ups_samples") == [(3,)]
     assert rows(connection, "select outcome, status from ups where name = 'rack@closet'") == [("ok", "OL")]
+
+
+@pytest.mark.parametrize("moved", [3 * 3600, -7186, 57 * 31_557_600, 1.5])
+def test_a_step_of_the_clock_ends_a_run_of_polls(connection, moved):
+    store = store_of(connection, HOUSE)
+    set_later = [replace(poll(seconds), at=START + seconds + moved) for seconds in (20, 30)]
+    commit(store, connection, poll(0), poll(10), *set_later)
+    runs = [(START, START + 10), (START + 20 + moved, START + 30 + moved)]
+    assert rows(connection, "select count, started_at, ended_at from polls order by id") == [
+        (2, format_utc(first), format_utc(last)) for first, last in runs
+    ]
 
 
 def test_the_configs_power_factor_and_watts_are_used_where_the_device_has_none(connection):
@@ -395,3 +419,73 @@ def test_an_ep20_whose_charge_cannot_be_has_one_estimated_from_its_own_discharge
     assert estimates(connection)[1][0] < charge
     commit(store, connection, ep20(590, "OB DISCHRG", charge="40", charger="discharging"))
     assert estimates(connection)[0][0] == "" and estimates(connection)[1][0] == 40
+
+
+def test_a_server_that_changes_every_setting_with_each_poll_fills_no_history(connection):
+    """The values are kept up to date; of their changes so many a minute."""
+    store = store_of(connection, HOUSE)
+    names = frozenset(f"outlet.{n}.id" for n in range(400))
+    for second in range(0, 600, 10):
+        variables = {name.replace(".", "_"): str(second) for name in names}
+        store.absorb(poll(second, variables=variables, writable=names, settings=names))
+    commit(store, connection)
+    [(changes,)] = rows(connection, "select count(*) from ups_variable_changes")
+    assert 500 <= changes <= 500 + 10 * 20
+    held = rows(connection, "select distinct value from ups_variables where variable like 'outlet.%'")
+    assert held == [("590",)]
+
+
+def set_limit(connection, key, value, ups="rack@closet"):
+    (number,) = connection.execute("select id from ups where name = ?", (ups,)).fetchone()
+    save_setting(connection, f"ups/{number}", key, value, "anna")
+
+
+def open_events(connection):
+    return [
+        row[0] for row in connection.execute("select event from events where ended_at is null order by id")
+    ]
+
+
+def test_a_limit_that_a_user_sets_counts_from_the_next_sample(connection):
+    limits = Limits(load_max=70.0)
+    config = replace(HOUSE, ups={"rack@closet": UpsSettings(limits=limits)})
+    store = store_of(connection, config)
+    load = {"ups.load": "60"}
+    commit(store, connection, *(poll(at, variables=load) for at in (0, 10)))
+    assert open_events(connection) == []
+    set_limit(connection, "load_max", "50")
+    assert store.poll(connection, True) is False
+    commit(store, connection, *(poll(at, variables=load) for at in (20, 30)))
+    assert open_events(connection) == ["LOAD_HIGH"]
+    restarted = store_of(connection, config)  # which goes on with it
+    commit(restarted, connection, *(poll(at, variables=load) for at in (40, 50)))
+    assert open_events(connection) == ["LOAD_HIGH"]
+    set_limit(connection, "load_max", "off")
+    restarted.poll(connection, True)
+    commit(restarted, connection, *(poll(at, variables=load) for at in (60, 70)))
+    assert open_events(connection) == []
+    set_limit(connection, "load_max", "")  # the config's counts again
+    restarted.poll(connection, True)
+    commit(restarted, connection, *(poll(at, variables={"ups.load": "75"}) for at in (80, 90)))
+    assert open_events(connection) == ["LOAD_HIGH"]
+
+
+def test_limits_that_exclude_each_other_leave_those_of_the_config():
+    config = Limits(input_transfer_low=180.0, input_transfer_high=260.0)
+    assert apply_limits(config, {"input_transfer_low": 270.0}) == config
+    assert apply_limits(config, {"input_transfer_low": 190.0}).input_transfer_low == 190.0
+    assert apply_limits(config, {"charge_min": None}).charge_min is None
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "stored"),
+    [("load_max", "80.50", "80.5"), ("load_max", "OFF", "off"), ("temperature_max", "-5,5", "-5.5")],
+)
+def test_a_limit_as_text(key, text, stored):
+    assert parse_setting("ups", key, text) == stored
+
+
+@pytest.mark.parametrize("text", ["0", "201", "nan", "1e1", "much", "80 %", "1_0"])
+def test_a_text_that_is_no_limit(text):
+    with pytest.raises(SettingError, match=r"load_max is .* it is 1 to 200 %, or off"):
+        parse_setting("ups", "load_max", text)

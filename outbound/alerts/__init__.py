@@ -1,0 +1,1 @@
+"""Alerts: which event goes to which target, what its message says, and that it arrives."""

@@ -1,0 +1,1 @@
+"""Reports of a day, week, month or year, as mails."""

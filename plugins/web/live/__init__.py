@@ -1,0 +1,1 @@
+"""Pages that renew themselves: what has changed of them since a browser took them."""

@@ -1,0 +1,32 @@
+"""The page /-/batteries: locations of all nodes, and when each battery was changed, in one form."""
+
+from datasette import Request, Response
+
+from plugins.web.auth.permissions import require
+from plugins.web.forms import whole_number
+from plugins.web.query import select_many
+from plugins.web.responses import page
+from plugins.web.site import Site
+
+PER_PAGE = 45  # things; each has two fields, and a form may carry MAX_FIELDS
+QUERIES = {
+    "nodes": "select * from node_overview where role <> 'gateway' and retired_at is null order by id",
+    "upses": "select * from ups_overview where configured order by id",
+}
+
+
+async def batteries(datasette: Site, request: Request) -> Response:
+    """GET /-/batteries; `page`: number of the page, from 1."""
+    require(datasette, request.actor, "read")
+    found = await select_many(datasette, QUERIES)
+    things = [("node", row) for row in found["nodes"] or []] + [("ups", row) for row in found["upses"] or []]
+    pages = max(1, -(-len(things) // PER_PAGE))
+    number = min(max(1, whole_number(request.args.get("page") or "1") or 1), pages)
+    context = {
+        "is_slow": found["nodes"] is None or found["upses"] is None,
+        "count": len(things),
+        "things": things[(number - 1) * PER_PAGE : number * PER_PAGE],
+        "page": number,
+        "pages": pages,
+    }
+    return await page(datasette, request, "pages/-/batteries.html", context)

@@ -1,0 +1,284 @@
+"""Datasette's own pages: what stands in their cells, the directory, pages of 100 rows, filters, rows."""
+
+import html
+import re
+import time
+from contextlib import closing
+from urllib.parse import urlencode
+
+import pytest
+
+from ingest.db.connection import connect
+from ingest.mysensors.replay import replay
+from plugins.web.pages.directory import EXAMPLES, first_sentence, split_sentence
+from reporting.formatting import format_second
+from tests.plugins.site_helpers import ACCESS
+from tests.plugins.ups_house import House
+
+MAX_BYTES = 60_000  # of the directory
+
+
+def cell(site, sql):
+    """The HTML of the only cell of a query."""
+    text = site.page(f"/telemetry?{urlencode({'sql': sql})}")
+    return re.search(r'<td class="[^"]*" data-label="[^"]*">(.*?)</td>', text, re.DOTALL)[1].strip()
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        (
+            "select '2026-07-01T10:00:00.123Z' as at",
+            '<time datetime="2026-07-01T10:00:00.123Z" title="2026-07-01 10:00:00.123 UTC">'
+            "1 Jul 2026 12:00:00</time>",
+        ),
+        ("select '2026-07-01' as at", "2026-07-01"),
+        ("select 7384 as silent_s", '<span title="7384 s">2 h 03 min</span>'),
+        ("select 0.25 as took_s", "0.25&nbsp;s"),
+        ("select 7384 as silent", "7384"),
+        ("select 38.0 as battery_level", "38"),
+        ("select 0.1 + 0.2 as watts", "0.3"),
+        ("select 1 as complete", "yes"),
+        ("select 0 as differs", "no"),
+        ("select 2 as differs", "2"),
+        ("select '$Rev: 826 $' as sketch_version", "revision 826"),
+        (
+            "select 'Critical' as state",
+            '<span class="state critical"><span aria-hidden="true">■</span> Critical</span>',
+        ),
+        ("select '<b>' as name", "<bdi>&lt;b&gt;</bdi>"),
+        ("select null as name", "&nbsp;"),
+    ],
+)  # fmt: skip
+def test_a_cell_reads_as_people_write(module_site, sql, expected):
+    site = module_site(filled=False, name="cells.db", timezone="Europe/Rome")
+    assert cell(site, sql) == expected
+
+
+def test_ids_and_technical_names_have_labels(power):
+    _, site = power(days=1, step=600)
+    with closing(connect(site.datasette.config.database)) as connection:
+        connection.execute("update ups set label = 'Rack' where name = 'rack@closet'")
+    number = site.rows("select id from ups where name = 'rack@closet'")[0][0]
+    assert cell(site, f"select {number} as ups") == '<a href="/ups/rack@closet"><bdi>Rack</bdi></a>'
+    named = cell(site, "select 'rack@closet' as name")
+    assert (
+        named == '<a href="/ups/rack@closet"><bdi>Rack</bdi></a> <span class="minor ref">rack@closet</span>'
+    )
+    assert cell(site, "select 'garage, rack@closet' as names") == "Garage, Rack"
+    assert cell(site, "select 'garage,rack@closet,desk@closet' as names") == "all 3 UPSes"
+    assert cell(site, "select 'garage, cellar' as names") == "garage, cellar"
+    compared = site.page("/telemetry/ups_compare")
+    assert re.search(r'<th [^>]*title="rack@closet">Rack</th>', compared)
+
+
+def test_no_keyword_of_version_control_is_shown(make_site):
+    site = make_site(filled=False)
+    lines = [b"7;255;0;0;17;2.3.2", b"7;255;3;0;11;Greenhouse", b"7;255;3;0;12;$Rev: 826 $"]
+    now = time.time()
+    replay(site.datasette.config.database, "main", "tcp main:5003", [(now, line) for line in lines], "UTC")
+    native = ("nodes", "nodes/7", "node_overview", "ota_nodes", "messages", "messages/3")
+    for path in ("/nodes", "/-/ota", *(f"/telemetry/{name}" for name in native)):
+        assert "$Rev" not in site.page(path), path
+    assert "revision 826" in site.page("/telemetry/nodes")
+
+
+def test_the_directory_lists_everything_once_and_is_light(site):
+    text = site.page("/telemetry")
+    assert len(text.encode()) < MAX_BYTES
+    rows = site.rows("select name from sqlite_master where type in ('table', 'view')")
+    names = [name for (name,) in rows if not name.startswith("sqlite_")]
+    everything = site.page("/telemetry?_show_hidden=1")
+    counts = {name: everything.count(f'href="/telemetry/{name}"') for name in names}
+    hidden = {
+        "audit",
+        "deliveries",
+        "mutes",
+        "sessions",
+        "firmware_images",
+    }  # for nobody, or for users
+    assert {name: count for name, count in counts.items() if count != 1 and name not in hidden} == {}
+    assert text.count("<h2") >= 6 and "What happened" in text and "Rolled up by hour and by day" in text
+
+
+@pytest.mark.parametrize("title", list(EXAMPLES))
+def test_the_examples_of_sql_run(module_site, title):
+    site = module_site(name="examples.db")
+    response = site.get("/telemetry.json", params={"sql": EXAMPLES[title], "_shape": "array"})
+    assert response.status_code == 200 and isinstance(response.json(), list)
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "rest"),
+    [
+        (None, "", ""),
+        ("One row per node. More\n follows.", "One row per node.", "More follows."),
+        ("Without a stop", "Without a stop", ""),
+        ("See e.g. nodes. Then", "See e.g. nodes.", "Then"),
+    ],
+)
+def test_a_description_begins_with_its_first_sentence(text, first, rest):
+    assert split_sentence(text) == (first, rest)
+    assert first_sentence(text) == first.removesuffix(".")
+
+
+def test_a_long_first_sentence_is_cut_between_words():
+    assert first_sentence("word " * 60).endswith("word …") and len(first_sentence("word " * 60)) < 115
+
+
+# Pages of rows
+
+
+@pytest.fixture
+def many(make_site):
+    return make_site(filled=False)
+
+
+NUMBERS = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 250) select i from n"
+
+
+def numbers_of(text):
+    return [int(found) for found in re.findall(r'<td class="col-i num"[^>]*>(\d+)', text)]
+
+
+def test_rows_of_a_query_come_in_pages_of_100(many):
+    seen, path = [], "/telemetry?sql=" + NUMBERS.replace(" ", "%20").replace("+", "%2B")
+    address = path
+    for _ in range(3):
+        text = many.page(address)
+        assert "250 rows" in text
+        seen.append(numbers_of(text))
+        more = re.search(r'href="([^"]+)" rel="next"', text)
+        address = html.unescape(more[1]) if more else None
+    assert seen == [list(range(1, 101)), list(range(101, 201)), list(range(201, 251))] and address is None
+    assert numbers_of(many.page(path + "&_page=99")) == list(range(201, 251))
+    assert numbers_of(many.page(path + "&_page=x")) == list(range(1, 101))
+
+
+def test_data_of_a_query_has_all_rows(many):
+    params = {"sql": NUMBERS, "_page": "2"}
+    assert len(many.get("/telemetry.json", params=params).json()["rows"]) == 250
+    assert len(many.get("/telemetry.csv", params=params).text.splitlines()) == 251
+
+
+def test_a_canned_query_is_paged_and_a_table_keeps_its_own_pages(power):
+    _, site = power(days=2, step=300)
+    text = site.page("/telemetry/ups_history?range=2+d")
+    rows = len(site.get("/telemetry/ups_history.json?range=2+d&_shape=array").json())
+    assert rows > 100 and text.count("<tr>") == 1 + 100 and f"{rows:,} rows" in text
+    assert "JSON and CSV have" in text and 'data-label="Average"' in text
+    assert site.page("/telemetry/ups_samples?_size=150&_page=2").count("<tr>") == 1 + 150
+
+
+# Filters and rows
+
+
+def test_a_filter_of_the_form_is_applied(site):
+    answer = site.get("/telemetry/nodes?_filter_column=node_id&_filter_op=gt&_filter_value=200")
+    assert answer.status_code == 302 and answer.headers["location"].endswith(
+        "/telemetry/nodes?node_id__gt=200"
+    )
+    text = site.page("/telemetry/nodes?node_id__gt=300")
+    assert "No row matches: 0 rows." in text and '<details class="drawer card" open>' in text
+    assert 'value="node_id" selected>Node id</option>' in text
+
+
+def test_the_form_of_columns_shows_those_that_are_chosen(site):
+    text = site.page("/telemetry/nodes?_col=name&_col=last_seen_at")
+    assert "3 of 29 shown" in text or re.search(r"3 of \d+ shown", text)
+    assert 'data-label="Last seen"' in text and 'data-label="Sketch version"' not in text
+
+
+def test_a_row_is_called_by_its_label_and_leads_to_its_page(site):
+    number, name = site.rows("select id, name from nodes where node_id = 12 order by id")[0]
+    text = site.page(f"/telemetry/nodes/{number}")
+    assert re.search(rf"<h1><bdi>{re.escape(html.escape(name))}</bdi></h1>", text)
+    assert 'href="/nodes/main/12">Node' in text and 'href="/nodes?gateway=main">Gateway' in text
+    message = site.rows("select id, received_at from messages where type_name = 'V_TEMP' order by id")[0]
+    said = site.page(f"/telemetry/messages/{message[0]}")
+    assert re.search(r"<h1><bdi>Temperature [^<]+</bdi></h1>", said)
+    assert format_second(message[1], "UTC") in said
+
+
+def test_a_row_of_nothing_known_is_called_by_its_table_and_time(power):
+    _, site = power(days=1, step=600)
+    at = site.rows("select sampled_at from ups_samples where id = 1")[0][0]
+    text = site.page("/telemetry/ups_samples/1")
+    assert f"<bdi>Samples of UPSes, {format_second(at, 'UTC')}</bdi>" in text
+
+
+# In a browser
+
+
+LONG = "Gewächshausbodenfeuchtigkeitsüberwachungsstationsnebenraum60x"
+HOSTILE = "\u202egnirts <b>&\"' שלום"
+PATHS = (
+    "/telemetry",
+    "/telemetry/node_overview",
+    "/telemetry/nodes/12",
+    "/telemetry/ups_history?range=2+d",
+    "/telemetry/set_location",
+    "/telemetry?sql=select+*+from+node_overview&_edit=1",
+    "/telemetry?sql=selec",
+    "/-/login",
+    "/nowhere",
+    "/api",
+    "/reports?period=day",
+)
+
+
+def test_pages_fit_on_a_narrow_phone(serve, chromium):
+    house = serve()
+    House(house.database, days=2, step=600).write()
+    house.write("update nodes set label = ?, name = ? where node_id = 12", LONG, LONG)
+    house.write("update nodes set label = ?, name = ? where node_id = 0", HOSTILE, HOSTILE)
+    house.write("update ups set label = ? where id = 1", HOSTILE)
+    page = chromium.open(house.url + PATHS[0], width=320)
+    for path in PATHS:
+        page.go(house.url + path)
+        assert page.run("document.documentElement.scrollWidth") <= 320, path
+
+
+def test_filters_are_a_drawer_on_a_phone_and_open_beside_it(serve, chromium):
+    page = chromium.open(serve().url + "/telemetry/nodes", width=360)
+    shown = "document.querySelector('form.filters').checkVisibility({contentVisibilityAuto: true})"
+    assert page.run("document.querySelector('.drawer > summary').checkVisibility()") and not page.run(shown)
+    page.press(".drawer > summary")
+    page.until(shown)
+    page.size(1280, 900)
+    page.go(page.run("location.href"))
+    assert page.run(shown) and not page.run("document.querySelector('.drawer > summary').checkVisibility()")
+
+
+def test_the_editor_of_sql_is_dark_in_the_dark(serve, chromium):
+    page = chromium.open(
+        serve("web: {port: 0}\naccess: {people: [PERSON]}\n").url + "/telemetry?_edit=1", dark=True
+    )
+    page.until("!!document.querySelector('.CodeMirror')")
+    colour = page.run("getComputedStyle(document.querySelector('.CodeMirror')).backgroundColor")
+    assert max(int(part) for part in re.findall(r"\d+", colour)[:3]) < 80
+
+
+def test_reading_rights_are_kept(make_site):
+    site = make_site(access=ACCESS)
+    assert "for signed-in users" not in site.page("/telemetry") and "/telemetry/audit" not in site.page(
+        "/telemetry"
+    )
+    assert "/telemetry/audit" in site.login().page("/telemetry")
+
+
+def test_a_writable_query_has_its_title_and_says_what_it_does(site):
+    text = site.login().page("/telemetry/set_location")
+    assert "<h1>Set the location of a node</h1>" in text and "<title>Set the location of a node" in text
+    assert "The location of a node; an empty one removes it." in text
+
+
+@pytest.mark.parametrize("path", ["/-/allow-debug", "/-/messages", "/-/versions"])
+def test_pages_for_debugging_have_the_look_of_the_site(site, path):
+    text = site.login().page(path)
+    assert "/-/static/app.css" not in text and "datasette.css" in text and 'style="' not in text
+
+
+def test_columns_of_one_name_are_all_shown(site):
+    text = site.page("/telemetry?sql=select+1+as+a,+2+as+a")
+    assert re.findall(r'<td class="col-a num" data-label="a">(\d)', text) == ["1", "2"]
