@@ -1,0 +1,119 @@
+"""The commands about what is stored: `prune`, `repair`, `backup`, `import`, `export`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from voltkeeper.cli.options import CLOCK_IS_RIGHT, CONFIG, chosen_config
+from voltkeeper.cli.process import fail, lower_priority
+
+
+@click.command()
+@CONFIG
+@click.option("--dry-run", is_flag=True, help="Only list what would be deleted.")
+@CLOCK_IS_RIGHT
+def prune(config: str | None, dry_run: bool, clock_is_right: bool) -> None:
+    """Delete rows older than `retention:` allows.
+
+    Lists them first. The site does this daily. Ingest and the site may keep running; an interrupted prune
+    resumes the next time. While the clock of the machine is suspect nothing is deleted.
+    """
+    from voltkeeper.maintenance import run_prune
+
+    lower_priority()
+    sys.exit(run_prune(chosen_config(config, looking=True, program="prune"), dry_run, clock_is_right))
+
+
+@click.group()
+def repair() -> None:
+    """Mend what is stored; each repair prints its plan first."""
+
+
+@repair.command("clock")
+@CONFIG
+@click.option("--apply", is_flag=True, help="Do what the plan lists.")
+@CLOCK_IS_RIGHT
+def repair_clock(config: str | None, apply: bool, clock_is_right: bool) -> None:
+    """Shift rows that a wrong clock stamped.
+
+    Lists them first: the times between two steps of the clock, by how much it was off, and how many rows.
+    Ingest and the site may keep running.
+    """
+    from voltkeeper.maintenance import run_repair_clock
+
+    lower_priority()
+    chosen = chosen_config(config, looking=True, program="repair")
+    sys.exit(run_repair_clock(chosen, apply, clock_is_right))
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@CONFIG
+def backup(file: Path, config: str | None) -> None:
+    """Copy the database to FILE.
+
+    Everything may keep running. FILE is created or replaced only when the copy is complete and checked.
+    """
+    from voltkeeper.maintenance import run_backup
+
+    lower_priority()
+    sys.exit(run_backup(chosen_config(config, looking=True, program="backup"), file))
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@CONFIG
+@click.option(
+    "--timezone",
+    metavar="TZ",
+    help="Time zone of local times in the file, such as Europe/Rome; default: the config's.",
+)
+@click.option("--format", help="Format of an upslog file, as given to its -f option; default: upslog's own.")
+@click.option(
+    "--gateway", metavar="NAME", help="The gateway that messages are imported to; default: the first one."
+)
+@click.option("--ups", metavar="NAME", help="The UPS that samples are imported to, such as rack@closet.")
+def import_(
+    file: Path,
+    config: str | None,
+    timezone: str | None,
+    format: str | None,
+    gateway: str | None,
+    ups: str | None,
+) -> None:
+    """Import the history of another program.
+
+    FILE is a MySensorsTracker database, a Nutify database, the log of an EP20 monitor, an upslog file,
+    pymysensors', Home Assistant's or aiomysensors' JSON, firmware_config.csv of MYSController or FHEM with
+    its HEX files beside it, or CSV whose header names columns of Voltkeeper. Importing again adds only what
+    is new; ingest may keep running.
+    """
+    from ingest.config.checks import timezone_problem
+    from ingest.transfer.import_job import import_file
+
+    chosen = chosen_config(config, own=True)
+    if timezone is not None and (problem := timezone_problem(timezone)):
+        fail(f"--timezone: {problem}")
+    if not file.is_file():
+        fail(f"{file}: no such file")
+    lower_priority()
+    sys.exit(import_file(chosen, file, timezone=timezone, format=format, gateway=gateway, ups=ups))
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@CONFIG
+@click.option(
+    "--house", metavar="NAME", help="Name of the site in the files; default: from the config's title."
+)
+def export(folder: Path, config: str | None, house: str | None) -> None:
+    """Write tables as Parquet files to DIR.
+
+    Adds what is new since the last export. Several sites may share a DIR. Requires DuckDB, an optional
+    dependency.
+    """
+    from ingest.transfer.export_job import export_tables
+
+    lower_priority()
+    sys.exit(export_tables(chosen_config(config, looking=True), folder, house))
