@@ -12,7 +12,7 @@ from ingest.db.connection import connect, transaction
 from ingest.db.problems import find_problem
 from ingest.errors import VoltkeeperError
 from ingest.schema.migrate import migrate
-from outbound.alerts.mute_requests import UNTIL_END, MuteError, parse_mute
+from outbound.alerts.mute_requests import MuteError, MuteFields, parse_mute
 from outbound.alerts.mutes import Mute, active_mutes, add_mute, end_mute
 from voltkeeper.alert_state import describe_until
 from voltkeeper.maintenance import COMMAND_LINE
@@ -25,30 +25,11 @@ OPTIONS = {  # what the API calls by other names
 OPTION = re.compile("|".join(OPTIONS))
 
 
-def run_mute(
-    config: Config,
-    *,
-    ups: str = "",
-    node: str = "",
-    rule: str = "",
-    everything: bool = False,
-    for_s: str = "",
-    until_end: bool = False,
-    reason: str = "",
-) -> int:
+def run_mute(config: Config, fields: MuteFields, reason: str = "") -> int:
     """Mute something, and print until when. Returns the exit code."""
 
     def write(connection: sqlite3.Connection) -> None:
-        request = parse_mute(
-            connection,
-            config.alerts or Alerts(),
-            ups=ups,
-            node=node,
-            rule=rule,
-            everything=everything,
-            for_s=for_s,
-            until=UNTIL_END if until_end else "",
-        )
+        request = parse_mute(connection, config.alerts or Alerts(), fields)
         number = add_mute(
             connection,
             request.scope,

@@ -27,8 +27,27 @@ class MuteError(VoltkeeperError):
 
 
 @dataclass(frozen=True)
+class MuteFields:
+    """A mute as a user names it, unchecked; '' for what is not given.
+
+    One of the first four says what is muted. Its end is `for_s`, in seconds, or `until`, which is UNTIL_END.
+    """
+
+    ups: str = ""
+    node: str = ""
+    rule: str = ""
+    everything: bool = False
+    for_s: str = ""
+    until: str = ""
+
+    def named_scopes(self) -> list[str]:
+        """Which of SCOPES are given."""
+        return [name for name in SCOPES if getattr(self, name)]
+
+
+@dataclass(frozen=True)
 class MuteRequest:
-    """A mute as it was asked for: for so many seconds, or until the event `event` (`events.id`) ends."""
+    """A checked mute: for so many seconds, or until the event `event` (`events.id`) ends."""
 
     scope: MuteScope
     for_s: float | None
@@ -40,28 +59,10 @@ class MuteRequest:
         return f"{self.scope} is muted {until}"
 
 
-def parse_mute(
-    connection: sqlite3.Connection,
-    alerts: Alerts,
-    *,
-    ups: str = "",
-    node: str = "",
-    rule: str = "",
-    everything: bool = False,
-    for_s: str = "",
-    until: str = "",
-) -> MuteRequest:
-    """Check a request, '' for what is not given. Raises MuteError."""
-    given = [name for name, value in zip(SCOPES, (ups, node, rule, everything), strict=True) if value]
-    if len(given) != 1:
-        found = f"not {' and '.join(given)}" if given else "none was given"
-        raise MuteError(f"Name what to mute: one of {', '.join(SCOPES)}; {found}", field="".join(given[1:2]))
-    scope = MuteScope(
-        ups=_known(ups, "ups", "UPS", _column(connection, "select name from ups order by id")),
-        node=_known(node, "node", "node", _column(connection, NODE_NAMES)),
-        rule=_known(f"rule {rule}" if rule.isdigit() else rule, "rule", "rule", rule_names(alerts)),
-        everything=everything,
-    )
+def parse_mute(connection: sqlite3.Connection, alerts: Alerts, fields: MuteFields) -> MuteRequest:
+    """Check the fields of a mute. Raises MuteError."""
+    scope = _parse_scope(connection, alerts, fields)
+    for_s, until = fields.for_s, fields.until
     if bool(for_s) == bool(until):
         raise MuteError("Name its end: either for_s, in seconds, or until=end, the end of the event", "for_s")
     if for_s:
@@ -71,6 +72,20 @@ def parse_mute(
             f"until is {until!r}: only `end` is known, the end of the event; for_s is a time", "until"
         )
     return MuteRequest(scope, None, *_newest_event(connection, alerts, scope))
+
+
+def _parse_scope(connection: sqlite3.Connection, alerts: Alerts, fields: MuteFields) -> MuteScope:
+    given = fields.named_scopes()
+    if len(given) != 1:
+        found = f"not {' and '.join(given)}" if given else "none was given"
+        raise MuteError(f"Name what to mute: one of {', '.join(SCOPES)}; {found}", field="".join(given[1:2]))
+    rule = f"rule {fields.rule}" if fields.rule.isdigit() else fields.rule
+    return MuteScope(
+        ups=_known(fields.ups, "ups", "UPS", _column(connection, "select name from ups order by id")),
+        node=_known(fields.node, "node", "node", _column(connection, NODE_NAMES)),
+        rule=_known(rule, "rule", "rule", rule_names(alerts)),
+        everything=fields.everything,
+    )
 
 
 def _known(text: str, field: str, kind: str, names: list[str]) -> str | None:

@@ -18,19 +18,24 @@ from voltkeeper.cli.process import fail, lower_priority
 @click.option("--until-end", is_flag=True, help="Until the event ends that is going on and began last.")
 @click.option("--reason", default="", help="Why, for others to read.")
 @click.option("--end", default="", metavar="NUMBER|all", help="End a mute.")
-def mute(config: str | None, end: str, **options: Option) -> None:
+def mute(config: str | None, end: str, until_end: bool, reason: str, **scope_and_time: Option) -> None:
     """Mute alerts for a time.
 
     Without options it lists what is muted. What would be sent is kept as a delivery with the state muted.
     """
+    from outbound.alerts.mute_requests import UNTIL_END, MuteFields
     from voltkeeper.mutes import run_end_mute, run_list_mutes, run_mute
 
     chosen = chosen_config(config, looking=True)
-    if end and any(options.values()):
+    is_new = until_end or bool(reason) or any(scope_and_time.values())
+    if end and is_new:
         fail("--end stands alone: it ends a mute")
     if end:
         sys.exit(run_end_mute(chosen, end))
-    sys.exit(run_mute(chosen, **options) if any(options.values()) else run_list_mutes(chosen))
+    if not is_new:
+        sys.exit(run_list_mutes(chosen))
+    fields = MuteFields(**scope_and_time, until=UNTIL_END if until_end else "")
+    sys.exit(run_mute(chosen, fields, reason))
 
 
 @click.group()

@@ -3,7 +3,7 @@
 import sqlite3
 
 from ingest.config.alerts import Alerts
-from outbound.alerts.mute_requests import MuteError, MuteRequest, parse_mute
+from outbound.alerts.mute_requests import UNTIL_END, MuteError, MuteFields, MuteRequest, parse_mute
 from outbound.alerts.mutes import add_mute, end_mute
 from plugins.web.actions.action import Action, Done, Submission
 from plugins.web.endpoint import Endpoint, documented_route
@@ -12,7 +12,6 @@ from plugins.web.site import Site
 from plugins.web.table_guard import open_tables
 
 PAGE = "/-/alerts"
-END = "end"
 
 
 def _mute(connection: sqlite3.Connection, form: Submission[None]) -> Done:
@@ -34,16 +33,15 @@ def _parse(connection: sqlite3.Connection, site: Site, fields: Fields) -> MuteRe
     given = {field: fields.text(field) for field in ("ups", "node", "rule")}
     if kind in given and not given[kind]:
         given[kind] = name
-    is_end = fields.text("for_s") == END  # the page offers it beside the times
+    is_end = fields.text("for_s") == UNTIL_END  # the page offers it beside the times
+    named = MuteFields(
+        **given,
+        everything=fields.is_yes("everything") or kind == "everything",
+        for_s="" if is_end else fields.text("for_s"),
+        until=UNTIL_END if is_end else fields.text("until"),
+    )
     try:
-        return parse_mute(
-            connection,
-            site.config.alerts or Alerts(),
-            **given,
-            everything=fields.is_yes("everything") or kind == "everything",
-            for_s="" if is_end else fields.text("for_s"),
-            until=END if is_end else fields.text("until"),
-        )
+        return parse_mute(connection, site.config.alerts or Alerts(), named)
     except MuteError as error:
         raise RefusedError(404 if error.is_missing else 400, str(error), field=error.field) from None
 

@@ -7,7 +7,7 @@ import pytest
 from ingest.config.alerts import AlertRule, Alerts, AlertTarget
 from ingest.db.connection import connect
 from ingest.ups.registry import insert
-from outbound.alerts.mute_requests import MuteError, parse_mute
+from outbound.alerts.mute_requests import MuteError, MuteFields, parse_mute
 from outbound.alerts.mutes import MuteScope
 from tests.helpers.new_database import new_database
 from tests.plugins.site_helpers import fill
@@ -50,7 +50,7 @@ def database(tmp_path_factory):
     ],
 )
 def test_what_is_muted_until_when(database, given, expected):
-    assert str(parse_mute(database, RULES, **given)) == expected
+    assert str(parse_mute(database, RULES, MuteFields(**given))) == expected
 
 
 @pytest.mark.parametrize(
@@ -71,11 +71,11 @@ def test_what_is_muted_until_when(database, given, expected):
 )
 def test_what_cannot_be_muted(database, given, field, message):
     with pytest.raises(MuteError) as raised:
-        parse_mute(database, RULES, **given)
+        parse_mute(database, RULES, MuteFields(**given))
     assert message in str(raised.value) and raised.value.field == field
 
 
 def test_without_rules_there_are_the_defaults(database):
     alerts = Alerts((AlertTarget("phone", url="ntfy://x"),))
-    asked = parse_mute(database, alerts, rule="defaults", for_s="60")
+    asked = parse_mute(database, alerts, MuteFields(rule="defaults", for_s="60"))
     assert asked.scope == MuteScope(rule="defaults")
