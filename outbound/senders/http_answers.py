@@ -5,8 +5,6 @@ through `requests.Session.send`.
 """
 
 import http.client
-import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +14,8 @@ from typing import cast
 
 import requests
 import urllib3
+
+from outbound.senders.connection_errors import describe_connection_error
 
 MAY_HAVE = "; the message may have arrived"
 LONGEST, BODY_S = 1_048_576, 5.0  # bytes of a body that are read, and for how long: the status says all
@@ -103,12 +103,6 @@ def describe_failure(error: BaseException) -> str:
 
 def _describe_cause(cause: BaseException) -> str:
     """What one of the errors behind another says; '' where it says nothing."""
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted: {cause.verify_message}"
-    if isinstance(cause, ssl.SSLError):
-        return f"no TLS connection: {cause.reason or 'it failed'}"
-    if isinstance(cause, socket.gaierror):
-        return f"its name cannot be resolved: {cause.strerror}"
     if isinstance(cause, urllib3.exceptions.ConnectTimeoutError):
         return "no connection within the time limit"
     if isinstance(cause, TimeoutError | urllib3.exceptions.ReadTimeoutError):
@@ -119,8 +113,9 @@ def _describe_cause(cause: BaseException) -> str:
         return "what answers there does not speak HTTP"
     if isinstance(cause, ConnectionResetError | BrokenPipeError):
         return f"the connection was closed{MAY_HAVE}"
-    is_own = isinstance(cause, requests.RequestException)
-    return cause.strerror.lower() if isinstance(cause, OSError) and cause.strerror and not is_own else ""
+    if isinstance(cause, requests.RequestException):  # an OSError too, whose text has the address
+        return ""
+    return describe_connection_error(cause)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

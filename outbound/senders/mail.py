@@ -18,7 +18,7 @@ from outbound.alerts.clean import clean_line
 from outbound.alerts.messages import mark_uncertain
 from outbound.alerts.model import AlertMessage
 from outbound.senders import SendError
-from outbound.senders.smtp_errors import describe_error, describe_refusals, is_refused
+from outbound.senders.smtp_errors import describe_error, describe_refusals, format_answer, is_refused
 from outbound.senders.threads import start_thread
 
 TIMEOUT_S = 30.0  # of one answer of the server
@@ -137,7 +137,7 @@ class _DataAnswer(smtplib.SMTP):
     def data(self, msg: bytes | str) -> tuple[int, bytes]:  # type: ignore[override]  # as smtplib has it
         """The command DATA."""
         code, text = super().data(msg)
-        self.data_answer = f"{code} {text.decode('utf-8', 'replace')}"
+        self.data_answer = format_answer(code, text)
         return code, text
 
 

@@ -5,11 +5,14 @@ import socket
 import ssl
 from collections.abc import Mapping
 
+from outbound.senders.connection_errors import describe_connection_error
+
 Refusals = Mapping[str, tuple[int, bytes]]  # address -> code and text
 
 MAY_HAVE = "{}; the mail may have arrived"
-NO_ANSWER = "no answer within the time limit: check port and tls of mail: (587 starttls, 465 tls)"
-FINAL = 500  # codes from here on are for ever, those below may pass
+CHECK_TLS = "check port and tls of mail: (587 starttls, 465 tls)"
+NO_ANSWER = f"no answer within the time limit: {CHECK_TLS}"
+FINAL = 500  # codes from here on are final, those below may pass
 
 
 def describe_error(error: Exception, in_mail: bool = False) -> str:
@@ -40,16 +43,13 @@ def _describe_refusal(error: smtplib.SMTPException) -> str:
 
 
 def _describe_connection(error: Exception) -> str:
-    """Why there is no connection."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted: {error.verify_message}: check host of mail:"
-    if isinstance(error, ssl.SSLError):
-        return f"no TLS: {error.reason or 'it failed'}: check port and tls of mail: (587 starttls, 465 tls)"
-    if isinstance(error, socket.gaierror):
-        return f"its name cannot be resolved: {error.strerror}: check host of mail:"
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror.lower()}: check host and port of mail:"
-    return str(error) or type(error).__name__
+    """Why there is no connection, with the remedy."""
+    reason = describe_connection_error(error)
+    if not reason:
+        return str(error) or type(error).__name__
+    if isinstance(error, ssl.SSLCertVerificationError | socket.gaierror):
+        return f"{reason}: check host of mail:"
+    return f"{reason}: {CHECK_TLS if isinstance(error, ssl.SSLError) else 'check host and port of mail:'}"
 
 
 def _not_supported(error: smtplib.SMTPNotSupportedError) -> str:
@@ -63,10 +63,7 @@ def _not_supported(error: smtplib.SMTPNotSupportedError) -> str:
 
 def describe_refusals(refusals: Refusals) -> tuple[str, bool]:
     """Each address with the server's answer, and whether all are refused for good."""
-    parts = [
-        f"{address} refused: {code} {text.decode('utf-8', 'replace')}"
-        for address, (code, text) in refusals.items()
-    ]
+    parts = [f"{address} refused: {format_answer(code, text)}" for address, (code, text) in refusals.items()]
     return "; ".join(parts), all(code >= FINAL for code, _ in refusals.values())
 
 
@@ -80,6 +77,9 @@ def is_refused(error: Exception) -> bool:
 
 
 def _answer(error: smtplib.SMTPResponseException) -> str:
-    text = error.smtp_error
-    said = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
-    return f"{error.smtp_code} {said}"
+    return format_answer(error.smtp_code, error.smtp_error)
+
+
+def format_answer(code: int, text: bytes | str) -> str:
+    """`550 no such mailbox`: an answer of the server as text."""
+    return f"{code} {text.decode('utf-8', 'replace') if isinstance(text, bytes) else text}"
