@@ -14,7 +14,7 @@ from ingest.config.metrics import MetricsSettings
 from ingest.db.connection import connect
 from ingest.db.time import parse_utc
 from plugins.web.export.metric import kind_of
-from plugins.web.export.totals import Totals
+from reporting.totals import Totals
 from tests.helpers.new_database import new_database
 from tests.plugins.site_helpers import fill
 from tests.plugins.ups_house import UPSES, House

@@ -17,6 +17,7 @@ from ingest.ups.status import status_tokens
 from plugins.web.query import TOO_SLOW, Row, select
 from plugins.web.responses import json_errors
 from plugins.web.site import Site
+from reporting.ups_state import is_old, is_on_battery
 
 FIELDS = {  # field of that monitor -> column of ups_overview
     "input_voltage": "input_voltage",
@@ -35,21 +36,6 @@ NO_STORE = {"cache-control": "no-store"}
 UPSES = "select * from ups_overview where configured or name = ? order by driver <> 'must', id"
 OPEN_EVENTS = f"""select event, words, detail from ups_events where ups = ? and ended_at is null
   and severity <> '{Severity.OK}' and acknowledged is null order by id"""
-
-
-def is_old(ups: Row) -> bool:
-    """Whether the figures of a row of ups_overview are old."""
-    return ups["state"] in ("Stale", "No data")
-
-
-def is_on_battery(ups: Row) -> bool:
-    """Whether the mains have failed by what was concluded of a row of ups_overview; a test is no failure.
-
-    Where nothing was concluded yet, an outage that is open decides.
-    """
-    if ups["mains"] in (None, PowerSource.UNKNOWN.value):
-        return ups["on_battery_since"] is not None
-    return bool(ups["mains"] == PowerSource.BATTERY.value)
 
 
 async def telemetry(datasette: Site, request: Request) -> Response:

@@ -16,11 +16,11 @@ from plugins.web.export.alert_metrics import AlertFigures, alert_metrics
 from plugins.web.export.descriptions import Descriptions
 from plugins.web.export.metric import FamilyList, Metric
 from plugins.web.export.text_format import format_text
-from plugins.web.export.totals import Totals
 from plugins.web.query import DATABASE, TOO_SLOW, Row
 from plugins.web.readers import CONFIGURED_READERS, correct_readers
 from plugins.web.site import Site
 from reporting.canned_queries import is_interrupt
+from reporting.totals import Totals
 
 QUERIES = {
     "upses": ups_metrics.UPSES,
@@ -38,13 +38,16 @@ QUERIES = {
     "size": site_metrics.SIZE,
 }
 TOTALS = "export.totals"  # of `Site.cache`
+TOTALS_MS = 10_000  # of the sums of past days, which are made once a day
 
 
 async def metrics(datasette: Site, request: Request) -> Response:
     """GET /metrics"""
     alerts = alert_metrics(await read_alert_figures(datasette))
     encode, content_type = choose_encoder(request.headers.get("accept", ""))
-    totals = datasette.cache.setdefault(TOTALS, Totals())
+    totals = datasette.cache.setdefault(
+        TOTALS, Totals(limited=lambda connection: sqlite_timelimit(connection, TOTALS_MS))
+    )
     describe = Descriptions(datasette)
 
     def make(connection: sqlite3.Connection) -> str | None:

@@ -8,10 +8,11 @@ from ingest.severity import RANK
 from ingest.ups.status import status_tokens
 from ingest.ups.variables import full_label, variable
 from plugins.web.export.descriptions import Descriptions
-from plugins.web.export.ep20_api import FIELDS, is_old, is_on_battery, status
+from plugins.web.export.ep20_api import FIELDS, status
 from plugins.web.export.metric import Metric, column, flags, kind_of, labels_of, metric_name, own_names
-from plugins.web.export.totals import UpsTotals
 from plugins.web.query import Row
+from reporting.totals import UpsTotals
+from reporting.ups_state import is_old, is_on_battery
 
 UPSES = "select * from ups_overview where configured order by id"
 VARIABLES = """select ups, variable, number from ups_variables where number is not null

@@ -1,16 +1,17 @@
-"""Sums over all hours and days, for counters. Those of past days are kept: adding them up takes long."""
+"""Sums over all hours and days, for counters. Those of past days are kept: adding them up takes long.
+
+Hours and days are kept without limit by a prune, so that the sums never go back.
+"""
 
 import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from datasette.utils import sqlite_timelimit
-
-LIMIT_MS = 10_000  # of the sums of past days, which are made once a day
 LAG_S = 25 * 3600  # a local day may begin that much before its UTC date does, and be written an hour late
 PAST_HOURS = """select ups, sum(wh), sum(on_battery_s) from ups_samples_hourly
   where hour_at < ? group by ups"""
@@ -18,6 +19,9 @@ PAST_HOURS = """select ups, sum(wh), sum(on_battery_s) from ups_samples_hourly
 HOURS = """select h.ups, sum(wh), sum(on_battery_s) from ups u cross join ups_samples_hourly h
   on h.ups = u.id and h.hour_at >= ? group by h.ups"""
 DAYS = "select node, sum(messages) from node_daily where day {} ? group by node"
+
+
+Limited = Callable[[sqlite3.Connection], AbstractContextManager[object]]
 
 
 class UpsTotals(NamedTuple):
@@ -39,11 +43,12 @@ class PastTotals(NamedTuple):
 class Totals:
     """The sums of one site's database. Its methods run in threads that read.
 
-    Sums of days that are over for `lag_s` are kept.
+    Sums of days that are over for `lag_s` are kept. The sums of past days, which are made once a day, take
+    long: `limited` gives the time that they may take.
     """
 
-    def __init__(self, lag_s: float = LAG_S) -> None:
-        self._lag_s = lag_s
+    def __init__(self, lag_s: float = LAG_S, limited: Limited = lambda connection: nullcontext()) -> None:
+        self._lag_s, self._limited = lag_s, limited
         self._past: PastTotals | None = None
         self._lock = threading.Lock()
 
@@ -62,7 +67,7 @@ class Totals:
         since = datetime.fromtimestamp(time.time() - self._lag_s, UTC).date().isoformat()
         with self._lock:
             if self._past is None or self._past.since != since:
-                with sqlite_timelimit(connection, LIMIT_MS):
+                with self._limited(connection):
                     hours = connection.execute(PAST_HOURS, [since]).fetchall()
                     days = connection.execute(DAYS.format("<"), [since]).fetchall()
                 watt_hours = Counter({ups: wh for ups, wh, _ in hours if wh is not None})
