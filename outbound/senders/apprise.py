@@ -24,6 +24,7 @@ from outbound.senders import SendError
 from outbound.senders.address import hide_secrets, url_address
 from outbound.senders.apprise_log import note_warnings, silence_libraries
 from outbound.senders.http_answers import HttpAnswers, note_answers
+from outbound.senders.markdown import FORMATTING_SERVICES, escape_markdown
 from outbound.senders.rate_limit import RateLimit
 from outbound.senders.threads import start_thread
 
@@ -84,6 +85,9 @@ class AppriseSender:
         scheme = self.address.partition("://")[0]
         self._urgent = None if "priority=" in url.lower() else URGENT.get(scheme)
         self._usual = getattr(self._plugin, "priority", None)
+        self._formats = not FORMATTING_SERVICES.isdisjoint(self._plugin.schemas()) and (
+            self._plugin.resolve_format(NotifyFormat.TEXT) == NotifyFormat.TEXT
+        )  # with `?format=markdown` Apprise escapes
         self._limit = RateLimit()
         self._last: tuple[AlertMessage, asyncio.Future[_Outcome]] | None = None  # that was not waited for
 
@@ -129,12 +133,16 @@ class AppriseSender:
             vars(self._plugin)["priority"] = self._urgent if is_urgent(message) else self._usual
         with note_answers() as answers, note_warnings() as warnings:
             is_sent = self._service.notify(
-                body=message.text,
-                title=message.title,
+                body=self._as_shown(message.text),
+                title=self._as_shown(message.title),
                 notify_type=notify_type(message),
                 body_format=NotifyFormat.TEXT,
             )
         return _Outcome(bool(is_sent) and not answers.is_lost, answers, warnings)
+
+    def _as_shown(self, text: str) -> str:
+        """The text as it has to be sent so that the service shows it unchanged."""
+        return escape_markdown(text) if self._formats else text
 
     def _reason(self, outcome: _Outcome) -> str:
         answers = outcome.answers

@@ -62,6 +62,19 @@ def test_ntfy_gets_the_message_and_no_picture_from_elsewhere(receiver):
     assert "icon" not in taken and "attach" not in taken
 
 
+def test_a_service_that_formats_every_message_shows_the_characters_of_a_name(receiver):
+    named = replace(MESSAGE, title="*Rack* `1`: on battery", text="_a_\nhttps://volt.example.org/ups/a_b_c")
+    send(f"mmost://{receiver.place}/AtokenAtokenAto", named)
+    send(f"json://{receiver.place}/", named)
+    formatted, plain = receiver.taken
+    assert formatted["text"].splitlines() == [
+        r"\*Rack\* \`1\`: on battery",
+        r"\_a\_",
+        "https://volt.example.org/ups/a_b_c",
+    ]
+    assert (plain["title"], plain["message"]) == (named.title, named.text)
+
+
 def test_what_is_critical_has_a_priority_that_rings_unless_the_url_names_one(receiver):
     critical = replace(MESSAGE, severity=Severity.CRITICAL)
     messages = (MESSAGE, critical, replace(critical, kind=DeliveryKind.END), critical)
