@@ -79,7 +79,9 @@ def _values(connection: sqlite3.Connection, event: ValueEvent) -> dict[str, Valu
     label, unit = describe_subject(connection, event.subject)
     limit = event.limit
     number, worst = (event.value, "") if event.ended is None else (event.extreme, " at worst")
-    detail = f"{event.threshold}: {label} {_number(number)}{unit and f' {unit}'}{worst}, {limit.side}"
+    between = " at" if label[-1:].isdigit() else ""  # `child 1 2 °C` would read as one number after another
+    value = f"{_number(number)}{unit and f' {unit}'}"
+    detail = f"{event.threshold}: {label}{between} {value}{worst}, {limit.side}"
     figures = {
         "threshold": event.threshold,
         "subject": event.subject.key,

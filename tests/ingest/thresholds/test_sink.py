@@ -111,6 +111,14 @@ def site(tmp_path):
         one.connection.close()
 
 
+def test_a_name_that_ends_in_a_number_is_told_from_the_value(site):
+    house = site(QUICK)
+    house.say("7;255;0;0;17;2.3.2", "7;1;0;0;6;", "7;1;1;0;0;2")
+    assert house.rows()[0][3] == "frost: Node 7 S_TEMP 1 at 2 °C, below 4"
+    house.say("7;1;1;0;0;1", "7;1;1;0;0;9")
+    assert house.rows()[0][3] == "frost: Node 7 S_TEMP 1 at 1 °C at worst, below 4"
+
+
 def test_a_value_that_stays_beyond_its_limit_is_an_event_with_its_words(site):
     house = site(FROST)
     house.say(*NODE, "7;1;1;0;0;3.2")
