@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ingest.config.checks import Problems, check_device, check_name, check_that, is_host_port
+from ingest.config.mqtt import check_prefix
 from ingest.mysensors.peers import parse_network, split_listen
 from ingest.mysensors.settings import GatewayOptions
 
@@ -14,15 +15,19 @@ class GatewaySettings(GatewayOptions):
     def check(self) -> Problems:
         """Yield what is wrong: a gateway has one address, of a form that can be opened."""
         yield from check_name(self.name)
-        ways = (self.tcp, self.serial, self.listen)
+        ways = (self.tcp, self.serial, self.listen, self.mqtt)
         if len(ways) - ways.count(None) != 1:
-            yield "", "needs exactly one of tcp: HOST:PORT and serial: DEVICE, or listen: ADDRESS:PORT"
+            yield (
+                "",
+                "needs exactly one of tcp: HOST:PORT and serial: DEVICE, or listen: ADDRESS:PORT, mqtt: NAME",
+            )
         elif self.tcp is not None and not is_host_port(self.tcp):
             yield "tcp", f"{self.tcp!r} is not HOST:PORT, such as 192.168.1.20:5003"
         elif self.serial is not None:
             yield from check_device(self.serial)
         elif self.listen is not None:
             yield from self._check_listen(self.listen)
+        yield from self._check_topics()
         yield from check_that(
             self.listen is not None or not self.sources,
             "from",
@@ -36,6 +41,19 @@ class GatewaySettings(GatewayOptions):
         yield from check_that(
             self.repeat_window_s >= 0, "repeat_window_s", "has to be 0 (off) or more seconds"
         )
+
+    def _check_topics(self) -> Problems:
+        """By MQTT, and only there, a gateway has a prefix of topics for each direction."""
+        prefixes = (("publish", self.publish, "PUBLISH"), ("subscribe", self.subscribe, "SUBSCRIBE"))
+        for key, prefix, macro in prefixes:
+            if self.mqtt is None:
+                yield from check_that(prefix is None, key, "is for a gateway with mqtt: remove it")
+            elif prefix is not None:
+                yield from check_prefix(key, prefix)
+            elif self.controller or key == "publish":
+                yield key, f"is missing, and needed: the gateway's MY_MQTT_{macro}_TOPIC_PREFIX"
+        if self.mqtt is not None and self.publish == self.subscribe is not None:
+            yield "subscribe", "is the same as publish: what is sent to the gateway would come back"
 
     def _check_listen(self, listen: str) -> Problems:
         """An address of this machine to listen on, and addresses that may dial in."""

@@ -21,6 +21,7 @@ from ingest.config.loader import UNLISTED, ConfigError, SectionReader, parse_yam
 from ingest.config.log import Logging
 from ingest.config.mail import Mail
 from ingest.config.metrics import MetricsSettings
+from ingest.config.mqtt import BrokerSettings
 from ingest.config.must import MustSettings
 from ingest.config.nut import UPS_NAME, NutServerSettings
 from ingest.config.periodic import ReportSettings, ScheduledCommand
@@ -40,6 +41,7 @@ __all__ = [
     "Access",
     "Answers",
     "Backup",
+    "BrokerSettings",
     "Config",
     "ConfigError",
     "GatewaySettings",
@@ -71,6 +73,7 @@ class Config:
     commit_s: float = 1.0
     min_free_mb: float | None = None  # ingest.pipeline.free_space.MIN_FREE_MB
     log: Logging = field(default_factory=Logging)
+    mqtt: tuple[BrokerSettings, ...] = ()
     gateways: tuple[GatewaySettings, ...] = ()
     nut: tuple[NutServerSettings, ...] = ()
     must: tuple[MustSettings, ...] = ()
@@ -97,6 +100,10 @@ class Config:
     def sources(self) -> tuple[GatewaySettings | NutServerSettings | MustSettings, ...]:
         """Everything that ingest reads."""
         return (*self.gateways, *self.nut, *self.must)
+
+    def broker(self, name: str) -> BrokerSettings:
+        """The broker of this name, of which the config has made sure that it is there."""
+        return next(broker for broker in self.mqtt if broker.name == name)
 
     @property
     def sends(self) -> bool:
@@ -186,6 +193,18 @@ class Config:
                 yield from check_unique(values, section, what)
                 in_any_section += set(values)
             yield from check_unique(in_any_section, "gateways, nut and must", what)
+        yield from self._check_brokers()
+
+    def _check_brokers(self) -> Problems:
+        """Each broker has its own name, and gateways name one that is there."""
+        brokers = [broker.name for broker in self.mqtt]
+        yield from check_unique(brokers, "mqtt")
+        orders = [f"{one.mqtt} {one.subscribe}" for one in self.gateways if one.mqtt and one.subscribe]
+        yield from check_unique(orders, "gateways", "topic of orders")
+        for gateway in self.gateways:
+            if gateway.mqtt is not None and gateway.mqtt not in brokers:
+                known = nearest(gateway.mqtt, brokers) if brokers else "add mqtt: [{name: ..., host: ...}]"
+                yield f"gateways[{gateway.name}].mqtt", f"there is no broker {gateway.mqtt!r}: {known}"
 
     def _check_ups(self) -> Problems:
         """What stands under `ups:` is about a UPS of a source, and of a kind that it takes."""

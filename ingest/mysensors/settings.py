@@ -19,15 +19,19 @@ class Answers:
 
 @dataclass(frozen=True)
 class GatewayOptions:
-    """A MySensors gateway: reached by `tcp` (HOST:PORT) or by `serial` (a device), or it dials in.
+    """A MySensors gateway: reached by `tcp` (HOST:PORT), `serial` (a device) or `mqtt` (a broker's name).
 
-    It dials in to the address and port of `listen` from one of `sources`: addresses and networks.
+    Or it dials in, to the address and port of `listen` from one of `sources`: addresses and networks. By MQTT
+    it sends below the topic `publish` and takes what is sent below `subscribe`.
     """
 
     name: str
     tcp: str | None = None
     serial: str | None = None
     listen: str | None = None
+    mqtt: str | None = None
+    publish: str | None = None
+    subscribe: str | None = None
     sources: tuple[str, ...] = field(default=(), metadata={"key": "from"})
     baudrate: int = 115200
     controller: bool = True  # False: nothing is ever sent
@@ -40,6 +44,8 @@ class GatewayOptions:
         """Where it is, as text for people."""
         if self.listen:
             return f"listen {self.listen}"
+        if self.mqtt:
+            return f"mqtt {self.mqtt} {self.publish}"
         return f"tcp {self.tcp}" if self.tcp else f"serial {self.serial}"
 
 

@@ -275,12 +275,16 @@ def test_the_example_can_be_loaded_and_explains_every_key():
         "/",
         {
             **{"OWNER_PASSWORD_HASH": HASH, "CI_TOKEN": TOKEN, "NUT_PASSWORD": "a"},
-            **{"NUT_COMMAND_PASSWORD": "b", "ALERT_PHONE_URL": "ntfy://localhost/topic"},
+            **{
+                "NUT_COMMAND_PASSWORD": "b",
+                "MQTT_PASSWORD": "c",
+                "ALERT_PHONE_URL": "ntfy://localhost/topic",
+            },
         },
     )
     full = reader.section(Config, yaml.safe_load(uncommented))
     assert reader.errors == []
-    assert [gateway.name for gateway in full.gateways] == ["main", "shed"]
+    assert [gateway.name for gateway in full.gateways] == ["main", "shed", "attic"]
     assert [one.name for one in (*full.access.people, *full.access.tokens)] == ["owner", "ci"]
     assert [one.name for one in (*full.nut, *full.must)] == ["closet", "garage"] and [*full.ups] == [
         "rack@closet"

@@ -1,0 +1,1 @@
+"""The client side of MQTT: sessions with a broker, and what its refusals mean."""
