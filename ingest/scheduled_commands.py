@@ -101,7 +101,7 @@ class ScheduledCommands:
                 is_following = True
                 result = self._find_result(connection, order, row)
                 if result is not None:
-                    self._pending.append(partial(self._finish, order, result, row["result"]))
+                    self._pending.append(partial(self._finish, order, result, row))
             elif by := due.get(order.job.name):
                 self._consider(connection, order, by)
         self._next_look = now + (FOLLOW_S if is_following or due else LOOK_S)
@@ -163,12 +163,18 @@ class ScheduledCommands:
         return CommandResult(NO_RESULT) if is_over else None
 
     def _finish(
-        self, order: ScheduledOrder, result: CommandResult, last: str, connection: sqlite3.Connection
+        self, order: ScheduledOrder, result: CommandResult, begun: Row, connection: sqlite3.Connection
     ) -> None:
-        at, job = format_utc(self._stamp()), order.job
+        """Store the result; `begun` is the row of the job while it ran."""
+        at, job, last = format_utc(self._stamp()), order.job, begun["result"]
         detail = describe_result(job.name, command_label(order.command), result, last)
-        figures = json.dumps({"command": order.command, "result": result.text, "last_result": last})
-        connection.execute(INSERT_EVENT, (result.event, at, at, detail, figures, order.ups))
+        figures = {
+            "command": order.command,
+            "result": result.text,
+            "last_result": last,
+            "started_at": begun["started_at"],
+        }
+        connection.execute(INSERT_EVENT, (result.event, at, at, detail, json.dumps(figures), order.ups))
         outcome = "failed" if result.is_failure else "done"
         end_job(connection, job, outcome, result.text, self._clock.read().wall, self._is_believed)
         connection.execute("update chores set result = ? where name = ?", (result.text, job.name))

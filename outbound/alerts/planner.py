@@ -34,6 +34,7 @@ from outbound.alerts.outages import OUTAGE, compose_all, wait_for_others
 from outbound.alerts.plan import DeliveryPlan, PlannedMessage
 from outbound.alerts.repeats import Repeats
 from outbound.alerts.rules import RuleChoice, choose_rule
+from outbound.alerts.self_tests import mute_reported_tests
 from outbound.alerts.store import PendingEvent
 
 log = logging.getLogger(__name__)
@@ -96,11 +97,10 @@ class AlertPlanner:
                     self._take(connection, change, now, plan)
                 except (ValueError, TypeError):  # its row holds what no program of ours wrote
                     log.exception("The event %d cannot be followed", change.event)
-        planned = list(self._due(connection, now))
+        rows_of = partial(self._rows_of, connection)
+        planned = list(mute_reported_tests(connection, list(self._due(connection, now)), rows_of))
         plan.groups += compose_all(connection, planned, now.wall, self._site)
-        plan.groups += self._repeats.due(
-            connection, now, partial(self._rows_of, connection), partial(_mute_of, connection)
-        )
+        plan.groups += self._repeats.due(connection, now, rows_of, partial(_mute_of, connection))
         if self._is_changed or planned:
             plan.pending = [followed.row for followed in self._followed.values()]
             plan.cursor = (self._feed.seq, self._feed.imports)

@@ -136,6 +136,9 @@ def test_what_was_missed_is_ordered_once_and_its_result_is_found_after_a_restart
     assert missed.rows("select outcome, detail, result, next_at > covered_at from chores") == [
         ("done", "Done and passed", "Done and passed", 1)
     ]
+    assert missed.rows(
+        "select figures ->> 'started_at' = c.started_at from events, chores c where event <> 'TEST'"
+    ) == [(1,)]
     assert len(missed.orders) == 1
 
 

@@ -1,5 +1,7 @@
 """A database with UPSes and a planner over it, in a time that the test plays."""
 
+import json
+
 from ingest.config.alerts import Alerts, AlertTarget
 from ingest.db.connection import connect, transaction
 from ingest.db.moment import Moment
@@ -57,12 +59,16 @@ class PlannedSite:
         self.boottime += seconds
         self.wall += seconds
 
-    def begin(self, ups=1, event="ONBATT", ended_at=None, started_at=None, id=None):
+    def begin(self, ups=1, event="ONBATT", ended_at=None, started_at=None, id=None, figures=None):
         """An event begins now; returns its id."""
         self._stamp()
         return self.connection.execute(
-            "insert into events (id, event, ups, started_at, ended_at) values (?, ?, ?, ?, ?) returning id",
-            (id, event, ups, format_utc(started_at or self.wall), ended_at and format_utc(ended_at)),
+            "insert into events (id, event, ups, started_at, ended_at, figures) "
+            "values (?, ?, ?, ?, ?, ?) returning id",
+            (
+                *(id, event, ups, format_utc(started_at or self.wall)),
+                *(ended_at and format_utc(ended_at), json.dumps(figures or {})),
+            ),
         ).fetchone()[0]
 
     def end(self, event):
