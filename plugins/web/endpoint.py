@@ -5,13 +5,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
+from ingest.orders.outcome import Json
+
 GROUP = re.compile(r"\(\?P<(\w+)>(?:[^()\\]|\\.)*\)")
 PATH_PART = re.compile(r"(?<![A-Za-z0-9_])[A-Z][A-Z_]*(?![A-Za-z0-9_])")  # of `shown_path`: NODE_ID
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 # Datasette passes a handler what its parameter names ask for.
 Handler: TypeAlias = Callable[..., Awaitable[Any]]  # Any: a response has no common type
-Json: TypeAlias = dict[str, Any]  # Any: what JSON and templates take
 Route: TypeAlias = tuple[str, Handler]  # as `register_routes` wants it
 
 

@@ -16,31 +16,14 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.types import Message, Receive
 
+from ingest.orders.numbers import parse_number
+from ingest.orders.outcome import RefusedError
 from plugins.web.identity import DEVICE_COOKIE, csrf_token_of, identity_of, is_token
 
 MAX_BODY = 64 * 1024  # bytes of a body without a file
 MAX_FIELDS = 100
 AUDITED = 500  # characters of the fields that an audit row keeps
 YES = ("1", "true", "on", "yes")
-
-
-class RefusedError(Exception):
-    """A request that is refused: an HTTP status, the reasons as text, and a subject for the audit.
-
-    `field` is the one that is wrong, where it is not the first word of a reason.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        *errors: str,
-        subject: str = "",
-        headers: Mapping[str, str] | None = None,
-        field: str = "",
-    ) -> None:
-        super().__init__(*errors)
-        self.status, self.errors, self.subject, self.headers = status, errors, subject, headers or {}
-        self.field = field
 
 
 class Upload(NamedTuple):
@@ -156,19 +139,6 @@ def is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def parse_number(text: str, name: str, highest: int) -> int:
-    """A whole number from 0 to `highest`. Raises RefusedError, which calls it `name`."""
-    number = whole_number(text.strip())
-    if number is None or number > highest:
-        raise RefusedError(400, f"{name} is needed: a whole number from 0 to {highest}")
-    return number
-
-
-def whole_number(text: str, digits: int = 9) -> int | None:
-    """The number that a text of at most so many digits is; None for another text."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
 
 
 async def read_form(request: Request, limit: int = MAX_BODY) -> Fields:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeAlias
 
-from plugins.web.forms import RefusedError
+from ingest.orders.outcome import RefusedError
 
 LOOK_S = 0.5  # between two looks at the database, for all streams together
 TOTAL, PER_CLIENT = 64, 8

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 from datasette import Request, Response
 
+from ingest.orders.outcome import RefusedError
 from plugins.web.compat import HttpError, http_error
 from plugins.web.endpoint import Json
-from plugins.web.forms import Fields, RefusedError
+from plugins.web.forms import Fields
 from plugins.web.query import TOO_SLOW, Row
 from plugins.web.render.chart_files import PARAMETER, chart_file, name_charts
 from plugins.web.request_faults import request_fault

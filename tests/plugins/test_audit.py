@@ -6,8 +6,9 @@ import time
 import pytest
 
 from ingest.db.time import format_utc
+from ingest.orders.audit import MOST_REFUSALS, REPEATED_S, audit
 from plugins.web.hidden_tables import guard_tables
-from plugins.web.transaction import MOST_REFUSALS, REPEATED_S, audit, audit_refusal
+from plugins.web.transaction import audit_refusal
 from tests.plugins.site_helpers import ACCESS, BOT, bearer
 
 

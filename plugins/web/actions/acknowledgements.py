@@ -7,12 +7,13 @@ from zoneinfo import ZoneInfo
 from datasette import Request, Response
 
 from ingest.db.changes import raise_topics
+from ingest.orders.outcome import Done, RefusedError
+from ingest.orders.subjects import UPS_HELP, find_ups
 from ingest.severity import Severity
-from plugins.web.actions.action import Action, Done, Submission
+from plugins.web.actions.action import Action, Submission
 from plugins.web.actions.edits import start_of
-from plugins.web.actions.subjects import UPS_HELP, find_ups
 from plugins.web.endpoint import Endpoint, documented_route
-from plugins.web.forms import Fields, RefusedError
+from plugins.web.forms import Fields
 from plugins.web.site import Site
 
 TOPICS = ("ups", "events")

@@ -7,31 +7,23 @@ import logging
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar, cast
+from typing import Generic, TypeVar, cast
 
 from datasette import Request, Response
 
 from ingest.db.changes import raise_topics
 from ingest.db.wake import wake_ingest
+from ingest.orders.audit import audit
+from ingest.orders.outcome import Done, RefusedError
 from plugins.web.auth.permissions import require
-from plugins.web.endpoint import Json
-from plugins.web.forms import MAX_BODY, Fields, RefusedError, read_form
+from plugins.web.forms import MAX_BODY, Fields, read_form
 from plugins.web.responses import back, confirmation_page, refuse, wants_page
 from plugins.web.site import Site
-from plugins.web.transaction import audit, audit_refusal, transact
+from plugins.web.transaction import audit_refusal, transact
 
 log = logging.getLogger(__name__)
 
 Prepared = TypeVar("Prepared")
-
-
-class Done(NamedTuple):
-    """What an action answers: a sentence, what it was done to, data for programs, maybe a status."""
-
-    message: str
-    subject: str
-    data: Json
-    status: int | None = None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from ingest.orders.outcome import Done, RefusedError
 from outbound.alerts import store
 from outbound.alerts.delivery import Delivery
 from outbound.alerts.played_events import PlayedEvent, RehearsalError, play_all, play_outage, play_silence
@@ -18,9 +19,9 @@ from outbound.alerts.trials import (
     require_sending,
     summarize,
 )
-from plugins.web.actions.action import Action, Done, Submission
+from plugins.web.actions.action import Action, Submission
 from plugins.web.endpoint import Endpoint, documented_route
-from plugins.web.forms import Fields, RefusedError
+from plugins.web.forms import Fields
 from plugins.web.query import DATABASE
 from plugins.web.site import Site
 from plugins.web.table_guard import open_tables

@@ -5,14 +5,15 @@ import sqlite3
 
 from datasette import Request, Response
 
-from plugins.web.actions.action import Action, Done, Submission
+from ingest.orders.audit import audit
+from ingest.orders.outcome import Done, RefusedError
+from plugins.web.actions.action import Action, Submission
 from plugins.web.actions.edits import EDITS, Edit
 from plugins.web.endpoint import Endpoint, documented_route
-from plugins.web.forms import Fields, RefusedError
+from plugins.web.forms import Fields
 from plugins.web.pages.batteries import batteries
 from plugins.web.query import DATABASE
 from plugins.web.site import Site
-from plugins.web.transaction import audit
 
 # name of a field -> writable query, and the field of that query
 FIELDS = {

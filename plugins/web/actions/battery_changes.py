@@ -6,9 +6,9 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from ingest.db.changes import raise_topics
-from plugins.web.actions.action import Action, Done, Submission
+from ingest.orders.outcome import Done, RefusedError
+from plugins.web.actions.action import Action, Submission
 from plugins.web.endpoint import Endpoint, documented_route
-from plugins.web.forms import RefusedError
 
 
 class ChangesTable(NamedTuple):

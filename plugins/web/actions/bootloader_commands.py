@@ -4,15 +4,16 @@ import sqlite3
 import time
 
 from ingest.db.time import format_utc
+from ingest.orders.ota_nodes import TargetNode, find_target, unreachable_reason, waiting_command
+from ingest.orders.ota_updates import OPEN_STATES
+from ingest.orders.outcome import Done, RefusedError
+from ingest.orders.subjects import NODE_HELP, find_row
 from ota.command import command_refusal
 from ota.update import CANCELLED
 from ota.wire import BOOTLOADER_COMMANDS, BootloaderCommand, CommandError, format_command
-from plugins.web.actions.action import Action, Done, Submission
-from plugins.web.actions.firmware import OPEN_STATES
-from plugins.web.actions.ota_nodes import TargetNode, find_target, unreachable_reason, waiting_command
-from plugins.web.actions.subjects import NODE_HELP, find_row
+from plugins.web.actions.action import Action, Submission
 from plugins.web.endpoint import Endpoint, documented_route
-from plugins.web.forms import Fields, RefusedError
+from plugins.web.forms import Fields
 
 MAX_VALUE = 254  # a node id
 CONSEQUENCES = {
@@ -30,7 +31,7 @@ def _command(connection: sqlite3.Connection, form: Submission[None]) -> Done:
         raise RefusedError(400, f"command is needed: one of {', '.join(BOOTLOADER_COMMANDS)}")
     subject = f"{command} for {node.label}"
     value = _read_value(fields, BOOTLOADER_COMMANDS[command], subject)
-    reason = unreachable_reason(form.site, node) or command_refusal(node.bootloader)
+    reason = unreachable_reason(form.site.config.gateways, node) or command_refusal(node.bootloader)
     if reason:
         raise RefusedError(409, reason, subject=subject)
     if command == "set_node_id":

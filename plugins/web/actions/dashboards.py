@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from ingest.config.home import CARDS, LONGEST, MOST_CARDS, RANGES, SIZES, HomeCard
 from ingest.db.time import format_utc
-from plugins.web.actions.action import Action, Done, Submission
+from ingest.orders.outcome import Done, RefusedError
+from plugins.web.actions.action import Action, Submission
 from plugins.web.compat import or_other_plugin
 from plugins.web.dashboards import (
     HOME,
@@ -21,7 +22,7 @@ from plugins.web.dashboards import (
     save_dashboard,
 )
 from plugins.web.endpoint import Endpoint, documented_route
-from plugins.web.forms import Fields, RefusedError
+from plugins.web.forms import Fields
 from plugins.web.site import Site
 
 NAME = re.compile(r"[a-z0-9_-]{1,40}")

@@ -10,12 +10,13 @@ from ingest.db.connection import connect
 from ingest.db.time import format_utc, parse_utc
 from ingest.maintenance.deletion_plan import RowCount, count, open_update, plan_everything
 from ingest.maintenance.retention import plan_before
-from plugins.web.actions.action import Action, Done, Submission
+from ingest.orders.outcome import Done, RefusedError
+from ingest.orders.subjects import SENSOR_HELP, find_node, find_sensor
+from plugins.web.actions.action import Action, Submission
 from plugins.web.actions.edits import parse_day, start_of
 from plugins.web.actions.planned import PlannedAction
-from plugins.web.actions.subjects import SENSOR_HELP, find_node, find_sensor
 from plugins.web.endpoint import Endpoint, Json, documented_route
-from plugins.web.forms import Fields, RefusedError
+from plugins.web.forms import Fields
 from plugins.web.site import Site
 
 HELP = "what is one of node, sensor, requests (with node or sensor) and before (with a date, YYYY-MM-DD)"

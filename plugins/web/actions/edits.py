@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 from datasette import Request, Response
 
 from ingest.db.time import format_utc
-from plugins.web.actions.action import Action, Done, Submission
-from plugins.web.actions.subjects import find_node, find_ups
+from ingest.orders.outcome import Done, RefusedError
+from ingest.orders.subjects import find_node, find_ups
+from plugins.web.actions.action import Action, Submission
 from plugins.web.endpoint import Json
-from plugins.web.forms import Fields, RefusedError
+from plugins.web.forms import Fields
 from plugins.web.query import DATABASE
 from plugins.web.site import Site
 

@@ -11,24 +11,23 @@ from typing import NamedTuple
 
 from ingest.db.changes import raise_topics
 from ingest.db.time import format_utc
+from ingest.orders.ota_nodes import MAX_NUMBER
+from ingest.orders.ota_updates import OPEN_STATES, SHOWN, find_firmware
+from ingest.orders.outcome import Done, RefusedError
+from ingest.orders.subjects import find_row
 from ota.image import MAX_HEX, Image, ImageError, parse_intel_hex
-from ota.update import OPEN
-from plugins.web.actions.action import Action, Done, Submission
-from plugins.web.actions.subjects import find_row
+from plugins.web.actions.action import Action, Submission
 from plugins.web.endpoint import Endpoint, documented_route
-from plugins.web.forms import Fields, RefusedError
+from plugins.web.forms import Fields
 from plugins.web.query import Row
 from plugins.web.table_guard import open_tables
 
 MAX_UPLOAD = MAX_HEX + 16 * 1024  # bytes of a body with a HEX file
 MAX_FILENAME = 100  # characters
-MAX_NUMBER = 65535  # of a type or version
-OPEN_STATES = ", ".join(f"'{state}'" for state in OPEN)
 IN_USE = (
     f"select id from ota_updates where firmware = ? and (state in ({OPEN_STATES}) or owed = 1) "
     "order by id limit 1"
 )
-SHOWN = "id, type, version, blocks, crc, sha256, filename, size, uploaded_at, uploaded_by"
 
 
 class UploadRequest(NamedTuple):
@@ -75,14 +74,6 @@ def clean_filename(name: str) -> str:
     """The last part of a file's name, without what does not print."""
     last = re.split(r"[/\\]", name)[-1]
     return "".join(letter for letter in last if letter.isprintable()).strip()[:MAX_FILENAME] or "unnamed.hex"
-
-
-def find_firmware(connection: sqlite3.Connection, type: int, version: int) -> Row | None:
-    """The stored row, or None."""
-    row = connection.execute(
-        f"select {SHOWN} from firmware where type = ? and version = ?", (type, version)
-    ).fetchone()
-    return dict(row) if row is not None else None
 
 
 def store_firmware(connection: sqlite3.Connection, upload: UploadRequest, actor: str) -> tuple[Row, bool]:

@@ -28,14 +28,15 @@ from ingest.jobs.register import (
 from ingest.maintenance.backup import BackupError, copy, glob_quoted
 from ingest.maintenance.job_list import all_jobs, find_job
 from ingest.maintenance.jobs import JOBS, SITE
-from plugins.web.actions.action import Action, Done, Submission
+from ingest.orders.audit import audit
+from ingest.orders.outcome import Done, RefusedError
+from plugins.web.actions.action import Action, Submission
 from plugins.web.actions.planned import post_and_wake
 from plugins.web.auth.permissions import require
 from plugins.web.endpoint import Endpoint, documented_route
-from plugins.web.forms import RefusedError
 from plugins.web.responses import json_errors
 from plugins.web.site import Site
-from plugins.web.transaction import audit, transact
+from plugins.web.transaction import transact
 
 CHUNK = 1 << 18  # bytes of a download that are read at once
 

@@ -3,11 +3,12 @@
 import sqlite3
 
 from ingest.config.alerts import Alerts
+from ingest.orders.outcome import Done, RefusedError
 from outbound.alerts.mute_requests import UNTIL_END, MuteError, MuteFields, MuteRequest, parse_mute
 from outbound.alerts.mutes import add_mute, end_mute
-from plugins.web.actions.action import Action, Done, Submission
+from plugins.web.actions.action import Action, Submission
 from plugins.web.endpoint import Endpoint, documented_route
-from plugins.web.forms import Fields, RefusedError
+from plugins.web.forms import Fields
 from plugins.web.site import Site
 from plugins.web.table_guard import open_tables
 

@@ -2,19 +2,17 @@
 
 import re
 import sqlite3
-import time
 from collections.abc import Sequence
 
-from ingest.db.time import LocalTime
-from ingest.mysensors.commands import ORDERS, check_ordered_line
-from ingest.mysensors.known_nodes import read_node_sleep
-from ingest.mysensors.order_reasons import window_reason
+from ingest.mysensors.commands import ORDERS
 from ingest.mysensors.protocol import BROADCAST, GATEWAY_NODE, Command, LineError, format_line, parse_line
-from plugins.web.actions.action import Action, Done, Submission
+from ingest.orders.node_orders import expected, insert_order, queue_line
+from ingest.orders.outcome import Done, RefusedError
+from ingest.orders.subjects import NodeRef, find_node
+from plugins.web.actions.action import Action, Submission
 from plugins.web.actions.order_lines import DISCOVER, FIELDS, line_of_fields
-from plugins.web.actions.subjects import NodeRef, find_node
 from plugins.web.endpoint import Endpoint, documented_route
-from plugins.web.forms import Fields, RefusedError
+from plugins.web.forms import Fields
 
 PAYLOAD_FOLLOWS = re.compile(r"\d+;\d+;1;[01];\d+;", re.ASCII)  # a value, so far without its payload
 HELP = f"give node and order ({', '.join(ORDERS)}), or node and line, or node and type, or all=1"
@@ -42,19 +40,12 @@ def place_order(connection: sqlite3.Connection, form: Submission[None]) -> Done:
             400, f"order is {order!r}: known are {', '.join(ORDERS)}, request, discover", subject=node.label
         )
     if order:
-        id = _insert(connection, node.id, order, None, form.actor)
+        id = insert_order(connection, node.id, order, None, form.actor)
     else:
         line = line or line_of_fields(fields, node.node_id, node.label)
         id = queue_line(connection, node, line, form.actor)
     message = f"{order or line} queued for {node.label}"
     return Done(message + expected(connection, node, form.site.timezone), node.label, {"ids": [id]})
-
-
-def expected(connection: sqlite3.Connection, node: NodeRef, timezone: str) -> str:
-    """When an order to a node that sleeps will be sent, as the end of a sentence; '' if it is awake."""
-    sleep, local = read_node_sleep(connection, node.id), LocalTime(timezone)
-    reason = window_reason(sleep, time.monotonic(), time.time(), local.time_of_day)
-    return f": {reason}" if reason else ""
 
 
 def _typed_line(fields: Fields) -> str:
@@ -63,15 +54,6 @@ def _typed_line(fields: Fields) -> str:
     if not PAYLOAD_FOLLOWS.fullmatch(line):
         return line
     return line + fields.raw("line").rstrip("\r\n").rpartition(line)[2]
-
-
-def queue_line(connection: sqlite3.Connection, node: NodeRef, line: str, actor: str) -> int | None:
-    """Queue a line for a node: the id of its row. Raises RefusedError for one that must not be sent."""
-    try:
-        check_ordered_line(line, node.node_id)
-    except LineError as error:
-        raise RefusedError(400, f"line: {error}", subject=node.label) from None
-    return _insert(connection, node.id, None, line, actor)
 
 
 def _find_addressee(connection: sqlite3.Connection, fields: Fields) -> NodeRef:
@@ -108,7 +90,7 @@ def _order_from_all(connection: sqlite3.Connection, fields: Fields, actor: str) 
     ).fetchall()
     if not nodes:
         raise RefusedError(404, "No node was heard yet, so there is none to ask")
-    ids = [_insert(connection, row["id"], "presentation", None, actor) for row in nodes]
+    ids = [insert_order(connection, row["id"], "presentation", None, actor) for row in nodes]
     return Done(f"presentation queued for {len(ids)} nodes", "all nodes", {"ids": ids})
 
 
@@ -131,14 +113,6 @@ def _discover(connection: sqlite3.Connection, fields: Fields, actor: str) -> Don
     ids = [queue_line(connection, gateway, DISCOVER, actor) for gateway in gateways]
     names = ", ".join(gateway.gateway for gateway in gateways)
     return Done(f"discover queued for {names}", f"gateway {names}", {"ids": ids})
-
-
-def _insert(
-    connection: sqlite3.Connection, node: int, order: str | None, line: str | None, actor: str
-) -> int | None:
-    return connection.execute(
-        'insert into outbox (node, "order", line, created_by) values (?, ?, ?, ?)', (node, order, line, actor)
-    ).lastrowid
 
 
 def _ask_reboot(fields: Fields) -> str:

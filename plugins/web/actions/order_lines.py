@@ -1,7 +1,9 @@
 """A line for a node made of the fields of a form: child, command, type by symbol, payload, echo."""
 
 from ingest.mysensors.protocol import NODE_CHILD, TYPES, Command, Internal
-from plugins.web.forms import Fields, RefusedError, parse_number, whole_number
+from ingest.orders.numbers import parse_number, whole_number
+from ingest.orders.outcome import RefusedError
+from plugins.web.forms import Fields
 
 BYTE = 255  # the highest child and type
 # What a stream line is for is refused where the line is checked; it can be written in a form all the same.

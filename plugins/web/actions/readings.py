@@ -4,9 +4,9 @@ import sqlite3
 
 from ingest.db.time import LocalTime
 from ingest.mysensors.reading_marks import NoReadingError, mark_by_hand
-from plugins.web.actions.action import Action, Done, Submission
+from ingest.orders.outcome import Done, RefusedError
+from plugins.web.actions.action import Action, Submission
 from plugins.web.endpoint import Endpoint, documented_route
-from plugins.web.forms import RefusedError
 
 HELP = "1: it does not count; 0: it counts"
 ANSWERS = {

@@ -20,12 +20,14 @@ from ingest.maintenance.replacement_plan import (
     why_not_retried,
     why_not_reverted,
 )
-from plugins.web.actions.action import Action, Done, Submission
+from ingest.orders.numbers import whole_number
+from ingest.orders.outcome import Done, RefusedError
+from ingest.orders.subjects import NODE_HELP, SENSOR_HELP, find_node, find_sensor
+from plugins.web.actions.action import Action, Submission
 from plugins.web.actions.deletions import COUNT_S, COUNT_STEPS
 from plugins.web.actions.planned import PlannedAction, post_and_wake
-from plugins.web.actions.subjects import NODE_HELP, SENSOR_HELP, find_node, find_sensor
 from plugins.web.endpoint import Endpoint, Json, documented_route
-from plugins.web.forms import Fields, RefusedError, whole_number
+from plugins.web.forms import Fields
 from plugins.web.site import Site
 
 FIELDS = ("node", "sensor", "by")

@@ -6,14 +6,15 @@ import sqlite3
 from datasette import Request, Response
 
 from ingest.errors import VoltkeeperError
+from ingest.orders.outcome import Done, RefusedError
 from outbound.reports.deliver import kept_report, queue_report
 from outbound.reports.model import MadeReport, ReportError, find_report
 from outbound.reports.run import NO_ROWS, make_in_child
 from outbound.reports.store import file_of, read_kept, reports_folder
-from plugins.web.actions.action import Action, Done, Submission
+from plugins.web.actions.action import Action, Submission
 from plugins.web.auth.permissions import require
 from plugins.web.endpoint import Endpoint, documented_route
-from plugins.web.forms import Fields, RefusedError
+from plugins.web.forms import Fields
 from plugins.web.site import Site
 from plugins.web.table_guard import open_tables
 

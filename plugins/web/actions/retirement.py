@@ -5,10 +5,10 @@ import time
 
 from ingest.db.time import format_utc
 from ingest.mysensors.protocol import GATEWAY_NODE
-from plugins.web.actions.action import Action, Done, Submission
-from plugins.web.actions.subjects import NODE_HELP, find_node
+from ingest.orders.outcome import Done, RefusedError
+from ingest.orders.subjects import NODE_HELP, find_node
+from plugins.web.actions.action import Action, Submission
 from plugins.web.endpoint import Endpoint, documented_route
-from plugins.web.forms import RefusedError
 
 RETIRED_HELP = "1: out of use from now on; 0: in use again"
 

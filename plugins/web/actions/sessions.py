@@ -2,10 +2,10 @@
 
 import sqlite3
 
-from plugins.web.actions.action import Action, Done, Submission
+from ingest.orders.outcome import Done, RefusedError
+from plugins.web.actions.action import Action, Submission
 from plugins.web.auth.permissions import SIGNED_IN
 from plugins.web.endpoint import Endpoint, documented_route
-from plugins.web.forms import RefusedError
 from plugins.web.sessions import end_sessions
 from plugins.web.table_guard import open_tables
 

@@ -5,6 +5,17 @@ from typing import NamedTuple
 
 from ingest.db.changes import raise_topics
 from ingest.mysensors.protocol import GATEWAY_NODE
+from ingest.orders.outcome import Done, RefusedError
+from ingest.orders.subjects import (
+    NODE_HELP,
+    SENSOR_HELP,
+    UPS_HELP,
+    NodeRef,
+    SensorRef,
+    find_node,
+    find_sensor,
+    find_ups,
+)
 from ingest.settings import (
     SETTINGS,
     TABLES,
@@ -15,19 +26,9 @@ from ingest.settings import (
     save_setting,
     subject_of,
 )
-from plugins.web.actions.action import Action, Done, Submission
-from plugins.web.actions.subjects import (
-    NODE_HELP,
-    SENSOR_HELP,
-    UPS_HELP,
-    NodeRef,
-    SensorRef,
-    find_node,
-    find_sensor,
-    find_ups,
-)
+from plugins.web.actions.action import Action, Submission
 from plugins.web.endpoint import Endpoint, documented_route
-from plugins.web.forms import Fields, RefusedError
+from plugins.web.forms import Fields
 
 SUBJECT_HELP = f"TABLE/ID with a table of {', '.join(TABLES)}, such as nodes/12"
 KEY_HELP = "; ".join(f"{key} ({', '.join(kind.tables)}): {kind.help}" for key, kind in SETTINGS.items())

@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 
 from ingest.config.energy import Tariff
 from ingest.db.time import format_utc
+from ingest.orders.outcome import Done, RefusedError
 from ingest.ups.tariffs import TariffRow, add_tariff, parse_days, parse_hours
-from plugins.web.actions.action import Action, Done, Submission
+from plugins.web.actions.action import Action, Submission
 from plugins.web.endpoint import Endpoint, documented_route
-from plugins.web.forms import Fields, RefusedError
+from plugins.web.forms import Fields
 
 MAX_TARIFFS = 100  # that users entered
 MAX_PRICE = 10_000.0

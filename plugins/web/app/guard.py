@@ -12,12 +12,12 @@ from urllib.parse import quote
 from datasette import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ingest.orders.outcome import RefusedError
 from plugins.web.auth.identify import UnknownTokenError, identify
 from plugins.web.auth.origin import check_origin
 from plugins.web.auth.permissions import SIGN_IN, SIGNED_IN, has_right
 from plugins.web.auth.sign_in import address_key
 from plugins.web.endpoint import takes_post
-from plugins.web.forms import RefusedError
 from plugins.web.identity import ANONYMOUS, KEY, Identity
 from plugins.web.responses import json_errors
 from plugins.web.site import Site

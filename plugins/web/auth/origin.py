@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import Scope
 
-from plugins.web.forms import RefusedError
+from ingest.orders.outcome import RefusedError
 
 OWN = ("same-origin", "none")  # `none`: the user's own doing, such as a reload
 

@@ -7,8 +7,8 @@ the user may do.
 import secrets
 
 from ingest.config.access import RIGHTS
+from ingest.orders.outcome import RefusedError
 from plugins.web.endpoint import Json
-from plugins.web.forms import RefusedError
 from plugins.web.identity import Actor
 from plugins.web.site import Site
 

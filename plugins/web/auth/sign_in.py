@@ -14,17 +14,19 @@ from typing import TypeVar
 from datasette import Request, Response
 from starlette.types import Scope
 
+from ingest.orders.audit import audit
+from ingest.orders.outcome import RefusedError
 from plugins.web.auth.devices import COOKIE_DAYS, device_cookie, known_device
 from plugins.web.auth.identify import COOKIE, user_agent
 from plugins.web.endpoint import Endpoint, documented_route
-from plugins.web.forms import Fields, RefusedError, read_form
+from plugins.web.forms import Fields, read_form
 from plugins.web.identity import DEVICE_COOKIE, identity_of
 from plugins.web.responses import back, wants_page
 from plugins.web.sessions import DAY_S, SESSION_DAYS, end_sessions, save_session
 from plugins.web.site import Site
 from plugins.web.table_guard import open_tables
 from plugins.web.throttle import FullLineError
-from plugins.web.transaction import audit, audit_refusal, transact
+from plugins.web.transaction import audit_refusal, transact
 
 MAX_PASSWORD = 1000  # characters
 MAX_NAME = 100  # characters of a name that count wrong passwords

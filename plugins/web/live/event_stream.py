@@ -14,8 +14,9 @@ from typing import NamedTuple
 from datasette import Request, Response
 from starlette.types import Receive, Send
 
+from ingest.orders.numbers import whole_number
+from ingest.orders.outcome import RefusedError
 from plugins.web.auth.sign_in import address_key
-from plugins.web.forms import RefusedError, whole_number
 from plugins.web.query import Row, select
 from plugins.web.responses import needed
 from plugins.web.site import Site

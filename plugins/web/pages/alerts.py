@@ -10,6 +10,7 @@ from ingest.config.alerts import Alerts
 from ingest.config.model import Config
 from ingest.db.connection import dict_rows
 from ingest.db.time import format_utc
+from ingest.orders.numbers import whole_number
 from ingest.severity import Severity
 from outbound.alerts.kinds import event_kind
 from outbound.alerts.model import DeliveryState
@@ -21,7 +22,6 @@ from outbound.sending.health import TargetHealth, read_health
 from outbound.sending_lock import is_sending
 from plugins.web.auth.permissions import require
 from plugins.web.endpoint import Endpoint, Json, documented_route
-from plugins.web.forms import whole_number
 from plugins.web.pages.mutes import read_mutes
 from plugins.web.query import DATABASE, Row
 from plugins.web.render.address import address_of

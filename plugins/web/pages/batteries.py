@@ -2,8 +2,8 @@
 
 from datasette import Request, Response
 
+from ingest.orders.numbers import whole_number
 from plugins.web.auth.permissions import require
-from plugins.web.forms import whole_number
 from plugins.web.query import select_many
 from plugins.web.responses import page
 from plugins.web.site import Site

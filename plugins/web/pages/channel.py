@@ -7,7 +7,7 @@ from datasette import Request, Response
 
 from ingest.db.time import parse_utc
 from ingest.mysensors.protocol import SetReq
-from plugins.web.forms import whole_number
+from ingest.orders.numbers import whole_number
 from plugins.web.pages.behind import Behind, channel_limits, read_outages
 from plugins.web.pages.channel_states import States, read_states
 from plugins.web.pages.controls import QUERIES as CONTROL_QUERIES

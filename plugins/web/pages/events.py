@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from datasette import Request, Response
 
 from ingest.db.time import format_utc
-from plugins.web.forms import whole_number
+from ingest.orders.numbers import whole_number
 from plugins.web.pages.settings import labels_of
 from plugins.web.query import Row, select
 from plugins.web.render.address import address_of

@@ -9,8 +9,8 @@ from datasette import Request, Response
 from ingest.battery_voltage import CURVES, EXAMPLE
 from ingest.db.time import format_utc, parse_utc
 from ingest.mysensors.value_types import ValueKind, value_kind
+from ingest.orders.numbers import whole_number
 from plugins.web.canned import run_query
-from plugins.web.forms import whole_number
 from plugins.web.pages.behind import SILENCES, read_intervals
 from plugins.web.pages.controls import ORDER_SYMBOLS, controlled_sensors
 from plugins.web.pages.controls import QUERIES as CONTROL_QUERIES

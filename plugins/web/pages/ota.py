@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 from datasette import Request, Response
 
+from ingest.orders.numbers import whole_number
 from ingest.schema.mysensors import REF
 from ota.update import OPEN
-from plugins.web.forms import whole_number
 from plugins.web.query import Row, select_many
 from plugins.web.responses import page
 from plugins.web.site import Site

@@ -10,8 +10,8 @@ from datasette.utils import sqlite_timelimit
 from markupsafe import Markup
 
 from ingest.mysensors.protocol import TYPES, Command
+from ingest.orders.numbers import whole_number
 from ingest.schema.mysensors import REF
-from plugins.web.forms import whole_number
 from plugins.web.pages.controls import ORDER_SYMBOLS
 from plugins.web.pages.radio_log import FILTERS, ORDER_ROWS, ORDERS, SWITCHES, read_log
 from plugins.web.query import DATABASE, Row, select_many

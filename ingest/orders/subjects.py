@@ -3,7 +3,8 @@
 import sqlite3
 from typing import NamedTuple
 
-from plugins.web.forms import RefusedError, whole_number
+from ingest.orders.numbers import whole_number
+from ingest.orders.outcome import RefusedError
 
 NODE_HELP = "an id of the table nodes, or GATEWAY/NODE_ID"
 NODE = "select n.id, n.name, g.name, n.node_id from nodes n join gateways g on g.id = n.gateway where "
