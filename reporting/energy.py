@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from reporting.canned_queries import Row
 
-MINUTE_S = 60  # less than this not measured counts for nothing
+MINUTE_S = 60
+HOUSE = "House"  # the name in energy_by_day of all UPSes together
 SEVERAL = "several"  # currency of a sum over currencies, which has no cost
 
 
@@ -15,6 +16,15 @@ def share(part: float, whole: float, digits: int) -> float | None:
     """Per cent that are never 100 where something is missing; None of nothing."""
     scale: int = 10**digits
     return floor(100 * scale * max(0, min(1, part / whole)) + 1e-6) / scale if whole else None
+
+
+def counted_gap(seconds: float | None) -> float:
+    """What counts of the seconds that a UPS was not measured in a period: nothing below a minute.
+
+    The ends of a period lie between two samples, which is no gap. That of all UPSes together is the sum of
+    what counts of each.
+    """
+    return seconds if seconds is not None and seconds >= MINUTE_S else 0
 
 
 class EnergyPeriod(NamedTuple):
@@ -50,9 +60,8 @@ class EnergyTotal:
 
     @property
     def coverage(self) -> float | None:
-        """How much of the time was measured, per cent; never 100 where some was not."""
-        missing_s = self.uncovered_s if self.uncovered_s >= MINUTE_S else 0
-        return share(self.covered_s, self.covered_s + missing_s, 1)
+        """How much of the time was measured, per cent; never 100 where a gap counts."""
+        return share(self.covered_s, self.covered_s + counted_gap(self.uncovered_s), 1)
 
     @property
     def mean_watts(self) -> float | None:
@@ -63,6 +72,13 @@ class EnergyTotal:
 def site_rows(rows: Iterable[Row] | None) -> list[Row]:
     """Those of energy_by_day that are of all UPSes together."""
     return [row for row in rows or () if row["ups"] is None]
+
+
+def with_counted_gaps(rows: Iterable[Row]) -> list[Row]:
+    """Rows of energy_by_day of one period; the House misses what counts of the gaps of its UPSes."""
+    found = list(rows)
+    gap_s = sum(counted_gap(row["uncovered_s"]) for row in found if row["ups"] is not None)
+    return [{**row, "uncovered_s": gap_s} if row["ups"] is None else row for row in found]
 
 
 def by_period(rows: Iterable[Row]) -> list[EnergyPeriod]:
@@ -79,8 +95,11 @@ def by_period(rows: Iterable[Row]) -> list[EnergyPeriod]:
 
 
 def totals(rows: Iterable[Row]) -> dict[str, EnergyTotal]:
-    """Name of a UPS, and `House` for all of them -> its total."""
+    """Name of a UPS, and HOUSE for all of them -> its total; the House misses what counts of their gaps."""
     found: dict[str, EnergyTotal] = {}
     for row in rows:
         found.setdefault(row["name"], EnergyTotal()).add(row)
+    if HOUSE in found:
+        upses = (total for name, total in found.items() if name != HOUSE)
+        found[HOUSE].uncovered_s = sum(counted_gap(total.uncovered_s) for total in upses)
     return found

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from reporting.canned_queries import CannedQuery, QueryReader, Row, Rows
 from reporting.charts import Bar, BarChart, BarData, draw_bars, draw_histogram
 from reporting.charts.canvas import COLOURS
-from reporting.energy import MINUTE_S, share, site_rows
+from reporting.energy import counted_gap, share, site_rows, with_counted_gaps
 from reporting.formatting import NARROW_SPACE
 from reporting.outages import (
     OUTAGES_BETWEEN,
@@ -143,6 +143,8 @@ def read_figures(
     rows = {
         name: reader.run(block.query, {**block.params, **period.utc_params}) for name, block in blocks.items()
     }
+    if (energy := rows.get("energy")) is not None:
+        rows["energy"] = with_counted_gaps(energy)
     if upses and rows["replace"]:
         rows["replace"] = [row for row in rows["replace"] if row["kind"] == "UPS" and row["ref"] in upses]
     links = {name: urlencode({**block.params, **period.params}) for name, block in blocks.items()}
@@ -170,8 +172,7 @@ def _figures_of_upses(rows: Mapping[str, Rows], period: Period, labels: Mapping[
 
 def measured_share(row: Row) -> float | None:
     """How much of the time was measured, per cent, of a row with covered_s and uncovered_s."""
-    missing = row["uncovered_s"] if row["uncovered_s"] >= MINUTE_S else 0
-    return share(row["covered_s"], row["covered_s"] + missing, 1)
+    return share(row["covered_s"], row["covered_s"] + counted_gap(row["uncovered_s"]), 1)
 
 
 def availability(coverage: Rows, energy: Rows) -> list[Availability] | None:

@@ -7,7 +7,7 @@ from outbound.reports.sections_of_nodes import battery_section, event_section, n
 from outbound.reports.sections_of_upses import ups_sections
 from outbound.reports.tables import cost_text
 from reporting.canned_queries import Row
-from reporting.energy import MINUTE_S
+from reporting.energy import counted_gap
 from reporting.formatting import (
     NARROW_SPACE,
     UNKNOWN,
@@ -100,7 +100,7 @@ def _outages_text(upses: UpsFigures) -> str:
             f"{plural(summary.count, 'outage')}, {format_length(summary.seconds)} on battery, the longest "
             f"{format_length(summary.longest)}."
         )
-    is_partly = upses.site is not None and upses.site["uncovered_s"] >= MINUTE_S
+    is_partly = upses.site is not None and counted_gap(upses.site["uncovered_s"]) > 0
     return "No outage was recorded." if is_partly else "No outage."
 
 

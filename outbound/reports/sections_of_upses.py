@@ -6,7 +6,7 @@ from outbound.reports.tables import both, cost_text, notes, slow, table, unprice
 from reporting.canned_queries import Row
 from reporting.charts import Chart
 from reporting.charts.canvas import COLOURS
-from reporting.energy import MINUTE_S
+from reporting.energy import counted_gap
 from reporting.energy_period import describe_gap, draw_steps, greatest_gaps, greatest_step, steps_of
 from reporting.formatting import (
     NARROW_SPACE,
@@ -44,7 +44,8 @@ def ups_sections(found: ReportFigures, figures: PeriodFigures, upses: UpsFigures
 
 def gap_text(row: Row) -> str:
     """How long nothing was measured, of a row with uncovered_s."""
-    return f"no data for {format_length(row['uncovered_s'])}" if row["uncovered_s"] >= MINUTE_S else ""
+    gap_s = counted_gap(row["uncovered_s"])
+    return f"no data for {format_length(gap_s)}" if gap_s else ""
 
 
 def _availability(found: ReportFigures, upses: UpsFigures) -> ReportSection:

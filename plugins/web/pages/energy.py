@@ -14,7 +14,7 @@ from plugins.web.query import Row, select_many
 from plugins.web.responses import PageError, page
 from plugins.web.site import Site
 from reporting.charts import BarChart
-from reporting.energy import SEVERAL, EnergyTotal, by_period, totals
+from reporting.energy import HOUSE, SEVERAL, EnergyTotal, by_period, totals
 from reporting.energy_period import (
     EnergyComparison,
     EnergySteps,
@@ -161,7 +161,7 @@ def _figures(
     rows = view.rows or []
     steps, earlier_steps = steps_of(rows, period), steps_of(view.earlier or [], earlier)
     per_ups = totals(rows)
-    house = per_ups.get("House", EnergyTotal())
+    house = per_ups.get(HOUSE, EnergyTotal())
     names = [name for name in labels if name in per_ups]
     currency = house.currency if house.cost is not None else None
     return {
