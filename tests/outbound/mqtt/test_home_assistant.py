@@ -1,0 +1,348 @@
+"""Discovery for Home Assistant: classes and units, controls, ids that survive renames, removal."""
+
+import functools
+import json
+import os
+import re
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ingest.mysensors.protocol import Presentation, SetReq
+from outbound.mqtt.home_assistant.channel_kinds import KINDS
+from outbound.mqtt.home_assistant.device_classes import COUNTERS, UNITS, measure
+from outbound.mqtt.home_assistant.removal import announcements, read_back
+from outbound.mqtt.model import PublishedSite
+from outbound.mqtt.state import state_messages
+from tests.outbound.mqtt.announced_site import GATEWAY, TOPICS, channel, discovery, every_site, node, ups
+
+P, V = Presentation, SetReq
+ORDERS = ("test.battery.start", "load.off")
+HOME_ASSISTANT = "2024.3.3"  # the newest that Python 3.11 runs
+PYTHON = os.environ.get("VOLTKEEPER_HA_PYTHON", "")
+
+
+def announced(site, **options):
+    return discovery(**options).messages(site)
+
+
+def announced_node(*channels, commands=False, updates=False, **facts):
+    [message] = [
+        message
+        for topic, message in announced(
+            PublishedSite(nodes=(node(*channels, **facts),)), commands=commands, updates=updates
+        ).items()
+        if "_node_" in topic
+    ]
+    return message["components"]
+
+
+def announced_ups(**facts):
+    site = PublishedSite(upses=(ups(**facts),))
+    return announced(site, commands=True, ups_commands={"rack@closet": ORDERS})[
+        "homeassistant/device/voltkeeper_5eed_ups_3/config"
+    ]
+
+
+@functools.cache
+def all_components(controls):
+    """The components of every site, which are many."""
+    messages = announced(every_site(), commands=controls, updates=controls)
+    return [one for message in messages.values() for one in message["components"].values()]
+
+
+def test_a_device_has_what_is_known_of_it_and_is_reached_by_its_gateway():
+    site = PublishedSite(
+        (ups(mfr="APC", model="Back-UPS", serial="4B", firmware="9.1", location="Closet"),),
+        (node(sketch_name="Air", sketch_version="1.2", protocol_version="2.3.2", location="Garden"),),
+        (GATEWAY,),
+    )
+    messages = announced(site)
+    by_name = {message["device"]["name"]: message["device"] for message in messages.values()}
+    assert list(by_name) == ["Hill house", "Gateway main", "Rack", "Shed"]
+    assert by_name["Rack"] == {
+        "identifiers": ["voltkeeper_5eed_ups_3"],
+        "name": "Rack",
+        "manufacturer": "APC",
+        "model": "Back-UPS",
+        "serial_number": "4B",
+        "sw_version": "9.1",
+        "suggested_area": "Closet",
+        "via_device": "voltkeeper_5eed",
+    }
+    assert by_name["Shed"]["via_device"] == by_name["Gateway main"]["identifiers"][0]
+    assert by_name["Shed"]["sw_version"] == "1.2 · MySensors 2.3.2"
+    for topic, message in messages.items():
+        assert re.fullmatch(r"homeassistant/device/[a-zA-Z0-9_-]+/config", topic)
+        assert message["origin"] == {"name": "Voltkeeper", "sw_version": "1.2.3"}
+        assert "voltkeeper/status" in [one["topic"] for one in message["availability"]]
+        assert message["availability_mode"] == "all"
+
+
+def test_the_load_is_power_and_the_energy_only_grows():
+    found = announced_ups(watts=84.0, energy_kwh=1.5, variables={"ups.load": 20.0})["components"]
+    load, energy, share = (found[f"sensor_{key}"] for key in ("watts", "energy", "ups_load"))
+    assert (load["name"], load["device_class"], load["unit_of_measurement"]) == ("Load", "power", "W")
+    assert (energy["device_class"], energy["state_class"]) == ("energy", "total_increasing")
+    assert energy["state_topic"] == "voltkeeper/ups/rack@closet/energy"
+    assert share["unit_of_measurement"] == "%" and "device_class" not in share
+
+
+@pytest.mark.parametrize(
+    ("variable", "device_class", "state_class", "unit"),
+    [
+        ("ups.temperature", "temperature", "measurement", "°C"),
+        ("battery.charge", "battery", "measurement", "%"),
+        ("battery.charge.low", None, None, "%"),
+        ("battery.runtime", "duration", "measurement", "s"),
+        ("battery.voltage", "voltage", "measurement", "V"),
+        ("input.voltage.nominal", "voltage", None, "V"),
+        ("input.L1-N.voltage", "voltage", "measurement", "V"),
+        ("output.powerfactor", "power_factor", "measurement", None),
+        ("outlet.1.energy", "energy", "total_increasing", "Wh"),
+        ("ambient.humidity", "humidity", "measurement", "%"),
+        ("battery.capacity", None, "measurement", "Ah"),
+    ],
+)
+def test_a_figure_of_a_ups_has_its_class(variable, device_class, state_class, unit):
+    found = announced_ups(variables={variable: 1.0})["components"]
+    [sensor] = [one for one in found.values() if one.get("state_topic", "").endswith(f"/{variable}")]
+    assert sensor.get("device_class") == device_class
+    assert (sensor.get("state_class"), sensor.get("unit_of_measurement")) == (state_class, unit)
+
+
+def test_ratings_are_hidden_and_text_has_no_unit():
+    found = announced_ups(
+        variables={"input.voltage": 230.0, "input.voltage.nominal": 230.0, "battery.voltage": "n/a"}
+    )["components"]
+    assert "enabled_by_default" not in found["sensor_input_voltage"]
+    assert found["sensor_input_voltage_nominal"]["enabled_by_default"] is False
+    assert "unit_of_measurement" not in found["sensor_battery_voltage"]
+
+
+def test_each_listed_command_has_a_button_and_no_other():
+    found = announced_ups()["components"]
+    buttons = [one for one in found.values() if one["platform"] == "button"]
+    assert [one["payload_press"] for one in buttons] == list(ORDERS)
+    assert {one["command_topic"] for one in buttons} == {"voltkeeper/ups/rack@closet/command"}
+    without = announced(PublishedSite((ups(),)), ups_commands={"rack@closet": ORDERS})
+    assert "button" not in str(without)
+
+
+def test_states_of_a_ups():
+    found = announced_ups(variables={"ups.status": "OL"})["components"]
+    names = {one["name"] for one in found.values() if one["platform"] == "binary_sensor"}
+    assert {"On battery", "Low battery", "Replace battery", "Overload", "Communication"} <= names
+    # What says that a UPS is not heard is there while it is not heard.
+    communication = found["binary_sensor_communication"]
+    assert [one["topic"] for one in communication["availability"]] == ["voltkeeper/status"]
+
+
+@pytest.mark.parametrize(
+    ("type", "sensor_type", "unit", "expected"),
+    [
+        (V.V_TEMP, P.S_TEMP, None, ("temperature", "measurement", "°C")),
+        (V.V_TEMP, P.S_TEMP, "F", ("temperature", "measurement", "°F")),
+        (V.V_PRESSURE, P.S_BARO, "hPa", ("atmospheric_pressure", "measurement", "hPa")),
+        (V.V_PRESSURE, P.S_BARO, "", (None, "measurement", None)),
+        (V.V_LEVEL, P.S_LIGHT_LEVEL, None, ("illuminance", "measurement", "lx")),
+        (V.V_LIGHT_LEVEL, P.S_LIGHT_LEVEL, None, (None, "measurement", "%")),
+        (V.V_VOLUME, P.S_WATER, None, ("water", "total_increasing", "m³")),
+        (V.V_VOLUME, P.S_GAS, None, ("gas", "total_increasing", "m³")),
+        (V.V_FLOW, P.S_WATER, None, ("volume_flow_rate", "measurement", "L/min")),
+        (V.V_KWH, P.S_POWER, None, ("energy", "total_increasing", "kWh")),
+        (V.V_VAR, P.S_POWER, None, ("reactive_power", "measurement", "var")),
+        (V.V_POWER_FACTOR, P.S_POWER, None, ("power_factor", "measurement", None)),
+        (V.V_DIRECTION, P.S_WIND, None, (None, None, "°")),
+        (V.V_LEVEL, P.S_AIR_QUALITY, "ppm", (None, "measurement", "ppm")),
+        (V.V_WEIGHT, P.S_WEIGHT, "bananas", (None, "measurement", "bananas")),
+    ],
+)
+def test_a_value_of_a_node_has_its_class(type, sensor_type, unit, expected):
+    found = announced_node(channel(type, sensor_type, unit=unit))[f"sensor_1_{type.name}"]
+    assert tuple(map(found.get, ("device_class", "state_class", "unit_of_measurement"))) == expected
+
+
+def test_every_type_of_value_is_decided():
+    assert set(KINDS) == set(SetReq)
+
+
+def test_sensors_that_trip_are_binary_sensors_of_their_class():
+    kinds = (P.S_DOOR, P.S_MOTION, P.S_SMOKE, P.S_WATER_LEAK)
+    found = announced_node(*(channel(V.V_TRIPPED, kind, child_id=kind) for kind in kinds))
+    classes = [found[f"binary_sensor_{kind:d}_V_TRIPPED"]["device_class"] for kind in kinds]
+    assert classes == ["door", "motion", "smoke", "moisture"]
+    lock = announced_node(channel(V.V_LOCK_STATUS, P.S_LOCK))["binary_sensor_1_V_LOCK_STATUS"]
+    assert lock["value_template"].startswith("{{ 'OFF' if")  # of this class `on` is unlocked
+
+
+@pytest.mark.parametrize(
+    ("sensor_type", "types", "platforms"),
+    [
+        (P.S_BINARY, [V.V_STATUS], {"switch"}),
+        (P.S_DIMMER, [V.V_STATUS, V.V_PERCENTAGE], {"light"}),
+        (P.S_RGB_LIGHT, [V.V_RGB], {"light"}),
+        (P.S_RGBW_LIGHT, [V.V_RGBW], {"light"}),
+        (P.S_COVER, [V.V_UP, V.V_DOWN, V.V_STOP, V.V_PERCENTAGE], {"cover"}),
+        (P.S_LOCK, [V.V_LOCK_STATUS], {"lock"}),
+        (P.S_HEATER, [V.V_HVAC_SETPOINT_HEAT, V.V_HVAC_FLOW_STATE], {"switch", "number", "select"}),
+        (P.S_INFO, [V.V_TEXT], {"text"}),
+        (P.S_DOOR, [V.V_TRIPPED], {"binary_sensor"}),
+        (P.S_TEMP, [V.V_TEMP], {"sensor"}),
+    ],
+)
+def test_an_actuator_has_controls_with_commands_alone(sensor_type, types, platforms):
+    channels = [channel(type, sensor_type) for type in types]
+    own = {"sensor", "binary_sensor", "event"}
+
+    def found(commands):
+        every = announced_node(*channels, commands=commands)
+        return {one["platform"] for id, one in every.items() if re.search(r"_1(_|$)", id)}
+
+    assert found(commands=True) == platforms
+    assert found(commands=False) <= own
+    assert "command_topic" not in json.dumps(announced_node(*channels))
+
+
+def test_orders_go_below_the_topics_of_their_values():
+    lamp = announced_node(channel(V.V_RGB, P.S_RGB_LIGHT), commands=True)["light_1"]
+    assert lamp["command_topic"] == "voltkeeper/node/main/12/1/V_STATUS/set"
+    assert lamp["rgb_command_topic"] == "voltkeeper/node/main/12/1/V_RGB/set"
+    blind = announced_node(channel(V.V_PERCENTAGE, P.S_COVER), commands=True)["cover_1"]
+    assert blind["command_topic"] == "voltkeeper/node/main/12/1/S_COVER/set"
+    assert blind["set_position_topic"] == "voltkeeper/node/main/12/1/V_PERCENTAGE/set"
+
+
+def test_firmware_can_be_installed_with_updates_alone():
+    facts = {"firmware": "10/2", "available": "10/3"}
+    assert "command_topic" not in announced_node(**facts)["update_firmware"]
+    found = announced_node(**facts, updates=True)["update_firmware"]
+    assert found["command_topic"] == "voltkeeper/node/main/12/update" and found["payload_install"] == "10/3"
+    assert "update_firmware" not in announced_node(firmware="65535/65535")
+
+
+def test_names_do_not_repeat_that_of_the_device():
+    found = announced_node(
+        channel(V.V_TEMP, P.S_TEMP, name="Shed roof"),
+        channel(V.V_TEMP, P.S_TEMP, child_id=2),
+        channel(V.V_TEMP, P.S_TEMP, child_id=3),
+        channel(V.V_HUM, P.S_HUM, child_id=4, name="Outdoor humidity"),
+    )
+    names = [one["name"] for id, one in found.items() if id[7:8].isdigit()]
+    assert names == ["Roof temperature", "Temperature 2", "Temperature 3", "Outdoor humidity"]
+
+
+@pytest.mark.parametrize("controls", [False, True])
+def test_what_others_had_to_mend(controls):
+    """Mistakes that Home Assistant's users report of other programs' messages, in every component."""
+    ids = []
+    for found in all_components(controls):
+        ids.append((found["platform"], found["unique_id"]))
+        device_class, unit = found.get("device_class"), found.get("unit_of_measurement")
+        if found["platform"] == "sensor":
+            if device_class is not None:
+                assert unit in UNITS[device_class], found
+            if device_class in COUNTERS:
+                assert found["state_class"] == "total_increasing", found
+            if unit or "state_class" in found:  # a number is needed: no other text may arrive
+                assert "is_number" in found["value_template"], found
+            if device_class == "timestamp":
+                assert "state_class" not in found, found
+        assert unit != "" and "object_id" not in found, found
+        assert re.fullmatch(r"[a-zA-Z0-9_-]+", found["unique_id"])
+    assert len(set(ids)) == len(ids)
+
+
+def test_a_topic_that_is_announced_is_published():
+    site = every_site()
+    published = set(state_messages(site, TOPICS)) | {TOPICS.status}
+    for found in all_components(controls=False):
+        for key in ("state_topic", "position_topic"):
+            topic = found.get(key)
+            if topic is not None and "/event/" not in topic:
+                assert topic in published, found
+
+
+def test_ids_are_not_made_of_names():
+    before = announced(PublishedSite((ups(),), (node(),), (GATEWAY,)))
+    renamed = PublishedSite(
+        (ups(name="new@closet", label="Wine"),),
+        (node(name="Barn", gateway="attic"),),
+        (replace(GATEWAY, name="attic"),),
+    )
+    after = announced(renamed)
+    assert list(after) == list(before)
+    for topic, message in after.items():
+        assert message["device"]["identifiers"] == before[topic]["device"]["identifiers"]
+        assert list(message["components"]) == list(before[topic]["components"])
+
+
+def test_what_is_removed_disappears_there():
+    one = channel(V.V_STATUS, P.S_BINARY)
+    before = announced(PublishedSite((ups(),), (node(one),)))
+    now = announced(PublishedSite((), (node(one),)), commands=True)
+    sent = list(announcements(before, now))
+    ups_topic, node_topic = (
+        f"homeassistant/device/voltkeeper_5eed_{id}/config" for id in ("ups_3", "node_12")
+    )
+    assert sent[0] == (ups_topic, b"")
+    first, second = (json.loads(payload) for topic, payload in sent if topic == node_topic)
+    assert first["components"]["binary_sensor_1_V_STATUS"] == {"platform": "binary_sensor"}
+    assert "binary_sensor_1_V_STATUS" not in second["components"]
+    assert first["components"].keys() - second["components"].keys() == {"binary_sensor_1_V_STATUS"}
+    assert second == now[node_topic]
+
+
+def test_what_has_not_changed_is_sent_only_to_a_new_home_assistant():
+    messages = announced(PublishedSite((ups(),)))
+    kept = {topic: read_back(payload) for topic, payload in announcements({}, messages)}
+    assert kept == messages
+    assert list(announcements(kept, messages)) == []
+    assert [topic for topic, _ in announcements(kept, messages, again=True)] == list(messages)
+
+
+@pytest.mark.parametrize("payload", [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b"1" * 2_000_000])
+def test_a_message_that_cannot_be_read_back_is_replaced(payload):
+    messages = announced(PublishedSite())
+    kept = dict.fromkeys(messages, read_back(payload))
+    assert [topic for topic, _ in announcements(kept, messages)] == list(messages)
+
+
+def test_a_topic_of_another_program_is_left_alone():
+    one = discovery()
+    assert all(map(one.is_own, announced(PublishedSite((ups(),), (node(),), (GATEWAY,)))))
+    for other in ("voltkeeper_5eed2", "voltkeeper_5ee", "zigbee", "other_voltkeeper_5eed_ups_3"):
+        assert not one.is_own(f"homeassistant/device/{other}/config")
+
+
+def test_a_unit_of_another_spelling_is_known():
+    assert measure("volume_flow_rate", "l/min").unit == "L/min"
+    assert measure("temperature", "F").device_class == "temperature"
+
+
+def test_home_assistant_takes_every_message():
+    """Its own schemas judge: nothing here takes their place."""
+    if not PYTHON:
+        pytest.skip(
+            "Home Assistant's schemas: set VOLTKEEPER_HA_PYTHON to a Python with homeassistant "
+            f"{HOME_ASSISTANT} and paho-mqtt 1.6.1; its pins do not go with those of this program"
+        )
+    messages = [
+        message
+        for on in (False, True)
+        for message in announced(
+            every_site(), commands=on, updates=on, ups_commands={"rack@closet": ORDERS}
+        ).values()
+    ]
+    ran = subprocess.run(
+        [PYTHON, Path(__file__).with_name("home_assistant_schemas.py")],
+        input=json.dumps(messages).encode(),
+        capture_output=True,
+        check=True,
+        timeout=500,
+    )
+    answer = json.loads(ran.stdout)
+    assert answer["version"] == HOME_ASSISTANT
+    assert answer["problems"] == []
