@@ -5,10 +5,28 @@ import random
 import re
 import shutil
 import signal
+import sys
+import tempfile
 import time
+from pathlib import Path
 
-from common import scalar
-from fault_tools import IoShim, bench, count, expect, fill, heartbeats, locked, small_disk, wait_for
+from common import ROOT, scalar
+from fault_tools import (
+    IoShim,
+    SkipError,
+    bench,
+    count,
+    expect,
+    fill,
+    heartbeats,
+    locked,
+    small_disk,
+    wait_for,
+)
+
+sys.path.insert(0, str(ROOT))
+
+from tests.helpers.failing_card import NoCardError, failing_card
 
 SOON_S = 5.0  # for a moved database to be noticed
 STOP_S = 9.0  # containers kill 10 s after SIGTERM
@@ -276,6 +294,37 @@ def short_of_space(options):
     return f"{left_out} messages counted and not kept, {readings} readings of {counted.sent} lines kept"
 
 
+def card_read_only(options):
+    """The kernel makes the file system read-only: it is named, and what is lost at the end counted."""
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="voltkeeper-card-") as image,
+            failing_card(Path(image), 64) as card,
+            bench(card.folder) as one,
+        ):
+            one.start_connected()
+            one.wait_stored()
+            os.sync()  # the config of this program
+            card.fail()
+            wait_for(lambda: "is read-only" in one.log, 20)
+            time.sleep(3)
+            _, status = one.run("status")
+            expect("is read-only" in status and "hangs" not in status, status)
+            one.gateway.pause()
+            _, seconds = one.stop()
+            expect(seconds < STOP_S and "Traceback" not in one.log, one.log)
+            code, output = one.run("ingest")
+            expect(code == 1 and "Traceback" not in output and "read-only" in output, output)
+            lost = sum(int(n) for n in re.findall(r"(\d+) lines are lost", one.log))
+            card.repair()
+            one.gateway.resume()
+            counted = one.settle()
+            expect(not counted.doubled and not counted.reordered and counted.lost <= lost, counted)
+    except NoCardError as error:
+        raise SkipError(f"no card that fails: {error}") from None
+    return f"ended after {seconds:.1f} s, {lost} lines said to be lost; after the repair {counted}"
+
+
 def started_on_a_full_disk(options):
     """A start without space: one message with the remedy, no traceback."""
     with small_disk(2) as folder, bench(folder) as one:
@@ -323,6 +372,7 @@ FAULTS = (
     stopped_among_io_errors,
     frozen,
     short_of_space,
+    card_read_only,
     started_on_a_full_disk,
     started_on_a_damaged_file,
 )

@@ -28,7 +28,8 @@ STEADY_S = 5.0  # without a failure, and it is over: one that is locked can be r
 REMIND_S = 600.0  # between two lines of the log about the same problem
 STUCK_S = 10.0  # of one attempt in all
 RETRY_S = 1.0  # between two attempts to open a file
-KEPT_OPEN = (Kind.LOCKED, Kind.FULL, Kind.READ_ONLY)  # after these the connection is as good as a new one
+# After these the connection is as good as a new one.
+KEPT_OPEN = (Kind.LOCKED, Kind.FULL, Kind.READ_ONLY, Kind.READ_ONLY_DISK)
 
 Result = TypeVar("Result")
 

@@ -44,7 +44,7 @@ class SourceStatus:
     @property
     def late(self) -> bool:
         """True when its reader lives but has given no heartbeat for too long."""
-        return self.heartbeat_s > LATE_S
+        return self.heartbeat_s > LATE_S and not self.problem
 
 
 def read_sources(database: Path) -> dict[str, SourceStatus]:

@@ -66,9 +66,12 @@ def lock_byte(path: Path | str, offset: int, message: str = "") -> int:
 
 
 def is_byte_locked(path: Path | str, offset: int) -> bool:
-    """True while another process holds this byte of the file `path`."""
+    """True while another process holds this byte of the file `path`.
+
+    To ask, Linux needs no right to write: a file system may have become read-only since the lock was taken.
+    """
     try:
-        descriptor = os.open(path, os.O_RDWR)
+        descriptor = os.open(path, os.O_RDONLY)
     except OSError:
         return False
     try:

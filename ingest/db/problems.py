@@ -23,6 +23,7 @@ class Kind(StrEnum):
     IO = "io"
     DAMAGED = "damaged"
     READ_ONLY = "read-only"
+    READ_ONLY_DISK = "read-only file system"
     NOT_OPENED = "not opened"
     GONE = "gone"
     OTHER = "other"
@@ -47,6 +48,8 @@ REMEDIES = {
     Kind.IO: "look at the disk or SD card (`dmesg` shows its errors)",
     Kind.DAMAGED: "`voltkeeper check` shows the damage; end everything and restore a copy of the file",
     Kind.READ_ONLY: "let the user that runs ingest write the file and its folder",
+    Kind.READ_ONLY_DISK: "its disk or SD card may be failing (`dmesg` shows its errors): copy the file away, "
+    "check the card, and mount it for writing",
     Kind.NOT_OPENED: "look whether its folder is there and may be written by the user that runs this",
     Kind.GONE: "ingest ends, and goes on with the file that is there at its next start",
     Kind.OTHER: "`voltkeeper check` shows more",
@@ -76,6 +79,9 @@ def find_problem(path: Path, error: BaseException) -> Problem:
         return Problem(kind, f"{path} is locked by {lock_holder(path) or 'another program'}")
     if kind is Kind.FULL or (kind is Kind.IO and free_bytes(path) == 0):
         return Problem(Kind.FULL, f"the disk is full: no space for {path}, {_free_text(path)}")
+    may_be = (Kind.READ_ONLY, Kind.IO, Kind.NOT_OPENED)
+    if kind is Kind.READ_ONLY_DISK or (kind in may_be and is_read_only(path.parent)):
+        return _read_only(path)
     if kind is Kind.IO:
         return Problem(kind, f"the disk of {path} gives errors ({error})")
     if kind is Kind.DAMAGED:
@@ -94,7 +100,9 @@ def _kind(error: BaseException) -> Kind:
     if isinstance(error, OSError):
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return Kind.FULL
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if error.errno == errno.EROFS:
+            return Kind.READ_ONLY_DISK
+        if error.errno in (errno.EACCES, errno.EPERM):
             return Kind.READ_ONLY
         return Kind.IO if error.errno == errno.EIO else Kind.OTHER
     return Kind.OTHER
@@ -107,6 +115,27 @@ def free_bytes(path: Path) -> int | None:
     except OSError:
         return None
     return disk.f_bavail * disk.f_frsize
+
+
+def find_read_only(path: Path) -> Problem | None:
+    """The problem of a database whose file system is read-only, None where it is not."""
+    return _read_only(path) if is_read_only(path.parent) else None
+
+
+def _read_only(path: Path) -> Problem:
+    return Problem(Kind.READ_ONLY_DISK, f"the file system of {path} is read-only")
+
+
+def is_read_only(folder: Path) -> bool:
+    """Whether this folder's file system is read-only, as Linux makes it after an error of the disk.
+
+    statvfs does not show what ext4 did by itself (`emergency_ro`), an attempt does; it leaves nothing behind.
+    """
+    try:
+        os.close(os.open(folder, os.O_TMPFILE | os.O_RDWR))
+    except OSError as error:
+        return error.errno == errno.EROFS
+    return False
 
 
 def _free_text(path: Path) -> str:

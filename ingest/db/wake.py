@@ -45,7 +45,8 @@ class WakePipe:
         if self.descriptor is not None:
             os.close(self.descriptor)
             self.descriptor = None
-            self._path.unlink(missing_ok=True)
+            with suppress(OSError):  # left on a disk that is read-only now; `wake_ingest` removes it
+                self._path.unlink(missing_ok=True)
 
 
 def wake_ingest(database: Path) -> None:
@@ -55,7 +56,8 @@ def wake_ingest(database: Path) -> None:
             descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             if error.errno == errno.ENXIO:  # nobody reads it
-                path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
             continue
         with suppress(BlockingIOError):  # full: it is awake
             os.write(descriptor, b"\0")

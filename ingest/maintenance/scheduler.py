@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sqlite3
 import threading
 from contextlib import suppress
 
@@ -9,6 +10,7 @@ from ingest.clock.reading import SYSTEM_CLOCK, Clock
 from ingest.config.model import Config
 from ingest.db.batches import StoppedError
 from ingest.db.locks import LockedError
+from ingest.db.problems import find_problem
 from ingest.maintenance.jobs import run_due, site_jobs
 
 CHECK_S = 30  # between two looks for jobs that are due
@@ -25,6 +27,7 @@ class MaintenanceScheduler:
         self._stop = threading.Event()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._problem = ""  # that was logged
 
     def start(self) -> None:
         """Begin, on the running loop."""
@@ -49,8 +52,18 @@ class MaintenanceScheduler:
                 log.info("stopped during a job; it resumes at the next start")
             except LockedError as error:
                 log.debug("%s", error)
+            except (OSError, sqlite3.Error) as error:
+                self._report(str(find_problem(self._config.database, error)))
             except Exception:
                 log.exception("A scheduled job failed; retrying")
+            else:
+                self._problem = ""
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), CHECK_S)
             self._wake.clear()
+
+    def _report(self, problem: str) -> None:
+        """Log why no job can run, once."""
+        if problem != self._problem:
+            log.error("Jobs wait: %s", problem)
+        self._problem = problem

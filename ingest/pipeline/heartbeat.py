@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ingest.db.durations import format_duration
 from ingest.db.moment import Moment
+from ingest.db.problems import Kind, find_read_only
 from ingest.pipeline.spool import PROCESSES, beside
 from ingest.pipeline.trouble import Trouble
 from ingest.pipeline.writer import Writer
@@ -47,8 +48,8 @@ class Heartbeat:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the process ran a moment ago."""
-        return not self.stopped and self.age_s <= LATE_S
+        """Whether the process ran a moment ago, or cannot say so: its file system is read-only."""
+        return not self.stopped and (self.age_s <= LATE_S or self.kind == Kind.READ_ONLY_DISK)
 
 
 class HeartbeatFile:
@@ -125,7 +126,7 @@ class HeartbeatTask:
 
 
 def read_heartbeats(database: Path) -> list[Heartbeat]:
-    """What each ingest process of this database wrote last."""
+    """What each ingest process of this database wrote last, or that its file system is read-only."""
     now, found = Moment.now(), []
     for number in range(1, PROCESSES + 1):
         try:
@@ -138,7 +139,10 @@ def read_heartbeats(database: Path) -> list[Heartbeat]:
                 break
         except (OSError, ValueError, TypeError, KeyError) as error:  # being written, or of another version
             log.debug("The heartbeat %d of %s cannot be read: %s", number, database, error)
-    return found
+    problem = find_read_only(database) if found else None
+    if problem is None:
+        return found
+    return [replace(one, problem=str(problem), kind=problem.kind, problem_s=0.0, waiting=0) for one in found]
 
 
 def find_alive(heartbeats: Iterable[Heartbeat], source: str) -> Heartbeat | None:
@@ -148,6 +152,8 @@ def find_alive(heartbeats: Iterable[Heartbeat], source: str) -> Heartbeat | None
 
 def problem_text(heartbeat: Heartbeat) -> str:
     """Return what is wrong, as text for people."""
-    lines = f"{heartbeat.waiting:,} {'line waits' if heartbeat.waiting == 1 else 'lines wait'}"
     lasts = format_duration(heartbeat.problem_s + heartbeat.age_s)
+    if not heartbeat.waiting:
+        return f"{heartbeat.problem}, for {lasts}"
+    lines = f"{heartbeat.waiting:,} {'line waits' if heartbeat.waiting == 1 else 'lines wait'}"
     return f"{heartbeat.problem}, for {lasts}; {lines} to be written"

@@ -17,7 +17,7 @@ from ingest.errors import VoltkeeperError
 from ingest.pipeline.trouble import Trouble
 
 # What passes is retried without limit.
-PATIENT = (Kind.LOCKED, Kind.FULL, Kind.IO, Kind.NOT_OPENED, Kind.READ_ONLY)
+PATIENT = (Kind.LOCKED, Kind.FULL, Kind.IO, Kind.NOT_OPENED, Kind.READ_ONLY, Kind.READ_ONLY_DISK)
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,9 @@ class Trouble:
             return
         is_new = self.problem.kind is not self._logged_kind
         if is_new or self.last - self._logged >= REMIND_S:
-            log.error("%s; %d units of work wait, retrying", self.problem, waiting)
+            log.error(
+                "%s; %d %s, retrying", self.problem, waiting, "line waits" if waiting == 1 else "lines wait"
+            )
             self._logged, self._logged_kind = self.last, self.problem.kind
 
     def ended(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from ingest.db.problems import Kind, Problem
-from ingest.pipeline.heartbeat import LATE_S, Heartbeat
+from ingest.pipeline.heartbeat import Heartbeat
 from outbound.host.condition import HostCondition, Key
 
 DIED_S = 20.0  # `up` and systemd start it again within a few seconds
@@ -55,7 +55,7 @@ def check_ingest(
 def _fault(last: Heartbeat | None, free_s: float | None) -> str:
     """Why a source is not read, '' where it is, or may soon be; `free_s`: without a lock for so long."""
     if free_s is None:  # a process reads it
-        is_late = last is not None and not last.stopped and last.age_s > LATE_S
+        is_late = last is not None and not last.stopped and not last.is_alive
         return "ingest stands still: end its process, it is started again" if is_late else ""
     if last is not None and last.stopped and not last.problem:
         return "ingest was stopped and not started again" if min(last.age_s, free_s) >= STOPPED_S else ""

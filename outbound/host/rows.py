@@ -45,6 +45,12 @@ def open_details(connection: sqlite3.Connection) -> dict[Key, str]:
     return {(event, which): detail for event, which, detail in connection.execute(OPEN)}
 
 
+def try_writing(connection: sqlite3.Connection) -> None:
+    """Write a number of the file's header as it is. Raises sqlite3.Error where the file can be read alone."""
+    version = connection.execute("pragma user_version").fetchone()[0]
+    connection.execute(f"pragma user_version = {version:d}")
+
+
 def save_changes(connection: sqlite3.Connection, changes: HostChanges, now: float) -> None:
     """Store what has changed, in a short transaction of its own; `now` is unix seconds."""
     if not changes:

@@ -19,7 +19,7 @@ from outbound.database import DatabaseUnavailableError, OutboundDatabase
 from outbound.host.condition import HostCondition, Key, find_changes
 from outbound.host.ingest_checks import check_ingest, check_problems
 from outbound.host.ingest_state import IngestState
-from outbound.host.rows import end_deaths, open_details, save_changes
+from outbound.host.rows import end_deaths, open_details, save_changes, try_writing
 from outbound.host.site_check import ASK_S, SiteAnswers, ask_site, pulse_url
 from outbound.host.stored_checks import STORED_EVENTS, read_stored
 from outbound.senders.threads import start_thread
@@ -158,6 +158,8 @@ class HostWatcher:
         Returns whether anything has changed.
         """
         has_ended = False
+        if self._own is not None:
+            try_writing(connection)  # where nothing has changed, all else here only reads
         if time.monotonic() - self._stored_at >= STORED_S:
             self.ingest.gateways = dict(connection.execute("select name, id from gateways").fetchall())
             self._stored = read_stored(connection, self.config.backup, now)

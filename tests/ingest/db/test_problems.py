@@ -72,7 +72,7 @@ def test_what_is_no_database_is_called_damaged(tmp_path, content):
     [
         (errno.ENOSPC, Kind.FULL),
         (errno.EDQUOT, Kind.FULL),
-        (errno.EROFS, Kind.READ_ONLY),
+        (errno.EROFS, Kind.READ_ONLY_DISK),
         (errno.EACCES, Kind.READ_ONLY),
         (errno.EIO, Kind.IO),
         (errno.ENOENT, Kind.OTHER),

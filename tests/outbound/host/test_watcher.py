@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -17,6 +18,7 @@ from ingest.ups.source_lock import lock_offset
 from outbound.database import OutboundDatabase
 from outbound.host.ingest_state import IngestState
 from outbound.host.watcher import HostWatcher
+from tests.helpers.failing_card import NoCardError, failing_card
 from tests.helpers.new_database import new_database
 from tests.programs import child_environment
 
@@ -85,6 +87,11 @@ class Machine:
 
         asyncio.run(look())
 
+    def end(self):
+        self.kill_ingest()
+        asyncio.run(self.database.close())
+        self.file.close()
+
     def events(self):
         connection = connect(self.path, readonly=True)
         try:
@@ -97,9 +104,7 @@ class Machine:
 def machine(tmp_path):
     machine = Machine(tmp_path)
     yield machine
-    machine.kill_ingest()
-    asyncio.run(machine.database.close())
-    machine.file.close()
+    machine.end()
 
 
 def test_ingest_that_dies_and_comes_back(machine):
@@ -197,6 +202,27 @@ def test_a_file_that_is_read_only(machine):
     machine.kill_ingest()
     machine.look(2)
     assert ("INGEST_DOWN", "ingest", "begin") in machine.told
+
+
+def test_a_card_that_becomes_read_only(tmp_path):
+    try:
+        with failing_card(tmp_path) as card:
+            machine = Machine(card.folder)
+            try:
+                machine.run_ingest()
+                machine.look()
+                card.fail()
+                machine.look(3)  # it can be read: that is no sign that it can be written again
+                assert (machine.told, machine.events()) == ([("INGEST_DOWN", "database", "begin")], [])
+                (beat,) = machine.ingest.heartbeats()  # the last one says that all is well
+                assert "read-only" in beat.problem and replace(beat, age_s=3600.0).is_alive
+                assert machine.ingest.unread() == []
+                machine.kill_ingest()
+                assert [one.name for one in machine.ingest.unread()] == ["closet"]
+            finally:
+                machine.end()
+    except NoCardError as error:
+        pytest.skip(f"no card that fails: {error}")
 
 
 def test_a_damaged_file_is_told_from_memory(machine):
