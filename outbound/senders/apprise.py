@@ -3,7 +3,6 @@
 Apprise takes 45 MB, so that this module is imported in the process that sends, and nowhere else.
 """
 
-import asyncio
 import json
 import re
 from collections.abc import Mapping
@@ -26,7 +25,7 @@ from outbound.senders.apprise_log import note_warnings, silence_libraries
 from outbound.senders.http_answers import HttpAnswers, note_answers
 from outbound.senders.markdown import FORMATTING_SERVICES, escape_markdown
 from outbound.senders.rate_limit import RateLimit
-from outbound.senders.threads import start_thread
+from outbound.senders.threads import Attempts, start_thread
 
 CONNECT_S, READ_S = 10.0, 30.0  # Apprise's 4 s are too short for a service that is slow, not gone
 CALL_S = 60.0  # of one attempt in all
@@ -89,44 +88,26 @@ class AppriseSender:
             self._plugin.resolve_format(NotifyFormat.TEXT) == NotifyFormat.TEXT
         )  # with `?format=markdown` Apprise escapes
         self._limit = RateLimit()
-        self._last: tuple[AlertMessage, asyncio.Future[_Outcome]] | None = None  # that was not waited for
+        self._attempts = Attempts[_Outcome](call_s, lambda outcome: outcome.is_sent)
 
     async def send(self, message: AlertMessage, number: int | None = None) -> str:
-        """Send; returns what the service answered. Raises SendError.
-
-        An attempt that was given up goes on in its thread: the next one for the same message waits for it, so
-        that a slow service does not get the message twice.
-        """
-        future = self._unfinished(message)
+        """Send; returns what the service answered. Raises SendError."""
+        future = self._attempts.unfinished(message)
         if future is None:
             if (left_s := self._limit.left_s()) > 0:
                 raise SendError(f"{self._host()}: it asks for a pause, of {left_s:.0f} s more (HTTP 429)")
             sent = message if number is None else mark_uncertain(message, number)
             future = start_thread(lambda: self._call(sent), f"send to {self.address}")
-        self._last = (message, future)
         try:
-            async with asyncio.timeout(self._call_s):  # wait_for of Python 3.11 may lose a cancellation
-                outcome = await asyncio.shield(future)
+            outcome = await self._attempts.wait(message, future)
         except TimeoutError:
             raise SendError(f"no answer within {self._call_s:g} s; it may still arrive") from None
         except Exception as error:
-            self._last = None
             raise SendError(self._without_secrets(f"{type(error).__name__}: {error}")) from error
-        self._last = None
         self._limit.note(outcome.answers)
         if not outcome.is_sent:
             raise SendError(self._reason(outcome), outcome.answers.status in FINAL_STATUSES)
         return self._answer(outcome.answers) or "sent"
-
-    def _unfinished(self, message: AlertMessage) -> asyncio.Future[_Outcome] | None:
-        """The attempt for this message that goes on, or has succeeded since it was given up."""
-        if self._last is None or self._last[0] != message:
-            return None
-        future = self._last[1]
-        if not future.done():
-            return future
-        has_failed = future.cancelled() or future.exception() is not None or not future.result().is_sent
-        return None if has_failed else future
 
     def _call(self, message: AlertMessage) -> _Outcome:
         if self._urgent is not None:

@@ -1,6 +1,5 @@
 """Sending by mail: the standard library's EmailMessage and smtplib, by the server of `mail:`."""
 
-import asyncio
 import hashlib
 import smtplib
 import ssl
@@ -19,7 +18,7 @@ from outbound.alerts.messages import mark_uncertain
 from outbound.alerts.model import AlertMessage
 from outbound.senders import SendError
 from outbound.senders.smtp_errors import describe_error, describe_refusals, format_answer, is_refused
-from outbound.senders.threads import start_thread
+from outbound.senders.threads import Attempts, start_thread
 
 TIMEOUT_S = 30.0  # of one answer of the server
 CALL_S = 120.0  # of one mail in all
@@ -43,7 +42,7 @@ class MailSender:
         self.address = f"smtp://{mail.host}"
         # A message, those that have it not yet, and what tells it from the same sent again on purpose.
         self._open: tuple[AlertMessage, set[str], str] | None = None
-        self._late: tuple[AlertMessage, asyncio.Future[str]] | None = None  # an attempt that was given up
+        self._attempts = Attempts[str](call_s)
 
     async def send(self, message: AlertMessage, number: int | None = None) -> str:
         """Send; returns what the server answered. Raises SendError.
@@ -53,27 +52,16 @@ class MailSender:
         if self._open is None or self._open[0] != message:
             self._open = (message, set(self._recipients), token_hex(8) if message.report else "")
         _, left, mark = self._open
-        future = self._unfinished(message)
+        future = self._attempts.unfinished(message)
         if future is None:
             mail = self._compose(message if number is None else mark_uncertain(message, number), mark)
             future = start_thread(lambda: send_mail(self._mail, mail, left), f"mail by {self._mail.host}")
-        self._late = (message, future)
         try:
-            async with asyncio.timeout(self._call_s):  # wait_for of Python 3.11 may lose a cancellation
-                answer = await asyncio.shield(future)
+            answer = await self._attempts.wait(message, future)
         except TimeoutError:
             raise SendError(f"{self._mail.host}: no answer within {self._call_s:g} s") from None
-        self._open = self._late = None
+        self._open = None
         return answer
-
-    def _unfinished(self, message: AlertMessage) -> "asyncio.Future[str] | None":
-        """The attempt for this message that goes on, or has succeeded since it was given up."""
-        if self._late is None or self._late[0] != message:
-            return None
-        future = self._late[1]
-        if not future.done():
-            return future
-        return None if future.cancelled() or future.exception() is not None else future
 
     def _compose(self, message: AlertMessage, mark: str) -> EmailMessage:
         if message.report and self._read_report is not None:

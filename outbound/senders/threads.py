@@ -4,7 +4,9 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar, cast
+from typing import Generic, TypeVar, cast
+
+from outbound.alerts.model import AlertMessage
 
 Result = TypeVar("Result")
 
@@ -41,3 +43,35 @@ def start_thread(work: Callable[[], Result], name: str) -> "asyncio.Future[Resul
 
     threading.Thread(target=run, name=name, daemon=True).start()
     return future
+
+
+class Attempts(Generic[Result]):
+    """The attempts of one sender, each at most `call_s` seconds long.
+
+    One that was given up goes on in its thread: the next one for the same message waits for it, so that a
+    slow service does not get the message twice. `has_sent` tells from a result whether it succeeded.
+    """
+
+    def __init__(self, call_s: float, has_sent: Callable[[Result], bool] = lambda result: True) -> None:
+        self._call_s, self._has_sent = call_s, has_sent
+        self._last: tuple[AlertMessage, asyncio.Future[Result]] | None = None  # that was not waited for
+
+    def unfinished(self, message: AlertMessage) -> "asyncio.Future[Result] | None":
+        """The attempt for this message that goes on, or has succeeded since it was given up."""
+        if self._last is None or self._last[0] != message:
+            return None
+        future = self._last[1]
+        if not future.done():
+            return future
+        has_failed = (
+            future.cancelled() or future.exception() is not None or not self._has_sent(future.result())
+        )
+        return None if has_failed else future
+
+    async def wait(self, message: AlertMessage, future: "asyncio.Future[Result]") -> Result:
+        """The result of an attempt. Raises TimeoutError after `call_s`, and what the attempt raised."""
+        self._last = (message, future)
+        async with asyncio.timeout(self._call_s):  # wait_for of Python 3.11 may lose a cancellation
+            result = await asyncio.shield(future)
+        self._last = None
+        return result
