@@ -33,6 +33,7 @@ from ingest.schema import (
     sessions,
     settings,
     silence,
+    site,
     sleep,
     spool,
     tariffs,
@@ -93,6 +94,7 @@ for migration in (
     maintenance.job_register,
     acknowledgements.several_acknowledgements,
     alerts.carried_deliveries,
+    site.site_key,
 ):
     migrations()(migration)
 

@@ -69,6 +69,7 @@ class PublishedNode:
     sketch_version: str | None = None
     protocol_version: str | None = None
     battery_level: float | None = None  # per cent; None where it is not known
+    has_battery: bool = False  # it has reported a level at some time
     last_seen_at: str | None = None
     firmware: str | None = None
     available: str | None = None

@@ -132,6 +132,7 @@ def _node(row: Row, channels: Iterable[PublishedChannel], firmware: Row, lost: s
         sketch_version=row["sketch_version"],
         protocol_version=row["protocol_version"],
         battery_level=None if row["battery_refused_at"] else row["battery_level"],
+        has_battery=row["battery_level"] is not None,
         last_seen_at=row["last_seen_at"],
         firmware=firmware.get("runs"),
         available=firmware.get("available"),

@@ -91,7 +91,7 @@ def _own_entities(
 ) -> Iterator[Entity]:
     """What a node reports of itself. Its state and when it was heard are available while it is silent."""
     place, always = (node.gateway, node.node_id), availability(topics.status)
-    if node.battery_level is not None:
+    if node.has_battery:
         battery = number_sensor(topics.node(*place, "battery"), measure("battery", "%"), expire_s)
         yield Entity("sensor", "battery", "Battery", battery, diagnostic=True)
     seen = {"state_topic": topics.node(*place, "last_seen_at"), "device_class": "timestamp"}

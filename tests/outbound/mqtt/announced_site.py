@@ -51,7 +51,9 @@ def every_node():
         channels = [channel(type, sensor_type) for type in SetReq]
         odd = ODD_UNITS[number % len(ODD_UNITS)]
         channels += [channel(type, sensor_type, unit=odd, child_id=2) for type in SetReq]
-        yield node(*channels, id=number + 1, battery_level=80.0, firmware="10/2", available="10/3")
+        yield node(
+            *channels, id=number + 1, battery_level=80.0, has_battery=True, firmware="10/2", available="10/3"
+        )
 
 
 def ups(**facts):

@@ -223,6 +223,11 @@ def test_firmware_can_be_installed_with_updates_alone():
     assert "update_firmware" not in announced_node(firmware="65535/65535")
 
 
+def test_a_level_that_is_not_known_now_takes_no_battery_away():
+    assert "sensor_battery" in announced_node(has_battery=True, battery_level=None)
+    assert "sensor_battery" not in announced_node()
+
+
 def test_names_do_not_repeat_that_of_the_device():
     found = announced_node(
         channel(V.V_TEMP, P.S_TEMP, name="Shed roof"),
