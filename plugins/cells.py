@@ -12,7 +12,8 @@ from markupsafe import Markup
 from plugins.web.compat import written_queries
 from plugins.web.endpoint import Json
 from plugins.web.pages.directory import DEFAULT_SQL, EXAMPLES, directory, first_sentence, split_sentence
-from plugins.web.pages.native import column_heads, column_titles, row_subject, shown_columns
+from plugins.web.pages.native import column_heads, column_titles, row_subject, shown_columns, table_titles
+from plugins.web.pages.table_columns import number_columns, table_columns
 from plugins.web.prefix import rooted_cell
 from plugins.web.render.cells import choices, render
 from plugins.web.render.names import known_names, read_names
@@ -30,6 +31,7 @@ def prepare_jinja2_environment(env: Environment, datasette: Datasette) -> None:
         column_title=column_title,
         column_heads=column_heads,
         shown_columns=shown_columns,
+        number_columns=number_columns,
         page_address=page_address,
         sql_examples=EXAMPLES,
         default_sql=DEFAULT_SQL,
@@ -64,5 +66,7 @@ def extra_template_vars(datasette: Datasette) -> Json:
         "directory": partial(directory, site),
         "row_subject": partial(row_subject, site),
         "row_page": row_page.get(),
+        "table_titles": partial(table_titles, site),
+        "table_columns": partial(table_columns, site),
         "written_queries": partial(written_queries, site),
     }

@@ -12,7 +12,8 @@ from reporting.charts.scale import ValueAxis
 from reporting.charts.times import TimeAxis
 from reporting.formatting import format_length
 
-APART = 0.16  # of the width: nearer to each other only the first of two labels is written
+APART = 0.16  # of the width: nearer to the unit no label is written
+LETTER = 0.0145  # of the width: a letter of a label in the narrowest plot that has labels, with some air
 LEAST_SHADE = 0.004  # of the width, so that a short outage is seen
 ON_BATTERY, SILENT = "on battery", "silent"
 
@@ -134,16 +135,23 @@ class TimeChart(TimedChart):
 
     def _draw_heads(self, canvas: Canvas, spans: Sequence[tuple[Interval, str, str]]) -> None:
         """How long each span is, above it; the longest first where they stand close together."""
-        written: list[float] = []
+        written: list[tuple[float, float]] = []
         for span, kind, word in sorted(spans, key=lambda one: one[0].start - one[0].end):
             across = self.times.share((span.start + span.end) / 2)
-            if across < APART / 2 or any(abs(across - one) < APART for one in written):
-                continue
-            written.append(across)
             text = f"{word} {format_length(span.end - span.start)}"
+            start, end = _extent(across, len(text) * LETTER)
+            if across < APART / 2 or any(start < right and end > left for left, right in written):
+                continue
+            written.append((start, end))
             canvas.text(
                 Place(across, 0, 0, -8), text, anchored(across), "warning" if kind == "shade" else "", True
             )
+
+
+def _extent(across: float, width: float) -> tuple[float, float]:
+    """Where a text of this width begins and ends, as parts of the width of the plot."""
+    before = {"start": 0.0, "middle": width / 2, "end": width}[anchored(across)]
+    return across - before, across - before + width
 
 
 def span_keys(shaded: Sequence[Interval], silent: Sequence[Interval], times: TimeAxis) -> list[Key]:

@@ -4,13 +4,15 @@ import html
 import re
 import time
 from contextlib import closing
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 import pytest
+from datasette.utils import MultiParams
 
 from ingest.db.connection import connect
 from ingest.mysensors.replay import replay
 from plugins.web.pages.directory import EXAMPLES, first_sentence, split_sentence
+from plugins.web.pages.table_columns import columns_at_first, number_columns
 from reporting.formatting import format_second
 from tests.plugins.site_helpers import ACCESS
 from tests.plugins.ups_house import House
@@ -187,6 +189,44 @@ def test_the_form_of_columns_shows_those_that_are_chosen(site):
     text = site.page("/telemetry/nodes?_col=name&_col=last_seen_at")
     assert "3 of 29 shown" in text or re.search(r"3 of \d+ shown", text)
     assert 'data-label="Last seen"' in text and 'data-label="Sketch version"' not in text
+
+
+def heads_of(text):
+    return re.findall(r'<th class="[^"]*" scope="col"[^>]* data-column="(\w+)"', text)
+
+
+def test_a_wide_view_shows_at_first_what_a_reader_needs(site):
+    text = site.page("/telemetry/node_overview")
+    assert heads_of(text)[:3] == ["name", "state", "reason"] and "href" not in heads_of(text)
+    columns = site.get("/telemetry/node_overview.json").json()["columns"]
+    everything = html.unescape(re.search(r'<a href="([^"]+)">Show all (\d+) columns', text)[1])
+    assert heads_of(site.page(everything)) == columns
+    assert heads_of(site.page("/telemetry/node_overview?_col=ref&_col=href")) == ["ref", "href"]
+    assert "smart_sleep_ms" in heads_of(site.page("/telemetry/node_overview?smart_sleep_ms__isnull=1"))
+    assert "protocol_version" in heads_of(site.page("/telemetry/node_overview?_sort_desc=protocol_version"))
+    assert site.get("/telemetry/node_overview.csv").text.splitlines()[0].split(",") == columns
+
+
+@pytest.mark.parametrize(
+    ("first", "query", "expected"),
+    [
+        (["kind", "name", "gone"], "", ["id", "kind", "name"]),
+        (["kind", "empty"], "", ["id", "kind"]),
+        (["kind"], "empty=1&_sort=name", ["id", "kind", "name", "empty"]),
+        (None, "", ["id", "name", "kind"]),
+    ],
+)
+def test_columns_at_first(first, query, expected):
+    names = ["id", "name", "kind", "label", "empty"]
+    row = [{"raw": raw, "value_type": kind} for raw, kind in
+           ((7, "pk"), ("a", "str"), ("b", "str"), ("a", "str"), (None, "none"))]  # fmt: skip
+    shown = columns_at_first(names, first, MultiParams(parse_qs(query)), [row])
+    assert [names[at] for at in shown] == expected
+
+
+def test_numbers_are_the_columns_that_read_as_numbers():
+    shown = [(1, "-2.5", "<b>3</b>", "&nbsp;", "yes", ""), ("1e+20", "", "4", "&nbsp;", 5, 6.25)]
+    assert number_columns(shown) == {0, 1, 5}
 
 
 def test_a_row_is_called_by_its_label_and_leads_to_its_page(site):

@@ -183,6 +183,7 @@ def test_every_table_and_view_and_column_is_described(site):
     for name in names - {"_sqlite_migrations"}:
         columns = {row[0] for row in site.rows("select name from pragma_table_info(?)", name)}
         assert columns == set(described[name]["columns"]), name
+        assert columns >= set(described[name].get("first_columns", ())), name
         assert described[name].get("hidden") or (
             described[name]["title"] and described[name]["description"]
         ), name

@@ -15,6 +15,7 @@ from plugins.web.render.address import address_of
 from plugins.web.responses import needed, page
 from plugins.web.site import Site
 from reporting.charts import Interval
+from reporting.event_notes import event_note
 from reporting.outages import (
     OUTAGES_BETWEEN,
     OUTAGES_OF_UPS,
@@ -29,6 +30,7 @@ from reporting.recording import RECORDING_START, RecordingStart
 SUMMARY_DAYS = 30
 YEAR_DAYS = 366
 PAGE = 100  # rows of a table
+LONGEST = 5  # outages beside the calendar
 LAST_PAGE = 9999
 CHOICES = ("kind", "ups", "event")  # columns of `all_events`, but for `ups`, a name
 CHOSEN = """select * from all_events where (:kind = '' or kind = :kind) and (:event = '' or event = :event)
@@ -131,6 +133,7 @@ def _figures(
     return {
         "outages": shown[(number - 1) * PAGE : number * PAGE],
         "longest": max((one.seconds for one in shown), default=0),
+        "longest_outages": sorted(outages, key=lambda one: -one.seconds)[:LONGEST],
         "matching": len(shown),
         "older": len(shown) > number * PAGE,
         "summary": summarize(outages, now.timestamp() - SUMMARY_DAYS * 86_400),
@@ -147,7 +150,7 @@ async def _all_events(
     counted = await select(site, COUNTS) or []
     return {
         "total": len((events or [])[:PAGE]),
-        "events": events and one_row_each(events[:PAGE], outages, is_first=number == 1),
+        "events": events and with_notes(one_row_each(events[:PAGE], outages, is_first=number == 1), outages),
         "older_events": len(events or []) > PAGE,
         "counts": count_kinds(counted),
         "words": {row["event"]: row["words"] for row in counted},
@@ -195,6 +198,12 @@ def one_row_each(events: Sequence[Row], outages: Sequence[MainsOutage], is_first
                 }
             )
     return found
+
+
+def with_notes(events: Sequence[Row], outages: Sequence[MainsOutage]) -> list[Row]:
+    """The same events, each with its `note`."""
+    of_event = {member.id: outage for outage in outages for member in outage.members}
+    return [event | {"note": event_note(event, of_event.get(event["id"]))} for event in events]
 
 
 def count_kinds(rows: Sequence[Row]) -> dict[str, dict[str, int]]:

@@ -10,6 +10,7 @@ from plugins.web.compat import described_tables
 from plugins.web.render.cells import TARGETS
 from plugins.web.render.names import COLUMNS, KINDS, Named, read_names
 from plugins.web.site import Site
+from plugins.web.table_guard import FOR_SIGNED_IN
 from reporting.column_titles import ColumnTitle, column_title
 from reporting.formatting import format_second
 from reporting.message_text import describe_row
@@ -60,6 +61,15 @@ def _title(site: Site, table: str, values: dict[str, object], own: Named | None)
     at = next((str(values[name]) for name in ("at", "started_at", "received_at", "sampled_at", "created_at")
                if values.get(name)), "")  # fmt: skip
     return f"{title}, {format_second(at, site.timezone)}" if at else str(title)
+
+
+def table_titles(site: Site) -> dict[str, str]:
+    """Name -> title of the tables and views that everybody reads."""
+    return {
+        name: str(about["title"])
+        for name, about in sorted(described_tables(site).items())
+        if not about.get("hidden") and name not in FOR_SIGNED_IN
+    }
 
 
 class Head(NamedTuple):

@@ -9,6 +9,7 @@ from datasette import Forbidden, Request
 
 from ingest.config.home import HomeCard
 from plugins.web.canned import queries_of
+from plugins.web.compat import written_queries
 from plugins.web.dashboards import Placed
 from plugins.web.pages.cards import built_in, of_data
 from plugins.web.pages.cards.card import (
@@ -72,7 +73,8 @@ async def make_cards(site: Site, request: Request, cards: Sequence[Placed], foun
     until, made = time.monotonic() + BUDGET_S, []
     for one in cards:
         kind = kind_of(one.card)
-        shown = ShownCard(one.id, kind, one.card, one.card.size or kind.size, one.card.title or kind.title)
+        size, title = one.card.size or kind.size, one.card.title or _usual_title(site, one.card)
+        shown = ShownCard(one.id, kind, one.card, size, title)
         if time.monotonic() > until:
             shown.problem = CardError("The page had taken long enough: this card was left out.")
         else:
@@ -82,10 +84,17 @@ async def make_cards(site: Site, request: Request, cards: Sequence[Placed], foun
     return made
 
 
+def _usual_title(site: Site, card: HomeCard) -> str:
+    """What a card is called until its data says it better, which a slow one never does."""
+    of_query = written_queries(site).get(card.query, {}).get("title")
+    figure = f"{card.ups}/{card.figure}" if card.figure else ""
+    return str(of_query or card.channel or figure or kind_of(card).title)
+
+
 async def _fill(shown: ShownCard, work: CardWork) -> None:
     try:
         shown.data = await shown.kind.build(work)
-        shown.title = work.card.title or shown.data.get("title") or shown.kind.title
+        shown.title = work.card.title or shown.data.get("title") or shown.title
     except CardError as error:
         shown.problem = error
     except (sqlite3.Error, Forbidden) as error:
