@@ -49,8 +49,17 @@ class PublishedChannel:
 
 
 @dataclass(frozen=True)
+class PublishedSensor:
+    """A sensor that a node has presented, also one that never reported a value; `type` is its S_ symbol."""
+
+    child_id: int
+    type: str
+    name: str
+
+
+@dataclass(frozen=True)
 class PublishedNode:
-    """A node that was heard: a row of `node_overview`, its channels and its firmware.
+    """A node that was heard: a row of `node_overview`, its sensors and channels, and its firmware.
 
     `firmware` is what it runs and `available` the newest that is stored of that type, as `type/version`.
     """
@@ -73,6 +82,7 @@ class PublishedNode:
     last_seen_at: str | None = None
     firmware: str | None = None
     available: str | None = None
+    sensors: tuple[PublishedSensor, ...] = ()
     channels: tuple[PublishedChannel, ...] = ()
 
 

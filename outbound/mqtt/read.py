@@ -13,6 +13,7 @@ from outbound.mqtt.model import (
     PublishedChannel,
     PublishedGateway,
     PublishedNode,
+    PublishedSensor,
     PublishedSite,
     PublishedUps,
     Value,
@@ -30,6 +31,8 @@ FIRMWARE = """select f.node, f.type || '/' || f.version as runs,
   from node_firmware f where f.type is not null and f.version is not null"""
 CHANNELS = """select id, node, child_id, type, sensor_type, name, unit, value, text, last_at from value_latest
   where last_at is not null order by id"""
+SENSORS = """select node, child_id, type_name as type, name from sensors
+  where type is not null and child_id < 255 order by id"""
 GATEWAYS = """select g.id, g.name, g.version, g.address, g.last_seen_at, r.state, r.verdict, r.words,
   r.since_at from gateways g left join readers r on r.source = g.name and r.kind = 'mysensors'
   where g.configured order by g.id"""
@@ -64,10 +67,13 @@ class SiteReader:
         channels: dict[int, list[PublishedChannel]] = defaultdict(list)
         for row in dict_rows(connection, CHANNELS):
             channels[row["node"]].append(_channel(row))
+        sensors: dict[int, list[PublishedSensor]] = defaultdict(list)
+        for row in dict_rows(connection, SENSORS):
+            sensors[row["node"]].append(PublishedSensor(row["child_id"], row["type"], row["name"]))
         firmware = {row["node"]: row for row in dict_rows(connection, FIRMWARE)}
         lost = {row["name"] for row in dict_rows(connection, GATEWAYS) if row["verdict"] in LOST}
         return tuple(
-            _node(row, channels[row["id"]], firmware.get(row["id"], {}), lost)
+            _node(row, sensors[row["id"]], channels[row["id"]], firmware.get(row["id"], {}), lost)
             for row in dict_rows(connection, NODES)
         )
 
@@ -116,7 +122,13 @@ def _ups(row: Row, variables: Mapping[str, Value | None], watt_hours: float | No
     )
 
 
-def _node(row: Row, channels: Iterable[PublishedChannel], firmware: Row, lost: set[str]) -> PublishedNode:
+def _node(
+    row: Row,
+    sensors: Iterable[PublishedSensor],
+    channels: Iterable[PublishedChannel],
+    firmware: Row,
+    lost: set[str],
+) -> PublishedNode:
     return PublishedNode(
         id=row["id"],
         gateway=row["gateway"],
@@ -136,6 +148,7 @@ def _node(row: Row, channels: Iterable[PublishedChannel], firmware: Row, lost: s
         last_seen_at=row["last_seen_at"],
         firmware=firmware.get("runs"),
         available=firmware.get("available"),
+        sensors=tuple(sensors),
         channels=tuple(channels),
     )
 

@@ -50,17 +50,15 @@ def _numbered(entity: Entity, child_id: int) -> Entity:
 
 
 def _sensors(node: PublishedNode) -> Iterator[_Sensor]:
-    by_child: defaultdict[int, list[PublishedChannel]] = defaultdict(list)
+    channels: defaultdict[int, dict[int, PublishedChannel]] = defaultdict(dict)
+    found: dict[int, tuple[str | None, str]] = {}  # child id -> S_ symbol and name
     for channel in node.channels:
-        by_child[channel.child_id].append(channel)
-    for child_id, channels in sorted(by_child.items()):
-        symbol = channels[0].sensor_type or ""
-        yield _Sensor(
-            child_id,
-            Presentation[symbol] if symbol in Presentation.__members__ else None,
-            _own_name(node, channels[0]),
-            {_type_number(channel.type): channel for channel in channels},
-        )
+        channels[channel.child_id][_type_number(channel.type)] = channel
+        found[channel.child_id] = (channel.sensor_type, channel.name.removesuffix(f" · {channel.type}"))
+    found |= {sensor.child_id: (sensor.type, sensor.name) for sensor in node.sensors}
+    for child_id, (symbol, name) in sorted(found.items()):
+        type = Presentation.__members__.get(symbol or "")
+        yield _Sensor(child_id, type, _own_name(node, child_id, symbol, name), channels[child_id])
 
 
 def _type_number(symbol: str) -> int:
@@ -71,11 +69,10 @@ def _type_number(symbol: str) -> int:
     return int(digits) if digits.isascii() and digits.isdigit() else UNKNOWN_TYPE
 
 
-def _own_name(node: PublishedNode, channel: PublishedChannel) -> str:
-    """The label or description of a channel's sensor; '' where it only has a type and a number."""
-    name = channel.name.removeprefix(f"{node.name} · ").removesuffix(f" · {channel.type}")
-    made_up = f"{channel.sensor_type or 'child'} {channel.child_id}"
-    return "" if name in (made_up, channel.name) else name
+def _own_name(node: PublishedNode, child_id: int, symbol: str | None, name: str) -> str:
+    """The label or description of a sensor; '' where its name is only that of its type and its number."""
+    own = name.removeprefix(f"{node.name} · ")
+    return "" if own in (name, f"{symbol or 'child'} {child_id}") else own
 
 
 def _sensor_entities(

@@ -24,7 +24,7 @@ class Discovery:
 
     `every_s` is the interval in seconds at which everything is published. `commands` and `updates` say
     whether there are controls, and firmware that can be installed. `ups_commands` are the commands that may
-    be given, by name of the UPS.
+    be given, by name of the UPS. `link` is the address of the site, '' where it is not known.
     """
 
     prefix: str
@@ -36,6 +36,7 @@ class Discovery:
     commands: bool = False
     updates: bool = False
     ups_commands: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    link: str = ""
 
     @property
     def device_id(self) -> str:
@@ -63,8 +64,10 @@ class Discovery:
 
     def messages(self, site: PublishedSite) -> dict[str, Content]:
         """The message of every device by topic; a device comes after the one that it is reached by."""
-        origin = {"name": PROJECT, "sw_version": self.software}
-        return {self.topic(device.id): device_message(device, origin) for device in self.devices(site)}
+        origin = {"name": PROJECT, **({"sw_version": self.software} if self.software else {})}
+        return {
+            self.topic(device.id): device_message(device, origin, self.link) for device in self.devices(site)
+        }
 
     def devices(self, site: PublishedSite) -> list[AnnouncedDevice]:
         """The site itself, gateways, UPSes, nodes."""

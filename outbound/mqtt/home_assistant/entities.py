@@ -6,6 +6,7 @@ The ids are made of the keys of rows and of the id of the database: a name may c
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from outbound.mqtt.home_assistant.device_classes import Measure
 from outbound.mqtt.topics import OFFLINE, ONLINE
@@ -45,25 +46,30 @@ class Entity:
 class AnnouncedDevice:
     """One device: its id, which is also its identifier, what is known of it, and its entities.
 
-    Its entities are available while all topics of `availability` say `online`.
+    Its entities are available while all topics of `availability` say `online`. `page` is its page here.
     """
 
     id: str
     name: str
     availability: tuple[str, ...]
     entities: tuple[Entity, ...]
+    page: str = ""
     via: str | None = None
     facts: Mapping[str, str | None] = field(default_factory=dict)  # model, manufacturer, sw_version ...
 
 
-def device_message(device: AnnouncedDevice, origin: Mapping[str, str]) -> Content:
-    """The message that announces a device: `device`, `origin`, `components`, and what all of these share."""
+def device_message(device: AnnouncedDevice, origin: Mapping[str, str], link: str = "") -> Content:
+    """The message that announces a device: `device`, `origin`, `components`, and what all of these share.
+
+    `link` is the address of the site, without a slash at its end.
+    """
     return {
         "device": {
             "identifiers": [device.id],
             "name": device.name,
             **{key: value for key, value in device.facts.items() if value},
             **({} if device.via is None else {"via_device": device.via}),
+            **({"configuration_url": link + quote(device.page, "/@")} if link else {}),
         },
         "origin": dict(origin),
         **availability(*device.availability),

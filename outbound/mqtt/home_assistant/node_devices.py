@@ -36,7 +36,7 @@ def site_device(id: str, title: str, software: str, topics: Topics) -> Announced
         event_entity(topics.event("site"), HOST_EVENTS),
     )
     facts = {"manufacturer": "Voltkeeper", "model": "Voltkeeper", "sw_version": software}
-    return AnnouncedDevice(id, title, (topics.status,), entities, None, facts)
+    return AnnouncedDevice(id, title, (topics.status,), entities, "/", None, facts)
 
 
 def gateway_device(id: str, gateway: PublishedGateway, via: str, topics: Topics) -> AnnouncedDevice:
@@ -56,7 +56,8 @@ def gateway_device(id: str, gateway: PublishedGateway, via: str, topics: Topics)
         event_entity(topics.event("gateway", gateway.name), GATEWAY_EVENTS),
     )
     facts = {"manufacturer": "MySensors", "model": "Gateway", "sw_version": gateway.version}
-    return AnnouncedDevice(id, f"Gateway {gateway.name}", (topics.status, own), entities, via, facts)
+    page = f"/nodes/{gateway.name}/0"
+    return AnnouncedDevice(id, f"Gateway {gateway.name}", (topics.status, own), entities, page, via, facts)
 
 
 def node_device(
@@ -83,7 +84,8 @@ def node_device(
         "sw_version": " · ".join(filter(None, (node.sketch_version, library))),
         "suggested_area": node.location,
     }
-    return AnnouncedDevice(id, node.name, (topics.status, own), entities, via, facts)
+    page = f"/nodes/{node.gateway}/{node.node_id}"
+    return AnnouncedDevice(id, node.name, (topics.status, own), entities, page, via, facts)
 
 
 def _own_entities(

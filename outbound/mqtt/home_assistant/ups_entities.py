@@ -1,9 +1,10 @@
 """A UPS as a device of Home Assistant: its load and energy, every variable, its states, commands. Pure."""
 
+import json
 from collections.abc import Iterator, Sequence
 
 from ingest.event_names import UPS_EVENTS
-from ingest.ups.commands import command_label
+from ingest.ups.commands import command_label, command_risk
 from ingest.ups.figures import FIGURES
 from ingest.ups.status import LOW_WORDS
 from ingest.ups.variables import variable
@@ -138,12 +139,15 @@ def variable_title(name: str) -> str:
 
 
 def _button(ups: str, command: str, topics: Topics) -> Entity:
+    """One that is a risk has to be enabled in Home Assistant first, and is confirmed by that."""
+    is_risk = bool(command_risk(command))
     options = {
         "command_topic": topics.ups(ups, COMMAND),
-        "payload_press": command,
+        "payload_press": json.dumps({"command": command, "confirm": True}) if is_risk else command,
         "entity_category": CONFIG,
     }
-    return Entity("button", f"command_{key_of(command)}", command_label(command), options)
+    key = f"command_{key_of(command)}"
+    return Entity("button", key, command_label(command), options, enabled=not is_risk)
 
 
 def ups_device(
@@ -162,6 +166,7 @@ def ups_device(
         ups.label or ups.name,
         (topics.status, topics.ups(ups.name, AVAILABILITY)),
         ups_entities(ups, topics, commands, expire_s),
+        f"/ups/{ups.name}",
         via,
         facts,
     )

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from ingest.mysensors.protocol import Presentation, SetReq
+from outbound.mqtt.home_assistant.announcer import Announcer
 from outbound.mqtt.home_assistant.channel_kinds import KINDS
 from outbound.mqtt.home_assistant.device_classes import COUNTERS, UNITS, measure
 from outbound.mqtt.home_assistant.removal import announcements, read_back
-from outbound.mqtt.model import PublishedSite
+from outbound.mqtt.model import PublishedSensor, PublishedSite
 from outbound.mqtt.state import state_messages
 from tests.outbound.mqtt.announced_site import GATEWAY, TOPICS, channel, discovery, every_site, node, ups
 
@@ -81,6 +82,14 @@ def test_a_device_has_what_is_known_of_it_and_is_reached_by_its_gateway():
         assert message["availability_mode"] == "all"
 
 
+def test_a_device_leads_to_its_page():
+    messages = announced(PublishedSite((ups(),), (node(),)), link="https://volt.example.org/house")
+    found = [message["device"]["configuration_url"] for message in messages.values()]
+    assert found[1:] == [
+        f"https://volt.example.org/house{path}" for path in ("/ups/rack@closet", "/nodes/main/12")
+    ]
+
+
 def test_the_load_is_power_and_the_energy_only_grows():
     found = announced_ups(watts=84.0, energy_kwh=1.5, variables={"ups.load": 20.0})["components"]
     load, energy, share = (found[f"sensor_{key}"] for key in ("watts", "energy", "ups_load"))
@@ -125,7 +134,10 @@ def test_ratings_are_hidden_and_text_has_no_unit():
 def test_each_listed_command_has_a_button_and_no_other():
     found = announced_ups()["components"]
     buttons = [one for one in found.values() if one["platform"] == "button"]
-    assert [one["payload_press"] for one in buttons] == list(ORDERS)
+    test, off = buttons
+    assert test["payload_press"] == "test.battery.start" and "enabled_by_default" not in test
+    assert json.loads(off["payload_press"]) == {"command": "load.off", "confirm": True}
+    assert off["enabled_by_default"] is False
     assert {one["command_topic"] for one in buttons} == {"voltkeeper/ups/rack@closet/command"}
     without = announced(PublishedSite((ups(),)), ups_commands={"rack@closet": ORDERS})
     assert "button" not in str(without)
@@ -204,6 +216,13 @@ def test_an_actuator_has_controls_with_commands_alone(sensor_type, types, platfo
     assert found(commands=True) == platforms
     assert found(commands=False) <= own
     assert "command_topic" not in json.dumps(announced_node(*channels))
+
+
+def test_an_actuator_that_never_reported_can_be_set_all_the_same():
+    relay = PublishedSensor(7, "S_BINARY", "Shed · Pump")
+    found = announced_node(sensors=(relay,), commands=True)["switch_7_V_STATUS"]
+    assert (found["name"], found["command_topic"]) == ("Pump", "voltkeeper/node/main/12/7/V_STATUS/set")
+    assert "switch" not in str(announced_node(sensors=(relay,)))
 
 
 def test_orders_go_below_the_topics_of_their_values():
@@ -320,6 +339,52 @@ def test_a_topic_of_another_program_is_left_alone():
     assert all(map(one.is_own, announced(PublishedSite((ups(),), (node(),), (GATEWAY,)))))
     for other in ("voltkeeper_5eed2", "voltkeeper_5ee", "zigbee", "other_voltkeeper_5eed_ups_3"):
         assert not one.is_own(f"homeassistant/device/{other}/config")
+
+
+ANNOUNCED = PublishedSite((ups(),), (node(),), (GATEWAY,))
+
+
+def connected_announcer(retained=()):
+    """One that has read back what is retained, two seconds after 100."""
+    announcer = Announcer(discovery())
+    announcer.begin(100.0)
+    for topic, payload in retained:
+        assert announcer.take(topic, payload, retained=True, now=100.0)
+    assert not announcer.is_due(101.0) and announcer.is_due(102.5)
+    return announcer
+
+
+def test_a_device_that_went_during_a_restart_is_taken_away_and_no_other_program_s():
+    gone, foreign = (f"homeassistant/device/{id}/config" for id in ("voltkeeper_5eed_ups_9", "zigbee_1"))
+    found, _ = connected_announcer([(gone, b"{}"), (foreign, b"{}")]).outgoing(ANNOUNCED, 102.5)
+    assert [topic for topic, payload in found if not payload] == [gone]
+    assert [topic for topic, payload in found if payload] == list(announced(ANNOUNCED))
+
+
+def test_a_restart_announces_nothing_that_is_there():
+    first, _ = connected_announcer().outgoing(ANNOUNCED, 102.5)
+    assert connected_announcer(first).outgoing(ANNOUNCED, 102.5) == ([], False)
+
+
+def test_everything_is_announced_to_a_home_assistant_that_has_started():
+    announcer = connected_announcer()
+    first, _ = announcer.outgoing(ANNOUNCED, 102.5)
+    birth = "homeassistant/status"
+    announcer.take(birth, b"online", retained=True, now=103.0)  # from before
+    announcer.take(birth, b"offline", retained=False, now=103.0)
+    assert not announcer.is_due(104.0)
+    announcer.take(birth, b"online", retained=False, now=104.0)
+    assert announcer.is_due(104.0) and announcer.outgoing(ANNOUNCED, 104.0) == (first, True)
+    announcer.take(birth, b"online", retained=False, now=105.0)
+    assert not announcer.is_due(106.0) and announcer.is_due(115.0)
+
+
+def test_values_alone_announce_nothing():
+    announcer = connected_announcer()
+    announcer.outgoing(ANNOUNCED, 102.5)
+    later = replace(ANNOUNCED, upses=(ups(state="Stale", is_current=False, on_battery=None),))
+    assert not announcer.is_due(130.0) and announcer.is_due(140.0)
+    assert announcer.outgoing(later, 140.0) == ([], False)
 
 
 def test_a_unit_of_another_spelling_is_known():
