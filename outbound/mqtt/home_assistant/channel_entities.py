@@ -93,7 +93,7 @@ def _controls(node: PublishedNode, sensor: _Sensor, topics: Topics) -> Iterator[
     place = (node.gateway, node.node_id, sensor.child_id)
     key = f"{sensor.child_id}"
     offered = set(offered_types(sensor.type, set(sensor.channels)))
-    whole = sensor.name or _kind(sensor)
+    whole = _capital(sensor.name or _kind(sensor))
     if sensor.type in LIGHTS:
         options, types = light(offered, topics, *place)
         yield Entity("light", key, whole, options), types
@@ -132,18 +132,24 @@ def _reported(
 
 
 def _title(sensor: _Sensor, type: int, symbol: str | None = None) -> str:
-    """The name of a value: `Room temperature`, `Motion`; without the quantity where the name says it."""
+    """The name of a value: `Room temperature`, `Motion`; nothing is said twice."""
     symbol = symbol or SetReq(type).name
     words = value_name(symbol)
-    if type in (SetReq.V_TRIPPED, SetReq.V_LEVEL) and sensor.type is not None:
-        kind = _kind(sensor)
-        words = kind if type == SetReq.V_TRIPPED or kind.endswith(words) else f"{kind} {words}"
-    says_it = words.lower() in sensor.name.lower() or (type == SetReq.V_TRIPPED and sensor.name != "")
-    name = sensor.name if says_it else f"{sensor.name} {words}".strip()
-    return name[:1].upper() + name[1:]
+    if type == SetReq.V_TRIPPED:
+        words = sensor.name or _kind(sensor)
+    elif type == SetReq.V_LEVEL and sensor.type is not None and not _kind(sensor).endswith(words):
+        words = f"{_kind(sensor)} {words}"
+    if words.lower() in sensor.name.lower():
+        return _capital(sensor.name)
+    if words.lower().startswith(sensor.name.lower()):
+        return _capital(words)
+    return _capital(f"{sensor.name} {words}")
 
 
 def _kind(sensor: _Sensor) -> str:
     """What kind of sensor it is."""
-    kind = sensor_kind(None if sensor.type is None else Presentation(sensor.type).name)
-    return kind[:1].upper() + kind[1:]
+    return sensor_kind(None if sensor.type is None else Presentation(sensor.type).name)
+
+
+def _capital(name: str) -> str:
+    return name[:1].upper() + name[1:]

@@ -26,7 +26,8 @@ def _number(device_class: str | None = None, state_class: str | None = MEASUREME
     return ChannelKind("number", device_class, state_class)
 
 
-TEXT, FREE, HIDDEN = ChannelKind("text"), ChannelKind("free"), ChannelKind("hidden")
+TEXT, HIDDEN = ChannelKind("text"), ChannelKind("hidden")
+FREE = ChannelKind("free", state_class=None)
 YES_NO = ChannelKind("yes_no")
 KINDS: dict[int, ChannelKind] = {
     V.V_TEMP: _number("temperature"),

@@ -157,6 +157,12 @@ def connection_sensor(topic: str, status_topic: str) -> Entity:
     return Entity("binary_sensor", "communication", "Communication", options, diagnostic=True)
 
 
+def state_sensor(topic: str, status_topic: str) -> Entity:
+    """How a device is: OK, Warning, Stale and others, from its JSON; also while it is not heard."""
+    options = {"state_topic": topic, "value_template": "{{ value_json.state }}", **availability(status_topic)}
+    return Entity("sensor", "state", "State", options, diagnostic=True)
+
+
 def event_entity(topic: str, events: tuple[str, ...]) -> Entity:
     """The events of a device. The end of one has a type of its own, so that no automation runs twice."""
     template = (

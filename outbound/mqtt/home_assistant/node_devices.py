@@ -7,17 +7,16 @@ from outbound.mqtt.home_assistant.channel_entities import channel_entities
 from outbound.mqtt.home_assistant.device_classes import measure
 from outbound.mqtt.home_assistant.entities import (
     AnnouncedDevice,
-    Content,
     Entity,
     availability,
     connection_sensor,
     event_entity,
     number_sensor,
+    state_sensor,
 )
 from outbound.mqtt.model import PublishedGateway, PublishedNode
 from outbound.mqtt.topics import AVAILABILITY, UPDATE, Topics
 
-STATE_TEMPLATE = "{{ value_json.state }}"
 MOMENT_TEMPLATE = "{{ value_json.last_message_at }}"  # null renders as None, an unknown state
 # The versions of a firmware type; where none is stored, what runs is the newest.
 UPDATE_TEMPLATE = (
@@ -45,7 +44,7 @@ def gateway_device(id: str, gateway: PublishedGateway, via: str, topics: Topics)
     always = availability(topics.status)
     entities = (
         connection_sensor(own, topics.status),
-        Entity("sensor", "state", "State", _state(topic) | always, diagnostic=True),
+        state_sensor(topic, topics.status),
         Entity(
             "sensor",
             "last_message_at",
@@ -98,8 +97,7 @@ def _own_entities(
         yield Entity("sensor", "battery", "Battery", battery, diagnostic=True)
     seen = {"state_topic": topics.node(*place, "last_seen_at"), "device_class": "timestamp"}
     yield Entity("sensor", "last_seen_at", "Last seen", seen | always, diagnostic=True)
-    state = _state(topics.node(*place)) | always
-    yield Entity("sensor", "state", "State", state, diagnostic=True)
+    yield state_sensor(topics.node(*place), topics.status)
     if node.firmware not in (None, NO_FIRMWARE):
         options = {"state_topic": topics.node(*place), "value_template": UPDATE_TEMPLATE, **always}
         options |= {"device_class": "firmware", "title": f"Firmware type {node.firmware.partition('/')[0]}"}
@@ -109,7 +107,3 @@ def _own_entities(
                 "payload_install": node.available,
             }
         yield Entity("update", "firmware", "Firmware", options)
-
-
-def _state(topic: str) -> Content:
-    return {"state_topic": topic, "value_template": STATE_TEMPLATE}

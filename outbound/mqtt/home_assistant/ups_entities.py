@@ -18,6 +18,7 @@ from outbound.mqtt.home_assistant.entities import (
     event_entity,
     key_of,
     number_sensor,
+    state_sensor,
     text_sensor,
 )
 from outbound.mqtt.model import PublishedUps, Value
@@ -39,8 +40,8 @@ LAST_WORD_CLASSES = {"humidity": "humidity", "powerfactor": "power_factor"}
 CHARGE = "battery.charge"  # the one per cent that is the level of a battery
 # A variable with one of these words is a limit, a rating or a setting: no measurement, and seldom looked at.
 CONSTANT_WORDS = frozenset(
-    """nominal low high min max minimum maximum warning critical restart delay threshold interval
-    fault boost trim energysave nom debug parameter count packs phases date""".split()
+    """nominal low high min max minimum maximum warning critical restart delay timer threshold interval
+    boost trim energysave parameter count packs phases date desc id switchable""".split()
 )
 CONSTANT_GROUPS = ("settings", "device", "driver")
 PHRASES = {  # words of NUT's names as people write them
@@ -51,8 +52,16 @@ PHRASES = {  # words of NUT's names as people write them
     "vendorid": "USB vendor",
     "productid": "USB product",
     "macaddr": "MAC address",
+    "must": "EP20",
+    "avr": "AVR",
 }
-NAMES = {STATUS_VARIABLE: "Status", "ups.load": "Load percentage", "ups.power": "Apparent power"}
+NAMES = {
+    STATUS_VARIABLE: "Status",
+    "ups.load": "Load percentage",
+    "ups.power": "Apparent power",
+    "ups.mfr.date": "Made",
+    "battery.mfr.date": "Battery made",
+}
 STATUS_SENSORS = (  # key, name, words of ups.status of which one is enough, device class
     ("low_battery", "Low battery", tuple(sorted(LOW_WORDS)), "battery"),
     ("replace_battery", "Replace battery", ("RB",), "problem"),
@@ -88,6 +97,7 @@ def _power(ups: PublishedUps, topics: Topics, expire_s: int | None) -> Iterator[
 
 
 def _states(ups: PublishedUps, topics: Topics, expire_s: int | None) -> Iterator[Entity]:
+    yield state_sensor(topics.ups(ups.name), topics.status)
     template = "{{ 'ON' if value == 'true' else 'OFF' }}"
     on_battery = binary_sensor(topics.ups(ups.name, "on_battery"), template, None, expire_s)
     yield Entity("binary_sensor", "on_battery", "On battery", on_battery)

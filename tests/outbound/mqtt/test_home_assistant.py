@@ -253,9 +253,18 @@ def test_names_do_not_repeat_that_of_the_device():
         channel(V.V_TEMP, P.S_TEMP, child_id=2),
         channel(V.V_TEMP, P.S_TEMP, child_id=3),
         channel(V.V_HUM, P.S_HUM, child_id=4, name="Outdoor humidity"),
+        channel(V.V_LIGHT_LEVEL, P.S_LIGHT_LEVEL, child_id=5, name="Light"),
+        channel(V.V_LEVEL, P.S_MOISTURE, child_id=6, name="Tomatoes"),
     )
     names = [one["name"] for id, one in found.items() if id[7:8].isdigit()]
-    assert names == ["Roof temperature", "Temperature 2", "Temperature 3", "Outdoor humidity"]
+    assert names == [
+        "Roof temperature",
+        "Temperature 2",
+        "Temperature 3",
+        "Outdoor humidity",
+        "Light level",
+        "Tomatoes moisture level",
+    ]
 
 
 @pytest.mark.parametrize("controls", [False, True])
