@@ -35,7 +35,7 @@ UPS_SETTINGS = {  # the commands and settings that are allowed
     "attic@closet": UpsSettings(
         commands=("test.battery.start.quick", "beeper.toggle"), settings=("ups.delay.start",)
     ),
-    "garage": UpsSettings(commands=EP20_COMMANDS),
+    "garage": UpsSettings(label="Garage inverter", commands=EP20_COMMANDS),
 }
 RIGHTS = frozenset({"edit", "order", "upload", "maintain"})
 

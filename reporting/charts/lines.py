@@ -35,13 +35,15 @@ MOST_DOTS = 60  # lone points of a line that are drawn as dots
 class LineChartData(SeriesData):
     """What a chart of lines shows.
 
-    The axis begins at `floor` or below. With `mains`, values near 0 are those of an outage: they do not
-    stretch the axis, and where they leave it a mark names the true value. `before` are the same lines a
-    period earlier, moved to this time. With `extremes`, the lowest and the highest value stand at the line.
+    The axis begins at `floor` or below, and reaches `least_high` or beyond. With `mains`, values near 0 are
+    those of an outage: they do not stretch the axis, and where they leave it a mark names the true value.
+    `before` are the same lines a period earlier, moved to this time. With `extremes`, the lowest and the
+    highest value stand at the line.
     """
 
     limits: Sequence[Limit] = ()
     floor: float | None = None
+    least_high: float | None = None
     mains: bool = False
     before: Sequence[ChartSeries] = ()
     extremes: bool = False
@@ -212,6 +214,8 @@ def _fit(data: LineChartData) -> ValueAxis:
     kept = [point for _, one in data.shown() for point in data.on_axis(one.points)]
     kept += [point for one in data.before if one.points for point in data.on_axis(one.points)]
     low, high = min(map(_low, kept)), max(map(_high, kept))
+    if data.least_high is not None:
+        high = max(high, data.least_high)
     digits = own_digits(value for point in kept for value in point[1:])
 
     def fit(low: float, high: float) -> ValueAxis:

@@ -148,6 +148,12 @@ def test_noise_is_no_storm_and_per_cent_end_at_100():
     assert min(fit_axis(0, 0, "%").ticks) == 0 == fit_axis(0, 2, "%").low
 
 
+def test_an_axis_reaches_its_least_high():
+    usual, whole = (line(11, 12, 11, 13, unit="%", **more) for more in ({}, {"floor": 0, "least_high": 20}))
+    assert whole.low == 0 and whole.high > 20 and usual.low > 0 and usual.high < 20
+    assert line(11, 60, unit="%", floor=0, least_high=20).high > 60  # the values go before
+
+
 def test_a_counter_is_not_flattened():
     axis = fit_axis(27_095.841, 27_170.781, "kWh", digits=3)
     assert axis.high - axis.low < 150

@@ -30,6 +30,7 @@ class ChartPlan(NamedTuple):
     figures: dict[str, str]
     limits: Mapping[str, str] = MappingProxyType({})
     floor: float | None = None
+    least_high: float | None = None
     mains: bool = False
     divisor: float = 1.0  # of the column, for the unit
 
@@ -41,6 +42,8 @@ class SlowChart(NamedTuple):
     slow: str
 
 
+# Per cent. UPSes report whole ones: on an axis fitted to them, one more or less would look like a storm.
+LOAD_AXIS_TOP = 20.0
 SEVERITY = {"battery.charge.low": "critical"}  # of limits, where it is not warning
 CHARTS = (
     ChartPlan(
@@ -51,7 +54,9 @@ CHARTS = (
         mains=True,
     ),
     ChartPlan("Load", "W", {"watts": "load"}),
-    ChartPlan("Load", "%", {"ups_load": "load"}),  # where no watts are known
+    ChartPlan(
+        "Load", "%", {"ups_load": "load"}, floor=0, least_high=LOAD_AXIS_TOP
+    ),  # where no watts are known
     ChartPlan(
         "Battery charge",
         "%",
@@ -65,7 +70,7 @@ CHARTS = (
     ChartPlan("Frequency", "Hz", {"input_frequency": "input"}, mains=True),
 )
 COMPARED = (
-    ChartPlan("Load", "%", {"ups_load": ""}),
+    ChartPlan("Load", "%", {"ups_load": ""}, floor=0, least_high=LOAD_AXIS_TOP),
     ChartPlan("Input voltage", "V", {"input_voltage": ""}, mains=True),
 )
 
@@ -101,6 +106,7 @@ def _draw(
         *(plan.title, plan.unit, series, span.since, span.until, behind.shaded, behind.silent),
         limits=behind.limits,
         floor=plan.floor,
+        least_high=plan.least_high,
         mains=plan.mains,
     )
     drawn = draw_lines(data, site.timezone)
