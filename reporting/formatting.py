@@ -73,6 +73,15 @@ def format_figure(value: float | None, unit: str = "") -> str:
     return f"{value:.10g}{NARROW_SPACE}{unit}" if unit else f"{value:.10g}"
 
 
+def format_span(values: Iterable[float | None], unit: str, digits: int | None = None) -> str:
+    """The lowest and the highest of the values, rounded: `39 to 124 W`; one number where they are equal."""
+    known = [round(value, digits) for value in values if value is not None]
+    if not known:
+        return UNKNOWN
+    low, high = min(known), max(known)
+    return format_figure(high, unit) if low == high else f"{low:.10g} to {format_figure(high, unit)}"
+
+
 def format_watts(value: float | None) -> str:
     """Watts, without a fraction from 10 W on."""
     return UNKNOWN if value is None else format_figure(round(value, None if value >= 10 else 1), "W")

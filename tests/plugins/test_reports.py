@@ -237,7 +237,7 @@ def test_the_histogram_is_drawn_with_titles(power):
         shares = [row["hours"] / most for row in found]
         assert [height / max(heights) for height in heights] == pytest.approx(shares, abs=0.001)
         assert f"of {sum(row['hours'] for row in found)} hours" in text_of(figure)
-    assert "Show as table" in page and page.count('class="num">–') > 0
+    assert "Distribution as a table" in page and page.count('class="num">–') > 0
 
 
 def test_bins_without_an_hour_are_shown_empty():
@@ -682,7 +682,7 @@ def test_the_five_longest_outages_come_first_and_the_others_are_folded(power):
     outages = [(60 - 6 * number, length, UPSES) for number, length in enumerate(lengths)]
     _, site = power(now=NOON, days=4, step=300, outages=outages)
     page = site.page("/reports?period=week&of=2026-11-17")
-    section = page[page.index('id="outages-title"') : page.index('id="energy-title"')]
+    section = page[page.index('id="outages-title"') : page.index('id="mains-title"')]
     longest, folded = section.split("<details", 1)
     shown = re.findall(r'data-label="Length" class="num">([^<]+)', longest)
     assert shown == ["10 min 40 s", "5 min", "2 min 05 s", "1 min 30 s", "1 min"]

@@ -87,6 +87,7 @@ def register_filters(env: Environment, timezone: str) -> None:
         months=formatting.format_months,
         hours=formatting.format_hours,
         fig=formatting.format_figure,
+        span_of=formatting.format_span,
         megabytes=formatting.format_bytes,
         sensor_kind=sensor_kind,
         value_name=value_name,
