@@ -30,18 +30,13 @@ from ingest.ups.command_results import (
     starts_test,
     unsent_result,
 )
+from ingest.ups.command_waits import ups_command_state
 from ingest.ups.commands import command_label
 from ingest.ups.self_test import LONGEST_S, RESULT_TIMEOUT_S
 
 log = logging.getLogger(__name__)
 
 LOOK_S, FOLLOW_S = 10.0, 1.0  # between two looks: at the times of the jobs, at orders under way
-SELECT_UPS = """select u.id, u.configured and u.outcome = 'ok' and s.state = 'connected' as is_read,
-  exists (select 1 from events e where e.ups = u.id and e.event = 'ONBATT' and e.ended_at is null)
-    as on_battery,
-  exists (select 1 from ups_orders o where o.ups = u.id and o.command = ? and o.state in ('queued', 'sent'))
-    as busy
-from ups u left join ingest_status s on s.source = u.source where u.name = ?"""
 SELECT_ORDER = """select o.* from ups_orders o join ups u on u.id = o.ups
 where u.name = ? and o.command = ? and o.created_by = ? order by o.id desc limit 1"""
 SELECT_TEST = """select ended_at, coalesce((select value from ups_variables v
@@ -122,13 +117,12 @@ class ScheduledCommands:
             self._look_again()
 
     def _consider(self, connection: sqlite3.Connection, order: ScheduledOrder, by: str) -> None:
-        """Place the order, unless its UPS is in no state for it; a user is told by its failure."""
-        found = dict_rows(connection, SELECT_UPS, (order.command, order.ups))
-        if not found or found[0]["busy"]:
+        """Place the order, unless its UPS is in no state for it: one of a user fails then, with a reason."""
+        ups = ups_command_state(connection, order.ups, order.command)
+        if ups is None or ups.is_busy:
             return
-        ups = found[0]
-        if by != SCHEDULE or (ups["is_read"] and not ups["on_battery"]):
-            self._pending.append(partial(self._begin, order, by, ups["id"]))
+        if by != SCHEDULE or not ups.waits_for:
+            self._pending.append(partial(self._begin, order, by, ups.ups))
 
     def _begin(self, order: ScheduledOrder, by: str, ups: int, connection: sqlite3.Connection) -> None:
         connection.execute(

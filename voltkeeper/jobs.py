@@ -43,7 +43,8 @@ def _next(job: Row, zone: ZoneInfo) -> str:
     if job["paused_at"]:
         return f"paused by {job['paused_by']}"
     if job["next_at"]:
-        return f"{'due since' if job['is_due'] else 'next'} {_local(job['next_at'], zone)}"
+        waits = f", waits for {job['waits_for']}" if job["waits_for"] else ""
+        return f"{'due since' if job['is_due'] else 'next'} {_local(job['next_at'], zone)}{waits}"
     return "on request" if not job["schedule"] else "next when the clock is right"
 
 

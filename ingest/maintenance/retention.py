@@ -10,11 +10,12 @@ there.
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ingest.clock.repair import first_misdated
 from ingest.db.connection import connect
@@ -25,6 +26,7 @@ from ingest.maintenance.table_sizes import bytes_per_row
 
 COUNTED = 200_000  # ids; in a longer range rows are not counted but estimated
 DAY_S = 86_400
+FARTHEST = 3653  # days: ten years are as far as the growth of some days says anything
 
 
 @dataclass(frozen=True)
@@ -211,6 +213,29 @@ def forecast(
     """
     later = rows + rows_a_day * ahead_days
     return round(bytes_a_row * (later if days is None else min(later, max(rows, rows_a_day * days))))
+
+
+class GrowingTable(NamedTuple):
+    """What the forecast of a table needs; `days` that its rows are kept, or None."""
+
+    rows_a_day: float
+    bytes_a_row: float
+    rows: int
+    days: float | None
+
+
+def days_until_full(tables: Sequence[GrowingTable], free: int) -> int | None:
+    """Return after how many days tables that grow as in the last days have taken `free` bytes.
+
+    None: not within FARTHEST days. A table that is pruned stops growing once it is as old as its rows get.
+    """
+
+    def growth(days: int) -> float:
+        return sum(forecast(*one, days) - forecast(*one, 0) for one in tables)
+
+    if growth(FARTHEST) < free:
+        return None
+    return bisect_left(range(FARTHEST), float(free), key=growth)
 
 
 def describe_item(item: PruneItem) -> str:

@@ -65,6 +65,11 @@ def test_the_page_shows_disk_space_jobs_retention_and_versions(maintained):
         and tables["messages"]["bytes"] > 0
     )
     assert {chore["name"] for chore in data["chores"]} == set(JOBS)
+    assert data["disk"]["bytes"] > data["disk"]["free"] > 0 and data["disk"]["days_until_full"] is None
+    assert "over 10" in page and tables["messages"]["days"] == 30
+    # Of events, those that may come often are pruned, the others stay: both tables of the page say so.
+    assert (tables["events"]["days"], tables["events"]["days_of_some"]) == (None, 365)
+    assert "frequent ones 365 days" in page and "outages stay" in page
 
 
 def test_batteries_and_locations_are_saved_at_once(make_site):
@@ -163,6 +168,11 @@ def test_all_jobs_are_listed_paused_and_resumed(make_site):
         *("site", "outbound", "ingest"),
     ]
     assert chore("selftest")["schedule"] == "every month on day 1 at 10:00" and chore("selftest")["next_at"]
+    have_missed(site.datasette.config.database, 40, ["selftest"], "ingest")
+    have_missed(site.datasette.config.database, 40, ["monthly"], "outbound")
+    assert chore("selftest")["waits_for"] == "the UPS to be read for the first time"
+    assert chore("monthly")["waits_for"] == "voltkeeper outbound, which is not running"
+    assert "waits for the UPS to be read for the first time" in site.page("/-/maintenance")
     assert [chore(name)["at"] for name in ("prune", "selftest", "check")] == ["03:00", "10:00", None]
     for path in ("selftest/pause", "monthly", "monthly/pause"):
         answer = site.post(f"/-/maintenance/{path}", headers=bearer(KEEPER))

@@ -2,9 +2,11 @@
 
 import asyncio
 import platform
+import shutil
 import sqlite3
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,11 +14,13 @@ from typing import Any
 
 from datasette import Request, Response
 
+from ingest.config.jobs import OUTBOUND
 from ingest.config.model import Config
 from ingest.db.connection import connect
 from ingest.maintenance.job_list import list_jobs
-from ingest.maintenance.retention import forecast, plan
+from ingest.maintenance.retention import GrowingTable, days_until_full, forecast, plan
 from ingest.maintenance.table_sizes import overview
+from outbound.sending_lock import is_sending
 from plugins.web.auth.permissions import require
 from plugins.web.query import Row, select_many
 from plugins.web.readers import correct_readers
@@ -48,9 +52,17 @@ async def maintenance(datasette: Site, request: Request) -> Response:
     context: dict[str, Any] = await asyncio.to_thread(read_figures, datasette.config)  # Any: as JSON has it
     context |= await select_many(datasette, QUERIES)
     context["readers"] = correct_readers(context["readers"], datasette.config.database)
+    _name_missing_runner(context["chores"], await asyncio.to_thread(is_sending, datasette.config.database))
     if as_json:
         return Response.json({"ok": True, **context}, headers={"cache-control": "no-store"})
     return await page(datasette, request, "pages/-/maintenance.html", context)
+
+
+def _name_missing_runner(jobs: Sequence[Row], is_sending: bool) -> None:
+    """Say of due jobs of outbound that it does not run."""
+    for job in jobs:
+        if job["runner"] == OUTBOUND and job["is_due"] and not is_sending:
+            job["waits_for"] = "voltkeeper outbound, which is not running"
 
 
 def read_figures(config: Config) -> dict[str, Any]:  # Any: JSON
@@ -67,7 +79,9 @@ def read_figures(config: Config) -> dict[str, Any]:  # Any: JSON
         }
         with suppress(sqlite3.OperationalError):
             answers["plan"] = _plan(config, connection)
-            answers["tables"], answers["forecast"] = _tables(config, connection)
+            answers["tables"] = tables = _tables(config, connection)
+            answers["forecast"] = sum(table["in_a_year"] for table in tables)
+            answers["disk"] = _disk(config.database.parent, tables)
     return answers
 
 
@@ -94,6 +108,7 @@ def _plan(config: Config, connection: sqlite3.Connection) -> list[Row]:
         {
             "table": item.table,
             "days": item.days,
+            "of_some": bool(item.policy.only),
             "rows": item.rows,
             "about": not item.counted,
             "bytes": item.bytes,
@@ -104,13 +119,13 @@ def _plan(config: Config, connection: sqlite3.Connection) -> list[Row]:
     ]
 
 
-def _tables(config: Config, connection: sqlite3.Connection) -> tuple[list[Row], int]:
-    """Rows about tables, and the bytes of all of them in a year."""
-    days = {item.table: item.days for item in plan(connection, config.retention) if not item.policy.only}
-    rows, total = [], 0
+def _tables(config: Config, connection: sqlite3.Connection) -> list[Row]:
+    """Rows about tables. `days` that all rows are kept, `days_of_some` that only a part of them is."""
+    planned = plan(connection, config.retention)
+    days = {item.table: item.days for item in planned if not item.policy.only}
+    days_of_some = {item.table: item.days for item in planned if item.policy.only}
+    rows = []
     for table in overview(connection):
-        later = forecast(table.rows_a_day or 0, table.bytes_a_row, table.rows, days.get(table.name), YEAR)
-        total += later
         rows.append(
             {
                 "name": table.name,
@@ -122,10 +137,26 @@ def _tables(config: Config, connection: sqlite3.Connection) -> tuple[list[Row], 
                 "rows_a_day": table.rows_a_day,
                 "bytes_a_day": table.bytes_a_day,
                 "days": days.get(table.name),
-                "in_a_year": later,
+                "days_of_some": days_of_some.get(table.name),
+                "in_a_year": forecast(
+                    table.rows_a_day or 0, table.bytes_a_row, table.rows, days.get(table.name), YEAR
+                ),
             }
         )
-    return rows, total
+    return rows
+
+
+def _disk(folder: Path, tables: Sequence[Row]) -> Row | None:
+    """The disk of the database in bytes, and after how many days it is full; None where it cannot be read."""
+    try:
+        disk = shutil.disk_usage(folder)
+    except OSError:
+        return None
+    growing = [
+        GrowingTable(one["rows_a_day"] or 0, one["bytes"] / one["rows"], one["rows"], one["days"])
+        for one in tables
+    ]
+    return {"bytes": disk.total, "free": disk.free, "days_until_full": days_until_full(growing, disk.free)}
 
 
 def _versions(connection: sqlite3.Connection) -> dict[str, str]:

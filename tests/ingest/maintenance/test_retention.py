@@ -21,7 +21,7 @@ from ingest.db.rowid_search import first_since
 from ingest.db.time import format_utc, parse_utc
 from ingest.jobs.register import request_job
 from ingest.maintenance.jobs import maintenance_lock, run_due
-from ingest.maintenance.retention import plan, read_plan
+from ingest.maintenance.retention import FARTHEST, GrowingTable, days_until_full, forecast, plan, read_plan
 from ingest.mysensors.replay import replay
 from tests.helpers.config_text import parse_config
 
@@ -296,3 +296,13 @@ def test_events_that_may_flood_go_after_a_year_and_outages_stay(house, ask):
     frequent = {"COMMBAD": 2, "GATEWAY_LOST": 2, "TRIM": 2, "NODE_SILENT": 2}
     assert count == dict.fromkeys(kinds, 5) | frequent | {"ALARM": 5}
     assert ask("select count(*) from events where ended_at is null") == [(5,)]
+
+
+def test_a_disk_is_full_when_the_growth_of_all_tables_has_taken_its_space():
+    kept, pruned = GrowingTable(100, 10, 5000, None), GrowingTable(100, 10, 5000, 60)
+    assert days_until_full([kept], 999) == 1 and days_until_full([kept], 10_001) == 11
+    assert days_until_full([kept, pruned], 20_000) == 10  # both grow
+    assert days_until_full([kept, pruned], 40_000) == 30  # one has stopped on its 10th day
+    assert days_until_full([pruned], 10_001) is None and days_until_full([kept], 0) == 0
+    assert days_until_full([kept], 1000 * FARTHEST + 1) is None
+    assert forecast(*pruned, 9) < forecast(*pruned, 10) == forecast(*pruned, 11)

@@ -13,6 +13,7 @@ from ingest.jobs.recurrence import Recurrence
 from ingest.jobs.register import pause_job, request_job
 from ingest.scheduled_commands import ScheduledCommands, ScheduledOrder
 from ingest.ups.command_results import CommandResult, describe_result, finished_test, unsent_result
+from ingest.ups.command_waits import ups_command_state
 from tests.helpers.due_jobs import have_missed
 from tests.helpers.new_database import new_database
 from tests.helpers.played_clock import PlayedClock
@@ -143,25 +144,33 @@ def test_what_was_missed_is_ordered_once_and_its_result_is_found_after_a_restart
 
 
 @pytest.mark.parametrize(
-    ("trouble", "mended"),
+    ("trouble", "mended", "waits_for"),
     [
-        ("update ups set outcome = 'stale'", "update ups set outcome = 'ok'"),
-        ("update ingest_status set state = 'connecting'", "update ingest_status set state = 'connected'"),
+        ("update ups set outcome = 'stale'", "update ups set outcome = 'ok'", "the UPS to answer"),
+        (
+            "update ingest_status set state = 'connecting'",
+            "update ingest_status set state = 'connected'",
+            "the UPS to answer",
+        ),
         (
             "insert into events (event, ups, started_at) values ('ONBATT', 1, '2026-01-01T00:00:00.000Z')",
             "update events set ended_at = started_at",
+            "the end of the outage",
         ),
         (
             f"insert into ups_orders (ups, command, created_by) values (1, '{QUICK}', 'ann')",
             "delete from ups_orders where created_by = 'ann'",
+            "the same command to end",
         ),
     ],
 )
-def test_it_waits_while_its_ups_is_in_no_state_for_it(missed, trouble, mended):
+def test_it_waits_while_its_ups_is_in_no_state_for_it(missed, trouble, mended, waits_for):
     missed.execute(trouble)
     missed.look()
+    assert ups_command_state(missed.connection, "rack@lab", QUICK).waits_for == waits_for
     assert [one for one in missed.orders if one[1] != "ann"] == []
     missed.execute(mended)
+    assert ups_command_state(missed.connection, "rack@lab", QUICK).waits_for == ""
     missed.look()
     assert len(missed.orders) == 1
 
