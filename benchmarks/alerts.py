@@ -2,9 +2,10 @@
 
     python benchmarks/alerts.py [EVENTS] [KILLS]
 
-Each target is to be told of each of its events once, of begin and end, in order; the log is to account for
-every message. One target gets all events, which is a storm. A second part measures, without kills, the time
-from the commit of an event to the receiver's 200, which is to be `after_s` + 3 s at p99.
+Each target has to get one message for the begin and one for the end of each of its events, in order; the log
+has to account for every message. One target gets all events, which is a storm. A second part measures,
+without kills, the time from the commit of an event to the receiver's 200, which has to be at most `after_s` +
+3 s at p99.
 """
 
 import random
@@ -150,8 +151,8 @@ def kill_round(events, kills, rnd):
         process = home.start()
         home.wait_ready()
         time.sleep(1)  # it has seen that nothing is old
-        told = []
-        player = threading.Thread(target=play, args=(home, events, rnd, told), daemon=True)
+        played = []
+        player = threading.Thread(target=play, args=(home, events, rnd, played), daemon=True)
         player.start()
         started, done = time.monotonic(), 0
         while done < kills or player.is_alive():
@@ -172,8 +173,8 @@ def kill_round(events, kills, rnd):
             time.sleep(0.5)
         process.terminate()
         process.wait(10)
-        ids = {f"t{n}": [event for event, ups in told if ups == n] for n in range(1, UPSES + 1)}
-        faults = find_faults(home.database, receivers, {**ids, "all": [event for event, _ in told]}, done)
+        ids = {f"t{n}": [event for event, ups in played if ups == n] for n in range(1, UPSES + 1)}
+        faults = find_faults(home.database, receivers, {**ids, "all": [event for event, _ in played]}, done)
         states = Counter(row["state"] for row in read_deliveries(home.database) if row["digest"] is None)
         print(
             f"{events} events to {len(receivers)} targets, {done} kills, {time.monotonic() - started:.0f} s: "

@@ -1,7 +1,7 @@
 """What the attacks of `hostile.py` share: an installation with users of every right, and a watch on pages.
 
 Attacks come from addresses of their own in 127.0.0.0/8, so that limits of an address and of all together
-are told apart. The watch asks for pages from 127.0.0.2 all the while.
+are distinguished. The watch asks for pages from 127.0.0.2 all the while.
 """
 
 import http.client

@@ -1,4 +1,4 @@
-"""The section `alerts:` of config.yml: who is told of which events, and when."""
+"""The section `alerts:` of config.yml: which events are sent to which targets, and when."""
 
 import re
 from collections.abc import Sequence

@@ -1,5 +1,6 @@
 """/-/alerts with a running `voltkeeper outbound`: tests and rehearsals at their buttons, deliveries."""
 
+import html
 import re
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from contextlib import closing
 
 import pytest
+import yaml
 
 from ingest.config.alerts import AlertRule, Alerts, AlertTarget, QuietHours
 from ingest.config.model import Access, Token
@@ -91,6 +93,11 @@ def test_without_targets_it_shows_what_to_add(module_site):
     site = module_site(access=ACCESS, name="bare.db")
     page = site.get("/-/alerts", headers={**BROWSER, **bearer(KEEPER)}).text
     assert "Alerts are not set up" in page and "ALERT_PHONE_URL" in page
+    defaults = page.partition('id="defaults-title"')[2].partition("</section>")[0]
+    critical, _, others = defaults.partition("Warning")
+    assert "UPS battery low" in critical and "node silent" in others and "calibrating" not in defaults
+    example = html.unescape(page.partition('id="setup-yaml"><code>')[2].partition("</code>")[0])
+    assert list(yaml.safe_load(example)["alerts"]) == ["targets", "quiet"]
     assert post(site, "test", target="phone").status_code in (404, 409)
 
 

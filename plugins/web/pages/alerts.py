@@ -11,8 +11,8 @@ from ingest.config.model import Config
 from ingest.db.connection import dict_rows
 from ingest.db.time import format_utc
 from ingest.orders.numbers import whole_number
-from ingest.severity import Severity
-from outbound.alerts.kinds import event_kind
+from ingest.severity import Severity, event_severity
+from outbound.alerts.kinds import KNOWN_EVENTS, event_kind, words_alone
 from outbound.alerts.model import DeliveryState
 from outbound.alerts.outlook import OpenAlert, read_outlook
 from outbound.alerts.played_events import NODES, UPSES
@@ -48,8 +48,23 @@ async def alerts(datasette: Site, request: Request) -> Response:
     if not wants_page(request):
         return Response.json({"ok": True, **context}, headers={"cache-control": "no-store"})
     address = address_of("/-/alerts", chosen)
-    more = {"chosen": chosen, "before": before, "address": address, "states": list(DeliveryState)}
+    more = {
+        "chosen": chosen,
+        "before": before,
+        "address": address,
+        "states": list(DeliveryState),
+        "defaults": default_events(),
+    }
     return await page(datasette, request, "pages/-/alerts.html", context | more)
+
+
+def default_events() -> dict[str, list[str]]:
+    """What is sent where there are no rules: by severity, the critical first, the words of each event."""
+    found: dict[str, list[str]] = {str(severity): [] for severity in (Severity.CRITICAL, Severity.WARNING)}
+    for kind in KNOWN_EVENTS.values():
+        if kind.in_defaults:
+            found.setdefault(str(event_severity(kind.event)), []).append(words_alone(kind.event))
+    return {severity: list(dict.fromkeys(words)) for severity, words in found.items()}
 
 
 def read_alerts(connection: sqlite3.Connection, config: Config, chosen: dict[str, str], before: int) -> Json:

@@ -316,6 +316,18 @@ def search(groups: Mapping[str, list[Json]], words: str) -> dict[str, list[Json]
     return {name: [one for one in entries if _has(one, wanted)] for name, entries in groups.items()}
 
 
+def in_columns(groups: Mapping[str, list[Json]]) -> tuple[list[str], list[str]]:
+    """The names of groups that are not empty for two columns of about the same length, in their order."""
+    columns: tuple[list[str], list[str]] = ([], [])
+    lengths = [0, 0]
+    for name, entries in groups.items():
+        if entries:
+            shorter = lengths.index(min(lengths))
+            columns[shorter].append(name)
+            lengths[shorter] += len(entries)
+    return columns
+
+
 def _has(entry: Json, words: list[str]) -> bool:
     fields = " ".join(f"{name} {meaning}" for name, meaning in entry["fields"].items())
     text = f"{entry['method']} {entry['path']} {entry['title']} {entry['words']} {fields}".lower()
@@ -337,6 +349,7 @@ async def api(datasette: Site, request: Request) -> Response:
     groups = search(groups, words)
     context = {
         "groups": groups,
+        "columns": in_columns(groups),
         "words": words,
         "found": sum(map(len, groups.values())),
         "titles": TITLES,
