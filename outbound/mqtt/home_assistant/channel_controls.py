@@ -10,7 +10,7 @@ from collections.abc import Collection
 from ingest.mysensors.channel_controls import CONTROLS, HEX, ChannelControl
 from ingest.mysensors.protocol import MAX_PAYLOAD, Presentation, SetReq
 from outbound.mqtt.home_assistant.device_classes import measure
-from outbound.mqtt.home_assistant.entities import NUMBER_TEMPLATE, TEXT_TEMPLATE, Content
+from outbound.mqtt.home_assistant.entities import NUMBER_TEMPLATE, Content
 from outbound.mqtt.topics import SET, Topics
 
 P, V = Presentation, SetReq
@@ -25,6 +25,7 @@ COVER_TOPIC = "S_COVER"
 SETPOINTS = (V.V_HVAC_SETPOINT_COOL, V.V_HVAC_SETPOINT_HEAT)
 COLOURS = {V.V_RGB: ("rgb", ("red", "green", "blue")), V.V_RGBW: ("rgbw", ("red", "green", "blue", "white"))}
 YES, NO = "1", "0"
+CHOICE_TEMPLATE = "{{ value or none }}"  # an empty payload is that of a topic that is taken away
 
 
 def light(
@@ -104,11 +105,12 @@ def single_control(
     if control.kind == "number":
         return "number", topics_of | _number(type, control, unit)
     if control.kind == "choice":
-        return "select", topics_of | {"options": [payload for payload, _ in control.choices]}
+        choices = [payload for payload, _ in control.choices]
+        return "select", topics_of | {"options": choices, "value_template": CHOICE_TEMPLATE}
     if control.kind == "colour":
         digits = HEX[SetReq(type)]
-        return "text", topics_of | {"min": digits, "max": digits, "pattern": f"[0-9a-fA-F]{{{digits}}}"}
-    return "text", topics_of | {"min": 1, "max": MAX_PAYLOAD, "value_template": TEXT_TEMPLATE}
+        return "text", topics_of | {"max": digits, "pattern": f"([0-9a-fA-F]{{{digits}}})?"}
+    return "text", topics_of | {"max": MAX_PAYLOAD}  # an empty one is shown, and refused as an order
 
 
 def _number(type: int, control: ChannelControl, unit: str) -> Content:

@@ -14,8 +14,7 @@ from outbound.mqtt.model import PublishedChannel, PublishedNode
 from outbound.mqtt.topics import Topics
 from reporting.message_text import sensor_kind, value_name
 
-TRUTH_TEMPLATE = "{{ 'ON' if value | float(0) else 'OFF' }}"
-FALSEHOOD_TEMPLATE = "{{ 'OFF' if value | float(0) else 'ON' }}"
+IS_TRUE, IS_FALSE = "value | float(0)", "not value | float(0)"
 UNKNOWN_TYPE = -1  # of a symbol that the library does not know
 
 
@@ -121,8 +120,8 @@ def _reported(
     topic = topics.channel(node.gateway, node.node_id, channel.child_id, channel.type)
     key, name = f"{channel.child_id}_{channel.type}", _title(sensor, type, channel.type)
     if kind.shown_as == "yes_no":
-        template = FALSEHOOD_TEMPLATE if kind.inverted else TRUTH_TEMPLATE
-        options = binary_sensor(topic, template, kind.device_class, expire_s)
+        condition = IS_FALSE if kind.inverted else IS_TRUE
+        options = binary_sensor(topic, condition, kind.device_class, expire_s)
         yield Entity("binary_sensor", key, name, options)
     elif kind.shown_as == "number" or (kind.shown_as == "free" and not isinstance(channel.value, str)):
         found = measure(kind.device_class, channel.unit, kind.state_class)

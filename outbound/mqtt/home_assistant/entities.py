@@ -17,7 +17,7 @@ DIAGNOSTIC, CONFIG = "diagnostic", "config"
 MAX_STATE = 255  # characters that Home Assistant takes as a state
 # What is no number, such as `nan`, is an unknown state; for a number sensor it would be an error.
 NUMBER_TEMPLATE = "{{ value if is_number(value) else none }}"
-TEXT_TEMPLATE = f"{{{{ value[:{MAX_STATE}] }}}}"
+TEXT_TEMPLATE = f"{{{{ value[:{MAX_STATE}] if value else none }}}}"
 ON, OFF = "ON", "OFF"
 
 
@@ -133,11 +133,15 @@ def text_sensor(topic: str, expire_s: int | None) -> Content:
     return _known(state_topic=topic, value_template=TEXT_TEMPLATE, expire_after=expire_s)
 
 
-def binary_sensor(topic: str, template: str, device_class: str | None, expire_s: int | None) -> Content:
-    """The options of a binary sensor; the template makes ON or OFF of the payload."""
+def binary_sensor(topic: str, condition: str, device_class: str | None, expire_s: int | None) -> Content:
+    """The options of a binary sensor; the condition is true of payloads that are ON.
+
+    An empty payload is that of a topic which is taken away, before it says that its device is not heard: it
+    is no state, or a window would seem to close.
+    """
     return _known(
         state_topic=topic,
-        value_template=template,
+        value_template=f"{{% if value %}}{{{{ '{ON}' if {condition} else '{OFF}' }}}}{{% endif %}}",
         payload_on=ON,
         payload_off=OFF,
         device_class=device_class,

@@ -98,14 +98,13 @@ def _power(ups: PublishedUps, topics: Topics, expire_s: int | None) -> Iterator[
 
 def _states(ups: PublishedUps, topics: Topics, expire_s: int | None) -> Iterator[Entity]:
     yield state_sensor(topics.ups(ups.name), topics.status)
-    template = "{{ 'ON' if value == 'true' else 'OFF' }}"
-    on_battery = binary_sensor(topics.ups(ups.name, "on_battery"), template, None, expire_s)
+    on_battery = binary_sensor(topics.ups(ups.name, "on_battery"), "value == 'true'", None, expire_s)
     yield Entity("binary_sensor", "on_battery", "On battery", on_battery)
     if STATUS_VARIABLE not in ups.variables:
         return
     for key, name, words, device_class in STATUS_SENSORS:
-        template = f"{{{{ 'ON' if value.split() | select('in', {list(words)}) | list else 'OFF' }}}}"
-        options = binary_sensor(topics.ups(ups.name, STATUS_VARIABLE), template, device_class, expire_s)
+        condition = f"value.split() | select('in', {list(words)}) | list"
+        options = binary_sensor(topics.ups(ups.name, STATUS_VARIABLE), condition, device_class, expire_s)
         yield Entity("binary_sensor", key, name, options)
 
 
