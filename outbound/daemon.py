@@ -1,4 +1,4 @@
-"""The process `voltkeeper outbound`: alerts, and whatever else leaves the machine.
+"""The process `voltkeeper outbound`: alerts, reports, and what is published by MQTT.
 
 It runs beside ingest and the site, and needs neither: what they store, or fail to store, is what it sends.
 """
@@ -47,7 +47,8 @@ def run_outbound(config: Config) -> int:
     """Send alerts until SIGTERM or SIGINT. Returns an exit code; 2 where the settings are wrong."""
     if not config.sends:
         log.error(
-            "There is nothing to send: config.yml has no alerts: with targets or heartbeat, no reports:"
+            "There is nothing to send: config.yml has no alerts: with targets or heartbeat, no reports:, "
+            "no publish:"
         )
         return 2
     os.environ["TZ"] = config.timezone
@@ -78,7 +79,8 @@ async def _run(config: Config) -> int:
     tasks = [asyncio.create_task(part, name=name) for name, part in outbound.parts().items()]
     tasks.append(asyncio.create_task(feed_watchdog(_loop_runs), name="watchdog"))
     stopped = asyncio.create_task(stop.wait())
-    log.info("Sending to %s", ", ".join(outbound.senders) or "no target")
+    if config.sends_messages:
+        log.info("Sending to %s", ", ".join(outbound.senders) or "no target")
     notify(READY)
     watched = {stopped, *tasks}
     while not stop.is_set():
@@ -137,6 +139,11 @@ class Outbound:
         parts = {"alerts": self.alerts.run(), "host": self.host.run(), "reports": self.reports.run()}
         if self.heartbeat is not None:
             parts["heartbeat"] = self.heartbeat.run()
+        if self.config.publish is not None:
+            # Imported where it is needed: paho-mqtt is an extra, and takes memory.
+            from outbound.mqtt.publisher import MqttPublisher
+
+            parts["mqtt"] = MqttPublisher(self.config, self.config.publish, self.database).run()
         return parts
 
 

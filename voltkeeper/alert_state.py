@@ -19,7 +19,7 @@ NOT_RUNNING = "are not sent: `voltkeeper outbound` does not run; `voltkeeper up`
 
 def alert_lines(config: Config) -> list[str]:
     """The lines of `status`; none where nothing is to be sent. Raises sqlite3.Error."""
-    if not config.sends:
+    if not config.sends_messages:
         return []
     running = "are sent" if is_sending(config.database) else NOT_RUNNING
     return [
@@ -31,7 +31,7 @@ def alert_lines(config: Config) -> list[str]:
 
 def alert_notes(config: Config) -> Iterator[str]:
     """What `check` notes: that nothing sends, and what is muted. Raises sqlite3.Error."""
-    if config.sends and not is_sending(config.database):
+    if config.sends_messages and not is_sending(config.database):
         yield NOT_RUNNING
     for text in _mutes(config):
         yield f"muted: {text}"

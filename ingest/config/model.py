@@ -26,6 +26,7 @@ from ingest.config.must import MustSettings
 from ingest.config.nut import UPS_NAME, NutServerSettings
 from ingest.config.periodic import ReportSettings, ScheduledCommand
 from ingest.config.plugins import PluginSettings
+from ingest.config.publish import PublishSettings
 from ingest.config.retention import Retention
 from ingest.config.thresholds import ThresholdSettings
 from ingest.config.web import Web
@@ -92,6 +93,7 @@ class Config:
     thresholds: tuple[ThresholdSettings, ...] = ()
     reports: tuple[ReportSettings, ...] = ()
     schedule: tuple[ScheduledCommand, ...] = ()
+    publish: PublishSettings | None = None
     plugins: dict[str, PluginSettings] = field(default_factory=dict)
     demo: bool = field(default=False, metadata=UNLISTED)
     path: Path | None = field(default=None, metadata=UNLISTED)
@@ -108,6 +110,11 @@ class Config:
     @property
     def sends(self) -> bool:
         """Whether there is anything to send: `voltkeeper outbound` runs then."""
+        return self.publish is not None or self.sends_messages
+
+    @property
+    def sends_messages(self) -> bool:
+        """Whether there are alerts or reports to send."""
         alerts = self.alerts
         return bool(self.reports) or (alerts is not None and bool(alerts.targets or alerts.heartbeat))
 
@@ -205,6 +212,10 @@ class Config:
             if gateway.mqtt is not None and gateway.mqtt not in brokers:
                 known = nearest(gateway.mqtt, brokers) if brokers else "add mqtt: [{name: ..., host: ...}]"
                 yield f"gateways[{gateway.name}].mqtt", f"there is no broker {gateway.mqtt!r}: {known}"
+
+        if self.publish is not None and self.publish.mqtt not in brokers:
+            known = nearest(self.publish.mqtt, brokers) if brokers else "add mqtt: [{name: ..., host: ...}]"
+            yield "publish.mqtt", f"there is no broker {self.publish.mqtt!r}: {known}"
 
     def _check_ups(self) -> Problems:
         """What stands under `ups:` is about a UPS of a source, and of a kind that it takes."""

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from ingest.config.checks import Problems, check_that
+from ingest.config.mqtt import check_prefix
 
-MAX_PREFIX = 200  # characters
 SHORTEST_S, LONGEST_S = 5.0, 3600.0
 
 
@@ -25,9 +25,9 @@ class PublishSettings:
 
     def check(self) -> Problems:
         """Yield what is wrong: prefixes that are no topics, an interval out of range."""
-        yield from check_topic("prefix", self.prefix)
+        yield from check_prefix("prefix", self.prefix)
         if self.home_assistant is not None:
-            yield from check_topic("home_assistant", self.home_assistant)
+            yield from check_prefix("home_assistant", self.home_assistant)
             yield from check_that(
                 self.home_assistant != self.prefix,
                 "home_assistant",
@@ -38,13 +38,3 @@ class PublishSettings:
             "every_s",
             f"has to be {SHORTEST_S:g} to {LONGEST_S:g} seconds",
         )
-
-
-def check_topic(key: str, prefix: str) -> Problems:
-    """The first levels of topics have no wildcards and no empty level."""
-    is_right = all(prefix.split("/")) and prefix.isprintable() and not set(prefix) & set("+#")
-    return check_that(
-        is_right and len(prefix) <= MAX_PREFIX and not prefix.startswith("$"),
-        key,
-        f"{prefix!r} is not the begin of a topic, such as voltkeeper or house/voltkeeper",
-    )

@@ -29,6 +29,7 @@ from ingest.schema import (
     ota,
     ota_commands,
     payloads,
+    publishing,
     radio_links,
     sessions,
     settings,
@@ -95,6 +96,7 @@ for migration in (
     acknowledgements.several_acknowledgements,
     alerts.carried_deliveries,
     site.site_key,
+    publishing.publish_cursor,
 ):
     migrations()(migration)
 

@@ -24,7 +24,7 @@ class AlertFigures:
     @classmethod
     def read(cls, connection: sqlite3.Connection, config: Config) -> "AlertFigures | None":
         """Those of a database; None where nothing is configured. Only reads."""
-        if not config.sends or not has_alerts(connection):
+        if not config.sends_messages or not has_alerts(connection):
             return None
         running, targets = is_sending(config.database), read_health(connection, config)
         return cls(running, targets, len(active_mutes(connection)))

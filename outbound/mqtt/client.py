@@ -1,0 +1,295 @@
+"""One connection to a broker, over paho-mqtt: its thread speaks with the broker, the event loop waits for it.
+
+MQTT 5 where the broker has it, so that what is retained expires there when nobody publishes any more; else
+3.1.1. Everything goes with QoS 1 and counts as published when the broker has acknowledged it.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import NamedTuple, TypeVar
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from ingest.errors import VoltkeeperError
+from ingest.mqtt.settings import BrokerOptions
+from outbound.senders.connection_errors import describe_connection_error
+from outbound.senders.threads import start_thread
+
+Result = TypeVar("Result")
+
+QOS = 1
+CONNECT_S = 15.0  # for a connection, and for the broker's answer to it
+ACKNOWLEDGE_S = 30.0  # for the acknowledgements of what is sent at once
+KEEPALIVE_S = 30
+TOGETHER = 250  # messages that are sent before their acknowledgements are waited for
+IN_FLIGHT = 100  # that the broker is sent before it acknowledges
+STOP_S = 2.0
+V5, V311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
+UNSUPPORTED = 132  # reason codes of MQTT 5, which paho makes of those of 3.1.1, too
+TAKEN_OVER = 142
+BROKE_OFF = "the connection broke off"
+NO_REASON = ("Success", "Normal disconnection", "Unspecified error")
+REMEDIES = {
+    133: "the broker refuses the client id: give the broker another client_id:",
+    134: "user name or password are wrong: correct username: and password: of the broker",
+    135: "the broker does not let this user in: correct username: and password: of the broker",
+    136: "the broker is not available now",
+    138: "the broker has banned this client: its settings say for how long",
+    140: "the broker wants another way to sign in than a password",
+    TAKEN_OVER: "another program took the connection over with the same client id: do two Voltkeepers "
+    "publish with one prefix? Give one of them another prefix:",
+    151: "the broker's quota is exceeded",
+}
+
+
+class MqttMessage(NamedTuple):
+    """A message: a payload of b"" takes a retained one away. It expires after `expiry_s`, None for never."""
+
+    topic: str
+    payload: bytes
+    retain: bool = True
+    expiry_s: int | None = None
+
+
+class ReceivedMessage(NamedTuple):
+    """A message that came in."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+
+
+class BrokerError(VoltkeeperError):
+    """There is no connection, or it broke: why, with the remedy. `is_old`: the broker has no MQTT 5."""
+
+    def __init__(self, reason: str, is_old: bool = False) -> None:
+        super().__init__(reason)
+        self.is_old = is_old
+
+    @property
+    def has_no_reason(self) -> bool:
+        """Whether the broker hung up without a word: so do old ones where a client id is used twice."""
+        return str(self) == BROKE_OFF
+
+
+class BrokerClient:
+    """A connection, to be used once. Its methods are for the event loop that made it.
+
+    `receive` is called in that loop with each message that comes in.
+    """
+
+    def __init__(
+        self,
+        broker: BrokerOptions,
+        client_id: str,
+        will: MqttMessage,
+        receive: Callable[[ReceivedMessage], None],
+        is_old: bool = False,
+    ) -> None:
+        self._broker, self._receive, self._is_old = broker, receive, is_old
+        self._loop = asyncio.get_running_loop()
+        self._connected: asyncio.Future[None] = self._loop.create_future()
+        self._connected.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._subscribed: asyncio.Future[Sequence[ReasonCode]] = self._loop.create_future()
+        self._all_acknowledged = asyncio.Event()
+        self._acknowledged = self._awaited = 0
+        self._refused: int | None = None  # the number of a message that the broker does not let through
+        self._turn = asyncio.Lock()
+        self.lost: asyncio.Future[str] = self._loop.create_future()  # why the connection ended
+        self._client = self._make(client_id, will)
+
+    def _make(self, client_id: str, will: MqttMessage) -> paho.Client:
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id,
+            protocol=V311 if self._is_old else V5,
+            clean_session=True if self._is_old else None,
+            reconnect_on_failure=False,
+        )
+        client.connect_timeout = CONNECT_S
+        client.max_inflight_messages_set(IN_FLIGHT)
+        client.will_set(will.topic, will.payload, QOS, retain=True)
+        if self._broker.username is not None:
+            client.username_pw_set(self._broker.username, self._broker.password)
+        client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
+        client.on_publish, client.on_subscribe = self._on_publish, self._on_subscribe
+        client.on_message = self._on_message
+        return client
+
+    async def connect(self) -> None:
+        """Connect and wait for the broker's answer. Raises BrokerError."""
+        try:
+            await start_thread(self._open, f"connection to {self._broker.name}")
+            async with asyncio.timeout(CONNECT_S):
+                await self._connected
+        except TimeoutError:
+            raise BrokerError(f"no answer within {CONNECT_S:g} s: is it an MQTT broker?") from None
+        except (OSError, ValueError) as error:
+            raise BrokerError(describe_connection_error(error) or str(error)) from error
+
+    def _open(self) -> None:
+        tls = self._broker.tls
+        if tls.used:
+            context = ssl.create_default_context(cafile=None if tls.ca is None else str(tls.ca))
+            if not tls.verify:
+                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            if tls.cert is not None:
+                context.load_cert_chain(tls.cert, tls.key)
+            self._client.tls_set_context(context)
+        self._client.connect(self._broker.host, self._broker.port_used, KEEPALIVE_S)
+        self._client.loop_start()
+
+    async def publish(self, messages: Sequence[MqttMessage]) -> None:
+        """Publish and wait for every acknowledgement. Raises BrokerError."""
+        async with self._turn:
+            for begin in range(0, len(messages), TOGETHER):
+                await self._publish(messages[begin : begin + TOGETHER])
+
+    async def _publish(self, messages: Sequence[MqttMessage]) -> None:
+        self._all_acknowledged.clear()
+        self._acknowledged, self._awaited, self._refused = 0, len(messages), None
+        topics: dict[int, str] = {}  # by the number of the message
+        for one in messages:
+            info = self._client.publish(one.topic, one.payload, QOS, one.retain, self._expiry(one.expiry_s))
+            if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                raise BrokerError(self.lost.result() if self.lost.done() else BROKE_OFF)
+            topics[info.mid] = one.topic
+        await self._wait(self._all_acknowledged.wait(), "acknowledgement")
+        if self._refused is not None:
+            raise BrokerError(
+                f"the broker does not let this user publish {topics.get(self._refused)}: give it the right"
+            )
+
+    def _expiry(self, seconds: int | None) -> Properties | None:
+        if seconds is None or self._is_old:
+            return None
+        properties = Properties(PacketTypes.PUBLISH)
+        properties.MessageExpiryInterval = seconds
+        return properties
+
+    async def subscribe(self, filters: Sequence[str]) -> None:
+        """Subscribe to filters, with what is retained. Raises BrokerError, also where one is refused."""
+        if not filters:
+            return
+        self._subscribed = self._loop.create_future()
+        options = SubscribeOptions(QOS, noLocal=True, retainAsPublished=True)
+        self._client.subscribe(
+            [(one, QOS) for one in filters] if self._is_old else [(one, options) for one in filters]
+        )
+        codes = await self._wait(self._subscribed, "answer to a subscription")
+        for filter, code in zip(filters, codes, strict=False):
+            if code.is_failure:
+                raise BrokerError(
+                    f"the broker does not let this user subscribe to {filter}: give it the right"
+                )
+
+    def unsubscribe(self, filters: Sequence[str]) -> None:
+        """Get no more of these filters."""
+        if filters:
+            self._client.unsubscribe(list(filters))
+
+    async def close(self) -> None:
+        """Disconnect, without the last will."""
+        self._client.disconnect()
+        stopped = start_thread(self._client.loop_stop, "end of a connection")
+        await asyncio.wait((stopped,), timeout=STOP_S)
+
+    async def _wait(self, answer: Awaitable[Result], what: str) -> Result:
+        """What the broker answers. Raises BrokerError where the connection ends, or nothing comes."""
+        waiting = asyncio.ensure_future(answer)
+        done, _ = await asyncio.wait(
+            (waiting, self.lost), timeout=ACKNOWLEDGE_S, return_when=asyncio.FIRST_COMPLETED
+        )
+        if waiting in done:
+            return waiting.result()
+        waiting.cancel()
+        raise BrokerError(self.lost.result() if self.lost.done() else f"no {what} within {ACKNOWLEDGE_S:g} s")
+
+    # What paho calls in its own thread.
+
+    def _call(self, function: Callable[..., object], *arguments: object) -> None:
+        """Call in the event loop, unless that has ended."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(function, *arguments)
+
+    def _on_connect(
+        self,
+        client: paho.Client,
+        userdata: object,
+        flags: paho.ConnectFlags,
+        code: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        self._call(self._take_answer, code)
+
+    def _on_disconnect(
+        self,
+        client: paho.Client,
+        userdata: object,
+        flags: paho.DisconnectFlags,
+        code: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        self._call(self._end, _reason(code))
+
+    def _on_publish(
+        self,
+        client: paho.Client,
+        userdata: object,
+        mid: int,
+        code: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        if code.is_failure:
+            self._refused = mid
+        self._acknowledged += 1
+        if self._acknowledged == self._awaited:
+            self._call(self._all_acknowledged.set)
+
+    def _on_subscribe(
+        self,
+        client: paho.Client,
+        userdata: object,
+        mid: int,
+        codes: list[ReasonCode],
+        properties: Properties | None,
+    ) -> None:
+        self._call(self._take_codes, codes)
+
+    def _on_message(self, client: paho.Client, userdata: object, message: paho.MQTTMessage) -> None:
+        self._call(self._receive, ReceivedMessage(message.topic, bytes(message.payload), message.retain))
+
+    # In the event loop again.
+
+    def _take_answer(self, code: ReasonCode) -> None:
+        if self._connected.done():
+            return
+        if code.is_failure:
+            self._connected.set_exception(BrokerError(_reason(code), is_old=code.value == UNSUPPORTED))
+        else:
+            self._connected.set_result(None)
+
+    def _take_codes(self, codes: Sequence[ReasonCode]) -> None:
+        if not self._subscribed.done():
+            self._subscribed.set_result(codes)
+
+    def _end(self, reason: str) -> None:
+        if not self.lost.done():
+            self.lost.set_result(reason)
+        if not self._connected.done():
+            self._connected.set_exception(BrokerError(f"the broker hung up: {reason}"))
+
+
+def _reason(code: ReasonCode) -> str:
+    """A reason code as text, with the remedy."""
+    if code.value in REMEDIES:
+        return REMEDIES[code.value]
+    name = str(code)
+    return BROKE_OFF if name in NO_REASON else name.lower()

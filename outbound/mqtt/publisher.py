@@ -1,0 +1,239 @@
+"""Publishing at work: keeps a connection, publishes what changes, and takes orders in.
+
+While the broker is away nothing is kept but what was published last: at the next connection everything goes
+out anew. What is retained below our topics and is there no more, also from before a start, is taken away.
+"""
+
+import asyncio
+import logging
+import sqlite3
+import time
+from contextlib import suppress
+from functools import partial
+
+from ingest.config.model import Config
+from ingest.config.publish import PublishSettings
+from ingest.db.connection import transaction
+from ingest.process.backoff import Backoff
+from outbound.database import DatabaseUnavailableError, OutboundDatabase
+from outbound.mqtt.client import BrokerClient, BrokerError, MqttMessage, ReceivedMessage
+from outbound.mqtt.events import EventMessages, read_events, save_cursor, start_cursor
+from outbound.mqtt.health import WRITE_S, PublishHealth, write_health
+from outbound.mqtt.intake import OrderIntake
+from outbound.mqtt.leftovers import Leftovers
+from outbound.mqtt.snapshot import Snapshot
+from outbound.mqtt.topics import COMMAND, OFFLINE, ONLINE, SET, UPDATE, Topics
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.5  # between two looks at whether anything has changed
+FIRST_S, LONGEST_S = 1.0, 60.0  # between two attempts to connect
+STEADY_S = 30.0  # a connection of this length resets the pause
+SHORT = 3  # connections in a row that were shorter: something breaks them off
+GOODBYE_S = 0.5  # for the last message when the process ends
+CLIENT = "voltkeeper"
+
+
+class MqttPublisher:
+    """Publishes the state and events of one site, by `run()`, until it is cancelled."""
+
+    def __init__(self, config: Config, settings: PublishSettings, database: OutboundDatabase) -> None:
+        self._config, self._settings, self._database = config, settings, database
+        self._broker = config.broker(settings.mqtt)
+        self._topics = Topics(settings.prefix)
+        self._snapshot = Snapshot(self._topics, settings.every_s)
+        self._intake = OrderIntake(config, self._topics, database, f"mqtt:{self._broker.name}")
+        self._is_old = False  # the broker knows MQTT 3.1.1 alone
+        self._cursor: int | None = None  # the last `event_changes.seq` that is published
+        self._replaced = database.replaced
+        self._fault = "not connected yet"
+        self._since = self._written_at = time.monotonic()
+        self._published = self._connects = self._short = 0
+
+    @property
+    def client_id(self) -> str:
+        """The same for the same prefix, so that two that publish the same topics are told of each other."""
+        return f"{self._broker.client_id or CLIENT}-publish-{self._settings.prefix.replace('/', '-')}"
+
+    async def run(self) -> None:
+        """Connect, publish, and connect again after a pause that grows."""
+        backoff = Backoff(FIRST_S, LONGEST_S)
+        try:
+            while True:
+                began = time.monotonic()
+                try:
+                    fault = await self._connection()
+                except Exception as error:
+                    # A mistake here is not to end the process, which sends alerts, too.
+                    log.exception("Publishing to %s failed", self._broker.address)
+                    fault = f"{type(error).__name__}: {error}"
+                self._note(fault)
+                if time.monotonic() - began >= STEADY_S:
+                    backoff.reset()
+                await self._pause(backoff.next_s())
+        finally:
+            self._note("stopped")
+
+    async def _pause(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, WRITE_S))
+            self._write_health()
+
+    async def _connection(self) -> str:
+        """One connection from its begin to its end; returns why it ended."""
+        leftovers = Leftovers(self._topics.filters_of_state(), self._is_left)
+        will = MqttMessage(self._topics.status, OFFLINE.encode())
+        receive = partial(self._receive, leftovers)
+        client = BrokerClient(self._broker, self.client_id, will, receive, self._is_old)
+        try:
+            await client.connect()
+            await self._serve(client, leftovers)
+        except BrokerError as error:
+            if error.is_old and not self._is_old:
+                self._is_old = True
+                log.info("%s has no MQTT 5: what is retained there does not expire", self._broker.address)
+            return f"{error}{self._hint(error)}"
+        except asyncio.CancelledError:
+            await self._say_goodbye(client)
+            raise
+        finally:
+            await client.close()
+        return ""
+
+    def _hint(self, error: BrokerError) -> str:
+        """What it may be that breaks connections off again and again, soon after they are made."""
+        is_short = self._fault == "" and time.monotonic() - self._since < STEADY_S
+        self._short = self._short + 1 if is_short and error.has_no_reason else 0
+        if self._short < SHORT:
+            return ""
+        return (
+            f", {self._short} times in a row: does another program publish with the same prefix, or use the "
+            f"client id {self.client_id}? Give one of them another prefix:"
+        )
+
+    async def _serve(self, client: BrokerClient, leftovers: Leftovers) -> None:
+        """Publish until the connection ends. Raises BrokerError."""
+        self._connects += 1
+        self._note("")
+        self._snapshot.forget_published()
+        is_online = False
+        while True:
+            try:
+                await self._publish_state(client)
+                if not is_online:
+                    await self._publish(client, [MqttMessage(self._topics.status, ONLINE.encode())])
+                    await client.subscribe(leftovers.filters)
+                    leftovers.begin(time.monotonic())
+                    is_online = True
+                await self._publish_events(client)
+                await self._publish(client, await self._intake.work())
+            except DatabaseUnavailableError as error:
+                log.debug("Nothing is published: %s", error)  # others say what is wrong with the database
+            await self._take_away(client, leftovers)
+            self._write_health()
+            await self._wait(client)
+
+    async def _wait(self, client: BrokerClient) -> None:
+        """Until the next look, or an order. Raises BrokerError where the connection has ended."""
+        order = asyncio.ensure_future(self._intake.wait())
+        await asyncio.wait((order, client.lost), timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+        order.cancel()
+        if client.lost.done():
+            raise BrokerError(client.lost.result())
+
+    async def _publish(self, client: BrokerClient, messages: list[MqttMessage]) -> None:
+        await client.publish(messages)
+        self._published += len(messages)
+
+    async def _publish_state(self, client: BrokerClient) -> None:
+        now = time.monotonic()
+        await self._database.run(lambda connection: self._snapshot.read(connection, now))
+        messages = self._snapshot.outgoing(now)
+        await self._publish(client, messages)
+        self._snapshot.published(messages)
+
+    async def _publish_events(self, client: BrokerClient) -> None:
+        """The events since the last one that was published; the cursor follows the acknowledgement."""
+        if self._replaced != self._database.replaced:
+            self._replaced, self._cursor = self._database.replaced, None
+        is_all = False
+        while not is_all:
+            found = await self._database.run(self._read_events)
+            is_all = found.is_all
+            await self._publish(
+                client, [MqttMessage(topic, payload, retain=False) for topic, payload in found.messages]
+            )
+            if found.seq != self._cursor:
+                await self._database.run(partial(self._save_cursor, found.seq))
+                self._cursor = found.seq
+
+    def _read_events(self, connection: sqlite3.Connection) -> EventMessages:
+        if self._cursor is None:
+            self._cursor = start_cursor(connection)
+            self._save_cursor(self._cursor, connection)
+        return read_events(connection, self._topics, self._cursor, time.time())
+
+    @staticmethod
+    def _save_cursor(seq: int, connection: sqlite3.Connection) -> None:
+        with transaction(connection):
+            save_cursor(connection, seq)
+
+    async def _take_away(self, client: BrokerClient, leftovers: Leftovers) -> None:
+        """When all that is retained has come back, take away what is no more, and let orders in."""
+        gone = leftovers.finish(time.monotonic(), self._snapshot.topics)
+        if gone is None:
+            return
+        client.unsubscribe(leftovers.filters)
+        await self._publish(client, [MqttMessage(topic, b"") for topic in gone])
+        if gone:
+            log.info("%d retained topics of before taken away", len(gone))
+        await client.subscribe(
+            self._topics.filters_of_orders(self._settings.commands, self._settings.updates)
+        )
+
+    def _receive(self, leftovers: Leftovers, message: ReceivedMessage) -> None:
+        if message.topic.rpartition("/")[2] in (COMMAND, SET, UPDATE):
+            if leftovers.is_done:
+                self._intake.take(message)
+        else:
+            leftovers.take(message, time.monotonic())
+
+    def _is_left(self, message: ReceivedMessage) -> bool:
+        """Whether a retained message may be taken away where nothing of ours replaces it."""
+        return not self._snapshot.is_published(message.topic)
+
+    async def _say_goodbye(self, client: BrokerClient) -> None:
+        """Tell that nothing is published any more: the broker sends the last will only of what breaks off."""
+        with suppress(BrokerError, TimeoutError):
+            async with asyncio.timeout(GOODBYE_S):
+                await client.publish([MqttMessage(self._topics.status, OFFLINE.encode())])
+
+    def _note(self, fault: str) -> None:
+        """The connection was made, or ended."""
+        if fault != self._fault:
+            if fault and fault != "stopped":
+                log.error("Publishing to %s: %s", self._broker.address, fault)
+            elif not fault:
+                log.info("Publishing to %s below %s/", self._broker.address, self._settings.prefix)
+            if bool(fault) != bool(self._fault) or not fault:
+                self._since = time.monotonic()
+            self._fault = fault
+            self._write_health(is_news=True)
+
+    def _write_health(self, is_news: bool = False) -> None:
+        now = time.monotonic()
+        if not is_news and now - self._written_at < WRITE_S:
+            return
+        self._written_at = now
+        health = PublishHealth(
+            self._broker.address,
+            self._fault,
+            now - self._since,
+            len(self._snapshot.topics),
+            self._published,
+            self._intake.taken,
+            self._intake.refused,
+            self._connects,
+        )
+        write_health(self._config.database, health)

@@ -1,0 +1,227 @@
+"""Publishing to a real Mosquitto."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from ingest.db.time import format_utc
+from outbound.mqtt.events import LATE_S
+from outbound.mqtt.health import read_health
+from tests.helpers.mosquitto import Mosquitto, MqttListener, mosquitto
+from tests.outbound.mqtt.published_site import PublishedHouse, make_config, publishing
+from tests.programs import Program, wait_until
+
+UPS, NODE = "voltkeeper/ups/rack@closet", "voltkeeper/node/main/12"
+EVENTS = "voltkeeper/event/ups/rack@closet"
+
+
+@pytest.fixture
+def house(tmp_path):
+    house = PublishedHouse(tmp_path / "telemetry.db")
+    yield house
+    house.connection.close()
+
+
+def test_state_is_retained_and_follows_the_database(house, tmp_path):
+    def steps(broker):
+        with MqttListener(broker.port, "voltkeeper/#") as listener:
+            listener.wait("voltkeeper/status", "online")
+            assert json.loads(listener.newest[UPS])["input.voltage"] == 230.4
+            assert listener.newest[f"{UPS}/input.voltage"] == "230.4"
+            assert listener.newest[f"{NODE}/1/V_TEMP"] == "21.5"
+            assert listener.newest["voltkeeper/gateway/main/availability"] == "online"
+            house.variable("input.voltage", "198.5")
+            listener.wait(f"{UPS}/input.voltage", "198.5")
+            assert json.loads(listener.newest[UPS])["input.voltage"] == 198.5
+            house.run(
+                "update ups set outcome = 'stale', last_sample_at = ?1, status_at = ?1", house.now(3600)
+            )
+            house.run("update nodes set last_seen_at = ?", house.now(90_000))
+            house.raise_topics()
+            listener.wait(f"{UPS}/availability", "offline")
+            listener.wait(f"{NODE}/availability", "offline")
+            assert listener.newest[f"{UPS}/input.voltage"] == listener.newest[f"{NODE}/1/V_TEMP"] == ""
+            assert json.loads(listener.newest[UPS])["input.voltage"] is None
+        with MqttListener(broker.port, "voltkeeper/#") as later:
+            later.wait(f"{UPS}/availability", "offline")
+            later.settle()
+            assert f"{UPS}/input.voltage" not in later.newest, "a subscriber that comes later finds none"
+
+    with mosquitto(tmp_path) as broker:
+
+        async def run():
+            async with publishing(make_config(tmp_path, broker.port)):
+                await asyncio.to_thread(steps, broker)
+
+        asyncio.run(run())
+
+
+def test_what_was_removed_or_renamed_is_taken_away_also_over_a_restart(house, tmp_path):
+    def steps(port):
+        with MqttListener(port, "voltkeeper/#") as listener:
+            listener.wait("voltkeeper/ups/rack@closet/input.voltage", "230.4")
+            house.run("update ups set name = 'desk@closet'")
+            house.raise_topics()
+            listener.wait("voltkeeper/ups/desk@closet/input.voltage", "230.4")
+            listener.wait(UPS, "")
+            for topic in ("voltkeeper/node/gone/3", "voltkeeper/ups/gone@x/ups.load"):
+                listener.wait(topic, "")
+
+    with mosquitto(tmp_path) as broker:
+        with MqttListener(broker.port) as before:
+            for topic in ("voltkeeper/node/gone/3", "voltkeeper/ups/gone@x/ups.load", "elsewhere/ups/x"):
+                before.publish(topic, "1", retain=True)
+
+        async def run():
+            async with publishing(make_config(tmp_path, broker.port)):
+                await asyncio.to_thread(steps, broker.port)
+
+        asyncio.run(run())
+        with MqttListener(broker.port, "#") as after:
+            after.wait("voltkeeper/status", "offline")
+            after.settle()
+            left = {topic for topic in after.newest if "gone" in topic or "rack@closet" in topic}
+            assert left == set() and after.newest["elsewhere/ups/x"] == "1"
+
+
+def test_a_broker_that_was_away_gets_everything_anew_and_each_event_once(house, tmp_path):
+    broker = Mosquitto(tmp_path).start()
+
+    def steps():
+        with MqttListener(broker.port, "voltkeeper/#") as listener:
+            listener.wait("voltkeeper/status", "online")
+            first = house.event()
+            listener.wait(EVENTS, lambda text: json.loads(text)["kind"] == "begin")
+        broker.kill()
+        wait_until(lambda: not read_health(house.path).is_right, 40)
+        house.end_event(first)
+        house.event("NODE_SILENT", ups=None, node=12)
+        house.event("LOWBATT")  # one of yesterday, as an import stores it
+        house.run(
+            "update event_changes set at = ? where event = (select max(id) from events)",
+            format_utc(time.time() - LATE_S - 1),
+        )
+        broker.start()
+        with MqttListener(broker.port, "voltkeeper/#") as listener:
+            listener.wait("voltkeeper/event/node/main/12", timeout=60)
+            listener.wait(f"{UPS}/input.voltage", "230.4")
+            listener.settle()
+            events = [json.loads(text) for topic, text, _ in listener.messages if "/event/" in topic]
+            assert [(one["event"], one["kind"]) for one in events] == [
+                ("ONBATT", "end"),
+                ("NODE_SILENT", "begin"),
+            ]
+            assert (
+                events[0]["name"] == "rack@closet" and events[0]["ended_at"] and events[1]["ended_at"] is None
+            )
+            assert len({one["id"] for one in events}) == 2
+
+    async def run():
+        async with publishing(make_config(tmp_path, broker.port)):
+            await asyncio.to_thread(steps)
+
+    try:
+        asyncio.run(run())
+    finally:
+        broker.stop()
+    rows = house.run("select seq from publish_cursor")
+    assert rows == house.run("select max(seq) from event_changes"), "a restart publishes none of them again"
+
+
+def test_orders_are_placed_as_the_site_places_them(house, tmp_path):
+    def steps(port):
+        command, value = f"{UPS}/command", f"{NODE}/2/V_STATUS/set"
+        with MqttListener(port, "voltkeeper/#") as listener:
+            wait_until(lambda: read_health(house.path), 40)
+            listener.publish(command, "beeper.mute", retain=True)  # before anything is let in
+            listener.wait(f"{command}/result", lambda text: "retain" in text)
+            listener.publish(command, "")
+            listener.publish(command, "load.off")
+            listener.wait(f"{command}/result", lambda text: "confirm" in text)
+            listener.publish(command, "beeper.mute")
+            listener.wait(f"{command}/result", lambda text: "not listed" in text)
+            listener.publish(command, "test.battery.start.quick")
+            listener.wait(f"{command}/result", lambda text: '"state":"queued"' in text)
+            listener.publish(value, "off")
+            listener.wait(f"{value}/result", lambda text: '"state":"queued"' in text)
+            house.run("update ups_orders set state = 'done', done_at = ?", house.now())
+            listener.wait(f"{command}/result", lambda text: '"state":"done","ok":true' in text)
+            for _ in range(60):
+                listener.publish(value, "maybe")
+            wait_until(lambda: house.run("select 1 from audit where outcome like '%orders a minute'"), 40)
+
+    with mosquitto(tmp_path) as broker:
+
+        async def run():
+            async with publishing(make_config(tmp_path, broker.port, ", commands: true")):
+                await asyncio.to_thread(steps, broker.port)
+
+        asyncio.run(run())
+    assert house.run('select node, line, created_by from outbox where state = "queued"') == [
+        (12, "12;2;1;1;2;0", "mqtt:broker")
+    ]
+    assert house.run("select command, created_by from ups_orders") == [
+        ("test.battery.start.quick", "mqtt:broker")
+    ]
+    audit = house.run("select actor, outcome like 'refused%', sum(count) from audit group by 1, 2")
+    assert {actor for actor, _, _ in audit} == {"mqtt:broker"}
+    assert {bool(is_refused): number for _, is_refused, number in audit}[False] == 2
+
+
+ACL = ["allow_anonymous false", "password_file {folder}/users", "acl_file {folder}/acl"]
+
+
+def test_why_nothing_is_published_is_told_with_the_remedy(house, tmp_path):
+    for user, option in (("reader", ["-c"]), ("writer", [])):
+        command = ["mosquitto_passwd", *option, "-b", tmp_path / "users", user, "right"]
+        subprocess.run(command, check=True)
+    (tmp_path / "acl").write_text("user reader\ntopic read #\nuser writer\ntopic readwrite #\n")
+    with mosquitto(tmp_path, [line.format(folder=tmp_path) for line in ACL]) as broker:
+
+        async def fault(login, part):
+            config = make_config(tmp_path, broker.port, broker=login)
+            async with publishing(config):
+                await asyncio.to_thread(wait_until, lambda: part in health(house), 40)
+
+        async def two():
+            config = make_config(tmp_path, broker.port, broker=", username: writer, password: right")
+            async with publishing(config):
+                await asyncio.to_thread(wait_until, lambda: read_health(house.path).is_right, 40)
+                await fault(", username: writer, password: right", "with the same prefix")
+
+        asyncio.run(fault(", username: writer, password: wrong", "password"))
+        asyncio.run(fault(", username: reader, password: right", "does not let this user publish"))
+        asyncio.run(two())
+    asyncio.run(fault("", "refused"))
+
+
+def health(house):
+    found = read_health(house.path)
+    return found.describe() if found else ""
+
+
+def test_the_process_publishes_without_what_alerts_need_and_its_death_is_told(house, tmp_path):
+    with mosquitto(tmp_path) as broker:
+        text = f"""
+database: telemetry.db
+nut: [{{name: closet, host: 127.0.0.1, ups: [rack]}}]
+mqtt: [{{name: broker, host: 127.0.0.1, port: {broker.port}}}]
+publish: {{mqtt: broker}}
+"""
+        (tmp_path / "config.yml").write_text(text)
+        program = Program(
+            [sys.executable, "-v", "-m", "voltkeeper", "outbound", "--config", tmp_path / "config.yml"],
+            tmp_path,
+        )
+        with MqttListener(broker.port, "voltkeeper/#") as listener:
+            listener.wait(f"{UPS}/input.voltage", "230.4", timeout=120)
+            listener.wait("voltkeeper/status", "online")
+            assert "import 'paho" in program.text and "import 'apprise" not in program.text
+            program.process.send_signal(signal.SIGKILL)
+            listener.wait("voltkeeper/status", "offline")
+        program.wait()
