@@ -1,7 +1,7 @@
 """What is retained at the broker, and what has to be published so that it is the state of the site."""
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 from outbound.mqtt.client import MqttMessage
 from outbound.mqtt.model import PublishedSite
@@ -17,17 +17,13 @@ PARTS = {  # part -> topics of `changes` that can change it
     "nodes": ("nodes", "sensors", "channels", "settings", "ingest_status", "firmware", "node_firmware"),
     "gateways": ("gateways", "nodes", "ingest_status"),
 }
-Announce = Callable[[PublishedSite], Mapping[str, bytes]]
 
 
 class Snapshot:
-    """Reads a site and compares it with what is published. Seconds are those of the monotonic clock.
+    """Reads a site and compares it with what is published. Seconds are those of the monotonic clock."""
 
-    `announce` makes further retained messages of a site, which never expire.
-    """
-
-    def __init__(self, topics: Topics, every_s: float, announce: Announce = lambda site: {}) -> None:
-        self._topics, self._every_s, self._announce = topics, every_s, announce
+    def __init__(self, topics: Topics, every_s: float) -> None:
+        self._topics, self._every_s = topics, every_s
         self._reader = SiteReader()
         self._site = PublishedSite()
         self._wanted: Messages = {}
@@ -76,7 +72,6 @@ class Snapshot:
             **ups_messages(self._site.upses, self._topics),
             **node_messages(self._site.nodes, self._topics),
             **gateway_messages(self._site.gateways, self._topics),
-            **self._announce(self._site),
         }
         return True
 
@@ -101,8 +96,7 @@ class Snapshot:
         return [self._message(topic, payload) for topic, payload in found]
 
     def _message(self, topic: str, payload: bytes) -> MqttMessage:
-        expires = topic.startswith(f"{self._topics.prefix}/") and payload
-        return MqttMessage(topic, payload, expiry_s=int(EXPIRES * self._every_s) if expires else None)
+        return MqttMessage(topic, payload, expiry_s=int(EXPIRES * self._every_s) if payload else None)
 
     def published(self, messages: Sequence[MqttMessage]) -> None:
         """The broker has acknowledged these."""
