@@ -20,6 +20,7 @@ from plugins.web.app.address_file import running_address
 from voltkeeper.alert_state import alert_lines
 from voltkeeper.jobs import job_lines
 from voltkeeper.paint import Paint
+from voltkeeper.publish_state import publish_lines
 from voltkeeper.up import answers, site_url
 
 
@@ -148,7 +149,7 @@ def run_status(config: Config, port_named: bool = False) -> int:
     heartbeats = [one for one in read_heartbeats(config.database) if one.is_alive]
     try:
         sources, attention = read_sources(config.database), read_attention(config.database)
-        jobs = [*job_lines(config), *alert_lines(config)]
+        jobs = [*job_lines(config), *alert_lines(config), *publish_lines(config)]
     except sqlite3.Error as error:
         print(*_unreadable_lines(config.database, error, heartbeats), sep="\n")
         return 1

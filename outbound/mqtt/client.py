@@ -89,7 +89,7 @@ class BrokerClient:
         self,
         broker: BrokerOptions,
         client_id: str,
-        will: MqttMessage,
+        will: MqttMessage | None,
         receive: Callable[[ReceivedMessage], None],
         is_old: bool = False,
     ) -> None:
@@ -105,7 +105,7 @@ class BrokerClient:
         self.lost: asyncio.Future[str] = self._loop.create_future()  # why the connection ended
         self._client = self._make(client_id, will)
 
-    def _make(self, client_id: str, will: MqttMessage) -> paho.Client:
+    def _make(self, client_id: str, will: MqttMessage | None) -> paho.Client:
         client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id,
@@ -115,7 +115,8 @@ class BrokerClient:
         )
         client.connect_timeout = CONNECT_S
         client.max_inflight_messages_set(IN_FLIGHT)
-        client.will_set(will.topic, will.payload, QOS, retain=True)
+        if will is not None:
+            client.will_set(will.topic, will.payload, QOS, retain=True)
         if self._broker.username is not None:
             client.username_pw_set(self._broker.username, self._broker.password)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
@@ -285,6 +286,24 @@ class BrokerClient:
             self.lost.set_result(reason)
         if not self._connected.done():
             self._connected.set_exception(BrokerError(f"the broker hung up: {reason}"))
+
+
+async def try_broker(broker: BrokerOptions, client_id: str) -> str:
+    """Connect and disconnect. Returns '' where the broker lets this user in, else why not."""
+    fault = ""
+    for is_old in (False, True):
+        client = BrokerClient(broker, client_id, None, lambda message: None, is_old)
+        try:
+            await client.connect()
+            fault = ""
+        except BrokerError as error:
+            fault = str(error)
+            if error.is_old:
+                continue
+        finally:
+            await client.close()
+        break
+    return fault
 
 
 def _reason(code: ReasonCode) -> str:

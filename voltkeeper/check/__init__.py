@@ -23,6 +23,7 @@ from voltkeeper.check.alerts import alert_findings
 from voltkeeper.check.cards import card_finding
 from voltkeeper.check.check_report import CheckReport
 from voltkeeper.check.files import check_database, check_log, check_retention, check_secrets
+from voltkeeper.check.publish import publish_findings
 from voltkeeper.check.reports import picture_note, report_findings
 from voltkeeper.check.settings import setting_findings
 from voltkeeper.check.site import check_access, check_site_port
@@ -86,6 +87,7 @@ def run_check(
             check_secrets,
             check_log,
             partial(_check_alerts, send=send),
+            _check_publish,
         )
     ):
         check(report, config)
@@ -212,6 +214,11 @@ def _check_thresholds(report: CheckReport, config: Config) -> None:
 
 def _check_settings(report: CheckReport, config: Config) -> None:
     for what, finding in setting_findings(config.database):
+        report.add(what, finding)
+
+
+def _check_publish(report: CheckReport, config: Config) -> None:
+    for what, finding in publish_findings(config):
         report.add(what, finding)
 
 

@@ -15,6 +15,7 @@ from plugins.web.export import node_metrics, site_metrics, ups_metrics
 from plugins.web.export.alert_metrics import AlertFigures, alert_metrics
 from plugins.web.export.descriptions import Descriptions
 from plugins.web.export.metric import FamilyList, Metric
+from plugins.web.export.publish_metrics import publish_metrics
 from plugins.web.export.text_format import format_text
 from plugins.web.query import DATABASE, TOO_SLOW, Row
 from plugins.web.readers import CONFIGURED_READERS, correct_readers
@@ -43,7 +44,7 @@ TOTALS_MS = 10_000  # of the sums of past days, which are made once a day
 
 async def metrics(datasette: Site, request: Request) -> Response:
     """GET /metrics"""
-    alerts = alert_metrics(await read_alert_figures(datasette))
+    alerts = [*alert_metrics(await read_alert_figures(datasette)), *publish_metrics(datasette.config)]
     encode, content_type = choose_encoder(request.headers.get("accept", ""))
     totals = datasette.cache.setdefault(
         TOTALS, Totals(limited=lambda connection: sqlite_timelimit(connection, TOTALS_MS))

@@ -9,12 +9,16 @@ import time
 
 import pytest
 
+from ingest.config.model import load_config
 from ingest.db.time import format_utc
 from outbound.mqtt.events import LATE_S
 from outbound.mqtt.health import read_health
+from plugins.web.export.publish_metrics import publish_metrics
 from tests.helpers.mosquitto import Mosquitto, MqttListener, mosquitto
 from tests.outbound.mqtt.published_site import PublishedHouse, make_config, publishing
 from tests.programs import Program, wait_until
+from voltkeeper.check.publish import publish_findings
+from voltkeeper.publish_state import publish_lines
 
 UPS, NODE = "voltkeeper/ups/rack@closet", "voltkeeper/node/main/12"
 EVENTS = "voltkeeper/event/ups/rack@closet"
@@ -221,7 +225,17 @@ publish: {{mqtt: broker}}
         with MqttListener(broker.port, "voltkeeper/#") as listener:
             listener.wait(f"{UPS}/input.voltage", "230.4", timeout=120)
             listener.wait("voltkeeper/status", "online")
+            config = load_config(tmp_path / "config.yml")
+            wait_until(lambda: "connected for" in publish_lines(config)[0], 40)
+            assert [finding.ok for _, finding in publish_findings(config)] == [True, True]
+            assert {one.name: one.samples[0][1] for one in publish_metrics(config)}["mqtt_up"] == 1
             assert "import 'paho" in program.text and "import 'apprise" not in program.text
             program.process.send_signal(signal.SIGKILL)
             listener.wait("voltkeeper/status", "offline")
         program.wait()
+        what, finding = next(publish_findings(config))
+        assert what == f"publish to broker (mqtt 127.0.0.1:{broker.port})" and finding.ok
+        assert "does not run" in finding.message and "does not run" in publish_lines(config)[0]
+    refused = next(publish_findings(config))[1]
+    assert not refused.ok and refused.message == "connection refused"
+    assert [one.samples for one in publish_metrics(config)] == [[({}, 0)]]
