@@ -1,8 +1,9 @@
 """What comes in: a message as an order, and the order placed by the same code that the site's actions use.
 
 `PREFIX/ups/NAME/command` takes `COMMAND`, `COMMAND VALUE`, or JSON with `command`, `value` and `confirm`.
-`PREFIX/node/GATEWAY/NODE_ID/CHILD/V_TYPE/set` takes the value. `PREFIX/node/GATEWAY/NODE_ID/update` takes
-`TYPE/VERSION`, `newest`, or JSON with `firmware` and `confirm`.
+`PREFIX/node/GATEWAY/NODE_ID/CHILD/V_TYPE/set` takes the value. With `S_COVER` in place of the type it takes a
+move of a cover, `V_UP`, `V_STOP` or `V_DOWN`, for programs that have one topic for these.
+`PREFIX/node/GATEWAY/NODE_ID/update` takes `TYPE/VERSION`, `newest`, or JSON with `firmware` and `confirm`.
 """
 
 import json
@@ -20,11 +21,12 @@ from ingest.orders.outcome import Done, RefusedError
 from ingest.orders.subjects import find_node
 from ingest.orders.ups_orders import place, plan_command
 from outbound.mqtt.client import ReceivedMessage
-from outbound.mqtt.topics import RESULT, Topics
+from outbound.mqtt.topics import COVER, RESULT, Topics
 
 MAX_PAYLOAD = 1024  # bytes
 NEWEST = "newest"
 YES = ("1", "true", "yes", "on")
+MOVES = ("V_UP", "V_STOP", "V_DOWN")  # of a cover
 
 
 @dataclass(frozen=True)
@@ -132,11 +134,15 @@ def _order_ups(connection: sqlite3.Connection, order: MqttOrder, config: Config,
 def _set_value(connection: sqlite3.Connection, order: MqttOrder, config: Config, actor: str) -> Done:
     gateway, node_id, child_id, type = order.names
     node = find_node(connection, f"{gateway}/{node_id}")
-    child = whole_number(child_id, digits=3)
+    child, value = whole_number(child_id, digits=3), order.text
+    if type == COVER:
+        if value not in MOVES:
+            raise RefusedError(400, f"a cover takes {', '.join(MOVES)}", subject=node.label)
+        type, value = value, "1"
     if child is None or child > 255 or type not in SetReq.__members__:
         raise RefusedError(404, f"{child_id}/{type} is no channel", subject=node.label)
     channel = (node.id * 256 + child) * 256 + SetReq[type]
-    return set_channel(connection, channel, order.text, actor, config.timezone)
+    return set_channel(connection, channel, value, actor, config.timezone)
 
 
 def _update_node(connection: sqlite3.Connection, order: MqttOrder, config: Config, actor: str) -> Done:

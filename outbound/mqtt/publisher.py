@@ -19,6 +19,8 @@ from outbound.database import DatabaseUnavailableError, OutboundDatabase
 from outbound.mqtt.client import BrokerClient, BrokerError, MqttMessage, ReceivedMessage
 from outbound.mqtt.events import EventMessages, read_events, save_cursor, start_cursor
 from outbound.mqtt.health import WRITE_S, PublishHealth, write_health
+from outbound.mqtt.home_assistant.announcer import Announcer
+from outbound.mqtt.home_assistant.of_config import read_discovery
 from outbound.mqtt.intake import OrderIntake
 from outbound.mqtt.leftovers import Leftovers
 from outbound.mqtt.snapshot import Snapshot
@@ -43,6 +45,7 @@ class MqttPublisher:
         self._topics = Topics(settings.prefix)
         self._snapshot = Snapshot(self._topics, settings.every_s)
         self._intake = OrderIntake(config, self._topics, database, f"mqtt:{self._broker.name}")
+        self._announcer: Announcer | None = None  # to Home Assistant, where that is configured
         self._is_old = False  # the broker knows MQTT 3.1.1 alone
         self._cursor: int | None = None  # the last `event_changes.seq` that is published
         self._replaced = database.replaced
@@ -125,9 +128,11 @@ class MqttPublisher:
                     await self._publish(client, [MqttMessage(self._topics.status, ONLINE.encode())])
                     await client.subscribe(leftovers.filters)
                     leftovers.begin(time.monotonic())
+                    await self._begin_announcing(client)
                     is_online = True
                 await self._publish_events(client)
                 await self._publish(client, await self._intake.work())
+                await self._announce(client)
             except DatabaseUnavailableError as error:
                 log.debug("Nothing is published: %s", error)  # others say what is wrong with the database
             await self._take_away(client, leftovers)
@@ -152,6 +157,24 @@ class MqttPublisher:
         messages = self._snapshot.outgoing(now)
         await self._publish(client, messages)
         self._snapshot.published(messages)
+
+    async def _begin_announcing(self, client: BrokerClient) -> None:
+        """Ask for what the broker has of announcements, and to be told when Home Assistant starts."""
+        if self._settings.home_assistant is None:
+            return
+        read = partial(read_discovery, config=self._config, publish=self._settings)
+        self._announcer = Announcer(await self._database.run(read))
+        await client.subscribe(self._announcer.filters)
+        self._announcer.begin(time.monotonic())
+
+    async def _announce(self, client: BrokerClient) -> None:
+        now = time.monotonic()
+        if self._announcer is None or not self._announcer.is_due(now):
+            return
+        found, again = self._announcer.outgoing(self._snapshot.site, now)
+        await self._publish(client, [MqttMessage(topic, payload) for topic, payload in found])
+        if again:
+            self._snapshot.publish_all()
 
     async def _publish_events(self, client: BrokerClient) -> None:
         """The events since the last one that was published; the cursor follows the acknowledgement."""
@@ -193,11 +216,15 @@ class MqttPublisher:
         )
 
     def _receive(self, leftovers: Leftovers, message: ReceivedMessage) -> None:
+        now = time.monotonic()
+        announcer = self._announcer
+        if announcer is not None and announcer.take(message.topic, message.payload, message.retained, now):
+            return
         if message.topic.rpartition("/")[2] in (COMMAND, SET, UPDATE):
             if leftovers.is_done:
                 self._intake.take(message)
         else:
-            leftovers.take(message, time.monotonic())
+            leftovers.take(message, now)
 
     def _is_left(self, message: ReceivedMessage) -> bool:
         """Whether a retained message may be taken away where nothing of ours replaces it."""

@@ -46,6 +46,10 @@ class Snapshot:
         """What was read last."""
         return self._site
 
+    def publish_all(self) -> None:
+        """Publish everything anew at the next look."""
+        self._all_at = float("-inf")
+
     def forget_published(self) -> None:
         """Another connection: nothing is known of what the broker has."""
         self._published, self._all_at = {}, float("-inf")

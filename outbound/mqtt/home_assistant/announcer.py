@@ -20,7 +20,7 @@ MOST = 10_000  # devices that are read back at most
 
 
 class Announcer:
-    """What is announced of a site, and what the broker has of it."""
+    """What is announced of a site, and what the broker has of it; a new one for each connection."""
 
     def __init__(self, discovery: Discovery) -> None:
         self._discovery = discovery
@@ -31,14 +31,12 @@ class Announcer:
 
     @property
     def filters(self) -> Sequence[str]:
-        """What is to be subscribed at each connection, before `begin`."""
+        """What is to be subscribed before `begin`."""
         return (self._discovery.filter, self._discovery.birth_topic)
 
     def begin(self, now: float) -> None:
-        """A new connection: what is retained comes now."""
-        self._known, self._is_read, self._is_born = {}, False, False
+        """The filters are subscribed: what is retained comes now."""
         self._last_at = self._began_at = now
-        self._looked_at = float("-inf")
 
     def take(self, topic: str, payload: bytes, retained: bool, now: float) -> bool:
         """Take a message that came in; False where it is none of Home Assistant's."""

@@ -11,7 +11,7 @@ from ingest.mysensors.channel_controls import CONTROLS, HEX, ChannelControl
 from ingest.mysensors.protocol import MAX_PAYLOAD, Presentation, SetReq
 from outbound.mqtt.home_assistant.device_classes import measure
 from outbound.mqtt.home_assistant.entities import NUMBER_TEMPLATE, Content
-from outbound.mqtt.topics import SET, Topics
+from outbound.mqtt.topics import COVER, SET, Topics
 
 P, V = Presentation, SetReq
 
@@ -21,7 +21,6 @@ LIGHTS: dict[int, tuple[SetReq, ...]] = {  # S_ type -> the V_ types that are on
     P.S_RGBW_LIGHT: (V.V_STATUS, V.V_PERCENTAGE, V.V_RGBW),
 }
 COVER_TYPES: set[int] = {V.V_UP, V.V_DOWN, V.V_STOP, V.V_PERCENTAGE}
-COVER_TOPIC = "S_COVER"
 SETPOINTS = (V.V_HVAC_SETPOINT_COOL, V.V_HVAC_SETPOINT_HEAT)
 COLOURS = {V.V_RGB: ("rgb", ("red", "green", "blue")), V.V_RGBW: ("rgbw", ("red", "green", "blue", "white"))}
 YES, NO = "1", "0"
@@ -73,7 +72,7 @@ def _colour_digits(parts: tuple[str, ...]) -> str:
 def cover(sent: Collection[int], topics: Topics, gateway: str, node_id: int, child_id: int) -> Content:
     """The options of a blind; its position can be set where it has reported one."""
     options: Content = {
-        "command_topic": topics.channel(gateway, node_id, child_id, COVER_TOPIC, SET),
+        "command_topic": topics.channel(gateway, node_id, child_id, COVER, SET),
         "payload_open": V.V_UP.name,
         "payload_close": V.V_DOWN.name,
         "payload_stop": V.V_STOP.name,

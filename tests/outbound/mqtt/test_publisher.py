@@ -239,3 +239,50 @@ publish: {{mqtt: broker}}
     refused = next(publish_findings(config))[1]
     assert not refused.ok and refused.message == "connection refused"
     assert [one.samples for one in publish_metrics(config)] == [[({}, 0)]]
+
+
+def test_home_assistant_finds_what_is_published_and_loses_what_is_removed(house, tmp_path):
+    key = house.run("select key from site")[0][0]
+    ups, node, gone = (
+        f"homeassistant/device/voltkeeper_{key}_{id}/config" for id in ("ups_1", "node_12", "node_99")
+    )
+    cover = f"{NODE}/3/S_COVER/set"
+
+    def steps(port):
+        with MqttListener(port, "homeassistant/#", "voltkeeper/#") as listener:
+            found = json.loads(listener.wait(ups, lambda text: text))["components"]
+            assert found["sensor_input_voltage"]["state_topic"] == f"{UPS}/input.voltage"
+            assert found["button_command_test_battery_start_quick"]["command_topic"] == f"{UPS}/command"
+            found = json.loads(listener.wait(node, lambda text: text))["components"]
+            assert found["switch_2_V_STATUS"]["command_topic"] == f"{NODE}/2/V_STATUS/set"
+            assert found["cover_3"]["command_topic"] == cover
+            listener.wait(gone, "")
+            listener.publish(cover, "V_SIDEWAYS")
+            listener.wait(f"{cover}/result", lambda text: "V_UP" in text)
+            listener.publish(cover, "V_UP")
+            listener.wait(f"{cover}/result", lambda text: '"state":"queued"' in text)
+            listener.messages.clear()
+            listener.publish("homeassistant/status", "online")
+            listener.wait(ups, lambda text: text)
+            listener.wait(f"{UPS}/input.voltage", "230.4")
+
+    house.run(
+        "insert into sensors (id, name, node, child_id, type, type_name, last_seen_at) "
+        "values (?, '', 12, 3, 5, 'S_COVER', ?)",
+        12 * 256 + 3,
+        house.now(),
+    )
+    with mosquitto(tmp_path) as broker:
+        with MqttListener(broker.port) as before:
+            before.publish(gone, '{"components": {}}', retain=True)
+            before.publish("homeassistant/device/other/config", "{}", retain=True)
+
+        async def run():
+            config = make_config(tmp_path, broker.port, ", commands: true, home_assistant: homeassistant")
+            async with publishing(config):
+                await asyncio.to_thread(steps, broker.port)
+
+        asyncio.run(run())
+        with MqttListener(broker.port, "homeassistant/#") as after:
+            after.wait("homeassistant/device/other/config", "{}")
+    assert house.run("select line from outbox") == [("12;3;1;1;29;1",)]
