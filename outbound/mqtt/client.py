@@ -8,6 +8,7 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 import paho.mqtt.client as paho
@@ -169,11 +170,7 @@ class BrokerClient:
             )
 
     def _expiry(self, seconds: int | None) -> Properties | None:
-        if seconds is None or self._is_old:
-            return None
-        properties = Properties(PacketTypes.PUBLISH)
-        properties.MessageExpiryInterval = seconds
-        return properties
+        return None if seconds is None or self._is_old else _expiry(seconds)
 
     async def subscribe(self, filters: Sequence[str]) -> None:
         """Subscribe to filters, with what is retained. Raises BrokerError, also where one is refused."""
@@ -286,6 +283,13 @@ class BrokerClient:
             self.lost.set_result(reason)
         if not self._connected.done():
             self._connected.set_exception(BrokerError(f"the broker hung up: {reason}"))
+
+
+@lru_cache(maxsize=16)  # making one takes as long as all the rest of a message
+def _expiry(seconds: int) -> Properties:
+    properties = Properties(PacketTypes.PUBLISH)
+    properties.MessageExpiryInterval = seconds
+    return properties
 
 
 async def try_broker(broker: BrokerOptions, client_id: str) -> str:

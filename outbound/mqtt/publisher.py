@@ -28,7 +28,7 @@ from outbound.mqtt.topics import COMMAND, OFFLINE, ONLINE, SET, UPDATE, Topics
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 0.5  # between two looks at whether anything has changed
+LOOK_S = 1.0  # between two looks at whether anything has changed
 FIRST_S, LONGEST_S = 1.0, 60.0  # between two attempts to connect
 STEADY_S = 30.0  # a connection of this length resets the pause
 SHORT = 3  # connections in a row that were shorter: something breaks them off

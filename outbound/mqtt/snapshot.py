@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from outbound.mqtt.client import MqttMessage
 from outbound.mqtt.model import PublishedSite
 from outbound.mqtt.read import SiteReader
-from outbound.mqtt.state import Messages, changed_messages, gateway_messages, node_messages, ups_messages
+from outbound.mqtt.state import Messages, Record, changed_messages, record_messages
 from outbound.mqtt.topics import Topics
 
 READ_S = 1.0  # between two reads of the same part
@@ -26,6 +26,7 @@ class Snapshot:
         self._topics, self._every_s = topics, every_s
         self._reader = SiteReader()
         self._site = PublishedSite()
+        self._made: dict[tuple[type, int], tuple[Record, Messages]] = {}
         self._wanted: Messages = {}
         self._published: dict[str, bytes] = {}
         self._seen: dict[str, int] = {}
@@ -72,12 +73,20 @@ class Snapshot:
         self._read_at.update(dict.fromkeys(due, now))
         if self._site == site and self._wanted:
             return False
-        self._wanted = {
-            **ups_messages(self._site.upses, self._topics),
-            **node_messages(self._site.nodes, self._topics),
-            **gateway_messages(self._site.gateways, self._topics),
-        }
+        self._make_messages()
         return True
+
+    def _make_messages(self) -> None:
+        """Make the messages of what has changed; those of the rest are kept."""
+        topics, before, self._made, self._wanted = self._topics, self._made, {}, {}
+        records: tuple[Record, ...] = (*self._site.upses, *self._site.nodes, *self._site.gateways)
+        for record in records:
+            key = (type(record), record.id)
+            held = before.get(key)
+            if held is None or held[0] != record:
+                held = (record, record_messages(record, topics))
+            self._made[key] = held
+            self._wanted.update(held[1])
 
     def _due(self, connection: sqlite3.Connection, now: float) -> list[str]:
         changes = dict(connection.execute("select topic, seq from changes"))

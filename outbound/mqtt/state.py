@@ -1,12 +1,12 @@
 """Records of UPSes, nodes and gateways as retained messages: topic -> payload. Pure.
 
 A topic of a figure holds a current value or is not there: an empty payload takes a retained message away. In
-the JSON of what is stale the figures are null, and its topic of availability says `offline`.
+the JSON of what is stale the figures are null, and its topic of availability holds `offline`.
 """
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from outbound.mqtt.model import PublishedGateway, PublishedNode, PublishedSite, PublishedUps, Value
 from outbound.mqtt.topics import AVAILABILITY, OFFLINE, ONLINE, Topics
@@ -14,26 +14,34 @@ from outbound.mqtt.topics import AVAILABILITY, OFFLINE, ONLINE, Topics
 OWN_TOPICS = ("command", "update", AVAILABILITY)  # of a UPS: no figure takes their place
 
 Messages = dict[str, bytes]
+Record = PublishedUps | PublishedNode | PublishedGateway
 
 
 def state_messages(site: PublishedSite, topics: Topics) -> Messages:
     """Every retained message of a site, but the status of Voltkeeper itself."""
+    records: tuple[Record, ...] = (*site.upses, *site.nodes, *site.gateways)
     return {
-        **ups_messages(site.upses, topics),
-        **node_messages(site.nodes, topics),
-        **gateway_messages(site.gateways, topics),
+        topic: payload for record in records for topic, payload in record_messages(record, topics).items()
     }
 
 
-def ups_messages(upses: Iterable[PublishedUps], topics: Topics) -> Messages:
-    """Those of UPSes."""
-    found: Messages = {}
-    for ups in upses:
-        found[topics.ups(ups.name)] = _json(ups_json(ups))
-        found[topics.ups(ups.name, AVAILABILITY)] = _availability(ups.is_current)
-        for name, value in ups_figures(ups).items():
-            if name not in OWN_TOPICS:
-                found[topics.ups(ups.name, name)] = _plain(value)
+def record_messages(record: Record, topics: Topics) -> Messages:
+    """Every retained message of a UPS, a node or a gateway."""
+    if isinstance(record, PublishedUps):
+        return _ups_messages(record, topics)
+    if isinstance(record, PublishedNode):
+        return _node_messages(record, topics)
+    return _gateway_messages(record, topics)
+
+
+def _ups_messages(ups: PublishedUps, topics: Topics) -> Messages:
+    found = {
+        topics.ups(ups.name): _json(ups_json(ups)),
+        topics.ups(ups.name, AVAILABILITY): _availability(ups.is_current),
+    }
+    for name, value in ups_figures(ups).items():
+        if name not in OWN_TOPICS:
+            found[topics.ups(ups.name, name)] = _plain(value)
     return found
 
 
@@ -62,23 +70,21 @@ def ups_figures(ups: PublishedUps) -> Mapping[str, Value]:
     return {name: value for name, value in figures.items() if value is not None and value != ""}
 
 
-def node_messages(nodes: Iterable[PublishedNode], topics: Topics) -> Messages:
-    """Those of nodes and their channels."""
-    found: Messages = {}
-    for node in nodes:
-        place = (node.gateway, node.node_id)
-        found[topics.node(*place)] = _json(node_json(node))
-        found[topics.node(*place, AVAILABILITY)] = _availability(node.is_current)
-        if node.last_seen_at is not None:
-            found[topics.node(*place, "last_seen_at")] = _plain(node.last_seen_at)
-        if not node.is_current:
-            continue
-        if node.battery_level is not None:
-            found[topics.node(*place, "battery")] = _plain(node.battery_level)
-        for channel in node.channels:
-            if channel.value is not None and channel.value != "":
-                topic = topics.channel(*place, channel.child_id, channel.type)
-                found[topic] = _plain(channel.value)
+def _node_messages(node: PublishedNode, topics: Topics) -> Messages:
+    place = (node.gateway, node.node_id)
+    found = {
+        topics.node(*place): _json(node_json(node)),
+        topics.node(*place, AVAILABILITY): _availability(node.is_current),
+    }
+    if node.last_seen_at is not None:
+        found[topics.node(*place, "last_seen_at")] = _plain(node.last_seen_at)
+    if not node.is_current:
+        return found
+    if node.battery_level is not None:
+        found[topics.node(*place, "battery")] = _plain(node.battery_level)
+    for channel in node.channels:
+        if channel.value is not None and channel.value != "":
+            found[topics.channel(*place, channel.child_id, channel.type)] = _plain(channel.value)
     return found
 
 
@@ -103,23 +109,20 @@ def node_json(node: PublishedNode) -> Mapping[str, object]:
     }
 
 
-def gateway_messages(gateways: Iterable[PublishedGateway], topics: Topics) -> Messages:
-    """Those of gateways."""
-    found: Messages = {}
-    for gateway in gateways:
-        found[topics.gateway(gateway.name)] = _json(
-            {
-                "name": gateway.name,
-                "connected": gateway.connected,
-                "state": gateway.state,
-                "detail": gateway.detail,
-                "version": gateway.version,
-                "last_message_at": gateway.last_message_at,
-                "since_at": gateway.since_at,
-            }
-        )
-        found[topics.gateway(gateway.name, AVAILABILITY)] = _availability(gateway.connected)
-    return found
+def _gateway_messages(gateway: PublishedGateway, topics: Topics) -> Messages:
+    content = {
+        "name": gateway.name,
+        "connected": gateway.connected,
+        "state": gateway.state,
+        "detail": gateway.detail,
+        "version": gateway.version,
+        "last_message_at": gateway.last_message_at,
+        "since_at": gateway.since_at,
+    }
+    return {
+        topics.gateway(gateway.name): _json(content),
+        topics.gateway(gateway.name, AVAILABILITY): _availability(gateway.connected),
+    }
 
 
 def changed_messages(before: Mapping[str, bytes], now: Mapping[str, bytes]) -> Iterator[tuple[str, bytes]]:
