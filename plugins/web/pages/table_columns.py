@@ -59,14 +59,15 @@ def columns_at_first(
     filters by.
     """
     asked = {args.get("_sort"), args.get("_sort_desc"), *(name.partition("__")[0] for name in args)}
-    first = first or [name for name in names if "name" not in names or name not in REPEATED]
+    first = first or [name for name in names if name not in (REPEATED if "name" in names else ())]
     link = [at for at, cell in enumerate(cells[0]) if cell["value_type"] == "pk"]
     at_first = [*link, *(names.index(name) for name in first if name in names)]
-    return [
-        at
-        for at in dict.fromkeys([*at_first, *(at for at, name in enumerate(names) if name in asked)])
-        if names[at] in asked or any(row[at]["raw"] not in EMPTY for row in cells)
-    ]
+    at_asked = [at for at, name in enumerate(names) if name in asked]
+    return [at for at in dict.fromkeys(at_first + at_asked) if at in at_asked or _has_values(cells, at)]
+
+
+def _has_values(cells: Sequence[Sequence[Mapping[str, object]]], at: int) -> bool:
+    return any(row[at]["raw"] not in EMPTY for row in cells)
 
 
 def number_columns(rows: Iterable[Iterable[object]]) -> set[int]:
