@@ -5,15 +5,13 @@ from datasette.app import Datasette
 from jinja2 import Environment
 from starlette.types import Scope
 
-from plugins.web.auth.permissions import SIGN_IN, has_right, refusal
+from plugins.web.auth.permissions import SIGN_IN, SQL_IS_OFF, has_right, may_write_sql, refusal
 from plugins.web.compat import INTERNAL
 from plugins.web.endpoint import takes_post
 from plugins.web.identity import Actor
 from plugins.web.responses import error_page, json_errors, wants_page
 from plugins.web.site import Site, site_of
 from plugins.web.table_guard import FOR_SIGNED_IN
-
-SQL_IS_OFF = "SQL of your own is off: `access: {sql: off}` in config.yml. Tables, views and queries are open."
 
 
 @hookimpl
@@ -41,12 +39,6 @@ async def permission_allowed(
         if query and query.get("write"):
             return has_right(site, actor, query["right"])
     return None
-
-
-def may_write_sql(site: Site, actor: Actor) -> bool:
-    """True for an actor whose own SQL is run, by `sql:` under `access:` in the config."""
-    sql = site.config.access.sql
-    return sql == "anyone" or (sql == "signed-in" and (actor or {}).get("id") in site.accounts.rights)
 
 
 @hookimpl

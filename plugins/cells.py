@@ -9,7 +9,6 @@ from datasette.app import Datasette
 from jinja2 import Environment
 from markupsafe import Markup
 
-from plugins.web.compat import written_queries
 from plugins.web.endpoint import Json
 from plugins.web.pages.directory import DEFAULT_SQL, EXAMPLES, directory, first_sentence, split_sentence
 from plugins.web.pages.native import column_heads, column_titles, row_subject, shown_columns, table_titles
@@ -68,5 +67,4 @@ def extra_template_vars(datasette: Datasette) -> Json:
         "row_page": row_page.get(),
         "table_titles": partial(table_titles, site),
         "table_columns": partial(table_columns, site),
-        "written_queries": partial(written_queries, site),
     }

@@ -26,9 +26,13 @@ class RefusedError(Exception):
 
 
 class Done(NamedTuple):
-    """What an action answers: a sentence, what it was done to, data for programs, maybe an HTTP status."""
+    """What an action answers: a sentence, what it was done to, data for programs, maybe an HTTP status.
+
+    `page` is the address that a browser is led to, whatever page it came from; '' leaves that to the action.
+    """
 
     message: str
     subject: str
     data: Json
     status: int | None = None
+    page: str = ""

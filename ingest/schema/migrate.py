@@ -31,6 +31,7 @@ from ingest.schema import (
     payloads,
     publishing,
     radio_links,
+    saved_queries,
     sessions,
     settings,
     silence,
@@ -97,6 +98,7 @@ for migration in (
     alerts.carried_deliveries,
     site.site_key,
     publishing.publish_cursor,
+    saved_queries.saved_queries,
 ):
     migrations()(migration)
 

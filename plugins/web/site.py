@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from ingest.config.model import Config
 from plugins.web.accounts import Accounts
 from plugins.web.csv_errors import as_refusal
+from plugins.web.endpoint import Json
 from plugins.web.open_streams import EventStreams
 from plugins.web.row_pages import row_page
 from plugins.web.spreadsheet import spreadsheet_links
@@ -100,6 +101,17 @@ class Site(Datasette):
         if plugin_name == "datasette-auth-tokens":
             return {"tokens": [{"token": one.token, "actor": {"id": one.name}} for one in access.tokens]}
         return super().plugin_config(plugin_name, database, table, fallback)
+
+    def metadata(
+        self,
+        key: str | None = None,
+        database: str | None = None,
+        table: str | None = None,
+        fallback: bool = True,
+    ) -> Json | None:
+        """As Datasette's, with queries that can be added to: it would write those of plugins into its own."""
+        found = super().metadata(key, database, table, fallback)
+        return dict(found) if key == "queries" and found else found
 
     def _table_permission_allows(self, database: str, table: str) -> list[Any]:  # Any: rules of the metadata
         """As Datasette's, but for tables without a rule it does not copy all metadata at each check."""

@@ -44,6 +44,10 @@ EFFECTS = {
             "/-/dashboards/NAME/delete",
         ],
     ),
+    "a query is kept, another or gone": (
+        "edit",
+        ["/-/saved-queries", "/-/saved-queries/NAME", "/-/saved-queries/NAME/delete"],
+    ),
     "a state needs no attention": (
         "edit",
         ["/-/nodes/retire", "/-/ups/acknowledgements", "/-/ups/acknowledgements/ID/revoke", "/-/settings"],

@@ -1,7 +1,12 @@
-"""`voltkeeper check`: what the cards of the home page refer to, by the config alone."""
+"""`voltkeeper check`: what the cards of the home page refer to, by the config and saved queries."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 from ingest.config.home import CHANNEL, HomeCard
 from ingest.config.model import Config
+from ingest.db.connection import connect
 from ingest.nearest import nearest
 from reporting.canned_queries import load_queries
 from voltkeeper.check.sources import Finding
@@ -12,7 +17,7 @@ def card_finding(config: Config) -> Finding | None:
     cards = config.home.cards
     if not cards:
         return None
-    queries = list(load_queries())
+    queries = [*load_queries(), *_saved_queries(config.database)]
     faults = [
         fault for number, card in enumerate(cards, 1) if (fault := _fault(config, queries, number, card))
     ]
@@ -29,6 +34,17 @@ def _fault(config: Config, queries: list[str], number: int, card: HomeCard) -> s
     if card.ups and not _has_ups(config, card.ups):
         return f"card {number}: no source has the UPS {card.ups!r}"
     return ""
+
+
+def _saved_queries(path: Path) -> list[str]:
+    """Names of saved queries; none of a file that cannot be read, which has a line of its own."""
+    if not path.exists():
+        return []
+    try:
+        with closing(connect(path, readonly=True)) as connection:
+            return [name for (name,) in connection.execute("select name from saved_queries order by name")]
+    except sqlite3.Error:
+        return []
 
 
 def _has_ups(config: Config, name: str) -> bool:

@@ -102,7 +102,7 @@ class Action(Generic[Prepared]):
             )
             return Response.json({**text, **done.data}, status=status)
         site.add_message(request, done.message, site.INFO if status < 400 else site.ERROR)
-        return Response.redirect(back(request, self.after, wanted or None))
+        return Response.redirect(done.page or back(request, self.after, wanted or None))
 
     async def _transact(self, site: Site, request: Request, fields: Fields) -> Done:
         prepared = await self.prepare(fields) if self.prepare else cast(Prepared, None)

@@ -12,8 +12,8 @@ from datasette.database import QueryInterrupted, Results
 
 from plugins.web.app.sql_workers.fair_share import BusyError, FairShare
 from plugins.web.app.sql_workers.pool import SqlWorkers
-from plugins.web.app.sql_workers.wire import Params, Query
-from plugins.web.app.visitors import Visitor, visitor
+from plugins.web.app.sql_workers.wire import Params, Query, QueryAnswer
+from plugins.web.app.visitors import MAX_PAGE_BYTES, Visitor, visitor
 from plugins.web.compat import busy_error, too_large_error
 from plugins.web.hidden_tables import ALL, HIDDEN
 from plugins.web.site import Site
@@ -123,6 +123,22 @@ class SiteDatabase(GuardedDatabase):
             raise too_large_error(asking.max_bytes)
         rows, description = as_rows(answer.columns, answer.rows)
         return Results(rows, truncate and (answer.has_more or answer.was_cut), description)
+
+    async def read_in_worker(
+        self, sql: str, params: Params, limit_s: float, max_rows: int | None = None
+    ) -> QueryAnswer:
+        """The answer to SQL that users wrote, for a page of the site; failures are answers."""
+        asking, deadline = visitor(), time.monotonic() + limit_s
+        key = asking.key if asking else ""
+        try:
+            await self.workers.share.take(key, deadline)
+        except BusyError:
+            return QueryAnswer(error="too many queries are running", interrupted=True)
+        try:
+            shown = tuple(readable.get())
+            return await self.workers.run(Query(sql, params, deadline, max_rows, MAX_PAGE_BYTES, shown))
+        finally:
+            self.workers.share.give_back(key)
 
     def close(self) -> None:
         """End the workers and close the connections."""

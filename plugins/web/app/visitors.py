@@ -12,9 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from plugins.web.app.sql_workers.fair_share import FairShare
 from plugins.web.auth.sign_in import address_key
-from plugins.web.compat import written_queries
 from plugins.web.csv_errors import asks_csv
 from plugins.web.query import DATABASE
+from plugins.web.saved_queries import is_reading_query
 from plugins.web.site import Site
 
 MAX_BYTES = 4 * 2**20  # of the values of one answer, about as JSON
@@ -86,20 +86,31 @@ def note_visitor(app: ASGIApp, site: Site) -> ASGIApp:
             await send(message)
 
         with ExitStack() as held:
-            _visitor.set(describe(site, scope, held))
+            is_canned = await _is_canned(site, scope)
+            _visitor.set(describe(site, scope, held, is_canned))
             asks_csv.set(scope["path"].endswith(".csv"))
             await app(scope, receive, send_ready)
 
     return inner
 
 
-def describe(site: Site, scope: Scope, held: ExitStack) -> Visitor:
-    """What a request is, from its address alone."""
+def _parts(scope: Scope) -> tuple[list[str], str]:
+    """The parts of a path, and its suffix."""
     path, _, suffix = scope["path"].partition(".")
-    parts = [tilde_decode(part) for part in path.strip("/").split("/")]
+    return [tilde_decode(part) for part in path.strip("/").split("/")], suffix
+
+
+async def _is_canned(site: Site, scope: Scope) -> bool:
+    """True for the page of a query, one that users saved included: its SQL is theirs."""
+    parts, _ = _parts(scope)
+    return len(parts) == 2 and parts[0] == DATABASE and await is_reading_query(site, parts[1])
+
+
+def describe(site: Site, scope: Scope, held: ExitStack, is_canned: bool) -> Visitor:
+    """What a request is, from its address alone, and whether it is that of a query."""
+    parts, suffix = _parts(scope)
     query = scope["query_string"].decode("latin-1")
     names = {name for name, _ in parse_qsl(query, keep_blank_values=True)}
-    is_canned = len(parts) == 2 and parts[0] == DATABASE and parts[1] in written_queries(site)
     is_query = is_canned or (len(parts) == 1 and "sql" in names)
     address = address_key(scope)
     is_download = suffix == "csv" and UNTIMED in names

@@ -19,6 +19,7 @@ TURN_ON = (
     "(`voltkeeper hash-password` makes the password_hash) and start again."
 )
 SIGN_IN = "Sign in first: at /-/login, or with `Authorization: Bearer TOKEN`."
+SQL_IS_OFF = "SQL of your own is off: `access: {sql: off}` in config.yml. Tables, views and queries are open."
 
 
 def has_right(site: Site, actor: Actor, right: str) -> bool:
@@ -49,6 +50,12 @@ def require(site: Site, actor: Actor, right: str) -> None:
     """Raise the refusal when the actor lacks the right."""
     if refused := refusal(site, actor, right):
         raise refused
+
+
+def may_write_sql(site: Site, actor: Actor) -> bool:
+    """True for an actor whose own SQL is run, by `sql:` under `access:` in the config."""
+    sql = site.config.access.sql
+    return sql == "anyone" or (sql == "signed-in" and (actor or {}).get("id") in site.accounts.rights)
 
 
 def rights_of(site: Site, actor: Actor) -> dict[str, Json]:

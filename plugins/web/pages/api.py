@@ -179,7 +179,7 @@ async def samples(site: Site) -> dict[str, str]:
     readings = await select(site, "select id, channel from readings order by id desc limit 1")
     for row in readings or []:
         found |= {"{reading}": str(row["id"]), "{channel}": str(row["channel"])}
-    found |= await _dashboard(site)
+    found |= await _named_by_users(site)
     found |= await _conditions(site)
     for name, ups in site.config.ups.items():  # what the config lets people order of UPSes
         if ups.commands and "{command}" not in found:
@@ -197,9 +197,14 @@ async def samples(site: Site) -> dict[str, str]:
     return found
 
 
-async def _dashboard(site: Site) -> dict[str, str]:
-    rows = await select(site, "select name from dashboards where name <> 'home' limit 1")
-    return {"{dashboard}": rows[0]["name"]} if rows else {}
+async def _named_by_users(site: Site) -> dict[str, str]:
+    """A dashboard and a saved query."""
+    rows = await select(
+        site,
+        """select (select name from dashboards where name <> 'home') as "{dashboard}",
+        (select min(name) from saved_queries) as "{saved_query}\"""",
+    )
+    return {sample: name for row in rows or [] for sample, name in row.items() if name}
 
 
 async def _variable_of(site: Site, ups: str) -> dict[str, str]:

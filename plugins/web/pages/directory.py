@@ -19,7 +19,8 @@ GROUPS = {  # title -> the tables and views, but for those of NOW
       outbox ups_orders firmware firmware_overview firmware_images node_firmware ota_nodes ota_updates
       ota_overview ota_commands node_replacements""",
     "How the site is run": """
-      ingest_status readers settings acknowledgements audit sessions dashboards imports retention_runs
+      ingest_status readers settings acknowledgements audit sessions dashboards saved_queries imports
+      retention_runs
       deletions chores storage changes commands clock_state clock_stretches ups_hours_not_recomputed
       ups_recomputations channel_recomputations battery_recomputations moved_hours moved_days given_ids
       gateway_ids deliveries mutes plan_runs plan_steps _sqlite_migrations""",

@@ -9,7 +9,6 @@ from datasette import Request, Response
 
 from ingest.config.home import CARDS, RANGES, HomeCard
 from plugins.web.auth.permissions import has_right
-from plugins.web.compat import written_queries
 from plugins.web.dashboards import HOME, STORED, CardsError, Dashboard, parse_dashboard
 from plugins.web.endpoint import Json
 from plugins.web.pages.cards.card import Found, ShownCard
@@ -175,7 +174,7 @@ async def _offered(site: Site, request: Request) -> Json:
     """What the form adds: (value, label) pairs by group."""
     queries = {
         name: query
-        for name, query in written_queries(site).items()
+        for name, query in (await site.get_canned_queries(DATABASE, request.actor)).items()
         if not query.get("write")
         and await site.permission_allowed(request.actor, "view-query", (DATABASE, name), default=True)
     }
