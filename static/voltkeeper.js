@@ -5,6 +5,16 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// The key / leads to the search, but where text is written.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
+  const field = document.querySelector("header .find input, main #q");
+  if (!field || event.target.closest?.("input, textarea, select, [contenteditable]")) return;
+  event.preventDefault();
+  field.focus();
+  field.select();
+});
+
 // A tap on an age shows its time for a while.
 document.addEventListener("click", (event) => {
   const time = event.target.closest?.("time[data-ago][title]");

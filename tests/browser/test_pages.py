@@ -51,6 +51,7 @@ NATIVE = (
     "/telemetry?sql=select+*+from+ups_overview",
     "/-/login",
     "/nope",
+    "/search?q=a",
 )
 
 

@@ -35,6 +35,8 @@ OWN = {
     ("GET", "/channels/ID", "/channels/786688"): (READ, 308),
     ("GET", "/nodes/GATEWAY/NODE_ID/CHILD/TYPE", "/nodes/main/12/1/V_TEMP"): (READ, 200),
     ("GET", "/radio", "/radio"): (READ, 200),
+    ("GET", "/search", "/search?q=air"): (READ, 200),
+    ("GET", "/search.json", "/search.json?q=air"): (READ, 200),
     ("GET", "/ups", "/ups"): (READ, 200),
     ("GET", "/ups/NAME", "/ups/nope"): (READ, 404),
     ("GET", "/ups/NAME/VARIABLE", "/ups/nope/ups.load"): (READ, 404),
