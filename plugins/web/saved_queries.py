@@ -1,5 +1,6 @@
 """Saved queries as the site serves them: as canned queries, whose SQL runs as that of their reader."""
 
+import sqlite3
 from collections.abc import Mapping
 
 from plugins.web.app.sql_workers.wire import QueryAnswer
@@ -43,14 +44,18 @@ async def saved_queries(site: Site) -> Mapping[str, SavedQuery]:
 
 
 async def is_reading_query(site: Site, name: str) -> bool:
-    """True for the name of a canned query of metadata.yml, and of one that users saved."""
+    """True for the name of a canned query of metadata.yml, and of one that users saved.
+
+    While the database cannot be read it is taken for one: Datasette answers with the error.
+    """
     if name in written_queries(site):
         return True
-    return (
-        bool(NAME.fullmatch(name))
-        and name not in described_tables(site)
-        and name in await saved_queries(site)
-    )
+    if not NAME.fullmatch(name) or name in described_tables(site):
+        return False
+    try:
+        return name in await saved_queries(site)
+    except sqlite3.DatabaseError:
+        return True
 
 
 def as_canned_query(query: SavedQuery) -> Json:

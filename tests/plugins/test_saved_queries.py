@@ -103,11 +103,13 @@ def test_a_name_is_taken_once_and_the_number_is_bounded(site, monkeypatch):
 
 def test_it_reads_what_its_reader_may(site):
     save(site, name="who", sql="select actor from audit")
-    save(site, name="files", sql="select name from pragma_database_list")
+    save(site, name="pattern", sql="select 'a' like :pattern as is_like")
     known, unknown = (site.get("/telemetry/who.json", headers=one) for one in (bearer(READER), {}))
     assert known.status_code == 200 and known.json()["rows"] == [["bot"], ["bot"]]
     assert unknown.status_code == 401 and "bot" not in unknown.text
-    assert site.datasette.get_database("telemetry").workers.pids  # they have run in processes of their own
+    assert site.get("/telemetry/pattern.json?pattern=A").json()["rows"] == [[1]]
+    refused = site.get(f"/telemetry/pattern.json?pattern={'%25' * 600}")  # the limits of SQL hold
+    assert refused.status_code == 400 and "pattern too complex" in refused.text
 
 
 def test_a_user_needs_the_right_to_edit_and_own_sql(make_site):

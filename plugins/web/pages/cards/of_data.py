@@ -29,7 +29,7 @@ from reporting.sql_functions import check_parameters
 from reporting.time_range import TimeRange, parse_time_range
 
 # What a canned query may depend on.
-OF_QUERIES = "ups ups_samples nodes channels events ingest_status"
+OF_QUERIES = "ups ups_samples nodes channels events ingest_status saved_queries"
 ROWS, COLUMNS = 10, 5  # of a query that is shown as a table
 MOST_ROWS = 5000
 LARGEST = 1e15  # what is larger has no digits of its own
