@@ -1,6 +1,7 @@
 """The history of the demo house, made on the terminal: a bar of its days, and what was made."""
 
-from ingest.demo.making import DAYS, make_history
+from ingest.demo.making import make_history
+from ingest.demo.progress import DAYS
 from ingest.demo.site import NAME, demo_config
 from ingest.process.progress import ProgressBar
 

@@ -1,7 +1,7 @@
 """The demo's history, made once, the oldest days first.
 
 Three processes share the work: one plays the radio network, one makes the UPSes, this one stores what the
-network sent. The site may run meanwhile: `days_made` is how far they are.
+network sent. The site may run meanwhile: `progress.days_made` is how far they are.
 """
 
 import gc
@@ -16,6 +16,7 @@ from typing import NamedTuple
 from ingest.config.model import Config
 from ingest.db.connection import checkpoint_wal, connect, transaction
 from ingest.db.time import format_utc
+from ingest.demo.progress import ANCHOR, DAYS, MADE, anchor
 from ingest.demo.radio.battery_node import BatteryNode
 from ingest.demo.radio.history import history
 from ingest.demo.radio.nodes import DEMO_NODES, factory_firmware
@@ -23,9 +24,6 @@ from ingest.demo.ups.history import make_ups_history
 from ingest.mysensors.replay import replay_blocks
 from ingest.schema.migrate import migrate
 
-ANCHOR = "began"  # the file that holds when the history ends and the live demo began
-MADE = "made"  # while it is made: the file that holds how many of its days are stored
-DAYS = 28
 DAY_S = 86400
 BLOCKS = 2000  # of the gateway, handed on together
 LOCATIONS = {
@@ -47,22 +45,6 @@ class MadeHistory(NamedTuple):
     messages: int
     samples: int
     seconds: float
-
-
-def anchor(folder: Path) -> float | None:
-    """The end of the demo's history, unix seconds; None before it was made."""
-    began = folder / ANCHOR
-    return float(began.read_text()) if began.is_file() else None
-
-
-def days_made(folder: Path) -> int | None:
-    """How many days of the history are stored; None when all of it is."""
-    if (folder / ANCHOR).is_file():
-        return None
-    try:
-        return int((folder / MADE).read_text())
-    except (OSError, ValueError):  # nothing is stored yet
-        return 0
 
 
 def discard_unfinished(database: Path) -> None:

@@ -135,7 +135,7 @@ def demo(
     import asyncio
 
     from ingest.config.model import Logging
-    from ingest.demo.making import anchor
+    from ingest.demo.progress import anchor
     from ingest.demo.radio.gateway import run_demo
     from ingest.demo.site import FOLDER
     from ingest.demo.ups.history import live_upses

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ingest.config.model import Config
-from ingest.demo.making import DAYS, days_made
+from ingest.demo.progress import DAYS, days_made
 from plugins.web.auth.permissions import has_right
 from plugins.web.identity import Actor
 from plugins.web.query import DATABASE, select

@@ -6,7 +6,8 @@ from contextlib import closing
 import pytest
 
 from ingest.demo import making
-from ingest.demo.making import anchor, days_made, discard_unfinished, make_history
+from ingest.demo.making import discard_unfinished, make_history
+from ingest.demo.progress import anchor, days_made
 from ingest.demo.site import demo_config
 
 DAYS = 2
