@@ -6,14 +6,14 @@ from urllib.parse import quote
 
 import pytest
 from datasette import hookimpl
-from datasette.plugins import pm
+from datasette.plugins import get_plugins, pm
 from jinja2 import FileSystemBytecodeCache
 
 from ingest.config.model import Config, GatewaySettings
 from plugins.web.app.server import build
 from tests.helpers.new_database import new_database
 from tests.plugins.served_site import Served
-from tests.plugins.site_helpers import ACCESS, SiteClient, fill
+from tests.plugins.site_helpers import ACCESS, SiteClient, write_filled
 from tests.plugins.ups_house import add_tariffs, write_house
 
 PATIENT_MS = 20_000  # for SQL, on a busy machine, too: tests of the limit set their own
@@ -71,6 +71,22 @@ def share_templates(tmp_path_factory):
     pm.unregister(plugin)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def list_plugins_once():
+    """Datasette looks into the packages of all plugins for each site: here once, while they stay the same."""
+    known = {}
+
+    def listed():
+        plugins = frozenset(pm.get_plugins())
+        if plugins not in known:
+            known[plugins] = get_plugins()
+        return [dict(one) for one in known[plugins]]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("datasette.app.get_plugins", listed)
+        yield
+
+
 @pytest.fixture
 def make_site(tmp_path):
     """Build sites: `make_site(filled=True, **config)`."""
@@ -89,9 +105,8 @@ def site_maker(folder):
     def make(filled=True, name="house.db", **options):
         path = Path(folder) / name
         if not path.exists():
-            new_database(path)
-            if filled:
-                fill(path)
+            write = write_filled if filled else new_database
+            write(path)
         gateways = (
             GatewaySettings("main", tcp="main:5003"),
             GatewaySettings("shed", tcp="shed:5003", metric=False),
@@ -127,12 +142,26 @@ def power(make_site, tmp_path):
 @pytest.fixture
 def serve(tmp_path):
     """A function that starts a site over a filled database; `more` are lines of its config."""
+    yield from site_starter(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """A site that the tests of a file share: one start instead of many."""
+    starter = site_starter(tmp_path_factory.mktemp("served"))
+    yield next(starter)()
+    starter.close()
+
+
+def site_starter(folder):
     sites = []
 
     def start(more=""):
-        sites.append(Served(tmp_path, more))
+        sites.append(Served(folder, more))
         return sites[-1]
 
-    yield start
-    for site in sites:
-        site.end()
+    try:
+        yield start
+    finally:
+        for site in sites:
+            site.end()

@@ -13,6 +13,7 @@ from ingest.db.time import format_utc
 from ingest.mysensors.registry import note_units
 from ingest.mysensors.replay import replay
 from reporting.sql_functions import register
+from tests.helpers.new_database import new_database
 
 PASSWORD = "correct horse"
 BOT = "bot-token-0123456789"
@@ -43,6 +44,7 @@ MAIN = [
     "7;1;1;0;47;<img src=x onerror=alert(2)>",
     "not a line",
 ]
+FRESH_S = 3  # so long a file may serve other tests: all times in it count from when it was filled
 SHED = ["0;255;0;0;18;2.3.2", "12;255;0;0;17;2.1.1", "12;255;3;0;11;Shed", "12;1;1;0;0;3.5"]
 
 
@@ -99,6 +101,18 @@ class SiteClient:
         for database in self.datasette.databases.values():
             database.close()
         self._runner.close()
+
+
+def write_filled(path):
+    """A new file at `path` that `fill` filled, perhaps for a test just before."""
+    if not _kept or time.monotonic() - _kept[0] >= FRESH_S:
+        fill(new_database(path))
+        _kept[:] = time.monotonic(), path.read_bytes()
+    else:
+        path.write_bytes(_kept[1])
+
+
+_kept = []  # when `fill` filled a file, and its bytes
 
 
 def fill(path):

@@ -3,6 +3,8 @@
 import re
 import time
 
+import pytest
+
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
 from reporting.charts import ChartSeries, LineChartData, Point, draw_lines
@@ -65,8 +67,17 @@ def test_a_ups_has_one_colour_on_all_charts_of_a_page():
     assert [(one.label, one.number) for one in drawn.keys] == [("a", 1), ("c", 3)]
 
 
-def test_the_current_navigation_entry_is_visible_on_a_phone(serve, chromium):
-    house = serve()
+@pytest.fixture(scope="module")
+def house(served):
+    """The shared site, with the history of a UPS."""
+    House(served.database, days=2, step=600).write(
+        outages=[(40, 5, UPSES), (30, 640, UPSES), (20, 640, UPSES[:1])]
+    )
+    served.write("update events set detail = ''")
+    return served
+
+
+def test_the_current_navigation_entry_is_visible_on_a_phone(house, chromium):
     page = chromium.open(house.url, width=360)
     for path in ("/", "/ups", "/-/maintenance", "/telemetry"):
         page.go(house.url + path)
@@ -76,12 +87,7 @@ def test_the_current_navigation_entry_is_visible_on_a_phone(serve, chromium):
         assert 0 <= left < right <= 360, path
 
 
-def test_events_take_few_lines_on_a_phone(serve, chromium):
-    house = serve()
-    House(house.database, days=2, step=600).write(
-        outages=[(40, 5, UPSES), (30, 640, UPSES), (20, 640, UPSES[:1])]
-    )
-    house.write("update events set detail = ''")
+def test_events_take_few_lines_on_a_phone(house, chromium):
     page = chromium.open(house.url, width=360)
     lines = (
         "Math.max(...[...document.querySelectorAll('table.event-rows tbody tr, .outage-rows summary')]"
@@ -106,9 +112,7 @@ def test_events_take_few_lines_on_a_phone(serve, chromium):
     assert page.run(tallest_row) < 100
 
 
-def test_a_row_of_energy_is_one_line(serve, chromium):
-    house = serve()
-    House(house.database, days=2, step=600).write()
+def test_a_row_of_energy_is_one_line(house, chromium):
     page = chromium.open(f"{house.url}/energy")
     most_lines = (
         "Math.max(...[...document.querySelectorAll('table.periods tbody th')]"
@@ -175,9 +179,7 @@ def test_without_a_gateway_the_node_page_shows_instructions(make_site):
     assert "No gateway was configured yet" in page and "Request presentation" not in page
 
 
-def test_a_printed_page_is_black_on_white_without_controls(serve, chromium):
-    house = serve()
-    House(house.database, days=2, step=600).write(outages=[(40, 640, UPSES)])
+def test_a_printed_page_is_black_on_white_without_controls(house, chromium):
     page = chromium.open(house.url, width=700, dark=True)
     year = time.gmtime().tm_year
     for path in (f"/reports?period=year&of={year}", "/energy", "/events"):

@@ -267,20 +267,19 @@ PATHS = (
 )
 
 
-def test_pages_fit_on_a_narrow_phone(serve, chromium):
-    house = serve()
-    House(house.database, days=2, step=600).write()
-    house.write("update nodes set label = ?, name = ? where node_id = 12", LONG, LONG)
-    house.write("update nodes set label = ?, name = ? where node_id = 0", HOSTILE, HOSTILE)
-    house.write("update ups set label = ? where id = 1", HOSTILE)
-    page = chromium.open(house.url + PATHS[0], width=320)
+def test_pages_fit_on_a_narrow_phone(served, chromium):
+    House(served.database, days=2, step=600).write()
+    served.write("update nodes set label = ?, name = ? where node_id = 12", LONG, LONG)
+    served.write("update nodes set label = ?, name = ? where node_id = 0", HOSTILE, HOSTILE)
+    served.write("update ups set label = ? where id = 1", HOSTILE)
+    page = chromium.open(served.url + PATHS[0], width=320)
     for path in PATHS:
-        page.go(house.url + path)
+        page.go(served.url + path)
         assert page.run("document.documentElement.scrollWidth") <= 320, path
 
 
-def test_filters_are_a_drawer_on_a_phone_and_open_beside_it(serve, chromium):
-    page = chromium.open(serve().url + "/telemetry/nodes", width=360)
+def test_filters_are_a_drawer_on_a_phone_and_open_beside_it(served, chromium):
+    page = chromium.open(served.url + "/telemetry/nodes", width=360)
     shown = "document.querySelector('form.filters').checkVisibility({contentVisibilityAuto: true})"
     assert page.run("document.querySelector('.drawer > summary').checkVisibility()") and not page.run(shown)
     page.press(".drawer > summary")
@@ -290,10 +289,8 @@ def test_filters_are_a_drawer_on_a_phone_and_open_beside_it(serve, chromium):
     assert page.run(shown) and not page.run("document.querySelector('.drawer > summary').checkVisibility()")
 
 
-def test_the_editor_of_sql_is_dark_in_the_dark(serve, chromium):
-    page = chromium.open(
-        serve("web: {port: 0}\naccess: {people: [PERSON]}\n").url + "/telemetry?_edit=1", dark=True
-    )
+def test_the_editor_of_sql_is_dark_in_the_dark(served, chromium):
+    page = chromium.open(f"{served.url}/telemetry?_edit=1", dark=True)
     page.until("!!document.querySelector('.CodeMirror')")
     colour = page.run("getComputedStyle(document.querySelector('.CodeMirror')).backgroundColor")
     assert max(int(part) for part in re.findall(r"\d+", colour)[:3]) < 80

@@ -32,9 +32,8 @@ OVERLAPS = """(() => {
 })()"""
 
 
-@pytest.fixture
-def house(serve):
-    served = serve()
+@pytest.fixture(scope="module")
+def house(served):
     House(served.database, days=2, step=600).write(
         outages=[(40, 640, UPSES), (20, 45, UPSES[:1])], open_outage=(600, ("garage",))
     )

@@ -11,18 +11,23 @@ SPOT = "document.querySelector('.map-wide [data-node=\"30\"]')"
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
-@pytest.fixture
-def page(serve, chromium):
-    """The page /radio of a site with a line of three nodes and one with a long name."""
-    house = serve()
-    House(house.database, days=1, step=600).write()
+@pytest.fixture(scope="module")
+def house(served):
+    """A site with a line of three nodes and one with a long name."""
+    House(served.database, days=1, step=600).write()
     at = format_utc(time.time())
     for node, parent, name in ((30, 0, "Landing"), (31, 30, "x" * 50), (32, 31, "Far"), (33, 0, "Beside")):
-        house.write(
+        served.write(
             "insert into nodes (id, name, gateway, node_id, parent_node_id, sketch_name, first_seen_at, "
             "last_seen_at) values (?, 'x', 0, ?, ?, ?, ?, ?)",
             *(node, node, parent, name, at, at),
         )
+    return served
+
+
+@pytest.fixture
+def page(house, chromium):
+    """The page /radio of it."""
     opened = chromium.open(f"{house.url}/radio")
     opened.house = house
     opened.send("Emulation.setFocusEmulationEnabled", enabled=True)
