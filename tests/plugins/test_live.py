@@ -3,10 +3,13 @@
 import re
 import signal
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from ingest.db.connection import connect
+from ingest.db.time import format_utc
 from tests.plugins.site_helpers import PASSWORD
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -14,6 +17,7 @@ DARK, LIGHT = "rgb(20, 22, 26)", "rgb(247, 247, 245)"
 PAGES = ["/", "/nodes", "/nodes/main/12", "/radio", "/ups", "/energy", "/events", "/-/ota", "/-/maintenance"]
 LOOKS = "performance.getEntriesByType('resource').filter((one) => one.initiatorType === 'fetch').length"
 GREENHOUSE = 12
+NODES = "select id, label, location from nodes"
 
 
 def sign_in(page):
@@ -29,8 +33,22 @@ def quick(page):
     page.run("look()")
 
 
-def test_only_pages_of_the_plugins_are_live(serve, chromium):
-    house = serve()
+@pytest.fixture
+def house(served):
+    """The shared site: its readers have just been heard, and its nodes are put back after the test."""
+    with closing(connect(served.database)) as connection:
+        connection.execute("update ingest_status set heartbeat_at = ?", (format_utc(time.time()),))
+        before = connection.execute(NODES).fetchall()
+    yield served
+    with closing(connect(served.database)) as connection:
+        after = connection.execute(NODES).fetchall()
+    for key in {row[0] for row in after} - {row[0] for row in before}:
+        served.write("delete from nodes where id = ?", key)
+    for key, label, location in set(before) - set(after):
+        served.write("update nodes set label = ?, location = ? where id = ?", label, location, key)
+
+
+def test_only_pages_of_the_plugins_are_live(house, chromium):
     page = chromium.open(house.url)
     for path in PAGES:
         page.go(house.url + path)
@@ -84,9 +102,8 @@ def test_nothing_is_renewed_until_a_topic_of_the_page_changed(serve, chromium):
     page.until("changes === 1 && document.querySelector('h1').textContent.startsWith('Tomatoes')", 20)
 
 
-def test_of_two_looks_at_once_only_the_last_is_heeded(serve, chromium):
+def test_of_two_looks_at_once_only_the_last_is_heeded(house, chromium):
     """Both answers differ from the same version: the second would be put onto what the first has made."""
-    house = serve()
     page = chromium.open(f"{house.url}/nodes")
     page.until("ahead !== null")
     page.run(
@@ -112,8 +129,7 @@ def test_of_two_looks_at_once_only_the_last_is_heeded(serve, chromium):
     assert whole and all(is_same for _, is_same in whole), whole
 
 
-def test_blocks_that_cannot_be_put_together_are_taken_as_a_whole(serve, chromium):
-    house = serve()
+def test_blocks_that_cannot_be_put_together_are_taken_as_a_whole(house, chromium):
     page = chromium.open(f"{house.url}/nodes/main/12")
     page.until("ahead !== null")
     page.run(
@@ -124,8 +140,7 @@ def test_blocks_that_cannot_be_put_together_are_taken_as_a_whole(serve, chromium
     assert page.run("[failures, held.size > 3]") == [0, True]
 
 
-def test_it_polls_every_two_seconds_during_an_update_and_never_while_hidden(serve, chromium):
-    house = serve()
+def test_it_polls_every_two_seconds_during_an_update_and_never_while_hidden(house, chromium):
     page = chromium.open(f"{house.url}/-/ota")
     page.run("document.querySelector('footer').dataset.busy = ''")
     quick(page)
@@ -138,8 +153,7 @@ def test_it_polls_every_two_seconds_during_an_update_and_never_while_hidden(serv
     page.until(f"{LOOKS} > {before}", 4)
 
 
-def test_paused_sends_no_requests_and_is_remembered(serve, chromium):
-    house = serve()
+def test_paused_sends_no_requests_and_is_remembered(house, chromium):
     page = chromium.open(f"{house.url}/nodes")
     page.click("#live")
     assert page.text("#live") == "○ Paused" and page.run("live.getAttribute('aria-pressed')") == "false"
@@ -167,8 +181,7 @@ def test_an_unreachable_site_is_reported_with_its_time_and_recovers(serve, chrom
     page.until("live.textContent.startsWith('● Live')", 10)
 
 
-def test_retry_delays_grow_after_failures(serve, chromium):
-    house = serve()
+def test_retry_delays_grow_after_failures(house, chromium):
     page = chromium.open(f"{house.url}/nodes")
     page.until("ahead !== null")
     page.run(
@@ -180,8 +193,7 @@ def test_retry_delays_grow_after_failures(serve, chromium):
     assert page.run("pauses") == [5000, 10000, 30000, 30000]
 
 
-def test_ages_advance_without_requests(serve, chromium):
-    house = serve()
+def test_ages_advance_without_requests(house, chromium):
     page = chromium.open(f"{house.url}/nodes/main/12")
     page.until("ahead !== null")
     page.run("ahead += 7200000, show()")
@@ -299,8 +311,7 @@ def ground(page):
     return page.run("getComputedStyle(document.body).backgroundColor")
 
 
-def test_the_theme_has_three_choices_and_is_remembered(serve, chromium):
-    house = serve()
+def test_the_theme_has_three_choices_and_is_remembered(house, chromium):
     page = chromium.open(f"{house.url}/nodes")
     page.run("localStorage.removeItem('theme')")
     assert ground(page) == LIGHT
@@ -326,8 +337,7 @@ def test_the_theme_has_three_choices_and_is_remembered(serve, chromium):
     assert ground(page) == LIGHT
 
 
-def test_the_theme_is_set_before_the_first_paint(serve, chromium):
-    house = serve()
+def test_the_theme_is_set_before_the_first_paint(house, chromium):
     page = chromium.open(f"{house.url}/nodes")
     page.click("[data-choose=dark]")
     page.send(
