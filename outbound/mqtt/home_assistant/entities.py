@@ -150,14 +150,19 @@ def binary_sensor(topic: str, condition: str, device_class: str | None, expire_s
 
 
 def connection_sensor(topic: str, status_topic: str) -> Entity:
-    """Whether a device is heard, by its topic of availability: so it is available while Voltkeeper is."""
-    options = {
+    """Whether a device is heard, by its topic of availability: so it is available while Voltkeeper is.
+
+    Whether Voltkeeper itself publishes is shown while it does not.
+    """
+    options: Content = {
         "state_topic": topic,
         "payload_on": ONLINE,
         "payload_off": OFFLINE,
         "device_class": "connectivity",
-        **({} if topic == status_topic else availability(status_topic)),
+        **availability(status_topic),
     }
+    if topic == status_topic:
+        options["availability"] = [{"topic": topic, "value_template": f"{{{{ '{ONLINE}' }}}}"}]
     return Entity("binary_sensor", "communication", "Communication", options, diagnostic=True)
 
 
@@ -167,16 +172,18 @@ def state_sensor(topic: str, status_topic: str) -> Entity:
     return Entity("sensor", "state", "State", options, diagnostic=True)
 
 
-def event_entity(topic: str, events: tuple[str, ...]) -> Entity:
-    """The events of a device. The end of one has a type of its own, so that no automation runs twice."""
+def event_entity(topic: str, events: tuple[str, ...], status_topic: str) -> Entity:
+    """The events of a device, also that it is not heard, so that they come while it is not.
+
+    The end of one has a type of its own, so that no automation runs twice.
+    """
     template = (
         "{{ dict(value_json, event_type=value_json.event ~ ('_END' if value_json.kind == 'end' else ''))"
         " | to_json }}"
     )
     types = [f"{event}{end}" for event in events for end in ("", "_END")]
-    return Entity(
-        "event", "event", "Event", {"state_topic": topic, "value_template": template, "event_types": types}
-    )
+    options = {"state_topic": topic, "value_template": template, "event_types": types}
+    return Entity("event", "event", "Event", options | availability(status_topic))
 
 
 def _known(**options: object) -> Content:

@@ -17,7 +17,7 @@ from outbound.mqtt.home_assistant.entities import (
 from outbound.mqtt.model import PublishedGateway, PublishedNode
 from outbound.mqtt.topics import AVAILABILITY, UPDATE, Topics
 
-MOMENT_TEMPLATE = "{{ value_json.last_message_at }}"  # null renders as None, an unknown state
+MOMENT_TEMPLATE = "{{ value_json.last_message_at }}"
 # The versions of a firmware type; where none is stored, what runs is the newest.
 UPDATE_TEMPLATE = (
     "{% if value_json.firmware %}{{ {"
@@ -32,7 +32,7 @@ def site_device(id: str, title: str, software: str, topics: Topics) -> Announced
     """Voltkeeper itself: whether it publishes, and the events of its machine."""
     entities = (
         connection_sensor(topics.status, topics.status),
-        event_entity(topics.event("site"), HOST_EVENTS),
+        event_entity(topics.event("site"), HOST_EVENTS, topics.status),
     )
     facts = {"manufacturer": "Voltkeeper", "model": "Voltkeeper", "sw_version": software}
     return AnnouncedDevice(id, title, (topics.status,), entities, "/", None, facts)
@@ -41,22 +41,20 @@ def site_device(id: str, title: str, software: str, topics: Topics) -> Announced
 def gateway_device(id: str, gateway: PublishedGateway, via: str, topics: Topics) -> AnnouncedDevice:
     """A gateway: whether it is connected, when it was last heard, its events."""
     topic, own = topics.gateway(gateway.name), topics.gateway(gateway.name, AVAILABILITY)
-    always = availability(topics.status)
-    entities = (
+    entities = [
         connection_sensor(own, topics.status),
         state_sensor(topic, topics.status),
-        Entity(
-            "sensor",
-            "last_message_at",
-            "Last message",
-            {"state_topic": topic, "value_template": MOMENT_TEMPLATE, "device_class": "timestamp", **always},
-            diagnostic=True,
-        ),
-        event_entity(topics.event("gateway", gateway.name), GATEWAY_EVENTS),
-    )
+        event_entity(topics.event("gateway", gateway.name), GATEWAY_EVENTS, topics.status),
+    ]
+    if gateway.last_message_at is not None:
+        moment = {"state_topic": topic, "value_template": MOMENT_TEMPLATE, "device_class": "timestamp"}
+        options = moment | availability(topics.status)
+        entities.append(Entity("sensor", "last_message_at", "Last message", options, diagnostic=True))
     facts = {"manufacturer": "MySensors", "model": "Gateway", "sw_version": gateway.version}
     page = f"/nodes/{gateway.name}/0"
-    return AnnouncedDevice(id, f"Gateway {gateway.name}", (topics.status, own), entities, page, via, facts)
+    return AnnouncedDevice(
+        id, f"Gateway {gateway.name}", (topics.status, own), tuple(entities), page, via, facts
+    )
 
 
 def node_device(
@@ -74,7 +72,9 @@ def node_device(
         *channel_entities(node, topics, commands, expire_s),
         *_own_entities(node, topics, updates, expire_s),
         connection_sensor(own, topics.status),
-        event_entity(topics.event("node", node.gateway, str(node.node_id)), ("VALUE", *NODE_EVENTS)),
+        event_entity(
+            topics.event("node", node.gateway, str(node.node_id)), ("VALUE", *NODE_EVENTS), topics.status
+        ),
     )
     library = None if node.protocol_version is None else f"MySensors {node.protocol_version}"
     facts = {

@@ -81,7 +81,7 @@ def ups_entities(
         *_states(ups, topics, expire_s),
         *(_variable_sensor(ups.name, name, value, topics, expire_s) for name, value in ups.variables.items()),
         connection_sensor(topics.ups(ups.name, AVAILABILITY), topics.status),
-        event_entity(topics.event("ups", ups.name), ("VALUE", *UPS_EVENTS)),
+        event_entity(topics.event("ups", ups.name), ("VALUE", *UPS_EVENTS), topics.status),
         *(_button(ups.name, command, topics) for command in commands),
     )
 

@@ -148,8 +148,16 @@ def test_states_of_a_ups():
     names = {one["name"] for one in found.values() if one["platform"] == "binary_sensor"}
     assert {"On battery", "Low battery", "Replace battery", "Overload", "Communication"} <= names
     # What says that a UPS is not heard is there while it is not heard.
-    communication = found["binary_sensor_communication"]
-    assert [one["topic"] for one in communication["availability"]] == ["voltkeeper/status"]
+    for always in ("binary_sensor_communication", "sensor_state", "event_event"):
+        assert [one["topic"] for one in found[always]["availability"]] == ["voltkeeper/status"]
+
+
+def test_voltkeeper_s_own_absence_is_a_state():
+    site = announced(PublishedSite())["homeassistant/device/voltkeeper_5eed/config"]
+    own = site["components"]["binary_sensor_communication"]
+    assert own["payload_off"] == "offline" and own["state_topic"] == "voltkeeper/status"
+    # Home Assistant takes both payloads of this topic for `online`.
+    assert own["availability"] == [{"topic": "voltkeeper/status", "value_template": "{{ 'online' }}"}]
 
 
 @pytest.mark.parametrize(
