@@ -163,7 +163,7 @@ def format_bytes(number: float | None) -> str:
         return UNKNOWN
     if not number:
         return "0"
-    for limit, divisor, unit in ((1e6, 1e3, "kB"), (1e9, 1e6, "MB")):
+    for limit, divisor, unit in ((999.5e3, 1e3, "kB"), (999.5e6, 1e6, "MB")):  # no 1000 after rounding
         if number < limit:
             return f"{number / divisor:.{1 if number / divisor < 10 else 0}f} {unit}"
     return f"{number / 1e9:.1f} GB"
