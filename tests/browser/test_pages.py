@@ -10,8 +10,7 @@ import pytest
 from tests.browser.axe import violations
 from tests.browser.layout import faults, open_all
 from tests.browser.states import ALERTS, STATES, make_state
-from tests.plugins.served_site import Served
-from tests.plugins.site_helpers import PASSWORD
+from tests.plugins.served_site import Served, sign_in
 
 HARD = ("many", "names", "lost", "empty", "outage")
 MAY = "edit, order, upload, maintain"
@@ -73,14 +72,6 @@ def state(tmp_path_factory, chromium):
     yield start
     for site in sites.values():
         site.end()
-
-
-def sign_in(page):
-    page.run(
-        f"document.forms[0].username.value = 'owner', document.forms[0].password.value = {PASSWORD!r}, "
-        "document.forms[0].submit()"
-    )
-    page.until("location.pathname.indexOf('login') < 0 && document.readyState === 'complete'")
 
 
 @pytest.fixture

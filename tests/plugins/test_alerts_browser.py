@@ -6,8 +6,7 @@ import sys
 
 from outbound.sending_lock import is_sending
 from tests.helpers.alert_receiver import REFUSING, AlertReceiver
-from tests.plugins.served_site import Served
-from tests.plugins.site_helpers import PASSWORD
+from tests.plugins.served_site import Served, sign_in
 from tests.programs import wait_until
 
 SETTINGS = """web: {{port: 0}}
@@ -34,11 +33,7 @@ def test_results_appear_at_their_buttons(tmp_path, chromium):
 
 def press_buttons(site, chromium, phone, mail):
     page = chromium.open(f"{site.url}/-/login")
-    page.run(
-        f"document.forms[0].username.value = 'owner', document.forms[0].password.value = {PASSWORD!r}, "
-        "document.forms[0].submit()"
-    )
-    page.until("location.pathname.indexOf('login') < 0 && document.readyState === 'complete'")
+    sign_in(page)
     page.go(f"{site.url}/-/alerts")
     mail.mode = REFUSING
     page.run(PRESS.format("#target-1", "Test"))

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from tests.plugins.served_site import Served
-from tests.plugins.site_helpers import BROWSER, PASSWORD
+from tests.plugins.served_site import Served, sign_in
+from tests.plugins.site_helpers import BROWSER
 
 FORM = "form[action='/telemetry/set_location']"
 NODE = "/nodes/main/12"
@@ -76,11 +76,7 @@ def test_a_browser_without_scripts_confirms_what_happens_to_a_device(site):
 def page(tmp_path_factory, chromium):
     house = Served(tmp_path_factory.mktemp("forms"))
     page = chromium.open(f"{house.url}/-/login?next={NODE}", height=700)
-    page.run(
-        f"document.forms[0].username.value = 'owner', document.forms[0].password.value = {PASSWORD!r}, "
-        "document.forms[0].submit()"
-    )
-    page.until("location.pathname.indexOf('login') < 0 && document.readyState === 'complete'")
+    sign_in(page)
     page.run("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     yield page
     house.end()

@@ -10,7 +10,7 @@ import pytest
 
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
-from tests.plugins.site_helpers import PASSWORD
+from tests.plugins.served_site import sign_in
 
 ROOT = Path(__file__).resolve().parents[2]
 DARK, LIGHT = "rgb(20, 22, 26)", "rgb(247, 247, 245)"
@@ -18,14 +18,6 @@ PAGES = ["/", "/nodes", "/nodes/main/12", "/radio", "/ups", "/energy", "/events"
 LOOKS = "performance.getEntriesByType('resource').filter((one) => one.initiatorType === 'fetch').length"
 GREENHOUSE = 12
 NODES = "select id, label, location from nodes"
-
-
-def sign_in(page):
-    page.run(
-        f"document.forms[0].username.value = 'owner', document.forms[0].password.value = {PASSWORD!r}, "
-        "document.forms[0].submit()"
-    )
-    page.until("location.pathname.indexOf('login') < 0 && document.readyState === 'complete'")
 
 
 def quick(page):
