@@ -23,7 +23,7 @@ FLAGS = (
     "SpareRendererForSitePerProcess,BackForwardCache,OptimizationHints,MediaRouter,Translate,InitialWebUI,"
     "PreloadTopChromeWebUI,WebUIOmniboxPopup,OnDeviceModelService,PaintHolding"
 ).split()
-TIMEOUT_S = 30
+TIMEOUT_S = 60
 
 
 class Chromium:
