@@ -32,6 +32,7 @@ LOOK_S = 1.0  # between two looks at whether anything has changed
 FIRST_S, LONGEST_S = 1.0, 60.0  # between two attempts to connect
 STEADY_S = 30.0  # a connection of this length resets the pause
 SHORT = 3  # connections in a row that were shorter: something breaks them off
+UNREAD_S = 30.0  # without the database: what is retained is old by then
 GOODBYE_S = 0.5  # for the last message when the process ends
 CLIENT = "voltkeeper"
 
@@ -120,21 +121,29 @@ class MqttPublisher:
         self._connects += 1
         self._note("")
         self._snapshot.forget_published()
-        is_online = False
+        is_begun = is_online = False
+        unread_at: float | None = None  # since then the database cannot be read
         while True:
             try:
                 await self._publish_state(client)
                 if not is_online:
                     await self._publish(client, [MqttMessage(self._topics.status, ONLINE.encode())])
+                    is_online = True
+                if not is_begun:
                     await client.subscribe(leftovers.filters)
                     leftovers.begin(time.monotonic())
                     await self._begin_announcing(client)
-                    is_online = True
+                    is_begun = True
                 await self._publish_events(client)
                 await self._publish(client, await self._intake.work())
                 await self._announce(client)
+                unread_at = None
             except DatabaseUnavailableError as error:
                 log.debug("Nothing is published: %s", error)  # others say what is wrong with the database
+                unread_at = time.monotonic() if unread_at is None else unread_at
+                if is_online and time.monotonic() - unread_at >= UNREAD_S:
+                    await self._publish(client, [MqttMessage(self._topics.status, OFFLINE.encode())])
+                    is_online = False
             await self._take_away(client, leftovers)
             self._write_health()
             await self._wait(client)

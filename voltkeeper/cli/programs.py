@@ -82,9 +82,9 @@ def web(**options: Option) -> None:
 )
 @click.option("--why", default="", metavar="TEXT", help="How it ended, for --report-death.")
 def outbound(report_death: str | None, why: str, **options: Option) -> None:
-    """Send alerts.
+    """Send alerts and reports, publish by MQTT.
 
-    Runs where config.yml has alerts: or reports:, beside ingest and the site; `voltkeeper up` starts it.
+    Runs where config.yml has alerts:, reports: or publish:, beside ingest and the site; `up` starts it.
     """
     lower_priority()
     if report_death is not None:
