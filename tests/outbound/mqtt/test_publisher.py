@@ -257,6 +257,8 @@ def test_home_assistant_finds_what_is_published_and_loses_what_is_removed(house,
             assert found["switch_2_V_STATUS"]["command_topic"] == f"{NODE}/2/V_STATUS/set"
             assert found["cover_3"]["command_topic"] == cover
             listener.wait(gone, "")
+            listener.publish(cover, "V_SIDEWAYS", retain=True)  # it waits until orders are let in
+            listener.wait(f"{cover}/result", lambda text: "retain" in text)
             listener.publish(cover, "V_SIDEWAYS")
             listener.wait(f"{cover}/result", lambda text: "V_UP" in text)
             listener.publish(cover, "V_UP")
