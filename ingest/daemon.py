@@ -18,6 +18,8 @@ from ingest.db.connection import BUSY_TIMEOUT_S, checkpoint_wal, connect
 from ingest.db.locks import LockedError, lock_byte
 from ingest.db.problems import Problem, find_problem
 from ingest.db.wake import WakePipe
+from ingest.mqtt.client_id import client_id, gateway_part
+from ingest.mysensors.broker_rows import load_packets
 from ingest.mysensors.commands import NodeOrder, NodeOrderChange
 from ingest.mysensors.controller import GatewayServices
 from ingest.mysensors.dropped import DroppedSink, GatewayDropped
@@ -29,7 +31,7 @@ from ingest.mysensors.ota_rows import load_ota_state
 from ingest.mysensors.ota_session import OtaService
 from ingest.mysensors.ota_store import OtaSink
 from ingest.mysensors.outbox import Outbox
-from ingest.mysensors.records import StoreItem
+from ingest.mysensors.records import ReceivedBlock, StoreItem
 from ingest.mysensors.registry import mark_id_givers, note_units, number_gateways
 from ingest.mysensors.replay import replay as replay_lines
 from ingest.mysensors.settings import GatewayTiming
@@ -180,6 +182,29 @@ def _lock_sources(database: Path, gateways: dict[int, GatewaySettings], upses: I
         lock_byte(f"{database}.lock", offset, f"{source} is read by another voltkeeper")
 
 
+def _make_gateway(
+    config: Config,
+    settings: GatewaySettings,
+    connection: sqlite3.Connection,
+    number: int,
+    health: Health,
+    services: GatewayServices,
+) -> Gateway:
+    known = load_known_nodes(connection, number)
+    if settings.mqtt is None:
+        return Gateway(settings, known, health, services)
+    # Here, so that paho-mqtt takes its memory only where it is used.
+    from ingest.mysensors.mqtt_gateway import BrokerSession, MqttGateway
+
+    broker = config.broker(settings.mqtt)
+    session = BrokerSession(
+        broker,
+        client_id(connection, broker, gateway_part(number, settings.publish or "")),
+        load_packets(connection, number),
+    )
+    return MqttGateway(settings, known, health, services, session)
+
+
 class Daemon:
     """The readers, sinks and writer of one ingest process, wired together on the running event loop.
 
@@ -217,11 +242,15 @@ class Daemon:
         self._scheduled = scheduled_commands(config, upses.names, upses.orders.look_again)
         services = self._add_sinks(config, connection, gateways, timing)
         self._gateways = {
-            number: Gateway(settings, load_known_nodes(connection, number), healths[number], services)
+            number: _make_gateway(config, settings, connection, number, healths[number], services)
             for number, settings in gateways.items()
         }
         self._ota.restore(self._stored_ota)
-        self._writer.restore(self._spool.load(connection, numbers, self._sink_of))
+        spooled = self._spool.load(connection, numbers, self._sink_of)
+        for item in (item for batch in spooled for _, item, _ in batch.items):
+            if isinstance(item, ReceivedBlock) and item.gateway in self._gateways:
+                self._gateways[item.gateway].note_taken(item.delivery.packets)
+        self._writer.restore(spooled)
         self._writer.restored = self._spool.clear
         self._wake = WakePipe(config.database)
         self._recomputer = Recomputer(config.database, config.timezone, config.ups)
@@ -239,7 +268,7 @@ class Daemon:
         clock = ClockSink(connection)
         store.rolled.correction = self._upses.store.rolled.correction = clock.correction
         store.on_import = self._imported
-        store.on_marked = self._marked
+        store.on_marked, store.on_stored = self._marked, self._stored
         store.free_space = FreeSpace(connection, config.database, config.min_free_mb)
         self._running = running = RunningTime()
         events = EventSink(connection, store, stable_s=timing.gateway.stable_s, running=running)
@@ -362,6 +391,10 @@ class Daemon:
         if number in self._gateways:
             doubt = self._gateways[number].controller.known.doubt
             self._loop.call_soon_threadsafe(doubt, node_id, channel.sensor % 256, channel.type)
+
+    def _stored(self, number: int, packets: list[int]) -> None:
+        if number in self._gateways:
+            self._loop.call_soon_threadsafe(self._gateways[number].acknowledge, packets)
 
     def _deliver_orders(self, number: int, orders: list[NodeOrder]) -> None:
         self._loop.call_soon_threadsafe(self._gateways[number].controller.add_orders, orders)

@@ -376,7 +376,11 @@ def test_configuration_examples_load(tmp_path, monkeypatch):
     assert len(config.thresholds) == 2 and len(config.reports) == 2 and config.schedule
     path.write_text(mail)
     assert load_config(path).alerts.targets[1].mail
-    apart = (orders, encrypted, corrected, phone, mail, rules, reports)
+    (by_mqtt,) = [block for block in blocks if "subscribe:" in block]
+    monkeypatch.setenv("MQTT_PASSWORD", "secret")
+    path.write_text(by_mqtt)
+    assert load_config(path).gateways[0].address == "mqtt broker mygateway1-out"
+    apart = (by_mqtt, orders, encrypted, corrected, phone, mail, rules, reports)
     path.write_text("".join(block for block in blocks if block not in apart))
     config = load_config(path)
     assert [gateway.name for gateway in config.gateways] == ["main", "shed"]

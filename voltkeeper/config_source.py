@@ -21,20 +21,31 @@ class Sources:
     """What the options of the command line name to be read, in place of a file."""
 
     gateway: str | None = None  # HOST:PORT
+    mqtt: str | None = None  # HOST or HOST:PORT of a broker
+    mqtt_prefix: str | None = None  # of the topics, without -out and -in
     nut: str | None = None  # HOST or HOST:PORT
     must: str | None = None  # a device
     poll: float | None = None  # seconds between two samples of a UPS
 
     def __bool__(self) -> bool:
-        return any((self.gateway, self.nut, self.must))
+        return any((self.gateway, self.nut, self.must, self.mqtt))
 
     def values(self) -> dict[str, object]:
         """Return the sections of a config that mean the same."""
         pace = {} if self.poll is None else {"poll_s": self.poll}
         host, port = split_host_port(self.nut or "")
         server = {"name": "nut", "host": host, **({"port": port} if port else {}), **pace}
+        prefix = self.mqtt_prefix or "mygateway1"
+        by_mqtt = {"mqtt": "broker", "publish": f"{prefix}-out", "subscribe": f"{prefix}-in"}
+        broker, broker_port = split_host_port(self.mqtt or "")
         return {
-            "gateways": [{"name": "main", "tcp": self.gateway}] if self.gateway else [],
+            "mqtt": [{"name": "broker", "host": broker, **({"port": broker_port} if broker_port else {})}]
+            if self.mqtt
+            else [],
+            "gateways": [
+                *([{"name": "main", "tcp": self.gateway}] if self.gateway else []),
+                *([{"name": "mqtt", **by_mqtt}] if self.mqtt else []),
+            ],
             "nut": [server] if self.nut else [],
             "must": [{"name": "must", "serial": str(Path(self.must).absolute()), **pace}]
             if self.must
@@ -70,8 +81,8 @@ def choose_config(
     file = None if demo else named_file(path)
     if file and sources:
         raise ConfigError(
-            f"--gateway, --nut and --must run without a config, but there is {file}: "
-            "write it there, under gateways:, nut: or must:; `voltkeeper check` tries it all the same"
+            f"--gateway, --mqtt, --nut and --must run without a config, but there is {file}: "
+            "write it there, under gateways:, mqtt:, nut: or must:; `voltkeeper check` tries it all the same"
         )
     if file:
         config = load_config(file)
@@ -123,7 +134,13 @@ def child_arguments(config: Config) -> list[str]:
         return ["--config", str(config.path), *port]
     polls = [*(str(server.poll_s) for server in config.nut), *(str(device.poll_s) for device in config.must)]
     options = (
-        *(("--gateway", gateway.tcp or "") for gateway in config.gateways),
+        *(("--gateway", gateway.tcp) for gateway in config.gateways if gateway.tcp),
+        *(("--mqtt", f"[{broker.host}]:{broker.port_used}") for broker in config.mqtt),
+        *(
+            ("--mqtt-prefix", gateway.publish.removesuffix("-out"))
+            for gateway in config.gateways
+            if gateway.publish
+        ),
         *(("--nut", f"[{server.host}]:{server.port}") for server in config.nut),
         *(("--must", device.serial) for device in config.must),
         ("--demo",) if config.demo else ("--poll", *polls[:1]) if polls else (),

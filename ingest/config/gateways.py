@@ -52,8 +52,8 @@ class GatewaySettings(GatewayOptions):
                 yield from check_prefix(key, prefix)
             elif self.controller or key == "publish":
                 yield key, f"is missing, and needed: the gateway's MY_MQTT_{macro}_TOPIC_PREFIX"
-        if self.mqtt is not None and self.publish == self.subscribe is not None:
-            yield "subscribe", "is the same as publish: what is sent to the gateway would come back"
+        if self.mqtt is not None and self.publish and f"{self.subscribe}/".startswith(f"{self.publish}/"):
+            yield "subscribe", "is below publish: what is sent to the gateway would come back"
 
     def _check_listen(self, listen: str) -> Problems:
         """An address of this machine to listen on, and addresses that may dial in."""

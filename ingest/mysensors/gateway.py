@@ -1,10 +1,11 @@
 """The connection to one gateway: what it sends goes to the writer and to the gateway's Controller.
 
-An asyncio.Protocol: a transport (TCP or serial) feeds it.
+An asyncio.Protocol: a transport (TCP or serial) feeds it. A gateway by MQTT is a `MqttGateway`.
 """
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Iterable
 from typing import NamedTuple
 
 from ingest.clock.reading import SYSTEM_CLOCK
@@ -16,7 +17,7 @@ from ingest.mysensors.intake import Dropped
 from ingest.mysensors.keepalive import Keepalive, Liveness
 from ingest.mysensors.known_nodes import KnownNodes
 from ingest.mysensors.protocol import GATEWAY_NODE, Command, Internal, Message, Reject
-from ingest.mysensors.records import ReceivedBlock
+from ingest.mysensors.records import LIVE, BrokerDelivery, ReceivedBlock
 from ingest.mysensors.settings import GatewayOptions
 from ingest.pipeline.source_health import Health
 
@@ -47,6 +48,7 @@ class Gateway(asyncio.Protocol):
         self.timing = services.timing
         self.controller = Controller(settings, known, health, services)
         self.end: asyncio.Future[ConnectionEnd] | None = None  # of the present connection
+        self.opener: Callable[[], Awaitable[asyncio.Transport]] | None = None  # where it is no port
         self._services, self._writer = services, services.writer
         self._transport: asyncio.Transport | None = None
         self._decoder = LineDecoder()
@@ -115,6 +117,12 @@ class Gateway(asyncio.Protocol):
             self.connection_lost(OSError(reason))
             transport.abort()
 
+    def note_taken(self, packets: Iterable[tuple[int, str]]) -> None:
+        """What a broker numbered so is kept in the spool: nothing here would take it again."""
+
+    def acknowledge(self, packets: list[int]) -> None:
+        """What a broker numbered so is stored: nothing here waits for that."""
+
     def stop(self) -> None:
         """Close the connection because the daemon ends: that is no loss of the gateway."""
         self._stopping = True
@@ -136,11 +144,11 @@ class Gateway(asyncio.Protocol):
             is_serial = bool(self.settings.serial)
             liveness = self._keepalive.assess(idle_s, self._received_any, is_serial)
         if liveness is Liveness.GONE:
-            self.abort(f"no answer for {idle_s:.0f} s: the gateway is off, or the network path is down")
-            return
+            self._give_up(idle_s)
+            if end.done():
+                return
         if liveness is Liveness.UNKNOWN:
-            problem = NOISE if self._is_noisy or self._decoder.is_within_line else SILENCE
-            self.health.fail("silent", f"{problem}: {self._hint()}")
+            self._note_silence()
         elif liveness is Liveness.QUIET and not self._received_any and not self.settings.serial:
             self._set_connected(self._opened)
         self._save_answers()
@@ -149,6 +157,15 @@ class Gateway(asyncio.Protocol):
         pause_s, left_s = self.timing.keepalive_s / 2, self.timing.idle_timeout_s - idle_s
         next_s = min(pause_s, left_s) if left_s > 0 else pause_s  # the timeout is noticed when it is due
         asyncio.get_running_loop().call_later(next_s, self._keep_alive, end)
+
+    def _give_up(self, idle_s: float) -> None:
+        """The gateway does not answer any more."""
+        self.abort(f"no answer for {idle_s:.0f} s: the gateway is off, or the network path is down")
+
+    def _note_silence(self) -> None:
+        """The gateway has never sent anything."""
+        problem = NOISE if self._is_noisy or self._decoder.is_within_line else SILENCE
+        self.health.fail("silent", f"{problem}: {self._hint()}")
 
     def _save_answers(self) -> None:
         """Remember over restarts whether the gateway answers, where that is news."""
@@ -175,7 +192,12 @@ class Gateway(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Answer and store what the bytes complete."""
-        messages, rejects = self._decoder.decode_block(data)
+        self._receive(*self._decoder.decode_block(data))
+
+    def _receive(
+        self, messages: list[Message], rejects: list[Reject], delivery: BrokerDelivery = LIVE
+    ) -> None:
+        """Answer and store what came just now."""
         if messages:
             # Before everything else: a node in its bootloader waits for its answer.
             self.controller.ota.receive(messages)
@@ -186,12 +208,15 @@ class Gateway(asyncio.Protocol):
         if messages and not self._received_any:
             self._set_connected(self._last_data)
         self._note_noise(bool(messages), rejects)
-        messages = self._record(messages, rejects)
+        messages = self._record(messages, rejects, delivery)
         if messages:
             if self._keepalive.is_waiting and any(header[::2] == VERSION for header, _ in messages):
                 self._keepalive.answered()
                 self._save_answers()
             self.controller.handle_messages(messages)
+        self._pause_if_behind()
+
+    def _pause_if_behind(self) -> None:
         if self._writer.backlog > self.timing.pause_backlog:
             self._pause()
 
@@ -214,7 +239,9 @@ class Gateway(asyncio.Protocol):
             with SYSTEM_CLOCK.stamping() as at:
                 self._writer.put(self._services.dropped, GatewayDropped(self.settings.name, at, dropped))
 
-    def _record(self, messages: list[Message], rejects: list[Reject]) -> list[Message]:
+    def _record(
+        self, messages: list[Message], rejects: list[Reject], delivery: BrokerDelivery = LIVE
+    ) -> list[Message]:
         """Hand what was received to the writer, as far as it is kept; returns the messages that are."""
         if not messages and not rejects:
             return messages
@@ -223,8 +250,9 @@ class Gateway(asyncio.Protocol):
         self.health.rejected += len(rejects)
         if rejects:
             log.debug("Gateway %s: %d lines rejected, the last: %s", name, len(rejects), rejects[-1])
-        messages, dropped = self.controller.intake.take_messages(messages, self._last_data)
-        self._drop(dropped)
+        if not delivery.is_retained:  # these make no channels
+            messages, dropped = self.controller.intake.take_messages(messages, self._last_data)
+            self._drop(dropped)
         rejects, dropped = self.controller.intake.take_rejects(rejects, self._last_data)
         self._drop(dropped)
         with SYSTEM_CLOCK.stamping() as now:
@@ -237,10 +265,11 @@ class Gateway(asyncio.Protocol):
                 messages,
                 rejects,
                 self.settings.repeat_window_s,
+                delivery,
             )
-            if messages or rejects:
+            if messages or rejects or delivery.packets:
                 self._writer.put(self._services.store, block, len(messages) + len(rejects))
-        if received:
+        if received and not delivery.is_retained:
             self.health.last_data = now
         return messages
 

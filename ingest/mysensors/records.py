@@ -2,8 +2,24 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ingest.mysensors.protocol import Header, Message, Reject
+
+
+class BrokerDelivery(NamedTuple):
+    """How a broker delivered what was received; what comes by no broker is of the default.
+
+    `is_retained`: the broker kept it as the last of its topic, of an age that is not known. `may_be_late`:
+    the broker may have kept it while we were away. `packets` are to be acknowledged when the block is stored.
+    """
+
+    is_retained: bool = False
+    may_be_late: bool = False
+    packets: tuple[tuple[int, str], ...] = ()
+
+
+LIVE = BrokerDelivery()
 
 
 @dataclass(slots=True)
@@ -21,6 +37,7 @@ class ReceivedBlock:
     messages: list[Message] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     repeat_window_s: float = 0.0  # in which the same text again is a radio repeat; 0: never
+    delivery: BrokerDelivery = LIVE
 
 
 @dataclass(slots=True)

@@ -18,18 +18,21 @@ from ingest.db.reserved_ids import imports_seen
 from ingest.db.time import format_utc
 from ingest.mysensors.anomalies import BURST, BURST_S
 from ingest.mysensors.battery_events import BatteryEvents
+from ingest.mysensors.broker_rows import BrokerRows
 from ingest.mysensors.deletions import Deletion, last_deletion, read_deletions
 from ingest.mysensors.interval_stats import MERGE_DAYS
 from ingest.mysensors.node_starts import NodeStarts
 from ingest.mysensors.payload_text import RawText
 from ingest.mysensors.presentations import NEVER, RESTARTED, SAME_START_S, PresentationWatch
 from ingest.mysensors.protocol import (
+    BROADCAST,
     GATEWAY_NODE,
     NODE_CHILD,
     Command,
     Header,
     Internal,
     Message,
+    type_name,
 )
 from ingest.mysensors.radio_links import RadioLinks
 from ingest.mysensors.reading_marks import last_mark, request_rereading
@@ -78,8 +81,9 @@ class Store:
     `on_watched(block, values)` gets what a block brought of the channels in `watched`, `on_deleted(gateway,
     node_id, child_id)` is called for what users delete; no child means the whole node.
     `on_import(connection)` is called when an import has written, inside the open transaction; `on_marked`
-    for a channel of which readings were marked wrong, or right again. `free_space` says where the disk has no
-    space for raw messages.
+    for a channel of which readings were marked wrong, or right again; `on_stored(gateway, packets)` after the
+    commit of what a broker waits to be acknowledged. `free_space` says where the disk has no space for raw
+    messages.
     """
 
     def __init__(
@@ -101,6 +105,9 @@ class Store:
         self._links.load(connection)
         self._batteries = BatteryEvents()
         self._batteries.load(connection)
+        self._broker_rows = BrokerRows()
+        self._broker_rows.load(connection)
+        self.on_stored: Callable[[int, list[int]], object] = lambda gateway, packets: None
         self._retired: dict[int, str] = {}  # nodes.id -> since when
         self.watched: Collection[int] = ()  # channels.id whose readings are handed on
         self.on_watched: Callable[[ReceivedBlock, Watched], object] = lambda block, values: None
@@ -128,6 +135,8 @@ class Store:
         self._links.committed()
         self._batteries.committed()
         self._clear_pending()
+        for gateway, packets in self._broker_rows.committed().items():
+            self.on_stored(gateway, packets)
 
     def _clear_pending(self) -> None:
         self._pending = UnwrittenRows()
@@ -137,7 +146,7 @@ class Store:
     def absorb(self, item: StoreItem) -> None:
         """Take an item of a gateway."""
         if isinstance(item, ReceivedBlock):
-            self._absorb_block(item)
+            self._absorb_received(item)
         elif isinstance(item, IdGiven):
             at = format_utc(item.given_at)
             self._routes.given_at[256 * item.gateway + item.node_id] = at
@@ -225,12 +234,17 @@ class Store:
             self.nodes.dirty.add(node)
         return bool(new or gone)
 
-    def _absorb_block(self, block: ReceivedBlock) -> None:
+    def _absorb_received(self, block: ReceivedBlock) -> None:
         at = format_utc(block.received_at)
         for raw, reason in block.rejects:
             self._pending.rejects += (at, block.source, raw, reason)
-        if not block.messages:
-            return
+        self._broker_rows.add_packets(block.gateway, block.delivery.packets)
+        if block.delivery.is_retained:
+            self._keep_retained(block, at)
+        elif block.messages:
+            self._absorb_block(block, at)
+
+    def _absorb_block(self, block: ReceivedBlock, at: str) -> None:
         day, hour = self.rolled.day_and_hour(block.received_at)
         if day != self._day:
             self._end_day()
@@ -263,6 +277,19 @@ class Store:
         if self._watched:
             watched, self._watched = self._watched, []
             self.on_watched(block, watched)
+
+    def _keep_retained(self, block: ReceivedBlock, at: str) -> None:
+        """Messages of an age that is not known: they are stored, and nothing else goes by them."""
+        for header, payload in block.messages:
+            if not self._broker_rows.is_new(block.gateway, header, payload, at):
+                continue
+            node = None
+            if header.node != BROADCAST:
+                node = self._routes.node(block.gateway, header.node)
+                self.nodes.dirty.add(node)
+            key, name = node.id if node is not None else None, type_name(header.command, header.type)
+            self._pending.retained.append(len(self._pending.messages) // MESSAGE)
+            self._pending.messages += (at, block.gateway, key, *header, name, payload, 0)
 
     def _end_day(self) -> None:
         self._collect_interval_stats()
@@ -331,7 +358,7 @@ class Store:
             if node.gaps.due:
                 self._due_gaps[node] = None
             self.nodes.dirty.add(node)
-            if node.starts_burst(number, monotonic):
+            if not block.delivery.may_be_late and node.starts_burst(number, monotonic):
                 self._mark_burst(node, block, at, first)
 
     def _mark_burst(self, node: NodeState, block: ReceivedBlock, at: str, first: int) -> None:
@@ -515,6 +542,7 @@ class Store:
             self._add_up(connection)
         if self.free_space is not None and self.free_space.is_low:
             self.free_space.not_kept(*self._pending.drop_raw())  # once: another attempt finds nothing
+        self._broker_rows.write(connection)
         topics |= (
             self._links.write(connection)
             | self._batteries.write(connection)

@@ -1,6 +1,6 @@
 """The byte pipe under a gateway: TCP or serial, reopened without limit. They differ in how they open only.
 
-Gateways that dial in have a module of their own, `listener`.
+Gateways that dial in have a module of their own, `listener`, and so have those by MQTT, `mqtt_gateway`.
 """
 
 import asyncio
@@ -120,6 +120,15 @@ class SerialTransport(asyncio.Transport):
             self._port.close()
 
 
+async def open_transport(gateway: Gateway) -> asyncio.Transport:
+    """Open what the gateway's settings name. Raises OSError or ValueError."""
+    if gateway.opener is not None:
+        return await gateway.opener()
+    if gateway.settings.tcp:
+        return await open_tcp(gateway, gateway.settings.tcp)
+    return await open_serial(gateway, gateway.settings.serial or "")
+
+
 async def open_serial(gateway: Gateway, device: str) -> asyncio.Transport:
     """Open the port for us alone. Raises OSError (SerialException is one) or ValueError.
 
@@ -175,9 +184,8 @@ async def run_gateway(gateway: Gateway) -> None:
 
 async def run_connection(gateway: Gateway) -> tuple[str, float]:
     """Open a connection and wait for its end. Returns the reason, and for how many seconds it was of use."""
-    tcp, serial = gateway.settings.tcp, gateway.settings.serial or ""
     try:
-        transport = await (open_tcp(gateway, tcp) if tcp else open_serial(gateway, serial))
+        transport = await open_transport(gateway)
     except (OSError, ValueError) as error:  # ValueError: a baud rate or a host name that cannot be
         return explain(error, gateway.timing.connect_s), 0.0
     assert gateway.end is not None
@@ -185,9 +193,9 @@ async def run_connection(gateway: Gateway) -> tuple[str, float]:
         reason, received_any, seconds = await gateway.end
     finally:
         transport.abort()
-    if received_any:
+    if received_any or gateway.settings.mqtt:
         return reason, seconds
-    if tcp:
+    if gateway.settings.tcp:
         reason += "; it sent nothing: another program may hold the gateway's only place for a client"
     return reason, 0.0
 

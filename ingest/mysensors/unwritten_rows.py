@@ -19,6 +19,7 @@ REJECT = len(REJECT_COLUMNS)  # values of a row
 REJECTS = Insert("rejects", REJECT_COLUMNS)
 BATTERY_LEVELS = Insert("battery_levels", ["received_at", "node", "level", "from_voltage"])
 ODDITIES = Insert("oddities", ["at", "message", "node", "channel", "reason"])
+MARK_RETAINED = "update messages set retained = 1 where id = ?"
 KEEP_RAW = "update messages set raw = ? where id = ?"
 WITHDRAW_ODDITY = "delete from oddities where node = ? and at = ? and reason = ?"
 
@@ -44,6 +45,7 @@ class UnwrittenRows:
     oddities: list[Oddity] = field(default_factory=list)
     withdrawn: list[tuple[int, str, str]] = field(default_factory=list)  # node, at, reason of oddities
     raws: list[tuple[bytes, int]] = field(default_factory=list)  # bytes of a payload, position of its message
+    retained: list[int] = field(default_factory=list)  # positions of messages that a broker had retained
     daily: list[DailyRow] = field(default_factory=list)
     given_ids: list[tuple[int, int, int, str]] = field(default_factory=list)
     gaps: list[GapRow] = field(default_factory=list)
@@ -53,13 +55,14 @@ class UnwrittenRows:
     def drop_raw(self) -> tuple[int, int]:
         """Leave out raw messages, and what refers to them, and unreadable lines: returns how many of each."""
         dropped = len(self.messages) // MESSAGE, len(self.rejects) // REJECT
-        self.messages, self.rejects, self.oddities, self.raws = [], [], [], []
+        self.messages, self.rejects, self.oddities, self.raws, self.retained = [], [], [], [], []
         return dropped
 
     def write_history(self, connection: sqlite3.Connection) -> set[str]:
         """Insert messages and what follows from them in the open transaction; returns the topics."""
         first = MESSAGES.append(connection, self.messages) or 0
         connection.executemany(KEEP_RAW, [(raw, first + position) for raw, position in self.raws])
+        connection.executemany(MARK_RETAINED, [(first + position,) for position in self.retained])
         READINGS.append(connection, self.readings)
         BATTERY_LEVELS.append(connection, self.battery_levels)
         connection.executemany(WITHDRAW_ODDITY, self.withdrawn)

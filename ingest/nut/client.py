@@ -12,8 +12,8 @@ from typing import Self
 from ingest.nut.connection import Connection
 from ingest.nut.errors import NutError
 from ingest.nut.protocol import credential, quote, values_of
-from ingest.nut.settings import TlsSettings
 from ingest.nut.transport import PyNUTClient
+from ingest.tls import TlsSettings
 
 __all__ = ["NutClient", "NutError"]
 

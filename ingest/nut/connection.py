@@ -14,7 +14,6 @@ from typing import NoReturn
 
 from ingest.nut import protocol, tls
 from ingest.nut.errors import NutError, answered_error
-from ingest.nut.settings import TlsSettings
 from ingest.nut.transport import (
     MAX_LINE,
     ConnectionClosedError,
@@ -23,6 +22,7 @@ from ingest.nut.transport import (
     LongLineError,
 )
 from ingest.process.running_time import RunningDeadline
+from ingest.tls import TlsSettings
 
 log = logging.getLogger(__name__)
 

@@ -1,32 +1,9 @@
 """The settings of a NUT server that its client side needs; the config has them."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Protocol
 
-
-class TlsSettings(Protocol):
-    """Whether a NUT server is spoken to in TLS, and with which certificates."""
-
-    @property
-    def used(self) -> bool:
-        """Whether TLS is used at all; then nothing goes without it."""
-
-    @property
-    def verify(self) -> bool:
-        """Whether the server's certificate has to be right."""
-
-    @property
-    def ca(self) -> Path | None:
-        """Certificates that are trusted, in PEM; None for those of the machine."""
-
-    @property
-    def cert(self) -> Path | None:
-        """Our own certificate, in PEM, for a server that wants one."""
-
-    @property
-    def key(self) -> Path | None:
-        """The key of `cert`; None where it stands in the same file."""
+from ingest.tls import TlsSettings
 
 
 class ServerSettings(Protocol):

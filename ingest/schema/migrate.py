@@ -24,6 +24,7 @@ from ingest.schema import (
     imports,
     labels,
     maintenance,
+    mqtt,
     mysensors,
     node_replacements,
     ota,
@@ -99,6 +100,7 @@ for migration in (
     site.site_key,
     publishing.publish_cursor,
     saved_queries.saved_queries,
+    mqtt.mqtt,
 ):
     migrations()(migration)
 

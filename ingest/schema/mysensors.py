@@ -471,7 +471,7 @@ from readings r join channels c on c.id = r.channel join sensors s on s.id = c.s
 _RECENT = f"""
 select m.id, m.received_at, m.node, n.name, {REF} as ref, m.node_id, m.child_id,
   c.name as command, m.type_name as type, m.payload,
-  m.echo, m.repeat,
+  m.echo, m.repeat, m.retained,
   m.node_id || ';' || m.child_id || ';' || m.command || ';' || m.echo || ';' || m.type || ';' || m.payload
     as line
 from (select * from (select * from messages order by id desc limit {LOOKED}) where {{which}}) m

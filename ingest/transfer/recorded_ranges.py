@@ -18,7 +18,7 @@ BUCKET = 15  # characters of a time that name ten minutes: 2026-11-20T23:1
 NO_END = "9"  # behind every time: the range goes on
 
 IMPORTED = "select 1 from imports i where i.numbers = '{}' and {}.id between i.first_id and i.last_id"
-MESSAGES = f"""select min(received_at), max(received_at) from messages m where gateway = ?
+MESSAGES = f"""select min(received_at), max(received_at) from messages m where gateway = ? and not retained
 and not exists ({IMPORTED.format("messages", "m")}) group by substr(received_at, 1, {BUCKET}) order by 1"""
 READINGS = f"""select min(received_at), max(received_at) from readings r
 where channel between ? and ? and received_at < ?

@@ -20,6 +20,7 @@ from ingest.config.model import (
 from ingest.severity import Severity
 from voltkeeper.alert_state import alert_failures, alert_notes
 from voltkeeper.check.alerts import alert_findings
+from voltkeeper.check.brokers import probe_broker, probe_mqtt_gateway
 from voltkeeper.check.cards import card_finding
 from voltkeeper.check.check_report import CheckReport
 from voltkeeper.check.files import check_database, check_log, check_retention, check_secrets
@@ -132,9 +133,10 @@ def _check_timezone(report: CheckReport, config: Config) -> None:
 
 
 def _check_sources(report: CheckReport, config: Config) -> None:
-    """Report what the readers know of their sources, and try those that nothing reads now."""
+    """Report on brokers and on what the readers know of their sources; try those that nothing reads now."""
+    _check_brokers(report, config)
     probes = (
-        *(Probe(f"gateway {one.name}", one, partial(probe_gateway, one)) for one in config.gateways),
+        *(Probe(f"gateway {one.name}", one, gateway_probe(config, one)) for one in config.gateways),
         *(Probe(f"NUT server {one.name}", one, partial(probe_nut, one)) for one in config.nut),
         *(Probe(f"EP20 {one.name}", one, partial(probe_must, one)) for one in config.must),
     )
@@ -156,6 +158,19 @@ def _check_sources(report: CheckReport, config: Config) -> None:
     with ThreadPoolExecutor(max(len(probes), 1)) as pool:
         for probe, (address, finding) in zip(probes, pool.map(find, probes), strict=True):
             report.add(f"{probe.what} ({address})", finding)
+
+
+def gateway_probe(config: Config, gateway: GatewaySettings) -> Callable[[], Finding]:
+    """What tries this gateway."""
+    if gateway.mqtt is None:
+        return partial(probe_gateway, gateway)
+    return partial(probe_mqtt_gateway, gateway, config.broker(gateway.mqtt))
+
+
+def _check_brokers(report: CheckReport, config: Config) -> None:
+    """Report whether each broker takes us, whatever runs: this needs no session of its own."""
+    for broker in config.mqtt:
+        report.add(f"broker {broker.name} ({broker.address})", probe_broker(broker))
 
 
 def _check_ids(report: CheckReport, config: Config) -> None:

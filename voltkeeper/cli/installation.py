@@ -6,7 +6,17 @@ from pathlib import Path
 
 import click
 
-from voltkeeper.cli.options import CONFIG, GATEWAY, MUST, NUT, SITE_PORT, Option, chosen_config
+from voltkeeper.cli.options import (
+    CONFIG,
+    GATEWAY,
+    MQTT,
+    MQTT_PREFIX,
+    MUST,
+    NUT,
+    SITE_PORT,
+    Option,
+    chosen_config,
+)
 from voltkeeper.cli.process import fail
 
 
@@ -80,6 +90,8 @@ def hash_password() -> None:
 @click.command()
 @CONFIG
 @GATEWAY
+@MQTT
+@MQTT_PREFIX
 @NUT
 @MUST
 @SITE_PORT
@@ -91,8 +103,8 @@ def check(url: str | None, config: str | None, port: int | None, send: bool, **s
     """Check every source and setting.
 
     One line each, with the remedy for each failure. The state of sources comes from a running ingest; sources
-    that none reads are tried. --gateway, --nut and --must try these alone, whatever config there is. Exit
-    code 1 if anything failed.
+    that none reads are tried. --gateway, --mqtt, --nut and --must try these alone, whatever config there is.
+    Exit code 1 if anything failed.
     """
     if url:
         from voltkeeper.check.http import check_site

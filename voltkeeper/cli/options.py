@@ -19,6 +19,16 @@ CONFIG = click.option(
 GATEWAY = click.option(
     "--gateway", metavar="HOST:PORT", help="A MySensors gateway, in place of a config file."
 )
+MQTT = click.option(
+    "--mqtt",
+    metavar="HOST[:PORT]",
+    help="The MQTT broker of a MySensors gateway, in place of a config file.",
+)
+MQTT_PREFIX = click.option(
+    "--mqtt-prefix",
+    metavar="PREFIX",
+    help="Its topics: it publishes below PREFIX-out and takes orders below PREFIX-in; default: mygateway1.",
+)
 NUT = click.option(
     "--nut", metavar="HOST[:PORT]", help="A NUT server (upsd) with all its UPSes, in place of a config file."
 )
@@ -58,10 +68,10 @@ def with_options(*options: Callable[[Command], Command]) -> Callable[[Command], 
     return add
 
 
-SOURCES = with_options(CONFIG, GATEWAY, NUT, MUST, POLL)
+SOURCES = with_options(CONFIG, GATEWAY, MQTT, MQTT_PREFIX, NUT, MUST, POLL)
 # What `voltkeeper up` passes to a part, beside the options of that part.
 PASSED = with_options(
-    *(click.option(f"--{name}", hidden=True) for name in ("gateway", "nut", "must")),
+    *(click.option(f"--{name}", hidden=True) for name in ("gateway", "mqtt", "mqtt-prefix", "nut", "must")),
     click.option("--poll", type=float, hidden=True),
 )
 
@@ -88,8 +98,8 @@ def chosen_config(
     try:
         if needs_source and not (demo or sources or named_file(config)):
             raise ConfigError(
-                "There is no config.yml here: copy config.example.yml to it, or give --gateway, --nut or "
-                "--must. `voltkeeper up` alone runs the demo house."
+                "There is no config.yml here: copy config.example.yml to it, or give --gateway, --mqtt, "
+                "--nut or --must. `voltkeeper up` alone runs the demo house."
             )
         chosen = own_config(config) if own else choose_config(config, sources, port, demo, looking)
     except ConfigError as error:

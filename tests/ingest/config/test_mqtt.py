@@ -25,7 +25,7 @@ MISTAKES = [
     (BROKER + "gateways: [{name: a, mqtt: broker, publish: o}]", "MY_MQTT_SUBSCRIBE_TOPIC_PREFIX"),
     (BROKER + ATTIC.replace("attic-out", "#"), "gateways[attic].publish: 'house/#' is not the begin"),
     (BROKER + ATTIC.replace("house/attic-in", "house/attic-in/"), "'house/attic-in/' is not the begin"),
-    (BROKER + ATTIC.replace("attic-in", "attic-out"), "subscribe: is the same as publish"),
+    (BROKER + ATTIC.replace("attic-in", "attic-out"), "subscribe: is below publish"),
     ("gateways: [{name: a, tcp: 'h:1', publish: o}]", "publish: is for a gateway with mqtt: remove it"),
     (
         BROKER + "gateways: [{name: a, mqtt: broker, publish: o, subscribe: i},"

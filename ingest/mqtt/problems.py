@@ -1,0 +1,132 @@
+"""What goes wrong between a client and its broker, as reason and remedy. Pure."""
+
+import errno
+import os
+import socket
+import ssl
+
+from ingest.errors import VoltkeeperError
+from ingest.mqtt.settings import BrokerOptions
+from ingest.tls import certificate_problem
+
+TAKEN_OVER = 0x8E  # reason code of MQTT 5: a session was taken over
+UNSUPPORTED_PROTOCOL = 0x84
+NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
+WANTS_OURS = ("CERTIFICATE_REQUIRED", "BAD_CERTIFICATE", "HANDSHAKE_FAILURE", "ALERT_UNKNOWN_CA")
+NETWORK = {
+    errno.ECONNREFUSED: "nothing listens there: does the broker run, is the port right (8883 with TLS)?",
+    errno.EHOSTUNREACH: "no route to that host: is it on, is the address right?",
+    errno.ENETUNREACH: "no route to that network: is the address right?",
+}
+LOGIN = "set username: and password: of mqtt: to what the broker's list of users has"
+REFUSALS = {  # reason codes of MQTT 5, into which those of 3.1.1 are translated, too
+    0x80: "it refuses the connection without a reason: see the broker's log",
+    0x84: "it knows neither MQTT 5 nor 3.1.1: update it",
+    0x88: "it is not available now: see the broker's log",
+    0x89: "it is busy",
+    0x8A: "it has banned this client: see its configuration",
+    0x97: "its quota is used up: see its configuration",
+    0x9F: "it takes no more connections a second",
+}
+ENDS = {
+    0x8B: "the broker shuts down",
+    0x8D: "the broker heard nothing for a while: is the network path down?",
+    0x95: "the broker got a packet that is too large for it",
+    0x97: "the broker says that a quota is used up: see its configuration",
+    0x98: "the broker's operator ended the connection",
+}
+
+
+class MqttError(VoltkeeperError, OSError):
+    """A broker that cannot be reached, refuses, or ended the connection: reason and remedy.
+
+    `code` is the broker's reason code, where it gave one.
+    """
+
+    def __init__(self, message: str, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def explain_opening(error: Exception, broker: BrokerOptions, connect_s: float) -> MqttError:
+    """Why no connection could be opened."""
+    where = broker.address
+    if isinstance(error, MqttError):
+        return error
+    if isinstance(error, ssl.SSLCertVerificationError):
+        verdict = certificate_problem(error, broker.host, broker.tls)
+        return MqttError(f"the certificate of {where} is not accepted: {verdict}")
+    if isinstance(error, ssl.SSLError):
+        return MqttError(f"{where}: {_explain_tls(error)}")
+    if isinstance(error, TimeoutError):
+        return MqttError(
+            f"no answer from {where} within {connect_s:.0f} s: is it on, are address and port right?"
+        )
+    if isinstance(error, socket.gaierror):
+        return MqttError(f"{error.strerror}: is the name of the broker, {broker.host}, right?")
+    if isinstance(error, ConnectionResetError):
+        if not broker.tls.used:
+            return no_answer(broker)
+        return MqttError(f"{where} ends the TLS handshake: is it a port without TLS?")
+    number = getattr(error, "errno", None)
+    text = os.strerror(number) if number else str(error)
+    return MqttError(f"{where}: {text}: {NETWORK[number]}" if number in NETWORK else f"{where}: {text}")
+
+
+def _explain_tls(error: ssl.SSLError) -> str:
+    reason = error.reason or str(error)
+    words = reason.lower().replace("_", " ")
+    if any(word in reason for word in NOT_TLS) or isinstance(error, ssl.SSLEOFError):
+        return f"it speaks no TLS ({words}): is that its port for TLS (8883)? Else take tls: out"
+    if any(word in reason for word in WANTS_OURS):
+        return f"it wants a certificate of ours, named as tls: cert, or another one ({words})"
+    return f"TLS failed: {words}"
+
+
+def explain_refusal(code: int, broker: BrokerOptions, client_id: str) -> MqttError:
+    """Why the broker refuses a client (CONNACK)."""
+    if code in (0x86, 0x87):
+        who = f"the user {broker.username}" if broker.username else "a client without a user"
+        doubt = "is the password right, may it connect?" if broker.username else "it wants one."
+        return MqttError(f"{broker.address} refuses {who}: {doubt} Remedy: {LOGIN}", code)
+    if code == 0x85:
+        return MqttError(
+            f"{broker.address} refuses the client id {client_id}: set client_id: of mqtt: to what it takes",
+            code,
+        )
+    reason = REFUSALS.get(code, f"it refuses the connection (reason code {code})")
+    return MqttError(f"{broker.address}: {reason}", code)
+
+
+def explain_end(code: int, broker: BrokerOptions, client_id: str) -> MqttError:
+    """Why an open connection ended; the code is 0 where the broker gave none."""
+    if code == TAKEN_OVER:
+        return MqttError(taken_over(broker, client_id), code)
+    return MqttError(ENDS.get(code, f"the broker {broker.address} closed the connection"), code)
+
+
+def taken_over(broker: BrokerOptions, client_id: str) -> str:
+    """What it means that another client takes the session."""
+    return (
+        f"another client uses the client id {client_id} at {broker.address}: stop the other Voltkeeper, or "
+        "give each of the two another client_id: under mqtt:"
+    )
+
+
+def no_mqtt(broker: BrokerOptions) -> MqttError:
+    """Something answers that is no broker."""
+    return MqttError(f"what answers at {broker.address} speaks no MQTT: is the port right (1883 usually)?")
+
+
+def no_answer(broker: BrokerOptions) -> MqttError:
+    """The connection is closed before the first byte."""
+    hint = (
+        "see the broker's log" if broker.tls.used else "is it a port that wants TLS (set tls:), or no broker?"
+    )
+    return MqttError(f"{broker.address} closes the connection without an answer: {hint}")
+
+
+def not_readable(topic: str, broker: BrokerOptions) -> MqttError:
+    """The broker refuses a subscription."""
+    who = f"the user {broker.username}" if broker.username else "a client without a user"
+    return MqttError(f"{broker.address} does not let {who} read {topic}: allow it in the broker's ACL")

@@ -1,0 +1,167 @@
+"""A real Mosquitto on a port of its own, and a gateway that speaks the wire of MySensors over MQTT."""
+
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from contextlib import suppress
+
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+
+MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+LIMIT_S = 30.0  # of one wait; only a failure takes so long
+SAVES_ALL = ("autosave_interval 1", "autosave_on_changes true")
+VERSION_QUESTION = "0;255;3;0;2;"
+
+
+def until(found, what="it", seconds=LIMIT_S):
+    """The first true answer of `found()`."""
+    end = time.monotonic() + seconds
+    while not (answer := found()):
+        assert time.monotonic() < end, f"{what} did not come within {seconds} s"
+        time.sleep(0.02)
+    return answer
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+class Broker:
+    """Mosquitto in a folder; `kill()` and `start()` are a crash and a restart, with what it has on its disk.
+
+    `settings` are further lines of its configuration, such as `password_file`, or SAVES_ALL for a broker that
+    is to crash.
+    """
+
+    def __init__(self, folder, *settings, port=None):
+        folder.mkdir(exist_ok=True)
+        self.folder, self.port = folder, port or free_port()
+        self.conf = folder / "mosquitto.conf"
+        access = [] if any("allow_anonymous" in line for line in settings) else ["allow_anonymous true"]
+        lines = [f"listener {self.port} 127.0.0.1", f"persistence_location {folder}/", "persistence true"]
+        lines += [*access, *settings]
+        self.conf.write_text("\n".join(lines) + "\n")
+        # As root it would become the user mosquitto, who may not write into the folder.
+        self.conf.write_text("user root\n" + self.conf.read_text())
+        self.process = None
+        self.start()
+
+    def start(self):
+        with open(self.folder / "mosquitto.log", "ab") as log:
+            self.process = subprocess.Popen([MOSQUITTO, "-c", str(self.conf)], stdout=log, stderr=log)
+        until(self.listens, "the broker")
+
+    def listens(self):
+        assert self.process.poll() is None, self.log()
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+            return True
+        return False
+
+    def log(self):
+        return (self.folder / "mosquitto.log").read_text(errors="replace")
+
+    def end(self, is_crash=False):
+        if self.process.poll() is None:
+            self.process.kill() if is_crash else self.process.terminate()
+        self.process.wait(20)
+
+
+class MqttPeer:
+    """A paho client in a thread of its own, connected; it comes back by itself when the broker does."""
+
+    def __init__(self, broker, name, username=None, password=None):
+        self.client = Client(CallbackAPIVersion.VERSION2, name)
+        self.client.reconnect_delay_set(0.2, 1)
+        self.client.max_inflight_messages_set(200)
+        if username:
+            self.client.username_pw_set(username, password)
+        self.topics = []
+        self.client.on_connect = self._connected
+        self.client.connect("127.0.0.1", broker.port)
+        self.client.loop_start()
+        until(self.client.is_connected, name)
+
+    def _connected(self, client, data, flags, code, properties):
+        for topic in self.topics:
+            client.subscribe(topic, 1)
+
+    def close(self):
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+class MqttFakeGateway(MqttPeer):
+    """Publishes lines below `prefix`-out as the library does, takes those below `prefix`-in.
+
+    It answers the question for its version while `answers` is true.
+    """
+
+    def __init__(self, broker, prefix="mygateway1", on_line=None, **login):
+        self.publish_prefix, self.subscribe_prefix = f"{prefix}-out", f"{prefix}-in"
+        self.answers, self.received, self.on_line = True, [], on_line
+        super().__init__(broker, f"fake-{prefix.replace('/', '-')}", **login)
+        self.client.message_callback_add(f"{self.subscribe_prefix}/+/+/+/+/+", self._take)
+        self.topics.append(f"{self.subscribe_prefix}/+/+/+/+/+")
+        self._connected(self.client, None, None, None, None)
+
+    def _take(self, client, data, message):
+        fields = message.topic.removeprefix(f"{self.subscribe_prefix}/").split("/")
+        line = ";".join([*fields, message.payload.decode()])
+        self.received.append(line)
+        if self.on_line is not None:
+            self.on_line(line)
+        elif self.answers and line == VERSION_QUESTION:
+            self.say("0;255;3;0;2;2.4.0-alpha")
+
+    def say(self, *lines, qos=0, retain=False):
+        """Publish lines; returns when the broker has those of QoS 1."""
+        sent = []
+        for line in lines:
+            *fields, payload = line.split(";", 5)
+            sent.append(self.publish("/".join(fields), payload, qos, retain))
+        for one in sent if qos else ():  # those of QoS 0 may come from a callback, which must not wait
+            one.wait_for_publish(LIMIT_S)
+
+    def publish(self, levels, payload, qos=0, retain=False):
+        return self.client.publish(f"{self.publish_prefix}/{levels}", payload, qos, retain)
+
+    def heard(self, pattern):
+        return [line for line in self.received if re.fullmatch(pattern, line)]
+
+    def wait(self, pattern, number=1, seconds=LIMIT_S):
+        """The received lines that match, as soon as there are `number`."""
+        return until(lambda: len(self.heard(pattern)) >= number and self.heard(pattern), pattern, seconds)
+
+
+class Bridge:
+    """The MQTT side of a gateway that serves TCP on `port`: its lines go to topics, and back.
+
+    What such a gateway greets a TCP client with is not published: by MQTT there is no I_GATEWAY_READY.
+    """
+
+    def __init__(self, broker, port, prefix="mygateway1", qos=0):
+        self._socket = socket.create_connection(("127.0.0.1", port))
+        self.qos = qos
+        self.gateway = MqttFakeGateway(broker, prefix, on_line=self._send)
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _send(self, line):
+        self._socket.sendall(f"{line}\n".encode())
+
+    def _read(self):
+        with suppress(OSError), self._socket.makefile("r", encoding="utf-8", newline="\n") as lines:
+            for line in lines:
+                if not line.startswith("0;255;3;0;14;"):
+                    *fields, payload = line.rstrip("\n").split(";", 5)
+                    self.gateway.publish("/".join(fields), payload, self.qos)
+
+    def close(self):
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self.gateway.close()
