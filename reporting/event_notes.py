@@ -15,7 +15,7 @@ def event_note(event: Row, outage: MainsOutage | None = None) -> str:
     parts = [
         *(_of_outage(outage) if outage else []),
         *(_of_test(event) if event["event"] == "TEST" else []),
-        _of_low_battery(event) if event["event"] == "NODE_BATTERY_LOW" else event["detail"],
+        event["detail"],
         event["acknowledged"],
     ]
     return ", ".join(part for part in parts if part)
@@ -28,14 +28,6 @@ def _of_outage(outage: MainsOutage) -> list[str]:
     elif outage.lowest_battery_voltage is not None:
         found.append(f"down to {format_figure(outage.lowest_battery_voltage, 'V')}")
     return found if outage.wh is None else [*found, f"{outage.wh:.1f}{NARROW_SPACE}Wh"]
-
-
-def _of_low_battery(event: Row) -> str:
-    """The level at the start; the detail of an event that ended has the one at the end."""
-    level = json.loads(event["figures"] or "{}").get("value")
-    if level is None or event["ended_at"] is None:
-        return str(event["detail"])
-    return f"battery {format_figure(level, '%')}, at the end {event['detail'].removeprefix('battery ')}"
 
 
 def _of_test(event: Row) -> list[str]:

@@ -12,7 +12,7 @@ OPEN = """insert into events (event, node, started_at, detail, figures)
 select 'NODE_BATTERY_LOW', ?1, ?2, ?3, ?4
 where exists (select 1 from nodes where id = ?1)
 and not exists (select 1 from events where event = 'NODE_BATTERY_LOW' and node = ?1 and ended_at is null)"""
-CLOSE = """update events set ended_at = ?2, detail = ?3
+CLOSE = """update events set ended_at = ?2, detail = detail || ', at the end ' || ?3
 where event = 'NODE_BATTERY_LOW' and node = ?1 and ended_at is null"""
 SELECT_LOW = "select node from events where event = 'NODE_BATTERY_LOW' and ended_at is null"
 
@@ -30,11 +30,11 @@ class BatteryEvents:
 
     def report(self, node: int, level: float, at: str) -> None:
         """Take a level (per cent) that a node reported `at` (UTC text)."""
-        text = f"battery {level:.10g} %"
+        text = f"{level:.10g} %"
         if level < LOW and node not in self.low:
             self.low.add(node)
             figures = json.dumps({"value": level, "limit": LOW})
-            self._changes.append((OPEN, (node, at, text, figures)))
+            self._changes.append((OPEN, (node, at, f"battery {text}", figures)))
         elif level >= ENOUGH and node in self.low:
             self.low.remove(node)
             self._changes.append((CLOSE, (node, at, text)))

@@ -30,7 +30,6 @@ def outage(wh, charge, volts):
         (event("ONBATT"), outage(None, None, None), ""),
         (event("TEST", figures={"result": "Done and passed", "started_by": "the UPS"}), None,
          "Done and passed, started by the UPS"),
-        (event("NODE_BATTERY_LOW", "battery 97 %", {"value": 10.0}), None, "battery 10 %, at the end 97 %"),
         (event("NODE_BATTERY_LOW", "battery 19 %", {"value": 19.0}, None), None, "battery 19 %"),
         (event("NODE_SILENT", "silent for more than 600 s", acknowledged="acknowledged by owner"), None,
          "silent for more than 600 s, acknowledged by owner"),

@@ -13,8 +13,8 @@ ROWS = "select detail, ended_at is null from events where event = 'NODE_BATTERY_
         (("20",), []),
         (("19",), [("battery 19 %", 1)]),
         (("19", "21", "24", "18"), [("battery 19 %", 1)]),  # the temperature
-        (("0", "100"), [("battery 100 %", 0)]),
-        (("19", "25", "19"), [("battery 25 %", 0), ("battery 19 %", 1)]),
+        (("0", "100"), [("battery 0 %, at the end 100 %", 0)]),
+        (("19", "25", "19"), [("battery 19 %, at the end 25 %", 0), ("battery 19 %", 1)]),
         (("255", "-1", "nan", "", "101 "), []),
         (("19", "255"), [("battery 19 %", 1)]),  # not understood: it is not charged by that
     ],
@@ -30,4 +30,4 @@ def test_a_restart_goes_on_with_the_open_event(days):
     days.say("12;255;3;0;0;18")
     assert days.rows(ROWS) == [("battery 19 %", 1)]
     days.say("12;255;3;0;0;90")
-    assert days.rows(ROWS) == [("battery 90 %", 0)]
+    assert days.rows(ROWS) == [("battery 19 %, at the end 90 %", 0)]

@@ -69,7 +69,8 @@ def test_a_low_battery_and_a_lost_gateway_are_there_at_once(world):
             continue
         found = f"select 1 from events where event = '{event}' and (ended_at is null) = {is_open}"
         assert seconds_until(lambda found=found: site.column(found)) < LATEST_S * SLOW
-    assert site.column("select detail from events where event = 'NODE_BATTERY_LOW'") == ["battery 90 %"]
+    detail = site.column("select detail from events where event = 'NODE_BATTERY_LOW'")
+    assert detail == ["battery 15 %, at the end 90 %"]
     tiny.drop()
     lost = "select 1 from events where event = 'GATEWAY_LOST'"
     assert seconds_until(lambda: site.column(lost)) < LATEST_S * SLOW
