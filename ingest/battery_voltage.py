@@ -46,6 +46,14 @@ CURVES: dict[str, tuple[tuple[float, float], ...]] = {  # volts of a cell, per c
     ),
     "cr2032": ((2.1, 0), (2.44, 6), (2.74, 18), (2.9, 42), (3.0, 100)),
 }
+# What a user can say that a battery is made of: key -> meaning. Of each there is a curve for forecasts.
+BATTERY_TYPES = {
+    "alkaline": "alkaline",
+    "lithium": "lithium cells that are not charged (AA, CR2032)",
+    "nimh": "NiMH",
+    "lipo": "LiPo or Li-ion",
+    "lifepo4": "LiFePO4",
+}
 KEYS = ("channel", "empty", "full", "curve")
 EXAMPLE = "{channel: 201/38, empty: 2.0, full: 3.0, curve: alkaline}"
 PAIR = re.compile(r"""\s*["']?(\w+)["']?\s*:\s*["']?([^"']*?)["']?\s*""", re.ASCII)

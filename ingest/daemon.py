@@ -18,6 +18,7 @@ from ingest.db.connection import BUSY_TIMEOUT_S, checkpoint_wal, connect
 from ingest.db.locks import LockedError, lock_byte
 from ingest.db.problems import Problem, find_problem
 from ingest.db.wake import WakePipe
+from ingest.forecast.forecaster import Forecaster
 from ingest.mqtt.client_id import client_id, gateway_part
 from ingest.mysensors.broker_rows import load_packets
 from ingest.mysensors.commands import NodeOrder, NodeOrderChange
@@ -254,6 +255,7 @@ class Daemon:
         self._writer.restored = self._spool.clear
         self._wake = WakePipe(config.database)
         self._recomputer = Recomputer(config.database, config.timezone, config.ups)
+        self._forecaster = Forecaster(config.database, config.timezone)
 
     def _add_sinks(
         self,
@@ -324,6 +326,7 @@ class Daemon:
             self._loop.add_reader(self._wake.descriptor, self._woken)
         self._upses.start(self._writer)
         self._recomputer.start()
+        self._forecaster.start()
         self._tasks = [asyncio.create_task(run_gateway(gateway)) for gateway in self._gateways.values()]
         self._tasks.append(asyncio.create_task(self._running.run(_report_stall)))
         self._tasks.append(asyncio.create_task(feed_watchdog(self._writer.is_responsive)))
@@ -348,7 +351,8 @@ class Daemon:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(asyncio.to_thread(self._upses.stop), asyncio.to_thread(self._recomputer.stop))
+        threads = (self._upses, self._recomputer, self._forecaster)
+        await asyncio.gather(*(asyncio.to_thread(thread.stop) for thread in threads))
         self._ota.stop()
         for health in self._healths:
             health.set_state("stopped", "ingest was stopped")

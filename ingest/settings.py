@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ingest.battery_voltage import CURVES, EXAMPLE, BatteryRuleError, parse_battery_rule
+from ingest.battery_voltage import BATTERY_TYPES, CURVES, EXAMPLE, BatteryRuleError, parse_battery_rule
 from ingest.errors import VoltkeeperError
 from ingest.limit_kinds import LIMIT_KINDS, LimitError, LimitKind, parse_limit
 from ingest.nearest import nearest
@@ -19,6 +19,9 @@ MAX_VALUE = 500  # characters of a value, and of what is refused
 MAX_LABEL = 60  # characters
 MAX_ROWS = 20_000  # of the table
 SILENCE_S = range(60, 366 * 86_400 + 1)  # limits of `silent_after_s`
+CELLS = re.compile(r"(?:(\d{1,2})\s*[x×*]\s*)?([A-Za-z0-9][\w./+-]*(?: [\w./+-]+)?)", re.ASCII)
+CELL_COUNT = range(1, 25)
+MAX_CELL = 20  # characters of the size of a cell
 SLEEP = ("awake", "sleeps", "auto")
 SUBJECT = re.compile(r"(\w+)/(\d{1,12})", re.ASCII)
 # Format characters that a text may need: joiners of emoji and of Persian or Indic letters, direction marks,
@@ -77,6 +80,14 @@ def parse_battery(text: str) -> str:
         raise SettingError(str(error)) from None
 
 
+def parse_cells(text: str) -> str:
+    """How many cells of which size, as `2 x AA`; a size alone is one cell."""
+    match = CELLS.fullmatch(text)
+    if match is None or len(match[2]) > MAX_CELL or int(match[1] or 1) not in CELL_COUNT:
+        raise SettingError(f"is {text!r}: it is NUMBER x SIZE with 1 to 24 cells, such as 2 x AA")
+    return f"{int(match[1] or 1)} x {match[2]}"
+
+
 def parse_choice(*choices: str) -> Callable[[str], str]:
     """Return a parser that takes one of these words."""
 
@@ -120,6 +131,23 @@ SETTINGS = {
         f"the channel that reports the voltage of its battery, as {EXAMPLE}; curves: {', '.join(CURVES)}",
         EXAMPLE,
         title="Battery from a voltage",
+    ),
+    "battery_type": SettingKind(
+        ("nodes",),
+        parse_choice(*BATTERY_TYPES),
+        "the chemistry of its battery, whose discharge curve its forecast then goes by",
+        "alkaline",
+        title="Battery type",
+        choices=tuple(BATTERY_TYPES),
+        of_gateways=False,
+    ),
+    "battery_cells": SettingKind(
+        ("nodes",),
+        parse_cells,
+        "its cells for the shopping list, as NUMBER x SIZE",
+        "2 x AA",
+        title="Battery cells",
+        of_gateways=False,
     ),
 }
 

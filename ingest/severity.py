@@ -37,6 +37,7 @@ EVENT_SEVERITY = {
     "NODE_LOCKED": Severity.WARNING,
     "NODE_SILENT": Severity.WARNING,
     "NODE_BATTERY_LOW": Severity.WARNING,
+    "BATTERY_DUE": Severity.WARNING,
     "OTA_FAILED": Severity.WARNING,
     "CLOCK_STEP": Severity.WARNING,
     "DISK_LOW": Severity.CRITICAL,

@@ -69,6 +69,7 @@ FREQUENT_EVENTS = (
     "ALARM",
     "VALUE",
     "NODE_BATTERY_LOW",
+    "BATTERY_DUE",
     "INGEST_DOWN",
     "SITE_DOWN",
     "IDS_SHORT",

@@ -17,6 +17,7 @@ EVENT_WORDS = {  # of what is no UPS; the names are ours
     "NODE_BACK": "back in use",
     "CLOCK_STEP": "was set",
     "NODE_BATTERY_LOW": "battery low",
+    "BATTERY_DUE": "battery empty soon",
     "DISK_LOW": "is short of space",
     "OTA_CONFIRMED": "runs new firmware",
     "OTA_FAILED": "firmware update failed",

@@ -20,6 +20,7 @@ from ingest.schema import (
     dashboards,
     dropped,
     firmware_descriptions,
+    forecasts,
     gateways,
     imports,
     labels,
@@ -99,6 +100,7 @@ for migration in (
     alerts.carried_deliveries,
     site.site_key,
     publishing.publish_cursor,
+    forecasts.battery_forecasts,
     saved_queries.saved_queries,
     mqtt.mqtt,
 ):

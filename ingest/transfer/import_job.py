@@ -12,6 +12,7 @@ from ingest.config.model import Config
 from ingest.db.connection import connect, transaction
 from ingest.db.locks import LockedError, lock_byte
 from ingest.db.reserved_ids import HOLDERS
+from ingest.forecast.forecaster import Forecaster
 from ingest.maintenance.retention import count_rows, describe_item, read_plan
 from ingest.mysensors.registry import number_gateways
 from ingest.process import progress
@@ -62,6 +63,8 @@ def run_import(
             outcomes += [
                 Outcome(state.what, *state.save(connection), verb=state.verb) for state in source.states()
             ]
+    # Where ingest runs it does the same; a file that only the site reads has its forecasts, too.
+    Forecaster(config.database, config.timezone).look()
     return kind.title, outcomes
 
 

@@ -64,6 +64,7 @@ _KINDS = (
     # Nodes and gateways
     _lasting("NODE_SILENT", "silent", "heard again"),
     _lasting("NODE_BATTERY_LOW", "battery low", "battery no longer low"),
+    _lasting("BATTERY_DUE", "battery empty soon", "battery no longer empty soon"),
     _lasting("NODE_LOCKED", "locked", "unlocked"),
     _moment("NODE_BACK", "back in use", in_defaults=False),
     _moment("OTA_FAILED", "firmware update failed"),
@@ -96,6 +97,7 @@ _ALONE = {
     "ALARM": "alarm of a UPS",
     "NODE_SILENT": "node silent",
     "NODE_BATTERY_LOW": "node battery low",
+    "BATTERY_DUE": "node battery empty soon",
     "NODE_LOCKED": "node locked",
     "NODE_BACK": "node back in use",
     "OTA_CONFIRMED": "new firmware confirmed",

@@ -29,6 +29,7 @@ GATEWAYS = """select id, name, name as label, '/nodes?gateway=' || name as href
 DETAILS: Mapping[str, str] = MappingProxyType(  # as those of real events are
     {
         "NODE_SILENT": "silent for more than 2 h",
+        "BATTERY_DUE": "battery empty about 3 May (20 April to 25 May)",
         "GATEWAY_LOST": "Connection refused",
         "COMMBAD": "driver: Data stale",
         "ALARM": "Internal UPS fault!",

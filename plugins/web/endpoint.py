@@ -22,7 +22,7 @@ class Endpoint(NamedTuple):
     `right` is `read`, `signed-in`, one of RIGHTS, or None where none is needed.
     `fields` are name -> meaning; `example` and `at` (parts of the path) are values that are right on this
     site, where {node}, {ups} ... (`plugins.web.pages.api.samples`) stand for what there is. A value that
-    begins with @ is a file. `answer` is JSON, page, text, CSV, Atom, file or stream.
+    begins with @ is a file. `answer` is JSON, page, text, CSV, Atom, calendar, file or stream.
     """
 
     title: str

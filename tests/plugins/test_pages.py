@@ -12,6 +12,8 @@ PAGES = ["/", "/nodes", "/nodes/main/12", "/nodes/shed/12", "/nodes/main/0", "/n
 QUERIES = [
     "stale_nodes",
     "battery_age",
+    "battery_forecast",
+    "battery_shopping_list",
     "strange_messages",
     "message_statistics",
     "node_messages",
@@ -205,6 +207,7 @@ def test_every_table_and_view_and_column_is_described(site):
         "/events",
         "/events?tab=all",
         "/events.atom",
+        "/batteries.ics",
         "/reports",
         "/reports?period=year",
         "/-/ota",

@@ -43,6 +43,7 @@ OWN = {
     ("GET", "/energy", "/energy"): (READ, 200),
     ("GET", "/events", "/events"): (READ, 200),
     ("GET", "/events.atom", "/events.atom"): (READ, 200),
+    ("GET", "/batteries.ics", "/batteries.ics"): (READ, 200),
     ("GET", "/reports", "/reports"): (READ, 200),
     ("GET", "/manifest.webmanifest", "/manifest.webmanifest"): (FREE, 200),
     ("GET", "/api", "/api"): (READ, 200),

@@ -13,7 +13,14 @@ FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 # By `Endpoint.answer`.
 MEDIA: Mapping[str, str] = MappingProxyType(
-    {"page": HTML, "text": TEXT, "CSV": TEXT, "Atom": "application/atom+xml", "stream": "text/event-stream"}
+    {
+        "page": HTML,
+        "text": TEXT,
+        "CSV": TEXT,
+        "Atom": "application/atom+xml",
+        "calendar": "text/calendar",
+        "stream": "text/event-stream",
+    }
 )
 BINARY = "application/octet-stream"
 DONE: Mapping[int, str] = MappingProxyType(

@@ -4,6 +4,7 @@ from datasette import Request, Response
 
 from ingest.orders.numbers import whole_number
 from plugins.web.auth.permissions import require
+from plugins.web.canned import run_query
 from plugins.web.query import select_many
 from plugins.web.responses import page
 from plugins.web.site import Site
@@ -26,6 +27,8 @@ async def batteries(datasette: Site, request: Request) -> Response:
         "is_slow": found["nodes"] is None or found["upses"] is None,
         "count": len(things),
         "things": things[(number - 1) * PER_PAGE : number * PER_PAGE],
+        "forecasts": {one["node"]: one for one in await run_query(datasette, "battery_forecast") or []},
+        "cells": await run_query(datasette, "battery_shopping_list") or [],
         "page": number,
         "pages": pages,
     }

@@ -19,6 +19,7 @@ from plugins.web.pages.series import sensor_label, state_channel
 from plugins.web.pages.settings import (
     NODE_SETTINGS,
     SENSOR_SETTINGS,
+    show_battery_settings,
     show_node_settings,
     show_sensor_labels,
 )
@@ -108,16 +109,19 @@ async def node(datasette: Site, request: Request) -> Response:
     span = {"since": format_utc(now - DAY_S), "until": format_utc(now)}
     found = await select_many(datasette, NODE_QUERIES, {"node": row["id"], **span})
     controls = await select_many(datasette, CONTROL_QUERIES, {"node": row["id"]})
+    forecasts = await run_query(datasette, "battery_forecast", node=str(row["id"]))
     states = await run_query(datasette, "state_spans", node=str(row["id"]), **span)
     context = found | {
         "node": row,
         "sensors": draw_sensors(datasette, found, states or [], now),
         "battery_chart": await _draw_battery(datasette, row, found, now),
+        "forecast": forecasts[0] if forecasts else None,
         "set": {setting["key"]: setting["value"] for setting in found["settings"] or []},
         "settings": show_node_settings(row, found["settings"] or []),
         "sensor_labels": show_sensor_labels(found["sensor_settings"] or []),
         "controlled": controlled_sensors(controls),
         "symbols": ORDER_SYMBOLS,
+        "battery_settings": show_battery_settings(row["id"], found["settings"] or []),
         "battery_example": EXAMPLE,
         "battery_curves": CURVES,
         "metric": {one.name: one.metric for one in datasette.config.gateways}.get(row["gateway"], True),

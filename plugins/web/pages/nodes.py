@@ -9,6 +9,7 @@ from datasette import Request, Response
 from markupsafe import Markup
 
 from ingest.mysensors.battery_reports import LOW
+from plugins.web.canned import run_query
 from plugins.web.pages.node_choice import FACETS, ORDERS, choose_nodes, describe_order, urgency
 from plugins.web.query import Row, select
 from plugins.web.render.address import address_of
@@ -44,6 +45,7 @@ async def nodes(datasette: Site, request: Request) -> Response:
         "orders": ORDERS,
         "facets": {name: _facet(rows or [], name, chosen.get(name)) for name in FACETS},
         "levels": await _battery_levels(datasette),
+        "forecasts": {one["node"]: one for one in await run_query(datasette, "battery_forecast") or []},
     }
     return await page(datasette, request, "pages/nodes.html", context)
 

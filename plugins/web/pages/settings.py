@@ -21,7 +21,12 @@ DEVICE_LIMITS = ("input_transfer", "ambient")  # what begins so is the device's 
 
 
 UPS_LABELS = "select name, coalesce(nullif(label, ''), name) as label from ups order by id"
-FORMS_ELSEWHERE = ("silent_after_s", "battery")  # on the page of a node, beside what they are about
+BATTERY_FORMS = ("battery_type", "battery_cells")
+FORMS_ELSEWHERE = (
+    "silent_after_s",
+    "battery",
+    *BATTERY_FORMS,
+)  # on the page of a node, beside what they are about
 
 
 def labels_of(rows: Sequence[Row] | None) -> dict[str, str]:
@@ -81,6 +86,11 @@ def show_node_settings(node: Row, rows: Iterable[Row]) -> list[ShownSetting]:
         for one in shown
         if one.key not in FORMS_ELSEWHERE and (node["role"] != "gateway" or SETTINGS[one.key].of_gateways)
     ]
+
+
+def show_battery_settings(node: int, rows: Iterable[Row]) -> list[ShownSetting]:
+    """What a user says of the battery of a node, by its key."""
+    return [one for one in show_settings("nodes", node, rows) if one.key in BATTERY_FORMS]
 
 
 def describe_sleep(node: Row) -> str:

@@ -1,6 +1,7 @@
 """Template filters: texts of `reporting.formatting` in local time, and the markup of times and states."""
 
 import re
+import time
 from datetime import UTC, datetime
 
 from jinja2 import Environment
@@ -9,6 +10,7 @@ from markupsafe import Markup, escape
 from plugins.web.render.inline_styles import NoInlineStyles
 from plugins.web.render.swatch import swatch
 from reporting import formatting
+from reporting.battery_forecast import forecast_text
 from reporting.charts import ring
 from reporting.message_text import describe_row, format_value, format_version, sensor_kind, value_name
 from reporting.power_flow import flow_of, mains_of
@@ -93,6 +95,7 @@ def register_filters(env: Environment, timezone: str) -> None:
         value_name=value_name,
         sketch_version=format_version,
         all_names=formatting.all_names,
+        forecast=lambda row: forecast_text(row, timezone, time.time()),
     )
     env.globals.update(
         format_value=format_value,

@@ -1,0 +1,134 @@
+"""Discharges for `benchmarks/forecast.py`, made by three models that share nothing with the estimator.
+
+cells      volts of a cell under load with the temperature of day, night and season; a sketch reports per cent
+           of its voltage, cut to whole numbers
+charge     a fuel gauge: events of use by a Poisson process whose rate changes; a level that sticks until it
+           has fallen by some per cent, and steps where a sensor was added
+process    no battery at all: a gamma process bent by a random power, with outliers and offsets
+All lose days, and some lose weeks. A discharge is the chemistry,
+where its owner said which, and a list of (day, levels of that day).
+"""
+
+import math
+import random
+from collections.abc import Callable
+
+Day = tuple[int, list[float]]
+MOST_DAYS = 1500
+
+
+def _is_missing(rnd: random.Random, lost: list[tuple[int, int]], day: int) -> bool:
+    return any(begin <= day < end for begin, end in lost) or rnd.random() < 0.03
+
+
+def _lost_weeks(rnd: random.Random, life: float) -> list[tuple[int, int]]:
+    found = []
+    for _ in range(rnd.choice((0, 0, 1, 2))):
+        begin = int(rnd.uniform(0.1, 0.9) * life)
+        found.append((begin, begin + rnd.randint(3, 21)))
+    return found
+
+
+def _volts(chemistry: str, used: float) -> float:
+    """Volts of a cell at rest after this share of its charge, by formulas."""
+    used = min(used, 1.2)
+    if chemistry == "alkaline":
+        return (
+            1.56 - 0.10 * (1 - math.exp(-used / 0.06)) - 0.26 * used - 0.16 * max(0.0, used - 0.75) ** 1.3 * 4
+        )
+    if chemistry == "nimh":
+        return 1.27 + 0.09 * math.exp(-used / 0.05) - 0.07 * used - 0.35 * math.exp((used - 1) / 0.045)
+    if chemistry == "lithium":
+        return 3.02 - 0.09 * used - 0.55 * math.exp((used - 1) / 0.07)
+    return (
+        4.16
+        - 0.42 * used**0.8
+        - 0.08 * math.exp(-((1 - used) ** 2) / 0.2)
+        - 0.55 * math.exp((used - 1) / 0.04)
+    )
+
+
+LIMITS = {
+    "alkaline": (0.95, 1.12, 1.5, 1.6),
+    "nimh": (1.0, 1.1, 1.3, 1.4),
+    "lithium": (2.2, 2.6, 2.95, 3.05),
+    "lipo": (3.1, 3.5, 4.1, 4.2),
+}
+
+
+def cells(rnd: random.Random) -> tuple[str, list[Day]]:
+    """Voltages of a cell."""
+    chemistry = rnd.choices(("alkaline", "nimh", "lithium", "lipo"), (4, 1, 2, 1.5))[0]
+    low_empty, high_empty, low_full, high_full = LIMITS[chemistry]
+    empty, full = rnd.uniform(low_empty, high_empty), rnd.uniform(low_full, high_full)
+    life = math.exp(rnd.uniform(math.log(130), math.log(700)))
+    outside, phase, a_day = rnd.random() < 0.4, rnd.uniform(0, 365), rnd.choice((1, 4, 12, 24))
+    by_degree = rnd.uniform(0.0003, 0.0012) * full
+    noise, lost, used, days = rnd.uniform(0.001, 0.004) * full, _lost_weeks(rnd, life), 0.0, []
+    weather, said = 0.0, chemistry if rnd.random() < 0.6 else ""
+    for day in range(MOST_DAYS):
+        weather = 0.8 * weather + rnd.gauss(0, 1.5 if outside else 0.4)
+        season = (9 if outside else 2) * math.cos(2 * math.pi * (day - phase) / 365)
+        levels = []
+        for number in range(a_day):
+            night = (5 if outside else 1) * math.cos(2 * math.pi * number / a_day)
+            volts = (
+                _volts(chemistry, used)
+                + by_degree * (season + weather - night) * (1 + used)
+                + rnd.gauss(0, noise)
+            )
+            levels.append(float(min(100, max(0, int(100 * (volts - empty) / (full - empty))))))
+        used += (1 + 0.1 * rnd.gauss(0, 1)) / life
+        if min(levels) <= 0:
+            return said, [*days, (day, [0.0])]
+        if not _is_missing(rnd, lost, day):
+            days.append((day, levels))
+    return said, days
+
+
+def charge(rnd: random.Random) -> tuple[str, list[Day]]:
+    """A fuel gauge."""
+    life = math.exp(rnd.uniform(math.log(130), math.log(600)))
+    stick, a_day = rnd.choice((1, 1, 2, 5)), rnd.choice((1, 2, 6))
+    rate, left, shown, days = 1.0, 100.0, 100.0, []
+    lost = _lost_weeks(rnd, life)
+    steps = {int(rnd.uniform(0.1, 0.9) * life): rnd.uniform(2, 8) for _ in range(rnd.choice((0, 0, 1)))}
+    for day in range(MOST_DAYS):
+        if rnd.random() < 1 / 60:
+            rate = min(2.0, max(0.5, rate * math.exp(rnd.gauss(0, 0.2))))
+        week = 1.3 if day % 7 > 4 else 0.9
+        events = sum(rnd.random() < 0.5 for _ in range(40)) / 20
+        left -= 100 / life * (0.4 + 0.6 * rate * week * events) + steps.get(day, 0.0)
+        if left <= shown - stick or left <= 0.5:
+            shown = max(0.0, float(round(left)))
+        if shown <= 0:
+            return "", [*days, (day, [0.0])]
+        if not _is_missing(rnd, lost, day):
+            days.append((day, [shown] * a_day))
+    return "", days
+
+
+def process(rnd: random.Random) -> tuple[str, list[Day]]:
+    """A random process without a battery."""
+    life, power = math.exp(rnd.uniform(math.log(130), math.log(600))), math.exp(rnd.gauss(0.15, 0.35))
+    a_day, noise, top = rnd.choice((1, 3, 24)), rnd.uniform(0.2, 1.5), rnd.uniform(88, 102)
+    lumps, lost, used, drift, days = rnd.uniform(0.02, 0.5), _lost_weeks(rnd, life), 0.0, 0.0, []
+    for day in range(MOST_DAYS):
+        used += rnd.gammavariate(1 / lumps, lumps) / life
+        drift = 0.97 * drift + rnd.gauss(0, 0.25)
+        true = top * (1 - min(1.0, used) ** power) + drift
+        levels = [float(round(min(100.0, max(0.0, true + rnd.gauss(0, noise))))) for _ in range(a_day)]
+        if min(levels) <= 0 or used >= 1:
+            return "", [*days, (day, [0.0])]
+        if rnd.random() < 0.02:
+            levels[0] = min(100.0, levels[0] + rnd.choice((-30, 25))) if levels[0] > 35 else levels[0]
+        if not _is_missing(rnd, lost, day):
+            days.append((day, levels))
+    return "", days
+
+
+GENERATORS: dict[str, Callable[[random.Random], tuple[str, list[Day]]]] = {
+    "cells": cells,
+    "charge": charge,
+    "process": process,
+}

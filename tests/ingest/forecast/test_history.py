@@ -1,0 +1,119 @@
+"""Discharges and forecasts from levels by the day: what is told, what is not, and why."""
+
+import random
+from datetime import date
+
+import pytest
+
+from ingest.battery_voltage import BATTERY_TYPES
+from ingest.forecast.curves import SHAPES
+from ingest.forecast.estimate import DayLevel, too_little
+from ingest.forecast.history import days_of, discharges, predict
+
+DAY = 739_000  # some day
+
+
+def falling(life, until, begin=DAY, course=lambda used: 100 * (1 - used)):
+    """A level a day, of a battery that lasts `life` days."""
+    levels = [float(round(course(day / life))) for day in range(until)]
+    return [DayLevel(begin + day, level, level) for day, level in enumerate(levels)]
+
+
+def test_days_have_their_middle_and_lowest_level():
+    rows = [("2026-05-01", 60.0, 1), ("2026-05-01", 80.0, 3), ("2026-05-02", 79.0, 2)]
+    assert [(day.level, day.lowest) for day in days_of(rows)] == [(80, 60), (79, 79)]
+
+
+@pytest.mark.parametrize("life", [60, 200, 900])
+def test_a_steady_discharge_ends_where_its_line_does(life):
+    found = predict([falling(life, round(0.8 * life))])
+    left = life - round(0.8 * life) + 1
+    assert found.low < left < found.high and abs(found.days - left) < 0.12 * left
+    assert found.high - found.low < 0.6 * left and found.method == "straight line"
+
+
+@pytest.mark.parametrize("chemistry", ["alkaline", "lithium", "lipo"])
+def test_the_curve_of_a_chemistry_ends_sooner_than_its_line(chemistry):
+    shape = next(shape for shape in SHAPES if shape.chemistry == chemistry)
+    days = falling(400, 300, course=lambda used: shape.levels[round(used * 1000)])
+    found = predict([days], chemistry)
+    assert found.low <= 101 <= found.high and abs(found.days - 100) < 40
+    assert found.method == f"{chemistry}, by its voltage" and f"{chemistry} as set" in found.basis
+
+
+def test_every_type_has_a_curve_and_every_curve_falls():
+    assert {shape.chemistry for shape in SHAPES} - {""} == set(BATTERY_TYPES)
+    for shape in SHAPES:
+        assert list(shape.levels) == sorted(shape.levels, reverse=True), shape
+        assert shape.levels[0] > 70 and shape.levels[-1] == 0, shape.name
+
+
+def test_a_change_begins_anew_whether_or_not_it_was_recorded():
+    before, after = falling(200, 190), falling(200, 50, DAY + 190)
+    assert discharges([*before, *after]) == [before, after]
+    changed = date.fromordinal(DAY + 1).isoformat()
+    first, second = discharges(before, [changed])
+    assert [len(first), len(second)] == [1, 188]
+    assert discharges(before, ["2999-01-01"])[-1] == []
+    assert (
+        "no level was reported since its battery was changed"
+        in predict(discharges(before, ["2999-01-01"])).basis
+    )
+
+
+def test_the_discharge_before_shows_how_long_one_lasts():
+    parts = [falling(300, 290), falling(300, 40, DAY + 290)]
+    alone, both = predict(parts[1:]), predict(parts)
+    assert both.high - both.low < 0.5 * (alone.high - alone.low)
+    assert both.low < 260 < both.high and "the one before lasted" in both.basis
+
+
+def test_a_few_false_levels_change_little():
+    days = falling(200, 150)
+    noisy = [day._replace(level=0.0, lowest=0.0) if day.day % 37 == 5 else day for day in days]
+    assert abs(predict([noisy]).days - predict([days]).days) < 10
+
+
+def test_levels_that_stick_and_missing_weeks():
+    sticky = falling(300, 240, course=lambda used: 5 * round(20 * (1 - used)))
+    found = predict([[day for day in sticky if not 80 < day.day - DAY < 110]])
+    assert found.low < 60 < found.high and abs(found.days - 60) < 20
+
+
+@pytest.mark.parametrize(
+    ("parts", "reason"),
+    [
+        ([[]], "no battery level with its time was reported"),
+        ([falling(100, 4)], "levels of 4 days: at least 5 are needed"),
+        ([falling(30, 6)], "levels of 5 days: at least 7 are needed"),
+        ([falling(2000, 20)], "the level fell by 1 %: at least 3 % are needed"),
+        ([falling(40, 20, DAY + 20 * number) for number in range(5)], "charged again and again"),
+        ([falling(60_000, 3000)], "more than ten years"),
+    ],
+)
+def test_too_little_is_said_with_the_reason(parts, reason):
+    found = predict(parts)
+    assert found[:4] == (None, None, None, None) and reason in found.basis
+
+
+def test_an_empty_battery_has_the_day_on_which_it_became_so():
+    found = predict([falling(100, 101) + falling(100, 5, DAY + 101, lambda used: 0)])
+    assert (found.days, found.low, found.high, found.method) == (-5, -5, -5, "reached")
+    assert "since" in found.basis
+
+
+def test_the_interval_holds_what_comes():
+    """Of discharges with noise and a rate that changes, by a walk that is not in the estimator."""
+    inside, lines = 0, 40
+    for number in range(lines):
+        rnd, left, rate, levels = random.Random(f"held out {number}"), 100.0, 1.0, []
+        life = rnd.uniform(120, 400)
+        while left > 0:
+            rate = min(1.6, max(0.6, rate + rnd.gauss(0, 0.03)))
+            left -= rate * 100 / life
+            levels.append(max(0.0, float(round(left + rnd.gauss(0, 0.7)))))
+        days = [DayLevel(DAY + day, level, level) for day, level in enumerate(levels[:-30])]
+        assert not too_little(days)
+        found = predict([days])
+        inside += found.low <= 31 <= found.high
+    assert 0.6 * lines <= inside <= 0.97 * lines
