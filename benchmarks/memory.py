@@ -2,9 +2,9 @@
 
     python benchmarks/memory.py [SECONDS]
 
-Gateway, NUT server, EP20 and the receivers of messages run in this program, which is not counted. `report`
-is the process that makes a report and lives for some seconds. The proportional share (PSS) is smaller where
-other programs of the machine use the same Python: the resident size (RSS) stands beside it.
+Gateway, NUT server, EP20, MQTT broker and the receivers of messages run in this program, which is not
+counted. `report` is the process that makes a report and lives for some seconds. The proportional share (PSS)
+is smaller where other programs of the machine use the same Python: the resident size (RSS) stands beside it.
 """
 
 import json
@@ -18,10 +18,12 @@ from contextlib import ExitStack, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from common import free_port, installation, traffic
 
 from ingest.demo.ups.history import live_upses
+from tests.helpers.mosquitto import mosquitto
 from tests.programs import Program, wait_until
 
 LIMITS = {"outbound": 80, "all": 300}  # MiB
@@ -58,6 +60,8 @@ alerts:
   heartbeat: {{url: 'http://127.0.0.1:{http}/heartbeat', every_s: 10}}
 thresholds: [{{name: load, figure: ups_load, ups: rack@closet, above: 1}}]
 reports: [{{name: daily, every: day, to: [hook, phone]}}]
+mqtt: [{{name: broker, host: 127.0.0.1, port: {broker}}}]
+publish: {{mqtt: broker, home_assistant: homeassistant, commands: true}}
 schedule: [{{name: quiet, every: day, ups: rack@closet, command: beeper.mute}}]
 """
 
@@ -134,8 +138,10 @@ def main(seconds: int = 120) -> int:
         receiver.received = 0
         threading.Thread(target=receiver.serve_forever, daemon=True).start()
         upsd, ep20 = stack.enter_context(live_upses())
+        broker = stack.enter_context(mosquitto(Path(stack.enter_context(TemporaryDirectory()))))
         port = free_port()
-        sources = {"port": port, "nut": upsd.port, "ep20": ep20.device, "http": receiver.server_address[1]}
+        sources = {"port": port, "nut": upsd.port, "ep20": ep20.device, "broker": broker.port}
+        sources["http"] = receiver.server_address[1]
         folder, gateway = stack.enter_context(installation(1, CONFIG.format(token=TOKEN, **sources)))
         program = Program(
             (sys.executable, "-m", "voltkeeper", "up", "--config", folder / "config.yml"), folder
