@@ -78,11 +78,13 @@ def test_minutes_are_averages_of_the_samples(site):
 def test_the_page_draws_them_and_says_when_there_are_none(site):
     page = site.page("/outages/5")
     assert all(f"<bdi>{title}</bdi>" in page for title in ("Battery charge", "Load", "Mains voltage"))
+    assert "voltkeeper replay 5 --serve 3493 --speed 10\nvoltkeeper replay 5 --to" in page
     connection = connect(site.datasette.config.database)
     connection.execute("delete from ups_samples")
     connection.close()
     page = site.page("/outages/5")
     assert "No sample of that time is kept any more" in page and "<figure" not in page
+    assert "voltkeeper replay" not in page, "hourly figures are not enough for it"
 
 
 def test_what_happened_is_told_in_order(site):
@@ -121,7 +123,11 @@ def test_an_outage_that_goes_on(power):
     (outage,) = rows(site, "mains_outages")
     text = text_of(site.page(f"/outages/{outage['id']}"))
     assert "No mains for 10 min" in text.replace("\u00a0", " ") and "Ongoing" in text and "until now" in text
-    assert "it goes on" in text and 'rel="next"' not in site.page(f"/outages/{outage['id']}")
+    assert (
+        "voltkeeper replay" not in text
+        and "it goes on" in text
+        and 'rel="next"' not in site.page(f"/outages/{outage['id']}")
+    )
 
 
 def test_an_outage_is_told_once_on_the_page_of_its_ups(site):

@@ -31,6 +31,7 @@ COMMANDS = (
     "outbound",
     "rehearse",
     "repair",
+    "replay",
     "report",
 )
 

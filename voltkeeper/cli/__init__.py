@@ -41,5 +41,6 @@ for command in (
     stored_data.backup,
     stored_data.import_,
     stored_data.export,
+    stored_data.replay,
 ):
     main.add_command(command)

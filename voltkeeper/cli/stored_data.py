@@ -1,4 +1,4 @@
-"""The commands about what is stored: `prune`, `repair`, `backup`, `import`, `export`."""
+"""The commands about what is stored: `prune`, `repair`, `backup`, `import`, `export`, `replay`."""
 
 import sys
 from pathlib import Path
@@ -117,3 +117,48 @@ def export(folder: Path, config: str | None, house: str | None) -> None:
 
     lower_priority()
     sys.exit(export_tables(chosen_config(config, looking=True), folder, house))
+
+
+@click.command()
+@click.argument("outage")
+@CONFIG
+@click.option("--to", metavar="DIR", type=click.Path(path_type=Path), help="Write the files to DIR.")
+@click.option(
+    "--serve",
+    metavar="PORT",
+    type=click.IntRange(0, 65535),
+    help="Serve it on this port of 127.0.0.1; 0: any free one.",
+)
+@click.option(
+    "--speed",
+    metavar="N",
+    type=click.FloatRange(0.1, 10_000),
+    help="Recorded seconds per second, for --serve; default: 1.",
+)
+def replay(outage: str, config: str | None, to: Path | None, serve: int | None, speed: float | None) -> None:
+    """Play a recorded outage again for clients of NUT.
+
+    OUTAGE is an id of the view outages, as the address of the outage's page has it, or a day such as
+    2026-11-20; all UPSes that took part are played. --to writes a .seq and a .dev file of each for NUT's
+    driver dummy-ups, with at least 10 s on mains before and after. --serve is a NUT server on this machine
+    with each UPS under its bare name (user and password: replay), which stays on mains afterwards until
+    Ctrl-C. Let upsmon have a SHUTDOWNCMD that does nothing.
+    """
+    from datetime import date
+
+    from voltkeeper.replays import run_serve, run_write_files
+
+    if (to is None) == (serve is None):
+        fail("Either --to DIR or --serve PORT says what to do with the outage")
+    if to is not None and speed is not None:
+        fail("--speed is for --serve: dummy-ups plays a file in its own time")
+    if not (outage.isascii() and outage.isdigit()):
+        try:
+            date.fromisoformat(outage)
+        except ValueError:
+            fail(f"{outage}: neither the id of an outage, such as 12, nor a day, such as 2026-11-20")
+    lower_priority()
+    chosen = chosen_config(config, looking=True, program="replay")
+    if to is not None:
+        sys.exit(run_write_files(chosen, outage, to))
+    sys.exit(run_serve(chosen, outage, serve or 0, speed or 1.0))

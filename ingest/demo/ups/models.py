@@ -55,12 +55,16 @@ def between(low: int, high: int) -> WritableLimit:
 
 @dataclass(frozen=True)
 class DemoUps:
-    """What a server holds of one UPS: description, variables at a time, what can be set, instant commands."""
+    """What a server holds of one UPS: description, variables at a time, what can be set, instant commands.
+
+    `is_stale`: whether its driver has no fresh data at a time.
+    """
 
     description: str
     variables: Callable[[float], dict[str, str]]
     writable: dict[str, WritableLimit] = field(default_factory=dict)
     commands: tuple[str, ...] = ()
+    is_stale: Callable[[float], bool] = lambda t: False
 
 
 def status(on_battery: bool, charge: float, low: float, charging: bool) -> str:

@@ -30,8 +30,8 @@ BEEPER_STATES = {"beeper.enable": "enabled", "beeper.disable": "disabled", "beep
 class DemoUpsd(AbstractContextManager["DemoUpsd"]):
     """Serves until `stop()`; `port` is the one it got. `users` may set and command, name -> password.
 
-    `fail(name, ups)` switches a fault on, for one UPS where it concerns one (None: all), `heal()` all of
-    them off.
+    `clock` gives the time that the UPSes are asked for, `title` stands in the answer to VER. `fail(name,
+    ups)` switches a fault on, for one UPS where it concerns one (None: all), `heal()` all of them off.
     """
 
     late_s = 1.0
@@ -43,10 +43,13 @@ class DemoUpsd(AbstractContextManager["DemoUpsd"]):
         port: int = 0,
         users: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.time,
+        title: str = "demo house",
     ) -> None:
         self.upses = dict(demo_upses() if upses is None else upses)
         self.users = dict({"operator": "demo"} if users is None else users)
         self.clock = clock
+        self.title = title
+        self.forced: set[str] = set()  # UPSes whose shutdown a client forced (FSD)
         self.requests: list[str] = []
         self.connections: set[socket.socket] = set()
         self.faults: dict[str, str | None] = {}
@@ -91,7 +94,7 @@ class DemoUpsd(AbstractContextManager["DemoUpsd"]):
     def variables(self, ups: str) -> dict[str, str]:
         """The variables of a UPS now: of its model, what was set, the result of a self-test."""
         now = self.clock()
-        values = self.upses[ups].variables(now)
+        values = dict(self.upses[ups].variables(now))
         if self.has("wait", ups):
             values = {k: v for k, v in values.items() if k.startswith("driver.")} | {"ups.status": "WAIT"}
         values |= {var: value for (owner, var), value in self.overrides.items() if owner == ups}
@@ -102,6 +105,8 @@ class DemoUpsd(AbstractContextManager["DemoUpsd"]):
                 values["ups.test.result"] = "Aborted"
             elif now < begun + TEST_S and "battery.voltage" in values:
                 values["battery.voltage"] = f"{float(values['battery.voltage']) * TEST_SAG:.1f}"
+        if ups in self.forced:
+            values["ups.status"] = f"FSD {values['ups.status']}"
         return values
 
     def command(self, ups: str, command: str, value: str = "") -> None:

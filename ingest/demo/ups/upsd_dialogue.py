@@ -14,7 +14,13 @@ from ingest.nut.protocol import quote, split_arguments
 
 VERSION = "2.8.0"
 DRIVER_S = 0.4  # what a driver takes to carry out a command
-VERBS = "HELP VER NETVER GET LIST SET INSTCMD LOGIN LOGOUT USERNAME PASSWORD STARTTLS".split()
+VERBS = (
+    "HELP VER NETVER GET LIST SET INSTCMD LOGIN LOGOUT USERNAME PASSWORD STARTTLS PRIMARY MASTER FSD".split()
+)
+MAX_CLIENTS = 64  # at a time; more are refused
+MAX_REQUEST = 1024  # bytes of a line; NUT's own limit is 512
+MAX_REQUESTS = 10_000  # that are remembered
+IDLE_S = 3600.0  # a client that asks nothing for so long is disconnected
 LISTS = ("VAR", "RW", "CMD", "CLIENT", "ENUM", "RANGE")
 
 
@@ -41,6 +47,8 @@ class UpsdState(Protocol):
     users: dict[str, str]
     clock: Callable[[], float]
     late_s: float
+    title: str
+    forced: set[str]
     requests: list[str]
     connections: set[socket.socket]
     overrides: dict[tuple[str, str], str]
@@ -67,6 +75,7 @@ class UpsdServer(socketserver.ThreadingTCPServer):
     """The socket of a server; each connection is a Dialogue in a thread of its own."""
 
     allow_reuse_address = True
+    request_queue_size = MAX_CLIENTS
     daemon_threads = True
     block_on_close = False
 
@@ -74,11 +83,21 @@ class UpsdServer(socketserver.ThreadingTCPServer):
         self.upsd = upsd
         super().__init__(address, Dialogue)
 
+    def verify_request(self, request: object, client_address: object) -> bool:
+        """Whether a connection is served: not where there are MAX_CLIENTS."""
+        assert isinstance(request, socket.socket)
+        # Counted here, since many may come before the thread of the first one runs.
+        if len(self.upsd.connections) >= MAX_CLIENTS:
+            return False
+        self.upsd.connections.add(request)
+        return True
+
 
 class Dialogue(socketserver.StreamRequestHandler):
     """One client. Each method `_VERB` answers a request with lines."""
 
     disable_nagle_algorithm = True
+    timeout = IDLE_S
     tracking = False
 
     def setup(self) -> None:
@@ -92,7 +111,7 @@ class Dialogue(socketserver.StreamRequestHandler):
             "PASSWORD": partial(self._credential, "PASSWORD"),
             "LOGIN": self._login,
             "LOGOUT": lambda arguments: ["OK Goodbye"],
-            "VER": lambda arguments: [f"Network UPS Tools upsd {VERSION} - demo house"],
+            "VER": lambda arguments: [f"Network UPS Tools upsd {VERSION} - {self.upsd.title}"],
             "NETVER": lambda arguments: ["1.3"],
             "HELP": lambda arguments: [f"Commands: {' '.join(VERBS)}"],
             "STARTTLS": self._starttls,
@@ -100,8 +119,10 @@ class Dialogue(socketserver.StreamRequestHandler):
             "LIST": self._list,
             "SET": self._set,
             "INSTCMD": self._instcmd,
+            "PRIMARY": partial(self._primary, "PRIMARY"),
+            "MASTER": partial(self._primary, "MASTER"),
+            "FSD": self._force_shutdown,
         }
-        self.upsd.connections.add(self.connection)
 
     def finish(self) -> None:
         """The connection ends, and the client's logins with it."""
@@ -114,9 +135,9 @@ class Dialogue(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         """Answer request by request."""
         with suppress(OSError):  # the client is gone, or stop() closed the connection
-            for line in self.rfile:
+            while (line := self.rfile.readline(MAX_REQUEST)).endswith(b"\n"):
                 text = line.decode("utf-8", "replace").strip("\r\n")
-                self.upsd.requests.append(text)
+                self._remember(text)
                 if self.upsd.has("frozen"):
                     continue
                 if self.upsd.has("drop"):
@@ -127,6 +148,12 @@ class Dialogue(socketserver.StreamRequestHandler):
                     self._send(['VAR rack ups.status "OL"'])
                 if not self._answer(text):
                     return
+
+    def _remember(self, request: str) -> None:
+        requests = self.upsd.requests
+        requests.append(request)
+        if len(requests) > MAX_REQUESTS:
+            del requests[: MAX_REQUESTS // 2]
 
     def _answer(self, text: str) -> bool:
         """Answer one request; False ends the connection."""
@@ -159,7 +186,8 @@ class Dialogue(socketserver.StreamRequestHandler):
 
     def _values(self, ups: str) -> dict[str, str]:
         require(not self.upsd.has("driver_gone", ups), "DRIVER-NOT-CONNECTED")
-        require(not self.upsd.has("stale", ups), "DATA-STALE")
+        is_stale = self.upsd.has("stale", ups) or self.upsd.upses[ups].is_stale(self.upsd.clock())
+        require(not is_stale, "DATA-STALE")
         values = self.upsd.variables(ups)
         return values | {"ups.id": "Büro"} if self.upsd.has("latin1", ups) else values
 
@@ -180,6 +208,17 @@ class Dialogue(socketserver.StreamRequestHandler):
         self._authorised()
         self.upsd.logins.setdefault(arguments[0], []).append(self.client_address[0])
         return ["OK"]
+
+    def _primary(self, kind: str, arguments: list[str]) -> list[str]:
+        self._ups(arguments, 1)
+        self._authorised()
+        return [f"OK {kind}-GRANTED"]
+
+    def _force_shutdown(self, arguments: list[str]) -> list[str]:
+        self._ups(arguments, 1)
+        self._authorised()
+        self.upsd.forced.add(arguments[0])
+        return ["OK FSD-SET"]
 
     def _starttls(self, arguments: list[str]) -> list[str]:
         raise UpsdRefusalError("FEATURE-NOT-CONFIGURED")

@@ -1,5 +1,6 @@
 """The demo's UPSes: the same for the same time, with outages; NUT's own programs read them."""
 
+import socket
 import subprocess
 import time
 
@@ -9,6 +10,7 @@ from ingest.demo.site import UPS_SETTINGS
 from ingest.demo.ups.mains import Mains, MainsFailure
 from ingest.demo.ups.models import MODELS, demo_upses, model
 from ingest.demo.ups.upsd import DemoUpsd
+from ingest.demo.ups.upsd_dialogue import MAX_CLIENTS, MAX_REQUEST
 from ingest.must import registers
 from ingest.nut.client import NutClient
 from ingest.ups.commands import EP20_COMMANDS
@@ -121,3 +123,29 @@ def test_the_demo_server_tells_what_came_of_a_command():
         server.fail("untracked")
         with NutClient("127.0.0.1", server.port, "operator", "demo") as old:
             assert old.track() is False and old.run_command("rack", "beeper.mute") == ""
+
+
+def test_the_demo_server_grants_a_shutdown_and_has_limits():
+    with DemoUpsd() as upsd, NutClient("127.0.0.1", upsd.port, timeout=20) as watching:
+        with socket.create_connection(("127.0.0.1", upsd.port), 20) as client:
+            replies = client.makefile("rb")
+
+            def ask(line):
+                client.sendall(line.encode() + b"\n")
+                return replies.readline().decode().strip()
+
+            assert ask("FSD rack") == "ERR USERNAME-REQUIRED"
+            assert [ask("USERNAME operator"), ask("PASSWORD demo"), ask("LOGIN rack")] == ["OK"] * 3
+            assert (ask("PRIMARY rack"), ask("MASTER rack")) == ("OK PRIMARY-GRANTED", "OK MASTER-GRANTED")
+            assert ask("FSD nowhere") == "ERR UNKNOWN-UPS"
+            assert not watching.get_var("rack", "ups.status").startswith("FSD ")
+            assert ask("FSD rack") == "OK FSD-SET"
+            assert watching.get_var("rack", "ups.status").startswith("FSD ")
+            assert not watching.get_var("desk", "ups.status").startswith("FSD ")
+            client.sendall(b"x" * (MAX_REQUEST + 1))
+            assert replies.readline() == b"", "a line without end"
+        others = [socket.create_connection(("127.0.0.1", upsd.port), 20) for _ in range(MAX_CLIENTS)]
+        assert until(lambda: len(upsd.connections), lambda number: number == MAX_CLIENTS) == MAX_CLIENTS
+        assert others[-1].recv(1) == b"", "one more than it serves"
+        for one in others:
+            one.close()
