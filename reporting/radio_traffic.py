@@ -34,18 +34,22 @@ def read_traffic(
     """Messages of all gateways without the answers to the keepalive, the oldest half hour first.
 
     The last one is not over yet. `known` are counts of half hours that are over, kept from one call to the
-    next: where a time limit ends the counting, the next call goes on.
+    next: where a time limit ends the counting, the next call goes on. A half hour after the newest message is
+    counted again, as messages are stored late while a history is being filled.
     """
     last = now // STEP_S * STEP_S
     starts = [last - STEP_S * back for back in reversed(range(STEPS))]
     for old in set(known) - set(starts):
         known.pop(old, None)
     found: dict[float, int] = {}
+    newest: tuple[str] | None = connection.execute(
+        "select received_at from messages order by id desc limit 1"
+    ).fetchone()
     try:
         for start in reversed(starts):
             if start not in known:
                 found[start] = _count(connection, start, now)
-            if start in found and start != last:
+            if start in found and newest is not None and format_utc(start + STEP_S) <= newest[0]:
                 known[start] = found[start]
     except sqlite3.OperationalError as error:
         if not is_interrupt(error):

@@ -54,6 +54,16 @@ def test_half_hours_that_are_over_are_not_counted_again(messages):
     assert [half.messages for half in later[-4:]] == [18, 6, 0, 0]
 
 
+def test_messages_that_are_stored_late_are_counted(messages):
+    known, noon = {}, LAST - 20 * STEP_S
+    late = format_utc(noon)
+    messages.execute("create table late as select * from messages where received_at >= ?", (late,))
+    messages.execute("delete from messages where received_at >= ?", (late,))
+    assert [half.messages for half in read_traffic(messages, NOW, known)][-21:] == [0] * 21
+    messages.execute("insert into messages select * from late")
+    assert [half.messages for half in read_traffic(messages, NOW, known)][-21:] == [18] * 20 + [6]
+
+
 def test_what_could_not_be_counted_in_time_is_not_zero(messages):
     known = {}
     left = [400]
