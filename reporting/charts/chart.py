@@ -18,6 +18,7 @@ from reporting.charts.times import TimeTick
 
 FILE_WIDTH, FILE_HEIGHT = 1000, 300  # of a plot in a file
 FILE_LEFT, FILE_TOP, FILE_RIGHT, MARGIN = 64, 84, 24, 20
+LAST_MIDDLE = 0.97  # of the width: a time after it ends with the plot, instead of standing around its line
 LETTER = 7.5  # pixels of a letter in a file, to place legend entries and break lines
 TITLE_LETTER = 10.5  # of its title
 LINE, MOST_LINES = 18, 3  # of the caption in a file
@@ -184,12 +185,14 @@ def draw_values(canvas: Canvas, axis: ValueAxis, unit: str) -> None:
 
 def draw_times(canvas: Canvas, ticks: Sequence[tuple[float, TimeTick]], lines: bool = True) -> None:
     """(share, time) below the plot. Every second time is left out where the chart is narrow, no day is."""
-    first = next((number for number, (_, tick) in enumerate(ticks) if tick.strong), 0)
+    first = next((number for number, (_, tick) in enumerate(ticks) if tick.strong), None)
+    if first is None:  # a time that ends with the plot is nearer to the one before: it is left out
+        first = len(ticks) % 2 if len(ticks) > 1 and ticks[-1][0] > LAST_MIDDLE else 0
     for number, (across, tick) in enumerate(ticks):
         if lines:
             canvas.upright(across, "gl")
         has_room = lines or across >= 0.03  # in the gutter of the values, which a timeline has not
-        anchor = "end" if across > 0.97 else "middle" if has_room else "start"
+        anchor = "end" if across > LAST_MIDDLE else "middle" if has_room else "start"
         minor = (number - first) % 2 == 1
         canvas.text(Place(across, 1, 0, 19), tick.text, anchor, "strong" if tick.strong else "", minor)
 
