@@ -23,7 +23,7 @@ from tempfile import TemporaryDirectory
 from common import free_port, installation, traffic
 
 from ingest.demo.ups.history import live_upses
-from tests.helpers.mosquitto import mosquitto
+from tests.helpers.broker import Broker
 from tests.programs import Program, wait_until
 
 LIMITS = {"outbound": 80, "all": 300}  # MiB
@@ -138,7 +138,7 @@ def main(seconds: int = 120) -> int:
         receiver.received = 0
         threading.Thread(target=receiver.serve_forever, daemon=True).start()
         upsd, ep20 = stack.enter_context(live_upses())
-        broker = stack.enter_context(mosquitto(Path(stack.enter_context(TemporaryDirectory()))))
+        broker = stack.enter_context(Broker(Path(stack.enter_context(TemporaryDirectory()))))
         port = free_port()
         sources = {"port": port, "nut": upsd.port, "ep20": ep20.device, "broker": broker.port}
         sources["http"] = receiver.server_address[1]

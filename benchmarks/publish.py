@@ -17,7 +17,7 @@ from common import resource_usage
 from ingest.db.changes import raise_topics
 from ingest.db.connection import connect, transaction
 from ingest.db.time import format_utc
-from tests.helpers.mosquitto import MqttListener, mosquitto
+from tests.helpers.broker import Broker, MqttListener
 from tests.helpers.new_database import new_database
 from tests.programs import Program
 
@@ -82,11 +82,11 @@ def main(seconds: float) -> int:
     with TemporaryDirectory() as name:
         folder = Path(name)
         site = Site(folder / "telemetry.db")
-        with mosquitto(folder) as broker:
+        with Broker(folder) as broker:
             (folder / "config.yml").write_text(CONFIG.format(port=broker.port))
             command = [sys.executable, "-m", "voltkeeper", "outbound", "--config", folder / "config.yml"]
             program = Program(command, folder)
-            with MqttListener(broker.port, "voltkeeper/#") as listener:
+            with MqttListener(broker, "voltkeeper/#") as listener:
                 listener.wait("voltkeeper/status", "online", 120)
                 listener.settle(3)
                 idle, _ = measure(program.pid, seconds / 2, None)

@@ -18,6 +18,7 @@ NETWORK = {
     errno.EHOSTUNREACH: "no route to that host: is it on, is the address right?",
     errno.ENETUNREACH: "no route to that network: is the address right?",
 }
+APART = "client_id: under mqtt:"  # what two clients need two values of
 LOGIN = "set username: and password: of mqtt: to what the broker's list of users has"
 REFUSALS = {  # reason codes of MQTT 5, into which those of 3.1.1 are translated, too
     0x80: "it refuses the connection without a reason: see the broker's log",
@@ -25,6 +26,7 @@ REFUSALS = {  # reason codes of MQTT 5, into which those of 3.1.1 are translated
     0x88: "it is not available now: see the broker's log",
     0x89: "it is busy",
     0x8A: "it has banned this client: see its configuration",
+    0x8C: "it wants another way to sign in than a password: see its configuration",
     0x97: "its quota is used up: see its configuration",
     0x9F: "it takes no more connections a second",
 }
@@ -40,12 +42,13 @@ ENDS = {
 class MqttError(VoltkeeperError, OSError):
     """A broker that cannot be reached, refuses, or ended the connection: reason and remedy.
 
-    `code` is the broker's reason code, where it gave one.
+    `code` is the broker's reason code, where it gave one; `is_unexplained`: it ended an open connection
+    without one, as brokers of MQTT 3.1.1 do where a client id is used twice.
     """
 
-    def __init__(self, message: str, code: int = 0) -> None:
+    def __init__(self, message: str, code: int = 0, is_unexplained: bool = False) -> None:
         super().__init__(message)
-        self.code = code
+        self.code, self.is_unexplained = code, is_unexplained
 
 
 def explain_opening(error: Exception, broker: BrokerOptions, connect_s: float) -> MqttError:
@@ -98,18 +101,19 @@ def explain_refusal(code: int, broker: BrokerOptions, client_id: str) -> MqttErr
     return MqttError(f"{broker.address}: {reason}", code)
 
 
-def explain_end(code: int, broker: BrokerOptions, client_id: str) -> MqttError:
-    """Why an open connection ended; the code is 0 where the broker gave none."""
+def explain_end(code: int, broker: BrokerOptions, client_id: str, apart: str = APART) -> MqttError:
+    """Why an open connection ended; the code is 0 where the broker gave none, `apart` as below."""
     if code == TAKEN_OVER:
-        return MqttError(taken_over(broker, client_id), code)
-    return MqttError(ENDS.get(code, f"the broker {broker.address} closed the connection"), code)
+        return MqttError(taken_over(broker, client_id, apart), code)
+    text = ENDS.get(code, f"the broker {broker.address} closed the connection")
+    return MqttError(text, code, is_unexplained=code == 0)
 
 
-def taken_over(broker: BrokerOptions, client_id: str) -> str:
-    """What it means that another client takes the session."""
+def taken_over(broker: BrokerOptions, client_id: str, apart: str = APART) -> str:
+    """What it means that another client takes the session; `apart` is the key that makes the ids differ."""
     return (
         f"another client uses the client id {client_id} at {broker.address}: stop the other Voltkeeper, or "
-        "give each of the two another client_id: under mqtt:"
+        f"give each of the two another {apart}"
     )
 
 
@@ -119,14 +123,31 @@ def no_mqtt(broker: BrokerOptions) -> MqttError:
 
 
 def no_answer(broker: BrokerOptions) -> MqttError:
-    """The connection is closed before the first byte."""
-    hint = (
-        "see the broker's log" if broker.tls.used else "is it a port that wants TLS (set tls:), or no broker?"
-    )
+    """The connection is closed before the first byte: in TLS 1.3 also where our certificate is refused."""
+    if not broker.tls.used:
+        hint = "is it a port that wants TLS (set tls:), or no broker?"
+    elif broker.tls.cert is None:
+        hint = "does it want a certificate of ours (tls: cert)? See the broker's log"
+    else:
+        hint = f"does it take the certificate {broker.tls.cert}? See the broker's log"
     return MqttError(f"{broker.address} closes the connection without an answer: {hint}")
 
 
 def not_readable(topic: str, broker: BrokerOptions) -> MqttError:
     """The broker refuses a subscription."""
+    return _not_allowed("read", topic, broker)
+
+
+def not_writable(topic: str, broker: BrokerOptions) -> MqttError:
+    """The broker refuses a message."""
+    return _not_allowed("publish", topic, broker)
+
+
+def _not_allowed(action: str, topic: str, broker: BrokerOptions) -> MqttError:
     who = f"the user {broker.username}" if broker.username else "a client without a user"
-    return MqttError(f"{broker.address} does not let {who} read {topic}: allow it in the broker's ACL")
+    return MqttError(f"{broker.address} does not let {who} {action} {topic}: allow it in the broker's ACL")
+
+
+def no_reply(what: str, seconds: float, broker: BrokerOptions) -> MqttError:
+    """The broker is connected and does not answer `what`."""
+    return MqttError(f"{broker.address} sends no {what} within {seconds:.0f} s: see the broker's log")

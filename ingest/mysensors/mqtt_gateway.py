@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from ingest.clock.reading import SYSTEM_CLOCK
 from ingest.mqtt.connection import BrokerConnection, ClientOptions, Published, Retained, open_connection
-from ingest.mqtt.problems import MqttError, explain_end, taken_over
+from ingest.mqtt.problems import MqttError, taken_over
 from ingest.mqtt.settings import BrokerOptions
 from ingest.mysensors.broker_rows import Packet, digest
 from ingest.mysensors.controller import GatewayServices
@@ -213,9 +213,7 @@ class MqttGateway(Gateway):
         self._take_batch()
         is_short = loop.time() - self._opened_at < SHORT_S
         session.short_ends = session.short_ends + 1 if is_short and not error.code else 0
-        if session.short_ends >= OFTEN and str(error) == str(
-            explain_end(0, session.broker, session.client_id)
-        ):
+        if session.short_ends >= OFTEN and error.is_unexplained:
             error = MqttError(
                 f"{error}, soon and again and again: {taken_over(session.broker, session.client_id)}"
             )

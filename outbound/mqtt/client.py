@@ -5,7 +5,6 @@ MQTT 5 where the broker has it, so that what is retained expires there when nobo
 """
 
 import asyncio
-import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -18,9 +17,18 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from ingest.errors import VoltkeeperError
+from ingest.mqtt.problems import (
+    MqttError,
+    explain_end,
+    explain_opening,
+    explain_refusal,
+    no_answer,
+    no_reply,
+    not_readable,
+    not_writable,
+)
 from ingest.mqtt.settings import BrokerOptions
-from outbound.senders.connection_errors import describe_connection_error
+from ingest.tls import TlsFileError, make_context
 from outbound.senders.threads import start_thread
 
 Result = TypeVar("Result")
@@ -33,21 +41,7 @@ TOGETHER = 250  # messages that are sent before their acknowledgements are waite
 IN_FLIGHT = 100  # that the broker is sent before it acknowledges
 STOP_S = 2.0
 V5, V311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
-UNSUPPORTED = 132  # reason codes of MQTT 5, which paho makes of those of 3.1.1, too
-TAKEN_OVER = 142
-BROKE_OFF = "the connection broke off"
-NO_REASON = ("Success", "Normal disconnection", "Unspecified error")
-REMEDIES = {
-    133: "the broker refuses the client id: give the broker another client_id:",
-    134: "user name or password are wrong: correct username: and password: of the broker",
-    135: "the broker does not let this user in: correct username: and password: of the broker",
-    136: "the broker is not available now",
-    138: "the broker has banned this client: its settings say for how long",
-    140: "the broker wants another way to sign in than a password",
-    TAKEN_OVER: "another program took the connection over with the same client id: do two Voltkeepers "
-    "publish with one prefix? Give one of them another prefix:",
-    151: "the broker's quota is exceeded",
-}
+APART = "prefix: under publish:"  # two that publish need two values of it: the client id follows it
 
 
 class MqttMessage(NamedTuple):
@@ -67,19 +61,6 @@ class ReceivedMessage(NamedTuple):
     retained: bool
 
 
-class BrokerError(VoltkeeperError):
-    """There is no connection, or it broke: why, with the remedy. `is_old`: the broker has no MQTT 5."""
-
-    def __init__(self, reason: str, is_old: bool = False) -> None:
-        super().__init__(reason)
-        self.is_old = is_old
-
-    @property
-    def has_no_reason(self) -> bool:
-        """Whether the broker hung up without a word: so do old ones where a client id is used twice."""
-        return str(self) == BROKE_OFF
-
-
 class BrokerClient:
     """A connection, to be used once. Its methods are for the event loop that made it.
 
@@ -95,6 +76,7 @@ class BrokerClient:
         is_old: bool = False,
     ) -> None:
         self._broker, self._receive, self._is_old = broker, receive, is_old
+        self._client_id = client_id
         self._loop = asyncio.get_running_loop()
         self._connected: asyncio.Future[None] = self._loop.create_future()
         self._connected.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -103,13 +85,13 @@ class BrokerClient:
         self._acknowledged = self._awaited = 0
         self._refused: int | None = None  # the number of a message that the broker does not let through
         self._turn = asyncio.Lock()
-        self.lost: asyncio.Future[str] = self._loop.create_future()  # why the connection ended
-        self._client = self._make(client_id, will)
+        self.lost: asyncio.Future[MqttError] = self._loop.create_future()  # why the connection ended
+        self._client = self._make(will)
 
-    def _make(self, client_id: str, will: MqttMessage | None) -> paho.Client:
+    def _make(self, will: MqttMessage | None) -> paho.Client:
         client = paho.Client(
             CallbackAPIVersion.VERSION2,
-            client_id,
+            self._client_id,
             protocol=V311 if self._is_old else V5,
             clean_session=True if self._is_old else None,
             reconnect_on_failure=False,
@@ -126,30 +108,26 @@ class BrokerClient:
         return client
 
     async def connect(self) -> None:
-        """Connect and wait for the broker's answer. Raises BrokerError."""
+        """Connect and wait for the broker's answer. Raises MqttError."""
         try:
             await start_thread(self._open, f"connection to {self._broker.name}")
             async with asyncio.timeout(CONNECT_S):
                 await self._connected
-        except TimeoutError:
-            raise BrokerError(f"no answer within {CONNECT_S:g} s: is it an MQTT broker?") from None
+        except MqttError:
+            raise
+        except TlsFileError as error:
+            raise MqttError(f"tls: {error}") from error
         except (OSError, ValueError) as error:
-            raise BrokerError(describe_connection_error(error) or str(error)) from error
+            raise explain_opening(error, self._broker, CONNECT_S) from error
 
     def _open(self) -> None:
-        tls = self._broker.tls
-        if tls.used:
-            context = ssl.create_default_context(cafile=None if tls.ca is None else str(tls.ca))
-            if not tls.verify:
-                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            if tls.cert is not None:
-                context.load_cert_chain(tls.cert, tls.key)
-            self._client.tls_set_context(context)
+        if self._broker.tls.used:
+            self._client.tls_set_context(make_context(self._broker.tls))
         self._client.connect(self._broker.host, self._broker.port_used, KEEPALIVE_S)
         self._client.loop_start()
 
     async def publish(self, messages: Sequence[MqttMessage]) -> None:
-        """Publish and wait for every acknowledgement. Raises BrokerError."""
+        """Publish and wait for every acknowledgement. Raises MqttError."""
         async with self._turn:
             for begin in range(0, len(messages), TOGETHER):
                 await self._publish(messages[begin : begin + TOGETHER])
@@ -161,19 +139,17 @@ class BrokerClient:
         for one in messages:
             info = self._client.publish(one.topic, one.payload, QOS, one.retain, self._expiry(one.expiry_s))
             if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
-                raise BrokerError(self.lost.result() if self.lost.done() else BROKE_OFF)
+                raise self._why_ended()
             topics[info.mid] = one.topic
         await self._wait(self._all_acknowledged.wait(), "acknowledgement")
         if self._refused is not None:
-            raise BrokerError(
-                f"the broker does not let this user publish {topics.get(self._refused)}: give it the right"
-            )
+            raise not_writable(topics.get(self._refused, "a topic"), self._broker)
 
     def _expiry(self, seconds: int | None) -> Properties | None:
         return None if seconds is None or self._is_old else _expiry(seconds)
 
     async def subscribe(self, filters: Sequence[str]) -> None:
-        """Subscribe to filters, with what is retained. Raises BrokerError, also where one is refused."""
+        """Subscribe to filters, with what is retained. Raises MqttError, also where one is refused."""
         if not filters:
             return
         self._subscribed = self._loop.create_future()
@@ -184,9 +160,7 @@ class BrokerClient:
         codes = await self._wait(self._subscribed, "answer to a subscription")
         for filter, code in zip(filters, codes, strict=False):
             if code.is_failure:
-                raise BrokerError(
-                    f"the broker does not let this user subscribe to {filter}: give it the right"
-                )
+                raise not_readable(filter, self._broker)
 
     def unsubscribe(self, filters: Sequence[str]) -> None:
         """Get no more of these filters."""
@@ -200,7 +174,7 @@ class BrokerClient:
         await asyncio.wait((stopped,), timeout=STOP_S)
 
     async def _wait(self, answer: Awaitable[Result], what: str) -> Result:
-        """What the broker answers. Raises BrokerError where the connection ends, or nothing comes."""
+        """What the broker answers. Raises MqttError where the connection ends, or nothing comes."""
         waiting = asyncio.ensure_future(answer)
         done, _ = await asyncio.wait(
             (waiting, self.lost), timeout=ACKNOWLEDGE_S, return_when=asyncio.FIRST_COMPLETED
@@ -208,7 +182,13 @@ class BrokerClient:
         if waiting in done:
             return waiting.result()
         waiting.cancel()
-        raise BrokerError(self.lost.result() if self.lost.done() else f"no {what} within {ACKNOWLEDGE_S:g} s")
+        raise self.lost.result() if self.lost.done() else no_reply(what, ACKNOWLEDGE_S, self._broker)
+
+    def _why_ended(self, code: int = 0) -> MqttError:
+        """Why the connection ended, or ends now with this reason code."""
+        if self.lost.done():
+            return self.lost.result()
+        return explain_end(code, self._broker, self._client_id, APART)
 
     # What paho calls in its own thread.
 
@@ -235,7 +215,7 @@ class BrokerClient:
         code: ReasonCode,
         properties: Properties | None,
     ) -> None:
-        self._call(self._end, _reason(code))
+        self._call(self._end, code.value if flags.is_disconnect_packet_from_server else 0)
 
     def _on_publish(
         self,
@@ -270,7 +250,7 @@ class BrokerClient:
         if self._connected.done():
             return
         if code.is_failure:
-            self._connected.set_exception(BrokerError(_reason(code), is_old=code.value == UNSUPPORTED))
+            self._connected.set_exception(explain_refusal(code.value, self._broker, self._client_id))
         else:
             self._connected.set_result(None)
 
@@ -278,11 +258,11 @@ class BrokerClient:
         if not self._subscribed.done():
             self._subscribed.set_result(codes)
 
-    def _end(self, reason: str) -> None:
-        if not self.lost.done():
-            self.lost.set_result(reason)
+    def _end(self, code: int) -> None:
         if not self._connected.done():
-            self._connected.set_exception(BrokerError(f"the broker hung up: {reason}"))
+            self._connected.set_exception(self._why_ended(code) if code else no_answer(self._broker))
+        if not self.lost.done():
+            self.lost.set_result(self._why_ended(code))
 
 
 @lru_cache(maxsize=16)  # making one takes as long as all the rest of a message
@@ -290,29 +270,3 @@ def _expiry(seconds: int) -> Properties:
     properties = Properties(PacketTypes.PUBLISH)
     properties.MessageExpiryInterval = seconds
     return properties
-
-
-async def try_broker(broker: BrokerOptions, client_id: str) -> str:
-    """Connect and disconnect. Returns '' where the broker lets this user in, else why not."""
-    fault = ""
-    for is_old in (False, True):
-        client = BrokerClient(broker, client_id, None, lambda message: None, is_old)
-        try:
-            await client.connect()
-            fault = ""
-        except BrokerError as error:
-            fault = str(error)
-            if error.is_old:
-                continue
-        finally:
-            await client.close()
-        break
-    return fault
-
-
-def _reason(code: ReasonCode) -> str:
-    """A reason code as text, with the remedy."""
-    if code.value in REMEDIES:
-        return REMEDIES[code.value]
-    name = str(code)
-    return BROKE_OFF if name in NO_REASON else name.lower()

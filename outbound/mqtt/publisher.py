@@ -14,9 +14,10 @@ from functools import partial
 from ingest.config.model import Config
 from ingest.config.publish import PublishSettings
 from ingest.db.connection import transaction
+from ingest.mqtt.problems import UNSUPPORTED_PROTOCOL, MqttError, taken_over
 from ingest.process.backoff import Backoff
 from outbound.database import DatabaseUnavailableError, OutboundDatabase
-from outbound.mqtt.client import BrokerClient, BrokerError, MqttMessage, ReceivedMessage
+from outbound.mqtt.client import APART, BrokerClient, MqttMessage, ReceivedMessage
 from outbound.mqtt.events import EventMessages, read_events, save_cursor, start_cursor
 from outbound.mqtt.health import WRITE_S, PublishHealth, write_health
 from outbound.mqtt.home_assistant.announcer import Announcer
@@ -93,8 +94,8 @@ class MqttPublisher:
         try:
             await client.connect()
             await self._serve(client, leftovers)
-        except BrokerError as error:
-            if error.is_old and not self._is_old:
+        except MqttError as error:
+            if error.code == UNSUPPORTED_PROTOCOL and not self._is_old:
                 self._is_old = True
                 log.info("%s has no MQTT 5: what is retained there does not expire", self._broker.address)
             return f"{error}{self._hint(error)}"
@@ -105,19 +106,16 @@ class MqttPublisher:
             await client.close()
         return ""
 
-    def _hint(self, error: BrokerError) -> str:
+    def _hint(self, error: MqttError) -> str:
         """What it may be that breaks connections off again and again, soon after they are made."""
         is_short = self._fault == "" and time.monotonic() - self._since < STEADY_S
-        self._short = self._short + 1 if is_short and error.has_no_reason else 0
+        self._short = self._short + 1 if is_short and error.is_unexplained else 0
         if self._short < SHORT:
             return ""
-        return (
-            f", {self._short} times in a row: does another program publish with the same prefix, or use the "
-            f"client id {self.client_id}? Give one of them another prefix:"
-        )
+        return f", soon and again and again: {taken_over(self._broker, self.client_id, APART)}"
 
     async def _serve(self, client: BrokerClient, leftovers: Leftovers) -> None:
-        """Publish until the connection ends. Raises BrokerError."""
+        """Publish until the connection ends. Raises MqttError."""
         self._connects += 1
         self._note("")
         self._snapshot.forget_published()
@@ -149,12 +147,12 @@ class MqttPublisher:
             await self._wait(client)
 
     async def _wait(self, client: BrokerClient) -> None:
-        """Until the next look, or an order. Raises BrokerError where the connection has ended."""
+        """Until the next look, or an order. Raises MqttError where the connection has ended."""
         order = asyncio.ensure_future(self._intake.wait())
         await asyncio.wait((order, client.lost), timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
         order.cancel()
         if client.lost.done():
-            raise BrokerError(client.lost.result())
+            raise client.lost.result()
 
     async def _publish(self, client: BrokerClient, messages: list[MqttMessage]) -> None:
         await client.publish(messages)
@@ -241,7 +239,7 @@ class MqttPublisher:
 
     async def _say_goodbye(self, client: BrokerClient) -> None:
         """Tell that nothing is published any more: the broker sends the last will only of what breaks off."""
-        with suppress(BrokerError, TimeoutError):
+        with suppress(MqttError, TimeoutError):
             async with asyncio.timeout(GOODBYE_S):
                 await client.publish([MqttMessage(self._topics.status, OFFLINE.encode())])
 
@@ -249,7 +247,7 @@ class MqttPublisher:
         """The connection was made, or ended."""
         if fault != self._fault:
             if fault and fault != "stopped":
-                log.error("Publishing to %s: %s", self._broker.address, fault)
+                log.error("Not publishing: %s", fault)
             elif not fault:
                 log.info("Publishing to %s below %s/", self._broker.address, self._settings.prefix)
             if bool(fault) != bool(self._fault) or not fault:

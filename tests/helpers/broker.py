@@ -1,5 +1,6 @@
-"""A real Mosquitto on a port of its own, and a gateway that speaks the wire of MySensors over MQTT."""
+"""A real Mosquitto on a port of its own, clients of it, and a gateway that speaks MySensors over MQTT."""
 
+import getpass
 import re
 import shutil
 import socket
@@ -43,13 +44,23 @@ class Broker:
         self.folder, self.port = folder, port or free_port()
         self.conf = folder / "mosquitto.conf"
         access = [] if any("allow_anonymous" in line for line in settings) else ["allow_anonymous true"]
-        lines = [f"listener {self.port} 127.0.0.1", f"persistence_location {folder}/", "persistence true"]
+        # Root would become the user mosquitto, who may not write into the folder.
+        lines = [
+            f"user {getpass.getuser()}",
+            f"listener {self.port} 127.0.0.1",
+            f"persistence_location {folder}/",
+            "persistence true",
+        ]
         lines += [*access, *settings]
         self.conf.write_text("\n".join(lines) + "\n")
-        # As root it would become the user mosquitto, who may not write into the folder.
-        self.conf.write_text("user root\n" + self.conf.read_text())
         self.process = None
         self.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()
 
     def start(self):
         with open(self.folder / "mosquitto.log", "ab") as log:
@@ -71,20 +82,33 @@ class Broker:
         self.process.wait(20)
 
 
+def certificate(folder, name, host, days=10):
+    """A certificate of its own issuer for `host`, such as IP:127.0.0.1, and its key: two files."""
+    key, cert = folder / f"{name}.key", folder / f"{name}.crt"
+    command = (
+        f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout {key} -out {cert}"
+    )
+    command += f" -subj /CN={name} -addext subjectAltName={host} -days {days}"
+    subprocess.run(command.split(), check=True, capture_output=True)
+    return cert, key
+
+
 class MqttPeer:
     """A paho client in a thread of its own, connected; it comes back by itself when the broker does."""
 
-    def __init__(self, broker, name, username=None, password=None):
+    def __init__(self, broker, name="", topics=(), username=None, password=None):
         self.client = Client(CallbackAPIVersion.VERSION2, name)
         self.client.reconnect_delay_set(0.2, 1)
         self.client.max_inflight_messages_set(200)
         if username:
             self.client.username_pw_set(username, password)
-        self.topics = []
+        self.topics, self._subscribed = [*topics], threading.Event()
         self.client.on_connect = self._connected
+        self.client.on_subscribe = lambda *_: self._subscribed.set()
         self.client.connect("127.0.0.1", broker.port)
         self.client.loop_start()
         until(self.client.is_connected, name)
+        assert not topics or self._subscribed.wait(LIMIT_S)
 
     def _connected(self, client, data, flags, code, properties):
         for topic in self.topics:
@@ -93,6 +117,56 @@ class MqttPeer:
     def close(self):
         self.client.disconnect()
         self.client.loop_stop()
+
+
+class MqttListener(MqttPeer):
+    """A client that notes what it gets: `messages` are (topic, payload, retained) in their order."""
+
+    def __init__(self, broker, *topics, **login):
+        self.messages = []
+        super().__init__(broker, topics=topics, **login)
+
+    def _connected(self, client, data, flags, code, properties):
+        client.on_message = self._take
+        super()._connected(client, data, flags, code, properties)
+
+    def _take(self, client, data, message):
+        self.messages.append((message.topic, message.payload.decode(), message.retain))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def publish(self, topic, payload, retain=False):
+        self.client.publish(topic, payload, 1, retain).wait_for_publish(LIMIT_S)
+
+    @property
+    def newest(self):
+        """The newest payload by topic."""
+        return {topic: payload for topic, payload, _ in list(self.messages)}
+
+    def wait(self, topic, payload=None, timeout=40):
+        """The newest payload of a topic: any, one that is equal, or one that a function takes."""
+
+        def found():
+            text = self.newest.get(topic)
+            is_right = payload(text) if callable(payload) and text is not None else text == payload
+            return (text,) if text is not None and (payload is None or is_right) else None
+
+        return until(found, topic, timeout)[0]
+
+    def settle(self, quiet_s=0.5, timeout=30):
+        """Wait until nothing has come for a while."""
+        end, seen, at = time.monotonic() + timeout, -1, time.monotonic()
+        while time.monotonic() < end:
+            if len(self.messages) != seen:
+                seen, at = len(self.messages), time.monotonic()
+            elif time.monotonic() - at >= quiet_s:
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"messages for {timeout} s without a pause")
 
 
 class MqttFakeGateway(MqttPeer):

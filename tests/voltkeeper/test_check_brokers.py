@@ -8,7 +8,7 @@ import pytest
 
 from ingest.config.model import BrokerSettings, GatewaySettings
 from ingest.mqtt.settings import BrokerTls
-from tests.helpers.broker import MOSQUITTO, Broker, MqttFakeGateway, free_port
+from tests.helpers.broker import MOSQUITTO, Broker, MqttFakeGateway, certificate, free_port
 from voltkeeper.check.brokers import probe_broker, probe_mqtt_gateway
 from voltkeeper.check.sources import ProbeTiming
 
@@ -17,17 +17,6 @@ pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not inst
 HOST = "127.0.0.1"
 PATIENT = ProbeTiming(gateway_s=20.0)
 BRIEF = ProbeTiming(gateway_s=3.0)
-
-
-def certificate(folder, name, host, days=10):
-    """A certificate of its own issuer, with its key in the same file."""
-    key, cert = folder / f"{name}.key", folder / f"{name}.crt"
-    command = (
-        f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout {key} -out {cert}"
-    )
-    command += f" -subj /CN={name} -addext subjectAltName={host} -days {days}"
-    subprocess.run(command.split(), check=True, capture_output=True)
-    return cert, key
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,5 @@
 """`voltkeeper check`: the broker that state is published to, and what is let in."""
 
-import asyncio
-import os
 from collections.abc import Iterator
 
 from ingest.config.model import Config
@@ -10,6 +8,7 @@ from ingest.db.durations import format_duration
 from outbound.mqtt.health import read_health
 from outbound.sending_lock import is_sending
 from reporting.formatting import plural
+from voltkeeper.check.brokers import probe_broker
 from voltkeeper.check.sources import Finding
 from voltkeeper.publish_state import NOT_RUNNING
 
@@ -29,12 +28,9 @@ def publish_findings(config: Config) -> Iterator[tuple[str, Finding]]:
 
 
 def _probe(config: Config) -> Finding:
-    # Imported where it is needed: paho-mqtt is an extra.
-    from outbound.mqtt.client import try_broker
-
     assert config.publish is not None
-    fault = asyncio.run(try_broker(config.broker(config.publish.mqtt), f"voltkeeper-check-{os.getpid()}"))
-    return Finding(not fault, fault or f"the broker lets us in; {NOT_RUNNING}")
+    found = probe_broker(config.broker(config.publish.mqtt))
+    return Finding(True, f"the broker {found.message}; {NOT_RUNNING}") if found.ok else found
 
 
 def _describe(config: Config, settings: PublishSettings) -> str:

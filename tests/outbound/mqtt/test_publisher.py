@@ -11,14 +11,19 @@ import pytest
 
 from ingest.config.model import load_config
 from ingest.db.time import format_utc
+from ingest.mqtt.problems import MqttError
+from ingest.mqtt.settings import BrokerOptions, BrokerTls
+from outbound.mqtt.client import BrokerClient, MqttMessage
 from outbound.mqtt.events import LATE_S
 from outbound.mqtt.health import read_health
 from plugins.web.export.publish_metrics import publish_metrics
-from tests.helpers.mosquitto import Mosquitto, MqttListener, mosquitto
+from tests.helpers.broker import MOSQUITTO, Broker, MqttListener, certificate, free_port
 from tests.outbound.mqtt.published_site import PublishedHouse, make_config, publishing
 from tests.programs import Program, wait_until
 from voltkeeper.check.publish import publish_findings
 from voltkeeper.publish_state import publish_lines
+
+pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
 
 UPS, NODE = "voltkeeper/ups/rack@closet", "voltkeeper/node/main/12"
 EVENTS = "voltkeeper/event/ups/rack@closet"
@@ -33,7 +38,7 @@ def house(tmp_path):
 
 def test_state_is_retained_and_follows_the_database(house, tmp_path):
     def steps(broker):
-        with MqttListener(broker.port, "voltkeeper/#") as listener:
+        with MqttListener(broker, "voltkeeper/#") as listener:
             listener.wait("voltkeeper/status", "online")
             assert json.loads(listener.newest[UPS])["input.voltage"] == 230.4
             assert listener.newest[f"{UPS}/input.voltage"] == "230.4"
@@ -51,12 +56,12 @@ def test_state_is_retained_and_follows_the_database(house, tmp_path):
             listener.wait(f"{NODE}/availability", "offline")
             assert listener.newest[f"{UPS}/input.voltage"] == listener.newest[f"{NODE}/1/V_TEMP"] == ""
             assert json.loads(listener.newest[UPS])["input.voltage"] is None
-        with MqttListener(broker.port, "voltkeeper/#") as later:
+        with MqttListener(broker, "voltkeeper/#") as later:
             later.wait(f"{UPS}/availability", "offline")
             later.settle()
             assert f"{UPS}/input.voltage" not in later.newest, "a subscriber that comes later finds none"
 
-    with mosquitto(tmp_path) as broker:
+    with Broker(tmp_path) as broker:
 
         async def run():
             async with publishing(make_config(tmp_path, broker.port)):
@@ -66,8 +71,8 @@ def test_state_is_retained_and_follows_the_database(house, tmp_path):
 
 
 def test_what_was_removed_or_renamed_is_taken_away_also_over_a_restart(house, tmp_path):
-    def steps(port):
-        with MqttListener(port, "voltkeeper/#") as listener:
+    def steps(broker):
+        with MqttListener(broker, "voltkeeper/#") as listener:
             listener.wait("voltkeeper/ups/rack@closet/input.voltage", "230.4")
             house.run("update ups set name = 'desk@closet'")
             house.raise_topics()
@@ -76,17 +81,17 @@ def test_what_was_removed_or_renamed_is_taken_away_also_over_a_restart(house, tm
             for topic in ("voltkeeper/node/gone/3", "voltkeeper/ups/gone@x/ups.load"):
                 listener.wait(topic, "")
 
-    with mosquitto(tmp_path) as broker:
-        with MqttListener(broker.port) as before:
+    with Broker(tmp_path) as broker:
+        with MqttListener(broker) as before:
             for topic in ("voltkeeper/node/gone/3", "voltkeeper/ups/gone@x/ups.load", "elsewhere/ups/x"):
                 before.publish(topic, "1", retain=True)
 
         async def run():
             async with publishing(make_config(tmp_path, broker.port)):
-                await asyncio.to_thread(steps, broker.port)
+                await asyncio.to_thread(steps, broker)
 
         asyncio.run(run())
-        with MqttListener(broker.port, "#") as after:
+        with MqttListener(broker, "#") as after:
             after.wait("voltkeeper/status", "offline")
             after.settle()
             left = {topic for topic in after.newest if "gone" in topic or "rack@closet" in topic}
@@ -94,14 +99,14 @@ def test_what_was_removed_or_renamed_is_taken_away_also_over_a_restart(house, tm
 
 
 def test_a_broker_that_was_away_gets_everything_anew_and_each_event_once(house, tmp_path):
-    broker = Mosquitto(tmp_path).start()
+    broker = Broker(tmp_path)
 
     def steps():
-        with MqttListener(broker.port, "voltkeeper/#") as listener:
+        with MqttListener(broker, "voltkeeper/#") as listener:
             listener.wait("voltkeeper/status", "online")
             first = house.event()
             listener.wait(EVENTS, lambda text: json.loads(text)["kind"] == "begin")
-        broker.kill()
+        broker.end(is_crash=True)
         wait_until(lambda: not read_health(house.path).is_right, 40)
         house.end_event(first)
         house.event("NODE_SILENT", ups=None, node=12)
@@ -111,7 +116,7 @@ def test_a_broker_that_was_away_gets_everything_anew_and_each_event_once(house, 
             format_utc(time.time() - LATE_S - 1),
         )
         broker.start()
-        with MqttListener(broker.port, "voltkeeper/#") as listener:
+        with MqttListener(broker, "voltkeeper/#") as listener:
             listener.wait("voltkeeper/event/node/main/12", timeout=60)
             listener.wait(f"{UPS}/input.voltage", "230.4")
             listener.settle()
@@ -132,15 +137,15 @@ def test_a_broker_that_was_away_gets_everything_anew_and_each_event_once(house, 
     try:
         asyncio.run(run())
     finally:
-        broker.stop()
+        broker.end()
     rows = house.run("select seq from publish_cursor")
     assert rows == house.run("select max(seq) from event_changes"), "a restart publishes none of them again"
 
 
 def test_orders_are_placed_as_the_site_places_them(house, tmp_path):
-    def steps(port):
+    def steps(broker):
         command, value = f"{UPS}/command", f"{NODE}/2/V_STATUS/set"
-        with MqttListener(port, "voltkeeper/#") as listener:
+        with MqttListener(broker, "voltkeeper/#") as listener:
             wait_until(lambda: read_health(house.path), 40)
             listener.publish(command, "beeper.mute", retain=True)  # before anything is let in
             listener.wait(f"{command}/result", lambda text: "retain" in text)
@@ -159,11 +164,11 @@ def test_orders_are_placed_as_the_site_places_them(house, tmp_path):
                 listener.publish(value, "maybe")
             wait_until(lambda: house.run("select 1 from audit where outcome like '%orders a minute'"), 40)
 
-    with mosquitto(tmp_path) as broker:
+    with Broker(tmp_path) as broker:
 
         async def run():
             async with publishing(make_config(tmp_path, broker.port, ", commands: true")):
-                await asyncio.to_thread(steps, broker.port)
+                await asyncio.to_thread(steps, broker)
 
         asyncio.run(run())
     assert house.run('select node, line, created_by from outbox where state = "queued"') == [
@@ -185,7 +190,7 @@ def test_why_nothing_is_published_is_told_with_the_remedy(house, tmp_path):
         command = ["mosquitto_passwd", *option, "-b", tmp_path / "users", user, "right"]
         subprocess.run(command, check=True)
     (tmp_path / "acl").write_text("user reader\ntopic read #\nuser writer\ntopic readwrite #\n")
-    with mosquitto(tmp_path, [line.format(folder=tmp_path) for line in ACL]) as broker:
+    with Broker(tmp_path, *(line.format(folder=tmp_path) for line in ACL)) as broker:
 
         async def fault(login, part):
             config = make_config(tmp_path, broker.port, broker=login)
@@ -196,12 +201,43 @@ def test_why_nothing_is_published_is_told_with_the_remedy(house, tmp_path):
             config = make_config(tmp_path, broker.port, broker=", username: writer, password: right")
             async with publishing(config):
                 await asyncio.to_thread(wait_until, lambda: read_health(house.path).is_right, 40)
-                await fault(", username: writer, password: right", "with the same prefix")
+                await fault(", username: writer, password: right", "another prefix: under publish:")
 
-        asyncio.run(fault(", username: writer, password: wrong", "password"))
-        asyncio.run(fault(", username: reader, password: right", "does not let this user publish"))
+        asyncio.run(fault(", username: writer, password: wrong", "is the password right"))
+        asyncio.run(fault(", username: reader, password: right", "does not let the user reader publish"))
         asyncio.run(two())
-    asyncio.run(fault("", "refused"))
+    asyncio.run(fault("", "nothing listens there"))
+
+
+def test_a_broker_with_tls_gets_nothing_but_from_a_client_that_it_knows(tmp_path):
+    cert, key = certificate(tmp_path, "broker", "IP:127.0.0.1")
+    stranger, _ = certificate(tmp_path, "stranger", "IP:127.0.0.1")
+    ours, our_key = certificate(tmp_path, "ours", "DNS:voltkeeper")
+    port = free_port()
+    tls = [f"listener {port} 127.0.0.1", f"certfile {cert}", f"keyfile {key}", f"cafile {ours}"]
+
+    def fault(**keys):
+        async def connect():
+            options = BrokerOptions("broker", "127.0.0.1", port, tls=BrokerTls(**keys))
+            client = BrokerClient(options, "voltkeeper-publish-home", None, lambda message: None)
+            try:
+                await client.connect()
+                await client.publish([MqttMessage("voltkeeper/status", b"online")])
+            except MqttError as error:
+                return str(error)
+            finally:
+                await client.close()
+            return ""
+
+        return asyncio.run(connect())
+
+    with Broker(tmp_path, *tls, "require_certificate true"):
+        assert "is not that of its issuer" in fault(ca=stranger)
+        assert "this machine does not know its issuer" in fault()
+        assert "does it want a certificate of ours (tls: cert)?" in fault(ca=cert)
+        assert f"does it take the certificate {cert}?" in fault(ca=cert, cert=cert, key=key)
+        assert "is not the certificate of this key" in fault(ca=cert, cert=ours, key=key)
+        assert fault(ca=cert, cert=ours, key=our_key) == ""
 
 
 def health(house):
@@ -210,7 +246,7 @@ def health(house):
 
 
 def test_the_process_publishes_without_what_alerts_need_and_its_death_is_told(house, tmp_path):
-    with mosquitto(tmp_path) as broker:
+    with Broker(tmp_path) as broker:
         text = f"""
 database: telemetry.db
 nut: [{{name: closet, host: 127.0.0.1, ups: [rack]}}]
@@ -222,7 +258,7 @@ publish: {{mqtt: broker}}
             [sys.executable, "-v", "-m", "voltkeeper", "outbound", "--config", tmp_path / "config.yml"],
             tmp_path,
         )
-        with MqttListener(broker.port, "voltkeeper/#") as listener:
+        with MqttListener(broker, "voltkeeper/#") as listener:
             listener.wait(f"{UPS}/input.voltage", "230.4", timeout=120)
             listener.wait("voltkeeper/status", "online")
             config = load_config(tmp_path / "config.yml")
@@ -237,7 +273,7 @@ publish: {{mqtt: broker}}
         assert what == f"publish to broker (mqtt 127.0.0.1:{broker.port})" and finding.ok
         assert "does not run" in finding.message and "does not run" in publish_lines(config)[0]
     refused = next(publish_findings(config))[1]
-    assert not refused.ok and refused.message == "connection refused"
+    assert not refused.ok and "nothing listens there" in refused.message
     assert [one.samples for one in publish_metrics(config)] == [[({}, 0)]]
 
 
@@ -248,8 +284,8 @@ def test_home_assistant_finds_what_is_published_and_loses_what_is_removed(house,
     )
     cover = f"{NODE}/3/S_COVER/set"
 
-    def steps(port):
-        with MqttListener(port, "homeassistant/#", "voltkeeper/#") as listener:
+    def steps(broker):
+        with MqttListener(broker, "homeassistant/#", "voltkeeper/#") as listener:
             found = json.loads(listener.wait(ups, lambda text: text))["components"]
             assert found["sensor_input_voltage"]["state_topic"] == f"{UPS}/input.voltage"
             assert found["button_command_test_battery_start_quick"]["command_topic"] == f"{UPS}/command"
@@ -274,17 +310,17 @@ def test_home_assistant_finds_what_is_published_and_loses_what_is_removed(house,
         12 * 256 + 3,
         house.now(),
     )
-    with mosquitto(tmp_path) as broker:
-        with MqttListener(broker.port) as before:
+    with Broker(tmp_path) as broker:
+        with MqttListener(broker) as before:
             before.publish(gone, '{"components": {}}', retain=True)
             before.publish("homeassistant/device/other/config", "{}", retain=True)
 
         async def run():
             config = make_config(tmp_path, broker.port, ", commands: true, home_assistant: homeassistant")
             async with publishing(config):
-                await asyncio.to_thread(steps, broker.port)
+                await asyncio.to_thread(steps, broker)
 
         asyncio.run(run())
-        with MqttListener(broker.port, "homeassistant/#") as after:
+        with MqttListener(broker, "homeassistant/#") as after:
             after.wait("homeassistant/device/other/config", "{}")
     assert house.run("select line from outbox") == [("12;3;1;1;29;1",)]
