@@ -44,7 +44,10 @@ ROUTES = (
         r"^/ups/(?P<name>[^/]+)$",
         ups.one,
         Endpoint(
-            "A UPS: figures, charts, outages, battery", fields=RANGE, at={"NAME": "{ups}"}, answer="page"
+            "A UPS: figures, charts, outages, battery",
+            fields={**RANGE, "watts": "a load in W: how long a full charge lasts with it"},
+            at={"NAME": "{ups}"},
+            answer="page",
         ),
     ),
     documented_route(

@@ -12,6 +12,7 @@ from ingest.ups.battery_health import assess, parse_discharge
 from ingest.ups.variables import variable
 from reporting import periods
 from reporting.periods import parse_duration
+from reporting.ups_forecast import check_watts, ups_battery_forecast
 
 LITERAL = re.compile(r"\bago\(\s*'([^']*)'\s*\)")
 SAME = 1e-6  # of their size: values that are apart by less are one, and means of floats
@@ -32,7 +33,7 @@ def check_parameters(sql: str, params: object, timezone: str = "UTC") -> None:
     """Raise ValueError with a message for what the functions of a query could not read.
 
     That is a duration that is a literal or the parameter `range`, the moments `since` and `until`, the period
-    `per`.
+    `per`, the load `watts`.
     """
     given = params if isinstance(params, dict) else {}
     if "ago(" in sql:
@@ -46,6 +47,8 @@ def check_parameters(sql: str, params: object, timezone: str = "UTC") -> None:
             raise ValueError(f"since, {given['since']}, is not before until, {given['until']}")
     if "local_periods(" in sql and given.get("per"):
         periods.check_period_name(given["per"], periods.ALL_PERS)
+    if "ups_battery_forecast(" in sql and given.get("watts"):
+        check_watts(str(given["watts"]))
 
 
 def local_periods(per: str, since: str | None, until: str | None, timezone: str) -> str | None:
@@ -118,6 +121,7 @@ def register(connection: sqlite3.Connection, timezone: str) -> None:
         "variable_unit": (1, lambda name: variable(name).unit),
         "variable_order": (1, lambda name: variable(name).order),
         "battery_health": (2, battery_health),
+        "ups_battery_forecast": (6, ups_battery_forecast),
     }
     for name, (arguments, function) in functions.items():
         connection.create_function(name, arguments, function)

@@ -8,6 +8,7 @@ from plugins.web.canned import run_query
 from plugins.web.query import select_many
 from plugins.web.responses import page
 from plugins.web.site import Site
+from reporting.ups_forecast_text import forecast_texts
 
 PER_PAGE = 45  # things; each has two fields, and a form may carry MAX_FIELDS
 QUERIES = {
@@ -20,6 +21,7 @@ async def batteries(datasette: Site, request: Request) -> Response:
     """GET /-/batteries; `page`: number of the page, from 1."""
     require(datasette, request.actor, "read")
     found = await select_many(datasette, QUERIES)
+    of_upses = await run_query(datasette, "ups_battery_forecast") if found["upses"] else []
     things = [("node", row) for row in found["nodes"] or []] + [("ups", row) for row in found["upses"] or []]
     pages = max(1, -(-len(things) // PER_PAGE))
     number = min(max(1, whole_number(request.args.get("page") or "1") or 1), pages)
@@ -29,6 +31,7 @@ async def batteries(datasette: Site, request: Request) -> Response:
         "things": things[(number - 1) * PER_PAGE : number * PER_PAGE],
         "forecasts": {one["node"]: one for one in await run_query(datasette, "battery_forecast") or []},
         "cells": await run_query(datasette, "battery_shopping_list") or [],
+        "ups_forecasts": {row["ups"]: forecast_texts(row) for row in of_upses or []},
         "page": number,
         "pages": pages,
     }

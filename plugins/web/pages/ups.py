@@ -29,6 +29,8 @@ from reporting.power_flow import flow_of, is_heard, mains_of
 from reporting.time_range import TimeRange, parse_time_range
 from reporting.ups_answer import describe_battery, describe_ups, describe_upses, power_in
 from reporting.ups_comparison import comparison_sql
+from reporting.ups_forecast import check_watts
+from reporting.ups_forecast_text import forecast_texts
 
 RANGES = ("1 h", "24 h", "7 d", "30 d", "1 y")
 OUTAGES, EVENTS, RECORDS = 20, 100, 10  # rows that the page of a UPS reads
@@ -115,7 +117,7 @@ async def one(datasette: Site, request: Request) -> Response:
     """GET /ups/NAME"""
     name = unquote(request.url_vars["name"])
     ups = await _find_ups(datasette, name)
-    span = _read_range(datasette, request)
+    span, watts = _read_range(datasette, request), _read_watts(request)
     found = await select_many(datasette, UPS_QUERIES, {"ups": ups["id"]})
     variables = found["variables"] or []
     settings = datasette.config.variables_of(name)
@@ -127,6 +129,7 @@ async def one(datasette: Site, request: Request) -> Response:
     context = found | {
         "ups": ups,
         **await _past(datasette, ups, found),
+        **await _ahead(datasette, ups, watts),
         **_present(datasette, ups, texts, numbers, found["outages"] or []),
         "not_recomputed": await select(datasette, NOT_RECOMPUTED, {"ups": ups["id"]}),
         "span": span,
@@ -159,6 +162,12 @@ async def _past(site: Site, ups: Row, found: Mapping[str, list[Row] | None]) -> 
         "tests": tests and [test | {"figures": json.loads(test["figures"])} for test in tests],
         "health": health and health[0],
     }
+
+
+async def _ahead(site: Site, ups: Row, watts: str) -> Json:
+    """What its discharges show of the battery ahead; `watts` is the load that was asked for, or empty."""
+    rows = await run_query(site, "ups_battery_forecast", ups=ups["name"], watts=watts)
+    return {"forecast": rows and forecast_texts(rows[0]), "asked_watts": watts}
 
 
 def _carried(outages: Sequence[OwnOutage], since: str, watts: float | None) -> list[Carried]:
@@ -195,6 +204,17 @@ def _read_range(site: Site, request: Request) -> TimeRange:
         return parse_time_range(request.args, site.timezone)
     except ValueError as error:
         raise PageError(400, str(error), "Invalid range") from None
+
+
+def _read_watts(request: Request) -> str:
+    """The load in W that the runtime is asked for, empty where there is none. Raises PageError."""
+    watts: str = (request.args.get("watts") or "").strip()
+    if watts:
+        try:
+            check_watts(watts)
+        except ValueError as error:
+            raise PageError(400, str(error), "Invalid load") from None
+    return watts
 
 
 async def _find_ups(site: Site, name: str) -> Row:
