@@ -4,6 +4,7 @@ The driver looks at the clock once in its `pollinterval`, 2 s unless ups.conf ha
 then: waits that are no multiples of it would each come out longer, so all of them are even.
 """
 
+import math
 import re
 
 from ingest.nut.protocol import quote
@@ -66,8 +67,12 @@ def _without_gaps(played: Play) -> list[PlayedFrame]:
 
 def _grid(seconds: float, anchor_s: float) -> int:
     """An even second: the anchor's nearest one and, from then on, even seconds since the anchor."""
-    anchor = round(anchor_s / STEP_S) * STEP_S
-    return max(0, anchor + round((seconds - anchor_s) / STEP_S) * STEP_S)
+    return max(0, _even(anchor_s) + _even(seconds - anchor_s))
+
+
+def _even(seconds: float) -> int:
+    """The nearest even second; an odd one gives the later one, so that equal lengths stay equal."""
+    return math.floor(seconds / STEP_S + 0.5) * STEP_S
 
 
 def _lines(variables: dict[str, str]) -> list[str]:

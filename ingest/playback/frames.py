@@ -102,21 +102,18 @@ class _Samples:
     def __init__(self, samples: Iterable[StoredSample]) -> None:
         self.all = list(samples)
         self._times = [sample.at for sample in self.all]
+        # When one sample follows another: the same numbers for every question, whatever their rounding.
+        self.midpoints = [(before + after) / 2 for before, after in pairwise(self._times)]
 
     def nearest(self, at: float) -> StoredSample | None:
-        """The sample whose time is the nearest one; of two the later one."""
-        place = bisect_left(self._times, at)
-        around = self.all[max(0, place - 1) : place + 1]
-        return min(around, key=lambda sample: (abs(sample.at - at), -sample.at), default=None)
+        """The sample whose time is the nearest one; at a midpoint the later one."""
+        place = bisect_right(self.midpoints, at)
+        return self.all[place] if self.all else None
 
     def first_in(self, span: Span) -> StoredSample | None:
         """The first sample of a span."""
         place = bisect_left(self._times, span.start)
         return self.all[place] if place < len(self.all) and self.all[place].at < span.end else None
-
-    def midpoints(self) -> Iterable[float]:
-        """When one sample follows another."""
-        return [(before + after) / 2 for before, after in pairwise(self._times)]
 
 
 class _Course:
@@ -140,7 +137,7 @@ class _Course:
         found = {edge for span in (self._span, *spans) for edge in span}
         found.update(step.at for steps in self._ups.steps.values() for step in steps)
         for samples in (self._battery, self._mains, self._before, self._after):
-            found.update(samples.midpoints())
+            found.update(samples.midpoints)
         # What the status says changes with the first sample of an event, too.
         found.update(sample.at for sample in self._battery.all[:1])
         firsts = (self._any.first_in(span) for span in spans)

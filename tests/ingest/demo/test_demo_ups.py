@@ -8,11 +8,12 @@ import pytest
 
 from ingest.demo.site import UPS_SETTINGS
 from ingest.demo.ups.mains import Mains, MainsFailure
-from ingest.demo.ups.models import MODELS, demo_upses, model
+from ingest.demo.ups.models import MODELS, DemoUps, demo_upses, model
 from ingest.demo.ups.upsd import DemoUpsd
 from ingest.demo.ups.upsd_dialogue import MAX_CLIENTS, MAX_REQUEST
 from ingest.must import registers
 from ingest.nut.client import NutClient
+from ingest.nut.errors import NutError
 from ingest.ups.commands import EP20_COMMANDS
 from tests.ingest.nut.lab import nut_program, until
 
@@ -149,3 +150,16 @@ def test_the_demo_server_grants_a_shutdown_and_has_limits():
         assert others[-1].recv(1) == b"", "one more than it serves"
         for one in others:
             one.close()
+
+
+def test_a_ups_that_gives_no_data_for_a_while():
+    now = [0.0]
+    ups = DemoUps("Rack", lambda t: {"ups.status": "OL"}, is_stale=lambda t: 10 <= t < 20)
+    with DemoUpsd({"rack": ups}, clock=lambda: now[0]) as upsd, NutClient("127.0.0.1", upsd.port) as client:
+        assert client.get_var("rack", "ups.status") == "OL"
+        now[0] = 15.0
+        with pytest.raises(NutError) as raised:
+            client.list_vars("rack")
+        assert raised.value.outcome == "stale"
+        now[0] = 20.0
+        assert client.list_vars("rack") == {"ups.status": "OL"}

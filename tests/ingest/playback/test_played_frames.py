@@ -13,7 +13,7 @@ OUTAGE = Span(START, START + 61)
 
 def sample(second, status, watts=None, **figures):
     named = {name.replace("_", "."): value for name, value in figures.items()}
-    return StoredSample(1000 + second, START + second, status, named, watts, None)
+    return StoredSample(int(1000 + second), START + second, status, named, watts, None)
 
 
 def rack(**fields):
@@ -122,6 +122,17 @@ def test_a_seq_has_even_waits_and_begins_and_ends_on_mains():
     assert "TIMER" not in format_dev(play(ups, OUTAGE), "x") and "ups.status: OL\n" in format_dev(
         play(ups, OUTAGE), "x"
     )
+
+
+def test_samples_of_equal_lengths_have_equal_weights_in_a_seq():
+    # Times as they are stored: halves of odd milliseconds have no exact number.
+    times = [0.001 * (10_000 * number + 219 + 7 * number % 3) for number in range(10)]
+    samples = [sample(-40, "OL", ups_load=20)]
+    samples += [sample(second, "OB", ups_load=40 + number) for number, second in enumerate(times)]
+    span = Span(START, START + 100)
+    ups = rack(samples=samples, outages=[span])
+    assert [value for _, value in course(ups, "ups.load", span)] == ["20", *map(str, range(40, 50)), "20"]
+    assert waits(format_seq(play(ups, span), "x"))[1:-1] == [6, *[10] * 8, 14]
 
 
 def test_two_states_within_a_second_are_both_in_the_seq():
