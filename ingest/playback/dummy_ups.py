@@ -6,6 +6,7 @@ then: waits that are no multiples of it would each come out longer, so all of th
 
 import math
 import re
+from unicodedata import normalize
 
 from ingest.nut.protocol import quote
 from ingest.playback.frames import Play, PlayedFrame
@@ -82,8 +83,8 @@ def _lines(variables: dict[str, str]) -> list[str]:
 
 
 def _value(text: str) -> str:
-    """A value as NUT's parser of files reads it: quoted where it is not plain. It drops what is not ASCII."""
-    clean = _comment(text)[:MAX_VALUE]
+    """A value as NUT's parser of files takes it: in ASCII, and quoted where it is not plain."""
+    clean = normalize("NFKD", _comment(text)).encode("ascii", "ignore").decode()[:MAX_VALUE]
     return clean if _PLAIN.fullmatch(clean) else quote(clean)
 
 
