@@ -21,10 +21,9 @@ from ingest.orders.outcome import Done, RefusedError
 from ingest.orders.subjects import find_node
 from ingest.orders.ups_orders import place, plan_command
 from outbound.mqtt.client import ReceivedMessage
-from outbound.mqtt.topics import COVER, RESULT, Topics
+from outbound.mqtt.topics import COVER, NEWEST, RESULT, Topics
 
 MAX_PAYLOAD = 1024  # bytes
-NEWEST = "newest"
 YES = ("1", "true", "yes", "on")
 MOVES = ("V_UP", "V_STOP", "V_DOWN")  # of a cover
 

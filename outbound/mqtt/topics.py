@@ -13,6 +13,7 @@ from urllib.parse import unquote
 FORBIDDEN = re.compile(r"[+#/%\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 STATUS, AVAILABILITY = "status", "availability"
 COMMAND, SET, UPDATE, RESULT = "command", "set", "update", "result"
+NEWEST = "newest"  # as an order to update: the newest firmware of the type that the node runs
 COVER = "S_COVER"  # in place of a V_ type: takes the moves of a cover, each by the name of its V_ type
 ONLINE, OFFLINE = "online", "offline"
 KINDS = ("ups", "node", "gateway")  # second level of the topics that are retained

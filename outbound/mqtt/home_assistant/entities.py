@@ -21,6 +21,11 @@ TEXT_TEMPLATE = f"{{{{ value[:{MAX_STATE}] if value else none }}}}"
 ON, OFF = "ON", "OFF"
 
 
+def json_template(key: str) -> str:
+    """A template: one value of a JSON; unknown while the topic is taken away by an empty payload."""
+    return f"{{{{ value_json.{key} if value_json is defined else none }}}}"
+
+
 @dataclass(frozen=True)
 class Entity:
     """One entity: its platform, a key that is stable within its device, its name and the other options.
@@ -168,7 +173,7 @@ def connection_sensor(topic: str, status_topic: str) -> Entity:
 
 def state_sensor(topic: str, status_topic: str) -> Entity:
     """How a device is: OK, Warning, Stale and others, from its JSON; also while it is not heard."""
-    options = {"state_topic": topic, "value_template": "{{ value_json.state }}", **availability(status_topic)}
+    options = {"state_topic": topic, "value_template": json_template("state"), **availability(status_topic)}
     return Entity("sensor", "state", "State", options, diagnostic=True)
 
 

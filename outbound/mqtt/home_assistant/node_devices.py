@@ -11,16 +11,17 @@ from outbound.mqtt.home_assistant.entities import (
     availability,
     connection_sensor,
     event_entity,
+    json_template,
     number_sensor,
     state_sensor,
 )
 from outbound.mqtt.model import PublishedGateway, PublishedNode
-from outbound.mqtt.topics import AVAILABILITY, UPDATE, Topics
+from outbound.mqtt.topics import AVAILABILITY, NEWEST, UPDATE, Topics
 
-MOMENT_TEMPLATE = "{{ value_json.last_message_at }}"
-# The versions of a firmware type; where none is stored, what runs is the newest.
+# The versions of a firmware type; where none is stored, what runs is the newest. Nothing of an empty payload,
+# which takes the topic away.
 UPDATE_TEMPLATE = (
-    "{% if value_json.firmware %}{{ {"
+    "{% if value_json is defined and value_json.firmware %}{{ {"
     "'installed_version': value_json.firmware.split('/')[1], "
     "'latest_version': (value_json.firmware_available or value_json.firmware).split('/')[1]"
     "} | to_json }}{% endif %}"
@@ -38,6 +39,11 @@ def site_device(id: str, title: str, software: str, topics: Topics) -> Announced
     return AnnouncedDevice(id, title, (topics.status,), entities, "/", None, facts)
 
 
+def gateway_name(gateway: str) -> str:
+    """The name of the device of a gateway."""
+    return f"Gateway {gateway}"
+
+
 def gateway_device(id: str, gateway: PublishedGateway, via: str, topics: Topics) -> AnnouncedDevice:
     """A gateway: whether it is connected, when it was last heard, its events."""
     topic, own = topics.gateway(gateway.name), topics.gateway(gateway.name, AVAILABILITY)
@@ -47,13 +53,17 @@ def gateway_device(id: str, gateway: PublishedGateway, via: str, topics: Topics)
         event_entity(topics.event("gateway", gateway.name), GATEWAY_EVENTS, topics.status),
     ]
     if gateway.last_message_at is not None:
-        moment = {"state_topic": topic, "value_template": MOMENT_TEMPLATE, "device_class": "timestamp"}
+        moment = {
+            "state_topic": topic,
+            "value_template": json_template("last_message_at"),
+            "device_class": "timestamp",
+        }
         options = moment | availability(topics.status)
         entities.append(Entity("sensor", "last_message_at", "Last message", options, diagnostic=True))
     facts = {"manufacturer": "MySensors", "model": "Gateway", "sw_version": gateway.version}
     page = f"/nodes/{gateway.name}/0"
     return AnnouncedDevice(
-        id, f"Gateway {gateway.name}", (topics.status, own), tuple(entities), page, via, facts
+        id, gateway_name(gateway.name), (topics.status, own), tuple(entities), page, via, facts
     )
 
 
@@ -84,7 +94,9 @@ def node_device(
         "suggested_area": node.location,
     }
     page = f"/nodes/{node.gateway}/{node.node_id}"
-    return AnnouncedDevice(id, node.name, (topics.status, own), entities, page, via, facts)
+    # The radio node of a gateway has its name until it is given a label: two devices would look like one.
+    name = node.name if node.name != gateway_name(node.gateway) else f"{node.name}, radio"
+    return AnnouncedDevice(id, name, (topics.status, own), entities, page, via, facts)
 
 
 def _own_entities(
@@ -101,9 +113,7 @@ def _own_entities(
     if node.firmware not in (None, NO_FIRMWARE):
         options = {"state_topic": topics.node(*place), "value_template": UPDATE_TEMPLATE, **always}
         options |= {"device_class": "firmware", "title": f"Firmware type {node.firmware.partition('/')[0]}"}
-        if updates and node.available is not None:
-            options |= {
-                "command_topic": topics.node(*place, UPDATE),
-                "payload_install": node.available,
-            }
+        if updates:
+            # What is stored may change sooner than this message: what is installed is what is shown then.
+            options |= {"command_topic": topics.node(*place, UPDATE), "payload_install": NEWEST}
         yield Entity("update", "firmware", "Firmware", options)

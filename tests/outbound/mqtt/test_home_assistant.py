@@ -82,6 +82,14 @@ def test_a_device_has_what_is_known_of_it_and_is_reached_by_its_gateway():
         assert message["availability_mode"] == "all"
 
 
+def test_a_gateway_and_its_radio_node_have_two_names():
+    radio = node(id=256, name="Gateway main")
+    names = [
+        message["device"]["name"] for message in announced(PublishedSite((), (radio,), (GATEWAY,))).values()
+    ]
+    assert names == ["Hill house", "Gateway main", "Gateway main, radio"]
+
+
 def test_a_device_leads_to_its_page():
     messages = announced(PublishedSite((ups(),), (node(),)), link="https://volt.example.org/house")
     found = [message["device"]["configuration_url"] for message in messages.values()]
@@ -242,11 +250,17 @@ def test_orders_go_below_the_topics_of_their_values():
     assert blind["set_position_topic"] == "voltkeeper/node/main/12/1/V_PERCENTAGE/set"
 
 
+def test_a_firmware_that_is_stored_later_changes_no_message():
+    """Its version is a value: to install it needs no new message, which would come later than the version."""
+    none, stored = (announced_node(firmware="10/2", available=one, updates=True) for one in (None, "10/3"))
+    assert none == stored and "command_topic" in none["update_firmware"]
+
+
 def test_firmware_can_be_installed_with_updates_alone():
     facts = {"firmware": "10/2", "available": "10/3"}
     assert "command_topic" not in announced_node(**facts)["update_firmware"]
     found = announced_node(**facts, updates=True)["update_firmware"]
-    assert found["command_topic"] == "voltkeeper/node/main/12/update" and found["payload_install"] == "10/3"
+    assert found["command_topic"] == "voltkeeper/node/main/12/update" and found["payload_install"] == "newest"
     assert "update_firmware" not in announced_node(firmware="65535/65535")
 
 
@@ -297,6 +311,14 @@ def test_what_others_had_to_mend(controls):
         assert unit != "" and "object_id" not in found, found
         assert re.fullmatch(r"[a-zA-Z0-9_-]+", found["unique_id"])
     assert len(set(ids)) == len(ids)
+
+
+def test_a_template_of_json_allows_for_an_empty_payload():
+    """A topic is taken away by one, and Home Assistant then has no `value_json`: it would log an error."""
+    for found in all_components(controls=True):
+        template = found.get("value_template", "")
+        if "value_json" in template and found["platform"] != "event":  # events are not retained
+            assert "value_json is defined" in template, found
 
 
 def test_a_topic_that_is_announced_is_published():
