@@ -34,18 +34,25 @@ class Keepalive:
     _asked: int = field(default=0, init=False)  # questions in this connection since the last answer
     _asked_at: float = field(default=float("-inf"), init=False)  # monotonic seconds
     _answered_here: bool = field(default=False, init=False)  # in this connection
-    _doubts: int = field(default=0, init=False)  # connections in a row with messages and without an answer
+    _doubts: int = field(default=0, init=False)  # silences in a row after messages and without an answer
+    _is_doubted: bool = field(default=False, init=False)  # the silence of now is one of them
     _changed: bool = field(default=False, init=False)
 
     def connected(self) -> None:
         """A new connection is open."""
-        self._answered_here = self.is_waiting = False
+        self._answered_here = self.is_waiting = self._is_doubted = False
+        self._asked, self._asked_at = 0, float("-inf")
+
+    def restarted(self) -> None:
+        """The gateway begins anew behind a connection that stays: it may have missed what it was asked."""
+        self._answered_here = False
         self._asked, self._asked_at = 0, float("-inf")
 
     def is_due(self, now: float, idle_s: float, received_any: bool) -> bool:
         """Whether to ask now: then it counts as asked."""
         pause_s = ASK_AGAIN_S if self.answers is False else 0.0
-        due = (idle_s >= self.timing.keepalive_s or not received_any or not self._asked) and (
+        is_news = not self._asked and not self._answered_here
+        due = (idle_s >= self.timing.keepalive_s or not received_any or is_news) and (
             now - self._asked_at >= pause_s
         )
         if due:
@@ -62,6 +69,7 @@ class Keepalive:
     def assess(self, idle_s: float, received_any: bool, is_serial: bool) -> Liveness:
         """What it means that nothing came for `idle_s`."""
         if idle_s < self.timing.idle_timeout_s:
+            self._is_doubted = False
             return Liveness.THERE
         if self._answered_here:
             return Liveness.GONE
@@ -77,7 +85,9 @@ class Keepalive:
         """It used to answer, and has not in this connection: gone, or another device in its place."""
         if not received_any:
             return Liveness.UNKNOWN if is_serial else Liveness.GONE
-        self._doubts += 1
+        if not self._is_doubted:  # a broker's connection outlasts the silence
+            self._doubts += 1
+            self._is_doubted = True
         if self._doubts < ENOUGH:
             return Liveness.GONE
         self._learn(False)

@@ -22,7 +22,7 @@ from ingest.mysensors.events import GatewayConnected, GatewayLost
 from ingest.mysensors.gateway import Gateway
 from ingest.mysensors.known_nodes import KnownNodes
 from ingest.mysensors.mqtt_topics import format_topic, parse_published, raw_text
-from ingest.mysensors.protocol import LineError, Message, Reject
+from ingest.mysensors.protocol import GATEWAY_NODE, NODE_CHILD, Command, Header, LineError, Message, Reject
 from ingest.mysensors.records import BrokerDelivery
 from ingest.mysensors.settings import GatewayOptions
 from ingest.pipeline.source_health import Health
@@ -279,6 +279,8 @@ class MqttGateway(Gateway):
         if self._may_be_late(bool(packets)):
             self._take_late(messages, rejects, BrokerDelivery(may_be_late=True, packets=tuple(packets)))
         else:
+            if self._is_gone or any(_is_presentation_of_gateway(header) for header, _ in messages):
+                self._keepalive.restarted()
             self._receive(messages, rejects, BrokerDelivery(packets=tuple(packets)))
             self._note_heard()
         self._commit_soon()
@@ -369,3 +371,8 @@ class MqttGateway(Gateway):
             self._is_gone = False
             with SYSTEM_CLOCK.stamping() as at:
                 self._writer.put(self._services.events, GatewayConnected(self.number, at, self.running.now()))
+
+
+def _is_presentation_of_gateway(header: Header) -> bool:
+    """What a gateway of the library sends whenever it has connected to the broker, just before it subscribes."""
+    return (header.node, header.child, header.command) == (GATEWAY_NODE, NODE_CHILD, Command.presentation)

@@ -94,6 +94,27 @@ def test_another_device_in_the_place_of_one_that_answered_is_learnt():
     assert gateway.keepalive.take_change() is False
 
 
+def test_a_silence_behind_a_broker_that_stays_connected_counts_once():
+    gateway = Clocked(True)
+    gateway.connect()
+    assert [gateway.run(100)[0] for _ in range(5)] == [Liveness.GONE] * 5
+    gateway.last = gateway.now
+    assert gateway.run(100)[0] is Liveness.QUIET  # messages, and again no answer
+    assert gateway.keepalive.take_change() is False
+
+
+@pytest.mark.parametrize("answers", [None, False, True])
+def test_one_that_begins_anew_behind_its_broker_is_asked_again(answers):
+    gateway = Clocked(answers)
+    gateway.connect()
+    gateway.run(15)
+    asked = gateway.asked
+    gateway.last = gateway.now
+    gateway.keepalive.restarted()
+    gateway.run(STEP_S, replies=True)
+    assert gateway.asked == asked + 1 and gateway.keepalive.answers
+
+
 def test_new_firmware_that_answers_is_learnt():
     gateway = Clocked(False)
     gateway.connect()
