@@ -42,18 +42,44 @@ def commands(section):
     return [text for title, text in blocks("console") if title == section]
 
 
+class Machines:
+    """The folder that stands for /, in states that are made once; its path, which files name, is one."""
+
+    def __init__(self, folder):
+        self.folder, self._kept = folder / "machine", folder
+
+    def take(self, state, make):
+        """Give the folder this state, for which `make(folder)` is called the first time."""
+        kept = self._kept / state
+        if not kept.exists():
+            make(self.folder)
+            shutil.copytree(self.folder, kept, symlinks=True)
+            return
+        shutil.rmtree(self.folder)
+        shutil.copytree(kept, self.folder, symlinks=True)
+
+
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory):
+    return Machines(tmp_path_factory.mktemp("machines"))
+
+
 @pytest.fixture
-def machine(tmp_path, monkeypatch):
+def machine(machines, monkeypatch):
     """The folder that stands for /, with the commands of a Debian."""
-    monkeypatch.setenv("MACHINE", str(tmp_path))
-    for folder in ("bin", "etc/systemd/system", "etc/supervisor/conf.d", "opt", "var/lib", "usr/local/bin"):
-        (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.setenv("MACHINE", str(machines.folder))
+    machines.take("new", make_machine)
+    return machines.folder
+
+
+def make_machine(folder):
+    for name in ("bin", "etc/systemd/system", "etc/supervisor/conf.d", "opt", "var/lib", "usr/local/bin"):
+        (folder / name).mkdir(parents=True)
     for name in REAL:
-        (tmp_path / "bin" / name).symlink_to(shutil.which(name))
+        (folder / "bin" / name).symlink_to(shutil.which(name))
     for name in STAND_INS:
-        script(tmp_path / "bin" / name, f"{sys.executable} {Path(__file__).with_name('machine.py')} {name}")
-    script(tmp_path / "voltkeeper", f"{sys.executable} -m voltkeeper")  # what script/bootstrap makes
-    return tmp_path
+        script(folder / "bin" / name, f"{sys.executable} {Path(__file__).with_name('machine.py')} {name}")
+    script(folder / "voltkeeper", f"{sys.executable} -m voltkeeper")  # what script/bootstrap makes
 
 
 def script(path, command):
@@ -74,7 +100,7 @@ def run(text, machine, folder="."):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
@@ -82,8 +108,20 @@ def run(text, machine, folder="."):
 
 
 @pytest.fixture
-def installed(machine):
+def installed(machine, machines):
     """A machine after the first block, with the config and secrets that the text asks for."""
+    machines.take("installed", install)
+    return machine
+
+
+@pytest.fixture
+def started(installed, machines):
+    """An installed machine after the block that starts its services."""
+    machines.take("started", lambda folder: run(commands("systemd")[1], folder))
+    return installed
+
+
+def install(machine):
     run(commands("systemd")[0], machine)
     config = machine / "etc/voltkeeper/config.yml"
     assert load_config(config).database == machine / DATA / "telemetry.db"
@@ -93,23 +131,21 @@ def installed(machine):
         config.read_text().replace("192.168.1.20:5003", "127.0.0.1:1").replace("people: []", people)
     )
     (machine / "etc/voltkeeper/secrets.env").write_text(f"OWNER_PASSWORD_HASH='{PASSWORD_HASH}'\n")
-    return machine
 
 
 @pytest.fixture
-def in_use(installed):
-    """An installed machine whose database is open for writing: (machine, write)."""
-    run(commands("systemd")[1], installed)
-    migrate(installed / DATA / "telemetry.db")
-    (installed / DATA / "telemetry.db.secret").write_text("the key of cookies")
-    with closing(connect(installed / DATA / "telemetry.db")) as connection:
+def in_use(started):
+    """A started machine whose database is open for writing: (machine, write)."""
+    migrate(started / DATA / "telemetry.db")
+    (started / DATA / "telemetry.db.secret").write_text("the key of cookies")
+    with closing(connect(started / DATA / "telemetry.db")) as connection:
 
         def write(text):
             connection.execute(
                 "insert into events (event, detail, started_at) values ('TEST', ?, '2026-11-20')", (text,)
             )
 
-        yield installed, write
+        yield started, write
 
 
 def read(database):
@@ -130,8 +166,7 @@ def test_every_block_is_covered_by_a_test():
     ]
 
 
-def test_an_unknown_command_fails(installed):
-    run(commands("systemd")[1], installed)
+def test_an_unknown_command_fails(started):
     for command in (
         "frobnicate",
         "sudo systemctl mask voltkeeper-web",
@@ -140,7 +175,7 @@ def test_an_unknown_command_fails(installed):
         "docker compose -f deploy/compose.yml down -v",
     ):
         with pytest.raises(AssertionError, match=r"not found|unknown command"):
-            run(command, installed, "opt/voltkeeper")
+            run(command, started, "opt/voltkeeper")
 
 
 def test_systemd(installed):
@@ -153,21 +188,19 @@ def test_systemd(installed):
     assert "ingest   does not run" in output
 
 
-def test_alerts_are_one_more_service(installed):
-    run(commands("systemd")[1], installed)
-    config = installed / "etc/voltkeeper/config.yml"
-    received = installed / "received.json"
+def test_alerts_are_one_more_service(started):
+    config = started / "etc/voltkeeper/config.yml"
+    received = started / "received.json"
     target = f"alerts:\n  targets: [{{name: log, command: [/usr/bin/tee, {received}]}}]\n"
     config.write_text(re.sub(r"^alerts:\n(?:  .*\n|\n)*", target, config.read_text(), flags=re.M))
-    output = run(commands("systemd")[2], installed)
+    output = run(commands("systemd")[2], started)
     assert re.search(r"ok +.*log.*", output), output
     assert json.loads(received.read_text())["kind"] == "test"
 
 
-def test_ingest_waits_for_ntp_with_a_limit(installed):
-    run(commands("systemd")[1], installed)
-    run(commands("systemd")[4], installed)
-    limit = (installed / "etc/systemd/system/systemd-time-wait-sync.service.d/limit.conf").read_text()
+def test_ingest_waits_for_ntp_with_a_limit(started):
+    run(commands("systemd")[4], started)
+    limit = (started / "etc/systemd/system/systemd-time-wait-sync.service.d/limit.conf").read_text()
     assert "[Service]\nTimeoutStartSec=30\n" in limit
     assert "time-sync.target" in (ROOT / "deploy/systemd/voltkeeper-ingest.service").read_text()
 
@@ -224,14 +257,13 @@ def test_an_update_installs_the_new_units(in_use):
 @pytest.mark.skipif(
     not shutil.which("systemd-analyze"), reason="no systemd-analyze on this machine: apt install systemd"
 )
-def test_systemd_accepts_the_override_for_another_disk(installed):
+def test_systemd_accepts_the_override_for_another_disk(started):
     ((_, text),) = blocks("ini")
-    run(commands("systemd")[1], installed)
-    unit = installed / "etc/systemd/system/voltkeeper-backup.service"
+    unit = started / "etc/systemd/system/voltkeeper-backup.service"
     unit.with_name("voltkeeper-backup.service.d").mkdir()
     for more, good in (("", True), ("Nonsense=1\n", False)):
         unit.with_name("voltkeeper-backup.service.d").joinpath("override.conf").write_text(
-            here(text, installed) + more
+            here(text, started) + more
         )
         done = subprocess.run(
             ["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, timeout=60
