@@ -49,12 +49,27 @@ Recomputer(Path(sys.argv[1]), "Europe/Rome", {}, rest=float(sys.argv[2])).recomp
 """
 
 
+_after = {}  # (step, content of a file before it) -> its content after it: tests begin with the same steps
+
+
 class OldFile:
     """The database, before or after."""
 
     def __init__(self, path):
         self.path = path
-        with closing(sqlite3.connect(path)) as connection:
+        path.touch()
+        self._step("create", self._create)
+
+    def _step(self, name, work):
+        key = name, self.path.read_bytes()
+        if key in _after:
+            self.path.write_bytes(_after[key])
+        else:
+            work()
+            _after[key] = self.path.read_bytes()
+
+    def _create(self):
+        with closing(sqlite3.connect(self.path)) as connection:
             connection.executescript(FILE.read_text(encoding="utf-8"))
             connection.execute("pragma journal_mode = wal")
 
@@ -66,12 +81,24 @@ class OldFile:
         return self.rows(sql, *values)[0][0]
 
     def change(self, sql, *values):
+        self.change_many(sql, [values])
+
+    def change_many(self, sql, rows):
         with closing(connect(self.path)) as connection, transaction(connection):
-            connection.execute(sql, values)
+            connection.executemany(sql, rows)
 
     def migrate(self):
-        migrate(self.path)
+        self._step("migrate", lambda: migrate(self.path))
         return self
+
+    def finish(self):
+        """Do all of it."""
+        self._step("finish", self._bring_in_line)
+        return self
+
+    def _bring_in_line(self):
+        self.migrate().close_obsolete()
+        self.recompute()
 
     def close_obsolete(self, settings=None):
         with closing(connect(self.path)) as connection:
@@ -111,9 +138,7 @@ def old(tmp_path):
 
 @pytest.fixture
 def done(old):
-    old.migrate().close_obsolete()
-    old.recompute()
-    return old
+    return old.finish()
 
 
 # Events that are open.
@@ -611,16 +636,19 @@ def test_which_outage_was_a_self_test(old, volts, test, is_test):
 def test_an_outage_over_hours_is_one(old):
     for table in ("events", "ups_samples", "ups_samples_hourly"):
         old.change(f"delete from {table} where ups = ?", RACK)
-    for minute in range(720):
-        on_battery = 100 <= minute < 700
-        old.change(
-            "insert into ups_samples (ups, sampled_at, ups_status, input_voltage, battery_charge, watts) "
-            "values (?, ?, ?, ?, 255, 100)",
-            RACK,
-            format_utc(parse_utc(at("00:00:00")) + 60 * minute),
-            "OB TEST" if on_battery else "OL",
-            0 if on_battery else 230,
-        )
+    midnight = parse_utc(at("00:00:00"))
+    old.change_many(
+        "insert into ups_samples (ups, sampled_at, ups_status, input_voltage, battery_charge, watts) "
+        "values (?, ?, ?, ?, 255, 100)",
+        [
+            (
+                RACK,
+                format_utc(midnight + 60 * minute),
+                *(("OB TEST", 0) if 100 <= minute < 700 else ("OL", 230)),
+            )
+            for minute in range(720)
+        ],
+    )
     told = [0, 1200, *[3600] * 9, 2400]
     for hour, on_battery_s in enumerate(told):
         old.change(
