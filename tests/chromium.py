@@ -14,12 +14,13 @@ import time
 from itertools import count
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
-# Without renderers in reserve, a renderer for each site and what serves people: a third of its CPU time.
+# Without renderers in reserve, a renderer for each site, a process that draws and what serves people: a third
+# of its CPU time.
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --hide-scrollbars --remote-debugging-pipe "
     "--disable-extensions --disable-default-apps --disable-breakpad --mute-audio "
-    "--disable-site-isolation-trials --renderer-process-limit=1 --disable-features="
+    "--disable-site-isolation-trials --renderer-process-limit=1 --in-process-gpu --disable-features="
     "SpareRendererForSitePerProcess,BackForwardCache,OptimizationHints,MediaRouter,Translate,InitialWebUI,"
     "PreloadTopChromeWebUI,WebUIOmniboxPopup,OnDeviceModelService,PaintHolding"
 ).split()
@@ -127,6 +128,7 @@ class Page:
     def __init__(self, browser, target):
         self._browser, self._target = browser, target
         self._session = browser.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self.width = None  # that of the last `size`
 
     def close(self):
         browser = self._browser
@@ -186,6 +188,7 @@ class Page:
         self.run(f"document.querySelector({json.dumps(selector)}).click()")
 
     def size(self, width, height):
+        self.width = width
         self.send(
             "Emulation.setDeviceMetricsOverride",
             width=width,

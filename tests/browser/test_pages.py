@@ -95,14 +95,27 @@ def visit(page, url, path):
     page.go(url + path)
 
 
-def look_at(page, url, path, widths, theme, pictures, name):
-    """What is wrong with a page at these widths: {width: faults}."""
+def look_at_all(page, url, theme, pictures, name):
+    """What is wrong with the pages: {address and width: faults}.
+
+    A page is loaded at the width at which the one before was left: resizing costs as much as loading.
+    """
+    found, widths = {}, WIDTHS
     page.size(widths[0], 900)
+    for path in OWN + NATIVE:
+        found |= look_at(page, url, path, widths, theme, pictures, name)
+        widths = widths[::-1]
+    return found
+
+
+def look_at(page, url, path, widths, theme, pictures, name):
+    """What is wrong with a page at these widths."""
     visit(page, url, path)
     open_all(page)
     found = {}
     for width in widths:
-        page.size(width, 900)
+        if width != page.width:
+            page.size(width, 900)
         if wrong := faults(page):
             found[f"{path} at {width}"] = wrong
         pictures(page, name, theme, path, width)
@@ -121,10 +134,8 @@ def complaints(page):
 
 @pytest.mark.parametrize("name", HARD)
 def test_nothing_overlaps_or_is_cut_at_any_width(name, state, chromium, pictures):
-    url, page, found = state(name), new_page(chromium, "light"), {}
-    for path in OWN + NATIVE:
-        found |= look_at(page, url, path, WIDTHS, "light", pictures, name)
-    assert found == {}
+    url, page = state(name), new_page(chromium, "light")
+    assert look_at_all(page, url, "light", pictures, name) == {}
     assert complaints(page) == []
 
 
@@ -151,10 +162,8 @@ def look_with_axe(url, page, width, paths=OWN + NATIVE):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("name", STATES)
 def test_the_whole_matrix(name, theme, state, chromium, pictures, every_case):
-    url, page, found = state(name), new_page(chromium, theme), {}
-    for path in OWN + NATIVE:
-        found |= look_at(page, url, path, WIDTHS, theme, pictures, name)
-    assert found == {}
+    url, page = state(name), new_page(chromium, theme)
+    assert look_at_all(page, url, theme, pictures, name) == {}
     assert complaints(page) == []
 
 
