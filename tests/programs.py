@@ -25,7 +25,7 @@ def free_port() -> int:
         return server.getsockname()[1]
 
 
-def wait_until(found: Callable[[], T], timeout: float = 10.0, every: float = 0.05) -> T:
+def wait_until(found: Callable[[], T], timeout: float = 30.0, every: float = 0.05) -> T:
     """Call `found` until it returns a true value, and return that; fails after `timeout` seconds."""
     until = time.monotonic() + timeout
     while not (value := found()):
@@ -62,7 +62,7 @@ class Program:
         """What it has written so far, to stdout and stderr."""
         return self.output.read_text()
 
-    def wait(self, timeout: float = 20) -> int:
+    def wait(self, timeout: float = 60) -> int:
         """The exit code."""
         return self.process.wait(timeout)
 
@@ -75,7 +75,7 @@ class Program:
             time.sleep(0.05)
         return match[0]
 
-    def end(self, number: int = signal.SIGTERM, timeout: float = 20) -> int:
+    def end(self, number: int = signal.SIGTERM, timeout: float = 60) -> int:
         """Signal the process and return its exit code."""
         self.process.send_signal(number)
         return self.wait(timeout)

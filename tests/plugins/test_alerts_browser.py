@@ -7,7 +7,7 @@ import sys
 from outbound.sending_lock import is_sending
 from tests.helpers.alert_receiver import REFUSING, AlertReceiver
 from tests.plugins.served_site import Served, sign_in
-from tests.programs import wait_until
+from tests.programs import START_S, wait_until
 
 SETTINGS = """web: {{port: 0}}
 access: {{people: [PERSON]}}
@@ -24,7 +24,7 @@ def test_results_appear_at_their_buttons(tmp_path, chromium):
         command = [sys.executable, "-m", "voltkeeper", "outbound", "--config", tmp_path / "config.yml"]
         with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
             try:
-                wait_until(lambda: is_sending(site.database))
+                wait_until(lambda: is_sending(site.database), START_S)
                 press_buttons(site, chromium, phone, mail)
             finally:
                 process.send_signal(signal.SIGTERM)

@@ -43,7 +43,7 @@ def signed_in(demo, page):
 
 def open_orders(page, until):
     """Open the commands of the page of a UPS, once the script gives a value."""
-    page.until(until, 30)
+    page.until(until)
     if not page.run("document.querySelector('#orders').open"):
         page.press(ORDERS)
 
@@ -62,23 +62,21 @@ def test_a_battery_test_takes_two_presses_and_its_row_and_event_follow(demo, sig
     page.press(QUICK)
     assert page.run(f"document.querySelector('{QUICK}').innerText") == "Press again to confirm"
     assert "press again within 4 seconds" in page.run("document.querySelector('#order-armed').innerText")
-    page.until(
-        f"document.querySelector('{QUICK}').innerText == 'Start a quick battery test'", 6
-    )  # it disarms automatically
+    page.until(f"document.querySelector('{QUICK}').innerText == 'Start a quick battery test'")  # by itself
     assert page.run(LAST) == ""
     page.press(QUICK)
     page.press(QUICK)
     page.until("document.body.innerText.includes('queued for')")
     assert page.run("location.pathname") == "/ups/rack@closet"
-    order_text = page.until(f"/done/.test({LAST}) && {LAST}", 15)  # without reloading the page
+    order_text = page.until(f"/done/.test({LAST}) && {LAST}")  # without reloading the page
     assert re.search(r"Start a quick battery test\s+queued \S+ by demo → sent \S+ → done", order_text), (
         order_text
     )
     events = f"{demo}/telemetry/ups_events.json?_shape=array&event=TEST&_sort_desc=id&name=rack@closet"
     fetch = f"fetch('{events}').then(r => r.json()).then(rows => rows.length && rows[0])"
-    event = page.until(f"{fetch}.then(row => row.figures.includes('demo') && row)", 15)
+    event = page.until(f"{fetch}.then(row => row.figures.includes('demo') && row)")
     assert '"command": "test.battery.start.quick"' in event["figures"]
-    over = page.until(f"{fetch}.then(row => row.ended_at && row)", 45)
+    over = page.until(f"{fetch}.then(row => row.ended_at && row)")
     assert '"result": "Done and passed"' in over["figures"] and '"lowest_battery_voltage"' in over["figures"]
     assert page.complaints() == []
 
@@ -99,12 +97,12 @@ def test_a_setting_is_confirmed_and_another_value_disarms(demo, signed_in):
     assert page.run(f'document.querySelector("{button}").innerText') == "Set"
     page.press(button)
     page.press(button)
-    order_text = page.until(f"/171[^]*done/.test({LAST}) && {LAST}", 15)
+    order_text = page.until(f"/171[^]*done/.test({LAST}) && {LAST}")
     assert "Input: To battery below: 171" in order_text and "was 176" in order_text
     changes = (
         f"fetch('{demo}/telemetry/ups_variable_changes.json?_shape=array&_sort_desc=id').then(r => r.json())"
     )
-    change = page.until(f"{changes}.then(rows => rows[0]?.variable == 'input.transfer.low' && rows[0])", 20)
+    change = page.until(f"{changes}.then(rows => rows[0]?.variable == 'input.transfer.low' && rows[0])")
     assert (change["old"], change["value"]) == ("176", "171")
 
 
@@ -150,4 +148,4 @@ def test_a_battery_test_of_some_seconds_and_the_warning_of_a_long_one(demo, sign
     assert page.run(f"document.querySelector('{button}').innerText") == "Press again to confirm"
     page.press(button)
     page.until("document.body.innerText.includes('queued for')")
-    page.until(f"/Start a battery test: 60 s[^]*done/.test({LAST})", 15)
+    page.until(f"/Start a battery test: 60 s[^]*done/.test({LAST})")

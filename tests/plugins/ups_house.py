@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ingest.db.connection import connect
 from ingest.db.time import LocalTime, format_utc
 from tests.helpers.new_database import new_database
+from tests.plugins.site_helpers import HEARD_S
 
 UPSES = ("rack@closet", "desk@closet", "garage")
 FIGURES = (
@@ -120,7 +121,15 @@ class House:
                 """insert into ingest_status
                 (source, kind, address, state, detail, since_at, heartbeat_at, received)
                 values (?, ?, ?, ?, ?, ?, ?, 812)""",
-                (source, kind, address, state, detail, format_utc(self.now - 600), format_utc(self.now)),
+                (
+                    source,
+                    kind,
+                    address,
+                    state,
+                    detail,
+                    format_utc(self.now - 600),
+                    format_utc(self.now + HEARD_S),
+                ),
             )
         for number, name in enumerate(UPSES, 1):
             self._write_ups(number, name, outages, gaps, name in stale, lost, open_outage)
