@@ -148,14 +148,17 @@ class BrokerClient:
     def _expiry(self, seconds: int | None) -> Properties | None:
         return None if seconds is None or self._is_old else _expiry(seconds)
 
-    async def subscribe(self, filters: Sequence[str]) -> None:
-        """Subscribe to filters, with what is retained. Raises MqttError, also where one is refused."""
+    async def subscribe(self, filters: Sequence[str], qos: int = QOS) -> None:
+        """Subscribe to filters, with what is retained. Raises MqttError, also where one is refused.
+
+        With `qos` 0 all comes that is retained: of QoS 1 a broker drops what is beyond its queue for a client.
+        """
         if not filters:
             return
         self._subscribed = self._loop.create_future()
-        options = SubscribeOptions(QOS, noLocal=True, retainAsPublished=True)
+        options = SubscribeOptions(qos, noLocal=True, retainAsPublished=True)
         self._client.subscribe(
-            [(one, QOS) for one in filters] if self._is_old else [(one, options) for one in filters]
+            [(one, qos) for one in filters] if self._is_old else [(one, options) for one in filters]
         )
         codes = await self._wait(self._subscribed, "answer to a subscription")
         for filter, code in zip(filters, codes, strict=False):

@@ -128,7 +128,7 @@ class MqttPublisher:
                     await self._publish(client, [MqttMessage(self._topics.status, ONLINE.encode())])
                     is_online = True
                 if not is_begun:
-                    await client.subscribe(leftovers.filters)
+                    await client.subscribe(leftovers.filters, qos=0)
                     leftovers.begin(time.monotonic())
                     await self._begin_announcing(client)
                     is_begun = True
