@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 AT_ONCE, A_MINUTE = 30, 30  # orders; further ones are refused
 MOST = 50  # that wait
 AUDITED_S = 60.0  # between two rows of the audit about orders that were too many
+TOO_MANY = f"more than {A_MINUTE} orders a minute"
 DETAIL = 200  # characters of a payload that the audit keeps
 
 
@@ -39,10 +40,11 @@ class OrderIntake:
         self._came = asyncio.Event()
         self._results = OrderResults()
         self._too_many, self._audited_at = 0, float("-inf")
+        self._left: set[str] = set()  # topics of those that were too many since the last look
         self.taken = self.refused = 0
 
     def take(self, message: ReceivedMessage) -> None:
-        """Take a message; one too many is counted and left. An empty one takes a retained order away."""
+        """Take a message; one too many is refused. An empty one takes a retained order away."""
         if not message.payload:
             return
         if len(self._waiting) < MOST and self._allowance.take(time.monotonic()):
@@ -50,6 +52,8 @@ class OrderIntake:
         else:
             self._too_many += 1
             self.refused += 1
+            if len(self._left) < MOST:
+                self._left.add(message.topic)
         self._came.set()
 
     async def wait(self) -> None:
@@ -67,6 +71,7 @@ class OrderIntake:
             message = self._waiting.popleft()
             payload = await self._place(message)
             found.append(MqttMessage(f"{message.topic}/{RESULT}", payload, retain=False))
+        found += self._refuse_too_many()
         await self._note_too_many()
         if self._results:
             changed = await self._database.run(lambda connection: list(self._results.read(connection)))
@@ -118,13 +123,19 @@ class OrderIntake:
 
         await self._try(write)
 
+    def _refuse_too_many(self) -> list[MqttMessage]:
+        """One result for each topic, however many orders came there."""
+        left, self._left = sorted(self._left), set()
+        payload = refused(RefusedError(429, TOO_MANY))
+        return [MqttMessage(f"{topic}/{RESULT}", payload, retain=False) for topic in left]
+
     async def _note_too_many(self) -> None:
         """One row, and one line of the log, for all that were too many within AUDITED_S."""
         now = time.monotonic()
         if not self._too_many or now - self._audited_at < AUDITED_S:
             return
         self._audited_at, number, self._too_many = now, self._too_many, 0
-        outcome = f"refused: more than {A_MINUTE} orders a minute"
+        outcome = f"refused: {TOO_MANY}"
         log.warning("Orders from %s %s: %d of them", self._actor, outcome, number)
 
         def write(connection: sqlite3.Connection) -> None:

@@ -165,6 +165,7 @@ def test_orders_are_placed_as_the_site_places_them(house, tmp_path):
             listener.wait(f"{command}/result", lambda text: '"state":"done","ok":true' in text)
             for _ in range(60):
                 listener.publish(value, "maybe")
+            listener.wait(f"{value}/result", lambda text: "orders a minute" in text)
             wait_until(lambda: house.run("select 1 from audit where outcome like '%orders a minute'"), 40)
 
     with Broker(tmp_path) as broker:
