@@ -297,6 +297,7 @@ def test_a_house_of_which_nothing_was_heard_yet_has_its_sources(make_site):
     connection.close()
     text = site.page("/")
     assert "Waiting for the first message." in text and "1 of 1 answer" in text
+    assert text.count('<p class="empty">There is no UPS: name one') == 2 and 'class="problem"' not in text
 
 
 def test_a_chart_of_a_card_is_a_file_too(at_home):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ingest.db.time import parse_utc
 from ingest.mysensors.battery_reports import LOW
 from plugins.web.endpoint import Json
-from plugins.web.pages.cards.card import MOST_OUTAGES, CardError, CardKind, CardWork
+from plugins.web.pages.cards.card import MOST_OUTAGES, CardError, CardKind, CardWork, EmptyCardError
 from plugins.web.pages.cards.events import group_events, read_events
 from plugins.web.pages.cards.house_power import DAY_S, HousePower, house_power
 from plugins.web.pages.cards.sensors import sensors
@@ -25,6 +25,7 @@ ITEMS = 5  # things that need attention; the rest can be opened
 EVENT_ROWS, OUTAGE_ROWS, MESSAGES = 8, 8, 10
 RECENT_DAYS = 7  # of outages
 DOTS = 40  # nodes; more are a bar
+NO_UPS = "There is no UPS: name one under `nut:` or `must:` in `config.yml`."
 COMPARED = 90  # per cent of the time that has to be measured on both days
 
 
@@ -82,7 +83,7 @@ async def power(work: CardWork) -> Json:
     """The chart of the watts of every UPS."""
     now = work.rows("now")[0]
     if not now["upses"]:
-        raise CardError("There is no UPS: name one under nut: or must: in config.yml.")
+        raise EmptyCardError(NO_UPS)
     found = await house_power(work.site, now["recorded_from"])
     if found is None:
         raise CardError("This took too long and was left out.", "/telemetry/house_power")
@@ -111,7 +112,7 @@ async def flow(work: CardWork) -> Json:
     """The way of the power, from the mains to the loads."""
     upses = work.rows("upses")
     if not upses:
-        raise CardError("There is no UPS: name one under nut: or must: in config.yml.")
+        raise EmptyCardError(NO_UPS)
     return {"upses": _first_upses(upses), "mains": mains_of(upses), "all": len(upses)}
 
 

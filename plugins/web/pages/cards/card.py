@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 from datasette import Request
 
@@ -22,9 +22,17 @@ Found: TypeAlias = Mapping[str, list[Row] | None]
 class CardError(Exception):
     """Why a card has nothing to show, with a message for people; `href` leads to where it can be seen."""
 
+    is_fault: ClassVar[bool] = True
+
     def __init__(self, message: str, href: str = "") -> None:
         super().__init__(message)
         self.message, self.href = message, href
+
+
+class EmptyCardError(CardError):
+    """Why a card is empty where nothing is wrong: it is not shown as a fault."""
+
+    is_fault = False
 
 
 @dataclass(frozen=True)
