@@ -23,7 +23,7 @@ from ingest.playback.stored import Recording, RecordingError, read_recording
 from ingest.schema.migrate import migrate
 from reporting.formatting import format_length
 
-HOST = "127.0.0.1"  # the password is known: nobody else is to log in
+HOST = "127.0.0.1"  # the password is in the README: only this machine may connect
 USER = PASSWORD = "replay"
 LOOK_S = 0.1
 

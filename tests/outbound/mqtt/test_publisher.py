@@ -72,7 +72,11 @@ def test_state_is_retained_and_follows_the_database(house, tmp_path):
 
 def test_what_was_removed_or_renamed_is_taken_away_also_over_a_restart(house, tmp_path):
     def steps(broker):
-        watched = ("voltkeeper/ups/+/input.voltage", "voltkeeper/node/gone/3", "voltkeeper/ups/gone@x/ups.load")
+        watched = (
+            "voltkeeper/ups/+/input.voltage",
+            "voltkeeper/node/gone/3",
+            "voltkeeper/ups/gone@x/ups.load",
+        )
         with MqttListener(broker, UPS, *watched) as listener:
             listener.wait("voltkeeper/ups/rack@closet/input.voltage", "230.4")
             house.run("update ups set name = 'desk@closet'")
@@ -86,7 +90,12 @@ def test_what_was_removed_or_renamed_is_taken_away_also_over_a_restart(house, tm
     # A queue that is shorter than what is retained, as 1000 is for a large house.
     with Broker(tmp_path, "max_queued_messages 100") as broker:
         with MqttListener(broker) as before:
-            for topic in ("voltkeeper/node/gone/3", *many, "voltkeeper/ups/gone@x/ups.load", "elsewhere/ups/x"):
+            for topic in (
+                "voltkeeper/node/gone/3",
+                *many,
+                "voltkeeper/ups/gone@x/ups.load",
+                "elsewhere/ups/x",
+            ):
                 before.publish(topic, "1", retain=True)
 
         async def run():
