@@ -18,6 +18,7 @@ from ingest.ups.source_lock import lock_offset
 from outbound.heartbeat import read_outcome
 from plugins.web.app.address_file import running_address
 from voltkeeper.alert_state import alert_lines
+from voltkeeper.growth import growth_lines
 from voltkeeper.jobs import job_lines
 from voltkeeper.paint import Paint
 from voltkeeper.publish_state import publish_lines
@@ -149,7 +150,12 @@ def run_status(config: Config, port_named: bool = False) -> int:
     heartbeats = [one for one in read_heartbeats(config.database) if one.is_alive]
     try:
         sources, attention = read_sources(config.database), read_attention(config.database)
-        jobs = [*job_lines(config), *alert_lines(config), *publish_lines(config)]
+        jobs = [
+            *growth_lines(config),
+            *job_lines(config),
+            *alert_lines(config),
+            *publish_lines(config),
+        ]
     except sqlite3.Error as error:
         print(*_unreadable_lines(config.database, error, heartbeats), sep="\n")
         return 1

@@ -20,6 +20,7 @@ from plugins.web.app.server import build
 from tests.helpers.due_jobs import have_missed
 from tests.plugins.site_helpers import ACCESS, BROWSER, PASSWORD, READER, bearer
 from tests.plugins.ups_house import House
+from voltkeeper.growth import growth_lines
 
 KEEPER = "keeper-token-0123456789"
 MAINTAINERS = Access(
@@ -66,10 +67,23 @@ def test_the_page_shows_disk_space_jobs_retention_and_versions(maintained):
     )
     assert {chore["name"] for chore in data["chores"]} == set(JOBS)
     assert data["disk"]["bytes"] > data["disk"]["free"] > 0 and data["disk"]["days_until_full"] is None
-    assert "over 10" in page and tables["messages"]["days"] == 30
+    assert "too short a time to show growth" in page and tables["messages"]["days"] == 30
     # Of events, those that may come often are pruned, the others stay: both tables of the page say so.
     assert (tables["events"]["days"], tables["events"]["days_of_some"]) == (None, 365)
     assert "frequent ones 365 days" in page and "outages stay" in page
+    config = maintained.datasette.config
+    assert "is not known: rows of less than 3 days" in growth_lines(config)[0]
+    with closing(connect(config.database)) as connection:
+        first = "(select min(id) from messages)"
+        old = format_utc(time.time() - 10 * 86_400)
+        connection.execute(f"update messages set received_at = ? where id = {first}", (old,))
+    page = maintained.page("/-/maintenance")
+    assert "over 10" in page and "a day, if nothing else fills the disk" in page
+    assert re.search(r"^disk +\S+ GB free; full not within 10 years at \S+ kB a day", growth_lines(config)[0])
+    metrics = maintained.get("/metrics").text
+    assert re.search(r"^voltkeeper_disk_free_bytes \d", metrics, re.MULTILINE)
+    assert re.search(r"^voltkeeper_database_growth_bytes_per_day \d", metrics, re.MULTILINE)
+    assert not re.search(r"^voltkeeper_disk_full_in_seconds", metrics, re.MULTILINE)
 
 
 def test_batteries_and_locations_are_saved_at_once(make_site):

@@ -11,9 +11,11 @@ from datasette.utils import sqlite_timelimit
 from prometheus_client.core import Metric as Family
 from prometheus_client.exposition import choose_encoder
 
+from ingest.maintenance.growth import DiskGrowth
 from plugins.web.export import node_metrics, site_metrics, ups_metrics
 from plugins.web.export.alert_metrics import AlertFigures, alert_metrics
 from plugins.web.export.descriptions import Descriptions
+from plugins.web.export.growth_metrics import Growth, growth_metrics
 from plugins.web.export.metric import FamilyList, Metric
 from plugins.web.export.publish_metrics import publish_metrics
 from plugins.web.export.text_format import format_text
@@ -39,12 +41,17 @@ QUERIES = {
     "size": site_metrics.SIZE,
 }
 TOTALS = "export.totals"  # of `Site.cache`
+GROWTH = "export.growth"  # the same
 TOTALS_MS = 10_000  # of the sums of past days, which are made once a day
 
 
 async def metrics(datasette: Site, request: Request) -> Response:
     """GET /metrics"""
-    alerts = [*alert_metrics(await read_alert_figures(datasette)), *publish_metrics(datasette.config)]
+    beside = [
+        *alert_metrics(await read_alert_figures(datasette)),
+        *publish_metrics(datasette.config),
+        *growth_metrics(await read_growth_figures(datasette)),
+    ]
     encode, content_type = choose_encoder(request.headers.get("accept", ""))
     totals = datasette.cache.setdefault(
         TOTALS, Totals(limited=lambda connection: sqlite_timelimit(connection, TOTALS_MS))
@@ -53,7 +60,7 @@ async def metrics(datasette: Site, request: Request) -> Response:
 
     def make(connection: sqlite3.Connection) -> str | None:
         try:
-            found = FamilyList(collect(connection, datasette, totals, describe, alerts))
+            found = FamilyList(collect(connection, datasette, totals, describe, beside))
         except sqlite3.OperationalError as error:
             if not is_interrupt(error):
                 raise
@@ -78,8 +85,21 @@ async def read_alert_figures(site: Site) -> AlertFigures | None:
     return found
 
 
+async def read_growth_figures(site: Site) -> DiskGrowth | None:
+    """How the file grows: tables that only signed-in users read take room, too."""
+    growth = site.cache.setdefault(GROWTH, Growth())
+
+    def read(connection: sqlite3.Connection) -> DiskGrowth | None:
+        with sqlite_timelimit(connection, site.sql_time_limit_ms):
+            found: DiskGrowth | None = growth.read(connection, site.config)
+            return found
+
+    found: DiskGrowth | None = await site.get_database(DATABASE).read_hidden(read)
+    return found
+
+
 def collect(
-    connection: sqlite3.Connection, site: Site, totals: Totals, describe: Descriptions, alerts: list[Metric]
+    connection: sqlite3.Connection, site: Site, totals: Totals, describe: Descriptions, beside: list[Metric]
 ) -> Iterator[Family]:
     """Read the database and yield every metric. Raises sqlite3.OperationalError where it takes too long."""
     of_upses, of_nodes = totals.read(connection)
@@ -96,7 +116,7 @@ def collect(
         *site_metrics.event_metrics(found["events"], found["open_events"]),
         *site_metrics.order_metrics(found["node_orders"], found["ups_orders"], found["ota_updates"]),
         *site_metrics.database_metrics(found["size"]),
-        *alerts,
+        *beside,
     ]
     leave_out = site.config.metrics.leave_out
     for metric in (*own, *ups_metrics.variable_metrics(upses, found["variables"], own, leave_out)):

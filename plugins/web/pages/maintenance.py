@@ -2,7 +2,6 @@
 
 import asyncio
 import platform
-import shutil
 import sqlite3
 import sys
 import time
@@ -17,9 +16,10 @@ from datasette import Request, Response
 from ingest.config.jobs import OUTBOUND
 from ingest.config.model import Config
 from ingest.db.connection import connect
+from ingest.maintenance.growth import read_growth
 from ingest.maintenance.job_list import list_jobs
-from ingest.maintenance.retention import GrowingTable, days_until_full, forecast, plan
-from ingest.maintenance.table_sizes import overview
+from ingest.maintenance.retention import forecast, plan
+from ingest.maintenance.table_sizes import TableSize, overview
 from outbound.sending_lock import is_sending
 from plugins.web.auth.permissions import require
 from plugins.web.query import Row, select_many
@@ -79,9 +79,11 @@ def read_figures(config: Config) -> dict[str, Any]:  # Any: JSON
         }
         with suppress(sqlite3.OperationalError):
             answers["plan"] = _plan(config, connection)
-            answers["tables"] = tables = _tables(config, connection)
+            sizes = overview(connection)
+            answers["tables"] = tables = _tables(config, connection, sizes)
             answers["forecast"] = sum(table["in_a_year"] for table in tables)
-            answers["disk"] = _disk(config.database.parent, tables)
+            growth = read_growth(connection, config.database.parent, config.retention, sizes)
+            answers["disk"] = growth and growth._asdict()
     return answers
 
 
@@ -119,13 +121,13 @@ def _plan(config: Config, connection: sqlite3.Connection) -> list[Row]:
     ]
 
 
-def _tables(config: Config, connection: sqlite3.Connection) -> list[Row]:
+def _tables(config: Config, connection: sqlite3.Connection, sizes: Sequence[TableSize]) -> list[Row]:
     """Rows about tables. `days` that all rows are kept, `days_of_some` that only a part of them is."""
     planned = plan(connection, config.retention)
     days = {item.table: item.days for item in planned if not item.policy.only}
     days_of_some = {item.table: item.days for item in planned if item.policy.only}
     rows = []
-    for table in overview(connection):
+    for table in sizes:
         rows.append(
             {
                 "name": table.name,
@@ -144,19 +146,6 @@ def _tables(config: Config, connection: sqlite3.Connection) -> list[Row]:
             }
         )
     return rows
-
-
-def _disk(folder: Path, tables: Sequence[Row]) -> Row | None:
-    """The disk of the database in bytes, and after how many days it is full; None where it cannot be read."""
-    try:
-        disk = shutil.disk_usage(folder)
-    except OSError:
-        return None
-    growing = [
-        GrowingTable(one["rows_a_day"] or 0, one["bytes"] / one["rows"], one["rows"], one["days"])
-        for one in tables
-    ]
-    return {"bytes": disk.total, "free": disk.free, "days_until_full": days_until_full(growing, disk.free)}
 
 
 def _versions(connection: sqlite3.Connection) -> dict[str, str]:
