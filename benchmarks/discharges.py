@@ -33,19 +33,13 @@ def _volts(chemistry: str, used: float) -> float:
     """Volts of a cell at rest after this share of its charge, by formulas."""
     used = min(used, 1.2)
     if chemistry == "alkaline":
-        return (
-            1.56 - 0.10 * (1 - math.exp(-used / 0.06)) - 0.26 * used - 0.16 * max(0.0, used - 0.75) ** 1.3 * 4
-        )
+        late = 0.12 * used**6 + 0.1 * math.exp((used - 1) / 0.03)
+        return 1.58 - 0.12 * (1 - math.exp(-used / 0.05)) - 0.25 * used - late
     if chemistry == "nimh":
         return 1.27 + 0.09 * math.exp(-used / 0.05) - 0.07 * used - 0.35 * math.exp((used - 1) / 0.045)
     if chemistry == "lithium":
         return 3.02 - 0.09 * used - 0.55 * math.exp((used - 1) / 0.07)
-    return (
-        4.16
-        - 0.42 * used**0.8
-        - 0.08 * math.exp(-((1 - used) ** 2) / 0.2)
-        - 0.55 * math.exp((used - 1) / 0.04)
-    )
+    return 3.72 + 0.48 * math.exp(-used / 0.38) - 0.62 * math.exp((used - 1) / 0.035)
 
 
 LIMITS = {

@@ -8,7 +8,6 @@ chemistry shows; others report the charge itself, which falls in a straight line
 import math
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 from ingest.battery_voltage import CURVES
@@ -21,65 +20,101 @@ class Shape(NamedTuple):
     """A discharge as a table: the level at 0, 1/STEPS ... 1 of the life; `weight` is its share before."""
 
     name: str
-    chemistry: str  # a type of BATTERY_TYPES, or "" for what fits several
     weight: float
     levels: tuple[float, ...]
 
     def used_at(self, level: float) -> float:
         """The share of the life after which the level falls to this one."""
-        low = bisect_left(self.levels, -level, key=lambda value: -value)
-        return min(low, STEPS) / STEPS
+        return _place(self.levels, level)
 
 
-# What lies beyond the ends of these curves: a new cell, and one that is drawn down further.
-BEYOND = {
-    "alkaline": (((0.8, -5.0), (0.9, -3.0)), ((1.6, 102.0),)),
-    "cr2032": (((1.8, -2.0),), ((3.2, 101.0),)),
-}
-# Volts of one cell that sketches call full, and empty. Two cells in series are the same curve.
-VOLTS = {
-    ("alkaline", "alkaline"): ((1.5, 1.6), (0.9, 1.0, 1.1, 1.2)),
-    ("lithium", "lipo"): ((4.1, 4.2), (3.0, 3.3, 3.5)),
-    ("lifepo4", "lifepo4"): ((3.4,), (2.6, 3.0)),
-    ("nimh", "nimh"): ((1.3, 1.4), (1.0, 1.1)),
-    ("cr2032", "lithium"): ((3.0,), (2.0, 2.2, 2.5)),
-}
+class Scale(NamedTuple):
+    """What sketches call full or empty, in volts of a cell, and by how much they differ in it."""
+
+    volts: float
+    spread: float
+
+
+class VoltCurve(NamedTuple):
+    """The volts of a cell over the share of its charge that was used, as a table like that of a Shape."""
+
+    chemistry: str  # one of BATTERY_TYPES
+    full: Scale
+    empty: Scale
+    volts: tuple[float, ...]
+
+    @property
+    def name(self) -> str:
+        """As `method` says it."""
+        return f"{self.chemistry}, by its voltage"
+
+    def used_at(self, volts: float) -> float:
+        """The share of the charge after which the cell has so many volts."""
+        return _place(self.volts, volts)
+
+
+def _place(falling: Sequence[float], value: float) -> float:
+    return min(bisect_left(falling, -value, key=lambda one: -one), STEPS) / STEPS
+
+
+# An alkaline cell at the few microamperes of a node that sleeps: it keeps its volts for longer.
+LOW_DRAIN = (
+    *((0.0, 1.6), (0.05, 1.5), (0.22, 1.4), (0.45, 1.33), (0.65, 1.27)),
+    *((0.82, 1.2), (0.93, 1.1), (0.97, 1.0), (1.0, 0.9)),
+)
 # Cells of lithium and iron disulphide (the Energizer L91 at 25 mA): flat, then it falls within days.
 LITHIUM_IRON = (
     *((0.0, 100.0), (0.03, 93.0), (0.2, 88.0), (0.5, 83.0), (0.75, 79.0)),
     *((0.88, 72.0), (0.94, 58.0), (0.97, 38.0), (1.0, 0.0)),
 )
+# What lies beyond the ends of the curves of `ingest.battery_voltage`: a new cell, and one drawn down further.
+BEYOND: dict[str, tuple[Points, Points]] = {
+    "alkaline": (((0.8, -5.0), (0.9, -3.0)), ((1.6, 102.0),)),
+    "cr2032": (((1.8, -2.0),), ((3.2, 101.0),)),
+    "nimh": (((0.8, -2.0),), ()),
+}
 
 
-def _table(name: str, chemistry: str, weight: float, points: Iterable[tuple[float, float]]) -> Shape:
-    """A shape through these points, whose levels fall."""
+def _falling(points: Iterable[tuple[float, float]]) -> tuple[float, ...]:
+    """A table through points whose values fall; the first and the last lie at 0 and 1."""
     points = sorted(points)
-    levels, place = [], 0
+    begin, length = points[0][0], points[-1][0] - points[0][0]
+    values, place = [], 0
     for step in range(STEPS + 1):
-        used = step / STEPS
+        used = begin + length * step / STEPS
         while place < len(points) - 2 and points[place + 1][0] < used:
             place += 1
         (left, above), (right, below) = points[place], points[place + 1]
-        share = (used - left) / (right - left) if right > left else 1.0
-        levels.append(min(100.0, max(0.0, above + share * (below - above))))
-    return Shape(name, chemistry, weight, tuple(levels))
+        values.append(above + (used - left) / (right - left) * (below - above))
+    return tuple(values)
 
 
-def _of_volts(curve: str, chemistry: str, full: float, empty: float, weight: float) -> Shape:
-    """The level that is proportional to the volts of a cell between empty and full."""
+def _volts_of(curve: str) -> tuple[float, ...]:
     lower, upper = BEYOND.get(curve, ((), ()))
-    falling = [(volts, 100.0 - left) for volts, left in (*lower, *CURVES[curve], *upper)][::-1]
-    end = 100.0
-    for (above, before), (below, after) in pairwise(falling):
-        if below <= empty <= above:
-            end = before + (above - empty) / (above - below) * (after - before)
-    begin = falling[0][1]
-    points = [
-        ((used - begin) / (end - begin), 100 * (volts - empty) / (full - empty))
-        for volts, used in falling
-        if used < end
-    ]
-    return _table(f"{chemistry}, by its voltage", chemistry, weight, [*points, (1.0, 0.0)])
+    return _falling((100.0 - left, volts) for volts, left in (*lower, *CURVES[curve], *upper))
+
+
+VOLT_CURVES = (
+    VoltCurve("alkaline", Scale(1.55, 0.06), Scale(1.02, 0.1), _volts_of("alkaline")),
+    VoltCurve("alkaline", Scale(1.55, 0.06), Scale(1.02, 0.1), _falling(LOW_DRAIN)),
+    VoltCurve("lithium", Scale(3.0, 0.08), Scale(2.25, 0.25), _volts_of("cr2032")),
+    VoltCurve("lithium", Scale(100.0, 5.0), Scale(0.0, 15.0), _falling(LITHIUM_IRON)),
+    VoltCurve("nimh", Scale(1.38, 0.05), Scale(1.03, 0.08), _volts_of("nimh")),
+    VoltCurve("lipo", Scale(4.2, 0.06), Scale(3.25, 0.25), _volts_of("lithium")),
+    VoltCurve("lifepo4", Scale(3.4, 0.06), Scale(2.8, 0.25), _volts_of("lifepo4")),
+)
+
+
+def _shape(name: str, weight: float, points: Iterable[tuple[float, float]]) -> Shape:
+    return Shape(name, weight, tuple(min(100.0, max(0.0, level)) for level in _falling(points)))
+
+
+def _power(power: float) -> Shape:
+    """A level that falls faster and faster (a power above 1), or slower and slower."""
+    steps = [step / 50 for step in range(51)]
+    late = power > 1
+    points = [(used, 100 * (1 - used**power if late else (1 - used) ** (1 / power))) for used in steps]
+    return _shape("falling faster to the end" if late else "falling slower", 2 * WEIGHT, points)
 
 
 def _knee(first: float, last: float, width: float) -> Shape:
@@ -97,38 +132,20 @@ def _knee(first: float, last: float, width: float) -> Shape:
         if last
         else "falling slower"
     )
-    return _table(kind, "", WEIGHT * 5 if kind == "straight line" else WEIGHT, points)
+    return _shape(kind, WEIGHT * 5 if kind == "straight line" else WEIGHT, points)
 
 
 WEIGHT = 0.25  # of a shape of no chemistry
 FIRST_DROP = 0.06  # of the life, in which a fresh battery loses its first volts
 SHAPES: tuple[Shape, ...] = (
-    *(
-        _of_volts(curve, chemistry, full, empty, 2.0 / len(fulls) / len(empties))
-        for (curve, chemistry), (fulls, empties) in VOLTS.items()
-        for full in fulls
-        for empty in empties
-    ),
-    _table("lithium, by its voltage", "lithium", 1.0, LITHIUM_IRON),
     _knee(0, 0, 1.0),
     *(
         _knee(first, last, width)
         for first in (0.0, 20.0)
-        for last, width in (
-            (30, 0.05),
-            (30, 0.15),
-            (50, 0.05),
-            (50, 0.1),
-            (70, 0.05),
-            (70, 0.1),
-            (60, 0.3),
-            (90, 0.06),
-            (90, 0.12),
-            (90, 0.4),
-        )
+        for last, width in ((40, 0.06), (40, 0.15), (70, 0.06), (70, 0.12), (90, 0.08), (90, 0.2))
         if first + last <= 100
     ),
-    _knee(35.0, 0.0, 1.0),
+    *(_power(power) for power in (1.4, 1.9, 1 / 1.3, 1 / 1.7)),
 )
 
 
@@ -138,4 +155,4 @@ def own_shape(points: Points, weight: float) -> Shape:
     for used, level in sorted(points):
         lowest = min(lowest, level)
         falling.append((used, lowest))
-    return _table("its last discharge", "", weight, [*falling, (1.0, 0.0)])
+    return _shape("its last discharge", weight, [*falling, (1.0, 0.0)])

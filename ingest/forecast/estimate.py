@@ -12,7 +12,8 @@ from math import log1p
 from statistics import median
 from typing import NamedTuple
 
-from ingest.forecast.curves import SHAPES, STEPS, Shape
+from ingest.forecast.curves import SHAPES, STEPS, VOLT_CURVES, Shape
+from ingest.forecast.volt_fits import LEFT_AT, Fit, Knot, fits_of_volts
 
 LEAST_DAYS, LEAST_SPAN, LEAST_LOST = 5, 7.0, 3.0  # days with levels, days, per cent: less tells nothing
 RECENT_DAYS = 14
@@ -25,15 +26,15 @@ LAGS, NOISE_DAYS, TRIMMED = (1, 4, 8), 120, 0.96  # days; the rest are outliers
 ALIKE_DAYS = 4  # of the same weather
 LEAST_NOISE, LEAST_ERROR = 0.3, 0.4  # per cent, of a day, of several
 UNLIKELY = 25.0  # less than the best by this logarithm: not counted
-OTHER_TYPE = 0.04  # weight of a curve of another chemistry than the one that was set
+# The weight of the curve of a chemistry where none was set, where it was, and where another one was.
+NOT_SET, SET, OTHER = 0.06, 5.0, 0.005
 LIFE_DAYS, LIFE_SPREAD = 350.0, 1.3  # of any battery of a node; the spread is of its logarithm
 OWN_SPREAD = 0.4  # of the same node's lives
-FUTURE_SPREAD = 0.14  # of the logarithm of the days left: what changes in the time to come
-ADDED_DAYS = 1.0
+FUTURE_SPREAD = 0.11  # of the logarithm of the days left: what changes in the time to come
+ADDED_DAYS = 0.8  # of a day: levels are whole per cents and come at some hour
 NORMAL = (-1.645, -1.036, -0.674, -0.385, -0.126, 0.126, 0.385, 0.674, 1.036, 1.645)  # deciles' middles
 SWING = 1.0  # of the depth of the lowest level of a day: the first 0 comes on a cold night
 USUAL_LOG = -0.6  # of a level that agrees with a shape
-LEFT_AT = 0.5  # a level below this is reported as 0
 
 
 class DayLevel(NamedTuple):
@@ -51,14 +52,6 @@ class Forecast(NamedTuple):
     low: float
     high: float
     shape: str
-
-
-class Knot(NamedTuple):
-    """Some days as one: where they lie between the first and the last (0 to 1), their level, its error."""
-
-    place: float
-    level: float
-    error: float
 
 
 def too_little(days: Sequence[DayLevel]) -> str:
@@ -81,7 +74,6 @@ def forecast(
     chemistry: str = "",
     own: Shape | None = None,
     own_life: float | None = None,
-    shapes: Sequence[Shape] = SHAPES,
 ) -> Forecast:
     """The forecast from days for which `too_little` is "".
 
@@ -90,9 +82,12 @@ def forecast(
     span = days[-1].day - days[0].day
     knots = _knots(days)
     life, spread = (own_life, OWN_SPREAD) if own_life else (LIFE_DAYS, LIFE_SPREAD)
-    fits: list[_Fit] = []
-    best = -math.inf
-    for shape in [*shapes, *([own] if own else [])]:
+    fits: list[Fit] = []
+    for curve in VOLT_CURVES:
+        weight = NOT_SET if not chemistry else SET if curve.chemistry == chemistry else OTHER
+        fits += fits_of_volts(curve, knots, weight)
+    best = max((fit.log_likelihood for fit in fits), default=-math.inf)
+    for shape in [*SHAPES, *([own] if own else [])]:
         found = _fits(shape, knots, best - UNLIKELY)
         best = max([best, *(fit.log_likelihood for fit in found)])
         fits += found
@@ -101,26 +96,16 @@ def forecast(
         (
             span * (1 - fit.now) / (fit.now - fit.start),
             fit.log_likelihood / misfit
-            + math.log(fit.weight * _type_weight(fit.shape, chemistry))
+            + math.log(fit.weight)
             - (math.log(span / (fit.now - fit.start) / life) / spread) ** 2 / 2,
-            fit.shape.name,
+            fit.name,
         )
         for fit in fits
     ]
     return _summary(ends)
 
 
-class _Fit(NamedTuple):
-    """A shape laid over the levels: the shares of its life at the first and the last of them."""
-
-    shape: Shape
-    start: float
-    now: float
-    log_likelihood: float
-    weight: float
-
-
-def _fits(shape: Shape, knots: Sequence[Knot], least: float) -> list[_Fit]:
+def _fits(shape: Shape, knots: Sequence[Knot], least: float) -> list[Fit]:
     """The shape from each of STARTS to places around the level now."""
     levels, last = shape.levels, knots[0]
     near = 3.5 * last.error
@@ -143,14 +128,8 @@ def _fits(shape: Shape, knots: Sequence[Knot], least: float) -> list[_Fit]:
                     break
             else:
                 # Places are steps of different size: each stands for a stretch of its shape.
-                found.append(_Fit(shape, start / end, now / end, log, weight * shape.weight * width))
+                found.append(Fit(shape.name, start / end, now / end, log, weight * shape.weight * width))
     return found
-
-
-def _type_weight(shape: Shape, chemistry: str) -> float:
-    return (
-        1.0 if not chemistry or shape.chemistry == chemistry else 0.3 if not shape.chemistry else OTHER_TYPE
-    )
 
 
 def _knots(days: Sequence[DayLevel]) -> list[Knot]:
