@@ -10,7 +10,7 @@ from collections.abc import Collection
 from ingest.mysensors.channel_controls import CONTROLS, HEX, ChannelControl
 from ingest.mysensors.protocol import MAX_PAYLOAD, Presentation, SetReq
 from outbound.mqtt.home_assistant.device_classes import measure
-from outbound.mqtt.home_assistant.entities import NUMBER_TEMPLATE, Content
+from outbound.mqtt.home_assistant.entities import KNOWN_TEMPLATE, NUMBER_TEMPLATE, Content
 from outbound.mqtt.topics import COVER, SET, Topics
 
 P, V = Presentation, SetReq
@@ -24,7 +24,6 @@ COVER_TYPES: set[int] = {V.V_UP, V.V_DOWN, V.V_STOP, V.V_PERCENTAGE}
 SETPOINTS = (V.V_HVAC_SETPOINT_COOL, V.V_HVAC_SETPOINT_HEAT)
 COLOURS = {V.V_RGB: ("rgb", ("red", "green", "blue")), V.V_RGBW: ("rgbw", ("red", "green", "blue", "white"))}
 YES, NO = "1", "0"
-CHOICE_TEMPLATE = "{{ value or none }}"  # an empty payload is that of a topic that is taken away
 
 
 def light(
@@ -59,9 +58,10 @@ def light(
 
 
 def _colour_parts(count: int) -> str:
-    """A template: `ff8800` as `255,136,0`."""
+    """A template: `ff8800` as `255,136,0`; nothing of an empty payload, which is no black."""
     bytes_of = ", ".join(f"hex[{2 * at}:{2 * at + 2}] | int(0, 16)" for at in range(count))
-    return f"{{% set hex = value | replace('#', '') %}}{{{{ [{bytes_of}] | join(',') }}}}"
+    hex_digits = "{% set hex = value | replace('#', '') %}"
+    return f"{hex_digits}{{% if hex %}}{{{{ [{bytes_of}] | join(',') }}}}{{% endif %}}"
 
 
 def _colour_digits(parts: tuple[str, ...]) -> str:
@@ -105,7 +105,7 @@ def single_control(
         return "number", topics_of | _number(type, control, unit)
     if control.kind == "choice":
         choices = [payload for payload, _ in control.choices]
-        return "select", topics_of | {"options": choices, "value_template": CHOICE_TEMPLATE}
+        return "select", topics_of | {"options": choices, "value_template": KNOWN_TEMPLATE}
     if control.kind == "colour":
         digits = HEX[SetReq(type)]
         return "text", topics_of | {"max": digits, "pattern": f"([0-9a-fA-F]{{{digits}}})?"}

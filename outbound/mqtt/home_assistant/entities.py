@@ -17,6 +17,8 @@ DIAGNOSTIC, CONFIG = "diagnostic", "config"
 MAX_STATE = 255  # characters that Home Assistant takes as a state
 # What is no number, such as `nan`, is an unknown state; for a number sensor it would be an error.
 NUMBER_TEMPLATE = "{{ value if is_number(value) else none }}"
+# An empty payload is that of a topic that is taken away: unknown, and no moment or choice that is wrong.
+KNOWN_TEMPLATE = "{{ value or none }}"
 TEXT_TEMPLATE = f"{{{{ value[:{MAX_STATE}] if value else none }}}}"
 ON, OFF = "ON", "OFF"
 

@@ -6,7 +6,9 @@ from ingest.event_names import GATEWAY_EVENTS, HOST_EVENTS, NODE_EVENTS
 from outbound.mqtt.home_assistant.channel_entities import channel_entities
 from outbound.mqtt.home_assistant.device_classes import measure
 from outbound.mqtt.home_assistant.entities import (
+    KNOWN_TEMPLATE,
     AnnouncedDevice,
+    Content,
     Entity,
     availability,
     connection_sensor,
@@ -107,7 +109,11 @@ def _own_entities(
     if node.has_battery:
         battery = number_sensor(topics.node(*place, "battery"), measure("battery", "%"), expire_s)
         yield Entity("sensor", "battery", "Battery", battery, diagnostic=True)
-    seen = {"state_topic": topics.node(*place, "last_seen_at"), "device_class": "timestamp"}
+    seen: Content = {
+        "state_topic": topics.node(*place, "last_seen_at"),
+        "value_template": KNOWN_TEMPLATE,
+        "device_class": "timestamp",
+    }
     yield Entity("sensor", "last_seen_at", "Last seen", seen | always, diagnostic=True)
     yield state_sensor(topics.node(*place), topics.status)
     if node.firmware not in (None, NO_FIRMWARE):

@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import jinja2
 import pytest
 
 from ingest.mysensors.protocol import Presentation, SetReq
@@ -313,12 +314,27 @@ def test_what_others_had_to_mend(controls):
     assert len(set(ids)) == len(ids)
 
 
-def test_a_template_of_json_allows_for_an_empty_payload():
-    """A topic is taken away by one, and Home Assistant then has no `value_json`: it would log an error."""
+JINJA = jinja2.Environment(autoescape=False)
+JINJA.globals["is_number"] = str.isdecimal
+
+
+def test_an_empty_payload_is_no_state_and_no_error():
+    """It takes a topic away. Home Assistant has no `value_json` then, and logs what it cannot use."""
+    templates = set()
     for found in all_components(controls=True):
-        template = found.get("value_template", "")
-        if "value_json" in template and found["platform"] != "event":  # events are not retained
-            assert "value_json is defined" in template, found
+        if found["platform"] == "event":
+            continue  # is not retained
+        templates |= {template for key, template in found.items() if key.endswith("value_template")}
+        if found["platform"] in ("sensor", "number", "select", "update"):
+            assert "value_template" in found, found
+    for template in templates:
+        assert JINJA.from_string(template).render(value="") in ("", "None"), template
+
+
+def test_a_colour_comes_as_its_parts():
+    lamp = announced_node(channel(V.V_RGB, P.S_RGB_LIGHT), commands=True)["light_1"]
+    assert JINJA.from_string(lamp["rgb_value_template"]).render(value="ff8800") == "255,136,0"
+    assert JINJA.from_string(lamp["rgb_command_template"]).render(red=0, green=255, blue=16) == "00ff10"
 
 
 def test_a_topic_that_is_announced_is_published():
