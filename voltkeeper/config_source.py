@@ -79,6 +79,8 @@ def choose_config(
     without a file and sources, what ran last without a file.
     """
     file = None if demo else named_file(path)
+    if sources.mqtt_prefix and not sources.mqtt:
+        raise ConfigError("--mqtt-prefix names the topics of a broker: give that as --mqtt HOST, too")
     if file and sources:
         raise ConfigError(
             f"--gateway, --mqtt, --nut and --must run without a config, but there is {file}: "

@@ -374,5 +374,5 @@ class MqttGateway(Gateway):
 
 
 def _is_presentation_of_gateway(header: Header) -> bool:
-    """What a gateway of the library sends whenever it has connected to the broker, just before it subscribes."""
+    """What a gateway of the library sends when it has connected to the broker, before it subscribes."""
     return (header.node, header.child, header.command) == (GATEWAY_NODE, NODE_CHILD, Command.presentation)

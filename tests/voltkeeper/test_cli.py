@@ -11,7 +11,9 @@ import pytest
 from click.testing import CliRunner
 from datasette_auth_passwords.utils import verify_password
 
+from tests.helpers.broker import MOSQUITTO, Broker, MqttFakeGateway
 from voltkeeper.cli import main
+from voltkeeper.config_source import Sources, child_arguments, choose_config
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (
@@ -109,10 +111,10 @@ def test_an_up_of_the_version_before_can_restart_its_parts():
 @pytest.mark.parametrize(
     ("command", "own"),
     [
-        ("up", {"config", "gateway", "nut", "must", "poll", "port"}),
-        ("ingest", {"config", "gateway", "nut", "must", "poll", "replay"}),
+        ("up", {"config", "gateway", "mqtt", "nut", "must", "poll", "port"}),
+        ("ingest", {"config", "gateway", "mqtt", "nut", "must", "poll", "replay"}),
         ("web", {"config", "port"}),
-        ("check", {"config", "gateway", "nut", "must", "port", "send", "url"}),
+        ("check", {"config", "gateway", "mqtt", "nut", "must", "port", "send", "url"}),
         ("status", {"config", "port"}),
         ("backup", {"config"}),
     ],
@@ -120,3 +122,32 @@ def test_an_up_of_the_version_before_can_restart_its_parts():
 def test_help_of_a_command_lists_its_own_options(command, own):
     shown = CliRunner().invoke(main, [command, "--help"]).output
     assert set(re.findall(r"^  --(\w+)", shown, re.M)) == own
+
+
+def test_a_prefix_of_topics_without_a_broker_is_wrong_usage(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, ["up", "--mqtt-prefix", "attic"])
+    assert done.exit_code == 2 and "give that as --mqtt HOST, too" in done.stderr
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("broker", ["192.168.1.5", "broker.lan:8884", "[::1]:1884"])
+def test_the_parts_of_up_read_the_broker_that_up_was_given(tmp_path, monkeypatch, broker):
+    monkeypatch.chdir(tmp_path)
+    chosen = choose_config(sources=Sources(mqtt=broker, mqtt_prefix="house/attic"))
+    given = iter(child_arguments(chosen))
+    options = dict(zip(given, given, strict=True))
+    again = choose_config(sources=Sources(mqtt=options["--mqtt"], mqtt_prefix=options["--mqtt-prefix"]))
+    assert again.gateways == chosen.gateways and again.gateways[0].publish == "house/attic-out"
+    (one,), (other,) = chosen.mqtt, again.mqtt
+    assert (one.host, one.port_used) == (other.host, other.port_used)
+
+
+@pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
+def test_a_gateway_behind_a_broker_of_the_command_line(voltkeeper, tmp_path):
+    with Broker(tmp_path / "broker") as broker:
+        fake = MqttFakeGateway(broker, "house/attic")
+        program = voltkeeper("ingest", "--mqtt", f"127.0.0.1:{broker.port}", "--mqtt-prefix", "house/attic")
+        fake.wait("0;255;3;0;2;", seconds=60)
+        assert program.end() == 0
+        fake.close()

@@ -16,6 +16,7 @@ from datasette_auth_passwords.utils import verify_password
 
 from ingest.config.environment_file import parse_environment
 from ingest.config.model import load_config
+from tests.helpers.broker import MOSQUITTO, Broker
 from tests.helpers.demo_gateway import running_gateway
 from tests.ingest.nut.lab import Lab
 from tests.programs import child_environment
@@ -23,7 +24,7 @@ from voltkeeper.cli import main
 from voltkeeper.setup import dialogue
 from voltkeeper.setup.dialogue import SetupOptions, run_setup
 from voltkeeper.setup.files import scalar
-from voltkeeper.setup.sources import local_upsd, serial_ports, try_gateway, try_nut
+from voltkeeper.setup.sources import local_upsd, serial_ports, try_gateway, try_mqtt, try_nut
 
 COMMAND = [sys.executable, "-m", "voltkeeper", "setup"]
 
@@ -89,6 +90,7 @@ def test_on_a_terminal_with_an_upsd_and_a_gateway(tmp_path, lab, gateway):
     terminal.answer("Address of a further MySensors gateway", "")
     terminal.answer("Address of a NUT server", f"127.0.0.1:{lab.port}")
     terminal.answer("Address of a further NUT server", "")
+    terminal.answer("Address of an MQTT broker", "")
     terminal.answer("Title of the site", "Rossi's: the #1 house")
     terminal.answer("Time zone", "Europe/Atlantis")
     terminal.answer("Time zone", "Europe/Rome")
@@ -198,6 +200,17 @@ def test_names_and_addresses_of_sources(gateway):
     assert try_gateway("127.0.0.1:1", ["main"]).name == "gateway-2"
     assert dict(try_gateway("::1").keys) == {"tcp": "[::1]:5003"}
     assert dict(try_nut("nas.invalid").keys) == {"host": "nas.invalid"}
+
+
+@pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
+def test_a_broker_is_tried_and_written(tmp_path):
+    with Broker(tmp_path / "broker") as broker:
+        done = run(tmp_path, "--mqtt", f"127.0.0.1:{broker.port}")
+    assert done.exit_code == 0 and "MQTT broker 127.0.0.1" in done.stdout, done.stdout
+    (written,) = load_config(tmp_path / "config.yml").mqtt
+    assert (written.name, written.host, written.port) == ("broker", "127.0.0.1", broker.port)
+    gone = try_mqtt(f"127.0.0.1:{broker.port}", ["broker"])
+    assert gone.name == "broker-2" and "nothing listens there" in gone.finding.message
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from voltkeeper.cli.process import fail
 @click.option(
     "--nut", multiple=True, metavar="HOST[:PORT]", help="A NUT server (upsd) to try; may be repeated."
 )
+@click.option("--mqtt", multiple=True, metavar="HOST[:PORT]", help="An MQTT broker to try; may be repeated.")
 @click.option("--must", multiple=True, metavar="DEVICE", help="A MUST EP20 to try; may be repeated.")
 @click.option("--title", help="Title of the site; default: Home.")
 @click.option("--timezone", metavar="TZ", help="Such as Europe/Rome; default: the machine's.")
@@ -56,9 +57,9 @@ def setup(
 ) -> None:
     """Write config.yml: try sources, make a password and a token.
 
-    Looks for a NUT server and serial ports on this machine, tries gateways and NUT servers at addresses that
-    you name, and asks on a terminal. The secrets go to voltkeeper.env beside the config, which its owner
-    alone can read. Nothing that is there is overwritten without being asked for.
+    Looks for a NUT server and serial ports on this machine, tries gateways, NUT servers and MQTT brokers at
+    addresses that you name, and asks on a terminal. The secrets go to voltkeeper.env beside the config, which
+    its owner alone can read. Nothing that is there is overwritten without being asked for.
     """
     from voltkeeper.config_source import DEFAULT
     from voltkeeper.setup.dialogue import SetupOptions, run_setup

@@ -31,6 +31,7 @@ class SetupOptions:
     config: Path
     gateways: Sequence[str] = ()
     nut: Sequence[str] = ()
+    mqtt: Sequence[str] = ()
     must: Sequence[str] = ()
     title: str | None = None
     timezone: str | None = None
@@ -92,6 +93,7 @@ class Setup:
         for section, addresses in (
             ("gateways", options.gateways),
             ("nut", options.nut),
+            ("mqtt", options.mqtt),
             ("must", options.must),
         ):
             for address in addresses:
@@ -131,10 +133,14 @@ class Setup:
             self._keep("gateways" if answer == "g" else "must", device)
 
     def _ask_sources(self) -> None:
-        for section, example in (("gateways", "192.168.1.20 or 192.168.1.20:5003"), ("nut", "192.168.1.30")):
+        for section, article, example in (
+            ("gateways", "a", "192.168.1.20 or 192.168.1.20:5003"),
+            ("nut", "a", "192.168.1.30"),
+            ("mqtt", "an", "192.168.1.5"),
+        ):
             while address := click.prompt(
-                f"Address of a{' further' if self._has(section) else ''} {KINDS[section]}, such as {example}"
-                "; Enter: none",
+                f"Address of {'a further' if self._has(section) else article} {KINDS[section]}, "
+                f"such as {example}; Enter: none",
                 default="",
                 show_default=False,
             ).strip():

@@ -20,11 +20,13 @@ RIGHTS = "[edit, order, upload, maintain]"
 SECTIONS = {
     "gateways": "MySensors gateways",
     "nut": "NUT servers; without ups: all that a server lists",
+    "mqtt": "MQTT brokers: a gateway with mqtt: and publish: {mqtt: ...} name one",
     "must": "MUST EP20s on a serial port",
 }
 EXAMPLES = {
     "gateways": "{name: main, tcp: 192.168.1.20:5003}",
     "nut": "{name: nut, host: 127.0.0.1}",
+    "mqtt": "{name: broker, host: 192.168.1.5, username: voltkeeper, password: {$env: MQTT_PASSWORD}}",
     "must": "{name: must, serial: /dev/ttyUSB0}",
 }
 

@@ -7,19 +7,20 @@ from pathlib import Path
 from serial.tools import list_ports
 
 from ingest.config.checks import NAME
-from ingest.config.model import GatewaySettings, MustSettings, NutServerSettings
+from ingest.config.model import BrokerSettings, GatewaySettings, MustSettings, NutServerSettings
+from voltkeeper.check.brokers import probe_broker
 from voltkeeper.check.sources import Finding, probe_gateway, probe_must, probe_nut
 from voltkeeper.config_source import split_host_port
 
-GATEWAY_PORT, UPSD_PORT = 5003, 3493
+GATEWAY_PORT, UPSD_PORT, BROKER_PORT = 5003, 3493, 1883
 LOCAL = "127.0.0.1"
 BY_ID = Path("/dev/serial/by-id")
-KINDS = {"gateways": "MySensors gateway", "nut": "NUT server", "must": "MUST EP20"}
+KINDS = {"gateways": "MySensors gateway", "nut": "NUT server", "mqtt": "MQTT broker", "must": "MUST EP20"}
 
 
 @dataclass(frozen=True)
 class Source:
-    """An entry of `gateways:`, `nut:` or `must:`, and what a try of it showed."""
+    """An entry of `gateways:`, `nut:`, `mqtt:` or `must:`, and what a try of it showed."""
 
     section: str
     name: str
@@ -72,6 +73,14 @@ def try_nut(address: str, names: Iterable[str] = ()) -> Source:
     return Source("nut", name, keys, _checked(settings.check(), lambda: probe_nut(settings)))
 
 
+def try_mqtt(address: str, names: Iterable[str] = ()) -> Source:
+    """An MQTT broker at HOST or HOST:PORT, without a user and without TLS."""
+    host, port = split_host_port(address)
+    settings = BrokerSettings(_free_name("broker", "broker", names), host=host, port=port)
+    keys = (("host", host), *((("port", port),) if port not in (None, BROKER_PORT) else ()))
+    return Source("mqtt", settings.name, keys, _checked(settings.check(), lambda: probe_broker(settings)))
+
+
 def try_must(device: str, names: Iterable[str] = ()) -> Source:
     """An EP20 on a serial port."""
     name = _free_name("must", "must", names)
@@ -79,7 +88,7 @@ def try_must(device: str, names: Iterable[str] = ()) -> Source:
     return Source("must", name, (("serial", settings.serial),), probe_must(settings))
 
 
-TRIES = {"gateways": try_gateway, "nut": try_nut, "must": try_must}
+TRIES = {"gateways": try_gateway, "nut": try_nut, "mqtt": try_mqtt, "must": try_must}
 
 
 def local_upsd(port: int = UPSD_PORT) -> Source | None:
