@@ -75,7 +75,17 @@ def write(site, sql, *params):
 @pytest.fixture
 def both(make_site):
     """A site with nodes and UPSes, all of whose history is of the last two days."""
-    site = make_site(access=ACCESS)
+    return make_both(make_site)
+
+
+@pytest.fixture(scope="module")
+def shared(module_site):
+    """The same for tests that only read."""
+    return make_both(module_site)
+
+
+def make_both(make):
+    site = make(access=ACCESS)
     House(site.datasette.config.database, days=2, step=600).write(
         outages=[(40, 640, UPSES)], gaps=[(10, 7200)]
     )
@@ -476,7 +486,7 @@ def test_queries_answer_as_page_json_and_csv(both, name):
 # The page.
 
 
-def test_every_link_answers(both):
+def test_every_link_answers(shared):
     seen = set()
     for path in (
         "/reports",
@@ -485,10 +495,10 @@ def test_every_link_answers(both):
         "/reports?period=week",
         f"/reports?since={datetime.now(UTC).date()}",
     ):
-        for link in links(both.page(path)):
+        for link in links(shared.page(path)):
             if link not in seen:
                 seen.add(link)
-                response = both.get(link, headers=BROWSER)
+                response = shared.get(link, headers=BROWSER)
                 assert response.status_code == 200, (path, link, response.text[:300])
     assert {"/nodes/main/12", "/ups/garage"} <= seen
     assert len([link for link in seen if link.startswith("/telemetry/") and ".csv" in link]) >= 10
@@ -539,16 +549,16 @@ def test_an_empty_site_shows_instructions(make_site):
         assert site.get(link, headers=BROWSER).status_code == 200, link
 
 
-def test_times_without_a_record_are_shown(both):
-    before = page_text(both, "/reports?period=day&of=2020-02-03")
+def test_times_without_a_record_are_shown(shared):
+    before = page_text(shared, "/reports?period=day&of=2020-02-03")
     assert (
         "3 February 2020" in before
         and "Nothing was recorded then: recording began on" in before
         and "Load" not in before
     )
-    assert "This time is in the future." in page_text(both, "/reports?period=year&of=2999")
-    assert "Recording began on" in page_text(both, NOW) and "the time before is not counted" in page_text(
-        both, NOW
+    assert "This time is in the future." in page_text(shared, "/reports?period=year&of=2999")
+    assert "Recording began on" in page_text(shared, NOW) and "the time before is not counted" in page_text(
+        shared, NOW
     )
 
 
@@ -589,8 +599,8 @@ def test_a_period_links_to_its_neighbours(power):
         "period=%3Cscript%3Ealert(1)",
     ],
 )
-def test_an_invalid_period_is_an_error_with_a_message(both, query):
-    page = both.page(f"/reports?{query}", 400)
+def test_an_invalid_period_is_an_error_with_a_message(shared, query):
+    page = shared.page(f"/reports?{query}", 400)
     words = text_of(page)
     assert re.search(
         "not a period|not a day|not a date|needs since|is not before|no report of|at most 5 years", words
@@ -601,7 +611,7 @@ def test_an_invalid_period_is_an_error_with_a_message(both, query):
 @pytest.mark.parametrize(
     "name", [*QUERIES, "outages_report", "monitoring_coverage", "energy_by_day", "power_quality"]
 )
-def test_a_block_that_takes_too_long_is_left_out(both, name, monkeypatch):
+def test_a_block_that_takes_too_long_is_left_out(shared, name, monkeypatch):
     endless = (
         "with recursive endless (n) as (select 1 union all select n + 1 from endless) select n from endless"
     )
@@ -609,14 +619,14 @@ def test_a_block_that_takes_too_long_is_left_out(both, name, monkeypatch):
     if name == "outages_report":  # the outages of a report are those of the view
         monkeypatch.setitem(OWN_QUERIES, "mains_outages", CannedQuery(endless, ("since", "until")))
     else:
-        queries = both.datasette.metadata("queries", database="telemetry", fallback=False)
+        queries = shared.datasette.metadata("queries", database="telemetry", fallback=False)
         monkeypatch.setitem(queries[name], "sql", endless)
-    monkeypatch.setattr(both.datasette, "sql_time_limit_ms", 300)
-    page = both.page(NOW)
+    monkeypatch.setattr(shared.datasette, "sql_time_limit_ms", 300)
+    page = shared.page(NOW)
     monkeypatch.undo()
     assert f"open {name}" in page and "This took too long" in page and headings(page) == SECTIONS | OF_NODES
     for link in re.findall(rf'href="(/telemetry/{name}[^"]*)">open', page):
-        assert both.get(html.unescape(link), headers=BROWSER).status_code == 200, link
+        assert shared.get(html.unescape(link), headers=BROWSER).status_code == 200, link
 
 
 def test_reported_values_are_escaped(both):
@@ -634,14 +644,14 @@ def test_reported_values_are_escaped(both):
     assert "<script>alert" not in page and "&lt;script&gt;" in page
 
 
-def test_it_needs_no_script_and_is_linked(both):
-    page = both.page(NOW)
-    assert "unsafe" not in both.get(NOW).headers["content-security-policy"]
+def test_it_needs_no_script_and_is_linked(shared):
+    page = shared.page(NOW)
+    assert "unsafe" not in shared.get(NOW).headers["content-security-policy"]
     assert not re.search(r"<script(?![^>]*src=)|<style|\sstyle=|\son\w+=\"", page)
     assert 'data-live=""' in page and '<a href="/reports" aria-current="page">Reports</a>' in page
     assert re.search(r'<link rel="stylesheet" href="/static/print\.css\?\w+" media="print">', page)
-    assert '<a href="/reports">Reports</a>' in both.page("/")
-    call = next(call for call in both.get("/api.json").json()["calls"] if call["path"] == "/reports")
+    assert '<a href="/reports">Reports</a>' in shared.page("/")
+    call = next(call for call in shared.get("/api.json").json()["calls"] if call["path"] == "/reports")
     assert list(call["fields"]) == ["period", "of", "since", "until", "ups"]
 
 
