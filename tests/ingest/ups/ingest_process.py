@@ -11,6 +11,7 @@ from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
+from tests.helpers.new_database import new_database
 from tests.ingest.nut.lab import WAIT_S, until
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
@@ -27,6 +28,8 @@ class IngestProcess:
             "database: t.db\ntimezone: Europe/Rome\ncommit_s: 0.2\n" + config
         )
         self.process = None
+        if not self.database.exists():  # test_up has ingest make its file
+            new_database(self.database)
         self.start()
 
     def __enter__(self):
