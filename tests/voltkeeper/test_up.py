@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import sqlite3
+import sys
 import urllib.request
 from collections import Counter
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.demo_gateway import running_gateway
+from tests.programs import START_S, Program, free_port, wait_until
 from voltkeeper.up import SitePortError, claim
 
 
@@ -119,11 +121,24 @@ def niceness(pid):
     return set(threads - Counter({os.getpriority(os.PRIO_PROCESS, 0): 1}))
 
 
-def test_ingest_goes_before_the_site(voltkeeper, wait_for, free_port, write_config):
-    port = free_port()
-    write_config(f"gateways: [{{name: main, tcp: '127.0.0.1:1'}}]\nweb: {{port: {port}}}")
-    program = voltkeeper("up")
-    wait_for(lambda: is_open(program, port), timeout=180)
+@pytest.fixture(scope="module")
+def up(tmp_path_factory):
+    """A program `voltkeeper up` that tests share, and the port of its site."""
+    folder, port = tmp_path_factory.mktemp("up"), free_port()
+    (folder / "config.yml").write_text(
+        f"gateways: [{{name: main, tcp: '127.0.0.1:1'}}]\nweb: {{port: {port}}}"
+    )
+    program = Program([sys.executable, "-m", "voltkeeper", "up"], folder)
+    try:
+        wait_until(lambda: is_open(program, port), START_S)
+        yield program, port
+        assert program.end() == 0
+    finally:
+        program.kill()
+
+
+def test_ingest_goes_before_the_site(up):
+    program, port = up
     get(port, "/telemetry/nodes")
     commands = {pid: Path(f"/proc/{pid}/cmdline").read_text().split("\0") for pid in program.family()}
     found = {
@@ -134,14 +149,10 @@ def test_ingest_goes_before_the_site(voltkeeper, wait_for, free_port, write_conf
     }
     own = os.getpriority(os.PRIO_PROCESS, 0)
     assert found == {"ingest": {own}, "web": {max(own, 10)}}
-    assert program.end() == 0
 
 
-def test_a_killed_site_comes_back(voltkeeper, wait_for, free_port, write_config):
-    port = free_port()
-    write_config(f"web: {{port: {port}}}")
-    program = voltkeeper("up")
-    wait_for(lambda: is_open(program, port), timeout=120)
+def test_a_killed_site_comes_back(up, wait_for):
+    program, port = up
     (site,) = [pid for pid in program.family() if b"\0web\0" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     os.kill(site, signal.SIGKILL)
     wait_for(lambda: "web ended (signal SIGKILL); starting it again in 1 s" in program.text)
@@ -153,7 +164,6 @@ def test_a_killed_site_comes_back(voltkeeper, wait_for, free_port, write_config)
             return ""
 
     assert wait_for(back, timeout=90)
-    assert program.end() == 0
 
 
 @pytest.mark.parametrize("command", ["up", "web"])
