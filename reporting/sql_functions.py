@@ -6,6 +6,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable
+from operator import itemgetter
 
 from ingest.db.time import format_utc
 from ingest.ups.battery_health import assess, parse_discharge
@@ -64,11 +65,12 @@ def local_periods(per: str, since: str | None, until: str | None, timezone: str)
 def battery_health(outages: str, since: str | None) -> str:
     """SQL: what recorded discharges show of a battery (`ingest.ups.battery_health`), as JSON.
 
-    Shares are per cent. `outages` is JSON of [started_at, complete, figures], in order of time; `since` is
-    when the battery was changed.
+    Shares are per cent. `outages` is JSON of [started_at, complete, figures], in any order, since what
+    is imported comes late; `since` is when the battery was changed.
     """
     discharges = [
-        parse_discharge(at, whole, json.loads(figures)) for at, whole, figures in json.loads(outages)
+        parse_discharge(at, whole, json.loads(figures))
+        for at, whole, figures in sorted(json.loads(outages), key=itemgetter(0))
     ]
     health = assess(discharges, since or "")
     accuracy = health.runtime_accuracy or (None, None, None)

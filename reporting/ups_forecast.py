@@ -4,6 +4,7 @@ import json
 import math
 import time
 from collections.abc import Sequence
+from operator import itemgetter
 
 from ingest.db.time import format_utc
 from ingest.ups.battery_forecast import (
@@ -31,17 +32,19 @@ def ups_battery_forecast(
 ) -> str:
     """SQL: what discharges and self-tests show of a battery (`ingest.ups.battery_forecast`), as JSON.
 
-    `outages` is JSON of [started_at, complete, figures, temperature], `tests` of figures, both in order of
-    time; `changed_at` is when the battery was put in, `watts` the load that the runtime is asked for,
-    `temperature` that of the UPS now in °C, `is_estimated` 1 where its charge is estimated. Capacities are
-    per cent, dates UTC text.
+    `outages` is JSON of [started_at, complete, figures, temperature], `tests` of [started_at, figures], in
+    any order, since what is imported comes late. `changed_at` is when the battery was put in, `watts` the
+    load that the runtime is asked for, `temperature` that of the UPS now in °C, `is_estimated` 1 where its
+    charge is estimated. Capacities are per cent, dates UTC text.
     """
     past = [
         parse_past_discharge(at, complete, json.loads(figures), degrees, bool(is_estimated))
-        for at, complete, figures, degrees in json.loads(outages)
+        for at, complete, figures, degrees in sorted(json.loads(outages), key=itemgetter(0))
     ]
     since = changed_at or ""
-    own_tests = [json.loads(figures) for at, figures in json.loads(tests) if at >= since]
+    own_tests = [
+        json.loads(figures) for at, figures in sorted(json.loads(tests), key=itemgetter(0)) if at >= since
+    ]
     now = time.time()
     found = forecast_battery(past, changed_at, now, watts, temperature)
     return json.dumps(_figures(found, now) | _tests(compare_tests(own_tests)))

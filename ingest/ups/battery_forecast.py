@@ -195,7 +195,7 @@ def _why_no_age(changed_at: str | None, starts: Sequence[float]) -> str:
         many = "discharge counts" if len(starts) == 1 else "discharges count"
         return f"{len(starts)} {many}, {MIN_DISCHARGES} are needed to show ageing"
     if starts[-1] - starts[0] < MIN_SPAN_S:
-        return f"all discharges are of {MIN_SPAN_S / 86_400:.0f} days: too short a time to show ageing"
+        return f"all discharges lie within {MIN_SPAN_S / 86_400:.0f} days: too short a time to show ageing"
     return ""
 
 

@@ -47,12 +47,14 @@ def test_a_forecast_on_the_pages_and_what_is_not_known_there(power):
     page = site.page("/ups/rack@closet?watts=200")
     assert "no discharge yet" in page and "Capacity against new" not in page and 'name="watts"' not in page
 
-    add_past(site, (2.9, 2.4, 1.8, 1.2, 0.7, 0.2), 3.0, lambda age: 4000 * (0.75 + 0.25 * age / 3))
+    add_past(site, (0.2, 2.9, 2.4, 1.8, 1.2, 0.7), 3.0, lambda age: 4000 * (0.75 + 0.25 * age / 3))
     rack = rows(site, "ups_battery_forecast", ups="rack@closet")[0]
     assert rack["capacity_low"] < 77 < rack["capacity_high"] and rack["counted"] == 6
     assert rack["low_days"] < rack["days_left"] < rack["high_days"] < 1500
     assert rack["replace_low_on"] < rack["replace_on"] < rack["replace_high_on"]
+    # An import adds old outages after new ones.
     assert rack["basis"] == "6 discharges over 2.7 years at 240 W"
+    assert rows(site, "battery_health", ups="rack@closet")[0]["first_full_s"] == 3800
     half = rows(site, "ups_battery_forecast", ups="rack@closet", watts="120")[0]
     assert half["device_runtime_s"] is None and half["watts"] == 120
     assert 1.9 < half["runtime_s"] / rack["runtime_s"] < 3
