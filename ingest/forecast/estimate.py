@@ -83,10 +83,12 @@ def forecast(
     knots = _knots(days)
     life, spread = (own_life, OWN_SPREAD) if own_life else (LIFE_DAYS, LIFE_SPREAD)
     fits: list[Fit] = []
+    best = -math.inf
     for curve in VOLT_CURVES:
         weight = NOT_SET if not chemistry else SET if curve.chemistry == chemistry else OTHER
-        fits += fits_of_volts(curve, knots, weight)
-    best = max((fit.log_likelihood for fit in fits), default=-math.inf)
+        found = fits_of_volts(curve, knots, weight, best - UNLIKELY)
+        best = max([best, *(fit.log_likelihood for fit in found)])
+        fits += found
     for shape in [*SHAPES, *([own] if own else [])]:
         found = _fits(shape, knots, best - UNLIKELY)
         best = max([best, *(fit.log_likelihood for fit in found)])

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ingest.forecast.curves import STEPS, VoltCurve
 
 STARTS = ((0.0, 1.0), (0.05, 0.4), (0.2, 0.1))  # share of the charge used before the first level, weight
-COARSE, FINE = 24, 16  # places that are tried over a whole curve, and where they agree best
+COARSE, FINE = 20, 14  # places that are tried over a whole curve, and where they agree best
 NEAR = 12.0  # of the logarithm: what agrees by so much less is left out
 FULL = 99.5  # per cent: a level that may have been cut off at 100
 LEFT_AT = 0.5  # a level below this is reported as 0
@@ -36,14 +36,17 @@ class Fit(NamedTuple):
     weight: float
 
 
-def fits_of_volts(curve: VoltCurve, knots: Sequence[Knot], weight: float) -> list[Fit]:
-    """The places on a curve that agree with the levels, and what each is worth."""
+def fits_of_volts(curve: VoltCurve, knots: Sequence[Knot], weight: float, least: float) -> list[Fit]:
+    """The places on a curve that agree with the levels, and what each is worth.
+
+    A curve whose logarithm stays below `least` is left out.
+    """
     found = []
     for start, share in STARTS:
         width = (1 - start) / COARSE
         coarse = [(now, _fit(curve, knots, start, now)) for now in _places(start, 1.0, COARSE)]
         best = max((one.log_likelihood for _, one in coarse if one), default=None)
-        if best is None:
+        if best is None or best < least:
             continue
         likely = [now for now, one in coarse if one and one.log_likelihood > best - NEAR]
         low, high = max(start, likely[0] - width), min(1.0, likely[-1] + width)
