@@ -152,7 +152,7 @@ def forecast_battery(
     if not counted:
         reason = _why_none(present)
         return BatteryForecast(0, reason, reason, watts=watts)
-    usual = _median(one.temperature for one in counted)
+    usual = _usual_temperature(counted)
     starts = [parse_utc(one.discharge.started_at) for one in counted]
     put_in = parse_utc(changed_at) if changed_at else starts[0]
     points = [_point(one, at, put_in, usual) for one, at in zip(counted, starts, strict=True)]
@@ -356,6 +356,7 @@ def _runtime(
     return Estimate(*(min(LONGEST_S, math.exp(log)) for log in (mean, mean - off, mean + off)))
 
 
-def _median(values: Iterable[float | None]) -> float | None:
-    given = [value for value in values if value is not None]
-    return median(given) if given else None
+def _usual_temperature(counted: Iterable[PastDischarge]) -> float | None:
+    """The temperature that discharges are brought to; None where fewer than two have one to compare."""
+    given = [one.temperature for one in counted if one.temperature is not None]
+    return median(given) if len(given) > 1 else None
