@@ -151,7 +151,7 @@ class BrokerClient:
     async def subscribe(self, filters: Sequence[str], qos: int = QOS) -> None:
         """Subscribe to filters, with what is retained. Raises MqttError, also where one is refused.
 
-        With `qos` 0 all comes that is retained: of QoS 1 a broker drops what is beyond its queue for a client.
+        With `qos` 0 all that is retained comes: of QoS 1 a broker drops what is beyond its queue.
         """
         if not filters:
             return
