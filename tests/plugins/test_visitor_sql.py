@@ -43,6 +43,7 @@ HOSTILE = {
     f"select payload from messages where payload like '{'%a' * 300}'": COMPLEX,
     f"select payload from messages where payload glob '{'*a' * 300}'": COMPLEX,
     "select load_extension('x')": "not authorized",
+    "select hex(FTS3_TOKENIZER('simple'))": "not authorized to use function",
     "select data from firmware_images": "the bytes of firmware images are not shown",
     "select 1; select 2": "one statement at a time",
 }

@@ -34,6 +34,7 @@ NUMBER_BYTES = 24  # of one, and of a value beside its characters
 ESCAPED_BYTES = 6  # of a zero in JSON: backslash, u and four digits
 
 ALLOWED = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE)
+ADDRESS_OF_CODE = "fts3_tokenizer"  # its answer is a pointer, which would tell where the process has its code
 PRAGMAS = frozenset(
     "data_version database_list foreign_key_list function_list index_info index_list index_xinfo page_count "
     "max_page_count page_size schema_version table_info table_list table_xinfo".split()
@@ -93,6 +94,8 @@ class WorkerDatabase:
             if not hides(first, second, self._shown):
                 return sqlite3.SQLITE_OK
             self._was_hidden = True
+        elif action == sqlite3.SQLITE_FUNCTION and second == ADDRESS_OF_CODE:
+            return sqlite3.SQLITE_DENY
         elif action in ALLOWED or (action == sqlite3.SQLITE_PRAGMA and first in PRAGMAS):
             return sqlite3.SQLITE_OK
         elif action == sqlite3.SQLITE_UPDATE and first == "sqlite_master":
