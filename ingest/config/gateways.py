@@ -1,11 +1,14 @@
 """The section `gateways:` of config.yml: the MySensors gateways."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ingest.config.checks import Problems, check_device, check_name, check_that, is_host_port
 from ingest.config.mqtt import check_prefix
 from ingest.mysensors.peers import parse_network, split_listen
 from ingest.mysensors.settings import GatewayOptions
+
+Topics = tuple[str, str, str]  # key of the config, name of the broker, prefix
 
 
 @dataclass(frozen=True)
@@ -70,3 +73,24 @@ class GatewaySettings(GatewayOptions):
                     f"{text!r} is neither an address nor a network, such as 192.168.1.20 or 192.168.1.0/24: "
                     f"{error}",
                 )
+
+
+def check_topics_apart(gateways: Sequence[GatewayOptions], ours: Sequence[Topics]) -> Problems:
+    """What is read of a gateway by MQTT comes from it alone. `ours` are topics of other sections."""
+    for reader in gateways:
+        if reader.mqtt is None or reader.publish is None:
+            continue
+        others = [topics for one in gateways if one is not reader for topics in _topics_of(one)]
+        for where, broker, prefix in (*others, *ours):
+            if broker == reader.mqtt and f"{prefix}/".startswith(f"{reader.publish}/"):
+                yield (
+                    where,
+                    f"{prefix} is not apart from {reader.publish} of the gateway {reader.name}: what is "
+                    "published there would be taken for its messages",
+                )
+
+
+def _topics_of(gateway: GatewayOptions) -> Iterator[Topics]:
+    for key, prefix in (("publish", gateway.publish), ("subscribe", gateway.subscribe)):
+        if gateway.mqtt is not None and prefix is not None:
+            yield f"gateways[{gateway.name}].{key}", gateway.mqtt, prefix

@@ -15,7 +15,7 @@ from ingest.config.backup import Backup
 from ingest.config.checks import Problems, check_that, check_unique, is_timezone, timezone_problem
 from ingest.config.energy import Tariff
 from ingest.config.environment_file import environment_file, read_environment
-from ingest.config.gateways import GatewaySettings
+from ingest.config.gateways import GatewaySettings, check_topics_apart
 from ingest.config.home import Home, HomeCard
 from ingest.config.loader import UNLISTED, ConfigError, SectionReader, parse_yaml
 from ingest.config.log import Logging
@@ -213,6 +213,11 @@ class Config:
                 known = nearest(gateway.mqtt, brokers) if brokers else "add mqtt: [{name: ..., host: ...}]"
                 yield f"gateways[{gateway.name}].mqtt", f"there is no broker {gateway.mqtt!r}: {known}"
 
+        ours = []
+        if (out := self.publish) is not None:
+            prefixes = (("prefix", out.prefix), ("home_assistant", out.home_assistant))
+            ours = [(f"publish.{key}", out.mqtt, prefix) for key, prefix in prefixes if prefix is not None]
+        yield from check_topics_apart(self.gateways, ours)
         if self.publish is not None and self.publish.mqtt not in brokers:
             known = nearest(self.publish.mqtt, brokers) if brokers else "add mqtt: [{name: ..., host: ...}]"
             yield "publish.mqtt", f"there is no broker {self.publish.mqtt!r}: {known}"

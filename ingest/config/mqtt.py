@@ -62,8 +62,8 @@ class BrokerSettings(BrokerOptions):
 
 
 def check_prefix(key: str, prefix: str) -> Problems:
-    """The first levels of topics: no wildcards, no empty level."""
-    levels = prefix.split("/")
+    """The first levels of topics: no wildcards, no empty level but for a slash at the begin."""
+    levels = prefix.removeprefix("/").split("/")
     good = all(levels) and prefix.isprintable() and not set(prefix) & set("+#")
     yield from check_that(
         good and len(prefix) <= MAX_PREFIX and not prefix.startswith("$"),

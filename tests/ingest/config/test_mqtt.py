@@ -37,6 +37,20 @@ MISTAKES = [
         " {name: b, mqtt: broker, publish: p, subscribe: i}]",
         "gateways: the topic of orders 'broker i' is used twice",
     ),
+    (
+        BROKER + "gateways: [{name: a, mqtt: broker, publish: o, subscribe: i},"
+        " {name: b, mqtt: broker, publish: o/p, subscribe: j}]",
+        "gateways[b].publish: o/p is not apart from o of the gateway a",
+    ),
+    (
+        BROKER + "gateways: [{name: a, mqtt: broker, publish: o, subscribe: i},"
+        " {name: b, mqtt: broker, publish: p, subscribe: o}]",
+        "gateways[b].subscribe: o is not apart from o of the gateway a",
+    ),
+    (
+        BROKER + ATTIC + "\npublish: {mqtt: broker, prefix: house/attic-out/state}",
+        "publish.prefix: house/attic-out/state is not apart from house/attic-out of the gateway attic",
+    ),
 ]
 
 
@@ -60,6 +74,11 @@ def test_ports_files_and_secrets_are_as_elsewhere(tmp_path):
 def test_a_gateway_that_is_only_listened_to_needs_no_topic_for_orders(tmp_path):
     text = BROKER + "gateways: [{name: a, mqtt: broker, publish: o, controller: false}]"
     assert parse_config(text, tmp_path).gateways[0].address == "mqtt broker o"
+
+
+def test_a_prefix_may_begin_with_a_slash_as_sketches_have_it(tmp_path):
+    text = BROKER + "gateways: [{name: a, mqtt: broker, publish: /house/out, subscribe: /house/in}]"
+    assert parse_config(text, tmp_path).gateways[0].publish == "/house/out"
 
 
 def test_the_missing_extra_is_named(tmp_path, monkeypatch):
