@@ -81,7 +81,7 @@ OWN = {
     ("POST", "/-/replace/ID/retry", "/-/replace/999/retry"): ("maintain", 404),
     ("POST", "/-/replace/ID/revert", "/-/replace/999/revert"): ("maintain", 404),
     ("POST", "/-/orders", "/-/orders"): ("order", 400),
-    ("POST", "/-/channels/ID", "/-/channels/786688"): ("order", 409),
+    ("POST", "/-/channels/ID", "/-/channels/786688"): ("order", 400),
     ("POST", "/-/ups/commands", "/-/ups/commands"): ("order", 400),
     ("POST", "/-/ups/settings", "/-/ups/settings"): ("order", 400),
     ("POST", "/-/ota/firmware", "/-/ota/firmware"): ("upload", 400),
