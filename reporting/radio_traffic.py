@@ -42,10 +42,10 @@ def read_traffic(
     for old in set(known) - set(starts):
         known.pop(old, None)
     found: dict[float, int] = {}
-    newest: tuple[str] | None = connection.execute(
-        "select received_at from messages order by id desc limit 1"
-    ).fetchone()
     try:
+        newest: tuple[str] | None = connection.execute(
+            "select received_at from messages order by id desc limit 1"
+        ).fetchone()
         for start in reversed(starts):
             if start not in known:
                 found[start] = _count(connection, start, now)

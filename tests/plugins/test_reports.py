@@ -319,7 +319,7 @@ def test_batteries_to_replace_have_a_reason(both):
     write(
         both, "update ups set battery_changed_at = ? where id in (2, 3)", format_utc(now - 6.5 * 365.25 * DAY)
     )
-    for days, left in ((20, 40.0), (10, 70.0)):
+    for days, left in ((0.2, 40.0), (0.1, 70.0)):  # after the outage of the house
         figures = {
             "covered_s": 600,
             "samples": 60,

@@ -44,7 +44,7 @@ def one(store, columns, table="nodes", where="1"):
 def test_a_message_is_stored_whole(store):
     assert store("12;6;1;0;0;36.5", b"\xff", "junk") == 3
     assert store.rows("select * from messages") == [
-        (1, format_utc(START), 0, 12, 12, 6, 1, 0, 0, "V_TEMP", "36.5", 0, None)
+        (1, format_utc(START), 0, 12, 12, 6, 1, 0, 0, "V_TEMP", "36.5", 0, None, 0)
     ]
     assert store.rows("select source, raw from rejects") == [("main", r"\xff"), ("main", "junk")]
 
