@@ -208,12 +208,12 @@ def test_why_nothing_is_published_is_told_with_the_remedy(house, tmp_path):
         async def fault(login, part):
             config = make_config(tmp_path, broker.port, broker=login)
             async with publishing(config):
-                await asyncio.to_thread(wait_until, lambda: part in health(house), 40)
+                await asyncio.to_thread(wait_until, lambda: part in health(house), 120)
 
         async def two():
             config = make_config(tmp_path, broker.port, broker=", username: writer, password: right")
             async with publishing(config):
-                await asyncio.to_thread(wait_until, lambda: read_health(house.path).is_right, 40)
+                await asyncio.to_thread(wait_until, lambda: read_health(house.path).is_right, 120)
                 await fault(", username: writer, password: right", "another prefix: under publish:")
 
         asyncio.run(fault(", username: writer, password: wrong", "is the password right"))
