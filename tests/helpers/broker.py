@@ -181,7 +181,9 @@ class MqttFakeGateway(MqttPeer):
         super().__init__(broker, f"fake-{prefix.replace('/', '-')}", **login)
         self.client.message_callback_add(f"{self.subscribe_prefix}/+/+/+/+/+", self._take)
         self.topics.append(f"{self.subscribe_prefix}/+/+/+/+/+")
+        self._subscribed.clear()
         self._connected(self.client, None, None, None, None)
+        assert self._subscribed.wait(LIMIT_S)
 
     def _take(self, client, data, message):
         fields = message.topic.removeprefix(f"{self.subscribe_prefix}/").split("/")

@@ -5,7 +5,9 @@ They connect with a client id of their own, so that they take no session from a 
 
 import asyncio
 import os
+import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ingest.config.model import BrokerSettings, GatewaySettings
@@ -16,6 +18,8 @@ from voltkeeper.check.sources import TIMING, Finding, ProbeTiming
 
 if TYPE_CHECKING:
     from ingest.mqtt.connection import ClientOptions
+
+AGAIN_S = 2.0  # between two questions to a gateway
 
 
 def probe_broker(broker: BrokerSettings, timing: ProbeTiming = TIMING) -> Finding:
@@ -42,6 +46,8 @@ def probe_mqtt_gateway(
 
     async def ask() -> Finding:
         prefix, messages, others = gateway.publish or "", asyncio.Event(), []
+        line = format_line(GATEWAY_NODE, NODE_CHILD, Command.internal, 0, Internal.I_VERSION)
+        question = format_topic(gateway.subscribe or "", line.rstrip("\n").encode())
 
         def take(message: Published) -> None:
             try:
@@ -57,15 +63,17 @@ def probe_mqtt_gateway(
         )
         try:
             await connection.subscribe([f"{prefix}/#"])
-            if gateway.controller:
-                question = format_line(GATEWAY_NODE, NODE_CHILD, Command.internal, 0, Internal.I_VERSION)
-                connection.publish(*format_topic(gateway.subscribe or "", question.rstrip("\n").encode()))
-            async with asyncio.timeout(timing.gateway_s):
-                await messages.wait()
-        except TimeoutError:
-            return _silent(gateway, others)
+            until = time.monotonic() + timing.gateway_s
+            while not messages.is_set() and (left := until - time.monotonic()) > 0:
+                if gateway.controller:  # again and again: it may just be connecting, too
+                    connection.publish(*question)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(min(left, AGAIN_S)):
+                        await messages.wait()
         finally:
             connection.close()
+        if not messages.is_set():
+            return _silent(gateway, others)
         return Finding(True, f"answers by the broker {broker.name} and speaks MySensors")
 
     return _run(ask)
