@@ -117,9 +117,16 @@ def free_bytes(path: Path) -> int | None:
     return disk.f_bavail * disk.f_frsize
 
 
-def find_read_only(path: Path) -> Problem | None:
-    """The problem of a database whose file system is read-only, None where it is not."""
-    return _read_only(path) if is_read_only(path.parent) else None
+def find_read_only(path: Path, beside: Path) -> Problem | None:
+    """The problem of a database whose file system is read-only, None where it is not.
+
+    `beside` is a file there of which this process holds no lock: to open it for writing writes nothing.
+    """
+    try:
+        os.close(os.open(beside, os.O_RDWR | os.O_CLOEXEC))
+    except OSError as error:
+        return _read_only(path) if error.errno == errno.EROFS else None
+    return None
 
 
 def _read_only(path: Path) -> Problem:

@@ -139,7 +139,7 @@ def read_heartbeats(database: Path) -> list[Heartbeat]:
                 break
         except (OSError, ValueError, TypeError, KeyError) as error:  # being written, or of another version
             log.debug("The heartbeat %d of %s cannot be read: %s", number, database, error)
-    problem = find_read_only(database) if found else None
+    problem = find_read_only(database, beside(database, "heartbeat", 1)) if found else None
     if problem is None:
         return found
     return [replace(one, problem=str(problem), kind=problem.kind, problem_s=0.0, waiting=0) for one in found]
