@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ingest.forecast.curves import SHAPES, STEPS, VOLT_CURVES, Shape
 from ingest.forecast.volt_fits import LEFT_AT, Fit, Knot, fits_of_volts
 
-LEAST_DAYS, LEAST_SPAN, LEAST_LOST = 5, 7.0, 3.0  # days with levels, days, per cent: less tells nothing
+LEAST_DAYS, LEAST_SPAN, LEAST_LOST = 5, 7.0, 3.0  # days with levels, days, per cent: at least
 RECENT_DAYS = 14
 RECENT_EDGES = (2.5, 5.5, 10.5, 17.5, 28.5, 45.5, 70.5)  # days back
 SHARES = (0.15, 0.22, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # of the span, back

@@ -132,7 +132,7 @@ def followed_events(db: Database) -> None:
 
     `deliveries`: `event_name` and `name` are those of the event for programs; `held_until` with `held_why`
     (quiet, digest, late) keeps a row for a digest. `alert_cursor`: the last `event_changes.seq` that is dealt
-    with, and the counter of imports by then. `alert_pending`: events that are not yet told to every target;
+    with, and the counter of imports by then. `alert_pending`: events that are not yet sent to every target;
     `number` counts how often an event went on after its end, `ended_s` is how long one lasted that has ended.
     `alert_spool`: the contents of the spool of deliveries that were stored last.
     """

@@ -8,7 +8,7 @@ from outbound.alerts.model import AlertMessage, DeliveryKind, DeliveryState
 
 UNSENT = (DeliveryState.QUEUED, DeliveryState.SENDING)
 DONE = frozenset(DeliveryState) - set(UNSENT)
-NOBODY_WAITS = "it was not sent while somebody waited for it"
+NOBODY_WAITS = "it was not sent before the request for it ended"
 AT_ONCE = (DeliveryKind.TEST, DeliveryKind.REHEARSAL)  # somebody waits for it: out of order, no retries
 
 LATE, QUIET, BY_RULE = "late", "quiet", "digest"  # values of `held_why`

@@ -28,7 +28,7 @@ class DueMessage(NamedTuple):
 
 @dataclass
 class FollowedEvent:
-    """An event that is not yet told to every target that a rule names.
+    """An event that is not yet sent to every target that a rule names.
 
     `begun` and `ended` are the targets that were told of this round, the former with whether it was muted. A
     round begins when the event goes on after its end. `is_late`: what happened is known only after a pause.

@@ -45,7 +45,7 @@ TIMES = ("created_at", "sent_at", "held_until")
 
 @dataclass(frozen=True)
 class PendingEvent:
-    """A row of `alert_pending`: an event that is not yet told to every target that a rule names.
+    """A row of `alert_pending`: an event that is not yet sent to every target that a rule names.
 
     It began at `boottime_s` of CLOCK_BOOTTIME in the boot `boot_id`, at `begun_at` by the wall clock (unix
     seconds). `ended_s` is how long it lasted in seconds; None while it goes on.

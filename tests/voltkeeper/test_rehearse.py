@@ -140,6 +140,6 @@ def test_a_rehearsal_that_nobody_waits_for_is_not_sent_when_alerts_run_again(sen
         )
     old = "select state, reason from deliveries where title = 'REHEARSAL of before' and state <> 'queued'"
     assert wait_until(lambda: rows(config, old)) == [
-        ("expired", "it was not sent while somebody waited for it")
+        ("expired", "it was not sent before the request for it ended")
     ]
     assert phone.titles == []
