@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ingest.ups.limits import LEAST_MAINS_V, InputVoltage
 from ingest.ups.records import Figures
-from ingest.ups.status import TEST_WORDS
+from ingest.ups.status import TEST_WORDS, is_on_battery
 
 # How long a status is believed that calls time on battery a test, where the mains are not measured.
 TEST_S = 15 * 60.0
@@ -62,7 +62,7 @@ class MainsWatcher:
         if not tokens:
             return self._without_status(figures or {}, present)
         on_line = "OL" in tokens
-        on_battery = "OB" in tokens or ("ACFAIL" in tokens and not on_line)
+        on_battery = is_on_battery(tokens)
         if on_line and on_battery:
             state = MainsState(_MEASURED[present], present)
         elif on_battery:

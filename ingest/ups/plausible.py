@@ -17,8 +17,9 @@ NOMINAL_FACTOR = 1.5  # times the nominal power is the most that is believed
 NOMINAL_POWER_FACTOR = 0.6  # between a nominal power in W and the one in VA, where only one is given
 LEAST_CHARGED = 20.0  # % of charge from which on a runtime of 0 is none
 SAME_FIGURES = 5  # as many figures with the same number are no measurements
-_NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d{1,2})?")
-_DIGITS = re.compile(r"[+-]?\d+(?:\.\d*)?")  # a number, however large
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d{1,2})?", re.ASCII)
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)  # 1,800: of 1 or of 1800, nobody knows
+_DIGITS = re.compile(r"[+-]?\d+(?:\.\d*)?", re.ASCII)  # a number, however large
 _LARGEST = 1e15
 
 
@@ -105,7 +106,8 @@ class Readings(NamedTuple):
 def parse_value(text: str) -> float | None:
     """The number in a variable's text, else None. NUT's own list has '21,52': a comma counts as a point."""
     text = text.strip()
-    number = float(text.replace(",", ".")) if _NUMBER.fullmatch(text) else None
+    is_number = _NUMBER.fullmatch(text) and not _THOUSANDS.fullmatch(text)
+    number = float(text.replace(",", ".")) if is_number else None
     return number if number is not None and abs(number) < _LARGEST else None
 
 

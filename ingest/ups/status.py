@@ -60,6 +60,11 @@ def status_tokens(text: str | None) -> frozenset[str]:
     return frozenset() if WAIT in tokens else tokens
 
 
+def is_on_battery(tokens: frozenset[str]) -> bool:
+    """Whether the words say that the UPS is on battery. OL besides makes it a contradiction."""
+    return "OB" in tokens or ("ACFAIL" in tokens and "OL" not in tokens)
+
+
 def describe_status(text: str | None) -> str:
     """The status for people: 'on battery, discharging'. A word without a text stays as it is.
 
@@ -90,7 +95,7 @@ def status_severity(text: str | None, is_test: bool = False) -> Severity:
     found = [
         STATUS[token].severity for token in tokens if token in STATUS and not (is_test and token == "OB")
     ]
-    if "OB" in tokens and "OL" not in tokens and not is_test and tokens & LOW_WORDS:
+    if is_on_battery(tokens) and "OL" not in tokens and not is_test and tokens & LOW_WORDS:
         found.append(Severity.CRITICAL)
     if ("OL" in tokens) == ("OB" in tokens):
         found.append(Severity.WARNING)
@@ -102,4 +107,4 @@ def is_discharging(tokens: frozenset[str], discharging_is_outage: bool = False) 
 
     `OL DISCHRG` on mains is usual for many models: it counts only for a UPS that never says OB.
     """
-    return "OB" in tokens or (discharging_is_outage and "DISCHRG" in tokens)
+    return is_on_battery(tokens) or (discharging_is_outage and "DISCHRG" in tokens)

@@ -21,6 +21,11 @@ LEAST_AC_V = 60.0  # below it the output is not AC: NUT's 12 DC devices report a
 POWER_FACTOR = 0.6  # assumed where neither the device nor the config gives one: that of 900 W at 1500 VA
 LEAST_CURRENT_A = 0.1
 LEAST_LOAD = 1.0  # % of load from which on 0 W is no measurement
+# W per VA: of what is measured, the least of the library is 0.33, and 0.1 where the scale of the W is wrong.
+LEAST_MEASURED_FACTOR = 0.2
+# W per VA of nominal powers: the least of the library is 0.5, and 0.3 where the W are those of a phase.
+NOMINAL_FACTORS = (0.45, 1.0)
+LEAST_TOTAL_VA = 10.0  # less is a number of kVA: 0.04, 0.08 and 1.82 in the library
 TOTAL_TOLERANCE = 0.05  # a group of outlets this near to the sum of the others is their total
 _GROUP = re.compile(r"outlet\.group\.\d+\.realpower")
 _OUTLET = re.compile(r"outlet\.[1-9]\d*\.realpower")
@@ -45,12 +50,21 @@ def find_rating(
     """
     watts = realpower_nominal or _first(figures, "ups.realpower.nominal", "output.realpower.nominal")
     apparent = _first(figures, "ups.power.nominal", "output.power.nominal", "ups.upspower.nominal")
+    if watts and apparent and not realpower_nominal and figures.get("output.phases") == len(PHASES):
+        watts = _of_all_phases(watts, apparent)
     nominal_factor = watts / apparent if watts and apparent and 0.3 <= watts / apparent <= 1 else None
     return Rating(
         watts,
         apparent,
         power_factor or _first(figures, "output.powerfactor") or nominal_factor or POWER_FACTOR,
     )
+
+
+def _of_all_phases(watts: float, apparent: float) -> float:
+    """The nominal W: three times those of a device that has them for each phase and the VA for all."""
+    least, most = NOMINAL_FACTORS
+    total = len(PHASES) * watts
+    return total if watts < least * apparent and least * apparent <= total <= most * apparent else watts
 
 
 def _first(figures: Figures, *names: str) -> float | None:
@@ -102,8 +116,9 @@ def find_watts(figures: Figures, rating: Rating) -> tuple[float | None, str | No
 def _sources(figures: Figures, rating: Rating) -> Iterator[tuple[float, str]]:
     """Every source that is there, the best first."""
     load, factor = figures.get("ups.load"), rating.power_factor
-    yield from _one(figures, "ups.realpower", MEASURED)
-    yield from _one(figures, "output.realpower")
+    if not _is_of_another_scale(figures):
+        yield from _one(figures, "ups.realpower", MEASURED)
+        yield from _one(figures, "output.realpower")
     for pattern in ("ups.{}.realpower", "ups.{}-N.realpower", "output.{}.realpower", "output.{}-N.realpower"):
         yield from _sum(figures, pattern)
     if not any(name.startswith("battery.") for name in figures):  # a PDU: all of its input is load
@@ -112,11 +127,8 @@ def _sources(figures: Figures, rating: Rating) -> Iterator[tuple[float, str]]:
         yield from _outlets(figures)
     if load is not None and rating.realpower:
         yield load * rating.realpower / 100, LOAD_OF_WATTS
-    for pattern in ("output.{}.power", "ups.{}.power"):
-        for apparent, rule in _sum(figures, pattern):
-            yield apparent * factor, f"{APPARENT} ({rule.partition('(')[2]}"
-    if "ups.power" in figures:
-        yield figures["ups.power"] * factor, APPARENT
+    for apparent, rule in _apparent(figures):
+        yield apparent * factor, rule
     if load is not None and rating.power:
         yield load * rating.power * factor / 100, LOAD_OF_APPARENT
     yield from _outlets(figures)
@@ -125,6 +137,24 @@ def _sources(figures: Figures, rating: Rating) -> Iterator[tuple[float, str]]:
         yield figures["output.current"] * volts * factor, CURRENT
     yield from _one(figures, "input.realpower")
     yield from _sum(figures, "input.{}.realpower")
+
+
+def _apparent(figures: Figures) -> Iterator[tuple[float, str]]:
+    """(VA, the rule) of every source of what is measured."""
+    for pattern in ("output.{}.power", "ups.{}.power"):
+        for apparent, rule in _sum(figures, pattern):
+            yield apparent, f"{APPARENT} ({rule.partition('(')[2]}"
+    if "ups.power" in figures:
+        yield figures["ups.power"], APPARENT
+    if figures.get("output.power", 0.0) >= LEAST_TOTAL_VA:
+        yield figures["output.power"], f"{APPARENT} (output.power)"
+
+
+def _is_of_another_scale(figures: Figures) -> bool:
+    """Whether the measured W are far too few for the measured VA: no load has such a power factor."""
+    watts = _first(figures, "ups.realpower", "output.realpower")
+    apparent = _first(figures, "ups.power", "output.power")
+    return watts is not None and apparent is not None and watts < LEAST_MEASURED_FACTOR * apparent
 
 
 def _one(figures: Figures, name: str, rule: str = "") -> Iterator[tuple[float, str]]:

@@ -207,6 +207,19 @@ WATTS = [  # variables, W, the source that the rule names
     ),
     ("input.realpower 902 output.realpower 0 ups.load 0 battery.charge 90", 0, "output.realpower"),
     ("ups.load 38 ups.realpower.nominal 810", 307.8, "load x nominal W"),
+    # Nominal W of one phase beside VA of all; W a tenth of what they are; VA of the whole alone, or in kVA.
+    (
+        "output.phases 3 ups.load 1.8 ups.power.nominal 8000 ups.realpower.nominal 2400.0 "
+        "ups.L1-N.realpower 0 ups.L2-N.realpower 0 ups.L3-N.realpower 0 battery.charge 99",
+        129.6,
+        "load x nominal W",
+    ),
+    ("output.phases 3 ups.load 50 ups.power.nominal 20000 ups.realpower.nominal 18000", 9000, "nominal W"),
+    ("output.phases 1 ups.load 50 ups.power.nominal 3000 ups.realpower.nominal 900", 450, "nominal W"),
+    ("output.realpower 16.8 ups.power 168.0 ups.load 4.0 battery.charge 100", 100.8, "VA x power factor"),
+    ("ups.realpower 25.94 ups.power 77.93 ups.load 5.19", 25.94, "measured"),
+    ("output.power 300 ups.load 10 battery.charge 90", 180, "output.power"),
+    ("output.power 1.82 ups.load 60.6 ups.power.nominal 3000", 1090.8, "load x nominal VA"),
     ("ups.power 141 ups.realpower 99 ups.load 9 ups.power.nominal 1500", 99, "measured"),
     ("ups.load 520 ups.realpower.nominal 600", None, None),
     ("ups.realpower 501244 ups.realpower.nominal 900 ups.load 10", 90, "load x nominal W"),

@@ -20,6 +20,9 @@ OL = frozenset(["OL"])
         ("020", 20),
         ("-8.6", -8.6),
         ("21,52", 21.52),
+        ("0,125", 0.125),
+        ("1,800", None),  # of 1 or of 1800, nobody knows
+        ("٣", None),
         ("100.00", 100),
         (" 12 ", 12),
         ("1e3", 1000),
@@ -139,3 +142,4 @@ def test_a_status_is_a_set_of_words(text, words, told):
     assert status_tokens(text) == words
     assert describe_status(text) == told
     assert is_discharging(status_tokens("OB")) and not is_discharging(status_tokens("OL"))
+    assert is_discharging(status_tokens("ACFAIL")) and not is_discharging(status_tokens("OL ACFAIL"))
