@@ -174,9 +174,12 @@ def outage_charts(
 
 
 def _points(rows: Iterable[Row], ups: int, column: str) -> list[Point]:
-    divisor = DIVISORS.get(column, 1.0)
+    divisor = DIVISORS.get(column)
     return [
-        Point(parse_utc(row["at"]) + row["bucket_s"] / 2, *[round(row[column] / divisor, 2)] * 3)
+        Point(
+            parse_utc(row["at"]) + row["bucket_s"] / 2,
+            *[round(row[column] / divisor, 1) if divisor else row[column]] * 3,
+        )
         for row in rows
         if row["ups"] == ups and row[column] is not None
     ]

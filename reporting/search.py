@@ -14,6 +14,7 @@ from ingest.mysensors.protocol import SetReq
 from ingest.ups.variables import full_label
 from reporting.canned_queries import is_interrupt
 from reporting.folding import fold
+from reporting.formatting import format_length
 from reporting.message_text import sensor_kind, value_name
 
 LONGEST = 200  # characters of a search
@@ -127,13 +128,14 @@ def _variables(connection: sqlite3.Connection) -> Iterator[SearchEntry]:
 
 def _events(connection: sqlite3.Connection) -> Iterator[SearchEntry]:
     rows = connection.execute(
-        f"""select id, event, label, words, name, started_at, detail from all_events
+        f"""select id, event, label, words, name, started_at, ended_at, seconds, detail from all_events
         order by id desc limit {MOST_EVENTS}"""
     )
-    for number, event, label, text, name, started_at, detail in rows:
+    for number, event, label, text, name, started_at, ended_at, seconds, detail in rows:
         is_outage = event == "ONBATT"
         href = f"/outages/{number}" if is_outage else f"/telemetry/events/{number}"
-        about = f"outage {detail}" if is_outage else detail
+        lasted = f"outage of {format_length(seconds)}" if ended_at else "outage, ongoing"
+        about = ", ".join(filter(None, (lasted if is_outage else "", detail)))
         yield SearchEntry(f"{label} {text}", about, href, started_at, f"{event} {name}")
 
 

@@ -192,6 +192,16 @@ def test_house_power_is_the_mean_of_the_samples_of_each_bucket(at_home):
     assert abs(mean - WATTS[row["name"]]) < 60
 
 
+def test_the_first_sample_is_drawn_at_once(power):
+    _, site = power(days=0.1)
+    nothing = "Nothing was measured in this time"
+    for watts, is_empty in ((None, True), (100, False)):
+        connection = connect(site.datasette.config.database)
+        connection.execute("update ups_samples set watts = ?", (watts,))
+        connection.close()
+        assert (nothing in site.page("/")) is is_empty
+
+
 def test_an_outage_is_one_row_of_all_upses(at_home):
     _, site = at_home
     text = site.page("/")

@@ -6,6 +6,7 @@ import pytest
 
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
+from ingest.demo.progress import ANCHOR
 from tests.plugins.site_helpers import ACCESS, BROWSER, bearer, links
 
 PAGES = ["/", "/nodes", "/nodes/main/12", "/nodes/shed/12", "/nodes/main/0", "/nodes/main/7", "/telemetry"]
@@ -73,6 +74,16 @@ def test_demo_banner_is_on_every_page(make_site):
     for path in [*PAGES, "/telemetry/nodes", "/telemetry/stale_nodes", "/-/login", "/-/metadata"]:
         assert "nothing here is real" in site.page(path), path
     assert "nothing here is real" in site.page("/nope", 404)
+
+
+def test_states_wait_until_the_history_of_the_demo_is_made(make_site, tmp_path):
+    site = make_site(demo=True)
+    making = "The demo's history is being made."
+    for path in ("/", "/nodes", "/radio"):
+        assert making in html.unescape(site.page(path).partition("<h1")[2].partition("</h1>")[0]), path
+    assert "needs a look is known when" in site.page("/") and "Silent:" not in site.page("/nodes")
+    (tmp_path / ANCHOR).write_text("1795996800.0")
+    assert making not in html.unescape(site.page("/"))
 
 
 def test_a_lost_gateway_is_on_every_page(site):

@@ -79,6 +79,16 @@ def test_what_is_found(connection, text, found):
     assert links.issuperset(found) and bool(links) == bool(found), links
 
 
+def test_an_outage_is_found_with_its_length(connection):
+    (group,) = search(connection, ["outage"], 20)
+    assert [one.about for one in group.found] == ["outage, ongoing"]
+    connection.execute("begin")
+    connection.execute("update events set ended_at = '2026-11-01T10:01:36Z' where event = 'ONBATT'")
+    (group,) = search(connection, ["outage"], 20)
+    assert [one.about for one in group.found] == ["outage of 1 min 36 s"]
+    connection.execute("rollback")
+
+
 def test_words():
     assert parse_words('  "Front  DOOR" door') == ["front", "door"] and parse_words(' " ') == []
     assert fold("Straße ÉTÉ İ ﬁ") == "strasse ete i fi"

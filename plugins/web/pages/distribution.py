@@ -24,7 +24,7 @@ def draw_hours(series: KeptSeries, view: View, rows: Sequence[Row]) -> BarChart 
         return None
     step = rows[0]["value_to"] - rows[0]["value_from"]
     bins = {round(row["value_from"] / step): row for row in rows}
-    return draw_histogram(
+    drawn = draw_histogram(
         "How often",
         series.unit,
         {number: row["hours"] for number, row in bins.items() if row["hours"]},
@@ -34,6 +34,8 @@ def draw_hours(series: KeptSeries, view: View, rows: Sequence[Row]) -> BarChart 
         ghost={number: row["hours_before"] for number, row in bins.items()} if view.compare else None,
         ghost_label=view.words[2],
     )
+    drawn.caption = f"Means of hours: {drawn.caption}"
+    return drawn
 
 
 def draw_usual_day(series: KeptSeries, view: View, rows: Sequence[Row], mains: bool) -> LineChart | None:

@@ -10,6 +10,8 @@ from plugins.web.query import DATABASE, select
 from plugins.web.readers import CONFIGURED, KINDS, correct_readers, database_problems
 from plugins.web.site import Site
 
+MAKING = "The demo's history is being made."  # in place of what states of then would say now
+
 
 def demo_history(config: Config) -> dict[str, int] | None:
     """How many days of the demo's history are made, of how many; None when it is complete, or no demo."""
@@ -26,7 +28,7 @@ async def shell(site: Site, actor: Actor) -> dict[str, Any]:  # Any: template va
             f"""select source, kind, state, detail, verdict, since_at, heartbeat_at, last_data_at from readers
             where verdict in ('Critical', 'Stale') and {CONFIGURED}""",
         )
-    database = site.config.database
+    database, history = site.config.database, demo_history(site.config)
     lost = [one for one in correct_readers(lost, database) or [] if one["verdict"] in ("Critical", "Stale")]
     return {
         "title": site.config.title,
@@ -35,7 +37,8 @@ async def shell(site: Site, actor: Actor) -> dict[str, Any]:  # Any: template va
         if has_right(site, actor, "read")
         else [],
         "demo": site.config.demo,
-        "history": demo_history(site.config),
+        "history": history,
+        "making": MAKING if history else "",
         "disconnected": [
             reader | {"kind_text": KINDS.get(reader["kind"], reader["kind"])} for reader in lost
         ],

@@ -3,6 +3,7 @@
 import re
 import time
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment
 from markupsafe import Markup, escape
@@ -12,6 +13,7 @@ from plugins.web.render.swatch import swatch
 from reporting import formatting
 from reporting.battery_forecast import forecast_text
 from reporting.charts import ring
+from reporting.device_date import describe_device_date
 from reporting.message_text import describe_row, format_value, format_version, sensor_kind, value_name
 from reporting.power_flow import flow_of, mains_of
 from reporting.radio_tree import lined
@@ -87,6 +89,7 @@ def register_filters(env: Environment, timezone: str) -> None:
         energy=formatting.format_energy,
         money=formatting.format_money,
         months=formatting.format_months,
+        device_date=lambda text: describe_device_date(text, datetime.now(ZoneInfo(timezone)).date()),
         hours=formatting.format_hours,
         fig=formatting.format_figure,
         span_of=formatting.format_span,

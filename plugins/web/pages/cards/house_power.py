@@ -51,7 +51,8 @@ async def house_power(site: Site, recorded_from: str | None) -> HousePower | Non
     width = rows[0]["bucket_s"] if rows else 60
     until = now // width * width
     power = HousePower(_whole(rows, until), max(now - span, 0), until)
-    site.cache[KEY] = (until + width, power)
+    if rows:  # the first sample is shown at once
+        site.cache[KEY] = (until + width, power)
     return power
 
 
