@@ -108,7 +108,8 @@ class SpooledBatches:
         known, batches = committed_batches(connection), []
         for spool in self._spools:
             try:
-                contents = [json.loads(text) for text in _retried(spool.read)]
+                held = [json.loads(text) for text in _retried(spool.read)]
+                contents = list({one["id"]: one for one in held}.values())  # each once
                 stored = max((n + 1 for n, one in enumerate(contents) if one["id"] in known), default=0)
                 is_same_file = bool(stored) or not contents or contents[0]["after"] in known
                 batches += [_decode(one, gateways, sink_of, is_same_file) for one in contents[stored:]]
@@ -129,7 +130,8 @@ class SpooledBatches:
         own = self._spools[0]
         try:
             texts = [_encode(part, gateways, self._sources) for part in waiting]
-            kept = _retried(lambda: own.append(texts))
+            start = _retried(own.end)  # once: what an attempt that failed has written is written over
+            kept = _retried(lambda: own.append(texts, start))
         except (OSError, TypeError) as error:
             return Unwritten(0, sum(units), f"{own.path}: {error}")
         lost = sum(units[kept:])

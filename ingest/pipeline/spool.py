@@ -112,11 +112,19 @@ class Spool:
                 return
             yield text, offset
 
-    def append(self, texts: Sequence[bytes]) -> int:
-        """Keep these texts, on disk when this returns, and return how many fitted. Raises OSError."""
+    def end(self) -> int:
+        """Return where the next text belongs, for `append()`. Raises OSError."""
         self._follow_path()
-        start = offset = max((end for _, end in self._frames()), default=0)
-        kept, out = 0, b""
+        return max((end for _, end in self._frames()), default=0)
+
+    def append(self, texts: Sequence[bytes], start: int | None = None) -> int:
+        """Keep these texts from `start` on (None: behind all others); return how many fitted.
+
+        They are on disk then. Raises OSError: they may be there all the same, so that the next attempt has
+        to have the `start` of this one.
+        """
+        start = self.end() if start is None else start
+        kept, out, offset = 0, b"", start
         for text in texts:
             body = zlib.compress(text, 1)
             frame = HEAD.pack(MAGIC, len(body), zlib.crc32(body)) + body

@@ -1,10 +1,13 @@
 """What could not be written is stored once at the next start, by the real sinks, in this file or another."""
 
+import errno
+import os
 import time
 from itertools import pairwise
 
 import pytest
 
+from ingest import spooled_batches
 from ingest.db.connection import connect
 from ingest.mysensors.commands import NodeOrderChange
 from ingest.mysensors.events import EventSink, GatewayItem
@@ -129,6 +132,41 @@ def test_a_commit_that_came_after_the_stop_is_not_stored_again(database):
         site.receive(value)
         site.run()
     assert stored(database) == [0, 1, 2, 3, 4, 5, 6]
+
+
+def test_what_a_failing_disk_took_at_the_second_attempt_is_stored_once(database, monkeypatch):
+    """fsync() fails once behind a write that has reached the file all the same."""
+    monkeypatch.setattr(spooled_batches, "TRY_S", 0.0)
+    whole, failures = os.fsync, [OSError(errno.EIO, "Input/output error")]
+
+    def fsync(descriptor):
+        if failures:
+            raise failures.pop()
+        whole(descriptor)
+
+    site = Site(database)
+    site.receive(3, 4)
+    site.writer._absorb()
+    site.receive(5)
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fsync", fsync)
+        assert site.spool.keep(site.writer.unwritten(), site.numbers)[:2] == (3, 0)
+    assert not failures
+    site.spool.close()
+    assert Site(database).run() is None
+    assert stored(database) == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_batch_that_stands_in_the_spool_twice_is_stored_once(database):
+    """As versions before left it after a failed attempt."""
+    site = Site(database)
+    site.receive(3, 4)
+    site.writer._absorb()
+    for _ in range(2):
+        site.spool.keep(site.writer.unwritten(), site.numbers)
+    site.spool.close()
+    assert Site(database).run() is None
+    assert stored(database) == [0, 1, 2, 3, 4]
 
 
 def test_in_an_older_copy_it_is_stored_without_the_results_of_orders(database, tmp_path):

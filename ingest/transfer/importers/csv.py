@@ -1,9 +1,10 @@
 """CSV whose header names our columns: messages, values, or samples of UPSes. Other columns are ignored.
 
-    received_at, node_id, child_id, command, type, payload      messages; echo if there is one received_at,
-    node_id, child_id, type, text (or value)       values: stored as the set messages that they were
+    received_at, node_id, child_id, command, type, payload      messages; echo if there is one
+    received_at, node_id, child_id, type, text                  values (text, value or payload): stored as the
+                                                                set messages that they were
     sampled_at, and figures such as input_voltage               samples; ups and ups_status if there are
-    such columns
+                                                                such columns
 
 Commands and types are numbers or names (`set`, `V_TEMP`). Times are ISO 8601, with an offset or local, or
 unix seconds.
@@ -56,7 +57,7 @@ def records_of(columns: Iterable[str]) -> str | None:
     names = set(columns)
     if MESSAGE <= names:
         return "message"
-    if VALUE <= names and names & {"text", "value"}:
+    if VALUE <= names and names & {"text", "value", "payload"}:
         return "value"
     return "sample" if "sampled_at" in names and names & VARIABLES.keys() else None
 

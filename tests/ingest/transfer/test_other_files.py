@@ -124,9 +124,10 @@ def test_an_import_does_not_take_a_retired_node_back(site, network, tmp_path):
     assert site.one("select retired_at from nodes where id = 5") == "2026-05-01T00:00:00.000Z"
 
 
-def test_csv_of_values(site, tmp_path):
+@pytest.mark.parametrize("column", ["value", "text", "payload"])
+def test_csv_of_values(site, tmp_path, column):
     path = tmp_path / "values.csv"
-    path.write_text("received_at,node_id,child_id,type,value\n2026-06-01T12:00:00Z,5,1,V_HUM,61\n")
+    path.write_text(f"received_at,node_id,child_id,type,{column}\n2026-06-01T12:00:00Z,5,1,V_HUM,61\n")
     assert site.take(path)["value"].stored == 1
     assert site.rows("select c.type_name, r.value from readings r join channels c on c.id = r.channel") == [
         ("V_HUM", 61.0)
