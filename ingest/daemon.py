@@ -20,7 +20,7 @@ from ingest.db.problems import Problem, find_problem
 from ingest.db.wake import WakePipe
 from ingest.forecast.forecaster import Forecaster
 from ingest.mqtt.client_id import client_id, gateway_part
-from ingest.mysensors.broker_rows import load_packets
+from ingest.mysensors.broker_rows import load_fetched, load_packets
 from ingest.mysensors.commands import NodeOrder, NodeOrderChange
 from ingest.mysensors.controller import GatewayServices
 from ingest.mysensors.dropped import DroppedSink, GatewayDropped
@@ -195,13 +195,16 @@ def _make_gateway(
     if settings.mqtt is None:
         return Gateway(settings, known, health, services)
     # Here, so that paho-mqtt takes its memory only where it is used.
-    from ingest.mysensors.mqtt_gateway import BrokerSession, MqttGateway
+    from ingest.mysensors.broker_session import BrokerSession
+    from ingest.mysensors.mqtt_gateway import MqttGateway
 
-    broker = config.broker(settings.mqtt)
+    broker, prefix = config.broker(settings.mqtt), settings.publish or ""
     session = BrokerSession(
         broker,
-        client_id(connection, broker, gateway_part(number, settings.publish or "")),
+        client_id(connection, broker, gateway_part(number, prefix)),
+        prefix,
         load_packets(connection, number),
+        load_fetched(connection, number),
     )
     return MqttGateway(settings, known, health, services, session)
 

@@ -1,26 +1,20 @@
 """One connection to a broker on the event loop: MQTT 5, or 3.1.1 where the broker knows no other.
 
-paho-mqtt speaks the protocol. It is driven by the loop, so that a message needs no thread to be handed on;
-only opening a connection, which blocks, has a thread of its own. A QoS 1 message is acknowledged by whoever
-takes it, when it is stored: until then the broker keeps it.
+paho-mqtt speaks the protocol. It is driven by the loop; only opening a connection, which blocks, has a thread
+of its own.
 """
 
 import asyncio
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from enum import IntEnum
-from typing import NamedTuple
 
 from paho.mqtt import client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
-from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from ingest.mqtt.loop_socket import LoopSocket
+from ingest.mqtt.paho_client import connect, expiry, make_client, subscribe
 from ingest.mqtt.problems import (
     UNSUPPORTED_PROTOCOL,
     MqttError,
@@ -29,53 +23,23 @@ from ingest.mqtt.problems import (
     explain_refusal,
     no_answer,
     no_mqtt,
+    no_reply,
     not_readable,
+    says_nothing,
 )
+from ingest.mqtt.records import ClientOptions, Published, Subscription
 from ingest.mqtt.settings import BrokerOptions
 from ingest.tls import TlsFileError, make_context
 
 CONNACK = 0x20  # the first byte of every broker's first packet
-KEEPALIVE_S = 30
-SESSION_EXPIRY_S = 30 * 86_400  # after which a broker forgets a client that is gone (MQTT 5)
-IN_FLIGHT = 200  # QoS 1 messages that a broker sends before one is acknowledged (MQTT 5)
-MAX_PACKET = 4096  # bytes of what a broker sends (MQTT 5); a message of a gateway has a tenth of it
-MAX_QUEUED = 1000  # messages that wait to be sent
-FAILED = 0x80  # reason codes from here on are refusals
-READ_ROUNDS = 200  # packets that are read before others on the loop have their turn
-
-
-class Retained(IntEnum):
-    """When the broker sends its retained messages upon a subscription (MQTT 5; one of 3.1.1 always does)."""
-
-    ALWAYS = 0
-    IF_NEW = 1  # where the session has not got this subscription yet
-    NEVER = 2
-
-
-class Published(NamedTuple):
-    """A message as the broker sent it; `packet` is 0 for QoS 0, which takes no acknowledgement."""
-
-    topic: str
-    payload: bytes
-    retained: bool
-    packet: int
-    is_again: bool  # the broker sent it before and got no acknowledgement
-
-
-@dataclass(frozen=True)
-class ClientOptions:
-    """Who a client is at its broker. `keeps_session`: the broker keeps QoS 1 messages while it is away."""
-
-    client_id: str
-    keeps_session: bool = True
-    connect_s: float = 10.0
-    will: tuple[str, bytes] | None = None  # topic and payload of a retained last will
+PROVOKE_S = 1.0  # for the answer of a server that is no broker
 
 
 class BrokerConnection:
-    """A connection from `open()` to its end; `on_message` and `on_end` are called in the loop.
+    """A connection from `open()` to its end; the callbacks are called in the loop.
 
-    `on_refused` gets the reason why the broker did not take a message that was published.
+    `on_acknowledged` gets the number of a message that was published, and the reason where the broker did not
+    take it, else "".
     """
 
     def __init__(
@@ -84,54 +48,23 @@ class BrokerConnection:
         options: ClientOptions,
         on_message: Callable[[Published], object] = lambda message: None,
         on_end: Callable[[MqttError], object] = lambda error: None,
-        on_refused: Callable[[str], object] = lambda reason: None,
+        on_acknowledged: Callable[[int, str], object] = lambda number, reason: None,
         is_v5: bool = True,
     ) -> None:
         self.broker, self.options = broker, options
         self.session_present = False
         self.is_v5 = is_v5
-        self._on_end, self._on_refused = on_end, on_refused
+        self._on_end, self._on_acknowledged = on_end, on_acknowledged
         self._loop = asyncio.get_running_loop()
         self._connack: asyncio.Future[bool] = self._loop.create_future()
-        self._subacks: dict[int, tuple[str, asyncio.Future[None]]] = {}
-        self._socket: socket.socket | None = None
-        self._descriptor = -1  # of the socket
-        self._is_open = self._is_paused = self._writes = False
-        self._first_byte_seen = broker.tls.used  # TLS has shown that it is what the settings mean
-        self._housekeeping: asyncio.TimerHandle | None = None
-        self._client = self._make_client(on_message)
-
-    def _make_client(self, on_message: Callable[[Published], object]) -> paho.Client:
-        broker, options = self.broker, self.options
-        version = MQTTProtocolVersion.MQTTv5 if self.is_v5 else MQTTProtocolVersion.MQTTv311
-        client = paho.Client(
-            CallbackAPIVersion.VERSION2,
-            options.client_id,
-            clean_session=None if self.is_v5 else not options.keeps_session,
-            protocol=version,
-            reconnect_on_failure=False,
-            manual_ack=True,
-        )
-        client.connect_timeout = options.connect_s
-        client.max_queued_messages_set(MAX_QUEUED)
-        if broker.username is not None:
-            client.username_pw_set(broker.username, broker.password)
-        if options.will is not None:
-            client.will_set(options.will[0], options.will[1], qos=1, retain=True)
-
-        def take(_client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
-            try:
-                topic = message.topic
-            except UnicodeDecodeError:  # no broker should let it pass
-                topic = "\ufffd"
-            on_message(Published(topic, bytes(message.payload), message.retain, message.mid, message.dup))
-
-        client.on_message = take
-        client.on_connect = self._connected
-        client.on_subscribe = self._subscribed
-        client.on_publish = self._published
-        client.on_disconnect = self._disconnected
-        return client
+        self._connack.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._subacks: dict[int, tuple[tuple[str, ...], asyncio.Future[None]]] = {}
+        self._is_open = False
+        self._client = client = make_client(broker, options, is_v5, on_message)
+        client.on_connect, client.on_disconnect = self._connected, self._disconnected
+        client.on_subscribe, client.on_publish = self._subscribed, self._published
+        check_first = not broker.tls.used  # TLS has shown that it is what the settings mean
+        self._socket = LoopSocket(client, check_first, self._is_broker, self._cannot_read)
 
     # Opening.
 
@@ -143,14 +76,11 @@ class BrokerConnection:
                 self._client.tls_set_context(make_context(broker.tls))
             async with asyncio.timeout(2 * connect_s):
                 await self._connect_in_thread()
-                sock = self._client.socket()
-                if not isinstance(sock, socket.socket):
-                    raise no_answer(broker)
-                self._socket = sock
-                self._descriptor = sock.fileno()
-                self._loop.add_reader(self._descriptor, self._read)
-                self._write_on()
-                self.session_present = await self._connack
+            sock = self._client.socket()
+            if not isinstance(sock, socket.socket):
+                raise no_answer(broker)
+            self._socket.start(sock)
+            self.session_present = await self._wait_for_answer()
         except TlsFileError as error:
             raise MqttError(f"tls: {error}") from error
         except (OSError, ValueError) as error:
@@ -160,17 +90,22 @@ class BrokerConnection:
             self._drop()
             raise
         self._is_open = True
-        self._keep_house()
+        self._socket.keep_house()
+
+    async def _wait_for_answer(self) -> bool:
+        """Whether the broker has a session of this client. Raises MqttError."""
+        connect_s = self.options.connect_s
+        await asyncio.wait((self._connack,), timeout=connect_s)
+        if not self._connack.done():
+            self._socket.provoke()
+            await asyncio.wait((self._connack,), timeout=min(PROVOKE_S, connect_s))
+        if not self._connack.done():
+            raise says_nothing(connect_s, self.broker)
+        return self._connack.result()
 
     def _connect_in_thread(self) -> "asyncio.Future[None]":
-        """Look up the name, connect and shake hands, in a thread that no end of the program waits for."""
+        """Connect in a thread that no end of the program waits for."""
         done: asyncio.Future[None] = self._loop.create_future()
-        properties = None
-        if self.is_v5:
-            properties = Properties(PacketTypes.CONNECT)
-            properties.SessionExpiryInterval = SESSION_EXPIRY_S if self.options.keeps_session else 0
-            properties.ReceiveMaximum = IN_FLIGHT
-            properties.MaximumPacketSize = MAX_PACKET
 
         def finish(error: Exception | None) -> None:
             if done.done():  # nobody waits any more
@@ -180,18 +115,10 @@ class BrokerConnection:
             else:
                 done.set_exception(error)
 
-        def connect() -> None:
+        def work() -> None:
             problem: Exception | None = None
             try:
-                self._client.connect(
-                    self.broker.host,
-                    self.broker.port_used,
-                    KEEPALIVE_S,
-                    clean_start=not self.options.keeps_session
-                    if self.is_v5
-                    else paho.MQTT_CLEAN_START_FIRST_ONLY,
-                    properties=properties,
-                )
+                connect(self._client, self.broker, self.options, self.is_v5)
             except Exception as error:
                 problem = error
             try:
@@ -199,7 +126,7 @@ class BrokerConnection:
             except RuntimeError:  # the loop is closed: the program ends
                 return
 
-        threading.Thread(target=connect, name="mqtt-connect", daemon=True).start()
+        threading.Thread(target=work, name="mqtt-connect", daemon=True).start()
         return done
 
     def _connected(
@@ -217,136 +144,91 @@ class BrokerConnection:
         else:
             self._connack.set_result(flags.session_present)
 
-    # The sockets of paho, on our loop.
+    def _is_broker(self, first: bytes) -> bool:
+        if first and first[0] == CONNACK:
+            return True
+        self._fail(no_mqtt(self.broker) if first else no_answer(self.broker))
+        return False
 
-    def _read(self) -> None:
-        if not self._first_byte_seen and not self._is_broker():
-            return
-        client = self._client
-        for _ in range(READ_ROUNDS):
-            before = self._socket
-            if before is None or client.loop_read() != paho.MQTT_ERR_SUCCESS or self._is_paused:
-                break
-            if not _has_more(before):
-                break
-        self._write_on()
-
-    def _read_first(self) -> None:
-        """Take the reason with which the broker has ended the connection, which a failed write would lose."""
-        if self._socket is not None and not self._is_paused:
-            self._read()
-
-    def _is_broker(self) -> bool:
-        """Look at the first byte: another server's greeting would confuse the parser of MQTT."""
-        assert self._socket is not None
-        try:
-            first = self._socket.recv(1, socket.MSG_PEEK)
-        except BlockingIOError:
-            return False
-        except OSError as error:
-            self._fail(explain_opening(error, self.broker, self.options.connect_s))
-            return False
-        self._first_byte_seen = True
-        if not first or first[0] != CONNACK:
-            self._fail(no_mqtt(self.broker) if first else no_answer(self.broker))
-            return False
-        return True
-
-    def _write_on(self) -> None:
-        """Let the loop write what waits; most is written at once."""
-        if self._socket is None:
-            return
-        wants = self._client.want_write()
-        if wants and not self._writes:
-            self._loop.add_writer(self._descriptor, self._write)
-        elif self._writes and not wants:
-            self._loop.remove_writer(self._descriptor)
-        self._writes = wants
-
-    def _write(self) -> None:
-        self._client.loop_write()
-        self._write_on()
-
-    def _keep_house(self) -> None:
-        """Send what keeps the connection alive; while reading is paused, a missing answer says nothing."""
-        if not self._is_paused:
-            self._client.loop_misc()
-            self._write_on()
-        if self._is_open:
-            self._housekeeping = self._loop.call_later(KEEPALIVE_S / 6, self._keep_house)
-
-    def pause_reading(self) -> None:
-        """Leave what comes in the socket, so that the broker waits."""
-        if self._socket is not None and not self._is_paused:
-            self._is_paused = True
-            self._loop.remove_reader(self._descriptor)
-
-    def resume_reading(self) -> None:
-        """Read on."""
-        if self._socket is not None and self._is_paused:
-            self._is_paused = False
-            self._loop.add_reader(self._descriptor, self._read)
-            self._loop.call_soon(self._read)
+    def _cannot_read(self, error: OSError) -> None:
+        self._fail(explain_opening(error, self.broker, self.options.connect_s))
 
     # What is asked of the broker.
 
-    async def subscribe(self, topics: Sequence[str], retained: Retained = Retained.ALWAYS) -> None:
-        """Subscribe with QoS 1 and wait until the broker has done so. Raises MqttError."""
-        self._read_first()
+    async def subscribe(self, wanted: Subscription) -> None:
+        """Subscribe and wait until the broker has done so. Raises MqttError, also where one is refused."""
+        self._socket.read_first()
         done: asyncio.Future[None] = self._loop.create_future()
-        if self.is_v5:
-            options = [(topic, SubscribeOptions(qos=1, retainHandling=retained)) for topic in topics]
-            _, number = self._client.subscribe(options)
-        else:
-            _, number = self._client.subscribe([(topic, 1) for topic in topics])
+        number = subscribe(self._client, wanted, self.is_v5)
         if number is None:
-            raise explain_end(0, self.broker, self.options.client_id)
-        self._subacks[number] = (topics[0], done)
-        self._write_on()
+            raise self._why_ended(0)
+        self._subacks[number] = (wanted.topics, done)
+        self._socket.write_on()
         try:
             async with asyncio.timeout(self.options.connect_s):
                 await done
         except TimeoutError as error:
-            raise MqttError(f"{self.broker.address} does not answer a subscription") from error
+            raise no_reply("answer to a subscription", self.options.connect_s, self.broker) from error
         finally:
             self._subacks.pop(number, None)
 
     def unsubscribe(self, topics: Sequence[str]) -> None:
         """Unsubscribe, without waiting."""
-        self._read_first()
+        self._socket.read_first()
         self._client.unsubscribe(list(topics))
-        self._write_on()
+        self._socket.write_on()
 
-    def publish(self, topic: str, payload: bytes, retain: bool = False) -> bool:
-        """Send with QoS 1; False where too much waits to be sent."""
-        self._read_first()
-        sent = self._client.publish(topic, payload, 1, retain)
-        self._write_on()
-        return sent.rc == paho.MQTT_ERR_SUCCESS
+    def publish(
+        self, topic: str, payload: bytes, retain: bool = False, expiry_s: int | None = None
+    ) -> int | None:
+        """Send with QoS 1; returns the number of the message, None where it cannot be sent.
+
+        A retained message expires after `expiry_s` where the broker has MQTT 5. Raises ValueError where the
+        topic or the payload is too long for MQTT.
+        """
+        properties = None if expiry_s is None or not self.is_v5 else expiry(expiry_s)
+        sent = self._client.publish(topic, payload, 1, retain, properties)
+        return sent.mid if sent.rc == paho.MQTT_ERR_SUCCESS else None
+
+    def read_first(self) -> None:
+        """Take what has come: before something is published, the reason why the broker takes nothing more."""
+        self._socket.read_first()
+
+    def write_on(self) -> None:
+        """Send what `publish` could not send at once."""
+        self._socket.write_on()
 
     def acknowledge(self, packets: Iterable[int]) -> None:
         """Tell the broker that these messages are stored."""
-        self._read_first()
+        self._socket.read_first()
         for packet in packets:
             self._client.ack(packet, 1)
-        self._write_on()
+        self._socket.write_on()
+
+    def pause_reading(self) -> None:
+        """Leave what comes in the socket, so that the broker waits."""
+        self._socket.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read on."""
+        self._socket.resume_reading()
 
     def _subscribed(
         self, _client: paho.Client, _data: object, number: int, codes: list[ReasonCode], _: Properties | None
     ) -> None:
-        topic, done = self._subacks.get(number, ("", None))
+        topics, done = self._subacks.get(number, ((), None))
         if done is None or done.done():
             return
-        if any(code.value >= FAILED for code in codes):
-            done.set_exception(not_readable(topic, self.broker))
+        refused = [topic for topic, code in zip(topics, codes, strict=False) if code.is_failure]
+        if refused:
+            done.set_exception(not_readable(refused[0], self.broker))
         else:
             done.set_result(None)
 
     def _published(
-        self, _client: paho.Client, _data: object, _number: int, code: ReasonCode, _: Properties | None
+        self, _client: paho.Client, _data: object, number: int, code: ReasonCode, _: Properties | None
     ) -> None:
-        if code.value >= FAILED:
-            self._on_refused(str(code).lower())
+        self._on_acknowledged(number, str(code).lower() if code.is_failure else "")
 
     # The end.
 
@@ -362,7 +244,10 @@ class BrokerConnection:
         if not self._is_open and not given:
             self._fail(no_answer(self.broker))
         else:
-            self._fail(explain_end(given, self.broker, self.options.client_id))
+            self._fail(self._why_ended(given))
+
+    def _why_ended(self, code: int) -> MqttError:
+        return explain_end(code, self.broker, self.options.client_id, self.options.apart)
 
     def _fail(self, error: MqttError) -> None:
         """The connection is of no use any more."""
@@ -377,7 +262,7 @@ class BrokerConnection:
             self._on_end(error)
 
     def close(self) -> None:
-        """Say goodbye and close: the broker keeps the session."""
+        """Say goodbye and close: the broker keeps the session and sends no last will."""
         if self._is_open:
             self._is_open = False
             self._client.disconnect()
@@ -385,24 +270,7 @@ class BrokerConnection:
 
     def _drop(self) -> None:
         self._is_open = False
-        if self._housekeeping is not None:
-            self._housekeeping.cancel()
-        sock, self._socket = self._socket, None
-        if sock is not None:
-            # By number: paho may have closed the socket, and the next one gets the same number.
-            self._loop.remove_reader(self._descriptor)
-            self._loop.remove_writer(self._descriptor)
-            sock.close()
-
-
-def _has_more(sock: socket.socket) -> bool:
-    """Whether a packet may wait: without asking, one read of the loop would be one packet."""
-    if isinstance(sock, ssl.SSLSocket):
-        return sock.pending() > 0
-    try:
-        return bool(sock.recv(1, socket.MSG_PEEK))
-    except OSError:
-        return False
+        self._socket.stop()
 
 
 async def open_connection(make: Callable[[bool], BrokerConnection], is_v5: bool = True) -> BrokerConnection:

@@ -148,6 +148,14 @@ def _not_allowed(action: str, topic: str, broker: BrokerOptions) -> MqttError:
     return MqttError(f"{broker.address} does not let {who} {action} {topic}: allow it in the broker's ACL")
 
 
+def says_nothing(seconds: float, broker: BrokerOptions) -> MqttError:
+    """Something takes the connection and does not answer at all."""
+    return MqttError(
+        f"{broker.address} takes the connection and says nothing within {seconds:.0f} s: is it an MQTT "
+        "broker, is the port right (1883 usually)?"
+    )
+
+
 def no_reply(what: str, seconds: float, broker: BrokerOptions) -> MqttError:
     """The broker is connected and does not answer `what`."""
     return MqttError(f"{broker.address} sends no {what} within {seconds:.0f} s: see the broker's log")

@@ -15,6 +15,8 @@ LOAD_PACKETS = "select packet, digest from mqtt_packets where gateway = ? order 
 SAVE_PACKET = "insert or replace into mqtt_packets (gateway, packet, digest) values (?, ?, ?)"
 FORGET_PACKETS = f"""delete from mqtt_packets where gateway = ?1 and id <= (select id from mqtt_packets
 where gateway = ?1 order by id desc limit 1 offset {KEPT_PACKETS})"""
+LOAD_FETCHED = "select session from mqtt_sessions where gateway = ?"
+SAVE_FETCHED = "insert or replace into mqtt_sessions (gateway, session) values (?, ?)"
 
 Packet = tuple[
     int, str
@@ -31,6 +33,12 @@ def load_packets(connection: sqlite3.Connection, gateway: int) -> dict[int, str]
     return dict(connection.execute(LOAD_PACKETS, (gateway,)).fetchall())
 
 
+def load_fetched(connection: sqlite3.Connection, gateway: int) -> str:
+    """The session whose retained messages are stored, as `BrokerSession.name`; "" for none."""
+    row = connection.execute(LOAD_FETCHED, (gateway,)).fetchone()
+    return row[0] if row is not None else ""
+
+
 @dataclass(eq=False)
 class BrokerRows:
     """The rows that wait for the next commit, and the retained messages that are stored."""
@@ -39,6 +47,7 @@ class BrokerRows:
     _counts: dict[int, int] = field(default_factory=dict)  # gateways.id -> its retained messages
     _new: list[tuple[int, Header, str, str]] = field(default_factory=list)
     _packets: list[tuple[int, Packet]] = field(default_factory=list)
+    _fetched: dict[int, str] = field(default_factory=dict)  # gateways.id -> its session
 
     def load(self, connection: sqlite3.Connection) -> None:
         """Read which retained messages are stored."""
@@ -63,17 +72,22 @@ class BrokerRows:
         """The messages with these numbers are part of the next commit."""
         self._packets += [(gateway, packet) for packet in packets]
 
+    def set_fetched(self, gateway: int, session: str) -> None:
+        """What is retained for this session is part of the next commit, or of one before."""
+        self._fetched[gateway] = session
+
     def write(self, connection: sqlite3.Connection) -> None:
         """Write the rows in the open transaction."""
         rows = ((gateway, *header, payload, at) for gateway, header, payload, at in self._new)
         connection.executemany(SAVE_RETAINED, rows)
         connection.executemany(SAVE_PACKET, ((gateway, *packet) for gateway, packet in self._packets))
         connection.executemany(FORGET_PACKETS, {(gateway,) for gateway, _ in self._packets})
+        connection.executemany(SAVE_FETCHED, self._fetched.items())
 
     def committed(self) -> dict[int, list[int]]:
         """Forget what waited; returns the numbers of the messages that are stored, by gateway."""
         stored: dict[int, list[int]] = {}
         for gateway, (packet, _) in self._packets:
             stored.setdefault(gateway, []).append(packet)
-        self._new, self._packets = [], []
+        self._new, self._packets, self._fetched = [], [], {}
         return stored

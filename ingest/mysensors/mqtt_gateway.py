@@ -10,20 +10,22 @@ because the node does not listen any more.
 import asyncio
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from contextlib import suppress
 
 from ingest.clock.reading import SYSTEM_CLOCK
-from ingest.mqtt.connection import BrokerConnection, ClientOptions, Published, Retained, open_connection
+from ingest.mqtt.connection import BrokerConnection, open_connection
 from ingest.mqtt.problems import MqttError, taken_over
-from ingest.mqtt.settings import BrokerOptions
-from ingest.mysensors.broker_rows import Packet, digest
+from ingest.mqtt.records import ClientOptions, Published, Retained, Subscription
+from ingest.mysensors.broker_rows import Packet
+from ingest.mysensors.broker_session import BrokerSession
 from ingest.mysensors.controller import GatewayServices
 from ingest.mysensors.events import GatewayConnected, GatewayLost
-from ingest.mysensors.gateway import Gateway
+from ingest.mysensors.gateway import BACKLOG_CHECK_S, Gateway
 from ingest.mysensors.known_nodes import KnownNodes
 from ingest.mysensors.mqtt_topics import format_topic, parse_published, raw_text
 from ingest.mysensors.protocol import GATEWAY_NODE, NODE_CHILD, Command, Header, LineError, Message, Reject
-from ingest.mysensors.records import BrokerDelivery
+from ingest.mysensors.records import BrokerDelivery, RetainedFetched
+from ingest.mysensors.retained_fetch import RetainedFetch
 from ingest.mysensors.settings import GatewayOptions
 from ingest.pipeline.source_health import Health
 
@@ -32,47 +34,15 @@ log = logging.getLogger(__name__)
 KEPT_GAP_S = 0.3  # without a QoS 1 message, after which nothing that the broker kept is left
 KEPT_MOST_S = 10.0  # after which it counts as sent now, whatever comes
 COMMIT_AT = 8  # messages without acknowledgement; a broker sends 20 at most, or what it is set to
-# Retained messages are fetched node by node: a broker drops what is beyond its queue (1000 of Mosquitto).
-NODES_AT_ONCE = 4
-RETAINED_GAP_S = 0.05  # without a retained message: those of these nodes have come
-RETAINED_MOST_S = 5.0
+NEW_GAP_S = 0.5  # after a subscription, for what is retained to come with it where it is a new one
+FORGET_S = 2.0  # for the disk, before a session begins
+FETCH_AGAIN_S = 60.0  # between two attempts to fetch what is retained
 SHORT_S, OFTEN = 10.0, 3  # so many connections in a row that short: another client takes the session
 NOT_HEARD = (
     "the broker is connected; the gateway has sent nothing yet: is it on, are publish: and subscribe: its "
     "MY_MQTT_PUBLISH_TOPIC_PREFIX and MY_MQTT_SUBSCRIBE_TOPIC_PREFIX?"
 )
 NO_ANSWER = "the broker is connected, the gateway has not answered for {:.0f} s: is it on?"
-
-
-@dataclass(eq=False)
-class BrokerSession:
-    """What outlives the connections of one gateway to its broker.
-
-    `taken` are the QoS 1 messages that were taken and may come again: number -> digest.
-    """
-
-    broker: BrokerOptions
-    client_id: str
-    taken: dict[int, str] = field(default_factory=dict)
-    unstored: set[int] = field(default_factory=set)  # numbers that wait for a commit
-    has_subscribed: bool = False  # in this process
-    is_fetching: bool = False  # what is retained: the subscription that stays comes after it
-    is_v5: bool = True
-    short_ends: int = 0  # connections in a row that the broker ended soon
-
-    def take(self, message: Published) -> Packet | None:
-        """Note a QoS 1 message; None for one that was taken before."""
-        packet = (message.packet, digest(message.topic, message.payload))
-        if message.is_again and self.taken.get(message.packet) == packet[1]:
-            return None
-        self.taken[message.packet] = packet[1]
-        self.unstored.add(message.packet)
-        return packet
-
-    def begin_anew(self) -> None:
-        """The broker has no session: its numbers begin anew, and it sends nothing again."""
-        self.taken.clear()
-        self.unstored.clear()
 
 
 class MqttTransport(asyncio.Transport):
@@ -86,11 +56,13 @@ class MqttTransport(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Publish lines, each with QoS 1."""
+        self._connection.read_first()
         for line in bytes(data).splitlines():
-            if not self._is_closing and not self._connection.publish(*format_topic(self._prefix, line)):
+            if not self._is_closing and self._connection.publish(*format_topic(self._prefix, line)) is None:
                 log.warning(
                     "Gateway %s: the broker takes nothing; an order is not sent", self._gateway.settings.name
                 )
+        self._connection.write_on()
 
     def pause_reading(self) -> None:
         """Let the broker wait."""
@@ -134,7 +106,8 @@ class MqttGateway(Gateway):
         self._link: MqttTransport | None = None
         self._batch: list[Published] = []
         self._early: list[Published] = []  # what came before all was subscribed
-        self._retained = 0  # messages so far, in this connection
+        self._retained = 0  # messages with the subscription of this connection
+        self._fetching: asyncio.Task[None] | None = None  # what is retained
         self._kept_until: float | None = None  # seconds of the loop's clock; None: what comes was sent now
         self._kept_gap_ends = 0.0
         self._is_committing = False
@@ -151,7 +124,7 @@ class MqttGateway(Gateway):
         options = ClientOptions(session.client_id, connect_s=self.timing.connect_s)
         connection = await open_connection(
             lambda is_v5: BrokerConnection(
-                session.broker, options, self._published, self._ended, self._refused, is_v5
+                session.broker, options, self._published, self._ended, self._answered, is_v5
             ),
             session.is_v5,
         )
@@ -170,6 +143,7 @@ class MqttGateway(Gateway):
             self._set_connected(self._opened)
             early, self._early = self._early, []
             self._take_live(early)
+            self._fetching = asyncio.create_task(self._fetch_retained())
         except BaseException as error:
             self._link = None
             if isinstance(error, Exception):  # else the daemon ends
@@ -181,29 +155,74 @@ class MqttGateway(Gateway):
         return transport
 
     async def _subscribe(self, connection: BrokerConnection) -> None:
-        """Subscribe, where the session of this process has not, and take what is retained once."""
-        session, retained = self.session, Retained.NEVER
-        if connection.session_present and not session.is_fetching:
-            if session.has_subscribed:
-                return
-            retained = Retained.IF_NEW
-        elif connection.is_v5 and not session.has_subscribed:
-            session.is_fetching = True
-            # Before the subscription that stays: with both, a broker may send a message twice.
-            await self._fetch_retained(connection)
-        await connection.subscribe([f"{self._prefix}/#"], retained)
-        session.has_subscribed, session.is_fetching = True, False
+        """Subscribe, where the session of this process has not."""
+        session, retained = self.session, Retained.IF_NEW
+        if connection.session_present and session.has_subscribed:
+            return
+        if not connection.session_present:
+            retained = Retained.NEVER
+            await self._forget_fetched()
+        await connection.subscribe(Subscription((f"{self._prefix}/#",), retained=retained))
+        session.has_subscribed = True
 
-    async def _fetch_retained(self, connection: BrokerConnection) -> None:
-        """Have the broker send what it retains, in parts."""
-        for first in range(0, 256, NODES_AT_ONCE):
-            topics = [f"{self._prefix}/{node}/+/+/+/+" for node in range(first, first + NODES_AT_ONCE)]
-            before, until = self._retained, asyncio.get_running_loop().time() + RETAINED_MOST_S
-            await connection.subscribe(topics)
-            while self._retained != before and asyncio.get_running_loop().time() < until:
-                before = self._retained
-                await asyncio.sleep(RETAINED_GAP_S)
-            connection.unsubscribe(topics)
+    # What the broker retains.
+
+    async def _forget_fetched(self) -> None:
+        """Nothing is fetched of a session that begins now; that is on the disk before it has messages."""
+        if not self.session.fetched:
+            return
+        self.session.fetched = ""
+        self._writer.put(self._services.store, RetainedFetched(self.number, ""))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._flush(), FORGET_S)
+
+    def _flush(self) -> "asyncio.Future[None]":
+        """A commit of all that was handed in."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+
+        def finish() -> None:
+            if not done.done():
+                done.set_result(None)
+
+        self._writer.flush(lambda: loop.call_soon_threadsafe(finish))
+        return done
+
+    async def _fetch_retained(self) -> None:
+        """Fetch what is retained, once in a session, until that has succeeded.
+
+        A subscription that should have been there and was new brings retained messages with it: the process
+        before was killed before it could note that the session is another one. A broker of MQTT 3.1.1 sends
+        them upon any subscription.
+        """
+        session, told = self.session, ""
+        await asyncio.sleep(NEW_GAP_S)
+        while self._retained or not session.is_fetched:
+            try:
+                fetch = RetainedFetch(session, self.timing.connect_s, self._published, self._room)
+                count = await fetch.run()
+            except MqttError as error:
+                if str(error) != told:
+                    log.warning("Gateway %s: retained messages: %s", self.settings.name, error)
+                told = str(error)
+                await asyncio.sleep(FETCH_AGAIN_S)
+                continue
+            self._take_batch()
+            session.fetched, self._retained = session.name, 0
+            self._writer.put(self._services.store, RetainedFetched(self.number, session.name))
+            log.debug("Gateway %s: %d retained messages fetched", self.settings.name, count)
+
+    async def _room(self) -> None:
+        """Until the disk has caught up."""
+        while self._writer.backlog > self.timing.resume_backlog:
+            await asyncio.sleep(BACKLOG_CHECK_S)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The connection has ended: what is fetched is fetched anew in the next one."""
+        if self._fetching is not None:
+            self._fetching.cancel()
+            self._fetching = None
+        super().connection_lost(error)
 
     def _ended(self, error: MqttError) -> None:
         """The broker ended the connection, or it broke."""
@@ -220,8 +239,10 @@ class MqttGateway(Gateway):
         self._link, self._end_reason = None, error
         self.connection_lost(error)
 
-    def _refused(self, reason: str) -> None:
-        """The broker does not pass on what is sent to the gateway."""
+    def _answered(self, _number: int, reason: str) -> None:
+        """The broker has taken what is sent to the gateway, or does not pass it on."""
+        if not reason:
+            return
         topic = f"{self.settings.subscribe}/#"
         problem = f"the broker does not pass on orders ({reason}): allow writing {topic} in its ACL"
         if self.health.last_error != problem:
@@ -252,16 +273,17 @@ class MqttGateway(Gateway):
             batch = batch[count:]
 
     def _take_retained(self, batch: list[Published]) -> None:
-        """Acknowledged at once: the broker goes on keeping them."""
-        self._retained += len(batch)
-        messages, rejects = self._parse(batch)
+        """Store messages of an age that is not known; those of QoS 1 came with the subscription."""
+        fresh, packets = self._take_new(batch)
+        self._retained += len(packets)
+        messages, rejects = self._parse(fresh)
         self.controller.known.ids.hear({header.node for header, _ in messages})
-        self._record(messages, rejects, BrokerDelivery(is_retained=True))
-        if self._link is not None:
-            self._link.acknowledge([one.packet for one in batch if one.packet])
+        self._record(messages, rejects, BrokerDelivery(is_retained=True, packets=tuple(packets)))
         self._pause_if_behind()
+        self._commit_soon()
 
-    def _take_live(self, batch: list[Published]) -> None:
+    def _take_new(self, batch: list[Published]) -> tuple[list[Published], list[Packet]]:
+        """What was not taken before, and the numbers under which it came."""
         fresh, packets, stored = [], [], []
         for message in batch:
             if not message.packet:
@@ -273,6 +295,10 @@ class MqttGateway(Gateway):
                 stored.append(message.packet)
         if stored and self._link is not None:
             self._link.acknowledge(stored)
+        return fresh, packets
+
+    def _take_live(self, batch: list[Published]) -> None:
+        fresh, packets = self._take_new(batch)
         if not fresh:
             return
         messages, rejects = self._parse(fresh)
@@ -323,13 +349,12 @@ class MqttGateway(Gateway):
         if len(self.session.unstored) < COMMIT_AT or self._is_committing:
             return
         self._is_committing = True
-        loop = asyncio.get_running_loop()
 
-        def committed() -> None:
+        def committed(_done: object) -> None:
             self._is_committing = False
             self._commit_soon()  # what came meanwhile: the broker may wait for just that
 
-        self._writer.flush(lambda: loop.call_soon_threadsafe(committed))
+        self._flush().add_done_callback(committed)
 
     def acknowledge(self, packets: list[int]) -> None:
         """These messages are stored."""

@@ -92,4 +92,20 @@ class ValueAsked:
     reply: Callable[[str], object]
 
 
-StoreItem = ReceivedBlock | IdGiven | PresentationRequested | WantedValue | SleepObserved | ValueAsked
+@dataclass(slots=True)
+class RetainedFetched:
+    """What a broker retained when the session of a gateway began is handed in before; "" for no session."""
+
+    gateway: int
+    session: str
+
+
+StoreItem = (
+    ReceivedBlock
+    | IdGiven
+    | PresentationRequested
+    | WantedValue
+    | SleepObserved
+    | ValueAsked
+    | RetainedFetched
+)

@@ -39,6 +39,7 @@ from ingest.mysensors.reading_marks import last_mark, request_rereading
 from ingest.mysensors.records import (
     IdGiven,
     ReceivedBlock,
+    RetainedFetched,
     SleepObserved,
     StoreItem,
     ValueAsked,
@@ -157,6 +158,8 @@ class Store:
             self._apply_sleep(item)
         elif isinstance(item, ValueAsked):
             self._reply_value(item)
+        elif isinstance(item, RetainedFetched):
+            self._broker_rows.set_fetched(item.gateway, item.session)
         else:
             self._presentations.expect(item.node, item.monotonic)
 

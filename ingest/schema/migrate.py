@@ -103,6 +103,7 @@ for migration in (
     forecasts.battery_forecasts,
     saved_queries.saved_queries,
     mqtt.mqtt,
+    mqtt.mqtt_sessions,
 ):
     migrations()(migration)
 

@@ -32,3 +32,16 @@ alter table messages add column retained integer not null default 0;
 def mqtt(db: Database) -> None:
     """Create the tables of MQTT sessions, and mark retained messages."""
     run_script(db, MQTT)
+
+
+MQTT_SESSIONS = """
+create table mqtt_sessions (
+  gateway integer primary key,
+  session text not null
+);
+"""
+
+
+def mqtt_sessions(db: Database) -> None:
+    """Store of which session at a broker the retained messages are stored."""
+    run_script(db, MQTT_SESSIONS)

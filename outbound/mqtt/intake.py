@@ -12,11 +12,12 @@ from ingest.config.model import Config
 from ingest.db.changes import raise_topics
 from ingest.db.connection import transaction
 from ingest.db.wake import wake_ingest
+from ingest.mqtt.records import Published
 from ingest.orders.audit import audit, note_refusal
 from ingest.orders.outcome import Done, RefusedError
 from ingest.process.allowance import Allowance
 from outbound.database import DatabaseUnavailableError, OutboundDatabase
-from outbound.mqtt.client import MqttMessage, ReceivedMessage
+from outbound.mqtt.client import MqttMessage
 from outbound.mqtt.orders import MqttOrder, carry_out, read_order
 from outbound.mqtt.results import OrderResults, accepted, refused
 from outbound.mqtt.topics import RESULT, Topics
@@ -36,14 +37,14 @@ class OrderIntake:
     def __init__(self, config: Config, topics: Topics, database: OutboundDatabase, actor: str) -> None:
         self._config, self._topics, self._database, self._actor = config, topics, database, actor
         self._allowance = Allowance(AT_ONCE, A_MINUTE)
-        self._waiting: deque[ReceivedMessage] = deque()
+        self._waiting: deque[Published] = deque()
         self._came = asyncio.Event()
         self._results = OrderResults()
         self._too_many, self._audited_at = 0, float("-inf")
         self._left: set[str] = set()  # topics of those that were too many since the last look
         self.taken = self.refused = 0
 
-    def take(self, message: ReceivedMessage) -> None:
+    def take(self, message: Published) -> None:
         """Take a message; one too many is refused. An empty one takes a retained order away."""
         if not message.payload:
             return
@@ -78,7 +79,7 @@ class OrderIntake:
             found += [MqttMessage(topic, payload, retain=False) for topic, payload in changed]
         return found
 
-    async def _place(self, message: ReceivedMessage) -> bytes:
+    async def _place(self, message: Published) -> bytes:
         order: MqttOrder | None = None
         try:
             order = read_order(self._topics, message)
@@ -110,9 +111,7 @@ class OrderIntake:
             connection.row_factory = before
         return done
 
-    async def _note_refusal(
-        self, message: ReceivedMessage, order: MqttOrder | None, error: RefusedError
-    ) -> None:
+    async def _note_refusal(self, message: Published, order: MqttOrder | None, error: RefusedError) -> None:
         outcome = "refused: " + "; ".join(error.errors)
         action = order.action if order is not None else "mqtt order"
         detail = message.topic[:DETAIL]

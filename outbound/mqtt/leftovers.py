@@ -6,7 +6,7 @@ comes at once after a subscription; nothing marks its end, so that a pause count
 
 from collections.abc import Callable, Collection, Sequence
 
-from outbound.mqtt.client import ReceivedMessage
+from ingest.mqtt.records import Published
 
 PAUSE_S = 2.0  # without a retained message, and all have come
 LONGEST_S = 60.0  # at most, however many there are
@@ -19,7 +19,7 @@ class Leftovers:
     `is_done`: all have come back.
     """
 
-    def __init__(self, filters: Sequence[str], is_ours: Callable[[ReceivedMessage], bool]) -> None:
+    def __init__(self, filters: Sequence[str], is_ours: Callable[[Published], bool]) -> None:
         self.filters = filters
         self._is_ours = is_ours
         self._topics: set[str] = set()
@@ -30,7 +30,7 @@ class Leftovers:
         """The filters are subscribed, `now` by the monotonic clock."""
         self._began_at = self._last_at = now
 
-    def take(self, message: ReceivedMessage, now: float) -> None:
+    def take(self, message: Published, now: float) -> None:
         """Take a message that came in."""
         if self.is_done or not message.retained:
             return

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ingest.config.model import Config
+from ingest.mqtt.records import Published
 from ingest.mysensors.protocol import SetReq
 from ingest.orders.node_orders import set_channel
 from ingest.orders.numbers import whole_number
@@ -20,7 +21,6 @@ from ingest.orders.ota_updates import Rollout, choose_firmware, schedule
 from ingest.orders.outcome import Done, RefusedError
 from ingest.orders.subjects import find_node
 from ingest.orders.ups_orders import place, plan_command
-from outbound.mqtt.client import ReceivedMessage
 from outbound.mqtt.topics import COVER, NEWEST, RESULT, Topics
 
 MAX_PAYLOAD = 1024  # bytes
@@ -50,7 +50,7 @@ class MqttOrder:
         return self.fields.get("confirm", "").lower() in YES
 
 
-def read_order(topics: Topics, message: ReceivedMessage) -> MqttOrder:
+def read_order(topics: Topics, message: Published) -> MqttOrder:
     """The order that a message is. Raises RefusedError.
 
     A retained message was meant for some moment before, and would be carried out at every new connection.

@@ -15,9 +15,10 @@ from ingest.config.model import Config
 from ingest.config.publish import PublishSettings
 from ingest.db.connection import transaction
 from ingest.mqtt.problems import UNSUPPORTED_PROTOCOL, MqttError, taken_over
+from ingest.mqtt.records import Published
 from ingest.process.backoff import Backoff
 from outbound.database import DatabaseUnavailableError, OutboundDatabase
-from outbound.mqtt.client import APART, BrokerClient, MqttMessage, ReceivedMessage
+from outbound.mqtt.client import APART, BrokerClient, MqttMessage
 from outbound.mqtt.events import EventMessages, read_events, save_cursor, start_cursor
 from outbound.mqtt.health import WRITE_S, PublishHealth, write_health
 from outbound.mqtt.home_assistant.announcer import Announcer
@@ -103,7 +104,7 @@ class MqttPublisher:
             await self._say_goodbye(client)
             raise
         finally:
-            await client.close()
+            client.close()
         return ""
 
     def _hint(self, error: MqttError) -> str:
@@ -222,7 +223,7 @@ class MqttPublisher:
             self._topics.filters_of_orders(self._settings.commands, self._settings.updates)
         )
 
-    def _receive(self, leftovers: Leftovers, message: ReceivedMessage) -> None:
+    def _receive(self, leftovers: Leftovers, message: Published) -> None:
         now = time.monotonic()
         announcer = self._announcer
         if announcer is not None and announcer.take(message.topic, message.payload, message.retained, now):
@@ -233,7 +234,7 @@ class MqttPublisher:
         else:
             leftovers.take(message, now)
 
-    def _is_left(self, message: ReceivedMessage) -> bool:
+    def _is_left(self, message: Published) -> bool:
         """Whether a retained message may be taken away where nothing of ours replaces it."""
         return not self._snapshot.is_published(message.topic)
 

@@ -82,6 +82,51 @@ class Broker:
         self.process.wait(20)
 
 
+class OldBroker:
+    """A broker that knows MQTT 3.1.1 alone, as a relay before a real one: it refuses level 5 as those do."""
+
+    def __init__(self, broker):
+        self.levels = []  # of each connection
+        self._broker = broker
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._server.close()
+
+    def _accept(self):
+        with suppress(OSError):
+            while True:
+                client, _ = self._server.accept()
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client):
+        with client, suppress(OSError):
+            begin = client.recv(4096)
+            level = begin[begin.index(b"MQTT") + 4]
+            self.levels.append(level)
+            if level != 4:
+                client.sendall(bytes((0x20, 2, 0, 1)))  # CONNACK: unacceptable protocol version
+                return
+            with socket.create_connection(("127.0.0.1", self._broker.port)) as server:
+                server.sendall(begin)
+                threading.Thread(target=self._pass_on, args=(client, server), daemon=True).start()
+                self._pass_on(server, client)
+
+    @staticmethod
+    def _pass_on(source, target):
+        with suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+        for one in (source, target):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+
 def certificate(folder, name, host, days=10):
     """A certificate of its own issuer for `host`, such as IP:127.0.0.1, and its key: two files."""
     key, cert = folder / f"{name}.key", folder / f"{name}.crt"

@@ -3,12 +3,13 @@
 import socket
 import subprocess
 import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from ingest.config.model import BrokerSettings, GatewaySettings
 from ingest.mqtt.settings import BrokerTls
-from tests.helpers.broker import MOSQUITTO, Broker, MqttFakeGateway, certificate, free_port
+from tests.helpers.broker import MOSQUITTO, Broker, MqttFakeGateway, OldBroker, certificate, free_port
 from voltkeeper.check.brokers import probe_broker, probe_mqtt_gateway
 from voltkeeper.check.sources import ProbeTiming
 
@@ -45,6 +46,8 @@ def settings(port, **keys):
 def test_who_may_come_in(secured):
     right = {"username": "reader", "password": "right"}
     assert probe_broker(settings(secured.port, **right), PATIENT).message.endswith("(MQTT 5)")
+    with OldBroker(secured) as old:
+        assert probe_broker(settings(old.port, **right), PATIENT).message.endswith("(MQTT 3.1.1)")
     wrong = probe_broker(settings(secured.port, username="reader", password="wr0ng"), PATIENT)
     assert not wrong.ok and "refuses the user reader: is the password right" in wrong.message
     assert "wr0ng" not in wrong.message
@@ -69,6 +72,13 @@ def test_what_is_wrong_with_tls(secured):
         assert not found.ok and message in found.message, found.message
 
 
+class Pages(BaseHTTPRequestHandler):
+    """A web server as any other."""
+
+    def log_message(self, *_):
+        pass
+
+
 def greet(server):
     """What a mail server does."""
     client, _ = server.accept()
@@ -82,6 +92,14 @@ def test_a_port_of_another_server_and_one_of_none():
         threading.Thread(target=greet, args=(server,), daemon=True).start()
         found = probe_broker(settings(server.getsockname()[1]), PATIENT)
         assert not found.ok and "speaks no MQTT: is the port right" in found.message
+    with HTTPServer((HOST, 0), Pages) as web:  # it waits for a line, which MQTT has not got
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        found = probe_broker(settings(web.server_port), BRIEF)
+        assert not found.ok and "speaks no MQTT: is the port right" in found.message
+        web.shutdown()
+    with socket.create_server((HOST, 0)) as silent:
+        found = probe_broker(settings(silent.getsockname()[1]), ProbeTiming(gateway_s=0.5))
+        assert not found.ok and "says nothing within" in found.message
     assert "nothing listens there" in probe_broker(settings(free_port()), PATIENT).message
 
 

@@ -8,16 +8,13 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from ingest.config.model import BrokerSettings, GatewaySettings
 from ingest.mqtt.problems import MqttError
+from ingest.mqtt.records import ClientOptions, Published, Subscription
 from ingest.mysensors.mqtt_topics import format_topic, parse_published
 from ingest.mysensors.protocol import GATEWAY_NODE, NODE_CHILD, Command, Internal, LineError, format_line
 from voltkeeper.check.sources import TIMING, Finding, ProbeTiming
-
-if TYPE_CHECKING:
-    from ingest.mqtt.connection import ClientOptions
 
 AGAIN_S = 2.0  # between two questions to a gateway
 
@@ -42,7 +39,7 @@ def probe_mqtt_gateway(
     gateway: GatewaySettings, broker: BrokerSettings, timing: ProbeTiming = TIMING
 ) -> Finding:
     """Listen to a gateway that no ingest reads, and ask it for its version."""
-    from ingest.mqtt.connection import BrokerConnection, Published, open_connection
+    from ingest.mqtt.connection import BrokerConnection, open_connection
 
     async def ask() -> Finding:
         prefix, messages, others = gateway.publish or "", asyncio.Event(), []
@@ -62,7 +59,7 @@ def probe_mqtt_gateway(
             lambda is_v5: BrokerConnection(broker, _options(broker, timing), take, is_v5=is_v5)
         )
         try:
-            await connection.subscribe([f"{prefix}/#"])
+            await connection.subscribe(Subscription((f"{prefix}/#",)))
             until = time.monotonic() + timing.gateway_s
             while not messages.is_set() and (left := until - time.monotonic()) > 0:
                 if gateway.controller:  # again and again: it may just be connecting, too
@@ -94,11 +91,9 @@ def _silent(gateway: GatewaySettings, others: list[str]) -> Finding:
     )
 
 
-def _options(broker: BrokerSettings, timing: ProbeTiming) -> "ClientOptions":
-    from ingest.mqtt.connection import ClientOptions
-
+def _options(broker: BrokerSettings, timing: ProbeTiming) -> ClientOptions:
     name = f"{broker.client_id or 'voltkeeper'}-check-{os.getpid()}"
-    return ClientOptions(name, keeps_session=False, connect_s=timing.gateway_s)
+    return ClientOptions(name, keeps_session=False, acknowledges=False, connect_s=timing.gateway_s)
 
 
 def _run(ask: Callable[[], Awaitable[Finding]]) -> Finding:

@@ -1,5 +1,6 @@
 """Gateways by MQTT, with a real Mosquitto: what TCP does works here, and nothing is lost or taken twice."""
 
+import re
 import subprocess
 import sys
 
@@ -15,6 +16,7 @@ from tests.helpers.broker import (
     Broker,
     MqttFakeGateway,
     MqttPeer,
+    OldBroker,
     until,
 )
 from tests.helpers.new_database import new_database
@@ -41,9 +43,10 @@ def fake(broker):
     gateway.close()
 
 
-def config(site, broker, **keys):
+def config(site, broker, client_id=None, **keys):
     made = site.config({**ATTIC, **keys})
-    return settings.replace(made, mqtt=(settings.BrokerSettings("broker", "127.0.0.1", broker.port),))
+    brokers = (settings.BrokerSettings("broker", "127.0.0.1", broker.port, client_id=client_id),)
+    return settings.replace(made, mqtt=brokers)
 
 
 def text(broker, extra="", commit_s=0.2):
@@ -147,6 +150,94 @@ def test_more_retained_topics_than_a_broker_queues_are_all_stored(site, broker):
     finally:
         for sent in [fake.publish(levels, "", 1, True) for levels in topics]:
             sent.wait_for_publish(LIMIT_S)
+        fake.close()
+
+
+FETCHED = "select 1 from mqtt_sessions where session <> ''"
+IS_STORED = "select 1 from messages where payload = ? and retained = 1"
+
+
+def test_a_session_that_the_broker_has_lost_has_what_is_retained_fetched_again(site, broker):
+    fake = MqttFakeGateway(broker, "lost/gw")
+    fake.answers = False
+    made = config(site, broker, "hill-lost", publish="lost/gw-out", subscribe="lost/gw-in")
+
+    def lose(payload):
+        """A client without a session takes the place of ours, whose session ends so."""
+        thief = MqttPeer(broker, f"hill-lost-{gateway_part(0, 'lost/gw-out')}")
+        fake.say(f"12;1;1;0;0;{payload}", qos=1, retain=True)
+        thief.close()
+
+    def first():
+        site.wait(FETCHED, seconds=LIMIT_S)
+        lose("20.5")  # while ingest runs
+        site.wait(IS_STORED, "20.5", seconds=LIMIT_S)
+        site.wait(FETCHED, seconds=LIMIT_S)
+
+    try:
+        fake.say("12;1;1;0;0;19.5", qos=1, retain=True)
+        site.live(made, first)
+        lose("21.5")  # while it does not
+        site.live(made, lambda: site.wait(IS_STORED, "21.5", seconds=LIMIT_S))
+        assert site.rows("select payload, retained from messages order by id") == [
+            ("19.5", 1),
+            ("20.5", 1),
+            ("21.5", 1),
+        ]
+    finally:
+        fake.publish("12/1/1/0/0", "", 1, True).wait_for_publish(LIMIT_S)
+        fake.close()
+
+
+def test_an_ingest_that_is_killed_as_soon_as_it_has_subscribed_loses_nothing(site, tmp_path):
+    broker = Broker(tmp_path / "broker", "log_type all")
+    fake = MqttFakeGateway(broker)
+    fake.answers = False
+    new_database(site.path)
+    try:
+        fake.say(*(f"{number};1;1;0;18;{number}" for number in range(1, 101)), qos=1, retain=True)
+        daemon = site.start(text(broker, commit_s=20))
+        until(lambda: "mygateway1-out/40/+" in broker.log())  # it fetches, and commits later
+        fake.say("200;1;1;0;18;200", "201;1;1;0;18;201", qos=1)
+        until(lambda: re.search("Sending PUBLISH to .*-out/201/", broker.log()))
+        daemon.kill()
+        daemon.wait()
+        assert site.column("select count(*) from messages") == [0]
+        site.start(text(broker))
+        site.wait(FETCHED, seconds=LIMIT_S)
+        site.wait("select 1 from messages where payload = '201'", seconds=LIMIT_S)
+        counts = "select retained, count(*), count(distinct payload) from messages group by 1 order by 1"
+        assert site.rows(counts) == [(0, 2, 2), (1, 100, 100)]
+    finally:
+        fake.close()
+        broker.end()
+
+
+def test_a_broker_that_knows_mqtt_3_alone_is_as_good(site, broker):
+    fake = MqttFakeGateway(broker, "old/gw")
+
+    def scenario():
+        connected(site)
+        site.wait(FETCHED, seconds=LIMIT_S)
+        fake.wait("0;255;3;0;2;")
+        fake.say("12;255;0;0;17;2.3.2", "12;1;1;0;0;20.5", qos=1)
+        site.wait("select 1 from readings where text = '20.5'", seconds=LIMIT_S)
+        site.order(12, line="12;1;1;0;2;1")
+        fake.wait("12;1;1;[01];2;1")
+
+    try:
+        fake.say("12;1;1;0;0;19.5", qos=1, retain=True)
+        with OldBroker(broker) as old:
+            made = config(site, old, "hill-old", publish="old/gw-out", subscribe="old/gw-in")
+            site.live(made, scenario)
+            fake.say("12;1;1;0;0;21.5", qos=1)  # kept in the session
+            stored = "select 1 from messages where payload = '21.5'"
+            site.live(made, lambda: site.wait(stored, seconds=LIMIT_S))
+            assert old.levels.count(5) == 2  # one for each process
+        rows = site.rows("select payload, retained from messages where type_name = 'V_TEMP' order by id")
+        assert rows == [("19.5", 1), ("20.5", 0), ("21.5", 0)]
+    finally:
+        fake.publish("12/1/1/0/0", "", 1, True).wait_for_publish(LIMIT_S)
         fake.close()
 
 

@@ -4,8 +4,8 @@ import sqlite3
 
 import pytest
 
+from ingest.mqtt.records import Published
 from ingest.orders.outcome import RefusedError
-from outbound.mqtt.client import ReceivedMessage
 from outbound.mqtt.orders import MAX_PAYLOAD, carry_out, read_order
 from outbound.mqtt.results import OrderResults
 from outbound.mqtt.topics import Topics
@@ -33,7 +33,7 @@ def order(tmp_path):
 
     def place(topic, payload, retained=False):
         payload = payload if isinstance(payload, bytes) else payload.encode()
-        read = read_order(TOPICS, ReceivedMessage(topic, payload, retained))
+        read = read_order(TOPICS, Published(topic, payload, retained))
         return read, carry_out(house.connection, read, config, "mqtt:broker")
 
     place.house = house

@@ -239,7 +239,7 @@ def test_a_broker_with_tls_gets_nothing_but_from_a_client_that_it_knows(tmp_path
             except MqttError as error:
                 return str(error)
             finally:
-                await client.close()
+                client.close()
             return ""
 
         return asyncio.run(connect())
