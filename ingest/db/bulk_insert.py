@@ -2,6 +2,10 @@
 
 sqlite3 gives the interpreter lock away for every statement that it steps, and beside a busy thread each one
 then waits for a switch interval. A statement that carries hundreds of rows pays that once.
+
+A row that the table does not take fails the whole transaction, which the caller takes back. `or fail` says
+so: with the usual `abort`, SQLite copies each page that a statement touches into a temporary file, to be able
+to take back the statement alone.
 """
 
 import sqlite3
@@ -20,12 +24,10 @@ class Insert:
     def __init__(self, table: str, columns: Sequence[str]) -> None:
         self.table = table
         self.width = len(columns)
-        head = f"insert into {table} ({', '.join(columns)}) values "
-        row = f"({', '.join('?' * self.width)})"
-        self._statements = [(step * self.width, head + ", ".join([row] * step)) for step in STEPS]
-        self._numbered = (
-            f"insert into {table} (id, {', '.join(columns)}) values (?, {', '.join('?' * self.width)})"
-        )
+        names, marks = ", ".join(columns), ", ".join("?" * self.width)
+        head = f"insert or fail into {table} ({names}) values "
+        self._statements = [(step * self.width, head + ", ".join([f"({marks})"] * step)) for step in STEPS]
+        self._numbered = f"insert or fail into {table} (id, {names}) values (?, {marks})"
 
     def __call__(self, connection: sqlite3.Connection, values: list[Value]) -> None:
         """Insert what the flat list `values` holds; its length is a multiple of the number of columns."""
