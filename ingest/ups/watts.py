@@ -21,8 +21,9 @@ LEAST_AC_V = 60.0  # below it the output is not AC: NUT's 12 DC devices report a
 POWER_FACTOR = 0.6  # assumed where neither the device nor the config gives one: that of 900 W at 1500 VA
 LEAST_CURRENT_A = 0.1
 LEAST_LOAD = 1.0  # % of load from which on 0 W is no measurement
-# W per VA: of what is measured, the least of the library is 0.33, and 0.1 where the scale of the W is wrong.
-LEAST_MEASURED_FACTOR = 0.2
+# W per VA of what is measured: the least of the library is 0.33, and 0.1 where the scale of the W is wrong.
+# Power supplies that hardly have a load come to 0.15 (their filters draw VA without W), and are believed.
+LEAST_MEASURED_FACTOR = 0.11
 # W per VA of nominal powers: the least of the library is 0.5, and 0.3 where the W are those of a phase.
 NOMINAL_FACTORS = (0.45, 1.0)
 LEAST_TOTAL_VA = 10.0  # less is a number of kVA: 0.04, 0.08 and 1.82 in the library
