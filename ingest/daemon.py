@@ -257,8 +257,12 @@ class Daemon:
         self._writer.restore(spooled)
         self._writer.restored = self._spool.clear
         self._wake = WakePipe(config.database)
-        self._recomputer = Recomputer(config.database, config.timezone, config.ups)
-        self._forecaster = Forecaster(config.database, config.timezone)
+
+        def changes() -> int:
+            return self._writer.changes
+
+        self._recomputer = Recomputer(config.database, config.timezone, config.ups, changes=changes)
+        self._forecaster = Forecaster(config.database, config.timezone, changes=changes)
 
     def _add_sinks(
         self,

@@ -6,8 +6,9 @@ CLOCK_BOOTTIME counts the seconds since the boot, those of a suspended machine t
 import ctypes
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -78,10 +79,15 @@ def kernel_is_synchronized(wall: float) -> bool:
     """
     timex = Timex()
     try:
-        state = ctypes.CDLL(None).adjtimex(ctypes.byref(timex))
+        state = _c_library().adjtimex(ctypes.byref(timex))
     except (AttributeError, OSError):  # a C library without it
         return False
     return state >= 0 and not timex.status & STA_UNSYNC and abs(timex.seconds - wall) < SAME_S
+
+
+@cache
+def _c_library() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
 
 
 def timesyncd_is_synchronized(wall: float, file: Path = SYNCHRONIZED) -> bool:
@@ -93,6 +99,20 @@ def timesyncd_is_synchronized(wall: float, file: Path = SYNCHRONIZED) -> bool:
         return -SAME_S <= wall - file.stat().st_mtime < SYNCHRONIZED_S
     except OSError:
         return False
+
+
+class Stamping(AbstractContextManager[float]):
+    """What `SystemClock.stamping()` returns: a class, since a generator takes longer for each message."""
+
+    def __init__(self, lock: threading.Lock, stamp: Callable[[], float]) -> None:
+        self._lock, self._stamp = lock, stamp
+
+    def __enter__(self) -> float:
+        self._lock.acquire()
+        return self._stamp()
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.release()
 
 
 class SystemClock:
@@ -118,14 +138,12 @@ class SystemClock:
             self._offset = reading.offset
             then()
 
-    @contextmanager
-    def stamping(self) -> Iterator[float]:
+    def stamping(self) -> AbstractContextManager[float]:
         """`stamp()`, of which the writer takes no other offset before the end of the block.
 
         What bears the stamp is handed in within the block: else its commit could be one of the next stretch.
         """
-        with self._stamping:
-            yield self.stamp()
+        return Stamping(self._stamping, self.stamp)
 
     def restamp(self, boottime_s: float, stamped: float) -> float:
         """Return the stamp for what was `stamped` at this CLOCK_BOOTTIME, by the present offset."""

@@ -10,20 +10,31 @@ from pathlib import Path
 
 from ingest.db.connection import connect
 from ingest.forecast.store import follow_events, make_forecast, pending
+from ingest.process.due_looks import DueLooks
 
 log = logging.getLogger(__name__)
 
-IDLE_S = 10.0  # between two looks: an import is forecast well within a minute
+IDLE_S = 10.0  # before a look that is due: an import is forecast well within a minute
 STOP_TIMEOUT_S = 5.0
 PAUSE_S = 0.002  # between two nodes: the loop that answers nodes has the interpreter in between
 
 
 class Forecaster(threading.Thread):
-    """Makes the forecast of every node that is due for one, until `stop()`."""
+    """Makes the forecast of every node that is due for one, until `stop()`.
 
-    def __init__(self, database: Path, timezone: str, clock: Callable[[], float] = time.time) -> None:
+    `changes()` counts how often other programs have written into the file.
+    """
+
+    def __init__(
+        self,
+        database: Path,
+        timezone: str,
+        clock: Callable[[], float] = time.time,
+        changes: Callable[[], int] | None = None,
+    ) -> None:
         super().__init__(name="forecast", daemon=True)
         self._database, self._timezone, self._clock = database, timezone, clock
+        self._looks = DueLooks(changes)
         self._stop_event = threading.Event()
 
     def stop(self) -> None:
@@ -36,7 +47,8 @@ class Forecaster(threading.Thread):
         """Work until `stop()`; the thread's own function."""
         while not self._stop_event.is_set():
             try:
-                self.look()
+                if self._looks.is_due():
+                    self.look()
             except (sqlite3.Error, OSError) as error:
                 log.error("The forecasts of batteries are not up to date (%s), trying again", error)
             self._stop_event.wait(IDLE_S)

@@ -76,11 +76,9 @@ class KnownNodes:
 
     def unpresented(self, nodes: Iterable[int], now: float, retry_s: float) -> list[int]:
         """Those of `nodes` to ask for a presentation: not within `retry_s` again, none in its bootloader."""
-        return [
-            node_id
-            for node_id in sorted(set(nodes) - self.presented - self.in_bootloader)
-            if now - self.requested_at.get(node_id, NEVER) >= retry_s
-        ]
+        asked = self.requested_at
+        due = {node_id for node_id in nodes if now - asked.get(node_id, NEVER) >= retry_s}
+        return sorted(due - self.presented - self.in_bootloader)
 
     def forget(self, node_id: int, child: int | None, is_gone: bool = True) -> None:
         """Users deleted a node, or one child of it: if it sends again, it is unpresented.

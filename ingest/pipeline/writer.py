@@ -84,6 +84,7 @@ class Writer(threading.Thread):
     ) -> None:
         super().__init__(name="writer", daemon=True)
         self.backlog = 0  # units of work handed in and not yet committed
+        self.changes = 0  # how often other programs were seen to have written
         self.last_heartbeat = time.monotonic()  # when its loop last ran: it hangs when this grows old
         self.restored: Callable[[], object] = lambda: None
         self.before_commit: Callable[[Callable[[], None]], object] = lambda mark: mark()
@@ -251,6 +252,7 @@ class Writer(threading.Thread):
         database.check_file()
         try:
             changed = database.is_changed()
+            self.changes += changed
             pending = any([sink.poll(database.connection, changed) for sink in self._sinks])
         except sqlite3.Error as error:
             database.forget_version()

@@ -7,7 +7,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from os import close
 from pathlib import Path
@@ -15,6 +15,7 @@ from pathlib import Path
 from ingest.db.batches import BatchLimits, BatchRunner, StoppedError, open_for_deleting
 from ingest.db.locks import LockedError, lock_byte
 from ingest.db.time import LocalTime
+from ingest.process.due_looks import DueLooks
 from ingest.recompute import store
 from ingest.recompute.battery_recompute import PendingLevels, pending_levels, recompute_levels
 from ingest.recompute.channel_recompute import ChannelRecompute, pending_channels
@@ -26,20 +27,29 @@ log = logging.getLogger(__name__)
 LOCK_OFFSET = (1 << 20) - 1  # byte of the lock file: one process at a time recomputes
 REST = 3.0  # the pause after a stretch, as a multiple of the time that it took
 RETRY_S = 60.0
-IDLE_S = 10.0  # between two looks at what other programs ask for
+IDLE_S = 10.0  # before a look at what other programs ask for
 LIMITS = BatchLimits(most=500)
 STOP_TIMEOUT_S = 5.0
 
 
 class Recomputer(threading.Thread):
-    """Recomputes every UPS and every channel that is not done. After `stop()` the next one goes on."""
+    """Recomputes every UPS and every channel that is not done. After `stop()` the next one goes on.
+
+    `changes()` counts how often other programs have written into the file.
+    """
 
     def __init__(
-        self, database: Path, timezone: str, settings: Mapping[str, UpsSettings], rest: float = REST
+        self,
+        database: Path,
+        timezone: str,
+        settings: Mapping[str, UpsSettings],
+        rest: float = REST,
+        changes: Callable[[], int] | None = None,
     ) -> None:
         super().__init__(name="recompute", daemon=True)
         self._database, self._settings, self._rest = database, settings, rest
         self._clock = LocalTime(timezone)
+        self._looks = DueLooks(changes)
         self._stop_event = threading.Event()
         self._upses_at = 0.0  # when something of UPSes can be done again, on the monotonic clock
         self.longest_s = 0.0  # that the write lock was held
@@ -53,17 +63,19 @@ class Recomputer(threading.Thread):
     def run(self) -> None:
         """Work until `stop()`; the thread's own function."""
         while not self._stop_event.is_set():
-            try:
-                wait_s = self.recompute()
-            except StoppedError:
-                return
-            except LockedError:
-                wait_s = RETRY_S  # another process does it
-            except (sqlite3.Error, OSError) as error:
-                log.error("Recomputing stopped (%s), trying again", error)
-                wait_s = RETRY_S
-            if wait_s is not None:
-                self._upses_at = time.monotonic() + wait_s
+            if self._looks.is_due():
+                try:
+                    wait_s = self.recompute()
+                except StoppedError:
+                    return
+                except LockedError:
+                    wait_s = RETRY_S  # another process does it
+                except (sqlite3.Error, OSError) as error:
+                    log.error("Recomputing stopped (%s), trying again", error)
+                    wait_s = RETRY_S
+                if wait_s is not None:
+                    self._upses_at = time.monotonic() + wait_s
+                    self._looks.look_within(wait_s)
             self._stop_event.wait(IDLE_S)
 
     def recompute(self) -> float | None:
