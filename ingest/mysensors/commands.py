@@ -73,7 +73,8 @@ class NodeOrder:
     """One order. Times are UTC texts for rows, seconds of the monotonic clock for waiting.
 
     `windows` of its `tries` were in announced windows, and so was the last one where `in_window` is True.
-    `reason` is what stands in its row; `other_echo` is the payload of an echo that was not its own.
+    `is_recorded`: the file has it as sent; `came_late`: a window was over by then. `reason` is what stands in
+    its row; `other_echo` is the payload of an echo that was not its own.
     """
 
     id: int
@@ -89,6 +90,8 @@ class NodeOrder:
     sent_at: str | None = None
     in_window: bool = False
     is_probed: bool = False
+    is_recorded: bool = False
+    came_late: bool = False
     reason: str = ""
     other_echo: str | None = None
 

@@ -97,7 +97,7 @@ class Controller:
             self._find_awake,
             self._clock.time_of_day,
             services.timing.echo_s,
-            services.writer.flush,
+            self._record_sent,
         )
 
     def connected(self, write: Callable[[bytes], object]) -> None:
@@ -207,6 +207,16 @@ class Controller:
     def _record_sleep(self, node_id: int) -> None:
         item = SleepObserved(256 * self.number + node_id, self.known.sleep_of(node_id).windows)
         self._services.writer.put(self._services.store, item)
+
+    def _record_sent(self, done: Callable[[], object]) -> None:
+        """Call `done()`, and look what is to be sent, when all that was reported of orders is on disk."""
+        loop = asyncio.get_running_loop()
+
+        def send() -> None:
+            done()
+            self._send_orders()
+
+        self._services.writer.flush(lambda: loop.call_soon_threadsafe(send))
 
     def _record_wanted(self, order: NodeOrder) -> None:
         """An order counts as newer than every report so far."""

@@ -3,7 +3,8 @@
 An order asks the node's library for an echo. What is echoed has reached the node; whether the sketch acts on
 it is another matter. A node that is awake is sent an unechoed order a few times. A node that announces
 windows is sent it in each of them until it expires, and is tried at once as well, since it may be awake.
-What takes effect anew each time that it arrives is sent again only where it is known not to have arrived.
+What takes effect anew each time that it arrives is sent again only where it is known not to have arrived:
+that it was sent is on disk before it is, so that a crash does not have it sent again.
 """
 
 from bisect import insort
@@ -74,8 +75,8 @@ class NodeOrderQueue:
     `report` takes what has to be written to rows; `on_presentation_request(node_id)` is called for orders
     that make a node present itself, `on_value(order)` whenever an order counts as newer than the reports of
     its channel, `on_awake(node_id)` when an answer came outside a window. `echo_s` is how long an echo of an
-    awake node may take; `local_time(unix seconds)` is a time of the day as text; `commit()` has what was
-    reported on disk soon.
+    awake node may take; `local_time(unix seconds)` is a time of the day as text; `commit(done)` calls
+    `done()` when what was reported is on disk.
     """
 
     transmitter: Transmitter
@@ -86,52 +87,62 @@ class NodeOrderQueue:
     on_awake: Callable[[int], object]
     local_time: Callable[[float], str]
     echo_s: float = 5.0
-    commit: Callable[[], object] = lambda: None
+    commit: Callable[[Callable[[], object]], object] = lambda done: done()
     _nodes: dict[int, NodeQueue] = field(default_factory=dict, init=False)  # by node id
     _sent: dict[int, NodeOrder] = field(default_factory=dict, init=False)  # by id, those without their echo
+    _recording: dict[int, NodeOrder] = field(default_factory=dict, init=False)  # not on disk as sent yet
     _replaced: dict[int, NodeOrder] = field(default_factory=dict, init=False)  # sent, their echo may come
     _echoes: dict[Header, tuple[str, float]] = field(default_factory=dict, init=False)  # -> payload, when
     _next: float = field(default=0.0, init=False)  # monotonic seconds
     _next_look: float = field(default=0.0, init=False)
 
     def __len__(self) -> int:
-        return sum(len(queue.waiting) for queue in self._nodes.values()) + len(self._sent)
+        waiting = sum(len(queue.waiting) for queue in self._nodes.values())
+        return waiting + len(self._recording) + len(self._sent)
 
     def _queue(self, node_id: int) -> NodeQueue:
         return self._nodes.setdefault(node_id, NodeQueue())
 
     def _open_orders(self, node_id: int) -> Iterator[NodeOrder]:
         yield from self._queue(node_id).waiting
-        yield from (order for order in self._sent.values() if order.node_id == node_id)
+        for held in (self._recording, self._sent):
+            yield from (order for order in held.values() if order.node_id == node_id)
 
     def add(self, order: NodeOrder) -> None:
         """Take an order; a newer value for a channel replaces one that waits or would be sent again."""
         if order.header.command == Command.set:
             for other in list(self._open_orders(order.node_id)):
                 if is_same_channel(other.header, order.header):
-                    if self._sent.pop(other.id, None) is None:
-                        self._queue(other.node_id).waiting.remove(other)
-                    else:
+                    if self._take(other):
                         self._replaced[other.id] = other
                     reason = f"replaced by order {order.id}"
                     self.report(NodeOrderChange(other.id, "expired", other.sent_at, reason=reason))
         self._wait(order)
         self.on_value(order)
 
+    def _take(self, order: NodeOrder) -> bool:
+        """Take an open order out; returns whether it was sent."""
+        if self._sent.pop(order.id, None) is not None:
+            return True
+        if self._recording.pop(order.id, None) is None:
+            self._queue(order.node_id).waiting.remove(order)
+        return False
+
     def _wait(self, order: NodeOrder) -> None:
         insort(self._queue(order.node_id).waiting, order, key=lambda one: one.id)
 
     def forget(self, node_id: int) -> None:
         """The node is deleted, and its orders with it."""
-        self._sent = {number: order for number, order in self._sent.items() if order.node_id != node_id}
+        for held in (self._recording, self._sent):
+            for number in [number for number, order in held.items() if order.node_id == node_id]:
+                del held[number]
         self._nodes.pop(node_id, None)
 
     def forget_child(self, node_id: int, child: int) -> None:
         """The child is deleted: what it was ordered to be would make it anew."""
         for order in list(self._open_orders(node_id)):
             if order.header.child == child:
-                if self._sent.pop(order.id, None) is None:
-                    self._queue(node_id).waiting.remove(order)
+                self._take(order)
                 self.report(
                     NodeOrderChange(order.id, "failed", order.sent_at, reason="its child was deleted")
                 )
@@ -291,6 +302,9 @@ class NodeOrderQueue:
                 return
         queue.waiting.remove(order)
         self._nodes[order.node_id] = self._nodes.pop(order.node_id)  # the others come first now
+        if not (order.is_repeatable or order.is_recorded or order.came_late):
+            self._record(order)
+            return
         self.transmitter.send(order.line, order.header)
         order.in_window = window is not None
         if window is not None:
@@ -301,6 +315,10 @@ class NodeOrderQueue:
         self._next = now + (PRESENTATION_INTERVAL_S if order.requests_presentation else ORDER_INTERVAL_S)
         if order.is_reboot:
             queue.restarts_until = now + RESTART_S
+        self._note_sent(order)
+
+    def _note_sent(self, order: NodeOrder) -> None:
+        """An order was sent: report it, and await its echo."""
         if order.requests_presentation:
             self.on_presentation_request(order.node_id)
         if order.header.echo:
@@ -308,8 +326,20 @@ class NodeOrderQueue:
         done_at = None if order.header.echo else order.sent_at  # nothing comes back for it, so it is done
         self.report(NodeOrderChange(order.id, "sent", order.sent_at, done_at, line=order.line.rstrip("\n")))
         self.on_value(order)
-        if not order.is_repeatable:
-            self.commit()  # a crash must not have it sent again
+        if not (order.is_repeatable or order.is_recorded):
+            order.is_recorded = True
+            self.commit(lambda: None)  # soon: a crash must not have it sent again
+
+    def _record(self, order: NodeOrder) -> None:
+        """Have it on disk that an order is sent; then it is."""
+        self._recording[order.id], order.reason = order, ""
+        self.report(NodeOrderChange(order.id, "sent", line=order.line.rstrip("\n")))
+        self.commit(lambda: self._recorded(order))
+
+    def _recorded(self, order: NodeOrder) -> None:
+        if self._recording.pop(order.id, None) is not None:
+            order.is_recorded = True
+            self._wait(order)
 
     def _probe(self, order: NodeOrder, queue: NodeQueue, now: float) -> None:
         """Ask for a heartbeat instead of sending what must not arrive twice: is the node awake?"""
@@ -367,6 +397,8 @@ class NodeOrderQueue:
         if reason != order.reason:
             order.reason = reason
             state = "sent" if order.sent_at else "queued"
+            if not order.sent_at and order.is_recorded:
+                order.is_recorded, order.came_late = False, self.sleep_of(order.node_id).awaits_window
             self.report(NodeOrderChange(order.id, state, order.sent_at, reason=reason))
 
     def _expire(self, at: str, now: float) -> None:

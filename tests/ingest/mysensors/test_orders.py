@@ -28,8 +28,19 @@ class OrderBench:
             lambda order: self.wanted.append(order.payload),
             lambda node_id: self.sleep_of(node_id).find_awake(),
             lambda at: format_utc(at)[11:16],
+            commit=self.commit,
         )
+        self.disk = None  # a list: it takes long, and what waits for it
         self.now = 0.0
+
+    def commit(self, done):
+        done() if self.disk is None else self.disk.append(done)
+
+    def committed(self):
+        """The disk has taken what was reported."""
+        waited, self.disk = self.disk, []
+        for done in waited:
+            done()
 
     def sleep_of(self, node_id):
         return self.nodes.setdefault(node_id, NodeSleep())
@@ -577,3 +588,39 @@ def test_no_order_is_too_old_by_a_clock_that_may_be_wrong(bench):
     assert "expired" not in bench.states(1)
     bench.orders.send_due(bench.now + 1, wall + bench.now)
     assert bench.states(1)[-1] == "expired"
+
+
+@pytest.mark.parametrize("order", [{"name": "reboot"}, {"line": "12;1;1;1;32;1"}, {"line": "12;1;1;0;19;3"}])
+def test_what_takes_effect_anew_each_time_is_on_disk_as_sent_before_it_is(bench, order):
+    """A crash at any moment has it sent once or not at all: what the file has as sent is not sent again."""
+    bench.disk = []
+    bench.order(1, **order)
+    bench.order(2, line="13;1;1;1;2;1", node=13)
+    assert bench.run(2)[0].startswith("13;")  # which a second arrival does not change waits for no disk
+    assert [change.state for change in bench.updates if change.id == 1] == ["sent"]
+    bench.committed()
+    assert [line for line in bench.run(1) if line.startswith("12;")] == [bench.sent[-1]]
+
+
+def test_what_was_not_on_disk_within_a_window_is_sent_at_once_in_the_next_one(bench):
+    bench.sleeper()
+    bench.disk = []
+    bench.order(1, name="reboot")
+    bench.run(1)  # asks whether it is awake
+    bench.window(0.1)
+    assert bench.run(0.2) == []
+    bench.committed()
+    assert bench.run(30) == []
+    assert bench.updates[-1].state == "queued" and "when the node wakes" in bench.updates[-1].reason
+    bench.window(0.1)
+    assert bench.run(0.1) == ["12;255;3;1;13;"]
+    assert len(bench.disk) == 1  # and it is on disk soon
+
+
+def test_an_order_of_a_deleted_node_is_not_sent_when_the_disk_has_it(bench):
+    bench.disk = []
+    bench.order(1, name="reboot")
+    bench.run(1)
+    bench.orders.forget(12)
+    bench.committed()
+    assert bench.run(1) == [] and not len(bench.orders)
