@@ -8,6 +8,7 @@ import sqlite3
 import sys
 
 from ingest.config.model import Config, load_config
+from outbound.plan.lock import carries_out_plans
 from outbound.sending_lock import is_sending
 from voltkeeper.status import describe_source, read_sources
 from voltkeeper.up import answers, site_url
@@ -27,6 +28,8 @@ def find_fault(config: Config) -> str | None:
         return "ingest does not run"
     if config.sends and not is_sending(config.database):
         return "outbound does not run: alerts and reports wait"
+    if config.plan and not carries_out_plans(config.database):
+        return "plan does not run: outage plans are not carried out"
     return next((f"{source.name}: {describe_source(source)}" for source in alive if source.late), None)
 
 

@@ -43,10 +43,15 @@ class DatabaseUnavailableError(VoltkeeperError):
 
 
 class OutboundDatabase:
-    """The database at a path. `replaced` counts how often another file was opened in its place."""
+    """The database at a path. `replaced` counts how often another file was opened in its place.
 
-    def __init__(self, path: Path, busy_s: float = BUSY_S) -> None:
-        self.path = path
+    `meanwhile` says in the log what happens while it cannot be used.
+    """
+
+    def __init__(
+        self, path: Path, busy_s: float = BUSY_S, meanwhile: str = "Messages are sent from memory"
+    ) -> None:
+        self.path, self._meanwhile = path, meanwhile
         self.replaced = 0
         self.problem: Problem | None = None  # why the last attempt failed
         self._busy_s = busy_s
@@ -134,7 +139,7 @@ class OutboundDatabase:
             self._close()
             self._opened = now
         if problem.kind is not self._logged_kind or now - self._logged >= REMIND_S:
-            log.error("Messages are sent from memory: %s", problem.text if is_gone else problem)
+            log.error("%s: %s", self._meanwhile, problem.text if is_gone else problem)
             self._logged, self._logged_kind = now, problem.kind
         return DatabaseUnavailableError(problem)
 

@@ -19,7 +19,7 @@ from voltkeeper.supervisor import DEFAULT_TIMING, WRONG_USE, Supervisor
 log = logging.getLogger(__name__)
 
 ASK_S = 0.2  # between two requests while waiting for the site
-OPTIONAL = ("outbound",)  # the other parts go on without these, whatever becomes of them
+OPTIONAL = ("outbound", "plan")  # the other parts go on without these, whatever becomes of them
 HISTORY_S = 3600.0  # for the history of the demo house, on the smallest machine
 
 
@@ -54,6 +54,7 @@ def run_up(config: Config) -> int:
 def _commands(config: Config) -> dict[str, list[str]]:
     arguments = child_arguments(config)
     parts = ["ingest", "web", *(["outbound"] if config.sends else [])]
+    parts += ["plan"] if config.plan else []
     return {part: _command(part, *arguments) for part in parts}
 
 

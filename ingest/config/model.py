@@ -25,6 +25,7 @@ from ingest.config.mqtt import BrokerSettings
 from ingest.config.must import MustSettings
 from ingest.config.nut import UPS_NAME, NutServerSettings
 from ingest.config.periodic import ReportSettings, ScheduledCommand
+from ingest.config.plan import OutagePlan, check_plans
 from ingest.config.plugins import PluginSettings
 from ingest.config.publish import PublishSettings
 from ingest.config.retention import Retention
@@ -94,6 +95,7 @@ class Config:
     reports: tuple[ReportSettings, ...] = ()
     schedule: tuple[ScheduledCommand, ...] = ()
     publish: PublishSettings | None = None
+    plan: tuple[OutagePlan, ...] = ()
     plugins: dict[str, PluginSettings] = field(default_factory=dict)
     demo: bool = field(default=False, metadata=UNLISTED)
     path: Path | None = field(default=None, metadata=UNLISTED)
@@ -138,6 +140,8 @@ class Config:
         for section in ("thresholds", "reports", "schedule"):
             yield from check_unique([one.name for one in getattr(self, section)], section)
         yield from self._check_schedule()
+        commands = {name: one.commands for name, one in self.ups.items()}
+        yield from check_plans(self.plan, [gateway.name for gateway in self.gateways], commands)
         targets = [target.name for target in self.alerts.targets] if self.alerts else []
         for report in self.reports:
             yield from check_targets(f"reports.{report.name}.to", report.to, targets)
@@ -150,6 +154,7 @@ class Config:
         yield from self._check_rules()
         named = [*self.reports_ups(), *((f"schedule.{one.name}.ups", one.ups) for one in self.schedule)]
         named += [(f"thresholds.{one.name}.ups", one.ups) for one in self.thresholds if one.ups]
+        named += self._ups_of_plans()
         for where, ups in named:
             problem = self._unknown_ups(ups)
             yield from check_that(not problem, where, problem)
@@ -185,6 +190,16 @@ class Config:
                 f"schedule.{one.name}.command",
                 f"{one.command} is not listed: {guess}add it to ups: {{{one.ups}: {{commands: [...]}}}}",
             )
+
+    def _ups_of_plans(self) -> list[tuple[str, str]]:
+        """The UPSes that plans name, with their places."""
+        named = [(f"plan[{plan.name}].ups", ups) for plan in self.plan for ups in plan.ups]
+        return named + [
+            (f"plan[{plan.name}].{step.name}.command.ups", step.command.ups)
+            for plan in self.plan
+            for step in plan.steps
+            if step.command is not None
+        ]
 
     def reports_ups(self) -> list[tuple[str, str]]:
         """The UPSes that reports name, with their places."""

@@ -31,6 +31,7 @@ from ingest.schema import (
     ota,
     ota_commands,
     payloads,
+    plans,
     publishing,
     radio_links,
     saved_queries,
@@ -104,6 +105,7 @@ for migration in (
     saved_queries.saved_queries,
     mqtt.mqtt,
     mqtt.mqtt_sessions,
+    plans.plans,
 ):
     migrations()(migration)
 

@@ -4,69 +4,18 @@ import asyncio
 import json
 import os
 import shutil
-import signal
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
 
 from ingest.config.alerts import COMMAND_S
-from outbound.alerts.clean import clean_line
 from outbound.alerts.messages import mark_uncertain
 from outbound.alerts.model import AlertMessage
 from outbound.senders import SendError
+from outbound.senders.programs import PASSED_ON, PIPES_S, OutputTail, end_group, last_line
 
-# What a program gets of our environment: the rest holds the secrets of config.yml.
-PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
-TAIL = 4096  # bytes of its output that are kept
 LONGEST = 100_000  # bytes of a variable; Linux allows 128 KiB
-PIPES_S = 0.5  # its pipes may be held open by programs that it leaves behind
-REASON = 200
-
-
-class _Tail:
-    """A pipe whose last TAIL bytes are kept, while the context is open.
-
-    asyncio's own pipes would hold up `wait()` for as long as any child has them open.
-    """
-
-    def __init__(self) -> None:
-        self.kept = bytearray()
-        self._read_end, self.write_end = os.pipe()
-        self._is_writable = True
-        os.set_blocking(self._read_end, False)
-        self._at_end = asyncio.Event()
-
-    def __enter__(self) -> Self:
-        asyncio.get_running_loop().add_reader(self._read_end, self._read)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        asyncio.get_running_loop().remove_reader(self._read_end)
-        self.close_write_end()
-        os.close(self._read_end)
-
-    def close_write_end(self) -> None:
-        """The program has it now."""
-        if self._is_writable:
-            self._is_writable = False
-            os.close(self.write_end)
-
-    def _read(self) -> None:
-        with suppress(BlockingIOError):
-            chunk = os.read(self._read_end, 65_536)
-            self.kept += chunk
-            del self.kept[:-TAIL]
-            if not chunk:
-                asyncio.get_running_loop().remove_reader(self._read_end)
-                self._at_end.set()
-
-    async def wait(self, limit_s: float) -> None:
-        """Wait until all is read, at most `limit_s` seconds."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(limit_s):
-                await self._at_end.wait()
 
 
 class CommandSender:
@@ -82,7 +31,7 @@ class CommandSender:
         An exit code other than 0 is a failure, whose reason is the last line on standard error.
         """
         sent = message if number is None else mark_uncertain(message, number)
-        with _Tail() as said, _Tail() as complained:
+        with OutputTail() as said, OutputTail() as complained:
             process = await self._start(sent, said.write_end, complained.write_end)
             said.close_write_end()
             complained.close_write_end()
@@ -91,7 +40,7 @@ class CommandSender:
                     await _write(process, _as_json(sent))
                     code = await process.wait()
             except BaseException as error:
-                await _end_group(process)
+                await end_group(process)
                 if isinstance(error, TimeoutError):
                     limit = f"it ran for more than {self._limit_s:g} s"
                     raise SendError(f"{self.address} was ended: {limit}") from None
@@ -154,13 +103,6 @@ async def _write(process: Process, data: bytes) -> None:
     process.stdin.close()
 
 
-async def _end_group(process: Process) -> None:
-    """End the program and all that it started and left behind in its group."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    await process.wait()
-
-
 def program_problem(program: str) -> str:
     """Why a program cannot be run, with the remedy; '' where it can."""
     if shutil.which(program):
@@ -169,12 +111,6 @@ def program_problem(program: str) -> str:
     if path.is_file():
         return f"{program} may not be run by this user: chmod +x it"
     return f"there is no program {program}: write its path, such as /usr/local/bin/{path.name}"
-
-
-def last_line(output: bytes | bytearray) -> str:
-    """The last line that has something in it."""
-    lines = output.decode("utf-8", "replace").splitlines()
-    return next((line for one in reversed(lines) if (line := clean_line(one, REASON))), "")
 
 
 def listed_reason(*parts: str) -> str:

@@ -28,6 +28,7 @@ for command in (
     programs.ingest,
     programs.web,
     programs.outbound,
+    programs.plan,
     programs.demo,
     installation.setup,
     installation.hash_password,

@@ -11,6 +11,7 @@ import click
 
 WRONG_USE = 2
 NICE = 10  # of all but ingest
+NICE_PLAN = 2  # it acts while others work hardest
 NICE_HISTORY = 12  # of the demo's history: the site starts beside it
 
 

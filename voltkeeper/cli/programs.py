@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from voltkeeper.cli.options import CONFIG, DEMO, PASSED, PORT, SOURCES, Option, chosen_config
-from voltkeeper.cli.process import NICE_HISTORY, fail, lower_priority, until_signal
+from voltkeeper.cli.process import NICE_HISTORY, NICE_PLAN, fail, lower_priority, until_signal
 from voltkeeper.parent_pipe import supervised
 
 
@@ -94,6 +94,30 @@ def outbound(report_death: str | None, why: str, **options: Option) -> None:
     from outbound.daemon import run_outbound
 
     sys.exit(run_outbound(chosen_config(**options, needs_source=True, program="outbound")))
+
+
+@click.command()
+@CONFIG
+@PORT
+@PASSED
+@click.option("--dry-run", is_flag=True, help="Only tell what would have happened in recorded outages.")
+@click.option("--replay", metavar="OUTAGE", help="With --dry-run: in this outage, an id of the view outages.")
+def plan(dry_run: bool, replay: str | None, **options: Option) -> None:
+    """Carry out the outage plans of config.yml.
+
+    Runs where it has plan:, beside ingest; `up` starts it. upsmon stays what shuts machines down. --dry-run
+    does nothing: it tells what each plan would have done when, in every outage of the last year.
+    """
+    lower_priority(NICE_PLAN)
+    if replay is not None and not dry_run:
+        fail("--replay is for --dry-run: recorded outages are not acted upon")
+    if dry_run:
+        from voltkeeper.plans import run_dry_run
+
+        sys.exit(run_dry_run(chosen_config(**options, looking=True), replay))
+    from outbound.plan.daemon import run_plans
+
+    sys.exit(run_plans(chosen_config(**options, needs_source=True, program="plan")))
 
 
 @click.command()

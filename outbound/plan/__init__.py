@@ -1,0 +1,1 @@
+"""Outage plans: steps on battery and after it, in the process `voltkeeper plan`."""
