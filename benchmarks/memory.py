@@ -40,6 +40,7 @@ PAGES = (
     "/events",
     "/reports",
     "/-/alerts",
+    "/-/plan",
     "/-/maintenance",
     "/telemetry/messages",
     "/telemetry/message_statistics.json?_shape=array",

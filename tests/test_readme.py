@@ -330,6 +330,43 @@ def test_hash_password(tmp_path):
     assert done.returncode == 0 and done.stdout.startswith("pbkdf2_sha256$")
 
 
+def test_the_outage_plan_is_right_and_its_dry_run_tells_what_would_come(tmp_path):
+    from tests.outbound.plan.plan_house import PlanHouse
+
+    (block,) = [block for block in YAML if block.startswith("plan:")]
+    sources = (
+        "database: house.db\nnut: [{name: closet, ups: [rack]}]\n"
+        "gateways: [{name: main, tcp: '127.0.0.1:1'}]\n"
+    )
+    (tmp_path / "config.yml").write_text(sources + block)
+    (tmp_path / "voltkeeper.env").write_text("PLAN_HOOK_URL=https://hook.example.org/secret-path\n")
+    (tmp_path / "voltkeeper.env").chmod(0o600)
+    house = PlanHouse(tmp_path / "house.db")
+    began = house.fail()
+    for _ in range(20):
+        house.machine.pass_time(60)
+        house.sample(80, 1900)
+    house.return_()
+    commands = [command for command in COMMANDS if command.startswith("voltkeeper plan --dry-run")]
+    assert len(commands) == 2
+    for command in commands:
+        done = run(command.replace("--replay 12", f"--replay {began}"), tmp_path)
+        assert done.returncode == 0, done.stderr
+        lines = [line.split() for line in done.stdout.splitlines()]
+        found = {
+            words[-len(words) :][2]: " ".join(words[:2])
+            for words in lines
+            if words[1:2] == ["s"] or words[1:2] == ["min"]
+        }
+        assert (found["tell"], found["heater-off"], found["stop-lab"]) == ("30 s", "1 min", "15 min"), (
+            done.stdout
+        )
+        assert "secret-path" not in done.stdout and "POST to https://hook.example.org" in done.stdout
+    done = run("voltkeeper plan --dry-run --replay 99", tmp_path)
+    assert (done.returncode, done.stdout) == (1, "") and "There is no outage 99" in done.stderr
+    assert run("voltkeeper plan --replay 99", tmp_path).returncode == 2
+
+
 def test_configuration_examples_load(tmp_path, monkeypatch):
     from ingest.config.model import load_config
     from ingest.demo.site import PASSWORD_HASH
@@ -339,7 +376,7 @@ def test_configuration_examples_load(tmp_path, monkeypatch):
     blocks = [
         block
         for block in re.findall(r"```yaml\n(.*?)```", README, re.S)
-        if not block.startswith("warm_rooms")
+        if not block.startswith(("warm_rooms", "plan:"))
     ]
     path = tmp_path / "config.yml"
     monkeypatch.setenv("NUT_COMMAND_PASSWORD", "secret")

@@ -21,6 +21,7 @@ from voltkeeper.alert_state import alert_lines
 from voltkeeper.growth import growth_lines
 from voltkeeper.jobs import job_lines
 from voltkeeper.paint import Paint
+from voltkeeper.plans import plan_lines
 from voltkeeper.publish_state import publish_lines
 from voltkeeper.up import answers, site_url
 
@@ -155,6 +156,7 @@ def run_status(config: Config, port_named: bool = False) -> int:
             *job_lines(config),
             *alert_lines(config),
             *publish_lines(config),
+            *plan_lines(config),
         ]
     except sqlite3.Error as error:
         print(*_unreadable_lines(config.database, error, heartbeats), sep="\n")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from ingest.config.plan import BatteryStep, PlanAction, ReturnStep
 from ingest.ups.commands import command_label
 from outbound.senders.address import url_address
+from reporting.formatting import format_length
 
 
 class PlanPhase(StrEnum):
@@ -118,11 +119,11 @@ def phase_of(step: PlanAction) -> PlanPhase:
 def describe_condition(step: BatteryStep | ReturnStep) -> str:
     """When a step is due, as text."""
     if isinstance(step, ReturnStep):
-        parts = [f"mains back for {step.after_s:g} s"] if step.after_s else ["mains back"]
+        parts = [f"mains back for {format_length(step.after_s)}"] if step.after_s else ["mains back"]
         parts += [f"charge from {step.charge:g} % on"] if step.charge is not None else []
         parts += [f"only if {' or '.join(step.if_ran)} began"] if step.if_ran else []
         return ", ".join(parts)
-    parts = [f"{step.after_s:g} s on battery"] if step.after_s is not None else []
+    parts = [f"{format_length(step.after_s)} on battery"] if step.after_s is not None else []
     parts += [f"charge {step.charge:g} %"] if step.charge is not None else []
-    parts += [f"runtime {step.runtime_s:g} s"] if step.runtime_s is not None else []
+    parts += [f"runtime {format_length(step.runtime_s)}"] if step.runtime_s is not None else []
     return " or ".join(parts)

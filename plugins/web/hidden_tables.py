@@ -10,6 +10,8 @@ HIDDEN = {  # table -> the column that is hidden
     "audit": ALL,
     "deliveries": ALL,
     "mutes": ALL,
+    "plan_runs": ALL,
+    "plan_steps": ALL,
     # Some builds of SQLite show rows of other tables, and statements of other visitors, through these.
     "sqlite_stat4": ALL,
     "sqlite_dbpage": ALL,

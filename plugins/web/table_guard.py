@@ -18,7 +18,7 @@ from datasette.database import Database, Results
 
 from plugins.web.hidden_tables import guard_tables
 
-FOR_SIGNED_IN = frozenset({"audit", "deliveries", "mutes"})
+FOR_SIGNED_IN = frozenset({"audit", "deliveries", "mutes", "plan_runs", "plan_steps"})
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ def answer_of(error: Exception) -> Exception:
     if "firmware_images" in str(error):
         return sqlite3.OperationalError("the bytes of firmware images are not shown")
     return Forbidden(
-        "This reads a table that is not shown. Signed-in users can read audit, deliveries and mutes."
+        f"This reads a table that is not shown. Signed-in users can read {', '.join(sorted(FOR_SIGNED_IN))}."
     )
 
 

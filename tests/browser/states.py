@@ -42,6 +42,7 @@ def make_state(path, name):
         add_upses(path, MANY_UPSES)
     connection = connect(path)
     add_alerts(connection, failing=name in ("names", "lost"))
+    add_plan_runs(connection, names=name == "names")
     if name == "names":
         give_names(connection)
     if name == "lost":
@@ -64,6 +65,41 @@ ALERTS = f"""alerts:
     - {{events: [NODE_SILENT, NODE_BATTERY_LOW], nodes: [main/12], to: [{LONG_TARGET}], digest: "08:00"}}
   quiet: {{from: "22:00", to: "07:00", except: critical}}
 """
+PLAN = f"""nut: [{{name: closet, ups: [rack, desk]}}]
+must: [{{name: garage, serial: /dev/null}}]
+plan:
+  - name: rack
+    ups: [rack@closet, desk@closet]
+    on_battery:
+      - name: warn
+        after_s: 30
+        webhook: https://nas.a-domain-with-a-long-name.example.org/hook
+        cancel_on_return: true
+      - name: stop-lab
+        after_s: 900
+        charge: 60
+        run: [/usr/local/lib/a-folder/with/many/folders/stop-lab-now, --now]
+        repeat: true
+      - {{name: {LONG_TARGET}, runtime_s: 300, wake: "aa:bb:cc:dd:ee:ff"}}
+      - {{name: never, after_s: 36000, run: [stop]}}
+    power_back:
+      - {{name: wake-lab, after_s: 60, charge: 50, if_ran: [stop-lab], wake: "aa:bb:cc:dd:ee:ff"}}
+      - {{name: tell, run: [tell]}}
+  - {{name: single, ups: [garage], on_battery: [{{name: stop, charge: 40, run: [stop]}}]}}
+"""
+PLANNED = [  # step, state, by what it was due, result
+    ("warn", "done", "30 s on battery", "HTTP 200 OK"),
+    ("stop-lab", "timed out", "charge 60 %", "ended: it ran for more than 60 s"),
+    (
+        LONG_TARGET,
+        "unknown",
+        "runtime 4 min 59 s",
+        "the plan was interrupted while it ran; it is not repeated",
+    ),
+    ("never", "skipped", "", "mains were back before it was due"),
+    ("wake-lab", "waiting", "", ""),
+    ("tell", "waiting", "", ""),
+]
 DELIVERED = [  # target, kind, state, attempts, reason, title
     ("phone", "begin", "sent", 1, "HTTP 200 OK", "Rack: on battery, 23 min left"),
     ("phone", "end", "sent", 3, "HTTP 200 OK", "Power is back: Rack, 14 min, 62 Wh, lowest charge 71 %"),
@@ -114,6 +150,37 @@ def add_alerts(connection, failing):
                 "HTTP 503 Service Unavailable: maintenance until ten",
             ),
         )
+
+
+def add_plan_runs(connection, names):
+    """Runs of the plan `rack` for the two newest outages, the newest of which is not over."""
+    outages = connection.execute(
+        "select id, started_at from events where event = 'ONBATT' order by started_at desc limit 2"
+    ).fetchall()
+    for place, (outage, started_at) in enumerate(reversed(outages)):
+        state = "back" if place else "over"
+        run = connection.execute(
+            """insert into plan_runs (plan, outage, state, started_at, battery_s)
+            values ('rack', ?, ?, ?, 640) returning id""",
+            (outage, state, started_at),
+        ).fetchone()[0]
+        for number, (step, result_state, due_by, result) in enumerate(PLANNED, 1):
+            at = started_at if result and due_by else None
+            connection.execute(
+                """insert into plan_steps (run, number, step, phase, kind, action, state, due_by, result,
+                began_at, ended_at) values (?, ?, ?, ?, 'run', '/usr/local/bin/stop-lab', ?, ?, ?, ?, ?)""",
+                (
+                    run,
+                    number,
+                    step,
+                    "battery" if number < 5 else "back",
+                    "skipped" if state == "over" and result_state == "waiting" else result_state,
+                    due_by,
+                    NAMES[number] * 2 if names and result else result,
+                    at,
+                    at if result_state != "unknown" else None,
+                ),
+            )
 
 
 def add_nodes(path, count):

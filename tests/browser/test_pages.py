@@ -9,7 +9,7 @@ import pytest
 
 from tests.browser.axe import violations
 from tests.browser.layout import faults, open_all
-from tests.browser.states import ALERTS, STATES, make_state
+from tests.browser.states import ALERTS, PLAN, STATES, make_state
 from tests.plugins.served_site import Served, sign_in
 
 HARD = ("many", "names", "lost", "empty", "outage")
@@ -36,6 +36,7 @@ OWN = (
     "/api",
     "/-/ota",
     "/-/alerts",
+    "/-/plan",
     "/-/maintenance",
     "/-/batteries",
     "/-/account",
@@ -62,7 +63,7 @@ def state(tmp_path_factory, chromium):
     def start(name):
         if name not in sites:
             make = partial(make_state, name=name)
-            alerts = "" if name == "empty" else ALERTS
+            alerts = "" if name == "empty" else ALERTS + PLAN
             sites[name] = Served(tmp_path_factory.mktemp(name), f"{SETTINGS}{alerts}", make, MAY)
         if signed_in[-1:] != [name]:  # a cookie is that of all ports: it is of the site of the last sign-in
             sign_in(chromium.open(f"{sites[name].url}/-/login"))

@@ -77,16 +77,17 @@ def states(answer):
     return {name: words[0] for name, words in answer.items()}
 
 
-def test_outbound_is_run_as_the_others():
+@pytest.mark.parametrize("name", ["outbound", "plan"])
+def test_an_optional_program_is_run_as_the_others(name):
     def program(name, file):
         parser = configparser.RawConfigParser()
         parser.read(ROOT / "deploy/supervisor" / file)
         return dict(parser[f"program:voltkeeper-{name}"])
 
-    web, outbound = program("web", "voltkeeper.conf"), program("outbound", "voltkeeper-outbound.conf")
-    differing = {key for key in web | outbound if web.get(key) != outbound.get(key)}
+    web, other = program("web", "voltkeeper.conf"), program(name, f"voltkeeper-{name}.conf")
+    differing = {key for key in web | other if web.get(key) != other.get(key)}
     assert differing == {"command", "stdout_logfile", "stopwaitsecs"}
-    assert outbound["command"] == web["command"].replace(" web ", " outbound ")
+    assert other["command"] == web["command"].replace(" web ", f" {name} ")
 
 
 RUNNING = {"voltkeeper:voltkeeper-ingest": "RUNNING", "voltkeeper:voltkeeper-web": "RUNNING"}

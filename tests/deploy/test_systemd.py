@@ -21,12 +21,13 @@ EXPOSURE = {
     "voltkeeper-ingest": 25,
     "voltkeeper-web": 20,
     "voltkeeper-outbound": 20,
+    "voltkeeper-plan": 20,
     "voltkeeper-failed@": 20,
     "voltkeeper-backup": 15,
     "voltkeeper-prune": 15,
 }  # 100 is a service without any restriction
 
-LASTING = ("voltkeeper-ingest", "voltkeeper-web", "voltkeeper-outbound")
+LASTING = ("voltkeeper-ingest", "voltkeeper-web", "voltkeeper-outbound", "voltkeeper-plan")
 CLOCK = {"adjtimex", "clock_adjtime", "clock_adjtime64"}  # what adjtimex(2) is, by C library
 
 if ANALYZE is None and os.environ.get("CI"):
@@ -201,10 +202,17 @@ def test_the_programs_make_no_system_call_that_the_units_forbid(
     port = free_port()
     write_config(
         f"database: house.db\nweb: {{port: {port}}}\ngateways: [{{name: main, tcp: '127.0.0.1:1'}}]\n"
-        "alerts: {targets: [{name: phone, url: 'json://127.0.0.1:1'}, {name: log, command: ['true']}]}"
+        "alerts: {targets: [{name: phone, url: 'json://127.0.0.1:1'}, {name: log, command: ['true']}]}\n"
+        "nut: [{name: closet, host: 127.0.0.1, port: 1, ups: [rack]}]\n"
+        "plan: [{name: rack, ups: [rack@closet], on_battery: [{name: a, after_s: 0, run: ['true']}]}]\n"
     )
     used = set()
-    programs = {"ingest": "refused", "web": "the site is at", "outbound": "Sending to"}
+    programs = {
+        "ingest": "refused",
+        "web": "the site is at",
+        "outbound": "Sending to",
+        "plan": "Outage plans:",
+    }
     for name, sign in programs.items():
         trace = tmp_path / f"{name}.trace"
         program = start(

@@ -96,6 +96,8 @@ def test_the_directory_lists_everything_once_and_is_light(site):
         "audit",
         "deliveries",
         "mutes",
+        "plan_runs",
+        "plan_steps",
         "sessions",
         "firmware_images",
     }  # for nobody, or for users

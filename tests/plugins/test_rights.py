@@ -56,6 +56,7 @@ OWN = {
     ("GET", "/openapi.json", "/openapi.json"): (READ, 200),
     ("GET", "/-/ota", "/-/ota"): (READ, 200),
     ("GET", "/-/maintenance", "/-/maintenance"): (READ, 200),
+    ("GET", "/-/plan", "/-/plan"): (READ, 200),
     ("GET", "/-/delete", "/-/delete?what=node&node=12"): (READ, 200),
     ("GET", "/-/replace", "/-/replace"): (READ, 400),
     ("GET", "/-/ups/commands", "/-/ups/commands"): (READ, 400),

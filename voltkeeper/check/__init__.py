@@ -24,6 +24,7 @@ from voltkeeper.check.brokers import probe_broker, probe_mqtt_gateway
 from voltkeeper.check.cards import card_finding
 from voltkeeper.check.check_report import CheckReport
 from voltkeeper.check.files import check_database, check_log, check_retention, check_secrets
+from voltkeeper.check.plan import plan_findings
 from voltkeeper.check.publish import publish_findings
 from voltkeeper.check.reports import picture_note, report_findings
 from voltkeeper.check.settings import setting_findings
@@ -89,6 +90,7 @@ def run_check(
             check_log,
             partial(_check_alerts, send=send),
             _check_publish,
+            _check_plans,
         )
     ):
         check(report, config)
@@ -234,6 +236,11 @@ def _check_settings(report: CheckReport, config: Config) -> None:
 
 def _check_publish(report: CheckReport, config: Config) -> None:
     for what, finding in publish_findings(config):
+        report.add(what, finding)
+
+
+def _check_plans(report: CheckReport, config: Config) -> None:
+    for what, finding in plan_findings(config):
         report.add(what, finding)
 
 

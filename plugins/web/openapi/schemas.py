@@ -108,6 +108,7 @@ SCHEMAS: Json = {
     "Manifest": _object("id name start_url icons", icons={"type": "array"}),
     "Actor": _object("actor", actor={"type": ["object", "null"]}),
     "Account": _object("ok actor may sessions", ok=YES, may={"type": "array", "items": TEXTS}),
+    "Plans": _object("ok running plans runs", ok=YES, running={"type": "boolean"}),
     "Alerts": _object("ok configured targets rules", ok=YES, configured={"type": "boolean"}),
     "Object": {"type": "object"},
     "OpenApi": _object("openapi info paths", openapi=TEXTS),
@@ -137,6 +138,7 @@ ANSWERS: Mapping[str, str] = MappingProxyType(
         "/-/actor.json": "Actor",
         "/-/account": "Account",  # a page for browsers, as the next
         "/-/alerts": "Alerts",
+        "/-/plan": "Plans",
     }
 )
 SECURITY: Json = {

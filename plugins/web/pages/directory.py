@@ -23,7 +23,8 @@ GROUPS = {  # title -> the tables and views, but for those of NOW
       retention_runs
       deletions chores storage changes commands clock_state clock_stretches ups_hours_not_recomputed
       ups_recomputations channel_recomputations battery_recomputations battery_forecasts moved_hours
-      moved_days given_ids gateway_ids deliveries mutes plan_runs plan_steps _sqlite_migrations""",
+      moved_days given_ids gateway_ids deliveries mutes plan_runs plan_steps plan_cursor
+      _sqlite_migrations""",
 }
 NOW = "What is now"
 FIRST = "attention node_overview ups_overview value_latest sensor_latest radio_tree".split()

@@ -45,4 +45,5 @@ async def shell(site: Site, actor: Actor) -> dict[str, Any]:  # Any: template va
         "can_sign_in": bool(site.accounts.cookie_keys),
         "read": has_right(site, actor, "read"),
         "maintains": has_right(site, actor, "maintain"),
+        "plans": bool(site.config.plan),
     }
