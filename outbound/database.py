@@ -18,7 +18,7 @@ from ingest.db.file_identity import DatabaseFile, identity
 from ingest.db.problems import Kind, Problem, find_problem
 from ingest.errors import VoltkeeperError
 from ingest.schema.migrate import migrate
-from outbound.senders.threads import start_thread
+from outbound.senders.threads import WorkThread
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +56,7 @@ class OutboundDatabase:
         self.problem: Problem | None = None  # why the last attempt failed
         self._busy_s = busy_s
         self._turn = asyncio.Lock()
+        self._thread = WorkThread("database")
         self._stuck: asyncio.Future[Any] | None = None  # an attempt that was given up
         self._connection: sqlite3.Connection | None = None
         self._file: DatabaseFile | None = None
@@ -70,7 +71,7 @@ class OutboundDatabase:
         async with self._turn:
             if self._stuck is not None and not self._stuck.done():
                 raise DatabaseUnavailableError(self.problem or self._no_answer())
-            future = start_thread(lambda: self._attempt(work), "database")
+            future = self._thread.start(lambda: self._attempt(work))
             try:
                 async with asyncio.timeout(STUCK_S):  # wait_for of Python 3.11 may lose a cancellation
                     return await asyncio.shield(future)
@@ -85,7 +86,7 @@ class OutboundDatabase:
         """Close the connection, after what was begun."""
         async with self._turn:
             if self._stuck is None or self._stuck.done():
-                await start_thread(self._close, "database")
+                await self._thread.start(self._close)
 
     def _no_answer(self) -> Problem:
         return Problem(Kind.IO, f"the disk of {self.path} does not answer")

@@ -7,7 +7,9 @@ of its own.
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from paho.mqtt import client as paho
 from paho.mqtt.properties import Properties
@@ -32,13 +34,15 @@ from ingest.mqtt.settings import BrokerOptions
 from ingest.tls import TlsFileError, make_context
 
 CONNACK = 0x20  # the first byte of every broker's first packet
+IN_FLIGHT = 100  # messages that are sent before the broker acknowledges one; it may want fewer (MQTT 5)
+MAX_QUEUED = 1000  # messages that wait to be sent
 PROVOKE_S = 1.0  # for the answer of a server that is no broker
 
 
 class BrokerConnection:
     """A connection from `open()` to its end; the callbacks are called in the loop.
 
-    `on_acknowledged` gets the number of a message that was published, and the reason where the broker did not
+    `on_acknowledged` gets the topic of a message that was published, and the reason where the broker did not
     take it, else "".
     """
 
@@ -48,7 +52,7 @@ class BrokerConnection:
         options: ClientOptions,
         on_message: Callable[[Published], object] = lambda message: None,
         on_end: Callable[[MqttError], object] = lambda error: None,
-        on_acknowledged: Callable[[int, str], object] = lambda number, reason: None,
+        on_acknowledged: Callable[[str, str], object] = lambda topic, reason: None,
         is_v5: bool = True,
     ) -> None:
         self.broker, self.options = broker, options
@@ -59,6 +63,9 @@ class BrokerConnection:
         self._connack: asyncio.Future[bool] = self._loop.create_future()
         self._connack.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._subacks: dict[int, tuple[tuple[str, ...], asyncio.Future[None]]] = {}
+        self._sent: dict[int, str] = {}  # not acknowledged yet: number -> topic
+        self._waiting: deque[tuple[str, bytes, bool, int | None]] = deque()  # to be sent after those
+        self._most = IN_FLIGHT
         self._is_open = False
         self._client = client = make_client(broker, options, is_v5, on_message)
         client.on_connect, client.on_disconnect = self._connected, self._disconnected
@@ -135,10 +142,11 @@ class BrokerConnection:
         _data: object,
         flags: paho.ConnectFlags,
         code: ReasonCode,
-        _: Properties | None,
+        properties: Properties | None,
     ) -> None:
         if self._connack.done():
             return
+        self._most = min(IN_FLIGHT, getattr(properties, "ReceiveMaximum", IN_FLIGHT))
         if code.is_failure:
             self._connack.set_exception(explain_refusal(code.value, self.broker, self.options.client_id))
         else:
@@ -178,25 +186,36 @@ class BrokerConnection:
         self._client.unsubscribe(list(topics))
         self._socket.write_on()
 
-    def publish(
-        self, topic: str, payload: bytes, retain: bool = False, expiry_s: int | None = None
-    ) -> int | None:
-        """Send with QoS 1; returns the number of the message, None where it cannot be sent.
+    def publish(self, topic: str, payload: bytes, retain: bool = False, expiry_s: int | None = None) -> bool:
+        """Send with QoS 1, within `publishing()`; False where it cannot be sent.
 
-        A retained message expires after `expiry_s` where the broker has MQTT 5. Raises ValueError where the
-        topic or the payload is too long for MQTT.
+        Where the broker has to acknowledge others first, it waits for that. A retained message expires after
+        `expiry_s` where the broker has MQTT 5. Raises ValueError where the topic or the payload is too long
+        for MQTT.
         """
+        if len(self._sent) < self._most and not self._waiting:
+            return self._send(topic, payload, retain, expiry_s)
+        is_room = self._is_open and len(self._waiting) < MAX_QUEUED
+        if is_room:
+            self._waiting.append((topic, payload, retain, expiry_s))
+        return is_room
+
+    def _send(self, topic: str, payload: bytes, retain: bool, expiry_s: int | None) -> bool:
         properties = None if expiry_s is None or not self.is_v5 else expiry(expiry_s)
         sent = self._client.publish(topic, payload, 1, retain, properties)
-        return sent.mid if sent.rc == paho.MQTT_ERR_SUCCESS else None
+        if sent.rc != paho.MQTT_ERR_SUCCESS:
+            return False
+        self._sent[sent.mid] = topic
+        return True
 
-    def read_first(self) -> None:
-        """Take what has come: before something is published, the reason why the broker takes nothing more."""
+    @contextmanager
+    def publishing(self) -> Iterator[None]:
+        """Send what is published meanwhile together; before it, take why the broker may take nothing more."""
         self._socket.read_first()
-
-    def write_on(self) -> None:
-        """Send what `publish` could not send at once."""
-        self._socket.write_on()
+        try:
+            yield
+        finally:
+            self._socket.write_on()
 
     def acknowledge(self, packets: Iterable[int]) -> None:
         """Tell the broker that these messages are stored."""
@@ -228,7 +247,11 @@ class BrokerConnection:
     def _published(
         self, _client: paho.Client, _data: object, number: int, code: ReasonCode, _: Properties | None
     ) -> None:
-        self._on_acknowledged(number, str(code).lower() if code.is_failure else "")
+        topic = self._sent.pop(number, "")
+        if self._waiting and len(self._sent) <= self._most // 2:  # several at once
+            while self._waiting and len(self._sent) < self._most:
+                self._send(*self._waiting.popleft())
+        self._on_acknowledged(topic, str(code).lower() if code.is_failure else "")
 
     # The end.
 

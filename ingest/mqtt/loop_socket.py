@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 
 from paho.mqtt import client as paho
 
@@ -92,19 +93,25 @@ class LoopSocket:
                 self._on_fault(error)
 
     def write_on(self) -> None:
-        """Let the loop write what waits; most is written at once."""
-        if self._socket is None:
+        """Send what waits, the rest as soon as the socket takes it.
+
+        It is sent in as few segments as possible, because each one wakes the broker.
+        """
+        sock, client = self._socket, self._client
+        if sock is None:
             return
-        wants = self._client.want_write()
+        if client.want_write():
+            _cork(sock, True)
+            client.loop_write()
+            _cork(sock, False)
+        wants = client.want_write()
+        if self._socket is None:  # it was closed meanwhile
+            return
         if wants and not self._writes:
-            self._loop.add_writer(self._descriptor, self._write)
+            self._loop.add_writer(self._descriptor, self.write_on)
         elif self._writes and not wants:
             self._loop.remove_writer(self._descriptor)
         self._writes = wants
-
-    def _write(self) -> None:
-        self._client.loop_write()
-        self.write_on()
 
     def keep_house(self) -> None:
         """Send what keeps the connection alive, again and again.
@@ -129,6 +136,13 @@ class LoopSocket:
             self._is_paused = False
             self._loop.add_reader(self._descriptor, self.read)
             self._loop.call_soon(self.read_first)
+
+
+def _cork(sock: socket.socket, is_on: bool) -> None:
+    """Keep what is written until it fills a segment, or send it."""
+    if hasattr(socket, "TCP_CORK"):  # of Linux
+        with suppress(OSError):  # closed meanwhile
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, is_on)
 
 
 def _has_more(sock: socket.socket) -> bool:

@@ -40,7 +40,6 @@ class ClientOptions:
     connect_s: float = 10.0
     will: tuple[str, bytes] | None = None  # topic and payload of a retained last will
     max_packet: int = 4096  # bytes of what the broker sends (MQTT 5)
-    in_flight: int = 20  # messages that are sent before the broker acknowledges
     apart: str = APART
 
 

@@ -56,13 +56,11 @@ class MqttTransport(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Publish lines, each with QoS 1."""
-        self._connection.read_first()
-        for line in bytes(data).splitlines():
-            if not self._is_closing and self._connection.publish(*format_topic(self._prefix, line)) is None:
-                log.warning(
-                    "Gateway %s: the broker takes nothing; an order is not sent", self._gateway.settings.name
-                )
-        self._connection.write_on()
+        connection, name = self._connection, self._gateway.settings.name
+        with connection.publishing():
+            for line in bytes(data).splitlines():
+                if not self._is_closing and not connection.publish(*format_topic(self._prefix, line)):
+                    log.warning("Gateway %s: the broker takes nothing; an order is not sent", name)
 
     def pause_reading(self) -> None:
         """Let the broker wait."""
@@ -239,7 +237,7 @@ class MqttGateway(Gateway):
         self._link, self._end_reason = None, error
         self.connection_lost(error)
 
-    def _answered(self, _number: int, reason: str) -> None:
+    def _answered(self, _topic: str, reason: str) -> None:
         """The broker has taken what is sent to the gateway, or does not pass it on."""
         if not reason:
             return

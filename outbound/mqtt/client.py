@@ -18,7 +18,6 @@ Result = TypeVar("Result")
 CONNECT_S = 15.0  # for a connection, and for the broker's answer to it
 ACKNOWLEDGE_S = 30.0  # for the acknowledgements of what is sent at once
 TOGETHER = 250  # messages that are sent before their acknowledgements are waited for
-IN_FLIGHT = 100  # that the broker is sent before it acknowledges
 MAX_PACKET = 1 << 20  # bytes of what the broker sends: announcements of Home Assistant are read back
 APART = "prefix: under publish:"  # two that publish need two values of it: the client id follows it
 
@@ -45,7 +44,7 @@ class BrokerClient:
     ) -> None:
         self._broker = broker
         self._all_acknowledged = asyncio.Event()
-        self._unacknowledged: dict[int, str] = {}  # number -> topic
+        self._unacknowledged = 0
         self._refused: str | None = None  # a topic that the broker does not let through
         self._turn = asyncio.Lock()
         loop = asyncio.get_running_loop()
@@ -57,7 +56,6 @@ class BrokerClient:
             connect_s=CONNECT_S,
             will=None if will is None else (will.topic, will.payload),
             max_packet=MAX_PACKET,
-            in_flight=IN_FLIGHT,
             apart=APART,
         )
         self._connection = BrokerConnection(
@@ -75,19 +73,14 @@ class BrokerClient:
                 await self._publish(messages[begin : begin + TOGETHER])
 
     async def _publish(self, messages: Sequence[MqttMessage]) -> None:
-        connection, waiting = self._connection, self._unacknowledged
-        waiting.clear()
+        connection = self._connection
         self._all_acknowledged.clear()
-        self._refused = None
-        connection.read_first()
-        for one in messages:
-            number = connection.publish(*one)
-            if number is None:
-                raise self._why_ended()
-            waiting[number] = one.topic
-        connection.write_on()
-        if waiting:
-            await self._wait(self._all_acknowledged.wait(), "acknowledgement")
+        self._unacknowledged, self._refused = len(messages), None
+        with connection.publishing():
+            for one in messages:
+                if not connection.publish(*one):
+                    raise self._why_ended()
+        await self._wait(self._all_acknowledged.wait(), "acknowledgement")
         if self._refused is not None:
             raise not_writable(self._refused, self._broker)
 
@@ -125,10 +118,10 @@ class BrokerClient:
             return self.lost.result()
         return MqttError(f"{self._broker.address} takes no more messages", is_unexplained=True)
 
-    def _acknowledged(self, number: int, refusal: str) -> None:
-        topic = self._unacknowledged.pop(number, None)
-        if refusal and topic is not None:
+    def _acknowledged(self, topic: str, refusal: str) -> None:
+        if refusal:
             self._refused = topic
+        self._unacknowledged -= 1
         if not self._unacknowledged:
             self._all_acknowledged.set()
 

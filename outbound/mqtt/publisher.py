@@ -14,6 +14,7 @@ from functools import partial
 from ingest.config.model import Config
 from ingest.config.publish import PublishSettings
 from ingest.db.connection import transaction
+from ingest.mqtt.client_id import publisher_part
 from ingest.mqtt.problems import UNSUPPORTED_PROTOCOL, MqttError, taken_over
 from ingest.mqtt.records import Published
 from ingest.process.backoff import Backoff
@@ -59,7 +60,7 @@ class MqttPublisher:
     @property
     def client_id(self) -> str:
         """The same for the same prefix, so that two that publish the same topics are told of each other."""
-        return f"{self._broker.client_id or CLIENT}-publish-{self._settings.prefix.replace('/', '-')}"
+        return f"{self._broker.client_id or CLIENT}-{publisher_part(self._settings.prefix)}"
 
     async def run(self) -> None:
         """Connect, publish, and connect again after a pause that grows."""

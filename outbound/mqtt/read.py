@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
@@ -42,11 +42,15 @@ LOST = ("Critical", "Stale", None)
 CONNECTED = ("connected", "silent")
 
 
+Variable = tuple[int, str, str, float | None]  # a row of VARIABLES
+
+
 class SiteReader:
-    """Reads the parts of a site; a part that has not changed is not read again."""
+    """Reads the parts of a site; a UPS whose rows have not changed stays the record that it is."""
 
     def __init__(self) -> None:
         self._totals = Totals()
+        self._upses: dict[int, tuple[tuple[Row, list[Variable], float | None], PublishedUps]] = {}
 
     def read(self, connection: sqlite3.Connection) -> PublishedSite:
         """Everything."""
@@ -54,13 +58,19 @@ class SiteReader:
 
     def upses(self, connection: sqlite3.Connection) -> tuple[PublishedUps, ...]:
         """The UPSes of the config, with every variable."""
-        variables: dict[int, dict[str, Value | None]] = defaultdict(dict)
-        for ups, name, text, number in connection.execute(VARIABLES):
-            variables[ups][name] = _value(name, text, number)
+        variables: dict[int, list[Variable]] = defaultdict(list)
+        for variable in connection.execute(VARIABLES):
+            variables[variable[0]].append(variable)
         energy = self._totals.read(connection)[0].watt_hours
-        return tuple(
-            _ups(row, variables[row["id"]], energy.get(row["id"])) for row in dict_rows(connection, UPSES)
-        )
+        before, self._upses = self._upses, {}
+        for row in dict_rows(connection, UPSES):
+            id = row["id"]
+            rows = (row, variables[id], energy.get(id))
+            held = before.get(id)
+            if held is None or held[0] != rows:
+                held = (rows, _ups(*rows))
+            self._upses[id] = held
+        return tuple(ups for _, ups in self._upses.values())
 
     def nodes(self, connection: sqlite3.Connection) -> tuple[PublishedNode, ...]:
         """The nodes that were heard, with their channels."""
@@ -98,7 +108,7 @@ def _value(variable: str, text: str, number: float | None) -> Value | None:
     return read_figures({variable: text}).figures.get(variable)
 
 
-def _ups(row: Row, variables: Mapping[str, Value | None], watt_hours: float | None) -> PublishedUps:
+def _ups(row: Row, variables: Iterable[Variable], watt_hours: float | None) -> PublishedUps:
     is_current = not is_old(row)
     return PublishedUps(
         id=row["id"],
@@ -118,7 +128,7 @@ def _ups(row: Row, variables: Mapping[str, Value | None], watt_hours: float | No
         on_battery=is_on_battery(row) if is_current else None,
         watts=row["watts"],
         energy_kwh=None if watt_hours is None else round(watt_hours / 1000, 6),
-        variables=variables,
+        variables={name: _value(name, text, number) for _, name, text, number in variables},
     )
 
 

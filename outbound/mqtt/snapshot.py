@@ -14,7 +14,7 @@ AGAIN_S = 10.0  # a part is read again: what grows stale changes no row
 EXPIRES = 3  # times `every_s`: for so long is current what nobody publishes anew
 PARTS = {  # part -> topics of `changes` that can change it
     "upses": ("ups", "ups_samples", "ups_variables", "events", "settings", "acknowledgements"),
-    "nodes": ("nodes", "sensors", "channels", "settings", "ingest_status", "firmware", "node_firmware"),
+    "nodes": ("nodes", "sensors", "channels", "settings", "firmware", "node_firmware"),
     "gateways": ("gateways", "nodes", "ingest_status"),
 }
 
@@ -63,10 +63,15 @@ class Snapshot:
         site, reader = self._site, self._reader
         connection.execute("begin")  # all of one moment
         try:
+            gateways = reader.gateways(connection) if "gateways" in due else site.gateways
+            # What is known of the nodes of a gateway that is lost is from before. Its row of `ingest_status`
+            # is written each second, which is no reason to read all nodes.
+            if {one.name: one.state for one in gateways} != {one.name: one.state for one in site.gateways}:
+                due.append("nodes")
             self._site = PublishedSite(
                 reader.upses(connection) if "upses" in due else site.upses,
                 reader.nodes(connection) if "nodes" in due else site.nodes,
-                reader.gateways(connection) if "gateways" in due else site.gateways,
+                gateways,
             )
         finally:
             connection.rollback()

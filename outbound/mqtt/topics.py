@@ -21,6 +21,8 @@ KINDS = ("ups", "node", "gateway")  # second level of the topics that are retain
 
 def level(name: str) -> str:
     """A name as one level of a topic."""
+    if FORBIDDEN.search(name) is None:
+        return name
     return FORBIDDEN.sub(
         lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogatepass")), name
     )

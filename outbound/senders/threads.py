@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from queue import SimpleQueue
 from typing import Generic, TypeVar, cast
 
 from outbound.alerts.model import AlertMessage
@@ -16,6 +17,35 @@ def start_thread(work: Callable[[], Result], name: str) -> "asyncio.Future[Resul
 
     Nothing ends such a thread from outside: who waits no longer leaves it alone.
     """
+    future, run = _as_future(work)
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return future
+
+
+class WorkThread:
+    """One daemon thread that does one work after the other: starting a thread for each takes far longer."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._works: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._is_started = False
+
+    def start(self, work: Callable[[], Result]) -> "asyncio.Future[Result]":
+        """Do `work` when what was handed in before is done; the future gets its result or exception."""
+        future, run = _as_future(work)
+        if not self._is_started:
+            self._is_started = True
+            threading.Thread(target=self._run, name=self._name, daemon=True).start()
+        self._works.put(run)
+        return future
+
+    def _run(self) -> None:
+        while True:
+            self._works.get()()
+
+
+def _as_future(work: Callable[[], Result]) -> "tuple[asyncio.Future[Result], Callable[[], None]]":
+    """A future of the running loop, and what another thread calls so that it gets the result of `work`."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Result] = loop.create_future()
     # An exception that nobody waits for any more is no error of the loop.
@@ -41,8 +71,7 @@ def start_thread(work: Callable[[], Result], name: str) -> "asyncio.Future[Resul
         with suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(finish, result, error)
 
-    threading.Thread(target=run, name=name, daemon=True).start()
-    return future
+    return future, run
 
 
 class Attempts(Generic[Result]):

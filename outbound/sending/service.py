@@ -25,6 +25,7 @@ from outbound.sending.queue import TargetQueue
 log = logging.getLogger(__name__)
 
 POLL_S = 0.25  # between two looks at whether another program has written
+UNSENT_S = 10.0  # the same where there is no target: how far alerts are goes on
 CLOCK_S = 10.0  # between two looks at whether the clock is believed
 JUST_NOW_S = 60.0  # messages of so long ago count for storms after a start
 
@@ -96,7 +97,7 @@ class AlertService:
             with suppress(DatabaseUnavailableError):  # the log has it; what is in memory is sent
                 await self._look()
             await self._report_failing()
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(POLL_S if self.queues else UNSENT_S)
 
     async def _look(self) -> None:
         if self._started_with != self._database.replaced:

@@ -1,12 +1,13 @@
 """/-/events.stream: a client that reconnects misses nothing, has nothing twice, and is bounded."""
 
 import json
+import socket
 import time
 from contextlib import ExitStack, contextmanager
 
 import httpx
 
-from plugins.web.open_streams import PER_CLIENT, RETRY_S
+from plugins.web.open_streams import PER_CLIENT, RETRY_S, TOTAL
 from tests.programs import wait_until
 
 BEGIN = "insert into events (event, node, started_at) values ('NODE_SILENT', 12, ?)"
@@ -55,6 +56,7 @@ def test_a_client_that_reconnects_and_others(serve):
         assert data["event"] == "NODE_SILENT" and data["name"] == "Greenhouse 12"
         assert data["started_at"] == AT.format(1) and data["ended_at"] is None
     check_cap(client)
+    check_total(client)
     site.write(END, AT.format(2))
     site.write(BEGIN, AT.format(3))
     with client.listen() as items:
@@ -79,6 +81,22 @@ def check_cap(client):
         assert refused.status_code == 429 and refused.headers["retry-after"] == str(RETRY_S)
         assert f"{PER_CLIENT} streams of this address are open" in refused.json()["errors"][0]
     wait_until(lambda: httpx.get(f"{client.url}?for_s=0").status_code == 200)  # their places are free again
+
+
+def check_total(client):
+    """Streams of all addresses are counted together, too."""
+    host, port = client.url.removeprefix("http://").split("/")[0].split(":")
+    request = f"GET /-/events.stream HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode()
+    with ExitStack() as held:
+        for number in range(TOTAL):
+            source = (f"127.0.0.{2 + number // PER_CLIENT}", 0)
+            stream = held.enter_context(socket.create_connection((host, int(port)), 20, source))
+            stream.sendall(request)
+            assert stream.recv(4096).startswith(b"HTTP/1.1 200")
+        refused = httpx.get(client.url)
+        assert refused.status_code == 503 and refused.headers["retry-after"] == str(RETRY_S)
+        assert f"{TOTAL} streams are open" in refused.json()["errors"][0]
+    wait_until(lambda: httpx.get(f"{client.url}?for_s=0").status_code == 200)
 
 
 def test_what_is_asked_for(site):

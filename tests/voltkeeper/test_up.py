@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.broker import MOSQUITTO, Broker, MqttFakeGateway
 from tests.helpers.demo_gateway import running_gateway
 from tests.programs import START_S, Program, free_port, wait_until
 from voltkeeper.up import SitePortError, claim
@@ -74,6 +75,26 @@ def test_a_gateway_without_a_file(voltkeeper, wait_for, free_port, tmp_path):
         program = voltkeeper("up", "--gateway", f"127.0.0.1:{gateway.port}", "--port", port)
         wait_for(lambda: is_open(program, port), timeout=120)
         wait_for(lambda: count(tmp_path / "data/telemetry.db", "nodes") > 3, timeout=90)
+        assert program.end() == 0
+    assert not (tmp_path / "data/demo").exists()
+
+
+@pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
+def test_a_gateway_by_mqtt_without_a_file(voltkeeper, wait_for, free_port, tmp_path):
+    port, database = free_port(), tmp_path / "data/telemetry.db"
+    with Broker(tmp_path / "broker") as broker:
+        fake = MqttFakeGateway(broker, "house/attic")
+        program = voltkeeper(
+            "up", "--mqtt", f"127.0.0.1:{broker.port}", "--mqtt-prefix", "house/attic", "--port", port
+        )
+        wait_for(lambda: is_open(program, port), timeout=120)
+        fake.wait("0;255;3;0;2;")  # it is asked for its version
+        fake.say("12;255;0;0;17;2.3.2", "12;255;3;0;11;Greenhouse", "12;1;0;0;6;Air", "12;1;1;0;0;21.5")
+        fake.say("255;79;3;0;3;")  # a node without an id
+        fake.wait("255;79;3;0;4;1")
+        wait_for(lambda: count(database, "readings") == 1, timeout=90)
+        assert "Greenhouse" in get(port, "/nodes") and "21.5" in get(port, "/nodes/mqtt/12")
+        fake.close()
         assert program.end() == 0
     assert not (tmp_path / "data/demo").exists()
 

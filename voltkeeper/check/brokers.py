@@ -63,7 +63,8 @@ def probe_mqtt_gateway(
             until = time.monotonic() + timing.gateway_s
             while not messages.is_set() and (left := until - time.monotonic()) > 0:
                 if gateway.controller:  # again and again: it may just be connecting, too
-                    connection.publish(*question)
+                    with connection.publishing():
+                        connection.publish(*question)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(min(left, AGAIN_S)):
                         await messages.wait()
