@@ -93,10 +93,21 @@ def _read_start(response: requests.Response) -> None:
 requests.Session.send = _send  # type: ignore[method-assign,assignment]  # for all plug-ins of Apprise
 
 
+# The address of a target is one of HTTP: only a redirect leads to another kind.
+PLAIN_FAILURES: tuple[tuple[type[requests.RequestException], str], ...] = (
+    (requests.TooManyRedirects, "it redirects again and again"),
+    (requests.exceptions.InvalidSchema, "it redirects to an address that is not one of HTTP"),
+    (requests.exceptions.MissingSchema, "it redirects to an address that is not one of HTTP"),
+    (requests.exceptions.InvalidURL, "it redirects to an address that cannot be read"),
+    (requests.exceptions.ContentDecodingError, "its answer is not compressed as it says"),
+)
+
+
 def describe_failure(error: BaseException) -> str:
     """Why there was no answer, in a few words, without the address: that may hold a secret."""
-    if isinstance(error, requests.TooManyRedirects):
-        return "it redirects again and again"
+    for kind, text in PLAIN_FAILURES:
+        if isinstance(error, kind):
+            return text
     found = (text for cause in _causes(error) if (text := _describe_cause(cause)))
     return next(found, type(error).__name__)
 

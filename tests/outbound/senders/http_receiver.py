@@ -14,7 +14,8 @@ class HttpReceiver(ThreadingHTTPServer):
     """Answers `status` with `body`; `taken` are the messages that it answered with 200, in order.
 
     `failure`: close (before an answer), reset, cut (within the body), drip (a byte every 0.2 s), flood
-    (a body without end), redirect (to GET), nonsense (no HTTP), or ''. `delay_s` comes before each answer.
+    (a body without end), redirect (to GET), redirect_away (to a file),
+    encoded (not as it says), nonsense (no HTTP), or ''. `delay_s` comes before each answer.
     """
 
     daemon_threads = True
@@ -62,6 +63,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def _redirect_away(self):
+        self._answer(302, b"", {"Location": "file:///etc/hostname"})
+
+    def _encoded(self):
+        self._answer(200, b"plain", {"Content-Encoding": "gzip"})
 
     def _close(self):
         self.connection.shutdown(socket.SHUT_RDWR)

@@ -145,6 +145,8 @@ FAILURES = [
     ("reset", "127.0.0.1: the connection was closed; the message may have arrived"),
     ("cut", "127.0.0.1: the connection was closed before the answer was there; the message may have arrived"),
     ("redirect", "127.0.0.1: it redirects to another address and loses the message: use that one"),
+    ("redirect_away", "127.0.0.1: it redirects to an address that is not one of HTTP"),
+    ("encoded", "127.0.0.1: its answer is not compressed as it says"),
     ("nonsense", "127.0.0.1: what answers there does not speak HTTP"),
 ]
 
