@@ -102,21 +102,22 @@ def import_(
 
 
 @click.command()
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("target", metavar="DIR")
 @CONFIG
 @click.option(
     "--house", metavar="NAME", help="Name of the site in the files; default: from the config's title."
 )
-def export(folder: Path, config: str | None, house: str | None) -> None:
+def export(target: str, config: str | None, house: str | None) -> None:
     """Write tables as Parquet files to DIR.
 
-    Adds what is new since the last export. Several sites may share a DIR. Requires DuckDB, an optional
-    dependency.
+    DIR is a folder, or the address of an object store such as s3://bucket/lake, with credentials from the
+    environment. Adds what is new since the last export. Several sites may share a DIR. Requires DuckDB, an
+    optional dependency, and for an object store fsspec (voltkeeper[lake]).
     """
     from ingest.transfer.export_job import export_tables
 
     lower_priority()
-    sys.exit(export_tables(chosen_config(config, looking=True), folder, house))
+    sys.exit(export_tables(chosen_config(config, looking=True), target, house))
 
 
 @click.command()

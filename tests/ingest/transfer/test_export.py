@@ -1,12 +1,7 @@
 """Parquet files: what has come since is added, a kill loses and doubles nothing, sites are read together."""
 
 import json
-import random
 import re
-import signal
-import subprocess
-import sys
-import time
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +18,7 @@ from ingest.maintenance.jobs import run_due
 from ingest.maintenance.prune import prune
 from ingest.maintenance.retention import plan_before
 from ingest.mysensors.replay import replay
-from ingest.transfer import parquet_export
+from ingest.transfer import lake as lake_module
 from ingest.transfer.export_job import export_tables, house_name, run_export
 from ingest.transfer.parquet_export import join
 from tests.helpers.new_database import new_database
@@ -32,13 +27,6 @@ from tests.ingest.transfer.tracker_file import make_tracker
 duckdb = pytest.importorskip("duckdb")
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text()
-KILLED = """
-import sys
-from pathlib import Path
-from ingest.config.model import load_config
-from ingest.transfer.export_job import export_tables
-sys.exit(export_tables(load_config(sys.argv[1]), Path(sys.argv[2]), None, range_rows=70))
-"""
 
 
 @pytest.fixture
@@ -149,36 +137,15 @@ def test_ids_that_are_used_again_are_other_rows(full, tmp_path):
     assert len(ids(folder)) == 2026
 
 
-def test_killed_at_random_moments_nothing_is_lost_or_twice(full, tmp_path):
-    site, folder = full(), tmp_path / "out"
-    rnd = random.Random(3)
-    command = [sys.executable, "-c", KILLED, str(site.path), str(folder)]
-    counts = []
-    for _ in range(3):
-        before = files(folder)
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-        until = time.monotonic() + 60
-        while process.poll() is None and files(folder) == before:
-            assert time.monotonic() < until, "no new file within 60 s"
-            time.sleep(0.005)
-        time.sleep(rnd.uniform(0, 0.08))
-        process.send_signal(signal.SIGKILL)
-        process.wait(60)
-        counts.append(len(files(folder)))
-        for name in files(folder):  # a file with its final name is whole
-            assert ask(f"select count(distinct house) from read_parquet('{folder / name}')")[0][0] <= 1
-    assert counts == sorted(set(counts))
-    subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True, timeout=60)
-    for table in ("messages", "readings", "battery_levels"):
-        assert ids(folder, table) == [row[0] for row in site.rows(f"select id from {table} order by id")]
-
-
 def times_of(folder, table="messages", column="received_at"):
     """Rows of all files as (id, time), in order."""
+    return read_times(f"{folder}/table={table}/*/*.parquet", column)
+
+
+def read_times(files, column):
     sql = (
         f'select id, strftime("{column}", '
-        f"'%Y-%m-%dT%H:%M:%S.%gZ') from read_parquet('{folder}/table={table}/*/*.parquet', "
-        "hive_partitioning = true) order by 2, 1"
+        f"'%Y-%m-%dT%H:%M:%S.%gZ') from read_parquet({files!r}) order by 2, 1"
     )
     return ask(sql)
 
@@ -351,7 +318,7 @@ def test_killed_and_then_a_node_is_deleted(lake, monkeypatch, moment):
     for table, column in lake.TABLES.items():
         lake.everything[table] |= set(lake.site.rows(f"select id, {column} from {table}"))
     written = []
-    keep = parquet_export.rename_synced
+    keep = lake_module.rename_synced
 
     def killed(half, path):
         if len(written) == moment:
@@ -359,19 +326,15 @@ def test_killed_and_then_a_node_is_deleted(lake, monkeypatch, moment):
         keep(half, path)
         written.append(path)
 
-    monkeypatch.setattr(parquet_export, "rename_synced", killed)
+    monkeypatch.setattr(lake_module, "rename_synced", killed)
     with pytest.raises(KeyboardInterrupt):
         run_export(lake.site.config, lake.folder)
-    monkeypatch.setattr(parquet_export, "rename_synced", keep)
+    monkeypatch.setattr(lake_module, "rename_synced", keep)
     lake.delete("node", 2)
     hear(lake.site, chat(1, 0, 60), NOW + 86500)
     for table, column in lake.TABLES.items():  # what was deleted before it stood in a file is nowhere
-        there = (
-            {row for row in times_of(lake.folder, table, column)}
-            if list(lake.folder.glob(f"table={table}/*/*.parquet"))
-            else set()
-        )
-        lake.everything[table] = there
+        waiting = [str(path) for path in lake.folder.glob(f".voltkeeper-*/*={table}%2F*.staged")]
+        lake.everything[table] = set(read_times(waiting, column)) if waiting else set()
     lake.export()
     assert not list(lake.folder.rglob("*.half"))
 
@@ -403,7 +366,7 @@ def test_what_the_house_forgets_of_a_day_stays_in_its_file(site, tmp_path):
 def test_the_query_of_the_readme_reads_two_houses(full, tmp_path, monkeypatch):
     command = next(line for line in README.splitlines() if line.startswith("voltkeeper export"))
     folder = Path(command.split()[2])
-    sql = next(block for block in re.findall(r"```sql\n(.*?)```", README, re.S) if "read_parquet" in block)
+    sql, whole = (block for block in re.findall(r"```sql\n(.*?)```", README, re.S) if "read_parquet" in block)
     assert str(folder) in sql
     monkeypatch.chdir(tmp_path)
     for number, title in enumerate(("Hill house", "Sea cabin")):
@@ -411,6 +374,10 @@ def test_the_query_of_the_readme_reads_two_houses(full, tmp_path, monkeypatch):
     found = ask(sql)
     assert {row[0] for row in found} == {"hill-house", "sea-cabin"}
     assert all(18 <= row[-1] <= 24 for row in found)
+    everything = ask(
+        f"select house, count(*) from read_parquet('{folder}/table=readings/*/*.parquet') group by 1"
+    )
+    assert sorted(ask(whole)) == sorted(everything) and len(everything) == 2
 
 
 def test_without_duckdb_it_says_how_to_install_it(full, tmp_path, voltkeeper):
@@ -426,7 +393,7 @@ def test_without_duckdb_it_says_how_to_install_it(full, tmp_path, voltkeeper):
 def test_one_export_of_a_house_at_a_time(full, tmp_path, monkeypatch):
     """The second one leaves alone what the first has under way."""
     site, folder = full(count=200), tmp_path / "out"
-    keep, tried = parquet_export.rename_synced, []
+    keep, tried = lake_module.rename_synced, []
 
     def meanwhile(half, path):
         if not tried:
@@ -435,7 +402,7 @@ def test_one_export_of_a_house_at_a_time(full, tmp_path, monkeypatch):
                 run_export(site.config, folder)
         keep(half, path)
 
-    monkeypatch.setattr(parquet_export, "rename_synced", meanwhile)
+    monkeypatch.setattr(lake_module, "rename_synced", meanwhile)
     run_export(site.config, folder)
     assert tried and ids(folder) == list(range(1, 201))
     left = sorted(path.name for path in folder.iterdir() if path.is_file())
