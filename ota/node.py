@@ -31,6 +31,7 @@ from ota.wire import (
     ConfigRequest,
     FirmwareConfig,
     Reply,
+    SendReply,
 )
 
 RELEASE_S = 60  # a hold ends after so much silence, unless the node is in its bootloader
@@ -67,10 +68,10 @@ class OtaNode:
 
     # Requests of the node.
 
-    def answer_block(self, request: BlockRequest, now: float) -> Reply | None:
-        """Return the block, if an update has it."""
+    def answer_block(self, request: BlockRequest, now: float, send: SendReply) -> Reply | None:
+        """Send the block, if an update has it, and return it."""
         for machine in [self.machine] if self.machine else self.unfinished:
-            reply = machine.answer_block(now, request)
+            reply = machine.answer_block(now, request, send)
             if reply:
                 self.stream_received(machine.update.kind, now)
                 self.collect(machine, now)

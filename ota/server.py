@@ -27,6 +27,7 @@ from ota.wire import (
     CommandError,
     ConfigRequest,
     Reply,
+    SendReply,
     StreamType,
     WireError,
     format_config,
@@ -145,18 +146,24 @@ class OtaServer:
 
     # What nodes send.
 
-    def answer(self, key: int, stream_type: int, payload: str, now: float) -> Reply | None:
-        """Return what to send to the node at once, or None.
+    def answer(
+        self, key: int, stream_type: int, payload: str, now: float, send: SendReply = lambda reply: None
+    ) -> Reply | None:
+        """Send what the node gets for this, and return it, or None for nothing.
 
+        `send()` gets a block before anything else is done about it: the node waits for that.
         `stream_type` is the type of the C_STREAM message that the node sent. Each request has one answer of
         its own, also when its text equals the one before: a node repeats what was lost.
         """
         node = self.node(key)
         try:
             if stream_type == StreamType.ST_FIRMWARE_REQUEST:
-                return node.answer_block(parse_block_request(payload), now)
+                return node.answer_block(parse_block_request(payload), now, send)
             if stream_type == StreamType.ST_FIRMWARE_CONFIG_REQUEST:
-                return self._answer_config(node, parse_config_request(payload), now)
+                reply = self._answer_config(node, parse_config_request(payload), now)
+                if reply is not None:
+                    send(reply)
+                return reply
         except WireError as error:
             self.effects.actions.append((key, Rejected(payload, str(error))))
         return None

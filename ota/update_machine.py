@@ -39,6 +39,7 @@ from ota.wire import (
     ConfigRequest,
     FirmwareConfig,
     Reply,
+    SendReply,
     StreamType,
     format_config,
 )
@@ -211,13 +212,14 @@ class UpdateMachine:
         self._enter(REQUESTED, CAME_TOO_LATE)
         return True
 
-    def answer_block(self, now: float, request: BlockRequest) -> Reply | None:
-        """Return the answer to a request for a block of this image, else None. Takes microseconds."""
+    def answer_block(self, now: float, request: BlockRequest, send: SendReply) -> Reply | None:
+        """Send the answer to a request for a block of this image, then count it; None for another image."""
         update = self.update
         type, version, block = request
         if type != update.type or version != update.version or not update.blocks or block >= update.blocks:
             return None
         reply, lowest = self._source.answer(block)
+        send(reply)
         self._silent_since = update.last_request_at = now
         if update.is_open:
             self._count_request(now, block, lowest)

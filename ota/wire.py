@@ -7,6 +7,7 @@ case hex and reads either.
 
 from binascii import Error as HexError
 from binascii import unhexlify
+from collections.abc import Callable
 from enum import IntEnum
 from struct import Struct
 from typing import NamedTuple
@@ -42,6 +43,7 @@ class StreamType(IntEnum):
 
 
 Reply = tuple[StreamType, str]  # a stream message to a node: its type, its payload as hex text
+SendReply = Callable[[Reply], object]
 
 
 class BootloaderKind(IntEnum):

@@ -39,7 +39,7 @@ from ota.errors import OtaError
 from ota.server import MissingFirmwareError, OtaServer, StoredFirmware
 from ota.settings import OtaSettings
 from ota.update import CANCELLED, FAILED, OtaUpdate
-from ota.wire import StreamType, WireError, comes_from_sketch, parse_config_request
+from ota.wire import Reply, StreamType, WireError, comes_from_sketch, parse_config_request
 
 log = logging.getLogger(__name__)
 
@@ -276,9 +276,7 @@ class GatewayOtaSession:
         if not self.gateway.settings.controller:
             self._record_only(key, command, type, payload)
         elif command == STREAM:
-            reply = server.answer(key, type, payload, self._service.now())
-            if reply is not None:
-                self._transmitter.send_past_hold(f"{node};255;4;0;{reply[0]:d};{reply[1]}\n")
+            server.answer(key, type, payload, self._service.now(), self._send_reply)
             self.watched.add(node)
         elif command == Command.presentation and child == NODE_CHILD:
             server.presentation_received(key, self._service.now())
@@ -288,6 +286,10 @@ class GatewayOtaSession:
             self._follow(key, header, payload)
         if server.effects.actions:
             self._service.act()
+
+    def _send_reply(self, reply: Reply) -> None:
+        type, payload = reply
+        self._transmitter.send_past_hold(f"{self._received.node};255;4;0;{type:d};{payload}\n")
 
     def _follow(self, key: int, header: Header, payload: str) -> None:
         """Let commands that were sent to bootloaders take note of a message."""
