@@ -35,6 +35,11 @@
     }
   }
 
+  function place(form, line) { // below the buttons
+    const foot = form.querySelector(":scope > .strips");
+    foot ? foot.before(line) : form.append(line);
+  }
+
   function tell(form, isDone, text, name) {
     results.get(about(form))?.remove();
     for (const one of isDone ? form.querySelectorAll("input[type=date]") : []) one.value = one.defaultValue; // a day is entered once
@@ -45,7 +50,7 @@
     const field = name && form.elements.namedItem(name);
     const label = field?.labels?.[0]?.firstChild?.textContent.trim();
     line.append(icon, label ? text.replace(/^[a-z_]+(?=[ :])/, label) : text); // programs know the field by its name
-    form.append(line);
+    place(form, line);
     results.set(about(form), line);
     if (!isDone && field?.setAttribute && field.type !== "hidden") {
       field.setAttribute("aria-invalid", "true");
@@ -105,7 +110,7 @@
   document.addEventListener("live", () => {
     for (const form of document.querySelectorAll("main form:is([method=post], [data-order])")) {
       const line = results.get(about(form));
-      if (line && !line.isConnected) form.append(line);
+      if (line && !line.isConnected) place(form, line);
     }
   });
 

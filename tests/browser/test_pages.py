@@ -53,6 +53,7 @@ NATIVE = (
     "/nope",
     "/search?q=a",
 )
+MORE = ("/?kiosk=1", "/?arrange=1", "/dash", "/telemetry/ups_samples_hourly")  # with `--all`
 
 
 @pytest.fixture(scope="module")
@@ -96,14 +97,14 @@ def visit(page, url, path):
     page.go(url + path)
 
 
-def look_at_all(page, url, theme, pictures, name):
+def look_at_all(page, url, theme, pictures, name, paths=OWN + NATIVE):
     """What is wrong with the pages: {address and width: faults}.
 
     A page is loaded at the width at which the one before was left: resizing costs as much as loading.
     """
     found, widths = {}, WIDTHS
     page.size(widths[0], 900)
-    for path in OWN + NATIVE:
+    for path in paths:
         found |= look_at(page, url, path, widths, theme, pictures, name)
         widths = widths[::-1]
     return found
@@ -164,7 +165,7 @@ def look_with_axe(url, page, width, paths=OWN + NATIVE):
 @pytest.mark.parametrize("name", STATES)
 def test_the_whole_matrix(name, theme, state, chromium, pictures, every_case):
     url, page = state(name), new_page(chromium, theme)
-    assert look_at_all(page, url, theme, pictures, name) == {}
+    assert look_at_all(page, url, theme, pictures, name, OWN + NATIVE + MORE) == {}
     assert complaints(page) == []
 
 
@@ -172,7 +173,7 @@ def test_the_whole_matrix(name, theme, state, chromium, pictures, every_case):
 @pytest.mark.parametrize("name", ["usual", "outage", "empty"])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_axe_finds_nothing_in_other_states_and_in_the_dark(width, name, theme, state, chromium, every_case):
-    found, said = look_with_axe(state(name), new_page(chromium, theme), width)
+    found, said = look_with_axe(state(name), new_page(chromium, theme), width, OWN + NATIVE + MORE)
     assert (found, said) == ({}, [])
 
 
