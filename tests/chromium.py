@@ -66,6 +66,12 @@ class Chromium:
         return Profile(self)
 
     def send(self, method, session=None, **params):
+        answer = self.ask(method, session, **params)
+        assert "error" not in answer, (method, answer["error"])
+        return answer["result"]
+
+    def ask(self, method, session=None, **params):
+        """The answer as it comes, which may be an error."""
         number = next(self._numbers)
         message = {"id": number, "method": method, "params": params} | (
             {"sessionId": session} if session else {}
@@ -73,8 +79,7 @@ class Chromium:
         os.write(self._in, json.dumps(message).encode() + b"\0")
         while (answer := self._read()).get("id") != number:
             self.events.append(answer)
-        assert "error" not in answer, (method, answer["error"])
-        return answer["result"]
+        return answer
 
     def _read(self, timeout=TIMEOUT_S):
         until = time.monotonic() + timeout
@@ -151,9 +156,11 @@ class Page:
         return value
 
     def _evaluate(self, script):
-        result = self.send(
-            "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True, userGesture=True
-        )
+        options = {"awaitPromise": True, "returnByValue": True, "userGesture": True}
+        answer = self._browser.ask("Runtime.evaluate", self._session, expression=script, **options)
+        if "error" in answer:  # the page was left meanwhile
+            return None, answer["error"]
+        result = answer["result"]
         return result["result"].get("value"), result.get("exceptionDetails")
 
     def until(self, script, timeout=TIMEOUT_S):

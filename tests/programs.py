@@ -1,6 +1,7 @@
 """Real processes for tests: started, observed and ended with timeouts, and killed after the test."""
 
 import os
+import random
 import re
 import signal
 import socket
@@ -16,13 +17,19 @@ T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[1]
 URL = r"http://127\.0\.0\.1:\d+"
 SOURCES = {"--config", "--gateway", "--nut", "--must"}  # options in place of the demo house
+PORTS = 15_000, 32_000  # Linux gives out 32,768 and more
 START_S = 180.0  # for a program to be ready on a busy machine
 
 
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 on which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+    """A TCP port on which nothing listens, and which the system gives to no other program by itself."""
+    while True:
+        port = random.SystemRandom().randrange(*PORTS)
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        return port
 
 
 def wait_until(found: Callable[[], T], timeout: float = 30.0, every: float = 0.05) -> T:

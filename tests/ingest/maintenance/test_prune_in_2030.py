@@ -48,7 +48,7 @@ def prune(house, tmp_path):
             env=environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=150,
         )
         return done.returncode, done.stdout + done.stderr
 

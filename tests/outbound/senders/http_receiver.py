@@ -86,14 +86,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _drip(self):
         self.send_response(200)
         self.end_headers()
-        for _ in range(50):
+        while True:
             self.wfile.write(b"x")
             time.sleep(0.2)
 
     def _flood(self):
         self.send_response(200)
         self.end_headers()
-        for _ in range(4000):
+        while True:
             self.wfile.write(b"x" * 65_536)
 
     def _redirect(self):

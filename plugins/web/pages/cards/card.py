@@ -13,10 +13,15 @@ from plugins.web.site import Site
 
 COLUMNS = 12
 MOST_OUTAGES = 50  # that cards look at
-LIMIT_MS = 500  # of a query that a card is made of
+LIMIT_PART = 4  # a query that a card is made of has this part of the time limit of SQL: 500 ms of 2 s
 SPANS = {"small": 4, "half": 6, "wide": 8, "full": COLUMNS, "folded": COLUMNS}  # columns
 
 Found: TypeAlias = Mapping[str, list[Row] | None]
+
+
+def limit_ms(site: Site) -> int:
+    """How long a query that a card is made of may take: other cards of the page wait for it."""
+    return max(1, site.sql_time_limit_ms // LIMIT_PART)
 
 
 class CardError(Exception):

@@ -15,7 +15,7 @@ from plugins.web.pages.behind import (
     read_outages,
     read_unanswered,
 )
-from plugins.web.pages.cards.card import LIMIT_MS, CardError, CardKind, CardWork
+from plugins.web.pages.cards.card import CardError, CardKind, CardWork, limit_ms
 from plugins.web.pages.channel_states import read_states
 from plugins.web.pages.measured import draw_charts
 from plugins.web.pages.series import KeptSeries, channel_series, find_series
@@ -61,9 +61,9 @@ async def query(work: CardWork) -> Json:
         raise CardError(str(error), address) from None
     sql = f"select * from ({one.sql}\n) limit {MOST_ROWS}"
     if written[name].get("saved"):
-        rows = _rows_of_saved(await run_saved(site, sql, params, LIMIT_MS), address)
+        rows = _rows_of_saved(await run_saved(site, sql, params, limit_ms(site)), address)
     else:
-        rows = _needed(await select(site, sql, params, LIMIT_MS), address)
+        rows = _needed(await select(site, sql, params, limit_ms(site)), address)
     columns = list(rows[0]) if rows else []
     chart = await draw_query(site, name, given, columns, [list(row.values()) for row in rows])
     return {
@@ -156,7 +156,7 @@ async def _draw(work: CardWork, series: KeptSeries, span: TimeRange, behind: Beh
     """The line of a series. Raises CardError where it took too long."""
     query = queries_of(work.site)[series.queries.history]
     rows = await select(
-        work.site, query.sql, query.fill({**series.params, **span.utc_params}), limit_ms=LIMIT_MS
+        work.site, query.sql, query.fill({**series.params, **span.utc_params}), limit_ms=limit_ms(work.site)
     )
     if rows is None:
         raise CardError(TOO_SLOW, series.href)

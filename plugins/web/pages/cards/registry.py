@@ -13,7 +13,6 @@ from plugins.web.compat import written_queries
 from plugins.web.dashboards import Placed
 from plugins.web.pages.cards import built_in, of_data
 from plugins.web.pages.cards.card import (
-    LIMIT_MS,
     MOST_OUTAGES,
     CardError,
     CardKind,
@@ -21,12 +20,12 @@ from plugins.web.pages.cards.card import (
     Found,
     ShownCard,
     fill_rows,
+    limit_ms,
 )
 from plugins.web.query import Row, select
 from plugins.web.readers import CONFIGURED_READERS, correct_attention, correct_readers
 from plugins.web.site import Site
 
-BUDGET_S = 2.0  # after so long, cards that are not made yet are left out
 KINDS: dict[str, CardKind] = {kind.name: kind for kind in (*built_in.KINDS, *of_data.KINDS)}
 QUERIES = {  # that cards share; `now` is a canned query
     "nodes": "select * from node_overview where retired_at is null",
@@ -46,7 +45,7 @@ async def read_shared(site: Site, names: Sequence[str]) -> dict[str, list[Row] |
     for name in dict.fromkeys(names):
         sql = queries_of(site)[NOW].sql if name == "now" else QUERIES[name]
         try:
-            found[name] = await select(site, sql, limit_ms=LIMIT_MS)
+            found[name] = await select(site, sql, limit_ms=limit_ms(site))
         except sqlite3.OperationalError as error:
             log.error("the query %s of the home page failed: %s", name, error)
             found[name] = None
@@ -69,8 +68,11 @@ def needed_queries(cards: Sequence[Placed]) -> tuple[str, ...]:
 
 
 async def make_cards(site: Site, request: Request, cards: Sequence[Placed], found: Found) -> list[ShownCard]:
-    """The cards in order, each with its data or with its problem."""
-    until, made = time.monotonic() + BUDGET_S, []
+    """The cards in order, each with its data or with its problem.
+
+    After the time limit of SQL, those that are not made yet are left out.
+    """
+    until, made = time.monotonic() + site.sql_time_limit_ms / 1000, []
     for one in cards:
         kind = kind_of(one.card)
         size, title = one.card.size or kind.size, one.card.title or _usual_title(site, one.card)
