@@ -1,57 +1,60 @@
-"""The forecast of one battery: which discharges agree with the levels so far, and when they end. Pure.
+"""The forecast of one battery: which courses agree with the levels so far, and when they end. Pure.
 
-Each shape of `ingest.forecast.curves` is laid over the levels with a grid of begins and of places on it; how
-well each agrees is its weight, and the ends of all of them, weighted, are the forecast. What no curve knows
-(a colder winter, a sensor that reports more often) widens the interval by a share of the days left.
+Each course of `ingest.forecast.courses` is laid over the levels at several places that the battery may have
+reached on it, with the scale that fits best; how well each agrees is its weight, and the ends of all of them,
+weighted, are the forecast. What no course knows (a colder winter, a sensor that reports more often) widens
+the interval by a share of the days left.
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import pairwise
-from math import log1p
 from statistics import median
 from typing import NamedTuple
 
-from ingest.forecast.curves import SHAPES, STEPS, VOLT_CURVES, Shape
-from ingest.forecast.volt_fits import LEFT_AT, Fit, Knot, fits_of_volts
+from ingest.forecast.courses import LEFT_AT, STEPS, Course, courses_for, of_gauge
+from ingest.forecast.knots import DayLevel, Knot, counts_down, knots_of
 
 LEAST_DAYS, LEAST_SPAN, LEAST_LOST = 5, 7.0, 3.0  # days with levels, days, per cent: at least
-RECENT_DAYS = 14
-RECENT_EDGES = (2.5, 5.5, 10.5, 17.5, 28.5, 45.5, 70.5)  # days back
-SHARES = (0.15, 0.22, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # of the span, back
-STARTS = ((0.0, 1.0), (0.05, 0.5), (0.15, 0.25), (0.35, 0.1))  # used before, weight
-PLACES = 20  # of a shape that are tried, around the level now
-SHAPE_ERROR = 6.0  # per cent: by which the first level departs from the curve that fits the last ones
-LAGS, NOISE_DAYS, TRIMMED = (1, 4, 8), 120, 0.96  # days; the rest are outliers
-ALIKE_DAYS = 4  # of the same weather
-LEAST_NOISE, LEAST_ERROR = 0.3, 0.4  # per cent, of a day, of several
-UNLIKELY = 25.0  # less than the best by this logarithm: not counted
-# The weight of the curve of a chemistry where none was set, where it was, and where another one was.
-NOT_SET, SET, OTHER = 0.06, 5.0, 0.005
-LIFE_DAYS, LIFE_SPREAD = 350.0, 1.3  # of any battery of a node; the spread is of its logarithm
+COARSE, FINE = 4, 8  # places that are tried on a course, and on those that agree
+COARSE_KNOTS = 6
+NEAR = 3.0  # errors of the newest level: places beyond are not tried
+FULL = 99.5  # per cent: a level that may have been cut off at 100
+OUTSIDE = 4.0  # errors: a course that is further off is not tried
+UNLIKELY = 9.0  # less than the best by this logarithm: left out
+USUAL_LOG = -0.6  # of a level that agrees with a course
+EVEN_DAYS = 3.0  # days left: beyond, each scale of the days left is as likely as another before
+LIFE_DAYS, LIFE_SPREAD = 180.0, 1.0  # of any battery of a node; the spread is of its logarithm
 OWN_SPREAD = 0.4  # of the same node's lives
-FUTURE_SPREAD = 0.11  # of the logarithm of the days left: what changes in the time to come
-ADDED_DAYS = 0.8  # of a day: levels are whole per cents and come at some hour
+FUTURE_SPREAD, FUTURE_DAY = (
+    0.05,
+    0.25,
+)  # of the logarithm of the days left: what changes later; of a single day
+ADDED_DAYS = 0.6  # of a day: levels are whole per cents and come at some hour
+FLUCTUATION = 1.0  # per cent: the first 0 comes with a fluctuation, sooner or later than the course
+COUNTED = 0.3  # of that: a level that is counted does not fluctuate
+LOW, HIGH = 0.12, 0.88  # of the weight: what is nearer to the middle than an even share is seen less often
 NORMAL = (-1.645, -1.036, -0.674, -0.385, -0.126, 0.126, 0.385, 0.674, 1.036, 1.645)  # deciles' middles
-SWING = 1.0  # of the depth of the lowest level of a day: the first 0 comes on a cold night
-USUAL_LOG = -0.6  # of a level that agrees with a shape
-
-
-class DayLevel(NamedTuple):
-    """A day (days since 1970) with its middle and its lowest level, per cent."""
-
-    day: float
-    level: float
-    lowest: float
+TEMPER = 0.5  # of the logarithm: errors of knots are not independent, and courses are few
+BIN = 0.02  # of the logarithm of the days left
 
 
 class Forecast(NamedTuple):
-    """Days from the last level until it is 0: the median and an interval of 80 %; the likeliest shape."""
+    """Days from the last level until it is 0: the median and an interval of 80 %; the likeliest course."""
 
     days: float
     low: float
     high: float
-    shape: str
+    course: str
+
+
+class Fit(NamedTuple):
+    """A course laid over the levels: the share of its time at the last of them, and its weight before."""
+
+    name: str
+    now: float
+    log_likelihood: float
+    weight: float
 
 
 def too_little(days: Sequence[DayLevel]) -> str:
@@ -70,127 +73,124 @@ def too_little(days: Sequence[DayLevel]) -> str:
 
 
 def forecast(
-    days: Sequence[DayLevel],
-    chemistry: str = "",
-    own: Shape | None = None,
-    own_life: float | None = None,
+    days: Sequence[DayLevel], chemistry: str = "", own: Course | None = None, own_life: float | None = None
 ) -> Forecast:
     """The forecast from days for which `too_little` is "".
 
     `chemistry` is one of BATTERY_TYPES or ""; `own` an earlier discharge of this node, `own_life` its days.
     """
     span = days[-1].day - days[0].day
-    knots = _knots(days)
+    knots = knots_of(days)
     life, spread = (own_life, OWN_SPREAD) if own_life else (LIFE_DAYS, LIFE_SPREAD)
-    fits: list[Fit] = []
-    best = -math.inf
-    for curve in VOLT_CURVES:
-        weight = NOT_SET if not chemistry else SET if curve.chemistry == chemistry else OTHER
-        found = fits_of_volts(curve, knots, weight, best - UNLIKELY)
-        best = max([best, *(fit.log_likelihood for fit in found)])
-        fits += found
-    for shape in [*SHAPES, *([own] if own else [])]:
-        found = _fits(shape, knots, best - UNLIKELY)
-        best = max([best, *(fit.log_likelihood for fit in found)])
-        fits += found
+    courses = [*courses_for(chemistry), *([(own, own.weight)] if own else [])]
+    fluctuation = FLUCTUATION / max(1.0, knots[0].level)
+    if counts_down(days):
+        fluctuation *= COUNTED
+        courses = [(course, of_gauge(course, weight, chemistry)) for course, weight in courses]
+    fits = _fits(courses, knots, OUTSIDE) or _fits(courses, knots, math.inf)
     misfit = max(1.0, max(fit.log_likelihood for fit in fits) / (USUAL_LOG * len(knots)))
-    ends = [
-        (
-            span * (1 - fit.now) / (fit.now - fit.start),
-            fit.log_likelihood / misfit
-            + math.log(fit.weight)
-            - (math.log(span / (fit.now - fit.start) / life) / spread) ** 2 / 2,
-            fit.name,
-        )
-        for fit in fits
-    ]
-    return _summary(ends)
+    ends = []
+    for fit in fits:
+        log = TEMPER * fit.log_likelihood / misfit + math.log(fit.weight)
+        log -= (math.log(span / fit.now / life) / spread) ** 2 / 2
+        left = span * (1 - fit.now) / fit.now
+        ends.append((left, log - math.log(left + EVEN_DAYS), fit.name))
+    return _summary(ends, fluctuation)
 
 
-def _fits(shape: Shape, knots: Sequence[Knot], least: float) -> list[Fit]:
-    """The shape from each of STARTS to places around the level now."""
-    levels, last = shape.levels, knots[0]
-    near = 3.5 * last.error
-    end = shape.used_at(LEFT_AT)
-    first = min(end - 3 / STEPS, shape.used_at(min(100.0, last.level + near)))
-    beyond = min(end - 1 / STEPS, max(first + 2 / STEPS, shape.used_at(max(LEFT_AT, last.level - near))))
-    width = (beyond - first) / PLACES
-    found = []
-    for start, weight in STARTS:
-        for step in range(PLACES):
-            now = first + width * (step + 0.5)
-            if now - start < 0.01:
-                continue
-            rise, log = (now - start) * STEPS, 0.0
-            base = start * STEPS + 0.5
-            for place, level, error in knots:
-                distance = (levels[int(base + rise * place)] - level) / error
-                log -= 2.5 * log1p(distance * distance / 4)
-                if log < least:
-                    break
-            else:
-                # Places are steps of different size: each stands for a stretch of its shape.
-                found.append(Fit(shape.name, start / end, now / end, log, weight * shape.weight * width))
-    return found
+def _fits(courses: Sequence[tuple[Course, float]], knots: Sequence[Knot], outside: float) -> list[Fit]:
+    """The places on the courses that agree with the levels."""
+    few = knots[:: max(1, len(knots) // COARSE_KNOTS)]
+    coarse, best = [], -math.inf
+    for course, weight in courses:
+        low, width = _near(course, knots[0])
+        if _may_agree(course, few, low, low + width, outside):
+            step = width / COARSE
+            found = max(_agreement(course, few, low + step * (place + 0.5)) for place in range(COARSE))
+            best = max(best, found)
+            coarse.append((found, course, weight * width / FINE, low, width / FINE))
+    fits, top = [], -math.inf
+    for found, course, weight, low, step in coarse:
+        if found > best - UNLIKELY:
+            for place in range(FINE):
+                now = low + step * (place + 0.5)
+                log = _agreement(course, knots, now)
+                top = max(top, log)
+                fits.append(Fit(course.name, now, log, weight))
+    return [fit for fit in fits if fit.log_likelihood > top - UNLIKELY]
 
 
-def _knots(days: Sequence[DayLevel]) -> list[Knot]:
-    """The days as some twenty levels, the last one first; newer ones are closer and count more."""
-    last, span = days[-1].day, days[-1].day - days[0].day
-    recent = [day for day in days if last - day.day < RECENT_DAYS]
-    noise = _noise([day.level for day in days])
-    swing = max(SWING * median(day.level - day.lowest for day in recent), 0.7 * noise)
-    knots = []
-    for newest, oldest in pairwise(_edges(span)):
-        part = [day for day in days if newest <= last - day.day < oldest]
-        if part:
-            place = sum(day.day - days[0].day for day in part) / len(part) / span
-            level = max(LEFT_AT, median(day.level for day in part) - swing)
-            error = math.hypot(
-                noise / math.sqrt(1 + len(part) / ALIKE_DAYS), SHAPE_ERROR * (1 - place), LEAST_ERROR
-            )
-            knots.append(Knot(place, level, error))
-    return knots
+def _may_agree(course: Course, knots: Sequence[Knot], low: float, high: float, outside: float) -> bool:
+    """Whether every level lies in the range that the course allows between these two places."""
+    levels, wide = course.levels, 1 + 1.5 * course.spread
+    for place, level, error in knots:
+        beyond = outside * error
+        if (
+            level + beyond < levels[int(high * STEPS * place)] / wide
+            or level - beyond > levels[int(low * STEPS * place)] * wide
+        ):
+            return False
+    return True
 
 
-def _noise(levels: Sequence[float]) -> float:
-    """By how much a day's level departs from its course: weather, levels that stick, whole per cents."""
-    found = LEAST_NOISE
-    for lag in LAGS:
-        steps = [
-            after - before
-            for before, after in zip(levels[-NOISE_DAYS:], levels[-NOISE_DAYS + lag :], strict=False)
-        ]
-        if len(steps) > 2:
-            usual = median(steps)
-            departures = sorted(abs(step - usual) for step in steps)
-            departures = departures[: max(2, round(TRIMMED * len(departures)))]
-            found = max(found, 0.9 * sum(departures) / len(departures))
-    return found
+def _near(course: Course, last: Knot) -> tuple[float, float]:
+    """The first place on the course that may be reached, and the width of those that may be."""
+    beyond = NEAR * last.error
+    low = _place(course, (last.level + beyond) / (1 - 1.5 * course.spread))
+    high = _place(course, max(LEFT_AT, last.level - beyond) / (1 + 1.5 * course.spread))
+    high = min(1 - 1 / STEPS, max(high, low + 2 / STEPS))
+    low = min(low, high - 2 / STEPS)
+    return low, high - low
 
 
-def _edges(span: float) -> list[float]:
-    """The ages, in days, between which days are one knot."""
-    ages = {age for age in RECENT_EDGES if age < SHARES[0] * span}
-    return [0.0, *sorted(ages | {share * span for share in SHARES}), span + 1]
+def _place(course: Course, level: float) -> float:
+    return min(bisect_left(course.levels, -level, key=lambda one: -one), STEPS) / STEPS
 
 
-def _summary(ends: Sequence[tuple[float, float, str]]) -> Forecast:
-    """The median and the interval of days left, each with the logarithm of its weight and its shape."""
+def _agreement(course: Course, knots: Sequence[Knot], now: float) -> float:
+    """The logarithm of how well the levels agree where this share of the course is over."""
+    levels, reach = course.levels, now * STEPS
+    known = 1 / (course.spread * course.spread)
+    weighted = squares = known
+    at = []
+    for place, level, error in knots:
+        expected = levels[int(reach * place)]
+        at.append(expected)
+        if level < FULL:
+            share = expected / (error * error)
+            weighted += share * level
+            squares += share * expected
+    scale = weighted / squares
+    product = 1.0
+    for expected, (_, level, error) in zip(at, knots, strict=True):
+        found = scale * expected
+        distance = ((found if found < 100 else 100.0) - level) / error
+        product *= 1 + distance * distance / 4
+    return -2.5 * math.log(product) - known * (scale - 1) * (scale - 1) / 2
+
+
+def _summary(ends: Sequence[tuple[float, float, str]], fluctuation: float) -> Forecast:
+    """The median and the interval of days left, each with the logarithm of its weight and its course."""
     most = max(log for _, log, _ in ends)
     likely: dict[str, float] = {}
-    samples = []
-    for days, log, shape in ends:
+    bins: dict[int, float] = {}
+    for days, log, course in ends:
         weight = math.exp(log - most)
         if weight > 1e-4:
-            likely[shape] = likely.get(shape, 0.0) + weight
-            for deviation in NORMAL:
-                samples.append(
-                    (max(0.0, days * math.exp(FUTURE_SPREAD * deviation) + ADDED_DAYS * deviation), weight)
-                )
+            likely[course] = likely.get(course, 0.0) + weight
+            place = round(math.log(max(0.1, days)) / BIN)
+            bins[place] = bins.get(place, 0.0) + weight
+    samples = []
+    for place, weight in bins.items():
+        days = math.exp(place * BIN)
+        error = math.hypot(
+            math.hypot(FUTURE_SPREAD, fluctuation) * days, FUTURE_DAY * math.sqrt(days), ADDED_DAYS
+        )
+        for deviation in NORMAL:
+            samples.append((max(0.0, days * math.exp(error / days * deviation)), weight))
     samples.sort()
     total = sum(weight for _, weight in samples)
-    wanted, sum_so_far = [0.1, 0.5, 0.9], 0.0
+    wanted, sum_so_far = [LOW, 0.5, HIGH], 0.0
     found: list[float] = []
     for days, weight in samples:
         sum_so_far += weight

@@ -10,15 +10,16 @@ from itertools import accumulate, groupby
 from statistics import median
 from typing import NamedTuple
 
-from ingest.forecast.curves import Shape, own_shape
-from ingest.forecast.estimate import DayLevel, forecast, too_little
+from ingest.forecast.courses import Course, course_of
+from ingest.forecast.estimate import forecast, too_little
+from ingest.forecast.knots import DayLevel
 
 RISE, AT_ONCE = 15.0, 6.0  # per cent between the days around a rise, and from one day to the next
 AROUND = 3  # days on each side
 CHARGED_DAYS, CHARGES = 90, 3  # rises within these days: it is charged while in use
 LOW_END, LEAST_LIFE = 15.0, 14  # per cent at its end, days: a discharge whose course is known
-OWN_WEIGHT = 4.0  # of the course of the last discharge, where other shapes have 1
 LONGEST_DAYS = 3650
+WIDEST, NEAR_DAYS = 2.0, 60  # times the days left; an interval that ends within these days is always given
 
 
 class Prediction(NamedTuple):
@@ -83,7 +84,12 @@ def predict(parts: Sequence[Sequence[DayLevel]], chemistry: str = "") -> Predict
     found = forecast(days, chemistry, own, life)
     if found.days > LONGEST_DAYS:
         return _nothing("its level falls too slowly: more than ten years are left")
-    return Prediction(found.days, found.low, found.high, found.shape, _basis(days, chemistry, life))
+    if found.high > NEAR_DAYS and found.high - found.low > WIDEST * found.days:
+        return _nothing(
+            f"its levels so far agree with an end {found.low:.0f} to {found.high:.0f} days after the last: "
+            "too uncertain for a forecast"
+        )
+    return Prediction(found.days, found.low, found.high, found.course, _basis(days, chemistry, life))
 
 
 def _emptied(days: Sequence[DayLevel]) -> Prediction:
@@ -109,7 +115,7 @@ def _too_little(parts: Sequence[Sequence[DayLevel]]) -> str:
     return f"since {_date(days[0])}: {reason}" if reason else ""
 
 
-def _last_course(parts: Sequence[Sequence[DayLevel]]) -> tuple[Shape | None, float | None]:
+def _last_course(parts: Sequence[Sequence[DayLevel]]) -> tuple[Course | None, float | None]:
     """The last discharge that ended low: its course, and the days that it lasted."""
     for part in reversed(parts):
         if len(part) > 2 and part[-1].level <= LOW_END and part[-1].day - part[0].day >= LEAST_LIFE:
@@ -118,7 +124,7 @@ def _last_course(parts: Sequence[Sequence[DayLevel]]) -> tuple[Shape | None, flo
                 continue
             life = (last.day - first.day) * first.level / (first.level - last.level)
             points = [((day.day - first.day) / life, day.level) for day in part]
-            return own_shape(points, OWN_WEIGHT), life
+            return course_of("its last discharge", points), life
     return None, None
 
 

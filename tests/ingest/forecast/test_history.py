@@ -6,9 +6,11 @@ from datetime import date
 import pytest
 
 from ingest.battery_voltage import BATTERY_TYPES
-from ingest.forecast.curves import SHAPES, VOLT_CURVES
-from ingest.forecast.estimate import DayLevel, too_little
+from ingest.forecast.courses import BENT, GAUGES, KNEES, all_courses, courses_for
+from ingest.forecast.curves import VOLT_CURVES
+from ingest.forecast.estimate import too_little
 from ingest.forecast.history import days_of, discharges, predict
+from ingest.forecast.knots import DayLevel, knots_of, step_of
 
 DAY = 739_000  # some day
 
@@ -32,25 +34,57 @@ def test_a_steady_discharge_ends_where_its_line_does(life):
     assert found.high - found.low < 0.6 * left and found.method == "straight line"
 
 
-@pytest.mark.parametrize("chemistry", ["alkaline", "lithium", "lipo"])
-def test_the_curve_of_a_chemistry_ends_sooner_than_its_line(chemistry):
-    curve = next(curve for curve in VOLT_CURVES if curve.chemistry == chemistry)
+def of_cell(curve, until):
+    """A level a day of a cell whose sketch reports its volts, and which lasts 400 days."""
     full, empty = curve.full.volts, curve.empty.volts
     life = 400 / curve.used_at(empty)  # of its whole charge
 
     def level(used):
         return min(100.0, max(0.0, 100 * (curve.volts[round(used * 1000)] - empty) / (full - empty)))
 
-    found = predict([falling(life, 320, course=level)], chemistry)
-    assert found.low <= 81 <= found.high and abs(found.days - 81) < 40
+    return falling(life, until, course=level)
+
+
+@pytest.mark.parametrize("chemistry", ["alkaline", "lithium", "lipo"])
+def test_the_curve_of_a_chemistry_ends_sooner_than_its_line(chemistry):
+    days = of_cell(next(curve for curve in VOLT_CURVES if curve.chemistry == chemistry), 360)
+    found = predict([days], chemistry)
+    assert found.low <= 41 <= found.high + 1 and abs(found.days - 41) < 15
     assert found.method == f"{chemistry}, by its voltage" and f"{chemistry} as set" in found.basis
 
 
-def test_every_type_has_a_curve_and_every_curve_falls():
+def test_every_type_has_courses_and_every_course_falls_to_0():
     assert {curve.chemistry for curve in VOLT_CURVES} == set(BATTERY_TYPES)
-    for values in [shape.levels for shape in SHAPES] + [curve.volts for curve in VOLT_CURVES]:
+    for values in [course.levels for course in all_courses()] + [curve.volts for curve in VOLT_CURVES]:
         assert list(values) == sorted(values, reverse=True) and values[0] > values[-1]
-    assert {(shape.levels[0], shape.levels[-1]) for shape in SHAPES} == {(100.0, 0.0)}
+    assert max(course.levels[-1] for course in all_courses()) < 2
+    for chemistry in ("", *BATTERY_TYPES):
+        chosen = courses_for(chemistry)
+        assert sum(weight for _, weight in chosen) == pytest.approx(1)
+        kinds = {course.chemistry for course, _ in chosen}
+        assert kinds == ({"", chemistry} if chemistry else {"", *BATTERY_TYPES})
+        assert sum(not course.chemistry for course, _ in chosen) == GAUGES + KNEES + BENT
+
+
+def test_levels_that_stick_are_known_best_when_they_change():
+    days = falling(400, 361, course=lambda used: 10 * round(10 * (1 - used)))
+    knots = knots_of(days)
+    assert step_of(days) == 10 and step_of(falling(400, 361)) == 1
+    assert len(knots) == 10 and [knot.place for knot in knots] == sorted(
+        (knot.place for knot in knots), reverse=True
+    )
+    # A level of 5 is reported as 0: the course ends there, half a step below its levels.
+    for knot in knots[1:]:
+        assert abs(knot.level - (100 * (1 - knot.place * 0.9) - 4.5)) < 1
+    found = predict([days])
+    assert found.low < 20 < found.high and abs(found.days - 20) < 6
+
+
+def test_a_flat_course_has_no_forecast_but_the_range():
+    iron_disulphide = [curve for curve in VOLT_CURVES if curve.chemistry == "lithium"][1]
+    found = predict([of_cell(iron_disulphide, 320)])
+    assert found[:4] == (None, None, None, None)
+    assert "agree with an end" in found.basis and "too uncertain for a forecast" in found.basis
 
 
 def test_a_change_begins_anew_whether_or_not_it_was_recorded():
