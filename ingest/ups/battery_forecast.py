@@ -55,6 +55,10 @@ NOISE, NOISE_WEIGHT = (
 )  # usual deviation of a deep discharge; how many of them that knowledge is worth
 SHALLOW = 15.0  # % of charge: a discharge of that depth has twice the variance of a deep one
 LEAST_CAPACITY = 0.05
+# A change that was not entered: by how much (ln) discharges last longer, how many before and after it there
+# are at least, how many are compared, of which weight, how far beyond the noise, within which ln load.
+RENEWED_RISE, RENEWED_BEFORE, RENEWED_AFTER, RENEWED_AROUND = 0.08, 3, 3, 5
+RENEWED_WEIGHT, RENEWED_NOISE, SAME_LOAD = 0.3, 2.0, 0.4
 TAIL = 0.1  # of the weight, on each side of an interval
 NEGLIGIBLE = math.log(1e-4)  # of the best combination's weight: what is below is left out
 NORMAL_TAIL = 1.2816  # standard deviations that leave TAIL outside
@@ -156,13 +160,16 @@ def forecast_battery(
     starts = [parse_utc(one.discharge.started_at) for one in counted]
     put_in = parse_utc(changed_at) if changed_at else starts[0]
     points = [_point(one, at, put_in, usual) for one, at in zip(counted, starts, strict=True)]
+    renewed = _renewed(points)
+    if renewed:
+        counted, starts, points = counted[renewed:], starts[renewed:], points[renewed:]
     reference = sum(one.log_watts for one in points) / len(points)
     fits = _fit(tuple(points), reference)
     age = max(0.0, (now - put_in) / YEAR_S)
     runtime = _runtime(fits, age, reference, watts, _degrees_off(temperature, usual))
     basis = _describe(counted, starts, usual)
     runtime_basis = basis if runtime else "the load is not known"
-    if reason := _why_no_age(changed_at, starts):
+    if reason := _why_renewed(counted) if renewed else _why_no_age(changed_at, starts):
         return BatteryForecast(len(counted), reason, runtime_basis, runtime_s=runtime, watts=watts)
     capacity = _weighted_interval((_capacity(age, one.life, one.shape), one.weight) for one in fits)
     return BatteryForecast(
@@ -185,6 +192,35 @@ def _why_none(present: Sequence[PastDischarge]) -> str:
         return NO_DISCHARGE
     ((reason, _),) = Counter(exclusion_reason(one.discharge) for one in present).most_common(1)
     return f"{NO_DISCHARGE} that counts: {reason}"
+
+
+def _renewed(points: Sequence[_Point]) -> int:
+    """The first discharge of a newer battery than was entered; 0 where there is none.
+
+    A battery only loses: where discharges at one load take clearly longer than those before, it was changed.
+    """
+    deep = [index for index, one in enumerate(points) if one.weight >= RENEWED_WEIGHT]
+    rise, found = RENEWED_RISE, 0
+    for place in range(RENEWED_BEFORE, len(deep) - RENEWED_AFTER + 1):
+        before = [points[index] for index in deep[max(0, place - RENEWED_AROUND) : place]]
+        after = [points[index] for index in deep[place : place + RENEWED_AROUND]]
+        if abs(median(one.log_watts for one in after) - median(one.log_watts for one in before)) > SAME_LOAD:
+            continue
+        shorter, longer = (
+            sorted(one.log_time + PEUKERT * one.log_watts for one in part) for part in (before, after)
+        )
+        # Nearly all of those after it last longer than nearly all before.
+        is_apart = longer[len(longer) // 4] > shorter[-1 - len(shorter) // 4]
+        noise = NOISE / math.sqrt(median(one.weight for one in before + after))
+        least = RENEWED_NOISE * noise * math.sqrt(1 / len(before) + 1 / len(after))
+        if is_apart and median(longer) - median(shorter) > max(rise, least):
+            rise, found = median(longer) - median(shorter), deep[place]
+    return found
+
+
+def _why_renewed(counted: Sequence[PastDischarge]) -> str:
+    day = counted[0].discharge.started_at[:10]
+    return f"discharges since {day} last longer than those before: if the battery was changed, enter when"
 
 
 def _why_no_age(changed_at: str | None, starts: Sequence[float]) -> str:

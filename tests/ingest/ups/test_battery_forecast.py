@@ -141,3 +141,20 @@ def test_self_tests_are_compared_by_how_far_the_voltage_falls():
     assert found == (5, 1, pytest.approx(1.1), pytest.approx(3.1))
     assert compare_tests(falls[:1]) == (1, 0, 1.0, None)
     assert compare_tests([]) == (0, 0, None, None)
+
+
+def test_a_change_that_was_not_entered_shows_as_discharges_that_last_longer():
+    past = [outage(age, 3600 * ageing(age)) for age in AGES] + [
+        outage(3.6 + age / 4, 3600 * ageing(age / 4)) for age in AGES[:5]
+    ]
+    found = ask(past, 4.1)
+    assert found.capacity is found.replace_at is None and found.counted == 5
+    day = past[len(AGES)].discharge.started_at[:10]
+    assert found.basis == (
+        f"discharges since {day} last longer than those before: if the battery was changed, enter when"
+    )
+    assert found.runtime_s.middle == pytest.approx(3600, rel=0.05)
+    assert ask(past, 4.1, changed_at=format_utc(NEW + 3.5 * YEAR_S)).capacity is not None
+    # A lighter load since then is no newer battery.
+    lighter = [outage(3.6 + age / 4, 6600 * ageing(3.6), 60.0) for age in AGES[:5]]
+    assert ask(past[: len(AGES)] + lighter, 4.1).capacity is not None
