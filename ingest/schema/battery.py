@@ -1,4 +1,4 @@
-"""Batteries of nodes: the refused report since the last level; levels that follow from a voltage."""
+"""Batteries of nodes: the refused report since the last level, levels from a voltage, the lowest by day."""
 
 import re
 
@@ -73,3 +73,45 @@ update battery_levels set from_voltage = 1 where exists (select 1 from settings 
 def voltage_levels(db: Database) -> None:
     """Mark levels that follow from a voltage; note for which rule the stored volts were read."""
     run_script(db, VOLTAGE_LEVELS)
+
+
+# The lowest level of each UTC day, so that a report of a year reads a row a day of a node. Triggers keep it:
+# levels are also imported, moved, read anew from volts, corrected in time and deleted.
+_DAY = "substr({row}.received_at, 1, 10)"
+_ADD = f"""
+  insert into battery_daily (node, day, low) values (new.node, {_DAY.format(row="new")}, new.level)
+  on conflict (node, day) do update set low = min(low, excluded.low);"""
+_TAKE = f"""
+  delete from battery_daily where node = old.node and day = {_DAY.format(row="old")};
+  insert into battery_daily (node, day, low) select node, {_DAY.format(row="old")}, min(level)
+  from battery_levels where node = old.node and received_at >= {_DAY.format(row="old")}
+    and received_at < {_DAY.format(row="old")} || '~' group by node;"""
+DAILY = """
+create table battery_daily (
+  node integer not null references nodes(id),
+  day text not null,
+  low real not null,
+  primary key (node, day)
+) without rowid;
+drop index battery_levels_node;
+create index battery_levels_node on battery_levels (node, received_at, level);
+insert into battery_daily
+select node, substr(received_at, 1, 10), min(level) from battery_levels group by 1, 2;
+"""
+DAILY_TRIGGERS = (
+    f"""create trigger battery_levels_added after insert on battery_levels
+when not exists (select 1 from battery_daily
+  where node = new.node and day = {_DAY.format(row="new")} and low <= new.level) begin {_ADD} end""",
+    f"""create trigger battery_levels_taken after delete on battery_levels
+when exists (select 1 from battery_daily
+  where node = old.node and day = {_DAY.format(row="old")} and low = old.level) begin {_TAKE} end""",
+    f"""create trigger battery_levels_moved after update of node, received_at, level on battery_levels begin
+  {_TAKE} {_ADD} end""",
+)
+
+
+def battery_daily(db: Database) -> None:
+    """Keep the lowest level of each day, and the level in the index by time."""
+    run_script(db, DAILY)
+    for trigger in DAILY_TRIGGERS:
+        db.execute(trigger)

@@ -44,6 +44,7 @@ from ingest.schema import (
     tariffs,
     ups,
     ups_clients,
+    ups_minutes,
     ups_rules,
     verdicts,
     wanted,
@@ -106,6 +107,9 @@ for migration in (
     mqtt.mqtt,
     mqtt.mqtt_sessions,
     plans.plans,
+    battery.battery_daily,
+    ups_minutes.ups_minutes,
+    mysensors.hours_by_time,
 ):
     migrations()(migration)
 

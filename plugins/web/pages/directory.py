@@ -14,7 +14,7 @@ GROUPS = {  # title -> the tables and views, but for those of NOW
       ups_variable_changes polls oddities rejects dropped dropped_today ups_refused""",
     "Rolled up by hour and by day": """
       readings_hourly ups_samples_hourly ups_figures_hourly node_daily node_radio_daily silence_limits
-      node_gaps""",
+      node_gaps battery_daily ups_minutes""",
     "Orders and firmware": """
       outbox ups_orders firmware firmware_overview firmware_images node_firmware ota_nodes ota_updates
       ota_overview ota_commands node_replacements""",
