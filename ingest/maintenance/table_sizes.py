@@ -80,10 +80,17 @@ def shape(connection: sqlite3.Connection, name: str) -> TableShape:
     at = next((name for name in TIME_COLUMNS if name in there), None) if key else None
     rowid = key == ("id",) and next(row[2] for row in columns if row[1] == "id").lower() == "integer"
     links = {row[3]: row[2] for row in connection.execute(f"pragma foreign_key_list([{name}])")}
-    indexes = [row[1] for row in connection.execute(f"pragma index_list([{name}])") if row[3] == "c"]
-    firsts = [connection.execute(f"pragma index_info([{index}])").fetchone()[2] for index in indexes]
+    firsts = _first_columns(connection, name)
     parent = links.get(key[0]) if key else None
-    return TableShape(name, at, key, rowid, parent, len(indexes), at is not None and at in firsts)
+    return TableShape(name, at, key, rowid, parent, len(firsts), at is not None and at in firsts)
+
+
+def _first_columns(connection: sqlite3.Connection, name: str) -> list[str]:
+    """The first column of each index of a table that is not its primary key."""
+    indexes = connection.execute(f"pragma index_list([{name}])").fetchall()
+    return [
+        connection.execute(f"pragma index_info([{row[1]}])").fetchone()[2] for row in indexes if row[3] == "c"
+    ]
 
 
 def columns(connection: sqlite3.Connection, name: str) -> list[str]:
