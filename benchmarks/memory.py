@@ -26,7 +26,7 @@ from ingest.demo.ups.history import live_upses
 from tests.helpers.broker import Broker
 from tests.programs import Program, wait_until
 
-LIMITS = {"outbound": 80, "all": 300}  # MiB
+LIMITS = {"outbound": 80, "plan": 30, "all": 300}  # MiB
 LINES_S = 20
 Peaks = defaultdict[str, tuple[float, float]]  # part -> PSS and RSS in MiB
 TOKEN = "memory-token-0123456789"
@@ -64,6 +64,12 @@ reports: [{{name: daily, every: day, to: [hook, phone]}}]
 mqtt: [{{name: broker, host: 127.0.0.1, port: {broker}}}]
 publish: {{mqtt: broker, home_assistant: homeassistant, commands: true}}
 schedule: [{{name: quiet, every: day, ups: rack@closet, command: beeper.mute}}]
+plan:
+  - name: rack
+    ups: [rack@closet]
+    on_battery:
+      - {{name: hook, after_s: 0, webhook: 'http://127.0.0.1:{http}/plan'}}
+      - {{name: mute, after_s: 0, command: {{ups: rack@closet, name: beeper.mute}}}}
 """
 
 

@@ -269,7 +269,7 @@ class PlanFollower:
             begin = now.wall - (now.boottime - own.begin)
             lowest: tuple[float | None, float | None] = (None, None)
             if run.phase is PlanPhase.BATTERY:
-                lowest = read_lowest(connection, plan.ups, begin, now.wall - back_s)
+                lowest = read_lowest(connection, plan.ups, needs_all, begin, now.wall - back_s)
             return Situation(
                 battery_s,
                 back_s,

@@ -8,7 +8,7 @@ from ingest.db.connection import Row, dict_rows
 from ingest.db.moment import Moment
 from ingest.db.time import format_utc, parse_utc
 from ingest.ups.status import status_tokens
-from outbound.plan.situation import BatteryReading, OutageEvent, PlanFigures
+from outbound.plan.situation import BatteryReading, OutageEvent, PlanFigures, worst_of
 
 RECENT = 5000  # rows of ups_samples among which the newest of a UPS are looked for
 # An event that turned out to be a self-test stays with the run that it began.
@@ -24,8 +24,14 @@ where e.ended_at is null and e.event = 'ONBATT' and u.name in ({names})"""
 UPSES = "select id, name, outcome, configured, status_at, last_sample_at from ups where name in ({names})"
 SAMPLES = """select id, sampled_at, ups_status, battery_charge, battery_runtime from ups_samples
 where id > (select coalesce(max(id), 0) - ? from ups_samples) and ups = ? order by id desc limit 2"""
-LOWEST = """select min(battery_charge) as charge, min(battery_runtime) as runtime from ups_samples
-where ups in (select id from ups where name in ({names})) and sampled_at >= ? and sampled_at <= ?"""
+# Of two samples in a row the better one, as `battery_figures` has it.
+LOWEST = """select min(charge) as charge, min(runtime) as runtime from (
+  select ups, max(battery_charge, lag(battery_charge) over of_ups) as charge,
+    max(battery_runtime, lag(battery_runtime) over of_ups) as runtime
+  from ups_samples
+  where ups in (select id from ups where name in ({names})) and sampled_at >= ? and sampled_at <= ?
+  window of_ups as (partition by ups order by id)
+) group by ups"""
 
 
 def read_outages(
@@ -124,12 +130,13 @@ def _sample(row: Row) -> _Sample:
 
 
 def read_lowest(
-    connection: sqlite3.Connection, upses: Sequence[str], began: float, ended: float
+    connection: sqlite3.Connection, upses: Sequence[str], needs_all: bool, began: float, ended: float
 ) -> tuple[float | None, float | None]:
     """The lowest charge and runtime between two times in unix seconds."""
     sql = LOWEST.format(names=_marks(upses))
-    row = dict_rows(connection, sql, (*upses, format_utc(began), format_utc(ended)))[0]
-    return row["charge"], row["runtime"]
+    rows = dict_rows(connection, sql, (*upses, format_utc(began), format_utc(ended)))
+    charge, runtime_s = (worst_of((row[name] for row in rows), needs_all) for name in ("charge", "runtime"))
+    return charge, runtime_s
 
 
 def newest_outage(connection: sqlite3.Connection) -> int:

@@ -40,6 +40,7 @@ class PlanRunner:
         self._work: asyncio.Task[StepOutcome] | None = None
         self._ended: StepOutcome | None = None  # that is not stored yet
         self._seen: tuple[int, int] | None = None  # data_version and databases by the last look on mains
+        self._replaced = 0
         self._stops = False
 
     async def run(self) -> None:
@@ -75,6 +76,9 @@ class PlanRunner:
         version = (connection.execute("pragma data_version").fetchone()[0], self._database.replaced)
         if version == self._seen:
             return PlanLook()
+        if self._replaced != self._database.replaced and self._begun is None:
+            # Another file was put in its place: what runs there is taken up as after a start.
+            self._follower, self._replaced = PlanFollower(self.plan, self._config), self._database.replaced
         self._seen = None
         look = self._follower.look(connection, self._begun.step.name if self._begun else None)
         if not look.is_open and look.begun is None:

@@ -182,7 +182,7 @@ def battery_figures(
             continue
         charges.append(_best(reading.charge for reading in readings))
         runtimes.append(_best(_runtime_now(reading, spell_s) for reading in readings))
-    return _of_all(charges, needs_all), _of_all(runtimes, needs_all)
+    return worst_of(charges, needs_all), worst_of(runtimes, needs_all)
 
 
 def _runtime_now(reading: BatteryReading, spell_s: float) -> float | None:
@@ -204,7 +204,7 @@ def return_charge(
             charges.append(one.newest.charge)
     if not needs_all and None in charges:
         return None  # one of them may be empty
-    return _of_all(charges, needs_all)
+    return worst_of(charges, needs_all)
 
 
 def _best(values: Iterable[float | None]) -> float | None:
@@ -212,7 +212,7 @@ def _best(values: Iterable[float | None]) -> float | None:
     return max(known, default=None)
 
 
-def _of_all(values: Iterable[float | None], needs_all: bool) -> float | None:
+def worst_of(values: Iterable[float | None], needs_all: bool) -> float | None:
     """The worst of several UPSes; the best where the load lives as long as one of them."""
     known = [value for value in values if value is not None]
     return (max if needs_all else min)(known) if known else None

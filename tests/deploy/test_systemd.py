@@ -203,7 +203,7 @@ def test_the_programs_make_no_system_call_that_the_units_forbid(
     write_config(
         f"database: house.db\nweb: {{port: {port}}}\ngateways: [{{name: main, tcp: '127.0.0.1:1'}}]\n"
         "alerts: {targets: [{name: phone, url: 'json://127.0.0.1:1'}, {name: log, command: ['true']}]}\n"
-        "nut: [{name: closet, host: 127.0.0.1, port: 1, ups: [rack]}]\n"
+        "nut: [{name: closet, host: 127.0.0.1, port: 2, ups: [rack]}]\n"
         "plan: [{name: rack, ups: [rack@closet], on_battery: [{name: a, after_s: 0, run: ['true']}]}]\n"
     )
     used = set()

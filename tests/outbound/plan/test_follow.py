@@ -9,6 +9,7 @@ from ingest.db.connection import transaction
 from outbound.plan import store
 from outbound.plan.follow import PlanFollower
 from outbound.plan.model import StepOutcome, StepState
+from outbound.plan.read import read_lowest
 from tests.outbound.plan.plan_house import PlanHouse, PlayedMachine, make_config
 
 RUN = ["/bin/true"]
@@ -119,6 +120,7 @@ def test_one_odd_value_after_the_switch_is_none_and_lost_contact_counts_down(pla
     house.sample(96, 1600)
     follower.go(100)
     assert follower.names() == []
+    assert read_lowest(house.connection, ["rack@closet"], False, 0, 2e9) == (97, 1600 + 100)
     house.lose()
     follower.go(1150)
     assert follower.names() == []
