@@ -353,6 +353,26 @@ def test_what_an_outage_left_undone_is_left_to_the_next_one(play):
     assert house.rows("select state, reason from plan_runs") == [("over", "mains failed again"), ("over", "")]
 
 
+def test_what_was_due_and_has_not_begun_is_done_in_the_next_outage_at_once(play):
+    follower = play(on_battery=[{"name": name, "after_s": 20, "run": RUN} for name in ("nas", "lab")])
+    house = follower.house
+    house.fail()
+    house.machine.pass_time(25)
+    assert follower.look().begun.step.name == "nas"  # and lab waits for its end
+    follower.act()
+    house.return_()
+    house.machine.pass_time(300)
+    house.fail()
+    follower.start()  # it was killed, and away for all of that
+    follower.go(3)
+    assert follower.effects == [(1, "nas"), (2, "nas"), (2, "lab")]  # in their order
+    assert house.rows("select run, step, state, due_by from plan_steps where step = 'lab'") == [
+        (1, "lab", "cancelled", "20 s on battery"),
+        (2, "lab", "done", "left by run 1"),
+    ]
+    assert house.rows("select due_by from plan_steps where step = 'nas' and run = 2") == [("before lab",)]
+
+
 def test_a_self_test_that_was_taken_for_an_outage_ends_as_one(play):
     follower = play(
         on_battery=[{"name": "nas", "after_s": 10, "run": RUN}, {"name": "lab", "after_s": 60, "run": RUN}],
