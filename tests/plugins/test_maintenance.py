@@ -93,6 +93,7 @@ def test_batteries_and_locations_are_saved_at_once(make_site):
     assert "Greenhouse 12" in page and "Sign in</a> to change them" in page and 'id="node-0"' not in page
     site.login()
     names = re.findall(r'name="((?:ups-)?(?:location|changed)-\d+)"', site.page("/-/batteries"))
+    assert names[:2] == ["location-12", "changed-12"]  # with a battery
     assert len(names) == 2 * 3 + 3, "place and battery of three nodes, batteries of three UPSes"
     sent = {name: f"Shelf {name}" if name.startswith("location") else "2026-01-31" for name in names}
     answer = site.post("/-/batteries", data={**sent, "csrftoken": site.token()}, headers=BROWSER)

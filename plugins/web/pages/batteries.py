@@ -1,11 +1,13 @@
 """The page /-/batteries: locations of all nodes, and when each battery was changed, in one form."""
 
+from collections.abc import Sequence
+
 from datasette import Request, Response
 
 from ingest.orders.numbers import whole_number
 from plugins.web.auth.permissions import require
 from plugins.web.canned import run_query
-from plugins.web.query import select_many
+from plugins.web.query import Row, select_many
 from plugins.web.responses import page
 from plugins.web.site import Site
 from reporting.ups_forecast_text import forecast_texts
@@ -22,7 +24,7 @@ async def batteries(datasette: Site, request: Request) -> Response:
     require(datasette, request.actor, "read")
     found = await select_many(datasette, QUERIES)
     of_upses = await run_query(datasette, "ups_battery_forecast") if found["upses"] else []
-    things = [("node", row) for row in found["nodes"] or []] + [("ups", row) for row in found["upses"] or []]
+    things = _with_batteries_first(found["nodes"] or [], found["upses"] or [])
     pages = max(1, -(-len(things) // PER_PAGE))
     number = min(max(1, whole_number(request.args.get("page") or "1") or 1), pages)
     context = {
@@ -36,3 +38,14 @@ async def batteries(datasette: Site, request: Request) -> Response:
         "pages": pages,
     }
     return await page(datasette, request, "pages/-/batteries.html", context)
+
+
+def _with_batteries_first(nodes: Sequence[Row], upses: Sequence[Row]) -> list[tuple[str, Row]]:
+    """(kind, row) of what has a battery, and of the nodes that never reported one."""
+    have = [row for row in nodes if row["battery_level"] is not None or row["battery_months"] is not None]
+    others = [row for row in nodes if row not in have]
+    return [
+        *(("node", row) for row in have),
+        *(("ups", row) for row in upses),
+        *(("node", row) for row in others),
+    ]
