@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from ingest.db.reserved_ids import next_id
 
-STEPS = (256, 32, 4, 1)  # rows a statement; few sizes, so that the prepared statements are kept
+STEPS = (512, 64, 8, 1)  # rows a statement; few sizes, so that the prepared statements are kept
 
 Value = str | bytes | int | float | None
 

@@ -7,8 +7,8 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-# A batch of 20,000 messages changes this much: a smaller cache writes the same pages again and again.
-CACHE_KB = 8_000
+# A batch of 20,000 messages changes as much: a smaller cache writes the same pages again and again.
+CACHE_KB = 5_000
 WAL_BYTES = 16_000_000  # to which the log shrinks when what readers held back has been copied
 BUSY_TIMEOUT_S = 15.0
 PRAGMAS = (

@@ -1,6 +1,6 @@
 """The connection to one gateway: what it sends goes to the writer and to the gateway's Controller.
 
-An asyncio.Protocol: a transport (TCP or serial) feeds it. A gateway by MQTT is a `MqttGateway`.
+An asyncio protocol: a transport (TCP or serial) feeds it. A gateway by MQTT is a `MqttGateway`.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from ingest.mysensors.framing import FIRST_LINE, LineDecoder
 from ingest.mysensors.intake import Dropped
 from ingest.mysensors.keepalive import Keepalive, Liveness
 from ingest.mysensors.known_nodes import KnownNodes
+from ingest.mysensors.limited_reads import LimitedReads
 from ingest.mysensors.protocol import GATEWAY_NODE, Command, Internal, Message, Reject
 from ingest.mysensors.records import LIVE, BrokerDelivery, ReceivedBlock
 from ingest.mysensors.settings import GatewayOptions
@@ -38,12 +39,13 @@ class ConnectionEnd(NamedTuple):
     seconds: float
 
 
-class Gateway(asyncio.Protocol):
+class Gateway(LimitedReads):
     """One gateway of the config, for as long as the daemon runs; connections come and go."""
 
     def __init__(
         self, settings: GatewayOptions, known: KnownNodes, health: Health, services: GatewayServices
     ) -> None:
+        super().__init__()
         self.settings, self.number, self.health = settings, known.gateway, health
         self.timing = services.timing
         self.controller = Controller(settings, known, health, services)

@@ -15,6 +15,7 @@ import struct
 import time
 
 from ingest.mysensors.gateway import ConnectionEnd, Gateway
+from ingest.mysensors.limited_reads import LimitedReads
 from ingest.mysensors.peers import Address, is_allowed, parse_network, parse_peer, split_listen
 from ingest.mysensors.socket_options import guard_connection
 from ingest.process.backoff import Backoff
@@ -40,10 +41,11 @@ REMEDIES = {
 }
 
 
-class DialledIn(asyncio.Protocol):
+class DialledIn(LimitedReads):
     """One connection of a gateway; what a connection brings that was replaced is not the gateway's."""
 
     def __init__(self, gateway: Gateway) -> None:
+        super().__init__()
         self._gateway = gateway
         self._transport: asyncio.BaseTransport | None = None
 

@@ -62,6 +62,6 @@ class GatewayTiming:
     idle_timeout_s: float = 20.0  # without a message after which the connection is closed
     presentation_retry_s: float = 3600.0  # before an unpresented node is asked again
     echo_s: float = 5.0  # without an echo before an awake node is sent an order again
-    pause_backlog: int = 60_000  # lines that wait for the disk when reading pauses ...
+    pause_backlog: int = 40_000  # lines that wait for the disk when reading pauses ...
     resume_backlog: int = 20_000  # ... and when it goes on
     limits: IntakeLimits = field(default_factory=IntakeLimits)  # of what is new

@@ -13,6 +13,7 @@ import termios
 import serial
 
 from ingest.mysensors.gateway import Gateway
+from ingest.mysensors.limited_reads import READ_SIZE, LimitedReads
 from ingest.mysensors.listener import run_listener
 from ingest.mysensors.settings import GatewayTiming
 from ingest.mysensors.socket_options import guard_connection
@@ -20,7 +21,6 @@ from ingest.process.backoff import Backoff
 
 log = logging.getLogger(__name__)
 
-READ_SIZE = 65536
 REMEDIES = {
     errno.ENOENT: "is it plugged in? Names under /dev/serial/by-id stay the same",
     errno.EACCES: "add the user to the group dialout",
@@ -53,7 +53,7 @@ class SerialTransport(asyncio.Transport):
         self,
         loop: asyncio.AbstractEventLoop,
         port: serial.Serial,
-        protocol: asyncio.Protocol,
+        protocol: LimitedReads,
         starts_mid_line: bool,
     ) -> None:
         super().__init__({"starts_mid_line": starts_mid_line})
