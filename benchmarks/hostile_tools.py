@@ -154,7 +154,8 @@ class Site:
                 connection.putheader("content-length", str(len(body)))
             connection.endheaders(body)
             response = connection.getresponse()
-            content = response.read()
+            is_stream = response.headers.get_content_type() == "text/event-stream"  # it has no end
+            content = b"" if is_stream else response.read()
             given = {name.lower(): ", ".join(response.msg.get_all(name)) for name in response.msg}
             return Answer(response.status, time.monotonic() - began, content, given)
         except (OSError, http.client.HTTPException):
