@@ -1,4 +1,4 @@
-"""The wall clock of other programs, and the id of their boot, set from outside: an LD_PRELOAD library."""
+"""The clocks of other programs, and the id of their boot, set from outside: an LD_PRELOAD library."""
 
 import struct
 from pathlib import Path
@@ -17,20 +17,20 @@ SHIM = r"""
 #include <time.h>
 #include <unistd.h>
 
-/* $FAULT_CLOCK is a file of one double: the seconds that are added to the wall clock. */
+/* $FAULT_CLOCK is a file of two doubles: the seconds added to the wall clock and to CLOCK_BOOTTIME. */
 static volatile double *offset;
 
 __attribute__((constructor)) static void begin(void) {
     const char *path = getenv("FAULT_CLOCK");
     int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (file < 0) return;
-    void *page = mmap(0, sizeof(double), PROT_READ, MAP_SHARED, file, 0);
+    void *page = mmap(0, 2 * sizeof(double), PROT_READ, MAP_SHARED, file, 0);
     if (page != MAP_FAILED) offset = page;
     close(file);
 }
 
-static void move(struct timespec *at) {
-    double moved = offset ? *offset : 0;
+static void move(struct timespec *at, int which) {
+    double moved = offset ? offset[which] : 0;
     long long nanoseconds = (long long) at->tv_sec * 1000000000LL + at->tv_nsec + (long long) (moved * 1e9);
     at->tv_sec = nanoseconds / 1000000000LL;
     at->tv_nsec = nanoseconds % 1000000000LL;
@@ -40,7 +40,8 @@ int clock_gettime(clockid_t clock, struct timespec *at) {
     static int (*plain)(clockid_t, struct timespec *);
     if (!plain) plain = dlsym(RTLD_NEXT, "clock_gettime");
     int done = plain(clock, at);
-    if (!done && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) move(at);
+    if (!done && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) move(at, 0);
+    if (!done && clock == CLOCK_BOOTTIME) move(at, 1);
     return done;
 }
 
@@ -89,7 +90,7 @@ class ClockShim:
         folder = Path(folder)
         library = build_shim(SHIM, folder, "clock")
         self._clock, self._boot_id = folder / "clock", folder / "boot_id"
-        self.offset = 0.0
+        self.offset = self.passed = 0.0
         self.set_to(0.0)
         self.boot("first")
         self.environment = {
@@ -104,11 +105,16 @@ class ClockShim:
         if not self._clock.exists():
             self._clock.touch()
         with self._clock.open("r+b", buffering=0) as file:
-            file.write(struct.pack("d", offset))
+            file.write(struct.pack("dd", offset, self.passed))
 
     def step(self, seconds):
         """Set the clock by so many seconds."""
         self.set_to(self.offset + seconds)
+
+    def pass_time(self, seconds):
+        """Let so much time pass at once, as while the machine is suspended."""
+        self.passed += seconds
+        self.step(seconds)
 
     def boot(self, name):
         """Programs that are started from now on are of another boot."""

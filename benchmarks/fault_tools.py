@@ -54,6 +54,7 @@ class NumberedGateway(threading.Thread):
         self._sending = threading.Event()
         self._sending.set()
         self._idle = threading.Event()  # set while it is paused and no line is under way
+        self._noise, self._dropped = [], False
         self._ended = False
         self.start()
 
@@ -79,6 +80,13 @@ class NumberedGateway(threading.Thread):
                 connection.send(b"")
                 continue
             self._idle.clear()
+            if self._dropped:
+                self._dropped = False
+                connection.shutdown(socket.SHUT_WR)
+                self._drain(connection)
+                return
+            while self._noise:
+                connection.sendall(self._noise.pop())
             block = "".join(
                 f"{1 + number % NODES};1;1;0;{NUMBER};{number}\n"
                 for number in range(self.sent, self.sent + step)
@@ -95,6 +103,22 @@ class NumberedGateway(threading.Thread):
                 if b"0;255;3;0;2;" in asked:
                     connection.sendall(b"0;255;3;0;2;2.3.2\n")
             connection.shutdown(socket.SHUT_RDWR)
+
+    @staticmethod
+    def _drain(connection):
+        """Let the client read what is under way: it closes its side then."""
+        connection.settimeout(20)
+        with suppress(OSError):
+            while connection.recv(4096):
+                pass
+
+    def inject(self, data):
+        """Send these bytes between two blocks of lines."""
+        self._noise.append(data)
+
+    def drop(self):
+        """Close the connection after the block of lines that is under way."""
+        self._dropped = True
 
     def pause(self, settle_s=0.5):
         """Send nothing more, and give the client time to read what is under way."""
