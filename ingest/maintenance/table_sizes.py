@@ -58,10 +58,7 @@ class TableSize:
 
 @dataclass(frozen=True)
 class TableShape:
-    """What a table is made of: the column of its time, its primary key, its parent.
-
-    `by_time`: an index begins with the time.
-    """
+    """What a table is made of: the column of its time, its primary key, its parent."""
 
     name: str
     at: str | None
@@ -69,7 +66,6 @@ class TableShape:
     rowid: bool
     parent: str | None  # that the first column of the key refers to
     indexes: int
-    by_time: bool = False
 
 
 def shape(connection: sqlite3.Connection, name: str) -> TableShape:
@@ -80,17 +76,8 @@ def shape(connection: sqlite3.Connection, name: str) -> TableShape:
     at = next((name for name in TIME_COLUMNS if name in there), None) if key else None
     rowid = key == ("id",) and next(row[2] for row in columns if row[1] == "id").lower() == "integer"
     links = {row[3]: row[2] for row in connection.execute(f"pragma foreign_key_list([{name}])")}
-    firsts = _first_columns(connection, name)
-    parent = links.get(key[0]) if key else None
-    return TableShape(name, at, key, rowid, parent, len(firsts), at is not None and at in firsts)
-
-
-def _first_columns(connection: sqlite3.Connection, name: str) -> list[str]:
-    """The first column of each index of a table that is not its primary key."""
-    indexes = connection.execute(f"pragma index_list([{name}])").fetchall()
-    return [
-        connection.execute(f"pragma index_info([{row[1]}])").fetchone()[2] for row in indexes if row[3] == "c"
-    ]
+    indexes = sum(1 for row in connection.execute(f"pragma index_list([{name}])") if row[3] == "c")
+    return TableShape(name, at, key, rowid, links.get(key[0]) if key else None, indexes)
 
 
 def columns(connection: sqlite3.Connection, name: str) -> list[str]:
@@ -249,10 +236,10 @@ def _growth(
         return int(rows) / days
     if table.parent is None or table.at not in table.key:
         return None
-    rows = f"[{table.name}] t" if table.by_time else f"[{table.parent}] p join [{table.name}] t"
-    also = "" if table.by_time else f" and t.[{table.key[0]}] = p.id"
     last_day = connection.execute(
-        f"select count(*) from {rows} where t.[{table.at}] >= ?{also}", (format_utc(now - DAY_S),)
+        f"select count(*) from [{table.parent}] p "
+        f"join [{table.name}] t on t.[{table.key[0]}] = p.id and t.[{table.at}] >= ?",
+        (format_utc(now - DAY_S),),
     )
     return float(last_day.fetchone()[0])
 

@@ -109,7 +109,6 @@ for migration in (
     plans.plans,
     battery.battery_daily,
     ups_minutes.ups_minutes,
-    mysensors.hours_by_time,
 ):
     migrations()(migration)
 

@@ -334,11 +334,6 @@ def sent_orders(db: Database) -> None:
     db.execute("create index outbox_sent_at on outbox (sent_at) where sent_at is not null")
 
 
-def hours_by_time(db: Database) -> None:
-    """Index hours by their time, for the newest ones of all channels; an hour of a channel comes once."""
-    db.execute("create index readings_hourly_hour_at on readings_hourly (hour_at)")
-
-
 _KEEPALIVE_SERIES = ", ".join(
     f"n.id * {series_key(1) - series_key(0)} + {series_key(0, NODE_CHILD, Command.internal, type)}"
     for type in KEEPALIVE_TYPES
