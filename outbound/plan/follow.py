@@ -6,7 +6,7 @@ begun.
 
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ingest.config.model import Config
@@ -17,7 +17,14 @@ from ingest.orders.audit import note_refusal
 from ingest.orders.outcome import RefusedError
 from outbound.plan import store
 from outbound.plan.decide import PlanDecision, decide, resume
-from outbound.plan.model import PlanMoment, PlanPhase, StepOutcome, StepState, phase_of
+from outbound.plan.model import (
+    PlanMoment,
+    PlanPhase,
+    StepOutcome,
+    StepState,
+    StepStatus,
+    phase_of,
+)
 from outbound.plan.orders import ACTIONS, actor_of, place_order, refusal_text
 from outbound.plan.read import PlanReader, newest_outage, read_lowest, read_outages
 from outbound.plan.situation import (
@@ -58,6 +65,7 @@ class PlanFollower:
         self.plan, self._config, self._clock = plan, config, clock
         self._reader = PlanReader(plan.ups)
         self._is_resumed = False
+        self._over_by: dict[int, float] = {}  # events that were over at this CLOCK_BOOTTIME
 
     def look(self, connection: sqlite3.Connection, running: str | None) -> PlanLook:
         """Take one look. `running` is the step that this process is doing."""
@@ -70,7 +78,7 @@ class PlanFollower:
                 return found
         cursor = self._cursor(connection)
         floor, outage = (cursor + 1, None) if run is None else (run.outage, run.outage)
-        stored = read_outages(connection, self.plan.ups, floor, outage)
+        stored = self._counted(read_outages(connection, self.plan.ups, floor, outage), run, now)
         needs_all = self.plan.when == "all"
         outages = find_outages(stored, self.plan.ups, needs_all, self.plan.settle_s, now)
         if run is None:
@@ -84,7 +92,24 @@ class PlanFollower:
         if later is not None:
             run = self._overtake(connection, run, None if later is own else own, later, stored, now)
             own = later
-        return self._act(connection, run, own, stored, now)
+        return self._act(connection, run, own, stored, now, running is not None)
+
+    def _counted(self, stored: Sequence[OutageEvent], run: PlanRun | None, now: Moment) -> list[OutageEvent]:
+        """The outages that count: of those that go on, the ones of which a UPS has said so in this boot.
+
+        Where none has, all of them stay: whether the plan is on battery is not known then.
+        """
+        for one in stored:
+            if one.seconds is not None:
+                self._over_by.setdefault(one.id, now.boottime)
+        ended = [one._replace(over_by=self._over_by[one.id]) for one in stored if one.seconds is not None]
+        going = [one for one in stored if one.seconds is None]
+        confirmed = [one for one in going if self._is_confirmed(one, now)]
+        return [*ended, *(confirmed if confirmed and self.plan.when == "any" else going)]
+
+    def _is_confirmed(self, outage: OutageEvent, now: Moment) -> bool:
+        """Whether its UPS has said so in this boot: an event of an earlier one may be long over."""
+        return outage.boot_id == now.boot_id or outage.ups in self._reader.heard
 
     def _resume(self, connection: sqlite3.Connection, run: PlanRun | None, now: Moment) -> PlanLook | None:
         """Take up a run of before: an order that was placed is waited for, what else ran is not repeated."""
@@ -183,16 +208,34 @@ class PlanFollower:
         own: PlanOutage | None,
         stored: Sequence[OutageEvent],
         now: Moment,
+        is_busy: bool,
     ) -> PlanLook:
         situation = self._situation(connection, run, own, stored, now)
         if situation.on_battery and situation.is_certain and run.boot_id != now.boot_id:
             store.note_boot(connection, run.id, now.boot_id)
-        decision = decide(self.plan, store.read_statuses(connection, run.id), run.phase, situation)
+        statuses = store.read_statuses(connection, run.id)
+        if not is_busy and (left := self._written_only(connection, run, statuses, situation)) is not None:
+            return PlanLook(left, is_open=True)
+        decision = decide(self.plan, statuses, run.phase, situation)
         begun = None
         if decision.changes or decision.start is not None or decision.phase is not run.phase:
             seen = max(own.ids) if own is not None else run.outage
             begun = self._write(connection, run, decision, situation, now, seen)
         return PlanLook(begun, decision.cancel, decision.phase is not PlanPhase.OVER)
+
+    def _written_only(
+        self,
+        connection: sqlite3.Connection,
+        run: PlanRun,
+        statuses: Mapping[str, StepStatus],
+        situation: Situation,
+    ) -> BegunStep | None:
+        """A step that was written as begun after this process had given the attempt up: it begins now."""
+        for step in self.plan.steps:
+            if statuses[step.name].state is StepState.RUNNING:
+                order = store.placed_order(connection, run.id, step.name)
+                return BegunStep(step, self._moment(run, step, situation), order)
+        return None
 
     def _write(
         self,
@@ -280,17 +323,9 @@ class PlanFollower:
             )
         on_battery = {name: one for name, one in figures.items() if name in started}
         charge, runtime_s = battery_figures(on_battery, needs_all, own.spell_s(now.boottime))
-        is_certain = run.boot_id == now.boot_id or self._is_confirmed(stored, now)
+        going = [self._is_confirmed(one, now) for one in stored if one.seconds is None]
+        is_certain = run.boot_id == now.boot_id or all(going)
         return Situation(battery_s, None, plan.settle_s, charge, runtime_s, is_certain)
-
-    def _is_confirmed(self, stored: Sequence[OutageEvent], now: Moment) -> bool:
-        """Whether a UPS has said in this boot that it is on battery: an event of before may be long over."""
-        found = [
-            one.boot_id == now.boot_id or one.ups in self._reader.heard
-            for one in stored
-            if one.seconds is None
-        ]
-        return all(found) if self.plan.when == "all" else any(found)
 
     def _moment(self, run: PlanRun, step: BatteryStep | ReturnStep, situation: Situation) -> PlanMoment:
         return PlanMoment(

@@ -16,7 +16,8 @@ FOREVER = float("inf")
 class OutageEvent(NamedTuple):
     """An event ONBATT of one UPS. `started` is unix seconds; `seconds` None: it goes on.
 
-    `boottime` is CLOCK_BOOTTIME of its start in the boot `boot_id`.
+    `boottime` is CLOCK_BOOTTIME of its start in the boot `boot_id`, `over_by` that of a moment in this
+    boot by which it was over.
     """
 
     id: int
@@ -25,6 +26,7 @@ class OutageEvent(NamedTuple):
     seconds: float | None
     boot_id: str = ""
     boottime: float | None = None
+    over_by: float | None = None
 
 
 class Spell(NamedTuple):
@@ -122,7 +124,12 @@ def place_outage(outage: OutageEvent, now: Moment) -> Spell:
         begin = outage.boottime
     else:
         begin = now.boottime - max(0.0, now.wall - outage.started)
-    return Spell(begin, FOREVER if outage.seconds is None else begin + outage.seconds)
+    if outage.seconds is None:
+        return Spell(begin, FOREVER)
+    end = begin + outage.seconds
+    if outage.over_by is not None and end > outage.over_by:  # a wall clock that is behind
+        return Spell(outage.over_by - outage.seconds, outage.over_by)
+    return Spell(begin, end)
 
 
 def find_outages(

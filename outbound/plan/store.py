@@ -8,7 +8,7 @@ from ingest.config.plan import OutagePlan
 from ingest.db.changes import raise_topics
 from ingest.db.connection import Row, dict_rows, transaction
 from ingest.db.time import format_utc
-from outbound.plan.decide import applies
+from outbound.plan.decide import INTERRUPTED, applies
 from outbound.plan.model import (
     PlanPhase,
     StepChange,
@@ -239,6 +239,8 @@ def supersede(connection: sqlite3.Connection, plan: OutagePlan, run: int, now: f
     returns = {step.name: step for step in plan.power_back}
     for row in newest_steps(connection, run):
         name, status = row["step"], statuses[row["step"]]
+        if status.state is StepState.RUNNING:
+            _end(connection, row["id"], StepState.UNKNOWN, INTERRUPTED, at)
         if status.state not in (StepState.WAITING, StepState.DUE):
             continue
         if status.state is StepState.DUE or (name in returns and applies(returns[name], statuses)):

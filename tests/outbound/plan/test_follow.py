@@ -299,6 +299,45 @@ def test_a_reboot_in_an_outage_that_goes_on_resumes_it(play):
     assert house.rows("select count(*) from plan_runs") == [(1,)]
 
 
+def test_an_event_of_an_earlier_boot_adds_no_time_to_an_outage_of_another_ups(play):
+    follower = play(("rack", "desk"), on_battery=[{"name": "lab", "after_s": 60, "run": RUN}])
+    house = follower.house
+    house.fail("desk")
+    follower.go(10)
+    house.machine.reboot(72_000)  # since then desk@closet does not answer
+    follower.start()
+    follower.go(100)
+    house.fail("rack")
+    follower.go(55)
+    assert follower.names() == []
+    follower.go(10)
+    assert follower.effects == [(2, "lab")]
+
+
+def test_a_clock_that_is_behind_after_a_boot_holds_up_no_step(play):
+    follower = play(power_back=[{"name": "wake", "after_s": 120, "run": RUN}])
+    house = follower.house
+    house.fail()
+    follower.go(600)
+    house.return_()
+    follower.go(1)
+    house.machine.reboot(-86_400)
+    follower.start()
+    follower.go(100)
+    assert follower.names() == []
+    follower.go(30)
+    assert follower.names() == ["wake"]
+
+
+def test_a_step_that_was_written_too_late_to_be_begun_begins(play):
+    follower = play(on_battery=[{"name": "lab", "after_s": 0, "run": RUN}])
+    follower.house.fail()
+    follower.look()  # the disk took so long that the process gave the attempt up
+    follower.running = None
+    follower.go(1)
+    assert follower.names() == ["lab"] and follower.house.states() == {"lab": "done"}
+
+
 def test_an_outage_while_the_plan_did_not_run_is_made_up_for_once(play):
     plan = {
         "on_battery": [{"name": "nas", "after_s": 60, "run": RUN}, {"name": "lab", "charge": 10, "run": RUN}],
