@@ -12,6 +12,7 @@ from ingest.ups.energy import CoveredSpan, EnergyMeter, Observation
 from ingest.ups.event_machine import EventMachine
 from ingest.ups.hourly import UpsHour
 from ingest.ups.limits import InputVoltage
+from ingest.ups.low_battery import is_battery_low
 from ingest.ups.mains import PowerSource
 from ingest.ups.outage import OutageFigures
 from ingest.ups.records import Event, EventFigures, Figures, Poll, Variables
@@ -72,11 +73,15 @@ class HourPair:
 
 @dataclass
 class Replayed:
-    """What a stretch comes to. `outages`: by the present rules; `in_progress`: the last one is not over."""
+    """What a stretch comes to. `outages`, and when their battery was low: by the present rules.
+
+    `in_progress`: the last one is not over.
+    """
 
     steps: list[Step] = field(default_factory=list)
     hours: dict[str, HourPair] = field(default_factory=dict)
     outages: list[Event] = field(default_factory=list)
+    low_batteries: list[Event] = field(default_factory=list)
     in_progress: bool = False
 
 
@@ -106,7 +111,8 @@ def replay(
         spans = [meter.add_observation(observe(step, is_now)) for meter, is_now in meters]
         if number >= len(context):
             _add(found, step, spans, hour_at)
-    found.outages = [event for event in events if event.event == "ONBATT" and not event.withdrawn]
+    for name, kept in (("ONBATT", found.outages), ("LOWBATT", found.low_batteries)):
+        kept += [event for event in events if event.event == name and not event.withdrawn]
     found.in_progress = "ONBATT" in machine.open or machine.mains is PowerSource.TEST
     return found
 
@@ -151,10 +157,18 @@ def outage_figures(steps: Sequence[Step], outage: Span, is_now: bool) -> EventFi
     for step in inside:
         rule = step.now.measurement.watts_rule if is_now else step.sample.watts_rule
         figures.add_sample(observe(step, is_now), _figures(step, is_now), outage.start, rule)
+        if _is_low(step, is_now):
+            figures.add_low_battery()
     after = next((step for step in steps if step.sample.at >= outage.end), inside[-1])
     end = observe(after, is_now)._replace(at=outage.end, monotonic=outage.end)
     figures.end(end, outage.start)
     return figures.figures
+
+
+def _is_low(step: Step, is_now: bool) -> bool:
+    """Whether the battery was low: by the words of the status as it was concluded, now by figures, too."""
+    tokens = status_tokens(step.sample.status)
+    return is_battery_low(tokens, step.now.measurement.figures if is_now else {})
 
 
 def _figures(step: Step, is_now: bool) -> Figures:

@@ -160,11 +160,11 @@ def outages_between(connection: sqlite3.Connection, ups: int, start: str, end: s
     ]
 
 
-def all_outages(connection: sqlite3.Connection, ups: int) -> list[Span]:
-    """When outages are stored; one that goes on has no end."""
+def all_of_kind(connection: sqlite3.Connection, ups: int, event: str) -> list[Span]:
+    """When events of a kind are stored; one that goes on has no end."""
     rows = connection.execute(
-        "select started_at, ended_at from events indexed by events_ups where ups = ? and event = 'ONBATT'",
-        (ups,),
+        "select started_at, ended_at from events indexed by events_ups where ups = ? and event = ?",
+        (ups, event),
     )
     return [Span(parse_utc(start), parse_utc(end) if end else float("inf")) for start, end in rows]
 

@@ -49,6 +49,8 @@ FROM_SAMPLES = (
     "charge_start",
     "charge_end",
     "predicted_runtime_s",
+    "low_battery",
+    "seconds_to_low",
 )
 
 
@@ -194,15 +196,23 @@ class UpsRecompute:
         connection, id = self._connection, self._ups.id
         stored = store.outages_between(connection, id, format_utc(stretch.start), format_utc(stretch.end))
         changed = sum(self._write_outage(outage, found) for outage in stored)
-        known = store.all_outages(connection, id)
-        for event in found.outages:
-            ended = event.ended
-            if ended is None or not stretch.start <= event.started < stretch.end:
-                continue
-            if not any(span.overlaps(event.started, ended, SLACK_S) for span in known):
-                self._insert(event)
-                changed += 1
+        for events in (found.outages, found.low_batteries):
+            changed += self._insert_missed(events, stretch)
         return changed
+
+    def _insert_missed(self, events: list[Event], stretch: Span) -> int:
+        """Store those of these events, of one kind, that are not; returns how many they are."""
+        known = store.all_of_kind(self._connection, self._ups.id, events[0].event) if events else []
+        missed = [
+            event
+            for event in events
+            if event.ended is not None
+            and stretch.start <= event.started < stretch.end
+            and not any(span.overlaps(event.started, event.ended, SLACK_S) for span in known)
+        ]
+        for event in missed:
+            self._insert(event)
+        return len(missed)
 
     def _write_outage(self, outage: StoredOutage, found: Replayed) -> bool:
         steps = [step for step in found.steps if outage.span.start <= step.sample.at < outage.span.end]
@@ -220,11 +230,11 @@ class UpsRecompute:
         return True
 
     def _insert(self, event: Event) -> None:
-        """Store an outage that was missed."""
+        """Store an event that was missed."""
         ended_at = None if event.ended is None else format_utc(event.ended)
         figures = {name: value for name, value in event.figures.items() if value is not None}
         detail = "; ".join(filter(None, (event.detail, FOUND_LATER)))
-        span = EventSpan(self._ups.id, "ONBATT", format_utc(event.started), ended_at)
+        span = EventSpan(self._ups.id, event.event, format_utc(event.started), ended_at)
         row = EventRow(span, event.complete, detail, json.dumps(figures))
         self._runner.locked(lambda: insert_events(self._connection, [row]))
 

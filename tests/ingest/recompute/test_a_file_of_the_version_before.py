@@ -600,6 +600,47 @@ def test_which_samples_are_an_outage_that_was_missed(old, status, volts, is_outa
 
 
 @pytest.mark.parametrize(
+    ("status", "figure", "low_at"),
+    [
+        ("OB DISCHRG", "battery_charge = 19", "10:47:00"),
+        ("OB DISCHRG", "battery_runtime = 179", "10:47:00"),
+        ("OB DISCHRG", "battery_charge = 20, battery_runtime = 180", None),
+        ("OB DISCHRG LB", "battery_charge = 80", "10:47:00"),
+    ],
+)
+def test_a_low_battery_that_was_missed_is_found_with_its_outage(old, status, figure, low_at):
+    old.change("delete from events where ups = ? and event = 'LOWBATT'", RACK)
+    for variable, limit in (("battery.charge.low", 20), ("battery.runtime.low", 180)):
+        old.change("delete from ups_variables where ups = ? and variable = ?", RACK, variable)
+        old.change(
+            "insert into ups_variables (ups, variable, value, number, writable, changed_at) "
+            "values (?, ?, ?, ?, 0, ?)",
+            RACK,
+            variable,
+            str(limit),
+            limit,
+            at("08:00:00"),
+        )
+    old.change(
+        f"update ups_samples set ups_status = ?, {figure} "
+        "where ups = ? and sampled_at >= ? and sampled_at < ?",
+        status,
+        RACK,
+        at("10:47:00"),
+        at("10:50:00"),
+    )
+    old.migrate().close_obsolete()
+    old.recompute()
+    found = old.rows(
+        "select started_at, ended_at, detail from events where ups = ? and event = 'LOWBATT'", RACK
+    )
+    assert found == ([(at(low_at), at("10:50:00"), ups_recompute.FOUND_LATER)] if low_at else [])
+    figures = old.figures(RACK, at("10:45:00"))
+    if status == "OB DISCHRG" and low_at:  # the word was counted by the version before, too
+        assert (figures["low_battery"], figures["seconds_to_low"]) == (1, 120.0)
+
+
+@pytest.mark.parametrize(
     ("volts", "test", "is_test"),
     [
         (229.0, ("10:45:00", "10:50:00"), True),
