@@ -1,6 +1,7 @@
 """The ingest process: every reader of the config in one event loop, one thread that writes."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -123,6 +124,7 @@ async def _run(config: Config, names: Collection[str], timing: DaemonTiming) -> 
         log.error("ingest cannot start: %s", find_problem(config.database, error))
         return 1
     daemon.start()
+    gc.freeze()  # what there is by now stays: no collection looks at it again, which would stop the loop
     log.info("Reading %s into %s", ", ".join(names) or "no source", config.database)
     notify(READY)
     await daemon.stop_requested.wait()

@@ -67,7 +67,7 @@ class Intake:
     def take_messages(self, messages: list[Message], now: float) -> tuple[list[Message], Dropped | None]:
         """Return the messages to keep and what is dropped; `now` in seconds."""
         passed = self._passed
-        if all(header in passed for header, _ in messages):
+        if passed.issuperset(header for header, _ in messages):
             return messages, None
         kept, reason = [], ""
         for message in messages:
@@ -81,6 +81,8 @@ class Intake:
 
     def take_rejects(self, rejects: list[Reject], now: float) -> tuple[list[Reject], Dropped | None]:
         """Return the rejects to keep and what is dropped; `now` in seconds."""
+        if not rejects:
+            return rejects, None
         kept = [reject for reject in rejects if self._rejects.take(now)]
         count = len(rejects) - len(kept)
         return kept, Dropped("rejects", count, rejects[-1].reason) if count else None
