@@ -9,6 +9,7 @@ knee of any width. The draws come from a fixed seed, so that the same levels alw
 import math
 import random
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -29,7 +30,7 @@ USUAL = {"alkaline": 0.45, "lithium": 0.22, "lipo": 0.18, "nimh": 0.1, "lifepo4"
 STRAIGHT, SLOWER, FASTER = "straight line", "falling slower", "falling faster to the end"
 STEEPER = 45.0  # per cent: by which the end may be steeper than that of the curve, in half of the cells
 STEEPER_SHARE = {"alkaline": 0.25}  # of the cells; those that sag to their end
-OWN_WEIGHT = 3.0  # of the course of the discharge before, where all others have 1 together
+POINTS = 20  # that are kept of an earlier discharge
 
 
 class Course(NamedTuple):
@@ -153,19 +154,36 @@ def of_gauge(course: Course, weight: float, chemistry: str) -> float:
     return course.weight / GAUGE_SHARE * is_gauge if course.name == STRAIGHT else weight * (1 - is_gauge)
 
 
-def course_of(name: str, points: Sequence[tuple[float, float]]) -> Course:
-    """The course of an earlier discharge from (share of its life, level)."""
-    lowest, falling = 100.0, []
-    for used, level in sorted(points):
+class Earlier(NamedTuple):
+    """A discharge that has come to its end: the days that it lasted, its levels over even shares of them."""
+
+    life: float
+    levels: tuple[float, ...]
+
+
+def earlier_of(days: Sequence[tuple[float, float]]) -> Earlier:
+    """A discharge from (day, level); the days that a last level above 0 would have lasted are added."""
+    (begin, first), (end, last) = days[0], days[-1]
+    life = (end - begin) * first / (first - last)
+    lowest, falling = first, []
+    for day, level in days:
         lowest = min(lowest, level)
-        falling.append((used, lowest))
-    falling.append((1.0, LEFT_AT))
-    levels, place = [], 0
-    for step in range(STEPS + 1):
-        used = step / STEPS
-        while place < len(falling) - 2 and falling[place + 1][0] < used:
-            place += 1
-        (left, above), (right, below) = falling[place], falling[place + 1]
-        share = min(1.0, max(0.0, (used - left) / (right - left))) if right > left else 0.0
-        levels.append(above + share * (below - above))
-    return Course(name, "", OWN_WEIGHT, 0.03, _table(levels))
+        falling.append(((day - begin) / life, lowest))
+    falling.append((1.0, min(lowest, LEFT_AT)))
+    return Earlier(life, tuple(_line(falling, number / POINTS) for number in range(POINTS + 1)))
+
+
+def course_of(name: str, earlier: Earlier, weight: float) -> Course:
+    """The course that such a discharge took."""
+    points = [(number / POINTS, level) for number, level in enumerate(earlier.levels)]
+    return Course(name, "", weight, 0.03, _table([_line(points, step / STEPS) for step in range(STEPS + 1)]))
+
+
+def _line(points: Sequence[tuple[float, float]], place: float) -> float:
+    """The value at a place of a line through points in order."""
+    right = min(len(points) - 1, max(1, bisect_left(points, (place, -math.inf))))
+    (left_place, left_value), (right_place, right_value) = points[right - 1], points[right]
+    if right_place <= left_place:
+        return right_value
+    share = min(1.0, max(0.0, (place - left_place) / (right_place - left_place)))
+    return left_value + share * (right_value - left_value)

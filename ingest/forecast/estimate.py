@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
 
-from ingest.forecast.courses import LEFT_AT, STEPS, Course, courses_for, of_gauge
+from ingest.forecast.courses import LEFT_AT, STEPS, Course, Earlier, course_of, courses_for, of_gauge
 from ingest.forecast.knots import DayLevel, Knot, counts_down, knots_of
 
 LEAST_DAYS, LEAST_SPAN, LEAST_LOST = 5, 7.0, 3.0  # days with levels, days, per cent: at least
@@ -25,7 +25,9 @@ UNLIKELY = 9.0  # less than the best by this logarithm: left out
 USUAL_LOG = -0.6  # of a level that agrees with a course
 EVEN_DAYS = 3.0  # days left: beyond, each scale of the days left is as likely as another before
 LIFE_DAYS, LIFE_SPREAD = 180.0, 1.0  # of any battery of a node; the spread is of its logarithm
-OWN_SPREAD = 0.4  # of the same node's lives
+OWN_SPREAD, ALIKE_SPREAD = 0.4, 0.7  # of lives of the same node, of nodes with the same sketch
+OWN, ALIKE = "its own earlier discharge", "a discharge of a node with its sketch"
+OWN_WEIGHT, ALIKE_WEIGHT = 3.0, 1.5  # of these courses, where all others have 1 together
 FUTURE_SPREAD, FUTURE_DAY = (
     0.05,
     0.25,
@@ -73,20 +75,26 @@ def too_little(days: Sequence[DayLevel]) -> str:
 
 
 def forecast(
-    days: Sequence[DayLevel], chemistry: str = "", own: Course | None = None, own_life: float | None = None
+    days: Sequence[DayLevel],
+    chemistry: str = "",
+    own: Sequence[Earlier] = (),
+    alike: Sequence[Earlier] = (),
 ) -> Forecast:
     """The forecast from days for which `too_little` is "".
 
-    `chemistry` is one of BATTERY_TYPES or ""; `own` an earlier discharge of this node, `own_life` its days.
+    `chemistry` is one of BATTERY_TYPES or "". `own` are earlier discharges of this node, `alike` those of
+    other nodes with its sketch.
     """
     span = days[-1].day - days[0].day
     knots = knots_of(days)
-    life, spread = (own_life, OWN_SPREAD) if own_life else (LIFE_DAYS, LIFE_SPREAD)
-    courses = [*courses_for(chemistry), *([(own, own.weight)] if own else [])]
+    life, spread = _life(own, alike)
+    courses = list(courses_for(chemistry))
     fluctuation = FLUCTUATION / max(1.0, knots[0].level)
     if counts_down(days):
         fluctuation *= COUNTED
         courses = [(course, of_gauge(course, weight, chemistry)) for course, weight in courses]
+    courses += [(course_of(OWN, one, 0.0), OWN_WEIGHT / len(own)) for one in own]
+    courses += [(course_of(ALIKE, one, 0.0), ALIKE_WEIGHT / len(alike)) for one in alike]
     fits = _fits(courses, knots, OUTSIDE) or _fits(courses, knots, math.inf)
     misfit = max(1.0, max(fit.log_likelihood for fit in fits) / (USUAL_LOG * len(knots)))
     ends = []
@@ -96,6 +104,15 @@ def forecast(
         left = span * (1 - fit.now) / fit.now
         ends.append((left, log - math.log(left + EVEN_DAYS), fit.name))
     return _summary(ends, fluctuation)
+
+
+def _life(own: Sequence[Earlier], alike: Sequence[Earlier]) -> tuple[float, float]:
+    """How long a battery lasts, before any level was seen, and by how much (ln) that differs."""
+    if own:
+        return median(one.life for one in own), OWN_SPREAD
+    if alike:
+        return median(one.life for one in alike), ALIKE_SPREAD
+    return LIFE_DAYS, LIFE_SPREAD
 
 
 def _fits(courses: Sequence[tuple[Course, float]], knots: Sequence[Knot], outside: float) -> list[Fit]:

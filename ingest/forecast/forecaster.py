@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 IDLE_S = 10.0  # before a look that is due: an import is forecast well within a minute
 STOP_TIMEOUT_S = 5.0
-PAUSE_S = 0.002  # between two nodes: the loop that answers nodes has the interpreter in between
+LEAST_PAUSE_S, PAUSE = 0.002, 1.5  # between two nodes; times what the last one took: others run in between
 
 
 class Forecaster(threading.Thread):
@@ -60,9 +60,12 @@ class Forecaster(threading.Thread):
         """
         with closing(connect(self._database, create=False)) as connection:
             due = pending(connection, self._clock())
+            pause_s = LEAST_PAUSE_S
             for done, one in enumerate(due):
-                if self._stop_event.wait(PAUSE_S):
+                if self._stop_event.wait(pause_s):
                     return done
+                started = time.thread_time()
                 make_forecast(connection, one, self._clock())
+                pause_s = max(LEAST_PAUSE_S, PAUSE * (time.thread_time() - started))
             follow_events(connection, self._timezone, self._clock())
         return len(due)

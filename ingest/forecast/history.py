@@ -10,7 +10,7 @@ from itertools import accumulate, groupby
 from statistics import median
 from typing import NamedTuple
 
-from ingest.forecast.courses import Course, course_of
+from ingest.forecast.courses import Earlier, earlier_of
 from ingest.forecast.estimate import forecast, too_little
 from ingest.forecast.knots import DayLevel
 
@@ -18,6 +18,7 @@ RISE, AT_ONCE = 15.0, 6.0  # per cent between the days around a rise, and from o
 AROUND = 3  # days on each side
 CHARGED_DAYS, CHARGES = 90, 3  # rises within these days: it is charged while in use
 LOW_END, LEAST_LIFE = 15.0, 14  # per cent at its end, days: a discharge whose course is known
+LEAST_FALL, MOST_EARLIER = 50.0, 3  # per cent that it lost at least; discharges that are compared
 LONGEST_DAYS = 3650
 WIDEST, NEAR_DAYS = 2.0, 60  # times the days left; an interval that ends within these days is always given
 
@@ -72,16 +73,21 @@ def _rises(days: Sequence[DayLevel], index: int) -> bool:
     return median(day.level for day in after) - median(day.level for day in before) >= RISE
 
 
-def predict(parts: Sequence[Sequence[DayLevel]], chemistry: str = "") -> Prediction:
-    """The prediction for the last of these discharges; the one before it shows how this node's go."""
+def predict(
+    parts: Sequence[Sequence[DayLevel]], chemistry: str = "", alike: Sequence[Earlier] = ()
+) -> Prediction:
+    """The prediction for the last of these discharges; those before it show how this node's go.
+
+    `alike` are discharges of other nodes with its sketch.
+    """
     days = parts[-1]
     if days and days[-1].level <= 0:
         return _emptied(days)
     reason = _too_little(parts)
     if reason:
         return _nothing(reason)
-    own, life = _last_course(parts[:-1])
-    found = forecast(days, chemistry, own, life)
+    own = earlier_discharges(parts[:-1])
+    found = forecast(days, chemistry, own, alike)
     if found.days > LONGEST_DAYS:
         return _nothing("its level falls too slowly: more than ten years are left")
     if found.high > NEAR_DAYS and found.high - found.low > WIDEST * found.days:
@@ -89,7 +95,8 @@ def predict(parts: Sequence[Sequence[DayLevel]], chemistry: str = "") -> Predict
             f"its levels so far agree with an end {found.low:.0f} to {found.high:.0f} days after the last: "
             "too uncertain for a forecast"
         )
-    return Prediction(found.days, found.low, found.high, found.course, _basis(days, chemistry, life))
+    basis = _basis(days, chemistry, own, alike)
+    return Prediction(found.days, found.low, found.high, found.course, basis)
 
 
 def _emptied(days: Sequence[DayLevel]) -> Prediction:
@@ -115,24 +122,24 @@ def _too_little(parts: Sequence[Sequence[DayLevel]]) -> str:
     return f"since {_date(days[0])}: {reason}" if reason else ""
 
 
-def _last_course(parts: Sequence[Sequence[DayLevel]]) -> tuple[Course | None, float | None]:
-    """The last discharge that ended low: its course, and the days that it lasted."""
-    for part in reversed(parts):
-        if len(part) > 2 and part[-1].level <= LOW_END and part[-1].day - part[0].day >= LEAST_LIFE:
-            first, last = part[0], part[-1]
-            if first.level - last.level < 50:
-                continue
-            life = (last.day - first.day) * first.level / (first.level - last.level)
-            points = [((day.day - first.day) / life, day.level) for day in part]
-            return course_of("its last discharge", points), life
-    return None, None
+def earlier_discharges(parts: Sequence[Sequence[DayLevel]]) -> list[Earlier]:
+    """The last discharges that ended low, so that their course is known."""
+    found = []
+    for part in parts:
+        is_ended = len(part) > 2 and part[-1].level <= LOW_END
+        if is_ended and part[-1].day - part[0].day >= LEAST_LIFE:
+            found.append(part)
+    whole = [part for part in found if part[0].level - part[-1].level >= LEAST_FALL]
+    return [earlier_of([(day.day, day.level) for day in part]) for part in whole[-MOST_EARLIER:]]
 
 
-def _basis(days: Sequence[DayLevel], chemistry: str, life: float | None) -> str:
+def _basis(days: Sequence[DayLevel], chemistry: str, own: Sequence[Earlier], alike: Sequence[Earlier]) -> str:
+    many = "discharge" if len(alike) == 1 else "discharges"
     parts = [
         f"levels of {len(days)} days since {_date(days[0])}, {days[0].level:.0f} to {days[-1].level:.0f} %",
         f"{chemistry} as set" if chemistry else "",
-        f"the one before lasted {life:.0f} days" if life else "",
+        f"the one before lasted {own[-1].life:.0f} days" if own else "",
+        f"{len(alike)} {many} of nodes with its sketch" if alike else "",
     ]
     return "; ".join(part for part in parts if part)
 

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 from ingest.db.changes import raise_topics
 from ingest.db.connection import transaction
 from ingest.db.time import format_utc, parse_utc
-from ingest.forecast.history import Prediction, days_of, discharges, predict
+from ingest.forecast.courses import Earlier
+from ingest.forecast.history import Prediction, days_of, discharges, earlier_discharges, predict
+from ingest.forecast.knots import DayLevel
 from ingest.forecast.text import about
 
 DAY_S = 86_400
@@ -18,6 +20,7 @@ YEARS_S = 6 * 366 * DAY_S  # of levels that are read
 AGAIN_S = 3600  # a forecast is made anew for newer levels at most this often
 DUE_DAYS, LATER_DAYS, PAST_DAYS = 14, 21, 30  # BATTERY_DUE begins; ends; not for one that was empty long ago
 EVENT = "BATTERY_DUE"
+MOST_ALIKE = 4  # discharges of other nodes that a forecast is compared with
 
 # `inputs` has what changes seldom, `newest` the last level.
 PENDING = """with wanted as (
@@ -43,8 +46,15 @@ LEVELS = """select substr(received_at, 1, 10), level, count(*) from battery_leve
 where node = ? and received_at >= ? group by 1, 2 order by 1, 2"""
 CHANGES = "select changed_at from battery_changes where node = ?"
 SAVE = """insert or replace into battery_forecasts
-(node, computed_at, inputs, newest, level_at, level, empty_at, low_at, high_at, method, basis)
-select ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? where exists (select 1 from nodes where id = ?1)"""
+(node, computed_at, inputs, newest, level_at, level, empty_at, low_at, high_at, method, basis, course)
+select ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? where exists (select 1 from nodes where id = ?1)"""
+# Nodes alike run the same sketch on batteries of the same type.
+TYPE = "coalesce((select value from settings where subject = 'nodes/' || {}.id and key = 'battery_type'), '')"
+ALIKE = f"""from nodes own join nodes other on other.sketch_name = own.sketch_name and other.id <> own.id
+where own.id = ? and own.sketch_name <> '' and {TYPE.format("own")} = {TYPE.format("other")}"""
+COURSES = f"""select f.course from battery_forecasts f where f.course is not null
+and f.node in (select other.id {ALIKE}) order by f.level_at desc limit ?"""
+AGAIN = f"update battery_forecasts set inputs = '' where node in (select other.id {ALIKE})"
 TO_OPEN = """select f.node, f.empty_at, f.low_at, f.high_at from battery_forecasts f
 where f.empty_at between ? and ? and not exists (
   select 1 from events e where e.event = 'BATTERY_DUE' and e.node = f.node and e.ended_at is null)"""
@@ -72,7 +82,10 @@ def make_forecast(connection: sqlite3.Connection, one: Pending, now: float) -> N
     if found is None:
         return
     is_retired, is_refused, chemistry, level_at = found
-    prediction = _predict(connection, one.node, chemistry, now)
+    days = days_of(connection.execute(LEVELS, (one.node, format_utc(max(0.0, now - YEARS_S)))))
+    parts = discharges(days, [at for (at,) in connection.execute(CHANGES, (one.node,))])
+    prediction = predict(parts, chemistry, _alike(connection, one.node))
+    course = _course(parts)
     if is_retired:
         prediction = Prediction(None, None, None, None, "the node is retired")
     elif is_refused:
@@ -86,13 +99,24 @@ def make_forecast(connection: sqlite3.Connection, one: Pending, now: float) -> N
     level = json.loads(one.newest)[1] if one.newest else None
     row = (one.node, format_utc(now), one.inputs, one.newest, level_at, level, *times)
     with transaction(connection):
-        connection.execute(SAVE, (*row, prediction.method, prediction.basis))
+        before = connection.execute("select course from battery_forecasts where node = ?", (one.node,))
+        if course and course != (before.fetchone() or (None,))[0]:
+            connection.execute(AGAIN, (one.node,))  # they learn from it
+        connection.execute(SAVE, (*row, prediction.method, prediction.basis, course))
         raise_topics(connection, ("battery_levels",), now)
 
 
-def _predict(connection: sqlite3.Connection, node: int, chemistry: str, now: float) -> Prediction:
-    days = days_of(connection.execute(LEVELS, (node, format_utc(max(0.0, now - YEARS_S)))))
-    return predict(discharges(days, [at for (at,) in connection.execute(CHANGES, (node,))]), chemistry)
+def _course(parts: Sequence[Sequence[DayLevel]]) -> str | None:
+    """The last discharge that has ended, as JSON of its days and levels."""
+    ended = earlier_discharges(parts if parts[-1] and parts[-1][-1].level <= 0 else parts[:-1])
+    if not ended:
+        return None
+    return json.dumps([round(ended[-1].life, 1), [round(level, 1) for level in ended[-1].levels]])
+
+
+def _alike(connection: sqlite3.Connection, node: int) -> list[Earlier]:
+    found = [json.loads(course) for (course,) in connection.execute(COURSES, (node, MOST_ALIKE))]
+    return [Earlier(life, tuple(levels)) for life, levels in found]
 
 
 def follow_events(connection: sqlite3.Connection, timezone: str, now: float) -> None:

@@ -31,3 +31,8 @@ def battery_forecasts(db: Database) -> None:
     `basis` says why.
     """
     run_script(db, FORECASTS)
+
+
+def courses(db: Database) -> None:
+    """Add the last discharge that has ended, from which nodes with the same sketch learn."""
+    run_script(db, "alter table battery_forecasts add column course text;")

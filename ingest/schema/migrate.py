@@ -109,6 +109,7 @@ for migration in (
     plans.plans,
     battery.battery_daily,
     ups_minutes.ups_minutes,
+    forecasts.courses,
 ):
     migrations()(migration)
 

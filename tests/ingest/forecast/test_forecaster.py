@@ -89,6 +89,27 @@ def test_a_silent_node_keeps_its_forecast(batteries):
     assert batteries.days_left(1) == pytest.approx(29, abs=5)
 
 
+def test_nodes_learn_from_each_other_where_they_run_the_same_sketch(batteries):
+    batteries.add(1, 300, 120)
+    batteries.add(2, 200, 200, NOW - 40 * DAY_S)
+    batteries.add(3, 300, 120)
+    batteries.run("update nodes set sketch_name = 'Door' where id in (1, 2)")
+    batteries.forecaster.look()
+    [(course,)] = batteries.run("select course from battery_forecasts where course is not null")
+    days, levels = json.loads(course)
+    assert days == pytest.approx(200, abs=2) and len(levels) == 21 and levels[0] == 100 and levels[10] == pytest.approx(50, abs=1)
+    assert batteries.forecaster.look() == 1  # the one before it in order learns from it, too
+    assert batteries.forecaster.look() == 0
+    found = dict(batteries.run("select node, basis from battery_forecasts"))
+    assert "1 discharge of nodes with its sketch" in found[1] and "its sketch" not in found[3]
+    widths = dict(batteries.run("select node, julianday(high_at) - julianday(low_at) from battery_forecasts"))
+    assert widths[1] < widths[3]
+    # Cells of another type run otherwise.
+    batteries.run("insert into settings (subject, key, value) values ('nodes/1', 'battery_type', 'lithium')")
+    batteries.forecaster.look()
+    assert "its sketch" not in batteries.run("select basis from battery_forecasts where node = 1")[0][0]
+
+
 def test_due_begins_14_days_ahead_and_ends_with_the_change(batteries):
     batteries.add(1, 200, 180)
     batteries.forecaster.look()
