@@ -12,6 +12,8 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import accumulate
+from operator import neg
 from typing import NamedTuple
 
 from ingest.forecast.curves import VOLT_CURVES, VoltCurve
@@ -41,14 +43,19 @@ class Course(NamedTuple):
     weight: float  # among those by formula, or of its chemistry
     spread: float
     levels: Sequence[float]
+    fallen: Sequence[float]  # the levels below 0, which rise: for a binary search
+
+    def place(self, level: float) -> float:
+        """The share of its time after which it comes to this level."""
+        return min(bisect_left(self.fallen, -level), STEPS) / STEPS
 
 
 def _table(levels: Sequence[float]) -> Sequence[float]:
-    lowest, falling = math.inf, array("f")
-    for level in levels:
-        lowest = min(lowest, level)
-        falling.append(lowest)
-    return falling
+    return array("f", accumulate(levels, min))
+
+
+def _course(name: str, chemistry: str, weight: float, spread: float, levels: Sequence[float]) -> Course:
+    return Course(name, chemistry, weight, spread, levels, array("f", map(neg, levels)))
 
 
 def _by_formula(rnd: random.Random, first: float, last: float, width: float, power: float) -> Sequence[float]:
@@ -69,7 +76,7 @@ def _by_formula(rnd: random.Random, first: float, last: float, width: float, pow
 def _gauges(rnd: random.Random) -> Iterator[Course]:
     for _ in range(GAUGES):
         levels = _by_formula(rnd, rnd.uniform(0, 0.05), 0.0, 1.0, math.exp(rnd.gauss(0, 0.12)))
-        yield Course(STRAIGHT, "", GAUGE_SHARE / GAUGES, 0.06, levels)
+        yield _course(STRAIGHT, "", GAUGE_SHARE / GAUGES, 0.06, levels)
 
 
 def _knees(rnd: random.Random) -> Iterator[Course]:
@@ -83,17 +90,17 @@ def _knees(rnd: random.Random) -> Iterator[Course]:
         found.append((SHARP if levels[round(0.9 * STEPS)] > SHARP_LEVEL else 1.0, levels))
     total = sum(weight for weight, _ in found)
     for weight, levels in found:
-        yield Course(FASTER, "", KNEE_SHARE * weight / total, 0.06, levels)
+        yield _course(FASTER, "", KNEE_SHARE * weight / total, 0.06, levels)
 
 
 def _bent(rnd: random.Random) -> Iterator[Course]:
     for number in range(BENT):
         power = math.exp(rnd.gauss(0.1, 0.4))
         levels = _by_formula(rnd, 0.0 if number % 2 else rnd.uniform(0.03, 0.3), 0.0, 1.0, power)
-        yield Course(FASTER if power > 1 else SLOWER, "", BENT_SHARE / BENT, 0.06, levels)
+        yield _course(FASTER if power > 1 else SLOWER, "", BENT_SHARE / BENT, 0.06, levels)
 
 
-def _by_volts(rnd: random.Random, curve: VoltCurve) -> Sequence[float]:
+def _by_volts(rnd: random.Random, curve: VoltCurve) -> Sequence[float] | None:
     """A cell whose sketch calls some volts full and some empty; nothing where it would be empty at once."""
     full = rnd.gauss(curve.full.volts, curve.full.spread)
     empty = rnd.gauss(curve.empty.volts, curve.empty.spread)
@@ -103,7 +110,7 @@ def _by_volts(rnd: random.Random, curve: VoltCurve) -> Sequence[float]:
     steeper, width = rnd.uniform(0, STEEPER) if is_steeper else 0.0, rnd.uniform(0.02, 0.1)
     end = curve.used_at(empty + LEFT_AT / 100 * (full - empty))
     if end - begin < 0.3 or curve.volts[-1] > empty:
-        return ()
+        return None
     levels = []
     for step in range(STEPS + 1):
         used = begin + (end - begin) * (step / STEPS) ** bent
@@ -119,7 +126,7 @@ def _of_curve(rnd: random.Random, curve: VoltCurve, weight: float) -> Iterator[C
         levels = _by_volts(rnd, curve)
         if levels and levels[0] > 40:
             left -= 1
-            yield Course(curve.name, curve.chemistry, weight / PER_CURVE, 0.03, levels)
+            yield _course(curve.name, curve.chemistry, weight / PER_CURVE, 0.03, levels)
 
 
 @lru_cache(maxsize=1)
@@ -176,7 +183,7 @@ def earlier_of(days: Sequence[tuple[float, float]]) -> Earlier:
 def course_of(name: str, earlier: Earlier, weight: float) -> Course:
     """The course that such a discharge took."""
     points = [(number / POINTS, level) for number, level in enumerate(earlier.levels)]
-    return Course(name, "", weight, 0.03, _table([_line(points, step / STEPS) for step in range(STEPS + 1)]))
+    return _course(name, "", weight, 0.03, _table([_line(points, step / STEPS) for step in range(STEPS + 1)]))
 
 
 def _line(points: Sequence[tuple[float, float]], place: float) -> float:

@@ -7,7 +7,6 @@ the interval by a share of the days left.
 """
 
 import math
-from bisect import bisect_left
 from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
@@ -16,12 +15,12 @@ from ingest.forecast.courses import LEFT_AT, STEPS, Course, Earlier, course_of, 
 from ingest.forecast.knots import DayLevel, Knot, counts_down, knots_of
 
 LEAST_DAYS, LEAST_SPAN, LEAST_LOST = 5, 7.0, 3.0  # days with levels, days, per cent: at least
-COARSE, FINE = 4, 8  # places that are tried on a course, and on those that agree
-COARSE_KNOTS = 6
+COARSE, FINE = (0.15, 0.85), 7  # places beside the middle that are tried on a course; on those that agree
+COARSE_KNOTS = 5
 NEAR = 3.0  # errors of the newest level: places beyond are not tried
 FULL = 99.5  # per cent: a level that may have been cut off at 100
-OUTSIDE = 4.0  # errors: a course that is further off is not tried
-UNLIKELY = 9.0  # less than the best by this logarithm: left out
+OUTSIDE = 3.0  # errors: a course that is further off is not tried
+HOPELESS, UNLIKELY = 16.0, 7.0  # less than the best by this logarithm: left out
 USUAL_LOG = -0.6  # of a level that agrees with a course
 EVEN_DAYS = 3.0  # days left: beyond, each scale of the days left is as likely as another before
 LIFE_DAYS, LIFE_SPREAD = 180.0, 1.0  # of any battery of a node; the spread is of its logarithm
@@ -122,8 +121,11 @@ def _fits(courses: Sequence[tuple[Course, float]], knots: Sequence[Knot], outsid
     for course, weight in courses:
         low, width = _near(course, knots[0])
         if _may_agree(course, few, low, low + width, outside):
-            step = width / COARSE
-            found = max(_agreement(course, few, low + step * (place + 0.5)) for place in range(COARSE))
+            found = _agreement(course, few, low + width / 2)
+            if found < best - HOPELESS:
+                continue
+            for place in COARSE:
+                found = max(found, _agreement(course, few, low + width * place))
             best = max(best, found)
             coarse.append((found, course, weight * width / FINE, low, width / FINE))
     fits, top = [], -math.inf
@@ -153,15 +155,11 @@ def _may_agree(course: Course, knots: Sequence[Knot], low: float, high: float, o
 def _near(course: Course, last: Knot) -> tuple[float, float]:
     """The first place on the course that may be reached, and the width of those that may be."""
     beyond = NEAR * last.error
-    low = _place(course, (last.level + beyond) / (1 - 1.5 * course.spread))
-    high = _place(course, max(LEFT_AT, last.level - beyond) / (1 + 1.5 * course.spread))
+    low = course.place((last.level + beyond) / (1 - 1.5 * course.spread))
+    high = course.place(max(LEFT_AT, last.level - beyond) / (1 + 1.5 * course.spread))
     high = min(1 - 1 / STEPS, max(high, low + 2 / STEPS))
     low = min(low, high - 2 / STEPS)
     return low, high - low
-
-
-def _place(course: Course, level: float) -> float:
-    return min(bisect_left(course.levels, -level, key=lambda one: -one), STEPS) / STEPS
 
 
 def _agreement(course: Course, knots: Sequence[Knot], now: float) -> float:

@@ -16,7 +16,8 @@ log = logging.getLogger(__name__)
 
 IDLE_S = 10.0  # before a look that is due: an import is forecast well within a minute
 STOP_TIMEOUT_S = 5.0
-LEAST_PAUSE_S, PAUSE = 0.002, 1.5  # between two nodes; times what the last one took: others run in between
+# Between two nodes others run: for as long as the last one took, but not so long that an import is late.
+LEAST_PAUSE_S, PAUSES_S = 0.002, 20.0  # at least; all of a look together
 
 
 class Forecaster(threading.Thread):
@@ -66,6 +67,7 @@ class Forecaster(threading.Thread):
                     return done
                 started = time.thread_time()
                 make_forecast(connection, one, self._clock())
-                pause_s = max(LEAST_PAUSE_S, PAUSE * (time.thread_time() - started))
+                took_s = time.thread_time() - started
+                pause_s = max(LEAST_PAUSE_S, min(took_s, PAUSES_S / len(due)))
             follow_events(connection, self._timezone, self._clock())
         return len(due)

@@ -97,7 +97,12 @@ def test_nodes_learn_from_each_other_where_they_run_the_same_sketch(batteries):
     batteries.forecaster.look()
     [(course,)] = batteries.run("select course from battery_forecasts where course is not null")
     days, levels = json.loads(course)
-    assert days == pytest.approx(200, abs=2) and len(levels) == 21 and levels[0] == 100 and levels[10] == pytest.approx(50, abs=1)
+    assert (
+        days == pytest.approx(200, abs=2)
+        and len(levels) == 21
+        and levels[0] == 100
+        and levels[10] == pytest.approx(50, abs=1)
+    )
     assert batteries.forecaster.look() == 1  # the one before it in order learns from it, too
     assert batteries.forecaster.look() == 0
     found = dict(batteries.run("select node, basis from battery_forecasts"))
