@@ -57,7 +57,7 @@ class BrokerConnection:
     ) -> None:
         self.broker, self.options = broker, options
         self.session_present = False
-        self.is_v5 = is_v5
+        self.is_v5 = self.may_know_v5 = is_v5
         self._on_end, self._on_acknowledged = on_end, on_acknowledged
         self._loop = asyncio.get_running_loop()
         self._connack: asyncio.Future[bool] = self._loop.create_future()
@@ -302,7 +302,18 @@ async def open_connection(make: Callable[[bool], BrokerConnection], is_v5: bool 
     try:
         await connection.open()
     except MqttError as error:
-        if not is_v5 or error.code != UNSUPPORTED_PROTOCOL:
+        if not is_v5 or not (error.is_mute or error.code == UNSUPPORTED_PROTOCOL):
             raise
-        return await open_connection(make, is_v5=False)
+        return await _open_old(make(False), error)
+    return connection
+
+
+async def _open_old(connection: BrokerConnection, problem: MqttError) -> BrokerConnection:
+    """Open a connection of MQTT 3.1.1 after one of MQTT 5 has had this problem. Raises MqttError."""
+    try:
+        await connection.open()
+    except MqttError as error:
+        raise (problem if error.is_mute else error) from problem
+    # Without an answer, it may have been a broker that stops or starts: the next time it is asked again.
+    connection.may_know_v5 = problem.is_mute
     return connection

@@ -43,12 +43,15 @@ class MqttError(VoltkeeperError, OSError):
     """A broker that cannot be reached, refuses, or ended the connection: reason and remedy.
 
     `code` is the broker's reason code, where it gave one; `is_unexplained`: it ended an open connection
-    without one, as brokers of MQTT 3.1.1 do where a client id is used twice.
+    without one, as brokers of MQTT 3.1.1 do where a client id is used twice; `is_mute`: it has answered
+    nothing, as some of them do where they are asked for MQTT 5.
     """
 
-    def __init__(self, message: str, code: int = 0, is_unexplained: bool = False) -> None:
+    def __init__(
+        self, message: str, code: int = 0, is_unexplained: bool = False, is_mute: bool = False
+    ) -> None:
         super().__init__(message)
-        self.code, self.is_unexplained = code, is_unexplained
+        self.code, self.is_unexplained, self.is_mute = code, is_unexplained, is_mute
 
 
 def explain_opening(error: Exception, broker: BrokerOptions, connect_s: float) -> MqttError:
@@ -130,7 +133,7 @@ def no_answer(broker: BrokerOptions) -> MqttError:
         hint = "does it want a certificate of ours (tls: cert)? See the broker's log"
     else:
         hint = f"does it take the certificate {broker.tls.cert}? See the broker's log"
-    return MqttError(f"{broker.address} closes the connection without an answer: {hint}")
+    return MqttError(f"{broker.address} closes the connection without an answer: {hint}", is_mute=True)
 
 
 def not_readable(topic: str, broker: BrokerOptions) -> MqttError:
@@ -152,7 +155,8 @@ def says_nothing(seconds: float, broker: BrokerOptions) -> MqttError:
     """Something takes the connection and does not answer at all."""
     return MqttError(
         f"{broker.address} takes the connection and says nothing within {seconds:.0f} s: is it an MQTT "
-        "broker, is the port right (1883 usually)?"
+        "broker, is the port right (1883 usually)?",
+        is_mute=True,
     )
 
 

@@ -126,7 +126,7 @@ class MqttGateway(Gateway):
             ),
             session.is_v5,
         )
-        session.is_v5 = connection.is_v5
+        session.is_v5 = connection.may_know_v5
         if connection.session_present:
             self._kept_until, self._kept_gap_ends = loop.time() + KEPT_MOST_S, loop.time() + KEPT_GAP_S
         else:

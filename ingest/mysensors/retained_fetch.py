@@ -8,7 +8,7 @@ node by node, because a broker may also drop what a slow connection cannot take 
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from ingest.mqtt.connection import BrokerConnection
+from ingest.mqtt.connection import BrokerConnection, open_connection
 from ingest.mqtt.problems import MqttError
 from ingest.mqtt.records import ClientOptions, Published, Subscription
 from ingest.mysensors.broker_session import BrokerSession
@@ -32,17 +32,13 @@ class RetainedFetch:
         self._session, self._forward, self._make_room = session, take, make_room
         self._count = 0
         self._lost: asyncio.Future[MqttError] = asyncio.get_running_loop().create_future()
-        options = ClientOptions(
+        self._options = ClientOptions(
             f"{session.client_id}-retained", keeps_session=False, acknowledges=False, connect_s=connect_s
-        )
-        self._connection = BrokerConnection(
-            session.broker, options, self._take, self._lost.set_result, is_v5=session.is_v5
         )
 
     async def run(self) -> int:
         """Fetch everything; returns how many messages came. Raises MqttError."""
-        connection = self._connection
-        await connection.open()
+        connection = await open_connection(self._make, self._session.is_v5)
         try:
             for first in range(0, NODES, NODES_AT_ONCE):
                 nodes = range(first, first + NODES_AT_ONCE)
@@ -55,6 +51,10 @@ class RetainedFetch:
         finally:
             connection.close()
         return self._count
+
+    def _make(self, is_v5: bool) -> BrokerConnection:
+        broker = self._session.broker
+        return BrokerConnection(broker, self._options, self._take, self._lost.set_result, is_v5=is_v5)
 
     async def _wait_for_rest(self, before: int, gap_s: float) -> None:
         """Until nothing has come for a while, where there was more than `before`. Raises MqttError."""

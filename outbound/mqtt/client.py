@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, TypeVar
 
-from ingest.mqtt.connection import BrokerConnection
+from ingest.mqtt.connection import BrokerConnection, open_connection
 from ingest.mqtt.problems import MqttError, no_reply, not_writable
 from ingest.mqtt.records import ClientOptions, Published, Subscription
 from ingest.mqtt.settings import BrokerOptions
@@ -49,7 +49,8 @@ class BrokerClient:
         self._turn = asyncio.Lock()
         loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[MqttError] = loop.create_future()  # why the connection ended
-        options = ClientOptions(
+        self._receive, self._is_old = receive, is_old
+        self._options = ClientOptions(
             client_id,
             keeps_session=False,
             acknowledges=False,
@@ -58,13 +59,28 @@ class BrokerClient:
             max_packet=MAX_PACKET,
             apart=APART,
         )
-        self._connection = BrokerConnection(
-            broker, options, receive, self._end, self._acknowledged, is_v5=not is_old
-        )
+        self._connection: BrokerConnection | None = None
+
+    @property
+    def is_old(self) -> bool:
+        """Whether the broker is known to have MQTT 3.1.1 alone."""
+        return self._is_old
 
     async def connect(self) -> None:
         """Connect and wait for the broker's answer. Raises MqttError."""
-        await self._connection.open()
+        self._connection = await open_connection(self._make, not self._is_old)
+        self._is_old = not self._connection.may_know_v5
+
+    def _make(self, is_v5: bool) -> BrokerConnection:
+        options, acknowledged = self._options, self._acknowledged
+        return BrokerConnection(self._broker, options, self._receive, self._end, acknowledged, is_v5)
+
+    @property
+    def connection(self) -> BrokerConnection:
+        """The connection. Raises MqttError where there is none."""
+        if self._connection is None:
+            raise MqttError(f"{self._broker.address} is not connected")
+        return self._connection
 
     async def publish(self, messages: Sequence[MqttMessage]) -> None:
         """Publish and wait for every acknowledgement. Raises MqttError."""
@@ -73,7 +89,7 @@ class BrokerClient:
                 await self._publish(messages[begin : begin + TOGETHER])
 
     async def _publish(self, messages: Sequence[MqttMessage]) -> None:
-        connection = self._connection
+        connection = self.connection
         self._all_acknowledged.clear()
         self._unacknowledged, self._refused = len(messages), None
         with connection.publishing():
@@ -91,16 +107,17 @@ class BrokerClient:
         """
         if filters:
             wanted = Subscription(tuple(filters), qos, no_local=True, keeps_retained_flag=True)
-            await self._connection.subscribe(wanted)
+            await self.connection.subscribe(wanted)
 
     def unsubscribe(self, filters: Sequence[str]) -> None:
         """Get no more of these filters."""
         if filters:
-            self._connection.unsubscribe(filters)
+            self.connection.unsubscribe(filters)
 
     def close(self) -> None:
         """Disconnect, without the last will."""
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
 
     async def _wait(self, answer: Awaitable[Result], what: str) -> Result:
         """What the broker answers. Raises MqttError where the connection ends, or nothing comes."""

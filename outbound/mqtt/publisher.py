@@ -15,7 +15,7 @@ from ingest.config.model import Config
 from ingest.config.publish import PublishSettings
 from ingest.db.connection import transaction
 from ingest.mqtt.client_id import publisher_part
-from ingest.mqtt.problems import UNSUPPORTED_PROTOCOL, MqttError, taken_over
+from ingest.mqtt.problems import MqttError, taken_over
 from ingest.mqtt.records import Published
 from ingest.process.backoff import Backoff
 from outbound.database import DatabaseUnavailableError, OutboundDatabase
@@ -95,11 +95,11 @@ class MqttPublisher:
         client = BrokerClient(self._broker, self.client_id, will, receive, self._is_old)
         try:
             await client.connect()
+            if client.is_old and not self._is_old:
+                log.info("%s has no MQTT 5: what is retained there does not expire", self._broker.address)
+            self._is_old = client.is_old
             await self._serve(client, leftovers)
         except MqttError as error:
-            if error.code == UNSUPPORTED_PROTOCOL and not self._is_old:
-                self._is_old = True
-                log.info("%s has no MQTT 5: what is retained there does not expire", self._broker.address)
             return f"{error}{self._hint(error)}"
         except asyncio.CancelledError:
             await self._say_goodbye(client)
@@ -127,6 +127,7 @@ class MqttPublisher:
             try:
                 await self._publish_state(client)
                 if not is_online:
+                    await self._database.run(self._begin_events)  # what happens from `online` on is published
                     await self._publish(client, [MqttMessage(self._topics.status, ONLINE.encode())])
                     is_online = True
                 if not is_begun:
@@ -200,11 +201,15 @@ class MqttPublisher:
                 await self._database.run(partial(self._save_cursor, found.seq))
                 self._cursor = found.seq
 
-    def _read_events(self, connection: sqlite3.Connection) -> EventMessages:
+    def _begin_events(self, connection: sqlite3.Connection) -> int:
+        """Where to go on; at the first start it is remembered."""
         if self._cursor is None:
             self._cursor = start_cursor(connection)
             self._save_cursor(self._cursor, connection)
-        return read_events(connection, self._topics, self._cursor, time.time())
+        return self._cursor
+
+    def _read_events(self, connection: sqlite3.Connection) -> EventMessages:
+        return read_events(connection, self._topics, self._begin_events(connection), time.time())
 
     @staticmethod
     def _save_cursor(seq: int, connection: sqlite3.Connection) -> None:

@@ -83,9 +83,13 @@ class Broker:
 
 
 class OldBroker:
-    """A broker that knows MQTT 3.1.1 alone, as a relay before a real one: it refuses level 5 as those do."""
+    """A broker that knows MQTT 3.1.1 alone, as a relay before a real one.
 
-    def __init__(self, broker):
+    It refuses level 5 as the standard says, or `closes` the connection, or is `silent`, as amqtt 0.12 is.
+    """
+
+    def __init__(self, broker, refusal=""):
+        self._refusal = refusal
         self.levels = []  # of each connection
         self._broker = broker
         self._server = socket.create_server(("127.0.0.1", 0))
@@ -110,7 +114,11 @@ class OldBroker:
             level = begin[begin.index(b"MQTT") + 4]
             self.levels.append(level)
             if level != 4:
-                client.sendall(bytes((0x20, 2, 0, 1)))  # CONNACK: unacceptable protocol version
+                if self._refusal == "silent":
+                    while client.recv(100):
+                        pass
+                elif self._refusal != "closes":
+                    client.sendall(bytes((0x20, 2, 0, 1)))  # CONNACK: unacceptable protocol version
                 return
             with socket.create_connection(("127.0.0.1", self._broker.port)) as server:
                 server.sendall(begin)

@@ -46,8 +46,9 @@ def settings(port, **keys):
 def test_who_may_come_in(secured):
     right = {"username": "reader", "password": "right"}
     assert probe_broker(settings(secured.port, **right), PATIENT).message.endswith("(MQTT 5)")
-    with OldBroker(secured) as old:
-        assert probe_broker(settings(old.port, **right), PATIENT).message.endswith("(MQTT 3.1.1)")
+    for refusal, timing in (("", PATIENT), ("closes", PATIENT), ("silent", BRIEF)):
+        with OldBroker(secured, refusal) as old:
+            assert probe_broker(settings(old.port, **right), timing).message.endswith("(MQTT 3.1.1)"), refusal
     wrong = probe_broker(settings(secured.port, username="reader", password="wr0ng"), PATIENT)
     assert not wrong.ok and "refuses the user reader: is the password right" in wrong.message
     assert "wr0ng" not in wrong.message

@@ -202,7 +202,6 @@ def test_an_ingest_that_is_killed_as_soon_as_it_has_subscribed_loses_nothing(sit
         until(lambda: re.search("Sending PUBLISH to .*-out/201/", broker.log()))
         daemon.kill()
         daemon.wait()
-        assert site.column("select count(*) from messages") == [0]
         site.start(text(broker))
         site.wait(FETCHED, seconds=LIMIT_S)
         site.wait("select 1 from messages where payload = '201'", seconds=LIMIT_S)
