@@ -20,7 +20,7 @@ CHARGED_DAYS, CHARGES = 90, 3  # rises within these days: it is charged while in
 LOW_END, LEAST_LIFE = 15.0, 14  # per cent at its end, days: a discharge whose course is known
 LEAST_FALL, MOST_EARLIER = 50.0, 3  # per cent that it lost at least; discharges that are compared
 LONGEST_DAYS = 3650
-WIDEST, NEAR_DAYS = 2.0, 60  # times the days left; an interval that ends within these days is always given
+WIDEST, NEAR_DAYS = 2.0, 21  # times the days left; an end within these days is always told (BATTERY_DUE)
 
 
 class Prediction(NamedTuple):
@@ -90,7 +90,7 @@ def predict(
     found = forecast(days, chemistry, own, alike)
     if found.days > LONGEST_DAYS:
         return _nothing("its level falls too slowly: more than ten years are left")
-    if found.high > NEAR_DAYS and found.high - found.low > WIDEST * found.days:
+    if found.days > NEAR_DAYS and found.high - found.low > WIDEST * found.days:
         return _nothing(
             f"its levels so far agree with an end {found.low:.0f} to {found.high:.0f} days after the last: "
             "too uncertain for a forecast"
