@@ -52,7 +52,9 @@ class Outbox:
                 self._changes.append(NodeOrderChange(row.id, "failed", reason=str(error)))
                 continue
             if was_sent and (unsure or not order.is_repeatable):  # once more could reboot a node twice
-                reason = "ingest was restarted before the node's echo came"
+                reason = (
+                    "ingest was restarted before the node's echo came: not sent again, it may have arrived"
+                )
                 done_at = format_utc(time.time())
                 self._changes.append(NodeOrderChange(row.id, "failed", done_at=done_at, reason=reason))
                 continue
