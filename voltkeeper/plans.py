@@ -134,5 +134,8 @@ def plan_lines(config: Config) -> list[str]:
             "select plan, state, outage from plan_runs where state <> 'over' order by id"
         ).fetchall()
     going = {"battery": "on battery", "back": "mains are back, steps are left"}
-    texts = [f"plan     {plan}: {going[state]}, outage {outage}" for plan, state, outage in rows]
-    return texts or [f"plan     {', '.join(plan.name for plan in config.plan)}: on mains, nothing to do"]
+    names = [plan.name for plan in config.plan]
+    texts = [
+        f"plan     {plan}: {going[state]}, outage {outage}" for plan, state, outage in rows if plan in names
+    ]
+    return texts or [f"plan     {', '.join(names)}: on mains, nothing to do"]

@@ -18,6 +18,9 @@ Statuses = Mapping[str, StepStatus]
 NEW = StepStatus()
 NOT_DUE = "mains were back before it was due"
 RETURNED = "mains came back"
+LATE_S = (
+    600.0  # so long after an outage what was due in it, and has not begun, is done no more after a restart
+)
 INTERRUPTED = "the plan was interrupted while it ran; whether it was done is not known, it is not repeated"
 
 
@@ -191,3 +194,18 @@ def resume(plan: OutagePlan, statuses: Statuses) -> list[StepChange]:
         elif status.state in OPEN and name not in steps:
             changes.append(StepChange(name, State.SKIPPED, "config.yml has it no longer"))
     return changes
+
+
+def too_late(plan: OutagePlan, statuses: Statuses, back_s: float | None) -> list[StepChange]:
+    """Return the steps on battery that were due and have not begun, where mains are back for long.
+
+    A machine that was off meanwhile does not stop on mains what it was to stop on battery.
+    """
+    if back_s is None or back_s <= LATE_S:
+        return []
+    why = f"mains were back for {format_length(back_s)} when the plan ran again"
+    return [
+        StepChange(step.name, State.MISSED, why)
+        for step in plan.on_battery
+        if _state(statuses, step) is State.DUE
+    ]

@@ -16,7 +16,7 @@ from ingest.db.moment import Moment
 from ingest.orders.audit import note_refusal
 from ingest.orders.outcome import RefusedError
 from outbound.plan import store
-from outbound.plan.decide import PlanDecision, decide, resume
+from outbound.plan.decide import PlanDecision, decide, resume, too_late
 from outbound.plan.model import (
     PlanMoment,
     PlanPhase,
@@ -64,7 +64,7 @@ class PlanFollower:
     def __init__(self, plan: OutagePlan, config: Config, clock: Callable[[], Moment] = Moment.now) -> None:
         self.plan, self._config, self._clock = plan, config, clock
         self._reader = PlanReader(plan.ups)
-        self._is_resumed = False
+        self._is_resumed, self._is_first = False, True
         self._over_by: dict[int, float] = {}  # events that were over at this CLOCK_BOOTTIME
 
     def look(self, connection: sqlite3.Connection, running: str | None) -> PlanLook:
@@ -78,7 +78,7 @@ class PlanFollower:
                 return found
         cursor = self._cursor(connection)
         floor, outage = (cursor + 1, None) if run is None else (run.outage, run.outage)
-        stored = self._counted(read_outages(connection, self.plan.ups, floor, outage), run, now)
+        stored = self._counted(read_outages(connection, self.plan.ups, floor, outage), now)
         needs_all = self.plan.when == "all"
         outages = find_outages(stored, self.plan.ups, needs_all, self.plan.settle_s, now)
         if run is None:
@@ -94,7 +94,7 @@ class PlanFollower:
             own = later
         return self._act(connection, run, own, stored, now, running is not None)
 
-    def _counted(self, stored: Sequence[OutageEvent], run: PlanRun | None, now: Moment) -> list[OutageEvent]:
+    def _counted(self, stored: Sequence[OutageEvent], now: Moment) -> list[OutageEvent]:
         """The outages that count: of those that go on, the ones of which a UPS has said so in this boot.
 
         Where none has, all of them stay: whether the plan is on battery is not known then.
@@ -191,10 +191,11 @@ class PlanFollower:
         with transaction(connection):
             if own is not None:
                 situation = self._situation(connection, run, own, stored, now)
+                late = too_late(self.plan, store.read_statuses(connection, run.id), own.back_s(newest.begin))
+                store.apply_changes(connection, run.id, late, now.wall)
+                # What would begin now is left to the next run.
                 decision = decide(self.plan, store.read_statuses(connection, run.id), run.phase, situation)
-                # What would be done after the outage is left to the next run.
-                changes = [one for one in decision.changes if one.state is not StepState.EXPIRED]
-                store.apply_changes(connection, run.id, changes, now.wall)
+                store.apply_changes(connection, run.id, decision.changes, now.wall)
             owed = store.supersede(connection, self.plan, run.id, now.wall)
             later = [id for id in newest.ids if id > run.outage] or [max(newest.ids)]
             new = self._insert(connection, newest, min(later), now, owed)
@@ -214,6 +215,11 @@ class PlanFollower:
         if situation.on_battery and situation.is_certain and run.boot_id != now.boot_id:
             store.note_boot(connection, run.id, now.boot_id)
         statuses = store.read_statuses(connection, run.id)
+        if self._is_first and (late := too_late(self.plan, statuses, situation.back_s)):
+            with transaction(connection):
+                store.apply_changes(connection, run.id, late, now.wall)
+            statuses = store.read_statuses(connection, run.id)
+        self._is_first = False
         if not is_busy and (left := self._written_only(connection, run, statuses, situation)) is not None:
             return PlanLook(left, is_open=True)
         decision = decide(self.plan, statuses, run.phase, situation)

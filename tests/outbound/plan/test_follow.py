@@ -412,6 +412,34 @@ def test_what_was_due_and_has_not_begun_is_done_in_the_next_outage_at_once(play)
     assert house.rows("select due_by from plan_steps where step = 'nas' and run = 2") == [("before lab",)]
 
 
+@pytest.mark.parametrize("fails_again", [False, True])
+def test_what_was_due_is_not_done_hours_after_the_outage(play, fails_again):
+    follower = play(
+        on_battery=[{"name": name, "after_s": 20, "run": RUN} for name in ("nas", "lab")],
+        power_back=[{"name": "wake", "if_ran": ["nas"], "run": RUN}],
+    )
+    house = follower.house
+    house.fail()
+    house.machine.pass_time(25)
+    follower.look()
+    follower.act()
+    house.machine.reboot(100)  # the machine was shut down, and comes back hours after mains
+    house.return_()
+    house.machine.pass_time(8 * 3600)
+    if fails_again:
+        house.fail()
+    follower.start()
+    follower.go(10)
+    assert follower.effects == ([(1, "nas")] if fails_again else [(1, "nas"), (1, "wake")])
+    assert house.rows("select step, state from plan_steps where run = 1 order by number")[:2] == [
+        ("nas", "unknown"),
+        ("lab", "missed"),
+    ]
+    assert house.rows("select owed from plan_steps where run = 2") == (
+        [(0,), (0,), (1,)] if fails_again else []
+    )
+
+
 def test_a_self_test_that_was_taken_for_an_outage_ends_as_one(play):
     follower = play(
         on_battery=[{"name": "nas", "after_s": 10, "run": RUN}, {"name": "lab", "after_s": 60, "run": RUN}],
