@@ -31,6 +31,7 @@ COMMANDS = (
     "backup",
     "mute",
     "outbound",
+    "plan",
     "rehearse",
     "repair",
     "replay",
