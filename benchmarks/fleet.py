@@ -51,7 +51,7 @@ QUESTIONS = {
         group by model, firmware order by model, firmware""",
     "node batteries to change": """
         select n.sketch_name, count(*) as nodes, min(n.battery_level) as lowest from nodes n
-        where n.battery_level < 30 group by n.sketch_name order by n.sketch_name""",
+        where n.battery_level < 65 group by n.sketch_name order by n.sketch_name""",
     "fastest discharging nodes": """
         select house, node, max(level) - min(level) as used from battery_levels
         group by house, node order by used desc, house, node limit 10""",

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ingest.db.connection import connect
+from ingest.transfer import store_lake
 from ingest.transfer.export_job import export_tables, run_export
 from ingest.transfer.lake import FolderLake
 from ingest.transfer.lake_schema import lake_schema
@@ -274,3 +275,23 @@ def test_errors_of_a_store_name_cause_and_remedy(used, store, monkeypatch, capsy
     monkeypatch.setitem(sys.modules, "fsspec.core", None)
     assert export_tables(site.config, address, None) == 1
     assert "pip install 'voltkeeper[lake]'" in capsys.readouterr().err
+
+
+def test_where_an_upload_is_not_whole_at_once_it_is_renamed(used, tmp_path, store, monkeypatch):
+    """As by SFTP: a half of a file that a lost connection leaves has a name that readers leave alone."""
+    (address, fs), site = store, used()
+    monkeypatch.setattr(store_lake, "WHOLE_UPLOADS", frozenset())
+    names = []
+    plain = type(fs).put_file
+    monkeypatch.setattr(
+        type(fs), "put_file", lambda fs, a, b, **more: names.append(b) or plain(fs, a, b, **more)
+    )
+    run_export(site.config, address)
+    folder = of_store(fs, tmp_path)
+    assert listed(folder) == seen(folder) == stored(site)
+    assert names and all(name.endswith(".half") for name in names) and not list(folder.rglob("*.half"))
+    second = used("two")
+    with closing(connect(second.database)) as connection:
+        connection.execute("update site set key = '0123abcd'")
+    assert run_export(second.config, address).house == "hill-house-0123abcd"
+    assert run_export(site.config, address).house == "hill-house"
