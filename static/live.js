@@ -102,8 +102,9 @@ function morph(old, fresh) {
   if (old.isEqualNode(fresh) || old.dataset?.keep !== undefined || fresh.dataset?.hold !== undefined) return;
   if (old.nodeType !== Node.ELEMENT_NODE) return void (old.data = fresh.data);
   const stays = (name) => (name === "open" && old.nodeName === "DETAILS") || (name === "value" && old.name === "csrftoken");
-  for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name) && !stays(name)) old.removeAttribute(name);
-  for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value && !stays(name)) old.setAttribute(name, value);
+  // By name: `attributes` would make a node of each, which stays as long as its element.
+  for (const name of old.getAttributeNames()) if (!fresh.hasAttribute(name) && !stays(name)) old.removeAttribute(name);
+  for (const name of fresh.getAttributeNames()) if (old.getAttribute(name) !== fresh.getAttribute(name) && !stays(name)) old.setAttribute(name, fresh.getAttribute(name));
   if (old.matches("time[data-ago]")) return; // ages are counted here
   const chosen = old.nodeName === "SELECT" ? old.value : null;
   morphChildren(old, [...fresh.childNodes]);

@@ -82,7 +82,7 @@ def test_the_cursor_reads_what_sql_says(charts):
     for share in (0.1, 0.5, 0.9):
         move(page, CHART, share)
         head, values = tip(page)
-        x = page.run(f"document.querySelector('{CHART} g.cursor line').getAttribute('x1')")
+        x = page.until(f"document.querySelector('{CHART} g.cursor line')?.getAttribute('x1')")
         assert float(x[:-1]) / 100 == pytest.approx(share, abs=0.03)
         at = parse_utc(span["since"]) + float(x[:-1]) / 100 * 6 * HOUR
         row = min(rows, key=lambda one: abs(parse_utc(one["at"]) + one["bucket_s"] / 2 - at))
