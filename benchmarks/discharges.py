@@ -16,6 +16,7 @@ import random
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
+from statistics import median
 from typing import NamedTuple
 
 Day = tuple[int, list[float]]
@@ -210,6 +211,20 @@ def recorded(rnd: random.Random) -> tuple[str, list[Day]]:
         if not _is_missing(rnd, lost, day):
             days.append((day, levels))
     return "", days
+
+
+def again(rnd: random.Random, days: list[Day]) -> list[Day]:
+    """The next discharge of the same node: its course at another rate, with noise of its own."""
+    rate, before, end = rnd.lognormvariate(0, 0.15), dict(days), days[-1][0]
+    found: list[Day] = []
+    for day in range(int(end * rate)):
+        levels = before.get(int(day / rate))
+        if levels:
+            level = float(min(100, max(0, round(median(levels) + rnd.gauss(0, 0.7)))))
+            found.append((day, [level]))
+            if not level:
+                return found
+    return [*found, (int(end * rate), [0.0])]
 
 
 GENERATORS: dict[str, Callable[[random.Random], tuple[str, list[Day]]]] = {
