@@ -1,6 +1,7 @@
 """/-/plan: for everybody what is done when; for signed-in users what it runs, and what that said."""
 
 import html
+import time
 from contextlib import closing
 
 import pytest
@@ -8,6 +9,7 @@ import yaml
 
 from ingest.config.model import read_config
 from ingest.db.connection import connect
+from ingest.db.time import format_utc
 from tests.browser.states import PLAN, add_plan_runs
 from tests.plugins.site_helpers import ACCESS, BROWSER, READER, bearer
 from tests.plugins.ups_house import UPSES, House
@@ -72,6 +74,23 @@ def test_the_timeline_stands_against_the_predicted_runtime(house):
         connection.execute("update plan_runs set state = 'over'")
     page = house.page("/-/plan")
     assert page.count('class="track"') == 4 and "If mains failed now, the battery would last" in page
+    with closing(connect(house.datasette.config.database)) as connection:
+        connection.execute(
+            "insert into events (id, event, ups, started_at) select 9999, 'ONBATT', id, ? from ups "
+            "where name = 'rack@closet'",
+            (format_utc(time.time() - 300),),
+        )
+        connection.execute(
+            "insert into plan_runs (plan, outage, started_at) values ('rack', 9999, ?)",
+            (format_utc(time.time() - 300),),
+        )
+        connection.execute(
+            """insert into plan_steps (run, number, step, phase, kind, action, state)
+            select max(id), 1, 'warn', 'battery', 'webhook', 'POST', 'running' from plan_runs"""
+        )
+    page = house.page("/-/plan")
+    assert "On battery for about 5 min" in page and page.count('class="track"') == 3
+    assert 299 <= house.get("/-/plan").json()["plans"][0]["battery_s"] <= 400
 
 
 def test_without_a_plan_it_shows_what_to_add(module_site):
