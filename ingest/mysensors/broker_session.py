@@ -22,6 +22,7 @@ class BrokerSession:
     fetched: str = ""
     unstored: set[int] = field(default_factory=set)  # numbers that wait for a commit
     has_subscribed: bool = False  # in this process
+    unfinished_fetches: int = 0  # in a row, that the end of the connection has ended
     is_v5: bool = True
     short_ends: int = 0  # connections in a row that the broker ended soon
 

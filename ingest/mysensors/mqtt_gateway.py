@@ -42,6 +42,10 @@ NOT_HEARD = (
     "the broker is connected; the gateway has sent nothing yet: is it on, are publish: and subscribe: its "
     "MY_MQTT_PUBLISH_TOPIC_PREFIX and MY_MQTT_SUBSCRIBE_TOPIC_PREFIX?"
 )
+NOT_FETCHED = (
+    "retained messages are not fetched: the broker ends the connection whenever another one fetches them: "
+    "does it take all clients of a user for one (use_username_as_clientid)?"
+)
 NO_ANSWER = "the broker is connected, the gateway has not answered for {:.0f} s: is it on?"
 
 
@@ -196,10 +200,16 @@ class MqttGateway(Gateway):
         session, told = self.session, ""
         await asyncio.sleep(NEW_GAP_S)
         while self._retained or not session.is_fetched:
+            if session.unfinished_fetches >= OFTEN:
+                log.warning("Gateway %s: %s", self.settings.name, NOT_FETCHED)
+                return
+            session.unfinished_fetches += 1  # the end of our connection ends this task
             try:
                 fetch = RetainedFetch(session, self.timing.connect_s, self._published, self._room)
                 count = await fetch.run()
+                session.unfinished_fetches = 0
             except MqttError as error:
+                session.unfinished_fetches = 0
                 if str(error) != told:
                     log.warning("Gateway %s: retained messages: %s", self.settings.name, error)
                 told = str(error)

@@ -3,11 +3,13 @@
 import re
 import subprocess
 import sys
+import time
 
 import pytest
 
 from ingest.config import model as settings
 from ingest.mqtt.client_id import gateway_part
+from ingest.mysensors.mqtt_gateway import OFTEN
 from tests.helpers.broker import (
     LIMIT_S,
     MOSQUITTO,
@@ -187,6 +189,30 @@ def test_a_session_that_the_broker_has_lost_has_what_is_retained_fetched_again(s
     finally:
         fake.publish("12/1/1/0/0", "", 1, True).wait_for_publish(LIMIT_S)
         fake.close()
+
+
+def test_a_broker_that_takes_all_clients_of_a_user_for_one_is_told(site, tmp_path):
+    users = tmp_path / "users"
+    subprocess.run(["mosquitto_passwd", "-c", "-b", users, "u", "right"], check=True, capture_output=True)
+    rules = ("allow_anonymous false", f"password_file {users}", "use_username_as_clientid true")
+    broker = Broker(tmp_path / "broker", *rules)
+    site.set_gateway_times(first_backoff_s=0.1, max_backoff_s=0.5)
+    login = {"username": "u", "password": "right"}
+    options = settings.BrokerSettings("broker", "127.0.0.1", broker.port, **login)
+    last = time.monotonic()
+
+    def is_calm():
+        nonlocal last
+        if site.rows("select 1 from ingest_status where state <> 'connected'"):
+            last = time.monotonic()
+        return time.monotonic() - last > 3
+
+    try:
+        made = settings.replace(site.config({**ATTIC}), mqtt=(options,))
+        site.live(made, lambda: until(is_calm))
+        assert site.column("select connects from ingest_status") == [1 + OFTEN]
+    finally:
+        broker.end()
 
 
 def test_an_ingest_that_is_killed_as_soon_as_it_has_subscribed_loses_nothing(site, tmp_path):
