@@ -12,13 +12,23 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from ingest.mysensors.interval_stats import series_key
+
 LAG_S = 25 * 3600  # a local day may begin that much before its UTC date does, and be written an hour late
 PAST_HOURS = """select ups, sum(wh), sum(on_battery_s) from ups_samples_hourly
   where hour_at < ? group by ups"""
 # The key of the table begins with the UPS.
 HOURS = """select h.ups, sum(wh), sum(on_battery_s) from ups u cross join ups_samples_hourly h
   on h.ups = u.id and h.hour_at >= ? group by h.ups"""
-DAYS = "select node, sum(messages) from node_daily where day {} ? group by node"
+# Day by day, the row of each node itself: those of its sensors and types count the same messages.
+DAYS = f"""with recursive days (day) as (
+  select min(day) from node_daily where day {{0}} ?1
+  union all
+  select (select min(d.day) from node_daily d where d.day > days.day and d.day {{0}} ?1)
+  from days where day is not null
+)
+select n.id, sum(d.messages) from days cross join nodes n cross join node_daily d
+  on d.day = days.day and d.series = n.id * {series_key(1)} group by n.id"""
 
 
 Limited = Callable[[sqlite3.Connection], AbstractContextManager[object]]

@@ -87,7 +87,7 @@ def test_channels_and_nodes_by_their_ids_on_the_air(site):
     node = {"gateway": "main", "node": "12"}
     assert value(found, "voltkeeper_node_battery_ratio", **node) == 0.15
     [(seen, messages)] = site.rows(
-        "select last_seen_at, (select sum(messages) from node_daily where node = 12) from nodes where id = 12"
+        "select last_seen_at, (select count(*) from messages where node = 12) from nodes where id = 12"
     )
     assert value(found, "voltkeeper_node_last_seen_timestamp_seconds", **node) == parse_utc(seen)
     assert value(found, "voltkeeper_node_messages_total", **node) == messages > 5
