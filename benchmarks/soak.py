@@ -211,7 +211,9 @@ class Soak:
 
     def fault_stop(self):
         """Ingest is restarted."""
+        self.site.gateway.pause()  # what is on the wire when the connection is closed is lost for any reader
         self.site.stop(60)
+        self.site.gateway.resume()
         self.start()
 
     def fault_kill(self):
@@ -219,6 +221,7 @@ class Soak:
         before = self.site.gateway.sent
         self.site.process.kill()
         self.site.process.wait()
+        time.sleep(0.5)  # a block may be under way yet
         self.kills.append((before - LOST_S * self.options.rate, self.site.gateway.sent))
         if self.rnd.random() < 0.5:
             self.boots += 1
