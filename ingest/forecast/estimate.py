@@ -36,6 +36,10 @@ FLUCTUATION = 1.0  # per cent: the first 0 comes with a fluctuation, sooner or l
 COUNTED = 0.3  # of that: a level that is counted does not fluctuate
 LOW, HIGH = 0.1, 0.9  # of the weight
 NORMAL = (-1.645, -1.036, -0.674, -0.385, -0.126, 0.126, 0.385, 0.674, 1.036, 1.645)  # deciles' middles
+LATELY = "as in its last days"
+LATELY_SHARE, LATELY_FALL, LATELY_FROM = 0.25, 4.0, 0.85  # of the weight; per cent at least; of the span
+LATELY_TIMES = (0.85, 1.0, 1.18)  # so far the slope of some days may be off
+LATELY_DAYS = 45.0  # where the end is further away, the courses tell more
 TEMPER = 0.5  # of the logarithm: errors of knots are not independent, and courses are few
 BIN = 0.02  # of the logarithm of the days left
 
@@ -102,7 +106,30 @@ def forecast(
         log -= (math.log(span / fit.now / life) / spread) ** 2 / 2
         left = span * (1 - fit.now) / fit.now
         ends.append((left, log - math.log(left + EVEN_DAYS), fit.name))
+    left_lately = _as_lately(knots, span)
+    if left_lately is not None:
+        most = max(log for _, log, _ in ends)
+        total = math.log(sum(math.exp(log - most) for _, log, _ in ends)) + most
+        each = total + math.log(LATELY_SHARE / (1 - LATELY_SHARE) / len(LATELY_TIMES))
+        ends += [(times * left_lately, each, LATELY) for times in LATELY_TIMES]
     return _summary(ends, fluctuation)
+
+
+def _as_lately(knots: Sequence[Knot], span: float) -> float | None:
+    """Days left where the level goes on falling as it has lately; None where they are many or not known.
+
+    No course knows every gauge: tables of sketches have kinks, and what follows them is a straight line.
+    """
+    last = knots[0]
+    for knot in knots[1:]:
+        fall = knot.level - last.level
+        if knot.place < LATELY_FROM:
+            return None
+        if fall >= max(LATELY_FALL, 3 * math.hypot(knot.error, last.error)):
+            per_day = fall / ((last.place - knot.place) * span)
+            left = (last.level - LEFT_AT) / per_day - (1 - last.place) * span
+            return max(0.5, left) if left <= LATELY_DAYS else None
+    return None
 
 
 def _life(own: Sequence[Earlier], alike: Sequence[Earlier]) -> tuple[float, float]:

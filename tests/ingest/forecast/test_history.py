@@ -53,6 +53,20 @@ def test_the_curve_of_a_chemistry_ends_sooner_than_its_line(chemistry):
     assert found.method == f"{chemistry}, by its voltage" and f"{chemistry} as set" in found.basis
 
 
+@pytest.mark.parametrize("chemistry", ["", "alkaline", "lithium"])
+@pytest.mark.parametrize("life", [200, 250])
+def test_the_end_of_a_gauge_whose_table_has_kinks_is_in_the_interval(chemistry, life):
+    table = [(0, 100), (0.2, 72), (0.5, 48), (0.8, 28), (0.9, 15), (1, 0)]
+
+    def level(used):
+        right = next(place for place, (x, _) in enumerate(table) if x >= used and place)
+        (x0, y0), (x1, y1) = table[right - 1], table[right]
+        return y0 + (y1 - y0) * (used - x0) / (x1 - x0)
+
+    found = predict([falling(life, life - 14, course=level)], chemistry)
+    assert found.low <= 14 <= found.high and found.days < 20
+
+
 def test_every_type_has_courses_and_every_course_falls_to_0():
     assert {curve.chemistry for curve in VOLT_CURVES} == set(BATTERY_TYPES)
     for values in [course.levels for course in all_courses()] + [curve.volts for curve in VOLT_CURVES]:
