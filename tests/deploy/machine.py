@@ -49,9 +49,11 @@ def git(verb, *words):
     if verb == "clone":
         source, folder = words
         for name in ("deploy", "script", "config.example.yml"):
-            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
             Path(folder).mkdir(exist_ok=True)
-            copy(ROOT / name, Path(folder, name))
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, Path(folder, name), ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(ROOT / name, Path(folder, name))
         for path in Path(folder, "deploy").rglob("*"):
             if path.is_file():
                 path.write_text(here(path.read_text()))

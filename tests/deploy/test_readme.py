@@ -198,8 +198,12 @@ def test_alerts_are_one_more_service(started):
     assert json.loads(received.read_text())["kind"] == "test"
 
 
+def test_an_outage_plan_is_one_more_service(started):
+    run(commands("systemd")[3], started)
+
+
 def test_ingest_waits_for_ntp_with_a_limit(started):
-    run(commands("systemd")[4], started)
+    run(commands("systemd")[5], started)
     limit = (started / "etc/systemd/system/systemd-time-wait-sync.service.d/limit.conf").read_text()
     assert "[Service]\nTimeoutStartSec=30\n" in limit
     assert "time-sync.target" in (ROOT / "deploy/systemd/voltkeeper-ingest.service").read_text()
@@ -207,7 +211,7 @@ def test_ingest_waits_for_ntp_with_a_limit(started):
 
 def test_without_the_site_timers_run_the_maintenance(in_use):
     machine, _ = in_use
-    run(commands("systemd")[3], machine)
+    run(commands("systemd")[4], machine)
     run("sudo systemctl start voltkeeper-prune", machine)
     with closing(connect(machine / DATA / "telemetry.db")) as connection:
         assert connection.execute("select state from retention_runs").fetchall() == [("done",)]

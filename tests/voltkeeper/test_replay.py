@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from tests.ingest.ups.ingest_process import IngestProcess
 from voltkeeper.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
+PID_FILE = Path("/run/nut/upsmon.pid")
 SHORT_S, LONG_S, SPEED, POLL_S = 10, 100, 10, 2
 
 
@@ -39,6 +40,14 @@ def longest_gap_s(database):
         ).fetchone()[0]
 
 
+def forget_stale_number():
+    """upsmon leaves the number of its process behind; where another program has got it, the next one ends."""
+    with suppress(OSError, ValueError):  # there is no such file, or no such process
+        pid = int(PID_FILE.read_text())
+        if Path(f"/proc/{pid}/comm").read_text().strip() != "upsmon":
+            PID_FILE.unlink()
+
+
 @pytest.fixture
 def upsmon(tmp_path):
     """`upsmon(password, MONITOR)`: a real one; returns the lines `UPS EVENT` that its NOTIFYCMD logged."""
@@ -57,6 +66,7 @@ def upsmon(tmp_path):
             *(f"NOTIFYFLAG {kind} EXEC" for kind in kinds),
         ]  # fmt: skip
         (tmp_path / "upsmon.conf").write_text("\n".join(lines) + "\n")
+        forget_stale_number()
         environment = {
             "NUT_CONFPATH": str(tmp_path),
             "NUT_ALTPIDPATH": str(tmp_path),
