@@ -25,7 +25,7 @@ NOT_RUNNING = "outage plans are not carried out: `voltkeeper plan` does not run;
 
 
 class DryRunError(VoltkeeperError):
-    """What cannot be told, and why."""
+    """What is not known, and why."""
 
 
 def run_dry_run(config: Config, wanted: str | None) -> int:

@@ -197,7 +197,7 @@ class MqttGateway(Gateway):
         before was killed before it could note that the session is another one. A broker of MQTT 3.1.1 sends
         them upon any subscription.
         """
-        session, told = self.session, ""
+        session, logged = self.session, ""
         await asyncio.sleep(NEW_GAP_S)
         while self._retained or not session.is_fetched:
             if session.unfinished_fetches >= OFTEN:
@@ -210,9 +210,9 @@ class MqttGateway(Gateway):
                 session.unfinished_fetches = 0
             except MqttError as error:
                 session.unfinished_fetches = 0
-                if str(error) != told:
+                if str(error) != logged:
                     log.warning("Gateway %s: retained messages: %s", self.settings.name, error)
-                told = str(error)
+                logged = str(error)
                 await asyncio.sleep(FETCH_AGAIN_S)
                 continue
             self._take_batch()

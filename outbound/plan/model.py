@@ -71,7 +71,7 @@ class StepOutcome(NamedTuple):
 
 @dataclass(frozen=True)
 class PlanMoment:
-    """What a step is told about the outage in which it is done."""
+    """The outage in which a step is done, as programs and webhooks get it."""
 
     plan: str
     step: str
