@@ -6,7 +6,6 @@ It runs beside ingest and the site, and needs neither: what they store, or fail 
 import asyncio
 import logging
 import os
-import signal
 import sqlite3
 import time
 from collections.abc import Coroutine, Mapping
@@ -15,10 +14,8 @@ from dataclasses import dataclass
 from ingest.config.alerts import Alerts, AlertTarget
 from ingest.config.mail import Mail
 from ingest.config.model import Config
-from ingest.db.connection import checkpoint_wal
 from ingest.db.locks import LockedError
 from ingest.db.problems import find_problem
-from ingest.process.systemd import READY, STOPPING, feed_watchdog, notify
 from ingest.schema.migrate import NewerDatabaseError, migrate
 from outbound.alerts.model import AlertMessage
 from outbound.alerts.site import alert_site
@@ -27,6 +24,7 @@ from outbound.database import OutboundDatabase
 from outbound.heartbeat import HeartbeatSender
 from outbound.host.ingest_state import IngestState
 from outbound.host.watcher import HostWatcher
+from outbound.parts import run_parts, stop_event
 from outbound.reports.kept_mail import report_reader
 from outbound.reports.scheduled import ReportScheduler
 from outbound.reports.store import reports_folder
@@ -39,7 +37,6 @@ from outbound.sending_lock import lock_sending
 log = logging.getLogger(__name__)
 
 FINISH_S = 1.5  # when the process is to end, for what is being sent: else it is sent once more
-STOP_S = 0.7  # for everything else
 HANDED_ON = (OSError, sqlite3.Error)
 
 
@@ -72,40 +69,13 @@ def run_outbound(config: Config) -> int:
 
 
 async def _run(config: Config) -> int:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = stop_event()  # before targets are made, which takes a second
     outbound = Outbound(config)
-    tasks = [asyncio.create_task(part, name=name) for name, part in outbound.parts().items()]
-    tasks.append(asyncio.create_task(feed_watchdog(_loop_runs), name="watchdog"))
-    stopped = asyncio.create_task(stop.wait())
     if config.sends_messages:
         log.info("Sending to %s", ", ".join(outbound.senders) or "no target")
-    notify(READY)
-    watched = {stopped, *tasks}
-    while not stop.is_set():
-        done, watched = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
-        for task in done - {stopped}:
-            if (error := task.exception()) is not None:
-                log.error("%s ended: the process starts anew", task.get_name(), exc_info=error)
-                stop.set()
-                outbound.has_failed = True
-    notify(STOPPING)
-    await outbound.alerts.finish(FINISH_S)
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks, timeout=STOP_S)
-    await asyncio.wait((asyncio.ensure_future(outbound.database.close()),), timeout=0.5)
-    if outbound.has_failed:
-        return 1
-    checkpoint_wal(config.database)
-    log.info("Stopped")
-    return 0
-
-
-async def _loop_runs(seconds: float) -> bool:
-    """The event loop runs, or this would not be called."""
-    return True
+    return await run_parts(
+        stop, outbound.parts(), outbound.database, lambda: outbound.alerts.finish(FINISH_S)
+    )
 
 
 @dataclass
@@ -113,7 +83,6 @@ class Outbound:
     """The parts of the process and what they share."""
 
     config: Config
-    has_failed: bool = False
 
     def __post_init__(self) -> None:
         config, alerts = self.config, self.config.alerts or Alerts()

@@ -24,6 +24,7 @@ LEAST_LOAD = 1.0  # % of load from which on 0 W is no measurement
 # W per VA of what is measured: the least of the library is 0.33, and 0.1 where the scale of the W is wrong.
 # Power supplies that hardly have a load come to 0.15 (their filters draw VA without W), and are believed.
 LEAST_MEASURED_FACTOR = 0.11
+LOAD_TOLERANCE = 2.0  # times the VA by load: more are not measured
 # W per VA of nominal powers: the least of the library is 0.5, and 0.3 where the W are those of a phase.
 NOMINAL_FACTORS = (0.45, 1.0)
 LEAST_TOTAL_VA = 10.0  # less is a number of kVA: 0.04, 0.08 and 1.82 in the library
@@ -117,7 +118,7 @@ def find_watts(figures: Figures, rating: Rating) -> tuple[float | None, str | No
 def _sources(figures: Figures, rating: Rating) -> Iterator[tuple[float, str]]:
     """Every source that is there, the best first."""
     load, factor = figures.get("ups.load"), rating.power_factor
-    if not _is_of_another_scale(figures):
+    if not _is_of_another_scale(figures, rating):
         yield from _one(figures, "ups.realpower", MEASURED)
         yield from _one(figures, "output.realpower")
     for pattern in ("ups.{}.realpower", "ups.{}-N.realpower", "output.{}.realpower", "output.{}-N.realpower"):
@@ -151,11 +152,17 @@ def _apparent(figures: Figures) -> Iterator[tuple[float, str]]:
         yield figures["output.power"], f"{APPARENT} (output.power)"
 
 
-def _is_of_another_scale(figures: Figures) -> bool:
-    """Whether the measured W are far too few for the measured VA: no load has such a power factor."""
+def _is_of_another_scale(figures: Figures, rating: Rating) -> bool:
+    """Whether the measured W are far too few for the measured VA: no load has such a power factor.
+
+    VA that the load does not bear out (some devices report the nominal ones as measured) say nothing.
+    """
     watts = _first(figures, "ups.realpower", "output.realpower")
     apparent = _first(figures, "ups.power", "output.power")
-    return watts is not None and apparent is not None and watts < LEAST_MEASURED_FACTOR * apparent
+    if watts is None or apparent is None or watts >= LEAST_MEASURED_FACTOR * apparent:
+        return False
+    load = figures.get("ups.load")
+    return load is None or not rating.power or apparent <= LOAD_TOLERANCE * load * rating.power / 100
 
 
 def _one(figures: Figures, name: str, rule: str = "") -> Iterator[tuple[float, str]]:

@@ -219,6 +219,7 @@ WATTS = [  # variables, W, the source that the rule names
     ("output.realpower 16.8 ups.power 168.0 ups.load 4.0 battery.charge 100", 100.8, "VA x power factor"),
     ("ups.realpower 25.94 ups.power 77.93 ups.load 5.19", 25.94, "measured"),
     ("ups.realpower 12 ups.power 80 ups.load 2 battery.charge 100", 12, "measured"),
+    ("ups.realpower 90 ups.power 1500 ups.power.nominal 1500 ups.load 6", 90, "measured"),
     ("output.power 300 ups.load 10 battery.charge 90", 180, "output.power"),
     ("output.power 1.82 ups.load 60.6 ups.power.nominal 3000", 1090.8, "load x nominal VA"),
     ("ups.power 141 ups.realpower 99 ups.load 9 ups.power.nominal 1500", 99, "measured"),
