@@ -49,7 +49,10 @@ def make_state(path, name):
         connection.execute(
             """update ingest_status set state = 'lost', detail = ?, last_data_at = ?
             where kind = 'mysensors'""",
-            ("connection refused: 192.168.1.20:5003 does not answer " * 3, format_utc(time.time() - 4000)),
+            ("connection refused: 192.168.1.20:5003 does not answer " * 3, format_utc(time.time() - 110_000)),
+        )
+        connection.execute(  # times of another day are longer
+            "update messages set received_at = strftime('%Y-%m-%dT%H:%M:%fZ', received_at, '-110000 seconds')"
         )
     connection.close()
 

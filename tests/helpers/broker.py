@@ -12,6 +12,8 @@ from contextlib import suppress
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
+from tests.programs import free_port
+
 MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 LIMIT_S = 30.0  # of one wait; only a failure takes so long
 SAVES_ALL = ("autosave_interval 1", "autosave_on_changes true")
@@ -25,11 +27,6 @@ def until(found, what="it", seconds=LIMIT_S):
         assert time.monotonic() < end, f"{what} did not come within {seconds} s"
         time.sleep(0.02)
     return answer
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 class Broker:

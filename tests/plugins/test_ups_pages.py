@@ -464,7 +464,7 @@ def test_recording_a_battery_change_needs_the_right(house):
 def test_what_is_not_recomputed_is_marked_where_it_is_shown(house):
     """Its samples are gone, so it follows the rules of an earlier version."""
     site = house()
-    pages = ("/energy", "/ups/rack@closet", "/events?tab=all")
+    pages = ("/energy?range=7+d", "/ups/rack@closet", "/events?tab=all")
     assert not any("ot recomputed" in site.page(path) for path in pages)
     write(
         site,

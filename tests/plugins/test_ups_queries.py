@@ -5,7 +5,7 @@ import json
 import random
 import re
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -38,10 +38,12 @@ def test_energy_counts_the_samples_and_fills_no_gaps(power):
 
 
 def test_a_period_without_data_is_shown_and_empty(power):
-    _, site = power(days=4, gaps=[(60, 48 * 3600)])
-    found = [row for row in rows(site, "energy_by_day", ups="garage", range="4 d")]
+    _, site = power(
+        days=4, now=datetime(2026, 11, 18, 15, 20, tzinfo=UTC).timestamp(), gaps=[(60, 48 * 3600)]
+    )
+    found = rows(site, "energy_by_day", ups="garage", since="2026-11-14", until="2026-11-18")
     empty = [row for row in found if row["kwh"] is None]
-    assert empty and all(
+    assert [row["period"] for row in empty] == ["2026-11-17"] and all(
         row["covered_s"] == 0 and row["uncovered_s"] == 86_400 and row["coverage"] == 0 for row in empty
     )
 

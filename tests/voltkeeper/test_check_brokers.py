@@ -9,7 +9,8 @@ import pytest
 
 from ingest.config.model import BrokerSettings, GatewaySettings
 from ingest.mqtt.settings import BrokerTls
-from tests.helpers.broker import MOSQUITTO, Broker, MqttFakeGateway, OldBroker, certificate, free_port
+from tests.helpers.broker import MOSQUITTO, Broker, MqttFakeGateway, OldBroker, certificate
+from tests.programs import free_port
 from voltkeeper.check.brokers import probe_broker, probe_mqtt_gateway
 from voltkeeper.check.sources import ProbeTiming
 

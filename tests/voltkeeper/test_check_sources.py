@@ -7,8 +7,8 @@ import pytest
 from ingest.config.model import MustSettings, NutServerSettings, UpsSettings
 from ingest.demo.ups.ep20 import ON_LINE, DemoEP20
 from ingest.demo.ups.upsd import DemoUpsd
-from tests.ingest.nut.lab import free_port
 from tests.ingest.nut.scripted import CLOSE, ScriptedUpsd
+from tests.programs import free_port
 from voltkeeper.check.sources import probe_must, probe_nut, probe_orders
 
 

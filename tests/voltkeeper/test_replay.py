@@ -14,6 +14,7 @@ from ingest.db.connection import connect
 from tests.ingest.nut.lab import Lab, nut_program, until
 from tests.ingest.playback.recorded import record
 from tests.ingest.ups.ingest_process import IngestProcess
+from tests.programs import free_port
 from voltkeeper.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,51 +87,55 @@ def upsmon(tmp_path):
 
 
 @pytest.fixture
-def served(tmp_path):
-    """A recorded site, and `voltkeeper replay` that serves its longer outage: (folder, port)."""
-    folder = tmp_path / "recorded"
-    folder.mkdir()
-    record(folder, [(7200, SHORT_S), (3600, LONG_S)], names=("rack@closet",))
-    command = [sys.executable, "-m", "voltkeeper", "replay", "--config", str(folder / "config.yml")]
-    (_, _, *_), (long, *_) = outages(folder / "telemetry.db")
-    process = subprocess.Popen(
-        [*command, str(long), "--serve", "0", "--speed", str(SPEED)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    first = process.stdout.readline()
-    yield folder, int(re.search(r" on 127\.0\.0\.1:(\d+), on mains for 12 s", first)[1])
+def serve(tmp_path):
+    """`serve(port)`: `voltkeeper replay` that serves the longer outage of a recorded site."""
+    folder, started = tmp_path / "recorded", []
+
+    def start(port):
+        command = [sys.executable, "-m", "voltkeeper", "replay", "--config", str(folder / "config.yml")]
+        long = outages(folder / "telemetry.db")[1][0]
+        arguments = [str(long), "--serve", str(port), "--speed", str(SPEED)]
+        started.append(subprocess.Popen([*command, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True))
+        assert f" on 127.0.0.1:{port}, on mains for 12 s" in started[0].stdout.readline()
+
+    yield start
     printed = []
-    for line in process.stdout:
+    for line in started[0].stdout:
         printed.append(line)
         if "It is over" in line:
             break
-    process.terminate()
-    assert process.wait(60) == 0
+    started[0].terminate()
+    assert started[0].wait(60) == 0
     statuses = re.findall(r"rack: (.+)", "".join(printed))
     assert statuses == ["OL", "OB DISCHRG", "OB DISCHRG LB", "OL CHRG"]
 
 
 @pytest.mark.timeout(180)
-def test_a_replay_is_seen_by_upsmon_and_recorded_again_as_it_was(served, upsmon, tmp_path):
-    folder, port = served
+def test_a_replay_is_seen_by_upsmon_and_recorded_again_as_it_was(serve, upsmon, tmp_path):
+    """Ingest polls before anything is played: it may take longer to start than the lead on mains."""
+    folder, again = tmp_path / "recorded", tmp_path / "again"
+    folder.mkdir()
+    again.mkdir()
+    record(folder, [(7200, SHORT_S), (3600, LONG_S)], names=("rack@closet",))
     (short, _, short_s, short_w), (_, _, long_s, long_w) = outages(folder / "telemetry.db")
     written = replay(folder, str(short), "--to", str(tmp_path / "out"))
     assert written.exit_code == 0 and "driver = dummy-ups" in written.output
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["rack.dev", "rack.seq"]
-    again = tmp_path / "again"
-    again.mkdir()
-    users = "[watcher]\n  password = watch\n  upsmon secondary\n"
-    with Lab({"rack": tmp_path / "out" / "rack.seq"}, maxage=30, users=users) as lab:
-        assert lab.wait("rack", "OL", 60) == "OL"
-        notified = upsmon(
-            f"rack@127.0.0.1:{lab.port} 0 watcher watch",
-            f"rack@127.0.0.1:{port} 0 replay replay",
-        )
+    users, port = "[watcher]\n  password = watch\n  upsmon secondary\n", free_port()
+    with Lab({"rack": tmp_path / "out" / "rack.seq"}, maxage=30, start=False, users=users) as lab:
         servers = f"{{name: lab, host: 127.0.0.1, port: {lab.port}, poll_s: {POLL_S}}}"
         fast = f"{{name: fast, host: 127.0.0.1, port: {port}, poll_s: {POLL_S}}}"
         with IngestProcess(again, f"nut: [{servers}, {fast}]\n") as ingest:
+            for source in ("lab", "fast"):
+                until(lambda source=source: ingest.status(source).get("state"), lambda state: state == "lost")
+            serve(port)
+            lab.start_driver("rack")
+            lab.start_upsd()
+            assert lab.wait("rack", "OL", 60) == "OL"
+            notified = upsmon(
+                f"rack@127.0.0.1:{lab.port} 0 watcher watch",
+                f"rack@127.0.0.1:{port} 0 replay replay",
+            )
             ingest.wait_event("rack@lab", "ONBATT", is_open=False)
             ingest.wait_event("rack@fast", "ONBATT", is_open=False)
             model = ingest.rows("select value from ups_variables where variable = 'ups.model'")

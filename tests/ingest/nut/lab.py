@@ -24,6 +24,7 @@ import pytest
 
 from ingest.nut.client import NutClient
 from ingest.nut.errors import NutError
+from tests.programs import free_port
 
 ROOT = Path(__file__).parent.parent.parent.parent
 DEVICES = Path(__file__).parent.parent.parent / "devices"
@@ -55,13 +56,6 @@ def until(get: Callable[[], Value], wanted: Callable[[Value], bool], seconds: fl
         if wanted(value) or time.monotonic() > deadline:
             return value
         time.sleep(0.05)
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody uses now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 class Lab:

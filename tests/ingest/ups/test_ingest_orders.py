@@ -6,9 +6,10 @@ import time
 import pytest
 
 from ingest.demo.ups.upsd import DemoUpsd
-from tests.ingest.nut.lab import Lab, free_port, until
+from tests.ingest.nut.lab import Lab, until
 from tests.ingest.ups.ingest_process import IngestProcess, at
 from tests.ingest.ups.placed_orders import ended, order, row, soon
+from tests.programs import free_port
 
 DEVICE = {
     "variables": {

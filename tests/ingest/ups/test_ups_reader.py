@@ -14,7 +14,8 @@ from ingest.nut.reader import TIMING, NutReader, NutReaderTiming
 from ingest.pipeline.source_health import Health
 from ingest.ups.order_queue import OrderQueue
 from ingest.ups.records import Poll, UpsClients, UpsFound, UpsGone
-from tests.ingest.nut.lab import free_port, until
+from tests.ingest.nut.lab import until
+from tests.programs import free_port
 
 
 class Reading:

@@ -17,9 +17,9 @@ from outbound.mqtt.client import BrokerClient, MqttMessage
 from outbound.mqtt.events import LATE_S
 from outbound.mqtt.health import read_health
 from plugins.web.export.publish_metrics import publish_metrics
-from tests.helpers.broker import MOSQUITTO, Broker, MqttListener, certificate, free_port
+from tests.helpers.broker import MOSQUITTO, Broker, MqttListener, certificate
 from tests.outbound.mqtt.published_site import PublishedHouse, make_config, publishing
-from tests.programs import Program, wait_until
+from tests.programs import Program, free_port, wait_until
 from voltkeeper.check.publish import publish_findings
 from voltkeeper.publish_state import publish_lines
 
