@@ -55,6 +55,7 @@ EVENT_SEVERITY = {
     "CLOCK_SUSPECT": Severity.CRITICAL,
     "TARGET_FAILING": Severity.WARNING,
     "PART_DIES": Severity.CRITICAL,
+    "PLAN_STEP_FAILED": Severity.WARNING,
 }
 # States of the reader of a source, as in `ingest_status`; any other is that of a source that is lost.
 SOURCE_SEVERITY = {

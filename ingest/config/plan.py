@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import urlsplit
 
 from ingest.config.checks import Problems, check_name, check_that, check_unique, nearest_choice
 from ingest.config.loader import secret
@@ -16,6 +17,7 @@ KINDS = ("run", "webhook", "node", "command", "wake")
 DAY_S = 86_400.0
 SENSOR = re.compile(r"[a-z0-9_-]+/\d{1,3}/\d{1,3}")
 MAC = re.compile(r"[0-9A-Fa-f]{2}(?:([:-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2}){4}|[0-9A-Fa-f]{10})")
+LAST_ID = 254  # of a node, and of a child
 HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
@@ -34,10 +36,20 @@ class WebhookSettings:
         """Yield what is wrong: the address, a header that is none, a body that is never sent."""
         is_http = bool(re.match(r"https?://[^\s/?#]+", self.url)) and not re.search(r"\s", self.url)
         yield from check_that(is_http, "url", "has to be an address that begins with https:// or http://")
+        ascii_only = "has letters that an address cannot have: write them as %C3%A9, a name as xn--..."
+        yield from check_that(self.url.isascii(), "url", ascii_only)
+        yield from check_that(_has_right_port(self.url), "url", "has a port that is not 1 to 65535")
         for name, value in self.headers.items():
-            is_right = bool(HEADER.fullmatch(name)) and value.isprintable()
-            yield from check_that(is_right, "headers", f"{name!r} is no header of one line")
+            is_right = bool(HEADER.fullmatch(name)) and value.isprintable() and value.isascii()
+            yield from check_that(is_right, "headers", f"{name!r} is no header of one line of ASCII letters")
         yield from check_that(self.method != "GET" or self.body is None, "body", "a GET has none")
+
+
+def _has_right_port(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -51,9 +63,10 @@ class NodeStep:
     def check(self) -> Problems:
         """Yield what is wrong: the form of the sensor, a type that there is not."""
         yield from check_that(
-            bool(SENSOR.fullmatch(self.node)),
+            bool(SENSOR.fullmatch(self.node))
+            and all(int(number) <= LAST_ID for number in self.node.split("/")[1:]),
             "node",
-            f"{self.node!r} is not GATEWAY/NODE_ID/CHILD_ID, such as main/4/1",
+            f"{self.node!r} is not GATEWAY/NODE_ID/CHILD_ID with numbers to {LAST_ID}, such as main/4/1",
         )
         names = list(SetReq.__members__)
         yield from check_that(
@@ -101,6 +114,11 @@ class WakeStep:
             bool(MAC.fullmatch(self.mac)),
             "mac",
             f'{self.mac!r} is not a MAC address: write it in quotes, such as "aa:bb:cc:dd:ee:ff"',
+        )
+        yield from check_that(
+            bool(re.fullmatch(r"[0-9A-Za-z.-]+", self.broadcast)),
+            "broadcast",
+            f"{self.broadcast!r} is not an IPv4 address, such as 192.168.1.255",
         )
         yield from check_that(0 < self.port < 65536, "port", "has to be 1 to 65535")
 
@@ -207,8 +225,16 @@ class OutagePlan:
         yield from check_unique([step.name for step in self.steps], "on_battery and power_back")
         yield from check_that(0 <= self.settle_s <= 3600, "settle_s", "has to be 0 to 3600 seconds")
         yield from check_that(60 <= self.within_s <= 7 * DAY_S, "within_s", "has to be 60 to 604800 seconds")
+        if self.power_back:
+            yield from check_that(
+                self.within_s > self.settle_s,
+                "within_s",
+                "has to be more than settle_s: nothing would be done",
+            )
         names = [step.name for step in self.on_battery]
         for step in self.power_back:
+            late = f"has to be less than within_s, {self.within_s:g} s: it would be given up before"
+            yield from check_that(step.after_s < self.within_s, f"power_back[{step.name}].after_s", late)
             for name in step.if_ran:
                 known = nearest_choice(name, names) if names else "there is none"
                 problem = f"there is no step {name!r} on battery: {known}"

@@ -32,6 +32,7 @@ EVENT_WORDS = {  # of what is no UPS; the names are ours
     "CLOCK_SUSPECT": "may be wrong",
     "TARGET_FAILING": "takes no alerts",
     "PART_DIES": "ends again and again",
+    "PLAN_STEP_FAILED": "step failed",
 }
 OF_THE_HOST = {  # event -> kind, name and label of what it is about; figures may name it nearer
     "DISK_LOW": ("disk", "disk"),
@@ -45,6 +46,7 @@ OF_THE_HOST = {  # event -> kind, name and label of what it is about; figures ma
     "ROLLOUT_STOPPED": ("machine", "firmware"),
     "TARGET_FAILING": ("machine", "alerts"),
     "PART_DIES": ("machine", "voltkeeper"),
+    "PLAN_STEP_FAILED": ("machine", "plan"),
 }
 _OTHER_WORDS = " ".join(f"when '{name}' then '{text}'" for name, text in EVENT_WORDS.items())
 
@@ -82,7 +84,8 @@ select e.id, case when e.ups is not null then 'UPS' when e.node is not null then
   case when e.ups is not null then '/ups/' || u.name
     when e.node is not null then '/nodes/' || (select name from gateways where id = n.gateway) || '/'
       || n.node_id
-    when e.gateway is not null then '/nodes?gateway=' || g.name else '/telemetry/events/' || e.id end as href
+    when e.gateway is not null then '/nodes?gateway=' || g.name
+    when e.event = 'PLAN_STEP_FAILED' then '/-/plan' else '/telemetry/events/' || e.id end as href
 from events e left join ups u on u.id = e.ups left join nodes n on n.id = e.node
   left join gateways g on g.id = e.gateway
 """

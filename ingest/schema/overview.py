@@ -13,6 +13,7 @@ from ingest.schema import (
     maintenance,
     mysensors,
     ota,
+    plans,
     silence,
     ups,
 )
@@ -135,6 +136,8 @@ union all
 {maintenance.ATTENTION}
 union all
 {alerts.ATTENTION}
+union all
+{plans.ATTENTION}
 ) order by rank, since
 """
 

@@ -2,7 +2,8 @@
 
 from sqlite_utils import Database
 
-from ingest.schema.sql_fragments import NOW, run_script
+from ingest.schema.sql_fragments import DAY_AGO, NOW, run_script
+from ingest.severity import EVENT_SEVERITY
 
 PLANS = f"""
 create table plan_runs (
@@ -46,6 +47,18 @@ create table plan_cursor (
   event integer not null
 ) without rowid;
 """
+
+FAILED = "PLAN_STEP_FAILED"
+# By the events, since steps are for signed-in users. One row a plan: its last run with a failure.
+ATTENTION = f"""
+select 4, '{EVENT_SEVERITY[FAILED]}', 'Plan ' || plan,
+  case count(*) when 1 then detail else count(*) || ' steps failed, the first: ' || detail end,
+  min(started_at), '/-/plan'
+from (
+  select e.figures ->> '$.plan' as plan, e.detail, e.started_at, e.figures ->> '$.run' as run,
+    max(e.figures ->> '$.run') over (partition by e.figures ->> '$.plan') as newest
+  from events e indexed by events_event where e.event = '{FAILED}' and e.started_at > {DAY_AGO}
+) where run = newest group by plan"""
 
 
 def plans(db: Database) -> None:

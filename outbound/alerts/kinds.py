@@ -84,6 +84,7 @@ _KINDS = (
     _moment("DATABASE_REPLACED", "replaced by another file"),
     _lasting("CLOCK_SUSPECT", "may be wrong", "right again"),
     _moment("CLOCK_STEP", "was set", in_defaults=False),
+    _moment("PLAN_STEP_FAILED", "step failed"),
 )
 KNOWN_EVENTS: Mapping[str, EventKind] = MappingProxyType({kind.event: kind for kind in _KINDS})
 
@@ -111,6 +112,7 @@ _ALONE = {
     "DATABASE_REPLACED": "database replaced by another file",
     "CLOCK_SUSPECT": "clock may be wrong",
     "CLOCK_STEP": "clock was set",
+    "PLAN_STEP_FAILED": "a step of an outage plan failed",
 }
 
 

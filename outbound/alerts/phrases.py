@@ -55,6 +55,7 @@ MEANINGS = {
     "DISK_LOW": "When it is full nothing is recorded: outages would not be noticed.",
     "BACKUP_FAILED": "If the disk fails, what was recorded since the last backup is lost.",
     "DATABASE_DAMAGED": "What is recorded may be lost: restore a backup.",
+    "PLAN_STEP_FAILED": "What it was to do may not be done; the plan goes on without it.",
     "CLOCK_SUSPECT": "What is recorded bears a time that may be wrong; nothing is pruned.",
 }
 

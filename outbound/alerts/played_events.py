@@ -48,6 +48,7 @@ DETAILS: Mapping[str, str] = MappingProxyType(  # as those of real events are
         "PART_DIES": "ingest ended 5 times in 10 min",
         "BACKUP_FAILED": "no space left on the device",
         "CLOCK_SUSPECT": "31 days ahead of the last time that was believed",
+        "PLAN_STEP_FAILED": "stop-lab: exit code 1",
         "SCHEDULED_COMMAND": "selftest: Done and passed (Start a quick battery test)",
         "SCHEDULED_COMMAND_FAILED": "selftest: failed: Done and error (Start a quick battery test)",
     }

@@ -95,10 +95,16 @@ def _find_due(
             _apply(now, decision, step.name, State.DUE, why)
 
 
+def battery_text(seconds: float, is_least: bool) -> str:
+    """So long on battery; `is_least`: it may be longer."""
+    text = f"{format_length(seconds)} on battery"
+    return f"at least {text}: how long the machine was off meanwhile is not known" if is_least else text
+
+
 def due_reason(step: BatteryStep, situation: Situation) -> str:
     """By what a step is due, as text; '' where it is not."""
     if step.after_s is not None and situation.battery_s >= step.after_s:
-        return f"{format_length(step.after_s)} on battery"
+        return battery_text(step.after_s, situation.is_least)
     charge, runtime_s = situation.charge, situation.runtime_s
     if step.charge is not None and charge is not None and charge <= step.charge:
         return f"charge {charge:g} %"

@@ -16,7 +16,7 @@ from ingest.db.moment import Moment
 from ingest.orders.audit import note_refusal
 from ingest.orders.outcome import RefusedError
 from outbound.plan import store
-from outbound.plan.decide import PlanDecision, decide, resume, too_late
+from outbound.plan.decide import PlanDecision, battery_text, decide, resume, too_late
 from outbound.plan.model import (
     PlanMoment,
     PlanPhase,
@@ -66,6 +66,7 @@ class PlanFollower:
         self._reader = PlanReader(plan.ups)
         self._is_resumed, self._is_first = False, True
         self._over_by: dict[int, float] = {}  # events that were over at this CLOCK_BOOTTIME
+        self._least: tuple[int, float] = (0, 0.0)  # run, and seconds on battery that it had at least
 
     def look(self, connection: sqlite3.Connection, running: str | None) -> PlanLook:
         """Take one look. `running` is the step that this process is doing."""
@@ -78,7 +79,7 @@ class PlanFollower:
                 return found
         cursor = self._cursor(connection)
         floor, outage = (cursor + 1, None) if run is None else (run.outage, run.outage)
-        stored = self._counted(read_outages(connection, self.plan.ups, floor, outage), now)
+        stored = self._counted(read_outages(connection, self.plan.ups, floor, outage, now.boot_id), now)
         needs_all = self.plan.when == "all"
         outages = find_outages(stored, self.plan.ups, needs_all, self.plan.settle_s, now)
         if run is None:
@@ -213,7 +214,7 @@ class PlanFollower:
     ) -> PlanLook:
         situation = self._situation(connection, run, own, stored, now)
         if situation.on_battery and situation.is_certain and run.boot_id != now.boot_id:
-            store.note_boot(connection, run.id, now.boot_id)
+            self._note_boot(connection, run, situation, now)
         statuses = store.read_statuses(connection, run.id)
         if self._is_first and (late := too_late(self.plan, statuses, situation.back_s)):
             with transaction(connection):
@@ -228,6 +229,14 @@ class PlanFollower:
             seen = max(own.ids) if own is not None else run.outage
             begun = self._write(connection, run, decision, situation, now, seen)
         return PlanLook(begun, decision.cancel, decision.phase is not PlanPhase.OVER)
+
+    def _note_boot(
+        self, connection: sqlite3.Connection, run: PlanRun, situation: Situation, now: Moment
+    ) -> None:
+        if run.boot_id:
+            text = battery_text(situation.battery_s, situation.is_least)
+            log.warning("Plan %s: run %d goes on after a boot: %s", self.plan.name, run.id, text)
+        store.note_boot(connection, run.id, now.boot_id)
 
     def _written_only(
         self,
@@ -313,6 +322,10 @@ class PlanFollower:
             charge = return_charge(figures, plan.ups, needs_all)
             return Situation(0.0, max(plan.settle_s, longest), plan.settle_s, charge=charge)
         back_s, battery_s = own.back_s(now.boottime), own.battery_s(now.boottime)
+        if self._least[0] == run.id:  # by the clock of now it may be less
+            battery_s = max(battery_s, self._least[1])
+        if own.is_least:
+            self._least = (run.id, battery_s)
         if back_s is not None:
             charge = return_charge(figures, plan.ups, needs_all)
             begin = now.wall - (now.boottime - own.begin)
@@ -331,7 +344,7 @@ class PlanFollower:
         charge, runtime_s = battery_figures(on_battery, needs_all, own.spell_s(now.boottime))
         going = [self._is_confirmed(one, now) for one in stored if one.seconds is None]
         is_certain = run.boot_id == now.boot_id or all(going)
-        return Situation(battery_s, None, plan.settle_s, charge, runtime_s, is_certain)
+        return Situation(battery_s, None, plan.settle_s, charge, runtime_s, is_certain, is_least=own.is_least)
 
     def _moment(self, run: PlanRun, step: BatteryStep | ReturnStep, situation: Situation) -> PlanMoment:
         return PlanMoment(

@@ -41,6 +41,10 @@ class StepState(StrEnum):
 
 OPEN = frozenset((StepState.WAITING, StepState.DUE, StepState.RUNNING))
 WELL = frozenset((StepState.DONE, StepState.SKIPPED))
+# What a step was to do was not done, or nobody knows.
+BAD = frozenset(
+    (StepState.FAILED, StepState.TIMED_OUT, StepState.UNKNOWN, StepState.MISSED, StepState.EXPIRED)
+)
 
 
 class StepStatus(NamedTuple):
@@ -63,10 +67,15 @@ class StepChange(NamedTuple):
 
 
 class StepOutcome(NamedTuple):
-    """How a step ended: its state, and what came of it as text without secrets."""
+    """How a step ended: its state, and what came of it as text without secrets.
+
+    `summary` is the same for everybody who sees events, '' where that is `result`: it has neither what a
+    program printed nor which one it was.
+    """
 
     state: StepState
     result: str
+    summary: str = ""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from outbound.plan.model import PlanMoment, StepOutcome, StepState
-from outbound.senders.programs import PASSED_ON, PIPES_S, OutputTail, end_group, last_line
+from outbound.senders.programs import (
+    PASSED_ON,
+    PIPES_S,
+    OutputTail,
+    end_group,
+    last_line,
+    program_problem,
+)
 
 GRACE_S = 2.0  # between SIGTERM and SIGKILL
 
@@ -27,8 +34,9 @@ async def run_program(command: Sequence[str], timeout_s: float, moment: PlanMome
             )
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
-            text = f"{command[0]} cannot be started: {why}: is it there, and may this user run it?"
-            return StepOutcome(StepState.FAILED, text)
+            remedy = program_problem(command[0]) or "is it there, and may this user run it?"
+            text = f"{command[0]} cannot be started: {why}: {remedy}"
+            return StepOutcome(StepState.FAILED, text, f"its program cannot be started: {why}")
         output.close_write_end()
         try:
             async with asyncio.timeout(timeout_s):
@@ -42,7 +50,7 @@ async def run_program(command: Sequence[str], timeout_s: float, moment: PlanMome
         await output.wait(PIPES_S)
         how = f"exit code {code}" if code >= 0 else f"ended by signal {-code}"
         text = ": ".join(filter(None, (how, last_line(output.kept))))
-        return StepOutcome(StepState.FAILED if code else StepState.DONE, text)
+        return StepOutcome(StepState.FAILED if code else StepState.DONE, text, how)
 
 
 async def _end(process: Process) -> None:

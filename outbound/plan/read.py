@@ -8,6 +8,7 @@ from ingest.db.connection import Row, dict_rows
 from ingest.db.moment import Moment
 from ingest.db.time import format_utc, parse_utc
 from ingest.ups.status import status_tokens
+from outbound.plan.boots import earlier_boots
 from outbound.plan.situation import BatteryReading, OutageEvent, PlanFigures, worst_of
 
 RECENT = 5000  # rows of ups_samples among which the newest of a UPS are looked for
@@ -24,10 +25,13 @@ where e.ended_at is null and e.event = 'ONBATT' and u.name in ({names})"""
 UPSES = "select id, name, outcome, configured, status_at, last_sample_at from ups where name in ({names})"
 SAMPLES = """select id, sampled_at, ups_status, battery_charge, battery_runtime from ups_samples
 where id > (select coalesce(max(id), 0) - ? from ups_samples) and ups = ? order by id desc limit 2"""
-# Of two samples in a row the better one, as `battery_figures` has it.
+# Of two samples in a row the better one, and one that says LB, as `battery_figures` has it.
 LOWEST = """select min(charge) as charge, min(runtime) as runtime from (
-  select ups, max(battery_charge, lag(battery_charge) over of_ups) as charge,
-    max(battery_runtime, lag(battery_runtime) over of_ups) as runtime
+  select ups,
+    iif(' ' || ups_status || ' ' like '% LB %', battery_charge,
+      max(battery_charge, lag(battery_charge) over of_ups)) as charge,
+    iif(' ' || ups_status || ' ' like '% LB %', battery_runtime,
+      max(battery_runtime, lag(battery_runtime) over of_ups)) as runtime
   from ups_samples
   where ups in (select id from ups where name in ({names})) and sampled_at >= ? and sampled_at <= ?
   window of_ups as (partition by ups order by id)
@@ -35,15 +39,22 @@ LOWEST = """select min(charge) as charge, min(runtime) as runtime from (
 
 
 def read_outages(
-    connection: sqlite3.Connection, upses: Sequence[str], floor: int, run_outage: int | None
+    connection: sqlite3.Connection, upses: Sequence[str], floor: int, run_outage: int | None, boot_id: str
 ) -> list[OutageEvent]:
     """The outages of these UPSes with ids from `floor` on, and those that go on.
 
-    What is no outage any more, `run_outage`, is one without length.
+    What is no outage any more, `run_outage`, is one without length. `boot_id` is the present boot.
     """
     sql = OUTAGES.format(names=_marks(upses))
     values = (*upses, floor, -1 if run_outage is None else run_outage, *upses)
-    return [_outage(row) for row in dict_rows(connection, sql, values)]
+    return [_of_boots(connection, _outage(row), boot_id) for row in dict_rows(connection, sql, values)]
+
+
+def _of_boots(connection: sqlite3.Connection, outage: OutageEvent, boot_id: str) -> OutageEvent:
+    """With what is known of earlier boots, where it goes on since one."""
+    if outage.seconds is not None or outage.boottime is None or outage.boot_id in ("", boot_id):
+        return outage
+    return outage._replace(earlier=earlier_boots(connection, outage.boot_id, outage.boottime, boot_id))
 
 
 def _marks(values: Collection[object]) -> str:
@@ -68,6 +79,7 @@ class _Sample(NamedTuple):
     on_mains: bool
     charge: float | None
     runtime_s: float | None
+    is_low: bool
 
 
 class PlanReader:
@@ -92,7 +104,8 @@ class PlanReader:
             samples = [_sample(one) for one in dict_rows(connection, SAMPLES, (RECENT, row["id"]))]
             ages = self._ages(name, samples, now)
             readings = [
-                BatteryReading(one.charge, one.runtime_s, age) for one, age in zip(samples, ages, strict=True)
+                BatteryReading(one.charge, one.runtime_s, age, one.is_low)
+                for one, age in zip(samples, ages, strict=True)
             ]
             since = started.get(name, float("inf"))
             battery = [
@@ -126,6 +139,7 @@ def _sample(row: Row) -> _Sample:
         "OL" in tokens and "OB" not in tokens,
         row["battery_charge"],
         row["battery_runtime"],
+        "LB" in tokens,
     )
 
 

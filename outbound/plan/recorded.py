@@ -26,6 +26,7 @@ from outbound.plan.situation import (
 
 YEAR_S = 365 * 86_400.0
 BEFORE_S = 600.0  # of samples before an outage
+NO_SAMPLES = "not known without samples"
 MOST = 3000  # samples of a UPS after an outage: some hours
 CLOSED = """select e.id, u.name as ups, e.started_at, e.ended_at,
   json_extract(e.figures, '$.seconds') as seconds
@@ -66,6 +67,7 @@ class TimedSample(NamedTuple):
     on_mains: bool
     charge: float | None
     runtime_s: float | None
+    is_low: bool = False
 
 
 def members_of(connection: sqlite3.Connection, outage: int) -> frozenset[int]:
@@ -100,7 +102,24 @@ def _play(connection: sqlite3.Connection, plan: OutagePlan, outage: PlanOutage) 
     samples = {ups: _read_samples(connection, ups, outage, plan) for ups in plan.ups}
     steps = play_plan(plan, outage, samples)
     has_samples = any(outage.begin <= one.at <= end for found in samples.values() for one in found)
+    if not has_samples:
+        steps = _without_samples(plan, steps)
     return PlayedOutage(plan, outage.begin, end, outage.battery_s(end), outage.ids, steps, has_samples)
+
+
+def _without_samples(plan: OutagePlan, steps: Sequence[PlayedStep]) -> list[PlayedStep]:
+    """Say of which steps it is not known whether they would have come: those that go by charge or runtime."""
+    vague = {
+        one.step.name
+        for one in steps
+        if one.at_s is None
+        and isinstance(one.step, BatteryStep)
+        and (one.step.charge is not None or one.step.runtime_s is not None)
+    }
+    vague |= {step.name for step in plan.power_back if vague & set(step.if_ran)}
+    return [
+        one._replace(why=NO_SAMPLES) if one.at_s is None and one.step.name in vague else one for one in steps
+    ]
 
 
 def _read_samples(
@@ -116,6 +135,7 @@ def _read_samples(
             "OB" not in status_tokens(row["ups_status"]),
             row["battery_charge"],
             row["battery_runtime"],
+            "LB" in status_tokens(row["ups_status"]),
         )
         for since, until, most in spans
         for row in dict_rows(connection, SAMPLES, (ups, format_utc(since), format_utc(until), most))
@@ -193,7 +213,7 @@ class _PlanCourse:
         samples = self.samples.get(ups, ())
         place = bisect_right(samples, at, key=lambda one: one.at)
         past = samples[max(0, place - 2) : place][::-1]
-        readings = [BatteryReading(one.charge, one.runtime_s, at - one.at) for one in past]
+        readings = [BatteryReading(one.charge, one.runtime_s, at - one.at, one.is_low) for one in past]
         battery = [reading for reading, one in zip(readings, past, strict=True) if one.at >= since]
         on_mains = bool(past) and past[0].on_mains
         return PlanFigures(battery, readings[0] if readings else None, True, on_mains)

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 
 from ingest.config.model import Config
-from ingest.config.plan import OutagePlan
+from ingest.config.plan import OutagePlan, WakeStep
 from ingest.db.connection import transaction
 from ingest.db.wake import wake_ingest
 from outbound.database import DatabaseUnavailableError, OutboundDatabase
@@ -67,9 +67,10 @@ class PlanRunner:
         look = await self._database.run(self._look)
         if look.begun is not None:
             self._start(look.begun)
-        if look.cancel is not None and self._work is not None and not self._work.done():
+        work = self._work
+        if look.cancel is not None and work is not None and not work.done() and not work.cancelling():
             log.warning("Plan %s: %s: mains came back", self.plan.name, look.cancel)
-            self._work.cancel()
+            work.cancel()  # once: a second time would not wait for the end of its program
 
     def _look(self, connection: sqlite3.Connection) -> PlanLook:
         """In the database's thread. On mains nothing is read while nobody writes."""
@@ -100,7 +101,7 @@ class PlanRunner:
                 return await call_webhook(step.webhook, timeout_s, begun.moment)
             if step.wake is not None:
                 wake = step.wake
-                return await start_thread(lambda: send_wake(wake), "wake")
+                return await self._send_wake(wake, timeout_s)
             return await run_program(step.run, timeout_s, begun.moment)
         except asyncio.CancelledError:
             if self._stops:
@@ -110,6 +111,16 @@ class PlanRunner:
         except Exception as error:  # a mistake of the program ends one step, not the plan
             log.exception("Plan %s: %s", self.plan.name, step.name)
             return StepOutcome(StepState.FAILED, f"{type(error).__name__}")
+
+    @staticmethod
+    async def _send_wake(wake: WakeStep, timeout_s: float) -> StepOutcome:
+        """Send it; the name of a broadcast address is looked up, which may take longer than the step."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await start_thread(lambda: send_wake(wake), "wake")
+        except TimeoutError:
+            text = f"not sent within {timeout_s:g} s: is {wake.broadcast} an address, or in /etc/hosts?"
+            return StepOutcome(StepState.TIMED_OUT, text, f"not sent within {timeout_s:g} s")
 
     async def _wait_for_order(self, order: PlacedOrder, timeout_s: float) -> StepOutcome:
         until = time.monotonic() + timeout_s
@@ -133,7 +144,8 @@ class PlanRunner:
                 return
             self._ended = work.result()
             level = logging.INFO if self._ended.state in WELL else logging.ERROR
-            log.log(level, "Plan %s: %s %s: %s", self.plan.name, begun.step.name, *self._ended)
+            state, result = self._ended.state, self._ended.result
+            log.log(level, "Plan %s: %s %s: %s", self.plan.name, begun.step.name, state, result)
         outcome = self._ended
 
         def write(connection: sqlite3.Connection) -> None:

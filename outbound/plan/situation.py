@@ -13,11 +13,23 @@ from ingest.db.moment import Moment
 FOREVER = float("inf")
 
 
+class EarlierBoots(NamedTuple):
+    """What is known of an outage that goes on since an earlier boot.
+
+    `seconds`: on battery in the boots before this one, at least. `uses_wall`: the wall clock is not known to
+    be wrong. `is_exact`: it is known to be right now, and was as the outage began.
+    """
+
+    seconds: float
+    uses_wall: bool
+    is_exact: bool
+
+
 class OutageEvent(NamedTuple):
     """An event ONBATT of one UPS. `started` is unix seconds; `seconds` None: it goes on.
 
     `boottime` is CLOCK_BOOTTIME of its start in the boot `boot_id`, `over_by` that of a moment in this
-    boot by which it was over.
+    boot by which it was over. `earlier`: it goes on since an earlier boot.
     """
 
     id: int
@@ -27,6 +39,7 @@ class OutageEvent(NamedTuple):
     boot_id: str = ""
     boottime: float | None = None
     over_by: float | None = None
+    earlier: EarlierBoots | None = None
 
 
 class Spell(NamedTuple):
@@ -37,11 +50,12 @@ class Spell(NamedTuple):
 
 
 class BatteryReading(NamedTuple):
-    """A sample of a UPS; `age_s` is how long ago it was taken."""
+    """A sample of a UPS; `age_s` is how long ago it was taken. `is_low`: the UPS calls its battery low."""
 
     charge: float | None
     runtime_s: float | None
     age_s: float = 0.0
+    is_low: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,11 +75,13 @@ class PlanFigures:
 class PlanOutage:
     """An outage of the UPSes of a plan: times on battery with shorter times on mains between them.
 
-    `ids` are those of the events.
+    `ids` are those of the events. `is_least`: it lasted so long at least, since it is not known how long the
+    machine was off in it.
     """
 
     spells: tuple[Spell, ...]
     ids: frozenset[int]
+    is_least: bool = False
 
     @property
     def begin(self) -> float:
@@ -95,7 +111,8 @@ class Situation:
     """What a plan knows of its outage at one moment.
 
     `back_s` None: on battery. `is_certain` False: whether it is on battery is not known since the boot.
-    `lowest_charge` and `lowest_runtime_s` are those of the whole outage, known when it is over.
+    `lowest_charge` and `lowest_runtime_s` are those of the whole outage, known when it is over. `is_least`:
+    `battery_s` is the least that it can be.
     """
 
     battery_s: float
@@ -106,6 +123,7 @@ class Situation:
     is_certain: bool = True
     lowest_charge: float | None = None
     lowest_runtime_s: float | None = None
+    is_least: bool = False
 
     @property
     def on_battery(self) -> bool:
@@ -123,13 +141,22 @@ def place_outage(outage: OutageEvent, now: Moment) -> Spell:
     if outage.boot_id and outage.boot_id == now.boot_id and outage.boottime is not None:
         begin = outage.boottime
     else:
-        begin = now.boottime - max(0.0, now.wall - outage.started)
+        begin = now.boottime - _length_before(outage, now)
     if outage.seconds is None:
         return Spell(begin, FOREVER)
     end = begin + outage.seconds
     if outage.over_by is not None and end > outage.over_by:  # a wall clock that is behind
         return Spell(outage.over_by - outage.seconds, outage.over_by)
     return Spell(begin, end)
+
+
+def _length_before(outage: OutageEvent, now: Moment) -> float:
+    """Seconds since the start of an outage of an earlier boot."""
+    by_wall, earlier = max(0.0, now.wall - outage.started), outage.earlier
+    if earlier is None:
+        return by_wall
+    known = earlier.seconds + now.boottime
+    return max(known, by_wall) if earlier.uses_wall else known
 
 
 def find_outages(
@@ -144,7 +171,13 @@ def find_outages(
             groups[-1].append(spell)
         else:
             groups.append([spell])
-    return [PlanOutage(tuple(group), _ids_in(group, placed)) for group in groups]
+    return [_plan_outage(group, placed) for group in groups]
+
+
+def _plan_outage(group: Sequence[Spell], placed: Sequence[tuple[Spell, OutageEvent]]) -> PlanOutage:
+    ids = _ids_in(group, placed)
+    vague = {one.id for _, one in placed if one.earlier is not None and not one.earlier.is_exact}
+    return PlanOutage(tuple(group), ids, bool(ids & vague))
 
 
 def _overlaps(spells: Sequence[tuple[Spell, str]], wanted: int) -> list[Spell]:
@@ -177,14 +210,17 @@ def battery_figures(
 ) -> tuple[float | None, float | None]:
     """(charge, runtime in s) that steps on battery go by; None where it is not known.
 
-    Of each UPS the better of its last two samples counts: one odd value right after the switch is none. The
-    runtime is counted down since its sample, also while the UPS does not answer; then its last sample counts.
+    Of each UPS the better of its last two samples counts: one odd value right after the switch is none,
+    unless the UPS calls its battery low, since then upsmon acts, too. The runtime is counted down since its
+    sample, also while the UPS does not answer; then its last sample counts.
     """
     charges, runtimes = [], []
     for one in figures.values():
         readings = one.battery
         if not one.is_read:
             readings = [one.newest] if one.newest is not None else []
+        elif readings and readings[0].is_low:
+            readings = readings[:1]
         elif len(readings) < 2:
             continue
         charges.append(_best(reading.charge for reading in readings))

@@ -9,7 +9,9 @@ from ingest.db.changes import raise_topics
 from ingest.db.connection import Row, dict_rows, transaction
 from ingest.db.time import format_utc
 from outbound.plan.decide import INTERRUPTED, applies
+from outbound.plan.failures import note_failure
 from outbound.plan.model import (
+    BAD,
     PlanPhase,
     StepChange,
     StepOutcome,
@@ -141,8 +143,8 @@ def apply_changes(
         row = rows[change.step]
         before = StepState(row["state"])
         if change.state is StepState.DUE and before not in (StepState.WAITING, StepState.DUE):
-            if before is StepState.RUNNING:
-                _end(connection, row["id"], StepState.UNKNOWN, change.why, at)
+            if before is StepState.RUNNING:  # it is done again, so that this is no failure
+                _write_end(connection, row["id"], StepState.UNKNOWN, change.why, at)
             values = [row[name] for name in ("run", "number", "attempt", "step", "phase", "kind", "action")]
             values[2] += 1
             connection.execute(INSERT_STEP, (*values, row["owed"], change.state, at, change.why, at))
@@ -157,8 +159,17 @@ def apply_changes(
         raise_topics(connection, TOPICS)
 
 
-def _end(connection: sqlite3.Connection, id: int, state: StepState, result: str, at: str) -> None:
-    """Give an attempt its last state; it has an end only where that was seen."""
+def _end(
+    connection: sqlite3.Connection, id: int, state: StepState, result: str, at: str, summary: str = ""
+) -> None:
+    """Give an attempt its last state, and tell where it has failed. `summary`: see StepOutcome."""
+    _write_end(connection, id, state, result, at)
+    if state in BAD:
+        note_failure(connection, id, summary or result, at)
+
+
+def _write_end(connection: sqlite3.Connection, id: int, state: StepState, result: str, at: str) -> None:
+    """Write it; an attempt has an end only where that was seen."""
     ended_at = None if state is StepState.UNKNOWN else at
     connection.execute(
         "update plan_steps set state = ?, result = ?, ended_at = ?, changed_at = ? where id = ?",
@@ -186,7 +197,7 @@ def end_step(connection: sqlite3.Connection, run: int, step: str, outcome: StepO
     (id,) = connection.execute(
         "select max(id) from plan_steps where run = ? and step = ?", (run, step)
     ).fetchone()
-    _end(connection, id, outcome.state, outcome.result, format_utc(now))
+    _end(connection, id, outcome.state, outcome.result, format_utc(now), outcome.summary)
     raise_topics(connection, TOPICS)
 
 

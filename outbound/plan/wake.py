@@ -23,7 +23,8 @@ def send_wake(step: WakeStep) -> StepOutcome:
             for _ in range(PACKETS):
                 sender.sendto(packet, (step.broadcast, step.port))
     except OSError as error:
-        text = f"not sent to {step.broadcast}:{step.port}: {error.strerror or error}"
-        return StepOutcome(StepState.FAILED, text)
+        why = error.strerror or str(error)
+        text = f"not sent to {step.broadcast}:{step.port}: {why}"
+        return StepOutcome(StepState.FAILED, text, f"not sent: {why}")
     text = f"sent to {step.broadcast}:{step.port}; whether it woke is not known"
     return StepOutcome(StepState.DONE, text)

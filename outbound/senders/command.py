@@ -3,11 +3,9 @@
 import asyncio
 import json
 import os
-import shutil
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from ingest.config.alerts import COMMAND_S
 from outbound.alerts.messages import mark_uncertain
@@ -101,16 +99,6 @@ async def _write(process: Process, data: bytes) -> None:
         process.stdin.write(data)
         await process.stdin.drain()
     process.stdin.close()
-
-
-def program_problem(program: str) -> str:
-    """Why a program cannot be run, with the remedy; '' where it can."""
-    if shutil.which(program):
-        return ""
-    path = Path(program)
-    if path.is_file():
-        return f"{program} may not be run by this user: chmod +x it"
-    return f"there is no program {program}: write its path, such as /usr/local/bin/{path.name}"
 
 
 def listed_reason(*parts: str) -> str:

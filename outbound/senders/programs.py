@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import shutil
 import signal
 from asyncio.subprocess import Process
 from contextlib import suppress
+from pathlib import Path
 from typing import Self
 
 from outbound.alerts.clean import clean_line
@@ -71,3 +73,34 @@ def last_line(output: bytes | bytearray) -> str:
     """The last line that has something in it."""
     lines = output.decode("utf-8", "replace").splitlines()
     return next((line for one in reversed(lines) if (line := clean_line(one, REASON))), "")
+
+
+def program_problem(program: str) -> str:
+    """Why a program cannot be run, with the remedy; '' where it can."""
+    if found := shutil.which(program):
+        return _script_problem(Path(found))
+    path = Path(program)
+    if path.is_file():
+        return f"{program} may not be run by this user: chmod +x it"
+    return f"there is no program {program}: write its path, such as /usr/local/bin/{path.name}"
+
+
+def _script_problem(path: Path) -> str:
+    """Why the system cannot run a script; '' for what is none, or cannot be read."""
+    try:
+        with path.open("rb") as file:
+            first = file.readline(256).decode()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    if first.startswith("\x7fELF"):
+        return ""
+    if not first.startswith("#!"):
+        return f"the first line of {path} does not say what runs it: begin it with #!/bin/sh"
+    if first.endswith("\r\n"):
+        return f"{path} has line ends of Windows: sed -i 's/\\r$//' {path}"
+    interpreter = first[2:].split()[:1]
+    if not interpreter or not shutil.which(interpreter[0]):
+        return (
+            f"{path} is run by {' '.join(interpreter) or 'nothing'}, which is not there: mend its first line"
+        )
+    return ""

@@ -179,6 +179,13 @@ def test_a_service_may_ask_whether_ntp_sets_the_clock_and_not_set_it(name):
     assert (service["ProtectClock"], service["CapabilityBoundingSet"]) == ("no", "")
 
 
+@pytest.mark.parametrize("name", LASTING)
+def test_a_service_sees_in_which_boot_it_is(name):
+    # ProcSubset=pid has no /proc/sys/kernel/random/boot_id, by which outages across a boot are known, and
+    # no /proc/locks, which tells who holds the database.
+    assert "ProcSubset" not in read(f"{name}.service")
+
+
 def contains(program, text):
     return text in program.text
 

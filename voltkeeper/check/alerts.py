@@ -14,9 +14,9 @@ from outbound.alerts.site import alert_site
 from outbound.heartbeat import read_outcome, send_heartbeat
 from outbound.senders import SendError
 from outbound.senders.address import target_address, url_address
-from outbound.senders.command import program_problem
 from outbound.senders.mail import check_server
 from outbound.senders.make import make_sender
+from outbound.senders.programs import program_problem
 from voltkeeper.check.sources import Finding
 
 SEND_S = 90.0  # for a test to one target; a slow service has its own limits below it

@@ -9,7 +9,7 @@ from ingest.config.plan import OutagePlan
 from ingest.db.connection import connect
 from outbound.plan.lock import carries_out_plans
 from outbound.plan.predicted import read_reported
-from outbound.senders.command import program_problem
+from outbound.senders.programs import program_problem
 from reporting.formatting import plural
 from voltkeeper.check.sources import Finding
 from voltkeeper.plans import NOT_RUNNING

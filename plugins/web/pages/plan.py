@@ -48,7 +48,7 @@ def read_plans(connection: sqlite3.Connection, config: Config, shows_actions: bo
     plans = {plan.name: plan for plan in config.plan}
     for run in runs:
         if run["state"] == PlanPhase.BATTERY and run["plan"] in plans:
-            run["battery_s"] = _battery_s(connection, plans[run["plan"]], run["outage"])
+            run |= _on_battery(connection, plans[run["plan"]], run["outage"])
     open_runs = {run["plan"]: run for run in runs[::-1] if run["state"] != PlanPhase.OVER}
     return {
         "running": carries_out_plans(config.database),
@@ -79,6 +79,7 @@ def _plan(plan: OutagePlan, now: RuntimePrediction, run: Row | None, shows_actio
         "run": None if run is None else run["id"],
         "phase": None if run is None else run["state"],
         "battery_s": battery_s,
+        "is_least": run is not None and bool(run.get("is_least")),
         "runtime_s": now.runtime_s,
         "charge": now.charge,
         "span_s": span_s,
@@ -130,12 +131,15 @@ def _read_runs(connection: sqlite3.Connection, shows_actions: bool) -> list[Row]
     return runs
 
 
-def _battery_s(connection: sqlite3.Connection, plan: OutagePlan, outage: int) -> float:
-    """Seconds on battery until now, of a run that began with this event."""
+def _on_battery(connection: sqlite3.Connection, plan: OutagePlan, outage: int) -> Row:
+    """Seconds on battery until now, of a run that began with this event; whether they are the least."""
     now = Moment.now()
-    events = read_outages(connection, plan.ups, outage, outage)
-    found = find_outages(events, plan.ups, plan.when == "all", plan.settle_s, now)
-    return next((one.battery_s(now.boottime) for one in found if outage in one.ids), 0.0)
+    events = read_outages(connection, plan.ups, outage, outage, now.boot_id)
+    outages = find_outages(events, plan.ups, plan.when == "all", plan.settle_s, now)
+    own = next((one for one in outages if outage in one.ids), None)
+    if own is None:
+        return {"battery_s": 0.0, "is_least": False}
+    return {"battery_s": own.battery_s(now.boottime), "is_least": own.is_least}
 
 
 def _shown(step: Row, shows_actions: bool) -> Row:

@@ -35,6 +35,14 @@ def read(*steps, back=(), **plan):
         ({"after_s": 1, "run": RUN, "timeout_s": 0}, "timeout_s: has to be 1 to 3600 seconds"),
         ({"after_s": 1, "wake": {"mac": 8015521990}}, "is not a MAC address: write it in quotes"),
         ({"after_s": 1, "webhook": "ftp://h"}, "has to be an address that begins with https://"),
+        ({"after_s": 1, "webhook": "http://h:70000/"}, "url: has a port that is not 1 to 65535"),
+        ({"after_s": 1, "webhook": "http://h/\xe4"}, "url: has letters that an address cannot have"),
+        ({"after_s": 1, "webhook": {"url": "http://h", "headers": {"a": "\u20ac"}}}, "'a' is no header"),
+        ({"after_s": 1, "wake": {"mac": "aa:bb:cc:dd:ee:ff", "broadcast": ""}}, "'' is not an IPv4 address"),
+        (
+            {"after_s": 1, "node": {"node": "main/4/300", "type": "V_STATUS", "value": "1"}},
+            "'main/4/300' is not GATEWAY/NODE_ID/CHILD_ID with numbers to 254",
+        ),
         (
             {"after_s": 1, "node": {"node": "main/4/1", "type": "V_STATS", "value": "1"}},
             "there is no type 'V_STATS': did you mean 'V_STATUS'?",
@@ -75,6 +83,14 @@ def test_names_fit_each_other():
         ({"steps": [one], "ups": ["rack@closets"]}, "plan[rack].ups: no source has this UPS"),
         ({"steps": []}, "has no steps"),
         ({"steps": [one], "when": "both"}, "'both' is none of any, all"),
+        (
+            {"steps": [one], "back": [tell], "settle_s": 60, "within_s": 60},
+            "within_s: has to be more than settle_s",
+        ),
+        (
+            {"steps": [one], "back": [{**tell, "after_s": 600}], "within_s": 600},
+            "power_back[tell].after_s: has to be less than within_s, 600 s",
+        ),
     ):
         steps = config.pop("steps")
         with pytest.raises(ConfigError) as caught:

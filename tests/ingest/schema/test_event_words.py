@@ -47,4 +47,5 @@ def test_events_of_the_machine_say_what_they_are_about(rows):
         "DATABASE_REPLACED": ("machine", "database"),
         "CLOCK_SUSPECT": ("clock", "clock"),
         "CLOCK_STEP": ("clock", "clock"),
+        "PLAN_STEP_FAILED": ("machine", "plan"),
     }

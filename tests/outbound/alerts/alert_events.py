@@ -12,6 +12,7 @@ SUBJECTS = {
     "gateway": ("gateway", "main", "main", "/nodes?gateway=main", {"gateway": 1}),
     "site": ("machine", "site", "site", "/telemetry/events/9", {}),
     "target": ("machine", "phone", "phone", "/-/alerts", {}),
+    "plan": ("machine", "Plan rack", "Plan rack", "/-/plan", {}),
     "disk": ("disk", "disk", "disk", "/telemetry/events/9", {}),
 }
 

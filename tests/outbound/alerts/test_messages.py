@@ -120,6 +120,7 @@ BEGINS = [
         "Rack: selftest: Start a test: failed: x",
     ),
     ("DISK_LOW", "disk", "93 MB free", {}, "Disk: short of space, 93 MB free"),
+    ("PLAN_STEP_FAILED", "plan", "lab: exit code 1", {}, "Plan rack: step failed, lab: exit code 1"),
     ("SITE_DOWN", "site", "http://nas:80/: no answer", {}, "Site: does not answer, nas:80/: no answer"),
     ("TARGET_FAILING", "target", "phone: x", {"reason": "HTTP 503"}, "phone: cannot be reached, HTTP 503"),
     ("TARGET_FAILING", "target", "", {"reason": 7}, "phone: cannot be reached"),

@@ -2,6 +2,14 @@
 
 import json
 
+from ingest.clock.reading import ClockReading
+from ingest.clock.stretches import (
+    begin_stretch,
+    end_stretches,
+    newest_ids,
+    note_stretch,
+    read_present_stretch,
+)
 from ingest.config.model import read_config
 from ingest.db.connection import connect, transaction
 from ingest.db.moment import Moment
@@ -90,6 +98,19 @@ class PlanHouse:
     def lose(self, name="rack"):
         """The UPS does not answer any more."""
         self.connection.execute("update ups set outcome = 'stale' where id = ?", (self.ids[name],))
+
+    def note_clock(self, confirmed_by=""):
+        """Note the clock, as ingest does with its commits."""
+        now, present = self.now(), read_present_stretch(self.connection)
+        with transaction(self.connection):
+            if present is not None and present.boot_id == now.boot_id:
+                note_stretch(self.connection, present.id, now.wall, confirmed_by)
+                return
+            ids = newest_ids(self.connection)
+            end_stretches(self.connection, ids)
+            begin_stretch(
+                self.connection, ClockReading(now.boot_id, now.boottime, now.wall), confirmed_by, ids
+            )
 
     def rows(self, sql, *values):
         return self.connection.execute(sql, values).fetchall()

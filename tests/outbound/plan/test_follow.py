@@ -5,77 +5,12 @@ import random
 
 import pytest
 
-from ingest.db.connection import transaction
-from outbound.plan import store
-from outbound.plan.follow import PlanFollower
-from outbound.plan.model import StepOutcome, StepState
+from outbound.plan.model import StepState
 from outbound.plan.read import read_lowest
+from tests.outbound.plan.follower import RUN, Follower
 from tests.outbound.plan.plan_house import PlanHouse, PlayedMachine, make_config
 
-RUN = ["/bin/true"]
 SEEDS = int(os.environ.get("PLAN_SEEDS", "5"))
-
-
-class Follower:
-    """A process that carries out a plan: it can be killed; what it does is noted in `effects`."""
-
-    def __init__(self, house, config, number=0):
-        self.house, self.config, self.number = house, config, number
-        self.effects = []
-        self.start()
-
-    def start(self):
-        self.inner = PlanFollower(self.config.plan[self.number], self.config, self.house.now)
-        self.running = None
-        self.cancelled = []
-
-    def look(self):
-        found = self.inner.look(self.house.connection, self.running and self.running.step.name)
-        if found.cancel:
-            self.cancelled.append(found.cancel)
-        if found.begun:
-            self.running = found.begun
-        return found
-
-    def act(self):
-        """Do what has begun."""
-        if self.running.order is None:
-            self.effects.append((self.running.moment.run, self.running.step.name))
-
-    def end(self, state=StepState.DONE, result="exit code 0"):
-        run, step = self.running.moment.run, self.running.step.name
-        with transaction(self.house.connection):
-            store.end_step(
-                self.house.connection, run, step, StepOutcome(state, result), self.house.machine.wall
-            )
-        self.running = None
-
-    def go(self, seconds, every=1.0):
-        """Let time pass, with every step done at once."""
-        for _ in range(round(seconds / every)):
-            self.house.machine.pass_time(every)
-            for _ in range(8):
-                if not self.look().begun:
-                    break
-                self.act()
-                self.end()
-
-    def names(self):
-        return [step for _, step in self.effects]
-
-
-@pytest.fixture
-def play(tmp_path):
-    """A function: (plan, UPSes) -> a Follower in a house where nothing has happened."""
-
-    def make(names=("rack",), machine=None, **plan):
-        house = PlanHouse(tmp_path / "house.db", names, machine)
-        plan = {"name": "rack", "ups": [f"{name}@closet" for name in names], **plan}
-        follower = Follower(house, make_config(tmp_path, [plan]))
-        follower.look()
-        return follower
-
-    return make
 
 
 STEPS = [
@@ -126,6 +61,20 @@ def test_one_odd_value_after_the_switch_is_none_and_lost_contact_counts_down(pla
     assert follower.names() == []
     follower.go(100)
     assert follower.names() == ["lab"]  # 1600 s were left 1300 s ago
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_battery_that_is_low_at_once_needs_no_second_sample(play, runs):
+    follower = play(on_battery=[{"name": "lab", "charge": 40, "run": RUN}])
+    house = follower.house
+    house.fail()
+    house.machine.pass_time(1)
+    house.sample(9, 45, status="OB LB DISCHRG")
+    follower.go(3 if runs else 0)
+    assert follower.names() == (["lab"] if runs else [])
+    house.return_()
+    follower.go(60)
+    assert house.states() == {"lab": "done" if runs else "missed"}
 
 
 def test_the_clock_that_is_set_moves_nothing(play):

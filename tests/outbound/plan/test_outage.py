@@ -42,6 +42,13 @@ import os
 print(os.environ["VOLTKEEPER_STEP"], os.environ.get("VOLTKEEPER_CHARGE"), "HOOK_KEY" in os.environ)
 """
 
+# Neither it nor its child ends at SIGTERM.
+SLOW = """
+import signal, subprocess
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+subprocess.run(["sleep", "600"])
+"""
+
 
 def read(path, sql):
     with closing(sqlite3.connect(path, timeout=15)) as connection:
@@ -50,7 +57,7 @@ def read(path, sql):
 
 def test_an_outage_from_its_begin_to_the_last_step(tmp_path, write_config, voltkeeper):
     (tmp_path / "quick.py").write_text(QUICK)
-    (tmp_path / "slow.py").write_text("import subprocess\nsubprocess.run(['sleep', '600'])\n")
+    (tmp_path / "slow.py").write_text(SLOW)
     programs = {
         name: json.dumps([sys.executable, str(tmp_path / f"{name}.py")]) for name in ("quick", "slow")
     }
@@ -81,6 +88,8 @@ def test_an_outage_from_its_begin_to_the_last_step(tmp_path, write_config, voltk
         lab.change("rack", battery_charge="48")
         wait_until(lambda: states()["safe"] == "running", timeout=60)
         lab.change("rack", ups_status="OL CHRG", battery_charge="55")
+        wait_until(lambda: states()["safe"] == "cancelled", timeout=60)
+        assert plan.family() == [plan.pid]  # its end is stored when it has ended, not before
         wait_until(lambda: states()["late"] == "skipped", timeout=60)
         assert states()["back"] == "waiting"
         lab.change("rack", battery_charge="61")
@@ -96,6 +105,12 @@ def test_an_outage_from_its_begin_to_the_last_step(tmp_path, write_config, voltk
         assert found["safe"] == ("cancelled", "ended, since mains came back")
         assert found["late"] == ("skipped", "mains were back before it was due")
         assert found["back"][0] == "done" and found["back"][1].startswith("exit code 0: back 6")
+        failed = read(database, "select detail from all_events where event = 'PLAN_STEP_FAILED' order by id")
+        assert [detail for (detail,) in failed] == [
+            "slow: ended: it ran for more than 1 s",
+            f"cut: {found['cut'][1]}",
+            "gone: its program cannot be started: No such file or directory",
+        ]
         began = read(database, "select step from plan_steps where began_at is not null order by began_at, id")
         assert [step for (step,) in began] == ["quick", "slow", "cut", "gone", "safe", "back"]
         assert read(database, "select created_by, state from ups_orders") == [("plan:rack", "failed")]

@@ -7,8 +7,8 @@ import pytest
 from ingest.config.plan import BatteryStep, OutagePlan
 from outbound.plan.outlook import RuntimePrediction, expect, predict
 from outbound.plan.recorded import members_of, play_outages
+from tests.outbound.plan.follower import RUN, Follower
 from tests.outbound.plan.plan_house import PlanHouse, make_config
-from tests.outbound.plan.test_follow import RUN, Follower
 
 PLAN = {
     "name": "rack",
@@ -70,6 +70,8 @@ def test_a_dry_run_tells_what_the_plan_has_done(tmp_path, seed):
     house.connection.execute("delete from ups_samples")
     (first, _) = play_outages(house.connection, config.plan[0], now)
     assert not first.has_samples
+    whys = {one.step.name: one.why for one in first.steps if one.at_s is None}
+    assert whys["nas"] == "not known without samples" != whys.get("warn")
 
 
 def test_the_outlook_is_in_the_order_of_the_plan():

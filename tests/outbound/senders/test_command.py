@@ -10,7 +10,8 @@ import pytest
 from ingest.severity import Severity
 from outbound.alerts.model import AlertMessage, DeliveryKind
 from outbound.senders import SendError
-from outbound.senders.command import CommandSender, last_line, program_problem
+from outbound.senders.command import CommandSender, last_line
+from outbound.senders.programs import program_problem
 from tests.programs import wait_until
 
 MESSAGE = AlertMessage(
@@ -179,6 +180,12 @@ def test_whether_a_program_is_there_is_known_before(script, tmp_path):
     assert program_problem(script("true")) == "" and program_problem("sh") == ""
     (tmp_path / "data").write_text("x")
     assert program_problem(str(tmp_path / "data")).endswith("may not be run by this user: chmod +x it")
+    for first, text in (
+        ("echo hi", "does not say what runs it: begin it with #!/bin/sh"),
+        ("#!/bin/sh\r", "has line ends of Windows: sed -i"),
+        ("#!/nowhere/python", "is run by /nowhere/python, which is not there: mend its first line"),
+    ):
+        assert text in program_problem(script("", first=first)), first
     assert (
         program_problem("stop-lab")
         == "there is no program stop-lab: write its path, such as /usr/local/bin/stop-lab"
