@@ -155,7 +155,7 @@ def read(database):
 
 
 def test_every_block_is_covered_by_a_test():
-    assert set(re.findall(r"^ *```(\w+)$", README, re.M)) == {"console", "ini", "yaml"}
+    assert set(re.findall(r"^ *```(\w+)$", README, re.M)) == {"console", "ini", "js", "yaml"}
     sections = [title for title, _ in blocks("console")]
     assert sections == [
         *["systemd"] * 6,
@@ -261,8 +261,34 @@ def test_an_update_installs_the_new_units(in_use):
 @pytest.mark.skipif(
     not shutil.which("systemd-analyze"), reason="no systemd-analyze on this machine: apt install systemd"
 )
+def test_systemd_accepts_the_unit_that_a_step_starts_as_root(started):
+    unit = started / "etc/systemd/system/stop-lab.service"
+    unit.write_text(blocks("ini")[0][1].replace("/usr/local/sbin/stop-lab", shutil.which("true")))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_rule_of_polkit_lets_the_services_user_start_that_unit_alone():
+    ((_, rule),) = blocks("js")
+    (step,) = re.findall(r"`run: \[(systemctl, .*)\]`", README)
+    assert [name for name in ("systemctl", "start", "stop-lab.service") if name not in step] == []
+    conditions = dict(re.findall(r'(action\.id|subject\.user|lookup\("\w+"\))\)? == "([^"]+)"', rule))
+    assert conditions == {
+        "action.id": "org.freedesktop.systemd1.manage-units",
+        "subject.user": "voltkeeper",
+        'lookup("unit")': "stop-lab.service",
+        'lookup("verb")': "start",
+    }
+    assert rule.count("polkit.Result.YES") == 1 and rule.count("&&") == 3
+
+
+@pytest.mark.skipif(
+    not shutil.which("systemd-analyze"), reason="no systemd-analyze on this machine: apt install systemd"
+)
 def test_systemd_accepts_the_override_for_another_disk(started):
-    ((_, text),) = blocks("ini")
+    text = blocks("ini")[-1][1]
     unit = started / "etc/systemd/system/voltkeeper-backup.service"
     unit.with_name("voltkeeper-backup.service.d").mkdir()
     for more, good in (("", True), ("Nonsense=1\n", False)):

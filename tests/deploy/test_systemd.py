@@ -115,7 +115,7 @@ def test_a_service_that_ends_again_and_again_is_reported(name):
     # With Restart=always and no limit a service never fails; the limit is for nobody who restarts it by hand.
     assert (unit["StartLimitIntervalSec"], unit["StartLimitBurst"]) == ("20min", "5")
     failed = read("voltkeeper-failed@.service")
-    command, *arguments = shlex.split(failed["ExecStart"].removeprefix("-"))
+    command, *arguments = shlex.split(failed["ExecStartPre"].removeprefix("-"))
     assert command == shlex.split(read(f"{name}.service")["ExecStart"])[0]
     assert arguments[0] == "outbound" and arguments[-2:] == ["--report-death", "%i"]
     assert {option for param in main.commands["outbound"].params for option in param.opts} > {
@@ -129,7 +129,8 @@ def test_a_service_that_ends_again_and_again_is_reported(name):
     [("1", ["sleep 60", "systemctl reset-failed x", "systemctl --no-block start x"]), ("2", [])],
 )
 def test_a_service_that_was_reported_is_started_again_unless_its_config_is_wrong(tmp_path, status, calls):
-    shell, option, script = shlex.split(read("voltkeeper-failed@.service")["ExecStartPost"].removeprefix("+"))
+    # systemd gives MONITOR_EXIT_STATUS to ExecStartPre= and ExecStart=, not to ExecStartPost=.
+    shell, option, script = shlex.split(read("voltkeeper-failed@.service")["ExecStart"].removeprefix("+"))
     for name in ("sleep", "systemctl"):
         (tmp_path / name).write_text(f'#!/bin/sh\necho {name} "$@" >> {tmp_path}/calls\n')
         (tmp_path / name).chmod(0o755)
