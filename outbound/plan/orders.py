@@ -11,6 +11,8 @@ from ingest.config.model import Config
 from ingest.config.plan import CommandStep, NodeStep, PlanAction
 from ingest.db.changes import raise_topics
 from ingest.db.time import format_utc
+from ingest.mysensors.channel_controls import find_control
+from ingest.mysensors.known_nodes import read_node_sleep
 from ingest.mysensors.protocol import SetReq
 from ingest.orders.audit import audit
 from ingest.orders.node_orders import set_channel
@@ -19,7 +21,11 @@ from ingest.orders.subjects import find_sensor
 from ingest.orders.ups_orders import place, plan_command
 from outbound.plan.model import StepOutcome, StepState
 from outbound.plan.store import PlacedOrder
+from reporting.formatting import format_length
 
+NOT_FOUND = 404  # of a RefusedError
+HEARD = """select 1 from nodes n join gateways g on g.id = n.gateway
+where g.name = ? and n.node_id <> 0 limit 1"""
 WELL = ("done", "echoed", "sent")  # the last one: nothing answers it
 STATES = {
     "outbox": "select state, reason, done_at from outbox where id = ?",
@@ -52,6 +58,39 @@ def place_order(connection: sqlite3.Connection, step: PlanAction, plan: str, con
     audit(connection, actor_of(plan), ACTIONS[table], done.subject, detail, "done")
     raise_topics(connection, (table,))
     return order
+
+
+def order_problem(connection: sqlite3.Connection, step: PlanAction, config: Config) -> str:
+    """Why what a step orders would not be done now; '' where nothing that is stored tells of it.
+
+    What was never heard or read yet is no problem: it is not known.
+    """
+    try:
+        if step.node is not None:
+            return _node_problem(connection, step.node, step.timeout_s)
+        if step.command is not None:
+            plan_command(connection, step.command.ups, step.command.name, step.command.value, config.ups)
+    except RefusedError as error:
+        return "" if error.status == NOT_FOUND else "; ".join(error.errors)
+    return ""
+
+
+def _node_problem(connection: sqlite3.Connection, step: NodeStep, timeout_s: float) -> str:
+    gateway, _, _ = step.node.partition("/")
+    if connection.execute(HEARD, (gateway,)).fetchone() is None:
+        return ""
+    try:
+        sensor = find_sensor(connection, step.node)
+    except RefusedError:
+        return f"there is no sensor {step.node}: /nodes on the site has those that were presented"
+    type = connection.execute("select type from sensors where id = ?", (sensor.id,)).fetchone()[0]
+    if find_control(type, SetReq[step.type]) is None:
+        return f"{step.type} of {sensor.label} is reported by the node and not set"
+    sleep = read_node_sleep(connection, sensor.id // 256)
+    if not sleep.awaits_window or (sleep.interval_s is not None and sleep.interval_s <= timeout_s):
+        return ""
+    every = "" if sleep.interval_s is None else f", and listens every {format_length(sleep.interval_s)}"
+    return f"{sensor.label} sleeps{every}: timeout_s, {timeout_s:g} s, is too short for that"
 
 
 def _order_node(

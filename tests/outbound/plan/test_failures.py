@@ -7,6 +7,7 @@ from outbound.plan.model import StepOutcome, StepState
 from outbound.plan.store import end_step
 from tests.outbound.plan.follower import RUN, Follower
 from tests.outbound.plan.plan_house import make_config
+from voltkeeper.check.plan import plan_findings
 
 FAILED = "select detail from events where event = 'PLAN_STEP_FAILED' order by id"
 ATTENTION = "select severity, text, href from attention where subject = 'Plan rack'"
@@ -118,3 +119,41 @@ def test_what_was_missed_and_an_order_that_is_refused_are_events(play, tmp_path)
     late = Follower(house, make_config(tmp_path, [plan]))
     late.go(2)
     assert details(house)[1:] == ["nas: 1 min on battery: the plan did not act then"]
+
+
+def test_what_an_order_would_fail_for_is_known_before(play, tmp_path):
+    follower = play(on_battery=[{"name": "one", "after_s": 0, "run": RUN}])
+    house = follower.house
+    nodes = {"plug": "main/4/1", "gone": "main/4/9", "report": "main/4/2", "cold": "main/5/1"}
+    steps = [
+        {"name": name, "after_s": 0, "node": {"node": node, "type": "V_STATUS", "value": "1"}}
+        for name, node in nodes.items()
+    ]
+    mute = {"name": "mute", "after_s": 0, "command": {"ups": "rack@closet", "name": "beeper.mute"}}
+    plan = {"name": "rack", "ups": ["rack@closet"], "on_battery": [*steps, mute]}
+    config = make_config(tmp_path, [plan])
+
+    def problems():
+        return {what: finding.message for what, finding in plan_findings(config) if not finding.ok}
+
+    assert problems() == {}  # nothing was heard yet
+    house.connection.executescript(
+        """insert into gateways (id, name, address, configured) values (0, 'main', 'x', 1);
+        insert into nodes (id, gateway, node_id, name, usual_interval_s) values (4, 0, 4, 'Plug', 900),
+          (5, 0, 5, 'Fan', 900);
+        update nodes set smart_sleep_ms = 500, windows = 3 where id = 5;
+        insert into sensors (id, node, child_id, type, type_name, name) values
+          (1025, 4, 1, 3, 'S_BINARY', 'Plug'), (1026, 4, 2, 6, 'S_TEMP', 'Air'),
+          (1281, 5, 1, 3, 'S_BINARY', 'Fan');
+        insert into ups_controls (ups, kind, name, checked_at)
+          select id, 'command', 'beeper.toggle', '' from ups"""
+    )
+    assert problems() == {
+        "plan rack, gone": "there is no sensor main/4/9: /nodes on the site has those that were presented",
+        "plan rack, report": "V_STATUS of Node 4 · S_TEMP 2 (main/4/2) is reported by the node and not set",
+        "plan rack, cold": (
+            "Node 5 · S_BINARY 1 (main/5/1) sleeps, and listens every 15 min: "
+            "timeout_s, 60 s, is too short for that"
+        ),
+        "plan rack, mute": "Rack has no command beeper.mute: did you mean 'beeper.toggle'?",
+    }
