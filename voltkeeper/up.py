@@ -79,7 +79,8 @@ def _demo_house(config: Config) -> Supervisor:
     house = _command("demo", *ports, "--ep20", config.must[0].serial, "--history")
     parts = _commands(config)
     return Supervisor(
-        {"web": parts["web"], "demo": house, "ingest": parts["ingest"]},
+        {"web": parts["web"], "demo": house, "ingest": parts["ingest"], "plan": parts["plan"]},
+        optional=OPTIONAL,
         ready={"demo": lambda: _listens(port) and _listens(nut_port)},
         timing=replace(DEFAULT_TIMING, ready_s=HISTORY_S),
     )

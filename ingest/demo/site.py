@@ -14,6 +14,7 @@ from ingest.config.model import (
     Web,
     machine_timezone,
 )
+from ingest.config.plan import BatteryStep, CommandStep, NodeStep, OutagePlan, ReturnStep
 from ingest.ups.commands import EP20_COMMANDS
 
 FOLDER = Path("data/demo")
@@ -37,6 +38,20 @@ UPS_SETTINGS = {  # the commands and settings that are allowed
     ),
     "garage": UpsSettings(label="Garage inverter", commands=EP20_COMMANDS),
 }
+LAMPS = "main/21/1"
+PLAN = OutagePlan(  # that reaches nothing outside the demo house
+    "closet",
+    ("rack@closet", "desk@closet"),
+    on_battery=(
+        BatteryStep("quiet", command=CommandStep("rack@closet", "beeper.mute"), after_s=20),
+        BatteryStep("lamps-off", node=NodeStep(LAMPS, "V_STATUS", "0"), after_s=60, cancel_on_return=True),
+        BatteryStep("stop-lab", run=("/bin/echo", "would stop"), after_s=900, charge=60, runtime_s=900),
+    ),
+    power_back=(
+        ReturnStep("lamps-on", node=NodeStep(LAMPS, "V_STATUS", "1"), if_ran=("lamps-off",)),
+        ReturnStep("start-lab", run=("/bin/echo", "would start"), charge=80, if_ran=("stop-lab",)),
+    ),
+)
 RIGHTS = frozenset({"edit", "order", "upload", "maintain"})
 
 
@@ -52,6 +67,7 @@ def demo_config(gateway: str, nut_port: int, web: Web | None = None, folder: Pat
         must=(MustSettings("garage", str(folder.absolute() / "ep20")),),
         ups=UPS_SETTINGS,
         energy=TARIFFS,
+        plan=(PLAN,),
         web=web or Web(),
         access=Access(people=(Person(NAME, PASSWORD_HASH, RIGHTS),)),
         demo=True,

@@ -54,6 +54,7 @@ def test_the_demo_house_without_config_and_arguments(voltkeeper, wait_for, free_
     assert "ok      /telemetry/stale_nodes.json" in checked.text
     status = voltkeeper("status")  # which finds the port
     assert status.wait() == 0, status.text
+    assert "plan     closet: " in status.text and "does not run" not in status.text
     site = voltkeeper("check")
     site.wait(60)
     assert f"ok      site 127.0.0.1:{port}: answers at" in site.text and "\x1b" not in site.text

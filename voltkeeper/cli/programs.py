@@ -100,6 +100,7 @@ def outbound(report_death: str | None, why: str, **options: Option) -> None:
 @CONFIG
 @PORT
 @PASSED
+@DEMO
 @click.option("--dry-run", is_flag=True, help="Only tell what would have happened in recorded outages.")
 @click.option("--replay", metavar="OUTAGE", help="With --dry-run: in this outage, an id of the view outages.")
 def plan(dry_run: bool, replay: str | None, **options: Option) -> None:

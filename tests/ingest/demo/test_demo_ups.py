@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from ingest.demo.site import UPS_SETTINGS
+from ingest.demo.site import UPS_SETTINGS, demo_config
 from ingest.demo.ups.mains import Mains, MainsFailure
 from ingest.demo.ups.models import MODELS, DemoUps, demo_upses, model
 from ingest.demo.ups.upsd import DemoUpsd
@@ -113,6 +113,9 @@ def test_what_may_be_ordered_in_the_demo_house_is_there():
     for name, own in orders.items():
         ups = demo_upses()[name.partition("@")[0]]
         assert set(own.commands) <= set(ups.commands) and set(own.settings) <= set(ups.writable)
+    config = demo_config("127.0.0.1:5003", 3493)
+    assert [*config.check(), *config.plan[0].check()] == []
+    assert not any(step.webhook or step.wake for step in config.plan[0].steps)  # nothing outside the house
 
 
 def test_the_demo_server_tells_what_came_of_a_command():

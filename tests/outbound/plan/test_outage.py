@@ -10,7 +10,7 @@ from ingest.config.model import load_config
 from ingest.schema.migrate import migrate
 from outbound.plan.lock import carries_out_plans
 from tests.ingest.nut.lab import PASSWORD, USER, Lab
-from tests.programs import wait_until
+from tests.programs import free_port, wait_until
 from voltkeeper.check.plan import plan_findings
 from voltkeeper.plans import plan_lines
 from voltkeeper.up import _commands
@@ -19,6 +19,7 @@ DEVICE = "ups.status: {status}\nbattery.charge: {charge}\nbattery.runtime: 900\n
 CONFIG = """
 database: house.db
 timezone: UTC
+web: {{port: {site_port}}}
 nut:
   - {{name: lab, port: {port}, poll_s: 1, status_s: 0.5,
       command_username: {user}, command_password: '{word}'}}
@@ -68,7 +69,8 @@ def test_an_outage_from_its_begin_to_the_last_step(tmp_path, write_config, voltk
 
     with Lab({"rack": DEVICE.format(status="OL", charge=100)}) as lab:
         lab.wait("rack")
-        path = write_config(CONFIG.format(port=lab.port, user=USER, word=PASSWORD, **programs))
+        ports = {"port": lab.port, "site_port": free_port()}
+        path = write_config(CONFIG.format(**ports, user=USER, word=PASSWORD, **programs))
         config = load_config(path)
         assert [*_commands(config)] == ["ingest", "web", "plan"]
         assert "does not run" in plan_lines(config)[0]
