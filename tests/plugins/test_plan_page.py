@@ -90,7 +90,13 @@ def test_the_timeline_stands_against_the_predicted_runtime(house):
         )
     page = house.page("/-/plan")
     assert "On battery for about 5 min" in page and page.count('class="track"') == 3
-    assert 299 <= house.get("/-/plan").json()["plans"][0]["battery_s"] <= 400
+    plan = house.get("/-/plan").json()["plans"][0]
+    assert 299 <= plan["battery_s"] <= 400 and not plan["is_least"]
+    with closing(connect(house.datasette.config.database)) as connection:  # it began in an earlier boot
+        connection.execute("update events set boot_id = 'before', boottime_s = 1 where id = 9999")
+    assert house.get("/-/plan").json()["plans"][0]["is_least"]
+    page = house.page("/-/plan")
+    assert "On battery for at least" in page and "since nothing confirms its clock" in page
 
 
 def test_without_a_plan_it_shows_what_to_add(module_site):
