@@ -67,10 +67,18 @@ PAGES = (
     "/reports?period=year",
     "/search?q=node+7",
     "/search.json?q=rack",
+    "/events.atom",
+    "/batteries.ics",
+    "/api/health",
+    "/api.json",
     "/-/alerts",
+    "/-/plan",
     "/-/maintenance",
+    "/-/maintenance?_json=1",
     "/-/ota",
+    "/telemetry.json",
 )
+AS_CSV = ("channel_history", "channel_by_hour", "message_statistics", "message_log", "ups_history")
 USUAL = {  # parameters of canned queries
     "node": "7",
     "sensor": "1793",
@@ -132,6 +140,8 @@ def queries():
             yield f"/telemetry/{name}.json?{urllib.parse.urlencode(usual)}"
         if "range" in params:
             yield f"/telemetry/{name}.json?range=1+y"
+        if name in AS_CSV:
+            yield f"/telemetry/{name}.csv"
 
 
 def read(url):

@@ -7,22 +7,27 @@ from datasette import Request, Response, hookimpl
 from datasette.app import Datasette
 
 from plugins.web.actions import saved_queries as actions
+from plugins.web.app.visitors import remembered
 from plugins.web.auth.permissions import has_right, may_write_sql
 from plugins.web.compat import written_queries
 from plugins.web.endpoint import Json, Route
 from plugins.web.query import DATABASE, select
 from plugins.web.query_charts import query_chart, svg_of_query
 from plugins.web.saved_queries import as_canned_query, saved_queries
-from plugins.web.site import site_of
+from plugins.web.site import Site, site_of
 from reporting.ups_comparison import COMPARED, comparison_sql
 
 
 @hookimpl
 async def canned_queries(datasette: Datasette, database: str) -> Json:
     """`ups_compare` with a column for each UPS; the queries that users saved."""
-    site = site_of(datasette)
     if database != DATABASE:
         return {}
+    return await remembered("canned_queries", lambda: find_queries(site_of(datasette)))
+
+
+async def find_queries(site: Site) -> Json:
+    """Name -> query, besides or in place of those of metadata.yml."""
     queries = written_queries(site)
     found = {name: as_canned_query(query) for name, query in (await saved_queries(site)).items()}
     upses = await select(site, COMPARED) if "ups_compare" in queries else None

@@ -13,6 +13,7 @@ from ingest.maintenance.retention import (
     FARTHEST,
     GrowingTable,
     RetentionDays,
+    days_kept,
     days_until_full,
     forecast,
     plan,
@@ -55,7 +56,7 @@ def read_growth(
     except OSError:
         return None
     now = time.time()
-    days = {item.table: item.days for item in plan(connection, retention) if not item.policy.only}
+    days = days_kept(plan(connection, retention))
     tables = overview(connection, now) if tables is None else tables
     size, pages = (
         connection.execute(f"pragma {name}").fetchone()[0] for name in ("page_size", "freelist_count")

@@ -88,6 +88,8 @@ POLICIES = (
     Policy("oddities", "at", "rejects_days"),
     Policy("events", "started_at", "events_days", age="ended_at", only=ENDED),
 )
+# Rows that go with those that they add up.
+ADDED_UP = {"ups_minutes": "ups_samples"}
 
 
 class RetentionDays(Protocol):
@@ -137,6 +139,12 @@ def plan(
         for policy, days in limits
         if days is not None
     ]
+
+
+def days_kept(items: Sequence[PruneItem]) -> dict[str, float | None]:
+    """Return the days that all rows of a table are kept, by its name; permanently where there is none."""
+    days = {item.table: item.days for item in items if not item.policy.only}
+    return days | {table: days[of] for table, of in ADDED_UP.items() if of in days}
 
 
 def plan_before(connection: sqlite3.Connection, at: float, now: float | None = None) -> list[PruneItem]:

@@ -24,6 +24,7 @@ TIME_COLUMNS = (  # when a row came, the first of them that a table has
     "received_at",
     "sampled_at",
     "hour_at",
+    "minute_at",
     "day",
     "at",
     "requested_at",
@@ -234,14 +235,33 @@ def _growth(
             (since, until),
         ).fetchone()[0]
         return int(rows) / days
-    if table.parent is None or table.at not in table.key:
+    if table.parent is None or table.at not in table.key[1:3]:
         return None
-    last_day = connection.execute(
-        f"select count(*) from [{table.parent}] p "
-        f"join [{table.name}] t on t.[{table.key[0]}] = p.id and t.[{table.at}] >= ?",
-        (format_utc(now - DAY_S),),
+    return float(_rows_since(connection, table, format_utc(now - DAY_S)))
+
+
+def _rows_since(connection: sqlite3.Connection, table: TableShape, since: str) -> int:
+    """Rows that are not older, of a table whose key begins with its parent and has the time second or third.
+
+    Read in the key alone: a cross join keeps the order, which is each parent, each value of a column between,
+    the newest rows of both.
+    """
+    name, key, between = table.name, table.key[0], table.key[1]
+    groups = f"select p.id as parent, null as value from [{table.parent}] p"
+    joined = f"t.[{key}] = g.parent"
+    if between != table.at:
+        groups = f"""with recursive held (parent, value) as (
+          select p.id, (select min([{between}]) from [{name}] where [{key}] = p.id) from [{table.parent}] p
+          union all
+          select parent, (select min(n.[{between}]) from [{name}] n
+            where n.[{key}] = held.parent and n.[{between}] > value) from held where value is not null
+        ) select parent, value from held where value is not null"""
+        joined += f" and t.[{between}] = g.value"
+    rows = connection.execute(
+        f"select count(*) from ({groups}) g cross join [{name}] t on {joined} and t.[{table.at}] >= ?",
+        (since,),
     )
-    return float(last_day.fetchone()[0])
+    return int(rows.fetchone()[0])
 
 
 def _seconds(text: str) -> float:

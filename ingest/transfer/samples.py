@@ -23,7 +23,7 @@ from ingest.ups.measurement import Measurement, measure
 from ingest.ups.pending_rows import SAMPLES
 from ingest.ups.self_test import test_verdict
 from ingest.ups.settings import NO_SETTINGS, UpsSettings
-from ingest.ups.status import status_tokens
+from ingest.ups.status import describe_unknown, status_tokens, unknown_words
 from ingest.ups.tracked_ups import MAX_TEXT
 from ingest.ups.watts import Rating
 
@@ -147,6 +147,8 @@ class Samples(ImportSink):
         self._rows += (at, ups.number, record.status, *values, watts, rule)
         for variable, (text, why) in implausible.items():
             ups.odd.setdefault(variable, (at, f"{variable} = {text[:MAX_TEXT]}: {why}"))
+        if words := unknown_words(record.status):
+            ups.odd.setdefault("ups.status", (at, describe_unknown([word[:MAX_TEXT] for word in words])))
         ups.learn(record, rating)
 
     def _add_ups(self, name: str) -> _Ups:

@@ -1,5 +1,6 @@
 """`ups.status` as a set of words, what each means, and how serious it is."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -60,6 +61,17 @@ def status_tokens(text: str | None) -> frozenset[str]:
     return frozenset() if WAIT in tokens else tokens
 
 
+@lru_cache(maxsize=256)
+def unknown_words(text: str) -> tuple[str, ...]:
+    """The words of an `ups.status` that are not in STATUS, in their order: nothing follows from them."""
+    return tuple(word for word in dict.fromkeys(text.split()) if word not in STATUS)
+
+
+def describe_unknown(words: Sequence[str]) -> str:
+    """What is said of words of a status that are not known."""
+    return f"not known, shown as sent, nothing follows from it: {', '.join(words)}"
+
+
 def is_on_battery(tokens: frozenset[str]) -> bool:
     """Whether the words say that the UPS is on battery. OL besides makes it a contradiction."""
     return "OB" in tokens or ("ACFAIL" in tokens and "OL" not in tokens)
@@ -74,7 +86,7 @@ def describe_status(text: str | None) -> str:
     if not tokens:
         return NO_STATUS
     known = [STATUS[token].text for token in STATUS if token in tokens]
-    unknown = [token for token in dict.fromkeys(tokens) if token not in STATUS]
+    unknown = [*unknown_words(text or "")]
     notes = []
     if "OL" in tokens and ("OB" in tokens or "!OL" in tokens):
         notes = [CONTRADICTION]

@@ -44,7 +44,7 @@ from ingest.ups.records import (
 )
 from ingest.ups.registry import UpsSource
 from ingest.ups.settings import NO_SETTINGS, UpsSettings
-from ingest.ups.status import describe_status, status_tokens
+from ingest.ups.status import describe_status, describe_unknown, status_tokens
 from ingest.ups.tracked_ups import SELECT, TrackedUps
 
 log = logging.getLogger(__name__)
@@ -183,6 +183,7 @@ class UpsStore:
         if poll.outcome == OK and poll.status:
             ups.columns["status"], ups.columns["status_at"] = poll.status, at
             ups.columns["first_seen_at"] = ups.columns["first_seen_at"] or at
+            self._note_unknown_words(ups, poll.status, at)
         measurement = None
         if poll.outcome == OK and poll.variables is not None:
             measurement = measure(poll.variables, ups.own)
@@ -200,6 +201,13 @@ class UpsStore:
                     measurement.watts,
                 )
             )
+
+    def _note_unknown_words(self, ups: TrackedUps, status: str, at: str) -> None:
+        words, reason = ups.new_unknown_words(status)
+        if words:
+            self._pending.oddities[ups, "ups.status"] = (at, reason)
+        for word in words if self._logging_enabled else ():
+            log.warning("%s: a word of ups.status is %s", ups.name, describe_unknown([word]))
 
     def _count(self, ups: TrackedUps, poll: Poll) -> None:
         """Add the poll, and the coalesced ones before it, to the run of polls."""

@@ -25,6 +25,7 @@ from ingest.ups.self_test import SelfTestReport, test_verdict
 from ingest.ups.series import SeriesRecorder
 from ingest.ups.setting_values import Setting
 from ingest.ups.settings import UpsSettings
+from ingest.ups.status import describe_unknown, unknown_words
 from ingest.ups.watts import Rating
 
 COLUMNS = (
@@ -56,6 +57,7 @@ order by e.id"""
 HISTORY_AT_ONCE, HISTORY_A_MINUTE = 500, 20
 MAX_KNOWN = 5_000  # names of settings
 MAX_TEXT = 40  # characters of a refused text
+MAX_WORDS = 10  # of its status that are not known
 SELECT = f"select id, name, source, address, label, {', '.join(COLUMNS)} from ups"
 DEVICE_IDENTITY = frozenset(
     (
@@ -149,6 +151,7 @@ class TrackedUps:
         self.series = SeriesRecorder(self.own.record, hour_at)
         self._battery_known: tuple[str, ...] = ()  # what its date was concluded from last
         self.odd: dict[str, str] = {}  # variable -> why its last text that could not be was refused
+        self.unknown_words: list[str] = []  # of its status, since the start
         self.discharges: list[Discharge] = []  # since the battery was changed, in order of time
         self.machine = self._make_machine(())
 
@@ -249,6 +252,14 @@ class TrackedUps:
         self._writable = self._writable if writable is None else writable
         self._settings = self._settings if settings is None else settings
         self._history = (self._writable | self._settings | DEVICE_IDENTITY) - MEASURED
+
+    def new_unknown_words(self, status: str) -> tuple[list[str], str]:
+        """Words of a status that are not known and come for the first time; all such words as a reason."""
+        words = [word[:MAX_TEXT] for word in unknown_words(status)]
+        found = [word for word in words if word not in self.unknown_words]
+        found = found[: MAX_WORDS - len(self.unknown_words)]
+        self.unknown_words += found
+        return found, describe_unknown(self.unknown_words)
 
     def new_oddities(self, implausible: Mapping[str, tuple[str, str]]) -> list[tuple[str, str]]:
         """(variable, reason) of each variable whose text is refused for a new reason."""

@@ -62,6 +62,7 @@ class Site(Datasette):
     has_config: bool  # False for a plain `datasette`: no accounts, nothing is written
     cache: dict[str, Any]  # Any: what pages keep for some seconds from one request to the next
     _tables_with_rules: set[str] | None  # lowercase names; None until asked
+    _table_rules: dict[tuple[str, str], list[Any]]  # of (database, lowercase table). Any: as the metadata
 
     def __init__(
         self,
@@ -86,6 +87,7 @@ class Site(Datasette):
         self.has_config = has_config
         self.cache = {}
         self._tables_with_rules = None
+        self._table_rules = {}
 
     def plugin_config(
         self, plugin_name: str, database: str | None = None, table: str | None = None, fallback: bool = True
@@ -114,7 +116,7 @@ class Site(Datasette):
         return dict(found) if key == "queries" and found else found
 
     def _table_permission_allows(self, database: str, table: str) -> list[Any]:  # Any: rules of the metadata
-        """As Datasette's, but for tables without a rule it does not copy all metadata at each check."""
+        """As Datasette's, which copies all metadata at each check: here a table's rules are read once."""
         if self._tables_with_rules is None:
             self._tables_with_rules = {
                 name.lower()
@@ -125,8 +127,10 @@ class Site(Datasette):
             }
         if table.lower() not in self._tables_with_rules:
             return []
-        rules: list[Any] = super()._table_permission_allows(database, table)  # Any: as above
-        return rules
+        key = database, table.lower()
+        if key not in self._table_rules:
+            self._table_rules[key] = super()._table_permission_allows(database, table)
+        return self._table_rules[key]
 
     def app(self) -> ASGIApp:
         """The ASGI application inside the layers, the first of which is the outermost."""

@@ -38,6 +38,8 @@ def _beyond(clip: Clip) -> float:
 
 
 def _runs_beyond(points: Sequence[Point], values: ValueAxis, times: TimeAxis, above: bool) -> list[Clip]:
+    if all(point.high <= values.high if above else point.low >= values.low for point in points):
+        return []
     runs: list[Clip] = []
     inside = True
     for point in points:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from operator import attrgetter
 
 from reporting.charts.canvas import Canvas, Place, style_class
 from reporting.charts.chart import Key, anchored
@@ -64,47 +66,49 @@ class LineChart(TimeChart):
     def draw_series(self, canvas: Canvas) -> None:
         """As TimeChart has it."""
         shown = self.source.shown()
+        pieces = {number: cut_at_gaps(one.points) for number, one in shown}
         canvas.begin_paths()
         for one in self.source.before:
             if one.points:
                 canvas.group("before", one.label)
-                canvas.path(self._pieces(one.points), "ghost")
+                canvas.path(self._lines(cut_at_gaps(one.points)), "ghost")
                 canvas.end_group()
         for number, one in shown:
             canvas.group(f"l{number}", one.label)
-            if len(shown) <= MANY and (bands := self._bands(one.points)):
+            if len(shown) <= MANY and (bands := self._bands(pieces[number])):
                 canvas.path(bands, f"band {style_class(number)}", closed=True)
-            canvas.path(self._pieces(one.points), f"line {style_class(number)}")
+            canvas.path(self._lines(pieces[number]), f"line {style_class(number)}")
             canvas.end_group()
         canvas.end_paths()
-        for number, one in shown:
-            self._draw_lone(canvas, number, one.points)
+        for number, _ in shown:
+            self._draw_lone(canvas, number, pieces[number])
         self._draw_limits(canvas)
         self._draw_clips(canvas)
         if self.source.extremes and len(shown) == 1:
             self._draw_extremes(canvas, *shown[0])
 
-    def _pieces(self, points: Sequence[Point]) -> list[list[tuple[int, int]]]:
+    def _lines(self, pieces: Sequence[Sequence[Point]]) -> list[list[tuple[int, int]]]:
         return [
-            [(self.times.x(point.at), self.values.y(point.mean)) for point in piece]
-            for piece in cut_at_gaps(points)
+            list(zip(self.times.xs(one.at for one in piece), self.values.ys(map(_mean, piece)), strict=True))
+            for piece in pieces
         ]
 
-    def _draw_lone(self, canvas: Canvas, number: int, points: Sequence[Point]) -> None:
+    def _draw_lone(self, canvas: Canvas, number: int, pieces: Sequence[Sequence[Point]]) -> None:
         """Points between two gaps: a line of one point has no length."""
-        lone = [piece[0] for piece in cut_at_gaps(points) if len(piece) == 1]
+        lone = [piece[0] for piece in pieces if len(piece) == 1]
         for point in lone[:MOST_DOTS]:
             across, down = self.times.share(point.at), self.values.share(point.mean)
             if 0 <= across <= 1 and 0 <= down <= 1:
                 canvas.dot(Place(across, down), f"l{number} {style_class(number)}")
 
-    def _bands(self, points: Sequence[Point]) -> list[list[tuple[int, int]]]:
+    def _bands(self, pieces: Sequence[Sequence[Point]]) -> list[list[tuple[int, int]]]:
         bands = []
-        for piece in cut_at_gaps(points):
+        for piece in pieces:
             if any(point.low != point.high for point in piece):
-                upper = [(self.times.x(point.at), self.values.y(point.high)) for point in piece]
-                lower = [(self.times.x(point.at), self.values.y(point.low)) for point in reversed(piece)]
-                bands.append(upper + lower)
+                across = self.times.xs(point.at for point in piece)
+                upper = zip(across, self.values.ys(map(_high, piece)), strict=True)
+                lower = list(zip(across, self.values.ys(map(_low, piece)), strict=True))
+                bands.append([*upper, *reversed(lower)])
         return bands
 
     def _draw_limits(self, canvas: Canvas) -> None:
@@ -150,7 +154,7 @@ class LineChart(TimeChart):
         free = self._free_at(limit.label, down, right)
         return Place(1 if right else 0, down, -2 if right else 2, 15 if free == 1 else -6)
 
-    @property
+    @cached_property
     def _clips(self) -> list[Clip]:
         return find_clips([one.points for _, one in self.source.shown()], self.values, self.times)
 
@@ -181,12 +185,7 @@ class LineChart(TimeChart):
                 canvas.text(Place(across, down, 0, dy), self.values.text(value), anchored(across), "ink halo")
 
 
-def _low(point: Point) -> float:
-    return point.low
-
-
-def _high(point: Point) -> float:
-    return point.high
+_low, _mean, _high = attrgetter("low"), attrgetter("mean"), attrgetter("high")
 
 
 def draw_lines(data: LineChartData, timezone: str) -> LineChart | None:

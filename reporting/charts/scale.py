@@ -6,6 +6,7 @@ drawing is the rounded value itself, right to its last digit.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil, floor, isfinite, log10
 
 HEADROOM = 0.1  # of the range, above and below what is drawn
@@ -37,7 +38,7 @@ class ValueAxis:
     digits: int
     quantum: float
 
-    @property
+    @cached_property
     def top(self) -> float:
         """The value at y = 0: the first whole number of quanta that is not below `high`."""
         return ceil(self.high / self.quantum - 1e-9) * self.quantum
@@ -54,7 +55,14 @@ class ValueAxis:
 
     def y(self, value: float) -> int:
         """How many quanta below `top` a value lies."""
-        return round((self.top - self.shown(value)) / self.quantum)
+        return self.ys((value,))[0]
+
+    def ys(self, values: Iterable[float]) -> list[int]:
+        """The same of several values."""
+        top, quantum, digits = self.top, self.quantum, self.digits
+        if quantum > 1:
+            return [round((top - value) / quantum) for value in values]
+        return [round((top - round(value, digits)) / quantum) for value in values]
 
     def shown(self, value: float) -> float:
         """A value rounded as its text is, so that the two are never a digit apart."""
@@ -107,7 +115,7 @@ def format_tick(value: float, step: float, largest: float) -> str:
 def own_digits(values: Iterable[float]) -> int:
     """The most decimals that any of the values has."""
     most = 0
-    for value in values:
+    for value in set(values):
         _, _, decimals = f"{value:.{MOST_DIGITS}f}".rstrip("0").partition(".")
         most = max(most, len(decimals))
         if most == MOST_DIGITS:

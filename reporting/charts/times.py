@@ -1,5 +1,6 @@
 """The horizontal axis: local times that are easy to read, on days of 23 and 25 hours too. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
@@ -60,7 +61,12 @@ class TimeAxis:
 
     def x(self, at: float) -> int:
         """How many quanta to the right of `origin` a time lies."""
-        return round((at - self.origin) / self.quantum)
+        return self.xs((at,))[0]
+
+    def xs(self, moments: Iterable[float]) -> list[int]:
+        """The same of several times."""
+        origin, quantum = self.origin, self.quantum
+        return [round((at - origin) / quantum) for at in moments]
 
     def share(self, at: float) -> float:
         """How far to the right a time lies: 0 to 1."""

@@ -16,6 +16,7 @@ from ingest.config.model import Config, GatewaySettings
 from ingest.db.connection import connect
 from ingest.mysensors.replay import replay
 from plugins.web.app.server import build
+from plugins.web.saved_queries import SEQ
 from reporting.canned_queries import load_queries
 from reporting.sql_functions import register
 from tests.plugins.site_helpers import BROWSER, SiteClient
@@ -62,6 +63,10 @@ PAGES = (
     "/-/batteries",
     "/-/ota",
     "/-/maintenance",
+    "/-/maintenance?_json=1",
+    "/-/alerts",
+    "/-/plan",
+    "/api/health",
     "/events.atom",
     "/batteries.ics",
     "/metrics",
@@ -170,6 +175,23 @@ def test_canned_queries(files):
         statements[f"{name} {usual}"] = query.sql, query.fill(usual)
     found = growing(files, statements)
     assert not found, "\n".join(found)
+
+
+def test_a_list_of_all_queries_reads_once_which_there_are(files, monkeypatch):
+    asked, connect_untraced = [], sqlite3.connect
+
+    def connect_traced(*arguments, **options):
+        connection = connect_untraced(*arguments, **options)
+        connection.set_trace_callback(asked.append)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", connect_traced)
+    site = SiteClient(build(Config(database=files[0], timezone="UTC")))
+    site.get("/telemetry.json")  # saved queries are read at their first use
+    asked.clear()
+    assert len(site.get("/telemetry.json").json()["queries"]) > 40
+    assert asked.count(SEQ) == 1
+    site.close()
 
 
 def test_own_pages(files, statements):

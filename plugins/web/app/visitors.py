@@ -2,9 +2,10 @@
 
 import re
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 from datasette.utils import tilde_decode
@@ -13,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from plugins.web.app.sql_workers.fair_share import FairShare
 from plugins.web.auth.sign_in import address_key
 from plugins.web.csv_errors import asks_csv
+from plugins.web.endpoint import Json
 from plugins.web.query import DATABASE
 from plugins.web.saved_queries import is_reading_query
 from plugins.web.site import Site
@@ -27,6 +29,7 @@ BROWSING = re.compile(
     r"spreadsheet|chart|edit)"
     r"|(?!_)[^_]+(_[^_]+)*_?(__(exact|not|gte?|lte?|in|notin|isnull|notnull|isblank|notblank))?"
 )
+REMEMBERED_S = 2.0
 UNTIMED = "_stream"  # a download of a whole table: each page of it has the whole time
 
 
@@ -42,6 +45,7 @@ class Visitor:
     is_download: bool
     is_large: bool  # may be a page of thousands of rows
     held: ExitStack  # what it gives back when its answer is ready
+    found: dict[str, tuple[float, Json]] = field(default_factory=dict)  # name -> what `remembered` keeps
     _has_place: bool = False
     _deadline: float | None = None
 
@@ -70,6 +74,21 @@ _visitor: ContextVar[Visitor | None] = ContextVar("visitor", default=None)
 def visitor() -> Visitor | None:
     """The request that is being answered here, None outside of one."""
     return _visitor.get()
+
+
+async def remembered(name: str, find: Callable[[], Awaitable[Json]]) -> Json:
+    """What `find` finds, once for a request: Datasette asks for the same at each of its checks.
+
+    Of a response that is open for long it is found again every REMEMBERED_S.
+    """
+    asking, now = _visitor.get(), time.monotonic()
+    if asking is None:
+        return await find()
+    at, known = asking.found.get(name, (now, None))
+    if known is None or now - at > REMEMBERED_S:
+        known = await find()
+        asking.found[name] = now, known
+    return known
 
 
 def note_visitor(app: ASGIApp, site: Site) -> ASGIApp:

@@ -18,7 +18,7 @@ from ingest.config.model import Config
 from ingest.db.connection import connect
 from ingest.maintenance.growth import read_growth
 from ingest.maintenance.job_list import list_jobs
-from ingest.maintenance.retention import forecast, plan
+from ingest.maintenance.retention import days_kept, forecast, plan
 from ingest.maintenance.table_sizes import TableSize, overview
 from outbound.sending_lock import is_sending
 from plugins.web.auth.permissions import require
@@ -124,7 +124,7 @@ def _plan(config: Config, connection: sqlite3.Connection) -> list[Row]:
 def _tables(config: Config, connection: sqlite3.Connection, sizes: Sequence[TableSize]) -> list[Row]:
     """Rows about tables. `days` that all rows are kept, `days_of_some` that only a part of them is."""
     planned = plan(connection, config.retention)
-    days = {item.table: item.days for item in planned if not item.policy.only}
+    days = days_kept(planned)
     days_of_some = {item.table: item.days for item in planned if item.policy.only}
     rows = []
     for table in sizes:

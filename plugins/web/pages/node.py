@@ -111,7 +111,7 @@ async def node(datasette: Site, request: Request) -> Response:
     controls = await select_many(datasette, CONTROL_QUERIES, {"node": row["id"]})
     forecasts = await run_query(datasette, "battery_forecast", node=str(row["id"]))
     states = await run_query(datasette, "state_spans", node=str(row["id"]), **span)
-    context = found | {
+    context = {name: rows for name, rows in found.items() if name != "day"} | {
         "node": row,
         "sensors": draw_sensors(datasette, found, states or [], now),
         "battery_chart": await _draw_battery(datasette, row, found, now),

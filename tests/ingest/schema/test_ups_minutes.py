@@ -6,8 +6,11 @@ from contextlib import closing
 import pytest
 from sqlite_utils import Database
 
+from ingest.config.retention import Retention
 from ingest.db.connection import connect
 from ingest.db.time import format_utc, parse_utc
+from ingest.maintenance.retention import days_kept, plan
+from ingest.maintenance.table_sizes import overview
 from ingest.schema.migrate import migrate, migrations
 from ingest.schema.ups_minutes import LEAST
 from reporting.canned_queries import QueryReader, load_queries
@@ -91,6 +94,15 @@ def test_each_change_of_samples_takes_the_minute_away_or_leaves_it_right(connect
     assert whole - 16 <= count_minutes(connection) < whole
     connection.execute("delete from ups_samples")
     assert connection.execute("select * from ups_minutes").fetchall() == []
+
+
+def test_they_count_in_the_growth_of_the_file_as_long_as_samples_are_kept(connection):
+    add_samples(connection, samples(random.Random(25), 2))
+    connection.execute("insert into ups_minutes values (1, 'watts', '2026-08-01T10:00:00.000Z', 9, 1, 9, 1)")
+    rows = connection.execute("select count(*) from ups_minutes").fetchone()[0]
+    (size,) = [one for one in overview(connection, FIRST + 3 * HOUR_S) if one.name == "ups_minutes"]
+    assert (size.rows, size.rows_a_day) == (rows, rows - 1) and rows > 200
+    assert days_kept(plan(connection, Retention(ups_samples_days=40)))["ups_minutes"] == 40
 
 
 @pytest.mark.parametrize("query", ["ups_history", "house_power"])

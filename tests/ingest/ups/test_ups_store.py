@@ -106,6 +106,25 @@ def test_a_ups_left_out_of_the_config_is_kept_and_what_was_open_ends(connection)
     assert rows(connection, "select event, complete, ended_at is not null from events") == [("ONBATT", 0, 1)]
 
 
+def test_a_word_of_a_status_that_is_not_known_is_told_once(connection, caplog):
+    store = store_of(connection, HOUSE)
+    statuses = ("OL FOO", "OL", "OL FOO", "OL BAR FOO", "OB FOO", "OL FOO")
+    commit(store, connection, *(poll(10 * n, status=status) for n, status in enumerate(statuses)))
+    commit(store, connection, poll(90, ups="desk@closet", status="OL FOO", variables=None))
+    told = [record.getMessage() for record in caplog.records if "not known" in record.getMessage()]
+    assert [line.partition(":")[0] for line in told] == ["rack@closet", "rack@closet", "desk@closet"]
+    assert [line.rpartition(": ")[2] for line in told] == ["FOO", "BAR", "FOO"]
+    found = rows(connection, "select u.name, o.variable, o.reason from oddities o join ups u on u.id = o.ups")
+    assert [(ups, variable, reason.rpartition(": ")[2]) for ups, variable, reason in found] == [
+        ("rack@closet", "ups.status", "FOO, BAR"),
+        ("desk@closet", "ups.status", "FOO"),
+    ]
+    many = " ".join(f"W{n}{'X' * 50}" for n in range(30))
+    commit(store, connection, poll(100, status=f"OL {many}"))
+    (longest,) = rows(connection, "select max(length(reason)) from oddities")[0]
+    assert longest < 500
+
+
 def test_labels_come_from_the_config_and_are_never_empty(connection):
     store_of(connection, replace(HOUSE, ups={"rack@closet": UpsSettings(label="Rack", location="closet")}))
     assert rows(connection, "select label, location from ups order by id") == [
