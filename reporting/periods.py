@@ -26,6 +26,10 @@ WIDTHS = (  # seconds of a bucket of a chart; wider ones are whole days
 )
 DAY_S = 86_400
 HOURS_KEPT = 2000  # local times of hours that are kept: rows of each UPS have the same ones
+HOURS = tuple(f"{hour:02d}" for hour in range(24))
+DAY_MINUTES = 1440
+# A time as it is stored: that of any other form is read by the calendar.
+STORED = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z", re.ASCII)
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?)?", re.ASCII)
 MOMENTS = "2026-11-20, 2026-11-20 14:30 (local time) or 2026-11-20T13:30:00Z"
@@ -180,19 +184,48 @@ def _label(per: str, day: date) -> str:
 @lru_cache(maxsize=HOURS_KEPT)
 def local_day(text: str | None, timezone: str) -> str | None:
     """SQL: the local date of a UTC text."""
-    return _local(text, timezone).date().isoformat() if text else None
+    return _date_and_hour(text, timezone)[0] if text else None
 
 
 @lru_cache(maxsize=HOURS_KEPT)
 def local_hour(text: str | None, timezone: str) -> str | None:
     """SQL: the local hour of a UTC text, `00` to `23`."""
-    return f"{_local(text, timezone):%H}" if text else None
+    return HOURS[_date_and_hour(text, timezone)[1]] if text else None
 
 
 @lru_cache(maxsize=HOURS_KEPT)
 def local_weekday(text: str | None, timezone: str) -> str | None:
     """SQL: the local day of the week of a UTC text, `mon` to `sun`."""
-    return WEEKDAYS[_local(text, timezone).weekday()] if text else None
+    return _weekday(_date_and_hour(text, timezone)[0]) if text else None
+
+
+def _date_and_hour(text: str, timezone: str) -> tuple[str, int]:
+    """The local date and hour of a UTC text: by the offset of its day where that has one."""
+    offset = _offset_of_day(text[:10], timezone) if STORED.fullmatch(text) else None
+    if offset is None:
+        local = _local(text, timezone)
+        return local.date().isoformat(), local.hour
+    days, minutes = divmod(int(text[11:13]) * 60 + int(text[14:16]) + offset, DAY_MINUTES)
+    return _moved(text[:10], days) if days else text[:10], minutes // 60
+
+
+@lru_cache(maxsize=HOURS_KEPT)
+def _offset_of_day(day: str, timezone: str) -> int | None:
+    """Minutes from UTC to local time; None for a day of UTC in which they change, and for odd seconds."""
+    start, zone = datetime.fromisoformat(f"{day}T00:00:00+00:00"), ZoneInfo(timezone)
+    offsets = {(start + timedelta(hours=hours)).astimezone(zone).utcoffset() for hours in range(0, 25, 6)}
+    offset = offsets.pop() or timedelta()
+    return None if offsets or offset % timedelta(minutes=1) else offset // timedelta(minutes=1)
+
+
+@lru_cache(maxsize=HOURS_KEPT)
+def _moved(day: str, days: int) -> str:
+    return (date.fromisoformat(day) + timedelta(days)).isoformat()
+
+
+@lru_cache(maxsize=HOURS_KEPT)
+def _weekday(day: str) -> str:
+    return WEEKDAYS[date.fromisoformat(day).weekday()]
 
 
 def _local(text: str, timezone: str) -> datetime:
