@@ -1,9 +1,9 @@
 """Figure 4: every page, canned query and native table on a small and on a large file of the same days.
 
-    python benchmarks/pages.py [MESSAGES ...] [KEPT] [--days N] [--only TEXT]
+    python benchmarks/pages.py [MESSAGES ...] [KEPT] [--days N] [--only TEXT ...]
 
 Each file holds 30 days of 200 nodes and 3 UPSes, and ends now; the larger ones hold more messages and
-samples. KEPT is a folder that caches the files; TEXT limits the routes to those that contain it. A time is
+samples. KEPT is a folder that caches the files; TEXT limits the routes to those that contain one. A time is
 the CPU time of the site and its SQL workers for one request, the median of several, which other programs of
 the machine change least. The routes are those that /api.json of the site lists, so none is left out.
 """
@@ -238,7 +238,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("arguments", nargs="*")
     parser.add_argument("--days", type=int, default=DAYS)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", nargs="+", default=[""])
     given = parser.parse_args()
     sizes = tuple(int(word) for word in given.arguments if word.isdigit()) or SIZES
     kept = next((word for word in given.arguments if not word.isdigit()), None)
@@ -248,7 +248,7 @@ def main():
             f"{'route':70}" + "".join(f"{size:>14,}" for size in sizes) + "  last / first, bytes of the last"
         )
         for route in routes(sites[0][0]):
-            if given.only not in route:
+            if not any(text in route for text in given.only):
                 continue
             times, bytes_ = measure(sites, route)
             print(
