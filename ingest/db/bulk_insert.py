@@ -27,6 +27,7 @@ class Insert:
         names, marks = ", ".join(columns), ", ".join("?" * self.width)
         head = f"insert or fail into {table} ({names}) values "
         self._statements = [(step * self.width, head + ", ".join([f"({marks})"] * step)) for step in STEPS]
+        self.longest = self._statements[0][0]  # values that the longest statement takes
         self._numbered = f"insert or fail into {table} (id, {names}) values (?, {marks})"
 
     def __call__(self, connection: sqlite3.Connection, values: list[Value]) -> None:
@@ -54,3 +55,40 @@ class Insert:
         connection.execute(self._numbered, [first, *values[: self.width]])
         self(connection, values[self.width :])
         return first
+
+
+class WaitingRows(list[Value]):
+    """Flat values of rows that wait for a commit, row after row, in the order in which they came.
+
+    The first of them may be in the open transaction already: `insert_ahead()` is for a thread beside the one
+    that adds rows and does the rest.
+    """
+
+    def __init__(self, insert: Insert) -> None:
+        super().__init__()
+        self._insert = insert
+        self._ahead = 0  # how many of the values are in the open transaction
+        self._first: int | None = None  # the id of the first row there
+
+    def insert_ahead(self, connection: sqlite3.Connection) -> None:
+        """Insert as many rows as fill statements of the longest kind."""
+        while self._ahead + self._insert.longest <= len(self):
+            self._insert_until(connection, self._ahead + self._insert.longest)
+
+    def insert_rest(self, connection: sqlite3.Connection) -> int | None:
+        """Insert what is not there yet; returns the id of the first row of all, None without rows."""
+        if self._ahead < len(self):
+            self._insert_until(connection, len(self))
+        return self._first
+
+    def taken_back(self) -> None:
+        """The transaction has ended without a commit: all rows wait again."""
+        self._ahead, self._first = 0, None
+
+    def _insert_until(self, connection: sqlite3.Connection, end: int) -> None:
+        values = self[self._ahead : end]
+        if self._first is None:
+            self._first = self._insert.append(connection, values)
+        else:
+            self._insert(connection, values)
+        self._ahead = end

@@ -261,10 +261,11 @@ class Store:
         self._count(counts, routes, block, at, first)
         for position, (header, payload) in enumerate(block.messages, first):
             route = routes[header]
+            add(route.fixed)
             if repeats and position - first in repeats:
-                add((at, *route.fixed, payload, 1))
+                add((at, payload, 1))
                 continue
-            add((at, *route.fixed, payload, 0))
+            add((at, payload, 0))
             if type(payload) is not str:
                 self._keep_raw(payload, at, position, route)
             if route.channel is not None:
@@ -292,7 +293,7 @@ class Store:
                 self.nodes.dirty.add(node)
             key, name = node.id if node is not None else None, type_name(header.command, header.type)
             self._pending.retained.append(len(self._pending.messages) // MESSAGE)
-            self._pending.messages += (at, block.gateway, key, *header, name, payload, 0)
+            self._pending.messages += (block.gateway, key, *header, name, at, payload, 0)
 
     def _end_day(self) -> None:
         self._collect_interval_stats()
@@ -517,6 +518,17 @@ class Store:
         self._on_deleted(gateway, node_id, child_id)
 
     # Step two: memory into the open transaction.
+
+    def write_ahead(self, connection: sqlite3.Connection) -> None:
+        """Insert messages and readings while others are absorbed."""
+        if self.free_space is None or not self.free_space.is_low:  # else raw messages are not kept
+            self._pending.messages.insert_ahead(connection)
+        self._pending.readings.insert_ahead(connection)
+
+    def taken_back(self) -> None:
+        """All rows are pending again."""
+        self._pending.messages.taken_back()
+        self._pending.readings.taken_back()
 
     def write(self, connection: sqlite3.Connection) -> set[str]:
         """Write what is pending; returns the topics that changed."""

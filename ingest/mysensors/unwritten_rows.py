@@ -2,14 +2,16 @@
 
 import sqlite3
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
-from ingest.db.bulk_insert import Insert, Value
+from ingest.db.bulk_insert import Insert, Value, WaitingRows
 from ingest.mysensors.interval_stats import DailyRow
 from ingest.mysensors.silence import GapRow
 
+# Those that are the same for all messages of a route come first.
 MESSAGE_COLUMNS = (
-    "received_at gateway node node_id child_id command echo type type_name payload repeat".split()
+    "gateway node node_id child_id command echo type type_name received_at payload repeat".split()
 )
 MESSAGE = len(MESSAGE_COLUMNS)  # values of a row
 MESSAGES = Insert("messages", MESSAGE_COLUMNS)
@@ -38,8 +40,8 @@ class Oddity(NamedTuple):
 class UnwrittenRows:
     """What waits to be written; the lists of values hold those of several rows, one after the other."""
 
-    messages: list[Value] = field(default_factory=list)
-    readings: list[Value] = field(default_factory=list)
+    messages: WaitingRows = field(default_factory=partial(WaitingRows, MESSAGES))
+    readings: WaitingRows = field(default_factory=partial(WaitingRows, READINGS))
     rejects: list[Value] = field(default_factory=list)
     battery_levels: list[Value] = field(default_factory=list)
     oddities: list[Oddity] = field(default_factory=list)
@@ -55,15 +57,16 @@ class UnwrittenRows:
     def drop_raw(self) -> tuple[int, int]:
         """Leave out raw messages, and what refers to them, and unreadable lines: returns how many of each."""
         dropped = len(self.messages) // MESSAGE, len(self.rejects) // REJECT
-        self.messages, self.rejects, self.oddities, self.raws, self.retained = [], [], [], [], []
+        self.messages = WaitingRows(MESSAGES)
+        self.rejects, self.oddities, self.raws, self.retained = [], [], [], []
         return dropped
 
     def write_history(self, connection: sqlite3.Connection) -> set[str]:
         """Insert messages and what follows from them in the open transaction; returns the topics."""
-        first = MESSAGES.append(connection, self.messages) or 0
+        first = self.messages.insert_rest(connection) or 0
         connection.executemany(KEEP_RAW, [(raw, first + position) for raw, position in self.raws])
         connection.executemany(MARK_RETAINED, [(first + position,) for position in self.retained])
-        READINGS.append(connection, self.readings)
+        self.readings.insert_rest(connection)
         BATTERY_LEVELS.append(connection, self.battery_levels)
         connection.executemany(WITHDRAW_ODDITY, self.withdrawn)
         oddities: list[Value] = []

@@ -5,6 +5,9 @@ Readers hand in items with `put()`, which never waits. Sinks take them within ha
 steps, so that a commit that fails (a full disk, a lock held too long, an I/O error) is tried again, on a
 fresh connection, with nothing lost and nothing counted twice. What could not be written when the writer ends
 is in `unwritten()`.
+
+Where a whole batch waits, the transaction begins first, and rows are inserted while further items are taken
+(`InsertAhead`).
 """
 
 import logging
@@ -19,6 +22,7 @@ from ingest.db.changes import raise_topics
 from ingest.db.connection import transaction
 from ingest.db.problems import Kind, Problem, find_problem
 from ingest.pipeline.batch import Batch
+from ingest.pipeline.insert_ahead import BulkSink, InsertAhead
 from ingest.pipeline.open_database import WRITER_TIMING, OpenDatabase, WriterError, WriterTiming
 from ingest.pipeline.source_health import committed_batches
 from ingest.pipeline.trouble import Trouble
@@ -94,6 +98,7 @@ class Writer(threading.Thread):
         self._timing = timing
         self._sinks: list[AnySink] = []
         self._urgent_sinks: list[UrgentSink] = []
+        self._bulk_sinks: list[BulkSink] = []
         self._queue: deque[tuple[AnySink, object, int]] = deque()
         self._marked = BATCH  # how many items of the queue the commit takes that is under way
         self._flushes: deque[Callable[[], object]] = deque()
@@ -122,6 +127,8 @@ class Writer(threading.Thread):
         self._sinks.append(sink)
         if isinstance(sink, UrgentSink):
             self._urgent_sinks.append(sink)
+        if isinstance(sink, BulkSink):
+            self._bulk_sinks.append(sink)
 
     def restore(self, batches: Iterable[Batch]) -> None:
         """Commit these batches first, each by itself; before `start()`."""
@@ -233,7 +240,7 @@ class Writer(threading.Thread):
             self._next_poll = now + self._timing.poll_s
         if pending or self._queue or self.batch.items:
             self._due = self._due or now + self._commit_s
-        if not stopping and self._urgent_sinks:
+        if not stopping and self._urgent_sinks and self.backlog < BATCH:
             self._absorb()
         if stopping or self._must_commit(now):
             self._commit()
@@ -267,11 +274,12 @@ class Writer(threading.Thread):
         flushes = [self._flushes.popleft() for _ in range(len(self._flushes))]
         while True:
             self._marked = BATCH
+            is_large = self.backlog >= BATCH
             if self.backlog <= BATCH:
                 self.before_commit(self._mark)
-            self._absorb(self._marked)
-            done = self.batch.units
-            self._write()
+            if not is_large:
+                self._absorb(self._marked)
+            done = self._write(self._marked if is_large else 0)
             with self._lock:
                 self.backlog -= done
             if self.backlog < BATCH and not (flushes and self._queue):
@@ -286,41 +294,65 @@ class Writer(threading.Thread):
         """Let the sinks take so many of the queue, as far as a batch has BATCH units at most."""
         units = self.batch.units
         while items and self._queue and units < BATCH:
-            sink, item, count = self._queue[0]
             try:
-                sink.absorb(item)
-            except sqlite3.Error as error:  # of a sink that looks something up: it has taken nothing
+                units += self._take()
+            except sqlite3.Error as error:
                 self._attempt_failed(error, is_write=True)
                 self._database.pause()
                 self._poll()  # which hands the sinks a connection that is new
                 continue
-            self.batch.items.append(self._queue.popleft())
             items -= 1
-            units += count
 
-    def _write(self) -> None:
-        """One transaction, tried until it is committed."""
-        while not self._try_write():
+    def _take(self) -> int:
+        """Let its sink take the first item of the queue; returns its units of work.
+
+        Raises sqlite3.Error of a sink that looks something up: it has taken nothing.
+        """
+        sink, item, units = self._queue[0]
+        sink.absorb(item)
+        self.batch.items.append(self._queue.popleft())
+        return units
+
+    def _write(self, items: int = 0) -> int:
+        """One transaction, tried until it is committed; returns its units of work.
+
+        It takes so many `items` of the queue, as far as the batch is not full.
+        """
+        while not self._try_write(items):
             self._database.pause()
         self._database.attempt_succeeded()
         self._database.check_file()  # where it was moved away meanwhile, the rows are in no file of use
         for sink in self._sinks:
             sink.committed()
-        self.batch = Batch(after=self.batch.id)
+        done, self.batch = self.batch.units, Batch(after=self.batch.id)
+        return done
 
-    def _try_write(self) -> bool:
+    def _try_write(self, items: int) -> bool:
         self._database.check_file()
         connection = self._database.connection
         try:
             with transaction(connection):
                 if self.trouble is not None and self.batch.id in committed_batches(connection):
                     return True  # the attempt that failed at its end has reached the disk
+                if items:
+                    self._absorb_and_insert(connection, items)
                 topics = {topic for sink in self._sinks for topic in sink.write(connection)}
                 raise_topics(connection, topics)
         except sqlite3.Error as error:
+            for sink in self._bulk_sinks:
+                sink.taken_back()
             self._attempt_failed(error, is_write=True)
             return False
         return True
+
+    def _absorb_and_insert(self, connection: sqlite3.Connection, items: int) -> None:
+        """The same as `_absorb()`, while rows of what is taken are inserted in the open transaction."""
+        units = self.batch.units
+        with InsertAhead(connection, self._bulk_sinks) as ahead:
+            while items and self._queue and units < BATCH:
+                units += self._take()
+                items -= 1
+                ahead.go_on()
 
     def _attempt_failed(self, error: sqlite3.Error, is_write: bool) -> None:
         self.last_heartbeat = time.monotonic()  # a file that is locked or full is no reason for a restart

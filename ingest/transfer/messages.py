@@ -22,6 +22,7 @@ from ingest.mysensors.unwritten_rows import (
     BATTERY_LEVELS,
     KEEP_RAW,
     MESSAGE,
+    MESSAGE_COLUMNS,
     MESSAGES,
     READINGS,
     WITHDRAW_ODDITY,
@@ -116,13 +117,11 @@ class History(Store):
         self._collect_interval_stats()
         self._collect_gaps(self.nodes.values())
         topics = self._save_states(connection)
-        rows = [
-            self._pending.messages[start : start + MESSAGE]
-            for start in range(0, len(self._pending.messages), MESSAGE)
-        ]
-        ids = checkpoint.take_ids(len(rows))
+        messages = self._pending.messages
+        count = len(messages) // MESSAGE
+        ids = checkpoint.take_ids(count)
         for insert, values, positions in (
-            (MESSAGES, self._pending.messages, range(len(rows))),
+            (MESSAGES, messages, range(count)),
             (READINGS, self._pending.readings, self._reading_positions),
             (BATTERY_LEVELS, self._pending.battery_levels, self._level_positions),
         ):
@@ -141,8 +140,9 @@ class History(Store):
         request_rereading(connection, self._pending.doubted)
         first = first_day(time.time())
         save_gaps(connection, [row for row in self._pending.gaps if row.day >= first])
-        if rows:
-            gateway, times = int(rows[0][1] or 0), [str(row[0]) for row in rows]
+        if count:
+            gateway = int(messages[MESSAGE_COLUMNS.index("gateway")] or 0)
+            times = [str(at) for at in messages[MESSAGE_COLUMNS.index("received_at") :: MESSAGE]]
             node = self.nodes.get(256 * gateway)
             save_gateway_heard(
                 connection, gateway, min(times), max(times), node.protocol_version if node else None

@@ -4,8 +4,9 @@ import sqlite3
 
 import pytest
 
-from ingest.db.bulk_insert import STEPS, Insert
+from ingest.db.bulk_insert import STEPS, Insert, WaitingRows
 from ingest.db.connection import connect, transaction
+from ingest.db.reserved_ids import HOLDERS
 
 INSERT = Insert("words", ["number", "word"])
 ROWS = sum(STEPS) + STEPS[0]
@@ -13,8 +14,9 @@ ROWS = sum(STEPS) + STEPS[0]
 
 @pytest.fixture
 def connection(tmp_path):
-    """A file with an empty table."""
+    """A file with an empty table, of which no import holds ids."""
     connection = connect(tmp_path / "words.db")
+    connection.execute("create table imports (numbers text, last_id integer)")
     connection.execute("create table words (id integer primary key, number integer, word text not null)")
     yield connection
     connection.close()
@@ -39,3 +41,22 @@ def test_a_refused_row_takes_its_transaction_back(connection):
     with transaction(connection):
         INSERT(connection, flat(rows[:-1]))
     assert connection.execute("select count(*) from words").fetchone() == (ROWS - 1,)
+
+
+def test_rows_that_are_ahead_of_their_commit_are_inserted_once(connection, monkeypatch):
+    monkeypatch.setitem(HOLDERS, "words", "words")
+    rows = [(number, f"word {number}") for number in range(ROWS)]
+    waiting = WaitingRows(INSERT)
+    for attempt in ("taken back", "committed"):
+        connection.execute("begin immediate")
+        if attempt == "taken back":
+            waiting.extend(flat(rows[: STEPS[0] + 1]))
+            waiting.insert_ahead(connection)  # whole statements alone
+            assert connection.execute("select count(*) from words").fetchone() == (STEPS[0],)
+            waiting.extend(flat(rows[STEPS[0] + 1 :]))
+        waiting.insert_ahead(connection)
+        assert waiting.insert_rest(connection) == 1
+        assert connection.execute("select id - 1, word from words order by id").fetchall() == rows
+        connection.rollback()
+        waiting.taken_back()
+    assert WaitingRows(INSERT).insert_rest(connection) is None

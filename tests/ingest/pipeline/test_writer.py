@@ -140,6 +140,74 @@ def test_flush_commits_at_once_and_says_when_it_is_done(deck):
     assert seen == [30]
 
 
+class Ribbon(Tape):
+    """A sink whose rows are inserted while it takes others; `failures` of its insertions fail."""
+
+    def __init__(self, failures=0):
+        super().__init__()
+        self.failures, self.done, self.threads, self.taken_before = failures, 0, set(), []
+
+    def write_ahead(self, connection):
+        self.threads.add(threading.current_thread().name)
+        waits = self.pending[self.done :]
+        connection.executemany("insert into tape values ('tape', ?)", [(item,) for item in waits])
+        self.done += len(waits)
+        if self.failures and waits:
+            self.failures -= 1
+            raise Spoilt.error()
+
+    def taken_back(self):
+        self.done = 0
+
+    def write(self, connection):
+        self.write_ahead(connection)
+        self.taken_before.append(len(self.pending))
+        return super().write(connection) if not self.pending else {self.topic}
+
+    def committed(self):
+        super().committed()
+        self.done = 0
+
+
+@pytest.mark.parametrize("failures", [0, 1, 3])
+def test_rows_of_a_full_batch_are_inserted_while_it_is_taken(deck, failures):
+    ribbon = Ribbon(failures)
+    writer = deck.start(ribbon, commit_s=60, retry_s=0.02)
+    items = list(range(30))
+    for item in items:
+        writer.put(ribbon, item, units=BATCH // 10)
+    writer.flush()
+    deck.until(30)
+    assert deck.reader.execute("select topic, item from tape order by rowid").fetchall() == [
+        ("tape", item) for item in items
+    ]
+    assert ribbon.threads == {"writer", "writer-rows"}
+    assert max(ribbon.taken_before) == 10  # no commit took more than a batch
+    assert writer.backlog == 0 and writer.trouble is None
+
+
+def test_an_item_that_cannot_be_taken_within_the_transaction_is_taken_later(deck):
+    class Asking(Ribbon):
+        """Looks something up for an item, which fails at first."""
+
+        failed = False
+
+        def absorb(self, item):
+            if item == 5 and not self.failed:
+                self.failed = True
+                raise Spoilt.error()
+            super().absorb(item)
+
+    asking = Asking()
+    writer = deck.start(asking, commit_s=60, retry_s=0.02)
+    for item in range(10):
+        writer.put(asking, item, units=BATCH // 10)
+    writer.flush()
+    deck.until(10)
+    assert deck.reader.execute("select item from tape order by rowid").fetchall() == [(n,) for n in range(10)]
+    assert writer.backlog == 0
+
+
 def test_stop_commits_what_is_there(deck):
     tape = Tape()
     writer = deck.start(tape, commit_s=60)
