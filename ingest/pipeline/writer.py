@@ -30,6 +30,7 @@ from ingest.pipeline.trouble import Trouble
 log = logging.getLogger(__name__)
 
 BATCH = 20_000  # units of work (lines) that are committed without waiting for `commit_s`
+CATCH_UP_S = 0.1  # after a whole batch: what was received with it does not wait for `commit_s`
 URGENT_S = 0.4  # between two commits, also where values jump to and fro across a limit
 STUCK_S = 1.0  # after the time to stop: for an attempt that has begun; a disk may hold one without limit
 
@@ -74,6 +75,8 @@ AnySink = Sink[Any]  # the signature of `put()` sees to it that a sink gets its 
 class Writer(threading.Thread):
     """Commits what the sinks pend every `commit_s`, at BATCH units at once, on `flush()`, and when urgent.
 
+    After a commit of BATCH units the next one is due CATCH_UP_S later.
+
     `failed()` is called, in the writer's thread, when it cannot go on; `problem` then says why.
     `restored()` is called there when all of `restore()` is in the file, and `before_commit(mark)` before the
     items of a commit are taken that takes all there are: those that were handed in when it calls `mark()`.
@@ -107,6 +110,7 @@ class Writer(threading.Thread):
         self._wake = threading.Event()
         self._lock = threading.Lock()  # guards backlog alone: two threads count it
         self._stopping = False
+        self._pause_s = commit_s  # until the next commit is due
         self._committed = float("-inf")  # when it last did, on the monotonic clock
         self._due: float | None = None  # when the next commit is due, on the monotonic clock
         self._next_poll = 0.0
@@ -239,13 +243,14 @@ class Writer(threading.Thread):
             pending = self._poll()
             self._next_poll = now + self._timing.poll_s
         if pending or self._queue or self.batch.items:
-            self._due = self._due or now + self._commit_s
+            self._due = self._due or now + self._pause_s
         if not stopping and self._urgent_sinks and self.backlog < BATCH:
             self._absorb()
         if stopping or self._must_commit(now):
+            self._pause_s = min(CATCH_UP_S, self._commit_s) if self.backlog >= BATCH else self._commit_s
             self._commit()
             self._committed = time.monotonic()
-            self._due = self._committed + self._commit_s if self._queue else None
+            self._due = self._committed + self._pause_s if self._queue else None
         return stopping and not self._queue
 
     def _must_commit(self, now: float) -> bool:

@@ -140,6 +140,18 @@ def test_flush_commits_at_once_and_says_when_it_is_done(deck):
     assert seen == [30]
 
 
+def test_what_comes_with_a_full_batch_does_not_wait_either(deck):
+    tape = Tape()
+    writer = deck.start(tape, commit_s=600)
+    writer.put(tape, "many", units=BATCH)
+    deck.until(1)
+    writer.put(tape, "rest")
+    deck.until(2)
+    writer.put(tape, "later")
+    time.sleep(0.3)
+    assert deck.count() == 2
+
+
 class Ribbon(Tape):
     """A sink whose rows are inserted while it takes others; `failures` of its insertions fail."""
 
