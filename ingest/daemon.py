@@ -46,6 +46,7 @@ from ingest.pipeline.heartbeat import HeartbeatFile, HeartbeatTask
 from ingest.pipeline.open_database import WriterTiming
 from ingest.pipeline.source_health import HEARTBEAT_S, Health, StatusSink
 from ingest.pipeline.writer import AnySink, Writer
+from ingest.process.memory import keep_little
 from ingest.process.running_time import RunningTime
 from ingest.process.systemd import READY, STOPPING, feed_watchdog, notify
 from ingest.recompute.open_events import close_obsolete
@@ -97,6 +98,7 @@ def run_ingest(
     os.environ["TZ"] = config.timezone
     time.tzset()
     sys.setswitchinterval(timing.switch_s)
+    keep_little()
     try:
         migrate(config.database)
     except NewerDatabaseError as error:
