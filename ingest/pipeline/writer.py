@@ -325,6 +325,8 @@ class Writer(threading.Thread):
         """
         while not self._try_write(items):
             self._database.pause()
+            if items:
+                self._poll()  # which hands the sinks a connection that is new
         self._database.attempt_succeeded()
         self._database.check_file()  # where it was moved away meanwhile, the rows are in no file of use
         for sink in self._sinks:

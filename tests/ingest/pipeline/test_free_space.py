@@ -11,6 +11,7 @@ from ingest.mysensors.records import ReceivedBlock
 from ingest.mysensors.registry import number_gateways
 from ingest.mysensors.store import Store
 from ingest.pipeline.free_space import FreeSpace
+from ingest.pipeline.insert_ahead import BulkSink
 from ingest.schema.migrate import migrate
 
 ALL_OF_IT = 1e9  # MB: no disk has so much
@@ -34,7 +35,9 @@ def commit(connection, *sinks, fail=0):
                 if attempt < fail:
                     raise OSError
         except OSError:
-            continue
+            for sink in sinks:
+                if isinstance(sink, BulkSink):
+                    sink.taken_back()
     for sink in sinks:
         sink.committed()
 

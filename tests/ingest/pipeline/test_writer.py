@@ -200,14 +200,19 @@ def test_rows_of_a_full_batch_are_inserted_while_it_is_taken(deck, failures):
 
 def test_an_item_that_cannot_be_taken_within_the_transaction_is_taken_later(deck):
     class Asking(Ribbon):
-        """Looks something up for an item, which fails at first."""
+        """Looks something up for each item, which fails at first; the writer then opens the file anew."""
 
         failed = False
+
+        def poll(self, connection, changed):
+            self.connection = connection
+            return super().poll(connection, changed)
 
         def absorb(self, item):
             if item == 5 and not self.failed:
                 self.failed = True
                 raise Spoilt.error()
+            self.connection.execute("select 1")
             super().absorb(item)
 
     asking = Asking()
