@@ -247,11 +247,14 @@ class Writer(threading.Thread):
         if not stopping and self._urgent_sinks and self.backlog < BATCH:
             self._absorb()
         if stopping or self._must_commit(now):
-            self._pause_s = min(CATCH_UP_S, self._commit_s) if self.backlog >= BATCH else self._commit_s
-            self._commit()
-            self._committed = time.monotonic()
-            self._due = self._committed + self._pause_s if self._queue else None
+            self._commit_and_set_due()
         return stopping and not self._queue
+
+    def _commit_and_set_due(self) -> None:
+        self._pause_s = min(CATCH_UP_S, self._commit_s) if self.backlog >= BATCH else self._commit_s
+        self._commit()
+        self._committed = time.monotonic()
+        self._due = self._committed + self._pause_s if self._queue else None
 
     def _must_commit(self, now: float) -> bool:
         if self.backlog >= BATCH or self._flushes or (self._due is not None and now >= self._due):
