@@ -4,6 +4,10 @@ Each course of `ingest.forecast.courses` is laid over the levels at several plac
 reached on it, with the scale that fits best; how well each agrees is its weight, and the ends of all of them,
 weighted, are the forecast. What no course knows (a colder winter, a sensor that reports more often) widens
 the interval by a share of the days left.
+
+Where no earlier discharge is known and the end is not far, a network that was trained on discharges of many
+kinds (`ingest.forecast.network`) gives the days: it knows how far off a forecast may be. For a level that is
+counted, whose course shows at once, the forecast lies halfway between its days and those of the courses.
 """
 
 import math
@@ -13,6 +17,7 @@ from typing import NamedTuple
 
 from ingest.forecast.courses import LEFT_AT, STEPS, Course, Earlier, course_of, courses_for, of_gauge
 from ingest.forecast.knots import DayLevel, Knot, counts_down, knots_of
+from ingest.forecast.network import days_left
 
 LEAST_DAYS, LEAST_SPAN, LEAST_LOST = 5, 7.0, 3.0  # days with levels, days, per cent: at least
 COARSE, FINE = (0.15, 0.85), 7  # places beside the middle that are tried on a course; on those that agree
@@ -42,6 +47,10 @@ LATELY_TIMES = (0.85, 1.0, 1.18)  # so far the slope of some days may be off
 LATELY_DAYS = 45.0  # where the end is further away, the courses tell more
 TEMPER = 0.5  # of the logarithm: errors of knots are not independent, and courses are few
 BIN = 0.02  # of the logarithm of the days left
+LONGEST, FARTHEST = 1100.0, 600.0  # days of the levels, of the high end: the network knows none beyond
+DAY_PART = 0.5  # of a day at each end: an interval that is told by its dates holds both of them
+OWN_PART = 0.7  # of an interval, by its logarithm: a node's own earlier discharge tells more than courses do
+LOG_DAYS = 2.0  # that are added before logarithms of days are taken
 
 
 class Forecast(NamedTuple):
@@ -86,8 +95,35 @@ def forecast(
     """The forecast from days for which `too_little` is "".
 
     `chemistry` is one of BATTERY_TYPES or "". `own` are earlier discharges of this node, `alike` those of
-    other nodes with its sketch.
+    other nodes with its sketch: the network does not know these.
     """
+    found = _by_courses(days, chemistry, own, alike)
+    if own:
+        return Forecast(found.days, _part(found.days, found.low), _part(found.days, found.high), found.course)
+    if alike or days[-1].day - days[0].day > LONGEST:
+        return found
+    low, middle, high = days_left(days, chemistry)
+    if high > FARTHEST:
+        return found
+    if counts_down(days):
+        low, middle, high = _between(found.low, low), _between(found.days, middle), _between(found.high, high)
+        return Forecast(middle, low, high, found.course)
+    return Forecast(middle, min(middle, low + DAY_PART), max(middle, high - DAY_PART), found.course)
+
+
+def _part(days: float, end: float) -> float:
+    """An end of the interval, moved towards the days left, by their logarithms."""
+    return max(0.0, (days + LOG_DAYS) * ((end + LOG_DAYS) / (days + LOG_DAYS)) ** OWN_PART - LOG_DAYS)
+
+
+def _between(left: float, other: float) -> float:
+    """The mean of two numbers of days left, by their logarithms."""
+    return math.sqrt((left + LOG_DAYS) * (other + LOG_DAYS)) - LOG_DAYS
+
+
+def _by_courses(
+    days: Sequence[DayLevel], chemistry: str, own: Sequence[Earlier], alike: Sequence[Earlier]
+) -> Forecast:
     span = days[-1].day - days[0].day
     knots = knots_of(days)
     life, spread = _life(own, alike)
