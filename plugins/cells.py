@@ -4,12 +4,14 @@ import sqlite3
 from collections.abc import Callable, Coroutine
 from functools import partial
 
-from datasette import hookimpl
+from datasette import Request, hookimpl
 from datasette.app import Datasette
+from datasette.filters import FilterArguments
 from jinja2 import Environment
 from markupsafe import Markup
 
 from plugins.web.endpoint import Json
+from plugins.web.newest_rows import newest_rows
 from plugins.web.pages.directory import DEFAULT_SQL, EXAMPLES, directory, first_sentence, split_sentence
 from plugins.web.pages.native import column_heads, column_titles, row_subject, shown_columns, table_titles
 from plugins.web.pages.table_columns import number_columns, table_columns
@@ -53,6 +55,12 @@ def render_cell(
     if names is None or site.turns.is_over():
         return waiting
     return rooted_cell(site.root, render(names, site.timezone, row, value, column, table))
+
+
+@hookimpl
+def filters_from_request(request: Request, table: str, datasette: Datasette) -> FilterArguments | None:
+    """A bound that spares the rows of a UPS or a channel which do not stand on the page."""
+    return newest_rows(site_of(datasette), request, table)
 
 
 @hookimpl

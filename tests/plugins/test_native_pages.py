@@ -1,6 +1,7 @@
 """Datasette's own pages: what stands in their cells, the directory, pages of 100 rows, filters, rows."""
 
 import html
+import random
 import re
 import time
 from contextlib import closing
@@ -172,6 +173,95 @@ def test_a_canned_query_is_paged_and_a_table_keeps_its_own_pages(power):
     assert rows > 100 and text.count("<tr>") == 1 + 100 and f"{rows:,} rows" in text
     assert "JSON and CSV have" in text and 'data-label="Average"' in text
     assert site.page("/telemetry/ups_samples?_size=150&_page=2").count("<tr>") == 1 + 150
+
+
+def ids_of(site, path):
+    """The ids of all rows, page by page."""
+    found = []
+    while path:
+        answer = site.get(path).json()
+        found += [row[0] for row in answer["rows"]]
+        path = answer["next_url"] and answer["next_url"].removeprefix("http://localhost")
+    return found
+
+
+def steps_of(connection, sql, params):
+    """How many hundreds of steps SQLite takes for a statement."""
+    steps = []
+    connection.set_progress_handler(lambda: steps.append(1), 100)
+    connection.execute(sql, params).fetchall()
+    connection.set_progress_handler(None, 0)
+    return len(steps)
+
+
+def test_samples_of_a_ups_come_by_id_though_their_times_do_not(power):
+    _, site = power(days=2, step=20)
+    samples = "/telemetry/ups_samples"
+    with closing(connect(site.datasette.config.database)) as connection:
+        of_ups = "from ups_samples where ups = 1 order by id desc"
+        ids = [row[0] for row in connection.execute(f"select id {of_ups}")]
+        assert ids_of(site, f"{samples}.json?ups=1&_size=3000") == ids
+        query = site.get(f"{samples}.json?ups=1").json()["query"]
+        plain = steps_of(connection, f"select * {of_ups} limit 51", {})
+        assert steps_of(connection, query["sql"], query["params"]) < plain / 2
+        year = "strftime('%Y-%m-%dT%H:%M:%fZ', sampled_at, '-1 year')"
+        slow = f"update ups_samples set sampled_at = {year} where id = ?"
+        connection.executemany(slow, [(one,) for one in ids[::7]])  # the clock was a year slow
+        connection.commit()
+    assert ids_of(site, f"{samples}.json?ups=1&_size=1500") == ids
+    assert ids_of(site, f"{samples}.json?ups__exact=1&_size=max&_sort_desc=id") == ids
+    rows = site.get(f"{samples}.csv?ups=1&_stream=on").text.splitlines()[1:]
+    assert [int(row.split(",")[0]) for row in rows] == ids
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "&ups_status=OL",
+        "&_sort=id",
+        "&_where=watts+is+null",
+        "&_facet=ups_status",
+        "&ups__not=2",
+        "&_nocount=",
+    ],
+)
+def test_other_filters_orders_and_facets_of_samples_see_all_rows(power, more):
+    _, site = power(days=1, step=300)
+    answer = site.get(f"/telemetry/ups_samples.json?ups=1{more}").json()
+    assert "bound_rows" not in answer["query"]["sql"]
+
+
+@pytest.mark.parametrize(
+    ("table", "column"), [("readings", "channel"), ("polls", "ups"), ("ups_figures", "ups")]
+)
+def test_rows_of_a_channel_or_a_ups_come_by_id(make_site, table, column):
+    site = make_site(filled=False)
+    write = {
+        "readings": "readings (received_at, channel, value, text) values (?1, ?2, ?3, '')",
+        "polls": "polls (started_at, ended_at, ups, count, outcome) values (?1, ?1, ?2, ?3, 'timeout')",
+        "ups_figures": "ups_figures (sampled_at, ups, variable, value) values (?1, ?2, 'x' || ?3, 1)",
+    }
+    with closing(connect(site.datasette.config.database)) as connection:
+        connection.execute("pragma foreign_keys = off")
+        rnd = random.Random(7)
+        rows = [
+            (f"2026-07-01T10:{rnd.randrange(60):02}:00.000Z", rnd.randrange(2), rnd.randrange(5))
+            for _ in range(900)
+        ]
+        connection.executemany(f"insert into {write[table]}", rows)
+        connection.commit()
+        ids = connection.execute(f"select id from {table} where {column} = 1 order by id desc").fetchall()
+    assert ids_of(site, f"/telemetry/{table}.json?{column}=1") == [row[0] for row in ids]
+    assert "bound_rows" in site.get(f"/telemetry/{table}.json?{column}=1").json()["query"]["sql"]
+
+
+@pytest.mark.parametrize("value", ["", "x", "-1", "9" * 19, "9" * 400, "1.5", "%C2%B2", "1&ups=2"])
+def test_a_ups_that_is_not_there_has_no_samples(power, value):
+    _, site = power(days=1, step=300)
+    answer = site.get(f"/telemetry/ups_samples.json?ups={value}").json()
+    assert answer["rows"] == []
+    for before in ("", "x", "$null", "-3", "1,2,3", "9" * 30):
+        assert site.get(f"/telemetry/ups_samples.json?ups=1&_next={before}").status_code in (200, 400)
 
 
 # Filters and rows

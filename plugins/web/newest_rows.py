@@ -1,0 +1,55 @@
+"""Pages of native tables that are filtered by a column with an index by time: samples of a UPS, readings.
+
+SQLite finds such rows by that index, in the order of their time, but Datasette shows them by `id`: all rows
+of the UPS would be read and sorted for the 50 on a page. A bound on `id` that leaves enough rows for a page
+lets it read those alone. The bound is the least id of as many rows as a page has, the last in the order of
+the index: at least these have no lower id, so no row below it stands on the page, however clocks were set.
+"""
+
+from datasette import Request
+from datasette.filters import FilterArguments
+from datasette.utils import urlsafe_components
+
+from plugins.web.compat import described_tables
+from plugins.web.site import Site
+
+INDEXED = {  # table -> the column that it is filtered by, those that follow in the index, the time last
+    "ups_samples": ("ups", ("sampled_at",)),
+    "ups_figures": ("ups", ("variable", "sampled_at")),
+    "readings": ("channel", ("received_at",)),
+    "polls": ("ups", ("started_at",)),
+}
+# Options that leave the rows as they are. A stream of CSV asks for its further pages without `_next`.
+HARMLESS = frozenset(
+    "_next _size _nocount _nofacet _sort_desc _col _nocol _labels _shape _json _header _nl _dl _ttl".split()
+)
+LARGEST = 2**63 - 1  # an id
+
+
+def newest_rows(site: Site, request: Request, table: str) -> FilterArguments | None:
+    """The bound, or None where another filter, order, facet or count needs all rows."""
+    column, others = INDEXED.get(table, ("", ()))
+    filters = [key for key in request.args if key not in HARMLESS]
+    if not column or filters not in ([column], [f"{column}__exact"]) or not request.args.get("_nocount"):
+        return None
+    values, sorted_by = request.args.getlist(filters[0]), request.args.getlist("_sort_desc")
+    if len(values) > 1 or not _is_id(values[0]) or sorted_by not in ([], ["id"]):
+        return None
+    before = urlsafe_components(request.args.get("_next") or str(LARGEST))[-1]
+    size = request.args.get("_size") or described_tables(site)[table]["size"]
+    if not _is_id(before) or (size != "max" and not _is_id(str(size))):
+        return None
+    most = site.setting("max_returned_rows")
+    rows = 1 + (most if size == "max" else min(int(size), most))
+    newest = (
+        f"select id from {table} where {column} = :bound_{column} and id < :bound_before "
+        f"order by {', '.join(f'{other} desc' for other in others)} limit :bound_rows"
+    )
+    return FilterArguments(
+        [f"id >= (select min(id) from ({newest}))"],
+        {f"bound_{column}": int(values[0]), "bound_before": int(before), "bound_rows": rows},
+    )
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and int(text) <= LARGEST
