@@ -30,7 +30,7 @@ from ingest.pipeline.trouble import Trouble
 log = logging.getLogger(__name__)
 
 BATCH = 20_000  # units of work (lines) that are committed without waiting for `commit_s`
-CATCH_UP_S = 0.1  # after a whole batch: what was received with it does not wait for `commit_s`
+CATCH_UP_S = 0.1  # after a whole batch or a commit of more than `commit_s`: what came meanwhile is late
 URGENT_S = 0.4  # between two commits, also where values jump to and fro across a limit
 STUCK_S = 1.0  # after the time to stop: for an attempt that has begun; a disk may hold one without limit
 
@@ -75,7 +75,8 @@ AnySink = Sink[Any]  # the signature of `put()` sees to it that a sink gets its 
 class Writer(threading.Thread):
     """Commits what the sinks pend every `commit_s`, at BATCH units at once, on `flush()`, and when urgent.
 
-    After a commit of BATCH units the next one is due CATCH_UP_S later.
+    After a commit of BATCH units, or one that took longer than `commit_s`, the next one is due CATCH_UP_S
+    later: what came while the file was locked or the disk failed has waited long enough.
 
     `failed()` is called, in the writer's thread, when it cannot go on; `problem` then says why.
     `restored()` is called there when all of `restore()` is in the file, and `before_commit(mark)` before the
@@ -251,9 +252,11 @@ class Writer(threading.Thread):
         return stopping and not self._queue
 
     def _commit_and_set_due(self) -> None:
-        self._pause_s = min(CATCH_UP_S, self._commit_s) if self.backlog >= BATCH else self._commit_s
+        began, is_large = time.monotonic(), self.backlog >= BATCH
         self._commit()
         self._committed = time.monotonic()
+        is_late = is_large or self._committed - began > self._commit_s
+        self._pause_s = min(CATCH_UP_S, self._commit_s) if is_late else self._commit_s
         self._due = self._committed + self._pause_s if self._queue else None
 
     def _must_commit(self, now: float) -> bool:

@@ -121,6 +121,8 @@ class MqttPublisher:
         self._connects += 1
         self._note("")
         self._snapshot.forget_published()
+        # First: orders come by these filters, too, and who sees a state may send one at once.
+        await client.subscribe(leftovers.filters, qos=0)
         is_begun = is_online = False
         unread_at: float | None = None  # since then the database cannot be read
         while True:
@@ -131,7 +133,6 @@ class MqttPublisher:
                     await self._publish(client, [MqttMessage(self._topics.status, ONLINE.encode())])
                     is_online = True
                 if not is_begun:
-                    await client.subscribe(leftovers.filters, qos=0)
                     leftovers.begin(time.monotonic())
                     await self._begin_announcing(client)
                     is_begun = True
@@ -217,28 +218,31 @@ class MqttPublisher:
             save_cursor(connection, seq)
 
     async def _take_away(self, client: BrokerClient, leftovers: Leftovers) -> None:
-        """When all that is retained has come back, take away what is no more, and let orders in."""
+        """When all that is retained has come back, take away what is no more; then orders alone come."""
         gone = leftovers.finish(time.monotonic(), self._snapshot.topics)
         if gone is None:
             return
         client.unsubscribe(leftovers.filters)
-        await self._publish(client, [MqttMessage(topic, b"") for topic in gone])
-        if gone:
-            log.info("%d retained topics of before taken away", len(gone))
         await client.subscribe(
             self._topics.filters_of_orders(self._settings.commands, self._settings.updates)
         )
+        await self._publish(client, [MqttMessage(topic, b"") for topic in gone])
+        if gone:
+            log.info("%d retained topics of before taken away", len(gone))
 
     def _receive(self, leftovers: Leftovers, message: Published) -> None:
         now = time.monotonic()
         announcer = self._announcer
         if announcer is not None and announcer.take(message.topic, message.payload, message.retained, now):
             return
-        if message.topic.rpartition("/")[2] in (COMMAND, SET, UPDATE):
-            if leftovers.is_done:
-                self._intake.take(message)
-        else:
+        kind = message.topic.rpartition("/")[2]
+        if kind not in (COMMAND, SET, UPDATE):
             leftovers.take(message, now)
+            return
+        is_wanted = self._settings.updates if kind == UPDATE else self._settings.commands
+        # A retained order comes again, and is refused, when its own filter is subscribed.
+        if is_wanted and (leftovers.is_done or not message.retained):
+            self._intake.take(message)
 
     def _is_left(self, message: Published) -> bool:
         """Whether a retained message may be taken away where nothing of ours replaces it."""

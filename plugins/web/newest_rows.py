@@ -29,27 +29,35 @@ LARGEST = 2**63 - 1  # an id
 def newest_rows(site: Site, request: Request, table: str) -> FilterArguments | None:
     """The bound, or None where another filter, order, facet or count needs all rows."""
     column, others = INDEXED.get(table, ("", ()))
-    filters = [key for key in request.args if key not in HARMLESS]
-    if not column or filters not in ([column], [f"{column}__exact"]) or not request.args.get("_nocount"):
-        return None
-    values, sorted_by = request.args.getlist(filters[0]), request.args.getlist("_sort_desc")
-    if len(values) > 1 or not _is_id(values[0]) or sorted_by not in ([], ["id"]):
-        return None
+    value = _only_filter(request, column)
     before = urlsafe_components(request.args.get("_next") or str(LARGEST))[-1]
-    size = request.args.get("_size") or described_tables(site)[table]["size"]
-    if not _is_id(before) or (size != "max" and not _is_id(str(size))):
-        return None
+    size = request.args.get("_size") or described_tables(site).get(table, {}).get("size")
     most = site.setting("max_returned_rows")
-    rows = 1 + (most if size == "max" else min(int(size), most))
+    asked = str(most if size == "max" else size)
+    if not column or not all(map(_is_id, (value, before, asked))):
+        return None
     newest = (
         f"select id from {table} where {column} = :bound_{column} and id < :bound_before "
         f"order by {', '.join(f'{other} desc' for other in others)} limit :bound_rows"
     )
     return FilterArguments(
         [f"id >= (select min(id) from ({newest}))"],
-        {f"bound_{column}": int(values[0]), "bound_before": int(before), "bound_rows": rows},
+        {
+            f"bound_{column}": int(value),
+            "bound_before": int(before),
+            "bound_rows": min(int(asked), most) + 1,
+        },
     )
 
 
+def _only_filter(request: Request, column: str) -> str:
+    """The value that this column has to be equal to, or "" where that is not all that is asked for."""
+    filters = [key for key in request.args if key not in HARMLESS]
+    if filters not in ([column], [f"{column}__exact"]) or not request.args.get("_nocount"):
+        return ""
+    values, sorted_by = request.args.getlist(filters[0]), request.args.getlist("_sort_desc")
+    return values[0] if len(values) == 1 and sorted_by in ([], ["id"]) else ""
+
+
 def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and int(text) <= LARGEST
+    return len(text) < 20 and text.isascii() and text.isdigit() and int(text) <= LARGEST

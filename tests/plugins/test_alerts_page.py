@@ -26,7 +26,9 @@ CONFIG = """
 database: {database}
 timezone: UTC
 gateways: [{{name: main, tcp: 'main:5003'}}, {{name: shed, tcp: 'shed:5003'}}]
-alerts: {{targets: [{{name: phone, url: '{phone}'}}, {{name: mail, url: '{mail}'}}]}}
+alerts:
+  targets: [{{name: phone, url: '{phone}'}}, {{name: mail, url: '{mail}'}}]
+  rules: [{{events: [ONBATT], to: [phone], after_s: 3600}}, {{events: [NODE_SILENT], to: [phone, mail]}}]
 """
 
 
@@ -36,7 +38,10 @@ def house(module_site):
     with AlertReceiver() as phone, AlertReceiver() as mail:
         alerts = Alerts(
             (AlertTarget("phone", url=phone.url), AlertTarget("mail", url=mail.url)),
-            (AlertRule(("ONBATT",), ("phone",), after_s=20), AlertRule(("NODE_SILENT",), ("phone", "mail"))),
+            (
+                AlertRule(("ONBATT",), ("phone",), after_s=3600),
+                AlertRule(("NODE_SILENT",), ("phone", "mail")),
+            ),
             QuietHours("22:00", "07:00"),
         )
         site = module_site(access=ACCESS, alerts=alerts)
@@ -155,7 +160,7 @@ def test_what_goes_on_is_listed_with_whom_it_goes_to_and_when(sending):
         )
     found = {one["event"]: one["to"] for one in read(site)["open"]}
     assert [(to["target"], to["rule"]) for to in found["ONBATT"]] == [("phone", "rule 1")]
-    assert re.fullmatch(r"in (20|19|18) s, if it goes on", found["ONBATT"][0]["text"])
+    assert re.fullmatch(r"in (60|59) min, if it goes on", found["ONBATT"][0]["text"])
     assert [to["target"] for to in found["NODE_SILENT"]] == ["phone", "mail"]
     assert "going on" in read(site, **BROWSER)
 

@@ -276,6 +276,28 @@ def test_a_locked_file_loses_nothing_and_counts_nothing_twice(deck):
     assert tape.writes < 5  # a lock is met before anything is written
 
 
+def test_what_came_while_the_file_was_locked_does_not_wait_for_commit_s_again(deck):
+    committed = []
+
+    class Noting(Tape):
+        def committed(self):
+            committed.append(time.monotonic())
+            super().committed()
+
+    tape = Noting()
+    writer = deck.start(tape, commit_s=4, retry_s=0.05, busy_s=0.05)
+    holder = connect(deck.path)
+    holder.execute("begin immediate")
+    writer.put(tape, "early")
+    wait_until(lambda: writer.trouble is not None)
+    writer.put(tape, "late")
+    time.sleep(4.2)
+    holder.rollback()
+    holder.close()
+    deck.until(2)
+    assert len(committed) == 2 and committed[1] - committed[0] < 3
+
+
 def test_a_full_disk_loses_nothing_and_counts_nothing_twice(deck, caplog):
     pages = deck.connection.execute("pragma page_count").fetchone()[0]
     deck.connection.execute(f"pragma max_page_count = {pages + 5}")

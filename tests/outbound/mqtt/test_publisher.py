@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -196,6 +197,37 @@ def test_orders_are_placed_as_the_site_places_them(house, tmp_path):
     audit = house.run("select actor, outcome like 'refused%', sum(count) from audit group by 1, 2")
     assert {actor for actor, _, _ in audit} == {"mqtt:broker"}
     assert {bool(is_refused): number for _, is_refused, number in audit}[False] == 2
+
+
+@pytest.mark.parametrize("commands", [True, False])
+def test_who_sees_a_state_may_send_an_order_at_once(house, tmp_path, commands):
+    value = f"{NODE}/2/V_STATUS/set"
+
+    def steps(listener):
+        sent = threading.Event()
+
+        def send(client, data, message):
+            if not sent.is_set():
+                client.publish(value, "off", 1)
+                sent.set()
+
+        listener.client.message_callback_add(f"{NODE}/2/V_STATUS", send)
+        assert sent.wait(40)
+        if commands:
+            listener.wait(f"{value}/result", lambda text: '"state":"queued"' in text)
+        else:
+            listener.settle(3)
+
+    with Broker(tmp_path) as broker, MqttListener(broker, "voltkeeper/#") as listener:
+
+        async def run():
+            more = ", commands: true" if commands else ""
+            async with publishing(make_config(tmp_path, broker.port, more)):
+                await asyncio.to_thread(steps, listener)
+
+        asyncio.run(run())
+    assert house.run("select line from outbox") == [("12;2;1;1;2;0",)] * commands
+    assert house.run("select count(*) from audit") == [(commands,)]
 
 
 ACL = ["allow_anonymous false", "password_file {folder}/users", "acl_file {folder}/acl"]
