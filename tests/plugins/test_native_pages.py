@@ -258,8 +258,8 @@ def test_rows_of_a_channel_or_a_ups_come_by_id(make_site, table, column):
 @pytest.mark.parametrize("value", ["", "x", "-1", "9" * 19, "9" * 4400, "1.5", "%C2%B2", "1&ups=2"])
 def test_a_ups_that_is_not_there_has_no_samples(power, value):
     _, site = power(days=1, step=300)
-    answer = site.get(f"/telemetry/ups_samples.json?ups={value}").json()
-    assert answer["rows"] == []
+    answer = site.get(f"/telemetry/ups_samples.json?ups={value}")
+    assert answer.status_code in (200, 400) and not answer.json().get("rows")
     for before in ("", "x", "$null", "-3", "1,2,3", "9" * 30):
         assert site.get(f"/telemetry/ups_samples.json?ups=1&_next={before}").status_code in (200, 400)
 
