@@ -62,19 +62,19 @@ class Between:
 class ImportSite:
     """A config, its database and what is in it."""
 
-    def __init__(self, folder, title="Hill house", timing=None):
+    def __init__(self, folder, title="Hill house", timing=None, timezone="Europe/Rome"):
         self.timing = timing or ImportTiming()
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.database = folder, folder / "telemetry.db"
         self.path = folder / "config.yml"
         self.path.write_text(
-            f"title: {title}\ntimezone: Europe/Rome\ndatabase: telemetry.db\ngateways: "
+            f"title: {title}\ntimezone: {timezone}\ndatabase: telemetry.db\ngateways: "
             f"[{{name: main, tcp: '127.0.0.1:1'}}]\n"
         )
         self.config = read_config(
             {
                 "title": title,
-                "timezone": "Europe/Rome",
+                "timezone": timezone,
                 "database": str(self.database),
                 "gateways": [{"name": "main", "tcp": "127.0.0.1:1"}],
             },

@@ -27,7 +27,9 @@ from tests.helpers.new_database import new_database
 from tests.ingest.transfer.import_site import Between
 from tests.ingest.transfer.tracker_file import Tracker, make_tracker, traffic
 
-ROME = ZoneInfo("Europe/Rome")
+# Trackers note local times of now: a zone in which no hour comes twice.
+TIMEZONE = "Africa/Lagos"
+ZONE = ZoneInfo(TIMEZONE)
 
 
 class Reader:
@@ -37,7 +39,7 @@ class Reader:
         new_database(site.database)
         self.connection = connect(site.database)
         number_gateways(self.connection, [("main", "tcp 127.0.0.1:1")])
-        self.store = Store(self.connection, "Europe/Rome")
+        self.store = Store(self.connection, TIMEZONE)
         if alive:
             now = format_utc(time.time())
             self.connection.execute(
@@ -57,6 +59,11 @@ class Reader:
 
 
 @pytest.fixture
+def site(make_site):
+    return make_site(timezone=TIMEZONE)
+
+
+@pytest.fixture
 def reader(site):
     made = []
 
@@ -73,7 +80,7 @@ def tell(path, start, step, lines):
     """A tracker that has heard these lines from `start` (unix seconds) on."""
     tracker = Tracker(path)
     for number, line in enumerate(lines):
-        tracker.hear(line, datetime.fromtimestamp(start + number * step, ROME).replace(tzinfo=None))
+        tracker.hear(line, datetime.fromtimestamp(start + number * step, ZONE).replace(tzinfo=None))
     tracker.close()
     return path
 
@@ -380,7 +387,7 @@ def test_a_request_is_answered_with_the_value_that_was_moved_in(make_site, tmp_p
 def test_what_was_heard_is_looked_up_while_others_write(site, tmp_path, monkeypatch):
     """It takes its time in a file of years: no transaction waits for it."""
     new_database(site.database)
-    replay(site.database, "main", "tcp 127.0.0.1:1", [(time.time() - 9, b"1;1;1;0;0;1")], "Europe/Rome")
+    replay(site.database, "main", "tcp 127.0.0.1:1", [(time.time() - 9, b"1;1;1;0;0;1")], TIMEZONE)
     inside = []
 
     def slow(connection, gateway):
@@ -420,7 +427,7 @@ def test_nothing_is_lost_or_twice_where_two_programs_listen(make_site, tmp_path,
                 line = f"{1 + number[0] % 9};1;1;0;18;{number[0]}"
                 client.sendall(f"{line}\n".encode())
                 with lock:
-                    tracker.hear(line, datetime.now(ROME).replace(tzinfo=None) + timedelta(milliseconds=3))
+                    tracker.hear(line, datetime.now(ZONE).replace(tzinfo=None) + timedelta(milliseconds=3))
                     tracker.db.commit()
                 number[0] += 1
             tracker.close()
