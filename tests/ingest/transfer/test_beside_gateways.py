@@ -405,7 +405,7 @@ def test_nothing_is_lost_or_twice_where_two_programs_listen(make_site, tmp_path,
 
     Then its file moves in, twice, while both go on.
     """
-    site, path = make_site("both", timing=ImportTiming(chunk=50)), tmp_path / "t.db"
+    site, path = make_site("both", timezone=TIMEZONE, timing=ImportTiming(chunk=50)), tmp_path / "t.db"
     start = time.time() - 3700
     said = [line for line in traffic(700) if line.startswith("0;")][:2]
     said += [f"{1 + n % 9};1;1;0;18;{n / 100}" for n in range(600)]
