@@ -36,18 +36,12 @@ def newest_rows(site: Site, request: Request, table: str) -> FilterArguments | N
     asked = str(most if size == "max" else size)
     if not column or not all(map(_is_id, (value, before, asked))):
         return None
-    newest = (
-        f"select id from {table} where {column} = :bound_{column} and id < :bound_before "
+    newest = (  # :p0 is the value of Datasette's own filter
+        f"select id from {table} where {column} = :p0 and id < :bound_before "
         f"order by {', '.join(f'{other} desc' for other in others)} limit :bound_rows"
     )
-    return FilterArguments(
-        [f"id >= (select min(id) from ({newest}))"],
-        {
-            f"bound_{column}": int(value),
-            "bound_before": int(before),
-            "bound_rows": min(int(asked), most) + 1,
-        },
-    )
+    bounds = {"bound_before": int(before), "bound_rows": min(int(asked), most) + 1}
+    return FilterArguments([f"id >= (select min(id) from ({newest}))"], bounds)
 
 
 def _only_filter(request: Request, column: str) -> str:
