@@ -10,6 +10,7 @@ from datasette import Request
 from datasette.filters import FilterArguments
 from datasette.utils import urlsafe_components
 
+from ingest.orders.numbers import whole_number
 from plugins.web.compat import described_tables
 from plugins.web.site import Site
 
@@ -23,24 +24,24 @@ INDEXED = {  # table -> the column that it is filtered by, those that follow in 
 HARMLESS = frozenset(
     "_next _size _nocount _nofacet _sort_desc _col _nocol _labels _shape _json _header _nl _dl _ttl".split()
 )
-LARGEST = 2**63 - 1  # an id
+DIGITS = 18  # of an id: all that SQLite makes have fewer
 
 
 def newest_rows(site: Site, request: Request, table: str) -> FilterArguments | None:
     """The bound, or None where another filter, order, facet or count needs all rows."""
     column, others = INDEXED.get(table, ("", ()))
-    value = _only_filter(request, column)
-    before = urlsafe_components(request.args.get("_next") or str(LARGEST))[-1]
+    value = whole_number(_only_filter(request, column), DIGITS)
+    before = whole_number(urlsafe_components(request.args.get("_next") or "9" * DIGITS)[-1], DIGITS)
     size = request.args.get("_size") or described_tables(site).get(table, {}).get("size")
     most = site.setting("max_returned_rows")
-    asked = str(most if size == "max" else size)
-    if not column or not all(map(_is_id, (value, before, asked))):
+    asked = whole_number(str(most if size == "max" else size), DIGITS)
+    if not column or value is None or before is None or asked is None:
         return None
     newest = (  # :p0 is the value of Datasette's own filter
         f"select id from {table} where {column} = :p0 and id < :bound_before "
         f"order by {', '.join(f'{other} desc' for other in others)} limit :bound_rows"
     )
-    bounds = {"bound_before": int(before), "bound_rows": min(int(asked), most) + 1}
+    bounds = {"bound_before": before, "bound_rows": min(asked, most) + 1}
     return FilterArguments([f"id >= (select min(id) from ({newest}))"], bounds)
 
 
@@ -51,7 +52,3 @@ def _only_filter(request: Request, column: str) -> str:
         return ""
     values, sorted_by = request.args.getlist(filters[0]), request.args.getlist("_sort_desc")
     return values[0] if len(values) == 1 and sorted_by in ([], ["id"]) else ""
-
-
-def _is_id(text: str) -> bool:
-    return len(text) < 20 and text.isascii() and text.isdigit() and int(text) <= LARGEST
