@@ -60,22 +60,22 @@ LAST = {
 }
 
 
-def make_database(path, messages, samples, days, kept=None):
+def make_database(path, messages, samples, days, kept=None, nodes=NODES):
     """Make the file. `kept` is a folder that caches such files."""
-    kept = kept and Path(kept) / f"by-day-{messages}-{samples}-{days}.db"
+    kept = kept and Path(kept) / f"by-day-{messages}-{samples}-{days}-{nodes}.db"
     if kept and kept.exists():
         shutil.copy(kept, path)
         migrate(path)
     else:
         migrate(path)
-        _fill(path, messages, samples, days)
+        _fill(path, messages, samples, days, nodes)
         if kept:
             shutil.copy(path, kept)
     now = time.time()  # making a large file takes minutes, after which no node may count as silent
-    replay(path, *GATEWAY, [(now, f"{node};1;1;0;1;21.0".encode()) for node in range(1, NODES + 1)], "UTC")
+    replay(path, *GATEWAY, [(now, f"{node};1;1;0;1;21.0".encode()) for node in range(1, nodes + 1)], "UTC")
 
 
-def _fill(path, messages, samples, days):
+def _fill(path, messages, samples, days, nodes):
     """Days are those of UTC: the last one is today, as far as it has gone."""
     now = time.time()
     today = now // DAY * DAY
@@ -86,27 +86,27 @@ def _fill(path, messages, samples, days):
     with closing(connect(path)) as connection:
         register(connection, [SOURCE], {})
     channels = [
-        f"{node};{child};1;0;{child % 2};20" for node in range(1, NODES + 1) for child in range(SENSORS)
+        f"{node};{child};1;0;{child % 2};20" for node in range(1, nodes + 1) for child in range(SENSORS)
     ]
     replay(path, *GATEWAY, [(first, line.encode()) for line in channels], "UTC")  # a small file has all, too
     before = []
     for start in made:
         before.append(_last_ids(path))
-        _store_day(path, start, lines, polls)
+        _store_day(path, start, lines, polls, nodes)
     if days > 3:
         _copy_day(path, made[1], days - 3, before[1])
-    _store_day(path, today, lines, polls, until=now)
+    _store_day(path, today, lines, polls, nodes, until=now)
     with closing(connect(path)) as connection:
         measure(connection)  # as the maintenance job does each day
 
 
-def _store_day(path, start, lines, polls, until=None):
+def _store_day(path, start, lines, polls, nodes, until=None):
     """One day by the real stores; all days are alike."""
     until = until or start + DAY
     count = int(lines * (until - start) / DAY)
     recording = (
         (start + DAY * (number // TOGETHER * TOGETHER + 1) / lines, line.rstrip("\n").encode())
-        for number, line in enumerate(islice(traffic(lines, nodes=NODES), count))
+        for number, line in enumerate(islice(traffic(lines, nodes=nodes), count))
     )
     replay(path, *GATEWAY, recording, "UTC")
     with closing(connect(path, durable=False)) as connection:

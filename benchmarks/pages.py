@@ -1,11 +1,12 @@
 """Figure 4: every page, canned query and native table on a small and on a large file of the same days.
 
-    python benchmarks/pages.py [MESSAGES ...] [KEPT] [--days N] [--only TEXT ...]
+    python benchmarks/pages.py [MESSAGES ...] [KEPT] [--days N] [--nodes N] [--only TEXT ...]
 
-Each file holds 30 days of 200 nodes and 3 UPSes, and ends now; the larger ones hold more messages and
-samples. KEPT is a folder that caches the files; TEXT limits the routes to those that contain one. A time is
-the CPU time of the site and its SQL workers for one request, the median of several, which other programs of
-the machine change least. The routes are those that /api.json of the site lists, so none is left out.
+Each file holds 30 days of 200 nodes with 6 channels each and of 3 UPSes, and ends now; the larger ones hold
+more messages and samples. KEPT is a folder that caches the files; TEXT limits the routes to those that
+contain one. A time is the CPU time of the site and its SQL workers for one request, the median of several,
+which other programs of the machine change least. The routes are those that /api.json of the site lists, so
+none is left out.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from pathlib import Path
 
 import yaml
 from common import ROOT, free_port
-from filled import make_database
+from filled import NODES, make_database
 
 DAYS, ROUNDS = 30, 7
 SIZES = (100_000, 10_000_000)
@@ -191,10 +192,10 @@ def web(config, patient=False):
 
 
 @contextmanager
-def filled_site(size, days, kept):
+def filled_site(size, days, kept, nodes):
     """A site whose database holds `size` messages: yields its URL and the id of the process."""
     with tempfile.TemporaryDirectory() as folder:
-        make_database(Path(folder) / "telemetry.db", size, round(size * SAMPLES), days, kept)
+        make_database(Path(folder) / "telemetry.db", size, round(size * SAMPLES), days, kept, nodes)
         (Path(folder) / "config.yml").write_text(CONFIG)
         with web(Path(folder) / "config.yml", patient=True) as found:
             yield found
@@ -238,12 +239,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("arguments", nargs="*")
     parser.add_argument("--days", type=int, default=DAYS)
+    parser.add_argument("--nodes", type=int, default=NODES)
     parser.add_argument("--only", nargs="+", default=[""])
     given = parser.parse_args()
     sizes = tuple(int(word) for word in given.arguments if word.isdigit()) or SIZES
     kept = next((word for word in given.arguments if not word.isdigit()), None)
     with ExitStack() as stack:
-        sites = [stack.enter_context(filled_site(size, given.days, kept)) for size in sizes]
+        sites = [stack.enter_context(filled_site(size, given.days, kept, given.nodes)) for size in sizes]
         print(
             f"{'route':70}" + "".join(f"{size:>14,}" for size in sizes) + "  last / first, bytes of the last"
         )

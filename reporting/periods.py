@@ -25,11 +25,12 @@ WIDTHS = (  # seconds of a bucket of a chart; wider ones are whole days
     *(3600, 7200, 10_800, 14_400, 21_600, 43_200),
 )
 DAY_S = 86_400
-HOURS_KEPT = 2000  # local times of hours that are kept: rows of each UPS have the same ones
+DAYS_KEPT = 2000  # days whose offset from UTC is kept: rows of hours ask for it again and again
 HOURS = tuple(f"{hour:02d}" for hour in range(24))
 DAY_MINUTES = 1440
+MINUTES = {f"{minute // 60:02d}:{minute % 60:02d}": minute for minute in range(DAY_MINUTES)}  # of a day
 # A time as it is stored: that of any other form is read by the calendar.
-STORED = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z", re.ASCII)
+STORED_LENGTH = 24  # characters of a time as it is stored: 2026-11-20T23:19:40.123Z
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?)?", re.ASCII)
 MOMENTS = "2026-11-20, 2026-11-20 14:30 (local time) or 2026-11-20T13:30:00Z"
@@ -181,19 +182,16 @@ def _label(per: str, day: date) -> str:
     return day.isoformat()[: {"month": 7, "year": 4}.get(per)]
 
 
-@lru_cache(maxsize=HOURS_KEPT)
 def local_day(text: str | None, timezone: str) -> str | None:
     """SQL: the local date of a UTC text."""
     return _date_and_hour(text, timezone)[0] if text else None
 
 
-@lru_cache(maxsize=HOURS_KEPT)
 def local_hour(text: str | None, timezone: str) -> str | None:
     """SQL: the local hour of a UTC text, `00` to `23`."""
     return HOURS[_date_and_hour(text, timezone)[1]] if text else None
 
 
-@lru_cache(maxsize=HOURS_KEPT)
 def local_weekday(text: str | None, timezone: str) -> str | None:
     """SQL: the local day of the week of a UTC text, `mon` to `sun`."""
     return _weekday(_date_and_hour(text, timezone)[0]) if text else None
@@ -201,15 +199,20 @@ def local_weekday(text: str | None, timezone: str) -> str | None:
 
 def _date_and_hour(text: str, timezone: str) -> tuple[str, int]:
     """The local date and hour of a UTC text: by the offset of its day where that has one."""
-    offset = _offset_of_day(text[:10], timezone) if STORED.fullmatch(text) else None
-    if offset is None:
+    is_stored = len(text) == STORED_LENGTH and text[-1] == "Z"
+    minutes = MINUTES.get(text[11:16]) if is_stored else None
+    offset = None if minutes is None else _offset_of_day(text[:10], timezone)
+    if minutes is None or offset is None:
         local = _local(text, timezone)
         return local.date().isoformat(), local.hour
-    days, minutes = divmod(int(text[11:13]) * 60 + int(text[14:16]) + offset, DAY_MINUTES)
-    return _moved(text[:10], days) if days else text[:10], minutes // 60
+    minutes += offset
+    if 0 <= minutes < DAY_MINUTES:
+        return text[:10], minutes // 60
+    days, minutes = divmod(minutes, DAY_MINUTES)
+    return _moved(text[:10], days), minutes // 60
 
 
-@lru_cache(maxsize=HOURS_KEPT)
+@lru_cache(maxsize=DAYS_KEPT)
 def _offset_of_day(day: str, timezone: str) -> int | None:
     """Minutes from UTC to local time; None for a day of UTC in which they change, and for odd seconds."""
     start, zone = datetime.fromisoformat(f"{day}T00:00:00+00:00"), ZoneInfo(timezone)
@@ -218,12 +221,12 @@ def _offset_of_day(day: str, timezone: str) -> int | None:
     return None if offsets or offset % timedelta(minutes=1) else offset // timedelta(minutes=1)
 
 
-@lru_cache(maxsize=HOURS_KEPT)
+@lru_cache(maxsize=DAYS_KEPT)
 def _moved(day: str, days: int) -> str:
     return (date.fromisoformat(day) + timedelta(days)).isoformat()
 
 
-@lru_cache(maxsize=HOURS_KEPT)
+@lru_cache(maxsize=DAYS_KEPT)
 def _weekday(day: str) -> str:
     return WEEKDAYS[date.fromisoformat(day).weekday()]
 

@@ -37,7 +37,6 @@ RATIO, SPARE = 1.5, 30_000  # instructions more at most: of lists, of two days a
 # What reads raw rows, and how many at most.
 BOUNDED = {
     "from channels c cross join readings r": "the values of one node in a day",
-    "from battery_levels where node = 2 and received_at >=": "the levels of one node, in an index alone",
     "limit 100001)": "what is counted stops there",
 }
 PAGES = (

@@ -1,5 +1,6 @@
 """Canned queries that are written to read little find what their plain form finds, to the last digit."""
 
+import json
 import random
 import time
 from contextlib import closing
@@ -27,6 +28,7 @@ MOST = 5000
 WHOLE = {"until": format_utc(NOW)}
 RANGES = ({"range": "1 d"}, {"range": "48 h"}, {}, {"range": "30 d"}, {"range": "200 d"})
 CHANNELS = ({}, {"channel": "131328"}, {"channel": "131329"}, {"node": "1"}, {"type": "V_HUM"}, {"node": "9"})
+OF_UPSES = ({}, {"ups": "2"}, {"ups": "b,c"}, {"ups": "x"})
 PARAMS = {
     "message_statistics": [
         {**days, **which}
@@ -53,11 +55,16 @@ PARAMS = {
     ],
     "channel_history": [{**WHOLE, **span, **which} for span in RANGES for which in CHANNELS],
     "channel_histogram": [{**WHOLE, **span, **which} for span in RANGES for which in CHANNELS],
-    "load_report": [
-        {**WHOLE, **span, **which}
-        for span in RANGES
-        for which in ({}, {"ups": "2"}, {"ups": "b,c"}, {"ups": "x"})
-    ],
+    "load_report": [{**WHOLE, **span, **which} for span in RANGES for which in OF_UPSES],
+    **{
+        name: [
+            {**WHOLE, **span, **which, **per}
+            for span in RANGES
+            for which in OF_UPSES
+            for per in ({}, {"per": "week"}, {"per": "month"}, {"per": "whole"})
+        ]
+        for name in ("energy_by_day", "power_quality", "monitoring_coverage")
+    },
     "channel_by_hour": [{**WHOLE, **span, **which} for span in RANGES for which in CHANNELS],
 }
 
@@ -67,27 +74,70 @@ def add_ups_hours(connection):
     rnd = random.Random(6)
     for ups, name, hours in ((1, "c", 900), (2, "b", 19), (3, "a", 20), (4, "d", 0)):
         connection.execute(
-            "insert into ups (id, name, driver, source, label) values (?, ?, 'nut', 'closet', '')",
-            (ups, name),
+            """insert into ups (id, name, driver, source, label, first_seen_at)
+            values (?, ?, 'nut', 'closet', '', ?)""",
+            (ups, name, format_utc(NOW - 3600 * hours - 900)),
         )
+        add_polls_and_events(connection, rnd, ups, hours)
         for number in range(hours):
             low, middle, high = sorted(rnd.choice((rnd.gauss(300, 50) / 3, 99.0)) for _ in range(3))
             figures = rnd.choice(((low, middle, high), (low, middle, high), (None, None, None)))
             if hours <= 20:
                 figures = low, middle, high
+            on_battery_s = rnd.choice((0, 0, 0, rnd.uniform(0, 900)))
             connection.execute(
                 """insert into ups_samples_hourly (ups, hour_at, samples, covered_s, on_battery_s, trim_s,
-                boost_s, wh, watts_min, watts_avg, watts_max, ups_load_min, ups_load_avg, ups_load_max)
-                values (?, ?, 9, ?, 0, 0, 0, ?, ?, ?, ?, ?, ?, ?)""",
+                boost_s, wh, watts_min, watts_avg, watts_max, ups_load_min, ups_load_avg, ups_load_max,
+                input_voltage_min, input_voltage_avg, input_voltage_max, input_frequency_min,
+                input_frequency_max) values (?, ?, 9, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
                 (
                     ups,
                     format_utc(NOW - 3600 * (number + 1) + HALF_PAST),
                     rnd.uniform(0, 3600),
+                    on_battery_s,
+                    rnd.uniform(0, 60),
+                    rnd.choice((0, rnd.uniform(0, 60))),
                     low,
                     *figures,
                     *figures,
+                    *figures,
+                    rnd.uniform(49, 50),
+                    rnd.uniform(50, 51),
                 ),
             )
+
+
+def add_polls_and_events(connection, rnd, ups, hours):
+    """A run of polls over all hours and failures in some; events that queries count."""
+    begin = NOW - 3600 * hours
+    connection.execute(
+        """insert into polls (ups, started_at, ended_at, outcome, count) values (?1, ?2, ?3, 'ok', 5000),
+        (?1, ?3, ?4, 'silent', 7), (?1, ?5, ?5, 'refused', 1)""",
+        (ups, *(format_utc(begin + 3600 * hours * share) for share in (0, 0.7, 0.72, 0.9))),
+    )
+    for number in range(hours // 20):
+        event = rnd.choice(("ONBATT", "INPUT_LOW", "VOLTAGE"))
+        figures = {"lowest": rnd.uniform(180, 260), "low": 200, "highest": rnd.uniform(180, 260), "high": 250}
+        at = format_utc(begin + 3600 * 20 * (number + rnd.random()))
+        connection.execute(
+            """insert into events (event, ups, started_at, ended_at, detail, figures)
+            values (?1, ?2, ?3, ?3, '', ?4)""",
+            (event, ups, at, json.dumps(figures)),
+        )
+
+
+def add_tariffs(connection):
+    """Tariffs of some hours, some days, some time, in two currencies, and time without one."""
+    for row in (
+        (format_utc(NOW - 30 * 86_400)[:10], None, "", "", 0.3, "EUR"),
+        (format_utc(NOW - 20 * 86_400)[:10], None, "22,23,00,01,02", "", 0.2, "EUR"),
+        (format_utc(NOW - 10 * 86_400)[:10], format_utc(NOW - 5 * 86_400)[:10], "", "sat,sun", 0.1, "CHF"),
+    ):
+        connection.execute(
+            """insert into tariffs (valid_from, valid_to, hours, days, price_per_kwh, currency)
+            values (?, ?, ?, ?, ?, ?)""",
+            row,
+        )
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +167,7 @@ def connection(tmp_path_factory):
         opened.execute("update readings_hourly set avg = 21.0 where channel = (select max(id) from channels)")
         opened.execute(MORE)
         add_ups_hours(opened)
+        add_tariffs(opened)
         yield opened
 
 

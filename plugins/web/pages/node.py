@@ -43,7 +43,7 @@ from reporting.message_text import format_value
 from reporting.state_spans import by_channel, timeline_row
 
 DAY_S, MIDDLE_S = 86_400, 300  # ten minutes are one point
-YEAR_S, MONTH_S = 365 * DAY_S, 30 * DAY_S
+YEAR_S, HOURS_S = 365 * DAY_S, 10 * DAY_S  # the battery is drawn by the hour within HOURS_S
 IDS = 40  # node ids that a 404 lists
 MESSAGES = 50
 NODE_QUERIES = {
@@ -78,9 +78,11 @@ NODE_QUERIES = {
     "orders": """select * from (select * from outbox order by id desc limit 1000) where node = :node
       order by id desc limit 10""",
 }
-# By the hour or the day: a year of levels that come every quarter of an hour is one walk over an index.
-LEVELS = """select substr(received_at, 1, :letters) as at, min(level) as low, avg(level) as mean,
-  max(level) as high from battery_levels where node = :node and received_at >= :since group by 1 order by 1"""
+BATTERY_HOURS = """select substr(received_at, 1, 13) || ':30:00.000Z' as at, avg(level) as level,
+  min(level) as low, max(level) as high from battery_levels where node = :node and received_at >= :since
+group by 1 order by 1"""
+BATTERY_DAYS = """select day || 'T12:00:00.000Z' as at, low as level, low, low as high
+from battery_daily where node = :node and day >= substr(:since, 1, 10) order by day"""
 
 
 @dataclass(frozen=True)
@@ -184,27 +186,21 @@ def _draw_day(
 async def _draw_battery(
     site: Site, row: Row, found: Mapping[str, list[Row] | None], now: float
 ) -> LineChart | None:
-    """The level of the battery in the last year."""
+    """The level of the battery in the last year: of each hour, or the lowest of each day."""
     first = (found["first_level"] or [{"at": None}])[0]["at"]
     if first is None:
         return None
     since = max(parse_utc(first), now - YEAR_S)
-    letters = 13 if now - since < MONTH_S else 10
-    width = 3600 if letters == 13 else DAY_S
-    params = {"node": row["id"], "since": format_utc(since), "letters": letters}
+    sql, label = BATTERY_HOURS, "level"
+    if now - since > HOURS_S:
+        sql, label = BATTERY_DAYS, "lowest of the day"
     points = [
-        Point(
-            parse_utc(f"{level['at']}:00:00.000Z" if letters == 13 else f"{level['at']}T00:00:00.000Z")
-            + width / 2,
-            round(level["mean"], 3),
-            level["low"],
-            level["high"],
-        )
-        for level in await select(site, LEVELS, params) or []
+        Point(min(now, parse_utc(row["at"])), round(row["level"], 3), row["low"], row["high"])
+        for row in await select(site, sql, {"node": row["id"], "since": format_utc(since)}) or []
     ]
     if len(points) < 2:
         return None
-    data = LineChartData("Battery", "%", [ChartSeries("level", points)], since, now, floor=0)
+    data = LineChartData("Battery", "%", [ChartSeries(label, points)], since, now, floor=0)
     chart = draw_lines(data, site.timezone)
     if chart is not None:
         changes = [parse_utc(change["changed_at"]) for change in found["battery_changes"] or []]
