@@ -49,7 +49,7 @@ TEMPER = 0.5  # of the logarithm: errors of knots are not independent, and cours
 BIN = 0.02  # of the logarithm of the days left
 LONGEST, FARTHEST = 1100.0, 600.0  # days of the levels, of the high end: the network knows none beyond
 DAY_PART = 0.5  # of a day at each end: an interval that is told by its dates holds both of them
-OWN_PART = 0.7  # of an interval, by its logarithm: a node's own earlier discharge tells more than courses do
+OWN_PART = 0.63  # of an interval, by its logarithm: a node's own earlier discharge tells more than courses do
 LOG_DAYS = 2.0  # that are added before logarithms of days are taken
 
 

@@ -20,7 +20,7 @@ CHARGED_DAYS, CHARGES = 90, 3  # rises within these days: it is charged while in
 LOW_END, LEAST_LIFE = 15.0, 14  # per cent at its end, days: a discharge whose course is known
 LEAST_FALL, MOST_EARLIER = 50.0, 3  # per cent that it lost at least; discharges that are compared
 LONGEST_DAYS = 3650
-WIDEST, NEAR_DAYS = 1.5, 21  # times the days left; an end within these days has a forecast (BATTERY_DUE)
+WIDEST, NEAR_DAYS = 1.0, 21  # times the days left; an end within these days has a forecast (BATTERY_DUE)
 
 
 class Prediction(NamedTuple):

@@ -7,10 +7,12 @@
 import json
 import math
 from array import array
+from base64 import b64decode
 from collections.abc import Sequence
 from functools import lru_cache
 from operator import mul
 from pathlib import Path
+from struct import iter_unpack
 from typing import NamedTuple
 
 from ingest.forecast.features import features
@@ -46,11 +48,14 @@ class Network(NamedTuple):
 
 @lru_cache(maxsize=1)
 def network() -> Network:
-    """The network, from its file."""
+    """The network, from its file: the weights are numbers of 16 bits, those of an output together."""
     found = json.loads(FILE.read_text(encoding="ascii"))
     layers = [
-        NetworkLayer([array("f", row) for row in weights], array("f", biases))
-        for weights, biases in zip(found["weights"], found["biases"], strict=True)
+        NetworkLayer(
+            [array("f", row) for row in iter_unpack(f"<{layer['inputs']}e", b64decode(layer["weights"]))],
+            array("f", layer["biases"]),
+        )
+        for layer in found["layers"]
     ]
     return Network(found["means"], found["deviations"], layers)
 

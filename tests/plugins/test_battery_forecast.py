@@ -1,5 +1,6 @@
 """The forecasts of batteries on pages, in queries, and as a calendar."""
 
+import re
 import time
 from contextlib import closing
 
@@ -39,6 +40,13 @@ def test_the_query_has_a_row_for_each_node(batteries):
     assert len(first["empty_on"]) == 10 and "levels of 121 days" in first["basis"]
     for row in rows[1:]:
         assert row["days_left"] is row["empty_on"] is row["low_days"] is None and row["basis"]
+
+
+def test_the_page_of_the_query_leaves_out_what_is_rarely_needed(batteries):
+    shown = re.findall(r'<th class="col-(\w+)', batteries.page("/telemetry/battery_forecast"))
+    assert shown == "name level empty_on days_left low_days high_days method basis".split()
+    answer = batteries.get("/telemetry/battery_forecast.json?_shape=array").json()
+    assert {*shown, "empty_at", "computed_at", "ref"} < set(answer[0])
 
 
 def test_pages_say_about_when(batteries):

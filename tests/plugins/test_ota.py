@@ -12,6 +12,7 @@ from plugins.web.actions.firmware import MAX_UPLOAD
 from tests.ota.hex_files import hex_file, mutate
 from tests.plugins.site_helpers import ACCESS, BROWSER, READER, bearer, links
 
+MUTANTS = 150  # of each kind; benchmarks/hostile.py sends thousands
 CI = "ci-token-0123456789"
 IMAGE = bytes(range(256)) * 3
 OTHER = bytes(range(255, -1, -1)) * 3
@@ -155,12 +156,12 @@ def test_oversized_bodies_are_not_read(site):
     refused(site.run(send()), 413, "larger than")
 
 
-def test_a_thousand_mutated_files_and_bodies(site):
+def test_mutated_files_and_bodies(site):
     """Each is stored unchanged or refused with a message; nothing else happens."""
     rnd = random.Random(4)
     text = hex_file({0: IMAGE[:96]})
     stored = 0
-    for turn in range(500):
+    for turn in range(MUTANTS):
         mutant = mutate(text, rnd)
         response = upload(site, mutant, version=100 + turn)
         assert response.status_code in (201, 400, 413), (mutant, response.text)
@@ -169,14 +170,14 @@ def test_a_thousand_mutated_files_and_bodies(site):
             assert response.json()["blocks"] % 8 == 0
         else:
             assert response.json()["errors"][0]
-    assert site.rows("select count(*) from firmware") == [(stored,)] and stored < 150
+    assert site.rows("select count(*) from firmware") == [(stored,)] and stored < 0.3 * MUTANTS
     body = (
         b'--b\r\nContent-Disposition: form-data; name="type"\r\n\r\n10\r\n'
         b'--b\r\nContent-Disposition: form-data; name="version"\r\n\r\n4\r\n'
         b'--b\r\nContent-Disposition: form-data; name="file"; filename="x.hex"\r\n\r\nno hex\r\n--b--\r\n'
     )
     headers = {**bearer(CI), "content-type": "multipart/form-data; boundary=b"}
-    for _ in range(500):
+    for _ in range(MUTANTS):
         mutant = bytearray(body)
         for _ in range(rnd.randint(1, 6)):
             place = rnd.randrange(len(mutant))

@@ -48,6 +48,7 @@ QUERIES = [
     "ups_events",
     "ups_overview",
 ]
+ALIKE = 4  # links of a page that differ in numbers alone
 OUTAGES = [(50, 640, UPSES), (30, 45, ("desk@closet",)), (20, 3700, ("rack@closet",))]
 
 
@@ -81,12 +82,15 @@ def days_on_battery(site):
     return Counter(datetime.fromtimestamp(second, UTC).date() for second in on_battery)
 
 
-def test_every_link_of_every_page_answers(house):
+def test_links_of_every_page_answer(house):
+    """Of those that differ in a number alone, such as the days of a calendar, the first ones of each page."""
     site = house()
     seen = set()
     for path in PAGES:
+        alike = Counter()
         for link in links(site.page(path)):
-            if link not in seen:
+            alike[re.sub(r"\d+", "0", link)] += 1
+            if link not in seen and alike[re.sub(r"\d+", "0", link)] <= ALIKE:
                 seen.add(link)
                 response = site.get(link, headers=BROWSER)
                 assert response.status_code == 200, (path, link, response.text[:300])

@@ -95,16 +95,20 @@ async def column_titles(site: Site, columns: Sequence[str]) -> list[ColumnTitle]
     ]
 
 
-def shown_columns(columns: Sequence[str], rows: Sequence[Sequence[object]], is_canned: bool) -> list[int]:
+def shown_columns(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], is_canned: bool, first: Sequence[str] = ()
+) -> list[int]:
     """Positions of the columns that the page of a query shows.
 
-    Those of a canned query which repeat the name as an id, or are empty in all rows, stand in its JSON alone.
+    Those of a canned query which are not `first` (`first_columns` of metadata.yml) or, where it names none,
+    repeat the name as an id, and those that are empty in all rows, stand in its JSON alone.
     """
     if not is_canned:
         return list(range(len(columns)))
     left_out = DUPLICATES if "name" in columns else {"href"}
+    wanted = set(first) or set(columns) - left_out
     return [
         at
         for at, column in enumerate(columns)
-        if column not in left_out and any(row[at] not in (None, "") for row in rows)
+        if column in wanted and any(row[at] not in (None, "") for row in rows)
     ]
