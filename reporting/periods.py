@@ -184,32 +184,38 @@ def _label(per: str, day: date) -> str:
 
 def local_day(text: str | None, timezone: str) -> str | None:
     """SQL: the local date of a UTC text."""
-    return _date_and_hour(text, timezone)[0] if text else None
+    if not text:
+        return None
+    minutes = _local_minutes(text, timezone)
+    if minutes is None:
+        return _local(text, timezone).date().isoformat()
+    days = minutes // DAY_MINUTES
+    return _moved(text[:10], days) if days else text[:10]
 
 
 def local_hour(text: str | None, timezone: str) -> str | None:
     """SQL: the local hour of a UTC text, `00` to `23`."""
-    return HOURS[_date_and_hour(text, timezone)[1]] if text else None
+    if not text:
+        return None
+    minutes = _local_minutes(text, timezone)
+    return HOURS[_local(text, timezone).hour if minutes is None else minutes // 60 % 24]
 
 
 def local_weekday(text: str | None, timezone: str) -> str | None:
     """SQL: the local day of the week of a UTC text, `mon` to `sun`."""
-    return _weekday(_date_and_hour(text, timezone)[0]) if text else None
+    day = local_day(text, timezone)
+    return _weekday(day) if day else None
 
 
-def _date_and_hour(text: str, timezone: str) -> tuple[str, int]:
-    """The local date and hour of a UTC text: by the offset of its day where that has one."""
-    is_stored = len(text) == STORED_LENGTH and text[-1] == "Z"
-    minutes = MINUTES.get(text[11:16]) if is_stored else None
-    offset = None if minutes is None else _offset_of_day(text[:10], timezone)
-    if minutes is None or offset is None:
-        local = _local(text, timezone)
-        return local.date().isoformat(), local.hour
-    minutes += offset
-    if 0 <= minutes < DAY_MINUTES:
-        return text[:10], minutes // 60
-    days, minutes = divmod(minutes, DAY_MINUTES)
-    return _moved(text[:10], days), minutes // 60
+def _local_minutes(text: str, timezone: str) -> int | None:
+    """Minutes of local time since the begin of the UTC day of a text as it is stored.
+
+    None for another text, and for a day in which the offset from UTC changes.
+    """
+    if len(text) != STORED_LENGTH or text[-1] != "Z":
+        return None
+    minutes, offset = MINUTES.get(text[11:16]), _offset_of_day(text[:10], timezone)
+    return None if minutes is None or offset is None else minutes + offset
 
 
 @lru_cache(maxsize=DAYS_KEPT)

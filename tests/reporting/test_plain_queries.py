@@ -65,6 +65,7 @@ PARAMS = {
         ]
         for name in ("energy_by_day", "power_quality", "monitoring_coverage")
     },
+    "energy_by_hour": [{**WHOLE, **span, **which} for span in RANGES for which in OF_UPSES],
     "channel_by_hour": [{**WHOLE, **span, **which} for span in RANGES for which in CHANNELS],
 }
 

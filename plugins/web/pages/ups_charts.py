@@ -18,6 +18,7 @@ from reporting.time_range import TimeRange
 from reporting.ups_history import divided, points_by_ups
 
 HISTORIES, LONGEST_KEPT_S = 200, 60  # that are kept, and how long at most
+BUCKETS = 500  # of a range, about: of a figure that has no value in it
 
 History: TypeAlias = dict[str, list[Point]]  # name of a UPS -> points
 
@@ -195,6 +196,7 @@ async def read_histories(
     )
     for figure, rows in zip(missing, answers, strict=True):
         history = found[figure] = None if rows is None else points_by_ups(rows)
-        if rows and history is not None:
-            kept[keys[figure]] = (clock() + min(rows[0]["bucket_s"] / 4, LONGEST_KEPT_S), history)
+        if history is not None:
+            bucket_s = rows[0]["bucket_s"] if rows else (span.until - span.since) / BUCKETS
+            kept[keys[figure]] = (clock() + min(bucket_s / 4, LONGEST_KEPT_S), history)
     return found
