@@ -58,8 +58,8 @@ PARAMS = {
     "load_report": [{**WHOLE, **span, **which} for span in RANGES for which in OF_UPSES],
     **{
         name: [
-            {**WHOLE, **span, **which, **per}
-            for span in RANGES
+            {**WHOLE, "since": format_utc(NOW - 86_400 * days), **which, **per}
+            for days in (1, 2, 7, 30, 200)
             for which in OF_UPSES
             for per in ({}, {"per": "week"}, {"per": "month"}, {"per": "whole"})
         ]
