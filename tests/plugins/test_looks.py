@@ -6,9 +6,12 @@ import time
 import pytest
 
 from ingest.db.connection import connect
-from ingest.db.time import format_utc
+from ingest.db.time import format_utc, parse_utc
+from plugins.web.pages.node import draw_battery
 from reporting.charts import ChartSeries, LineChartData, Point, draw_lines
 from tests.plugins.ups_house import UPSES, House
+
+DAY_S = 86_400
 
 
 def test_node_states_are_stale_while_the_gateway_is_lost(site):
@@ -58,6 +61,35 @@ def test_a_battery_change_is_marked_on_the_line(site):
     connection.close()
     battery = site.page("/nodes/main/12").partition('id="battery')[2]
     assert ">changed</text>" in battery.partition("</svg>")[0] + battery.partition("</figure>")[0]
+
+
+@pytest.mark.parametrize(
+    ("ages", "label", "point", "begin"),
+    [
+        ((70, 40), "level", (50, 49.5, 50.5), "2026-11-20T10:00:00.000Z"),
+        ((9 * DAY_S, 7200, 1800), "level", (50, 49.5, 50.5), "2026-11-11T11:00:00.000Z"),
+        ((20 * DAY_S, DAY_S, 300), "lowest of the day", (49.5, 49.5, 49.5), "2026-10-31T00:00:00.000Z"),
+    ],
+    ids=["begun in the hour before", "nine days", "longer"],
+)
+def test_a_battery_is_drawn_by_the_hour_or_by_the_lowest_level_of_the_day(site, ages, label, point, begin):
+    """Of two levels each so many seconds before 11:01; the chart begins with a whole hour or day."""
+    now = parse_utc("2026-11-20T11:01:00.000Z")
+    connection = connect(site.datasette.config.database)
+    connection.execute("delete from battery_levels")
+    connection.executemany(
+        "insert into battery_levels (received_at, node, level) values (?, 12, ?)",
+        [(format_utc(now - age), level) for age in ages for level in (50.5, 49.5)],
+    )
+    connection.close()
+    first = [{"at": format_utc(now - ages[0])}]
+    chart = site.run(
+        draw_battery(site.datasette, {"id": 12}, {"first_level": first, "battery_changes": []}, now)
+    )
+    (series,) = chart.source.series
+    assert series.label == label and [found[1:] for found in series.points] == [point] * len(ages)
+    assert (format_utc(chart.source.since), chart.source.until) == (begin, now)
+    assert all(chart.source.since <= found.at <= now for found in series.points)
 
 
 def test_a_ups_has_one_colour_on_all_charts_of_a_page():

@@ -42,7 +42,7 @@ from reporting.charts import (
 from reporting.message_text import format_value
 from reporting.state_spans import by_channel, timeline_row
 
-DAY_S, MIDDLE_S = 86_400, 300  # ten minutes are one point
+HOUR_S, DAY_S, MIDDLE_S = 3600, 86_400, 300  # ten minutes are one point
 YEAR_S, HOURS_S = 365 * DAY_S, 10 * DAY_S  # the battery is drawn by the hour within HOURS_S
 IDS = 40  # node ids that a 404 lists
 MESSAGES = 50
@@ -116,7 +116,7 @@ async def node(datasette: Site, request: Request) -> Response:
     context = {name: rows for name, rows in found.items() if name != "day"} | {
         "node": row,
         "sensors": draw_sensors(datasette, found, states or [], now),
-        "battery_chart": await _draw_battery(datasette, row, found, now),
+        "battery_chart": await draw_battery(datasette, row, found, now),
         "forecast": forecasts[0] if forecasts else None,
         "set": {setting["key"]: setting["value"] for setting in found["settings"] or []},
         "settings": show_node_settings(row, found["settings"] or []),
@@ -183,7 +183,7 @@ def _draw_day(
     return draw_lines(data, site.timezone)
 
 
-async def _draw_battery(
+async def draw_battery(
     site: Site, row: Row, found: Mapping[str, list[Row] | None], now: float
 ) -> LineChart | None:
     """The level of the battery in the last year: of each hour, or the lowest of each day."""
@@ -191,9 +191,10 @@ async def _draw_battery(
     if first is None:
         return None
     since = max(parse_utc(first), now - YEAR_S)
-    sql, label = BATTERY_HOURS, "level"
+    sql, label, span_s = BATTERY_HOURS, "level", HOUR_S
     if now - since > HOURS_S:
-        sql, label = BATTERY_DAYS, "lowest of the day"
+        sql, label, span_s = BATTERY_DAYS, "lowest of the day", DAY_S
+    since = since // span_s * span_s
     points = [
         Point(min(now, parse_utc(row["at"])), round(row["level"], 3), row["low"], row["high"])
         for row in await select(site, sql, {"node": row["id"], "since": format_utc(since)}) or []
