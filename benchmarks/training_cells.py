@@ -17,6 +17,7 @@ from benchmarks.training_curves import (
     chance,
     drift,
     even,
+    mixed_volts,
     table_of,
     two_cells,
 )
@@ -63,7 +64,7 @@ def _cell(rnd: Random, chemistry: str) -> Cell:
     curve, other = two_cells(rnd, chemistry)
     full, share = curve.full[0], rnd.random()
     used = TIME ** math.exp(rnd.normal(0, 0.08))
-    volts = (1 - share) * np.interp(used, TIME, curve.volts) + share * np.interp(used, TIME, other.volts)
+    volts = mixed_volts(used, curve, other, share)
     return Cell(
         curve,
         volts + rnd.normal(0, 0.005) * full,

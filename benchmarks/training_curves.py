@@ -148,6 +148,11 @@ def two_cells(rnd: Random, chemistry: str) -> tuple[Curve, Curve]:
     return curve, like[rnd.integers(len(like))]
 
 
+def mixed_volts(used: Array, cell: Curve, other: Curve, share: float) -> Array:
+    """The volts of a cell that is like these two, the second by this share."""
+    return (1 - share) * np.interp(used, TIME, cell.volts) + share * np.interp(used, TIME, other.volts)
+
+
 def table_of(rnd: Random, curve: Curve) -> Table | None:
     """A table by which a firmware may read the volts of such a cell, if there is one for its volts."""
     tables = [OWN_TABLES[OWN_TABLE[curve.chemistry]], *map(_pairs, TABLES.get(curve.chemistry, ()))]

@@ -23,6 +23,7 @@ from benchmarks.training_curves import (
     chance,
     drift,
     even,
+    mixed_volts,
     table_of,
     two_cells,
 )
@@ -50,7 +51,7 @@ def by_volts(rnd: Random) -> tuple[str, Array]:
     curve, other = two_cells(rnd, chemistry)
     share = rnd.uniform(0, 0.6)
     used = TIME ** math.exp(rnd.normal(0, 0.15)) + rnd.normal(0, 0.05) * np.sin(2 * np.pi * TIME)
-    volts = (1 - share) * np.interp(used, TIME, curve.volts) + share * np.interp(used, TIME, other.volts)
+    volts = mixed_volts(used, curve, other, share)
     height = curve.full[0] - curve.empty[0]
     if chance(rnd, 0.4):  # an end that is steeper
         volts = volts - rnd.uniform(0, 0.4) * height * np.exp((TIME - 1) / rnd.uniform(0.015, 0.1))

@@ -12,7 +12,7 @@ from plugins.web.actions.firmware import MAX_UPLOAD
 from tests.ota.hex_files import hex_file, mutate
 from tests.plugins.site_helpers import ACCESS, BROWSER, READER, bearer, links
 
-MUTANTS = 150  # of each kind; benchmarks/hostile.py sends thousands
+MUTANTS = 150  # of each kind; tests/ota/test_image.py reads a thousand files
 CI = "ci-token-0123456789"
 IMAGE = bytes(range(256)) * 3
 OTHER = bytes(range(255, -1, -1)) * 3

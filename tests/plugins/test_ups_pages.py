@@ -362,6 +362,21 @@ def test_chart_data_is_cached_for_a_part_of_a_bucket(house):
     assert highest(24, clock=lambda: time.monotonic() + 61) == 999
 
 
+def test_that_a_figure_has_no_values_is_cached_too(house):
+    site, until = house(), time.time()
+    span = TimeRange(until - 86_400, until, {"range": "24 h"})
+
+    def values(clock=time.monotonic):
+        found = site.run(read_histories(site.datasette, "rack@closet", ("ups_temperature",), span, clock))
+        return [point.high for points in found["ups_temperature"].values() for point in points]
+
+    write(site, "update ups_samples set ups_temperature = null where ups = 1")
+    assert values() == []
+    newest = "(select max(id) from ups_samples where ups = 1)"
+    write(site, f"update ups_samples set ups_temperature = 31 where id = {newest}")
+    assert values() == [] and values(clock=lambda: time.monotonic() + 61) == [31]
+
+
 def test_energy_adds_up_on_its_page(house):
     hours = time.time() % 86_400 / 3600 + 12  # since noon of yesterday: a gap over midnight would be two
     site = house(outages=OUTAGES[:1], gaps=[(hours, 3600)])

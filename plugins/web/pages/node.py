@@ -196,8 +196,8 @@ async def draw_battery(
         sql, label, span_s = BATTERY_DAYS, "lowest of the day", DAY_S
     since = since // span_s * span_s
     points = [
-        Point(min(now, parse_utc(row["at"])), round(row["level"], 3), row["low"], row["high"])
-        for row in await select(site, sql, {"node": row["id"], "since": format_utc(since)}) or []
+        Point(min(now, parse_utc(level["at"])), round(level["level"], 3), level["low"], level["high"])
+        for level in await select(site, sql, {"node": row["id"], "since": format_utc(since)}) or []
     ]
     if len(points) < 2:
         return None
