@@ -2,8 +2,10 @@
 
 SQLite finds such rows by that index, in the order of their time, but Datasette shows them by `id`: all rows
 of the UPS would be read and sorted for the 50 on a page. A bound on `id` that leaves enough rows for a page
-lets it read those alone. The bound is the least id of as many rows as a page has, the last in the order of
+lets it sort those alone. The bound is the least id of as many rows as a page has, the last in the order of
 the index: at least these have no lower id, so no row below it stands on the page, however clocks were set.
+Where the time follows the column in the index, and few rows of all UPSes have come from that id on, their
+least time is a bound that SQLite looks up in the index, instead of reading the index of that UPS.
 """
 
 from datasette import Request
@@ -24,6 +26,7 @@ INDEXED = {  # table -> the column that it is filtered by, those that follow in 
 HARMLESS = frozenset(
     "_next _size _nocount _nofacet _sort_desc _col _nocol _labels _shape _json _header _nl _dl _ttl".split()
 )
+NEAR = 10_000  # rows of all UPSes: reading so many takes less than the index of one of them
 DIGITS = 18  # of an id: all that SQLite makes have fewer
 
 
@@ -41,8 +44,14 @@ def newest_rows(site: Site, request: Request, table: str) -> FilterArguments | N
         f"select id from {table} where {column} = :p0 and id < :bound_before "
         f"order by {', '.join(f'{other} desc' for other in others)} limit :bound_rows"
     )
-    bounds = {"bound_before": before, "bound_rows": min(asked, most) + 1}
-    return FilterArguments([f"id >= (select min(id) from ({newest}))"], bounds)
+    first = f"(select min(id) from ({newest}))"
+    clauses = [f"id >= {first}"]
+    if len(others) == 1:
+        last = f"(select max(id) from {table} where id < :bound_before)"
+        least = f"(select min({others[0]}) from {table} where id >= {first} and id < :bound_before)"
+        clauses.append(f"{others[0]} >= iif({last} - {first} < :bound_near, {least}, '')")
+    bounds = {"bound_before": before, "bound_rows": min(asked, most) + 1, "bound_near": NEAR}
+    return FilterArguments(clauses, bounds)
 
 
 def _only_filter(request: Request, column: str) -> str:

@@ -5,6 +5,7 @@ import random
 import re
 import time
 from contextlib import closing
+from itertools import cycle
 from urllib.parse import parse_qs, urlencode
 
 import pytest
@@ -253,6 +254,26 @@ def test_rows_of_a_channel_or_a_ups_come_by_id(make_site, table, column):
         ids = connection.execute(f"select id from {table} where {column} = 1 order by id desc").fetchall()
     assert ids_of(site, f"/telemetry/{table}.json?{column}=1") == [row[0] for row in ids]
     assert "bound_rows" in site.get(f"/telemetry/{table}.json?{column}=1").json()["query"]["sql"]
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "write"),
+    [
+        ("readings", "channel", "readings (received_at, channel, text) values (?, ?, '')"),
+        ("ups_samples", "ups", "ups_samples (sampled_at, ups, ups_status) values (?, ?, 'OL')"),
+    ],
+)
+def test_the_newest_rows_are_looked_up_by_their_time(make_site, table, column, write):
+    site = make_site(filled=False)
+    with closing(connect(site.datasette.config.database)) as connection:
+        connection.execute("pragma foreign_keys = off")
+        moments = (f"2026-07-01T10:{second // 60:02}:{second % 60:02}.000Z" for second in range(3600))
+        connection.executemany(f"insert into {write}", zip(moments, cycle((1, 2))))
+        connection.commit()
+        query = site.get(f"/telemetry/{table}.json?{column}=1").json()["query"]
+        plain = f"select * from {table} where {column} = 1 order by id desc limit 51"
+        steps = steps_of(connection, query["sql"], query["params"])
+        assert steps < steps_of(connection, plain, {}) / 3
 
 
 @pytest.mark.parametrize("value", ["", "x", "-1", "9" * 19, "9" * 4400, "1.5", "%C2%B2", "1&ups=2"])
