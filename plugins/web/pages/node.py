@@ -1,10 +1,12 @@
 """The page /nodes/GATEWAY/NODE_ID: a node, its sensors over a day, its battery, its messages, its forms."""
 
+import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from datasette import Request, Response
+from datasette.utils import sqlite_timelimit
 
 from ingest.battery_voltage import CURVES, EXAMPLE
 from ingest.db.time import format_utc, parse_utc
@@ -23,7 +25,7 @@ from plugins.web.pages.settings import (
     show_node_settings,
     show_sensor_labels,
 )
-from plugins.web.query import Row, select, select_many
+from plugins.web.query import DATABASE, Row, select, select_many
 from plugins.web.responses import PageError, needed, page
 from plugins.web.site import Site
 from reporting.charts import (
@@ -40,9 +42,10 @@ from reporting.charts import (
     draw_timeline,
 )
 from reporting.message_text import format_value
+from reporting.node_day import KeptHour, read_day
 from reporting.state_spans import by_channel, timeline_row
 
-HOUR_S, DAY_S, MIDDLE_S = 3600, 86_400, 300  # ten minutes are one point
+HOUR_S, DAY_S = 3600, 86_400
 YEAR_S, HOURS_S = 365 * DAY_S, 10 * DAY_S  # the battery is drawn by the hour within HOURS_S
 IDS = 40  # node ids that a 404 lists
 MESSAGES = 50
@@ -50,12 +53,6 @@ NODE_QUERIES = {
     "settings": NODE_SETTINGS,
     "sensor_settings": SENSOR_SETTINGS,
     "values": "select * from value_latest where node = :node order by child_id, type",
-    "day": """select channel, substr(received_at, 1, 15) as at, avg(value) as mean, min(value) as min,
-        max(value) as max
-      from (select r.channel, r.received_at, r.value from channels c cross join readings r
-          on r.channel = c.id and r.received_at >= :since
-        where c.node = :node and r.value is not null and r.wrong is null)
-      group by channel, substr(received_at, 1, 15) order by 1, 2""",
     "silent": SILENCES,
     "first_level": "select min(received_at) as at from battery_levels where node = :node",
     "silent_sensors": "select * from sensor_latest where node = :node and channel is null order by child_id",
@@ -113,9 +110,10 @@ async def node(datasette: Site, request: Request) -> Response:
     controls = await select_many(datasette, CONTROL_QUERIES, {"node": row["id"]})
     forecasts = await run_query(datasette, "battery_forecast", node=str(row["id"]))
     states = await run_query(datasette, "state_spans", node=str(row["id"]), **span)
-    context = {name: rows for name, rows in found.items() if name != "day"} | {
+    day = await _read_day(datasette, row["id"], now)
+    context = found | {
         "node": row,
-        "sensors": draw_sensors(datasette, found, states or [], now),
+        "sensors": draw_sensors(datasette, found, day, states or [], now),
         "battery_chart": await draw_battery(datasette, row, found, now),
         "forecast": forecasts[0] if forecasts else None,
         "set": {setting["key"]: setting["value"] for setting in found["settings"] or []},
@@ -132,12 +130,28 @@ async def node(datasette: Site, request: Request) -> Response:
     return await page(datasette, request, "pages/nodes/{gateway}/{node_id}.html", context)
 
 
+async def _read_day(site: Site, node: int, now: float) -> dict[int, list[Point]]:
+    """The day of each channel, hours that did not change kept."""
+    kept: dict[tuple[int, str], KeptHour] = site.cache.setdefault("node_day", {})
+
+    def read(connection: sqlite3.Connection) -> dict[int, list[Point]]:
+        with sqlite_timelimit(connection, site.sql_time_limit_ms):
+            return read_day(connection, node, now, kept)
+
+    found: dict[int, list[Point]] = await site.get_database(DATABASE).execute_fn(read)
+    return found
+
+
 def draw_sensors(
-    site: Site, found: Mapping[str, list[Row] | None], states: Sequence[Row], now: float
+    site: Site,
+    found: Mapping[str, list[Row] | None],
+    measured: Mapping[int, Sequence[Point]],
+    states: Sequence[Row],
+    now: float,
 ) -> Sensors:
-    """The day of each channel, from the rows of NODE_QUERIES and of state_spans."""
+    """The day of each channel, from the rows of NODE_QUERIES, its points and the rows of state_spans."""
     silent = read_intervals(found["silent"], now)
-    measured, spans = by_channel(found["day"] or []), by_channel(states)
+    spans = by_channel(states)
     cards: list[SensorCard] = []
     texts: list[Row] = []
     held: list[Row] = []
@@ -164,12 +178,8 @@ def _is_text(value: Row) -> bool:
 
 
 def _draw_day(
-    site: Site, value: Row, minutes: Sequence[Row], silent: Sequence[Interval], now: float
+    site: Site, value: Row, points: Sequence[Point], silent: Sequence[Interval], now: float
 ) -> LineChart | None:
-    points = [
-        Point(parse_utc(f"{row['at']}0:00.000Z") + MIDDLE_S, round(row["mean"], 3), row["min"], row["max"])
-        for row in minutes
-    ]
     unit = value["unit"] or ""
     data = LineChartData(
         f"{value['child_id']} {value['type']}",
