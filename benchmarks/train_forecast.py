@@ -37,7 +37,8 @@ from ingest.forecast.features import features
 from ingest.forecast.knots import DayLevel
 from ingest.forecast.network import ADDED_DAYS, FILE, LEAK, MOST
 
-QUANTILES = np.array([0.095, 0.47, 0.815], np.float32)
+QUANTILES = np.array([0.08, 0.47, 0.86], np.float32)
+OF_KNOWN = np.array([0.095, 0.47, 0.815], np.float32)  # of the kinds of `discharges`
 CUTS, NEAREST, FARTHEST, LEAST_DAYS = 7, 8, 500, 8
 KNOWN_SHARE = 0.4  # discharges of the kinds of `discharges` for each that is drawn
 HIDDEN, EPOCHS, BATCH = (192, 96), 20, 256
@@ -85,9 +86,9 @@ def examples_of(number: int, seed: int, kinds: Sequence[str]) -> list[Example]:
     return found
 
 
-def examples(count: int, seed: int, jobs: int, kinds: Sequence[str]) -> tuple[Array, Array]:
-    """Features of all, and days left; those that are drawn first."""
-    inputs, left = [], []
+def examples(count: int, seed: int, jobs: int, kinds: Sequence[str]) -> tuple[Array, Array, Array]:
+    """Features of all, days left, and the quantiles that are wanted; those that are drawn first."""
+    inputs, left, wanted = [], [], []
     with Pool(jobs) as pool:
         for some_kinds, many in (((), count), (tuple(kinds), int(count * KNOWN_SHARE) * bool(kinds))):
             make = partial(examples_of, seed=seed, kinds=some_kinds)
@@ -95,7 +96,8 @@ def examples(count: int, seed: int, jobs: int, kinds: Sequence[str]) -> tuple[Ar
                 for values, days in some:
                     inputs.append(np.array(values, np.float32))
                     left.append(days)
-    return np.array(inputs), np.array(left, np.float32)
+                    wanted.append(OF_KNOWN if some_kinds else QUANTILES)
+    return np.array(inputs), np.array(left, np.float32), np.array(wanted)
 
 
 class Network:
@@ -122,11 +124,11 @@ class Network:
             found.append(out if number == len(self.weights) else np.maximum(out, LEAK * out))
         return found
 
-    def step(self, inputs: Array, targets: Array, rate: float) -> None:
-        """One step along the gradient of the pinball loss."""
+    def step(self, inputs: Array, targets: Array, wanted: Array, rate: float) -> None:
+        """One step along the gradient of the pinball loss of the quantiles that are wanted."""
         outputs = self.outputs(inputs)
         distances = targets[:, None] - outputs[-1]
-        slope = -(np.clip(distances / SOFT, -1, 1) / 2 + QUANTILES - 0.5) / len(inputs)
+        slope = -(np.clip(distances / SOFT, -1, 1) / 2 + wanted - 0.5) / len(inputs)
         of_weights, of_biases = [], []
         for number in range(len(self.weights) - 1, -1, -1):
             of_weights.insert(0, outputs[number].T @ slope)
@@ -141,7 +143,7 @@ class Network:
             one -= rate * (self._means[number] / (1 - 0.9**self._steps) / usual + decay * one)
 
 
-def train(inputs: Array, targets: Array, seed: int) -> Network:
+def train(inputs: Array, targets: Array, wanted: Array, seed: int) -> Network:
     """The network that was trained on these."""
     rnd = np.random.default_rng(seed)
     network = Network([inputs.shape[1], *HIDDEN, len(QUANTILES)], targets, rnd)
@@ -152,7 +154,7 @@ def train(inputs: Array, targets: Array, seed: int) -> Network:
             some, done = order[number * BATCH : (number + 1) * BATCH], epoch * batches + number + 1
             rate = RATE * min(1, done / WARM_UP) * (1 + math.cos(math.pi * done / (EPOCHS * batches))) / 2
             jitter = rnd.normal(0, JITTER, (BATCH, inputs.shape[1])).astype(np.float32)
-            network.step(inputs[some] + jitter, targets[some], rate)
+            network.step(inputs[some] + jitter, targets[some], wanted[some], rate)
     return network
 
 
@@ -182,12 +184,12 @@ def main() -> None:
     options = parser.parse_args()
     kinds = [kind for kind in GENERATORS if not {kind, "all"} & set(options.without)]
     started = time.monotonic()
-    inputs, left = examples(options.count, options.seed, options.jobs, kinds)
+    inputs, left, wanted = examples(options.count, options.seed, options.jobs, kinds)
     print(f"{len(inputs)} examples, {time.monotonic() - started:.0f} s", flush=True)
     means, deviations = inputs[HELD_OUT:].mean(0), inputs[HELD_OUT:].std(0) + 1e-3
     inputs = np.clip((inputs - means) / deviations, -MOST, MOST)
     targets = np.log(left + ADDED_DAYS)
-    network = train(inputs[HELD_OUT:], targets[HELD_OUT:], options.seed)
+    network = train(inputs[HELD_OUT:], targets[HELD_OUT:], wanted[HELD_OUT:], options.seed)
     save(network, means, deviations, options.file)
     found = np.exp(np.sort(network.outputs(inputs[:HELD_OUT])[-1], axis=1)) - ADDED_DAYS
     true = left[:HELD_OUT]

@@ -2,7 +2,8 @@
 
 A cell runs down in a node (`benchmarks.training_cells`), or a course of the level over the share of the time
 is drawn: by the volts of a cell between what a sketch calls empty and full, by a table of a firmware from
-these volts, or by a formula (lines, powers, knees, parts of lines, sigmoids, random falls), with noise,
+these volts, as a chemistry is usually drawn (a first drop, a plateau, an end), or by a formula (lines,
+powers, knees, parts of lines, sigmoids, random falls), some of them bent or of few points, with noise,
 weather, nights and seasons, and another rate later. A node reports it in steps, with levels that stick and
 days that are missing, until the first 0.
 """
@@ -28,9 +29,11 @@ from benchmarks.training_curves import (
     two_cells,
 )
 
-CELLS_SHARE = 0.5  # of the discharges: cells in nodes
-VOLTS_SHARE, SET_SHARE, SET_OTHERS = 0.6, 0.6, 0.15  # by volts; of those with the type set; of the others
+CELLS_SHARE = 0.42  # of the discharges: cells in nodes
+VOLTS_SHARE, DRAWN_SHARE = 0.45, 0.25  # of the others: by volts, as a chemistry is usually drawn
+SET_SHARE, SET_OTHERS = 0.6, 0.25  # of those with a chemistry: the type is set; of those by a formula
 TABLE_SHARE = 0.25  # of those by volts
+BENT_SHARE, FEW_POINTS_SHARE = 0.35, 0.25  # of all; of all but cells
 FORMULAS = {
     **{"line": 0.24, "power": 0.11, "power of the rest": 0.1, "knee": 0.17, "late": 0.03, "table": 0.14},
     **{"sigmoid": 0.1, "slower": 0.02, "random": 0.04, "mixed": 0.05},
@@ -122,6 +125,48 @@ def _table(rnd: Random) -> Array:
     return _whole(np.interp(TIME, [0, *places, 1], [1, *np.sort(left)[::-1], 0]))
 
 
+# Per cent: the first drop, the level at the end of the plateau; the share of the life when it ends.
+DRAWN = {
+    "alkaline": ((2, 22), (8, 45), (0.6, 0.96)),
+    "lithium": ((0, 12), (45, 93), (0.6, 0.97)),
+    "nimh": ((3, 32), (20, 75), (0.6, 0.97)),
+    "lipo": ((3, 22), (12, 60), (0.5, 0.96)),
+    "lifepo4": ((0, 35), (25, 85), (0.6, 0.97)),
+}
+
+
+def as_drawn(rnd: Random, chemistry: str) -> Array:
+    """A first drop, a plateau and an end, as this chemistry is usually drawn, of parts of lines."""
+    drop, plateau, ends = DRAWN[chemistry]
+    first, end = 100 - rnd.uniform(*drop), rnd.uniform(*ends)
+    low = min(rnd.uniform(*plateau), first - 2)
+    places, levels = [0.0, even(rnd, 0.01, 0.2)], [100.0, first]
+    for share in np.sort(rnd.uniform(0.1, 0.9, rnd.integers(0, 3))):
+        places.append(places[1] + share * (end - places[1]))
+        levels.append(first - (first - low) * np.clip(share + rnd.normal(0, 0.12), 0.02, 0.98))
+    places.append(end)
+    levels.append(low)
+    for share in np.sort(rnd.uniform(0.1, 0.9, rnd.integers(0, 3))):
+        places.append(end + share * (1 - end))
+        levels.append(low * (1 - share) ** math.exp(rnd.normal(-0.2, 0.5)))
+    return _whole(np.interp(TIME, [*places, 1], [*levels, 0]))
+
+
+def _of_few_points(rnd: Random, level: Array) -> Array:
+    """A course that has lines between a few of its points."""
+    inner = rnd.beta(1.2, rnd.choice([0.8, 1.2]), int(rnd.integers(2, 12)))
+    places = np.concatenate([[0], np.sort(inner), [1]])
+    found: Array = np.interp(TIME, places, np.interp(places, TIME, level))
+    return found
+
+
+def bend(rnd: Random) -> tuple[list[float], list[float]]:
+    """Levels, and other per cents for them, as of another table; 0 and 100 stay. For `np.interp`."""
+    places = np.sort(rnd.uniform(4, 96, int(rnd.integers(1, 4))))
+    others = np.sort(np.clip(places + rnd.normal(0, 14, len(places)), 1, 99))
+    return [-100, 0, *places, 100, 200], [-100, 0, *others, 100, 200]
+
+
 class Discharge(NamedTuple):
     """The chemistry that was set or "", the day of the first 0, and each day's middle and lowest level."""
 
@@ -136,9 +181,11 @@ class Discharge(NamedTuple):
 def _course(rnd: Random) -> tuple[str, str, Array]:
     """The kind of a course, the chemistry that is set, and the level."""
     while True:
-        chemistry = ""
-        if chance(rnd, VOLTS_SHARE):
+        chemistry, way = "", rnd.random()
+        if way < VOLTS_SHARE + DRAWN_SHARE:
             kind, level = by_volts(rnd)
+            if way >= VOLTS_SHARE:
+                level = as_drawn(rnd, kind)
             if chance(rnd, SET_SHARE):
                 chemistry = kind
         else:
@@ -146,6 +193,8 @@ def _course(rnd: Random) -> tuple[str, str, Array]:
             level = by_formula(rnd, kind)
             if chance(rnd, SET_OTHERS):
                 chemistry = str(rnd.choice(list(USUAL)))
+        if chance(rnd, FEW_POINTS_SHARE):
+            level = _of_few_points(rnd, level)
         if level[0] > 60 and level[-1] < 6:
             return kind, chemistry, level - max(0.0, level[-1]) * TIME**6
 
@@ -160,6 +209,9 @@ def _used(rnd: Random, life: float, count: int) -> Array:
     if chance(rnd, 0.08):  # heating valves
         rate *= 1 + rnd.uniform(0, 0.4) * np.cos(2 * np.pi * (np.arange(count) - rnd.uniform(0, 365)) / 365)
     used: Array = np.concatenate([[0], np.cumsum(np.clip(rate, 0.1, 3)) / life])[:count]
+    if chance(rnd, 0.12):  # a sensor is added, a firmware is loaded
+        for _ in range(int(rnd.integers(1, 4))):
+            used[int(rnd.uniform(0.05, 0.95) * life) :] += rnd.uniform(0.01, 0.08)
     begin = rnd.uniform(0, 0.2) if chance(rnd, 0.12) else 0.0
     return begin + (1 - begin) * used
 
@@ -245,6 +297,8 @@ def discharge(rnd: Random) -> Discharge | None:
             chemistry = kind
     else:
         kind, chemistry, levels, counts = _course_levels(rnd, life, a_day)
+    if chance(rnd, BENT_SHARE):
+        levels = np.interp(levels, *bend(rnd))
     levels = _in_steps(rnd, levels)
     if chance(rnd, 0.25):
         levels = _sticking(rnd, levels)
