@@ -1,6 +1,6 @@
 """Train the network of the battery forecast (`ingest/forecast/network.json`) on simulated discharges.
 
-Run: pip install numpy; python benchmarks/train_forecast.py [--count 110000] [--seed 31] [--jobs 2]
+Run: pip install numpy; python benchmarks/train_forecast.py [--count 150000] [--seed 31] [--jobs 2]
                                                             [--without KIND ...] [--file FILE]
 Each of `benchmarks.training_discharges` is cut at seven days between 8 and 500 days before its end; so are
 discharges of the kinds of `benchmarks.discharges`, two of seven, with seeds that `benchmarks/forecast.py`
@@ -176,7 +176,7 @@ def save(network: Network, means: Array, deviations: Array, file: Path) -> None:
 def main() -> None:
     """Make the examples, train, save, and print how good it is on those that were held out."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=110_000, help="discharges")
+    parser.add_argument("--count", type=int, default=150_000, help="discharges")
     parser.add_argument("--seed", type=int, default=31)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--without", nargs="+", choices=[*GENERATORS, "all"], default=[])
