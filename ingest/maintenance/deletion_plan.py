@@ -9,7 +9,7 @@ from ingest.maintenance.retention import POLICIES, Policy
 from ingest.maintenance.table_sizes import bytes_per_row, columns
 
 KINDS = ("node", "sensor", "requests", "before")
-COUNTED = 100_000  # rows of one table; more are "more than"
+COUNTED = 20_000  # rows of one table; more are "more than"
 REQ = 2  # command of a request
 ROLLED_UP = (  # deleted with what is old only where people ask for it
     Policy("battery_levels", "received_at", ""),

@@ -8,10 +8,10 @@ import sqlite3
 from dataclasses import dataclass
 
 from ingest.db.connection import Row
+from ingest.maintenance.deletion_plan import COUNTED
 from ingest.maintenance.replacement_origins import arrivals, arrivals_of, find_origins, mixed_with
 from ingest.maintenance.table_sizes import bytes_per_row
 
-COUNTED = 100_000  # rows of one table; more are "more than"
 JOINS, MOVES, STAYS = "joins", "moves", "stays"
 # Versions before let a row remember only whose it was before its last move.
 PASSED_ON = """select id from node_replacements where id > :id and old_node = :new_node and kept <> '{}'
