@@ -40,6 +40,7 @@ LIMITS = (
     ("/ups/", 60),
     ("/?", 60),
     ("native", 200),
+    ("/telemetry.json", 200),
     ("", 100),
 )
 PAGES = (
