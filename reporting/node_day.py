@@ -8,21 +8,23 @@ from ingest.db.time import format_utc, parse_utc
 from reporting.canned_queries import is_interrupt
 from reporting.charts import Point
 
-DAY_S, HOUR_S, MIDDLE_S = 86_400, 3600, 300
+HOURS_SHOWN, HOUR_S, MIDDLE_S = 24, 3600, 300
 DECIMALS = 3
 KEPT = 2000  # hours of channels in memory, a kilobyte each: those of a dozen nodes
-HOURS = """select h.channel, h.hour_at, h.count, h.min, h.avg, h.max
-from channels c cross join readings_hourly h on h.channel = c.id and h.hour_at >= :since
-where c.node = :node and h.numbers > 0 order by h.hour_at desc"""
-TENS = """select substr(received_at, 1, 15) || '0:00.000Z', avg(value), min(value), max(value) from readings
-where channel = ? and received_at >= ? and received_at < ? and value is not null and wrong is null
-group by 1 order by 1"""
+CHANNELS = "select id from channels where node = ?"
+HOURS = """select h.channel, h.hour_at, h.numbers, h.min, h.avg, h.max
+from channels c cross join readings_hourly h on h.channel = c.id and h.hour_at >= ? where c.node = ?"""
+TENS = """select substr(received_at, 1, 15) || '0:00.000Z', avg(value), min(value), max(value), count(*)
+from readings where channel = ? and received_at >= ? and received_at < ? and value is not null
+and wrong is null group by 1 order by 1 desc"""
+
+Figures = tuple[int, float | None, float | None, float | None]  # numbers, min, avg, max of an hour
 
 
 class KeptHour(NamedTuple):
-    """The points of an hour, and the figures in `readings_hourly` that they were read beside."""
+    """The points of an hour, the newest first, and the figures in `readings_hourly` that agree with them."""
 
-    figures: tuple[int, float, float, float]
+    figures: Figures
     points: list[Point]
 
 
@@ -37,31 +39,47 @@ def read_day(
     `kept` are hours from one call to the next: one whose figures are the same is not read again. Where a time
     limit ends the reading, the newest hours are returned, and the next call goes on.
     """
-    found: dict[int, list[Point]] = {}
-    since = now - DAY_S
+    last, since = now // HOUR_S * HOUR_S, now - HOURS_SHOWN * HOUR_S
+    hours = [format_utc(last - HOUR_S * back) for back in range(HOURS_SHOWN + 1)]
     if len(kept) > KEPT:
         kept.clear()
+    found: dict[int, list[Point]] = {}
     try:
-        first = format_utc(since // HOUR_S * HOUR_S)
-        hours = connection.execute(HOURS, {"node": node, "since": first}).fetchall()
-        for channel, hour_at, *figures in hours:
-            hour = kept.get((channel, hour_at))
-            if hour is None or hour.figures != tuple(figures):
-                hour = KeptHour(tuple(figures), _read_hour(connection, channel, hour_at))
-                kept[channel, hour_at] = hour
-            found.setdefault(channel, []).extend(reversed(hour.points))
+        channels: list[tuple[int]] = connection.execute(CHANNELS, (node,)).fetchall()
+        figures: dict[tuple[int, str], Figures] = {
+            row[:2]: row[2:] for row in connection.execute(HOURS, (hours[-1], node))
+        }
+        for hour_at in hours:
+            for (channel,) in channels:
+                points = _read_hour(connection, (channel, hour_at), figures.get((channel, hour_at)), kept)
+                found.setdefault(channel, []).extend(points)
     except sqlite3.OperationalError as error:
         if not is_interrupt(error):
             raise
     return {
         channel: [point for point in reversed(points) if point.at + MIDDLE_S > since]
         for channel, points in found.items()
+        if points
     }
 
 
-def _read_hour(connection: sqlite3.Connection, channel: int, hour_at: str) -> list[Point]:
+def _read_hour(
+    connection: sqlite3.Connection, key: tuple[int, str], figures: Figures | None, kept: KeptHours
+) -> list[Point]:
+    """The points of an hour, the newest first.
+
+    It is kept where its figures are of as many values: while the clock is not known, or is being corrected,
+    values and figures of an hour are not the same ones.
+    """
+    channel, hour_at = key
+    hour = kept.get(key)
+    if hour is not None and hour.figures == figures:
+        return hour.points
+    points, count = [], 0
     end = format_utc(parse_utc(hour_at) + HOUR_S)
-    return [
-        Point(parse_utc(at) + MIDDLE_S, round(mean, DECIMALS), low, high)
-        for at, mean, low, high in connection.execute(TENS, (channel, hour_at, end))
-    ]
+    for at, mean, low, high, many in connection.execute(TENS, (channel, hour_at, end)):
+        points.append(Point(parse_utc(at) + MIDDLE_S, round(mean, DECIMALS), low, high))
+        count += many
+    if figures is not None and figures[0] == count:
+        kept[key] = KeptHour(figures, points)
+    return points

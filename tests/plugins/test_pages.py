@@ -91,6 +91,8 @@ def test_states_wait_until_the_history_of_the_demo_is_made(make_site, tmp_path):
     for path in ("/", "/nodes", "/radio"):
         assert making in html.unescape(site.page(path).partition("<h1")[2].partition("</h1>")[0]), path
     assert "needs a look is known when" in site.page("/") and "Silent:" not in site.page("/nodes")
+    node = site.page("/nodes/main/12").partition("<h1")[2].partition("</p>")[0]
+    assert "its history is being made" in node and "silent" not in node.lower()
     (tmp_path / ANCHOR).write_text("1795996800.0")
     assert making not in html.unescape(site.page("/"))
 

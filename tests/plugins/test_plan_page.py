@@ -53,6 +53,17 @@ def test_what_a_step_runs_is_for_signed_in_users(house):
     assert 'href="/-/plan"' in house.get("/", headers=BROWSER).text
 
 
+def test_nothing_is_said_of_now_while_the_history_of_the_demo_is_made(make_site):
+    config = read_config(yaml.safe_load(PLAN), "/", "test")[0]
+    site = make_site(demo=True, nut=config.nut, plan=config.plan)
+    House(site.datasette.config.database, days=1, step=600).write(outages=[(60, 640, UPSES)])
+    page = html.unescape(site.page("/-/plan"))
+    assert "The demo's history is being made." in page and "carried out when it is done" in page
+    assert "is not running" not in page and "If mains failed now, the battery" not in page
+    answer = html.unescape(site.page(f"/ups/{UPSES[0]}").partition("<h1>")[2])
+    assert answer.startswith("The demo's history is being made.") and "are from before then" not in answer
+
+
 def test_the_timeline_stands_against_the_predicted_runtime(house):
     found = house.get("/-/plan").json()
     rack, single = found["plans"]

@@ -10,10 +10,11 @@ from datasette.plugins import pm
 from ingest.config.home import Home, HomeCard
 from ingest.db.connection import connect
 from ingest.db.time import format_utc
-from plugins.web.pages.node import NODE_QUERIES
 from reporting.charts import Point
 from reporting.charts.sparkline import TALL, WIDE, draw_sparkline
+from reporting.node_day import HOURS
 from reporting.sparklines import BATTERY_LEVELS, UPS_LOADS
+from tests.helpers.reading_hours import SUM_UP
 from tests.plugins.site_helpers import ACCESS
 from tests.plugins.ups_house import write_house
 
@@ -88,6 +89,7 @@ def test_a_nodes_page_shows_the_day_of_its_values(site):
             "insert into readings (received_at, channel, value, text) values (?, ?, ?, ?)",
             [(format_utc(NOW - 600 - n * HOUR), key, 18 + n, str(18 + n)) for n in range(30)],
         ),
+        (SUM_UP, [()]),
     )
     text = site.page("/nodes/main/12")
     assert "<span>18 to 41\u202f°C." in text
@@ -136,7 +138,7 @@ def test_nodes_show_the_month_of_their_battery(site):
 
 @pytest.mark.parametrize(
     ("sql", "given"),
-    [(UPS_LOADS, {}), (NODE_QUERIES["day"], {"node": 12, "since": ""}), (BATTERY_LEVELS, {"days": "[]"})],
+    [(UPS_LOADS, {}), (HOURS, ["", 12]), (BATTERY_LEVELS, {"days": "[]"})],
 )
 def test_no_growing_table_is_scanned(site, sql, given):
     plan = site.run(site.datasette.get_database("telemetry").execute(f"explain query plan {sql}", given)).rows

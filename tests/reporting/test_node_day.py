@@ -7,17 +7,16 @@ import pytest
 from ingest.db.connection import connect
 from ingest.db.time import format_utc, parse_utc
 from reporting.charts import Point
-from reporting.node_day import DAY_S, HOUR_S, KEPT, KeptHour, read_day
+from reporting.node_day import HOUR_S, HOURS_SHOWN, KEPT, KeptHour, read_day
 from tests.helpers.new_database import new_database
+from tests.helpers.reading_hours import SUM_UP
 
 NOW = 1_790_000_000 // HOUR_S * HOUR_S + 1500.0
+DAY_S = HOURS_SHOWN * HOUR_S
 NODE, CHANNELS, OTHER = 12, (786_688, 786_945), 852_224
 PLAIN = """select channel, substr(received_at, 1, 15) || '0:00.000Z' as at, avg(value), min(value),
   max(value) from readings where channel between 786432 and 851967 and value is not null and wrong is null
   and received_at >= ? group by 1, 2 order by 1, 2"""
-HOURLY = """insert or replace into readings_hourly (channel, hour_at, count, min, avg, max, numbers)
-select channel, substr(received_at, 1, 13) || ':00:00.000Z', count(*), min(value), avg(value), max(value),
-  count(value) from readings where wrong is null group by 1, 2"""
 
 
 @pytest.fixture
@@ -58,7 +57,7 @@ def store(connection, channel, times, rnd):
             for at in times
         ],
     )
-    connection.execute(HOURLY)
+    connection.execute(SUM_UP)
 
 
 def plain(connection, now=NOW):
@@ -105,9 +104,27 @@ def test_an_hour_that_changed_is_read_again(house, change):
     names = {"at": format_utc(NOW - 5 * HOUR_S), "hour": format_utc(NOW - HOUR_S), "channel": CHANNELS[0]}
     house.execute(change.format(**names))
     house.execute("delete from readings_hourly")
-    house.execute(HOURLY)
+    house.execute(SUM_UP)
     after = read_day(house, NODE, NOW, kept)
     assert after == plain(house) != before
+
+
+def test_values_without_figures_of_their_hour_are_shown_and_read_again(house):
+    kept = {}
+    whole = read_day(house, NODE, NOW, {})
+    house.execute("delete from readings_hourly where channel = ?", CHANNELS[:1])  # the clock is not known
+    hour = format_utc(NOW - 3 * HOUR_S)[:13]
+    house.execute(
+        "update readings set received_at = '2000' where channel = ? and received_at glob ? || '*'",
+        (CHANNELS[1], hour),
+    )  # it is known, and these are not moved to their time yet
+    assert read_day(house, NODE, NOW, kept)[CHANNELS[0]] == whole[CHANNELS[0]]
+    house.execute("update readings set received_at = ? where received_at = '2000'", (f"{hour}:10:00.000Z",))
+    house.execute(
+        "insert into readings (received_at, channel, value, text) values (?, ?, 20, '')",
+        (format_utc(NOW - 5 * HOUR_S), CHANNELS[0]),
+    )
+    assert read_day(house, NODE, NOW, kept) == plain(house) != whole
 
 
 def test_hours_that_are_kept_do_not_grow_without_end(house):
