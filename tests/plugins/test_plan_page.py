@@ -60,6 +60,7 @@ def test_nothing_is_said_of_now_while_the_history_of_the_demo_is_made(make_site)
     page = html.unescape(site.page("/-/plan"))
     assert "The demo's history is being made." in page and "carried out when it is done" in page
     assert "is not running" not in page and "If mains failed now, the battery" not in page
+    assert 'class="scale"' not in page and 'class="runtime"' not in page
     answer = html.unescape(site.page(f"/ups/{UPSES[0]}").partition("<h1>")[2])
     assert answer.startswith("The demo's history is being made.") and "are from before then" not in answer
 
