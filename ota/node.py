@@ -68,6 +68,14 @@ class OtaNode:
 
     # Requests of the node.
 
+    def find_block(self, request: BlockRequest) -> Reply | None:
+        """Return what `answer_block` would send; nothing is noted."""
+        for machine in [self.machine] if self.machine else self.unfinished:
+            found = machine.find_block(request)
+            if found is not None:
+                return found[0]
+        return None
+
     def answer_block(self, request: BlockRequest, now: float, send: SendReply) -> Reply | None:
         """Send the block, if an update has it, and return it."""
         for machine in [self.machine] if self.machine else self.unfinished:

@@ -212,14 +212,25 @@ class UpdateMachine:
         self._enter(REQUESTED, CAME_TOO_LATE)
         return True
 
-    def answer_block(self, now: float, request: BlockRequest, send: SendReply) -> Reply | None:
-        """Send the answer to a request for a block of this image, then count it; None for another image."""
+    def find_block(self, request: BlockRequest) -> tuple[Reply, int] | None:
+        """Return the answer to a request for a block of this image, and the lowest block that it carries.
+
+        None for another image.
+        """
         update = self.update
         type, version, block = request
         if type != update.type or version != update.version or not update.blocks or block >= update.blocks:
             return None
-        reply, lowest = self._source.answer(block)
+        return self._source.answer(block)
+
+    def answer_block(self, now: float, request: BlockRequest, send: SendReply) -> Reply | None:
+        """Send the answer to a request for a block of this image, then count it; None for another image."""
+        found = self.find_block(request)
+        if found is None:
+            return None
+        reply, lowest = found
         send(reply)
+        update, block = self.update, request.block
         self._silent_since = update.last_request_at = now
         if update.is_open:
             self._count_request(now, block, lowest)

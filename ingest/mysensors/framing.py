@@ -51,6 +51,11 @@ class LineDecoder:
         return messages, rejects
 
     @property
+    def is_at_line_start(self) -> bool:
+        """Whether the next byte is the first one of a line."""
+        return not (self._rest or self._dropped or self.starts_mid_line)
+
+    @property
     def is_within_line(self) -> bool:
         """Whether a line has begun that has not ended."""
         return bool(self._rest.strip())

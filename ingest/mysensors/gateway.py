@@ -194,6 +194,8 @@ class Gateway(LimitedReads):
 
     def data_received(self, data: bytes) -> None:
         """Answer and store what the bytes complete."""
+        if self._decoder.is_at_line_start:
+            self.controller.ota.answer_early(data)
         self._receive(*self._decoder.decode_block(data))
 
     def _receive(

@@ -13,6 +13,7 @@ from copy import copy
 from dataclasses import InitVar, dataclass, field
 from typing import Protocol
 
+from ingest.mysensors.early_blocks import EarlyBlocks, format_reply
 from ingest.mysensors.handlers import sleep_window_ms
 from ingest.mysensors.node_hold import Transmitter
 from ingest.mysensors.ota_records import (
@@ -240,6 +241,7 @@ class GatewayOtaSession:
         self._transmitter = gateway.transmitter
         self.number = gateway.number
         self._received = Header(0, 0, 0, 0, 0)  # of the message that is being handled
+        self._early = EarlyBlocks(self._server)
         self.watched: set[int] = set()  # node ids whose every message matters now
         self._followed = False  # a bootloader command was sent, its node is still to be heard again
         self.lost()  # not connected yet
@@ -255,12 +257,22 @@ class GatewayOtaSession:
         self.is_connected = False
         self._server.gateway_lost(self.number)
 
+    def answer_early(self, data: bytes) -> None:
+        """Send the block that the last line of `data` asks for, where that is certain before it is decoded.
+
+        `data` begins with a line. `receive` gets its messages next, and does not answer that one again.
+        """
+        answer = self._early.find(data)
+        if answer is not None:
+            self._transmitter.send_past_hold(answer)
+
     def receive(self, items: Iterable[tuple[Header, str]]) -> None:
         """Take messages as they came. Stream messages are answered at once, each of them."""
         watched = self.watched
         for header, payload in items:
             if header[2] == STREAM or header[0] in watched:  # by position: this runs for every message
                 self._receive(header, payload)
+        self._early.take_sent()  # where the messages before it changed what it gets
 
     def forget(self, node_id: int) -> None:
         """The node is deleted: another one may get its id."""
@@ -276,7 +288,9 @@ class GatewayOtaSession:
         if not self.gateway.settings.controller:
             self._record_only(key, command, type, payload)
         elif command == STREAM:
-            server.answer(key, type, payload, self._service.now(), self._send_reply)
+            reply = server.answer(key, type, payload, self._service.now(), self._send_reply)
+            if reply and type == StreamType.ST_FIRMWARE_REQUEST:
+                self._early.note_request(key, header, payload)
             self.watched.add(node)
         elif command == Command.presentation and child == NODE_CHILD:
             server.presentation_received(key, self._service.now())
@@ -288,8 +302,8 @@ class GatewayOtaSession:
             self._service.act()
 
     def _send_reply(self, reply: Reply) -> None:
-        type, payload = reply
-        self._transmitter.send_past_hold(f"{self._received.node};255;4;0;{type:d};{payload}\n")
+        if not self._early.take_sent():
+            self._transmitter.send_past_hold(format_reply(self._received.node, reply))
 
     def _follow(self, key: int, header: Header, payload: str) -> None:
         """Let commands that were sent to bootloaders take note of a message."""
