@@ -1,8 +1,8 @@
 """Rows of the database for pages: as dicts, under Datasette's time limit."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias, TypeVar
 
 from datasette.utils import sqlite_timelimit
 
@@ -13,7 +13,19 @@ DATABASE = canned_queries.DATABASE
 TOO_SLOW = "The database took too long to answer: try again."
 
 Row: TypeAlias = canned_queries.Row
+T = TypeVar("T")
 Params: TypeAlias = Mapping[str, object] | Sequence[object]
+
+
+async def read_timed(site: Site, read: Callable[[sqlite3.Connection], T]) -> T:
+    """What `read` makes of a reading connection; raises sqlite3.OperationalError when it takes too long."""
+
+    def limited(connection: sqlite3.Connection) -> T:
+        with sqlite_timelimit(connection, site.sql_time_limit_ms):
+            return read(connection)
+
+    found: T = await site.get_database(DATABASE).execute_fn(limited)
+    return found
 
 
 async def select(site: Site, sql: str, params: Params = (), limit_ms: int | None = None) -> list[Row] | None:

@@ -1,12 +1,10 @@
 """The page /nodes/GATEWAY/NODE_ID: a node, its sensors over a day, its battery, its messages, its forms."""
 
-import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from datasette import Request, Response
-from datasette.utils import sqlite_timelimit
 
 from ingest.battery_voltage import CURVES, EXAMPLE
 from ingest.db.time import format_utc, parse_utc
@@ -25,7 +23,7 @@ from plugins.web.pages.settings import (
     show_node_settings,
     show_sensor_labels,
 )
-from plugins.web.query import DATABASE, Row, select, select_many
+from plugins.web.query import Row, read_timed, select, select_many
 from plugins.web.responses import PageError, needed, page
 from plugins.web.site import Site
 from reporting.charts import (
@@ -133,13 +131,7 @@ async def node(datasette: Site, request: Request) -> Response:
 async def _read_day(site: Site, node: int, now: float) -> dict[int, list[Point]]:
     """The day of each channel, hours that did not change kept."""
     kept: dict[tuple[int, str], KeptHour] = site.cache.setdefault("node_day", {})
-
-    def read(connection: sqlite3.Connection) -> dict[int, list[Point]]:
-        with sqlite_timelimit(connection, site.sql_time_limit_ms):
-            return read_day(connection, node, now, kept)
-
-    found: dict[int, list[Point]] = await site.get_database(DATABASE).execute_fn(read)
-    return found
+    return await read_timed(site, lambda connection: read_day(connection, node, now, kept))
 
 
 def draw_sensors(

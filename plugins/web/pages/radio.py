@@ -1,12 +1,10 @@
 """The page /radio: how well the nodes are heard, a map and a tree of each gateway, traffic and the log."""
 
-import sqlite3
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from datasette import Request, Response
-from datasette.utils import sqlite_timelimit
 from markupsafe import Markup
 
 from ingest.mysensors.protocol import TYPES, Command
@@ -14,7 +12,7 @@ from ingest.orders.numbers import whole_number
 from ingest.schema.mysensors import REF
 from plugins.web.pages.controls import ORDER_SYMBOLS
 from plugins.web.pages.radio_log import FILTERS, ORDER_ROWS, ORDERS, SWITCHES, read_log
-from plugins.web.query import DATABASE, Row, select_many
+from plugins.web.query import Row, read_timed, select_many
 from plugins.web.readers import correct_readers
 from plugins.web.render.filters import age
 from plugins.web.responses import page
@@ -121,13 +119,7 @@ def _busiest(nodes: Sequence[Row]) -> Row | None:
 async def _read_traffic(site: Site) -> list[HalfHour]:
     """Messages by the half hour, those of finished ones kept."""
     known: dict[float, int] = site.cache.setdefault("radio_traffic", {})
-
-    def read(connection: sqlite3.Connection) -> list[HalfHour]:
-        with sqlite_timelimit(connection, site.sql_time_limit_ms):
-            return read_traffic(connection, time.time(), known)
-
-    found: list[HalfHour] = await site.get_database(DATABASE).execute_fn(read)
-    return found
+    return await read_timed(site, lambda connection: read_traffic(connection, time.time(), known))
 
 
 def _filter_options(found: dict[str, list[Row] | None]) -> dict[str, Any]:  # Any: template variables
