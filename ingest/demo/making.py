@@ -23,6 +23,7 @@ from ingest.demo.radio.nodes import DEMO_NODES, factory_firmware
 from ingest.demo.ups.history import make_ups_history
 from ingest.mysensors.replay import replay_blocks
 from ingest.schema.migrate import migrate
+from ingest.settings import save_setting
 
 DAY_S = 86400
 BLOCKS = 2000  # of the gateway, handed on together
@@ -34,6 +35,7 @@ LOCATIONS = {
     11: "Wine cellar",
     12: "Garage",
 }
+CELLS = {4: "1 x CR123A", 7: "2 x AA", 9: "3 x AA", 11: "2 x AAA", 12: "2 x AA"}
 
 Report = Callable[[int, int], object]  # of the days that are made and of all days
 Block = tuple[float, bytes]  # unix seconds, lines
@@ -185,7 +187,7 @@ class _Progress:
 
 
 def _save_notes(database: Path, name: str, days: int, now: float) -> None:
-    """What people noted: where nodes are, when a battery was changed; and what nodes reported when new."""
+    """What people noted: where nodes are, their cells, when one was changed; what nodes reported when new."""
     changes = [
         (node.node_id, format_utc(now - ago * DAY_S), name)
         for node in DEMO_NODES
@@ -196,6 +198,8 @@ def _save_notes(database: Path, name: str, days: int, now: float) -> None:
             "update nodes set location = ? where id = ?",
             [(location, node_id) for node_id, location in LOCATIONS.items()],
         )
+        for node_id, cells in CELLS.items():
+            save_setting(connection, f"nodes/{node_id}", "battery_cells", cells, name)
         connection.executemany(
             "insert into battery_changes (node, changed_at, recorded_at, recorded_by) "
             "values (?1, ?2, ?2, ?3)",

@@ -51,6 +51,8 @@ def test_oldest_first_and_with_what_people_noted(made):
     (newest,) = rows(config.database, "select unixepoch(max(received_at)) from messages")[0]
     assert 0 <= began - newest < 120
     assert ("Greenhouse",) in rows(config.database, "select location from nodes")
+    cells = "select subject, value from settings where key = 'battery_cells'"
+    assert ("nodes/11", "2 x AAA") in rows(config.database, cells)
     assert rows(config.database, "select 1 from battery_changes") and rows(
         config.database, "select 1 from node_firmware"
     )
