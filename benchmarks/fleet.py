@@ -121,6 +121,7 @@ class Spark:
 
         builder = SparkSession.builder.master("local[2]").config("spark.sql.session.timeZone", "UTC")
         builder = builder.config("spark.ui.enabled", False).config("spark.sql.shuffle.partitions", 4)
+        builder = builder.config("spark.ui.showConsoleProgress", False)
         self._spark = builder.config("spark.driver.memory", "3g").getOrCreate()
         self._spark.sparkContext.setLogLevel("ERROR")
         for table in (*TABLES, *DAYS):

@@ -1,6 +1,7 @@
 """The query ups_battery_forecast, and what the pages of a UPS and of batteries show of it."""
 
 import json
+import re
 import time
 
 import pytest
@@ -46,6 +47,9 @@ def test_a_forecast_on_the_pages_and_what_is_not_known_there(power):
     assert rack["watts"] == pytest.approx(260, abs=20) and rack["device_runtime_s"] == 3600
     page = site.page("/ups/rack@closet?watts=200")
     assert "no discharge yet" in page and "Capacity against new" not in page and 'name="watts"' not in page
+    for query in ("ups_battery_forecast", "battery_health"):
+        counted = re.findall('<td class="col-counted[^>]*>([^<]*)', site.page(f"/telemetry/{query}"))
+        assert [cell.strip() for cell in counted] == ["0", "0", "0"], "how many, which is no yes or no"
 
     add_past(site, (0.2, 2.9, 2.4, 1.8, 1.2, 0.7), 3.0, lambda age: 4000 * (0.75 + 0.25 * age / 3))
     rack = rows(site, "ups_battery_forecast", ups="rack@closet")[0]

@@ -29,7 +29,7 @@ HISTORY = (
     "input_frequency",
 )
 FLAGS = frozenset(
-    """answers_version complete configured counted differs echo gives_ids in_use is_open listed low_battery
+    """answers_version complete configured differs echo gives_ids in_use is_open listed low_battery
     metric repeat shown sleeps suspect wanted_newer writable""".split()
 )
 NAME_LISTS = ("names", "with_ups")  # columns of names of UPSes
