@@ -73,6 +73,12 @@ def format_figure(value: float | None, unit: str = "") -> str:
     return f"{value:.10g}{NARROW_SPACE}{unit}" if unit else f"{value:.10g}"
 
 
+def format_computed(value: float) -> str:
+    """What was computed of several values: three decimals, or as many as show three digits."""
+    whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
+    return f"{value:.{min(10, whole + 3)}g}"
+
+
 def format_span(values: Iterable[float | None], unit: str, digits: int | None = None) -> str:
     """The lowest and the highest of the values, rounded: `39 to 124 W`; one number where they are equal."""
     known = [round(value, digits) for value in values if value is not None]

@@ -12,7 +12,7 @@ from plugins.web.render.names import COLUMNS, Named, Names
 from plugins.web.render.swatch import swatch
 from plugins.web.site import Site
 from reporting.column_titles import column_title, is_duration
-from reporting.formatting import all_names, format_figure, format_length, format_second
+from reporting.formatting import all_names, format_computed, format_figure, format_length, format_second
 from reporting.message_text import format_version
 from reporting.periods import ALL_PERS
 
@@ -32,6 +32,7 @@ FLAGS = frozenset(
     """answers_version complete configured differs echo gives_ids in_use is_open listed low_battery
     metric repeat shown sleeps suspect wanted_newer writable""".split()
 )
+COMPUTED = ("avg", "usual", "spread")  # columns of means
 NAME_LISTS = ("names", "with_ups")  # columns of names of UPSes
 PAYLOADS = ("text", "payload")  # columns, beside one with the V_ type
 TARGETS = {  # kind -> its row
@@ -100,7 +101,18 @@ def _of_value(value: object, column: str, timezone: str) -> Markup | None:
         return _time(value, timezone) if UTC_TIME.fullmatch(value) else None
     if isinstance(value, (int, float)) and is_duration(column):
         return _duration(value)
-    return Markup(format_figure(value)) if isinstance(value, float) else None
+    if not isinstance(value, float):
+        return None
+    return _computed(value) if column in COMPUTED else Markup(format_figure(value))
+
+
+def _computed(value: float, unit: str = "") -> Markup:
+    """A figure that was computed of several, and all its digits behind it."""
+    shown, exact = format_computed(value), format_figure(value)
+    shown += f"&nbsp;{unit}" if unit else ""
+    if float(format_computed(value)) == float(exact):
+        return Markup(shown)
+    return Markup('<span title="{}">{}</span>').format(f"{exact} {unit}".rstrip(), Markup(shown))
 
 
 def _name_list(names: Names, value: str) -> Markup | None:
@@ -122,7 +134,7 @@ def _time(value: str, timezone: str) -> Markup:
 def _duration(seconds: float) -> Markup:
     """A length with its two greatest units, and the seconds behind it."""
     if seconds < 60:
-        return Markup("{}&nbsp;s").format(format_figure(float(seconds)))
+        return _computed(float(seconds), "s")
     return Markup('<span title="{} s">{}</span>').format(
         format_figure(float(seconds)), format_length(seconds)
     )
