@@ -1,8 +1,8 @@
 """Firmware blocks that are sent before the bytes which ask for them are decoded.
 
-A node in its bootloader waits for each block, and a gateway sends its request as the last of what it has to
-tell. Once one request of an image was answered, the next ones differ from it in their last four characters
-only: they are known by the others, and answered before the lines in front of them are read.
+A node in its bootloader waits for each block. Once one request of an image was answered, the next ones differ
+from it in their last four characters only: they are known by the others, and answered before the lines in
+front of them are read.
 """
 
 from binascii import Error as HexError
@@ -15,7 +15,7 @@ from ota.wire import BlockRequest, Reply, parse_block_request
 REQUEST_SIZE = 12  # hex digits of type, version and block
 BLOCK_SIZE = 4  # those of the block, the low byte first
 MAX_IMAGES = 256  # one for each node of a gateway
-ANY_STREAM = b";4;0;"
+STREAM = b";4;0;"  # in the line of each stream message
 
 
 class EarlyBlocks:
@@ -28,18 +28,20 @@ class EarlyBlocks:
         self._is_sent = False
 
     def find(self, data: bytes) -> str | None:
-        """Return the line that answers the last line of `data`, if that is a request whose image is known.
+        """Return the line that answers the first stream message of `data`, where that is a known request.
 
-        `data` begins with a line. None where another stream message comes before it in `data`: that one may
-        change what the node is to be sent.
+        `data` begins with a line. Another stream message before it could change what the node is to be sent.
         """
-        start = data.rfind(b"\n", 0, -1) + 1
-        known = self._requests.get(data[start : -1 - BLOCK_SIZE])
-        if known is None or data[-1:] != b"\n" or data.find(ANY_STREAM, 0, start) >= 0:
+        stream = data.find(STREAM) if self._requests else -1
+        if stream < 0:
+            return None
+        start, end = data.rfind(b"\n", 0, stream) + 1, data.find(b"\n", stream)
+        known = self._requests.get(data[start : end - BLOCK_SIZE])
+        if known is None or end < 0:
             return None
         node_id, key, type, version = known
         try:
-            block = int.from_bytes(unhexlify(data[-1 - BLOCK_SIZE : -1]), "little")
+            block = int.from_bytes(unhexlify(data[end - BLOCK_SIZE : end]), "little")
         except HexError:
             return None
         reply = self._server.find_block(key, BlockRequest(type, version, block))

@@ -258,7 +258,7 @@ class GatewayOtaSession:
         self._server.gateway_lost(self.number)
 
     def answer_early(self, data: bytes) -> None:
-        """Send the block that the last line of `data` asks for, where that is certain before it is decoded.
+        """Send the block that a line of `data` asks for, where that is certain before it is decoded.
 
         `data` begins with a line. `receive` gets its messages next, and does not answer that one again.
         """

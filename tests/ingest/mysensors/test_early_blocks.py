@@ -64,7 +64,7 @@ class Dialogue:
         self.session.watch_all()
 
     def receive(self, data):
-        """Returns whether the last line was answered before it was decoded."""
+        """Returns whether a line was answered before it was decoded."""
         before = len(self.sent)
         if self.early and self.decoder.is_at_line_start:
             self.session.answer_early(data)
@@ -103,12 +103,15 @@ def block(node, version, number):
 
 def test_a_block_is_sent_once_before_the_lines_in_front_of_it_are_read():
     dialogue = in_transfer()
-    assert dialogue.receive(b"12;1;1;0;0;20.5\n" * 10 + request(7, 3, 39))
+    assert dialogue.receive(b"12;1;1;0;0;20.5\n" * 10 + request(7, 3, 39) + b"12;1;1;0;0;20.5\n12;1")
     assert dialogue.sent == [block(7, 3, 39)]
+    dialogue.receive(b";1;0;0;20.5\n")
     assert dialogue.service.server.node(7).machine.update.block == 39, "it is counted as ever"
     assert dialogue.receive(request(7, 3, 39))
     assert dialogue.sent == 2 * [block(7, 3, 39)], "a repeated request has an answer of its own"
-    assert dialogue.service.server.node(7).machine.update.repeats == 1
+    assert dialogue.receive(request(7, 3, 38) * 2 + request(7, 3, 37))
+    assert dialogue.sent[2:] == [block(7, 3, 38), block(7, 3, 38), block(7, 3, 37)]
+    assert dialogue.service.server.node(7).machine.update.repeats == 2
 
 
 @pytest.mark.parametrize(
