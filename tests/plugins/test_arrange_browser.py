@@ -4,8 +4,7 @@ import time
 
 import pytest
 
-from tests.plugins.served_site import Served
-from tests.plugins.site_helpers import PASSWORD
+from tests.plugins.served_site import Served, sign_in
 from tests.plugins.ups_house import House
 
 ORDER = "[...document.querySelectorAll('#cards [data-card]')].map((card) => Number(card.dataset.card))"
@@ -25,12 +24,7 @@ def house(tmp_path_factory):
 @pytest.fixture(scope="module")
 def owner(house, chromium):
     page = chromium.open(f"{house.url}/-/login")
-    page.run(
-        "document.querySelector('[name=username]').value = 'owner';"
-        f"document.querySelector('[name=password]').value = '{PASSWORD}'"
-    )
-    page.run("document.querySelector('[name=password]').form.submit()")
-    page.until("document.body.innerText.includes('Sign out')")
+    sign_in(page)
     return page
 
 
@@ -150,12 +144,7 @@ def test_what_is_arranged_elsewhere_appears(house, chromium):
 
 def test_it_works_without_scripts(house, chromium):
     page = chromium.open(f"{house.url}/-/login")
-    page.run(
-        "document.querySelector('[name=username]').value = 'owner';"
-        f"document.querySelector('[name=password]').value = '{PASSWORD}'"
-    )
-    page.run("document.querySelector('[name=password]').form.submit()")
-    page.until("document.body.innerText.includes('Sign out')")
+    sign_in(page)
     house.write("delete from dashboards", topic="dashboards")
     page.scripts(False)
     page.go(f"{house.url}/?arrange=1")

@@ -9,6 +9,7 @@ from ingest.db.connection import connect
 from ingest.db.time import format_utc, parse_utc
 from plugins.web.pages.node import draw_battery
 from reporting.charts import ChartSeries, LineChartData, Point, draw_lines
+from tests.plugins.served_site import sign_in
 from tests.plugins.ups_house import UPSES, House
 
 DAY_S = 86_400
@@ -107,6 +108,18 @@ def house(served):
     )
     served.write("update events set detail = ''")
     return served
+
+
+@pytest.mark.parametrize("width", [1261, 1280, 1366])
+def test_the_links_to_all_pages_are_in_sight_beside_a_long_title(house, chromium, width):
+    page = chromium.open(f"{house.url}/-/login?next=/energy", width=width)
+    sign_in(page)
+    page.run("document.querySelector('.house-title bdi').textContent = 'The house on the hill, with a view'")
+    page.run("document.querySelector('nav').insertAdjacentHTML('beforeend', '<a href=x>Plan</a>')")
+    links, shown = page.run(
+        "(nav => [nav.scrollWidth, nav.clientWidth])(document.querySelector('header nav'))"
+    )
+    assert links <= shown + 1
 
 
 def test_the_current_navigation_entry_is_visible_on_a_phone(house, chromium):
