@@ -1,5 +1,7 @@
 """A database file with many messages and UPS samples, spread evenly over the days up to now.
 
+About the outage of each day there is a sample every 6 s, also where there are few on the whole.
+
 The same arguments make the same rows. Two whole days and today go through the real stores; the days between
 are copies of the second one with other dates and ids: what ingest would have written of the same messages.
 """
@@ -28,6 +30,7 @@ SOURCE = UpsSource("closet", "nut", "127.0.0.1:1", UPSES)
 TOGETHER = 50  # messages with the same time, so that a large file is made in minutes
 DAY = 86400
 OUTAGE_AT, OUTAGE_S = 13 * 3600, 1200  # of each day, whatever the number of samples
+AROUND_S, OUTAGE_STEP_S = 300, 6.0  # so long before and after it there is a sample so often at least
 COMMIT = 5_000
 GATEWAY = "main", "tcp 127.0.0.1:1"
 # What a day leaves: rows with an id, and rows of a day or an hour.
@@ -62,7 +65,7 @@ LAST = {
 
 def make_database(path, messages, samples, days, kept=None, nodes=NODES):
     """Make the file. `kept` is a folder that caches such files."""
-    kept = kept and Path(kept) / f"by-day-{messages}-{samples}-{days}-{nodes}.db"
+    kept = kept and Path(kept) / f"by-days-{messages}-{samples}-{days}-{nodes}.db"
     if kept and kept.exists():
         shutil.copy(kept, path)
         migrate(path)
@@ -190,9 +193,7 @@ def _extend_state(connection, days):
 def _polls(start, count, until):
     """The polls of one day, in order of time, with an outage."""
     rnd = random.Random(1)
-    step = DAY / max(1, count)
-    for number in range(count):
-        at = start + (number + 0.5) * step
+    for at, step in _times(start, count):
         if at >= until:
             return
         out_s = at - start - OUTAGE_AT
@@ -214,6 +215,20 @@ def _polls(start, count, until):
                     "ups.temperature": "31.5",
                 },
             )
+
+
+def _times(start, count):
+    """When samples are taken in one day, and the seconds between them: more of them about the outage."""
+    step = DAY / max(1, count)
+    even = [(start + (number + 0.5) * step, step) for number in range(count)]
+    if step <= OUTAGE_STEP_S:
+        return even
+    began = start + OUTAGE_AT - AROUND_S
+    dense = [
+        (began + number * OUTAGE_STEP_S, OUTAGE_STEP_S)
+        for number in range(int((OUTAGE_S + 2 * AROUND_S) / OUTAGE_STEP_S))
+    ]
+    return sorted(dense + [one for one in even if not began <= one[0] < began + OUTAGE_S + 2 * AROUND_S])
 
 
 def _commit(connection, store):

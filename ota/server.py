@@ -23,7 +23,6 @@ from ota.settings import OtaSettings
 from ota.update import FAILED, OtaUpdate
 from ota.update_machine import UpdateMachine
 from ota.wire import (
-    BlockRequest,
     BootloaderKind,
     CommandError,
     ConfigRequest,
@@ -168,11 +167,6 @@ class OtaServer:
         except WireError as error:
             self.effects.actions.append((key, Rejected(payload, str(error))))
         return None
-
-    def find_block(self, key: int, request: BlockRequest) -> Reply | None:
-        """Return what `answer` would send for a request of a block; nothing is noted."""
-        node = self.nodes.get(key)
-        return node.find_block(request) if node is not None else None
 
     def _answer_config(self, node: OtaNode, request: ConfigRequest, now: float) -> Reply | None:
         node.request = request

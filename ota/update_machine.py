@@ -103,18 +103,18 @@ class UpdateMachine:
         """Count blocks as the node does, once its bootloader is known."""
         update = self.update
         runs = update.kind is BootloaderKind.LIBRARY_31 and update.block_size is not None
-        self._source = BlockSource(
+        self.source = BlockSource(
             self.image, update.type, update.version, update.block_size or BLOCK_SIZE, runs
         )
         if update.block_size:
-            update.blocks = self._source.blocks
+            update.blocks = self.source.blocks
 
     # Requests of the node.
 
     @property
     def offer(self) -> FirmwareConfig:
         """The image as the node counts it."""
-        return self._source.config
+        return self.source.config
 
     def answer_config(self, now: float, request: ConfigRequest) -> FirmwareConfig | None:
         """Return the answer to a configuration request, or None when the update has just failed on it."""
@@ -221,7 +221,7 @@ class UpdateMachine:
         type, version, block = request
         if type != update.type or version != update.version or not update.blocks or block >= update.blocks:
             return None
-        return self._source.answer(block)
+        return self.source.answer(block)
 
     def answer_block(self, now: float, request: BlockRequest, send: SendReply) -> Reply | None:
         """Send the answer to a request for a block of this image, then count it; None for another image."""

@@ -63,7 +63,7 @@ class Transmitter:
         header = Header(node_id, NODE_CHILD, Command.internal, 0, type)
         return self.send(format_line(*header), header)
 
-    def send_past_hold(self, line: str) -> None:
+    def send_past_hold(self, line: bytes) -> None:
         """Send a line past the hold: for the OTA session, which knows what the node runs."""
         if self.write is not None:
-            self.write(line.encode())
+            self.write(line)

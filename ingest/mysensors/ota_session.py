@@ -278,6 +278,7 @@ class GatewayOtaSession:
         """The node is deleted: another one may get its id."""
         if self._server.forget(256 * self.number + node_id):
             self.watched.discard(node_id)
+            self._early.forget(node_id)
             self._transmitter.release(node_id)
 
     def _receive(self, header: Header, payload: str) -> None:
@@ -353,6 +354,10 @@ class GatewayOtaSession:
             return False
         return self._server.holds(256 * self.number + header.node, header.command, header.type)
 
+    def _send_internal(self, node: int, type: Internal) -> None:
+        line = format_line(node, NODE_CHILD, Command.internal, 0, type)
+        self._transmitter.send_past_hold(line.encode())
+
     def act(self, node: int, action: actions.Action) -> None:
         """Do one thing that the server decided."""
         transmitter, service = self._transmitter, self._service
@@ -360,15 +365,11 @@ class GatewayOtaSession:
             self.gateway.expect_presentation(node)
         match action:
             case actions.Send(type, payload):
-                transmitter.send_past_hold(f"{node};255;4;0;{type:d};{payload}\n")
+                transmitter.send_past_hold(format_reply(node, (type, payload)))
             case actions.Reboot():
-                transmitter.send_past_hold(
-                    format_line(node, NODE_CHILD, Command.internal, 0, Internal.I_REBOOT)
-                )
+                self._send_internal(node, Internal.I_REBOOT)
             case actions.RequestPresentation():
-                transmitter.send_past_hold(
-                    format_line(node, NODE_CHILD, Command.internal, 0, Internal.I_PRESENTATION)
-                )
+                self._send_internal(node, Internal.I_PRESENTATION)
             case actions.RequestHeartbeat():
                 self.request_heartbeat(256 * self.number + node)
             case actions.Hold():

@@ -150,6 +150,30 @@ def test_the_end_of_another_line_is_no_request():
     assert dialogue.sent == [block(7, 3, 39)]
 
 
+@pytest.mark.parametrize("step", [-1, 1])
+def test_the_next_block_is_ready_in_the_direction_of_the_node(step):
+    dialogue = in_transfer()
+    for number in (20, 20 + step):
+        dialogue.receive(request(7, 3, number))
+    (transfer,) = dialogue.session._early._transfers.values()
+    assert list(transfer.ready.values()) == [block(7, 3, 20 + step), block(7, 3, 20 + 2 * step)]
+    assert dialogue.receive(request(7, 3, 20 + 2 * step))
+    assert dialogue.receive(request(7, 3, 20 + 2 * step).replace(b"A", b"a")) is False
+
+
+def test_what_is_ready_counts_for_this_image_in_blocks_of_this_size_alone():
+    dialogue = in_transfer(9, 3)
+    machine = dialogue.service.server.node(9).machine
+    eight = config(9).replace(b"\n", b"0800FFFFFFFFFFFF\n")  # library OTA 3.1 with blocks of 8 bytes
+    assert machine.source.blocks == IMAGES[3].blocks
+    dialogue.receive(eight)
+    assert machine.source.blocks == 2 * IMAGES[3].blocks
+    dialogue.sent.clear()
+    assert dialogue.receive(request(9, 3, 39))
+    half = IMAGES[3].data[8 * 39 : 8 * 40].hex().upper().encode()
+    assert dialogue.sent == [b"9;255;4;0;3;0A0003002700" + half + b"\n"]
+
+
 def test_a_line_that_goes_on_is_no_request_yet():
     dialogue = in_transfer()
     assert not dialogue.receive(request(7, 3, 39)[:-1] + b"0")
