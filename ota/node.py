@@ -68,9 +68,14 @@ class OtaNode:
 
     # Requests of the node.
 
+    @property
+    def _sources(self) -> list[UpdateMachine]:
+        """The updates whose blocks it gets."""
+        return [self.machine] if self.machine else self.unfinished
+
     def find_block(self, request: BlockRequest) -> Reply | None:
         """Return what `answer_block` would send; nothing is noted."""
-        for machine in [self.machine] if self.machine else self.unfinished:
+        for machine in self._sources:
             found = machine.find_block(request)
             if found is not None:
                 return found[0]
@@ -78,7 +83,7 @@ class OtaNode:
 
     def answer_block(self, request: BlockRequest, now: float, send: SendReply) -> Reply | None:
         """Send the block, if an update has it, and return it."""
-        for machine in [self.machine] if self.machine else self.unfinished:
+        for machine in self._sources:
             reply = machine.answer_block(now, request, send)
             if reply:
                 self.stream_received(machine.update.kind, now)

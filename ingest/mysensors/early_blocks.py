@@ -48,16 +48,17 @@ class Transfer:
             return None
         return self._line(block)
 
-    def answered(self, block: int) -> None:
-        """Make ready for what is asked next."""
+    def answered(self, block: int, digits: bytes, reply: Reply) -> None:
+        """Take note of an answer, and make the next one ready."""
         if abs(block - self.block) == 1:
             self.step = block - self.block
         machine = self.node.machine
-        self.block, self.ready, self.source = block, {}, machine.source if machine else None
-        for number in (block, block + self.step):
-            line = self._line(number) if 0 <= number <= LAST_BLOCK else None
-            if line is not None:
-                self.ready[number.to_bytes(2, "little").hex().upper().encode()] = line
+        self.block, self.source = block, machine.source if machine else None
+        self.ready = {digits: format_reply(self.node_id, reply)}
+        following = block + self.step
+        line = self._line(following) if 0 <= following <= LAST_BLOCK else None
+        if line is not None:
+            self.ready[following.to_bytes(2, "little").hex().upper().encode()] = line
 
     def _line(self, block: int) -> bytes | None:
         reply = self.node.find_block(BlockRequest(self.type, self.version, block))
@@ -93,8 +94,8 @@ class EarlyBlocks:
         is_sent, self._is_sent = self._is_sent, False
         return is_sent
 
-    def note_request(self, key: int, header: Header, payload: str) -> None:
-        """Take note of a request that was answered with a block; `key` is `nodes.id`."""
+    def note_request(self, key: int, header: Header, payload: str, reply: Reply) -> None:
+        """Take note of a request that was answered with this block; `key` is `nodes.id`."""
         if len(payload) != REQUEST_SIZE:
             return
         head = (";".join(map(str, header)) + ";" + payload[:-BLOCK_SIZE]).encode()
@@ -105,7 +106,7 @@ class EarlyBlocks:
                 self._transfers.clear()
             node = self._server.node(key)
             transfer = self._transfers[head] = Transfer(header.node, node, type, version, block)
-        transfer.answered(block)
+        transfer.answered(block, payload[-BLOCK_SIZE:].encode(), reply)
 
     def forget(self, node_id: int) -> None:
         """The node is deleted."""

@@ -291,7 +291,7 @@ class GatewayOtaSession:
         elif command == STREAM:
             reply = server.answer(key, type, payload, self._service.now(), self._send_reply)
             if reply and type == StreamType.ST_FIRMWARE_REQUEST:
-                self._early.note_request(key, header, payload)
+                self._early.note_request(key, header, payload, reply)
             self.watched.add(node)
         elif command == Command.presentation and child == NODE_CHILD:
             server.presentation_received(key, self._service.now())
